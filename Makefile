@@ -1,0 +1,79 @@
+# Every target makes what it needs: a virtual environment in .venv and the packages in it.
+# A machine needs Python 3.11 or newer and make, nothing else.
+#
+#   make test ARGS="-k cycles"     options for pytest
+#   make test JOBS=1               how many processes
+#   make demo PYTHON=python3.12    which Python makes .venv
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lab bench lint clean
+.SUFFIXES:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# One process a core; above eight, starting them takes longer than they save.
+JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$cores" -gt 8 ] && echo 8 || echo "$$cores")
+ARGS ?=
+PYTHON ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.installed-lab ## show the tour
+	$(PY) -m ecsviz demo $(ARGS)
+
+test: $(VENV)/.installed-dev ## run the tests and the doctests
+	$(PY) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+lab: $(VENV)/.installed-lab ## open JupyterLab on the notebooks
+	$(PY) -m jupyterlab notebooks $(ARGS)
+
+bench: $(VENV)/.installed-dev ## run the benchmarks
+	$(PY) -m benchmarks $(ARGS)
+
+lint: $(VENV)/.installed-dev ## check style and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy --strict ecsviz
+
+clean: ## remove .venv, caches and build output
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov .coverage
+	find . -name .git -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+# The stamps are younger than pyproject.toml when the packages fit it.
+$(VENV)/.installed-lab: pyproject.toml | $(PY)
+	$(PY) -m pip install --quiet --editable ".[lab,layout]"
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(PY)
+	$(PY) -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+# Takes the first Python that is new enough and can make environments. Each candidate is run, not
+# only looked up: a version manager's stand-in may exist and still refuse to start. What a broken
+# attempt left behind is cleared.
+$(PY):
+	@set -u; \
+	old=; bare=; \
+	for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python3.14 python); do \
+		"$$candidate" -c '' >/dev/null 2>&1 || continue; \
+		if ! "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+			old="$$old $$("$$candidate" -c 'import sys; print("%s (%d.%d)" % ((sys.executable,) + sys.version_info[:2]))')"; \
+		elif ! "$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+			bare="$$bare $$("$$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+		else \
+			echo "making $(VENV) with $$("$$candidate" -c 'import sys; print(sys.executable, "%d.%d.%d" % sys.version_info[:3])')"; \
+			"$$candidate" -m venv --clear $(VENV) && exit 0; \
+			rm -rf $(VENV); exit 1; \
+		fi; \
+	done; \
+	if [ -n "$$bare" ]; then \
+		echo "error: Python$$bare is here, but without venv and ensurepip, which make $(VENV)."; \
+		echo "On Debian and Ubuntu: sudo apt-get install python3-venv"; \
+		echo "Or name another Python: make PYTHON=/path/to/python"; \
+	else \
+		echo "error: ecsviz needs Python 3.11 or newer, and none was found."; \
+		[ -z "$$old" ] || echo "Too old:$$old"; \
+		echo "Install one, or name it: make PYTHON=/path/to/python"; \
+	fi >&2; \
+	exit 1

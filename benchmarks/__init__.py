@@ -1,0 +1,1 @@
+"""How long things take, each against a baseline in the same run."""

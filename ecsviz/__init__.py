@@ -1,0 +1,36 @@
+"""Entity graphs in Jupyter: see their cycles, store them whole, get the same graph back."""
+
+from __future__ import annotations
+
+from ecsviz.chat import ChatMessage, ChatThread
+from ecsviz.cycles import Cycle
+from ecsviz.entity import Entity
+from ecsviz.errors import EcsvizError
+from ecsviz.fields import reference
+from ecsviz.graph import CycleStatus, EntityDependencyGraph
+from ecsviz.importers import read_chat
+from ecsviz.memory import InMemoryEntityStorage
+from ecsviz.plan import SavePlan
+from ecsviz.protocol import EntityStorage
+from ecsviz.references import Reference
+from ecsviz.samples import sample
+from ecsviz.storage import SQLAlchemyEntityStorage
+
+__version__ = "0.1.0"
+__all__ = [
+    "ChatMessage",
+    "ChatThread",
+    "Cycle",
+    "CycleStatus",
+    "EcsvizError",
+    "Entity",
+    "EntityDependencyGraph",
+    "EntityStorage",
+    "InMemoryEntityStorage",
+    "Reference",
+    "SQLAlchemyEntityStorage",
+    "SavePlan",
+    "read_chat",
+    "reference",
+    "sample",
+]

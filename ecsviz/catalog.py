@@ -1,0 +1,395 @@
+"""What a store says about itself: its version, its types, its revisions, what was deleted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
+
+from ecsviz import errors
+from ecsviz.database import APPLICATION_ID, Database
+from ecsviz.errors import did_you_mean
+from ecsviz.fields import class_plan
+from ecsviz.identity import (
+    classes_named,
+    derives_from,
+    known_entity_classes,
+    newest_definition,
+)
+from ecsviz.mapping import (
+    BIG,
+    NAMING,
+    ClassMap,
+    InverseList,
+    Mapping,
+    RefColumn,
+    StoredType,
+    describe,
+)
+from ecsviz.tables import add_column, allow_null
+
+SCHEMA_VERSION = 1
+"""Which layout of tables this release writes."""
+
+
+class Catalog:
+    """The tables whose names begin with ``ecs_``.
+
+    Attributes
+    ----------
+    types
+        ``ecs_types``: a row per entity class, with its table and the next free row id.
+    revisions
+        ``ecs_revisions``: a row per `register` that changed something.
+    deleted
+        ``ecs_deleted``: which entities were deleted, so that none comes back by mistake.
+    handwritten
+        ``ecs_handwritten``: identity and version of entities whose tables are the user's own.
+    """
+
+    def __init__(self, database: Database, mapping: Mapping) -> None:
+        self.database = database
+        self.mapping = mapping
+        self.metadata = sa.MetaData(naming_convention=NAMING, schema=mapping.metadata.schema)
+        self.store = sa.Table(
+            "ecs_store",
+            self.metadata,
+            sa.Column("key", sa.String(40), primary_key=True),
+            sa.Column("value", sa.Text(), nullable=False),
+        )
+        self.types = sa.Table(
+            "ecs_types",
+            self.metadata,
+            sa.Column("name", sa.String(200), primary_key=True),
+            sa.Column("module", sa.Text(), nullable=False),
+            sa.Column("table_name", sa.String(63), nullable=False, unique=True),
+            sa.Column("fields", sa.Text(), nullable=False),
+            sa.Column("layout", sa.Text(), nullable=False),
+            sa.Column("next_id", BIG, nullable=False),
+        )
+        self.revisions = sa.Table(
+            "ecs_revisions",
+            self.metadata,
+            sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),
+            sa.Column("created_at", sa.DateTime(), nullable=False),
+            sa.Column("note", sa.Text()),
+            sa.Column("added", sa.Integer(), nullable=False),
+            sa.Column("changed", sa.Integer(), nullable=False),
+            sa.Column("deleted", sa.Integer(), nullable=False),
+        )
+        self.deleted = sa.Table(
+            "ecs_deleted",
+            self.metadata,
+            sa.Column("ecs_id", sa.Uuid(), primary_key=True),
+            sa.Column("type_name", sa.String(200), nullable=False),
+            sa.Column("version", sa.Integer(), nullable=False),
+            sa.Column("revision", sa.Integer(), nullable=False),
+        )
+        self.handwritten = sa.Table(
+            "ecs_handwritten",
+            self.metadata,
+            sa.Column("ecs_id", sa.Uuid(), primary_key=True),
+            sa.Column("type_name", sa.String(200), nullable=False),
+            sa.Column("lineage_id", sa.Uuid(), nullable=False),
+            sa.Column("parent_id", sa.Uuid()),
+            sa.Column("version", sa.Integer(), nullable=False),
+            sa.Column("revision", sa.Integer(), nullable=False),
+            sa.Column("checksum", sa.LargeBinary(), nullable=False),
+        )
+
+    # -- opening -----------------------------------------------------------------------------
+
+    def check(self, conn: Connection, *, shared: bool) -> bool:
+        """Tell whether the database is a store already; False if it is still empty.
+
+        Parameters
+        ----------
+        shared
+            Whether other tables may stand beside ours (hand-written models).
+
+        Raises
+        ------
+        NotAnEcsvizStoreError, SchemaTooNewError, SchemaOutdatedError
+            If it is not one of ours, or not of this release.
+        """
+        inspector = sa.inspect(conn)
+        tables = inspector.get_table_names(schema=self.metadata.schema)
+        if self.store.name not in tables:
+            if tables and not shared:
+                named = ", ".join(sorted(tables)[:5])
+                raise errors.NotAnEcsvizStoreError(
+                    f"{self.database} was not made by ecsviz: it holds the tables {named}."
+                    " Name another file; to look at this one, use ev.read_database.",
+                    tables=tables,
+                )
+            return False
+        query = sa.select(self.store.c.value).where(self.store.c.key == "schema_version")
+        found = int(conn.scalar(query) or 0)
+        if found > SCHEMA_VERSION:
+            raise errors.SchemaTooNewError(
+                f"{self.database} was written by a newer ecsviz (tables of version {found}; this"
+                f" release knows {SCHEMA_VERSION}). Update: pip install --upgrade ecsviz.",
+                found=found,
+                known=SCHEMA_VERSION,
+            )
+        if found < SCHEMA_VERSION:
+            raise errors.SchemaOutdatedError(
+                f"{self.database} has tables of version {found}; this release writes"
+                f" {SCHEMA_VERSION}. Open it with the release that made it.",
+                found=found,
+                known=SCHEMA_VERSION,
+            )
+        return True
+
+    def create(self, conn: Connection) -> None:
+        """Make our tables; the file of a user's own tables is not marked as ours."""
+        ours = not sa.inspect(conn).get_table_names(schema=self.metadata.schema)
+        for table in self.metadata.tables.values():
+            conn.execute(CreateTable(table))
+        conn.execute(sa.insert(self.store).values(key="schema_version", value=str(SCHEMA_VERSION)))
+        if self.database.is_sqlite and ours:
+            conn.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+            conn.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    # -- types -------------------------------------------------------------------------------
+
+    def load_types(self, conn: Connection) -> dict[str, int]:
+        """Read which types are stored into the mapping; return their next free row ids."""
+        rows = conn.execute(sa.select(self.types).order_by(self.types.c.name)).all()
+        self.mapping.set_stored(
+            {
+                row.name: StoredType(
+                    row.name,
+                    row.module,
+                    row.table_name,
+                    json.loads(row.fields),
+                    json.loads(row.layout),
+                )
+                for row in rows
+            }
+        )
+        return {row.name: row.next_id for row in rows}
+
+    def classes_of(self, names: Iterable[str]) -> list[ClassMap]:
+        """Map the classes of stored types.
+
+        Raises
+        ------
+        UnknownTypeError
+            If no class is defined for one; nothing is ever imported by name.
+        """
+        return [self._map_stored(self.mapping.stored[name]) for name in names]
+
+    def _map_stored(self, stored: StoredType) -> ClassMap:
+        known = self.mapping.by_type.get(stored.name)
+        cls = newest_definition(known.cls) if known else find_class(stored)
+        if cls is None or self.mapping.type_name(cls) != stored.name:
+            raise unknown_type(stored)
+        found = self.mapping.map_classes([cls])[0]
+        self.check_fields(found)
+        return found
+
+    def members_of(self, holder: str, item: InverseList) -> list[tuple[ClassMap, RefColumn]]:
+        """Return the stored classes whose rows can stand in a list, and their back-reference.
+
+        Raises
+        ------
+        UnknownTypeError
+            If no class is defined for one.
+        """
+        names = [
+            name
+            for name, stored in self.mapping.stored.items()
+            if (place := stored.layout.get(item.back.name)) is not None
+            and place.get("inverse") == item.name
+            and holder in place["columns"]
+        ]
+        return [
+            (known, ref)
+            for known in self.classes_of(names)
+            for ref in known.singles
+            if ref.name == item.back.name and derives_from(known.cls, item.plan.targets[0])
+        ]
+
+    def check_fields(self, known: ClassMap) -> None:
+        """Raise if a class and its table differ."""
+        stored = self.mapping.stored.get(known.type_name)
+        if stored is None:
+            return
+        lines = differences(stored.fields, known.cls)
+        if lines:
+            raise outdated(known.cls, lines, f"table {stored.table!r}", table=stored.table)
+
+    def sync(self, conn: Connection, maps: Iterable[ClassMap]) -> dict[str, int]:
+        """Make what tables and columns are missing; return every type's next free row id."""
+        fresh: list[sa.Table] = []
+        rows: list[dict[str, Any]] = []
+        wider: list[tuple[ClassMap, StoredType]] = []
+        for known in self._with_targets(maps):
+            self.check_fields(known)
+            stored = self.mapping.stored.get(known.type_name)
+            if stored is None:
+                fresh += known.tables
+                rows.append(self._type_row(known))
+            elif known.layout() != stored.layout:
+                wider.append((known, stored))
+        self._create_tables(conn, fresh)
+        for known, stored in wider:  # its new keys may lead to the tables just made
+            self._add_arcs(conn, known, stored)
+        if rows:
+            conn.execute(sa.insert(self.types), rows)
+        return self.load_types(conn)
+
+    def _with_targets(self, maps: Iterable[ClassMap]) -> list[ClassMap]:
+        """Return the maps and those of every class that their tables refer to."""
+        found = {known.type_name: known for known in maps}
+        queue = list(found.values())
+        for known in queue:
+            names = [target for ref in known.singles for target in ref.arcs]
+            names += [target for item in known.collections for target in item.arcs]
+            members = (newest_definition(item.plan.targets[0]) for item in known.inverse_lists)
+            names += [self.mapping.type_name(cls) for cls in members]
+            for name in names:
+                other = self.mapping.by_type.get(name)
+                if other is not None and name not in found:
+                    found[name] = other
+                    queue.append(other)
+        return queue
+
+    def _type_row(self, known: ClassMap) -> dict[str, Any]:
+        return {
+            "name": known.type_name,
+            "module": known.cls.__module__,
+            "table_name": known.table.name,
+            "fields": json.dumps(describe(known.cls)),
+            "layout": json.dumps(known.layout()),
+            "next_id": 1,
+        }
+
+    def _create_tables(self, conn: Connection, tables: list[sa.Table]) -> None:
+        altering = conn.dialect.supports_alter
+        for table in tables:
+            # Two tables may refer to each other: where constraints can be added later, they are.
+            keys = [] if altering else list(table.foreign_key_constraints)
+            conn.execute(CreateTable(table, include_foreign_key_constraints=keys))
+        for table in tables:
+            if altering:
+                for constraint in table.foreign_key_constraints:
+                    conn.execute(AddConstraint(constraint))
+            for index in table.indexes:
+                conn.execute(CreateIndex(index))
+
+    def _add_arcs(self, conn: Connection, known: ClassMap, stored: StoredType) -> None:
+        """Add the foreign keys of classes that a field holds for the first time."""
+        links = [(item.name, item.table, item.arcs) for item in known.collections]
+        keys = [(ref.name, known.table, ref.arcs) for ref in known.singles]
+        for name, table, arcs in (*keys, *links):
+            place = stored.layout.get(name, {})
+            for target, column in arcs.items():
+                if target not in place.get("columns", {}):
+                    add_column(conn, table, column)
+                elif place.get("required") and column.nullable:
+                    allow_null(conn, table, column)
+        conn.execute(
+            sa.update(self.types)
+            .where(self.types.c.name == known.type_name)
+            .values(layout=json.dumps(known.layout()))
+        )
+
+    # -- revisions ---------------------------------------------------------------------------
+
+    def next_revision(self, conn: Connection) -> int:
+        """Return the number of the revision that is about to be made."""
+        return int(conn.scalar(sa.select(sa.func.max(self.revisions.c.number))) or 0) + 1
+
+    def add_revision(
+        self, conn: Connection, number: int, note: str | None, added: int, changed: int, gone: int
+    ) -> None:
+        """Note a revision."""
+        conn.execute(
+            sa.insert(self.revisions).values(
+                number=number,
+                created_at=datetime.now(UTC).replace(tzinfo=None),
+                note=note,
+                added=added,
+                changed=changed,
+                deleted=gone,
+            )
+        )
+
+    def set_next_ids(self, conn: Connection, next_ids: dict[str, int]) -> None:
+        """Note the next free row ids. A row id is never given twice."""
+        if next_ids:
+            conn.execute(
+                sa.update(self.types)
+                .where(self.types.c.name == sa.bindparam("of"))
+                .values(next_id=sa.bindparam("to")),
+                [{"of": name, "to": number} for name, number in next_ids.items()],
+            )
+
+
+def find_class(stored: StoredType) -> type | None:
+    """Return the class that is defined here for a stored type, if there is one."""
+    found = classes_named(stored.name.rpartition(".")[2] if "[" not in stored.name else stored.name)
+    same_module = [cls for cls in found if cls.__module__ == stored.module]
+    same_fields = [cls for cls in found if _fields(cls) == stored.fields]
+    both = [cls for cls in same_module if cls in same_fields]
+    for candidates in (both, same_fields, same_module):
+        if candidates:
+            return candidates[0]
+    return None
+
+
+def differences(stored: dict[str, str], cls: type) -> list[str]:
+    """Return in what a class differs from what is stored of it, a line per field."""
+    now = describe(cls)
+    return [
+        f"  {name}: stored {stored.get(name, '(nothing)')!r}, class {now.get(name, '(nothing)')!r}"
+        for name in dict.fromkeys([*stored, *now])
+        if stored.get(name) != now.get(name)
+    ]
+
+
+def outdated(cls: type, lines: list[str], where: str, **facts: Any) -> errors.SchemaOutdatedError:
+    """Return the error for a class that is not as it was stored."""
+    return errors.SchemaOutdatedError(
+        f"The class {cls.__name__} and its {where} differ:\n"
+        + "\n".join(lines[:10])
+        + "\nDefine the class as it was stored, give it another name, or use a new store.",
+        cls=cls,
+        differences=lines,
+        **facts,
+    )
+
+
+def _fields(cls: type) -> dict[str, str] | None:
+    try:
+        class_plan(cls)
+        return describe(cls)
+    except errors.EcsvizError:
+        return None  # it refers to a class that is not defined yet
+
+
+def unknown_type(stored: StoredType) -> errors.UnknownTypeError:
+    """Return the error for a stored type without a class."""
+    bare = stored.name.rpartition(".")[2]
+    same = [cls for cls in classes_named(bare) if _fields(cls) != stored.fields]
+    fields = ", ".join(f"{name}: {kind}" for name, kind in list(stored.fields.items())[:8])
+    hint = did_you_mean(bare, [cls.__name__ for cls in known_entity_classes()])
+    if same:
+        hint = (
+            f" There is {same[0].__module__}.{bare}, but its fields are others than those of"
+            f" {stored.module}.{bare}."
+        )
+    return errors.UnknownTypeError(
+        f"The store holds entities of type {stored.name!r} (table {stored.table!r}, {fields}),"
+        f" and no such class is defined here.{hint} Define the class {bare}, or import the module"
+        " that does, and try again.",
+        type_name=stored.name,
+        table=stored.table,
+    )

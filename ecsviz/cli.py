@@ -1,0 +1,97 @@
+"""The command line: a thin shell over the API.
+
+Exit codes: 0, done; 1, an error that is told in one line; 2, wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ecsviz import __version__, demo
+from ecsviz.errors import EcsvizError
+
+__all__ = ["cli", "main"]
+
+
+class Commands(click.Group):
+    """Commands whose errors of ours are one line on stderr, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except EcsvizError as err:
+            raise click.ClickException(str(err)) from err
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="ecsviz")
+def cli() -> None:
+    """Entity graphs: see their cycles, store them whole, get the same graph back."""
+
+
+@cli.command("demo")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path(demo.FOLDER),
+    show_default=True,
+    help="The folder to write to; it is made where it is missing.",
+)
+def demo_command(file: Path | None, out: Path) -> None:
+    """Show the tour, on the chats that ship with ecsviz or on those in FILE.
+
+    FILE is a ChatGPT export (conversations.json, or the zip that holds it) or Open-Assistant
+    trees (.jsonl). It is only read.
+    """
+    demo.require(demo.NEEDED)  # before anything that takes time
+    progress = sys.stderr.isatty()
+    report = demo.measure(file, progress=progress)
+    folder = demo.prepare_folder(out)
+    for line in report.lines():
+        click.echo(line)
+    if not report.equal:
+        raise demo.DemoError(
+            f"The graph that a new process read differs from the one saved, at {report.place}."
+            " This is a fault of ecsviz: please report it.",
+            place=report.place,
+        )
+    click.echo("\nExecuting the notebook …")
+    demo.run_notebook(folder, file, progress=progress)
+    text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
+    (folder / demo.REPORT).write_text(text + "\n", encoding="utf-8")
+    click.echo(f"Written to {out}/:")
+    for path in sorted(folder.iterdir()):
+        size = f"{path.stat().st_size / 1024:,.0f} kB"
+        click.echo(f"  {path.name:<18}{size:>10}  {_KINDS.get(path.suffix, '')}")
+    click.echo("\nHow to go on")
+    click.echo(f"  look     open {out / 'tour.html'} in a browser")
+    click.echo("  try      make lab   (without the repository: python -m ecsviz lab)")
+    if file is None:
+        click.echo("  your own python -m ecsviz demo conversations.json")
+
+
+_KINDS = {
+    ".db": "a store, which any SQLite tool opens",
+    ".html": "the notebook, executed",
+    ".json": "the figures above",
+    ".png": "a picture",
+}
+
+
+@cli.command("lab")
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+def lab_command(folder: Path | None) -> None:
+    """Open JupyterLab on the notebooks, or on FOLDER."""
+    sys.exit(demo.start_lab(folder))
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="ecsviz")

@@ -1,0 +1,375 @@
+"""How the values of one field stand in a column: one codec per SQL type.
+
+A column holds what SQL can compare. The rare value that SQL would change (NaN, an integer beyond
+64 bits, a time with an offset, a text with NUL, …) is kept exactly beside it: every codec hands
+back, per row, such values to be stored in the row's ``ecs_exact`` column as JSON.
+
+All work is by column: one look at the set of types decides for a whole batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from typing_extensions import override
+
+from ecsviz.exact import NoneType, from_json, microseconds, to_json
+
+Exact = dict[int, Any]
+"""Per row number of a batch, the value in the form of ``to_json``."""
+
+JSON: sa.types.TypeEngine[Any] = sa.JSON(none_as_null=True).with_variant(sa.Text(), "sqlite")
+"""JSON columns. SQLite would take a column declared as JSON for a numeric one and turn the text
+``1.0`` into the integer 1."""
+
+
+class Refused(Exception):  # noqa: N818 - not an error that leaves this package: it is translated
+    """A value that a codec cannot take.
+
+    Attributes
+    ----------
+    row
+        Its number in the batch.
+    value
+        The value; never shown.
+    why
+        What is wrong, to follow the place of the value in a sentence.
+    """
+
+    def __init__(self, row: int, value: Any, why: str) -> None:
+        super().__init__(row, why)
+        self.row = row
+        self.value = value
+        self.why = why
+
+
+class NoCodec(Exception):  # noqa: N818 - not an error that leaves this package: it is translated
+    """An annotation whose values cannot be stored; says why, to follow ``because``."""
+
+
+# -- codecs ----------------------------------------------------------------------------------
+
+
+class Codec:
+    """How the values of one field stand in a column.
+
+    Attributes
+    ----------
+    sql_type
+        The column's type.
+    types
+        The Python types that pass as they are, or by one conversion; others are refused.
+    always_nullable
+        Whether the column must allow NULL even for a field that is never None.
+    """
+
+    always_nullable = False
+
+    def __init__(self, sql_type: sa.types.TypeEngine[Any], *types: type) -> None:
+        self.sql_type = sql_type
+        self.types = frozenset({*types, NoneType})
+
+    def encode(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        """Return what the column holds for each value, and what it cannot hold exactly."""
+        self.check(values)
+        return self.to_column(values)
+
+    def check(self, values: list[Any]) -> None:
+        """Raise for the first value of a type that the field does not have."""
+        if not set(map(type, values)) <= self.types:
+            for row, value in enumerate(values):
+                if type(value) not in self.types:
+                    raise Refused(row, value, self._why(value))
+
+    def _why(self, value: Any) -> str:
+        expected = " or ".join(sorted(kind.__name__ for kind in self.types - {NoneType}))
+        return f"is of type {type(value).__name__}, but must be {expected}"
+
+    def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        """Convert checked values."""
+        return values, {}
+
+    def decode(self, stored: list[Any]) -> list[Any]:
+        """Return the values that a column stands for."""
+        self.check(stored)
+        return stored
+
+    def values(self, stored: list[Any], exact: Exact) -> list[Any]:
+        """Return the values of a column and of what it could not hold."""
+        if not exact:
+            return self.decode(stored)
+        # A stand-in need not be a value: the integer nearest to an enum's is none of it.
+        result = list(self.decode([None if n in exact else v for n, v in enumerate(stored)]))
+        for row, data in exact.items():
+            try:
+                result[row] = self.restore(data)
+            except (ValueError, LookupError, TypeError) as err:
+                raise Refused(row, data, "is not what ecsviz writes beside a column") from err
+        return result
+
+    def restore(self, data: Any) -> Any:
+        """Return the value of which `encode` handed back `data` as what a column cannot hold."""
+        return from_json(data)
+
+    def canonical(self, stored: list[Any]) -> list[Any]:
+        """Return the column as str, int, float, bool, bytes and None, for the checksum."""
+        return stored
+
+
+class TextCodec(Codec):
+    """Texts. NUL and lone surrogates are kept exactly beside a readable stand-in."""
+
+    def __init__(self) -> None:
+        super().__init__(sa.Text(), str)
+
+    @override
+    def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        texts = [value for value in values if value is not None]
+        joined = "".join(texts)
+        if "\0" not in joined:
+            try:
+                joined.encode()
+            except UnicodeEncodeError:
+                pass
+            else:
+                return values, {}
+        column = list(values)
+        exact: Exact = {}
+        for row, value in enumerate(values):
+            if value is not None:
+                clean = value.encode(errors="replace").decode().replace("\0", "\ufffd")
+                if clean != value:
+                    column[row], exact[row] = clean, value
+        return column, exact
+
+
+class BoolCodec(Codec):
+    """Booleans; SQLite gives them back as 0 and 1."""
+
+    def __init__(self) -> None:
+        super().__init__(sa.Boolean(), bool)
+
+
+class IntCodec(Codec):
+    """Integers of any size; beyond 64 bits the column holds the nearest that fits."""
+
+    def __init__(self) -> None:
+        super().__init__(sa.BigInteger(), int)
+
+    @override
+    def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        numbers = [value for value in values if value is not None]
+        low, high = -(2**63), 2**63 - 1
+        if not numbers or (min(numbers) >= low and max(numbers) <= high):
+            return values, {}
+        column = list(values)
+        exact: Exact = {}
+        for row, value in enumerate(values):
+            if value is not None and not low <= value <= high:
+                column[row], exact[row] = (low if value < 0 else high), to_json(value)
+        return column, exact
+
+
+_LARGEST = 1.7976931348623157e308
+
+
+class FloatCodec(Codec):
+    """Floats. NaN and negative zero do not survive every database; an int stays an int."""
+
+    always_nullable = True  # SQLite stores NaN as NULL
+
+    def __init__(self) -> None:
+        super().__init__(sa.Double(), float, int)
+
+    @override
+    def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        numbers = [value for value in values if value is not None]
+        # A sum is NaN or infinite if any part is; 0.0 and ints are looked for one by one.
+        plain = set(map(type, numbers)) <= {float} and 0.0 not in numbers
+        if plain and math.isfinite(sum(numbers)):
+            return values, {}
+        column = list(values)
+        exact: Exact = {}
+        for row, value in enumerate(values):
+            if value is None:
+                continue
+            if type(value) is int:
+                column[row], exact[row] = _nearest_float(value), to_json(value)
+            elif math.isnan(value):
+                column[row], exact[row] = None, to_json(value)
+            elif math.isinf(value):
+                column[row], exact[row] = math.copysign(_LARGEST, value), to_json(value)
+            elif value == 0.0 and math.copysign(1.0, value) < 0:
+                column[row], exact[row] = 0.0, -0.0
+        return column, exact
+
+
+def _nearest_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return _LARGEST if value > 0 else -_LARGEST
+
+
+class DecimalCodec(Codec):
+    """Decimals: a number to compare, and the exact digits where a float would lose them."""
+
+    always_nullable = True
+
+    def __init__(self) -> None:
+        super().__init__(sa.Numeric().with_variant(sa.Double(), "sqlite"), Decimal)
+
+    @override
+    def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        column: list[Any] = []
+        exact: Exact = {}
+        for row, value in enumerate(values):
+            if value is None:
+                column.append(None)
+                continue
+            number = float(value) if value.is_finite() else math.nan
+            near = Decimal(repr(number)) if math.isfinite(number) else None
+            # SQL has no negative zero.
+            column.append(Decimal("0.0") if near is not None and near.is_zero() else near)
+            if str(column[-1]) != str(value):
+                exact[row] = to_json(value)
+        return column, exact
+
+    @override
+    def decode(self, stored: list[Any]) -> list[Any]:
+        return [None if v is None else Decimal(repr(float(v))) for v in stored]
+
+    @override
+    def canonical(self, stored: list[Any]) -> list[Any]:
+        return [None if v is None else float(v) for v in stored]
+
+
+class DatetimeCodec(Codec):
+    """Points in time: the column holds UTC, an offset or its absence is kept beside it."""
+
+    def __init__(self) -> None:
+        super().__init__(sa.DateTime(), datetime)
+
+    @override
+    def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        column: list[Any] = []
+        exact: Exact = {}
+        zero = timedelta(0)
+        for row, value in enumerate(values):
+            if value is None:
+                column.append(None)
+            elif (value.tzinfo is UTC or value.utcoffset() == zero) and not value.fold:
+                column.append(value.replace(tzinfo=None))
+            else:
+                exact[row] = to_json(value)
+                column.append(_as_naive_utc(value))
+        return column, exact
+
+    @override
+    def decode(self, stored: list[Any]) -> list[Any]:
+        self.check(stored)
+        return [None if v is None else v.replace(tzinfo=UTC) for v in stored]
+
+    @override
+    def canonical(self, stored: list[Any]) -> list[Any]:
+        return [None if v is None else v.isoformat() for v in stored]
+
+
+def _as_naive_utc(value: datetime) -> datetime:
+    offset = value.utcoffset() or timedelta(0)
+    naive = value.replace(tzinfo=None, fold=0)
+    try:
+        return naive - offset
+    except OverflowError:  # within a day of year 1 or 9999
+        return naive
+
+
+class PlainCodec(Codec):
+    """Dates and UUIDs: the database has the type."""
+
+    @override
+    def canonical(self, stored: list[Any]) -> list[Any]:
+        return [None if v is None else str(v) for v in stored]
+
+
+class TimeCodec(PlainCodec):
+    """Times of day; an offset is kept beside."""
+
+    def __init__(self) -> None:
+        super().__init__(sa.Time(), time)
+
+    @override
+    def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        exact = {
+            row: to_json(v)
+            for row, v in enumerate(values)
+            if v is not None and (v.tzinfo is not None or v.fold)
+        }
+        return [None if v is None else v.replace(tzinfo=None, fold=0) for v in values], exact
+
+
+class TimedeltaCodec(Codec):
+    """Durations, as whole microseconds."""
+
+    def __init__(self) -> None:
+        super().__init__(sa.BigInteger(), timedelta)
+
+    @override
+    def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        low, high = -(2**63), 2**63 - 1  # some 292,000 years; timedelta goes further
+        column = [None if v is None else microseconds(v) for v in values]
+        exact: Exact = {}
+        for row, value in enumerate(column):
+            if value is not None and not low <= value <= high:
+                column[row], exact[row] = (low if value < 0 else high), to_json(values[row])
+        return column, exact
+
+    @override
+    def decode(self, stored: list[Any]) -> list[Any]:
+        result = []
+        for row, value in enumerate(stored):
+            try:
+                result.append(None if value is None else timedelta(microseconds=value))
+            except (TypeError, OverflowError) as err:
+                raise Refused(row, value, "is no number of microseconds") from err
+        return result
+
+
+class ConvertedCodec(Codec):
+    """Values that one function turns into a text or an integer, and another one back."""
+
+    def __init__(
+        self,
+        inner: Codec,
+        types: Sequence[type],
+        write: Callable[[Any], Any],
+        read: Callable[[Any], Any],
+    ) -> None:
+        super().__init__(inner.sql_type, *types)
+        self.inner, self.write, self.read = inner, write, read
+
+    @override
+    def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        return self.inner.encode([None if v is None else self.write(v) for v in values])
+
+    @override
+    def decode(self, stored: list[Any]) -> list[Any]:
+        result = []
+        for row, value in enumerate(self.inner.decode(stored)):
+            try:
+                result.append(None if value is None else self.read(value))
+            except (ValueError, KeyError, TypeError) as err:
+                raise Refused(row, value, f"is no {self._name()}") from err
+        return result
+
+    def _name(self) -> str:
+        return " or ".join(sorted(kind.__name__ for kind in self.types - {NoneType}))
+
+    @override
+    def restore(self, data: Any) -> Any:
+        return self.read(self.inner.restore(data))

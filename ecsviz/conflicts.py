@@ -1,0 +1,127 @@
+"""Where what is given and what is stored do not go together: the checks of every storage."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from ecsviz.errors import (
+    BrokenReferenceError,
+    DuplicateIdError,
+    InvalidIdError,
+    LineageError,
+    StaleVersionError,
+    ValueNotStorableError,
+    short_repr,
+)
+from ecsviz.references import Walk
+
+
+def check_own_fields(found: Walk) -> None:
+    """Raise if the own fields of an entity hold what is no id or no version.
+
+    Raises
+    ------
+    InvalidIdError, ValueNotStorableError
+        Naming the place.
+
+    Notes
+    -----
+    pydantic does not check what is assigned, unless a class asks for it.
+    """
+    for position, entity in enumerate(found.entities):
+        state = entity.__dict__
+        for name, allowed in (("lineage_id", (UUID,)), ("parent_id", (UUID, type(None)))):
+            value = state.get(name)
+            if type(value) not in allowed or name not in state:
+                raise InvalidIdError(
+                    f"{found.place(position)}.{name} is {short_repr(value)}, not a UUID."
+                    " Leave it as it was made.",
+                    value=value,
+                )
+        version = state.get("version")
+        if type(version) is not int or version < 0:
+            raise ValueNotStorableError(
+                f"{found.place(position)}.version is {short_repr(version)}, not a whole number."
+                " The storage counts versions; leave it as it was made.",
+                place=f"{found.place(position)}.version",
+                ecs_id=found.ids[position],
+                field="version",
+            )
+
+
+def check_lineage(entity: Any, stored: UUID) -> None:
+    """Raise if an entity is stored as one of another family.
+
+    Raises
+    ------
+    LineageError
+        Naming both families.
+    """
+    if entity.lineage_id != stored:
+        raise LineageError(
+            f"{type(entity).__name__} {entity.ecs_id} is of the lineage {entity.lineage_id},"
+            f" but is stored as one of {stored}. An entity keeps its lineage for life:"
+            " fork() it instead.",
+            ecs_id=entity.ecs_id,
+            lineage_id=entity.lineage_id,
+            stored=stored,
+        )
+
+
+def check_version(entity: Any, stored: int) -> None:
+    """Raise if the store has moved on since an entity was read.
+
+    Raises
+    ------
+    StaleVersionError
+        Naming both versions.
+
+    Notes
+    -----
+    Version 0 says that the entity was never read: it was made anew with a known id, as by an
+    importer that reads a file once more. It takes the place of what is stored.
+    """
+    if entity.version not in (0, stored):
+        raise StaleVersionError(
+            f"{type(entity).__name__} {entity.ecs_id} was read at version {entity.version}, but"
+            f" the store holds version {stored}. Nothing was saved. Get it anew, repeat the"
+            " change, and register that.",
+            ecs_id=entity.ecs_id,
+            version=entity.version,
+            stored_version=stored,
+        )
+
+
+def was_deleted(entity: Any, version: int, revision: int) -> StaleVersionError:
+    """Return the error for an entity that was read, and then deleted by someone."""
+    return StaleVersionError(
+        f"{type(entity).__name__} {entity.ecs_id} was deleted in revision {revision} (at version"
+        f" {version}); this one was read at version {entity.version}. Nothing was saved."
+        " Take it out of the graph, or fork() it.",
+        ecs_id=entity.ecs_id,
+        version=entity.version,
+        stored_version=None,
+        revision=revision,
+    )
+
+
+def id_taken(found: Walk, ecs_id: UUID, type_name: str, where: str) -> DuplicateIdError:
+    """Return the error for an id under which the store has an entity of another type."""
+    here = found.place(found.ids.index(ecs_id))
+    return DuplicateIdError(
+        f"{here} has the ecs_id {ecs_id}, under which the store holds a {type_name} ({where})."
+        " Leave the id out to get a new one.",
+        ecs_id=ecs_id,
+        places=(here, where),
+    )
+
+
+def still_held(holders: list[str]) -> BrokenReferenceError:
+    """Return the error for what cannot be deleted, since some places still refer to it."""
+    shown = ", ".join(holders[:5]) + (", …" if len(holders) > 5 else "")
+    return BrokenReferenceError(
+        f"Nothing was deleted, since something still refers to it: {shown}."
+        " Take these references out and register, or delete the holders as well.",
+        holders=holders,
+    )

@@ -1,0 +1,149 @@
+"""Deleting: entities that nothing else refers to."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.catalog import Catalog
+from ecsviz.conflicts import still_held
+from ecsviz.database import (
+    columns_of,
+    delete_rows,
+    insert_rows,
+    key_condition,
+    select_by_keys,
+    update_rows,
+)
+from ecsviz.mapping import ClassMap
+
+
+class Delete:
+    """One deletion.
+
+    Parameters
+    ----------
+    conn
+        A transaction.
+    catalog
+        The store's catalog, its types read.
+    found
+        Per id the type and row id.
+
+    Notes
+    -----
+    Statements grow with classes, not with entities.
+    """
+
+    def __init__(
+        self, conn: Connection, catalog: Catalog, found: dict[UUID, tuple[str, int]]
+    ) -> None:
+        self.conn = conn
+        self.catalog = catalog
+        self.found = found
+        self.rows: dict[str, list[int]] = {}
+        for name, row_id in found.values():
+            self.rows.setdefault(name, []).append(row_id)
+        self.maps = {known.type_name: known for known in catalog.classes_of(catalog.mapping.stored)}
+
+    def run(self) -> None:
+        """Delete, or raise if something still refers to what is to go."""
+        holders = [place for known in self.maps.values() for place in self._holders(known)]
+        if holders:
+            raise still_held(holders)
+        revision = self.catalog.next_revision(self.conn)
+        self._note(revision)
+        self._loosen()
+        for name, ids in self.rows.items():
+            table = self.maps[name].table
+            delete_rows(self.conn, table, [(row_id,) for row_id in ids])
+        self.catalog.add_revision(self.conn, revision, None, 0, 0, len(self.found))
+
+    def _holders(self, known: ClassMap) -> list[str]:
+        """Return the places in entities of one class, not deleted, that refer to what is."""
+        table, own = known.table, set(self.rows.get(known.type_name, ()))
+        result: list[str] = []
+        for ref in known.singles:
+            for target, column in ref.arcs.items():
+                ids = self.rows.get(target, [])
+                found = select_by_keys(
+                    self.conn, sa.select(table.c.id, table.c.ecs_id), column, ids
+                )
+                for row_id, ecs_id in zip(*found, strict=True):
+                    if row_id not in own:
+                        result.append(f"{known.type_name}.{ref.name} of {ecs_id}")
+            if ref.position is not None and own:
+                result += self._listed(known, ref, own)
+        for collection in known.collections:
+            owner = collection.columns[0]
+            for target, column in collection.arcs.items():
+                ids = self.rows.get(target, [])
+                owners = select_by_keys(self.conn, sa.select(owner), column, ids)[0]
+                if any(row_id not in own for row_id in owners):
+                    result.append(f"{known.type_name}.{collection.name}")
+        return result
+
+    def _listed(self, known: ClassMap, ref: Any, own: set[int]) -> list[str]:
+        """Return the lists, of holders not deleted, in which deleted entities stand."""
+        result = []
+        for holder, column in ref.arcs.items():
+            query = sa.select(column).where(ref.position.is_not(None), column.is_not(None))
+            found = select_by_keys(self.conn, query, known.table.c.id, sorted(own))[0]
+            stays = set(found) - set(self.rows.get(holder, ()))
+            if stays:
+                result.append(f"{holder}.{ref.inverse}")
+        return result
+
+    def _note(self, revision: int) -> None:
+        """Remember what was deleted, so that no older copy brings it back unnoticed."""
+        gone = self.catalog.deleted
+        rows = []
+        for name, ids in self.rows.items():
+            table = self.maps[name].table
+            query = sa.select(table.c.ecs_id, table.c.ecs_version)
+            found = select_by_keys(self.conn, query, table.c.id, ids)
+            rows += [(i, name, version, revision) for i, version in zip(*found, strict=True)]
+        insert_rows(
+            self.conn,
+            gone,
+            [gone.c.ecs_id, gone.c.type_name, gone.c.version, gone.c.revision],
+            rows,
+        )
+
+    def _loosen(self) -> None:
+        """Take out the references among what is deleted, so that the rows go in any order."""
+        for name, ids in self.rows.items():
+            known = self.maps[name]
+            for collection in known.collections:
+                keys = list(collection.table.primary_key.columns)
+                condition = key_condition(self.conn, keys[0], ids)
+                links = columns_of(self.conn, sa.select(*keys).where(condition))
+                delete_rows(self.conn, collection.table, zip(*links, strict=True))
+            columns = [c for ref in known.singles for c in ref.arcs.values() if c.nullable]
+            if columns:
+                rows = [(*([None] * len(columns)), row_id) for row_id in ids]
+                update_rows(self.conn, known.table, columns, rows)
+        # Required ones are deferrable where they can form a cycle; what holds goes before what
+        # is held otherwise.
+        self.rows = {name: self.rows[name] for name in self._order() if name in self.rows}
+
+    def _order(self) -> list[str]:
+        """Return the types, holders first, as far as required references tell."""
+        result: dict[str, None] = {}
+        left = dict.fromkeys(self.maps)
+        while left:
+            held = {
+                target
+                for name in left
+                for ref in self.maps[name].singles
+                for target, column in ref.arcs.items()
+                if target != name and not column.nullable
+            }
+            free = [name for name in left if name not in held] or list(left)
+            for name in free:
+                result[name] = None
+                del left[name]
+        return list(result)

@@ -1,0 +1,8 @@
+"""Pictures with matplotlib, which is imported when the first one is drawn."""
+
+from __future__ import annotations
+
+from ecsviz.draw.graph import draw_graph
+from ecsviz.draw.picture import DrawingOptionError
+
+__all__ = ["DrawingOptionError", "draw_graph"]

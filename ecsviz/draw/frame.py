@@ -1,0 +1,247 @@
+"""Around the picture: the figure's size, the limits, title, legend and note."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ecsviz.draw.style import Category, Theme
+from ecsviz.draw.text import Writer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_WIDTH: Final = 12.0
+MAX_HEIGHT: Final = 10.5
+"""The largest figure that is made, in inches: what a notebook shows without scrolling far."""
+MIN_WIDTH: Final = 6.0
+MIN_HEIGHT: Final = 1.9
+MARGIN: Final = 0.14
+TITLE: Final = 10.5
+TITLE_COLUMNS: Final = 90
+SMALL: Final = 8.5
+ROW: Final = 0.2
+"""The height of a row of the legend or the note."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """Where one draws, and how: axes, colours, fonts, and inches per unit of the layout."""
+
+    ax: Axes
+    theme: Theme
+    writer: Writer
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the legend."""
+
+    handle: Any
+    text: str
+
+
+def legend_entries(
+    kinds: list[Category],
+    theme: Theme,
+    writer: Writer,
+    *,
+    lines: bool,
+    in_cycle: bool,
+    deferred: bool,
+    ground: bool,
+    grouped: bool,
+) -> list[Entry]:
+    """Return what the legend explains: only what is in the picture."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    entries = [
+        Entry(
+            Line2D(
+                [], [], linestyle="none", marker=kind.marker, markersize=6.5,
+                markerfacecolor=kind.color, markeredgecolor=theme.ground,
+            ),
+            writer.clean(kind.name, 40),
+        )
+        for kind in kinds
+    ]  # fmt: skip
+    if lines:
+        entries.append(Entry(Line2D([], [], color=theme.line, linewidth=1.2), "depends on"))
+    if in_cycle:
+        entries.append(Entry(Line2D([], [], color=theme.cycle, linewidth=1.5), "in a cycle"))
+    if deferred:
+        entries.append(
+            Entry(
+                Line2D([], [], color=theme.cycle, linewidth=1.5, linestyle=(0, (3.2, 1.8))),
+                "closes a cycle: deferred",
+            )
+        )
+    if ground:
+        entries.append(
+            Entry(
+                Patch(facecolor=(*theme.cycle, 0.12), edgecolor=(*theme.cycle, 0.5), linewidth=0.8),
+                "holds a cycle" if grouped else "cyclic component",
+            )
+        )
+    return entries
+
+
+def entry_widths(entries: list[Entry], writer: Writer) -> list[float]:
+    """Return how wide entries are, in inches, their handles and gaps included."""
+    return [writer.width(entry.text, SMALL) + 0.52 for entry in entries]
+
+
+def rows_of(widths: list[float], width: float) -> tuple[int, int]:
+    """Return in how many columns and rows entries fit beside each other."""
+    count = len(widths)
+    if not count:
+        return 0, 0
+    for columns in range(count, 0, -1):
+        rows = -(-count // columns)
+        # matplotlib fills columns first.
+        total = sum(max(widths[start : start + rows]) for start in range(0, count, rows))
+        if total <= width or columns == 1:
+            return columns, rows
+    return 1, count
+
+
+def wrapped(text: str, writer: Writer, width: float) -> list[str]:
+    """Break a note into lines that fit."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and writer.width(f"{lines[-1]} {word}", SMALL) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def new_axes(width: float, height: float, title_lines: int) -> Axes:
+    """Return the axes of a new figure of a size in inches, room for the title included."""
+    import matplotlib.pyplot as plt
+
+    top = 0.12 + 0.2 * title_lines
+    figure = plt.figure(figsize=(width, height + top))
+    total = height + top
+    return figure.add_axes((0.0, 0.0, 1.0, height / total))
+
+
+def size_of(ax: Axes) -> tuple[float, float]:
+    """Return width and height of axes in inches."""
+    figure = ax.get_figure(root=True)
+    if figure is None:  # taken out of its figure
+        return 6.4, 4.8
+    box = ax.get_window_extent()
+    return max(float(box.width / figure.dpi), 0.1), max(float(box.height / figure.dpi), 0.1)
+
+
+def room_for(ax: Axes | None) -> tuple[float, float]:
+    """Return width and height of axes, or the most that a new figure may take, in inches."""
+    return (MAX_WIDTH, MAX_HEIGHT) if ax is None else size_of(ax)
+
+
+def fit(ax: Axes, bounds: tuple[float, float, float, float], strip: float) -> float:
+    """Set the limits so that the bounds are shown above a strip at the foot.
+
+    Returns
+    -------
+    float
+        How many inches a unit of the layout is; at most 1.
+    """
+    width, height = size_of(ax)
+    left, bottom, right, top = bounds
+    wide, tall = max(right - left, 1e-6), max(top - bottom, 1e-6)
+    room = max(width - 2 * MARGIN, 0.3 * width), max(height - strip - 2 * MARGIN, 0.3 * height)
+    scale = min(room[0] / wide, room[1] / tall, 1.0)
+    middle = (left + right) / 2
+    ax.set_xlim(middle - width / 2 / scale, middle + width / 2 / scale)
+    # In the middle of what is above the strip.
+    free = max(height - strip, 0.3 * height)
+    low = (bottom + top) / 2 - (free / 2 + (height - free)) / scale
+    ax.set_ylim(low, low + height / scale)
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_axis_off()
+    return float(scale)
+
+
+def draw_legend(canvas: Canvas, entries: list[Entry], columns: int, lift: float) -> None:
+    """Draw the legend at the foot, `lift` inches above it."""
+    if not entries:
+        return
+    width, height = size_of(canvas.ax)
+    legend = canvas.ax.legend(
+        [entry.handle for entry in entries],
+        # matplotlib drops what begins with "_", as names of private classes do: it sees numbers.
+        [str(number) for number in range(len(entries))],
+        loc="lower left",
+        bbox_to_anchor=(MARGIN / width, (0.06 + lift) / height),
+        ncols=columns,
+        fontsize=SMALL,
+        frameon=False,
+        borderpad=0.0,
+        borderaxespad=0.0,
+        handlelength=1.7,
+        handletextpad=0.5,
+        columnspacing=1.3,
+        labelspacing=0.45,
+        labelcolor=canvas.theme.text,
+    )
+    legend.set_zorder(5)
+    for text, entry in zip(legend.get_texts(), entries, strict=True):
+        text.set(text=entry.text, **canvas.writer.options())
+
+
+def draw_note(canvas: Canvas, lines: list[str]) -> None:
+    """Write what was merged or left out at the foot."""
+    if not lines:
+        return
+    width, height = size_of(canvas.ax)
+    canvas.ax.text(
+        MARGIN / width,
+        0.05 / height,
+        "\n".join(lines),
+        transform=canvas.ax.transAxes,
+        size=SMALL,
+        color=canvas.theme.muted,
+        style="italic",
+        va="bottom",
+        ha="left",
+        zorder=5,
+        gid="note",
+        **canvas.writer.options(),
+    )
+
+
+def draw_title(canvas: Canvas, title: str, counts: str) -> None:
+    """Write the title, and the figures below it."""
+    width, _ = size_of(canvas.ax)
+    lines = [line for line in (title, counts) if line]
+    canvas.ax.set_title(
+        "\n".join(lines),
+        loc="left",
+        x=MARGIN / width,
+        fontsize=TITLE,
+        color=canvas.theme.text,
+        pad=4,
+        linespacing=1.25,
+        **canvas.writer.options(),
+    )
+
+
+def ground_of(ax: Axes | None) -> Any:
+    """Return the colour behind the axes: the figure's, as the axes' own is switched off."""
+    from matplotlib import rcParams
+    from matplotlib.colors import to_rgba
+
+    figure = None if ax is None else ax.get_figure()
+    color = rcParams["figure.facecolor"] if figure is None else figure.get_facecolor()
+    rgba = np.array(to_rgba(color))
+    if rgba[3] > 0.5:
+        return tuple(rgba[:3])
+    # Transparent: what the user's text is legible on.
+    text = np.array(to_rgba(rcParams["text.color"]))[:3]
+    return "white" if text.mean() < 0.5 else "black"

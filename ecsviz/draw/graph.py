@@ -1,0 +1,191 @@
+"""The picture of a dependency graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ecsviz.draw import frame
+from ecsviz.draw.edge_labels import draw_edge_labels
+from ecsviz.draw.lines import draw_references
+from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
+from ecsviz.draw.picture import GroupBy, Picture, make_picture
+from ecsviz.draw.plan import FONT, Plan, make_plan
+from ecsviz.draw.style import categories, theme_of
+from ecsviz.draw.text import Writer
+from ecsviz.layout.compound import HUB
+from ecsviz.order import Bools
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ecsviz.graph import EntityDependencyGraph
+
+MAX_NODES: Final = 600
+"""Above so many nodes a graph is drawn in groups: more marks are a texture, not a picture."""
+MAX_EDGE_LABELS: Final = 60
+"""With more references, the names of fields would hide the picture."""
+MANY_ALIKE: Final = 5
+"""A field's name is not written where more references of it start, or end, at one node."""
+
+
+def draw_graph(
+    graph: EntityDependencyGraph,
+    ax: Axes | None = None,
+    *,
+    color_by: str | Callable[[Any], Any] = "type",
+    label: str | bool | Callable[[Any], Any] | None = None,
+    highlight: Any = None,
+    max_nodes: int | None = MAX_NODES,
+    group_by: GroupBy | None = None,
+    title: str | None = None,
+    legend: bool = True,
+    edge_labels: bool | None = None,
+) -> Axes:
+    """Draw a dependency graph in rows: dependents above, what they depend on below.
+
+    Parameters
+    ----------
+    graph
+        What to draw: entities, classes, tables, or any graph made by ``from_parts``.
+    ax
+        Where to draw. None makes a figure of the size that the graph needs.
+    color_by
+        ``"type"``, ``"component"``, ``"generation"``, a field's name, or a function of a node.
+        The colour comes with the shape of a mark, so that it need not be told by colour alone.
+    label
+        A field's name, or a function of a node. None takes its name, title or first text;
+        False leaves labels out.
+    highlight
+        Entities, ids, or cycles of ``get_cycles()``: all else is faded.
+    max_nodes
+        How many nodes are drawn one by one; larger graphs are drawn in groups, and a note says
+        so. 600 by default: more are a texture. None draws any number one by one.
+    group_by
+        ``"component"`` or ``"type"`` draws groups whatever the size; ``"auto"`` chooses.
+    title
+        A line above the figures, which are always there.
+    legend
+        Whether to explain colours and lines.
+    edge_labels
+        Whether references carry the names of their fields. None: where there is room.
+
+    Returns
+    -------
+    Axes
+        Its collections carry names: ``get_gid()`` is ``"nodes"``, ``"marks"``,
+        ``"references"``, ``"cycle references"``, ``"deferred references"``,
+        ``"cyclic components"``.
+
+    Raises
+    ------
+    EntityNotFoundError
+        If something to highlight is not in the graph.
+    DrawingOptionError
+        If `color_by`, `label` or `group_by` names what is not there.
+
+    Notes
+    -----
+    A cyclic component stands on shaded ground, its references in orange; those that the save
+    plan writes last are dashed. A few artists whatever the size: O(nodes + references) after
+    the layout, for which see ``ecsviz.layout.layout_graph``.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> ax = draw_graph(ev.EntityDependencyGraph(thread))
+    >>> ax.get_title(loc="left")
+    '2 entities, 2 references, 1 cyclic component'
+    """
+    picture = make_picture(
+        graph,
+        color_by=color_by,
+        label=label,
+        highlight=highlight,
+        max_nodes=max_nodes,
+        group_by=group_by,
+    )
+    writer = Writer()
+    theme = theme_of(frame.ground_of(ax))
+    none = f"no {color_by}" if isinstance(color_by, str) else "none"
+    codes, kinds = categories(picture.values, none=none, dark=theme.dark)
+    title = writer.clean(title, frame.TITLE_COLUMNS) if title else ""
+    plan = make_plan(
+        picture,
+        codes,
+        kinds,
+        writer,
+        theme,
+        room=frame.room_for(ax),
+        fixed=ax is not None,
+        title=title,
+        legend=legend,
+    )
+    if ax is None:
+        ax = frame.new_axes(plan.width, plan.height, 1 + bool(title))
+    canvas = frame.Canvas(ax, theme, writer, frame.fit(ax, plan.bounds, plan.strip))
+    if len(plan.labels):
+        _draw_parts(canvas, picture, plan, edge_labels)
+    else:
+        _say_empty(canvas)
+    frame.draw_legend(canvas, plan.entries, plan.columns, frame.ROW * len(plan.note))
+    frame.draw_note(canvas, plan.note)
+    frame.draw_title(canvas, title, picture.counts)
+    return ax
+
+
+def _say_empty(canvas: frame.Canvas) -> None:
+    canvas.ax.text(
+        0.5,
+        0.55,
+        "nothing to draw: the graph is empty",
+        transform=canvas.ax.transAxes,
+        ha="center",
+        va="center",
+        size=FONT + 1,
+        color=canvas.theme.muted,
+        gid="note",
+        **canvas.writer.options(),
+    )
+
+
+def _draw_parts(
+    canvas: frame.Canvas, picture: Picture, plan: Plan, edge_labels: bool | None
+) -> None:
+    draw_hulls(canvas, picture, plan)
+    draw_references(canvas, picture, plan)
+    if not plan.labelled:
+        draw_marks(canvas, picture, plan)
+        return
+    draw_boxes(canvas, picture, plan)
+    shape = plan.layout.shape
+    if _names_references(len(shape), canvas.scale, edge_labels):
+        shown = (shape != HUB) & ~_repeated(picture)
+        if picture.lit_references is not None:
+            shown &= picture.lit_references
+        draw_edge_labels(canvas, picture, plan, shown)
+
+
+def _names_references(count: int, scale: float, asked: bool | None) -> bool:
+    if asked is None:
+        return count <= MAX_EDGE_LABELS and scale >= 0.75
+    return asked and count <= 10 * MAX_EDGE_LABELS
+
+
+def _repeated(picture: Picture) -> Bools:
+    """Tell which names say nothing: those of a field that leads to, or from, many the same way."""
+    parts = picture.graph._parts
+    sources, targets = parts.sources.tolist(), parts.targets.tolist()
+    fields = [parts.place_of(number)[0] for number in range(len(sources))]
+    here = Counter(zip(sources, fields, strict=True))
+    there = Counter(zip(targets, fields, strict=True))
+    many = [
+        max(here[source, field], there[target, field]) > MANY_ALIKE
+        for source, target, field in zip(sources, targets, fields, strict=True)
+    ]
+    return np.array(many, dtype=bool)

@@ -1,0 +1,254 @@
+"""Nodes: boxes with a mark and a label, or marks alone; the shaded ground of components."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from ecsviz.draw.frame import Canvas
+from ecsviz.draw.picture import Picture
+from ecsviz.draw.plan import FONT, LINE, MARK, PAD, Plan
+from ecsviz.draw.style import mix, with_alpha
+from ecsviz.layout import Layout
+from ecsviz.layout.compound import HULL_PAD
+from ecsviz.layout.grid import Floats
+
+NAME: Final = 8.0
+"""The size of a name beside a mark, in points."""
+MAX_NAMES: Final = 60
+"""How many marks are named where there is no room to name all."""
+SEVERAL: Final = 6
+"""With so many components of several members, each has one name."""
+RISE: Final = 0.043
+"""Half the height of a letter: from the middle of a line to its baseline."""
+MAX_HULLS: Final = 400
+"""With more components, the ground is a plain rectangle: their outlines would not be seen."""
+
+
+def rounded_boxes(centre: Floats, sizes: Floats, radius: float = 0.08) -> Floats:
+    """Return the outlines of boxes with round corners, shape (boxes, corners, 2)."""
+    angle = np.linspace(0, np.pi / 2, 6)
+    arc = np.column_stack((np.cos(angle), np.sin(angle)))
+    turn = np.array([[0.0, -1.0], [1.0, 0.0]])  # a quarter to the left
+    outline = []
+    for x, y in ((1, 1), (-1, 1), (-1, -1), (1, -1)):
+        corner = np.array([x, y]) * (sizes[:, None, :] / 2 - radius)
+        outline.append(centre[:, None, :] + corner + radius * arc[None, :, :])
+        arc = arc @ turn.T
+    return np.concatenate(outline, axis=1)
+
+
+def draw_hulls(canvas: Canvas, picture: Picture, plan: Plan) -> None:
+    """Shade the ground of components that hold a cycle."""
+    from matplotlib.collections import PolyCollection
+
+    if not len(plan.cyclic):
+        return
+    layout, theme = plan.layout, canvas.theme
+    if len(plan.cyclic) <= MAX_HULLS:
+        outlines: Any = [layout.hull(number) for number in plan.cyclic.tolist()]
+    else:
+        low, high = layout.boxes[plan.cyclic, :2], layout.boxes[plan.cyclic, 2:]
+        outlines = rounded_boxes((low + high) / 2, high - low, HULL_PAD / 2)
+    alpha = 1.0 if picture.lit is None else 0.6
+    canvas.ax.add_collection(
+        PolyCollection(
+            outlines,
+            facecolors=[(*theme.cycle, (0.13 if theme.dark else 0.08) * alpha)],
+            edgecolors=[(*theme.cycle, 0.4 * alpha)],
+            linewidths=0.8 * canvas.scale,
+            zorder=0.5,
+            gid="cyclic components",
+        ),
+        autolim=False,
+    )
+
+
+def draw_boxes(canvas: Canvas, picture: Picture, plan: Plan) -> None:
+    """Draw nodes as boxes with a mark and a label."""
+    layout, theme = plan.layout, canvas.theme
+    colors = np.array([kind.color for kind in plan.kinds])[plan.codes]
+    strength = _strength(picture, 0.25)
+    ground = np.array(theme.ground)
+    tint = 0.30 if theme.dark else 0.16
+    faces = ground + (colors - ground) * (tint * strength)[:, None]
+    borders = np.where(picture.holds_cycle[:, None], np.array(theme.cycle), colors)
+    borders = ground + (borders - ground) * strength[:, None]
+    width = np.ones(len(colors))
+    if picture.lit is not None:
+        width = np.where(picture.lit, 1.8, 0.8)
+    outlines = rounded_boxes(layout.positions, layout.sizes)
+    piled = np.flatnonzero(picture.piled)
+    if len(piled):
+        # Like a pile of cards: there is more than one under it.
+        below = outlines[piled] + np.array([0.035, -0.035])
+        _add_outlines(canvas, below, faces[piled], borders[piled], 0.6 * width[piled], "piles")
+    _add_outlines(canvas, outlines, faces, borders, width, "nodes")
+    left = layout.positions[:, 0] - layout.sizes[:, 0] / 2
+    marks = np.column_stack((left + PAD + MARK / 2, layout.positions[:, 1]))
+    _scatter(canvas, plan, marks, strength, MARK * 0.92 * canvas.scale, 3.2)
+    _write_labels(canvas, plan, left + 2 * PAD + MARK, strength)
+
+
+def _strength(picture: Picture, faded: float) -> Floats:
+    if picture.lit is None:
+        return np.ones(len(picture.labels))
+    return np.where(picture.lit, 1.0, faded)
+
+
+def _add_outlines(
+    canvas: Canvas, outlines: Floats, faces: Floats, borders: Floats, width: Floats, gid: str
+) -> None:
+    from matplotlib.collections import PolyCollection
+
+    canvas.ax.add_collection(
+        PolyCollection(
+            list(outlines),
+            facecolors=faces,
+            edgecolors=borders,
+            linewidths=width * canvas.scale,
+            zorder=3 if gid == "nodes" else 2.9,
+            gid=gid,
+        ),
+        autolim=False,
+    )
+
+
+def _write_labels(canvas: Canvas, plan: Plan, left: Floats, strength: Floats) -> None:
+    theme, options = canvas.theme, canvas.writer.options()
+    for number, label in enumerate(plan.labels):
+        for row, line in enumerate(label.split("\n") if label else ()):
+            # On a baseline of our own: centred text jumps up and down with its letters.
+            middle = LINE * (0.5 * label.count("\n") - row)
+            canvas.ax.text(
+                left[number],
+                plan.layout.positions[number, 1] + middle - RISE,
+                line,
+                size=FONT * canvas.scale * (1.0 if row == 0 else 0.9),
+                color=mix(
+                    theme.text if row == 0 else theme.muted,
+                    theme.ground,
+                    0.35 + 0.65 * float(strength[number]),
+                ),
+                va="baseline",
+                ha="left",
+                zorder=3.4,
+                clip_on=True,
+                gid="label",
+                **options,
+            )
+
+
+def draw_marks(canvas: Canvas, picture: Picture, plan: Plan) -> None:
+    """Draw nodes as marks, and name the few on which most hang."""
+    diameter = float(plan.layout.sizes[:, 1].max()) * canvas.scale
+    _scatter(canvas, plan, plan.layout.positions, _strength(picture, 0.2), diameter, 3.0)
+    _write_names(canvas, picture, plan)
+
+
+def _scatter(
+    canvas: Canvas, plan: Plan, centre: Floats, strength: Floats, diameter: float, zorder: float
+) -> None:
+    """Draw one artist per category: each has its own shape."""
+    size = max(diameter * 72, 1.2) ** 2
+    for code, kind in enumerate(plan.kinds):
+        here = np.flatnonzero(plan.codes == code)
+        if len(here):
+            canvas.ax.scatter(
+                centre[here, 0],
+                centre[here, 1],
+                s=size * (1.25 if kind.marker in "DPXv" else 1.0),
+                marker=kind.marker,
+                c=with_alpha([kind.color], strength[here]),
+                edgecolors=[(*canvas.theme.ground, 0.9)],
+                linewidths=0.5 if diameter > 0.05 else 0.0,
+                zorder=zorder,
+                gid="marks",
+            )
+
+
+# -- names beside marks ----------------------------------------------------------------------
+
+
+def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> None:
+    """Name the marks on which most hang, or those that are highlighted, where there is room."""
+    from matplotlib.patheffects import withStroke
+
+    layout, writer, scale = plan.layout, canvas.writer, canvas.scale
+    half = layout.sizes / 2
+    taken = np.hstack((layout.positions - half, layout.positions + half))
+    left, right = canvas.ax.get_xlim()
+    halo = [withStroke(linewidth=2.4, foreground=canvas.theme.ground)]
+    for node in _named(picture, layout):
+        label = plan.labels[node].split("\n")[0]
+        wide, tall = writer.width(label, NAME) / scale, 0.13 / scale
+        for place in _places_beside(layout, node, wide, tall) if label else ():
+            if place[0] < left or place[2] > right or overlaps(place, taken):
+                continue
+            taken = np.vstack((taken, place))
+            canvas.ax.text(
+                (place[0] + place[2]) / 2,
+                (place[1] + place[3]) / 2 - RISE / scale,
+                label,
+                size=NAME,
+                color=canvas.theme.text,
+                va="baseline",
+                ha="center",
+                zorder=4,
+                clip_on=True,
+                path_effects=halo,
+                gid="label",
+                **writer.options(),
+            )
+            break
+
+
+def _named(picture: Picture, layout: Layout) -> list[int]:
+    parts = picture.graph._parts
+    ends = np.concatenate((parts.sources, parts.targets))
+    degree = np.bincount(ends, minlength=len(layout))
+    order = np.argsort(-degree, kind="stable")
+    if picture.lit is not None:
+        return [int(node) for node in order[picture.lit[order]][:MAX_NAMES]]
+    least = max(6.0, 2 * float(np.median(degree)))
+    several = np.bincount(layout.component) > 1
+    if several.sum() >= SEVERAL:
+        # One name for each: a store's threads by their titles.
+        foremost = order[np.unique(layout.component[order], return_index=True)[1]]
+        chosen = np.zeros(len(layout), dtype=bool)
+        chosen[foremost[several[layout.component[foremost]]]] = True
+        order = order[chosen[order]]
+        least = 1.0
+    return [int(node) for node in order[degree[order] >= least][:MAX_NAMES]]
+
+
+def _places_beside(layout: Layout, node: int, wide: float, tall: float) -> list[Floats]:
+    """Return rectangles for a name beside a mark, the best first.
+
+    That is on its right; above it, if it is at the top of its component.
+    """
+    x, y = layout.positions[node].tolist()
+    off, up = (0.6 * layout.sizes[node]).tolist()
+    places = [
+        (x + off, y - tall / 2),
+        (x - off - wide, y - tall / 2),
+        (x - wide / 2, y - up - tall),
+        (x - wide / 2, y + up),
+    ]
+    component = layout.component[node]
+    if layout.cyclic[component] and layout.boxes[component, 3] - y < 3 * up:
+        places.reverse()
+    return [np.array([a, b, a + wide, b + tall]) for a, b in places]
+
+
+def overlaps(box: Floats, others: Floats) -> bool:
+    """Tell whether a rectangle (left, bottom, right, top) meets one of others, shape (n, 4)."""
+    return bool(
+        (
+            (box[0] < others[:, 2])
+            & (box[2] > others[:, 0])
+            & (box[1] < others[:, 3])
+            & (box[3] > others[:, 1])
+        ).any()
+    )

@@ -1,0 +1,302 @@
+"""What a picture shows: the nodes or their groups, their labels, their colours, in plain data."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from ecsviz.cycles import Cycle
+from ecsviz.errors import EcsvizError, did_you_mean, short_repr
+from ecsviz.fields import OWN_FIELDS
+from ecsviz.identity import is_entity_class
+from ecsviz.labels import clean_text, label_of
+from ecsviz.layout import Overview, overview
+from ecsviz.layout.overview import noun_of
+from ecsviz.order import Bools, Ints
+
+if TYPE_CHECKING:
+    from ecsviz.graph import EntityDependencyGraph
+
+GroupBy = Literal["auto", "component", "type"]
+
+BUILT_IN: Final = ("type", "component", "generation")
+"""What ``color_by`` knows in every graph."""
+
+
+class DrawingOptionError(EcsvizError, ValueError):
+    """An option of a drawing has a value that means nothing here."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """What a picture shows.
+
+    Attributes
+    ----------
+    graph
+        What is drawn: the graph itself, or its groups.
+    labels
+        One per node; a group's second line says how many it stands for.
+    values
+        What the colour of each node stands for.
+    in_cycle, deferred
+        Shape (references,).
+    lines
+        Shape (references,): how many references each stands for.
+    holds_cycle, piled
+        Shape (nodes,): whether a group has a cycle inside, and whether it has several members.
+    field_of
+        Gives the label of a reference.
+    lit, lit_references
+        Shapes (nodes,) and (references,): what is highlighted, or None.
+    grouped
+        Whether nodes are groups.
+    counts, note
+        The title's figures, and what was merged or left out.
+    """
+
+    graph: EntityDependencyGraph
+    labels: list[str]
+    values: list[Any]
+    in_cycle: Bools
+    deferred: Bools
+    lines: Ints
+    holds_cycle: Bools
+    piled: Bools
+    field_of: Callable[[int], str]
+    lit: Bools | None
+    lit_references: Bools | None
+    grouped: bool
+    counts: str
+    note: str
+
+
+def make_picture(
+    graph: EntityDependencyGraph,
+    *,
+    color_by: Any,
+    label: Any,
+    highlight: Any,
+    max_nodes: int | None,
+    group_by: GroupBy | None,
+) -> Picture:
+    """Decide what is shown; the parameters are those of ``ecsviz.draw.draw_graph``."""
+    lit = _lit(graph, highlight)
+    lit_references = _lit_references(graph, highlight, lit)
+    if group_by is None and (max_nodes is None or len(graph) <= max_nodes):
+        return _one_by_one(graph, color_by, label, lit, lit_references)
+    if group_by not in (None, "auto", "component", "type"):
+        raise DrawingOptionError(
+            f"group_by={short_repr(group_by)} is no way to group."
+            " Give 'component', 'type', 'auto', or None to group large graphs only.",
+            option="group_by",
+            value=group_by,
+        )
+    groups = overview(graph, max_nodes or 600, by=group_by or "auto")
+    return _in_groups(graph, groups, color_by, lit, lit_references)
+
+
+def _one_by_one(
+    graph: EntityDependencyGraph,
+    color_by: Any,
+    label: Any,
+    lit: Bools | None,
+    lit_references: Bools | None,
+) -> Picture:
+    found = graph._order
+    return Picture(
+        graph,
+        _labels(graph, label),
+        _values(graph, color_by),
+        found.in_cycle,
+        found.deferred,
+        np.ones(len(found.deferred), dtype=np.int64),
+        np.zeros(len(graph), dtype=bool),
+        np.zeros(len(graph), dtype=bool),
+        lambda number: _place(graph, number),
+        lit,
+        lit_references,
+        False,
+        counts_of(graph),
+        "",
+    )
+
+
+def _in_groups(
+    graph: EntityDependencyGraph,
+    groups: Overview,
+    color_by: Any,
+    lit: Bools | None,
+    lit_references: Bools | None,
+) -> Picture:
+    if color_by == "type":
+        values: list[Any] = list(groups.graph._parts.types)
+    else:
+        # A group has the value that most of its members have.
+        every = _values(graph, color_by)
+        given = {str(value): value for value in every}
+        names, codes = np.unique(np.array([str(value) for value in every]), return_inverse=True)
+        table = np.zeros((len(groups), len(names)), dtype=np.int64)
+        np.add.at(table, (groups.group, codes), 1)
+        values = [given[str(names[code])] for code in table.argmax(axis=1).tolist()]
+    lit_groups = None
+    if lit is not None:
+        lit_groups = np.zeros(len(groups), dtype=bool)
+        lit_groups[groups.group[lit]] = True
+    places = groups.graph._parts.place_of
+    lit_lines = None
+    if lit_groups is not None and lit_references is not None:
+        ends = groups.graph._parts
+        lit_lines = lit_groups[ends.sources] & lit_groups[ends.targets]
+    return Picture(
+        groups.graph,
+        ["\n".join(filter(None, pair)) for pair in groups.labels],
+        values,
+        groups.in_cycle,
+        groups.deferred,
+        groups.lines,
+        groups.holds_cycle,
+        groups.counts > 1,
+        lambda number: places(number)[0],
+        lit_groups,
+        lit_lines,
+        True,
+        counts_of(graph),
+        _note(graph, groups),
+    )
+
+
+def counts_of(graph: EntityDependencyGraph) -> str:
+    """Return a graph's figures: nodes, references, cyclic components."""
+    nodes, references = len(graph), len(graph._parts.sources)
+    cyclic = int(graph._order.cyclic.sum())
+    return ", ".join(
+        (
+            f"{nodes:,} {noun_of(graph, nodes)}",
+            f"{references:,} reference{'s' * (references != 1)}",
+            f"{cyclic:,} cyclic component{'s' * (cyclic != 1)}" if cyclic else "no cycle",
+        )
+    )
+
+
+def _note(graph: EntityDependencyGraph, groups: Overview) -> str:
+    count, noun = len(groups), noun_of(graph, len(graph))
+    note = (
+        f"Showing {count:,} group{'s' * (count != 1)} of {len(graph):,} {noun},"
+        f" grouped by {groups.by}."
+    )
+    references = len(graph._parts.sources)
+    if groups.inner:
+        which = "All" if groups.inner == references else f"{groups.inner:,} of {references:,}"
+        note += f" {which} references lie inside groups."
+    return note
+
+
+# -- options ---------------------------------------------------------------------------------
+
+
+def _labels(graph: EntityDependencyGraph, label: Any) -> list[str]:
+    nodes = graph._parts.nodes
+    if label is False:
+        return [""] * len(nodes)
+    if label is None or label is True:
+        return [label_of(node, with_type=False) for node in nodes]
+    values = _asked(graph, label, "label")
+    return ["" if value is None else clean_text(str(_shown(value))) for value in values]
+
+
+def _values(graph: EntityDependencyGraph, color_by: Any) -> list[Any]:
+    if color_by == "type":
+        return list(graph._parts.types)
+    if color_by == "component":
+        # Single nodes share one colour: only what hangs together tells something.
+        component = graph._order.component
+        several = np.bincount(component, minlength=1)[component] > 1
+        return [
+            f"component {number + 1}" if more else "single"
+            for number, more in zip(component.tolist(), several.tolist(), strict=True)
+        ]
+    if color_by == "generation":
+        return list(graph._order.generation.tolist())
+    return [_shown(value) for value in _asked(graph, color_by, "color_by")]
+
+
+def _shown(value: Any) -> str | int | float | None:
+    """Return a value as a legend or a label can hold it."""
+    if isinstance(value, enum.Enum):
+        value = value.value
+    if value is None or isinstance(value, (int, float)):
+        return value
+    if is_entity_class(type(value)):
+        return label_of(value)
+    return clean_text(value, 32) if isinstance(value, str) else short_repr(value, 32)
+
+
+def _asked(graph: EntityDependencyGraph, what: Any, option: str) -> list[Any]:
+    """Return what a function, or a field, gives for every node."""
+    nodes = graph._parts.nodes
+    if callable(what):
+        return [what(node) for node in nodes]
+    known: dict[str, None] = {}
+    for node in nodes:
+        if is_entity_class(type(node)):
+            known.update(dict.fromkeys(type(node).model_fields))
+    if not isinstance(what, str) or (nodes and what not in known):
+        options = [name for name in known if name not in OWN_FIELDS]
+        options += BUILT_IN if option == "color_by" else []
+        raise DrawingOptionError(
+            f"{option}={short_repr(what)} is no field of what is drawn."
+            f"{did_you_mean(str(what), options)} Give a field's name, or a function of a node.",
+            option=option,
+            value=what,
+        )
+    return [getattr(node, "__dict__", {}).get(what) for node in nodes]
+
+
+def _lit(graph: EntityDependencyGraph, highlight: Any) -> Bools | None:
+    if highlight is None:
+        return None
+    lit = np.zeros(len(graph), dtype=bool)
+    for node in _highlighted(highlight):
+        lit[graph._number(node)] = True
+    return lit
+
+
+def _highlighted(highlight: Any) -> Sequence[Any]:
+    if isinstance(highlight, Cycle):
+        return highlight.nodes
+    if (
+        isinstance(highlight, Iterable)
+        and not isinstance(highlight, (str, bytes, type))
+        and not is_entity_class(type(highlight))
+    ):
+        found: list[Any] = []
+        for item in highlight:
+            found.extend(item.nodes if isinstance(item, Cycle) else [item])
+        return found
+    return [highlight]
+
+
+def _lit_references(
+    graph: EntityDependencyGraph, highlight: Any, lit: Bools | None
+) -> Bools | None:
+    """Return which references are highlighted: a cycle's own, or those among the nodes."""
+    if lit is None:
+        return None
+    parts = graph._parts
+    among = lit[parts.sources] & lit[parts.targets]
+    if isinstance(highlight, Cycle):
+        nodes = [graph._number(node) for node in highlight.nodes]
+        steps = set(zip(nodes, [*nodes[1:], nodes[0]], strict=True))
+        ends = zip(parts.sources.tolist(), parts.targets.tolist(), strict=True)
+        among &= np.array([end in steps for end in ends], dtype=bool)
+    return np.asarray(among)
+
+
+def _place(graph: EntityDependencyGraph, number: int) -> str:
+    field, path = graph._parts.place_of(number)
+    return path if len(path) <= 14 else field

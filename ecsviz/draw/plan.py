@@ -1,0 +1,250 @@
+"""Sizes and courses, before there is anything to draw on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ecsviz.draw import frame
+from ecsviz.draw.curves import Curves, make_curves
+from ecsviz.draw.picture import Picture
+from ecsviz.draw.style import Category, Theme
+from ecsviz.draw.text import Writer
+from ecsviz.labels import DEFAULT_LIMIT
+from ecsviz.layout import Layout, layout_graph
+from ecsviz.layout.grid import Floats
+from ecsviz.order import Bools, Ints
+
+FONT: Final = 9.0
+"""The size of a label in points, where a unit of the layout is an inch."""
+SMALLEST: Final = 5.3
+"""Below this size labels are left out: nobody reads them."""
+MARK: Final = 0.105
+"""The mark in a box, and the room it takes."""
+PAD: Final = 0.085
+"""From the border of a box to what is in it."""
+LINE: Final = 0.155
+"""The height of a line of text."""
+MAX_LABELLED: Final = 160
+"""Above so many nodes there is no room for labels."""
+SHORT_LABEL: Final = 14
+"""How wide labels may be, in columns, where there is no room for longer ones."""
+BOX_GAP: Final = (0.26, 0.46)
+CLOSE_GAP: Final = (0.22, 0.32)
+"""The room between boxes, and the same where there are more than `CLOSE`."""
+CLOSE: Final = 25
+MARK_SIZE: Final = 0.15
+MARK_GAP: Final = (0.12, 0.30)
+ARROW: Final = 0.11
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Where everything is, and how large the figure is.
+
+    Attributes
+    ----------
+    layout, curves
+        The nodes and the references, in units of the layout: inches at natural size.
+    bounds
+        Left, bottom, right and top of both.
+    labels
+        One per node, cut to what fits and made of characters that can be drawn.
+    labelled
+        Whether nodes are boxes with labels, or marks.
+    codes, kinds
+        The category of every node, and the categories.
+    cyclic
+        The components that stand on shaded ground.
+    width, height
+        Of the axes, in inches.
+    strip
+        The height at the foot that is kept for legend and note.
+    columns
+        Of the legend.
+    entries
+        What the legend explains.
+    note
+        The lines of the note.
+    """
+
+    layout: Layout
+    curves: Curves
+    bounds: tuple[float, float, float, float]
+    labels: list[str]
+    labelled: bool
+    codes: Ints
+    kinds: list[Category]
+    cyclic: Ints
+    width: float
+    height: float
+    strip: float
+    columns: int
+    entries: list[frame.Entry]
+    note: list[str]
+
+    @property
+    def arrow(self) -> float:
+        """How long arrowheads are, in units of the layout."""
+        return arrow_length(self.labelled)
+
+
+def make_plan(
+    picture: Picture,
+    codes: Ints,
+    kinds: list[Category],
+    writer: Writer,
+    theme: Theme,
+    *,
+    room: tuple[float, float],
+    fixed: bool,
+    title: str,
+    legend: bool,
+) -> Plan:
+    """Lay a picture out for a room.
+
+    Parameters
+    ----------
+    picture
+        What is shown.
+    codes, kinds
+        The category of every node, and the categories.
+    writer, theme
+        Fonts and colours.
+    room
+        Width and height in inches: of given axes, or the most that a new figure may take.
+    fixed
+        Whether the room is taken whole, or as much of it as is needed.
+    title
+        A line that must fit as well.
+    legend
+        Whether there is one.
+    """
+    layout, curves, labels, labelled = _fitting(picture, writer, room)
+    bounds = _bounds(layout, curves)
+    wide, tall, shrink = _shrunk(bounds, room)
+    width = room[0]
+    if not fixed:
+        words = max(writer.width(text, frame.TITLE) for text in (title, picture.counts))
+        needed = max(wide * shrink, words + 0.4)
+        width = float(np.clip(needed, frame.MIN_WIDTH, room[0]))
+    text = picture.note
+    if not labelled and any(picture.labels):
+        text += " There is no room for all labels."
+    note = frame.wrapped(text, writer, width - 2 * frame.MARGIN)
+    parts = picture.graph._parts
+    cyclic = np.unique(layout.component[parts.sources[picture.in_cycle]])
+    entries = _entries(picture, codes, kinds, theme, writer) if legend else []
+    columns, rows = frame.rows_of(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
+    strip = frame.ROW * (rows + len(note)) + (0.1 if rows or note else 0.0)
+    height = max(tall * shrink, frame.MIN_HEIGHT - 0.6) + strip
+    return Plan(
+        layout, curves, bounds, labels, labelled, codes, kinds, cyclic,
+        width, height, strip, columns, entries, note,
+    )  # fmt: skip
+
+
+def arrow_length(labelled: bool) -> float:
+    """Return how long arrowheads are, in units of the layout."""
+    return ARROW if labelled else 0.8 * ARROW
+
+
+def _fitting(
+    picture: Picture, writer: Writer, room: tuple[float, float]
+) -> tuple[Layout, Curves, list[str], bool]:
+    """Lay out with labels as they are, else with shorter ones, else without."""
+    parts = picture.graph._parts
+    n = len(picture.labels)
+    widths = (DEFAULT_LIMIT, SHORT_LABEL, 0) if any(picture.labels) else (0,)
+    for columns in widths if n <= MAX_LABELLED else (0,):
+        labels = [
+            "\n".join(writer.clean(line, columns or DEFAULT_LIMIT) for line in text.split("\n"))
+            for text in picture.labels
+        ]
+        layout = _layout(picture, labels, writer, columns > 0, room)
+        curves = make_curves(
+            layout,
+            parts.sources,
+            parts.targets,
+            labelled=columns > 0,
+            arrow=arrow_length(columns > 0),
+        )
+        if columns == 0 or FONT * _shrunk(_bounds(layout, curves), room)[2] >= SMALLEST:
+            return layout, curves, labels, columns > 0
+    raise AssertionError("the last try fits anything")
+
+
+def _shrunk(
+    bounds: tuple[float, float, float, float], room: tuple[float, float]
+) -> tuple[float, float, float]:
+    """Return width and height with a margin, and the scale at which they fit."""
+    left, bottom, right, top = bounds
+    wide, tall = right - left + 2 * frame.MARGIN, top - bottom + 2 * frame.MARGIN
+    return wide, tall, min(1.0, room[0] / wide, max(room[1] - 0.5, 0.3) / tall)
+
+
+def _bounds(layout: Layout, curves: Curves) -> tuple[float, float, float, float]:
+    """Everything, bows that reach beyond the boxes included."""
+    left, bottom, right, top = layout.bounds
+    if not len(curves.tips) or isinstance(curves.lines, np.ndarray):
+        return left, bottom, right, top
+    points = np.concatenate(curves.lines)
+    low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return min(left, low[0]), min(bottom, low[1]), max(right, high[0]), max(top, high[1])
+
+
+def _layout(
+    picture: Picture,
+    labels: list[str],
+    writer: Writer,
+    labelled: bool,
+    room: tuple[float, float],
+) -> Layout:
+    page = (
+        max(room[0] - 2 * frame.MARGIN, 0.5),
+        max(room[1] - 2 * frame.MARGIN - 0.6, 0.5),
+    )
+    if labelled:
+        sizes = _box_sizes(labels, writer)
+        if picture.grouped:
+            sizes[:, 0] = sizes[:, 0].max()  # cards of one size
+        gap = BOX_GAP if len(sizes) <= CLOSE else CLOSE_GAP
+        return layout_graph(picture.graph, sizes=sizes, gap=gap, page=page)
+    sizes = np.full((len(labels), 2), MARK_SIZE)
+    layout = layout_graph(picture.graph, sizes=sizes, gap=MARK_GAP, page=page)
+    left, bottom, right, top = layout.bounds
+    wider = (page[0] / page[1]) / max((right - left) / max(top - bottom, 0.1), 0.1)
+    if wider > 1.3 and top - bottom > page[1]:
+        # Tall and narrow: what is free at the sides makes the lines easier to follow.
+        gap = (MARK_GAP[0] + (MARK_GAP[0] + MARK_SIZE) * (min(wider, 3.0) - 1), MARK_GAP[1])
+        layout = layout_graph(picture.graph, sizes=sizes, gap=gap, page=page)
+    return layout
+
+
+def _box_sizes(labels: list[str], writer: Writer) -> Floats:
+    sizes = np.zeros((len(labels), 2))
+    for number, label in enumerate(labels):
+        lines = label.split("\n")
+        text = max(writer.width(line, FONT) for line in lines) if label else 0.0
+        sizes[number] = (text + MARK + 3 * PAD, len(lines) * LINE + 1.6 * PAD)
+    return sizes
+
+
+def _entries(
+    picture: Picture, codes: Ints, kinds: list[Category], theme: Theme, writer: Writer
+) -> list[frame.Entry]:
+    count: Ints = np.bincount(codes, minlength=len(kinds))
+    there: Bools = count > 0
+    cycles = bool(picture.in_cycle.any())
+    return frame.legend_entries(
+        [kind for kind, shown in zip(kinds, there.tolist(), strict=True) if shown],
+        theme,
+        writer,
+        lines=cycles and bool((~picture.in_cycle).any()),
+        in_cycle=bool((picture.in_cycle & ~picture.deferred).any()),
+        deferred=bool((picture.in_cycle & picture.deferred).any()),
+        ground=cycles or bool(picture.holds_cycle.any()),
+        grouped=picture.grouped,
+    )

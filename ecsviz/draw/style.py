@@ -1,0 +1,158 @@
+"""Colours and marks: safe for colour-blind eyes, on light and on dark ground."""
+
+from __future__ import annotations
+
+import numbers
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ecsviz.labels import clean_text
+from ecsviz.layout.grid import Floats
+from ecsviz.order import Ints
+
+PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442")
+"""Okabe and Ito (2008), without vermillion, which is the colour of cycles, and black."""
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
+"""One per colour, and the last for the rest: colour never stands alone."""
+CYCLE: Final = "#D55E00"
+CYCLE_ON_DARK: Final = "#F28C4B"
+OTHER: Final = "#8A8F98"
+STEPS: Final = 5
+"""How many values a scale of numbers names in the legend."""
+
+Color = tuple[float, float, float]
+
+
+def rgb(color: Any) -> Color:
+    """Return red, green and blue from 0 to 1."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(color)
+    return red, green, blue
+
+
+def mix(one: Any, other: Any, share: float) -> Color:
+    """Return a colour between two: `share` of the first."""
+    a, b = rgb(one), rgb(other)
+    return tuple(share * x + (1 - share) * y for x, y in zip(a, b, strict=True))  # type: ignore[return-value]  # three in, three out
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """The colours of everything that is no node."""
+
+    dark: bool
+    ground: Color
+    text: Color
+    muted: Color
+    line: Color
+    cycle: Color
+
+
+def theme_of(ground: Any) -> Theme:
+    """Return the colours for a background."""
+    red, green, blue = rgb(ground)
+    dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.45
+    text = rgb("#ECEFF1" if dark else "#1B1F24")
+    return Theme(
+        dark,
+        (red, green, blue),
+        text,
+        mix(text, ground, 0.62),
+        mix(text, ground, 0.46),
+        rgb(CYCLE_ON_DARK if dark else CYCLE),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One entry of the legend: a value, its colour and its mark."""
+
+    name: str
+    color: Color
+    marker: str
+
+
+def categories(
+    values: Sequence[Any], *, none: str = "none", dark: bool = False
+) -> tuple[Ints, list[Category]]:
+    """Give every value a colour and a mark.
+
+    Parameters
+    ----------
+    values
+        One per node: types, roles, anything.
+    none
+        What stands for None in the legend.
+    dark
+        Whether the ground is dark: then colours are lighter.
+
+    Returns
+    -------
+    codes : ndarray
+        Shape (values,): the category of each.
+    list of Category
+        Up to six values in the order of their names; what is rarer is one more, called "other".
+        Many different numbers become a scale.
+    """
+    keys = [none if value is None else str(getattr(value, "value", value)) for value in values]
+    counts = Counter(keys)
+    if len(counts) > len(PALETTE) and all(_is_number(value) for value in values):
+        return _scale(values)
+    # Enums and numbers have an order of their own, which their text may not keep.
+    common = sorted(counts, key=lambda key: (-counts[key], key))
+    if len(common) > len(PALETTE):
+        common = common[: len(PALETTE)]
+    if all(_is_number(value) for value in values):
+        by_key = dict(zip(keys, values, strict=True))
+        common.sort(key=lambda key: float(by_key[key]))
+    else:
+        common.sort()
+    result = [
+        Category(clean_text(key, 32) or "(empty)", _on(color, dark), marker)
+        for key, color, marker in zip(common, PALETTE, MARKERS, strict=False)
+    ]
+    number = {key: code for code, key in enumerate(common)}
+    rest = len(counts) - len(common)
+    if rest:
+        result.append(Category(f"other ({rest:,})", rgb(OTHER), MARKERS[-1]))
+    return np.array([number.get(key, len(common)) for key in keys], dtype=np.int64), result
+
+
+def _on(color: str, dark: bool) -> Color:
+    return mix(color, "white", 0.78) if dark else rgb(color)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _scale(values: Sequence[Any]) -> tuple[Ints, list[Category]]:
+    """Put numbers into a few ranges, coloured from dark to light."""
+    from matplotlib import colormaps
+
+    numeric = np.array([float(value) for value in values])
+    edges = np.unique(np.quantile(numeric, np.linspace(0, 1, STEPS + 1)))
+    codes = np.clip(np.searchsorted(edges, numeric, side="right") - 1, 0, max(len(edges) - 2, 0))
+    colors = colormaps["viridis"](np.linspace(0.12, 0.92, max(len(edges) - 1, 1)))
+    result = []
+    for code, color in enumerate(colors):
+        inside = numeric[codes == code]
+        low, high = (inside.min(), inside.max()) if len(inside) else (edges[code], edges[code])
+        name = f"{low:,.6g}" if low == high else f"{low:,.6g} – {high:,.6g}"
+        result.append(Category(name, (color[0], color[1], color[2]), MARKERS[0]))
+    return codes.astype(np.int64), result
+
+
+def with_alpha(colors: Any, alpha: Any) -> Floats:
+    """Return colours with transparency, shape (n, 4)."""
+    from matplotlib.colors import to_rgba_array
+
+    strength = np.atleast_1d(alpha)
+    result = np.broadcast_to(to_rgba_array(colors), (max(len(colors), len(strength)), 4)).copy()
+    result[:, 3] = strength
+    return result

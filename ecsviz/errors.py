@@ -1,0 +1,322 @@
+"""Everything ecsviz raises on purpose.
+
+::
+
+    EcsvizError
+    ├── entities     NotAnEntityError (TypeError), UnknownTypeError (LookupError),
+    │                DuplicateTypeError (TypeError), InvalidIdError (ValueError),
+    │                EntityNotFoundError (KeyError), DuplicateIdError (ValueError),
+    │                LineageError (ValueError), InverseMismatchError (ValueError),
+    │                BrokenReferenceError (LookupError), UnsupportedFieldError (TypeError),
+    │                ValueNotStorableError (ValueError), GraphTooLargeError (ValueError)
+    ├── StorageError (OSError is mixed in where the file system is the cause)
+    │                StaleVersionError (ValueError), StoredDataInvalidError (ValueError),
+    │                CorruptEntityError, StorageOpenError (OSError),
+    │                NotADatabaseError, NotAnEcsvizStoreError, SchemaOutdatedError,
+    │                SchemaTooNewError, StorageCorruptError, StorageReadOnlyError,
+    │                StorageFullError, StorageIOError, StorageBusyError (TimeoutError),
+    │                StorageMovedError, ForkedStorageError, StorageUrlError (ValueError),
+    │                StorageAuthError (PermissionError)
+    └── ImportFormatError (ValueError), ImportLimitError (ValueError),
+                     ImportTimeoutError (TimeoutError)
+
+Each class also inherits the built-in that a caller would expect, and carries its facts as
+attributes, so that a program need not parse the message.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "BrokenReferenceError",
+    "CorruptEntityError",
+    "DuplicateIdError",
+    "DuplicateTypeError",
+    "EcsvizError",
+    "EntityNotFoundError",
+    "ForkedStorageError",
+    "GraphTooLargeError",
+    "ImportFormatError",
+    "ImportLimitError",
+    "ImportTimeoutError",
+    "InvalidIdError",
+    "InverseMismatchError",
+    "LineageError",
+    "NotADatabaseError",
+    "NotAnEcsvizStoreError",
+    "NotAnEntityError",
+    "SchemaOutdatedError",
+    "SchemaTooNewError",
+    "StaleVersionError",
+    "StorageAuthError",
+    "StorageBusyError",
+    "StorageCorruptError",
+    "StorageError",
+    "StorageFullError",
+    "StorageIOError",
+    "StorageMovedError",
+    "StorageOpenError",
+    "StorageReadOnlyError",
+    "StorageUrlError",
+    "StoredDataInvalidError",
+    "UnknownTypeError",
+    "UnsupportedFieldError",
+    "ValueNotStorableError",
+    "closest",
+    "short_repr",
+]
+
+
+class EcsvizError(Exception):
+    """The base of everything that ecsviz raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What failed, the value, what exists instead, and what to do next.
+    **facts
+        The same as data; each becomes an attribute of the error.
+
+    Examples
+    --------
+    >>> error = EcsvizError("no such thing", name="x")
+    >>> str(error), error.name
+    ('no such thing', 'x')
+    """
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.facts = facts
+        for name, value in facts.items():
+            setattr(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached for names that were not set: gives type checkers the facts as Any.
+        raise AttributeError(f"{type(self).__name__} has no fact {name!r}")
+
+    def __str__(self) -> str:
+        # KeyError would show the repr of the message.
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.facts)
+
+
+def _rebuild(cls: type[EcsvizError], message: str, facts: dict[str, Any]) -> EcsvizError:
+    return cls(message, **facts)
+
+
+class NotAnEntityError(EcsvizError, TypeError):
+    """Something that must be an entity is none."""
+
+
+class UnknownTypeError(EcsvizError, LookupError):
+    """A store holds a type for which no class is defined here."""
+
+
+class DuplicateTypeError(EcsvizError, TypeError):
+    """Two different classes claim one type."""
+
+
+class InvalidIdError(EcsvizError, ValueError):
+    """A value is not a UUID."""
+
+
+class EntityNotFoundError(EcsvizError, KeyError):
+    """No entity with this id is stored."""
+
+
+class DuplicateIdError(EcsvizError, ValueError):
+    """Two different objects carry one ``ecs_id``."""
+
+
+class LineageError(EcsvizError, ValueError):
+    """An entity and its stored self belong to different families."""
+
+
+class InverseMismatchError(EcsvizError, ValueError):
+    """A list and its back-reference disagree."""
+
+
+class BrokenReferenceError(EcsvizError, LookupError):
+    """A reference leads to something that does not exist."""
+
+
+class UnsupportedFieldError(EcsvizError, TypeError):
+    """A field's type cannot be mapped to tables."""
+
+
+class ValueNotStorableError(EcsvizError, ValueError):
+    """A value does not fit its field, or cannot be given back exactly."""
+
+
+class GraphTooLargeError(EcsvizError, ValueError):
+    """A graph is too large for what was asked."""
+
+
+class StorageError(EcsvizError):
+    """The base of what goes wrong between a storage and its database."""
+
+
+class StaleVersionError(StorageError, ValueError):
+    """The store has moved on since the entity was read."""
+
+
+class StoredDataInvalidError(StorageError, ValueError):
+    """A stored value does not fit the field that it is stored for."""
+
+
+class CorruptEntityError(StorageError):
+    """A stored row does not match its checksum."""
+
+
+class StorageOpenError(StorageError, OSError):
+    """A database could not be opened."""
+
+
+class NotADatabaseError(StorageOpenError):
+    """The file is no database."""
+
+
+class NotAnEcsvizStoreError(StorageOpenError):
+    """The database was not made by ecsviz."""
+
+
+class SchemaOutdatedError(StorageOpenError):
+    """The store's tables are older than the classes or than this release."""
+
+
+class SchemaTooNewError(StorageOpenError):
+    """The store was written by a newer release."""
+
+
+class StorageCorruptError(StorageError):
+    """The database says that its own file is damaged."""
+
+
+class StorageReadOnlyError(StorageError, OSError):
+    """The database may not be written."""
+
+
+class StorageFullError(StorageError, OSError):
+    """The disk, or the database, is full."""
+
+
+class StorageIOError(StorageError, OSError):
+    """Reading or writing the database file failed."""
+
+
+class StorageBusyError(StorageError, TimeoutError):
+    """Another writer held the database for longer than the time-out."""
+
+
+class StorageMovedError(StorageError, OSError):
+    """The database file is gone, or another file stands in its place."""
+
+
+class ForkedStorageError(StorageError, RuntimeError):
+    """A storage was used in a forked process in a way that cannot work."""
+
+
+class StorageUrlError(StorageError, ValueError):
+    """A database URL cannot be understood."""
+
+
+class StorageAuthError(StorageError, PermissionError):
+    """The database refused the user or the password."""
+
+
+class ImportFormatError(EcsvizError, ValueError):
+    """A file is not what it should be."""
+
+
+class ImportLimitError(EcsvizError, ValueError):
+    """A file exceeds a limit that protects this process."""
+
+
+class ImportTimeoutError(EcsvizError, TimeoutError):
+    """Reading took longer than allowed."""
+
+
+def short_repr(value: object, limit: int = 80) -> str:
+    """Return ``repr(value)``, cut to `limit` characters.
+
+    Parameters
+    ----------
+    value
+        Anything; a ``repr`` that fails is replaced by the type's name.
+    limit
+        Characters, 80 by default: what still fits a terminal line.
+
+    Notes
+    -----
+    The repr of a long text or list is never built: only its beginning is. What would break the
+    line (a DataFrame's repr does) becomes one line.
+
+    Examples
+    --------
+    >>> short_repr("abc")
+    "'abc'"
+    >>> short_repr("x" * 100, limit=10)
+    "'xxxxxxxx…"
+    """
+    cut = isinstance(value, (str, bytes, list, tuple)) and len(value) > limit
+    if cut:
+        value = value[:limit]  # type: ignore[index]  # one of the four, all of which slice
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a broken repr must not hide the error that is being told
+        text, cut = f"<{type(value).__name__}>", False
+    if "\n" in text:
+        text = " ".join(text.split())
+    return text[: limit - 1] + "…" if cut or len(text) > limit else text
+
+
+def closest(name: str, known: Iterable[str], count: int = 5) -> list[str]:
+    """Return the known names nearest to `name`, closest first.
+
+    Parameters
+    ----------
+    name
+        What was asked for.
+    known
+        What exists.
+    count
+        How many at the most; five still read at a glance.
+
+    Notes
+    -----
+    ``difflib``'s ratio (Ratcliff and Obershelp), on at most 10,000 names.
+
+    Examples
+    --------
+    >>> closest("ChatThred", ["ChatThread", "ChatMessage", "User"])
+    ['ChatThread']
+    """
+    names = [other for _, other in zip(range(10_000), known, strict=False)]
+    folded = {other.casefold(): other for other in names}
+    found = difflib.get_close_matches(name.casefold(), folded, n=count, cutoff=0.6)
+    return [folded[other] for other in found]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a sentence that names what exists instead, or nothing.
+
+    Examples
+    --------
+    >>> did_you_mean("ChatThred", ["ChatThread", "User"])
+    " Did you mean 'ChatThread'?"
+    """
+    names = list(known)
+    near = closest(name, names)
+    if near:
+        return " Did you mean " + " or ".join(repr(other) for other in near) + "?"
+    if names:
+        shown = ", ".join(repr(other) for other in names[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        return f" There are: {shown}{more}."
+    return ""

@@ -1,0 +1,15 @@
+"""Layout: where the nodes of a graph stand, without any drawing library.
+
+Nodes stand in rows by generation: dependents above, what they depend on below, so that the
+arrows from source to target point down. A cyclic component is one box of these rows. A small
+or ring-like one stands on a circle in the order of a cycle; a larger one in rows of its own,
+those saved first at the top where they collect the others (a thread above its messages), and
+at the bottom where they are only depended on.
+"""
+
+from __future__ import annotations
+
+from ecsviz.layout.compound import Layout, layout_graph
+from ecsviz.layout.overview import Overview, overview
+
+__all__ = ["Layout", "Overview", "layout_graph", "overview"]

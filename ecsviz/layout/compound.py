@@ -1,0 +1,431 @@
+"""The layout of a whole graph: components as boxes, rows of boxes, parts side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from ecsviz import order
+from ecsviz.layout.engine import order_with_graphlay
+from ecsviz.layout.grid import Floats, Rows
+from ecsviz.layout.inside import Inside, look_inside
+from ecsviz.layout.layered import arrange
+from ecsviz.layout.packing import fold, pack_on_page
+from ecsviz.layout.rings import MAX_IMPROVED, ring_order, ring_places
+from ecsviz.order import Bools, Ints
+
+if TYPE_CHECKING:
+    from ecsviz.graph import EntityDependencyGraph
+
+Engine = Literal["auto", "numpy"]
+
+LOOP: Final = 0
+"""A reference from a node to itself."""
+RING: Final = 1
+"""A reference between members of one ring."""
+ROWS: Final = 2
+"""A reference between rows, with its bends."""
+SIDE: Final = 3
+"""A reference within a row."""
+HUB: Final = 4
+"""A reference to or from a node that nearly all of its component hang on: one of many."""
+
+DEFAULT_SIZE: Final = 0.16
+"""A mark without a label: side by side and in inches, like all lengths here."""
+DEFAULT_GAP: Final = (0.28, 0.42)
+"""The room between neighbours, and between rows: the latter holds the lines."""
+DEFAULT_PAGE: Final = (12.0, 10.0)
+"""What a notebook shows without scrolling far."""
+SMALL_RING: Final = 5
+"""Up to how many members a component always stands on a ring."""
+RING_PAIRS: Final = 1.35
+"""A larger one stands on a ring if it has at most so many joined pairs per member."""
+LOOP_ROOM: Final = 0.34
+"""How far a reference to itself reaches out beside a node."""
+FOLDED: Final = 0.65
+"""A chain is folded if it is taller than this share of the page."""
+HULL_PAD: Final = 0.16
+"""How far the shaded ground of a component reaches beyond its members."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Where nodes and references are.
+
+    Attributes
+    ----------
+    positions
+        The centre of every node, shape (nodes, 2): x to the right, y upwards. One unit is an
+        inch at natural size.
+    sizes
+        Width and height of every node, shape (nodes, 2).
+    reach
+        How far references to itself reach out on a node's right, shape (nodes,).
+    generation
+        Shape (nodes,): 0 for the lowest row.
+    component
+        Shape (nodes,): the component of every node, in topological order.
+    boxes
+        Per component the left, bottom, right and top of what it covers, shape (components, 4).
+    ring
+        Shape (components,): whether the members stand on a ring.
+    cyclic
+        Shape (components,): whether the component holds a cycle.
+    shape
+        Shape (references,): ``LOOP``, ``RING``, ``ROWS``, ``SIDE`` or ``HUB``.
+    inside
+        Shape (references,): the component that holds both ends, or -1.
+    starts, bends
+        Reference `k` runs by way of ``bends[starts[k] : starts[k + 1]]``, from its source to its
+        target; shapes (references + 1,) and (bends, 2).
+    """
+
+    positions: Floats
+    sizes: Floats
+    reach: Floats
+    generation: Ints
+    component: Ints
+    boxes: Floats
+    ring: Bools
+    cyclic: Bools
+    shape: Ints
+    inside: Ints
+    starts: Ints
+    bends: Floats
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right and top of everything; zeros if there is nothing."""
+        if not len(self):
+            return 0.0, 0.0, 0.0, 0.0
+        low = [self.boxes[:, :2].min(axis=0), (self.positions - self.sizes / 2).min(axis=0)]
+        high = [self.boxes[:, 2:].max(axis=0), (self.positions + self.sizes / 2).max(axis=0)]
+        if len(self.bends):
+            low.append(self.bends.min(axis=0))
+            high.append(self.bends.max(axis=0))
+        left, bottom = np.min(low, axis=0).tolist()
+        right, top = np.max(high, axis=0).tolist()
+        return left, bottom, right, top
+
+    def route(self, reference: int) -> Floats:
+        """Return the bends of a reference, from its source to its target, shape (bends, 2)."""
+        return self.bends[self.starts[reference] : self.starts[reference + 1]]
+
+    def hull(self, component: int, pad: float = HULL_PAD) -> Floats:
+        """Return the outline around a component's members, shape (corners, 2).
+
+        Parameters
+        ----------
+        component
+            Its number.
+        pad
+            How far it keeps from the members.
+
+        Notes
+        -----
+        The convex hull of circles around the corners of the members. O(members log members).
+        """
+        members = np.flatnonzero(self.component == component)
+        half = self.sizes[members] / 2
+        loops = self.reach[members]
+        centre = self.positions[members]
+        angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+        circle = pad * np.column_stack((np.cos(angle), np.sin(angle)))
+        corners = [
+            centre + np.column_stack((x * half[:, 0] + (x > 0) * loops, y * half[:, 1]))
+            for x in (-1, 1)
+            for y in (-1, 1)
+        ]
+        points = (np.concatenate(corners)[:, None, :] + circle[None, :, :]).reshape(-1, 2)
+        if len(self.bends):
+            own = np.repeat(self.inside, np.diff(self.starts)) == component
+            bends = self.bends[own][:, None, :] + 0.6 * circle[None, :, :]
+            points = np.concatenate((points, bends.reshape(-1, 2)))
+        return _convex_hull(points)
+
+
+def _convex_hull(points: Floats) -> Floats:
+    from scipy.spatial import ConvexHull
+
+    return np.asarray(points[ConvexHull(points).vertices])
+
+
+def layout_graph(
+    graph: EntityDependencyGraph,
+    *,
+    sizes: Floats | None = None,
+    gap: tuple[float, float] = DEFAULT_GAP,
+    page: tuple[float, float] = DEFAULT_PAGE,
+    engine: Engine = "auto",
+) -> Layout:
+    """Return where the nodes of a graph stand.
+
+    Parameters
+    ----------
+    graph
+        Any graph.
+    sizes
+        Width and height of every node, shape (nodes, 2); marks without labels if not given.
+    gap
+        The room between neighbours, and between rows.
+    page
+        The width and height to fill: wide rows are broken, and long chains folded, where that
+        shows more on it. The page of a notebook by default.
+    engine
+        ``"auto"`` takes graphlay for graphs of up to some hundred nodes if it is installed;
+        ``"numpy"`` never.
+
+    Returns
+    -------
+    Layout
+        The same for the same graph, in every run.
+
+    Notes
+    -----
+    O((nodes + references) log nodes) times a bounded number of sweeps: 0.1 s for 500 nodes, 1 s
+    for 10,000.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> graph = ev.EntityDependencyGraph.from_parts(
+    ...     ["order", "customer"], ["order", "customer"], ["table"] * 2, [0], [1], ["customer_id"]
+    ... )
+    >>> layout = layout_graph(graph)
+    >>> bool(layout.positions[0, 1] > layout.positions[1, 1])
+    True
+    """
+    n = len(graph)
+    if sizes is None:
+        sizes = np.full((n, 2), DEFAULT_SIZE)
+    return _Work(graph, np.asarray(sizes, dtype=np.float64), gap, page, engine).run()
+
+
+class _Work:
+    """One layout while it is made."""
+
+    def __init__(
+        self,
+        graph: EntityDependencyGraph,
+        sizes: Floats,
+        gap: tuple[float, float],
+        page: tuple[float, float],
+        engine: Engine,
+    ) -> None:
+        parts, found = graph._parts, graph._order
+        self.graph, self.n = graph, len(parts.nodes)
+        self.sizes, self.gap, self.page = sizes, gap, page
+        self.engine = order_with_graphlay if engine == "auto" else None
+        self.sources, self.targets, self.kinds = parts.sources, parts.targets, parts.kinds
+        self.component, self.generation = found.component, found.generation
+        self.sequence, self.cyclic = found.sequence, found.cyclic
+        self.inside = found.in_cycle
+        self.count = len(found.cyclic)
+        self.members_of = np.bincount(self.component, minlength=self.count)
+        loops = self.sources == self.targets
+        self.room = sizes.copy()
+        self.room[np.unique(self.sources[loops]), 0] += LOOP_ROOM
+        self.local = np.zeros((self.n, 2))
+        self.local[:, 0] = (sizes - self.room)[:, 0] / 2  # the loop is on the right
+        self.shape = np.where(loops, LOOP, np.where(self.inside, RING, ROWS))
+        # Per reference the line that it follows, in the inner or the outer rows; -1 for none.
+        self.line = np.full(len(self.sources), -1)
+        self.turned = np.zeros(len(self.sources), dtype=bool)
+        self.ring = np.zeros(self.count, dtype=bool)
+        self.box = np.zeros((self.count, 2))
+
+    def run(self) -> Layout:
+        if not self.n:
+            none = np.zeros((0, 2))
+            return self._result(none, none, _no_rows(), _no_rows())
+        self.box[self.component] = self.room  # right for single nodes
+        inner = self._inside()
+        between = np.flatnonzero(~self.inside)
+        pairs = (
+            self.component[self.sources[between]] * self.count
+            + self.component[self.targets[between]]
+        )
+        keys, which = np.unique(pairs, return_inverse=True)
+        high, low = keys // self.count, keys % self.count
+        self.line[between] = which
+        # As they were met: a list's items stand in its order.
+        first = np.full(self.count, self.n)
+        np.minimum.at(first, self.component, np.arange(self.n))
+        group = _hanging_together(first, high, low)
+        rank = np.zeros(self.count, dtype=np.int64)
+        rank[self.component] = self.generation
+        rows = self._arrange(self.box, high, low, rank, group, first)
+        corner = self._packed(rows, group)
+        centre = corner[group] + rows.positions
+        bends = rows.points + corner[group[high]].repeat(np.diff(rows.starts), axis=0)
+        outer = Rows(centre, rows.groups, rows.starts, bends)
+        return self._result(centre, self.box, outer, inner)
+
+    def _arrange(
+        self, sizes: Floats, high: Ints, low: Ints, rank: Ints, group: Ints, first: Ints
+    ) -> Rows:
+        rows = arrange(
+            sizes, high, low, rank, group,
+            first=first, gap=self.gap, page=self.page, engine=self.engine,
+        )  # fmt: skip
+        return fold(rows, sizes, group, high, low, self.gap, FOLDED * self.page[1])
+
+    def _packed(self, rows: Rows, group: Ints) -> Floats:
+        sizes = rows.groups.copy()
+        # Single nodes make a grid, so they are equally wide.
+        alone = np.bincount(group) == 1
+        alone[group[self.members_of > 1]] = False
+        if alone.any():
+            sizes[alone, 0] = sizes[alone, 0].max()
+        gap = max(self.gap[0], 0.7 * self.gap[1])
+        corner = pack_on_page(sizes, gap, self.page)
+        corner[:, 0] += (sizes - rows.groups)[:, 0] / 2
+        return corner
+
+    # -- inside components ---------------------------------------------------------------
+
+    def _inside(self) -> Rows:
+        """Place the members of components in their boxes; return the lines within."""
+        found = look_inside(self.graph)
+        joined = np.bincount(self.component[found.pairs[:, 0]], minlength=self.count)
+        several = self.members_of > 1
+        sparse = (joined <= RING_PAIRS * self.members_of) & (self.members_of <= MAX_IMPROVED)
+        self.ring = several & ((self.members_of <= SMALL_RING) | sparse)
+        self._rings()
+        inner = self._layers(several & ~self.ring, found)
+        self.box[several] += 2 * HULL_PAD
+        return inner
+
+    def _rings(self) -> None:
+        rings = np.flatnonzero(self.ring)
+        if not len(rings):
+            return
+        of_component = order.group(self.component[self.sequence], self.sequence)
+        inside = np.flatnonzero(self.ring[self.component[self.sources]] & self.inside)
+        successors: dict[int, list[int]] = {}
+        for source, target in zip(
+            self.sources[inside].tolist(), self.targets[inside].tolist(), strict=True
+        ):
+            successors.setdefault(source, []).append(target)
+        for number in rings.tolist():
+            members = ring_order(of_component(number).tolist(), successors)
+            places = ring_places(self.room[members], (1.6 * self.gap[0], self.gap[1]))
+            half = self.room[members] / 2
+            low, high = (places - half).min(axis=0), (places + half).max(axis=0)
+            self.local[members] += places - (low + high) / 2
+            self.box[number] = high - low
+
+    def _layers(self, layered: Bools, found: Inside) -> Rows:
+        """Place the members of components that are no rings in rows of their own."""
+        nodes = np.flatnonzero(layered[self.component])
+        if not len(nodes):
+            return _no_rows()
+        hub, level = found.hub, found.level
+        top = np.zeros(self.count, dtype=np.int64)
+        np.maximum.at(top, self.component[nodes], level[nodes])
+        rank = np.where(found.first_on_top[self.component], top[self.component] - level, level)
+        a, b = found.pairs[layered[self.component[found.pairs[:, 0]]]].T
+        # A hub is drawn towards the rows next to it only; its other lines run straight.
+        shown = (rank[a] != rank[b]) & ((~hub[a] & ~hub[b]) | (np.abs(rank[a] - rank[b]) == 1))
+        high = np.where(rank[a] > rank[b], a, b)[shown]
+        low = np.where(rank[a] > rank[b], b, a)[shown]
+        self._name_lines(layered, high, low, rank, hub)
+        number = np.full(self.n, -1)
+        number[nodes] = np.arange(len(nodes))
+        names, group = np.unique(self.component[nodes], return_inverse=True)
+        rows = self._arrange(self.room[nodes], number[high], number[low], rank[nodes], group, nodes)
+        middle = rows.groups / 2
+        self.local[nodes] += rows.positions - middle[group]
+        self.box[names] = rows.groups
+        bends = rows.points - middle[group[number[high]]].repeat(np.diff(rows.starts), axis=0)
+        return Rows(rows.positions, rows.groups, rows.starts, bends)
+
+    def _name_lines(
+        self,
+        layered: Bools,
+        high: Ints,
+        low: Ints,
+        rank: Ints,
+        hub: Bools,
+    ) -> None:
+        here = np.flatnonzero(
+            layered[self.component[self.sources]] & self.inside & (self.sources != self.targets)
+        )
+        a, b = self.sources[here], self.targets[here]
+        up = rank[a] > rank[b]
+        key = np.where(up, a, b) * self.n + np.where(up, b, a)
+        known = high * self.n + low
+        by_key = np.argsort(known, kind="stable")
+        slot = np.searchsorted(known[by_key], key).clip(max=max(len(known) - 1, 0))
+        found = known[by_key][slot] == key if len(known) else np.zeros(len(key), dtype=bool)
+        self.line[here[found]] = by_key[slot[found]]
+        self.turned[here[found]] = ~up[found]
+        self.shape[here] = np.where(
+            found, ROWS, np.where(hub[a] | hub[b], HUB, np.where(rank[a] == rank[b], SIDE, ROWS))
+        )
+
+    # -- the result ----------------------------------------------------------------------
+
+    def _result(self, centre: Floats, box: Floats, outer: Rows, inner: Rows) -> Layout:
+        positions = centre[self.component] + self.local if self.n else self.local
+        boxes = np.column_stack((centre - box / 2, centre + box / 2))
+        starts, bends = self._bends(centre, outer, inner)
+        return Layout(
+            positions,
+            self.sizes,
+            (self.room - self.sizes)[:, 0],
+            self.generation,
+            self.component,
+            boxes,
+            self.ring,
+            self.cyclic,
+            self.shape,
+            np.where(self.inside, self.component[self.sources], -1),
+            starts,
+            bends,
+        )
+
+    def _bends(self, centre: Floats, outer: Rows, inner: Rows) -> tuple[Ints, Floats]:
+        if not (self.line >= 0).any():
+            return np.zeros(len(self.line) + 1, dtype=np.int64), np.zeros((0, 2))
+        own = self.inside
+        points = np.concatenate((outer.points, inner.points))
+        first = np.zeros(len(self.line), dtype=np.int64)
+        length = np.zeros(len(self.line), dtype=np.int64)
+        for rows, mask, base in ((outer, ~own, 0), (inner, own, len(outer.points))):
+            taken = mask & (self.line >= 0)
+            first[taken] = base + rows.starts[self.line[taken]]
+            length[taken] = np.diff(rows.starts)[self.line[taken]]
+        starts = np.concatenate(([0], np.cumsum(length)))
+        reference = np.repeat(np.arange(len(length)), length)
+        step = np.arange(len(reference)) - starts[reference]
+        # Bends go from the high end to the low one; a reference that leads up turns them.
+        step = np.where(self.turned[reference], length[reference] - 1 - step, step)
+        bends = points[first[reference] + step]
+        shift = np.where(own[reference, None], centre[self.component[self.sources[reference]]], 0.0)
+        return starts, bends + shift
+
+
+def _no_rows() -> Rows:
+    none = np.zeros((0, 2))
+    return Rows(none, none, np.zeros(1, dtype=np.int64), none)
+
+
+def _hanging_together(first: Ints, a: Ints, b: Ints) -> Ints:
+    """Return the part that each box hangs together with, numbered by what is first in it."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(first)
+    matrix = csr_array((np.ones(len(a), dtype=np.int32), (a, b)), shape=(n, n))
+    count, label = connected_components(matrix, directed=False)
+    earliest = np.full(count, first.max() + 1)
+    np.minimum.at(earliest, label, first)
+    rank = np.empty(count, dtype=np.int64)
+    rank[np.argsort(earliest)] = np.arange(count)
+    return rank[label]

@@ -1,0 +1,582 @@
+"""Entity class ↔ SQLAlchemy tables: one table per class, made from its annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from ecsviz import order
+from ecsviz.errors import DuplicateTypeError
+from ecsviz.fields import FieldPlan, Shape, class_plan
+from ecsviz.identity import classes_named, newest_definition, type_key
+from ecsviz.inverse import inverse_of
+from ecsviz.names import Names, allowed_table, limited, snake, table_name
+from ecsviz.references import Walk
+from ecsviz.storable import (
+    check_class,
+    codec_of,
+    describe,
+    has_table,
+    opaque_names,
+    with_referenced,
+)
+from ecsviz.values import Codec
+
+__all__ = [
+    "BIG",
+    "NAMING",
+    "ClassMap",
+    "Collection",
+    "InverseList",
+    "Mapping",
+    "RefColumn",
+    "StoredType",
+    "ValueColumn",
+    "describe",
+    "limited",
+    "snake",
+    "table_name",
+]
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+"""Names of constraints, so that they can be altered by name later."""
+
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""Row ids: 64 bits everywhere; SQLite gives its own row id only to a column called INTEGER."""
+
+SYSTEM_COLUMNS = (
+    "id",
+    "ecs_id",
+    "ecs_lineage_id",
+    "ecs_parent_id",
+    "ecs_version",
+    "ecs_revision",
+    "ecs_checksum",
+    "ecs_exact",
+)
+
+Layout = dict[str, dict[str, Any]]
+"""Per field, where the store keeps it: ``column``; or ``columns`` (target type → column) with
+``required``, ``position`` and ``inverse``; or ``columns`` with ``table``, ``key``, ``skeleton``."""
+
+
+@dataclass(slots=True)
+class ValueColumn:
+    """A field that holds no entity, and its column.
+
+    Attributes
+    ----------
+    optional
+        Whether the field may be None.
+    """
+
+    name: str
+    column: sa.Column[Any]
+    codec: Codec
+    optional: bool
+
+
+@dataclass(slots=True)
+class RefColumn:
+    """A field that holds one entity: a foreign key per class of what it holds.
+
+    Attributes
+    ----------
+    arcs
+        Type name of the target → its foreign key column. One of them is set.
+    position
+        Where the field is the back-reference of a list: the place in that list.
+    inverse
+        The name of that list's field.
+    """
+
+    plan: FieldPlan
+    arcs: dict[str, sa.Column[Any]]
+    position: sa.Column[Any] | None
+    inverse: str | None
+
+    @property
+    def name(self) -> str:
+        """The field."""
+        return self.plan.name
+
+
+@dataclass(slots=True)
+class InverseList:
+    """A list that its members' back-references say: it needs no table."""
+
+    plan: FieldPlan
+    back: FieldPlan
+
+    @property
+    def name(self) -> str:
+        """The field."""
+        return self.plan.name
+
+
+@dataclass(slots=True)
+class Collection:
+    """A field with an association table: a row per reference.
+
+    Attributes
+    ----------
+    key
+        For a dictionary, the column of its keys.
+    skeleton
+        For nested values, the column of the owner's table that holds the value with numbered
+        places for its references.
+    """
+
+    plan: FieldPlan
+    table: sa.Table
+    arcs: dict[str, sa.Column[Any]]
+    key: ValueColumn | None
+    skeleton: ValueColumn | None
+
+    @property
+    def name(self) -> str:
+        """The field."""
+        return self.plan.name
+
+    @property
+    def columns(self) -> list[sa.Column[Any]]:
+        """The columns: owner, position, a foreign key per class, and the key if there is one."""
+        keys = [] if self.key is None else [self.key.column]
+        return [*self.table.primary_key.columns, *self.arcs.values(), *keys]
+
+
+@dataclass(slots=True)
+class ClassMap:
+    """One entity class, its table and its columns."""
+
+    cls: type
+    type_name: str
+    table: sa.Table
+    values: list[ValueColumn] = field(default_factory=list)
+    singles: list[RefColumn] = field(default_factory=list)
+    inverse_lists: list[InverseList] = field(default_factory=list)
+    collections: list[Collection] = field(default_factory=list)
+
+    def arcs_of(self, name: str) -> dict[str, sa.Column[Any]] | None:
+        """Return the foreign keys of a field by target; None for a list that has none."""
+        for ref in self.singles:
+            if ref.name == name:
+                return ref.arcs
+        for collection in self.collections:
+            if collection.name == name:
+                return collection.arcs
+        return None
+
+    @property
+    def references(self) -> list[RefColumn | InverseList | Collection]:
+        """Every field that holds entities."""
+        return [*self.singles, *self.inverse_lists, *self.collections]
+
+    @property
+    def tables(self) -> list[sa.Table]:
+        """The table of the entities and those of their collections."""
+        return [self.table, *(collection.table for collection in self.collections)]
+
+    def layout(self) -> Layout:
+        """Return where every field is kept, as the store notes it."""
+        result: Layout = {value.name: {"column": value.column.name} for value in self.values}
+        for ref in self.singles:
+            result[ref.name] = {
+                "columns": {target: column.name for target, column in ref.arcs.items()},
+                "required": any(not column.nullable for column in ref.arcs.values()),
+                "position": None if ref.position is None else ref.position.name,
+                "inverse": ref.inverse,
+            }
+        for item in self.collections:
+            result[item.name] = {
+                "table": item.table.name,
+                "columns": {target: column.name for target, column in item.arcs.items()},
+                "key": None if item.key is None else item.key.column.name,
+                "skeleton": None if item.skeleton is None else item.skeleton.column.name,
+            }
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class StoredType:
+    """A type as a store describes it."""
+
+    name: str
+    module: str
+    table: str
+    fields: dict[str, str]
+    layout: Layout = field(default_factory=dict)
+
+    @property
+    def tables(self) -> list[str]:
+        """The names of its tables."""
+        kept = (place.get("table") for place in self.layout.values())
+        return [self.table, *(name for name in kept if name is not None)]
+
+
+class Mapping:
+    """All classes of one store and their tables.
+
+    Parameters
+    ----------
+    schema
+        The database schema of all tables, where the database has such.
+    """
+
+    def __init__(self, schema: str | None = None) -> None:
+        self.metadata = sa.MetaData(naming_convention=NAMING, schema=schema)
+        self.by_type: dict[str, ClassMap] = {}
+        self.stored: dict[str, StoredType] = {}
+        self._names: dict[tuple[str, str], str] = {}
+        self._arcs: dict[tuple[str, str], list[str]] = {}  # (type, field) -> further targets
+
+    def set_stored(self, stored: dict[str, StoredType]) -> None:
+        """Take over what a store says of its types.
+
+        Notes
+        -----
+        Others may have stored types and added foreign keys since; and a transaction of ours that
+        did so may have failed. What is mapped otherwise than the store has it is mapped anew.
+        """
+        new = stored.keys() - self.stored.keys()
+        self.stored = stored
+        for key, name in list(self._names.items()):
+            if name in new and stored[name].module != key[0]:
+                del self._names[key]  # another class has taken the name
+        self._arcs = {
+            (type_name, name): list(place["columns"])
+            for type_name, known in stored.items()
+            for name, place in known.layout.items()
+            if "columns" in place
+        }
+        taken = {table for known in stored.values() for table in known.tables}
+        for type_name, known in list(self.by_type.items()):
+            if type_name in stored:
+                keep = known.layout() == stored[type_name].layout
+                keep &= known.table.name == stored[type_name].table
+            else:
+                keep = taken.isdisjoint(table.name for table in known.tables)
+                keep &= not any(self._learned(ref) for ref in known.singles)
+                keep &= not any(self._learned(ref) for ref in known.collections)
+            if not keep:
+                self._drop(type_name)
+
+    def _learned(self, ref: RefColumn | Collection) -> bool:
+        return list(ref.arcs) != self._declared(ref.plan)
+
+    # -- names -------------------------------------------------------------------------------
+
+    def type_name(self, cls: type) -> str:
+        """Return the name under which a class is stored, deciding it at the first call.
+
+        Notes
+        -----
+        A class goes by its own name, or, where that is another class's, by its module and name.
+        What is stored is its own if it comes from the same module. A stored type of a module
+        that is not here (a notebook's class, moved) is its own if it has the same fields.
+        """
+        key = type_key(cls)
+        if key not in self._names:
+            self._names[key] = self._find_name(newest_definition(cls))
+        return self._names[key]
+
+    def _find_name(self, cls: type) -> str:
+        bare, module = cls.__name__, cls.__module__
+        full = f"{module}.{bare}"
+        taken = set(self._names.values())
+        free = [name for name in (bare, full) if name not in taken]
+        for name in reversed(free):
+            if name in self.stored and self.stored[name].module == module:
+                return name
+        modules = {other.__module__ for other in classes_named(bare)}
+        for name in free:
+            found = self.stored.get(name)
+            if found is None:
+                return name
+            if found.module not in modules and found.fields == describe(cls):
+                return name
+        others = sorted(s.module for n, s in self.stored.items() if n in (bare, full))
+        raise DuplicateTypeError(
+            f"{full} cannot be stored: {bare!r} and {full!r} are other types in this store"
+            f" (of the modules {', '.join(others)}). Rename the class.",
+            name=bare,
+            modules=(module, *others),
+        )
+
+    def class_of(self, type_name: str) -> type | None:
+        """Return the class that is mapped to a stored type, if any is yet."""
+        known = self.by_type.get(type_name)
+        return known.cls if known else None
+
+    def probe(self, type_name: str) -> sa.Table:
+        """Return a table with the columns that all have; the class may be unknown here."""
+        known = self.by_type.get(type_name)
+        if known is not None:
+            return known.table
+        stored = self.stored[type_name].table
+        return sa.Table(stored, sa.MetaData(), *_system_columns(), schema=self.metadata.schema)
+
+    # -- mapping -----------------------------------------------------------------------------
+
+    def map_classes(self, classes: Iterable[type]) -> list[ClassMap]:
+        """Map classes, and every class that their fields name.
+
+        Returns
+        -------
+        list
+            The maps of the given classes.
+
+        Raises
+        ------
+        UnsupportedFieldError
+            For a field that cannot be stored; nothing is mapped then.
+        """
+        wanted = [newest_definition(cls) for cls in classes]
+        missing = [c for c in with_referenced(wanted) if self._is_new(c)]
+        if missing:
+            for cls in missing:
+                check_class(cls)
+            self._add(missing)
+        return [self.by_type[self.type_name(cls)] for cls in wanted]
+
+    def map_walk(self, found: Walk) -> list[ClassMap]:
+        """Map the classes of a walk, each field with foreign keys to all that it holds there."""
+        classes = list(dict.fromkeys(map(type, found.entities)))
+        self.map_classes(classes)
+        names = {cls: self.type_name(cls) for cls in classes}
+        kinds = [names[type(entity)] for entity in found.entities]
+        held = {(slot, kinds[t]) for slot, t in zip(found.slots, found.targets, strict=True)}
+        for slot, target in sorted(held):
+            plan = found.fields[slot]
+            arcs = self.by_type[names[plan.owner]].arcs_of(plan.name)
+            if arcs is not None and target not in arcs:
+                self.add_arc(names[plan.owner], plan.name, target)
+        return self.map_classes(classes)
+
+    def _is_new(self, cls: type) -> bool:
+        """Tell whether a class is unmapped, or was defined anew with other fields."""
+        known = self.by_type.get(self.type_name(cls))
+        if known is None:
+            return True
+        if known.cls is not cls:
+            if describe(cls) != describe(known.cls):
+                return True
+            self._rebind(known, cls)
+        return False
+
+    def _rebind(self, known: ClassMap, cls: type) -> None:
+        """Let a map speak of a newer definition with the same fields."""
+        known.cls = cls
+        plans = {plan.name: plan for plan in class_plan(cls).fields}
+        for reference in known.references:
+            reference.plan = plans[reference.name]
+            if isinstance(reference, InverseList):
+                reference.back = inverse_of(reference.plan) or reference.back
+            elif isinstance(reference, Collection):
+                for column in (reference.key, reference.skeleton):
+                    if column is not None:
+                        column.codec = codec_of(cls, reference.name)[0]
+        for value in known.values:
+            value.codec, value.optional = codec_of(cls, value.name)
+
+    def _add(self, classes: list[type]) -> None:
+        cyclic = self._cyclic_pairs(with_referenced(classes))
+        for cls in classes:
+            self._drop(self.type_name(cls))
+        for cls in classes:
+            self._make(cls, cyclic)
+
+    def _drop(self, type_name: str) -> None:
+        known = self.by_type.pop(type_name, None)
+        if known is not None:
+            for collection in known.collections:
+                self.metadata.remove(collection.table)
+            self.metadata.remove(known.table)
+
+    def _cyclic_pairs(self, classes: list[type]) -> set[tuple[str, str]]:
+        """Return the pairs of types whose required references stand on a cycle of classes."""
+        names = [self.type_name(cls) for cls in classes]
+        number = {name: n for n, name in enumerate(names)}
+        edges = [
+            (n, number[self.type_name(target)])
+            for n, cls in enumerate(classes)
+            for plan in class_plan(cls).fields
+            if plan.shape == Shape.SINGLE and plan.required
+            for target in map(newest_definition, plan.targets)
+            if has_table(target)
+        ]
+        ends = np.array(edges, dtype=np.int64).reshape(-1, 2)
+        labels = order.strong_components(len(classes), ends[:, 0], ends[:, 1])
+        return {(names[a], names[b]) for a, b in edges if labels[a] == labels[b]}
+
+    def _make(self, cls: type, cyclic: set[tuple[str, str]]) -> None:
+        type_name = self.type_name(cls)
+        stored = self.stored.get(type_name)
+        layout: Layout = {} if stored is None else stored.layout
+        name = stored.table if stored else self._tables().take_numbered(table_name(type_name))
+        names = Names((*SYSTEM_COLUMNS, *_columns_in(layout)))
+        values = [
+            self._value_column(cls, field_name, names, layout)
+            for field_name in class_plan(cls).values + opaque_names(cls)
+        ]
+        table = sa.Table(name, self.metadata, *_system_columns(), *(v.column for v in values))
+        known = self.by_type[type_name] = ClassMap(cls, type_name, table, values)
+        for plan in class_plan(cls).fields:
+            if plan.shape == Shape.OPAQUE:
+                continue
+            inverse = inverse_of(plan)
+            kept = layout.get(plan.name, {})
+            if plan.shape == Shape.SINGLE:
+                known.singles.append(self._single(known, plan, inverse, names, cyclic, kept))
+            elif inverse is not None:
+                known.inverse_lists.append(InverseList(plan, inverse))
+            else:
+                known.collections.append(self._collection(known, plan, names, kept))
+
+    def _tables(self) -> Names:
+        """Return the names of all tables, mapped ones and stored ones."""
+        taken = [table.name for table in self.metadata.tables.values()]
+        return Names([*taken, *(name for known in self.stored.values() for name in known.tables)])
+
+    def _value_column(self, cls: type, name: str, names: Names, layout: Layout) -> ValueColumn:
+        codec, nullable = codec_of(cls, name)
+        column: sa.Column[Any] = sa.Column(
+            layout.get(name, {}).get("column") or names.take(name),
+            codec.sql_type,
+            nullable=nullable or codec.always_nullable,
+        )
+        return ValueColumn(name, column, codec, nullable)
+
+    def _single(
+        self,
+        known: ClassMap,
+        plan: FieldPlan,
+        inverse: FieldPlan | None,
+        names: Names,
+        cyclic: set[tuple[str, str]],
+        kept: dict[str, Any],
+    ) -> RefColumn:
+        targets = self._targets(known.type_name, plan)
+        # Of several foreign keys none can be required in itself.
+        alone = kept.get("required", plan.required) and len(targets) == 1
+        base = plan.option.name or plan.name
+        arcs = {}
+        for target in targets:
+            suffix = "" if len(plan.targets) == 1 and target == targets[0] else f"_{snake(target)}"
+            column = kept.get("columns", {}).get(target) or names.take(
+                f"{base}{suffix}_id", f"{base}{suffix}_ref_id"
+            )
+            deferrable = alone and (known.type_name, target) in cyclic
+            arcs[target] = self._foreign_key(known.table, column, target, alone, deferrable)
+        position = None
+        if inverse is not None:
+            name = kept.get("position") or names.take(f"{base}_position")
+            position = sa.Column(name, sa.Integer(), nullable=True)
+            known.table.append_column(position)
+        for column_ in arcs.values():
+            columns = [column_] if position is None else [column_, position]
+            sa.Index(None, *columns)
+        return RefColumn(plan, arcs, position, inverse.name if inverse else None)
+
+    def _declared(self, plan: FieldPlan) -> list[str]:
+        targets = [self.type_name(t) for t in plan.targets if has_table(newest_definition(t))]
+        return list(dict.fromkeys(targets))
+
+    def _targets(self, type_name: str, plan: FieldPlan) -> list[str]:
+        learned = self._arcs.get((type_name, plan.name), ())
+        return list(dict.fromkeys([*self._declared(plan), *learned]))
+
+    def _foreign_key(
+        self, table: sa.Table, name: str, target: str, required: bool, deferrable: bool
+    ) -> sa.Column[Any]:
+        column: sa.Column[Any] = sa.Column(name, BIG, nullable=not required)
+        table.append_column(column)
+        options = {"deferrable": True, "initially": "DEFERRED"} if deferrable else {}
+        # By name, since the target's table may not exist yet.
+        schema = f"{self.metadata.schema}." if self.metadata.schema else ""
+        table.append_constraint(
+            sa.ForeignKeyConstraint([column], [f"{schema}{self._table_of(target)}.id"], **options)  # type: ignore[arg-type]  # the options are a bool and a str
+        )
+        return column
+
+    def _table_of(self, type_name: str) -> str:
+        if type_name in self.by_type:
+            return self.by_type[type_name].table.name
+        if type_name in self.stored:
+            return self.stored[type_name].table
+        return table_name(type_name)
+
+    def _collection(
+        self, known: ClassMap, plan: FieldPlan, names: Names, kept: dict[str, Any]
+    ) -> Collection:
+        base = plan.option.name or f"{snake(known.type_name)}_{plan.name}"
+        owner = f"{snake(known.type_name)}_id"
+        columns = kept.get("columns", {})
+        inner = Names((owner, "position", *columns.values(), kept.get("key") or owner))
+        table = sa.Table(
+            kept.get("table") or self._tables().take_numbered(allowed_table(base)),
+            self.metadata,
+            sa.Column(owner, BIG, nullable=False),
+            sa.Column("position", sa.Integer(), nullable=False),
+            sa.PrimaryKeyConstraint(owner, "position"),
+            sa.ForeignKeyConstraint([owner], [known.table.c.id]),
+        )
+        arcs = {}
+        for target in self._targets(known.type_name, plan):
+            column = columns.get(target) or inner.take(
+                f"{snake(target)}_id", f"target_{snake(target)}_id"
+            )
+            arcs[target] = self._foreign_key(table, column, target, False, False)
+            sa.Index(None, arcs[target])
+        key = skeleton = None
+        codec, _ = codec_of(known.cls, plan.name)
+        if plan.shape == Shape.DICT:
+            name = kept.get("key") or inner.take("key")
+            key = ValueColumn("key", sa.Column(name, codec.sql_type), codec, False)
+            table.append_column(key.column)
+        if plan.shape == Shape.NESTED:
+            name = kept.get("skeleton") or names.take(plan.name)
+            skeleton_column: sa.Column[Any] = sa.Column(name, codec.sql_type, nullable=True)
+            skeleton = ValueColumn(plan.name, skeleton_column, codec, True)
+            known.table.append_column(skeleton_column)
+        return Collection(plan, table, arcs, key, skeleton)
+
+    def add_arc(self, type_name: str, field_name: str, target: str) -> None:
+        """Let a field hold entities of one more class; its class is mapped anew."""
+        known = self.by_type[type_name]
+        self._arcs.setdefault((type_name, field_name), []).append(target)
+        self._drop(type_name)
+        self._make(known.cls, self._cyclic_pairs(with_referenced([known.cls])))
+
+
+def _columns_in(layout: Layout) -> list[str]:
+    """Return the names of all columns that a type's own table has."""
+    names: list[str] = []
+    for place in layout.values():
+        names += [place[key] for key in ("column", "position", "skeleton") if place.get(key)]
+        if "table" not in place:
+            names += place.get("columns", {}).values()
+    return names
+
+
+def _system_columns() -> list[Any]:
+    return [
+        sa.Column("id", BIG, primary_key=True),
+        sa.Column("ecs_id", sa.Uuid(), nullable=False, unique=True),
+        sa.Column("ecs_lineage_id", sa.Uuid(), nullable=False),
+        sa.Column("ecs_parent_id", sa.Uuid()),
+        sa.Column("ecs_version", sa.Integer(), nullable=False),
+        sa.Column("ecs_revision", sa.Integer(), nullable=False),
+        sa.Column("ecs_checksum", sa.LargeBinary()),
+        sa.Column("ecs_exact", sa.Text()),
+    ]

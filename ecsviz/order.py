@@ -1,0 +1,358 @@
+"""Components, generations and order of a directed graph of integers.
+
+Nodes are ``0 … n-1``, an edge is one position in two arrays (``sources[k] → targets[k]``: the
+source depends on the target). Nothing here knows entities; nothing recurses.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+COLLECTION: Final = 0
+"""An edge out of a list, set or dict: stored after both ends exist, at no cost."""
+NULLABLE: Final = 1
+"""An edge that may be empty for a moment: deferring it costs an update."""
+REQUIRED: Final = 2
+"""An edge that must be there from the first: deferring it needs a deferrable constraint."""
+
+
+def strong_components(n: int, sources: Ints, targets: Ints) -> Ints:
+    """Return the number of the strongly connected component of every node.
+
+    Parameters
+    ----------
+    n
+        How many nodes.
+    sources, targets
+        The edges, shape (edges,).
+
+    Returns
+    -------
+    ndarray
+        Shape (n,). Numbers say only which nodes stand together.
+
+    Notes
+    -----
+    ``scipy.sparse.csgraph.connected_components`` (Pearce 2005), iterative, O(n + edges).
+
+    Examples
+    --------
+    >>> labels = strong_components(3, np.array([0, 1, 2]), np.array([1, 0, 0]))
+    >>> bool(labels[0] == labels[1]), bool(labels[0] == labels[2])
+    (True, False)
+    """
+    # Here and not above: scipy takes as long to import as all else together.
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    if n == 0:
+        return np.zeros(0, dtype=np.int64)
+    # Repeated edges add up, and may wrap round to 0: a 0 that is stored is an edge too.
+    ones = np.ones(len(sources), dtype=np.int8)
+    matrix = csr_array((ones, (sources, targets)), shape=(n, n))
+    _, labels = connected_components(matrix, directed=True, connection="strong")
+    return labels.astype(np.int64)
+
+
+def levels(n: int, sources: Ints, targets: Ints) -> Ints:
+    """Return, for an acyclic graph, the length of the longest path out of every node.
+
+    Returns
+    -------
+    ndarray
+        Shape (n,): 0 for nodes that depend on nothing, then 1 + the highest dependency.
+
+    Raises
+    ------
+    ValueError
+        If there is a cycle.
+
+    Notes
+    -----
+    Kahn's algorithm (1962), O(n + edges). Whole layers at a time while they are wide, node by
+    node where the graph is a long chain: a layer costs some 30 µs, a node 1 µs.
+    """
+    result = np.zeros(n, dtype=np.int64)
+    waiting = np.bincount(sources, minlength=n)
+    by_target = np.argsort(targets, kind="stable")
+    holders = sources[by_target]
+    starts = np.concatenate(([0], np.cumsum(np.bincount(targets, minlength=n))))
+    layer = np.flatnonzero(waiting == 0)
+    done, level = 0, 0
+    while len(layer) > 32 or (len(layer) and level < 32):
+        done += len(layer)
+        level += 1
+        counts = starts[layer + 1] - starts[layer]
+        offsets = np.repeat(starts[layer] - np.cumsum(counts) + counts, counts)
+        above = holders[offsets + np.arange(len(offsets))]
+        np.subtract.at(waiting, above, 1)
+        layer = np.unique(above[waiting[above] == 0])
+        result[layer] = level
+    if len(layer):
+        done += _levels_one_by_one(result, waiting, holders, starts, layer)
+    if done != n:
+        raise ValueError("the graph has a cycle")
+    return result
+
+
+def _levels_one_by_one(
+    result: Ints, waiting: Ints, holders: Ints, starts: Ints, layer: Ints
+) -> int:
+    queue: list[int] = layer.tolist()
+    level, left = result.tolist(), waiting.tolist()
+    above, start = holders.tolist(), starts.tolist()
+    for node in queue:  # the list grows while it is read
+        upper = level[node] + 1
+        for holder in above[start[node] : start[node + 1]]:
+            left[holder] -= 1
+            if left[holder] == 0:  # its last dependency, and so its highest: levels come in order
+                level[holder] = upper
+                queue.append(holder)
+    result[:] = level
+    return len(queue)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Order:
+    """The topological order of a graph, cycles included.
+
+    Attributes
+    ----------
+    component
+        Shape (n,): the component of every node, numbered in topological order.
+    generation
+        Shape (n,): 0 for what depends on nothing outside its component.
+    sequence
+        Shape (n,): the nodes, dependencies first; a component stands together.
+    cyclic
+        Shape (components,): whether a component has several nodes or an edge to itself.
+    in_cycle
+        Shape (edges,): whether both ends are in one component.
+    deferred
+        Shape (edges,): whether the edge leads to a node at or after its source in `sequence`.
+    """
+
+    component: Ints
+    generation: Ints
+    sequence: Ints
+    cyclic: Bools
+    in_cycle: Bools
+    deferred: Bools
+
+
+def topological_order(n: int, sources: Ints, targets: Ints, rank: Ints, kind: Ints) -> Order:
+    """Return the components in topological order, and an order within each.
+
+    Parameters
+    ----------
+    n
+        How many nodes.
+    sources, targets
+        The edges, shape (edges,).
+    rank
+        Shape (n,), a permutation: decides between nodes that could stand in any order, so that
+        the result does not depend on the order of nodes or edges.
+    kind
+        Shape (edges,): `COLLECTION`, `NULLABLE` or `REQUIRED`; inside a component, edges that
+        cost little are the first to be deferred.
+
+    Notes
+    -----
+    Components are ordered by generation, then by the lowest rank of their members. Within one,
+    edges out of collections count only if there are no others; what is cyclic even then is
+    ordered greedily (the node with the fewest unmet dependencies first), a heuristic for the
+    minimum feedback arc set, which is NP-hard. O((n + edges) log n).
+    """
+    labels = strong_components(n, sources, targets)
+    component, generation = _ordered_components(n, labels, sources, targets, rank)
+    count = int(component.max()) + 1 if n else 0
+    in_cycle = component[sources] == component[targets]
+    sizes = np.bincount(component, minlength=count)
+    cyclic = sizes > 1
+    cyclic[component[sources[in_cycle]]] = True
+    inner = _order_within(n, sources, targets, rank, kind, component, in_cycle, cyclic)
+    sequence = np.lexsort((rank, inner, component))
+    position = np.empty(n, dtype=np.int64)
+    position[sequence] = np.arange(n)
+    deferred = in_cycle & (position[targets] >= position[sources])
+    return Order(component, generation, sequence, cyclic, in_cycle, deferred)
+
+
+def _ordered_components(
+    n: int, labels: Ints, sources: Ints, targets: Ints, rank: Ints
+) -> tuple[Ints, Ints]:
+    """Renumber components in topological order; also return every node's generation."""
+    if n == 0:
+        return labels, labels
+    count = int(labels.max()) + 1
+    a, b = labels[sources], labels[targets]
+    between = a != b
+    pairs = np.unique(a[between] * count + b[between])
+    level = levels(count, pairs // count, pairs % count)
+    lowest = np.full(count, n, dtype=np.int64)
+    np.minimum.at(lowest, labels, rank)
+    order = np.lexsort((lowest, level))
+    number = np.empty(count, dtype=np.int64)
+    number[order] = np.arange(count)
+    return number[labels], level[labels]
+
+
+def _order_within(
+    n: int,
+    sources: Ints,
+    targets: Ints,
+    rank: Ints,
+    kind: Ints,
+    component: Ints,
+    in_cycle: Bools,
+    cyclic: Bools,
+) -> Ints:
+    """Return a sort key for the nodes of each component."""
+    inner = np.zeros(n, dtype=np.int64)
+    inside = np.flatnonzero(in_cycle & (sources != targets))
+    if not len(inside):
+        return inner
+    # Where a component has other edges, those out of collections do not count.
+    firm = np.zeros(len(cyclic), dtype=bool)
+    firm[component[sources[inside[kind[inside] > COLLECTION]]]] = True
+    counted = inside[(kind[inside] > COLLECTION) | ~firm[component[sources[inside]]]]
+    a, b = sources[counted], targets[counted]
+    labels = strong_components(n, a, b)
+    part, _ = _ordered_components(n, labels, a, b, rank)
+    still = part[a] == part[b]
+    if still.any():
+        cost = _cost(n, a[still], b[still], kind[counted[still]])
+        within = _greedy(a[still], b[still], cost, rank)
+        local = np.zeros(n, dtype=np.int64)
+        for place, node in enumerate(within):
+            local[node] = place
+        return part * (len(within) + 1) + local
+    return part
+
+
+_COSTS = 4
+
+
+def _cost(n: int, sources: Ints, targets: Ints, kind: Ints) -> Ints:
+    """Return what it costs to defer each edge: 0 is the dearest, shape (edges,).
+
+    Required edges that close no cycle of required ones need never be deferred. As they have no
+    cycle, there is always a node without an unmet one.
+    """
+    required = kind == REQUIRED
+    labels = strong_components(n, sources[required], targets[required])
+    never = required & (labels[sources] != labels[targets])
+    return np.where(never, 0, 1 + REQUIRED - kind)
+
+
+def _greedy(sources: Ints, targets: Ints, cost: Ints, rank: Ints) -> list[int]:
+    """Order nodes so that few edges, and few dear ones, lead to a later node.
+
+    Nodes that depend on nothing any more go to the front, nodes that nothing depends on any more
+    to the back. Where there are neither, the node with the fewest unmet required dependencies
+    goes to the front, and of those the one that meets more than it leaves unmet (Eades, Lin and
+    Smyth 1993).
+    """
+    places = _Waiting(sources.tolist(), targets.tolist(), cost.tolist(), rank)
+    front: list[int] = []
+    back: list[int] = []
+    while places.left:
+        node = places.take()
+        at_the_back = not any(places.holding[node]) and any(places.unmet[node])
+        (back if at_the_back else front).append(node)
+        places.remove(node)
+    return front + back[::-1]
+
+
+class _Waiting:
+    """The nodes that `_greedy` has still to place, by how well each would stand next."""
+
+    def __init__(
+        self, sources: list[int], targets: list[int], costs: list[int], rank: Ints
+    ) -> None:
+        self.rank = rank
+        # Per node and cost (dearest first): dependencies not placed, and holders not placed.
+        self.unmet: dict[int, list[int]] = {}
+        self.holding: dict[int, list[int]] = {}
+        self.around: dict[int, list[tuple[dict[int, list[int]], int, int]]] = {}
+        for source, target, level in zip(sources, targets, costs, strict=True):
+            for node in (source, target):
+                self.unmet.setdefault(node, [0] * _COSTS)
+                self.holding.setdefault(node, [0] * _COSTS)
+                self.around.setdefault(node, [])
+            self.unmet[source][level] += 1
+            self.holding[target][level] += 1
+            self.around[target].append((self.unmet, source, level))
+            self.around[source].append((self.holding, target, level))
+        self.left = set(self.unmet)
+        self.heap = [self._key(node) for node in self.unmet]
+        heapq.heapify(self.heap)
+
+    def _key(self, node: int) -> tuple[int, int, int, int, int, int]:
+        unmet, holding = self.unmet[node], self.holding[node]
+        if not any(unmet) or not any(holding):
+            return (-1, 0, 0, 0, int(self.rank[node]), node)
+        return (
+            unmet[0],
+            unmet[1],
+            unmet[2] - holding[2],
+            unmet[3] - holding[3],
+            int(self.rank[node]),
+            node,
+        )
+
+    def take(self) -> int:
+        """Return the node that stands best next."""
+        while True:
+            key = heapq.heappop(self.heap)
+            # Older entries of a node that stands otherwise by now, or is placed, are passed over.
+            if key[-1] in self.left and key == self._key(key[-1]):
+                return key[-1]
+
+    def remove(self, node: int) -> None:
+        """Note that a node is placed."""
+        self.left.discard(node)
+        for counts, other, level in self.around[node]:
+            if other in self.left:
+                counts[other][level] -= 1
+                heapq.heappush(self.heap, self._key(other))
+
+
+def group(keys: Ints, values: Ints) -> Callable[[int], Any]:
+    """Return a function that gives all `values` of one key, in their order.
+
+    Parameters
+    ----------
+    keys
+        Shape (n,), not negative.
+    values
+        Shape (n,).
+
+    Notes
+    -----
+    O(n log n) once, then O(1) a key.
+
+    Examples
+    --------
+    >>> of = group(np.array([1, 0, 1]), np.array([5, 6, 7]))
+    >>> of(1).tolist(), of(2).tolist()
+    ([5, 7], [])
+    """
+    taken = values[np.argsort(keys, kind="stable")]
+    ends: list[int] = np.cumsum(np.bincount(keys)).tolist()
+
+    def of(key: int) -> Any:
+        if key >= len(ends):
+            return taken[:0]
+        return taken[ends[key - 1] if key else 0 : ends[key]]
+
+    return of

@@ -1,0 +1,164 @@
+"""EntityStorage: what every storage offers, and the checks that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from operator import eq
+from typing import Any, Protocol, TypeVar, runtime_checkable
+from uuid import UUID
+
+from ecsviz.entity import Entity
+from ecsviz.errors import (
+    EntityNotFoundError,
+    InvalidIdError,
+    NotAnEntityError,
+    UnknownTypeError,
+    short_repr,
+)
+from ecsviz.identity import is_entity_class
+from ecsviz.parts import as_roots
+
+E_ = TypeVar("E_", bound=Entity)
+
+
+@runtime_checkable
+class EntityStorage(Protocol):
+    """What every storage of entity graphs offers.
+
+    The conformance suite in ``tests/conformance`` is written against this Protocol: a storage
+    that passes it stores graphs as described in the documentation of these methods.
+    """
+
+    def register(self, entity_or_entities: Any, note: str | None = None) -> Any:
+        """Store entities with everything they lead to, in one transaction; return what was given.
+
+        An id instead of an entity is looked up, as by `get`.
+        """
+        ...
+
+    def get(self, ecs_id: UUID | str, expected_type: type[E_] | None = None) -> Any:
+        """Return the entity of an id, with everything it leads to."""
+        ...
+
+    def get_many(self, ecs_ids: Iterable[UUID | str]) -> list[Any]:
+        """Return several entities that share what they have in common."""
+        ...
+
+    def list_by_type(self, cls: type[E_]) -> list[E_]:
+        """Return all entities of a class and its subclasses: by class, each as they were stored."""
+        ...
+
+    def has_entity(self, ecs_id: UUID | str) -> bool:
+        """Tell whether an id is stored."""
+        ...
+
+    def get_lineage_entities(self, lineage_id: UUID | str) -> list[Any]:
+        """Return all entities of one family."""
+        ...
+
+    def delete(self, entities_or_ids: Any) -> None:
+        """Delete entities that nothing else refers to."""
+        ...
+
+
+def as_id(value: Any) -> UUID:
+    """Return a UUID, from one, from its text or from an entity.
+
+    Raises
+    ------
+    InvalidIdError
+        If it is neither.
+    """
+    if isinstance(value, UUID):
+        return value
+    if is_entity_class(type(value)):
+        found: UUID = value.ecs_id
+        return found
+    try:
+        return UUID(value)
+    except (ValueError, AttributeError, TypeError) as err:
+        raise InvalidIdError(
+            f"{short_repr(value)} is not a UUID. An ecs_id looks like"
+            " 0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b.",
+            value=value,
+        ) from err
+
+
+def as_registered(given: Any) -> tuple[Any, list[Any]]:
+    """Return what was given to `register`, an iterator as a list, and the entities in it.
+
+    Raises
+    ------
+    NotAnEntityError
+        If it is neither an entity nor an iterable of entities.
+    """
+    if not is_entity_class(type(given)) and not isinstance(given, Mapping):
+        given = list(given) if isinstance(given, Iterator) else given
+    roots = as_roots(given)
+    for root in roots:
+        if is_entity_class(root):
+            raise NotAnEntityError(
+                f"{root.__name__} is a class. Register entities: its instances.", value=root
+            )
+    return given, roots
+
+
+def check_entity_class(cls: Any) -> None:
+    """Raise if something is no entity class.
+
+    Raises
+    ------
+    NotAnEntityError
+        Saying what it is.
+    """
+    if not is_entity_class(cls):
+        raise NotAnEntityError(
+            f"{short_repr(cls)} is not an entity class. Give a subclass of ev.Entity.", value=cls
+        )
+
+
+def check_type(entity: Any, expected: type | None) -> Any:
+    """Return the entity, or raise if it is not of the expected class."""
+    if expected is not None and not isinstance(entity, expected):
+        raise UnknownTypeError(
+            f"{entity.ecs_id} is a {type(entity).__name__}, not a {expected.__name__}."
+            " Leave expected_type out, or ask for the right id.",
+            ecs_id=entity.ecs_id,
+            type_name=type(entity).__name__,
+        )
+    return entity
+
+
+def not_found(ecs_id: UUID, known: Iterable[UUID], where: str) -> EntityNotFoundError:
+    """Return the error for an unknown id, with the ids that look most like it."""
+    near = [str(other) for other in _closest_ids(ecs_id, known)]
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return EntityNotFoundError(
+        f"No entity with the ecs_id {ecs_id} is stored in {where}.{hint}"
+        " list_by_type(...) lists what is there.",
+        ecs_id=ecs_id,
+        closest=near,
+    )
+
+
+MISTYPED = 6
+"""In how many of its 32 digits an id may differ to pass for a mistyped one."""
+
+
+def _closest_ids(ecs_id: UUID, known: Iterable[UUID]) -> list[UUID]:
+    """Return at most three ids of which few digits are others."""
+    digits = ecs_id.hex
+    found = []
+    for other in known:
+        wrong = 32 - sum(map(eq, digits, other.hex))
+        if wrong <= MISTYPED:
+            found.append((wrong, other))
+    return [other for _, other in sorted(found)[:3]]
+
+
+def ids_of(entities_or_ids: Any) -> list[UUID]:
+    """Return the ids of one or several entities or ids, each once."""
+    given = entities_or_ids
+    if isinstance(given, (UUID, str)) or is_entity_class(type(given)):
+        given = [given]
+    return list(dict.fromkeys(as_id(value) for value in given))

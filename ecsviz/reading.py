@@ -1,0 +1,504 @@
+"""Loading: rows of everything that the wanted entities lead to, then objects wired together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.catalog import Catalog
+from ecsviz.database import columns_of, key_condition, select_by_keys
+from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
+from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
+from ecsviz.state import collector_paused, fill, shell
+from ecsviz.values import JsonCodec, Refused, not_readable
+
+MAX_ROUNDS = 8
+"""How many times the closure goes on level by level before one recursive query finds the rest."""
+
+Wanted = dict[str, dict[int, None]]
+"""Row ids per type, each once, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One kind of reference: from rows of one type, by a column, to rows of another."""
+
+    source: str
+    target: str
+    of: Any
+    to: Any
+    conditions: tuple[Any, ...] = ()
+
+
+@dataclass(slots=True)
+class Loaded:
+    """The rows of one type that were read, as columns.
+
+    Attributes
+    ----------
+    columns
+        By column name.
+    index
+        Row id → place.
+    entities
+        The objects, at first with nothing but their ids.
+    links
+        Per collection: the columns of its association rows.
+    """
+
+    known: ClassMap
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    index: dict[int, int] = field(default_factory=dict)
+    entities: list[Any] = field(default_factory=list)
+    links: dict[str, list[list[Any]]] = field(default_factory=dict)
+
+
+class Load:
+    """One reading of entities and of all they lead to.
+
+    Parameters
+    ----------
+    conn
+        A transaction that sees one state.
+    catalog
+        The store's catalog, its types read.
+
+    Notes
+    -----
+    A query per class and level for the first levels, then one recursive query for whatever lies
+    deeper: the number of statements does not grow with the entities. Values are checked for
+    their type, not validated again: a model's own validators ran when the entity was made.
+    """
+
+    def __init__(self, conn: Connection, catalog: Catalog) -> None:
+        self.conn = conn
+        self.catalog = catalog
+        self.mapping = catalog.mapping
+        self.loaded: dict[str, Loaded] = {}
+
+    # -- finding -----------------------------------------------------------------------------
+
+    def find(
+        self, ids: list[UUID], types: Iterable[str] | None = None
+    ) -> dict[UUID, tuple[str, int]]:
+        """Return the type and row id of each id that is stored."""
+        result: dict[UUID, tuple[str, int]] = {}
+        for name in self.mapping.stored if types is None else types:
+            left = [ecs_id for ecs_id in ids if ecs_id not in result]
+            if not left:
+                break
+            table = self.probe(name)
+            found = select_by_keys(
+                self.conn, sa.select(table.c.ecs_id, table.c.id), table.c.ecs_id, left
+            )
+            for ecs_id, row_id in zip(*found, strict=True):
+                result[ecs_id] = (name, row_id)
+        return result
+
+    def probe(self, name: str) -> Any:
+        """Return a table of which only the ids are asked; its class may be unknown here."""
+        return self.mapping.probe(name)
+
+    def all_ids(self, name: str) -> list[int]:
+        """Return the row ids of all entities of a type, in order."""
+        table = self.probe(name)
+        ids: list[int] = columns_of(self.conn, sa.select(table.c.id).order_by(table.c.id))[0]
+        return ids
+
+    # -- loading -----------------------------------------------------------------------------
+
+    def load(self, roots: dict[str, list[int]]) -> Callable[[str, int], Any]:
+        """Read the rows of the roots and of all they lead to; return a look-up of the objects.
+
+        Raises
+        ------
+        UnknownTypeError
+            If something is of a type for which no class is defined here.
+        StoredDataInvalidError
+            If a stored value does not fit its field.
+        """
+        with collector_paused():
+            self._load_closure(roots)
+            for loaded in self.loaded.values():
+                self._make_shells(loaded)
+            lists = self._lists()
+            for loaded in self.loaded.values():
+                self._fill(loaded, lists)
+            # Nested values last: the validators of plain models may look at the entities inside.
+            for loaded in self.loaded.values():
+                self._fill_nested(loaded)
+        return self.entity
+
+    def entity(self, name: str, row_id: int) -> Any:
+        """Return the object of a row that was read."""
+        loaded = self.loaded.get(name)
+        place = None if loaded is None else loaded.index.get(row_id)
+        if loaded is None or place is None:
+            raise BrokenReferenceError(
+                f"A reference leads to row {row_id} of {name}, which does not exist."
+                " The tables were changed outside ecsviz; correct or delete the referring row.",
+                type_name=name,
+                row_id=row_id,
+            )
+        return loaded.entities[place]
+
+    def _load_closure(self, roots: dict[str, list[int]]) -> None:
+        for name, ids in roots.items():
+            self._read_rows(name, ids)
+        followed: dict[str, int] = {}
+        rounds = 0
+        while fresh := self._fresh(followed):
+            rounds += 1
+            if rounds == MAX_ROUNDS:
+                self._read_missing(self._reach(fresh))
+                fresh = self._fresh(followed)
+            followed.update((name, len(self.loaded[name].index)) for name in fresh)
+            self._read_missing(self._follow_all(fresh, followed))
+
+    def _fresh(self, followed: dict[str, int]) -> dict[str, int]:
+        """Return the types with rows whose references were not followed, and the first of them."""
+        return {
+            name: followed.get(name, 0)
+            for name, loaded in self.loaded.items()
+            if len(loaded.index) > followed.get(name, 0)
+        }
+
+    def _follow_all(self, fresh: dict[str, int], until: dict[str, int]) -> Wanted:
+        """Read lists and links of the rows not followed yet; return what else they lead to."""
+        wanted: Wanted = {}
+        for name, start in fresh.items():
+            loaded = self.loaded[name]
+            ids = list(loaded.index)[start : until[name]]
+            for ref in loaded.known.singles:
+                for target, column in ref.arcs.items():
+                    _want(wanted, target, loaded.columns[column.name][start : until[name]])
+            for item in loaded.known.inverse_lists:
+                for known, back in self.catalog.members_of(name, item):
+                    self._read_members(name, ids, known, back, wanted)
+            for collection in loaded.known.collections:
+                self._read_links(loaded, collection, ids, wanted)
+        return wanted
+
+    def _read_missing(self, wanted: Wanted) -> None:
+        for name, ids in wanted.items():
+            have = self._loaded(name).index
+            self._read_rows(name, [row_id for row_id in ids if row_id not in have])
+
+    def _loaded(self, name: str) -> Loaded:
+        found = self.loaded.get(name)
+        if found is None:
+            known = self.catalog.classes_of([name])[0]
+            found = self.loaded[name] = Loaded(known, {c.name: [] for c in known.table.columns})
+        return found
+
+    def _read_rows(self, name: str, ids: list[int]) -> None:
+        if ids:
+            known = self._loaded(name).known
+            self._take(known, sa.select(known.table), known.table.c.id, ids)
+
+    def _take(self, known: ClassMap, query: Any, key: Any, ids: list[int]) -> None:
+        """Read rows, and add those that are not there yet."""
+        try:
+            columns = select_by_keys(self.conn, query, key, ids)
+        except (ValueError, TypeError, OverflowError) as err:
+            raise StoredDataInvalidError(
+                f"The table {known.table.name!r} holds a value that does not fit its column"
+                f" ({type(err).__name__}). It was changed outside ecsviz; correct the row.",
+                table=known.table.name,
+            ) from err
+        loaded = self._loaded(known.type_name)
+        start = len(loaded.index)
+        names = [c.name for c in loaded.known.table.columns]
+        at = names.index("id")
+        if not loaded.index.keys().isdisjoint(columns[at]):
+            keep = [n for n, row_id in enumerate(columns[at]) if row_id not in loaded.index]
+            columns = [[column[n] for n in keep] for column in columns]
+        for column_name, values in zip(names, columns, strict=True):
+            loaded.columns[column_name].extend(values)
+        loaded.index.update(zip(columns[at], range(start, start + len(columns[at])), strict=True))
+
+    def _read_members(
+        self, holder: str, ids: list[int], known: ClassMap, ref: RefColumn, wanted: Wanted
+    ) -> None:
+        assert ref.position is not None
+        key, there = ref.arcs[holder], ref.position.is_not(None)
+        if known.type_name not in self.loaded:
+            self._take(known, sa.select(known.table).where(there), key, ids)
+        else:  # many of them may be there already
+            query = sa.select(known.table.c.id).where(there)
+            _want(wanted, known.type_name, select_by_keys(self.conn, query, key, ids)[0])
+
+    def _read_links(
+        self, loaded: Loaded, collection: Collection, ids: list[int], wanted: Wanted
+    ) -> None:
+        columns = collection.columns
+        rows = select_by_keys(self.conn, sa.select(*columns), columns[0], ids)
+        have = loaded.links.setdefault(collection.name, [[] for _ in columns])
+        for there, more in zip(have, rows, strict=True):
+            there.extend(more)
+        for target, values in zip(collection.arcs, rows[2:], strict=False):
+            _want(wanted, target, values)
+
+    # -- what lies deep ----------------------------------------------------------------------
+
+    def _reach(self, fresh: dict[str, int]) -> Wanted:
+        """Return everything that the rows not followed yet lead to, by one recursive query."""
+        edges = self._edges(list(fresh))
+        codes = {
+            name: n
+            for n, name in enumerate(dict.fromkeys(n for e in edges for n in (e.source, e.target)))
+        }
+        starts = []
+        for name, start in fresh.items():
+            if name in codes:
+                ids = list(self.loaded[name].index)[start:]
+                table = self.loaded[name].known.table
+                starts.append(
+                    sa.select(sa.literal(codes[name]).label("t"), table.c.id.label("i")).where(
+                        key_condition(self.conn, table.c.id, ids)
+                    )
+                )
+        if not starts:
+            return {}
+        first = starts[0] if len(starts) == 1 else sa.union_all(*starts)
+        reach = first.cte("reach", recursive=True)
+        steps = [
+            sa.select(sa.literal(codes[e.target]).label("t"), e.to.label("i")).where(
+                e.of == reach.c.i, reach.c.t == codes[e.source], e.to.is_not(None), *e.conditions
+            )
+            for e in edges
+        ]
+        if self.conn.dialect.name == "sqlite":
+            whole = reach.union(*steps)
+        else:
+            # Elsewhere the recursive part may name the result only once.
+            each = sa.union_all(*(step.correlate(reach) for step in steps)).lateral("each_step")
+            whole = reach.union(
+                sa.select(each.c.t, each.c.i).select_from(reach.join(each, sa.true()))
+            )
+        kinds, ids = columns_of(self.conn, sa.select(whole.c.t, whole.c.i))
+        names = {number: name for name, number in codes.items()}
+        wanted: Wanted = {}
+        for kind, row_id in zip(kinds, ids, strict=True):
+            wanted.setdefault(names[kind], {})[row_id] = None
+        return wanted
+
+    def _edges(self, names: list[str]) -> list[Edge]:
+        """Return every kind of reference that can be met from some types."""
+        edges: list[Edge] = []
+        seen = dict.fromkeys(names)
+        queue = list(seen)
+        for name in queue:
+            known = self.catalog.classes_of([name])[0]
+            found: list[Edge] = []
+            for ref in known.singles:
+                found += [Edge(name, t, known.table.c.id, c) for t, c in ref.arcs.items()]
+            for item in known.inverse_lists:
+                for other, ref in self.catalog.members_of(name, item):
+                    assert ref.position is not None
+                    there = (ref.position.is_not(None),)
+                    found.append(
+                        Edge(name, other.type_name, ref.arcs[name], other.table.c.id, there)
+                    )
+            for collection in known.collections:
+                owner = collection.columns[0]
+                found += [Edge(name, t, owner, c) for t, c in collection.arcs.items()]
+            edges += found
+            for edge in found:
+                if edge.target not in seen and edge.target in self.mapping.stored:
+                    seen[edge.target] = None
+                    queue.append(edge.target)
+        return [edge for edge in edges if edge.target in seen]
+
+    # -- making objects ----------------------------------------------------------------------
+
+    def _make_shells(self, loaded: Loaded) -> None:
+        cls = loaded.known.cls
+        loaded.entities = [shell(cls, ecs_id) for ecs_id in loaded.columns["ecs_id"]]
+
+    def _lists(self) -> dict[tuple[str, str, int], list[Any]]:
+        """Return the members of every list that back-references say, in order."""
+        found: dict[tuple[str, str, int], list[tuple[int, Any]]] = {}
+        for loaded in self.loaded.values():
+            for ref in loaded.known.singles:
+                if ref.position is None or ref.inverse is None:
+                    continue
+                positions = loaded.columns[ref.position.name]
+                for holder, column in ref.arcs.items():
+                    for row_id, position, entity in zip(
+                        loaded.columns[column.name], positions, loaded.entities, strict=True
+                    ):
+                        if row_id is not None and position is not None:
+                            found.setdefault((holder, ref.inverse, row_id), []).append(
+                                (position, entity)
+                            )
+        return {
+            key: [entity for _, entity in sorted(members, key=_first)]
+            for key, members in found.items()
+        }
+
+    def _fill(self, loaded: Loaded, lists: dict[tuple[str, str, int], list[Any]]) -> None:
+        known, columns = loaded.known, loaded.columns
+        values: dict[str, list[Any]] = {
+            "ecs_id": columns["ecs_id"],
+            "lineage_id": columns["ecs_lineage_id"],
+            "parent_id": columns["ecs_parent_id"],
+            "version": columns["ecs_version"],
+        }
+        exact = self._exact(known, columns)
+        for value in known.values:
+            values[value.name] = self._decode(known, value, columns, exact.get(value.name, {}))
+        row_ids = columns["id"]
+        for ref in known.singles:
+            values[ref.name] = self._singles(loaded, ref)
+        for item in known.inverse_lists:
+            values[item.name] = [lists.get((known.type_name, item.name, i), []) for i in row_ids]
+        for collection in known.collections:
+            if collection.skeleton is None:
+                values[collection.name] = self._collections(loaded, collection)
+            else:
+                values[collection.name] = [None] * len(row_ids)
+        names = [name for name in known.cls.model_fields if name in values]  # type: ignore[attr-defined]  # a pydantic model
+        every = set(names)
+        for entity, row in zip(
+            loaded.entities, zip(*(values[name] for name in names), strict=True), strict=True
+        ):
+            fill(entity, dict(zip(names, row, strict=True)), set(every))
+
+    def _decode(
+        self,
+        known: ClassMap,
+        value: ValueColumn,
+        columns: dict[str, list[Any]],
+        exact: dict[int, Any],
+    ) -> list[Any]:
+        try:
+            return value.codec.values(columns[value.column.name], exact)
+        except Refused as refused:
+            row_id = columns["id"][refused.row]
+            place = f"{known.table.name}.{value.column.name} in row {row_id}"
+            raise not_readable(
+                refused, place, table=known.table.name, column=value.column.name, row_id=row_id
+            ) from refused.__cause__
+
+    def _exact(self, known: ClassMap, columns: dict[str, list[Any]]) -> dict[str, dict[int, Any]]:
+        """Return what columns cannot hold, by field and place."""
+        result: dict[str, dict[int, Any]] = {}
+        for place, text in enumerate(columns["ecs_exact"]):
+            if text is None:
+                continue
+            try:
+                for name, data in json.loads(text).items():
+                    result.setdefault(name, {})[place] = data
+            except (ValueError, AttributeError) as err:
+                raise StoredDataInvalidError(
+                    f"{known.table.name}.ecs_exact in row {columns['id'][place]} is not what"
+                    " ecsviz writes there. It was changed outside ecsviz; correct the row.",
+                    table=known.table.name,
+                    column="ecs_exact",
+                    row_id=columns["id"][place],
+                ) from err
+        return result
+
+    def _singles(self, loaded: Loaded, ref: RefColumn) -> list[Any]:
+        result: list[Any] = [None] * len(loaded.index)
+        for target, column in ref.arcs.items():
+            stored = loaded.columns[column.name]
+            if target not in self.loaded:
+                if any(row_id is not None for row_id in stored):
+                    self.entity(target, next(row_id for row_id in stored if row_id is not None))
+                continue
+            index, entities = self.loaded[target].index, self.loaded[target].entities
+            for place, row_id in enumerate(stored):
+                if row_id is not None:
+                    found = index.get(row_id)
+                    result[place] = (
+                        self.entity(target, row_id) if found is None else entities[found]
+                    )
+        if ref.plan.required and None in result:
+            place = result.index(None)
+            raise StoredDataInvalidError(
+                f"{loaded.known.table.name} in row {loaded.columns['id'][place]} has no"
+                f" {ref.name}, which {ref.plan.place} requires. The row was changed outside"
+                " ecsviz; correct it.",
+                table=loaded.known.table.name,
+                row_id=loaded.columns["id"][place],
+            )
+        return result
+
+    def _members(self, loaded: Loaded, collection: Collection) -> list[list[tuple[int, Any, Any]]]:
+        """Return per row the (position, key, entity) of a collection, in order."""
+        members: list[list[tuple[int, Any, Any]]] = [[] for _ in loaded.index]
+        links = loaded.links.get(collection.name) or [[] for _ in collection.columns]
+        owners, positions, *rest = links
+        arcs = list(collection.arcs)
+        keys: list[Any] = [None] * len(owners)
+        if collection.key is not None:
+            try:
+                keys = collection.key.codec.decode(rest[len(arcs)])
+            except Refused as refused:
+                place = f"{collection.table.name}.{collection.key.column.name}"
+                raise not_readable(refused, place) from refused.__cause__
+        for n, owner in enumerate(owners):
+            target = None
+            for arc, column in zip(arcs, rest, strict=False):
+                if column[n] is not None:
+                    target = self.entity(arc, column[n])
+            if target is None:
+                raise StoredDataInvalidError(
+                    f"{collection.table.name} has a row that refers to nothing ({owner},"
+                    f" {positions[n]}). It was changed outside ecsviz; delete the row.",
+                    table=collection.table.name,
+                )
+            members[loaded.index[owner]].append((positions[n], keys[n], target))
+        for row in members:
+            row.sort(key=_first)
+        return members
+
+    def _collections(self, loaded: Loaded, collection: Collection) -> list[Any]:
+        members = self._members(loaded, collection)
+        if collection.key is not None:
+            return [{key: entity for _, key, entity in row} for row in members]
+        container: Any = collection.plan.container
+        return [container(entity for _, _, entity in row) for row in members]
+
+    def _fill_nested(self, loaded: Loaded) -> None:
+        for collection in loaded.known.collections:
+            if collection.skeleton is None:
+                continue
+            codec, column = collection.skeleton.codec, collection.skeleton.column
+            assert isinstance(codec, JsonCodec)
+            members = self._members(loaded, collection)
+            for place, text in enumerate(loaded.columns[column.name]):
+                if text is None:
+                    continue
+                try:
+                    value = codec.read(text, place, _resolver(members[place]))
+                except Refused as refused:
+                    where = (
+                        f"{loaded.known.table.name}.{column.name} in row"
+                        f" {loaded.columns['id'][place]}"
+                    )
+                    raise not_readable(refused, where) from refused.__cause__
+                loaded.entities[place].__dict__[collection.name] = value
+
+
+def _resolver(row: list[tuple[int, Any, Any]]) -> Callable[[Any], Any]:
+    return lambda number: row[number][2]
+
+
+def _want(wanted: Wanted, name: str, ids: Iterable[int | None]) -> None:
+    found = dict.fromkeys(ids)
+    found.pop(None, None)
+    if found:
+        wanted.setdefault(name, {}).update(found)  # type: ignore[arg-type]  # None was taken out
+
+
+def _first(row: Any) -> int:
+    return int(row[0])

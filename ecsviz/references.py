@@ -1,0 +1,540 @@
+"""References: the iterative walk that finds them, and their places as text.
+
+The walk touches only the fields that can hold an entity. Nothing recurses over the graph, and
+properties are never evaluated.
+"""
+
+from __future__ import annotations
+
+import array
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from ecsviz.errors import (
+    DuplicateIdError,
+    InvalidIdError,
+    NotAnEntityError,
+    UnsupportedFieldError,
+    short_repr,
+)
+from ecsviz.fields import FieldPlan, Shape, class_plan, is_named_tuple
+from ecsviz.identity import is_entity_class
+
+MAX_VALUE_DEPTH = 200
+"""How deep containers and plain models may nest inside one field. Deeper is a cycle of values
+or data that should be entities."""
+
+# -- paths -----------------------------------------------------------------------------------
+
+
+MAX_KEY = 80
+"""How many characters of a key a path shows; of a longer one the beginning and a hash."""
+
+
+class Attr(str):
+    """A step of a path that is an attribute, not an index or a key."""
+
+    __slots__ = ()
+
+
+class KeyStep:
+    """The last step of a path to what is itself the key of a dict."""
+
+    __slots__ = ()
+
+
+def format_path(name: str, key: Any) -> str:
+    """Return the place inside an entity as text.
+
+    Parameters
+    ----------
+    name
+        The field.
+    key
+        ``None``, a position, a key, or a tuple of steps where the shape is nested.
+
+    Notes
+    -----
+    Different places of one entity have different paths, however long the keys are.
+
+    Examples
+    --------
+    >>> format_path("messages", 3), format_path("by_name", "x")
+    ('messages[3]', "by_name['x']")
+    >>> format_path("meta", Steps((Attr("author"),)))
+    'meta.author'
+    """
+    if key is None:
+        return name
+    if type(key) is int:
+        return f"{name}[{key}]"
+    steps = key if isinstance(key, Steps) else (key,)
+    return name + "".join(
+        f".{step}" if isinstance(step, Attr) else f"[{_format_key(step)}]" for step in steps
+    )
+
+
+def _format_key(key: Any) -> str:
+    text = "a key" if isinstance(key, KeyStep) else repr(key)
+    if len(text) <= MAX_KEY:
+        return text
+    digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=4).hexdigest()
+    return f"{text[: MAX_KEY - 10]}… {digest}"
+
+
+class Steps(tuple[Any, ...]):
+    """The steps from a field to a reference inside nested values."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One place where an entity holds another.
+
+    Attributes
+    ----------
+    source
+        The holder: it depends on the target.
+    field
+        The holder's field.
+    path
+        The place, field included: ``messages[3]``, ``by_name['x']``, ``meta.author``.
+    target
+        What is held.
+    """
+
+    source: Any
+    field: str
+    path: str
+    target: Any
+
+    def __repr__(self) -> str:
+        return f"Reference({node_name(self.source)}.{self.path} -> {node_name(self.target)})"
+
+
+def node_name(node: Any) -> str:
+    """Return a short name of a node: a class's or table's name, or an entity's class."""
+    if isinstance(node, str):
+        return node
+    if isinstance(node, type):
+        return node.__name__
+    return getattr(node, "type_name", None) or type(node).__name__
+
+
+# -- the walk --------------------------------------------------------------------------------
+
+
+class Walk:
+    """Every entity that can be reached, and every reference between them, as flat arrays.
+
+    Attributes
+    ----------
+    entities
+        The entities in breadth-first order, the roots first.
+    ids
+        Their ``ecs_id``.
+    sources, targets
+        Per reference the position of its holder and of what is held, as 4-byte integers.
+    slots
+        Per reference the position of its field in `fields`.
+    keys
+        Per reference its place inside the field: ``None``, an index, a key, or `Steps`.
+    fields
+        The field plans met.
+
+    Notes
+    -----
+    The references of one holder stand together, its fields in the order of their definition.
+    """
+
+    __slots__ = ("entities", "fields", "ids", "keys", "slots", "sources", "targets", "_index")
+
+    def __init__(self) -> None:
+        self.entities: list[Any] = []
+        self.ids: list[Any] = []
+        self.sources = array.array("i")
+        self.targets = array.array("i")
+        self.slots = array.array("i")
+        self.keys: list[Any] = []
+        self.fields: list[FieldPlan] = []
+        self._index: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.entities)
+
+    def position(self, entity: Any) -> int | None:
+        """Return where `entity` (this very object) stands in `entities`."""
+        return self._index.get(id(entity))
+
+    def path(self, reference: int) -> str:
+        """Return the place of the `reference`-th reference, field included."""
+        return format_path(self.fields[self.slots[reference]].name, self.keys[reference])
+
+    def place_of(self, reference: int) -> str:
+        """Return ``Class.path`` of the `reference`-th reference."""
+        holder = type(self.entities[self.sources[reference]]).__name__
+        return f"{holder}.{self.path(reference)}"
+
+    def reference(self, number: int) -> Reference:
+        """Return the `number`-th reference as an object."""
+        return Reference(
+            self.entities[self.sources[number]],
+            self.fields[self.slots[number]].name,
+            self.path(number),
+            self.entities[self.targets[number]],
+        )
+
+    def __iter__(self) -> Iterator[Reference]:
+        return (self.reference(number) for number in range(len(self.sources)))
+
+    def place(self, position: int) -> str:
+        """Return how the entity at `position` was reached, for messages."""
+        name = type(self.entities[position]).__name__
+        try:
+            first = self.targets.index(position)
+        except ValueError:
+            return f"{name} (given)"
+        holder = type(self.entities[self.sources[first]]).__name__
+        return f"{holder}.{self.path(first)}"
+
+
+def walk(roots: Iterable[Any], *, follow: bool = True, strict: bool = True) -> Walk:
+    """Find every entity and every reference that the roots lead to.
+
+    Parameters
+    ----------
+    roots
+        Entities.
+    follow
+        Whether to go on to what the roots hold.
+    strict
+        Whether an entity where no reference can be stored (``Any``, a dict key, an extra field),
+        a malformed id, or two objects with one id is an error.
+
+    Raises
+    ------
+    NotAnEntityError
+        If a root, or what stands in a reference's place, is no entity.
+    UnsupportedFieldError
+        If an entity stands where none can be stored.
+    DuplicateIdError
+        If two different objects carry one ``ecs_id``; the message names both places.
+
+    Notes
+    -----
+    Breadth first, from source to target; O(entities + references) in time and memory.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> class Node(ev.Entity):
+    ...     next: "Node | None" = None
+    >>> node = Node(next=Node())
+    >>> [reference.path for reference in walk([node])]
+    ['next']
+    """
+    result = Walk()
+    index = result._index
+    entities = result.entities
+    for root in roots:
+        if not is_entity_class(type(root)):
+            raise NotAnEntityError(
+                f"{short_repr(root)} is not an entity, but of type {type(root).__name__}."
+                " Give an instance of a subclass of ev.Entity, or a list of them.",
+                value=root,
+            )
+        if id(root) not in index:
+            index[id(root)] = len(entities)
+            entities.append(root)
+    if follow:
+        _follow(result, strict)
+    _read_ids(result, strict)
+    return result
+
+
+def _follow(result: Walk, strict: bool) -> None:
+    index, entities, keys = result._index, result.entities, result.keys
+    add_source, add_target = result.sources.append, result.targets.append
+    add_slot, add_key = result.slots.append, keys.append
+    slots: dict[type, tuple[_Step, ...]] = {}
+    # A plain loop over a list that grows: the queue of a breadth-first search.
+    for source, entity in enumerate(entities):
+        cls = type(entity)
+        steps = slots.get(cls)
+        if steps is None:
+            steps = slots[cls] = _steps(result, source, strict)
+        state = entity.__dict__
+        for slot, shape, name, plan in steps:
+            value = state.get(name)
+            if value is None:
+                continue
+            if shape == 0:  # SINGLE; an integer comparison, this is the innermost loop
+                found: Iterable[tuple[Any, Any]] = ((None, value),)
+            elif shape == 1 and isinstance(value, (list, tuple)):
+                found = enumerate(value)
+            else:
+                found = _found(shape, value, plan)
+            for key, target in found:
+                number = index.get(id(target))
+                if number is None:
+                    number = index[id(target)] = len(entities)
+                    entities.append(target)
+                add_source(source)
+                add_target(number)
+                add_slot(slot)
+                add_key(key)
+        if strict and entity.__pydantic_extra__:
+            refuse_hidden(entity)
+
+
+_Step = tuple[int, Shape, str, FieldPlan]
+
+
+def _steps(result: Walk, position: int, strict: bool) -> tuple[_Step, ...]:
+    """Return what to look at in entities of the class of the one at `position`."""
+    cls = type(result.entities[position])
+    if not is_entity_class(cls):
+        value = result.entities[position]
+        raise NotAnEntityError(
+            f"{result.place(position)} holds {_a(value)}, which is no entity. Put an entity there.",
+            value=value,
+            place=result.place(position),
+        )
+    plan = class_plan(cls)
+    if strict:
+        plan.check()
+    steps = []
+    for field in (*plan.fields, *plan.watched) if strict else plan.fields:
+        if strict or field.shape != Shape.OPAQUE:
+            steps.append((len(result.fields), field.shape, field.name, field))
+            result.fields.append(field)
+    return tuple(steps)
+
+
+def _found(shape: Shape, value: Any, plan: FieldPlan) -> Iterable[tuple[Any, Any]]:
+    """Return the entities in a field that is neither single nor a list, and where they are."""
+    if shape == Shape.SET and isinstance(value, AbstractSet):
+        # Sets have no order: by id, so that every run walks alike.
+        return [(target.ecs_id, target) for target in sorted(value, key=_by_id(plan))]
+    if shape == Shape.DICT and isinstance(value, Mapping):
+        return _entries(value, plan)
+    if shape == Shape.NESTED:
+        return _entries(nested_entities(value, plan.place), plan)
+    if shape != Shape.OPAQUE:
+        declared = getattr(plan.container, "__name__", "container")
+        raise NotAnEntityError(
+            f"{plan.place} holds {_a(value)} where a {declared} of entities should be."
+            f" Put a {declared} there.",
+            value=value,
+            place=plan.place,
+        )
+    for steps, target in nested_entities(value, plan.place):
+        raise _nowhere(target, plan, steps)
+    return ()
+
+
+def _entries(value: Any, plan: FieldPlan) -> list[tuple[Any, Any]]:
+    """Return (place, entity), and see that no entity is a key."""
+    found = list(value.items() if isinstance(value, Mapping) else value)
+    for key, target in found:
+        if isinstance(key, Steps):
+            if any(type(step) is KeyStep for step in key):
+                raise _nowhere(target, plan, key)
+        elif is_entity_class(type(key)):
+            raise _nowhere(key, plan, Steps((KeyStep(),)))
+    return found
+
+
+def _nowhere(target: Any, plan: FieldPlan, steps: Steps) -> UnsupportedFieldError:
+    """Return the error that tells of an entity where no reference can be stored."""
+    place = f"{plan.owner.__name__}.{format_path(plan.name, steps)}"
+    if any(type(step) is KeyStep for step in steps):
+        why = (
+            f"{plan.place} holds {_a(target)} as the key of a dict, where no"
+            " reference can be stored. Use its ecs_id (or another value) as the key, or a list."
+        )
+    else:
+        why = (
+            f"{place} holds {_a(target)}, but {plan.place} is annotated"
+            f" {_annotation_name(plan.annotation)}, so the reference cannot be stored."
+            " Annotate the field with the entity's class."
+        )
+    return UnsupportedFieldError(why, cls=plan.owner, field=plan.name, place=place)
+
+
+def refuse_hidden(entity: Any, searched: Iterable[FieldPlan] = ()) -> None:
+    """Raise if an entity holds another in an extra field, or in one of the `searched` fields.
+
+    Raises
+    ------
+    UnsupportedFieldError
+        Naming the place, and how to declare it.
+    """
+    for plan in searched:
+        _found(Shape.OPAQUE, entity.__dict__.get(plan.name), plan)
+    cls = type(entity)
+    for name, value in (entity.__pydantic_extra__ or {}).items():
+        for steps, target in nested_entities(value, f"{cls.__name__}.{name}"):
+            place = f"{cls.__name__}.{format_path(name, steps)}"
+            raise UnsupportedFieldError(
+                f"{place} holds {_a(target)}, but {name!r} is an extra field, so the"
+                f" reference cannot be stored. Declare {name!r} in {cls.__name__}.",
+                cls=cls,
+                field=name,
+                place=place,
+            )
+
+
+def _by_id(plan: FieldPlan) -> Callable[[Any], int]:
+    def key(entity: Any) -> int:
+        if is_entity_class(type(entity)):
+            return id_number(entity)
+        raise NotAnEntityError(
+            f"{plan.place} holds {_a(entity)}, which is no entity. Put entities there.",
+            value=entity,
+            place=plan.place,
+        )
+
+    return key
+
+
+def id_number(entity: Any) -> int:
+    """Return an entity's id as a number, 0 where it is malformed: to sort the members of sets."""
+    ecs_id = entity.__dict__.get("ecs_id")
+    return ecs_id.int if isinstance(ecs_id, UUID) else 0
+
+
+def _a(value: Any) -> str:
+    """Return what a value is, without telling it: it may be what somebody wrote in a chat."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _annotation_name(annotation: Any) -> str:
+    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return name.replace("typing.", "")
+
+
+def nested_entities(value: Any, place: str) -> Iterator[tuple[Steps, Any]]:
+    """Yield every entity inside nested containers, plain models and dataclasses.
+
+    Parameters
+    ----------
+    value
+        What stands in a field.
+    place
+        ``Class.field``, for the message of an error.
+
+    Yields
+    ------
+    tuple
+        The steps from the field, and the entity; in the order in which the value holds them.
+        The last step to an entity that is a dict's key is a `KeyStep`.
+    """
+    stack: list[tuple[Any, Steps]] = [(value, Steps())]
+    while stack:
+        item, steps = stack.pop()
+        if is_entity_class(type(item)):
+            yield steps, item
+            continue
+        parts = [(step, part) for step, part in value_parts(item) if type(part) not in _LEAVES]
+        if not parts:
+            continue
+        if len(steps) >= MAX_VALUE_DEPTH:
+            raise too_deep(place)
+        for step, part in reversed(parts):
+            stack.append((part, Steps((*steps, step))))
+
+
+def too_deep(place: str) -> UnsupportedFieldError:
+    """Return the error that tells of values nested too deep, or in themselves."""
+    return UnsupportedFieldError(
+        f"{place} nests values more than {MAX_VALUE_DEPTH} deep (or holds itself)."
+        " Make what repeats an entity: entities may hold each other without limit.",
+        cls=None,
+        field=place,
+    )
+
+
+_LEAVES = frozenset({str, int, float, bool, bytes, bytearray, range, array.array, type(None)})
+
+
+def value_parts(item: Any) -> Iterable[tuple[Any, Any]]:
+    """Return the parts of a container, plain model or dataclass as (step, part).
+
+    Notes
+    -----
+    Properties, cached ones too, are no parts: only what is declared as a field is.
+    """
+    kind = type(item)
+    if kind in _LEAVES:
+        return ()
+    if isinstance(item, Mapping):
+        keys = ((KeyStep(), key) for key in item if type(key) not in _LEAVES)
+        return itertools.chain(item.items(), keys)
+    if isinstance(item, AbstractSet):
+        entities = sorted((e for e in item if is_entity_class(type(e))), key=id_number)
+        others = (part for part in item if not is_entity_class(type(part)))
+        return itertools.chain(((e.ecs_id, e) for e in entities), enumerate(others))
+    if isinstance(item, tuple) and is_named_tuple(kind):
+        return zip(map(Attr, item._fields), item, strict=True)  # type: ignore[attr-defined]  # a named tuple has _fields
+    if isinstance(item, Sequence) and not isinstance(item, (str, bytes, bytearray, memoryview)):
+        return enumerate(item)
+    if isinstance(item, BaseModel):
+        return _model_parts(item)
+    if dataclasses.is_dataclass(item) and not isinstance(item, type):
+        names = [field.name for field in dataclasses.fields(item)]
+        return ((Attr(name), getattr(item, name, None)) for name in names)
+    return ()
+
+
+def _model_parts(model: BaseModel) -> Iterator[tuple[Any, Any]]:
+    state = model.__dict__
+    for name in type(model).model_fields:
+        if name in state:
+            yield Attr(name), state[name]
+    for name, value in (model.__pydantic_extra__ or {}).items():
+        yield Attr(name), value
+
+
+def _read_ids(result: Walk, strict: bool) -> None:
+    try:
+        ids = result.ids = [entity.__dict__["ecs_id"] for entity in result.entities]
+        numbers = [ecs_id.int for ecs_id in ids]
+    except (KeyError, AttributeError):
+        if not strict:
+            return
+        bad = next(e for e in result.entities if not hasattr(e.__dict__.get("ecs_id"), "int"))
+        value = bad.__dict__.get("ecs_id")
+        raise InvalidIdError(
+            f"{type(bad).__name__}.ecs_id is {short_repr(value)}, not a UUID."
+            " Leave it out to get a new one, or give a uuid.UUID.",
+            value=value,
+        ) from None
+    if strict and len(set(numbers)) != len(numbers):
+        _raise_duplicate(result, numbers)
+
+
+def _raise_duplicate(result: Walk, numbers: list[int]) -> None:
+    first: dict[int, int] = {}
+    for position, number in enumerate(numbers):
+        if number in first:
+            one, two = result.place(first[number]), result.place(position)
+            raise DuplicateIdError(
+                f"Two different objects have the ecs_id {result.ids[position]}: {one} and {two}."
+                " Use one object in both places, or fork() one of them.",
+                ecs_id=result.ids[position],
+                places=(one, two),
+            )
+        first[number] = position

@@ -1,0 +1,594 @@
+"""The storages: what every one offers, and the one on SQLAlchemy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingOf
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from ecsviz import store_frames
+from ecsviz.catalog import Catalog
+from ecsviz.database import Database, Journal, deferred_interrupt
+from ecsviz.deleting import Delete
+from ecsviz.entity import Entity
+from ecsviz.graph import EntityDependencyGraph
+from ecsviz.handwritten import Handwritten, HandwrittenSave
+from ecsviz.identity import derives_from, known_entity_classes
+from ecsviz.mapping import Mapping
+from ecsviz.models import Models
+from ecsviz.parts import as_roots
+from ecsviz.plan import SavePlan
+from ecsviz.protocol import (
+    E_,
+    as_id,
+    as_registered,
+    check_entity_class,
+    check_type,
+    ids_of,
+    not_found,
+)
+from ecsviz.reading import Load
+from ecsviz.references import Walk, walk
+from ecsviz.state import collector_paused
+from ecsviz.writing import Save
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class SQLAlchemyEntityStorage:
+    """Entity graphs in a relational database, one conventional table per class.
+
+    Parameters
+    ----------
+    target
+        A path (made at the first `register`), a SQLAlchemy URL, an Engine, or ``":memory:"``.
+    models
+        Hand-written declarative models for some classes, with ``from_entity(entity, session)``
+        and ``to_entity()``.
+    journal
+        For SQLite files: ``"delete"`` (the default: no acknowledged save was lost in simulated
+        power cuts, and a file moved away is noticed) or ``"wal"`` (reading while writing).
+    timeout
+        How long to wait for another writer, in seconds.
+    schema
+        The database schema for all tables, where the database has such.
+
+    Notes
+    -----
+    Nothing is stored before `register`; everything in one transaction; the number of statements
+    grows with classes, not with entities.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> store.register(thread) is thread
+    True
+    >>> again = store.get(thread.ecs_id)
+    >>> again.messages[0].thread is again, again.version
+    (True, 1)
+    """
+
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | URL | Engine,
+        *,
+        models: MappingOf[type[Entity], Any] | None = None,
+        journal: Journal = "delete",
+        timeout: float = 5.0,
+        schema: str | None = None,
+    ) -> None:
+        self._database = Database(target, journal, timeout)
+        self._mapping = Mapping(schema)
+        self._catalog = Catalog(self._database, self._mapping)
+        self._models = Models(self, self._mapping)
+        self._handwritten = Handwritten(models or {}, self._catalog)
+        if self._database.exists():
+            with self._database.reading() as conn:
+                self._load_types(conn)
+
+    def __repr__(self) -> str:
+        return f"SQLAlchemyEntityStorage({str(self._database)!r})"
+
+    # -- what SQLAlchemy users need ----------------------------------------------------------
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine."""
+        return self._database.engine
+
+    @property
+    def session_factory(self) -> sessionmaker[Session]:
+        """Makes SQLAlchemy sessions on this store, with foreign keys enforced.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> from sqlalchemy import select
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> ChatThreadSQL = store.sql_model(ev.ChatThread)
+        >>> with store.session_factory() as session:
+        ...     row = session.scalars(select(ChatThreadSQL)).one()
+        ...     [m.content for m in row.messages], row.to_entity() == thread
+        (['hello'], True)
+        """
+        return sessionmaker(self._database.session_engine())
+
+    def sql_model(self, cls: type[Entity]) -> Any:
+        """Return the declarative class of an entity class: hand-written, or made here.
+
+        Parameters
+        ----------
+        cls
+            An entity class.
+
+        Returns
+        -------
+        type
+            Named ``ChatThreadSQL``; with ``relationship``s, ``to_entity()`` and
+            ``from_entity(entity, session)``, for ``select(...)`` and everything else of
+            SQLAlchemy. A column called ``metadata`` is the attribute ``metadata_``.
+
+        Raises
+        ------
+        UnsupportedFieldError
+            If the class cannot be mapped.
+        """
+        return self._handwritten.model_of(cls) or self._models.of(cls)
+
+    @property
+    def models(self) -> dict[type, Any]:
+        """The declarative classes of all classes mapped so far."""
+        return {**self._models.all(), **dict(self._handwritten.by_name.values())}
+
+    def load_rows(self, conn: Connection, roots: dict[str, list[int]]) -> list[Any]:
+        """Return the entities of some rows, given per type by row id, in a transaction."""
+        self._load_types(conn)
+        entity = Load(conn, self._catalog).load(roots)
+        return [entity(name, row_id) for name, ids in roots.items() for row_id in ids]
+
+    def save_in(self, session: Session, entity: Entity) -> int:
+        """Save an entity in a session's transaction; return its row id.
+
+        The entity gets its version when the session commits.
+        """
+        save = self._save(session.connection(), walk(as_roots(entity)), None)
+        assert isinstance(save, Save)  # models that are made here store classes mapped here
+        sa.event.listen(session, "after_commit", lambda _: save.finish(), once=True)
+        return save.rows.row_id(0)
+
+    @property
+    def metadata(self) -> sa.MetaData:
+        """The tables of all classes mapped so far."""
+        return self._mapping.metadata
+
+    # -- saving ------------------------------------------------------------------------------
+
+    def explain(self, entity_or_entities: Any) -> SavePlan:
+        """Return what `register` would do, without doing it.
+
+        Parameters
+        ----------
+        entity_or_entities
+            As for `register`.
+
+        Returns
+        -------
+        SavePlan
+            Steps, order of the types, deferred references; shows as a table.
+
+        Raises
+        ------
+        EcsvizError
+            Whatever `register` would raise.
+        """
+        found = walk(as_roots(entity_or_entities))
+        if not self._database.exists():
+            return self._plan(None, found)
+        with self._database.reading() as conn:
+            return self._plan(conn, found)
+
+    def _plan(self, conn: Connection | None, found: Walk) -> SavePlan:
+        if self._handwritten and self._handwritten.takes(found):
+            made = conn is not None and self._is_made(conn)
+            return self._handwritten.save(conn if made else None, found, None).plan
+        next_ids = self._load_types(conn) if conn is not None else {}
+        for known in self._mapping.map_classes(_classes(found)):
+            self._catalog.check_fields(known)
+        return Save(conn, self._catalog, found, next_ids).prepare()
+
+    def register(self, entity_or_entities: Any, note: str | None = None) -> Any:
+        """Store entities with everything they lead to, in one transaction.
+
+        Parameters
+        ----------
+        entity_or_entities
+            An entity or an iterable of entities; or an id, which is looked up as by `get`.
+        note
+            What this revision is about.
+
+        Returns
+        -------
+        Entity
+            What was given, its versions brought up to date.
+
+        Raises
+        ------
+        StaleVersionError
+            If the store has moved on since an entity was read. Nothing is written.
+        NotAnEntityError, DuplicateIdError, InverseMismatchError, UnsupportedFieldError,
+        ValueNotStorableError, SchemaOutdatedError
+            If something cannot be stored. Nothing is written.
+
+        Notes
+        -----
+        Only what changed is written; if nothing did, there is no new revision. O(entities +
+        references) in time, a constant number of statements per class.
+        """
+        if isinstance(entity_or_entities, (UUID, str)):
+            return self.get(entity_or_entities)
+        given, roots = as_registered(entity_or_entities)
+        found = walk(roots)
+        # An interrupt waits until the entities know their versions.
+        with deferred_interrupt(), collector_paused():
+            # Before there is a file: what cannot be stored must not leave an empty one behind.
+            early = None if self._database.exists() else self._prepare(found)
+            with self._database.writing() as conn:
+                save = self._save(conn, found, note, early)
+            save.finish()
+        return given
+
+    def _save(
+        self, conn: Connection, found: Walk, note: str | None, early: Save | None = None
+    ) -> Save | HandwrittenSave:
+        made = self._is_made(conn)
+        if not made:
+            self._catalog.create(conn)
+        if self._handwritten and self._handwritten.takes(found):
+            by_hand = self._handwritten.save(conn, found, note)
+            by_hand.write()
+            return by_hand
+        if early is not None and not made:
+            save = early
+            self._catalog.sync(conn, self._mapping.map_walk(found))
+        else:
+            self._load_types(conn)
+            next_ids = self._catalog.sync(conn, self._mapping.map_walk(found))
+            save = Save(conn, self._catalog, found, next_ids)
+            save.prepare()
+        save.write(conn, note)
+        return save
+
+    def _prepare(self, found: Walk) -> Save | None:
+        """Find out what a walk changes where nothing is stored yet."""
+        if self._handwritten and self._handwritten.takes(found):
+            return None
+        self._mapping.map_walk(found)
+        save = Save(None, self._catalog, found, {})
+        save.prepare()
+        return save
+
+    def _is_made(self, conn: Connection) -> bool:
+        return self._catalog.check(conn, shared=bool(self._handwritten))
+
+    def _load_types(self, conn: Connection) -> dict[str, int]:
+        if self._is_made(conn):
+            return self._catalog.load_types(conn)
+        self._mapping.set_stored({})  # a transaction that made the tables may have failed
+        return {}
+
+    # -- getting -----------------------------------------------------------------------------
+
+    def get(self, ecs_id: UUID | str, expected_type: type[E_] | None = None) -> Any:
+        """Return the entity of an id, with everything it leads to.
+
+        Parameters
+        ----------
+        ecs_id
+            A UUID or its text.
+        expected_type
+            The class that it must be of.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If the id is not stored.
+        InvalidIdError
+            If it is no UUID.
+        UnknownTypeError
+            If the store holds a type for which no class is defined here, or the entity is not
+            of the expected one.
+
+        Notes
+        -----
+        Every call makes new objects. O(what is read); a constant number of statements per class.
+        """
+        return check_type(self.get_many([ecs_id])[0], expected_type)
+
+    def get_many(self, ecs_ids: Iterable[UUID | str]) -> list[Any]:
+        """Return several entities, in the given order; what they share is one object."""
+        ids = [as_id(value) for value in ecs_ids]
+        if not ids:
+            return []
+        with self._reading() as conn:
+            load = Load(conn, self._catalog)
+            found = load.find(ids)
+            if self._handwritten and not found:
+                by_hand = self._find_by_hand(conn, ids)
+                self._check_found(load, ids, by_hand)
+                return self._handwritten.load(conn, ids)
+            self._check_found(load, ids, found)
+            roots: dict[str, list[int]] = {}
+            for name, row_id in found.values():
+                roots.setdefault(name, []).append(row_id)
+            entity = load.load(roots)
+            return [entity(*found[ecs_id]) for ecs_id in ids]
+
+    def _find_by_hand(self, conn: Connection, ids: list[UUID]) -> dict[UUID, str]:
+        return self._handwritten.find(conn, ids) if self._is_made(conn) else {}
+
+    def _check_found(self, load: Load, ids: list[UUID], found: MappingOf[UUID, Any]) -> None:
+        for ecs_id in ids:
+            if ecs_id not in found:
+                raise not_found(ecs_id, self._some_ids(load), str(self._database))
+
+    def _some_ids(self, load: Load) -> list[UUID]:
+        result: list[UUID] = []
+        for name in self._mapping.stored:
+            table = load.probe(name)
+            result += load.conn.scalars(sa.select(table.c.ecs_id).limit(10_000)).all()
+        return result
+
+    def list_by_type(self, cls: type[E_]) -> list[E_]:
+        """Return all entities of a class and its subclasses.
+
+        Returns
+        -------
+        list
+            Class by class, in the order of their names; each in the order of storing.
+
+        Raises
+        ------
+        NotAnEntityError
+            If `cls` is no entity class.
+        """
+        check_entity_class(cls)
+        with self._reading() as conn:
+            if self._handwritten.model_of(cls) is not None and self._is_made(conn):
+                return self._handwritten.load(conn, self._handwritten.ids_of_types(conn, cls))
+            load = Load(conn, self._catalog)
+            roots = {name: load.all_ids(name) for name in self._types_of(cls)}
+            entity = load.load(roots)
+            return [entity(name, row_id) for name, ids in roots.items() for row_id in ids]
+
+    def _types_of(self, cls: type) -> list[str]:
+        """Return the stored types of a class and of its subclasses that are defined here."""
+        kinds = [kind for kind in known_entity_classes() if derives_from(kind, cls)]
+        names = {self._mapping.type_name(kind) for kind in (cls, *kinds)}
+        return [name for name in self._mapping.stored if name in names]
+
+    def has_entity(self, ecs_id: UUID | str) -> bool:
+        """Tell whether an id is stored."""
+        wanted = as_id(ecs_id)
+        with self._reading() as conn:
+            found = Load(conn, self._catalog).find([wanted])
+            return bool(found or (self._handwritten and self._find_by_hand(conn, [wanted])))
+
+    def get_lineage_entities(self, lineage_id: UUID | str) -> list[Any]:
+        """Return all entities of one family, in the order of their ids.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> first = store.register(ev.ChatThread(title="a"))
+        >>> second = store.register(first.fork())
+        >>> store.get_lineage_entities(first.lineage_id) == [first, second]
+        True
+        """
+        wanted = as_id(lineage_id)
+        ids: list[UUID] = []
+        with self._reading() as conn:
+            for name in self._mapping.stored:
+                table = self._mapping.probe(name)
+                query = sa.select(table.c.ecs_id).where(table.c.ecs_lineage_id == wanted)
+                ids += conn.scalars(query).all()
+            if self._handwritten and self._is_made(conn):
+                table = self._catalog.handwritten
+                query = sa.select(table.c.ecs_id).where(table.c.lineage_id == wanted)
+                ids += conn.scalars(query).all()
+        return self.get_many(sorted(ids))
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def frame(self, cls_or_table: type[Entity] | str) -> pd.DataFrame:
+        """Return the entities of one class, or any table, as a DataFrame.
+
+        Parameters
+        ----------
+        cls_or_table
+            An entity class, or the name of a table, which is given as it stands.
+
+        Returns
+        -------
+        DataFrame
+            A row per entity in the order of storing, without its subclasses' entities. Columns:
+            ``ecs_id``, ``lineage_id``, ``parent_id`` (UUID objects), ``version`` (int64); a
+            column per field that holds no entity; ``<field>_ecs_id`` (UUID objects or None) per
+            reference, to join with ``ecs_id``; ``<field>_position`` (Int64) where it is the
+            place in a list. Texts are ``str``, optional integers and booleans ``Int64`` and
+            ``boolean``, times ``datetime64[us, UTC]``, enums and Literals categories; what
+            pandas has no type for stays Python's. Lists and dictionaries of entities are in
+            `references_frame`.
+
+        Raises
+        ------
+        UnknownTypeError
+            If there is no such class or table.
+
+        Notes
+        -----
+        One query with a join per reference; no objects are made. O(rows).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> store.frame(ev.ChatMessage)[["role", "content", "thread_position"]]
+           role content  thread_position
+        0  user   hello                0
+        """
+        with self._reading() as conn:
+            if isinstance(cls_or_table, str):
+                return store_frames.table_frame(conn, self._catalog, cls_or_table)
+            known = store_frames.wanted_class(self._catalog, cls_or_table)
+            if known is None:
+                empty = SQLAlchemyEntityStorage(":memory:")
+                return empty._empty_frame(cls_or_table)
+            return store_frames.class_frame(conn, self._catalog, known)
+
+    def _empty_frame(self, cls: type) -> pd.DataFrame:
+        """Return the frame of a class of which nothing is stored: the columns alone."""
+        with self._database.writing() as conn:
+            self._catalog.create(conn)
+            self._catalog.sync(conn, self._mapping.map_classes([cls]))
+            known = self._mapping.map_classes([cls])[0]
+            return store_frames.class_frame(conn, self._catalog, known)
+
+    def references_frame(self) -> pd.DataFrame:
+        """Return every stored reference.
+
+        Returns
+        -------
+        DataFrame
+            A row per reference: ``source``, ``target`` (UUID objects, to join with ``ecs_id``),
+            ``source_type``, ``target_type``, ``field`` (categories), ``path`` (str, as
+            ``messages[3]``; inside nested values a number stands for the place) and ``kind``
+            (int64: 0 out of a collection, 1 optional, 2 required).
+
+        Notes
+        -----
+        A query per reference field and target class; no objects are made.
+        """
+        with self._reading() as conn:
+            return store_frames.stored_references(conn, self._catalog)
+
+    def graph(
+        self, root: Entity | UUID | str | None = None, hops: int | None = None
+    ) -> EntityDependencyGraph:
+        """Return the dependency graph of what is stored, without making the entities.
+
+        Parameters
+        ----------
+        root
+            Where to begin; None for everything.
+        hops
+            How many references to follow from the root; None for all.
+
+        Returns
+        -------
+        EntityDependencyGraph
+            Its nodes carry ``ecs_id`` and ``type_name``.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If the root is not stored.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> store.graph()
+        EntityDependencyGraph(2 nodes, 2 references, 1 cyclic component)
+        """
+        start = None if root is None else as_id(root)
+        with self._reading() as conn:
+            if start is not None:
+                load = Load(conn, self._catalog)
+                if not load.find([start]):
+                    raise not_found(start, self._some_ids(load), str(self._database))
+            return store_frames.stored_graph(conn, self._catalog, start, hops)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """Hold a transaction to read in; an empty database stands for a missing file."""
+        if not self._database.exists():
+            empty = sa.create_engine("sqlite://")
+            with empty.connect() as conn:
+                yield conn
+            empty.dispose()
+            return
+        with self._database.reading() as conn:
+            self._load_types(conn)
+            yield conn
+
+    # -- deleting ----------------------------------------------------------------------------
+
+    def delete(self, entities_or_ids: Any) -> None:
+        """Delete entities that nothing else refers to, in one transaction.
+
+        Parameters
+        ----------
+        entities_or_ids
+            An entity or an id, or an iterable of them. Entities that hold each other (a thread
+            and its messages) are deleted together.
+
+        Raises
+        ------
+        BrokenReferenceError
+            If something that is not deleted refers to one of them. Nothing is deleted then.
+        EntityNotFoundError
+            If an id is not stored.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="a")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> store.delete([thread, *thread.messages])
+        >>> store.has_entity(thread.ecs_id)
+        False
+        """
+        ids = ids_of(entities_or_ids)
+        if not ids:
+            return
+        if not self._database.exists():  # and must not be made in order to delete from it
+            raise not_found(ids[0], (), str(self._database))
+        with self._database.writing() as conn:
+            self._load_types(conn)
+            load = Load(conn, self._catalog)
+            found = load.find(ids)
+            if self._handwritten and not found:
+                by_hand = self._find_by_hand(conn, ids)
+                self._check_found(load, ids, by_hand)
+                self._handwritten.delete(conn, by_hand)
+                return
+            self._check_found(load, ids, found)
+            Delete(conn, self._catalog, found).run()
+
+
+def _classes(found: Walk) -> list[type]:
+    """Return the classes of a walk's entities, each once."""
+    return list(dict.fromkeys(map(type, found.entities)))

@@ -1,0 +1,325 @@
+"""A store's tables and references as DataFrames, and its dependency graph, without objects."""
+
+from __future__ import annotations
+
+import enum
+import json
+import typing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.catalog import Catalog
+from ecsviz.database import columns_of
+from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
+from ecsviz.fields import complete_fields, union_members
+from ecsviz.graph import EntityDependencyGraph
+from ecsviz.identity import is_entity_class
+from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
+from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
+from ecsviz.references import format_path
+from ecsviz.values import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntity:
+    """A node of a store's graph: an entity that was not loaded."""
+
+    ecs_id: UUID
+    type_name: str
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name} …{str(self.ecs_id)[-6:]}>"
+
+
+# -- one class -------------------------------------------------------------------------------
+
+
+def class_frame(conn: Connection, catalog: Catalog, known: ClassMap) -> pd.DataFrame:
+    """Return one class's entities; see ``SQLAlchemyEntityStorage.frame``."""
+    import pandas as pd
+
+    table = known.table
+    keys = [(ref, target, key) for ref in known.singles for target, key in ref.arcs.items()]
+    wanted: list[Any] = [
+        table.c.ecs_id,
+        table.c.ecs_lineage_id,
+        table.c.ecs_parent_id,
+        table.c.ecs_version,
+        table.c.ecs_exact,
+        *(value.column for value in known.values),
+    ]
+    source: Any = table
+    for number, (_, target, key) in enumerate(keys):
+        other = catalog.mapping.by_type[target].table.alias(f"t{number}")
+        source = source.outerjoin(other, key == other.c.id)
+        wanted.append(other.c.ecs_id.label(f"k{number}"))
+    wanted += [ref.position for ref in known.singles if ref.position is not None]
+    query = sa.select(*wanted).select_from(source).order_by(table.c.id)
+    columns = columns_of(conn, query)
+    result: dict[str, Any] = {
+        "ecs_id": pd.Series(columns[0], dtype=object),
+        "lineage_id": pd.Series(columns[1], dtype=object),
+        "parent_id": pd.Series(columns[2], dtype=object),
+        "version": pd.Series(columns[3], dtype="int64"),
+    }
+    exact = _exact_values(columns[4])
+    for value, stored in zip(known.values, columns[5:], strict=False):
+        result[value.name] = _series(known, value, stored, exact.get(value.name, {}))
+    at = 5 + len(known.values)
+    for ref in known.singles:
+        held: list[Any] = [None] * len(columns[0])
+        for _ in ref.arcs:
+            held = [b if a is None else a for a, b in zip(held, columns[at], strict=True)]
+            at += 1
+        result[f"{ref.name}_ecs_id"] = pd.Series(held, dtype=object)
+    for ref in known.singles:
+        if ref.position is not None:
+            result[ref.position.name] = pd.Series(columns[at], dtype="Int64")
+            at += 1
+    return pd.DataFrame(result)
+
+
+def _exact_values(texts: list[str | None]) -> dict[str, dict[int, Any]]:
+    result: dict[str, dict[int, Any]] = {}
+    for row, text in enumerate(texts):
+        if text is not None:
+            for name, data in json.loads(text).items():
+                result.setdefault(name, {})[row] = data
+    return result
+
+
+def _series(
+    known: ClassMap, value: ValueColumn, stored: list[Any], exact: dict[int, Any]
+) -> pd.Series[Any]:
+    """Return one column in the dtype that fits its field."""
+    import pandas as pd
+
+    if isinstance(value.codec, DatetimeCodec):
+        # An offset is told by the entity; a frame has one zone per column.
+        return pd.Series(pd.to_datetime(pd.Series(stored, dtype="datetime64[us]"), utc=True))
+    decoded = value.codec.values(stored, exact)
+    categories = _categories(complete_fields(known.cls)[value.name].annotation)
+    if categories is not None:
+        return pd.Series(pd.Categorical(decoded, categories=categories))
+    for codec, optional, always in (
+        (IntCodec, "Int64", "int64"),
+        (BoolCodec, "boolean", "bool"),
+        (FloatCodec, "float64", "float64"),
+        (TextCodec, "str", "str"),
+    ):
+        if type(value.codec) is codec:
+            try:
+                return pd.Series(decoded, dtype=optional if value.optional else always)
+            except (OverflowError, UnicodeError, TypeError):
+                break  # beyond what the dtype holds: Python's own objects
+    return pd.Series(decoded, dtype=object)
+
+
+def _categories(annotation: Any) -> list[Any] | None:
+    """Return the values of an enum or a Literal."""
+    members = [m for m in union_members(annotation) if m is not type(None)]
+    if len(members) != 1:
+        return None
+    if typing.get_origin(members[0]) is typing.Literal:
+        return list(typing.get_args(members[0]))
+    if isinstance(members[0], type) and issubclass(members[0], enum.Enum):
+        return list(members[0])
+    return None
+
+
+def table_frame(conn: Connection, catalog: Catalog, name: str) -> pd.DataFrame:
+    """Return any table of the store as it stands."""
+    import pandas as pd
+
+    tables = sa.inspect(conn).get_table_names(schema=catalog.metadata.schema)
+    if name not in tables:
+        raise UnknownTypeError(
+            f"There is no table {short_repr(name)}.{did_you_mean(name, tables)}",
+            table=name,
+            tables=tables,
+        )
+    table = sa.Table(name, sa.MetaData(), schema=catalog.metadata.schema, autoload_with=conn)
+    return pd.read_sql(sa.select(table), conn)
+
+
+def wanted_class(catalog: Catalog, cls: Any) -> ClassMap | None:
+    """Return the map of a class, None if nothing of it is stored.
+
+    Raises
+    ------
+    UnknownTypeError
+        If it is no entity class.
+    """
+    if not is_entity_class(cls):
+        raise UnknownTypeError(
+            f"{short_repr(cls)} is neither an entity class nor the name of a table."
+            f"{did_you_mean(str(cls), catalog.mapping.stored)}",
+            value=cls,
+        )
+    known = catalog.mapping.map_classes([cls])[0]
+    catalog.check_fields(known)
+    return known if known.type_name in catalog.mapping.stored else None
+
+
+# -- references ------------------------------------------------------------------------------
+
+
+def stored_references(conn: Connection, catalog: Catalog) -> pd.DataFrame:
+    """Return every stored reference; see ``SQLAlchemyEntityStorage.references_frame``."""
+    import pandas as pd
+
+    maps = catalog.classes_of(catalog.mapping.stored)
+    frames = [
+        frame
+        for known in maps
+        for frame in (
+            *(f for ref in known.singles for f in _single_frames(conn, catalog, known, ref)),
+            *(f for item in known.collections for f in _link_frames(conn, catalog, known, item)),
+        )
+        if len(frame)
+    ]
+    if not frames:
+        frames = [_frame([], [], "", "", "", [], NULLABLE)]
+    result = pd.concat(frames, ignore_index=True)
+    for name in ("source_type", "target_type", "field"):
+        result[name] = result[name].astype("category")
+    return result
+
+
+def _frame(
+    sources: list[Any],
+    targets: list[Any],
+    source_type: str,
+    target_type: str,
+    field: str,
+    paths: list[str],
+    kind: int,
+) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "source": pd.Series(sources, dtype=object),
+            "target": pd.Series(targets, dtype=object),
+            "source_type": pd.Series([source_type] * len(sources), dtype="str"),
+            "target_type": pd.Series([target_type] * len(sources), dtype="str"),
+            "field": pd.Series([field] * len(sources), dtype="str"),
+            "path": pd.Series(paths, dtype="str"),
+            "kind": pd.Series([kind] * len(sources), dtype="int64"),
+        }
+    )
+
+
+def _single_frames(
+    conn: Connection, catalog: Catalog, known: ClassMap, ref: RefColumn
+) -> list[pd.DataFrame]:
+    result = []
+    table = known.table
+    kind = REQUIRED if ref.plan.required else NULLABLE
+    for target, key in ref.arcs.items():
+        other = catalog.mapping.by_type[target].table.alias("other")
+        joined = table.join(other, key == other.c.id)
+        ends = sa.select(table.c.ecs_id, other.c.ecs_id).select_from(joined)
+        sources, targets = columns_of(conn, ends.order_by(table.c.id))
+        paths = [ref.name] * len(sources)
+        result.append(_frame(sources, targets, known.type_name, target, ref.name, paths, kind))
+        if ref.position is not None and ref.inverse is not None:
+            listed = ends.where(ref.position.is_not(None)).order_by(key, ref.position)
+            members, holders = columns_of(conn, listed)
+            paths = _numbered(holders, ref.inverse)
+            result.append(
+                _frame(holders, members, target, known.type_name, ref.inverse, paths, COLLECTION)
+            )
+    return result
+
+
+def _numbered(holders: list[Any], field: str) -> list[str]:
+    """Return ``field[0]``, ``field[1]``, … anew for every holder."""
+    paths, last, number = [], None, 0
+    for holder in holders:
+        number = number + 1 if holder == last else 0
+        last = holder
+        paths.append(f"{field}[{number}]")
+    return paths
+
+
+def _link_frames(
+    conn: Connection, catalog: Catalog, known: ClassMap, item: Collection
+) -> list[pd.DataFrame]:
+    result = []
+    owner, position = item.columns[:2]
+    for target, column in item.arcs.items():
+        other = catalog.mapping.by_type[target].table.alias("other")
+        joined = item.table.join(known.table, owner == known.table.c.id)
+        joined = joined.join(other, column == other.c.id)
+        wanted = [known.table.c.ecs_id, other.c.ecs_id, position]
+        if item.key is not None:
+            wanted.append(item.key.column)
+        query = sa.select(*wanted).select_from(joined).order_by(owner, position)
+        sources, targets, *rest = columns_of(conn, query)
+        keys = rest[0] if item.key is None else item.key.codec.decode(rest[1])
+        if item.plan.container in (set, frozenset):
+            keys = targets
+        paths = [format_path(item.name, key) for key in keys]
+        result.append(
+            _frame(sources, targets, known.type_name, target, item.name, paths, COLLECTION)
+        )
+    return result
+
+
+def stored_graph(
+    conn: Connection, catalog: Catalog, root: UUID | None, hops: int | None
+) -> EntityDependencyGraph:
+    """Return the dependency graph of what is stored; see ``SQLAlchemyEntityStorage.graph``."""
+    nodes: list[StoredEntity] = []
+    for known in catalog.classes_of(catalog.mapping.stored):
+        query = sa.select(known.table.c.ecs_id).order_by(known.table.c.id)
+        nodes += [StoredEntity(i, known.type_name) for i in columns_of(conn, query)[0]]
+    number = {node.ecs_id.int: n for n, node in enumerate(nodes)}
+    found = stored_references(conn, catalog)
+    sources = [number[i.int] for i in found["source"]]
+    targets = [number[i.int] for i in found["target"]]
+    keep = list(range(len(sources)))
+    chosen = list(range(len(nodes)))
+    if root is not None:
+        chosen = _neighbourhood(len(nodes), sources, targets, number[root.int], hops)
+        inside = set(chosen)
+        keep = [n for n in keep if sources[n] in inside and targets[n] in inside]
+    place = {old: new for new, old in enumerate(chosen)}
+    fields, paths, kinds = found["field"].tolist(), found["path"].tolist(), found["kind"].tolist()
+    return EntityDependencyGraph.from_parts(
+        [nodes[n] for n in chosen],
+        [nodes[n].ecs_id for n in chosen],
+        [nodes[n].type_name for n in chosen],
+        [place[sources[n]] for n in keep],
+        [place[targets[n]] for n in keep],
+        [paths[n] for n in keep],
+        fields=[fields[n] for n in keep],
+        kinds=[kinds[n] for n in keep],
+    )
+
+
+def _neighbourhood(
+    n: int, sources: list[int], targets: list[int], root: int, hops: int | None
+) -> list[int]:
+    """Return the root and what it leads to within some hops, nearest first."""
+    out: list[list[int]] = [[] for _ in range(n)]
+    for source, target in zip(sources, targets, strict=True):
+        out[source].append(target)
+    distance = {root: 0}
+    queue = [root]
+    for node in queue:
+        if hops is not None and distance[node] >= hops:
+            continue
+        for other in out[node]:
+            if other not in distance:
+                distance[other] = distance[node] + 1
+                queue.append(other)
+    return queue

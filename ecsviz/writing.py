@@ -1,0 +1,546 @@
+"""Saving: what differs from the store is found first, then written with bulk statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.catalog import Catalog
+from ecsviz.conflicts import (
+    check_lineage,
+    check_own_fields,
+    check_version,
+    id_taken,
+    was_deleted,
+)
+from ecsviz.database import delete_rows, insert_rows, select_by_keys, update_rows
+from ecsviz.inverse import check_agreement
+from ecsviz.lists import ListChanges
+from ecsviz.mapping import ClassMap, Collection
+from ecsviz.plan import Deferred, InsertOrder, NewReference, SavePlan, Step, insert_order
+from ecsviz.references import Walk
+from ecsviz.rows import Group, Rows
+from ecsviz.storable import write_keys
+from ecsviz.values import Refused, not_storable
+
+
+@dataclass(slots=True)
+class Stored:
+    """What the store holds of a group's entities, by their place in the group.
+
+    Attributes
+    ----------
+    versions, checksums
+        Of those that are stored.
+    lists
+        Per back-reference with a position: place → (target type, row id of the holder, position).
+    """
+
+    versions: dict[int, int] = field(default_factory=dict)
+    checksums: dict[int, bytes | None] = field(default_factory=dict)
+    lists: dict[str, dict[int, tuple[str, int, int]]] = field(default_factory=dict)
+
+
+class Save:
+    """One save of a walk's entities.
+
+    Parameters
+    ----------
+    conn
+        A transaction; None where there is no database yet (`explain`).
+    catalog
+        The store's catalog, its types read.
+    found
+        The walk.
+    next_ids
+        Per type the next free row id.
+    """
+
+    def __init__(
+        self, conn: Connection | None, catalog: Catalog, found: Walk, next_ids: dict[str, int]
+    ) -> None:
+        self.conn = conn
+        self.catalog = catalog
+        self.found = found
+        self.next_ids = dict(next_ids)
+        self.rows = Rows(found, catalog.mapping)
+        self.stored: dict[str, Stored] = {}
+        self.plan = SavePlan()
+        self.lists: ListChanges
+        self.inserts: InsertOrder
+        self.references: list[NewReference] = []
+        self.links: list[LinkChanges] = []
+        self.new_versions: dict[int, int] = {}  # position -> version, of what is written
+
+    # -- finding out -------------------------------------------------------------------------
+
+    def prepare(self) -> SavePlan:
+        """Find out what is to be written; nothing is written yet.
+
+        Raises
+        ------
+        StaleVersionError, DuplicateIdError, LineageError, InverseMismatchError,
+        ValueNotStorableError
+            If what is given and what is stored do not go together.
+        """
+        check_own_fields(self.found)
+        groups = self.rows.groups
+        for name, group in groups.items():
+            self.stored[name] = self._look_up(group)
+        self._check_new_ids()
+        for name, group in groups.items():
+            self._check_versions(name, group)
+            self._allocate(name, group)
+        self.rows.encode()
+        self.rows.checksum()
+        self.lists = ListChanges(self.conn, self.catalog, self.rows, self.stored)
+        self.lists.find()
+        self._find_versions()
+        check_agreement(self.found, self.new_versions.__contains__)
+        self._order_inserts()
+        self._find_links()
+        self._describe()
+        return self.plan
+
+    def _is_table(self, known: ClassMap) -> bool:
+        return self.conn is not None and known.type_name in self.catalog.mapping.stored
+
+    def _look_up(self, group: Group) -> Stored:
+        result = Stored()
+        group.ids = [0] * len(group.positions)
+        if not self._is_table(group.known):
+            return result
+        table = group.known.table
+        backs = [ref for ref in group.known.singles if ref.position is not None]
+        wanted: list[sa.Column[Any]] = [
+            table.c.ecs_id,
+            table.c.id,
+            table.c.ecs_version,
+            table.c.ecs_lineage_id,
+            table.c.ecs_checksum,
+        ]
+        for ref in backs:
+            wanted += [*ref.arcs.values(), ref.position]  # type: ignore[list-item]  # has one
+        assert self.conn is not None
+        ids = [self.found.ids[position] for position in group.positions]
+        columns = select_by_keys(self.conn, sa.select(*wanted), table.c.ecs_id, ids)
+        place = {ecs_id.int: n for n, ecs_id in enumerate(ids)}
+        places = [place[ecs_id.int] for ecs_id in columns[0]]
+        for n, row_id, lineage in zip(places, columns[1], columns[3], strict=True):
+            group.ids[n] = row_id
+            check_lineage(self.found.entities[group.positions[n]], lineage)
+        result.versions = dict(zip(places, columns[2], strict=True))
+        result.checksums = dict(zip(places, columns[4], strict=True))
+        at = 5
+        for ref in backs:
+            held = result.lists[ref.name] = {}
+            positions = columns[at + len(ref.arcs)]
+            for offset, target in enumerate(ref.arcs):
+                for n, holder, position in zip(
+                    places, columns[at + offset], positions, strict=True
+                ):
+                    if holder is not None and position is not None:
+                        held[n] = (target, holder, position)
+            at += len(ref.arcs) + 1
+        return result
+
+    def _check_new_ids(self) -> None:
+        """Refuse an id that the store knows as an entity of another type."""
+        if self.conn is None:
+            return
+        new = {
+            name: [group.positions[place] for place in self._new_places(name)]
+            for name, group in self.rows.groups.items()
+        }
+        for name, stored in self.catalog.mapping.stored.items():
+            ids = [
+                self.found.ids[position]
+                for other, positions in new.items()
+                if other != name
+                for position in positions
+            ]
+            table = self.catalog.mapping.probe(name)
+            for ecs_id in select_by_keys(self.conn, sa.select(table.c.ecs_id), table.c.ecs_id, ids)[
+                0
+            ]:
+                raise id_taken(self.found, ecs_id, name, f"table {stored.table!r}")
+
+    def _check_versions(self, name: str, group: Group) -> None:
+        versions = self.stored[name].versions
+        unknown = []
+        for place, position in enumerate(group.positions):
+            entity, stored = self.found.entities[position], versions.get(place)
+            if stored is not None:
+                check_version(entity, stored)
+            elif entity.version:
+                unknown.append(position)
+        if unknown and self.conn is not None:
+            self._check_deleted(unknown)
+
+    def _check_deleted(self, positions: list[int]) -> None:
+        assert self.conn is not None
+        gone = self.catalog.deleted
+        ids = [self.found.ids[position] for position in positions]
+        query = sa.select(gone.c.ecs_id, gone.c.version, gone.c.revision)
+        found = select_by_keys(self.conn, query, gone.c.ecs_id, ids)
+        for ecs_id, version, revision in zip(*found, strict=True):
+            entity = self.found.entities[self.found.ids.index(ecs_id)]
+            raise was_deleted(entity, version, revision)
+
+    def _allocate(self, name: str, group: Group) -> None:
+        number = self.next_ids.get(name, 1)
+        known = self.stored[name].versions
+        if self.conn is not None and self._is_table(group.known) and len(known) < len(group.ids):
+            # Rows may have been added by others, through SQL or a session.
+            highest = self.conn.scalar(sa.select(sa.func.max(group.known.table.c.id)))
+            number = max(number, (highest or 0) + 1)
+        for place in range(len(group.ids)):
+            if place not in known:
+                group.ids[place] = number
+                number += 1
+        self.next_ids[name] = number
+
+    def _find_versions(self) -> None:
+        for name, group in self.rows.groups.items():
+            stored = self.stored[name]
+            touched = self.lists.touched.get(name, set())
+            for place, position in enumerate(group.positions):
+                version = stored.versions.get(place)
+                if version is None:
+                    self.plan.added += 1
+                    self.new_versions[position] = max(1, self.found.entities[position].version)
+                elif stored.checksums[place] != group.checksums[place] or place in touched:
+                    self.plan.changed += 1
+                    self.new_versions[position] = version + 1
+                else:
+                    self.plan.unchanged += 1
+
+    def _new_places(self, name: str) -> list[int]:
+        known = self.stored[name].versions
+        return [n for n in range(len(self.rows.groups[name].positions)) if n not in known]
+
+    def _changed_places(self, name: str) -> list[int]:
+        """Return the places of stored entities whose own row says something else now."""
+        group, stored = self.rows.groups[name], self.stored[name]
+        return [n for n, old in stored.checksums.items() if old != group.checksums[n]]
+
+    def _order_inserts(self) -> None:
+        new = {
+            name: [group.positions[n] for n in self._new_places(name)]
+            for name, group in self.rows.groups.items()
+        }
+        new = {name: positions for name, positions in new.items() if positions}
+        is_new = {position for positions in new.values() for position in positions}
+        for name in new:
+            group = self.rows.groups[name]
+            for ref in group.known.singles:
+                nullable = all(column.nullable for column in ref.arcs.values())
+                for position, target in zip(group.positions, group.targets[ref.name], strict=True):
+                    if target in is_new and position in is_new:
+                        assert target is not None
+                        self.references.append(
+                            NewReference(position, target, (name, ref.name), nullable)
+                        )
+        self.inserts = insert_order(new, self.references)
+
+    # -- links -------------------------------------------------------------------------------
+
+    def _find_links(self) -> None:
+        for name, group in self.rows.groups.items():
+            for collection in group.known.collections:
+                changes = LinkChanges(collection, [], [], [])
+                self._new_links(group, collection, self._new_places(name), changes)
+                self._changed_links(group, collection, self._changed_places(name), changes)
+                self.links.append(changes)
+
+    def _link_row(self, collection: Collection, owner: int, n: int, target: int) -> list[Any]:
+        row_id, kind = self.rows.row_id(target), self.rows.type_of(target)
+        return [owner, n, *(row_id if arc == kind else None for arc in collection.arcs)]
+
+    def _links_of(self, group: Group, collection: Collection, place: int) -> list[list[Any]]:
+        members = group.members[collection.name][place]
+        rows = [
+            self._link_row(collection, group.ids[place], n, target)
+            for n, (_, target) in enumerate(members)
+        ]
+        if collection.key is not None and rows:
+            for row, key in zip(rows, self._keys(group, collection, place), strict=True):
+                row.append(key)
+        return rows
+
+    def _keys(self, group: Group, collection: Collection, place: int) -> list[Any]:
+        keys = [key for key, _ in group.members[collection.name][place]]
+        try:
+            return write_keys(group.known.cls, collection.name, keys)
+        except Refused as refused:
+            where = f"{self.found.place(group.positions[place])}.{collection.name}"
+            raise not_storable(refused, where) from refused.__cause__
+
+    def _new_links(
+        self, group: Group, collection: Collection, places: list[int], changes: LinkChanges
+    ) -> None:
+        for place in places:
+            changes.inserted += self._links_of(group, collection, place)
+
+    def _changed_links(
+        self, group: Group, collection: Collection, places: list[int], changes: LinkChanges
+    ) -> None:
+        if not places:
+            return
+        assert self.conn is not None
+        table = collection.table
+        owner_column = next(iter(table.primary_key.columns))
+        columns = collection.columns
+        owners = [group.ids[place] for place in places]
+        found = select_by_keys(self.conn, sa.select(*columns), owner_column, owners)
+        stored = {(row[0], row[1]): list(row) for row in zip(*found, strict=True)}
+        for place in places:
+            for row in self._links_of(group, collection, place):
+                before = stored.pop((row[0], row[1]), None)
+                if before is None:
+                    changes.inserted.append(row)
+                elif before != row:
+                    changes.updated.append([*row[2:], row[0], row[1]])
+        changes.deleted = [list(key) for key in stored]
+
+    # -- telling -----------------------------------------------------------------------------
+
+    def _describe(self) -> None:
+        plan = self.plan
+        mapping = self.catalog.mapping
+        if plan:
+            plan.order = self.inserts.types + sorted(
+                name
+                for name in self.rows.groups
+                if name not in self.inserts.types and self._changed_places(name)
+            )
+        for known in (group.known for group in self.rows.groups.values()):
+            if known.type_name not in mapping.stored:
+                for table in (known.table, *(c.table for c in known.collections)):
+                    plan.steps.append(Step("create", table.name, 0, f"CREATE TABLE {table.name}"))
+            plan.inverse += [
+                f"{item.plan.place} needs no rows: {item.back.place} says it"
+                for item in known.inverse_lists
+            ]
+        for name in self.inserts.types:
+            table = self.rows.groups[name].known.table
+            self._step("insert", table, len(self.inserts.rows[name]), "INSERT INTO {}")
+        for name, group in self.rows.groups.items():
+            self._step("update", group.known.table, len(self._changed_places(name)), "UPDATE {}")
+            touched = self.lists.touched.get(name, set()) - set(self._changed_places(name))
+            self._step("version", group.known.table, len(touched), "UPDATE {} SET ecs_version")
+        for change in self.links:
+            table = change.collection.table
+            self._step("unlink", table, len(change.deleted), "DELETE FROM {}")
+            self._step("link", table, len(change.updated), "UPDATE {}")
+            self._step("link", table, len(change.inserted), "INSERT INTO {}")
+        for moved in self.lists.moves:
+            table, column = moved.known.table, moved.ref.position
+            assert column is not None
+            self._step("position", table, len(moved.rows), "UPDATE {} SET {}", column.name)
+        self._describe_deferred()
+
+    def _describe_deferred(self) -> None:
+        numbers: dict[tuple[int, str], int] = {}
+        wanted = {
+            (self.references[i].source, self.references[i].column[1]) for i in self.inserts.deferred
+        }
+        if wanted:
+            for number, (source, slot) in enumerate(
+                zip(self.found.sources, self.found.slots, strict=True)
+            ):
+                key = (source, self.found.fields[slot].name)
+                if key in wanted:
+                    numbers[key] = number
+        columns: dict[tuple[str, str], int] = {}
+        for index in self.inserts.deferred:
+            ref = self.references[index]
+            how = "update" if ref.nullable else "constraint"
+            reference = self.found.reference(numbers[ref.source, ref.column[1]])
+            self.plan.deferred.append(Deferred(reference, how))
+            if ref.nullable:
+                columns[ref.column] = columns.get(ref.column, 0) + 1
+        for (name, field_name), count in columns.items():
+            table = self.rows.groups[name].known.table
+            self._step("defer", table, count, "UPDATE {} SET {}", field_name)
+
+    def _step(
+        self, what: str, table: sa.Table, rows: int, statement: str, column: str = ""
+    ) -> None:
+        if rows:
+            text = statement.format(table.name, column)
+            self.plan.steps.append(Step(what, table.name, rows, text))
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def write(self, conn: Connection, note: str | None) -> int | None:
+        """Write what `prepare` found; return the revision's number, None if nothing changed.
+
+        Parameters
+        ----------
+        conn
+            The transaction. Where nothing was stored yet, there was none to prepare in.
+        note
+            What the revision is about.
+        """
+        if not self.plan:
+            return None
+        self.conn = conn
+        revision = self.catalog.next_revision(self.conn)
+        self._insert(revision)
+        self._update(revision)
+        self._write_links()
+        self._write_deferred()
+        self.lists.write(conn, revision)
+        self.catalog.set_next_ids(
+            self.conn, {n: i for n, i in self.next_ids.items() if n in self.inserts.types}
+        )
+        self.catalog.add_revision(self.conn, revision, note, self.plan.added, self.plan.changed, 0)
+        return revision
+
+    def _columns(self, known: ClassMap) -> list[sa.Column[Any]]:
+        """Return all columns but the row id, in the order of `_row_columns`."""
+        c = known.table.c
+        columns: list[Any] = [
+            c.ecs_id,
+            c.ecs_lineage_id,
+            c.ecs_parent_id,
+            c.ecs_version,
+            c.ecs_revision,
+            c.ecs_checksum,
+            c.ecs_exact,
+            *(value.column for value in known.values),
+            *(x.skeleton.column for x in known.collections if x.skeleton is not None),
+        ]
+        for ref in known.singles:
+            columns += ref.arcs.values()
+            if ref.position is not None:
+                columns.append(ref.position)
+        return columns
+
+    def _row_columns(
+        self, group: Group, places: list[int], revision: int, skip: set[tuple[int, str]]
+    ) -> list[list[Any]]:
+        """Return the values of `_columns` for some entities, as columns."""
+        positions = [group.positions[place] for place in places]
+        states = [self.found.entities[position].__dict__ for position in positions]
+        columns: list[list[Any]] = [
+            [state["ecs_id"] for state in states],
+            [state["lineage_id"] for state in states],
+            [state["parent_id"] for state in states],
+            [self.new_versions[position] for position in positions],
+            [revision] * len(places),
+            [group.checksums[place] for place in places],
+            [group.exact[place] for place in places],
+            *([values[place] for place in places] for values in group.values),
+        ]
+        for ref in group.known.singles:
+            targets = [group.targets[ref.name][place] for place in places]
+            if skip:
+                targets = [
+                    None if (position, ref.name) in skip else target
+                    for position, target in zip(positions, targets, strict=True)
+                ]
+            columns += self._key_columns(list(ref.arcs), targets)
+            if ref.position is not None:
+                wanted = self.lists.positions[group.known.type_name, ref.name]
+                columns.append([wanted[place] for place in places])
+        return columns
+
+    def _key_columns(self, arcs: list[str], targets: list[int | None]) -> list[list[Any]]:
+        row_id, type_of = self.rows.row_id, self.rows.type_of
+        if len(arcs) == 1:
+            return [[None if t is None else row_id(t) for t in targets]]
+        return [
+            [row_id(t) if t is not None and type_of(t) == arc else None for t in targets]
+            for arc in arcs
+        ]
+
+    def _insert(self, revision: int) -> None:
+        assert self.conn is not None
+        later = {
+            (ref.source, ref.column[1])
+            for ref in (self.references[i] for i in self.inserts.deferred)
+            if ref.nullable
+        }
+        for name in self.inserts.types:
+            group = self.rows.groups[name]
+            places = [self.rows.local[position] for position in self.inserts.rows[name]]
+            columns = self._row_columns(group, places, revision, later)
+            ids = [group.ids[place] for place in places]
+            insert_rows(
+                self.conn,
+                group.known.table,
+                [group.known.table.c.id, *self._columns(group.known)],
+                zip(ids, *columns, strict=True),
+            )
+
+    def _update(self, revision: int) -> None:
+        assert self.conn is not None
+        for name, group in self.rows.groups.items():
+            changed = self._changed_places(name)
+            if changed:
+                columns = self._row_columns(group, changed, revision, set())
+                ids = [group.ids[place] for place in changed]
+                update_rows(
+                    self.conn,
+                    group.known.table,
+                    self._columns(group.known),
+                    zip(*columns, ids, strict=True),
+                )
+            touched = self.lists.touched.get(name, set()) - set(changed)
+            table = group.known.table
+            update_rows(
+                self.conn,
+                table,
+                [table.c.ecs_version, table.c.ecs_revision],
+                [
+                    (self.new_versions[group.positions[n]], revision, group.ids[n])
+                    for n in sorted(touched)
+                ],
+            )
+
+    def _write_links(self) -> None:
+        assert self.conn is not None
+        for change in self.links:
+            table, columns = change.collection.table, change.collection.columns
+            delete_rows(self.conn, table, change.deleted)
+            update_rows(self.conn, table, columns[2:], change.updated)
+            insert_rows(self.conn, table, columns, change.inserted)
+
+    def _write_deferred(self) -> None:
+        assert self.conn is not None
+        by_column: dict[tuple[str, str], list[NewReference]] = {}
+        for index in self.inserts.deferred:
+            ref = self.references[index]
+            if ref.nullable:
+                by_column.setdefault(ref.column, []).append(ref)
+        for (name, field_name), references in by_column.items():
+            known = self.rows.groups[name].known
+            single = next(s for s in known.singles if s.name == field_name)
+            keys = self._key_columns(list(single.arcs), [r.target for r in references])
+            ids = [self.rows.row_id(r.source) for r in references]
+            update_rows(
+                self.conn, known.table, list(single.arcs.values()), zip(*keys, ids, strict=True)
+            )
+
+    def finish(self) -> None:
+        """Tell the entities their versions, after the transaction has ended well."""
+        for name, group in self.rows.groups.items():
+            for place, version in self.stored[name].versions.items():
+                self.found.entities[group.positions[place]].__dict__["version"] = version
+        for position, version in self.new_versions.items():
+            self.found.entities[position].__dict__["version"] = version
+
+
+@dataclass(slots=True)
+class LinkChanges:
+    """What changes in one association table."""
+
+    collection: Collection
+    inserted: list[list[Any]]
+    updated: list[list[Any]]
+    deleted: list[list[Any]]

@@ -1,0 +1,39 @@
+"""Notebook cells for tests: source that runs in the namespace of a module of its own."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_numbers = itertools.count()
+
+
+class Cells:
+    """Runs source as a notebook's kernel does: every cell in one and the same module."""
+
+    def __init__(self, module: types.ModuleType) -> None:
+        self.module = module
+
+    def run(self, source: str) -> None:
+        """Run one cell."""
+        exec(compile(source, f"<{self.module.__name__}>", "exec"), self.module.__dict__)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.module, name)
+
+
+@contextmanager
+def notebook() -> Iterator[Cells]:
+    """Give a fresh notebook, whose classes belong to a module that can be imported."""
+    module = types.ModuleType(f"notebook_{next(_numbers)}")
+    sys.modules[module.__name__] = module
+    try:
+        cells = Cells(module)
+        cells.run("import ecsviz as ev\nfrom pydantic import Field\n")
+        yield cells
+    finally:
+        del sys.modules[module.__name__]

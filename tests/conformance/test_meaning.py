@@ -1,0 +1,464 @@
+"""What DESIGN calls the meaning: explicit, versions, conflicts, one transaction, inverse lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import ecsviz as ev
+from ecsviz import errors
+from ecsviz.isomorphic import find_difference
+from tests.conformance import classes as c
+from tests.conformance.conftest import Open
+
+
+def same(reopen: Open, entity: Any) -> None:
+    assert find_difference(entity, reopen().get(entity.ecs_id)) is None
+
+
+def test_nothing_is_stored_before_register(reopen: Open) -> None:
+    node = c.Node()
+    store = reopen()
+    assert not store.has_entity(node.ecs_id)
+    assert node.version == 0
+    assert store.register(node) is node
+    assert reopen().has_entity(node.ecs_id)
+    assert node.version == 1
+
+
+def test_an_unchanged_graph_keeps_its_versions(reopen: Open) -> None:
+    thread = reopen().register(c.thread())
+    reopen().register(thread)
+    again = reopen().register(reopen().get(thread.ecs_id))
+    assert again.version == 1
+    assert [m.version for m in again.messages] == [1, 1, 1]
+
+
+def test_only_what_changed_gets_a_version(reopen: Open) -> None:
+    thread = reopen().register(c.thread())
+    thread.messages[1].text = "edited"
+    reopen().register(thread)
+    assert (thread.version, [m.version for m in thread.messages]) == (1, [1, 2, 1])
+    thread.title = "new"
+    reopen().register(thread)
+    assert (thread.version, [m.version for m in thread.messages]) == (2, [1, 2, 1])
+    same(reopen, thread)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["next", "links", "row", "group", "by_name", "by_pair", "lists", "grid", "optional", "pair"],
+)
+def test_a_changed_reference_is_a_change_of_its_holder(reopen: Open, field: str) -> None:
+    a, b = c.Node(name="a"), c.Node(name="b")
+    values: dict[str, list[Any]] = {
+        "next": [a, b, None],
+        "links": [[a, b], [b, a], [b], [b, b, a], []],
+        "row": [(a,), (a, b), ()],
+        "group": [{a}, {a, b}, {b}],
+        "by_name": [{"x": a, "y": b}, {"y": b, "x": a}, {"y": a}, {}],
+        "by_pair": [{(1, "x"): a}, {(2, "x"): a}],
+        "lists": [{"x": [a]}, {"x": [a, b]}, {"x": [], "y": []}],
+        "grid": [[[a]], [[a, None]], [[], [a]], []],
+        "optional": [None, [], [a]],
+        "pair": [(a, 1), (a, 2), (b, 2), None],
+    }
+    node = c.Node(links=[a, b])
+    for version, value in enumerate(values[field], 1):
+        setattr(node, field, value)
+        reopen().register([node, a, b])
+        assert node.version == version
+        assert (a.version, b.version) == (1, 1)
+        same(reopen, node)
+
+
+def test_removing_a_child_keeps_the_child(reopen: Open) -> None:
+    node = c.Node(links=[c.Node(name="child")])
+    child = node.links[0]
+    reopen().register(node)
+    node.links.clear()
+    reopen().register(node)
+    assert reopen().get(node.ecs_id).links == []
+    assert reopen().get(child.ecs_id).name == "child"
+
+
+# -- lists that a back-reference says ---------------------------------------------------------
+
+
+def test_append_prepend_insert_and_reorder(reopen: Open) -> None:
+    thread = reopen().register(c.thread(4))
+    steps: list[Any] = [
+        lambda m: m.append(c.Message(thread=thread, text="last")),
+        lambda m: m.insert(0, c.Message(thread=thread, text="first")),
+        lambda m: m.insert(3, c.Message(thread=thread, text="middle")),
+        lambda m: m.reverse(),
+        lambda m: m.append(m.pop(2)),
+        lambda m: m.extend(c.Message(thread=thread, text=str(n)) for n in range(3)),
+    ]
+    for number, step in enumerate(steps, 2):
+        step(thread.messages)
+        reopen().register(thread)
+        assert thread.version == number
+        assert all(message.version == 1 for message in thread.messages)
+        same(reopen, thread)
+
+
+def test_a_message_moves_to_another_thread(reopen: Open) -> None:
+    one, two = c.Thread(title="one"), c.Thread(title="two")
+    message = c.Message(thread=one)
+    one.messages = [message, c.Message(thread=one, text="stays")]
+    reopen().register([one, two])
+    one.messages.remove(message)
+    two.messages.append(message)
+    message.thread = two
+    reopen().register([one, two])
+    assert (one.version, two.version, message.version) == (2, 2, 2)
+    same(reopen, one)
+    same(reopen, two)
+
+
+def test_a_message_taken_from_a_thread_that_is_not_at_hand(reopen: Open) -> None:
+    one, two = c.Thread(title="one"), c.Thread(title="two")
+    one.messages = [c.Message(thread=one, text="moves"), c.Message(thread=one, text="stays")]
+    reopen().register([one, two])
+    stale = reopen().get(one.ecs_id)
+    message, target = reopen().get_many([one.messages[0].ecs_id, two.ecs_id])
+    message.thread.messages.remove(message)
+    message.thread = target
+    target.messages.append(message)
+    reopen().register(target)  # the first thread is reached by nothing in this graph
+    assert [m.text for m in reopen().get(one.ecs_id).messages] == ["stays"]
+    assert [m.text for m in reopen().get(two.ecs_id).messages] == ["moves"]
+    stale.title = "late"
+    with pytest.raises(errors.StaleVersionError):
+        reopen().register(stale)
+
+
+def test_removing_from_a_list_keeps_the_message(reopen: Open) -> None:
+    thread = c.Thread(messages=[])
+    thread.messages = [c.Message(thread=thread, text=str(n)) for n in range(3)]
+    gone = thread.messages[1]
+    reopen().register(thread)
+    del thread.messages[1]
+    reopen().register(thread)
+    again = reopen().get(thread.ecs_id)
+    assert [m.text for m in again.messages] == ["0", "2"]
+    assert again.version == 2
+    # It still says which thread it is of, as the object in memory does.
+    assert reopen().get(gone.ecs_id).thread == thread
+    reopen().register(again)
+    assert again.version == 2
+
+
+def test_subclasses_stand_in_the_list_too(reopen: Open) -> None:
+    thread = c.Thread()
+    thread.messages = [
+        c.Message(thread=thread, text="a"),
+        c.Report(thread=thread, text="b", pages=3),
+        c.Message(thread=thread, text="c"),
+    ]
+    reopen().register(thread)
+    again = reopen().get(thread.ecs_id)
+    assert [type(m) for m in again.messages] == [c.Message, c.Report, c.Message]
+    same(reopen, thread)
+    thread.messages.insert(1, thread.messages.pop(0))
+    reopen().register(thread)
+    same(reopen, thread)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "places"),
+    [
+        (
+            lambda t: setattr(t.messages[0], "thread", c.Thread()),
+            ("Thread.messages[0]", "Message.thread"),
+        ),
+        (lambda t: t.messages.append(t.messages[0]), ("Thread.messages[0]", "Thread.messages[3]")),
+        (
+            lambda t: t.messages[0].replies.append(c.Message(thread=t)),
+            ("Message.replies[1]", "Message.parent"),
+        ),
+        (
+            lambda t: setattr(t.messages[2], "parent", c.Message(thread=t.messages[0].thread)),
+            ("Message.replies", "Message.parent"),
+        ),
+    ],
+)
+def test_lists_and_back_references_must_agree(reopen: Open, break_it: Any, places: Any) -> None:
+    thread = c.thread()
+    break_it(thread)
+    with pytest.raises(errors.InverseMismatchError) as caught:
+        reopen().register(thread)
+    assert all(place in str(caught.value) for place in places)
+    assert not reopen().has_entity(thread.ecs_id)
+    assert thread.version == 0
+
+
+# -- conflicts -------------------------------------------------------------------------------
+
+
+def test_a_stale_entity_is_refused_and_nothing_is_written(reopen: Open) -> None:
+    thread = reopen().register(c.thread())
+    mine, theirs = reopen().get(thread.ecs_id), reopen().get(thread.ecs_id)
+    theirs.messages[0].text = "theirs"
+    reopen().register(theirs)
+    mine.messages[0].text = "mine"
+    mine.messages[1].text = "also mine"
+    with pytest.raises(errors.StaleVersionError) as caught:
+        reopen().register(mine)
+    assert (caught.value.version, caught.value.stored_version) == (1, 2)
+    assert caught.value.ecs_id == mine.messages[0].ecs_id
+    assert [m.text for m in reopen().get(thread.ecs_id).messages] == ["theirs", "1", "2"]
+    assert mine.messages[1].version == 1
+
+
+def test_two_appends_at_once_lose_nothing(reopen: Open) -> None:
+    thread = reopen().register(c.thread(1))
+    mine, theirs = reopen().get(thread.ecs_id), reopen().get(thread.ecs_id)
+    theirs.messages.append(c.Message(thread=theirs, text="theirs"))
+    reopen().register(theirs)
+    mine.messages.append(c.Message(thread=mine, text="mine"))
+    with pytest.raises(errors.StaleVersionError):
+        reopen().register(mine)
+    assert [m.text for m in reopen().get(thread.ecs_id).messages] == ["0", "theirs"]
+
+
+def test_a_deleted_entity_does_not_come_back_unnoticed(reopen: Open) -> None:
+    node = reopen().register(c.Node(name="x"))
+    copy = reopen().get(node.ecs_id)
+    reopen().delete(node)
+    copy.name = "y"
+    with pytest.raises(errors.StaleVersionError, match="deleted"):
+        reopen().register(copy)
+    assert not reopen().has_entity(node.ecs_id)
+
+
+def test_an_entity_of_another_lineage_is_refused(reopen: Open) -> None:
+    node = reopen().register(c.Node())
+    node.lineage_id = c.Node().ecs_id
+    with pytest.raises(errors.LineageError):
+        reopen().register(node)
+
+
+def test_an_import_of_known_ids_updates(reopen: Open) -> None:
+    """Version 0 claims nothing about the stored state: a longer export replaces a shorter one."""
+    first = c.thread(2)
+    reopen().register(first)
+    second = c.Thread(ecs_id=first.ecs_id, title=first.title)
+    for old in first.messages:
+        second.messages.append(c.Message(ecs_id=old.ecs_id, thread=second, text=old.text))
+    second.messages[1].parent = second.messages[0]
+    second.messages[0].replies = [second.messages[1]]
+    reopen().register(second)
+    assert (second.version, [m.version for m in second.messages]) == (1, [1, 1])
+    second.messages.append(c.Message(thread=second, text="more"))
+    for entity in (second, *second.messages):
+        entity.version = 0
+    reopen().register(second)
+    assert (second.version, [m.version for m in second.messages]) == (2, [1, 1, 1])
+
+
+def test_a_version_from_another_store_is_kept(reopen: Open) -> None:
+    other = ev.SQLAlchemyEntityStorage(":memory:")
+    node = other.register(c.Node(name="a"))
+    node.name = "b"
+    other.register(node)
+    reopen().register(node)
+    assert node.version == 2
+    assert reopen().get(node.ecs_id).version == 2
+
+
+# -- deleting --------------------------------------------------------------------------------
+
+
+def test_what_something_refers_to_cannot_be_deleted(reopen: Open) -> None:
+    thread = reopen().register(c.thread())
+    for victims in (thread, thread.messages[0], [thread, *thread.messages[:2]]):
+        with pytest.raises(errors.BrokenReferenceError):
+            reopen().delete(victims)
+        same(reopen, thread)
+    node = c.Node(by_name={"x": c.Node()})
+    reopen().register(node)
+    with pytest.raises(errors.BrokenReferenceError, match=r"Node\.by_name"):
+        reopen().delete(node.by_name["x"])
+
+
+@pytest.mark.parametrize("make", [c.thread, c.mutual, lambda: c.Node(links=[c.Node(), c.Node()])])
+def test_a_whole_graph_is_deleted(reopen: Open, make: Any) -> None:
+    entity = reopen().register(make())
+    everything = ev.EntityDependencyGraph(entity).nodes
+    keep = reopen().register(c.Node(name="stays"))
+    reopen().delete(everything)
+    assert not any(reopen().has_entity(e.ecs_id) for e in everything)
+    assert reopen().list_by_type(c.Node) == [keep]
+
+
+def test_deleting_by_id_and_what_is_not_there(reopen: Open) -> None:
+    node = reopen().register(c.Node())
+    reopen().delete(str(node.ecs_id))
+    for missing in (node, node.ecs_id, c.Node()):
+        with pytest.raises(errors.EntityNotFoundError):
+            reopen().delete(missing)
+    reopen().delete([])
+
+
+# -- bad input -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [3, "text", None, object(), [1], [c.Node(), "x"], {"a": 1}])
+def test_not_an_entity(reopen: Open, value: Any) -> None:
+    if value == "text":
+        with pytest.raises(errors.InvalidIdError):
+            reopen().register(value)
+        return
+    with pytest.raises(errors.NotAnEntityError):
+        reopen().register(value)
+
+
+@pytest.mark.parametrize("value", ["", "123", 5, None])
+def test_malformed_ids(reopen: Open, value: Any) -> None:
+    for ask in (
+        reopen().get,
+        reopen().has_entity,
+        reopen().delete,
+        reopen().get_lineage_entities,
+        lambda v: reopen().get_many([v]),
+    ):
+        if value is None and ask == reopen().delete:
+            continue
+        with pytest.raises((errors.InvalidIdError, TypeError)):
+            ask(value)
+
+
+def test_unknown_ids_suggest_the_closest(reopen: Open) -> None:
+    node = reopen().register(c.Node())
+    text = str(node.ecs_id)
+    wrong = text[:-1] + ("0" if text[-1] != "0" else "1")
+    with pytest.raises(errors.EntityNotFoundError) as caught:
+        reopen().get(wrong)
+    assert text in str(caught.value)
+    assert isinstance(caught.value, KeyError)
+
+
+def test_expected_type(reopen: Open) -> None:
+    dog = reopen().register(c.Dog())
+    assert reopen().get(dog.ecs_id, c.Animal) == dog
+    with pytest.raises(errors.UnknownTypeError, match="is a Dog, not a Stone"):
+        reopen().get(dog.ecs_id, c.Stone)
+
+
+def test_two_objects_with_one_id(reopen: Open) -> None:
+    one = c.Node(name="one")
+    two = c.Node(ecs_id=one.ecs_id, name="two")
+    with pytest.raises(errors.DuplicateIdError) as caught:
+        reopen().register(c.Node(links=[one], next=two))
+    assert {"Node.links[0]", "Node.next"} == set(caught.value.places)
+
+
+def test_one_id_for_two_types(reopen: Open) -> None:
+    node = reopen().register(c.Node())
+    with pytest.raises(errors.DuplicateIdError, match="Stone"):
+        reopen().register(c.Stone(ecs_id=node.ecs_id))
+    assert type(reopen().get(node.ecs_id)) is c.Node
+
+
+class Loose(ev.Entity):
+    anything: Any = None
+
+
+class Keyed(ev.Entity):
+    by_entity: dict[c.Node, int] = {}
+
+
+class Open_(ev.Entity):  # noqa: N801 - Open is the fixture's type
+    model_config = {"extra": "allow"}
+    name: str = ""
+
+
+@pytest.mark.parametrize(
+    ("entity", "names"),
+    [
+        (Loose(anything=c.Node()), "Loose.anything"),
+        (Loose(anything={"deep": [c.Node()]}), "Loose.anything"),
+        (Keyed(), "Keyed.by_entity"),
+        (Open_(), "Open_"),
+    ],
+)
+def test_fields_that_cannot_be_stored(reopen: Open, entity: Any, names: str) -> None:
+    with pytest.raises(errors.UnsupportedFieldError) as caught:
+        reopen().register([c.Stone(), entity])
+    assert names in str(caught.value)
+    assert not reopen().has_entity(entity.ecs_id)
+    assert reopen().list_by_type(c.Stone) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("integer", "5"),
+        ("text", 5),
+        ("text", None),
+        ("text", c.Level.LOW),
+        ("colour", "red"),
+        ("boolean", 1),
+        ("at", "2024-01-01"),
+        ("raw", "x"),
+        ("anything", object()),
+        ("anything", lambda: None),
+        ("listed", [object()]),
+        ("point", {"x": 1}),
+    ],
+)
+def test_values_that_do_not_fit_their_field(reopen: Open, field: str, value: Any) -> None:
+    entity = c.Values()
+    object.__setattr__(entity, field, value)
+    good = c.Values(text="good")
+    with pytest.raises(errors.ValueNotStorableError) as caught:
+        reopen().register([good, entity])
+    assert f"Values (given).{field}" in str(caught.value) or f"Values.{field}" in str(caught.value)
+    assert caught.value.ecs_id == entity.ecs_id
+    assert not reopen().has_entity(good.ecs_id)
+    assert (good.version, entity.version) == (0, 0)
+
+
+def test_a_required_reference_that_is_missing(reopen: Open) -> None:
+    shelf = c.Shelf(keeper=c.Animal())
+    shelf.keeper = None  # type: ignore[assignment]
+    with pytest.raises(errors.ValueNotStorableError, match="keeper"):
+        reopen().register(shelf)
+
+
+def test_a_value_in_a_references_place(reopen: Open) -> None:
+    node = c.Node()
+    node.next = "text"  # type: ignore[assignment]
+    with pytest.raises(errors.NotAnEntityError, match=r"Node\.next"):
+        reopen().register(node)
+
+
+# -- classes that are defined anew -----------------------------------------------------------
+
+
+def test_a_cell_that_is_run_again(reopen: Open) -> None:
+    def cell() -> Any:
+        class Page(ev.Entity):
+            number: int = 0
+            next: Page | None = None
+
+        Page.model_rebuild(_types_namespace={"Page": Page})
+        return Page
+
+    first = cell()
+    page = reopen().register(first(number=1))
+    second = cell()
+    again = reopen().get(page.ecs_id)
+    assert type(again) is second
+    newer = second(number=2, next=page)  # old and new instances hold each other
+    store = reopen()
+    store.register(newer)
+    assert store.get(newer.ecs_id).next.number == 1
+    assert type(store.get(newer.ecs_id).next) is second
+
+
+def test_the_protocol_holds(store: Any) -> None:
+    assert isinstance(store, ev.EntityStorage)

@@ -1,0 +1,295 @@
+"""`get(register(x))` is isomorphic to `x`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from ipaddress import IPv4Address
+from pathlib import PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+import ecsviz as ev
+from ecsviz.isomorphic import find_difference
+from tests.conformance import classes as c
+from tests.conformance.conftest import Open
+
+TWO = timezone(timedelta(hours=2, minutes=30))
+
+
+def assert_round_trip(reopen: Open, entity: Any) -> Any:
+    reopen().register(entity)
+    again = reopen().get(entity.ecs_id)
+    assert again is not entity
+    assert find_difference(entity, again) is None
+    return again
+
+
+VALUES: dict[str, list[Any]] = {
+    "boolean": [True, False],
+    "integer": [0, -1, 2**31, 2**63 - 1, -(2**63), 2**63, -(2**200), 10**4_000],
+    "floating": [
+        0.0,
+        -0.0,
+        1.5,
+        math.nan,
+        math.inf,
+        -math.inf,
+        5e-324,
+        1.7976931348623157e308,
+        0.1,
+    ],
+    "exact": [
+        Decimal("1.10"),
+        Decimal("0.1"),
+        Decimal("-0"),
+        Decimal("1E+400"),
+        Decimal("123456789012345678901234567890.123456789"),
+        Decimal("NaN"),
+        Decimal("Infinity"),
+    ],
+    "text": [
+        "",
+        "é",
+        "\0",
+        "a\0b",
+        "\ud800",
+        "日本語 \U0001f600",
+        "'; DROP TABLE x; --",
+        "x" * 100_000,
+    ],
+    "raw": [b"", b"\0\xff", bytes(range(256))],
+    "at": [
+        datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=UTC),
+        datetime(2024, 2, 29, 12),  # noqa: DTZ001 - naive times must come back naive
+        datetime(2024, 2, 29, 12, tzinfo=TWO),
+        datetime(2024, 10, 27, 2, 30, fold=1),  # noqa: DTZ001 - as above
+        datetime.min,  # noqa: DTZ901 - as above
+        datetime.max.replace(tzinfo=TWO),
+    ],
+    "day": [date(2024, 2, 29), date.min, date.max],
+    "clock": [time(0), time(23, 59, 59, 999_999), time(1, tzinfo=TWO)],
+    "duration": [timedelta(0), timedelta(-1, 1, 1), timedelta.max, timedelta.min],
+    "uid": [uuid4()],
+    "colour": list(c.Colour),
+    "level": list(c.Level),
+    "mixed": list(c.Mixed),
+    "side": ["left", "right"],
+    "where": [PurePosixPath("/a/b"), PurePosixPath(".")],
+    "address": [IPv4Address("192.168.0.1")],
+    "either": [1, "1", ""],
+    "anything": [None, 1, "a", {1: (2, {3}), "x": [math.nan, b"\0"]}, {"$ref": 1}, [None, []]],
+    "listed": [[], [1, 2, 2**80]],
+    "keyed": [{}, {1: "a", -2: ""}],
+    "pair": [(1, "a")],
+    "many": [(), (1, 1, 2)],
+    "unique": [set(), {"a", "b"}],
+    "frozen": [frozenset(), frozenset({1, 2})],
+    "nested": [{"a": [{"b": 1.5, "c": None}]}],
+    "point": [c.Point(x=1, y=2.5)],
+    "points": [[c.Point(x=1), c.Point(x=2)]],
+    "span": [c.Span(1, ["a"])],
+    "colours": [[c.Colour.BLUE, c.Colour.RED]],
+    "positive": [7],
+}
+
+
+@pytest.mark.parametrize("field", VALUES)
+def test_values(reopen: Open, field: str) -> None:
+    """One test a field: all its values in one graph, so that a whole batch is encoded at once."""
+    entities = [c.Values() for _ in VALUES[field]]
+    for entity, value in zip(entities, VALUES[field], strict=True):
+        object.__setattr__(entity, field, value)  # as it is, without validation
+    reopen().register(entities)
+    again = reopen().get_many([entity.ecs_id for entity in entities])
+    for before, after in zip(entities, again, strict=True):
+        assert find_difference(before, after) is None
+
+
+def test_every_kind_of_value_has_a_case() -> None:
+    assert set(VALUES) == set(c.Values.model_fields) - set(ev.Entity.model_fields)
+
+
+def named(name: str) -> c.Node:
+    return c.Node(name=name)
+
+
+def shapes() -> dict[str, Callable[[], Any]]:
+    def with_field(field: str, make: Callable[[c.Node, c.Node], Any]) -> Callable[[], c.Node]:
+        def build() -> c.Node:
+            node, a, b = named("root"), named("a"), named("b")
+            a.next, b.next = b, node
+            setattr(node, field, make(a, b))
+            return node
+
+        return build
+
+    fields: dict[str, Callable[[c.Node, c.Node], Any]] = {
+        "next": lambda a, b: a,
+        "links": lambda a, b: [b, a, b],
+        "row": lambda a, b: (a, b, a),
+        "pair": lambda a, b: (a, 5),
+        "group": lambda a, b: {a, b},
+        "fixed": lambda a, b: frozenset({a, b}),
+        "by_name": lambda a, b: {"x": a, "": b, "ü": a},
+        "by_number": lambda a, b: {3: a, -1: b},
+        "by_colour": lambda a, b: {c.Colour.BLUE: a},
+        "by_pair": lambda a, b: {(1, "x"): a, (2, "y"): b},
+        "lists": lambda a, b: {"x": [a, b, a], "y": []},
+        "grid": lambda a, b: [[a, None], [], [b, a]],
+        "optional": lambda a, b: [a, b],
+        "sequence": lambda a, b: (a, b),
+        "mapping": lambda a, b: {"m": b},
+        "me": lambda a, b: a,
+    }
+    cases: dict[str, Callable[[], Any]] = {n: with_field(n, make) for n, make in fields.items()}
+
+    def itself() -> c.Node:
+        node = named("self")
+        node.next, node.links, node.by_name, node.group = node, [node, node], {"me": node}, {node}
+        return node
+
+    def plain_models() -> c.Boxes:
+        a, b = named("a"), named("b")
+        return c.Boxes(
+            holder=c.Holder(who=a, note="x"),
+            holders=[c.Holder(who=b), c.Holder(), c.Holder(who=a)],
+            pair=c.Pair(a, b),
+        )
+
+    def inheritance() -> c.Shelf:
+        dog = c.Dog(name="d", tricks=2)
+        puppy = c.Puppy(name="p", mother=dog, friend=dog)
+        dog.friend = puppy
+        stone = c.Stone(weight=2.5)
+        return c.Shelf(top=stone, things=[puppy, stone, dog, c.Animal(name="x")], keeper=puppy)
+
+    cases |= {
+        "empty": lambda: named("alone"),
+        "empty optional": lambda: c.Node(optional=[]),
+        "itself": itself,
+        "plain models": plain_models,
+        "inheritance": inheritance,
+        "mutual": c.mutual,
+        "thread": c.thread,
+        "empty thread": lambda: c.thread(0),
+    }
+    return cases
+
+
+SHAPES = shapes()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes(reopen: Open, shape: str) -> None:
+    assert_round_trip(reopen, SHAPES[shape]())
+
+
+def test_empty_is_not_none(reopen: Open) -> None:
+    none = assert_round_trip(reopen, c.Node())
+    empty = assert_round_trip(reopen, c.Node(optional=[]))
+    assert none.optional is None
+    assert empty.optional == []
+
+
+def test_sharing_and_cycles(reopen: Open) -> None:
+    again = assert_round_trip(reopen, c.mutual())
+    assert again.right.left is again
+    again = assert_round_trip(reopen, c.thread())
+    assert all(message.thread is again for message in again.messages)
+    assert again.messages[0].replies[0] is again.messages[1]
+    assert again.messages[1].parent is again.messages[0]
+
+
+def test_get_many_shares_what_they_have_in_common(reopen: Open) -> None:
+    shared = named("shared")
+    one, two = c.Node(next=shared), c.Node(next=shared)
+    reopen().register([one, two])
+    first, second, third = reopen().get_many([two.ecs_id, str(one.ecs_id), shared.ecs_id])
+    assert (first, second, third) == (two, one, shared)
+    assert first.next is second.next is third
+    assert reopen().get_many([]) == []
+
+
+def test_every_get_makes_new_objects(reopen: Open) -> None:
+    node = c.Node(links=[c.Node()])
+    store = reopen()
+    store.register(node)
+    one, two = store.get(node.ecs_id), store.get(node.ecs_id)
+    one.name = "changed"
+    one.links.clear()
+    assert two.name == ""
+    assert len(store.get(node.ecs_id).links) == 1
+    node.name = "changed too"
+    assert store.get(node.ecs_id).name == ""
+
+
+def test_habits_of_pydantic_models(reopen: Open) -> None:
+    habits = c.Habits(shownName="a")
+    habits.left_out = "mine"
+    habits._cache = 99
+    again = assert_round_trip(reopen, habits)
+    assert (again.shown_name, again.left_out, again.loud) == ("a", "mine", "A")
+    assert again._cache == 7  # private attributes are not stored: they begin anew
+
+
+def test_forks_keep_their_family(reopen: Open) -> None:
+    store = reopen()
+    first = store.register(named("a"))
+    second = store.register(first.fork())
+    third = store.register(named("other"))
+    family = reopen().get_lineage_entities(first.lineage_id)
+    assert set(family) == {first, second}
+    assert reopen().get(second.ecs_id).parent_id == first.ecs_id
+    assert store.get_lineage_entities(third.ecs_id) == [third]
+
+
+def test_list_by_type_with_subclasses(reopen: Open) -> None:
+    store = reopen()
+    dog, puppy, animal = c.Dog(name="d"), c.Puppy(name="p"), c.Animal(name="a")
+    store.register([dog, puppy, animal, c.Stone()])
+    assert set(reopen().list_by_type(c.Animal)) == {dog, puppy, animal}
+    assert set(reopen().list_by_type(c.Dog)) == {dog, puppy}
+    assert reopen().list_by_type(c.Shelf) == []
+    assert [type(e) for e in reopen().list_by_type(c.Puppy)] == [c.Puppy]
+
+
+def test_a_class_of_its_own_after_the_first_save(reopen: Open) -> None:
+    shelf = c.Shelf(keeper=c.Animal(name="k"))
+    store = reopen()
+    store.register(shelf)
+
+    class Cat(c.Animal):
+        lives: int = 9
+
+    shelf.things.append(Cat(name="c"))
+    store.register(shelf)
+    again = reopen().get(shelf.ecs_id)
+    assert type(again.things[0]) is Cat
+    assert find_difference(shelf, again) is None
+
+
+def test_two_classes_of_one_name(reopen: Open) -> None:
+    other = type(
+        "Stone", (ev.Entity,), {"__module__": "elsewhere", "__annotations__": {"colour": str}}
+    )
+    one, two = c.Stone(weight=1.0), other(colour="grey")
+    reopen().register([one, two])
+    again = reopen().get_many([one.ecs_id, two.ecs_id])
+    assert [type(e) for e in again] == [c.Stone, other]
+    assert find_difference([one, two], again) is None
+
+
+@pytest.mark.parametrize("size", [10, 3_000])
+def test_long_chains_cycles_and_stars(reopen: Open, size: int) -> None:
+    nodes = [c.Node(name=str(n)) for n in range(size)]
+    for here, there in zip(nodes, [*nodes[1:], nodes[0]], strict=True):
+        here.next = there
+    assert_round_trip(reopen, nodes[0])
+    nodes[-1].next = None
+    chain = c.Node(next=nodes[0], links=nodes[::-1])
+    assert_round_trip(reopen, chain)

@@ -1,0 +1,125 @@
+"""What all tests share: where data lies, what may be missing, how Hypothesis and plots behave."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Before anything imports pyplot: a test must not open a window, nor depend on a display.
+os.environ["MPLBACKEND"] = "Agg"
+
+
+def require_all() -> bool:
+    """Tell whether an optional part that is missing is a failure (as in CI)."""
+    return os.environ.get("ECSVIZ_REQUIRE_ALL", "") not in {"", "0"}
+
+
+def _hypothesis_profile() -> str:
+    # Time limits: none. A shared machine stalls now and then, and no test here measures time.
+    quiet = [hypothesis.HealthCheck.too_slow]
+    # At the desk: few examples, new ones every time, and a failure is kept and tried first.
+    hypothesis.settings.register_profile(
+        "dev", max_examples=50, deadline=None, suppress_health_check=quiet
+    )
+    # In CI: many, and the same ones in every run of the same code, so that a red run is red
+    # again when it is repeated, and a change is not blamed for what chance has found.
+    hypothesis.settings.register_profile(
+        "ci",
+        max_examples=500,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        print_blob=True,
+        suppress_health_check=quiet,
+    )
+    in_ci = require_all() or os.environ.get("CI", "") not in {"", "0", "false"}
+    return "ci" if in_ci else "dev"
+
+
+hypothesis.settings.load_profile(_hypothesis_profile())
+
+
+class _EveryTest:
+    """Fixtures that doctests in ecsviz/ need as well, where this conftest alone has no say."""
+
+    @pytest.fixture(autouse=True)
+    def _close_figures(self) -> Iterator[None]:
+        yield
+        # Only where a test used it: importing pyplot here would hide that something else does.
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is not None:
+            pyplot.close("all")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_EveryTest(), "ecsviz-every-test")
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test because `what` is missing; fail where everything is required."""
+    if require_all():
+        pytest.fail(f"{what}; ECSVIZ_REQUIRE_ALL is set, so this is a failure", pytrace=False)
+    pytest.skip(what)
+
+
+def require_optional(module_name: str) -> ModuleType:
+    """Import an optional module, or skip (or fail, see `missing`).
+
+    A module that is there but breaks while it is imported is an error in any case.
+    """
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        parts = module_name.split(".")
+        parents = {".".join(parts[: i + 1]) for i in range(len(parts))}
+        if error.name not in parents:
+            raise
+        missing(f"the optional module {module_name!r} is not installed")
+
+
+def require_program(*names: str) -> str:
+    """Return the path of the first of `names` on PATH, or skip (or fail, see `missing`)."""
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    missing(f"no program {' or '.join(names)} on PATH")
+
+
+@pytest.fixture(name="require_optional", scope="session")
+def _require_optional() -> Callable[[str], ModuleType]:
+    return require_optional
+
+
+@pytest.fixture(name="require_program", scope="session")
+def _require_program() -> Callable[..., str]:
+    return require_program
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared example data, which lies beside the project on some machines only."""
+    named = os.environ.get("ECSVIZ_SHARED")
+    folder = Path(named) if named else ROOT.parent / "shared"
+    if folder.is_dir():
+        return folder
+    if named:
+        pytest.fail(f"ECSVIZ_SHARED names {named!r}, which is no folder", pytrace=False)
+    # A skip even where everything is required: the data belong to no release.
+    pytest.skip("the shared example data (../shared, or ECSVIZ_SHARED) are not on this machine")

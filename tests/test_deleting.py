@@ -1,0 +1,106 @@
+"""Deleting, in SQL: what refers is told; rows go in any order; the rest stays."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+import ecsviz as ev
+from ecsviz import errors
+from ecsviz.isomorphic import find_difference
+from tests.conformance import classes as c
+
+
+def test_all_rows_of_a_graph_go(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    node = c.Node(links=[c.Node(), c.Node()], by_name={"x": c.Node()}, grid=[[c.Node()]])
+    node.next = node
+    node.links[0].next = node
+    graph = [node, c.thread(3), c.mutual(), c.Shelf(keeper=c.Dog(), things=[c.Stone()])]
+    kept = store.register(c.Node(name="kept", links=[c.Node()]))
+    store.register(graph)
+    store.delete(ev.EntityDependencyGraph(graph).nodes)
+    conn = sqlite3.connect(path)
+    tables = [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+    count = {t: conn.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables}
+    rows = {t: n for t, n in count.items() if n and not t.startswith("ecs_")}
+    assert rows == {"nodes": 2, "node_links": 1}
+    assert conn.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert count["ecs_deleted"] == len(ev.EntityDependencyGraph(graph).nodes)
+    conn.close()
+    assert find_difference(kept, store.get(kept.ecs_id)) is None
+
+
+@pytest.mark.parametrize(
+    ("holder", "place"),
+    [
+        (lambda n: c.Node(next=n), "Node.next of"),
+        (lambda n: c.Node(links=[n]), "Node.links"),
+        (lambda n: c.Node(by_name={"x": n}), "Node.by_name"),
+        (lambda n: c.Node(grid=[[n]]), "Node.grid"),
+        (lambda n: c.Boxes(pair=c.Pair(n)), "Boxes.pair"),
+    ],
+)
+def test_who_refers_is_told_by_both_storages(tmp_path: Path, holder: object, place: str) -> None:
+    for store in (ev.SQLAlchemyEntityStorage(tmp_path / "a.db"), ev.InMemoryEntityStorage()):
+        node = c.Node()
+        holding = holder(node)  # type: ignore[operator]
+        store.register(holding)
+        with pytest.raises(errors.BrokenReferenceError) as caught:
+            store.delete(node)
+        assert place in str(caught.value)
+        assert any(told.startswith(place) for told in caught.value.holders)
+        assert store.has_entity(node.ecs_id)
+
+
+def test_a_member_of_a_list_is_held_by_the_list(tmp_path: Path) -> None:
+    for store in (ev.SQLAlchemyEntityStorage(tmp_path / "a.db"), ev.InMemoryEntityStorage()):
+        thread = c.Thread()
+        thread.messages = [c.Message(thread=thread), c.Message(thread=thread)]
+        store.register(thread)
+        gone = thread.messages[0]
+        with pytest.raises(errors.BrokenReferenceError, match=r"Thread\.messages"):
+            store.delete(gone)
+        thread.messages.remove(gone)
+        store.register(thread)
+        store.delete(gone)
+        assert len(store.get(thread.ecs_id).messages) == 1
+        thread.title = "goes on"
+        store.register(thread)
+
+
+def test_deleting_is_a_revision_and_all_or_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    one, two = c.Node(name="one"), c.Node(name="two", links=[c.Node()])
+    store.register([one, two])
+    with pytest.raises(errors.BrokenReferenceError):
+        store.delete([one, two.links[0]])
+    with pytest.raises(errors.EntityNotFoundError):
+        store.delete([one, c.Node()])
+    assert store.has_entity(one.ecs_id)
+    store.delete([one, two, two.links[0], one.ecs_id])
+    conn = sqlite3.connect(path)
+    rows = conn.execute("SELECT number, added, changed, deleted FROM ecs_revisions").fetchall()
+    assert rows == [(1, 3, 0, 0), (2, 0, 0, 3)]
+    conn.close()
+
+
+def test_types_refer_to_each_other_in_a_chain_of_required_references(tmp_path: Path) -> None:
+    class Ring(ev.Entity):
+        pass
+
+    class Box(ev.Entity):
+        ring: Ring
+
+    class Safe(ev.Entity):
+        box: Box
+
+    safe = Safe(box=Box(ring=Ring()))
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    store.register(safe)
+    store.delete([safe.box.ring, safe.box, safe])
+    assert store.list_by_type(ev.Entity) == []

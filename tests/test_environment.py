@@ -1,0 +1,121 @@
+"""pyproject.toml and environment.yml ask for the same things."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# PyPI's name -> conda-forge's name, where the two differ, and why that one.
+CONDA_NAMES = {
+    "matplotlib": ("matplotlib-base", "conda-forge's matplotlib also brings Qt"),
+    "nbconvert": ("nbconvert-core", "conda-forge's nbconvert also brings pandoc"),
+}
+# What conda-forge does not have stands in the `pip:` section; with the reason.
+ONLY_ON_PYPI: dict[str, str] = {}
+# What environment.yml has besides, and why.
+CONDA_ONLY = {"pip": "installs ecsviz itself from the folder"}
+# Upper bounds, and why; everything else has a lower bound only.
+CAPPED = {"graphlay": "young, and changes between minor releases"}
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    loaded = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    table: dict[str, Any] = loaded["project"]
+    return table
+
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def parse(lines: list[str]) -> dict[str, SpecifierSet]:
+    requirements = [Requirement(line) for line in lines]
+    found: dict[str, SpecifierSet] = {canonicalize_name(r.name): r.specifier for r in requirements}
+    assert len(found) == len(lines), "a name stands twice"
+    return found
+
+
+def wanted(project: dict[str, Any]) -> dict[str, SpecifierSet]:
+    return parse(project["dependencies"] + project["optional-dependencies"]["lab"])
+
+
+def test_conda_has_the_same_names_and_lower_bounds(
+    project: dict[str, Any], environment: dict[str, Any]
+) -> None:
+    expected = {
+        CONDA_NAMES.get(name, (name, ""))[0]: str(bound)
+        for name, bound in wanted(project).items()
+        if name not in ONLY_ON_PYPI
+    }
+    expected["python"] = project["requires-python"]
+    lines = [line for line in environment["dependencies"] if isinstance(line, str)]
+    actual = {name: str(bound) for name, bound in parse(lines).items() if name not in CONDA_ONLY}
+    assert actual == expected
+
+
+def test_conda_installs_the_rest_with_pip(
+    project: dict[str, Any], environment: dict[str, Any]
+) -> None:
+    (section,) = [line for line in environment["dependencies"] if isinstance(line, dict)]
+    assert list(section) == ["pip"]
+    lines = section["pip"]
+    assert lines.count("-e .") == 1
+    expected = {n: str(bound) for n, bound in wanted(project).items() if n in ONLY_ON_PYPI}
+    rest = parse([line for line in lines if line != "-e ."])
+    assert {name: str(bound) for name, bound in rest.items()} == expected
+
+
+def test_conda_takes_everything_from_conda_forge(environment: dict[str, Any]) -> None:
+    # `nodefaults` keeps the channel of the user's own settings from being mixed in.
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+    assert environment["name"] == "ecsviz"
+
+
+def test_the_tables_name_what_is_there(project: dict[str, Any]) -> None:
+    names = set(wanted(project))
+    assert set(CONDA_NAMES) <= names
+    assert set(ONLY_ON_PYPI) <= names
+
+
+def test_every_dependency_has_a_lower_bound_only(project: dict[str, Any]) -> None:
+    lines = list(project["dependencies"])
+    for extra in project["optional-dependencies"].values():
+        lines += extra
+    for line in lines:
+        requirement = Requirement(line)
+        if requirement.name == "ecsviz":
+            continue  # an extra that includes others
+        operators = sorted(spec.operator for spec in requirement.specifier)
+        allowed = ["<", ">="] if requirement.name in CAPPED else [">="]
+        assert operators == allowed, line
+
+
+def test_extras_include_only_extras_that_exist(project: dict[str, Any]) -> None:
+    extras = project["optional-dependencies"]
+    included = {
+        name
+        for lines in extras.values()
+        for requirement in map(Requirement, lines)
+        if requirement.name == "ecsviz"
+        for name in requirement.extras
+    }
+    assert included <= set(extras)
+
+
+def test_the_readme_is_the_long_description(project: dict[str, Any]) -> None:
+    if not (ROOT / "README.md").exists():
+        assert "readme" not in project
+    else:
+        assert project["readme"] == "README.md"

@@ -1,0 +1,260 @@
+"""Every format is read back by a reader that is not ours."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import unicodedata
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import networkx as nx
+import pytest
+from pydantic import Field
+
+import ecsviz as ev
+from ecsviz import export
+from ecsviz.errors import GraphTooLargeError
+from ecsviz.export import MAX_LABEL, plain
+from ecsviz.samples import sample
+from tests.hostile import HOSTILE
+
+Ends = Counter[tuple[str, str]]
+
+
+class Page(ev.Entity):
+    title: str
+    next: Page | None = None
+    links: dict[str, Page] = Field(default_factory=dict)
+
+
+def hostile_entities() -> ev.EntityDependencyGraph:
+    """A ring of pages with hostile titles; the first links to all under hostile keys."""
+    pages = [Page(title=text) for text in HOSTILE]
+    for here, there in zip(pages, [*pages[1:], pages[0]], strict=True):
+        here.next = there
+    pages[0].links = dict(zip(HOSTILE, pages, strict=True))
+    return ev.EntityDependencyGraph(pages[0])
+
+
+def hostile_tables() -> ev.EntityDependencyGraph:
+    """A ring of tables that have hostile names, types, fields and paths."""
+    n = len(HOSTILE)
+    return ev.EntityDependencyGraph.from_parts(
+        HOSTILE, HOSTILE, HOSTILE, range(n), [*range(1, n), 0], HOSTILE, fields=HOSTILE
+    )
+
+
+GRAPHS: dict[str, Callable[[], ev.EntityDependencyGraph]] = {
+    "entities": hostile_entities,
+    "tables": hostile_tables,
+    "empty": ev.EntityDependencyGraph,
+    "self_loop": lambda: ev.EntityDependencyGraph(sample("self_loop")),
+    "thread": lambda: ev.EntityDependencyGraph(sample("thread")),
+}
+
+
+@pytest.fixture(name="graph", params=GRAPHS)
+def _graph(request: pytest.FixtureRequest) -> ev.EntityDependencyGraph:
+    return GRAPHS[request.param]()
+
+
+def names_of(graph: ev.EntityDependencyGraph) -> list[str]:
+    return [f"n{number}" for number in range(len(graph))]
+
+
+def ends_of(graph: ev.EntityDependencyGraph) -> Ends:
+    name = {id(node): f"n{number}" for number, node in enumerate(graph.nodes)}
+    if len(graph) and isinstance(graph.nodes[0], str):
+        name = {id(node): f"n{number}" for number, node in enumerate(HOSTILE)}
+    return Counter((name[id(r.source)], name[id(r.target)]) for r in graph.references)
+
+
+def labels_of(graph: ev.EntityDependencyGraph) -> list[str]:
+    return [data["label"] for _, data in export.to_networkx(graph).nodes(data=True)]
+
+
+def paths_of(graph: ev.EntityDependencyGraph) -> list[str]:
+    return [plain(reference.path) for reference in graph.references]
+
+
+def check(graph: ev.EntityDependencyGraph, read: nx.MultiDiGraph[str]) -> None:
+    """Compare what a reader found with the graph."""
+    assert read.is_directed()
+    assert list(read) == names_of(graph)
+    assert Counter((u, v) for u, v in read.edges()) == ends_of(graph)
+    assert [data["label"] for _, data in read.nodes(data=True)] == labels_of(graph)
+    found = Counter(data["label"] for _, _, data in read.edges(data=True))
+    assert found == Counter(paths_of(graph))
+    deferred = sum(data["deferred"] for _, _, data in read.edges(data=True))
+    assert deferred == len(graph.deferred)
+
+
+# -- GraphML, Cytoscape and node-link JSON: networkx ------------------------------------------
+
+
+def test_graphml(graph: ev.EntityDependencyGraph, tmp_path: Path) -> None:
+    file = graph.to_graphml(str(tmp_path / "graph.graphml"))
+    assert file == tmp_path / "graph.graphml"
+    read = nx.read_graphml(file, force_multigraph=True)
+    check(graph, read)
+    for _, data in read.nodes(data=True):
+        assert set(data) == {"label", "type", "ecs_id", "order", "generation", "in_cycle"}
+        assert type(data["order"]) is int
+        assert type(data["in_cycle"]) is bool
+
+
+def test_cytoscape(graph: ev.EntityDependencyGraph) -> None:
+    data = json.loads(json.dumps(graph.to_cytoscape(), allow_nan=False))
+    check(graph, nx.cytoscape_graph(data))
+    ids = [item["data"]["id"] for kind in ("nodes", "edges") for item in data["elements"][kind]]
+    assert len(set(ids)) == len(ids)
+
+
+def test_node_link(graph: ev.EntityDependencyGraph) -> None:
+    data = json.loads(json.dumps(export.to_node_link(graph), allow_nan=False))
+    check(graph, nx.node_link_graph(data))
+
+
+def test_ids_are_those_of_the_entities() -> None:
+    graph = GRAPHS["thread"]()
+    ids = [data["ecs_id"] for _, data in export.to_networkx(graph).nodes(data=True)]
+    assert ids == [str(node.ecs_id) for node in graph.nodes]
+
+
+def test_nothing_but_plain_values_leaves(graph: ev.EntityDependencyGraph) -> None:
+    read = export.to_networkx(graph)
+    for data in [*(d for _, d in read.nodes(data=True)), *(d for _, _, d in read.edges(data=True))]:
+        assert {type(value) for value in data.values()} <= {str, int, bool}
+
+
+# -- DOT: pydot -------------------------------------------------------------------------------
+
+
+def undot(quoted: str) -> str:
+    assert quoted.startswith('"')
+    assert quoted.endswith('"')
+    return html.unescape(quoted[1:-1].replace("\\\\", "\\"))
+
+
+def test_dot(
+    graph: ev.EntityDependencyGraph, require_optional: Callable[[str], ModuleType]
+) -> None:
+    pydot = require_optional("pydot")
+    text = graph.to_dot()
+    text.encode("utf-8")
+    with warnings.catch_warnings():
+        # It uses older names of pyparsing, some already while it imports its parser.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        (read,) = pydot.graph_from_dot_data(text)
+    assert read.get_type() == "digraph"
+    assert read.get_subgraphs() == []
+    nodes = [node for node in read.get_nodes() if node.get_name() != "node"]
+    assert [node.get_name() for node in nodes] == names_of(graph)
+    assert [undot(node.get("label")) for node in nodes] == labels_of(graph)
+    assert all(set(node.get_attributes()) == {"label", "type", "ecs_id"} for node in nodes)
+    edges = read.get_edges()
+    assert Counter((e.get_source(), e.get_destination()) for e in edges) == ends_of(graph)
+    assert Counter(undot(e.get("label")) for e in edges) == Counter(paths_of(graph))
+    assert {name for e in edges for name in e.get_attributes()} <= {"label", "style"}
+    assert sum(e.get("style") == "dashed" for e in edges) == len(graph.deferred)
+
+
+def test_dot_holds_neither_html_labels_nor_addresses(graph: ev.EntityDependencyGraph) -> None:
+    text = graph.to_dot()
+    assert "<" not in text
+    # What is left outside quotes is our own.
+    outside = re.sub(r'"(?:[^"\\]|\\\\)*"', '""', text)
+    assert not re.search(r"url|href|tooltip|target", outside, re.IGNORECASE)
+    assert set(re.sub(r"\d", "", outside)) <= set(
+        'digraph ecsviz {\n node [shape=box];}->label="",type_style=dashed'
+    )
+    for quoted in re.findall(r'"((?:[^"\\]|\\\\)*)"', text):
+        # A backslash that is not doubled would be an escape sequence of Graphviz.
+        assert re.fullmatch(r"(?:[^\\]|\\\\)*", quoted)
+
+
+# -- Mermaid: the part of its grammar that we use, read strictly ------------------------------
+
+TEXT = r'"((?:[^\W_]| |#\d+;)+)"'
+NODE = re.compile(rf"    (n\d+)\[{TEXT}\]")
+EDGE = re.compile(rf"    (n\d+) (-->|-\.->)\|{TEXT}\| (n\d+)")
+
+
+def unmermaid(text: str) -> str:
+    return re.sub(r"#(\d+);", lambda found: chr(int(found[1])), text).strip()
+
+
+def test_mermaid(graph: ev.EntityDependencyGraph) -> None:
+    text = graph.to_mermaid()
+    text.encode("utf-8")
+    first, *lines = text.removesuffix("\n").split("\n")
+    assert first == "flowchart TD"
+    n = len(graph)
+    nodes = [NODE.fullmatch(line) for line in lines[:n]]
+    edges = [EDGE.fullmatch(line) for line in lines[n:]]
+    assert all(nodes), [line for line, found in zip(lines, nodes, strict=False) if not found]
+    assert all(edges), [line for line, found in zip(lines[n:], edges, strict=True) if not found]
+    assert [found[1] for found in nodes if found] == names_of(graph)
+    assert [unmermaid(found[2]) for found in nodes if found] == labels_of(graph)
+    assert Counter((found[1], found[4]) for found in edges if found) == ends_of(graph)
+    assert [unmermaid(found[3]) for found in edges if found] == paths_of(graph)
+    assert sum(found[2] == "-.->" for found in edges if found) == len(graph.deferred)
+
+
+def test_mermaid_text_is_not_what_mermaid_looks_for_inside_quotes() -> None:
+    text = hostile_entities().to_mermaid() + hostile_tables().to_mermaid()
+    for sign in ("`", "$", "%%", "ﬂ", "¶", "ß", "°", "<", "fa:", "::", "&"):
+        assert sign not in text
+    # Mermaid drops the last semicolon of what looks like a style: then a code would stay open.
+    assert not re.search(r"(?:style|classDef).*:\S*#.*;", text)
+
+
+def test_mermaid_refuses_what_it_could_not_draw() -> None:
+    graph = ev.EntityDependencyGraph(sample("chain", n=501))
+    with pytest.raises(GraphTooLargeError, match=r"501 nodes and 500 references.*to_dot") as told:
+        graph.to_mermaid()
+    assert (told.value.n, told.value.limit) == (501, 500)
+    assert export.to_mermaid(graph, limit=None).count("-->") == 500
+    assert export.to_mermaid(graph, limit=501).count("-->") == 500
+    star = [Page(title="a"), Page(title="b")]
+    star[0].links = {str(number): star[1] for number in range(600)}
+    with pytest.raises(GraphTooLargeError, match="2 nodes and 600 references") as told:
+        ev.EntityDependencyGraph(star).to_mermaid()
+    assert told.value.n == 600
+
+
+# -- labels -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_plain_text_is_one_short_line(text: str) -> None:
+    shown = plain(text)
+    shown.encode("utf-8")
+    assert len(shown) <= MAX_LABEL
+    assert "\n" not in shown
+    kinds = {unicodedata.category(char) for char in shown}
+    assert not kinds & {"Cc", "Cs", "Zl", "Zp"}
+    assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2069\u200e\u200f\ufeff")
+
+
+def test_plain_keeps_what_is_readable() -> None:
+    assert plain("Ünï — 漢字 שלום 👩‍👩‍👧") == "Ünï — 漢字 שלום 👩‍👩‍👧"
+    assert plain(" a \n\n b\t") == "a b"
+    assert plain("x" * 80) == "x" * 80
+    assert plain("x" * 81) == "x" * 79 + "…"
+    assert plain("\x00" * 1000 + "x") == "…"
+
+
+def test_labels_differ_where_entities_differ() -> None:
+    nodes: list[dict[str, Any]] = [
+        item["data"] for item in GRAPHS["thread"]().to_cytoscape()["elements"]["nodes"]
+    ]
+    assert nodes[0]["label"].startswith("ChatThread ")
+    assert nodes[0]["type"] == "ChatThread"
+    assert len({node["label"] for node in nodes}) > len(nodes) // 2

@@ -1,0 +1,135 @@
+"""Which classes are entity classes, and which definition of one is meant."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import weakref
+
+import pytest
+from pydantic import BaseModel
+
+import ecsviz as ev
+from ecsviz.identity import (
+    classes_named,
+    derives_from,
+    is_entity_class,
+    known_entity_classes,
+    newest_definition,
+    same_type,
+    type_key,
+)
+from tests.cells import notebook
+
+BASE = "class Base(ev.Entity):\n    name: str = ''\n"
+SUB = "class Sub(Base):\n    more: int = 0\n"
+
+
+class Here(ev.Entity):
+    pass
+
+
+class NoEntity(BaseModel):
+    pass
+
+
+def test_what_an_entity_class_is() -> None:
+    assert is_entity_class(ev.Entity)
+    assert is_entity_class(Here)
+    for other in (NoEntity, BaseModel, int, Here(), None, "Here"):
+        assert not is_entity_class(other)
+
+
+def test_a_class_defined_anew_stands_for_the_same_type() -> None:
+    with notebook() as cells:
+        cells.run(BASE)
+        old = cells.Base
+        cells.run(BASE)
+        new = cells.Base
+        assert old is not new
+        assert same_type(old, new)
+        assert newest_definition(old) is newest_definition(new) is new
+        assert type_key(old) == type_key(new) == (cells.module.__name__, "Base")
+        assert classes_named("Base") == [new]
+        assert isinstance(old(), new)
+        assert isinstance(new(), old)
+
+
+def test_an_instance_passes_for_every_definition_of_a_base() -> None:
+    with notebook() as cells:
+        cells.run(BASE)
+        old = cells.Base
+        cells.run(SUB)
+        sub = cells.Sub
+        cells.run(BASE)  # the cell of Sub is not run again
+        new = cells.Base
+        assert not issubclass(sub, new)
+        assert derives_from(sub, new)
+        assert derives_from(sub, old)
+        assert not derives_from(new, sub)
+        assert isinstance(sub(), new)
+        assert not isinstance(new(), sub)
+
+
+def test_namesakes_of_different_modules_are_different_types() -> None:
+    with notebook() as one, notebook() as two:
+        one.run(BASE)
+        two.run(BASE)
+        assert not same_type(one.Base, two.Base)
+        assert not isinstance(one.Base(), two.Base)
+        assert {*classes_named("Base")} >= {one.Base, two.Base}
+
+
+def test_instances_of_other_classes_do_not_pass() -> None:
+    assert not isinstance(NoEntity(), Here)
+    assert not isinstance(ev.ChatThread(), Here)
+    assert not isinstance(Here, Here)
+    assert isinstance(Here(), ev.Entity)
+
+
+def test_known_classes_come_sorted_and_newest_only() -> None:
+    with notebook() as cells:
+        cells.run(BASE)
+        old = cells.Base
+        cells.run(BASE)
+        known = known_entity_classes()
+        assert old not in known
+        assert cells.Base in known
+        assert [type_key(cls) for cls in known] == sorted(type_key(cls) for cls in known)
+
+
+def test_a_class_that_nobody_uses_is_forgotten() -> None:
+    with notebook() as cells:
+        cells.run(BASE + SUB)
+        ev.EntityDependencyGraph([cells.Base(), cells.Sub()])  # plans must not keep them either
+        copy.deepcopy(cells.Sub()).model_dump_json()
+        watch = weakref.ref(cells.Sub)
+        del cells.module.__dict__["Sub"]
+    gc.collect()
+    assert watch() is None
+    assert classes_named("Sub") == []
+
+
+@pytest.mark.parametrize("redefined", ["first", "second", "both"])
+def test_pydantic_takes_old_and_new_instances_alike(redefined: str) -> None:
+    """The classes of the seed in two cells, run again in every combination."""
+    thread = "class T(ev.Entity):\n    messages: list['M'] = Field(default_factory=list)\n"
+    message = "class M(ev.Entity):\n    thread: T\n"
+    with notebook() as cells:
+        cells.run(thread)
+        cells.run(message)
+        old_thread = cells.T()
+        old_message = cells.M(thread=old_thread)
+        if redefined in ("first", "both"):
+            cells.run(thread)
+        if redefined in ("second", "both"):
+            cells.run(message)
+        new_thread = cells.T(messages=[old_message, cells.M(thread=old_thread)])
+        new_message = cells.M(thread=new_thread)
+        assert new_thread.messages[0] is old_message
+        assert new_message.thread is new_thread
+        assert cells.M(thread=old_thread).thread is old_thread
+        old_thread.messages.append(new_message)
+        graph = ev.EntityDependencyGraph(old_message)
+        assert len(graph) == 5
+        assert {type(node).__name__ for node in graph.nodes} == {"T", "M"}

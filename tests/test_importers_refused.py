@@ -1,0 +1,320 @@
+"""Chats that others exported: what is refused, and how it is told."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import operator
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError
+from ecsviz.importers import (
+    FORMATS,
+    ImportSourceError,
+    read_chat,
+)
+from tests.chat_files import (
+    CONTENTS,
+    EXPORT,
+    PROMPT,
+    TREE,
+    conversation,
+    encode,
+    node,
+    oa,
+    oa_tree,
+    outcome,
+    read,
+    zipped,
+)
+
+# ---------------------------------------------------------------------------------------------
+# ChatGPT: the zip
+# ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["conversations.json", "export/conversations.json"])
+def test_a_zip_is_read_as_it_is(tmp_path: Path, name: str) -> None:
+    data = zipped(("chat.html", b"<html>"), (name, EXPORT), ("deep/er/conversations.json", b"{}"))
+    path = tmp_path / "anything.bin"
+    path.write_bytes(data)
+    plain = read_chat(EXPORT)
+    assert [t.ecs_id for t in read_chat(path)] == [t.ecs_id for t in plain]
+    assert [t.ecs_id for t in read_chat(data)] == [t.ecs_id for t in plain]
+
+
+def test_a_zip_bomb_is_stopped() -> None:
+    bomb = zipped(("conversations.json", b"[" + b" " * 20_000_000 + b"]"))
+    assert len(bomb) < 50_000
+    with pytest.raises(ImportLimitError, match=r"1,000,000 bytes.*max_bytes=4000000") as caught:
+        read_chat(bomb, max_bytes=1_000_000)
+    assert caught.value.limit == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (zipped(("user.json", b"{}")), r"without 'conversations.json': 'user.json'"),
+        (zipped(), "it is empty"),
+        (
+            zipped(("a/conversations.json", EXPORT), ("b/conversations.json", EXPORT)),
+            r"several 'conversations.json': 'a/conversations.json', 'b/",
+        ),
+        (zipped(("conversations.json", EXPORT))[:-30], "a zip that cannot be read"),
+        (zipped(("conversations.json", EXPORT[:100])), r"<bytes>/conversations.json, line 1"),
+    ],
+)
+def test_zips_that_are_refused(data: bytes, match: str) -> None:
+    with pytest.raises(ImportFormatError, match=match):
+        read_chat(data)
+
+
+def test_damaged_zips_are_refused() -> None:
+    whole = zipped(("conversations.json", EXPORT))
+    chance = random.Random(0)
+    outcomes: Counter[str] = Counter()
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 3)):
+            data[chance.randrange(4, len(data))] = chance.randrange(256)
+        outcomes[outcome(bytes(data))] += 1
+    assert outcomes["ImportFormatError"] > 100
+
+
+# ---------------------------------------------------------------------------------------------
+# What is refused
+# ---------------------------------------------------------------------------------------------
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "conversations.json").write_bytes(EXPORT)
+    for path in (tmp_path / "conversation.json", str(tmp_path / "conversation.json"), tmp_path):
+        with pytest.raises(ImportSourceError, match=r"conversations\.json") as caught:
+            read_chat(path)
+        assert isinstance(caught.value, OSError)
+    with pytest.raises(ImportSourceError, match="Pass the bytes"):
+        read_chat('[{"mapping": {}}]')
+    with pytest.raises(ImportSourceError, match="embedded null byte"):
+        read_chat("a\x00b")
+    with pytest.raises(ImportSourceError, match="not from a list"):
+        read_chat([])  # type: ignore[arg-type]  # what is shown
+    assert len(read_chat(str(tmp_path / "conversations.json"))) == 1
+
+
+def deep(levels: int) -> bytes:
+    return b'[{"mapping": {}, "title": "T", "x": ' + b"[" * levels + b"]" * levels + b"}]"
+
+
+REFUSED: list[tuple[str, bytes, type[EcsvizError], str]] = [
+    ("nothing", b"", ImportFormatError, "<bytes> is empty"),
+    ("blank", b" \r\n\t ", ImportFormatError, "is empty"),
+    ("only a BOM", b"\xef\xbb\xbf", ImportFormatError, "is empty"),
+    ("an empty list", b"[]", ImportFormatError, "is JSON, but empty.*'chatgpt'"),
+    ("an empty object", b"{}", ImportFormatError, "is JSON, but empty"),
+    ("null", b"null", ImportFormatError, "neither JSON nor a zip.*'open-assistant'"),
+    ("a number", b"17", ImportFormatError, "neither JSON nor a zip"),
+    ("a text", b'"chat"', ImportFormatError, "neither JSON nor a zip"),
+    ("prose", b"Hello, how are you?", ImportFormatError, "neither JSON nor a zip"),
+    ("a log", b"[2024-01-01] Ann: hi", ImportFormatError, "column 6: not JSON.*Known formats"),
+    ("a list of numbers", b"[1, 2]", ImportFormatError, "no chat that is known here"),
+    ("other objects", b'[{"a": 1}]', ImportFormatError, "no chat that is known here"),
+    ("a database", b"SQLite format 3\0" + b"\x10\0\1\1\0@  \xff" * 9, ImportFormatError, "UTF-8"),
+    ("a picture", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ImportFormatError, "Known formats"),
+    ("noise", random.Random(1).randbytes(999), ImportFormatError, "as JSON must be"),
+    ("Latin-1", '[{"title": "é"}]'.encode("latin-1"), ImportFormatError, "line 1, column 13"),
+    ("half of UTF-16", "[]".encode("utf-16")[:-1], ImportFormatError, "UTF-16"),
+    ("an open list", b'[{"mapping": {}}', ImportFormatError, "line 1, column 17: the file ends"),
+    ("an open text", b'{"a": 1,\n"b": "c', ImportFormatError, "line 2, column 6: the file ends"),
+    ("a trailing comma", EXPORT[:-1] + b",]", ImportFormatError, "not JSON"),
+    ("words after it", EXPORT + b"\nhello", ImportFormatError, "line 2, column 1: not JSON"),
+    ("single quotes", b"[{'mapping': {}}]", ImportFormatError, "column 3: not JSON"),
+    ("a raw newline", b'[{"mapping": {"a\nb": 1}}]', ImportFormatError, "Invalid control"),
+    ("lists in lists", deep(100_000), ImportLimitError, "deeper.*sys.setrecursionlimit"),
+    ("objects in objects", b'{"a":' * 100_000, ImportLimitError, "deeper"),
+    ("deep metadata", deep(600), ImportLimitError, "250 levels"),
+    ("many digits", b'[{"mapping": {}, "n": ' + b"9" * 5000 + b"}]", ImportLimitError, "4,300"),
+    ("a list as mapping", encode([{"mapping": []}]), ImportFormatError, "'mapping' must be an obj"),
+    ("a number as node", encode([{"mapping": {"a": 5}}]), ImportFormatError, "node 'a' must be"),
+    (
+        "a number as id",
+        encode([{"id": 5, "mapping": {}}]),
+        ImportFormatError,
+        "conversation 1: 'id'",
+    ),
+    ("a list as title", encode([conversation(title=[])]), ImportFormatError, "id 'conv': 'title'"),
+    (
+        "a list as author",
+        encode([conversation(node("a", author=[]))]),
+        ImportFormatError,
+        "conversation 1, id 'conv', node 'a': 'author' must be an object, not a list",
+    ),
+    (
+        "a text as parts",
+        encode([conversation(node("a", content={"parts": "x"}))]),
+        ImportFormatError,
+        "parts",
+    ),
+    (
+        "a text as children",
+        encode([conversation(node("a", None, "b"))]),
+        ImportFormatError,
+        "a list",
+    ),
+    (
+        "numbers as children",
+        encode([conversation(node("a", None, [1]))]),
+        ImportFormatError,
+        "member",
+    ),
+    ("a number as parent", encode([conversation(node("a", 1))]), ImportFormatError, "'parent'"),
+    ("a list as current", encode([conversation(current_node=[])]), ImportFormatError, "current"),
+    ("null among them", encode([conversation(*TREE), None]), ImportFormatError, "conversation 2"),
+    ("a text as prompt", encode(oa_tree("hi")), ImportFormatError, "'prompt' must be"),  # type: ignore[arg-type]  # what is shown
+    (
+        "an object as replies",
+        encode(oa_tree(oa("a") | {"replies": {}})),
+        ImportFormatError,
+        "'replies'",
+    ),
+    (
+        "a text as reply",
+        encode(oa_tree(oa("a") | {"replies": ["x"]})),
+        ImportFormatError,
+        "a reply",
+    ),
+    (
+        "a number as text",
+        encode(oa_tree(oa("a", text=5))),
+        ImportFormatError,
+        "message 'a': 'text'",
+    ),
+    (
+        "a tree, then none",
+        encode(oa_tree(PROMPT)) + b'\n{"a": 1}',
+        ImportFormatError,
+        "line 2, item 2",
+    ),
+    ("only a tree id", encode({"message_tree_id": "t"}), ImportFormatError, "neither a tree"),
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "match"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_what_is_refused(data: bytes, kind: type[EcsvizError], match: str) -> None:
+    with pytest.raises(kind, match=match) as caught:
+        read_chat(data)
+    assert len(str(caught.value)) < 500
+    if kind is ImportFormatError:
+        assert hasattr(caught.value, "line")
+    else:
+        assert isinstance(caught.value.limit, int)
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.json"
+    path.write_bytes(EXPORT)
+    assert len(read_chat(path, max_bytes=len(EXPORT))) == 1
+    for source in (path, EXPORT):
+        with pytest.raises(ImportLimitError, match="max_bytes="):
+            read_chat(source, max_bytes=len(EXPORT) - 1)
+
+
+def test_the_collector_is_on_again_after_an_error() -> None:
+    assert gc.isenabled()
+    with pytest.raises(ImportFormatError):
+        read_chat(encode([{"mapping": 5}]))
+    assert gc.isenabled()
+
+
+def test_a_format_by_name() -> None:
+    assert len(read_chat(b"[]", "chatgpt")) == 0
+    assert len(read_chat(EXPORT, "chatgpt")) == 1
+    with pytest.raises(ImportFormatError, match="neither a tree"):
+        read_chat(EXPORT, "open-assistant")
+    with pytest.raises(ImportFormatError, match="no conversation"):
+        read_chat(encode(oa_tree(PROMPT)), format="chatgpt")
+    with pytest.raises(ImportFormatError, match="Did you mean 'chatgpt'") as caught:
+        read_chat(EXPORT, "ChatGPD")
+    assert caught.value.formats == [each.name for each in FORMATS]
+
+
+SAMPLES: dict[str, Any] = {
+    "chatgpt": [
+        conversation(
+            *TREE,
+            node("t", "y", [], content=CONTENTS[6][0], metadata={"model_slug": "m"}, create_time=1),
+            create_time=1.5,
+            current_node="y",
+        )
+    ],
+    "open-assistant": [oa_tree(PROMPT)],
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_truncated_anywhere(name: str) -> None:
+    data = encode(SAMPLES[name])
+    assert read(data)
+    for offset in range(0, len(data) - 1, 3):
+        assert outcome(data[:offset]) == "ImportFormatError"
+    lines = b"\n".join(encode(item) for item in SAMPLES[name] * 2)
+    ends = Counter(outcome(lines[:offset]) for offset in range(0, len(lines), 3))
+    assert ends.keys() <= {"ImportFormatError", "read"}
+
+
+def spots(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(inner, dict | list):
+            yield from spots(inner, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def mutated(value: Any, path: tuple[Any, ...], change: Callable[[Any, Any], None]) -> bytes:
+    changed = [copy.deepcopy(value)]
+    holder: Any = changed
+    for key in (0, *path[:-1]) if path else ():
+        holder = holder[key]
+    change(holder, path[-1] if path else 0)
+    return encode(changed[0]) if changed else b""
+
+
+def put(value: Any, holder: Any, key: Any) -> None:
+    holder[key] = value
+
+
+WRONG: tuple[Any, ...] = (None, 5, -1.5, True, "x", "", [], {}, [[]], {"a": 1}, ["b"], 2**70)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("asked", [None, "itself"])
+def test_each_value_wrong_in_turn(name: str, asked: str | None) -> None:
+    ends: Counter[str] = Counter()
+    options = {} if asked is None else {"format": name}
+    for path in spots(SAMPLES[name]):
+        for wrong in WRONG:
+            data = mutated(SAMPLES[name], path, partial(put, wrong))
+            ends[outcome(data, **options)] += 1
+        ends[outcome(mutated(SAMPLES[name], path, operator.delitem), **options)] += 1
+    assert ends.keys() == {"ImportFormatError", "read"}
+    assert sum(ends.values()) > 300
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_any_byte_wrong(name: str) -> None:
+    whole, chance = encode(SAMPLES[name]), random.Random(2)
+    ends: Counter[str] = Counter()
+    for _ in range(500):
+        data = bytearray(whole)
+        data[chance.randrange(len(data))] = chance.randrange(256)
+        ends[outcome(bytes(data))] += 1
+    assert ends.keys() == {"ImportFormatError", "read"}

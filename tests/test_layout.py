@@ -1,0 +1,617 @@
+"""Layout: generations in rows, components together, nothing on top of anything else."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ecsviz as ev
+from ecsviz.layout import Layout, compound, engine, layout_graph, overview
+from ecsviz.layout.compound import HUB, LOOP, RING, ROWS, SIDE
+from ecsviz.layout.grid import Grid
+from ecsviz.layout.inside import look_inside
+from ecsviz.layout.layered import arrange
+from ecsviz.layout.ordering import crossings, order_rows
+from ecsviz.layout.packing import pack, pack_on_page
+from ecsviz.layout.rings import ring_order, ring_places
+from ecsviz.order import COLLECTION, NULLABLE
+
+Graph = ev.EntityDependencyGraph
+ENGINES = ("auto", "numpy")
+
+
+def graph_of(edges: Iterable[tuple[int, int]], n: int, kinds: list[int] | None = None) -> Graph:
+    pairs = list(edges)
+    names = [f"n{number:05}" for number in range(n)]
+    return Graph.from_parts(
+        names,
+        names,
+        ["node"] * n,
+        [a for a, _ in pairs],
+        [b for _, b in pairs],
+        [f"f{number}" for number in range(len(pairs))],
+        kinds=kinds,
+    )
+
+
+def random_graph(seed: int, n: int, edges: int, *, acyclic: bool = False) -> Graph:
+    chance = random.Random(seed)
+    pairs = [(chance.randrange(n), chance.randrange(n)) for _ in range(edges)]
+    if acyclic:
+        pairs = [(max(pair), min(pair)) for pair in pairs if pair[0] != pair[1]]
+    return graph_of(pairs, n, [chance.randrange(3) for _ in pairs])
+
+
+def chat(messages: int, seed: int = 0) -> ev.ChatThread:
+    chance = random.Random(seed)
+    thread = ev.ChatThread(title="A thread")
+    for number in range(messages):
+        parent = chance.choice(thread.messages) if thread.messages else None
+        thread.say("user" if number % 2 == 0 else "assistant", f"message {number}", parent)
+    return thread
+
+
+def boxes_of(layout: Layout) -> np.ndarray[Any, Any]:
+    half = layout.sizes / 2
+    return np.hstack((layout.positions - half, layout.positions + half))
+
+
+def overlaps(boxes: np.ndarray[Any, Any]) -> list[tuple[int, int]]:
+    slack = 1e-6
+    found = []
+    for i, (left, bottom, right, top) in enumerate(boxes.tolist()):
+        for j in range(i):
+            other = boxes[j]
+            if (
+                left < other[2] - slack
+                and right > other[0] + slack
+                and bottom < other[3] - slack
+                and top > other[1] + slack
+            ):
+                found.append((j, i))
+    return found
+
+
+def check(layout: Layout) -> None:
+    assert np.isfinite(layout.positions).all()
+    assert np.isfinite(layout.bends).all()
+    nodes = boxes_of(layout)
+    assert overlaps(nodes) == []
+    assert overlaps(layout.boxes) == []
+    own = layout.boxes[layout.component]
+    assert (nodes[:, :2] >= own[:, :2] - 1e-6).all(), "a node leaves its component's box"
+    assert (nodes[:, 2:] <= own[:, 2:] + 1e-6).all(), "a node leaves its component's box"
+    left, bottom, right, top = layout.bounds
+    assert (nodes[:, 0] >= left - 1e-6).all()
+    assert (nodes[:, 2] <= right + 1e-6).all()
+    assert (nodes[:, 1] >= bottom - 1e-6).all()
+    assert (nodes[:, 3] <= top + 1e-6).all()
+
+
+# -- what every layout must be ----------------------------------------------------------------
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    n = draw(st.integers(1, 24))
+    node = st.integers(0, n - 1)
+    edges = draw(st.lists(st.tuples(node, node), max_size=40))
+    kinds = draw(st.lists(st.integers(0, 2), min_size=len(edges), max_size=len(edges)))
+    return graph_of(edges, n, kinds)
+
+
+@given(graphs(), st.sampled_from(ENGINES), st.booleans())
+def test_nothing_overlaps_and_components_stay_together(
+    graph: Graph, engine_name: Any, wide: bool
+) -> None:
+    sizes = None
+    if wide:
+        chance = random.Random(len(graph))
+        sizes = np.array([(0.4 + 1.6 * chance.random(), 0.3) for _ in range(len(graph))])
+    check(layout_graph(graph, sizes=sizes, engine=engine_name))
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+@pytest.mark.parametrize("seed", range(8))
+def test_dependents_stand_above_what_they_depend_on(seed: int, engine_name: Any) -> None:
+    graph = random_graph(seed, 40, 55)
+    layout = layout_graph(graph, engine=engine_name)
+    check(layout)
+    parts = graph._parts
+    between = layout.component[parts.sources] != layout.component[parts.targets]
+    assert between.any()
+    assert (layout.generation[parts.sources] > layout.generation[parts.targets])[between].all()
+    source = layout.boxes[layout.component[parts.sources[between]]]
+    target = layout.boxes[layout.component[parts.targets[between]]]
+    assert ((source[:, 1] + source[:, 3]) > (target[:, 1] + target[:, 3])).all()
+
+
+def test_generations_are_rows() -> None:
+    # Two diamonds on one another: no row is wide enough to be broken.
+    graph = graph_of([(0, 1), (0, 2), (1, 3), (2, 3), (3, 4), (3, 5), (4, 6), (5, 6), (0, 6)], 7)
+    layout = layout_graph(graph)
+    for generation in range(5):
+        row = layout.positions[layout.generation == generation, 1]
+        assert np.ptp(row) < 1e-9
+    heights = [layout.positions[layout.generation == k, 1][0] for k in range(5)]
+    assert heights == sorted(heights)
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+def test_it_is_deterministic(engine_name: Any) -> None:
+    graph = random_graph(3, 60, 90)
+    one, two = (layout_graph(graph, engine=engine_name) for _ in range(2))
+    assert np.array_equal(one.positions, two.positions)
+    assert np.array_equal(one.bends, two.bends)
+    again = layout_graph(random_graph(3, 60, 90), engine=engine_name)
+    assert np.array_equal(one.positions, again.positions)
+
+
+def test_it_is_the_same_in_another_process(root: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(root)!r})\n"
+        "from tests.test_layout import layout_graph, random_graph\n"
+        "print(layout_graph(random_graph(5, 40, 60)).positions.round(9).tolist())"
+    )
+    out = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert out[0] == out[1]
+    assert len(out[0]) > 100
+
+
+def test_an_empty_graph_has_an_empty_layout() -> None:
+    layout = layout_graph(Graph())
+    assert len(layout) == 0
+    assert layout.positions.shape == (0, 2)
+    assert layout.bounds == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_a_layout_needs_no_matplotlib() -> None:
+    code = (
+        "import sys, ecsviz as ev\n"
+        "from ecsviz.layout import layout_graph\n"
+        "layout_graph(ev.EntityDependencyGraph(ev.ChatThread(title='x')))\n"
+        "print('matplotlib' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_classes_and_entities_have_layouts() -> None:
+    for given_ in (ev.ChatThread, chat(6)):
+        graph = Graph(given_)
+        layout = layout_graph(graph)
+        check(layout)
+        assert len(layout) == len(graph)
+
+
+# -- graphlay, and without it ----------------------------------------------------------------
+
+
+def without_graphlay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "graphlay", None)  # what `import` takes for missing
+    assert engine.load() is None
+
+
+def test_without_graphlay_the_fallback_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = random_graph(1, 50, 70, acyclic=True)
+    expected = layout_graph(graph, engine="numpy")
+    without_graphlay(monkeypatch)
+    found = layout_graph(graph)
+    check(found)
+    assert np.array_equal(found.positions, expected.positions)
+
+
+def test_graphlay_is_used_where_it_crosses_less(require_optional: Any) -> None:
+    require_optional("graphlay")
+    graph = random_graph(1, 50, 70, acyclic=True)
+    ours, best = (layout_graph(graph, engine=name) for name in ("numpy", "auto"))
+    assert not np.array_equal(ours.positions, best.positions)
+    assert crossing_lines(graph, best) <= crossing_lines(graph, ours)
+
+
+def crossing_lines(graph: Graph, layout: Layout) -> int:
+    """Count the crossings of the references, bends included, piece by piece."""
+    pieces = []
+    parts = graph._parts
+    ends = zip(parts.sources.tolist(), parts.targets.tolist(), strict=True)
+    for number, (source, target) in enumerate(ends):
+        points = np.vstack(
+            (layout.positions[source], layout.route(number), layout.positions[target])
+        )
+        pieces += list(zip(points[:-1].tolist(), points[1:].tolist(), strict=True))
+    count = 0
+    for i, (a, b) in enumerate(pieces):
+        for c, d in pieces[:i]:
+            count += proper(a, b, c, d)
+    return count
+
+
+def proper(a: list[float], b: list[float], c: list[float], d: list[float]) -> bool:
+    def side(p: list[float], q: list[float], r: list[float]) -> float:
+        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+
+    return side(a, b, c) * side(a, b, d) < -1e-9 and side(c, d, a) * side(c, d, b) < -1e-9
+
+
+def test_graphlay_that_fails_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        GraphlayError = ValueError
+
+        @staticmethod
+        def layout(*_: Any, **__: Any) -> Any:
+            raise ValueError("a bad request")
+
+    graph = random_graph(1, 50, 70, acyclic=True)
+    expected = layout_graph(graph, engine="numpy")
+    monkeypatch.setattr(engine, "load", lambda: Broken)
+    assert np.array_equal(layout_graph(graph).positions, expected.positions)
+
+
+def test_graphlay_is_not_asked_for_what_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Any:
+        raise AssertionError("asked")
+
+    graph = random_graph(2, 1500, 2200, acyclic=True)
+    calls: list[int] = []
+
+    class Counting:
+        GraphlayError = ValueError
+
+        @staticmethod
+        def layout(*_: Any, **__: Any) -> Any:
+            calls.append(1)
+            return refuse()
+
+    monkeypatch.setattr(engine, "load", lambda: Counting)
+    layout_graph(graph)
+    assert calls == []
+
+
+def test_our_order_crosses_far_less_than_none() -> None:
+    graph = random_graph(4, 120, 150, acyclic=True)
+    parts = graph._parts
+    rank = graph._order.generation
+    near = np.flatnonzero(rank[parts.sources] - rank[parts.targets] == 1)
+    n = len(graph)
+    one = np.ones(n)
+    grid = Grid(
+        one,
+        one,
+        rank,
+        np.zeros(n, dtype=np.int64),
+        np.arange(n),
+        parts.sources[near],
+        parts.targets[near],
+        np.ones(len(near)),
+        n,
+        0.1,
+    )
+    before = crossings(grid, np.arange(n, dtype=float))
+    after = crossings(grid, order_rows(grid))
+    assert after < 0.5 * before
+
+
+def test_crossings_are_counted() -> None:
+    # Two rows of three, every line turned round: three pairs cross.
+    rank = np.array([1, 1, 1, 0, 0, 0])
+    one, none = np.ones(6), np.zeros(6, dtype=np.int64)
+    ends = np.array([0, 1, 2]), np.array([5, 4, 3])
+    grid = Grid(one, one, rank, none, np.arange(6), *ends, np.ones(3), 6, 0.1)
+    assert crossings(grid, np.arange(6.0)) == 3
+    assert crossings(grid, order_rows(grid)) == 0
+
+
+# -- rows ------------------------------------------------------------------------------------
+
+
+def test_a_star_is_broken_into_rows_and_keeps_its_order() -> None:
+    graph = graph_of([(0, number) for number in range(1, 31)], 31)
+    sizes = np.tile([1.2, 0.3], (31, 1))
+    layout = layout_graph(graph, sizes=sizes)
+    check(layout)
+    leaves = layout.positions[1:]
+    rows = np.unique(leaves[:, 1].round(6))
+    assert len(rows) > 1
+    assert (layout.positions[0, 1] > leaves[:, 1]).all()
+    for row in rows:
+        assert (np.diff(leaves[leaves[:, 1].round(6) == row, 0]) > 0).all()
+    left, _, right, _ = layout.bounds
+    assert right - left < 25
+    middle = (leaves[:, 0].min() + leaves[:, 0].max()) / 2
+    assert abs(layout.positions[0, 0] - middle) < 1.5, "the hub stands above the middle"
+
+
+def test_a_long_chain_is_folded() -> None:
+    graph = graph_of([(number, number + 1) for number in range(29)], 30)
+    layout = layout_graph(graph, sizes=np.tile([1.0, 0.3], (30, 1)))
+    check(layout)
+    columns = np.unique(layout.positions[:, 0].round(3))
+    assert len(columns) > 1
+    left, bottom, right, top = layout.bounds
+    assert top - bottom < 10
+    assert right - left < 20
+    # It goes on at the head of the next column.
+    turns = [k for k in range(29) if layout.positions[k + 1, 1] > layout.positions[k, 1]]
+    assert len(turns) == len(columns) - 1
+    for turn in turns:
+        route = layout.route(turn)
+        assert len(route) == 2
+        assert layout.positions[turn, 0] < route[0, 0] < layout.positions[turn + 1, 0]
+        assert route[1, 1] > route[0, 1]
+
+
+def test_a_short_chain_is_one_column() -> None:
+    layout = layout_graph(graph_of([(0, 1), (1, 2), (2, 3)], 4))
+    assert np.ptp(layout.positions[:, 0]) < 1e-9
+    assert (np.diff(layout.positions[:, 1]) < 0).all()
+
+
+def test_a_tree_has_parents_above_the_middle_of_their_children() -> None:
+    edges = [(number, 2 * number + k) for number in range(7) for k in (1, 2)]
+    layout = layout_graph(graph_of(edges, 15))
+    for parent in range(7):
+        children = layout.positions[[2 * parent + 1, 2 * parent + 2], 0]
+        assert layout.positions[parent, 0] == pytest.approx(children.mean(), abs=1e-6)
+
+
+def test_a_long_line_bends_around_what_it_passes() -> None:
+    graph = graph_of([(0, 1), (1, 2), (2, 3), (0, 3)], 4)
+    layout = layout_graph(graph, sizes=np.tile([1.5, 0.3], (4, 1)))
+    route = layout.route(3)
+    assert len(route) == 2
+    assert (np.abs(route[:, 0] - layout.positions[[1, 2], 0]) > 0.75).all()
+    assert route[0, 1] > route[1, 1], "from its source to its target"
+    assert layout.shape.tolist() == [ROWS] * 4
+
+
+def test_many_small_parts_cost_one_arrangement(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        return arrange(*arguments, **options)
+
+    monkeypatch.setattr(compound, "arrange", counted)
+    graph = graph_of([(3 * k, 3 * k + step) for k in range(400) for step in (1, 2)], 1200)
+    layout = layout_graph(graph)
+    assert len(calls) == 1
+    nodes = layout.positions.round(6)
+    assert len(np.unique(nodes, axis=0)) == 1200
+    for k in (0, 199, 399):
+        assert np.ptp(layout.positions[3 * k : 3 * k + 3, 0]) < 1.0
+
+
+@pytest.mark.parametrize("n", [1, 7, 60])
+def test_packing_does_not_overlap_and_fills_a_page(n: int) -> None:
+    chance = random.Random(n)
+    sizes = np.array([(0.5 + chance.random(), 0.3 + chance.random()) for _ in range(n)])
+    for corner in (pack(sizes, 0.2, 5.0), pack_on_page(sizes, 0.2, (12.0, 9.0))):
+        assert overlaps(np.hstack((corner, corner + sizes))) == []
+    if n == 60:
+        corner = pack_on_page(sizes, 0.2, (12.0, 9.0))
+        wide, tall = (corner + sizes).max(axis=0) - corner.min(axis=0)
+        assert 0.7 < wide / tall < 2.5
+
+
+# -- components ------------------------------------------------------------------------------
+
+
+def test_a_cycle_stands_on_a_circle_in_its_order() -> None:
+    # The ids are not in the order of the cycle.
+    cycle = [0, 4, 2, 6, 1, 5, 3]
+    edges = list(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
+    layout = layout_graph(graph_of(edges, 7))
+    assert layout.ring.tolist() == [True]
+    assert set(layout.shape.tolist()) == {RING}
+    spokes = layout.positions - layout.positions.mean(axis=0)
+    radius = np.hypot(spokes[:, 0], spokes[:, 1])
+    assert np.ptp(radius) < 0.02 * radius.mean()
+    angle = np.arctan2(spokes[cycle, 1], spokes[cycle, 0])
+    step = np.diff(np.append(angle, angle[0])) % (2 * np.pi)
+    assert step == pytest.approx([2 * np.pi * 6 / 7] * 7, abs=1e-6), "clockwise, one by one"
+
+
+def test_three_interlocked_cycles_are_one_ring() -> None:
+    graph = Graph(ev.sample("interlocked"))
+    layout = layout_graph(graph)
+    check(layout)
+    assert layout.ring.tolist() == [True]
+    parts = graph._parts
+    around = np.arctan2(*(layout.positions - layout.boxes[0].reshape(2, 2).mean(axis=0)).T)
+    place = np.empty(7, dtype=int)
+    place[np.argsort(around)] = np.arange(7)
+    steps = (place[parts.targets] - place[parts.sources]) % 7
+    assert (np.minimum(steps, 7 - steps) == 1).sum() == 6, "six of nine lead to a neighbour"
+
+
+def test_ring_order_finds_a_cycle_through_all() -> None:
+    chance = random.Random(0)
+    cycle = list(range(20))
+    chance.shuffle(cycle)
+    after = {a: [b] for a, b in zip(cycle, [*cycle[1:], cycle[0]], strict=True)}
+    order = ring_order(sorted(cycle), after)
+    assert order[0] == 0
+    start = cycle.index(0)
+    assert order == cycle[start:] + cycle[:start]
+
+
+@pytest.mark.parametrize("n", range(2, 16))
+@pytest.mark.parametrize("size", [(0.16, 0.16), (1.8, 0.3)])
+def test_boxes_on_a_ring_do_not_overlap(n: int, size: tuple[float, float]) -> None:
+    sizes = np.tile(size, (n, 1))
+    places = ring_places(sizes, (0.3, 0.4))
+    assert overlaps(np.hstack((places - sizes / 2, places + sizes / 2))) == []
+    assert places[0, 1] == pytest.approx(places[:, 1].max()), "the first is at the top"
+    assert places[0, 0] == pytest.approx(0)
+
+
+def test_a_thread_is_a_tree_below_its_hub() -> None:
+    thread = chat(30)
+    graph = Graph(thread)
+    layout = layout_graph(graph)
+    check(layout)
+    assert not layout.ring.any()
+    height = {id(node): y for node, y in zip(graph.nodes, layout.positions[:, 1], strict=True)}
+    for message in thread.messages:
+        assert height[id(thread)] > height[id(message)]
+        if message.parent is not None:
+            assert height[id(message.parent)] > height[id(message)]
+    fields = [graph._parts.place_of(k)[0] for k in range(len(layout.shape))]
+    for field, shape in zip(fields, layout.shape.tolist(), strict=True):
+        assert shape == ROWS if field in {"parent", "replies"} else shape in {HUB, ROWS}
+    assert (layout.shape == HUB).sum() == 2 * 29, "all but the first message hang on it from afar"
+
+
+def test_what_is_only_depended_on_stands_below() -> None:
+    # As a large cyclic component without collections: most arrows point down.
+    edges = [(a, b) for a in range(12) for b in range(a)] + [(0, 11)]
+    graph = graph_of(edges, 12, [NULLABLE] * len(edges))
+    layout = layout_graph(graph)
+    assert not layout.ring.any()
+    parts = graph._parts
+    down = layout.positions[parts.sources, 1] > layout.positions[parts.targets, 1]
+    assert down.sum() > 0.8 * len(edges)
+
+
+def test_a_collection_stands_above_what_it_collects() -> None:
+    n = 12
+    edges = [(0, k) for k in range(1, n)] + [(k, 0) for k in range(1, n)]
+    kinds = [COLLECTION] * (n - 1) + [NULLABLE] * (n - 1)
+    layout = layout_graph(graph_of(edges, n, kinds))
+    assert (layout.positions[0, 1] > layout.positions[1:, 1]).all()
+
+
+def test_a_small_component_has_one_hub_at_most() -> None:
+    # All messages answer the first: it is joined to all, as the thread is.
+    thread = ev.ChatThread(title="x")
+    first = thread.say("user", "question")
+    for number in range(10):
+        thread.say("assistant", f"answer {number}", first)
+    graph = Graph(thread)
+    hub = look_inside(graph).hub
+    assert [graph.nodes[k] is thread for k in np.flatnonzero(hub)] == [True]
+
+
+def test_a_reference_to_itself_has_its_room() -> None:
+    graph = graph_of([(0, 0), (1, 1), (0, 1)], 2)
+    layout = layout_graph(graph, sizes=np.tile([1.0, 0.3], (2, 1)))
+    assert layout.shape.tolist() == [LOOP, LOOP, ROWS]
+    assert (layout.reach > 0).all()
+    right = layout.positions[:, 0] + 0.5 + layout.reach
+    assert (right <= layout.boxes[layout.component, 2] + 1e-9).all()
+
+
+def test_references_within_a_row_are_told_apart() -> None:
+    graph = random_graph(9, 30, 120)
+    layout = layout_graph(graph)
+    side = np.flatnonzero(layout.shape == SIDE)
+    assert len(side)
+    y = layout.positions[:, 1]
+    parts = graph._parts
+    assert y[parts.sources[side]] == pytest.approx(y[parts.targets[side]])
+
+
+def test_a_hull_surrounds_the_members_and_their_loops() -> None:
+    graph = graph_of([(0, 1), (1, 2), (2, 0), (1, 1), (3, 0)], 4)
+    layout = layout_graph(graph, sizes=np.tile([1.0, 0.3], (4, 1)))
+    component = int(layout.component[0])
+    hull = layout.hull(component)
+    members = boxes_of(layout)[:3]
+    assert hull[:, 0].min() < members[:, 0].min()
+    assert hull[:, 1].max() > members[:, 3].max()
+    assert hull[:, 0].max() > (members[:, 2] + layout.reach[:3]).max()
+    edges = np.roll(hull, -1, axis=0) - hull
+    turns = edges[:, 0] * np.roll(edges[:, 1], -1) - edges[:, 1] * np.roll(edges[:, 0], -1)
+    assert (turns > -1e-9).all(), "convex"
+
+
+# -- overview --------------------------------------------------------------------------------
+
+
+def test_an_overview_of_threads_has_one_group_for_each() -> None:
+    threads = [chat(5, seed) for seed in range(9)]
+    found = overview(Graph(threads))
+    assert found.by == "component"
+    assert len(found) == 9
+    assert found.counts.tolist() == [6] * 9
+    assert found.labels[0] == ("A thread", "6 entities")
+    assert found.holds_cycle.all()
+    assert len(found.graph._parts.sources) == 0
+    assert found.inner == len(Graph(threads).references)
+
+
+def test_many_threads_are_told_by_the_largest_and_the_rest() -> None:
+    threads = [chat(4, seed) for seed in range(200)] + [chat(30)]
+    found = overview(Graph(threads))
+    assert len(found) == 37
+    assert found.counts.sum() == 200 * 5 + 31
+    assert found.counts.tolist()[:36].count(31) == 1
+    assert found.labels[-1] == ("ChatMessage + ChatThread", "165 components of 5")
+    assert "36 largest" in found.by
+
+
+def test_a_giant_component_is_told_in_steps() -> None:
+    thread = chat(700)
+    graph = Graph(thread)
+    found = overview(graph)
+    assert 5 < len(found) <= 14
+    assert found.counts.sum() == 701
+    assert found.labels[0] == ("A thread", "")
+    assert found.in_cycle.all()
+    parts = found.graph._parts
+    assert found.lines.sum() + found.inner == len(graph.references)
+    names = {parts.place_of(k)[0].split(" ×")[0] for k in range(len(parts.sources))}
+    assert names <= {"messages", "thread", "parent", "replies", "messages, replies"}
+
+
+def test_a_deep_graph_is_told_in_ranges_of_generations() -> None:
+    n = 5000
+    graph = graph_of([(k, k + 1) for k in range(n - 1)], n)
+    found = overview(graph)
+    assert 6 <= len(found) <= 60
+    assert found.counts.sum() == n
+    assert not found.in_cycle.any()
+    assert found.graph.is_acyclic, "ranges depend on each other one way only"
+    assert found.lines.sum() + found.inner == n - 1
+
+
+def test_an_overview_by_type_has_one_group_for_each_type() -> None:
+    found = overview(Graph(chat(20)), by="type")
+    assert sorted(found.counts.tolist()) == [1, 20]
+    fields = [found.graph._parts.place_of(k)[0] for k in range(2)]
+    assert sorted(fields) == ["messages ×20", "thread ×20"]
+    assert found.deferred.tolist() == [field.startswith("messages") for field in fields]
+    assert found.holds_cycle.tolist() == [count > 1 for count in found.counts.tolist()]
+
+
+@given(graphs(), st.integers(1, 12))
+def test_an_overview_loses_nothing(graph: Graph, limit: int) -> None:
+    found = overview(graph, limit)
+    assert found.counts.sum() == len(graph)
+    assert found.lines.sum() + found.inner == len(graph.references)
+    assert len(found.labels) == len(found.graph) == len(found.counts)
+    assert (np.bincount(found.group, minlength=len(found)) == found.counts).all()
+
+
+def test_large_graphs_are_laid_out() -> None:
+    chain = graph_of([(k, k + 1) for k in range(4999)], 5000)
+    star = graph_of([(0, k) for k in range(1, 5000)], 5000)
+    alone = graph_of([], 5000)
+    for graph in (chain, star, alone, random_graph(1, 5000, 6000)):
+        layout = layout_graph(graph)
+        assert np.isfinite(layout.positions).all()
+        assert len(np.unique(layout.positions.round(4), axis=0)) == 5000

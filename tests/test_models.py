@@ -1,0 +1,164 @@
+"""The declarative models that are made from entity classes."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeMeta, selectinload
+
+import ecsviz as ev
+from ecsviz.errors import StorageError
+
+
+class Team(ev.Entity):
+    name: str
+    members: list[Member] = []
+    patrons: list[Member] = ev.reference(inverse=None, default_factory=list)
+    by_role: dict[str, Member] = {}
+
+
+class Member(ev.Entity):
+    name: str
+    team: Team
+    mentor: Member | None = None
+    metadata: str = ""
+    registry: int = 0
+
+
+Team.model_rebuild()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ev.SQLAlchemyEntityStorage:
+    return ev.SQLAlchemyEntityStorage(tmp_path / "teams.db")
+
+
+def make_team(names: str = "abc") -> Team:
+    team = Team(name="red")
+    team.members = [Member(name=name, team=team) for name in names]
+    team.members[1].mentor = team.members[0]
+    team.patrons = [team.members[2], team.members[0], team.members[2]]
+    team.by_role = {"cook": team.members[1]}
+    return team
+
+
+def test_a_model_is_a_declarative_class(store: ev.SQLAlchemyEntityStorage) -> None:
+    model = store.sql_model(Team)
+    assert isinstance(model, DeclarativeMeta)
+    assert model.__name__ == "TeamSQL"
+    assert model.__table__.name == "teams"
+    assert store.sql_model(Team) is model
+    assert set(store.models) == {Team, Member}
+
+
+def test_relationships_on_both_sides(store: ev.SQLAlchemyEntityStorage) -> None:
+    store.register(make_team())
+    team_sql, member_sql = store.sql_model(Team), store.sql_model(Member)
+    with store.session_factory() as session:
+        query = sa.select(team_sql).options(selectinload(team_sql.members))
+        team = session.scalars(query).one()
+        assert [m.name for m in team.members] == ["a", "b", "c"]
+        assert all(m.team is team for m in team.members)
+        assert team.members[1].mentor is team.members[0]
+        assert [m.name for m in team.by_role] == ["b"]
+        assert {m.name for m in team.patrons} == {"a", "c"}
+        joined = sa.select(member_sql.name).join(member_sql.team).where(team_sql.name == "red")
+        assert session.scalars(joined.order_by(member_sql.name)).all() == ["a", "b", "c"]
+
+
+def test_replies_of_a_table_that_refers_to_itself(store: ev.SQLAlchemyEntityStorage) -> None:
+    thread = ev.ChatThread(title="x")
+    question = thread.say("user", "q")
+    thread.say("assistant", "one", question)
+    thread.say("assistant", "two", question)
+    store.register(thread)
+    model = store.sql_model(ev.ChatMessage)
+    with store.session_factory() as session:
+        row = session.scalars(sa.select(model).where(model.content == "q")).one()
+        assert [reply.content for reply in row.replies] == ["one", "two"]
+        assert row.replies[0].parent is row
+        assert row.parent is None
+
+
+def test_names_that_a_declarative_class_has_already(store: ev.SQLAlchemyEntityStorage) -> None:
+    team = make_team("ab" + "c")
+    team.members[0].metadata, team.members[0].registry = "m", 7
+    store.register(team)
+    model = store.sql_model(Member)
+    with store.session_factory() as session:
+        row = session.scalars(sa.select(model).where(model.name == "a")).one()
+        assert (row.metadata_, row.registry_) == ("m", 7)
+    columns = {column.name for column in model.__table__.columns}
+    assert {"metadata", "registry"} <= columns
+
+
+def test_to_entity_gives_the_whole_graph(store: ev.SQLAlchemyEntityStorage) -> None:
+    team = store.register(make_team())
+    with store.session_factory() as session:
+        row = session.scalars(sa.select(store.sql_model(Member)).limit(1)).one()
+        entity = row.to_entity()
+    assert entity.team == team
+    assert entity.team.members[0].team is entity.team
+    assert entity.team.patrons[0] is entity.team.patrons[2]
+    with pytest.raises(StorageError, match="belongs to no session"):
+        row.to_entity()
+
+
+def test_from_entity_saves_in_the_sessions_transaction(store: ev.SQLAlchemyEntityStorage) -> None:
+    team = make_team()
+    model = store.sql_model(Team)
+    with store.session_factory() as session:
+        row = model.from_entity(team, session)
+        assert row.name == "red"
+        assert len(row.members) == 3
+        session.rollback()
+    assert not store.has_entity(team.ecs_id)
+    assert team.version == 0
+    with store.session_factory() as session:
+        model.from_entity(team, session)
+        session.commit()
+    assert team.version == 1
+    assert store.get(team.ecs_id).members == team.members
+    assert store.explain(team).unchanged == 4
+
+
+def test_a_list_without_inverse_cannot_be_changed_unnoticed(
+    store: ev.SQLAlchemyEntityStorage,
+) -> None:
+    store.register(make_team())
+    with store.session_factory() as session:
+        team = session.scalars(sa.select(store.sql_model(Team))).one()
+        with pytest.raises(StorageError, match="can only be looked at"):
+            team.patrons.append(team.members[0])
+        with pytest.raises(StorageError, match="can only be looked at"):
+            team.patrons = []
+
+
+def test_rows_made_by_hand_become_entities(store: ev.SQLAlchemyEntityStorage) -> None:
+    team = store.register(make_team())
+    team_sql, member_sql = store.sql_model(Team), store.sql_model(Member)
+    new_id = uuid.uuid4()
+    with store.session_factory() as session:
+        row = session.scalars(sa.select(team_sql)).one()
+        row.members.append(
+            member_sql(
+                ecs_id=new_id,
+                ecs_lineage_id=new_id,
+                ecs_version=1,
+                ecs_revision=1,
+                name="d",
+                metadata_="",
+                registry_=0,
+            )
+        )
+        session.commit()
+    again = store.get(team.ecs_id)
+    assert [member.name for member in again.members] == ["a", "b", "c", "d"]
+    assert again.members[3].ecs_id == new_id
+    # The next save gives ids that do not collide with those of rows added by others.
+    again.members.append(Member(name="e", team=again))
+    store.register(again)
+    assert [m.name for m in store.get(team.ecs_id).members] == list("abcde")

@@ -1,0 +1,172 @@
+"""Other processes: fresh ones that read, forked ones, and writers at the same time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import ecsviz as ev
+from ecsviz import errors
+from tests.conformance import classes as c
+
+CLASSES = """
+import ecsviz as ev
+from pydantic import Field
+
+class ChatThread(ev.Entity):
+    title: str
+    messages: list["ChatMessage"] = Field(default_factory=list)
+    def add_message(self, message: "ChatMessage") -> None:
+        self.messages.append(message)
+
+class ChatMessage(ev.Entity):
+    thread: ChatThread
+    content: str
+    role: str
+"""
+WRITER = """
+thread = ChatThread(title="Cycles")
+thread.add_message(ChatMessage(thread=thread, content="hello", role="user"))
+ev.SQLAlchemyEntityStorage("threads.db").register(thread)
+print(thread.ecs_id)
+"""
+READER = """
+import sys
+again = ev.SQLAlchemyEntityStorage("threads.db").get(sys.argv[1])
+assert type(again) is ChatThread and again.title == "Cycles" and again.version == 1
+assert again.messages[0].thread is again
+print(len(again.messages), again.messages[0].content)
+"""
+
+
+def run(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(ev.__file__).parents[1])},
+    )
+
+
+def test_a_fresh_process_reads_what_another_wrote(tmp_path: Path) -> None:
+    """The classes of the documentation, unchanged, in two processes."""
+    written = run(tmp_path, CLASSES + WRITER)
+    assert written.returncode == 0, written.stderr
+    read = run(tmp_path, CLASSES + READER, written.stdout.strip())
+    assert read.returncode == 0, read.stderr
+    assert read.stdout.strip() == "1 hello"
+
+
+def test_a_process_without_the_classes_says_which_to_define(tmp_path: Path) -> None:
+    """Ready-made classes of the same names, but with other fields, do not pass for them."""
+    ecs_id = run(tmp_path, CLASSES + WRITER).stdout.strip()
+    with pytest.raises(errors.UnknownTypeError) as caught:
+        ev.SQLAlchemyEntityStorage(tmp_path / "threads.db").get(ecs_id)
+    assert "Define the class ChatThread" in str(caught.value)
+    assert caught.value.type_name == "ChatThread"
+
+
+def test_nothing_is_imported_by_name(tmp_path: Path) -> None:
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n")
+    written = run(tmp_path, CLASSES + WRITER)
+    with sqlite3.connect(tmp_path / "threads.db") as conn:
+        conn.execute(
+            "UPDATE ecs_types SET module = 'evil', name = 'evil.ChatThread'"
+            " WHERE name = 'ChatThread'"
+        )
+    code = """
+    import sys
+    import ecsviz as ev
+    try:
+        ev.SQLAlchemyEntityStorage("threads.db").get(sys.argv[1])
+    except ev.EcsvizError as error:
+        print(type(error).__name__)
+    """
+    read = run(tmp_path, code, written.stdout.strip())
+    assert (read.returncode, read.stdout.strip()) == (0, "UnknownTypeError"), read.stderr
+
+
+def _increment(path: str, ecs_id: str, times: int) -> None:
+    store = ev.SQLAlchemyEntityStorage(path, timeout=60)
+    for _ in range(times):
+        while True:
+            entity = store.get(ecs_id)
+            entity.integer += 1
+            try:
+                store.register(entity)
+                break
+            except errors.StaleVersionError:
+                continue
+
+
+def test_no_update_is_lost_between_writers(tmp_path: Path) -> None:
+    path = tmp_path / "counter.db"
+    counter = ev.SQLAlchemyEntityStorage(path).register(c.Values())
+    context = multiprocessing.get_context("spawn")
+    workers = [
+        context.Process(target=_increment, args=(str(path), str(counter.ecs_id), 15))
+        for _ in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    again = ev.SQLAlchemyEntityStorage(path).get(counter.ecs_id)
+    assert (again.integer, again.version) == (45, 46)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_child_may_use_the_storage(tmp_path: Path) -> None:
+    code = f"""
+    import os
+    import ecsviz as ev
+    store = ev.SQLAlchemyEntityStorage({str(tmp_path / "fork.db")!r})
+    thread = store.register(ev.ChatThread(title="parent"))
+    child = os.fork()
+    if child == 0:
+        again = store.get(thread.ecs_id)
+        again.title = "child"
+        store.register(again)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.get(thread.ecs_id).title == "child"
+    """
+    done = run(tmp_path, textwrap.dedent(code))
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_interrupt_waits_for_the_end_of_the_transaction(tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a save: the save is whole, and the lock is free."""
+    code = f"""
+    import os, signal
+    import sqlalchemy as sa
+    import ecsviz as ev
+    from ecsviz import writing
+    path = {str(tmp_path / "stop.db")!r}
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = ev.ChatThread(title="x")
+    thread.say("user", "hello")
+    @sa.event.listens_for(store.engine, "before_cursor_execute")
+    def stop(conn, cursor, statement, *rest):
+        if "INSERT INTO chat_messages" in statement:
+            os.kill(os.getpid(), signal.SIGINT)
+    try:
+        store.register(thread)
+    except KeyboardInterrupt:
+        print("interrupted")
+    other = ev.SQLAlchemyEntityStorage(path, timeout=0.1)
+    print(len(other.get(thread.ecs_id).messages))
+    other.register(ev.ChatThread(title="y"))
+    """
+    done = run(tmp_path, textwrap.dedent(code))
+    assert done.stdout.split() == ["interrupted", "1"], done.stderr

@@ -1,0 +1,188 @@
+"""SQLAlchemyEntityStorage: what it offers beyond the Protocol."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import ecsviz as ev
+from ecsviz import errors
+
+
+class Person(ev.Entity):
+    name: str
+    boss: Person | None = None
+
+
+def branched() -> ev.ChatThread:
+    thread = ev.ChatThread(title="Cycles")
+    question = thread.say("user", "What is a cycle?")
+    thread.say("assistant", "A way back.", question)
+    thread.say("assistant", "A closed path.", question)
+    return thread
+
+
+def rows(path: Path, table: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(path) as conn:
+        return conn.execute(f"SELECT * FROM {table}").fetchall()
+
+
+def test_nothing_is_written_before_register(tmp_path: Path) -> None:
+    path = tmp_path / "threads.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = branched()
+    plan = store.explain(thread)
+    assert plan.added == 4
+    assert not path.exists()
+    assert store.list_by_type(ev.ChatThread) == []
+    assert not store.has_entity(thread.ecs_id)
+    assert not path.exists()
+    assert thread.version == 0
+
+
+def test_explain_tells_what_register_then_does(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "threads.db")
+    thread = branched()
+    plan = store.explain(thread)
+    assert plan.order == ["ChatThread", "ChatMessage"]
+    assert [(s.what, s.table, s.rows) for s in plan.steps if s.what == "insert"] == [
+        ("insert", "chat_threads", 1),
+        ("insert", "chat_messages", 3),
+    ]
+    store.register(thread)
+    assert len(rows(tmp_path / "threads.db", "chat_messages")) == 3
+    assert not store.explain(thread)
+    thread.messages[1].content = "edited"
+    plan = store.explain(thread)
+    assert (plan.added, plan.changed, plan.unchanged) == (0, 1, 3)
+    assert "UPDATE chat_messages" in repr(plan)
+    assert list(plan.to_frame().columns) == ["step", "what", "table", "rows", "statement"]
+
+
+def test_a_required_cycle_waits_for_the_end_of_the_transaction() -> None:
+    class Left(ev.Entity):
+        right: Right
+
+    class Right(ev.Entity):
+        left: Left
+        other: Right | None = None
+
+    Left.model_rebuild(_types_namespace={"Right": Right})
+    ecs_id = uuid.uuid4()
+    left = Left.model_construct(ecs_id=ecs_id, lineage_id=ecs_id, parent_id=None, version=0)
+    left.right = Right(left=left)
+    left.right.other = Right(left=left, other=left.right)
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    plan = store.explain(left)
+    assert sorted(item.how for item in plan.deferred) == ["constraint", "update"]
+    store.register(left)
+    again = store.get(left.ecs_id)
+    assert again.right.left is again
+    assert again.right.other.other is again.right
+
+
+def test_an_engine_is_used_as_it_is_and_left_as_it_was(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'mine.db'}")
+    store = ev.SQLAlchemyEntityStorage(engine)
+    thread = store.register(branched())
+    assert store.engine is engine
+    with engine.connect() as conn:
+        driver = conn.connection.dbapi_connection
+        assert driver is not None
+        assert driver.isolation_level == ""
+        assert conn.scalar(sa.text("SELECT count(*) FROM chat_messages")) == 3
+    assert ev.SQLAlchemyEntityStorage(engine).get(thread.ecs_id) == thread
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("journal", "mode", "synchronous"), [("delete", "delete", 3), ("wal", "wal", 2)]
+)
+def test_settings_that_lose_nothing(
+    tmp_path: Path, journal: str, mode: str, synchronous: int
+) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db", journal=journal)  # type: ignore[arg-type]
+    store.register(branched())
+    with store._database.writing() as conn:
+        driver = conn.connection.dbapi_connection
+        assert driver is not None
+        values = {
+            name: driver.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert values == {
+        "journal_mode": mode,
+        "synchronous": synchronous,
+        "foreign_keys": 1,
+        "busy_timeout": 5000,
+    }
+
+
+def test_the_file_says_whose_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    ev.SQLAlchemyEntityStorage(path).register(branched())
+    with sqlite3.connect(path) as conn:
+        assert conn.execute("PRAGMA application_id").fetchone() == (0x45435356,)
+        assert conn.execute("PRAGMA user_version").fetchone() == (1,)
+        assert conn.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_foreign_keys_are_enforced_in_sessions_too() -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    store.register(Person(name="a"))
+    model = store.sql_model(Person)
+    with store.session_factory() as session:
+        row = session.scalars(sa.select(model)).one()
+        row.boss_id = 77
+        with pytest.raises(sa.exc.IntegrityError):
+            session.commit()
+
+
+def test_note_and_counts_of_revisions(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    thread = branched()
+    store.register(thread, note="first")
+    store.register(thread, note="nothing new")
+    thread.say("user", "more")
+    store.register(thread)
+    found = rows(tmp_path / "a.db", "ecs_revisions")
+    assert [(r[0], r[2], r[3], r[4]) for r in found] == [(1, "first", 4, 0), (2, None, 1, 1)]
+
+
+def test_register_of_an_id_gets_it() -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    thread = store.register(branched())
+    again = store.register(thread.ecs_id)
+    assert again == thread
+    assert again is not thread
+
+
+def test_register_of_a_class_is_refused() -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    with pytest.raises(errors.NotAnEntityError, match="is a class"):
+        store.register(Person)
+
+
+def test_a_generator_of_entities_is_given_back_as_a_list() -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    people = store.register(Person(name=name) for name in "abc")
+    assert [person.version for person in people] == [1, 1, 1]
+    assert store.list_by_type(Person) == people
+
+
+def test_the_seed_of_a_url_never_shows_its_password() -> None:
+    with pytest.raises(errors.StorageUrlError) as caught:
+        ev.SQLAlchemyEntityStorage("nosuchdb://me:secret@host/name")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(errors.StorageUrlError) as caught:
+        ev.SQLAlchemyEntityStorage("postgresql://me:secret@host:port/name")
+    assert "secret" not in str(caught.value)
+
+
+def test_repr_names_the_file(tmp_path: Path) -> None:
+    assert "a.db" in repr(ev.SQLAlchemyEntityStorage(tmp_path / "a.db"))

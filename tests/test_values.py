@@ -1,0 +1,292 @@
+"""Annotations and their codecs: everything that pydantic can check, exactly or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import ipaddress
+import json
+import pathlib
+import re
+import typing
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any, Literal, NamedTuple, NewType
+
+import pytest
+from pydantic import (
+    AfterValidator,
+    AnyUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    Json,
+    JsonValue,
+    PlainSerializer,
+    PositiveInt,
+    SecretStr,
+)
+from typing_extensions import TypedDict
+
+from ecsviz.exact import identical
+from ecsviz.values import JsonCodec, NoCodec, Refused, codec_for, not_readable, not_storable
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Odd(enum.Enum):
+    PAIR = (1, 2)
+    TEXT = "one"
+
+
+class Rights(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+class Point(BaseModel):
+    x: int
+    label: str = Field(default="", alias="Label")
+
+
+class Pinned(Point):
+    place: str = ""
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    x: int
+
+
+class Loose(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    start: int
+    points: tuple[Point, ...] = ()
+
+
+class Pair(NamedTuple):
+    left: int
+    right: str
+
+
+class Options(TypedDict, total=False):
+    deep: dict[str, date]
+
+
+class Celsius:
+    """A class of someone else's, with pydantic's hooks."""
+
+    def __init__(self, degrees: float) -> None:
+        self.degrees = degrees
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Celsius) and other.degrees == self.degrees
+
+    __hash__ = object.__hash__
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(
+            lambda v: v if isinstance(v, cls) else cls(float(v)),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda v: v.degrees),
+        )
+
+
+UserId = NewType("UserId", int)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "codec", "nullable"),
+    [
+        (str, "TextCodec", False),
+        (typing.Optional[str], "TextCodec", True),  # noqa: UP045 - the other spelling
+        (int | None, "IntCodec", True),
+        (UserId, "IntCodec", False),
+        (PositiveInt, "IntCodec", False),
+        (Annotated[float, Field(gt=0)], "FloatCodec", False),
+        (Literal["a", "b"], "TextCodec", False),
+        (Literal[1, 2], "IntCodec", False),
+        (Literal["a", 1], "JsonCodec", False),
+        (Colour, "ConvertedCodec", False),
+        (Rights, "ConvertedCodec", False),
+        (pathlib.Path, "ConvertedCodec", False),
+        (ipaddress.IPv6Network, "ConvertedCodec", False),
+        (HttpUrl, "AdaptedCodec", False),
+        (HttpUrl | None, "AdaptedCodec", True),
+        (int | str, "JsonCodec", False),
+        (dict[str, Any], "JsonCodec", False),
+        (Any, "JsonCodec", True),
+        (JsonValue, "JsonCodec", True),
+        (Point, "JsonCodec", False),
+    ],
+)
+def test_the_codec_of_an_annotation(annotation: Any, codec: str, nullable: bool) -> None:
+    found, is_nullable = codec_for(annotation)
+    assert (type(found).__name__, is_nullable) == (codec, nullable)
+
+
+@pytest.mark.parametrize(
+    "annotation", [dict[str, JsonValue], JsonValue, list[Any], tuple[int, ...]]
+)
+def test_plain_data_needs_no_pydantic(annotation: Any) -> None:
+    codec, _ = codec_for(annotation)
+    assert isinstance(codec, JsonCodec)
+    assert codec.adapter is None
+
+
+CASES: list[tuple[Any, list[Any]]] = [
+    (Colour, list(Colour)),
+    (Level, list(Level)),
+    (Odd, list(Odd)),
+    (Rights, [Rights.READ, Rights.READ | Rights.WRITE, Rights(0)]),
+    (Literal[Colour.RED], [Colour.RED]),
+    (Literal[True, "x"], [True, "x"]),
+    (int | str, [1, "1"]),
+    (bool | int | float, [True, 1, 1.0]),
+    (int | float | Decimal, [1, 1.5, Decimal("1.10")]),
+    (dict[str, Any], [{"a": [1, (2.0, None)]}, {}]),
+    (Any, ["text", 5, 1.0, -0.0, None, {"$str": "x"}, {"$tuple": 1}, [], "5"]),
+    (JsonValue, ["text", 5, 1.0, [{"a": None}]]),
+    (Point, [Point(x=1, Label="banana")]),
+    (list[Point | None], [[Point(x=1), None]]),
+    (dict[Colour, list[Level]], [{Colour.RED: [Level.LOW]}, {}]),
+    (dict[date, int], [{date(2024, 2, 29): 1}]),
+    (set[Frozen], [{Frozen(x=1), Frozen(x=2)}, set()]),
+    (frozenset[Colour], [frozenset(Colour)]),
+    (Span, [Span(1, (Point(x=1),))]),
+    (Pair, [Pair(1, "a")]),
+    (list[Pair], [[Pair(1, "a")]]),
+    (Options, [{"deep": {"a": date(2024, 1, 1)}}, {}]),
+    (deque[int], [deque([1, 2]), deque()]),
+    (OrderedDict[str, int], [OrderedDict(b=1, a=2)]),
+    (Loose, [Loose.model_validate({"a": 1, "b": [2]})]),
+    (HttpUrl, [HttpUrl("https://example.org/a?b=c#d")]),
+    (AnyUrl, [AnyUrl("redis://host:1/2")]),
+    (list[HttpUrl], [[HttpUrl("https://example.org")]]),
+    (re.Pattern[str], [re.compile("a+")]),
+    (Json[list[int]], [[1, 2]]),
+    (Celsius, [Celsius(36.6)]),
+    (Celsius | None, [Celsius(-1.0), None]),
+    (dict[str, Celsius], [{"a": Celsius(1.0)}]),
+    (complex, [1 + 2j]),
+    (Fraction, [Fraction(1, 3)]),
+    (tuple[Point, timedelta], [(Point(x=1), timedelta(microseconds=1))]),
+    (ipaddress.IPv4Network, [ipaddress.IPv4Network("10.0.0.0/8")]),
+    (pathlib.PureWindowsPath, [pathlib.PureWindowsPath(r"C:\a")]),
+    (tuple[()], [()]),
+    (Annotated[int, PlainSerializer(str)], [5]),
+]
+
+
+@pytest.mark.parametrize(("annotation", "values"), CASES, ids=[str(c[0])[:40] for c in CASES])
+def test_values_come_back_or_are_refused(annotation: Any, values: list[Any]) -> None:
+    codec, _ = codec_for(annotation)
+    column, exact = codec.encode(list(values))
+    again = list(codec.decode(column))
+    for row, data in exact.items():
+        again[row] = codec.restore(data)
+    assert identical(again, values)
+
+
+def _doubled(value: int) -> int:
+    return value * 2
+
+
+class Doubling(BaseModel):
+    x: Annotated[int, AfterValidator(_doubled)]
+
+
+class Either(BaseModel):
+    one: Point | Pinned
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (Point, Pinned(x=1, place="secret nan")),  # a subclass would come back as its base
+        (list[Point], [Pinned(x=1, place="secret")]),
+        (Point, {"x": 1}),
+        (Doubling, Doubling(x=1)),  # a validator that changes what it gets
+        (list[SecretStr], [SecretStr("secret")]),
+        (re.Pattern[str], re.compile("secret", re.IGNORECASE)),
+        (Celsius, "secret"),
+        (HttpUrl, "secret"),
+        (Any, object()),
+        (Any, Colour.RED),
+        (list[Literal[Colour.RED]], [Colour.RED]),
+    ],
+)
+def test_what_would_come_back_otherwise_is_refused(annotation: Any, value: Any) -> None:
+    codec, _ = codec_for(annotation)
+    with pytest.raises(Refused) as caught:
+        codec.encode([None, value])
+    assert caught.value.row == 1
+    assert "secret" not in caught.value.why
+    error = not_storable(caught.value, "Thing.field", field="field")
+    assert "secret" not in str(error)
+    assert "Thing.field" in str(error)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        SecretStr,
+        SecretStr | None,
+        Callable[[], int],
+        type[int],
+        Iterator[int],
+        typing.IO[str],
+        object.__class__,
+    ],
+)
+def test_annotations_without_values_are_refused(annotation: Any) -> None:
+    with pytest.raises(NoCodec):
+        codec_for(annotation)
+
+
+class Handmade:
+    pass
+
+
+def test_classes_that_pydantic_does_not_know_are_refused() -> None:
+    for annotation in (Handmade, list[Handmade], dict[str, Handmade | None]):
+        with pytest.raises(NoCodec):
+            codec_for(annotation)
+
+
+@pytest.mark.parametrize("stored", ["{", '{"$what": 1}', '{"x": "no number"}', "[1]", '"text"'])
+def test_what_others_wrote_is_told(stored: str) -> None:
+    codec, _ = codec_for(Point)
+    with pytest.raises(Refused) as caught:
+        codec.decode([None, stored])
+    assert caught.value.row == 1
+    error = not_readable(caught.value, "points.point in row 3", row_id=3)
+    assert "points.point in row 3" in str(error)
+    assert "no number" not in str(error)
+
+
+def test_json_that_a_driver_has_parsed_already() -> None:
+    """PostgreSQL's driver hands back parsed JSON: a text in it must not be parsed again."""
+    codec = JsonCodec(Any)
+    for value in ("5", "text", 5, [1, "2"], {"$x": 1}, datetime(2024, 1, 1)):  # noqa: DTZ001 - naive on purpose
+        (text,) = codec.encode([value])[0]
+        assert identical(codec.decode([text]), [value])
+        assert identical(codec.decode([json.loads(text)]), [value])

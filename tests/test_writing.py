@@ -1,0 +1,316 @@
+"""Saving: all or nothing, wherever it fails; only what changed; what it tells."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import ecsviz as ev
+from ecsviz import errors
+from ecsviz.isomorphic import find_difference
+from tests.conformance import classes as c
+
+
+class InjectedError(Exception):
+    """A failure that no code of ours expects."""
+
+
+@contextmanager
+def failing(
+    engine: sa.Engine, at: int, error: type[BaseException] = InjectedError
+) -> Iterator[list[str]]:
+    """Let the statement with a number fail."""
+    seen: list[str] = []
+
+    def fail(_: Any, __: Any, statement: str, *___: Any) -> None:
+        seen.append(statement)
+        if len(seen) == at:
+            raise error
+
+    sa.event.listen(engine, "before_cursor_execute", fail)
+    try:
+        yield seen
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", fail)
+
+
+def dump(path: Path) -> dict[str, list[Any]]:
+    """Return all rows of all tables, and the tables themselves."""
+    if not path.exists():
+        return {}
+    conn = sqlite3.connect(path)
+    names = [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found: dict[str, list[Any]] = {
+        n: conn.execute(f'SELECT * FROM "{n}"').fetchall() for n in names
+    }
+    found["sqlite_master"] = conn.execute("SELECT sql FROM sqlite_master").fetchall()
+    conn.close()
+    return found
+
+
+def flat(count: int) -> c.Thread:
+    """A thread of messages that nothing else holds."""
+    thread = c.Thread(title="t")
+    thread.messages = [c.Message(thread=thread, text=str(n)) for n in range(count)]
+    return thread
+
+
+def first() -> list[Any]:
+    node = c.Node(name="a", links=[c.Node(name="b")], by_name={"x": c.Node(name="c")})
+    node.next = node.links[0]
+    node.links[0].next = node
+    return [node, flat(3), c.mutual(), c.Shelf(keeper=c.Animal(name="k"))]
+
+
+def edit(graph: list[Any]) -> None:
+    """Change a row, a list, an association; add and move; and use a new class in a field."""
+    node, thread, _, shelf = graph
+    node.name = "edited"
+    node.links.append(c.Node(name="new"))
+    node.by_name = {"y": node.links[0]}
+    thread.messages.insert(0, thread.messages.pop())
+    thread.messages.append(c.Message(thread=thread, text="new"))
+    del thread.messages[1]
+    shelf.keeper = c.Dog(name="d")
+    shelf.things.append(c.Stone())
+
+
+def test_a_failure_anywhere_in_the_first_save_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    graph = first()
+    store = ev.SQLAlchemyEntityStorage(path)
+    failures = 0
+    while True:
+        with failing(store.engine, failures + 1) as seen:
+            try:
+                store.register(graph)
+                break
+            except InjectedError:
+                failures += 1
+        assert dump(path) in ({}, {"sqlite_master": []}), seen[-1]
+        assert {e.version for e in ev.EntityDependencyGraph(graph).nodes} == {0}
+    assert failures > 20
+    assert find_difference(graph, store.get_many([e.ecs_id for e in graph])) is None
+
+
+def test_a_failure_anywhere_in_an_edit_leaves_what_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    graph = ev.SQLAlchemyEntityStorage(path).register(first())
+    stored, before = [e.ecs_id for e in graph], dump(path)
+    kept = ev.SQLAlchemyEntityStorage(path).get_many(stored)
+    edit(graph)
+    versions = [e.version for e in ev.EntityDependencyGraph(graph).nodes]
+    store = ev.SQLAlchemyEntityStorage(path)  # one for all: a failure must not confuse it either
+    failures = 0
+    while True:
+        with failing(store.engine, failures + 1) as seen:
+            try:
+                store.register(graph)
+                break
+            except InjectedError:
+                failures += 1
+        assert dump(path) == before, seen[-1]
+        assert [e.version for e in ev.EntityDependencyGraph(graph).nodes] == versions
+        assert find_difference(kept, store.get_many(stored)) is None, seen[-1]
+    assert failures > 20
+    assert find_difference(graph, store.get_many(stored)) is None
+
+
+def test_a_failing_commit_leaves_what_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    node = store.register(c.Node(name="a"))
+    node.name = "b"
+
+    def fail(_: Any) -> None:
+        raise InjectedError
+
+    sa.event.listen(store.engine, "commit", fail)
+    with pytest.raises(InjectedError):
+        store.register(node)
+    sa.event.remove(store.engine, "commit", fail)
+    assert node.version == 1
+    assert store.get(node.ecs_id).name == "a"
+    assert store.register(node).version == 2
+
+
+def test_a_failure_releases_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store, other = ev.SQLAlchemyEntityStorage(path), ev.SQLAlchemyEntityStorage(path, timeout=0.1)
+    store.register(c.Node())
+    for error in (InjectedError, KeyboardInterrupt):
+        with failing(store.engine, 9, error), pytest.raises(error):
+            store.register([c.Node(), c.Stone()])
+        other.register(c.Node())
+
+
+@pytest.mark.skipif(
+    threading.current_thread() is not threading.main_thread(), reason="signals need the main thread"
+)
+def test_an_interrupt_is_told_after_the_versions(tmp_path: Path) -> None:
+    """Ctrl-C during a save ends it whole: the next save must not find a conflict with itself."""
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    node = store.register(c.Node(name="a"))
+    node.name = "b"
+
+    def interrupt(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.startswith("UPDATE"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    sa.event.listen(store.engine, "before_cursor_execute", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.register(node)
+    sa.event.remove(store.engine, "before_cursor_execute", interrupt)
+    assert node.version == 2
+    assert store.get(node.ecs_id).name == "b"
+    node.name = "c"
+    assert store.register(node).version == 3
+
+
+# -- bad input leaves nothing ----------------------------------------------------------------
+
+
+def bad_graphs() -> dict[str, Any]:
+    disagree = c.thread(2)
+    disagree.messages[0].thread = c.Thread()
+    value = c.Values()
+    value.integer = "text"  # type: ignore[assignment]
+    node = c.Node()
+    family = c.Node()
+    family.lineage_id = "x"  # type: ignore[assignment]
+    version = c.Node()
+    version.version = -1
+    return {
+        "disagree": (disagree, errors.InverseMismatchError),
+        "value": (value, errors.ValueNotStorableError),
+        "twice": ([node, c.Node(ecs_id=node.ecs_id)], errors.DuplicateIdError),
+        "lineage": (family, errors.InvalidIdError),
+        "version": (version, errors.ValueNotStorableError),
+        "no entity": ([c.Node(), 5], errors.NotAnEntityError),
+        "class": (c.Node, errors.NotAnEntityError),
+        "tuple": (c.Node.model_construct(links=()), errors.EcsvizError),
+        "key": (c.Node(by_name={"\0": node}), errors.ValueNotStorableError),
+    }
+
+
+@pytest.mark.parametrize("name", bad_graphs())
+def test_bad_input_makes_no_file_and_changes_none(tmp_path: Path, name: str) -> None:
+    graph, error = bad_graphs()[name]
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    with pytest.raises(error):
+        store.register(graph)
+    assert not path.exists()
+    store.register(c.Stone())
+    before = dump(path)
+    with pytest.raises(error):
+        store.register(graph)
+    assert dump(path) == before
+    with pytest.raises(error):
+        store.explain(graph)
+
+
+# -- only what changed -----------------------------------------------------------------------
+
+
+def test_an_unchanged_graph_changes_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    graph = [*first(), c.Values(anything={"a": {1, 2, 3}}), c.Boxes(holder=c.Holder(who=c.Node()))]
+    store = ev.SQLAlchemyEntityStorage(path)
+    store.register(graph)
+    before = dump(path)
+    store.register(graph)
+    again = ev.SQLAlchemyEntityStorage(path)
+    again.register(again.get_many([e.ecs_id for e in graph]))
+    for e in graph:
+        again.register(e)
+    assert dump(path) == before
+    assert len(before["ecs_revisions"]) == 1
+
+
+def test_the_note_and_the_counts_of_a_revision(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = store.register(flat(3), note="first")
+    thread.messages.pop()
+    thread.messages[0].text = "edited"
+    store.register(thread, note="second")
+    rows = dump(path)["ecs_revisions"]
+    assert [(row[0], *row[2:]) for row in rows] == [(1, "first", 4, 0, 0), (2, "second", 0, 2, 0)]
+
+
+def test_two_storages_on_one_file_see_each_other(tmp_path: Path) -> None:
+    one = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    two = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    node = one.register(c.Node(name="a"))
+    mine = two.get(node.ecs_id)
+    mine.name = "b"
+    two.register(mine)
+    node.name = "c"
+    with pytest.raises(errors.StaleVersionError) as caught:
+        one.register(node)
+    assert (caught.value.version, caught.value.stored_version) == (1, 2)
+    assert "version 1" in str(caught.value)
+    assert "version 2" in str(caught.value)
+    assert one.get(node.ecs_id).name == "b"
+
+
+# -- cycles ----------------------------------------------------------------------------------
+
+
+def test_foreign_keys_hold_at_every_commit(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    graph = store.register(first())
+    edit(graph)
+    store.register(graph)
+    conn = sqlite3.connect(path)
+    assert conn.execute("PRAGMA foreign_key_check").fetchall() == []
+    conn.close()
+
+
+def test_required_references_are_never_null_and_optional_ones_are_deferred(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    a, b = c.Node(name="a"), c.Node(name="b")
+    a.next, b.next = b, a
+    plan = store.explain([a, b, c.mutual()])
+    assert sorted(item.how for item in plan.deferred) == ["constraint", "update"]
+    store.register([a, b, c.mutual(), flat(1)])
+    inspector = sa.inspect(store.engine)
+    columns = {column["name"]: column for column in inspector.get_columns("lefts")}
+    assert not columns["right_id"]["nullable"]
+    keys = inspector.get_foreign_keys("lefts")
+    assert keys[0]["options"] == {"deferrable": True, "initially": "DEFERRED"}
+    keys = inspector.get_foreign_keys("messages")
+    assert all(not key["options"] for key in keys), "what is no required cycle is checked at once"
+
+
+def test_explain_says_what_register_then_runs(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    graph = store.register(first())
+    edit(graph)
+    plan = store.explain(graph)
+    assert plan
+    told = {(step.what, step.table) for step in plan.steps}
+    assert {
+        ("insert", "nodes"),
+        ("insert", "messages"),
+        ("update", "nodes"),
+        ("version", "threads"),
+        ("position", "messages"),
+        ("link", "node_links"),
+    } <= told
+    before = plan.summary()
+    store.register(graph)
+    assert "2 new" not in store.explain(graph).summary()
+    assert not store.explain(graph)
+    assert before != store.explain(graph).summary()
