@@ -70,7 +70,7 @@ def test_a_row_that_is_gone(path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "error"),
     [
-        ("UPDATE shelfs SET keeper_id = NULL", "requires"),
+        ("UPDATE shelfs SET keeper_dog_id = NULL", "requires"),
         ("UPDATE node_links SET node_id_ = NULL", "refers to nothing"),
         ("UPDATE node_by_colour SET key = 'green'", "node_by_colour.key"),
         ("UPDATE nodes SET grid = '[[1'", "nodes.grid in row"),
