@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.ext.orderinglist import ordering_list
 from sqlalchemy.orm import Session, foreign, object_session, registry, relationship, remote
 
 from ecsviz.errors import StorageError
 from ecsviz.mapping import ClassMap, Collection, InverseList, Mapping, RefColumn, snake
 
-if TYPE_CHECKING:
-    from ecsviz.storage import SQLAlchemyEntityStorage
-
 RESERVED = frozenset({"metadata", "registry", "to_entity", "from_entity"})
 """Names that a declarative class has of its own: a column of that name gets an underscore."""
+
+
+class EntityRows(Protocol):
+    """What the declarative classes need of a storage."""
+
+    def load_rows(self, conn: Connection, roots: dict[str, list[int]]) -> list[Any]:
+        """Return the entities of some rows."""
+
+    def save_in(self, session: Session, entity: Any) -> int:
+        """Save an entity in a session's transaction; return its row id."""
 
 
 class Models:
@@ -30,7 +38,7 @@ class Models:
         Its mapping.
     """
 
-    def __init__(self, storage: SQLAlchemyEntityStorage, mapping: Mapping) -> None:
+    def __init__(self, storage: EntityRows, mapping: Mapping) -> None:
         self._storage = storage
         self._mapping = mapping
         self._made: dict[str, Any] = {}

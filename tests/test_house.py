@@ -67,6 +67,7 @@ ROOMS = (
     "protocol",
     "handwritten",
     "models",
+    "opened",
     "storage",
     "memory",
     "labels",
@@ -88,7 +89,6 @@ ROOMS = (
 # Imports that run up: (room, what it imports) -> why. Allowed inside a function or under
 # TYPE_CHECKING, never when the module is loaded.
 UPWARD = {
-    ("models", "storage"): "from_entity() and to_entity() save and load as the storage does",
     ("graph", "frames"): "nodes_frame() and references_frame() are conveniences",
     ("graph", "reprs"): "what a notebook shows of a graph",
     ("cycles", "reprs"): "what a notebook shows of a list of cycles",

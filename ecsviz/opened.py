@@ -1,0 +1,277 @@
+"""An open store: what analysts and users of SQLAlchemy look at, without entities being made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from collections.abc import Mapping as MappingOf
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from ecsviz import store_frames
+from ecsviz.catalog import Catalog
+from ecsviz.database import Database, Journal
+from ecsviz.entity import Entity
+from ecsviz.graph import EntityDependencyGraph
+from ecsviz.handwritten import Handwritten
+from ecsviz.mapping import Mapping
+from ecsviz.models import Models
+from ecsviz.protocol import as_id, not_found
+from ecsviz.reading import Load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class OpenStore:
+    """A store that is open: its tables, models, frames and graph.
+
+    Notes
+    -----
+    `SQLAlchemyEntityStorage` adds saving, getting and deleting of entities.
+    """
+
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | URL | Engine,
+        *,
+        models: MappingOf[type[Entity], Any] | None = None,
+        journal: Journal = "delete",
+        timeout: float = 5.0,
+        schema: str | None = None,
+    ) -> None:
+        self._database = Database(target, journal, timeout)
+        self._mapping = Mapping(schema)
+        self._catalog = Catalog(self._database, self._mapping)
+        self._models = Models(self, self._mapping)
+        self._handwritten = Handwritten(models or {}, self._catalog)
+        if self._database.exists():
+            with self._database.reading() as conn:
+                self._load_types(conn)
+
+    def __repr__(self) -> str:
+        return f"SQLAlchemyEntityStorage({str(self._database)!r})"
+
+    # -- what SQLAlchemy users need ----------------------------------------------------------
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine."""
+        return self._database.engine
+
+    @property
+    def session_factory(self) -> sessionmaker[Session]:
+        """Makes SQLAlchemy sessions on this store, with foreign keys enforced.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> from sqlalchemy import select
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> ChatThreadSQL = store.sql_model(ev.ChatThread)
+        >>> with store.session_factory() as session:
+        ...     row = session.scalars(select(ChatThreadSQL)).one()
+        ...     [m.content for m in row.messages], row.to_entity() == thread
+        (['hello'], True)
+        """
+        return sessionmaker(self._database.session_engine())
+
+    def sql_model(self, cls: type[Entity]) -> Any:
+        """Return the declarative class of an entity class: hand-written, or made here.
+
+        Parameters
+        ----------
+        cls
+            An entity class.
+
+        Returns
+        -------
+        type
+            Named ``ChatThreadSQL``; with ``relationship``s, ``to_entity()`` and
+            ``from_entity(entity, session)``, for ``select(...)`` and everything else of
+            SQLAlchemy. A column called ``metadata`` is the attribute ``metadata_``.
+
+        Raises
+        ------
+        UnsupportedFieldError
+            If the class cannot be mapped.
+        """
+        return self._handwritten.model_of(cls) or self._models.of(cls)
+
+    @property
+    def models(self) -> dict[type, Any]:
+        """The declarative classes of all classes mapped so far."""
+        return {**self._models.all(), **dict(self._handwritten.by_name.values())}
+
+    @property
+    def metadata(self) -> sa.MetaData:
+        """The tables of all classes mapped so far."""
+        return self._mapping.metadata
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def frame(self, cls_or_table: type[Entity] | str) -> pd.DataFrame:
+        """Return the entities of one class, or any table, as a DataFrame.
+
+        Parameters
+        ----------
+        cls_or_table
+            An entity class, or the name of a table, which is given as it stands.
+
+        Returns
+        -------
+        DataFrame
+            A row per entity in the order of storing, without its subclasses' entities. Columns:
+            ``ecs_id``, ``lineage_id``, ``parent_id`` (UUID objects), ``version`` (int64); a
+            column per field that holds no entity; ``<field>_ecs_id`` (UUID objects or None) per
+            reference, to join with ``ecs_id``; ``<field>_position`` (Int64) where it is the
+            place in a list. Texts are ``str``, optional integers and booleans ``Int64`` and
+            ``boolean``, times ``datetime64[us, UTC]``, enums and Literals categories; what
+            pandas has no type for stays Python's. Lists and dictionaries of entities are in
+            `references_frame`.
+
+        Raises
+        ------
+        UnknownTypeError
+            If there is no such class or table.
+
+        Notes
+        -----
+        One query with a join per reference; no objects are made. O(rows).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> store.frame(ev.ChatMessage)[["role", "content", "thread_position"]]
+           role content  thread_position
+        0  user   hello                0
+        """
+        with self._reading() as conn:
+            if isinstance(cls_or_table, str):
+                return store_frames.table_frame(conn, self._catalog, cls_or_table)
+            known = store_frames.wanted_class(self._catalog, cls_or_table)
+            if known is None:
+                empty = type(self)(":memory:")
+                return empty._empty_frame(cls_or_table)
+            return store_frames.class_frame(conn, self._catalog, known)
+
+    def _empty_frame(self, cls: type) -> pd.DataFrame:
+        """Return the frame of a class of which nothing is stored: the columns alone."""
+        with self._database.writing() as conn:
+            self._catalog.create(conn)
+            self._catalog.sync(conn, self._mapping.map_classes([cls]))
+            known = self._mapping.map_classes([cls])[0]
+            return store_frames.class_frame(conn, self._catalog, known)
+
+    def references_frame(self) -> pd.DataFrame:
+        """Return every stored reference.
+
+        Returns
+        -------
+        DataFrame
+            A row per reference: ``source``, ``target`` (UUID objects, to join with ``ecs_id``),
+            ``source_type``, ``target_type``, ``field`` (categories), ``path`` (str, as
+            ``messages[3]``; inside nested values a number stands for the place) and ``kind``
+            (int64: 0 out of a collection, 1 optional, 2 required).
+
+        Notes
+        -----
+        A query per reference field and target class; no objects are made.
+        """
+        with self._reading() as conn:
+            return store_frames.stored_references(conn, self._catalog)
+
+    def graph(
+        self, root: Entity | UUID | str | None = None, hops: int | None = None
+    ) -> EntityDependencyGraph:
+        """Return the dependency graph of what is stored, without making the entities.
+
+        Parameters
+        ----------
+        root
+            Where to begin; None for everything.
+        hops
+            How many references to follow from the root; None for all.
+
+        Returns
+        -------
+        EntityDependencyGraph
+            Its nodes carry ``ecs_id`` and ``type_name``.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If the root is not stored.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> store.graph()
+        EntityDependencyGraph(2 nodes, 2 references, 1 cyclic component)
+        """
+        start = None if root is None else as_id(root)
+        with self._reading() as conn:
+            if start is not None:
+                load = Load(conn, self._catalog)
+                if not load.find([start]):
+                    raise not_found(start, self._some_ids(load), str(self._database))
+            return store_frames.stored_graph(conn, self._catalog, start, hops)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """Hold a transaction to read in; an empty database stands for a missing file."""
+        if not self._database.exists():
+            empty = sa.create_engine("sqlite://")
+            with empty.connect() as conn:
+                yield conn
+            empty.dispose()
+            return
+        with self._database.reading() as conn:
+            self._load_types(conn)
+            yield conn
+
+    def _some_ids(self, load: Load) -> list[UUID]:
+        result: list[UUID] = []
+        for name in self._mapping.stored:
+            table = load.probe(name)
+            result += load.conn.scalars(sa.select(table.c.ecs_id).limit(10_000)).all()
+        return result
+
+    # -- for the declarative models ----------------------------------------------------------
+
+    def load_rows(self, conn: Connection, roots: dict[str, list[int]]) -> list[Any]:
+        """Return the entities of some rows, given per type by row id, in a transaction."""
+        self._load_types(conn)
+        entity = Load(conn, self._catalog).load(roots)
+        return [entity(name, row_id) for name, ids in roots.items() for row_id in ids]
+
+    def save_in(self, session: Session, entity: Entity) -> int:
+        """Save an entity in a session's transaction; return its row id."""
+        raise NotImplementedError  # SQLAlchemyEntityStorage saves
+
+    # -- opening ----------------------------------------------------------------------------
+
+    def _is_made(self, conn: Connection) -> bool:
+        return self._catalog.check(conn, shared=bool(self._handwritten))
+
+    def _load_types(self, conn: Connection) -> dict[str, int]:
+        if self._is_made(conn):
+            return self._catalog.load_types(conn)
+        self._mapping.set_stored({})  # a transaction that made the tables may have failed
+        return {}
