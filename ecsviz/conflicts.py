@@ -10,6 +10,7 @@ from ecsviz.errors import (
     DuplicateIdError,
     InvalidIdError,
     LineageError,
+    NotLoadedError,
     StaleVersionError,
     ValueNotStorableError,
     short_repr,
@@ -31,6 +32,18 @@ def check_own_fields(found: Walk) -> None:
     """
     for position, entity in enumerate(found.entities):
         state = entity.__dict__
+        if "version" not in state and "lineage_id" not in state:
+            if len(state) > 1:
+                name = next(name for name in state if name != "ecs_id")
+                raise NotLoadedError(
+                    f"{found.place(position)}.{name} was set, but this {type(entity).__name__}"
+                    f" ({entity.ecs_id}) was left out when its neighbourhood was read, and only"
+                    " stands for it. Get it by its ecs_id, and set it there.",
+                    ecs_id=entity.ecs_id,
+                    type_name=type(entity).__name__,
+                    field=name,
+                )
+            continue
         for name, allowed in (("lineage_id", (UUID,)), ("parent_id", (UUID, type(None)))):
             value = state.get(name)
             if type(value) not in allowed or name not in state:
@@ -103,6 +116,30 @@ def was_deleted(entity: Any, version: int, revision: int) -> StaleVersionError:
         version=entity.version,
         stored_version=None,
         revision=revision,
+    )
+
+
+def left_out_is_gone(found: Walk, position: int) -> BrokenReferenceError:
+    """Return the error for a placeholder of what the store does not hold."""
+    entity = found.entities[position]
+    return BrokenReferenceError(
+        f"{found.place(position)} only stands for the {type(entity).__name__} {entity.ecs_id},"
+        " which is not stored here (any more). Nothing was saved. Take it out, or register the"
+        " whole entity.",
+        ecs_id=entity.ecs_id,
+        type_name=type(entity).__name__,
+    )
+
+
+def left_out_is_listed(found: Walk, holder: str, position: int) -> NotLoadedError:
+    """Return the error for a list and a back-reference of which only one side was read."""
+    entity = found.entities[position]
+    return NotLoadedError(
+        f"{holder} cannot be saved: the {type(entity).__name__} {entity.ecs_id} was left out when"
+        " its neighbourhood was read, and it would have to change too. Nothing was saved. Get"
+        " both, and change both sides.",
+        ecs_id=entity.ecs_id,
+        type_name=type(entity).__name__,
     )
 
 

@@ -39,7 +39,7 @@ from ecsviz.references import (
     too_deep,
     value_parts,
 )
-from ecsviz.state import collector_paused, shell
+from ecsviz.state import collector_paused, is_placeholder, not_loaded, shell
 
 REF, TYPE, ENTITIES = "$ref", "$type", "$entities"
 
@@ -101,6 +101,8 @@ def dump(entity: Any, *, mode: str, include: Any, exclude: Any, options: dict[st
         current, target, depth, typed = queue.popleft()
         names = _selected(current, include, exclude) if current is entity else None
         cls = type(current)
+        if is_placeholder(current):
+            raise not_loaded(current, "version")
         if cls not in dumpers:
             dumpers[cls] = _ClassDumper(cls, mode, options)
         if typed:

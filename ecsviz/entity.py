@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -116,23 +116,37 @@ class Entity(BaseModel, metaclass=EntityMeta):
         >>> other == note, other.lineage_id == note.lineage_id, other.parent_id == note.ecs_id
         (False, True, True)
         """
+        if state.is_placeholder(self):
+            raise state.not_loaded(self, "lineage_id")
         forked: Self = state.fork_copy(self)
         # Set where others cannot: the id is frozen, and the class may validate assignments.
         forked.__dict__.update(ecs_id=_new_id(), parent_id=self.ecs_id, version=0)
         forked.__pydantic_fields_set__.update(("ecs_id", "lineage_id", "parent_id"))
         return forked
 
+    if not TYPE_CHECKING:  # or every misspelt attribute would pass the type checker
+
+        def __getattr__(self, name: str) -> Any:
+            """Say of a placeholder that its fields are not here."""
+            if state.is_placeholder(self) and name in type(self).model_fields:
+                raise state.not_loaded(self, name)
+            return super().__getattr__(name)
+
     # -- text --------------------------------------------------------------------------------
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        state = self.__dict__
+        if state.is_placeholder(self):
+            yield "ecs_id", _Text(_tail(self))
+            yield None, _Text("not loaded")
+            return
+        values = self.__dict__
         for name, info in type(self).model_fields.items():
-            if info.repr and name in state and name not in OWN_FIELDS:
-                yield name, _Shown(state[name])
+            if info.repr and name in values and name not in OWN_FIELDS:
+                yield name, _Shown(values[name])
         for name, value in (self.__pydantic_extra__ or {}).items():
             yield name, _Shown(value)
         yield "ecs_id", _Text(_tail(self))
-        yield "version", state.get("version")
+        yield "version", values.get("version")
 
     def __repr__(self) -> str:
         # Inside the repr of another entity, whatever container asks for it, only a name: a repr
@@ -141,7 +155,10 @@ class Entity(BaseModel, metaclass=EntityMeta):
             return _short(self)
         _showing.on = True
         try:
-            parts = (f"{name}={value!r}" for name, value in self.__repr_args__())
+            parts = (
+                repr(value) if name is None else f"{name}={value!r}"
+                for name, value in self.__repr_args__()
+            )
             return f"{type(self).__name__}({', '.join(parts)})"
         finally:
             _showing.on = False

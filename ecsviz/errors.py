@@ -8,7 +8,8 @@
     │                EntityNotFoundError (KeyError), DuplicateIdError (ValueError),
     │                LineageError (ValueError), InverseMismatchError (ValueError),
     │                BrokenReferenceError (LookupError), UnsupportedFieldError (TypeError),
-    │                ValueNotStorableError (ValueError), GraphTooLargeError (ValueError)
+    │                ValueNotStorableError (ValueError), GraphTooLargeError (ValueError),
+    │                NotLoadedError (AttributeError), InvalidArgumentError (ValueError)
     ├── StorageError (OSError is mixed in where the file system is the cause)
     │                StaleVersionError (ValueError), StoredDataInvalidError (ValueError),
     │                CorruptEntityError, StorageOpenError (OSError),
@@ -42,12 +43,14 @@ __all__ = [
     "ImportFormatError",
     "ImportLimitError",
     "ImportTimeoutError",
+    "InvalidArgumentError",
     "InvalidIdError",
     "InverseMismatchError",
     "LineageError",
     "NotADatabaseError",
     "NotAnEcsvizStoreError",
     "NotAnEntityError",
+    "NotLoadedError",
     "SchemaOutdatedError",
     "SchemaTooNewError",
     "StaleVersionError",
@@ -144,6 +147,14 @@ class InverseMismatchError(EcsvizError, ValueError):
 
 class BrokenReferenceError(EcsvizError, LookupError):
     """A reference leads to something that does not exist."""
+
+
+class InvalidArgumentError(EcsvizError, ValueError):
+    """An option has a value that it cannot have."""
+
+
+class NotLoadedError(EcsvizError, AttributeError):
+    """What a partial reading left out is used as if it were here."""
 
 
 class UnsupportedFieldError(EcsvizError, TypeError):

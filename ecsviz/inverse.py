@@ -12,6 +12,7 @@ from ecsviz.errors import InverseMismatchError, UnsupportedFieldError, did_you_m
 from ecsviz.fields import ClassPlan, FieldPlan, Shape, class_plan
 from ecsviz.identity import newest_definition, same_type
 from ecsviz.references import Walk
+from ecsviz.state import is_placeholder
 
 
 def inverse_of(field: FieldPlan) -> FieldPlan | None:
@@ -215,6 +216,7 @@ def check_agreement(found: Walk, concerns: Callable[[int], bool]) -> None:
     listed: dict[tuple[int, str, int], int] = {}
     held: dict[tuple[int, str, int], int] = {}
     kinds: list[Any] = [type(entity) for entity in found.entities]
+    left_out = {n for n, entity in enumerate(found.entities) if is_placeholder(entity)}
     rows = zip(found.sources, found.targets, found.slots, strict=True)
     for number, (source, target, slot) in enumerate(rows):
         if slot in lists:
@@ -222,8 +224,10 @@ def check_agreement(found: Walk, concerns: Callable[[int], bool]) -> None:
             if key in listed and concerns(source):
                 _raise_twice(found, listed[key], number)
             listed[key] = number
-        elif slot in backs and has_list(kinds[target], backs[slot].name):
+        elif slot in backs and target not in left_out and has_list(kinds[target], backs[slot].name):
             held[(target, backs[slot].name, source)] = number
+    if left_out:  # what they say is not known here; their rows are looked at when it is saved
+        listed = {key: number for key, number in listed.items() if key[2] not in left_out}
     _compare(found, listed, held, lists, concerns)
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
+from ecsviz.conflicts import left_out_is_listed
 from ecsviz.database import select_by_keys, update_rows
 from ecsviz.mapping import ClassMap, InverseList, RefColumn
 from ecsviz.rows import Group, Rows
@@ -27,6 +28,7 @@ class StoredLists(Protocol):
     """What is read of the stored rows, per type."""
 
     versions: dict[int, int]
+    checksums: dict[int, bytes | None]
     lists: dict[str, dict[int, Place]]
 
 
@@ -65,11 +67,15 @@ class ListChanges:
         catalog: Catalog,
         rows: Rows,
         stored: MappingOf[str, StoredLists],
+        left_out: MappingOf[str, StoredLists],
     ) -> None:
         self.conn = conn
         self.catalog = catalog
         self.rows = rows
         self.stored = stored
+        self.left_out = left_out
+        self._kept_out: Kept = {}
+        self._rows_out: set[tuple[str, str, int]] = set()
         self.positions: dict[tuple[str, str], list[int | None]] = {}
         self.touched: dict[str, set[int]] = {}
         self.outside: dict[str, set[int]] = {}
@@ -85,12 +91,15 @@ class ListChanges:
             for item in group.known.inverse_lists:
                 for place, members in enumerate(group.members[item.name]):
                     self._place_members(name, item, place, [target for _, target in members])
+        if self.left_out:
+            self._keep_places()
         self._find_left(self._count_kept())
         self._find_moves()
 
     def _stored_place(self, position: int, back: str) -> Place | None:
         group = self.rows.group_of[position]
-        lists = self.stored[group.known.type_name].lists.get(back)
+        stored = self.left_out if self.rows.is_left_out(position) else self.stored
+        lists = stored[group.known.type_name].lists.get(back)
         return None if lists is None else lists.get(self.rows.local[position])
 
     def _place_members(self, name: str, item: InverseList, place: int, targets: list[int]) -> None:
@@ -104,15 +113,51 @@ class ListChanges:
         after = _positions(before)
         for target, position in zip(targets, after, strict=True):
             type_name = self.rows.type_of(target)
+            if self.rows.is_left_out(target):
+                self._place_left_out(holder, item, target, position)
+                continue
             wanted = self.positions.get((type_name, back))
             if wanted is not None:
                 wanted[self.rows.local[target]] = position
         if before != after and place in self.stored[name].versions:
             self.touched.setdefault(name, set()).add(place)
 
+    def _place_left_out(
+        self, holder: tuple[str, int], item: InverseList, target: int, position: int | None
+    ) -> None:
+        """Give a placeholder its position; that it is in the list is stored already."""
+        back, name, row_id = item.back.name, self.rows.type_of(target), self.rows.row_id(target)
+        stored = self._stored_place(target, back)
+        if stored is None or stored[:2] != holder:
+            raise left_out_is_listed(self.rows.found, item.plan.place, target)
+        if position != stored[2]:
+            known = self.rows.group_of[target].known
+            ref = next(r for r in known.singles if r.name == back)
+            self.moves.append(Moves(known, ref, [(position, row_id)]))
+        key = (name, back, *holder)
+        self._kept_out[key] = self._kept_out.get(key, 0) + 1
+        self._rows_out.add((name, back, row_id))
+
+    def _keep_places(self) -> None:
+        """Let what a placeholder's list holds stand where it stands."""
+        for (name, back), wanted in self.positions.items():
+            group, stored = self.rows.groups[name], self.stored[name]
+            for place, target in enumerate(group.targets[back]):
+                if target is None or not self.rows.is_left_out(target):
+                    continue
+                known = self.rows.group_of[target].known
+                if not any(item.back.name == back for item in known.inverse_lists):
+                    continue
+                before = stored.lists.get(back, {}).get(place)
+                if before is not None and before[:2] == self._holder(group, back, place):
+                    wanted[place] = before[2]
+                elif stored.checksums.get(place) != group.checksums[place]:
+                    holder = self.rows.found.place(group.positions[place])
+                    raise left_out_is_listed(self.rows.found, f"{holder}.{back}", target)
+
     def _count_kept(self) -> Kept:
         """Count, per list, the members of each class that were and are in it."""
-        kept: Kept = {}
+        kept: Kept = dict(self._kept_out)
         for (name, back), wanted in self.positions.items():
             group = self.rows.groups[name]
             for place, stored in self.stored[name].lists.get(back, {}).items():
@@ -158,6 +203,9 @@ class ListChanges:
         rows = select_by_keys(self.conn, sa.select(known.table.c.id, key).where(there), key, short)
         group = self.rows.groups.get(known.type_name)
         inside = set(group.ids) if group is not None else set()
+        inside |= {
+            row_id for n, back, row_id in self._rows_out if (n, back) == (known.type_name, ref.name)
+        }
         gone = [(None, row_id) for row_id, _ in zip(*rows, strict=True) if row_id not in inside]
         if gone:
             self.moves.append(Moves(known, ref, list(gone)))

@@ -2,87 +2,37 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from ecsviz.catalog import differences, outdated
 from ecsviz.conflicts import (
-    check_lineage,
-    check_own_fields,
-    check_version,
-    id_taken,
     still_held,
-    was_deleted,
 )
 from ecsviz.database import deferred_interrupt
-from ecsviz.exact import identical
-from ecsviz.fields import FieldPlan, Shape, class_plan
-from ecsviz.identity import derives_from, is_entity_class, newest_definition, same_type, type_key
-from ecsviz.inverse import check_agreement, inverse_of
+from ecsviz.entity import Entity
+from ecsviz.identity import derives_from, newest_definition, type_key
+from ecsviz.memory_saving import WHERE, Held, MemorySave, Record, copied, holds
 from ecsviz.protocol import (
     E_,
     as_id,
     as_registered,
     check_entity_class,
+    check_hops,
     check_type,
     ids_of,
     not_found,
 )
-from ecsviz.references import Walk, value_parts, walk
-from ecsviz.state import collector_paused, fill, shell
+from ecsviz.references import walk
+from ecsviz.state import collector_paused, fill, is_placeholder, shell
 from ecsviz.storable import (
     check_class,
-    check_held,
-    check_value,
-    codec_of,
     describe,
-    opaque_names,
     with_referenced,
-    write_keys,
 )
-from ecsviz.values import JsonCodec, Refused, not_storable
-
-WHERE = "this storage"
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What stands for an entity in a stored state."""
-
-    ecs_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One entity as it is stored.
-
-    Attributes
-    ----------
-    number
-        When it was stored first.
-    state
-        The user's fields; in them, a `Held` in the place of every entity.
-    held
-        The ids of all entities in `state`, as often as they are there.
-    """
-
-    cls: type
-    ecs_id: UUID
-    lineage_id: UUID
-    parent_id: UUID | None
-    version: int
-    number: int
-    state: dict[str, Any]
-    held: tuple[UUID, ...]
 
 
 class InMemoryEntityStorage:
@@ -149,7 +99,7 @@ class InMemoryEntityStorage:
         found = walk(roots)
         with self._lock:
             types = self._check_classes(map(type, found.entities))
-            save = _Save(found, self._records, self._deleted)
+            save = MemorySave(found, self._records, self._deleted)
             save.run()
             # In one go, whatever interrupt comes: nothing of this can fail any more.
             with deferred_interrupt():
@@ -158,6 +108,8 @@ class InMemoryEntityStorage:
                 if save.records:
                     self._revisions.append((datetime.now(UTC), note))
                 for entity in found.entities:
+                    if is_placeholder(entity):
+                        continue
                     entity.__dict__["version"] = self._records[entity.ecs_id].version
         return given
 
@@ -181,7 +133,14 @@ class InMemoryEntityStorage:
 
     # -- getting -----------------------------------------------------------------------------
 
-    def get(self, ecs_id: UUID | str, expected_type: type[E_] | None = None) -> Any:
+    def get(
+        self,
+        ecs_id: UUID | str,
+        expected_type: type[E_] | None = None,
+        *,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+    ) -> Any:
         """Return the entity of an id, with everything it leads to.
 
         Parameters
@@ -190,6 +149,11 @@ class InMemoryEntityStorage:
             A UUID or its text.
         expected_type
             The class that it must be of.
+        hops
+            How many references to follow; None for all. What lies beyond is there as
+            placeholders, which have their ``ecs_id`` and nothing else.
+        only
+            Classes, with their subclasses, whose entities are read; others are placeholders.
 
         Raises
         ------
@@ -204,22 +168,53 @@ class InMemoryEntityStorage:
         -----
         Every call makes new objects. O(what is read).
         """
-        return check_type(self.get_many([ecs_id])[0], expected_type)
+        return check_type(self.get_many([ecs_id], hops=hops, only=only)[0], expected_type)
 
-    def get_many(self, ecs_ids: Iterable[UUID | str]) -> list[Any]:
-        """Return several entities, in the given order; what they share is one object."""
+    def get_many(
+        self,
+        ecs_ids: Iterable[UUID | str],
+        *,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+    ) -> list[Any]:
+        """Return several entities, in the given order; what they share is one object.
+
+        Parameters
+        ----------
+        ecs_ids
+            UUIDs or their texts.
+        hops, only
+            As in `get`.
+        """
         ids = [as_id(value) for value in ecs_ids]
+        check_hops(hops)
+        kinds = None if only is None else tuple(only)
+        for cls in kinds or ():
+            check_entity_class(cls)
         with self._lock, collector_paused():
-            return self._load(ids)
+            return self._load(ids, hops, kinds)
 
-    def _load(self, ids: list[UUID]) -> list[Any]:
+    def _load(
+        self, ids: list[UUID], hops: int | None = None, only: tuple[type, ...] | None = None
+    ) -> list[Any]:
         self._check_known(ids)
-        records: dict[UUID, Record] = {}
-        queue = list(dict.fromkeys(ids))
+        # Breadth first, so that each is met on the shortest way.
+        depths = dict.fromkeys(ids, 0)
+        queue, whole = list(depths), set(depths)
         for ecs_id in queue:
-            if ecs_id not in records:
-                records[ecs_id] = self._records[ecs_id]
-                queue.extend(records[ecs_id].held)
+            if ecs_id not in whole:
+                continue
+            depth = depths[ecs_id] + 1
+            for other in self._records[ecs_id].held:
+                if other not in depths:
+                    depths[other] = depth
+                    queue.append(other)
+                    kind = newest_definition(self._records[other].cls)
+                    if (hops is None or depth <= hops) and (
+                        only is None or any(derives_from(kind, cls) for cls in only)
+                    ):
+                        whole.add(other)
+        records = {ecs_id: self._records[ecs_id] for ecs_id in queue}
         self._check_classes({record.cls for record in records.values()})
         entities = {i: shell(newest_definition(r.cls), i) for i, r in records.items()}
 
@@ -227,6 +222,8 @@ class InMemoryEntityStorage:
             return entities[part.ecs_id] if type(part) is Held else NotImplemented
 
         for ecs_id, record in records.items():
+            if ecs_id not in whole:
+                continue
             values: dict[str, Any] = {
                 "ecs_id": ecs_id,
                 "lineage_id": record.lineage_id,
@@ -305,7 +302,7 @@ class InMemoryEntityStorage:
                 for record in self._records.values()
                 if record.ecs_id not in ids and not ids.keys().isdisjoint(record.held)
                 for name, value in record.state.items()
-                if _holds(value, ids)
+                if holds(value, ids)
             ]
             if holders:
                 raise still_held(holders)
@@ -315,207 +312,3 @@ class InMemoryEntityStorage:
                 for ecs_id in ids:
                     gone = self._records.pop(ecs_id)
                     self._deleted[ecs_id] = (gone.version, len(self._revisions))
-
-
-class _Save:
-    """One save of a walk's entities: finds out what changes, and changes nothing.
-
-    Attributes
-    ----------
-    records
-        What is to be stored, after `run`.
-    """
-
-    def __init__(
-        self,
-        found: Walk,
-        stored: dict[UUID, Record],
-        deleted: dict[UUID, tuple[int, int]],
-    ) -> None:
-        self.found = found
-        self.stored = stored
-        self.deleted = deleted
-        self.inside = set(found.ids)
-        self.records: dict[UUID, Record] = {}
-
-    def run(self) -> None:
-        check_own_fields(self.found)
-        for position in range(len(self.found)):
-            self._check_stored(position)
-        for position in range(len(self.found)):
-            self._compare(position)
-        changed = {n for n, ecs_id in enumerate(self.found.ids) if ecs_id in self.records}
-        check_agreement(self.found, changed.__contains__)
-        for position in sorted(changed):
-            self._take_from_lists(position)
-
-    def _check_stored(self, position: int) -> None:
-        entity = self.found.entities[position]
-        record = self.stored.get(entity.ecs_id)
-        if record is None:
-            if entity.version and entity.ecs_id in self.deleted:
-                raise was_deleted(entity, *self.deleted[entity.ecs_id])
-            return
-        if not same_type(record.cls, type(entity)):
-            raise id_taken(self.found, entity.ecs_id, record.cls.__name__, WHERE)
-        check_lineage(entity, record.lineage_id)
-        check_version(entity, record.version)
-
-    def _compare(self, position: int) -> None:
-        """Note a record if the entity is new or its state is another."""
-        entity = self.found.entities[position]
-        cls = newest_definition(type(entity))
-        self._check_state(position, cls)
-        held: list[UUID] = []
-
-        def refer(part: Any) -> Any:
-            if not is_entity_class(type(part)):
-                return NotImplemented
-            held.append(part.ecs_id)
-            return Held(part.ecs_id)
-
-        names = [*class_plan(cls).values, *(plan.name for plan in class_plan(cls).fields)]
-        state = {name: copied(entity.__dict__[name], refer) for name in names}
-        old = self.stored.get(entity.ecs_id)
-        if old is not None and old.parent_id == entity.parent_id and _same(old.state, state):
-            return
-        if old is None:
-            version, number = max(1, entity.version), len(self.stored) + position
-        else:
-            version, number = old.version + 1, old.number
-        self.records[entity.ecs_id] = Record(
-            cls,
-            entity.ecs_id,
-            entity.lineage_id,
-            entity.parent_id,
-            version,
-            number,
-            state,
-            tuple(held),
-        )
-
-    def _check_state(self, position: int, cls: type) -> None:
-        """Refuse what the other storage could not give back exactly."""
-        plan = class_plan(cls)
-        state = self.found.entities[position].__dict__
-        name = ""
-        try:
-            for name in (*plan.values, *opaque_names(cls)):
-                check_value(cls, name, state)
-            for field in plan.fields:
-                name = field.name
-                if field.shape != Shape.OPAQUE:
-                    check_held(field, state)
-                    self._check_places(cls, field, state[name])
-        except Refused as refused:
-            place = f"{self.found.place(position)}.{name}"
-            ecs_id = self.found.ids[position]
-            raise not_storable(refused, place, ecs_id=ecs_id, field=name) from refused.__cause__
-
-    def _check_places(self, cls: type, field: FieldPlan, value: Any) -> None:
-        if field.shape == Shape.DICT:
-            write_keys(cls, field.name, list(value))
-        elif field.shape == Shape.NESTED and value is not None:
-            codec = codec_of(cls, field.name)[0]
-            assert isinstance(codec, JsonCodec)
-            codec.write(value, 0, self._number, self.found.entities.__getitem__)
-
-    def _number(self, part: Any) -> Any:
-        position = self.found.position(part)
-        return NotImplemented if position is None else {"$ref": position}
-
-    def _take_from_lists(self, position: int) -> None:
-        """Take an entity out of the stored list of a holder that it no longer names."""
-        entity = self.found.entities[position]
-        old = self.stored.get(entity.ecs_id)
-        if old is None:
-            return
-        for plan in class_plan(newest_definition(type(entity))).fields:
-            before = old.state.get(plan.name)
-            if type(before) is not Held or before.ecs_id in self.inside:
-                continue
-            listed = inverse_of(plan)
-            holder = self.records.get(before.ecs_id, self.stored[before.ecs_id])
-            members = holder.state.get(listed.name) if listed is not None else None
-            if listed is None or members is None or Held(entity.ecs_id) not in members:
-                continue
-            state = {**holder.state, listed.name: [m for m in members if m.ecs_id != old.ecs_id]}
-            held = list(holder.held)
-            held.remove(entity.ecs_id)
-            version = self.stored[before.ecs_id].version + 1
-            self.records[before.ecs_id] = dataclasses.replace(
-                holder, state=state, held=tuple(held), version=version
-            )
-
-
-def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    return all(_identical(old[name], new[name]) for name in new)
-
-
-def _identical(a: Any, b: Any) -> bool:
-    if isinstance(a, (set, frozenset)) and type(a) is type(b) and a == b:
-        return True  # of the same entities, in most cases; the long way does as well
-    return identical(a, b)
-
-
-def copied(value: Any, swap: Callable[[Any], Any], depth: int = 0) -> Any:
-    """Return a copy of a value, with other objects in the places of some.
-
-    Parameters
-    ----------
-    value
-        Whatever passed the checks.
-    swap
-        Asked first for every part; what it returns, if not ``NotImplemented``, stands for it.
-    depth
-        How deep `value` stands in what is copied.
-    """
-    found = swap(value)
-    if found is not NotImplemented:
-        return found
-    kind: Any = type(value)
-    if kind in (list, tuple, set, frozenset):
-        return kind(copied(part, swap, depth + 1) for part in value)
-    if isinstance(value, deque):
-        return kind((copied(part, swap, depth + 1) for part in value), value.maxlen)
-    if isinstance(value, tuple):  # a named one
-        return kind(*(copied(part, swap, depth + 1) for part in value))
-    if isinstance(value, Mapping):
-        items = ((copied(k, swap, depth + 1), copied(v, swap, depth + 1)) for k, v in value.items())
-        return dict(items) if kind is dict else kind(dict(items))
-    if isinstance(value, BaseModel):
-        return _copied_model(value, swap, depth)
-    if dataclasses.is_dataclass(value):
-        made = object.__new__(kind)
-        for field in dataclasses.fields(value):
-            part = copied(getattr(value, field.name), swap, depth + 1)
-            object.__setattr__(made, field.name, part)
-        return made
-    return copy.deepcopy(value)
-
-
-def _copied_model(model: Any, swap: Callable[[Any], Any], depth: int) -> Any:
-    kind: Any = type(model)
-    made = kind.__new__(kind)
-    state = model.__getstate__()
-    for part in ("__dict__", "__pydantic_extra__", "__pydantic_private__"):
-        if state[part] is not None:
-            state[part] = {n: copied(v, swap, depth + 1) for n, v in state[part].items()}
-    state["__pydantic_fields_set__"] = set(state["__pydantic_fields_set__"])
-    made.__setstate__(state)
-    return made
-
-
-def _holds(value: Any, ids: Mapping[UUID, Any]) -> bool:
-    """Tell whether one of some entities stands anywhere in a stored value."""
-    todo = [value]
-    while todo:
-        part = todo.pop()
-        if isinstance(part, Held):
-            if part.ecs_id in ids:
-                return True
-        elif isinstance(part, (set, frozenset)):
-            todo.extend(part)
-        else:
-            todo.extend(inner for _, inner in value_parts(part))
-    return False

@@ -10,6 +10,7 @@ from uuid import UUID
 from ecsviz.entity import Entity
 from ecsviz.errors import (
     EntityNotFoundError,
+    InvalidArgumentError,
     InvalidIdError,
     NotAnEntityError,
     UnknownTypeError,
@@ -36,11 +37,24 @@ class EntityStorage(Protocol):
         """
         ...
 
-    def get(self, ecs_id: UUID | str, expected_type: type[E_] | None = None) -> Any:
-        """Return the entity of an id, with everything it leads to."""
+    def get(
+        self,
+        ecs_id: UUID | str,
+        expected_type: type[E_] | None = None,
+        *,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+    ) -> Any:
+        """Return the entity of an id, with everything it leads to, or with its neighbourhood."""
         ...
 
-    def get_many(self, ecs_ids: Iterable[UUID | str]) -> list[Any]:
+    def get_many(
+        self,
+        ecs_ids: Iterable[UUID | str],
+        *,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+    ) -> list[Any]:
         """Return several entities that share what they have in common."""
         ...
 
@@ -115,6 +129,30 @@ def check_entity_class(cls: Any) -> None:
         raise NotAnEntityError(
             f"{short_repr(cls)} is not an entity class. Give a subclass of ev.Entity.", value=cls
         )
+
+
+def check_hops(hops: Any) -> None:
+    """Raise if a number of references to follow is none.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Saying what it is.
+    """
+    if hops is not None and (not isinstance(hops, int) or isinstance(hops, bool) or hops < 0):
+        raise InvalidArgumentError(
+            f"hops is {short_repr(hops)}. Give a whole number from 0, or None to follow all"
+            " references.",
+            value=hops,
+        )
+
+
+def whole_only(where: Any) -> InvalidArgumentError:
+    """Return the error for a partial reading through models that read whole entities."""
+    return InvalidArgumentError(
+        f"{where} keeps this in hand-written models, whose to_entity() reads it whole. Leave hops"
+        " and only out."
+    )
 
 
 def check_type(entity: Any, expected: type | None) -> Any:

@@ -81,6 +81,8 @@ class Load:
         self.catalog = catalog
         self.mapping = catalog.mapping
         self.loaded: dict[str, Loaded] = {}
+        self.left_out: dict[str, set[int]] = {}  # row ids of what becomes a placeholder
+        self._only: frozenset[str] | None = None
 
     # -- finding -----------------------------------------------------------------------------
 
@@ -113,8 +115,22 @@ class Load:
 
     # -- loading -----------------------------------------------------------------------------
 
-    def load(self, roots: dict[str, list[int]]) -> Callable[[str, int], Any]:
+    def load(
+        self,
+        roots: dict[str, list[int]],
+        hops: int | None = None,
+        only: Iterable[str] | None = None,
+    ) -> Callable[[str, int], Any]:
         """Read the rows of the roots and of all they lead to; return a look-up of the objects.
+
+        Parameters
+        ----------
+        roots
+            Row ids per type.
+        hops
+            How many references to follow; None for all. What lies beyond becomes placeholders.
+        only
+            The types to read; of others there are placeholders. None for all.
 
         Raises
         ------
@@ -123,16 +139,20 @@ class Load:
         StoredDataInvalidError
             If a stored value does not fit its field.
         """
+        self._only = None if only is None else frozenset(only)
         with collector_paused():
-            self._load_closure(roots)
+            if hops is None:
+                self._load_closure(roots)
+            else:
+                self._load_hops(roots, hops)
             for loaded in self.loaded.values():
                 self._make_shells(loaded)
             lists = self._lists()
             for loaded in self.loaded.values():
-                self._fill(loaded, lists)
+                self._fill(self._whole(loaded), lists)
             # Nested values last: the validators of plain models may look at the entities inside.
             for loaded in self.loaded.values():
-                self._fill_nested(loaded)
+                self._fill_nested(self._whole(loaded))
         return self.entity
 
     def entity(self, name: str, row_id: int) -> Any:
@@ -161,6 +181,32 @@ class Load:
             followed.update((name, len(self.loaded[name].index)) for name in fresh)
             self._read_missing(self._follow_all(fresh, followed))
 
+    def _load_hops(self, roots: dict[str, list[int]], hops: int) -> None:
+        for name, ids in roots.items():
+            self._read_rows(name, ids)
+        followed: dict[str, int] = {}
+        for hop in range(hops + 1):
+            fresh = self._fresh(followed)
+            if not fresh:
+                return
+            followed.update((name, len(self.loaded[name].index)) for name in fresh)
+            beyond = hop == hops
+            self._read_missing(self._follow_all(fresh, followed, beyond), beyond)
+
+    def _is_left_out(self, name: str) -> bool:
+        return self._only is not None and name not in self._only
+
+    def _whole(self, loaded: Loaded) -> Loaded:
+        """Return what was read of a type without its placeholders."""
+        out = self.left_out.get(loaded.known.type_name)
+        if not out:
+            return loaded
+        keep = [n for n, row_id in enumerate(loaded.index) if row_id not in out]
+        columns = {name: [column[n] for n in keep] for name, column in loaded.columns.items()}
+        index = {row_id: n for n, row_id in enumerate(columns["id"])}
+        entities = [loaded.entities[n] for n in keep]
+        return Loaded(loaded.known, columns, index, entities, loaded.links)
+
     def _fresh(self, followed: dict[str, int]) -> dict[str, int]:
         """Return the types with rows whose references were not followed, and the first of them."""
         return {
@@ -169,26 +215,40 @@ class Load:
             if len(loaded.index) > followed.get(name, 0)
         }
 
-    def _follow_all(self, fresh: dict[str, int], until: dict[str, int]) -> Wanted:
-        """Read lists and links of the rows not followed yet; return what else they lead to."""
+    def _follow_all(
+        self, fresh: dict[str, int], until: dict[str, int], beyond: bool = False
+    ) -> Wanted:
+        """Read lists and links of the rows not followed yet; return what else they lead to.
+
+        Notes
+        -----
+        Where it goes `beyond` what was asked for, only the ids of what they lead to are read.
+        """
         wanted: Wanted = {}
         for name, start in fresh.items():
             loaded = self.loaded[name]
-            ids = list(loaded.index)[start : until[name]]
+            ids, span = list(loaded.index)[start : until[name]], slice(start, until[name])
+            out = self.left_out.get(name, ())
+            if out:
+                ids = [row_id for row_id in ids if row_id not in out]
             for ref in loaded.known.singles:
                 for target, column in ref.arcs.items():
-                    _want(wanted, target, loaded.columns[column.name][start : until[name]])
+                    held = loaded.columns[column.name][span]
+                    if out:
+                        rows = zip(loaded.columns["id"][span], held, strict=True)
+                        held = [there for row_id, there in rows if row_id not in out]
+                    _want(wanted, target, held)
             for item in loaded.known.inverse_lists:
                 for known, back in self.catalog.members_of(name, item):
-                    self._read_members(name, ids, known, back, wanted)
+                    self._read_members(name, ids, known, back, wanted, beyond)
             for collection in loaded.known.collections:
                 self._read_links(loaded, collection, ids, wanted)
         return wanted
 
-    def _read_missing(self, wanted: Wanted) -> None:
+    def _read_missing(self, wanted: Wanted, beyond: bool = False) -> None:
         for name, ids in wanted.items():
             have = self._loaded(name).index
-            self._read_rows(name, [row_id for row_id in ids if row_id not in have])
+            self._read_rows(name, [row_id for row_id in ids if row_id not in have], beyond)
 
     def _loaded(self, name: str) -> Loaded:
         found = self.loaded.get(name)
@@ -197,13 +257,18 @@ class Load:
             found = self.loaded[name] = Loaded(known, {c.name: [] for c in known.table.columns})
         return found
 
-    def _read_rows(self, name: str, ids: list[int]) -> None:
+    def _read_rows(self, name: str, ids: list[int], beyond: bool | None = None) -> None:
         if ids:
             known = self._loaded(name).known
-            self._take(known, sa.select(known.table), known.table.c.id, ids)
+            bare = beyond or (beyond is not None and self._is_left_out(name))
+            self._take(known, (), known.table.c.id, ids, bare)
 
-    def _take(self, known: ClassMap, query: Any, key: Any, ids: list[int]) -> None:
-        """Read rows, and add those that are not there yet."""
+    def _take(
+        self, known: ClassMap, where: tuple[Any, ...], key: Any, ids: list[int], bare: bool
+    ) -> None:
+        """Read rows, and add those that are not there yet; of placeholders only the ids."""
+        wanted = _bare_columns(known) if bare else list(known.table.columns)
+        query = sa.select(*wanted).where(*where)
         try:
             columns = select_by_keys(self.conn, query, key, ids)
         except (ValueError, TypeError, OverflowError) as err:
@@ -214,22 +279,34 @@ class Load:
             ) from err
         loaded = self._loaded(known.type_name)
         start = len(loaded.index)
-        names = [c.name for c in loaded.known.table.columns]
+        names = [c.name for c in wanted]
         at = names.index("id")
         if not loaded.index.keys().isdisjoint(columns[at]):
             keep = [n for n, row_id in enumerate(columns[at]) if row_id not in loaded.index]
             columns = [[column[n] for n in keep] for column in columns]
         for column_name, values in zip(names, columns, strict=True):
             loaded.columns[column_name].extend(values)
+        size = len(columns[at])
+        for column_name in loaded.columns.keys() - set(names):
+            loaded.columns[column_name].extend([None] * size)
+        if bare:
+            self.left_out.setdefault(known.type_name, set()).update(columns[at])
         loaded.index.update(zip(columns[at], range(start, start + len(columns[at])), strict=True))
 
     def _read_members(
-        self, holder: str, ids: list[int], known: ClassMap, ref: RefColumn, wanted: Wanted
+        self,
+        holder: str,
+        ids: list[int],
+        known: ClassMap,
+        ref: RefColumn,
+        wanted: Wanted,
+        beyond: bool,
     ) -> None:
         assert ref.position is not None
         key, there = ref.arcs[holder], ref.position.is_not(None)
         if known.type_name not in self.loaded:
-            self._take(known, sa.select(known.table).where(there), key, ids)
+            bare = beyond or self._is_left_out(known.type_name)
+            self._take(known, (there,), key, ids, bare)
         else:  # many of them may be there already
             query = sa.select(known.table.c.id).where(there)
             _want(wanted, known.type_name, select_by_keys(self.conn, query, key, ids)[0])
@@ -257,7 +334,8 @@ class Load:
         starts = []
         for name, start in fresh.items():
             if name in codes:
-                ids = list(self.loaded[name].index)[start:]
+                out = self.left_out.get(name, ())
+                ids = [i for i in list(self.loaded[name].index)[start:] if i not in out]
                 table = self.loaded[name].known.table
                 starts.append(
                     sa.select(sa.literal(codes[name]).label("t"), table.c.id.label("i")).where(
@@ -311,6 +389,8 @@ class Load:
                 found += [Edge(name, t, owner, c) for t, c in collection.arcs.items()]
             edges += found
             for edge in found:
+                if self._is_left_out(edge.target):
+                    continue
                 if edge.target not in seen and edge.target in self.mapping.stored:
                     seen[edge.target] = None
                     queue.append(edge.target)
@@ -487,6 +567,15 @@ class Load:
                     )
                     raise not_readable(refused, where) from refused.__cause__
                 loaded.entities[place].__dict__[collection.name] = value
+
+
+def _bare_columns(known: ClassMap) -> list[Any]:
+    """Return what says where a placeholder stands: its ids, and its place in lists."""
+    columns: list[Any] = [known.table.c.id, known.table.c.ecs_id]
+    for ref in known.singles:
+        if ref.position is not None:
+            columns += [*ref.arcs.values(), ref.position]
+    return columns
 
 
 def _resolver(row: list[tuple[int, Any, Any]]) -> Callable[[Any], Any]:

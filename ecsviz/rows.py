@@ -13,6 +13,7 @@ from ecsviz.errors import ValueNotStorableError
 from ecsviz.fields import FieldPlan, Shape
 from ecsviz.mapping import ClassMap, Collection, InverseList, Mapping
 from ecsviz.references import Walk
+from ecsviz.state import is_placeholder
 from ecsviz.storable import check_held, check_value
 from ecsviz.values import JsonCodec, Refused, json_text, not_storable
 
@@ -54,6 +55,8 @@ class Rows:
     ----------
     groups
         By type name.
+    left_out
+        By type name, the groups of placeholders: they have row ids, and nothing to write.
     group_of, local
         Per position the group, and the place in it.
     """
@@ -62,15 +65,19 @@ class Rows:
         self.found = found
         self.mapping = mapping
         self.groups: dict[str, Group] = {}
+        self.left_out: dict[str, Group] = {}
         self.group_of: list[Group] = []
         self.local: list[int] = []
-        by_class: dict[type, Group] = {}
+        by_class: dict[tuple[type, bool], Group] = {}
         for position, entity in enumerate(found.entities):
             cls = type(entity)
-            group = by_class.get(cls)
+            # A placeholder, inlined: this loop runs once per entity.
+            key = cls, len(entity.__dict__) == 1
+            group = by_class.get(key)
             if group is None:
                 known = mapping.map_classes([cls])[0]
-                group = by_class[cls] = self.groups.setdefault(known.type_name, Group(known))
+                groups = self.left_out if is_placeholder(entity) else self.groups
+                group = by_class[key] = groups.setdefault(known.type_name, Group(known))
             self.group_of.append(group)
             self.local.append(len(group.positions))
             group.positions.append(position)
@@ -82,6 +89,10 @@ class Rows:
     def type_of(self, position: int) -> str:
         """Return the type name of the entity at a position."""
         return self.group_of[position].known.type_name
+
+    def is_left_out(self, position: int) -> bool:
+        """Tell whether a placeholder stands at a position."""
+        return self.left_out.get(self.type_of(position)) is self.group_of[position]
 
     def encode(self) -> None:
         """Fill every group's values and references.
@@ -115,7 +126,9 @@ class Rows:
 
     def _putter(self, slot: int) -> Callable[[int, Any, int], None]:
         plan = self.found.fields[slot]
-        group = self.groups[self.mapping.type_name(plan.owner)]
+        group = self.groups.get(self.mapping.type_name(plan.owner))
+        if group is None:
+            return _nothing  # there are only placeholders of this class
         if plan.name in group.targets:
             column = group.targets[plan.name]
 
@@ -282,6 +295,10 @@ class Rows:
 def _key(key: Any) -> Any:
     # Texts and integers as they are; keys of other types by their repr, which tells them apart.
     return key if type(key) in (int, str) else repr(key)
+
+
+def _nothing(_: int, __: Any, ___: int) -> None:
+    """Put nothing anywhere."""
 
 
 def _no_key(_: Any) -> None:

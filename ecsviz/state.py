@@ -22,6 +22,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from ecsviz.errors import NotLoadedError
 from ecsviz.identity import is_entity_class, newest_definition
 
 _ATOMS = frozenset(
@@ -58,6 +59,36 @@ def shell(cls: Any, ecs_id: Any) -> Any:
     object.__setattr__(entity, "__pydantic_extra__", None)
     object.__setattr__(entity, "__pydantic_private__", None)
     return entity
+
+
+def is_placeholder(entity: Any) -> bool:
+    """Tell whether an entity only stands for one that was left out of a partial reading.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> _ = store.register(thread)
+    >>> part = store.get(thread.ecs_id, hops=0)
+    >>> is_placeholder(part), is_placeholder(part.messages[0])
+    (False, True)
+    """
+    state = entity.__dict__
+    return len(state) == 1 and "ecs_id" in state
+
+
+def not_loaded(entity: Any, name: str) -> NotLoadedError:
+    """Return the error for a field of a placeholder."""
+    kind, ecs_id = type(entity).__name__, entity.__dict__["ecs_id"]
+    return NotLoadedError(
+        f"{kind}.{name} is not here: this {kind} ({ecs_id}) was left out when its neighbourhood"
+        " was read, and only stands for it. Get it by its ecs_id, or read more hops.",
+        ecs_id=ecs_id,
+        type_name=kind,
+        field=name,
+    )
 
 
 def fill(entity: Any, values: dict[str, Any], fields_set: set[str]) -> None:

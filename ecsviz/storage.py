@@ -24,9 +24,11 @@ from ecsviz.protocol import (
     as_id,
     as_registered,
     check_entity_class,
+    check_hops,
     check_type,
     ids_of,
     not_found,
+    whole_only,
 )
 from ecsviz.reading import Load
 from ecsviz.references import Walk, walk
@@ -193,7 +195,14 @@ class SQLAlchemyEntityStorage(OpenStore):
 
     # -- getting -----------------------------------------------------------------------------
 
-    def get(self, ecs_id: UUID | str, expected_type: type[E_] | None = None) -> Any:
+    def get(
+        self,
+        ecs_id: UUID | str,
+        expected_type: type[E_] | None = None,
+        *,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+    ) -> Any:
         """Return the entity of an id, with everything it leads to.
 
         Parameters
@@ -202,6 +211,12 @@ class SQLAlchemyEntityStorage(OpenStore):
             A UUID or its text.
         expected_type
             The class that it must be of.
+        hops
+            How many references to follow; None for all. What lies beyond is there as
+            placeholders.
+        only
+            Classes, with their subclasses, whose entities are read; others are placeholders. What
+            was asked for by its id is read in any case.
 
         Raises
         ------
@@ -215,13 +230,49 @@ class SQLAlchemyEntityStorage(OpenStore):
 
         Notes
         -----
-        Every call makes new objects. O(what is read); a constant number of statements per class.
-        """
-        return check_type(self.get_many([ecs_id])[0], expected_type)
+        Every call makes new objects. O(what is read); a constant number of statements per class,
+        with `hops` per class and hop. A placeholder is an object of its class that has its
+        ``ecs_id`` and nothing else: looking at another field raises NotLoadedError. Registering
+        the part leaves what was left out as it is; a change that would have to change it too is
+        refused.
 
-    def get_many(self, ecs_ids: Iterable[UUID | str]) -> list[Any]:
-        """Return several entities, in the given order; what they share is one object."""
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> part = store.get(thread.ecs_id, hops=0)
+        >>> part.title, part.messages == [message], hasattr(part.messages[0], "content")
+        ('Cycles', True, False)
+        >>> part.title = "Rings"
+        >>> store.register(part).version, store.get(message.ecs_id).content
+        (2, 'hello')
+        """
+        return check_type(self.get_many([ecs_id], hops=hops, only=only)[0], expected_type)
+
+    def get_many(
+        self,
+        ecs_ids: Iterable[UUID | str],
+        *,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+    ) -> list[Any]:
+        """Return several entities, in the given order; what they share is one object.
+
+        Parameters
+        ----------
+        ecs_ids
+            UUIDs or their texts.
+        hops, only
+            As in `get`.
+        """
         ids = [as_id(value) for value in ecs_ids]
+        check_hops(hops)
+        kinds = None if only is None else list(only)
+        for cls in kinds or ():
+            check_entity_class(cls)
         if not ids:
             return []
         with self._reading() as conn:
@@ -230,12 +281,15 @@ class SQLAlchemyEntityStorage(OpenStore):
             if self._handwritten and not found:
                 by_hand = self._find_by_hand(conn, ids)
                 self._check_found(load, ids, by_hand)
+                if hops is not None or kinds is not None:
+                    raise whole_only(self._database)
                 return self._handwritten.load(conn, ids)
             self._check_found(load, ids, found)
             roots: dict[str, list[int]] = {}
             for name, row_id in found.values():
                 roots.setdefault(name, []).append(row_id)
-            entity = load.load(roots)
+            names = None if kinds is None else [n for cls in kinds for n in self._types_of(cls)]
+            entity = load.load(roots, hops, names)
             return [entity(*found[ecs_id]) for ecs_id in ids]
 
     def _find_by_hand(self, conn: Connection, ids: list[UUID]) -> dict[UUID, str]:

@@ -14,6 +14,7 @@ from ecsviz.conflicts import (
     check_own_fields,
     check_version,
     id_taken,
+    left_out_is_gone,
     was_deleted,
 )
 from ecsviz.database import delete_rows, insert_rows, select_by_keys, update_rows
@@ -23,6 +24,7 @@ from ecsviz.mapping import ClassMap, Collection
 from ecsviz.plan import Deferred, InsertOrder, NewReference, SavePlan, Step, insert_order
 from ecsviz.references import Walk
 from ecsviz.rows import Group, Rows
+from ecsviz.state import is_placeholder
 from ecsviz.storable import write_keys
 from ecsviz.values import Refused, not_storable
 
@@ -68,6 +70,7 @@ class Save:
         self.next_ids = dict(next_ids)
         self.rows = Rows(found, catalog.mapping)
         self.stored: dict[str, Stored] = {}
+        self.left_out: dict[str, Stored] = {}
         self.plan = SavePlan()
         self.lists: ListChanges
         self.inserts: InsertOrder
@@ -90,13 +93,18 @@ class Save:
         groups = self.rows.groups
         for name, group in groups.items():
             self.stored[name] = self._look_up(group)
+        for name, group in self.rows.left_out.items():
+            stored = self.left_out[name] = self._look_up(group)
+            for place, position in enumerate(group.positions):
+                if place not in stored.versions:
+                    raise left_out_is_gone(self.found, position)
         self._check_new_ids()
         for name, group in groups.items():
             self._check_versions(name, group)
             self._allocate(name, group)
         self.rows.encode()
         self.rows.checksum()
-        self.lists = ListChanges(self.conn, self.catalog, self.rows, self.stored)
+        self.lists = ListChanges(self.conn, self.catalog, self.rows, self.stored, self.left_out)
         self.lists.find()
         self._find_versions()
         check_agreement(self.found, self.new_versions.__contains__)
@@ -131,7 +139,9 @@ class Save:
         places = [place[ecs_id.int] for ecs_id in columns[0]]
         for n, row_id, lineage in zip(places, columns[1], columns[3], strict=True):
             group.ids[n] = row_id
-            check_lineage(self.found.entities[group.positions[n]], lineage)
+            entity = self.found.entities[group.positions[n]]
+            if not is_placeholder(entity):
+                check_lineage(entity, lineage)
         result.versions = dict(zip(places, columns[2], strict=True))
         result.checksums = dict(zip(places, columns[4], strict=True))
         at = 5

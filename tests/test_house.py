@@ -69,6 +69,7 @@ ROOMS = (
     "models",
     "opened",
     "storage",
+    "memory_saving",
     "memory",
     "labels",
     "html",

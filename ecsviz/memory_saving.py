@@ -1,0 +1,306 @@
+"""Saving in memory: what of a walk is new or another than the stored state."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from ecsviz.conflicts import (
+    check_lineage,
+    check_own_fields,
+    check_version,
+    id_taken,
+    left_out_is_gone,
+    left_out_is_listed,
+    was_deleted,
+)
+from ecsviz.exact import identical
+from ecsviz.fields import FieldPlan, Shape, class_plan
+from ecsviz.identity import is_entity_class, newest_definition, same_type
+from ecsviz.inverse import check_agreement, inverse_of
+from ecsviz.references import Walk, value_parts
+from ecsviz.state import is_placeholder
+from ecsviz.storable import (
+    check_held,
+    check_value,
+    codec_of,
+    opaque_names,
+    write_keys,
+)
+from ecsviz.values import JsonCodec, Refused, not_storable
+
+WHERE = "this storage"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What stands for an entity in a stored state."""
+
+    ecs_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entity as it is stored.
+
+    Attributes
+    ----------
+    number
+        When it was stored first.
+    state
+        The user's fields; in them, a `Held` in the place of every entity.
+    held
+        The ids of all entities in `state`, as often as they are there.
+    """
+
+    cls: type
+    ecs_id: UUID
+    lineage_id: UUID
+    parent_id: UUID | None
+    version: int
+    number: int
+    state: dict[str, Any]
+    held: tuple[UUID, ...]
+
+
+class MemorySave:
+    """One save of a walk's entities: finds out what changes, and changes nothing.
+
+    Attributes
+    ----------
+    records
+        What is to be stored, after `run`.
+    """
+
+    def __init__(
+        self,
+        found: Walk,
+        stored: dict[UUID, Record],
+        deleted: dict[UUID, tuple[int, int]],
+    ) -> None:
+        self.found = found
+        self.stored = stored
+        self.deleted = deleted
+        self.left_out = {e.ecs_id for e in found.entities if is_placeholder(e)}
+        self.inside = set(found.ids) - self.left_out
+        self.records: dict[UUID, Record] = {}
+
+    def run(self) -> None:
+        """Find out what is to be stored; an error leaves everything as it was."""
+        check_own_fields(self.found)
+        for position in range(len(self.found)):
+            self._check_stored(position)
+        for position in range(len(self.found)):
+            self._compare(position)
+        changed = {n for n, ecs_id in enumerate(self.found.ids) if ecs_id in self.records}
+        check_agreement(self.found, changed.__contains__)
+        for position in sorted(changed):
+            self._take_from_lists(position)
+
+    def _check_stored(self, position: int) -> None:
+        entity = self.found.entities[position]
+        record = self.stored.get(entity.ecs_id)
+        if entity.ecs_id in self.left_out:
+            if record is None or not same_type(record.cls, type(entity)):
+                raise left_out_is_gone(self.found, position)
+            return
+        if record is None:
+            if entity.version and entity.ecs_id in self.deleted:
+                raise was_deleted(entity, *self.deleted[entity.ecs_id])
+            return
+        if not same_type(record.cls, type(entity)):
+            raise id_taken(self.found, entity.ecs_id, record.cls.__name__, WHERE)
+        check_lineage(entity, record.lineage_id)
+        check_version(entity, record.version)
+
+    def _compare(self, position: int) -> None:
+        """Note a record if the entity is new or its state is another."""
+        entity = self.found.entities[position]
+        if entity.ecs_id in self.left_out:
+            return
+        cls = newest_definition(type(entity))
+        self._check_state(position, cls)
+        held: list[UUID] = []
+
+        def refer(part: Any) -> Any:
+            if not is_entity_class(type(part)):
+                return NotImplemented
+            held.append(part.ecs_id)
+            return Held(part.ecs_id)
+
+        names = [*class_plan(cls).values, *(plan.name for plan in class_plan(cls).fields)]
+        state = {name: copied(entity.__dict__[name], refer) for name in names}
+        old = self.stored.get(entity.ecs_id)
+        if old is not None and old.parent_id == entity.parent_id and _same(old.state, state):
+            return
+        if self.left_out:
+            self._check_left_out(position, cls, state)
+        if old is None:
+            version, number = max(1, entity.version), len(self.stored) + position
+        else:
+            version, number = old.version + 1, old.number
+        self.records[entity.ecs_id] = Record(
+            cls,
+            entity.ecs_id,
+            entity.lineage_id,
+            entity.parent_id,
+            version,
+            number,
+            state,
+            tuple(held),
+        )
+
+    def _check_left_out(self, position: int, cls: type, state: dict[str, Any]) -> None:
+        """Refuse what would have to change a placeholder too."""
+        me, where = Held(self.found.ids[position]), self.found.place(position)
+        for plan in class_plan(cls).fields:
+            other = inverse_of(plan) if plan.shape in (Shape.SINGLE, Shape.LIST) else None
+            value = state[plan.name]
+            for held in () if other is None or value is None else _listed(value):
+                if held.ecs_id not in self.left_out:
+                    continue
+                assert other is not None
+                there = self.stored[held.ecs_id].state.get(other.name, ())
+                if there is None or me not in _listed(there):
+                    number = self.found.ids.index(held.ecs_id)
+                    raise left_out_is_listed(self.found, f"{where}.{plan.name}", number)
+
+    def _check_state(self, position: int, cls: type) -> None:
+        """Refuse what the other storage could not give back exactly."""
+        plan = class_plan(cls)
+        state = self.found.entities[position].__dict__
+        name = ""
+        try:
+            for name in (*plan.values, *opaque_names(cls)):
+                check_value(cls, name, state)
+            for field in plan.fields:
+                name = field.name
+                if field.shape != Shape.OPAQUE:
+                    check_held(field, state)
+                    self._check_places(cls, field, state[name])
+        except Refused as refused:
+            place = f"{self.found.place(position)}.{name}"
+            ecs_id = self.found.ids[position]
+            raise not_storable(refused, place, ecs_id=ecs_id, field=name) from refused.__cause__
+
+    def _check_places(self, cls: type, field: FieldPlan, value: Any) -> None:
+        if field.shape == Shape.DICT:
+            write_keys(cls, field.name, list(value))
+        elif field.shape == Shape.NESTED and value is not None:
+            codec = codec_of(cls, field.name)[0]
+            assert isinstance(codec, JsonCodec)
+            codec.write(value, 0, self._number, self.found.entities.__getitem__)
+
+    def _number(self, part: Any) -> Any:
+        position = self.found.position(part)
+        return NotImplemented if position is None else {"$ref": position}
+
+    def _take_from_lists(self, position: int) -> None:
+        """Take an entity out of the stored list of a holder that it no longer names."""
+        entity = self.found.entities[position]
+        old = self.stored.get(entity.ecs_id)
+        if old is None:
+            return
+        for plan in class_plan(newest_definition(type(entity))).fields:
+            before = old.state.get(plan.name)
+            if type(before) is not Held or before.ecs_id in self.inside:
+                continue
+            now = entity.__dict__[plan.name]
+            if now is not None and now.ecs_id == before.ecs_id:
+                continue  # still there: the holder is only a placeholder here
+            listed = inverse_of(plan)
+            holder = self.records.get(before.ecs_id, self.stored[before.ecs_id])
+            members = holder.state.get(listed.name) if listed is not None else None
+            if listed is None or members is None or Held(entity.ecs_id) not in members:
+                continue
+            state = {**holder.state, listed.name: [m for m in members if m.ecs_id != old.ecs_id]}
+            held = list(holder.held)
+            held.remove(entity.ecs_id)
+            version = self.stored[before.ecs_id].version + 1
+            self.records[before.ecs_id] = dataclasses.replace(
+                holder, state=state, held=tuple(held), version=version
+            )
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if type(value) is Held else value
+
+
+def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return all(_identical(old[name], new[name]) for name in new)
+
+
+def _identical(a: Any, b: Any) -> bool:
+    if isinstance(a, (set, frozenset)) and type(a) is type(b) and a == b:
+        return True  # of the same entities, in most cases; the long way does as well
+    return identical(a, b)
+
+
+def copied(value: Any, swap: Callable[[Any], Any], depth: int = 0) -> Any:
+    """Return a copy of a value, with other objects in the places of some.
+
+    Parameters
+    ----------
+    value
+        Whatever passed the checks.
+    swap
+        Asked first for every part; what it returns, if not ``NotImplemented``, stands for it.
+    depth
+        How deep `value` stands in what is copied.
+    """
+    found = swap(value)
+    if found is not NotImplemented:
+        return found
+    kind: Any = type(value)
+    if kind in (list, tuple, set, frozenset):
+        return kind(copied(part, swap, depth + 1) for part in value)
+    if isinstance(value, deque):
+        return kind((copied(part, swap, depth + 1) for part in value), value.maxlen)
+    if isinstance(value, tuple):  # a named one
+        return kind(*(copied(part, swap, depth + 1) for part in value))
+    if isinstance(value, Mapping):
+        items = ((copied(k, swap, depth + 1), copied(v, swap, depth + 1)) for k, v in value.items())
+        return dict(items) if kind is dict else kind(dict(items))
+    if isinstance(value, BaseModel):
+        return _copied_model(value, swap, depth)
+    if dataclasses.is_dataclass(value):
+        made = object.__new__(kind)
+        for field in dataclasses.fields(value):
+            part = copied(getattr(value, field.name), swap, depth + 1)
+            object.__setattr__(made, field.name, part)
+        return made
+    return copy.deepcopy(value)
+
+
+def _copied_model(model: Any, swap: Callable[[Any], Any], depth: int) -> Any:
+    kind: Any = type(model)
+    made = kind.__new__(kind)
+    state = model.__getstate__()
+    for part in ("__dict__", "__pydantic_extra__", "__pydantic_private__"):
+        if state[part] is not None:
+            state[part] = {n: copied(v, swap, depth + 1) for n, v in state[part].items()}
+    state["__pydantic_fields_set__"] = set(state["__pydantic_fields_set__"])
+    made.__setstate__(state)
+    return made
+
+
+def holds(value: Any, ids: Mapping[UUID, Any]) -> bool:
+    """Tell whether one of some entities stands anywhere in a stored value."""
+    todo = [value]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, Held):
+            if part.ecs_id in ids:
+                return True
+        elif isinstance(part, (set, frozenset)):
+            todo.extend(part)
+        else:
+            todo.extend(inner for _, inner in value_parts(part))
+    return False
