@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
+from ecsviz import finding
 from ecsviz.database import deferred_interrupt
 from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
@@ -321,6 +322,78 @@ class SQLAlchemyEntityStorage(OpenStore):
             roots = {name: load.all_ids(name) for name in self._types_of(cls)}
             entity = load.load(roots)
             return [entity(name, row_id) for name, ids in roots.items() for row_id in ids]
+
+    def find(
+        self,
+        cls: type[E_],
+        *,
+        order_by: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+        **fields: Any,
+    ) -> list[E_]:
+        """Return the entities of a class whose fields have some values.
+
+        Parameters
+        ----------
+        cls
+            An entity class; its subclasses are searched too.
+        order_by
+            Fields that hold one value, ``"-created_at"`` for falling order. None comes last. By
+            default, and among equals: class by class, in the order of storing.
+        limit, offset
+            How many at most, and how many to pass over.
+        hops, only
+            How much of what they lead to is read; as in `get`.
+        **fields
+            Field and value; for a reference an entity, its id, or None.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the class has no such field, or it holds several values.
+        NotAnEntityError
+            If `cls` is no entity class.
+
+        Notes
+        -----
+        One statement finds the rows, whatever is asked. For conditions other than equality, and
+        for fields with the names of these options, write a ``select()`` on `sql_model`, whose
+        rows have ``to_entity()``. Texts are ordered by code point, on every database.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> for text in ("hello", "what is a cycle?"):
+        ...     _ = thread.say("user", text)
+        >>> _ = store.register(thread)
+        >>> found = store.find(ev.ChatMessage, role="user", order_by="-content", limit=1)
+        >>> [message.content for message in found]
+        ['what is a cycle?']
+        """
+        check_entity_class(cls)
+        check_hops(hops)
+        kinds = None if only is None else list(only)
+        for kind in kinds or ():
+            check_entity_class(kind)
+        wanted = finding.search(fields, order_by, limit, offset)
+        if self._handwritten.model_of(cls) is not None:
+            raise whole_only(self._database)
+        with self._reading() as conn:
+            names = self._types_of(cls)
+            if not names:  # nothing of it is stored, but a misspelt field is still told
+                finding.check_fields(self._mapping.map_classes([cls])[0], wanted)
+            found = finding.find_rows(conn, self._catalog, names, wanted)
+            roots: dict[str, list[int]] = {}
+            for name, row_id in found:
+                roots.setdefault(name, []).append(row_id)
+            types = None if kinds is None else [n for kind in kinds for n in self._types_of(kind)]
+            entity = Load(conn, self._catalog).load(roots, hops, types)
+            return [entity(name, row_id) for name, row_id in found]
 
     def _types_of(self, cls: type) -> list[str]:
         """Return the stored types of a class and of its subclasses that are defined here."""

@@ -65,6 +65,7 @@ ROOMS = (
     "deleting",
     "store_frames",
     "protocol",
+    "finding",
     "handwritten",
     "models",
     "opened",

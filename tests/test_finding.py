@@ -1,0 +1,263 @@
+"""find(): by the values of fields, in order, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+import ecsviz as ev
+from ecsviz import errors
+from ecsviz.state import is_placeholder
+from tests.conformance import classes as c
+from tests.conformance.conftest import OPENERS, Open, postgres_url
+
+__all__ = ["postgres_url"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Any) -> Open:
+    return OPENERS[request.param](tmp_path, request)
+
+
+def store_of(reopen: Open) -> ev.SQLAlchemyEntityStorage:
+    store = reopen()
+    assert isinstance(store, ev.SQLAlchemyEntityStorage)
+    return store
+
+
+SOME_ID = UUID("0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "other"),
+    [
+        ("boolean", True, False),
+        ("integer", 7, 8),
+        ("integer", 2**70, 2**63 - 1),
+        ("integer", 2**63 - 1, 2**70),
+        ("integer", -(2**80), -(2**70)),
+        ("floating", 0.5, 0.25),
+        ("floating", float("nan"), 1.0),
+        ("floating", float("inf"), 1.7976931348623157e308),
+        ("exact", Decimal("0.10000000000000000001"), Decimal("0.1")),
+        ("exact", Decimal("0.1"), Decimal("0.10000000000000000001")),
+        ("text", "a", "A"),
+        ("text", "a\0b", "a\ufffdb"),
+        ("text", "a\ufffdb", "a\0b"),
+        ("text", "'; DROP TABLE values --", ""),
+        ("raw", b"\x00\xff", b""),
+        ("at", datetime(2024, 5, 1, 12, tzinfo=UTC), None),
+        ("at", None, datetime(2024, 5, 1, 12, tzinfo=UTC)),
+        (
+            "at",
+            datetime(2024, 5, 1, 12, tzinfo=UTC).replace(tzinfo=None),
+            datetime(2024, 5, 1, 12, tzinfo=UTC),
+        ),
+        ("day", date(2024, 5, 1), date(2024, 5, 2)),
+        ("duration", timedelta(days=400), timedelta(0)),
+        ("uid", SOME_ID, None),
+        ("colour", c.Colour.BLUE, c.Colour.RED),
+        ("level", c.Level.HIGH, c.Level.LOW),
+        ("where", PurePosixPath("/a"), PurePosixPath("/b")),
+    ],
+)
+def test_every_kind_of_value(reopen: Open, field: str, value: Any, other: Any) -> None:
+    wanted, unwanted = c.Values(**{field: value}), c.Values(**{field: other})
+    reopen().register([unwanted, wanted])
+    store = store_of(reopen)
+    assert store.find(c.Values, **{field: value}) == [wanted]
+    assert store.find(c.Values, **{field: value}, limit=1) == [wanted]
+    assert store.find(c.Values, **{field: other}) == [unwanted]
+
+
+def test_one_instant_in_two_zones(reopen: Open) -> None:
+    east = datetime(2024, 5, 1, 14, tzinfo=timezone(timedelta(hours=2)))
+    entity = reopen().register(c.Values(at=east))
+    assert store_of(reopen).find(c.Values, at=datetime(2024, 5, 1, 12, tzinfo=UTC)) == [entity]
+    (found,) = store_of(reopen).find(c.Values, at=east)
+    assert found.at is not None
+    assert found.at.utcoffset() == timedelta(hours=2)
+
+
+def test_several_conditions_all_hold(reopen: Open) -> None:
+    both = c.Values(integer=1, text="x")
+    reopen().register([c.Values(integer=1), both, c.Values(text="x")])
+    assert store_of(reopen).find(c.Values, integer=1, text="x") == [both]
+
+
+def test_references(reopen: Open) -> None:
+    threads = [c.thread(), c.thread()]
+    reopen().register(threads)
+    store = store_of(reopen)
+    mine = threads[1].messages
+    for given in (threads[1], threads[1].ecs_id, str(threads[1].ecs_id)):
+        assert store.find(c.Message, thread=given) == mine
+    assert store.find(c.Message, parent=None) == [t.messages[0] for t in threads]
+    assert store.find(c.Message, thread=threads[1], text="1") == [mine[1]]
+    assert store.find(c.Message, thread=c.thread()) == []
+    found = store.find(c.Message, thread=threads[1])
+    assert len({id(message.thread) for message in found}) == 1, "what they share is one object"
+
+
+def test_references_to_several_classes(reopen: Open) -> None:
+    dog, animal = c.Dog(name="Rex"), c.Animal(name="Cat")
+    first, second = c.Shelf(keeper=dog), c.Shelf(keeper=animal)
+    reopen().register([first, second])
+    assert store_of(reopen).find(c.Shelf, keeper=dog) == [first]
+    assert store_of(reopen).find(c.Shelf, keeper=animal) == [second]
+
+
+def test_own_fields(reopen: Open) -> None:
+    first = reopen().register(c.Values(text="a"))
+    second = reopen().register(first.fork())
+    second.text = "b"
+    reopen().register(second)
+    store = store_of(reopen)
+    assert store.find(c.Values, ecs_id=first.ecs_id) == [first]
+    assert store.find(c.Values, lineage_id=first.lineage_id) == [first, second]
+    assert store.find(c.Values, parent_id=first) == [second]
+    assert store.find(c.Values, parent_id=None) == [first]
+    assert store.find(c.Values, version=2) == [second]
+
+
+def test_subclasses_are_searched_too(reopen: Open) -> None:
+    rex, cat, dog = c.Dog(name="Rex", tricks=2), c.Animal(name="Rex"), c.Dog(name="Ada")
+    reopen().register([rex, cat, dog])
+    store = store_of(reopen)
+    assert set(store.find(c.Animal, name="Rex")) == {rex, cat}
+    assert [type(e).__name__ for e in store.find(c.Animal, order_by="name")] == [
+        "Dog",
+        "Animal",
+        "Dog",
+    ]
+    assert store.find(c.Dog, tricks=2) == [rex]
+
+
+def test_order_limit_and_offset(reopen: Open) -> None:
+    texts = ["b", "B", "ä", "a", "z"]
+    entities = [c.Values(text=text, integer=n % 2) for n, text in enumerate(texts)]
+    reopen().register(entities)
+    store = store_of(reopen)
+
+    def found(**options: Any) -> list[str]:
+        return [entity.text for entity in store.find(c.Values, **options)]
+
+    assert found() == texts, "in the order of storing"
+    assert found(order_by="text") == ["B", "a", "b", "z", "ä"], "by code point"
+    assert found(order_by="-text") == ["ä", "z", "b", "a", "B"]
+    assert found(order_by=["integer", "-text"]) == ["ä", "z", "b", "a", "B"]
+    assert found(order_by="text", limit=2) == ["B", "a"]
+    assert found(order_by="text", limit=2, offset=2) == ["b", "z"]
+    assert found(order_by="text", offset=4) == ["ä"]
+    assert found(limit=0) == []
+    assert found(order_by="-version", limit=1) == ["b"]
+
+
+def test_none_comes_last(reopen: Open) -> None:
+    days = [None, date(2024, 1, 2), None, date(2024, 1, 1)]
+    reopen().register([c.Values(day=day) for day in days])
+    store = store_of(reopen)
+    rising = [entity.day for entity in store.find(c.Values, order_by="day")]
+    falling = [entity.day for entity in store.find(c.Values, order_by="-day")]
+    assert rising == [days[3], days[1], None, None]
+    assert falling == [days[1], days[3], None, None]
+
+
+def test_a_limit_counts_what_fits(reopen: Open) -> None:
+    """Rows whose column only stands in for another value do not use up the limit."""
+    others = [c.Values(integer=2**70 + n) for n in range(5)]
+    wanted = [c.Values(integer=2**63 - 1) for _ in range(3)]
+    reopen().register([*others, *wanted])
+    store = store_of(reopen)
+    assert store.find(c.Values, integer=2**63 - 1, limit=2) == wanted[:2]
+    assert store.find(c.Values, integer=2**63 - 1, limit=2, offset=2) == wanted[2:]
+
+
+def test_a_neighbourhood(reopen: Open) -> None:
+    thread = reopen().register(c.thread())
+    (message,) = store_of(reopen).find(c.Message, text="1", hops=0)
+    assert is_placeholder(message.thread)
+    (message,) = store_of(reopen).find(c.Message, text="1", only=[c.Thread])
+    assert message.thread.title == thread.title
+    assert is_placeholder(message.thread.messages[0])
+
+
+def test_nothing_is_stored(reopen: Open) -> None:
+    assert store_of(reopen).find(c.Values, integer=1) == []
+    with pytest.raises(errors.InvalidArgumentError, match="no field 'integr'"):
+        store_of(reopen).find(c.Values, integr=1)
+
+
+def test_as_many_statements_for_few_as_for_many(reopen: Open) -> None:
+    counts = []
+    for size in (3, 300):
+        thread = reopen().register(c.thread(size))
+        store = store_of(reopen)
+        said: list[str] = []
+
+        def note(*arguments: Any, said: list[str] = said) -> None:
+            said.append(arguments[2])
+
+        sa.event.listen(store.engine, "before_cursor_execute", note)
+        assert len(store.find(c.Message, thread=thread)) == size
+        sa.event.remove(store.engine, "before_cursor_execute", note)
+        counts.append(len(said))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"integr": 1}, "has no field 'integr'. Did you mean 'integer'?"),
+        ({"integer": "seven"}, "Values.integer"),
+        ({"text": 7}, "Values.text"),
+        ({"listed": [1]}, "Values.listed holds several values"),
+        ({"order_by": "listed"}, "Values.listed holds several values"),
+        ({"order_by": "-txt"}, "has no field 'txt'. Did you mean 'text'?"),
+        ({"order_by": [1]}, "order_by holds 1"),
+        ({"limit": -1}, "limit is -1"),
+        ({"limit": True}, "limit is True"),
+        ({"offset": None}, "offset is None"),
+        ({"hops": -1}, "hops is -1"),
+        ({"version": "two"}, "Values.version"),
+    ],
+)
+def test_what_cannot_be_asked(reopen: Open, fields: dict[str, Any], told: str) -> None:
+    reopen().register(c.Values())
+    with pytest.raises(errors.InvalidArgumentError) as caught:
+        store_of(reopen).find(c.Values, **fields)
+    assert told in str(caught.value)
+
+
+def test_what_cannot_be_compared(reopen: Open) -> None:
+    reopen().register([c.thread(), c.Node()])
+    store = store_of(reopen)
+    with pytest.raises(errors.InvalidArgumentError, match="holds several values"):
+        store.find(c.Node, links=[])
+    with pytest.raises(errors.InvalidArgumentError, match="holds several values"):
+        store.find(c.Thread, messages=None)
+    with pytest.raises(errors.InvalidArgumentError, match="entities have no order"):
+        store.find(c.Message, order_by="thread")
+    with pytest.raises(errors.InvalidArgumentError, match="holds an entity, not a int"):
+        store.find(c.Message, thread=7)
+    with pytest.raises(errors.InvalidIdError):
+        store.find(c.Message, thread="no id")
+    with pytest.raises(errors.NotAnEntityError):
+        store.find(dict, a=1)  # type: ignore[type-var]
+    with pytest.raises(errors.NotAnEntityError):
+        store.find(c.Node, only=[int])  # type: ignore[list-item]
+
+
+def test_what_is_beside_a_column_is_no_code(reopen: Open) -> None:
+    """What stands beside a column is data: a text that looks like JSON finds only itself."""
+    text = json.dumps({"text": "x"})
+    entity = reopen().register(c.Values(text=text))
+    assert store_of(reopen).find(c.Values, text=text) == [entity]
+    assert store_of(reopen).find(c.Values, text="x") == []
