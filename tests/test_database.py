@@ -1,0 +1,204 @@
+"""Opening a database: what is not ours, not there or not writable is told, and left as it is."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import ecsviz as ev
+from ecsviz import errors
+from ecsviz.database import APPLICATION_ID
+
+
+def register_and_get(target: Any) -> None:
+    """Try both; each must be refused alike."""
+    thread = ev.ChatThread(title="a")
+    with pytest.raises(errors.EcsvizError) as first:
+        ev.SQLAlchemyEntityStorage(target).register(thread)
+    assert thread.version == 0
+    raise first.value
+
+
+def foreign(path: Path) -> None:
+    conn = sqlite3.connect(path)
+    conn.execute("CREATE TABLE bookmarks (url TEXT)")
+    conn.commit()
+    conn.close()
+
+
+def noise(path: Path) -> None:
+    path.write_bytes(b"\x89PNG\r\n" + bytes(range(256)) * 20)
+
+
+def text(path: Path) -> None:
+    path.write_text("not a database\n" * 100)
+
+
+def cut(path: Path) -> None:
+    ev.SQLAlchemyEntityStorage(path).register(ev.ChatThread(title="a"))
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (noise, errors.NotADatabaseError),
+        (text, errors.NotADatabaseError),
+        (foreign, errors.NotAnEcsvizStoreError),
+        (cut, errors.StorageError),
+    ],
+)
+def test_a_file_that_is_no_store(tmp_path: Path, make: Any, kind: type[Exception]) -> None:
+    path = tmp_path / "a.db"
+    make(path)
+    before = path.read_bytes()
+    with pytest.raises(kind) as caught:
+        register_and_get(path)
+    assert "a.db" in str(caught.value)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.db"]
+
+
+def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(errors.StorageOpenError) as caught:
+        register_and_get(tmp_path / "missing" / "a.db")
+    assert "missing" in str(caught.value)
+    assert isinstance(caught.value, OSError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(errors.StorageOpenError):
+        register_and_get(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_may_only_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    thread = ev.SQLAlchemyEntityStorage(path).register(ev.ChatThread(title="a"))
+    before = path.read_bytes()
+    engine = sa.create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+    store = ev.SQLAlchemyEntityStorage(engine)
+    assert store.get(thread.ecs_id).title == "a", "reading goes on"
+    with pytest.raises(errors.StorageReadOnlyError):
+        store.register(ev.ChatThread(title="b"))
+    engine.dispose()
+    assert path.read_bytes() == before
+
+
+def test_nothing_is_made_by_reading(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    with pytest.raises(errors.EntityNotFoundError):
+        store.get(ev.ChatThread(title="a").ecs_id)
+    assert store.list_by_type(ev.ChatThread) == []
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("target", ["nonsense://", "sqlite+nonsense:///a.db", "://"])
+def test_an_url_that_is_none(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.EcsvizError):
+        ev.SQLAlchemyEntityStorage(target).register(ev.ChatThread(title="a"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_error_shows_the_password() -> None:
+    pytest.importorskip("psycopg")
+    url = "postgresql+psycopg://user:s3cr3t@127.0.0.1:1/db?connect_timeout=2"
+    with pytest.raises(errors.StorageOpenError) as caught:
+        ev.SQLAlchemyEntityStorage(url).register(ev.ChatThread(title="a"))
+    shown: BaseException | None = caught.value
+    assert "s3cr3t" not in str(shown)
+    assert "s3cr3t" not in repr(shown)
+    assert "s3cr3t" not in repr(ev.SQLAlchemyEntityStorage.__init__)
+
+
+@pytest.mark.parametrize(
+    ("journal", "mode", "synchronous"), [("delete", "delete", 3), ("wal", "wal", 2)]
+)
+def test_the_settings_of_every_transaction(
+    tmp_path: Path, journal: Any, mode: str, synchronous: int
+) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db", journal=journal, timeout=3)
+    store.register(ev.ChatThread(title="a"))
+    for hold in (store._database.reading, store._database.writing):
+        with hold() as conn:
+            pragmas = {
+                name: conn.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            }
+        assert pragmas == {
+            "journal_mode": mode,
+            "synchronous": synchronous,
+            "foreign_keys": 1,
+            "busy_timeout": 3000,
+        }
+
+
+def test_a_store_is_marked_as_ours(tmp_path: Path) -> None:
+    ev.SQLAlchemyEntityStorage(tmp_path / "a.db").register(ev.ChatThread(title="a"))
+    conn = sqlite3.connect(tmp_path / "a.db")
+    assert conn.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    assert conn.execute("PRAGMA user_version").fetchone() == (1,)
+    conn.close()
+
+
+def test_another_writer(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path, timeout=0.05)
+    thread = store.register(ev.ChatThread(title="a"))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    thread.title = "b"
+    with pytest.raises(errors.StorageBusyError) as caught:
+        store.register(thread)
+    assert isinstance(caught.value, TimeoutError)
+    assert thread.version == 1
+    other.execute("ROLLBACK")
+    other.close()
+    assert store.register(thread).version == 2, "and then it goes"
+
+
+def test_a_write_begins_with_its_lock(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    store.register(ev.ChatThread(title="a"))
+    said: list[str] = []
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *a: said.append(a[2]))
+    store.register(ev.ChatThread(title="b"))
+    begins = [statement for statement in said if statement.startswith("BEGIN")]
+    assert begins == ["BEGIN IMMEDIATE"]
+
+
+def test_a_file_that_was_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = store.register(ev.ChatThread(title="a"))
+    path.rename(tmp_path / "b.db")
+    thread.title = "b"
+    with pytest.raises(errors.StorageMovedError):
+        store.register(thread)
+    assert not path.exists()
+    assert ev.SQLAlchemyEntityStorage(tmp_path / "b.db").get(thread.ecs_id).title == "a"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_process_opens_its_own_connections(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    thread = store.register(ev.ChatThread(title="a"))
+    child = os.fork()
+    if child == 0:
+        try:
+            thread.title = "from the child"
+            store.register(thread)
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - a child must not return into pytest
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.get(thread.ecs_id).title == "from the child"
