@@ -314,3 +314,26 @@ def test_explain_says_what_register_then_runs(tmp_path: Path) -> None:
     assert "2 new" not in store.explain(graph).summary()
     assert not store.explain(graph)
     assert before != store.explain(graph).summary()
+
+
+def test_rows_that_others_added_keep_their_ids(tmp_path: Path) -> None:
+    """A row that came through SQL has taken the next free row id."""
+    path = tmp_path / "a.db"
+    first = ev.SQLAlchemyEntityStorage(path).register(ev.ChatThread(title="a"))
+    conn = sqlite3.connect(path)
+    names = [row[1] for row in conn.execute("PRAGMA table_info(chat_threads)")]
+    wanted = ", ".join(f'"{name}"' for name in names if name not in ("id", "ecs_id"))
+    other = ev.ChatThread(title="b").ecs_id
+    conn.execute(
+        f"INSERT INTO chat_threads (id, ecs_id, {wanted})"
+        f" SELECT id + 1, '{other.hex}', {wanted} FROM chat_threads"
+    )
+    conn.commit()
+    conn.close()
+    store = ev.SQLAlchemyEntityStorage(path)
+    third = store.register(ev.ChatThread(title="c"))
+    assert [thread.title for thread in store.get_many([first.ecs_id, other, third.ecs_id])] == [
+        "a",
+        "a",
+        "c",
+    ]

@@ -462,3 +462,18 @@ def test_a_cell_that_is_run_again(reopen: Open) -> None:
 
 def test_the_protocol_holds(store: Any) -> None:
     assert isinstance(store, ev.EntityStorage)
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after"),
+    [("integer", 2**70, 2**70 + 1), ("text", "a\0b", "a\ufffdb"), ("floating", 1, 1.0)],
+)
+def test_a_change_that_no_column_shows(reopen: Open, field: str, before: Any, after: Any) -> None:
+    """The columns of both states are alike: the difference is in what stands beside them."""
+    entity = reopen().register(c.Values(**{field: 0 if field != "text" else ""}))
+    setattr(entity, field, before)
+    reopen().register(entity)
+    setattr(entity, field, after)
+    assert reopen().register(entity).version == 3
+    found = getattr(reopen().get(entity.ecs_id), field)
+    assert (found, type(found)) == (after, type(after))
