@@ -223,27 +223,47 @@ class Catalog:
             return
         lines = differences(stored.fields, known.cls)
         if lines:
-            raise outdated(known.cls, lines, f"table {stored.table!r}", table=stored.table)
+            raise outdated(
+                known.cls,
+                lines,
+                f"table {stored.table!r}",
+                "store.migrate(dry_run=True) shows what can be done about it, store.migrate() does"
+                " it; or define the class as it was stored, or give it another name.",
+                table=stored.table,
+            )
 
     def sync(self, conn: Connection, maps: Iterable[ClassMap]) -> dict[str, int]:
         """Make what tables and columns are missing; return every type's next free row id."""
-        fresh: list[sa.Table] = []
-        rows: list[dict[str, Any]] = []
         wider: list[tuple[ClassMap, StoredType]] = []
-        for known in self._with_targets(maps):
+        every = self._with_targets(maps)
+        for known in every:
             self.check_fields(known)
             stored = self.mapping.stored.get(known.type_name)
-            if stored is None:
-                fresh += known.tables
-                rows.append(self._type_row(known))
-            elif known.layout() != stored.layout:
+            if stored is not None and known.layout() != stored.layout:
                 wider.append((known, stored))
-        self._create_tables(conn, fresh)
+        self._create_types(conn, every)
         for known, stored in wider:  # its new keys may lead to the tables just made
             self._add_arcs(conn, known, stored)
-        if rows:
-            conn.execute(sa.insert(self.types), rows)
         return self.load_types(conn)
+
+    def create_targets(self, conn: Connection, maps: Iterable[ClassMap]) -> None:
+        """Make the tables of classes that others hold for the first time."""
+        self._create_types(conn, self._with_targets(maps))
+
+    def _create_types(self, conn: Connection, maps: Iterable[ClassMap]) -> None:
+        fresh = [known for known in maps if known.type_name not in self.mapping.stored]
+        self.create_tables(conn, [table for known in fresh for table in known.tables])
+        if fresh:
+            conn.execute(sa.insert(self.types), [self._type_row(known) for known in fresh])
+
+    def write_type(self, conn: Connection, known: ClassMap) -> None:
+        """Note what a class is like now."""
+        row = self._type_row(known)
+        conn.execute(
+            sa.update(self.types)
+            .where(self.types.c.name == known.type_name)
+            .values({name: row[name] for name in ("module", "fields", "layout")})
+        )
 
     def _with_targets(self, maps: Iterable[ClassMap]) -> list[ClassMap]:
         """Return the maps and those of every class that their tables refer to."""
@@ -271,7 +291,8 @@ class Catalog:
             "next_id": 1,
         }
 
-    def _create_tables(self, conn: Connection, tables: list[sa.Table]) -> None:
+    def create_tables(self, conn: Connection, tables: list[sa.Table]) -> None:
+        """Make tables that may refer to each other."""
         altering = conn.dialect.supports_alter
         for table in tables:
             # Two tables may refer to each other: where constraints can be added later, they are.
@@ -355,12 +376,14 @@ def differences(stored: dict[str, str], cls: type) -> list[str]:
     ]
 
 
-def outdated(cls: type, lines: list[str], where: str, **facts: Any) -> errors.SchemaOutdatedError:
+def outdated(
+    cls: type, lines: list[str], where: str, way_out: str, **facts: Any
+) -> errors.SchemaOutdatedError:
     """Return the error for a class that is not as it was stored."""
     return errors.SchemaOutdatedError(
         f"The class {cls.__name__} and its {where} differ:\n"
         + "\n".join(lines[:10])
-        + "\nDefine the class as it was stored, give it another name, or use a new store.",
+        + f"\n{way_out}",
         cls=cls,
         differences=lines,
         **facts,

@@ -151,6 +151,39 @@ class Database:
             conn.commit()
 
     @contextlib.contextmanager
+    def altering(self) -> Iterator[Connection]:
+        """Hold a transaction as `writing` does, in which tables may be made anew.
+
+        Notes
+        -----
+        SQLite alters a table by making another and dropping the first, with foreign keys turned
+        off meanwhile, which it does only outside a transaction. They are checked at the end
+        (SQLite's documentation of ALTER TABLE, "Making other kinds of table schema changes").
+        """
+        if not self.is_sqlite:
+            with self.writing() as conn:
+                yield conn
+            return
+        with deferred_interrupt(), self._connected("READ COMMITTED") as conn:
+            conn.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            try:
+                conn.exec_driver_sql("BEGIN IMMEDIATE")
+                yield conn
+                broken = conn.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
+                if broken:
+                    rows = ", ".join(f"row {row[1]} of {row[0]}" for row in broken)
+                    raise StorageError(
+                        f"{self}: {rows} would refer to what is not there. Nothing was changed."
+                    )
+                conn.commit()
+            finally:
+                if not conn.invalidated:
+                    driver: Any = conn.connection.dbapi_connection
+                    if driver.in_transaction:
+                        conn.rollback()
+                    driver.execute("PRAGMA foreign_keys=ON")
+
+    @contextlib.contextmanager
     def _connected(
         self, isolation: Literal["REPEATABLE READ", "READ COMMITTED"]
     ) -> Iterator[Connection]:

@@ -17,7 +17,7 @@
     │                SchemaTooNewError, StorageCorruptError, StorageReadOnlyError,
     │                StorageFullError, StorageIOError, StorageBusyError (TimeoutError),
     │                StorageMovedError, ForkedStorageError, StorageUrlError (ValueError),
-    │                StorageAuthError (PermissionError)
+    │                StorageAuthError (PermissionError), MigrationRefusedError (ValueError)
     └── ImportFormatError (ValueError), ImportLimitError (ValueError),
                      ImportTimeoutError (TimeoutError)
 
@@ -47,6 +47,7 @@ __all__ = [
     "InvalidIdError",
     "InverseMismatchError",
     "LineageError",
+    "MigrationRefusedError",
     "NotADatabaseError",
     "NotAnEcsvizStoreError",
     "NotAnEntityError",
@@ -199,6 +200,10 @@ class NotAnEcsvizStoreError(StorageOpenError):
 
 class SchemaOutdatedError(StorageOpenError):
     """The store's tables are older than the classes or than this release."""
+
+
+class MigrationRefusedError(StorageError, ValueError):
+    """Tables cannot be made to fit changed classes without losing or inventing something."""
 
 
 class SchemaTooNewError(StorageOpenError):

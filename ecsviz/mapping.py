@@ -551,6 +551,10 @@ class Mapping:
             known.table.append_column(skeleton_column)
         return Collection(plan, table, arcs, key, skeleton)
 
+    def learn(self, type_name: str, field_name: str, targets: Iterable[str]) -> None:
+        """Let a field of a class that is not mapped yet hold entities of further classes."""
+        self._arcs[type_name, field_name] = list(targets)
+
     def add_arc(self, type_name: str, field_name: str, target: str) -> None:
         """Let a field hold entities of one more class; its class is mapped anew."""
         known = self.by_type[type_name]

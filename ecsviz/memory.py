@@ -128,7 +128,13 @@ class InMemoryEntityStorage:
             if stored is None:
                 result[type_key(cls)] = describe(cls)
             elif lines := differences(stored, cls):
-                raise outdated(cls, lines, "entities in this storage")
+                raise outdated(
+                    cls,
+                    lines,
+                    "entities in this storage",
+                    "Define the class as it was stored, give it another name, or use a new"
+                    " storage.",
+                )
         return result
 
     # -- getting -----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from ecsviz import html
+from ecsviz.changes import CHANGE_HEADINGS, Migration
 from ecsviz.html import Child, block, element, shown_of
 from ecsviz.plan import HEADINGS, SavePlan
 
@@ -162,3 +163,27 @@ def plan_html(plan: SavePlan) -> str:
     note = shown_of(len(rows), len(plan.steps), "steps") if len(rows) < len(plan.steps) else None
     steps = html.table(HEADINGS, rows, caption=f"Save plan: {plan.summary()}", note=note)
     return str(block(steps, *(element("p", line, look="note") for line in plan.notes())))
+
+
+def migration_html(migration: Migration) -> str:
+    """Return a migration as a small table.
+
+    Parameters
+    ----------
+    migration
+        What `migrate` gave.
+
+    Examples
+    --------
+    >>> from ecsviz.changes import Change, Migration
+    >>> text = migration_html(Migration([Change("Page", "number", "added", "", "BIGINT")]))
+    >>> "not applied" in text, "number" in text
+    (True, True)
+    """
+    rows = [change.row() for change in migration.changes[:MAX_STEPS]]
+    every = len(migration.changes)
+    note = shown_of(len(rows), every, "changes") if len(rows) < every else None
+    caption = f"Migration: {migration.summary()}"
+    if not rows:
+        return str(block(element("p", caption, look="line")))
+    return str(block(html.table(CHANGE_HEADINGS, rows, caption=caption, note=note)))

@@ -1,0 +1,341 @@
+"""What has changed in a class since it was stored, field by field, without looking at rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
+from ecsviz.mapping import Layout, StoredType
+from ecsviz.storable import describe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHANGE_HEADINGS = ("class", "field", "change", "stored", "class says", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What `describe` says of one field, taken apart.
+
+    Attributes
+    ----------
+    kind
+        ``value``, ``single``, ``said`` (a list that back-references say), or that of a
+        collection: ``list``, ``dict[TEXT]``, …
+    targets
+        The SQL type of a value; the names of the classes that a reference holds.
+    optional
+        Whether it may be None.
+    inverse
+        The list that a single reference is the place in; the back-reference that says a list.
+    """
+
+    kind: str
+    targets: tuple[str, ...]
+    optional: bool = False
+    inverse: str | None = None
+
+
+def take_apart(text: str, layout: MappingOf[str, Any] | None) -> Described:
+    """Return what the description of a field says.
+
+    Parameters
+    ----------
+    text
+        As `describe` gives it.
+    layout
+        Where the store keeps the field; None for a list that back-references say.
+
+    Examples
+    --------
+    >>> take_apart("Page or Note or none in pages", {"columns": {}})
+    Described(kind='single', targets=('Page', 'Note'), optional=True, inverse='pages')
+    """
+    place = layout or {}
+    if "column" in place:
+        kind = text.removesuffix(" or none")
+        return Described("value", (kind,), text != kind)
+    if "columns" in place and "table" not in place:
+        text, _, inverse = text.partition(" in ")
+        bare = text.removesuffix(" or none")
+        return Described("single", tuple(bare.split(" or ")), text != bare, inverse or None)
+    kind, _, rest = text.partition(" of ")
+    rest, _, inverse = rest.partition(" by ")
+    targets = tuple(rest.split(" or "))
+    return Described("said" if layout is None else kind, targets, False, inverse or None)
+
+
+@dataclass(slots=True)
+class Change:
+    """One difference between a class and what is stored of it.
+
+    Attributes
+    ----------
+    type_name, field
+        Where.
+    what
+        ``added``, ``dropped``, ``renamed``, ``optional``, ``required``, ``holds more``,
+        ``holds fewer``, ``retyped``, ``in a list``, ``in no list``.
+    before, after
+        What the store and the class say; empty where there is nothing.
+    refused
+        Why it cannot be made; empty if it can.
+    """
+
+    type_name: str
+    field: str
+    what: str
+    before: str = ""
+    after: str = ""
+    refused: str = ""
+    old_name: str = ""
+
+    def row(self) -> tuple[str, str, str, str, str, str]:
+        """Return the change as a row under `CHANGE_HEADINGS`."""
+        what = f"renamed from {self.old_name}" if self.what == "renamed" else self.what
+        return (self.type_name, self.field, what, self.before, self.after, self.refused)
+
+
+@dataclass(slots=True)
+class Migration:
+    """What `migrate` is about to do, or has done.
+
+    Attributes
+    ----------
+    changes
+        Every difference between classes and tables.
+    applied
+        Whether it was done.
+
+    Examples
+    --------
+    >>> Migration([Change("Page", "number", "added", "", "BIGINT")])
+    Migration: 1 change, not applied
+      Page.number: added (BIGINT)
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    applied: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether there is any difference."""
+        return bool(self.changes)
+
+    @property
+    def refused(self) -> list[Change]:
+        """The changes that cannot be made."""
+        return [change for change in self.changes if change.refused]
+
+    def summary(self) -> str:
+        """Return one sentence."""
+        if not self.changes:
+            return "nothing to migrate: classes and tables agree"
+        count = len(self.changes)
+        text = f"{count} change{'' if count == 1 else 's'}"
+        if self.refused:
+            text += f", {len(self.refused)} refused"
+        return f"{text}, {'applied' if self.applied else 'not applied'}"
+
+    def lines(self) -> list[str]:
+        """Return a line per change."""
+        result = []
+        for change in self.changes:
+            of, name, what, before, after, refused = change.row()
+            said = " → ".join(part for part in (before, after) if part)
+            why = f"\n    refused: {refused}" if refused else ""
+            result.append(f"{of}.{name}: {what}{f' ({said})' if said else ''}{why}")
+        return result
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the changes as a DataFrame.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``class``, ``field``, ``change``, ``stored``, ``class says`` and ``refused``,
+            all texts.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([c.row() for c in self.changes], columns=list(CHANGE_HEADINGS))
+
+    def __repr__(self) -> str:
+        return "\n  ".join([f"Migration: {self.summary()}", *self.lines()])
+
+    def _repr_html_(self) -> str:
+        from ecsviz import reprs
+
+        return reprs.migration_html(self)
+
+
+@dataclass(slots=True)
+class Declared:
+    """What a user says about a migration.
+
+    Attributes
+    ----------
+    drop
+        Type and field of what may be dropped.
+    rename
+        Type and old field → new field.
+    """
+
+    drop: set[tuple[str, str]]
+    rename: dict[tuple[str, str], str]
+
+    def now(self, type_name: str, name: str) -> str:
+        """Return what a field is called now."""
+        return self.rename.get((type_name, name), name)
+
+
+def compare(
+    type_name: str, stored: StoredType, cls: type, declared: Declared, layout: Layout
+) -> list[Change]:
+    """Return in what a class differs from what is stored of it.
+
+    Parameters
+    ----------
+    type_name, stored, cls
+        The type, what the store says of it, and its class as it is now.
+    declared
+        What may be dropped, and what was renamed.
+    layout
+        Where the class as it is now would be kept.
+    """
+    now = describe(cls)
+    changes: list[Change] = []
+    found: set[str] = set()
+    for old, before in stored.fields.items():
+        name = declared.rename.get((type_name, old), old)
+        found.add(name)
+        if name not in now:
+            asked = (type_name, old) in declared.drop
+            why = f"name it in drop=['{cls.__name__}.{old}'], or say what it is called now in"
+            why += f" rename={{'{cls.__name__}.{old}': …}}; its values are kept until then"
+            changes.append(Change(type_name, old, "dropped", before, "", "" if asked else why))
+            continue
+        after = now[name]
+        if name != old:
+            changes.append(Change(type_name, name, "renamed", before, after, old_name=old))
+        one = take_apart(before, stored.layout.get(old))
+        two = take_apart(after, layout.get(name))
+        changes += _compare_field(Change(type_name, name, "", before, after), one, two, declared)
+    changes += [Change(type_name, n, "added", "", now[n]) for n in now if n not in found]
+    return changes
+
+
+def _compare_field(
+    base: Change, before: Described, after: Described, declared: Declared
+) -> list[Change]:
+    def change(what: str, refused: str = "") -> Change:
+        return Change(base.type_name, base.field, what, base.before, base.after, refused)
+
+    fixed = before.kind not in ("value", "said") or before.targets == after.targets
+    if before.kind != after.kind or not fixed:
+        return [
+            change(
+                "retyped",
+                "its values would have to be converted; give the new field another name, register"
+                " what you want in it, and drop the old one later",
+            )
+        ]
+    changes = []
+    if set(after.targets) - set(before.targets):
+        changes.append(change("holds more"))
+    if set(before.targets) - set(after.targets):
+        changes.append(change("holds fewer"))
+    if before.optional != after.optional:
+        changes.append(change("optional" if after.optional else "required"))
+    if before.kind == "single":
+        owners = before.targets
+        names = {(owner, before.inverse or "") for owner in owners}
+        was = next((declared.rename[n] for n in names if n in declared.rename), before.inverse)
+        if was is None and after.inverse is not None:
+            changes.append(change("in a list"))
+        elif was is not None and after.inverse is None:
+            why = f"it says the list {before.inverse!r}; drop that by name"
+            changes.append(change("in no list", why if names.isdisjoint(declared.drop) else ""))
+        elif was != after.inverse:
+            why = f"it says the list {before.inverse!r}; name that in rename="
+            changes.append(change("in a list", why))
+    return changes
+
+
+def declare(
+    drop: Iterable[str], rename: MappingOf[str, str], types: MappingOf[str, tuple[StoredType, type]]
+) -> Declared:
+    """Return what a user declares, per stored type.
+
+    Parameters
+    ----------
+    drop, rename
+        With fields as ``"Class.field"``; a base class stands for all its subclasses.
+    types
+        What is migrated: type name → what is stored, and its class.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such class or field, or it has not gone.
+    """
+    if isinstance(drop, str):
+        raise InvalidArgumentError(
+            f"drop is the text {drop!r}. Give a list: drop=[{drop!r}].", value=drop
+        )
+    dropped = {place for text in drop for place in _resolve("drop", text, types)}
+    renamed: dict[tuple[str, str], str] = {}
+    resolved = {text: _resolve("rename", text, types) for text in rename}
+    moved = {place for places in resolved.values() for place in places}
+    for text, new in rename.items():
+        for name, old in resolved[text]:
+            now = describe(types[name][1])
+            if new not in now:
+                raise InvalidArgumentError(
+                    f"rename says that {text} is {new!r} now, but {types[name][1].__name__} has no"
+                    f" such field.{did_you_mean(str(new), list(now))}",
+                    field=new,
+                )
+            if new in types[name][0].fields and (name, new) not in moved:
+                raise InvalidArgumentError(
+                    f"rename says that {text} is {new!r} now, but {new!r} is stored already.",
+                    field=new,
+                )
+            renamed[name, old] = new
+    both = [f"{name}.{old}" for name, old in dropped if (name, old) in renamed]
+    if both:
+        raise InvalidArgumentError(
+            f"{', '.join(both)} cannot be both dropped and renamed.", value=both
+        )
+    return Declared(dropped, renamed)
+
+
+def _resolve(
+    option: str, text: str, types: MappingOf[str, tuple[StoredType, type]]
+) -> list[tuple[str, str]]:
+    """Return the stored types and the field that ``"Class.field"`` names."""
+    of, _, old = str(text).rpartition(".")
+    kinds = {
+        name: (stored, cls)
+        for name, (stored, cls) in types.items()
+        if name == of or any(base.__name__ == of for base in cls.__mro__)
+    }
+    found = [name for name, (stored, _) in kinds.items() if old in stored.fields]
+    if not found:
+        names = [f"{name}.{f}" for name, (stored, _) in types.items() for f in stored.fields]
+        raise InvalidArgumentError(
+            f"{option} names {short_repr(text)}, but no such field is stored."
+            f"{did_you_mean(str(text), names)} Write 'Class.field'.",
+            field=text,
+        )
+    for name in found:
+        if option == "drop" and old in describe(types[name][1]):
+            raise InvalidArgumentError(
+                f"drop names {text}, but {types[name][1].__name__} has that field. Take it out of"
+                " the class first.",
+                field=text,
+            )
+    return [(name, old) for name in found]
