@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.conflicts import still_held
-from ecsviz.database import (
+from ecsviz.mapping import ClassMap
+from ecsviz.statements import (
     columns_of,
     delete_rows,
     insert_rows,
@@ -18,7 +19,6 @@ from ecsviz.database import (
     select_by_keys,
     update_rows,
 )
-from ecsviz.mapping import ClassMap
 
 
 class Delete:

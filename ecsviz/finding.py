@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
-from ecsviz.database import columns_of
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, RefColumn, ValueColumn
 from ecsviz.protocol import as_id
+from ecsviz.statements import columns_of
 from ecsviz.values import JsonCodec, Refused
 
 OWN = {

@@ -21,7 +21,6 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from ecsviz.catalog import Catalog
-from ecsviz.database import columns_of, delete_rows, insert_rows, select_by_keys, update_rows
 from ecsviz.errors import StaleVersionError, UnsupportedFieldError, ValueNotStorableError
 from ecsviz.fields import complete_fields
 from ecsviz.graph import EntityDependencyGraph
@@ -30,6 +29,7 @@ from ecsviz.inverse import check_agreement
 from ecsviz.plan import SavePlan, Step
 from ecsviz.references import Walk, walk
 from ecsviz.state import shell
+from ecsviz.statements import columns_of, delete_rows, insert_rows, select_by_keys, update_rows
 from ecsviz.values import JsonCodec, Refused, json_text, not_storable
 
 NEEDED = ("from_entity", "to_entity")

@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.conflicts import left_out_is_listed
-from ecsviz.database import select_by_keys, update_rows
 from ecsviz.mapping import ClassMap, InverseList, RefColumn
 from ecsviz.rows import Group, Rows
+from ecsviz.statements import select_by_keys, update_rows
 
 Place = tuple[str, int, int]
 """Type and row id of the holder of a list, and a position in it."""

@@ -15,7 +15,6 @@ from sqlalchemy.schema import CreateTable
 from ecsviz.catalog import Catalog, find_class
 from ecsviz.changes import Change, Migration, compare, declare, take_apart
 from ecsviz.codec import Refused
-from ecsviz.database import columns_of, update_rows
 from ecsviz.errors import InvalidArgumentError, MigrationRefusedError
 from ecsviz.exact import json_text
 from ecsviz.fields import complete_fields
@@ -23,6 +22,7 @@ from ecsviz.identity import derives_from, newest_definition
 from ecsviz.mapping import Collection, Layout, Mapping, StoredType, ValueColumn
 from ecsviz.reading import Load
 from ecsviz.references import walk
+from ecsviz.statements import columns_of, update_rows
 from ecsviz.storable import describe
 from ecsviz.values import JsonCodec
 from ecsviz.writing import Save

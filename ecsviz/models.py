@@ -90,16 +90,18 @@ class Models:
         for ref in known.singles:
             for target in ref.arcs:
                 if target in self._mapping.by_type:
-                    result[_free(_arc_name(ref, target), taken)] = self._single(known, ref, target)
+                    result[free_name(arc_name(ref, target), taken)] = self._single(
+                        known, ref, target
+                    )
         for item in known.inverse_lists:
             listed = self._list(known, item)
             if listed is not None:
-                result[_free(item.name, taken)] = listed
+                result[free_name(item.name, taken)] = listed
         for collection in known.collections:
             for target in collection.arcs:
                 if target in self._mapping.by_type:
-                    name = _arc_name(collection, target)
-                    result[_free(name, taken)] = self._collection(known, collection, target)
+                    name = arc_name(collection, target)
+                    result[free_name(name, taken)] = self._collection(known, collection, target)
         return result
 
     def _single(self, known: ClassMap, ref: RefColumn, target: str) -> Any:
@@ -133,7 +135,7 @@ class Models:
         key = ref.arcs.get(known.type_name)
         if key is None or ref.position is None:
             return None
-        name = _arc_name(ref, known.type_name)
+        name = arc_name(ref, known.type_name)
         return relationship(
             lambda: self._target(member.type_name),
             # The marks tell the two sides apart where a table refers to itself.
@@ -206,9 +208,11 @@ def _refuse_change(row: Any, *_: Any) -> None:
     )
 
 
-def _arc_name(ref: RefColumn | Collection, target: str) -> str:
+def arc_name(ref: RefColumn | Collection, target: str) -> str:
+    """Return the name of the relationship from a field to one of the classes that it holds."""
     return ref.name if len(ref.arcs) == 1 else f"{ref.name}_{snake(target)}"
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """Return a name, with an underscore behind it if a column or SQLAlchemy has it."""
     return f"{name}_" if name in taken or name in RESERVED else name

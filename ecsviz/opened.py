@@ -21,7 +21,8 @@ from ecsviz.graph import EntityDependencyGraph
 from ecsviz.handwritten import Handwritten
 from ecsviz.mapping import Mapping
 from ecsviz.models import Models
-from ecsviz.protocol import as_id, not_found
+from ecsviz.protocol import as_id, check_entity_class, not_found
+from ecsviz.python_source import python_source
 from ecsviz.reading import Load
 
 if TYPE_CHECKING:
@@ -110,6 +111,48 @@ class OpenStore:
     def models(self) -> dict[type, Any]:
         """The declarative classes of all classes mapped so far."""
         return {**self._models.all(), **dict(self._handwritten.by_name.values())}
+
+    def to_python(self, *classes: type[Entity]) -> str:
+        """Return the declarative models as a Python module, to be kept and edited.
+
+        Parameters
+        ----------
+        *classes
+            Entity classes; what they refer to is added. By default everything that is stored.
+
+        Returns
+        -------
+        str
+            The module's text. It imports SQLAlchemy alone; its ``Base.metadata`` describes the
+            very tables of this store. Hand-written models are not in it.
+
+        Raises
+        ------
+        UnknownTypeError
+            If the store holds a type for which no class is defined here.
+        UnsupportedFieldError
+            If a class cannot be mapped.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> class Page(ev.Entity):
+        ...     number: int
+        >>> text = ev.SQLAlchemyEntityStorage(":memory:").to_python(Page)
+        >>> print(text[text.index("class PageSQL") :])
+        class PageSQL(Base):
+            \"\"\"Rows of pages: the entity class Page.\"\"\"
+        <BLANKLINE>
+            __tablename__ = 'pages'
+        ...
+            number: Mapped[int] = mapped_column(sa.BigInteger(), nullable=False)
+        <BLANKLINE>
+        """
+        for cls in classes:
+            check_entity_class(cls)
+        with self._reading():
+            maps = self._catalog.classes_of(self._mapping.stored) if not classes else []
+            return python_source(self._mapping, maps or self._mapping.map_classes(classes))
 
     @property
     def metadata(self) -> sa.MetaData:

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
-from ecsviz.database import columns_of, key_condition, select_by_keys
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.state import collector_paused, fill, shell
+from ecsviz.statements import columns_of, key_condition, select_by_keys
 from ecsviz.values import JsonCodec, Refused, not_readable
 
 MAX_ROUNDS = 8

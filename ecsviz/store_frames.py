@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
-from ecsviz.database import columns_of
 from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
 from ecsviz.fields import complete_fields, union_members
 from ecsviz.graph import EntityDependencyGraph
@@ -21,6 +20,7 @@ from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.references import format_path
+from ecsviz.statements import columns_of
 from ecsviz.values import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from ecsviz.conflicts import (
     left_out_is_gone,
     was_deleted,
 )
-from ecsviz.database import delete_rows, insert_rows, select_by_keys, update_rows
 from ecsviz.inverse import check_agreement
 from ecsviz.lists import ListChanges
 from ecsviz.mapping import ClassMap, Collection
@@ -25,6 +24,7 @@ from ecsviz.plan import Deferred, InsertOrder, NewReference, SavePlan, Step, ins
 from ecsviz.references import Walk
 from ecsviz.rows import Group, Rows
 from ecsviz.state import is_placeholder
+from ecsviz.statements import delete_rows, insert_rows, select_by_keys, update_rows
 from ecsviz.storable import write_keys
 from ecsviz.values import Refused, not_storable
 
