@@ -126,13 +126,18 @@ def _list_of(field: FieldPlan) -> FieldPlan | None:
             back = _back_of(found)
             if back is None or back.name != field.name or not _related(back, field):
                 raise _refuse(field, f"{found.place} is not its other side")
-            return found
+            return found if _fits(found, field) else None
         for other in plan.fields:
             if other.shape == Shape.LIST and other.container is list and len(other.targets) == 1:
                 back = _back_of(other)
-                if back is not None and back.name == field.name and _related(back, field):
+                if back is not None and back.name == field.name and _fits(other, field):
                     return other
     return None
+
+
+def _fits(listed: FieldPlan, back: FieldPlan) -> bool:
+    """Tell whether who has a back-reference may stand in a list: a base class may not."""
+    return _accepts(listed.targets[0], back.owner)
 
 
 def _related(one: FieldPlan, other: FieldPlan) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -187,3 +188,25 @@ def test_only_what_concerns_is_checked() -> None:
     with pytest.raises(errors.InverseMismatchError) as caught:
         check_agreement(found, lambda position: position == 0)
     assert caught.value.places == ("A.items", "B.owner")
+
+
+def test_a_base_class_has_no_place_in_a_list_of_its_subclass(tmp_path: Path) -> None:
+    class Beta(ev.Entity):
+        items: list[Special] = []
+
+    class Plain(ev.Entity):
+        beta: Beta
+
+    class Special(Plain):
+        pass
+
+    Beta.model_rebuild(_types_namespace={"Special": Special})
+    beta = Beta()
+    plain, special = Plain(beta=beta), Special(beta=beta)
+    beta.items.append(special)
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    store.register([plain, special])
+    got = ev.SQLAlchemyEntityStorage(tmp_path / "a.db").get(plain.ecs_id)
+    assert type(got) is Plain
+    assert [type(item) for item in got.beta.items] == [Special]
+    assert got.beta.items[0].beta is got.beta
