@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ecsviz.chat import ChatMessage, ChatThread
 from ecsviz.cycles import Cycle
+from ecsviz.diff import GraphDiff, diff
 from ecsviz.entity import Entity
 from ecsviz.errors import EcsvizError
 from ecsviz.fields import reference
@@ -26,10 +27,12 @@ __all__ = [
     "Entity",
     "EntityDependencyGraph",
     "EntityStorage",
+    "GraphDiff",
     "InMemoryEntityStorage",
     "Reference",
     "SQLAlchemyEntityStorage",
     "SavePlan",
+    "diff",
     "read_chat",
     "reference",
     "sample",

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
+from typing_extensions import override
 
 from ecsviz.errors import NotAnEntityError, short_repr
 from ecsviz.fields import OWN_FIELDS
@@ -96,7 +97,7 @@ def find_difference(a: Any, b: Any, *, versions: bool = True) -> str | None:
     return _Comparison(versions).run(a, b)
 
 
-def _roots(given: Any) -> tuple[list[Any], bool]:
+def roots_of(given: Any) -> tuple[list[Any], bool]:
     """Return the entities that were given, and whether there was only one, not in a list."""
     single = is_entity_class(type(given))
     roots = [given] if single else list(given) if isinstance(given, Iterable) else None
@@ -109,6 +110,28 @@ def _roots(given: Any) -> tuple[list[Any], bool]:
             )
     assert roots is not None
     return roots, single
+
+
+def same_value(a: Any, b: Any, *, entities: bool = True) -> bool:
+    """Tell whether two values of a field are the same; entities in them count by their ids.
+
+    Parameters
+    ----------
+    a, b
+        The values.
+    entities
+        Whether the entities in them count at all.
+
+    Examples
+    --------
+    >>> same_value([1, 2.0], [1, 2.0]), same_value(1, True), same_value(0.0, -0.0)
+    (True, False, False)
+    """
+    if type(a) is type(b) and type(a) in _PLAIN:
+        return bool(a == b)
+    comparison = _ValueComparison(versions=False)
+    comparison.by_id = entities
+    return comparison.value(-1, "", a, b) is None
 
 
 class _Comparison:
@@ -124,7 +147,7 @@ class _Comparison:
         self.todo: list[tuple[str, Any, Any]] = []
 
     def run(self, a: Any, b: Any) -> str | None:
-        (roots_a, single_a), (roots_b, single_b) = _roots(a), _roots(b)
+        (roots_a, single_a), (roots_b, single_b) = roots_of(a), roots_of(b)
         if single_a != single_b or len(roots_a) != len(roots_b):
             return f"{len(roots_a):,} given entities != {len(roots_b):,}"
         for number, (x, y) in enumerate(zip(roots_a, roots_b, strict=True)):
@@ -283,6 +306,17 @@ class _Comparison:
             left_out = f" … {len(steps) - 8:,} steps … "
             steps = [*steps[:4], left_out, *steps[-4:]]
         return "".join(steps)
+
+
+class _ValueComparison(_Comparison):
+    """A comparison of values alone: the entities in them are not entered."""
+
+    by_id = True
+
+    @override
+    def meet(self, number: int, step: str, a: Any, b: Any) -> str | None:
+        same = not self.by_id or a.ecs_id == b.ecs_id
+        return None if same else self.told(number, step, "other entities")
 
 
 def _names(a: Any, b: Any, first: Sequence[str] = ()) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ecsviz import html
 from ecsviz.changes import CHANGE_HEADINGS, Migration
+from ecsviz.diff import DIFF_COLUMNS, GraphDiff
 from ecsviz.html import Child, block, element, shown_of
 from ecsviz.plan import HEADINGS, SavePlan
 
@@ -187,3 +188,30 @@ def migration_html(migration: Migration) -> str:
     if not rows:
         return str(block(element("p", caption, look="line")))
     return str(block(html.table(CHANGE_HEADINGS, rows, caption=caption, note=note)))
+
+
+def diff_html(found: GraphDiff) -> str:
+    """Return what differs between two states as a small table.
+
+    Parameters
+    ----------
+    found
+        What `diff` gave.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> "added" in diff_html(ev.diff([], [ev.ChatThread(title="Cycles")]))
+    True
+    """
+    caption = f"GraphDiff: {found.summary()}"
+    rows = [
+        (what, kind, f"…{str(ecs_id)[-6:]}", name, before, after)
+        for what, kind, ecs_id, name, before, after in (
+            item.row() for item in found.differences[:MAX_STEPS]
+        )
+    ]
+    if not rows:
+        return str(block(element("p", caption, look="line")))
+    note = shown_of(len(rows), len(found), "differences") if len(rows) < len(found) else None
+    return str(block(html.table(DIFF_COLUMNS, rows, caption=caption, note=note)))
