@@ -14,6 +14,7 @@ from ecsviz.identity import is_entity_class, same_type
 from ecsviz.inverse import inverse_of
 from ecsviz.isomorphic import roots_of, same_value
 from ecsviz.references import Walk, format_path, walk
+from ecsviz.state import collector_paused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,7 +183,8 @@ def diff(a: Any, b: Any) -> GraphDiff:
     >>> [(d.what, d.field) for d in ev.diff(before, thread)]
     [('edited', 'title'), ('reordered', 'messages')]
     """
-    return GraphDiff(_Comparison(_State(a), _State(b)).run())
+    with collector_paused():
+        return GraphDiff(_Comparison(_State(a), _State(b)).run())
 
 
 class _State:
