@@ -1,0 +1,75 @@
+"""The order of inserts, and which references are written later."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ecsviz as ev
+from ecsviz.plan import NewReference, SavePlan, Step, insert_order
+
+
+def ref(source: int, target: int, kind: str, field: str, nullable: bool) -> NewReference:
+    return NewReference(source, target, (kind, field), nullable)
+
+
+def test_what_is_referred_to_comes_first() -> None:
+    order = insert_order({"A": [0], "B": [1]}, [ref(0, 1, "A", "b", False)])
+    assert (order.types, order.deferred) == (["B", "A"], [])
+
+
+def test_of_a_cycle_the_nullable_side_is_written_later() -> None:
+    references = [ref(0, 1, "A", "b", False), ref(1, 0, "B", "a", True)]
+    order = insert_order({"A": [0], "B": [1]}, references)
+    assert (order.types, order.deferred) == (["B", "A"], [1])
+    swapped = [ref(0, 1, "A", "b", True), ref(1, 0, "B", "a", False)]
+    order = insert_order({"A": [0], "B": [1]}, swapped)
+    assert (order.types, order.deferred) == (["A", "B"], [0])
+
+
+def test_rows_of_one_table_are_ordered_too() -> None:
+    chain = [ref(n, n + 1, "A", "next", True) for n in range(4)]
+    order = insert_order({"A": [0, 1, 2, 3, 4]}, chain)
+    assert (order.rows["A"], order.deferred) == ([4, 3, 2, 1, 0], [])
+
+
+def test_a_row_that_refers_to_itself_is_no_obstacle() -> None:
+    assert insert_order({"A": [0]}, [ref(0, 0, "A", "me", False)]).deferred == []
+
+
+def test_a_ring_of_rows_defers_one() -> None:
+    ring = [ref(n, (n + 1) % 5, "A", "next", True) for n in range(5)]
+    assert len(insert_order({"A": list(range(5))}, ring).deferred) == 1
+
+
+@given(
+    edges=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7), st.booleans()), max_size=20),
+    kinds=st.lists(st.sampled_from("ABC"), min_size=8, max_size=8),
+)
+def test_at_every_insert_what_it_needs_is_there(
+    edges: list[tuple[int, int, bool]], kinds: list[str]
+) -> None:
+    groups: dict[str, list[int]] = {}
+    for position, kind in enumerate(kinds):
+        groups.setdefault(kind, []).append(position)
+    references = [
+        ref(a, b, kinds[a], f"f{n}", nullable) for n, (a, b, nullable) in enumerate(edges)
+    ]
+    order = insert_order(groups, references)
+    assert sorted(order.types) == sorted(groups)
+    sequence = [position for name in order.types for position in order.rows[name]]
+    assert sorted(sequence) == list(range(8))
+    place = {position: n for n, position in enumerate(sequence)}
+    for n, item in enumerate(references):
+        if n not in order.deferred:
+            assert place[item.target] <= place[item.source]
+
+
+def test_a_plan_says_what_it_does() -> None:
+    assert not SavePlan(unchanged=3)
+    plan = SavePlan([Step("insert", "pages", 2, "INSERT INTO pages")], ["Page"], added=2)
+    assert plan
+    assert plan.table() == [("1", "insert", "pages", "2", "INSERT INTO pages")]
+    assert "2 new, 0 changed" in plan.summary()
+    assert plan.to_frame()["rows"].tolist() == [2]
+    assert ev.SavePlan is SavePlan
