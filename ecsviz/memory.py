@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ecsviz.catalog import differences, outdated
@@ -33,6 +33,10 @@ from ecsviz.storable import (
     describe,
     with_referenced,
 )
+from ecsviz.store_frames import Revision, revisions_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class InMemoryEntityStorage:
@@ -58,7 +62,7 @@ class InMemoryEntityStorage:
         self._records: dict[UUID, Record] = {}
         self._deleted: dict[UUID, tuple[int, int]] = {}  # version, revision
         self._types: dict[tuple[str, str], dict[str, str]] = {}
-        self._revisions: list[tuple[datetime, str | None]] = []
+        self._revisions: list[Revision] = []
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -101,17 +105,33 @@ class InMemoryEntityStorage:
             types = self._check_classes(map(type, found.entities))
             save = MemorySave(found, self._records, self._deleted)
             save.run()
+            added = sum(ecs_id not in self._records for ecs_id in save.records)
             # In one go, whatever interrupt comes: nothing of this can fail any more.
             with deferred_interrupt():
                 self._types.update(types)
                 self._records.update(save.records)
                 if save.records:
-                    self._revisions.append((datetime.now(UTC), note))
+                    self._note(note, added, len(save.records) - added, 0)
                 for entity in found.entities:
                     if is_placeholder(entity):
                         continue
                     entity.__dict__["version"] = self._records[entity.ecs_id].version
         return given
+
+    def _note(self, note: str | None, added: int, changed: int, deleted: int) -> None:
+        number, now = len(self._revisions) + 1, datetime.now(UTC).replace(tzinfo=None)
+        self._revisions.append((number, now, note, added, changed, deleted))
+
+    def revisions(self) -> pd.DataFrame:
+        """Return every change of the storage, oldest first.
+
+        Returns
+        -------
+        DataFrame
+            As of `SQLAlchemyEntityStorage.revisions`.
+        """
+        with self._lock:
+            return revisions_frame(self._revisions)
 
     def _check_classes(self, classes: Iterable[type]) -> dict[tuple[str, str], dict[str, str]]:
         """Return what each class stores, in its newest definition.
@@ -314,7 +334,7 @@ class InMemoryEntityStorage:
                 raise still_held(holders)
             with deferred_interrupt():
                 if ids:
-                    self._revisions.append((datetime.now(UTC), None))
+                    self._note(None, 0, 0, len(ids))
                 for ecs_id in ids:
                     gone = self._records.pop(ecs_id)
                     self._deleted[ecs_id] = (gone.version, len(self._revisions))

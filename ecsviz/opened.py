@@ -218,6 +218,34 @@ class OpenStore:
             known = self._mapping.map_classes([cls])[0]
             return store_frames.class_frame(conn, self._catalog, known)
 
+    def revisions(self) -> pd.DataFrame:
+        """Return every change of the store, oldest first.
+
+        Returns
+        -------
+        DataFrame
+            A row per `register` that changed something and per `delete`: ``revision`` (int64, from
+            1), ``at`` (datetime64[us, UTC]), ``note`` (str, missing where there is none),
+            ``added``, ``changed`` and ``deleted`` (int64: how many entities).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"), note="first")
+        >>> thread.title = "b"
+        >>> _ = store.register(thread, note="a better title")
+        >>> _ = store.register(thread, note="nothing has changed: no revision")
+        >>> store.revisions()[["revision", "note", "added", "changed", "deleted"]]
+           revision            note  added  changed  deleted
+        0         1           first      1        0        0
+        1         2  a better title      0        1        0
+        """
+        with self._reading() as conn:
+            if not self._is_made(conn):
+                return store_frames.revisions_frame([])
+            return store_frames.stored_revisions(conn, self._catalog)
+
     def references_frame(self) -> pd.DataFrame:
         """Return every stored reference.
 

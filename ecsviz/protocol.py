@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from operator import eq
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from ecsviz.entity import Entity
@@ -18,6 +18,9 @@ from ecsviz.errors import (
 )
 from ecsviz.identity import is_entity_class
 from ecsviz.parts import as_roots
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 E_ = TypeVar("E_", bound=Entity)
 
@@ -72,6 +75,10 @@ class EntityStorage(Protocol):
 
     def delete(self, entities_or_ids: Any) -> None:
         """Delete entities that nothing else refers to."""
+        ...
+
+    def revisions(self) -> pd.DataFrame:
+        """Return every change of the storage, oldest first."""
         ...
 
 

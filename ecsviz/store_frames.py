@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 import json
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -25,6 +27,10 @@ from ecsviz.values import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCo
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Revision = tuple[int, datetime, str | None, int, int, int]
+"""Number, time (naive UTC), note, and how many entities were added, changed and deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,3 +329,23 @@ def _neighbourhood(
                 distance[other] = distance[node] + 1
                 queue.append(other)
     return queue
+
+
+def stored_revisions(conn: Connection, catalog: Catalog) -> pd.DataFrame:
+    """Return the revisions of a store."""
+    c = catalog.revisions.c
+    query = sa.select(c.number, c.created_at, c.note, c.added, c.changed, c.deleted)
+    columns = columns_of(conn, query.order_by(c.number))
+    return revisions_frame(list(zip(*columns, strict=True)))
+
+
+def revisions_frame(revisions: Sequence[Revision]) -> pd.DataFrame:
+    """Return revisions as a DataFrame."""
+    import pandas as pd
+
+    names = ["revision", "at", "note", "added", "changed", "deleted"]
+    frame = pd.DataFrame(list(revisions), columns=names)
+    counts = dict.fromkeys(("revision", "added", "changed", "deleted"), "int64")
+    frame = frame.astype({**counts, "at": "datetime64[us]", "note": "str"})
+    frame["at"] = frame["at"].dt.tz_localize("UTC")
+    return frame

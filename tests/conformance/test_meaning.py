@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import ecsviz as ev
@@ -477,3 +478,24 @@ def test_a_change_that_no_column_shows(reopen: Open, field: str, before: Any, af
     assert reopen().register(entity).version == 3
     found = getattr(reopen().get(entity.ecs_id), field)
     assert (found, type(found)) == (after, type(after))
+
+
+def test_every_change_is_a_revision(reopen: Open) -> None:
+    assert reopen().revisions().empty
+    began = pd.Timestamp.now("UTC") - pd.Timedelta(minutes=1)
+    first, second = reopen().register([c.Node(name="a"), c.Node(name="b")], note="two nodes")
+    reopen().register([first, second], note="nothing new")
+    first.name = "c"
+    reopen().register([first, second, c.Node()])
+    reopen().delete(second)
+    found = reopen().revisions()
+    assert list(found.columns) == ["revision", "at", "note", "added", "changed", "deleted"]
+    assert found["revision"].tolist() == [1, 2, 3]
+    assert found["note"].isna().tolist() == [False, True, True]
+    assert found["note"][0] == "two nodes"
+    counts = found[["added", "changed", "deleted"]].to_numpy().tolist()
+    assert counts == [[2, 0, 0], [1, 1, 0], [0, 0, 1]]
+    assert str(found["at"].dtype) == "datetime64[us, UTC]"
+    assert found["at"].is_monotonic_increasing
+    assert found["at"].between(began, pd.Timestamp.now("UTC") + pd.Timedelta(minutes=1)).all()
+    assert found.dtypes.equals(reopen().revisions().iloc[:0].dtypes)
