@@ -1,0 +1,91 @@
+"""Short names for people: what is chosen, and what of a hostile text comes through."""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import Enum
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ecsviz as ev
+from ecsviz.labels import clean_text, label_of
+
+
+class Grade(Enum):
+    LOW = "low"
+
+
+def make(**fields: Any) -> Any:
+    annotations = {name: type(value) for name, value in fields.items()}
+    return type("Thing", (ev.Entity,), {"__annotations__": annotations, "__module__": __name__})(
+        **fields
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        ({"title": "b", "name": "a"}, "Thing a"),
+        ({"name": "", "title": "b"}, "Thing b"),
+        ({"role": "user", "content": "hello"}, "Thing user: hello"),
+        ({"content": "hello"}, "Thing hello"),
+        ({"id": "x1", "user_id": "x2", "note": "n"}, "Thing n"),
+        ({"count": 3}, "Thing count=3"),
+        ({"grade": Grade.LOW}, "Thing grade=low"),
+        ({"yes": True}, "Thing"),
+        ({"raw": b"abc", "parts": ["a"]}, "Thing"),
+        ({}, "Thing"),
+    ],
+)
+def test_what_an_entity_is_called(fields: dict[str, Any], label: str) -> None:
+    assert label_of(make(**fields)) == label
+
+
+def test_properties_are_never_evaluated() -> None:
+    class Lazy(ev.Entity):
+        @property
+        def name(self) -> str:
+            raise RuntimeError("evaluated")
+
+    assert label_of(Lazy()) == "Lazy"
+
+
+def test_a_placeholder_has_its_class_alone(tmp_path: Any) -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    thread = ev.ChatThread(title="Cycles")
+    thread.say("user", "hello")
+    store.register(thread)
+    assert label_of(store.get(thread.ecs_id, hops=0).messages[0]) == "ChatMessage"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\r\n\tb", "a b"),
+        ("a\u202eb\u200fc", "abc"),
+        ("\x1b[31mred", "[31mred"),
+        ("a\ud800b", "ab"),
+        ("e" + "\u0301" * 50, "e" + "\u0301" * 2),
+        ("   ", ""),
+        ("漢字" * 20, "漢字" * 5 + "漢…"),
+        ("x" * 30, "x" * 23 + "…"),
+        ("org.example.deep.package.Name", "…ample.deep.package.Name"),
+    ],
+)
+def test_texts_are_cleaned_and_cut(text: str, shown: str) -> None:
+    assert clean_text(text) == shown
+
+
+@given(text=st.text(st.characters(codec=None, exclude_categories=())), limit=st.integers(1, 40))
+def test_no_text_is_wider_than_asked_or_hostile(text: str, limit: int) -> None:
+    shown = clean_text(text, limit)
+    wide = sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in shown
+    )
+    assert wide <= limit
+    assert not any(unicodedata.category(c)[0] == "C" for c in shown)
+    assert shown == " ".join(shown.split())
