@@ -84,6 +84,8 @@ class Change:
         What the store and the class say; empty where there is nothing.
     refused
         Why it cannot be made; empty if it can.
+    old_name
+        For ``renamed``, what the store calls the field.
     """
 
     type_name: str

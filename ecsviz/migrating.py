@@ -89,9 +89,10 @@ class Migrate:
         for name, (stored, cls) in self.types.items():
             now = describe(cls)
             layout: Layout = {}
+            taken = {new for (of, _), new in self.declared.rename.items() if of == name}
             for field, place in stored.layout.items():
                 renamed = self.declared.now(name, field) != field
-                if field not in now or renamed or field in self.declared.rename.values():
+                if field not in now or renamed or field in taken:
                     continue
                 kept = layout[field] = dict(place)
                 if "required" in kept:
@@ -123,14 +124,15 @@ class Migrate:
         query = sa.select(sa.func.count()).select_from(source).where(*conditions)
         return int(self.conn.scalar(query) or 0)
 
+    def _old_name(self, change: Change) -> str:
+        """Return what the store calls a field that may be renamed."""
+        for (name, old), new in self.declared.rename.items():
+            if (name, new) == (change.type_name, change.field):
+                return old
+        return change.field
+
     def _old_place(self, change: Change) -> dict[str, Any]:
-        layout = self.stored[change.type_name].layout
-        olds = [
-            old
-            for (name, old), new in self.declared.rename.items()
-            if (name, new) == (change.type_name, change.field)
-        ]
-        return layout.get(olds[0] if olds else change.field, {})
+        return self.stored[change.type_name].layout.get(self._old_name(change), {})
 
     def _refused_added(self, change: Change) -> str:
         stored, cls = self.types[change.type_name]
@@ -174,7 +176,7 @@ class Migrate:
                 .where(sa.column(place["column"]).is_(None))
             )
             texts = self.conn.scalars(query).all()
-            name = change.field
+            name = self._old_name(change)
             missing = sum(text is None or name not in json.loads(text) for text in texts)
         if not missing:
             return ""
@@ -266,9 +268,15 @@ class Alter:
         self.schema = migrate.catalog.metadata.schema
         self.declared = migrate.declared
         self.stored = migrate.stored[name]
-        old, new = _columns(self.stored.layout), _columns(self.known.layout())
-        old = {(self.declared.now(name, field), part): c for (field, part), c in old.items()}
-        self.dropped = [column for key, column in old.items() if key not in new]
+        before, new = _columns(self.stored.layout), _columns(self.known.layout())
+        old = {(self.declared.now(name, field), part): c for (field, part), c in before.items()}
+        # By name alone; or the place in a list that was dropped by name.
+        self.dropped = [
+            column
+            for (field, part), column in before.items()
+            if (name, field) in self.declared.drop
+            or (part == "position" and (self.declared.now(name, field), part) not in new)
+        ]
         self.renamed = {c: new[key] for key, c in old.items() if key in new and new[key] != c}
         self.added = [column for key, column in new.items() if key not in old]
 
@@ -427,19 +435,14 @@ class Alter:
         """Make a renamed collection's table, and move the rows there."""
         old, table = place["table"], collection.table
         self.conn.execute(CreateTable(table))
-        before = ["position", *place["columns"].values()]
-        after = ["position", *(collection.arcs[target].name for target in place["columns"])]
-        for key, column in ((place.get("key"), collection.key),):
-            if key is not None and column is not None:
-                before.append(key)
-                after.append(column.column.name)
-        owner = next(iter(table.primary_key.columns)).name
-        source = sa.table(old, *map(sa.column, [owner, *before]), schema=self.schema)
-        self.conn.execute(
-            sa.insert(table).from_select(
-                [owner, *after], sa.select(*(source.c[name] for name in (owner, *before)))
-            )
-        )
+        owner, position = (column.name for column in table.primary_key.columns)
+        names = {owner: owner, position: position}  # as they are -> as they were
+        names.update({collection.arcs[to].name: column for to, column in place["columns"].items()})
+        if collection.key is not None:
+            names[collection.key.column.name] = place["key"]
+        source = sa.table(old, *map(sa.column, names.values()), schema=self.schema)
+        rows = sa.select(*(source.c[name] for name in names.values()))
+        self.conn.execute(sa.insert(table).from_select(list(names), rows))
         self.op.drop_table(old, schema=self.schema)
         self._add_columns(table, [])
 

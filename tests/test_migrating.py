@@ -520,6 +520,33 @@ def test_other_tables_may_refer_to_what_is_made_anew(
         session.execute(sa.delete(store.sql_model(type(ann)).__table__))
 
 
+def test_a_rename_elsewhere_leaves_a_field_of_the_new_name_alone(
+    store: ev.SQLAlchemyEntityStorage, reopen: Open
+) -> None:
+    """A field that has learned to hold a subclass keeps the column for it."""
+    cook = define("Cook", name=str)
+    chef = define("Chef", cook, stars=(int, 0))
+    recipe, meal = define("Recipe", cook=cook), define("Meal", who=cook)
+    bob = chef(name="Bob")
+    soup, lunch = store.register([recipe(cook=bob), meal(who=bob)])
+    define("Recipe", who=cook)
+    define("Meal", who=cook, guests=(int, 2))
+    store.migrate(rename={"Recipe.cook": "who"})
+    got = reopen().get_many([soup.ecs_id, lunch.ecs_id])
+    assert [type(e.who) for e in got] == [chef, chef]
+    assert got[1].guests == 2
+    assert got[0].who is got[1].who
+
+
+def test_what_is_renamed_and_required_may_be_nan(
+    store: ev.SQLAlchemyEntityStorage, reopen: Open
+) -> None:
+    soup = store.register(define("Recipe", rating=(float | None, None))(rating=math.nan))
+    define("Recipe", stars=float)
+    store.migrate(rename={"Recipe.rating": "stars"})
+    assert math.isnan(reopen().get(soup.ecs_id).stars)
+
+
 # -- nothing by halves -----------------------------------------------------------------------
 
 
