@@ -14,7 +14,7 @@ from ecsviz.identity import is_entity_class, same_type
 from ecsviz.inverse import inverse_of
 from ecsviz.isomorphic import roots_of, same_value
 from ecsviz.references import Walk, format_path, walk
-from ecsviz.state import collector_paused
+from ecsviz.state import collector_paused, is_placeholder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +154,8 @@ def diff(a: Any, b: Any) -> GraphDiff:
     ----------
     a, b
         An entity, or an iterable of them: the state before and the state after. Entities of one
-        ``ecs_id`` are one entity in two states; versions are not compared.
+        ``ecs_id`` are one entity in two states; versions are not compared, and nor are the fields
+        of placeholders, which were left out when a part was read.
 
     Returns
     -------
@@ -270,9 +271,11 @@ class _Comparison:
         if not same_type(type(old), type(new)):
             self._tell("retyped", new, "", type(old).__name__, type(new).__name__)
             return
+        if is_placeholder(old) or is_placeholder(new):
+            return  # what was left out when a part was read is not known here
         plan = class_plan(type(new))
         one, two = old.__dict__, new.__dict__
-        for name in plan.values:
+        for name in ("lineage_id", "parent_id", *plan.values):
             x, y = one.get(name), two.get(name)
             if x is not y and not same_value(x, y):
                 self._tell("edited", new, name, x, y)

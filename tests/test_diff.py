@@ -163,6 +163,22 @@ def test_another_class_of_one_id() -> None:
     assert said(ev.diff(dog, cat)) == [("retyped", "Animal", "")]
 
 
+def test_what_was_left_out_is_not_compared() -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    whole = store.register(thread("a", "b"))
+    part = store.get(whole.ecs_id, hops=0)
+    assert not ev.diff(whole, part)
+    part.title = "Rings"
+    assert said(ev.diff(whole, part)) == [("edited", "ChatThread", "title")]
+
+
+def test_another_family_is_told() -> None:
+    one = thread()
+    other = copy.deepcopy(one)
+    other.parent_id = other.ecs_id
+    assert said(ev.diff(one, other)) == [("edited", "ChatThread", "parent_id")]
+
+
 def test_what_is_no_entity() -> None:
     with pytest.raises(errors.NotAnEntityError):
         ev.diff(1, thread())
