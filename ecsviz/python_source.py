@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ecsviz.mapping import NAMING, ClassMap, Collection, InverseList, Mapping, RefColumn
-from ecsviz.models import RESERVED, arc_name, free_name
+from ecsviz.models import arc_name, free_name
 
 HEAD = '''"""Declarative models of an ecsviz store, for SQLAlchemy.
 
@@ -74,6 +74,12 @@ class Source:
             todo += [mapping.by_type[name] for name in names if name in mapping.by_type]
         taken = {"Base", "Any", "UUID", "Decimal", "Mapped", "DeclarativeBase", "sa"}
         self.class_names = {name: _name(f"{name}SQL", taken) for name in self.maps}
+        self.taken: dict[str, set[str]] = {name: {"metadata", "registry"} for name in self.maps}
+        self.attributes = {
+            name: {c.name: _name(c.name, self.taken[name]) for c in known.table.columns}
+            for name, known in self.maps.items()
+        }
+        self.relation_names: dict[tuple[str, str], str] = {}
         self.table_names = {
             item.table.name: _name(item.table.name, taken)
             for known in self.maps.values()
@@ -108,10 +114,8 @@ class Source:
         if arguments:
             lines += ["    __table_args__ = (", *(f"        {a}," for a in arguments), "    )"]
         lines.append("")
-        taken = {"metadata", "registry"}
-        attributes = {c.name: _name(c.name, taken) for c in table.columns}
-        for column in table.columns:
-            lines.append(self._column(column, attributes[column.name]))
+        attributes = self.attributes[known.type_name]
+        lines += [self._column(column, attributes[column.name]) for column in table.columns]
         lines += self._relationships(known)
         return "\n".join(lines) + "\n"
 
@@ -145,29 +149,35 @@ class Source:
     # -- relationships -----------------------------------------------------------------------
 
     def _relationships(self, known: ClassMap) -> list[str]:
-        columns = {column.name for column in known.table.columns}
+        here = known.type_name
         result = []
         for ref in known.singles:
             for target in ref.arcs:
                 if target in self.maps:
-                    name = free_name(arc_name(ref, target), columns)
+                    name = self._relation(here, arc_name(ref, target))
                     result.append(self._single(known, ref, target, name))
         for item in known.inverse_lists:
-            listed = self._list(known, item, free_name(item.name, columns))
+            listed = self._list(known, item, self._relation(here, item.name))
             result += [listed] if listed else []
         for collection in known.collections:
             for target in collection.arcs:
                 if target in self.maps:
-                    name = free_name(arc_name(collection, target), columns)
+                    name = self._relation(here, arc_name(collection, target))
                     result.append(self._collection(known, collection, target, name))
         return ["", *result] if result else []
 
     def _of(self, type_name: str, column: str) -> str:
         """Return a column as an attribute of its model."""
-        table = self.maps[type_name].table
-        taken = {"metadata", "registry"}
-        attributes = {c.name: _name(c.name, taken) for c in table.columns}
-        return f"{self.class_names[type_name]}.{attributes[column]}"
+        return f"{self.class_names[type_name]}.{self.attributes[type_name][column]}"
+
+    def _relation(self, type_name: str, name: str) -> str:
+        """Return what a relationship is called in its model."""
+        key = (type_name, name)
+        if key not in self.relation_names:
+            columns = {column.name for column in self.maps[type_name].table.columns}
+            wanted = free_name(name, columns)
+            self.relation_names[key] = _name(wanted, self.taken[type_name])
+        return self.relation_names[key]
 
     def _single(self, known: ClassMap, ref: RefColumn, target: str, name: str) -> str:
         key, here, there = ref.arcs[target], known.type_name, self.class_names[target]
@@ -179,10 +189,11 @@ class Source:
             f"remote_side=lambda: [{row}]",
         ]
         holder = self.maps[target]
-        for item in holder.inverse_lists:
-            if item.name == ref.inverse and self._member(item) is known:
-                columns = {column.name for column in holder.table.columns}
-                options.append(f"back_populates={free_name(item.name, columns)!r}")
+        options += [
+            f"back_populates={self._relation(target, item.name)!r}"
+            for item in holder.inverse_lists
+            if item.name == ref.inverse and self._member(item) is known
+        ]
         if key.nullable:
             options.append("post_update=True")
         return _relationship(name, kind, options)
@@ -200,13 +211,13 @@ class Source:
             return None
         there = self._of(member.type_name, key.name)
         position = self._of(member.type_name, ref.position.name)
-        columns = {column.name for column in member.table.columns}
+        back = self._relation(member.type_name, arc_name(ref, known.type_name))
         same = f"remote(foreign({there})) == {self._of(known.type_name, 'id')}"
         options = [
             f"primaryjoin=lambda: sa.and_({same}, remote({position}).is_not(None))",
             f"order_by=lambda: {position}",
             f"collection_class=ordering_list({position.rpartition('.')[2]!r})",
-            f"back_populates={free_name(arc_name(ref, known.type_name), columns)!r}",
+            f"back_populates={back!r}",
         ]
         if key.nullable:
             options.append("post_update=True")
@@ -246,8 +257,7 @@ class Source:
 
 def _relationship(name: str, kind: str, options: list[str]) -> str:
     inner = "".join(f"        {option},\n" for option in options)
-    attribute = _name(name, set(RESERVED))
-    return f"    {attribute}: Mapped[{kind}] = relationship(\n{inner}    )"
+    return f"    {name}: Mapped[{kind}] = relationship(\n{inner}    )"
 
 
 def _name(wanted: str, taken: set[str]) -> str:

@@ -340,7 +340,7 @@ def stored_revisions(conn: Connection, catalog: Catalog) -> pd.DataFrame:
 
 
 def revisions_frame(revisions: Sequence[Revision]) -> pd.DataFrame:
-    """Return revisions as a DataFrame."""
+    """Return revisions as a DataFrame; its columns are those of ``store.revisions()``."""
     import pandas as pd
 
     names = ["revision", "at", "note", "added", "changed", "deleted"]
