@@ -29,11 +29,11 @@ from ecsviz.mapping import (
     Mapping,
     RefColumn,
     StoredType,
-    describe,
 )
+from ecsviz.storable import describe
 from ecsviz.tables import add_column, allow_null
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Which layout of tables this release writes."""
 
 
@@ -48,8 +48,6 @@ class Catalog:
         ``ecs_revisions``: a row per `register` that changed something.
     deleted
         ``ecs_deleted``: which entities were deleted, so that none comes back by mistake.
-    handwritten
-        ``ecs_handwritten``: identity and version of entities whose tables are the user's own.
     """
 
     def __init__(self, database: Database, mapping: Mapping) -> None:
@@ -68,6 +66,7 @@ class Catalog:
             sa.Column("name", sa.String(200), primary_key=True),
             sa.Column("module", sa.Text(), nullable=False),
             sa.Column("table_name", sa.String(63), nullable=False, unique=True),
+            sa.Column("by_hand", sa.Boolean(), nullable=False),
             sa.Column("fields", sa.Text(), nullable=False),
             sa.Column("layout", sa.Text(), nullable=False),
             sa.Column("next_id", BIG, nullable=False),
@@ -89,17 +88,6 @@ class Catalog:
             sa.Column("type_name", sa.String(200), nullable=False),
             sa.Column("version", sa.Integer(), nullable=False),
             sa.Column("revision", sa.Integer(), nullable=False),
-        )
-        self.handwritten = sa.Table(
-            "ecs_handwritten",
-            self.metadata,
-            sa.Column("ecs_id", sa.Uuid(), primary_key=True),
-            sa.Column("type_name", sa.String(200), nullable=False),
-            sa.Column("lineage_id", sa.Uuid(), nullable=False),
-            sa.Column("parent_id", sa.Uuid()),
-            sa.Column("version", sa.Integer(), nullable=False),
-            sa.Column("revision", sa.Integer(), nullable=False),
-            sa.Column("checksum", sa.LargeBinary(), nullable=False),
         )
 
     # -- opening -----------------------------------------------------------------------------
@@ -168,6 +156,7 @@ class Catalog:
                     row.module,
                     row.table_name,
                     json.loads(row.fields),
+                    row.by_hand,
                     json.loads(row.layout),
                 )
                 for row in rows
@@ -221,7 +210,9 @@ class Catalog:
         stored = self.mapping.stored.get(known.type_name)
         if stored is None:
             return
-        lines = differences(stored.fields, known.cls)
+        if stored.by_hand != known.by_hand:
+            raise otherwise_stored(stored, known)
+        lines = differences(stored.fields, self.mapping.models.describe(known.cls))
         if lines:
             raise outdated(
                 known.cls,
@@ -286,7 +277,8 @@ class Catalog:
             "name": known.type_name,
             "module": known.cls.__module__,
             "table_name": known.table.name,
-            "fields": json.dumps(describe(known.cls)),
+            "by_hand": known.by_hand,
+            "fields": json.dumps(self.mapping.models.describe(known.cls)),
             "layout": json.dumps(known.layout()),
             "next_id": 1,
         }
@@ -366,14 +358,26 @@ def find_class(stored: StoredType) -> type | None:
     return None
 
 
-def differences(stored: dict[str, str], cls: type) -> list[str]:
+def differences(stored: dict[str, str], now: dict[str, str]) -> list[str]:
     """Return in what a class differs from what is stored of it, a line per field."""
-    now = describe(cls)
     return [
         f"  {name}: stored {stored.get(name, '(nothing)')!r}, class {now.get(name, '(nothing)')!r}"
         for name in dict.fromkeys([*stored, *now])
         if stored.get(name) != now.get(name)
     ]
+
+
+def otherwise_stored(stored: StoredType, known: ClassMap) -> errors.SchemaOutdatedError:
+    """Return the error for a class whose hand-written model came or went."""
+    name = known.cls.__name__
+    text = (
+        f"{name} is stored here through a hand-written model, and none was given. Open the store"
+        f" with models={{{name}: …}}."
+        if stored.by_hand
+        else f"{name} is stored here in the table {stored.table!r}, which ecsviz made. Leave it"
+        " out of models=, or name another store."
+    )
+    return errors.SchemaOutdatedError(text, cls=known.cls, table=stored.table)
 
 
 def outdated(

@@ -195,7 +195,12 @@ class Declared:
 
 
 def compare(
-    type_name: str, stored: StoredType, cls: type, declared: Declared, layout: Layout
+    type_name: str,
+    stored: StoredType,
+    cls: type,
+    now: MappingOf[str, str],
+    declared: Declared,
+    layout: Layout,
 ) -> list[Change]:
     """Return in what a class differs from what is stored of it.
 
@@ -203,12 +208,13 @@ def compare(
     ----------
     type_name, stored, cls
         The type, what the store says of it, and its class as it is now.
+    now
+        What the class's fields store, as `describe` gives it.
     declared
         What may be dropped, and what was renamed.
     layout
         Where the class as it is now would be kept.
     """
-    now = describe(cls)
     changes: list[Change] = []
     found: set[str] = set()
     for old, before in stored.fields.items():

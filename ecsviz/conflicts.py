@@ -8,6 +8,7 @@ from uuid import UUID
 from ecsviz.errors import (
     BrokenReferenceError,
     DuplicateIdError,
+    InvalidArgumentError,
     InvalidIdError,
     LineageError,
     NotLoadedError,
@@ -161,4 +162,12 @@ def still_held(holders: list[str]) -> BrokenReferenceError:
         f"Nothing was deleted, since something still refers to it: {shown}."
         " Take these references out and register, or delete the holders as well.",
         holders=holders,
+    )
+
+
+def whole_only(where: Any) -> InvalidArgumentError:
+    """Return the error for a partial reading through models that read whole entities."""
+    return InvalidArgumentError(
+        f"{where} keeps this in hand-written models, whose to_entity() reads it whole. Leave hops"
+        " and only out."
     )

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.catalog import Catalog
 from ecsviz.conflicts import still_held
 from ecsviz.mapping import ClassMap
+from ecsviz.model_rows import delete_rows_of
 from ecsviz.statements import (
     columns_of,
     delete_rows,
@@ -56,6 +57,10 @@ class Delete:
             raise still_held(holders)
         revision = self.catalog.next_revision(self.conn)
         self._note(revision)
+        for name in self.rows:
+            if self.maps[name].by_hand:
+                gone = [ecs_id for ecs_id, (other, _) in self.found.items() if other == name]
+                delete_rows_of(self.conn, self.catalog.mapping.models, self.maps[name].cls, gone)
         self._loosen()
         for name, ids in self.rows.items():
             table = self.maps[name].table

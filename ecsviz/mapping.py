@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ecsviz import order
 from ecsviz.errors import DuplicateTypeError
 from ecsviz.fields import FieldPlan, Shape, class_plan
+from ecsviz.handwritten import Handwritten
 from ecsviz.identity import classes_named, newest_definition, type_key
 from ecsviz.inverse import inverse_of
 from ecsviz.names import Names, allowed_table, limited, snake, table_name
@@ -19,28 +20,11 @@ from ecsviz.references import Walk
 from ecsviz.storable import (
     check_class,
     codec_of,
-    describe,
     has_table,
     opaque_names,
     with_referenced,
 )
 from ecsviz.values import Codec
-
-__all__ = [
-    "BIG",
-    "NAMING",
-    "ClassMap",
-    "Collection",
-    "InverseList",
-    "Mapping",
-    "RefColumn",
-    "StoredType",
-    "ValueColumn",
-    "describe",
-    "limited",
-    "snake",
-    "table_name",
-]
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -157,11 +141,18 @@ class Collection:
 
 @dataclass(slots=True)
 class ClassMap:
-    """One entity class, its table and its columns."""
+    """One entity class, its table and its columns.
+
+    Attributes
+    ----------
+    by_hand
+        Whether its values are in a table of the user's; see `handwritten`.
+    """
 
     cls: type
     type_name: str
     table: sa.Table
+    by_hand: bool
     values: list[ValueColumn] = field(default_factory=list)
     singles: list[RefColumn] = field(default_factory=list)
     inverse_lists: list[InverseList] = field(default_factory=list)
@@ -215,6 +206,7 @@ class StoredType:
     module: str
     table: str
     fields: dict[str, str]
+    by_hand: bool = False
     layout: Layout = field(default_factory=dict)
 
     @property
@@ -231,9 +223,12 @@ class Mapping:
     ----------
     schema
         The database schema of all tables, where the database has such.
+    models
+        The hand-written models: of their classes, only what these leave to the store is mapped.
     """
 
-    def __init__(self, schema: str | None = None) -> None:
+    def __init__(self, schema: str | None = None, models: Handwritten | None = None) -> None:
+        self.models = models or Handwritten()
         self.metadata = sa.MetaData(naming_convention=NAMING, schema=schema)
         self.by_type: dict[str, ClassMap] = {}
         self.stored: dict[str, StoredType] = {}
@@ -303,7 +298,7 @@ class Mapping:
             found = self.stored.get(name)
             if found is None:
                 return name
-            if found.module not in modules and found.fields == describe(cls):
+            if found.module not in modules and found.fields == self.models.describe(cls):
                 return name
         others = sorted(s.module for n, s in self.stored.items() if n in (bare, full))
         raise DuplicateTypeError(
@@ -345,7 +340,8 @@ class Mapping:
         missing = [c for c in with_referenced(wanted) if self._is_new(c)]
         if missing:
             for cls in missing:
-                check_class(cls)
+                if self.models.model_of(cls) is None:
+                    check_class(cls)
             self._add(missing)
         return [self.by_type[self.type_name(cls)] for cls in wanted]
 
@@ -369,7 +365,7 @@ class Mapping:
         if known is None:
             return True
         if known.cls is not cls:
-            if describe(cls) != describe(known.cls):
+            if self.models.describe(cls) != self.models.describe(known.cls):
                 return True
             self._rebind(known, cls)
         return False
@@ -410,7 +406,7 @@ class Mapping:
         edges = [
             (n, number[self.type_name(target)])
             for n, cls in enumerate(classes)
-            for plan in class_plan(cls).fields
+            for plan in self.models.kept_fields(cls)
             if plan.shape == Shape.SINGLE and plan.required
             for target in map(newest_definition, plan.targets)
             if has_table(target)
@@ -423,17 +419,19 @@ class Mapping:
         type_name = self.type_name(cls)
         stored = self.stored.get(type_name)
         layout: Layout = {} if stored is None else stored.layout
-        name = stored.table if stored else self._tables().take_numbered(table_name(type_name))
+        by_hand = self.models.model_of(cls) is not None
+        name = table_name(type_name)
+        if by_hand:
+            name = limited(f"ecs_of_{name}")
+        name = stored.table if stored else self._tables().take_numbered(name)
         names = Names((*SYSTEM_COLUMNS, *_columns_in(layout)))
         values = [
             self._value_column(cls, field_name, names, layout)
-            for field_name in class_plan(cls).values + opaque_names(cls)
+            for field_name in (() if by_hand else class_plan(cls).values + opaque_names(cls))
         ]
         table = sa.Table(name, self.metadata, *_system_columns(), *(v.column for v in values))
-        known = self.by_type[type_name] = ClassMap(cls, type_name, table, values)
-        for plan in class_plan(cls).fields:
-            if plan.shape == Shape.OPAQUE:
-                continue
+        known = self.by_type[type_name] = ClassMap(cls, type_name, table, by_hand, values)
+        for plan in self.models.kept_fields(cls):
             inverse = inverse_of(plan)
             kept = layout.get(plan.name, {})
             if plan.shape == Shape.SINGLE:

@@ -147,7 +147,7 @@ class InMemoryEntityStorage:
             stored = self._types.get(type_key(cls))
             if stored is None:
                 result[type_key(cls)] = describe(cls)
-            elif lines := differences(stored, cls):
+            elif lines := differences(stored, describe(cls)):
                 raise outdated(
                     cls,
                     lines,

@@ -23,7 +23,6 @@ from ecsviz.mapping import Collection, Layout, Mapping, StoredType, ValueColumn
 from ecsviz.reading import Load
 from ecsviz.references import walk
 from ecsviz.statements import columns_of, update_rows
-from ecsviz.storable import describe
 from ecsviz.values import JsonCodec
 from ecsviz.writing import Save
 
@@ -67,7 +66,8 @@ class Migrate:
         self.conn = conn
         self.types = _types(catalog, classes)
         self.declared = declare(drop, rename, self.types)
-        mapping = Mapping(catalog.mapping.metadata.schema)
+        mapping = Mapping(catalog.mapping.metadata.schema, catalog.mapping.models)
+        self.describe = mapping.models.describe
         self.catalog = Catalog(catalog.database, mapping)
         self.stored = dict(catalog.mapping.stored)
         mapping.set_stored({**self.stored, **self._stored_then()})
@@ -76,7 +76,7 @@ class Migrate:
         self.migration = Migration()
         for name, (stored, cls) in self.types.items():
             layout = self.maps[name].layout()
-            changes = compare(name, stored, cls, self.declared, layout)
+            changes = compare(name, stored, cls, self.describe(cls), self.declared, layout)
             for change in changes:
                 change.refused = change.refused or self._refused(change)
             self.migration.changes += changes
@@ -87,7 +87,7 @@ class Migrate:
         """Return the types as they will be, so that what stays keeps its columns."""
         result = {}
         for name, (stored, cls) in self.types.items():
-            now = describe(cls)
+            now = self.describe(cls)
             layout: Layout = {}
             taken = {new for (of, _), new in self.declared.rename.items() if of == name}
             for field, place in stored.layout.items():
@@ -97,7 +97,9 @@ class Migrate:
                 kept = layout[field] = dict(place)
                 if "required" in kept:
                     kept["required"] &= not take_apart(now[field], place).optional
-            result[name] = StoredType(name, cls.__module__, stored.table, now, layout)
+            result[name] = StoredType(
+                name, cls.__module__, stored.table, now, stored.by_hand, layout
+            )
         return result
 
     def _keep_targets(self, mapping: Mapping) -> None:

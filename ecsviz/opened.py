@@ -20,6 +20,7 @@ from ecsviz.entity import Entity
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.handwritten import Handwritten
 from ecsviz.mapping import Mapping
+from ecsviz.model_rows import running
 from ecsviz.models import Models
 from ecsviz.protocol import as_id, check_entity_class, not_found
 from ecsviz.python_source import python_source
@@ -47,10 +48,10 @@ class OpenStore:
         schema: str | None = None,
     ) -> None:
         self._database = Database(target, journal, timeout)
-        self._mapping = Mapping(schema)
+        self._handwritten = Handwritten(models)
+        self._mapping = Mapping(schema, self._handwritten)
         self._catalog = Catalog(self._database, self._mapping)
         self._models = Models(self, self._mapping)
-        self._handwritten = Handwritten(models or {}, self._catalog)
         if self._database.exists():
             with self._database.reading() as conn:
                 self._load_types(conn)
@@ -110,7 +111,7 @@ class OpenStore:
     @property
     def models(self) -> dict[type, Any]:
         """The declarative classes of all classes mapped so far."""
-        return {**self._models.all(), **dict(self._handwritten.by_name.values())}
+        return {**self._models.all(), **self._handwritten.by_class}
 
     def to_python(self, *classes: type[Entity]) -> str:
         """Return the declarative models as a Python module, to be kept and edited.
@@ -320,7 +321,7 @@ class OpenStore:
     def _some_ids(self, load: Load) -> list[UUID]:
         result: list[UUID] = []
         for name in self._mapping.stored:
-            table = load.probe(name)
+            table = self._mapping.probe(name)
             result += load.conn.scalars(sa.select(table.c.ecs_id).limit(10_000)).all()
         return result
 
@@ -328,6 +329,9 @@ class OpenStore:
 
     def load_rows(self, conn: Connection, roots: dict[str, list[int]]) -> list[Any]:
         """Return the entities of some rows, given per type by row id, in a transaction."""
+        now = running.get()
+        if isinstance(now, Load) and now.catalog is self._catalog:
+            return [now.promise(name, row_id) for name, ids in roots.items() for row_id in ids]
         self._load_types(conn)
         entity = Load(conn, self._catalog).load(roots)
         return [entity(name, row_id) for name, ids in roots.items() for row_id in ids]

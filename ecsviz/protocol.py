@@ -154,14 +154,6 @@ def check_hops(hops: Any) -> None:
         )
 
 
-def whole_only(where: Any) -> InvalidArgumentError:
-    """Return the error for a partial reading through models that read whole entities."""
-    return InvalidArgumentError(
-        f"{where} keeps this in hand-written models, whose to_entity() reads it whole. Leave hops"
-        " and only out."
-    )
-
-
 def check_type(entity: Any, expected: type | None) -> Any:
     """Return the entity, or raise if it is not of the expected class."""
     if expected is not None and not isinstance(entity, expected):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,28 +12,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
+from ecsviz.conflicts import whole_only
+from ecsviz.deep import Wanted, reach
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
+from ecsviz.model_rows import Making
 from ecsviz.state import collector_paused, fill, shell
-from ecsviz.statements import columns_of, key_condition, select_by_keys
+from ecsviz.statements import columns_of, select_by_keys
 from ecsviz.values import JsonCodec, Refused, not_readable
 
 MAX_ROUNDS = 8
 """How many times the closure goes on level by level before one recursive query finds the rest."""
-
-Wanted = dict[str, dict[int, None]]
-"""Row ids per type, each once, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One kind of reference: from rows of one type, by a column, to rows of another."""
-
-    source: str
-    target: str
-    of: Any
-    to: Any
-    conditions: tuple[Any, ...] = ()
 
 
 @dataclass(slots=True)
@@ -50,6 +39,10 @@ class Loaded:
         The objects, at first with nothing but their ids.
     links
         Per collection: the columns of its association rows.
+    promised
+        Row id → an object that is held by others already.
+    made
+        For a hand-written model: id → what its ``to_entity`` has made.
     """
 
     known: ClassMap
@@ -57,6 +50,8 @@ class Loaded:
     index: dict[int, int] = field(default_factory=dict)
     entities: list[Any] = field(default_factory=list)
     links: dict[str, list[list[Any]]] = field(default_factory=dict)
+    promised: dict[int, Any] = field(default_factory=dict)
+    made: dict[UUID, Any] = field(default_factory=dict)
 
 
 class Load:
@@ -83,6 +78,7 @@ class Load:
         self.loaded: dict[str, Loaded] = {}
         self.left_out: dict[str, set[int]] = {}  # row ids of what becomes a placeholder
         self._only: frozenset[str] | None = None
+        self._followed: dict[str, int] = {}
 
     # -- finding -----------------------------------------------------------------------------
 
@@ -95,7 +91,7 @@ class Load:
             left = [ecs_id for ecs_id in ids if ecs_id not in result]
             if not left:
                 break
-            table = self.probe(name)
+            table = self.mapping.probe(name)
             found = select_by_keys(
                 self.conn, sa.select(table.c.ecs_id, table.c.id), table.c.ecs_id, left
             )
@@ -103,13 +99,9 @@ class Load:
                 result[ecs_id] = (name, row_id)
         return result
 
-    def probe(self, name: str) -> Any:
-        """Return a table of which only the ids are asked; its class may be unknown here."""
-        return self.mapping.probe(name)
-
     def all_ids(self, name: str) -> list[int]:
         """Return the row ids of all entities of a type, in order."""
-        table = self.probe(name)
+        table = self.mapping.probe(name)
         ids: list[int] = columns_of(self.conn, sa.select(table.c.id).order_by(table.c.id))[0]
         return ids
 
@@ -145,6 +137,7 @@ class Load:
                 self._load_closure(roots)
             else:
                 self._load_hops(roots, hops)
+            self._load_by_hand(hops is not None or only is not None)
             for loaded in self.loaded.values():
                 self._make_shells(loaded)
             lists = self._lists()
@@ -171,7 +164,7 @@ class Load:
     def _load_closure(self, roots: dict[str, list[int]]) -> None:
         for name, ids in roots.items():
             self._read_rows(name, ids)
-        followed: dict[str, int] = {}
+        followed = self._followed
         rounds = 0
         while fresh := self._fresh(followed):
             rounds += 1
@@ -180,6 +173,72 @@ class Load:
                 fresh = self._fresh(followed)
             followed.update((name, len(self.loaded[name].index)) for name in fresh)
             self._read_missing(self._follow_all(fresh, followed))
+
+    def _reach(self, fresh: dict[str, int]) -> Wanted:
+        """Return everything that the rows not followed yet lead to, by one recursive query."""
+        starts = {}
+        for name, start in fresh.items():
+            out = self.left_out.get(name, ())
+            starts[name] = [i for i in list(self.loaded[name].index)[start:] if i not in out]
+        kinds = {name: None for name in self.mapping.stored if not self._is_left_out(name)}
+        return reach(self.conn, self.catalog, starts, kinds)
+
+    # -- what hand-written models keep -------------------------------------------------------
+
+    def _load_by_hand(self, partial: bool) -> None:
+        """Make the entities of hand-written models, and read whatever else they lead to."""
+        if not any(self._by_hand()):
+            return
+        if partial:
+            raise whole_only(self.catalog.database)
+        making = Making(self.conn, self.mapping.models)
+        with making.open(self):
+            while missing := [
+                (known, left)
+                for known, ids in self._by_hand()
+                if (left := [ecs_id for ecs_id in ids if ecs_id not in making.made])
+            ]:
+                for known, ids in missing:
+                    making.make(known.cls, ids)
+                self._read_met(making)
+                self._load_closure({})
+        for loaded in self.loaded.values():
+            if loaded.known.by_hand:
+                loaded.made = making.made
+
+    def _by_hand(self) -> Iterator[tuple[ClassMap, list[UUID]]]:
+        """Return the ids of what hand-written models hold, without placeholders."""
+        for loaded in self.loaded.values():
+            if loaded.known.by_hand:
+                ids = self._whole(loaded, bare=True).columns["ecs_id"]
+                if ids:
+                    yield loaded.known, ids
+
+    def _read_met(self, making: Making) -> None:
+        """Read the store's own rows of entities that models have led to."""
+        types = [name for name, stored in self.mapping.stored.items() if stored.by_hand]
+        known = {i for name in types if name in self.loaded for i in self._ids_of(name)}
+        met = [ecs_id for ecs_id in making.made if ecs_id not in known]
+        wanted: Wanted = {}
+        for name, row_id in self.find(met, types).values():
+            wanted.setdefault(name, {})[row_id] = None
+        self._read_missing(wanted)
+
+    def _ids_of(self, name: str) -> list[UUID]:
+        ids: list[UUID] = self.loaded[name].columns["ecs_id"]
+        return ids
+
+    def promise(self, type_name: str, row_id: int) -> Any:
+        """Return the entity of a row as it will be at the end of this load."""
+        if row_id not in self._loaded(type_name).index:
+            self._read_rows(type_name, [row_id])
+        loaded = self._loaded(type_name)
+        place = loaded.index.get(row_id)
+        if place is None:
+            return self.entity(type_name, row_id)  # tells that there is no such row
+        if row_id not in loaded.promised:
+            loaded.promised[row_id] = shell(loaded.known.cls, loaded.columns["ecs_id"][place])
+        return loaded.promised[row_id]
 
     def _load_hops(self, roots: dict[str, list[int]], hops: int) -> None:
         for name, ids in roots.items():
@@ -196,7 +255,7 @@ class Load:
     def _is_left_out(self, name: str) -> bool:
         return self._only is not None and name not in self._only
 
-    def _whole(self, loaded: Loaded) -> Loaded:
+    def _whole(self, loaded: Loaded, bare: bool = False) -> Loaded:
         """Return what was read of a type without its placeholders."""
         out = self.left_out.get(loaded.known.type_name)
         if not out:
@@ -204,7 +263,7 @@ class Load:
         keep = [n for n, row_id in enumerate(loaded.index) if row_id not in out]
         columns = {name: [column[n] for n in keep] for name, column in loaded.columns.items()}
         index = {row_id: n for n, row_id in enumerate(columns["id"])}
-        entities = [loaded.entities[n] for n in keep]
+        entities = [] if bare else [loaded.entities[n] for n in keep]
         return Loaded(loaded.known, columns, index, entities, loaded.links)
 
     def _fresh(self, followed: dict[str, int]) -> dict[str, int]:
@@ -322,85 +381,26 @@ class Load:
         for target, values in zip(collection.arcs, rows[2:], strict=False):
             _want(wanted, target, values)
 
-    # -- what lies deep ----------------------------------------------------------------------
-
-    def _reach(self, fresh: dict[str, int]) -> Wanted:
-        """Return everything that the rows not followed yet lead to, by one recursive query."""
-        edges = self._edges(list(fresh))
-        codes = {
-            name: n
-            for n, name in enumerate(dict.fromkeys(n for e in edges for n in (e.source, e.target)))
-        }
-        starts = []
-        for name, start in fresh.items():
-            if name in codes:
-                out = self.left_out.get(name, ())
-                ids = [i for i in list(self.loaded[name].index)[start:] if i not in out]
-                table = self.loaded[name].known.table
-                starts.append(
-                    sa.select(sa.literal(codes[name]).label("t"), table.c.id.label("i")).where(
-                        key_condition(self.conn, table.c.id, ids)
-                    )
-                )
-        if not starts:
-            return {}
-        first = starts[0] if len(starts) == 1 else sa.union_all(*starts)
-        reach = first.cte("reach", recursive=True)
-        steps = [
-            sa.select(sa.literal(codes[e.target]).label("t"), e.to.label("i")).where(
-                e.of == reach.c.i, reach.c.t == codes[e.source], e.to.is_not(None), *e.conditions
-            )
-            for e in edges
-        ]
-        if self.conn.dialect.name == "sqlite":
-            whole = reach.union(*steps)
-        else:
-            # Elsewhere the recursive part may name the result only once.
-            each = sa.union_all(*(step.correlate(reach) for step in steps)).lateral("each_step")
-            whole = reach.union(
-                sa.select(each.c.t, each.c.i).select_from(reach.join(each, sa.true()))
-            )
-        kinds, ids = columns_of(self.conn, sa.select(whole.c.t, whole.c.i))
-        names = {number: name for name, number in codes.items()}
-        wanted: Wanted = {}
-        for kind, row_id in zip(kinds, ids, strict=True):
-            wanted.setdefault(names[kind], {})[row_id] = None
-        return wanted
-
-    def _edges(self, names: list[str]) -> list[Edge]:
-        """Return every kind of reference that can be met from some types."""
-        edges: list[Edge] = []
-        seen = dict.fromkeys(names)
-        queue = list(seen)
-        for name in queue:
-            known = self.catalog.classes_of([name])[0]
-            found: list[Edge] = []
-            for ref in known.singles:
-                found += [Edge(name, t, known.table.c.id, c) for t, c in ref.arcs.items()]
-            for item in known.inverse_lists:
-                for other, ref in self.catalog.members_of(name, item):
-                    assert ref.position is not None
-                    there = (ref.position.is_not(None),)
-                    found.append(
-                        Edge(name, other.type_name, ref.arcs[name], other.table.c.id, there)
-                    )
-            for collection in known.collections:
-                owner = collection.columns[0]
-                found += [Edge(name, t, owner, c) for t, c in collection.arcs.items()]
-            edges += found
-            for edge in found:
-                if self._is_left_out(edge.target):
-                    continue
-                if edge.target not in seen and edge.target in self.mapping.stored:
-                    seen[edge.target] = None
-                    queue.append(edge.target)
-        return [edge for edge in edges if edge.target in seen]
-
     # -- making objects ----------------------------------------------------------------------
 
     def _make_shells(self, loaded: Loaded) -> None:
-        cls = loaded.known.cls
-        loaded.entities = [shell(cls, ecs_id) for ecs_id in loaded.columns["ecs_id"]]
+        cls, ids = loaded.known.cls, loaded.columns["ecs_id"]
+        if not loaded.promised and not loaded.made:
+            loaded.entities = [shell(cls, ecs_id) for ecs_id in ids]
+            return
+        here: list[Any] = [loaded.promised.get(row_id) for row_id in loaded.index]
+        here = [loaded.made.get(i, entity) for i, entity in zip(ids, here, strict=True)]
+        loaded.entities = [
+            shell(cls, ecs_id) if entity is None else entity
+            for entity, ecs_id in zip(here, ids, strict=True)
+        ]
+        for entity in loaded.entities:
+            if type(entity) is not cls:
+                raise StoredDataInvalidError(
+                    f"to_entity() of the model of {cls.__name__} made a {type(entity).__name__}"
+                    f" for {entity.ecs_id}. Give {cls.__name__} a model of its own in models=.",
+                    ecs_id=entity.ecs_id,
+                )
 
     def _lists(self) -> dict[tuple[str, str, int], list[Any]]:
         """Return the members of every list that back-references say, in order."""
@@ -444,6 +444,12 @@ class Load:
                 values[collection.name] = self._collections(loaded, collection)
             else:
                 values[collection.name] = [None] * len(row_ids)
+        if known.by_hand:  # the rest is there already
+            for entity, row in zip(
+                loaded.entities, zip(*values.values(), strict=True), strict=True
+            ):
+                entity.__dict__.update(zip(values, row, strict=True))
+            return
         names = [name for name in known.cls.model_fields if name in values]  # type: ignore[attr-defined]  # a pydantic model
         every = set(names)
         for entity, row in zip(

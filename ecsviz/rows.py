@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from ecsviz.errors import ValueNotStorableError
-from ecsviz.fields import FieldPlan, Shape
+from ecsviz.fields import FieldPlan, Shape, complete_fields
+from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, Collection, InverseList, Mapping
 from ecsviz.references import Walk
 from ecsviz.state import is_placeholder
@@ -136,8 +137,9 @@ class Rows:
                 column[place] = target
 
             return single
-        # No references are found in a field that takes anything: there, the walk refuses them.
-        lists = group.members.get(plan.name, [])
+        if plan.name not in group.members:
+            return _nothing  # a hand-written model keeps it
+        lists = group.members[plan.name]
 
         def member(place: int, key: Any, target: int) -> None:
             lists[place].append((key, target))
@@ -254,9 +256,31 @@ class Rows:
         members' rows say them.
         """
         for group in self.groups.values():
+            if group.known.by_hand:
+                group.checksums = [self._checksum_by_hand(p) for p in group.positions]
+                continue
             rows = zip(*self._canonical(group), strict=True)
             blake, dumps = hashlib.blake2b, marshal.dumps
             group.checksums = [blake(dumps(row, 2), digest_size=8).digest() for row in rows]
+
+    def _checksum_by_hand(self, position: int) -> bytes:
+        """Return 8 bytes of all fields of an entity whose values are not in our columns."""
+        entity = self.found.entities[position]
+
+        def refer(part: Any) -> Any:
+            return {"$ref": str(part.ecs_id)} if is_entity_class(type(part)) else NotImplemented
+
+        parts = []
+        for name, info in complete_fields(type(entity)).items():
+            if name == "version":
+                continue
+            try:
+                codec = JsonCodec(info.annotation)
+                parts.append(codec.write(entity.__dict__.get(name), 0, refer))
+            except Refused as refused:
+                place = f"{self.found.place(position)}.{name}"
+                raise not_storable(refused, place, ecs_id=entity.ecs_id) from refused.__cause__
+        return hashlib.blake2b(json_text(parts).encode(), digest_size=8).digest()
 
     def _canonical(self, group: Group) -> list[list[Any]]:
         states = [self.found.entities[position].__dict__ for position in group.positions]

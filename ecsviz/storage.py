@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 
 from ecsviz import finding
 from ecsviz.changes import Migration
+from ecsviz.conflicts import whole_only
 from ecsviz.database import deferred_interrupt
 from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
-from ecsviz.handwritten import HandwrittenSave
 from ecsviz.identity import derives_from, known_entity_classes
 from ecsviz.migrating import Migrate
+from ecsviz.model_rows import running
 from ecsviz.opened import OpenStore
 from ecsviz.parts import as_roots
 from ecsviz.plan import SavePlan
@@ -31,7 +32,6 @@ from ecsviz.protocol import (
     check_type,
     ids_of,
     not_found,
-    whole_only,
 )
 from ecsviz.reading import Load
 from ecsviz.references import Walk, walk
@@ -85,8 +85,12 @@ class SQLAlchemyEntityStorage(OpenStore):
 
         The entity gets its version when the session commits.
         """
+        now = running.get()
+        if isinstance(now, Save) and now.catalog is self._catalog:
+            row_id = now.row_of(entity)
+            if row_id is not None:  # a hand-written from_entity() asks for what is being saved
+                return row_id
         save = self._save(session.connection(), walk(as_roots(entity)), None)
-        assert isinstance(save, Save)  # models that are made here store classes mapped here
         sa.event.listen(session, "after_commit", lambda _: save.finish(), once=True)
         return save.rows.row_id(0)
 
@@ -117,9 +121,6 @@ class SQLAlchemyEntityStorage(OpenStore):
             return self._plan(conn, found)
 
     def _plan(self, conn: Connection | None, found: Walk) -> SavePlan:
-        if self._handwritten and self._handwritten.takes(found):
-            made = conn is not None and self._is_made(conn)
-            return self._handwritten.save(conn if made else None, found, None).plan
         next_ids = self._load_types(conn) if conn is not None else {}
         for known in self._mapping.map_classes(_classes(found)):
             self._catalog.check_fields(known)
@@ -168,14 +169,10 @@ class SQLAlchemyEntityStorage(OpenStore):
 
     def _save(
         self, conn: Connection, found: Walk, note: str | None, early: Save | None = None
-    ) -> Save | HandwrittenSave:
+    ) -> Save:
         made = self._is_made(conn)
         if not made:
             self._catalog.create(conn)
-        if self._handwritten and self._handwritten.takes(found):
-            by_hand = self._handwritten.save(conn, found, note)
-            by_hand.write()
-            return by_hand
         if early is not None and not made:
             save = early
             self._catalog.sync(conn, self._mapping.map_walk(found))
@@ -187,10 +184,8 @@ class SQLAlchemyEntityStorage(OpenStore):
         save.write(conn, note)
         return save
 
-    def _prepare(self, found: Walk) -> Save | None:
+    def _prepare(self, found: Walk) -> Save:
         """Find out what a walk changes where nothing is stored yet."""
-        if self._handwritten and self._handwritten.takes(found):
-            return None
         self._mapping.map_walk(found)
         save = Save(None, self._catalog, found, {})
         save.prepare()
@@ -342,6 +337,9 @@ class SQLAlchemyEntityStorage(OpenStore):
             As in `get`.
         """
         ids = [as_id(value) for value in ecs_ids]
+        now = running.get()
+        if isinstance(now, Load) and now.catalog is self._catalog:
+            return self._promised(now, ids)
         check_hops(hops)
         kinds = None if only is None else list(only)
         for cls in kinds or ():
@@ -351,12 +349,6 @@ class SQLAlchemyEntityStorage(OpenStore):
         with self._reading() as conn:
             load = Load(conn, self._catalog)
             found = load.find(ids)
-            if self._handwritten and not found:
-                by_hand = self._find_by_hand(conn, ids)
-                self._check_found(load, ids, by_hand)
-                if hops is not None or kinds is not None:
-                    raise whole_only(self._database)
-                return self._handwritten.load(conn, ids)
             self._check_found(load, ids, found)
             roots: dict[str, list[int]] = {}
             for name, row_id in found.values():
@@ -365,8 +357,11 @@ class SQLAlchemyEntityStorage(OpenStore):
             entity = load.load(roots, hops, names)
             return [entity(*found[ecs_id]) for ecs_id in ids]
 
-    def _find_by_hand(self, conn: Connection, ids: list[UUID]) -> dict[UUID, str]:
-        return self._handwritten.find(conn, ids) if self._is_made(conn) else {}
+    def _promised(self, load: Load, ids: list[UUID]) -> list[Any]:
+        """Return entities as they will be, to a hand-written ``to_entity`` that asks for them."""
+        found = load.find(ids)
+        self._check_found(load, ids, found)
+        return [load.promise(*found[ecs_id]) for ecs_id in ids]
 
     def _check_found(self, load: Load, ids: list[UUID], found: MappingOf[UUID, Any]) -> None:
         for ecs_id in ids:
@@ -388,8 +383,6 @@ class SQLAlchemyEntityStorage(OpenStore):
         """
         check_entity_class(cls)
         with self._reading() as conn:
-            if self._handwritten.model_of(cls) is not None and self._is_made(conn):
-                return self._handwritten.load(conn, self._handwritten.ids_of_types(conn, cls))
             load = Load(conn, self._catalog)
             roots = {name: load.all_ids(name) for name in self._types_of(cls)}
             entity = load.load(roots)
@@ -477,8 +470,7 @@ class SQLAlchemyEntityStorage(OpenStore):
         """Tell whether an id is stored."""
         wanted = as_id(ecs_id)
         with self._reading() as conn:
-            found = Load(conn, self._catalog).find([wanted])
-            return bool(found or (self._handwritten and self._find_by_hand(conn, [wanted])))
+            return bool(Load(conn, self._catalog).find([wanted]))
 
     def get_lineage_entities(self, lineage_id: UUID | str) -> list[Any]:
         """Return all entities of one family, in the order of their ids.
@@ -498,10 +490,6 @@ class SQLAlchemyEntityStorage(OpenStore):
             for name in self._mapping.stored:
                 table = self._mapping.probe(name)
                 query = sa.select(table.c.ecs_id).where(table.c.ecs_lineage_id == wanted)
-                ids += conn.scalars(query).all()
-            if self._handwritten and self._is_made(conn):
-                table = self._catalog.handwritten
-                query = sa.select(table.c.ecs_id).where(table.c.lineage_id == wanted)
                 ids += conn.scalars(query).all()
         return self.get_many(sorted(ids))
 
@@ -543,11 +531,6 @@ class SQLAlchemyEntityStorage(OpenStore):
             self._load_types(conn)
             load = Load(conn, self._catalog)
             found = load.find(ids)
-            if self._handwritten and not found:
-                by_hand = self._find_by_hand(conn, ids)
-                self._check_found(load, ids, by_hand)
-                self._handwritten.delete(conn, by_hand)
-                return
             self._check_found(load, ids, found)
             Delete(conn, self._catalog, found).run()
 

@@ -17,9 +17,11 @@ from ecsviz.conflicts import (
     left_out_is_gone,
     was_deleted,
 )
+from ecsviz.graph import EntityDependencyGraph
 from ecsviz.inverse import check_agreement
 from ecsviz.lists import ListChanges
 from ecsviz.mapping import ClassMap, Collection
+from ecsviz.model_rows import runs, write_rows
 from ecsviz.plan import Deferred, InsertOrder, NewReference, SavePlan, Step, insert_order
 from ecsviz.references import Walk
 from ecsviz.rows import Group, Rows
@@ -352,6 +354,10 @@ class Save:
             assert column is not None
             self._step("position", table, len(moved.rows), "UPDATE {} SET {}", column.name)
         self._describe_deferred()
+        for name, positions in self._by_hand().items():
+            model = mapping.models.model_of(self.rows.groups[name].known.cls)
+            text = "from_entity(…) in a session"
+            plan.steps.append(Step("model", model.__table__.name, len(positions), text))
 
     def _describe_deferred(self) -> None:
         numbers: dict[tuple[int, str], int] = {}
@@ -405,6 +411,7 @@ class Save:
         self._write_links()
         self._write_deferred()
         self.lists.write(conn, revision)
+        self._write_by_hand(conn)
         self.catalog.set_next_ids(
             self.conn, {n: i for n, i in self.next_ids.items() if n in self.inserts.types}
         )
@@ -536,6 +543,30 @@ class Save:
             update_rows(
                 self.conn, known.table, list(single.arcs.values()), zip(*keys, ids, strict=True)
             )
+
+    def _by_hand(self) -> dict[str, list[int]]:
+        """Return the positions of what hand-written models have to write, by type."""
+        found = {
+            name: [p for p in group.positions if p in self.new_versions]
+            for name, group in self.rows.groups.items()
+            if group.known.by_hand
+        }
+        return {name: positions for name, positions in found.items() if positions}
+
+    def _write_by_hand(self, conn: Connection) -> None:
+        written = {p for positions in self._by_hand().values() for p in positions}
+        if not written:
+            return
+        graph = EntityDependencyGraph(self.found.entities)
+        position = {id(entity): n for n, entity in enumerate(self.found.entities)}
+        order = [e for e in graph.get_topological_sort() if position[id(e)] in written]
+        with runs(self):
+            write_rows(conn, self.catalog.mapping.models, order)
+
+    def row_of(self, entity: Any) -> int | None:
+        """Return the row id of an entity that is being saved, None if it is not."""
+        position = self.found.position(entity)
+        return None if position is None else self.rows.row_id(position)
 
     def finish(self) -> None:
         """Tell the entities their versions, after the transaction has ended well."""
