@@ -99,6 +99,9 @@ def _make_rows(
         row = model.from_entity(entity, session)
         if row is not None and row not in session:
             session.add(row)
+        found = getattr(row, "ecs_id", None)
+        if found is not None and as_uuid(found) == entity.ecs_id:
+            made.setdefault((model, entity.ecs_id), row)  # perhaps one that was there already
         if (model, entity.ecs_id) not in made:
             raise ValueNotStorableError(
                 f"{model.__name__}.from_entity made no row with the ecs_id of the"

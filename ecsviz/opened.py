@@ -125,7 +125,8 @@ class OpenStore:
         -------
         str
             The module's text. It imports SQLAlchemy alone; its ``Base.metadata`` describes the
-            very tables of this store. Hand-written models are not in it.
+            very tables of this store. Of classes with a hand-written model it has what the store
+            keeps of them (``ecs_of_…``).
 
         Raises
         ------

@@ -50,8 +50,11 @@ class SQLAlchemyEntityStorage(OpenStore):
     target
         A path (made at the first `register`), a SQLAlchemy URL, an Engine, or ``":memory:"``.
     models
-        Hand-written declarative models for some classes, with ``from_entity(entity, session)``
-        and ``to_entity()``.
+        Hand-written declarative models for some classes, with an ``ecs_id`` column,
+        ``from_entity(entity, session)`` and ``to_entity()``. They keep values, and references
+        to classes that have a model too. References to other classes need no column: the store
+        keeps them, in ``ecs_of_…`` tables, and fills them in after ``to_entity()`` (which may
+        leave out a required one with ``model_construct``).
     journal
         For SQLite files: ``"delete"`` (the default: no acknowledged save was lost in simulated
         power cuts, and a file moved away is noticed) or ``"wal"`` (reading while writing).

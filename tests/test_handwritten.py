@@ -215,12 +215,6 @@ def test_the_sql_model_is_the_users(store: ev.SQLAlchemyEntityStorage) -> None:
         assert [m.content for m in row.messages] == ["0", "1", "2", "3", "4"]
 
 
-def test_models_for_some_classes_only_are_refused(path: Path) -> None:
-    store = ev.SQLAlchemyEntityStorage(path, models={Thread: ThreadSQL})
-    with pytest.raises(errors.UnsupportedFieldError, match="without: Message"):
-        store.register(make())
-
-
 def test_a_model_without_the_methods_is_refused(path: Path) -> None:
     class Poor:
         ecs_id = 1
