@@ -15,6 +15,7 @@ from ecsviz import errors
 from ecsviz.database import APPLICATION_ID, Database
 from ecsviz.errors import did_you_mean
 from ecsviz.fields import class_plan
+from ecsviz.history import history_of
 from ecsviz.identity import (
     classes_named,
     derives_from,
@@ -156,8 +157,8 @@ class Catalog:
                     row.module,
                     row.table_name,
                     json.loads(row.fields),
-                    row.by_hand,
                     json.loads(row.layout),
+                    row.by_hand,
                 )
                 for row in rows
             }
@@ -296,6 +297,10 @@ class Catalog:
                     conn.execute(AddConstraint(constraint))
             for index in table.indexes:
                 conn.execute(CreateIndex(index))
+            past = history_of(table)
+            conn.execute(CreateTable(past))
+            for index in past.indexes:
+                conn.execute(CreateIndex(index))
 
     def _add_arcs(self, conn: Connection, known: ClassMap, stored: StoredType) -> None:
         """Add the foreign keys of classes that a field holds for the first time."""
@@ -306,6 +311,8 @@ class Catalog:
             for target, column in arcs.items():
                 if target not in place.get("columns", {}):
                     add_column(conn, table, column)
+                    past = history_of(table)
+                    add_column(conn, past, past.c[column.name])
                 elif place.get("required") and column.nullable:
                     allow_null(conn, table, column)
         conn.execute(
@@ -315,6 +322,16 @@ class Catalog:
         )
 
     # -- revisions ---------------------------------------------------------------------------
+
+    def oldest_revision(self, conn: Connection) -> int:
+        """Return the oldest revision that can be looked at: what was before has been pruned."""
+        query = sa.select(self.store.c.value).where(self.store.c.key == "oldest_revision")
+        return int(conn.scalar(query) or 0)
+
+    def set_oldest_revision(self, conn: Connection, number: int) -> None:
+        """Note from where on there is a past."""
+        conn.execute(sa.delete(self.store).where(self.store.c.key == "oldest_revision"))
+        conn.execute(sa.insert(self.store).values(key="oldest_revision", value=str(number)))
 
     def next_revision(self, conn: Connection) -> int:
         """Return the number of the revision that is about to be made."""

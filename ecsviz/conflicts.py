@@ -171,3 +171,11 @@ def whole_only(where: Any) -> InvalidArgumentError:
         f"{where} keeps this in hand-written models, whose to_entity() reads it whole. Leave hops"
         " and only out."
     )
+
+
+def present_only(where: Any) -> InvalidArgumentError:
+    """Return the error for a look at the past of models that keep none."""
+    return InvalidArgumentError(
+        f"{where} keeps some of this in hand-written models, which have no history. Leave as_of"
+        " out."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection as CollectionOf
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from typing import Any
@@ -108,3 +109,11 @@ def _edges(catalog: Catalog, names: list[str], kinds: CollectionOf[str]) -> list
                 seen[edge.target] = None
                 queue.append(edge.target)
     return [edge for edge in edges if edge.target in seen]
+
+
+def want(wanted: Wanted, name: str, ids: Iterable[int | None]) -> None:
+    """Add the row ids of one type to what is wanted; None is no id."""
+    found = dict.fromkeys(ids)
+    found.pop(None, None)
+    if found:
+        wanted.setdefault(name, {}).update(found)  # type: ignore[arg-type]  # None was taken out

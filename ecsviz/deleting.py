@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.conflicts import still_held
+from ecsviz.history import archive
 from ecsviz.mapping import ClassMap
 from ecsviz.model_rows import delete_rows_of
 from ecsviz.statements import (
@@ -57,6 +58,7 @@ class Delete:
             raise still_held(holders)
         revision = self.catalog.next_revision(self.conn)
         self._note(revision)
+        self._archive(revision)
         for name in self.rows:
             if self.maps[name].by_hand:
                 gone = [ecs_id for ecs_id, (other, _) in self.found.items() if other == name]
@@ -117,6 +119,16 @@ class Delete:
             [gone.c.ecs_id, gone.c.type_name, gone.c.version, gone.c.revision],
             rows,
         )
+
+    def _archive(self, revision: int) -> None:
+        """Keep the rows of what goes, for those who look at the past."""
+        for name, ids in self.rows.items():
+            known = self.maps[name]
+            archive(self.conn, known.table, [(row_id,) for row_id in ids], revision)
+            for collection in known.collections:
+                keys = collection.columns[:2]
+                links = select_by_keys(self.conn, sa.select(*keys), keys[0], ids)
+                archive(self.conn, collection.table, list(zip(*links, strict=True)), revision)
 
     def _loosen(self) -> None:
         """Take out the references among what is deleted, so that the rows go in any order."""

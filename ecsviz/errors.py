@@ -178,6 +178,10 @@ class StaleVersionError(StorageError, ValueError):
     """The store has moved on since the entity was read."""
 
 
+class MergeConflictError(StorageError, ValueError):
+    """Two sides have changed the same field to different values."""
+
+
 class StoredDataInvalidError(StorageError, ValueError):
     """A stored value does not fit the field that it is stored for."""
 

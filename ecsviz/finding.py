@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.catalog import Catalog
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.identity import is_entity_class
-from ecsviz.mapping import ClassMap, RefColumn, ValueColumn
+from ecsviz.mapping import ClassMap, Mapping, RefColumn, ValueColumn
 from ecsviz.protocol import as_id
 from ecsviz.statements import columns_of
 from ecsviz.values import JsonCodec, Refused
@@ -87,7 +87,8 @@ def find_rows(
     maps = catalog.classes_of(names)
     if not maps:
         return []
-    parts = [_part(conn, number, known, wanted) for number, known in enumerate(maps)]
+    mapping = catalog.mapping
+    parts = [_part(conn, mapping, number, known, wanted) for number, known in enumerate(maps)]
     query = _ordered(parts, wanted)
     limit = None if wanted.limit is None else wanted.limit + wanted.offset
     while True:
@@ -154,7 +155,7 @@ def _not_comparable(known: ClassMap, name: str) -> InvalidArgumentError:
 # -- the statement ---------------------------------------------------------------------------
 
 
-def _part(conn: Connection, number: int, known: ClassMap, wanted: Search) -> Any:
+def _part(conn: Connection, mapping: Mapping, number: int, known: ClassMap, wanted: Search) -> Any:
     """Return the rows of one type that may fit, with what they are ordered by."""
     check_fields(known, wanted)
     table = known.table
@@ -166,7 +167,7 @@ def _part(conn: Connection, number: int, known: ClassMap, wanted: Search) -> Any
         if conn.dialect.name == "postgresql" and isinstance(column.type, sa.Text):
             column = sa.collate(column, "C")  # as other databases do: by code point
         columns.append(column.label(f"k{n}"))
-    where = [_condition(known, name, value) for name, value in wanted.fields.items()]
+    where = [_condition(mapping, known, name, value) for name, value in wanted.fields.items()]
     return sa.select(*columns).where(*where)
 
 
@@ -179,7 +180,7 @@ def _ordered(parts: list[Any], wanted: Search) -> Any:
     return sa.select(rows.c.t, rows.c.i, rows.c.x).order_by(*keys, rows.c.t, rows.c.i)
 
 
-def _condition(known: ClassMap, name: str, value: Any) -> Any:
+def _condition(mapping: Mapping, known: ClassMap, name: str, value: Any) -> Any:
     field = _field(known, name)
     if isinstance(field, str):
         column = known.table.c[field]
@@ -194,12 +195,12 @@ def _condition(known: ClassMap, name: str, value: Any) -> Any:
             )
         return column == value
     if isinstance(field, RefColumn):
-        return _refers_to(known, field, value)
+        return _refers_to(mapping, known, field, value)
     stand_in, _ = _encoded(known, field, value)
     return field.column.is_(None) if stand_in is None else field.column == stand_in
 
 
-def _refers_to(known: ClassMap, ref: RefColumn, value: Any) -> Any:
+def _refers_to(mapping: Mapping, known: ClassMap, ref: RefColumn, value: Any) -> Any:
     if value is None:
         return sa.and_(*(column.is_(None) for column in ref.arcs.values()))
     if not isinstance(value, (UUID, str)) and not is_entity_class(type(value)):
@@ -209,8 +210,8 @@ def _refers_to(known: ClassMap, ref: RefColumn, value: Any) -> Any:
             field=ref.name,
         )
     found = []
-    for column in ref.arcs.values():
-        target = next(iter(column.foreign_keys)).column.table.alias()
+    for name, column in ref.arcs.items():
+        target = mapping.probe(name).alias()
         found.append(column.in_(sa.select(target.c.id).where(target.c.ecs_id == as_id(value))))
     return sa.or_(*found)
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.conflicts import left_out_is_listed
+from ecsviz.history import REVISION, archive
 from ecsviz.mapping import ClassMap, InverseList, RefColumn
 from ecsviz.rows import Group, Rows
 from ecsviz.statements import select_by_keys, update_rows
@@ -238,7 +239,10 @@ class ListChanges:
         """Write the positions, and the versions of holders outside the walk."""
         for moved in self.moves:
             assert moved.ref.position is not None
-            update_rows(conn, moved.known.table, [moved.ref.position], moved.rows)
+            table = moved.known.table
+            archive(conn, table, [(row_id,) for _, row_id in moved.rows], revision)
+            rows = [(position, revision, row_id) for position, row_id in moved.rows]
+            update_rows(conn, table, [moved.ref.position, table.c[REVISION]], rows)
         for name, ids in self.outside.items():
             table = self.catalog.mapping.probe(name)
             _touch(conn, table, ids, revision)
@@ -248,6 +252,7 @@ def _touch(conn: Connection, table: sa.Table, ids: set[int], revision: int) -> N
     """Give the entities of some rows a new version."""
     query = sa.select(table.c.id, table.c.ecs_version)
     found = select_by_keys(conn, query, table.c.id, sorted(ids))
+    archive(conn, table, [(row_id,) for row_id in ids], revision)
     update_rows(
         conn,
         table,

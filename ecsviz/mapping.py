@@ -13,6 +13,7 @@ from ecsviz import order
 from ecsviz.errors import DuplicateTypeError
 from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.handwritten import Handwritten
+from ecsviz.history import REVISION, history_name
 from ecsviz.identity import classes_named, newest_definition, type_key
 from ecsviz.inverse import inverse_of
 from ecsviz.names import Names, allowed_table, limited, snake, table_name
@@ -44,7 +45,7 @@ SYSTEM_COLUMNS = (
     "ecs_lineage_id",
     "ecs_parent_id",
     "ecs_version",
-    "ecs_revision",
+    REVISION,
     "ecs_checksum",
     "ecs_exact",
 )
@@ -136,7 +137,7 @@ class Collection:
     def columns(self) -> list[sa.Column[Any]]:
         """The columns: owner, position, a foreign key per class, and the key if there is one."""
         keys = [] if self.key is None else [self.key.column]
-        return [*self.table.primary_key.columns, *self.arcs.values(), *keys]
+        return [*list(self.table.columns)[:2], *self.arcs.values(), *keys]
 
 
 @dataclass(slots=True)
@@ -206,8 +207,8 @@ class StoredType:
     module: str
     table: str
     fields: dict[str, str]
-    by_hand: bool = False
     layout: Layout = field(default_factory=dict)
+    by_hand: bool = False
 
     @property
     def tables(self) -> list[str]:
@@ -444,7 +445,8 @@ class Mapping:
     def _tables(self) -> Names:
         """Return the names of all tables, mapped ones and stored ones."""
         taken = [table.name for table in self.metadata.tables.values()]
-        return Names([*taken, *(name for known in self.stored.values() for name in known.tables)])
+        taken += [name for known in self.stored.values() for name in known.tables]
+        return Names([*taken, *map(history_name, taken)])
 
     def _value_column(self, cls: type, name: str, names: Names, layout: Layout) -> ValueColumn:
         codec, nullable = codec_of(cls, name)
@@ -520,12 +522,13 @@ class Mapping:
         base = plan.option.name or f"{snake(known.type_name)}_{plan.name}"
         owner = f"{snake(known.type_name)}_id"
         columns = kept.get("columns", {})
-        inner = Names((owner, "position", *columns.values(), kept.get("key") or owner))
+        inner = Names((owner, "position", REVISION, *columns.values(), kept.get("key") or owner))
         table = sa.Table(
             kept.get("table") or self._tables().take_numbered(allowed_table(base)),
             self.metadata,
             sa.Column(owner, BIG, nullable=False),
             sa.Column("position", sa.Integer(), nullable=False),
+            sa.Column(REVISION, sa.Integer(), nullable=False, server_default="0"),
             sa.PrimaryKeyConstraint(owner, "position"),
             sa.ForeignKeyConstraint([owner], [known.table.c.id]),
         )
@@ -578,7 +581,7 @@ def _system_columns() -> list[Any]:
         sa.Column("ecs_lineage_id", sa.Uuid(), nullable=False),
         sa.Column("ecs_parent_id", sa.Uuid()),
         sa.Column("ecs_version", sa.Integer(), nullable=False),
-        sa.Column("ecs_revision", sa.Integer(), nullable=False),
+        sa.Column(REVISION, sa.Integer(), nullable=False),
         sa.Column("ecs_checksum", sa.LargeBinary()),
         sa.Column("ecs_exact", sa.Text()),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,7 +16,16 @@ from ecsviz.conflicts import (
 from ecsviz.database import deferred_interrupt
 from ecsviz.entity import Entity
 from ecsviz.identity import derives_from, newest_definition, type_key
-from ecsviz.memory_saving import WHERE, Held, MemorySave, Record, copied, holds
+from ecsviz.memory_saving import (
+    WHERE,
+    Held,
+    MemorySave,
+    Record,
+    copied,
+    events_of_states,
+    holds,
+)
+from ecsviz.past import AsOf, check_as_of
 from ecsviz.protocol import (
     E_,
     as_id,
@@ -26,7 +36,7 @@ from ecsviz.protocol import (
     ids_of,
     not_found,
 )
-from ecsviz.references import walk
+from ecsviz.references import Walk, walk
 from ecsviz.state import collector_paused, fill, is_placeholder, shell
 from ecsviz.storable import (
     check_class,
@@ -34,12 +44,14 @@ from ecsviz.storable import (
     with_referenced,
 )
 from ecsviz.store_frames import Revision, revisions_frame
+from ecsviz.versioned import VersionedStorage
+from ecsviz.versions import history_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class InMemoryEntityStorage:
+class InMemoryEntityStorage(VersionedStorage):
     """Entity graphs in this process's memory: for tests, and to try things out.
 
     It means what `SQLAlchemyEntityStorage` means, and passes the same conformance suite: what
@@ -60,9 +72,11 @@ class InMemoryEntityStorage:
 
     def __init__(self) -> None:
         self._records: dict[UUID, Record] = {}
+        self._past: dict[UUID, list[tuple[Record, int]]] = {}  # with the revision until when
         self._deleted: dict[UUID, tuple[int, int]] = {}  # version, revision
         self._types: dict[tuple[str, str], dict[str, str]] = {}
         self._revisions: list[Revision] = []
+        self._pruned = 0  # the oldest revision that can still be looked at
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -100,26 +114,41 @@ class InMemoryEntityStorage:
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
         given, roots = as_registered(entity_or_entities)
-        found = walk(roots)
+        self._register(walk(roots), note)
+        return given
+
+    def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
         with self._lock:
             types = self._check_classes(map(type, found.entities))
-            save = MemorySave(found, self._records, self._deleted)
+            number = self._newest() + 1
+            save = MemorySave(found, self._records, self._deleted, number, frozenset(revived))
             save.run()
             added = sum(ecs_id not in self._records for ecs_id in save.records)
             # In one go, whatever interrupt comes: nothing of this can fail any more.
             with deferred_interrupt():
                 self._types.update(types)
+                self._keep(save.records, number)
                 self._records.update(save.records)
+                for ecs_id in save.records:
+                    self._deleted.pop(ecs_id, None)
                 if save.records:
                     self._note(note, added, len(save.records) - added, 0)
                 for entity in found.entities:
                     if is_placeholder(entity):
                         continue
                     entity.__dict__["version"] = self._records[entity.ecs_id].version
-        return given
+
+    def _keep(self, ids: Iterable[UUID], until: int) -> None:
+        """Keep what is about to be superseded."""
+        for ecs_id in ids:
+            if ecs_id in self._records:
+                self._past.setdefault(ecs_id, []).append((self._records[ecs_id], until))
+
+    def _newest(self) -> int:
+        return self._revisions[-1][0] if self._revisions else 0
 
     def _note(self, note: str | None, added: int, changed: int, deleted: int) -> None:
-        number, now = len(self._revisions) + 1, datetime.now(UTC).replace(tzinfo=None)
+        number, now = self._newest() + 1, datetime.now(UTC).replace(tzinfo=None)
         self._revisions.append((number, now, note, added, changed, deleted))
 
     def revisions(self) -> pd.DataFrame:
@@ -132,6 +161,64 @@ class InMemoryEntityStorage:
         """
         with self._lock:
             return revisions_frame(self._revisions)
+
+    def history(self, ecs_id: UUID | str | Entity) -> pd.DataFrame:
+        """Return the versions of an entity, oldest first.
+
+        Returns
+        -------
+        DataFrame
+            As of `SQLAlchemyEntityStorage.history`.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If it was never stored, or all of it has been pruned.
+        """
+        wanted = as_id(ecs_id)
+        with self._lock:
+            states: list[tuple[Record, int | None]] = [*self._past.get(wanted, [])]
+            if wanted in self._records:
+                states.append((self._records[wanted], None))
+            if not states:
+                raise not_found(wanted, self._records, WHERE)
+            moments = {r[0]: (r[1], r[2]) for r in self._revisions}
+            return history_frame(events_of_states(states), moments)
+
+    def prune(self, before: AsOf = None) -> int:
+        """Forget the past.
+
+        Parameters
+        ----------
+        before
+            A revision or an aware time from which on the past is kept; None forgets all of it.
+
+        Returns
+        -------
+        int
+            How many superseded states are gone.
+        """
+        with self._lock:
+            oldest = self._newest() if before is None else self._revision_at(before)
+            kept = {i: [s for s in states if s[1] > oldest] for i, states in self._past.items()}
+            gone = sum(map(len, self._past.values())) - sum(map(len, kept.values()))
+            records = [*self._records.values(), *(s[0] for states in kept.values() for s in states)]
+            spoken_of = {record.revision for record in records}
+            with deferred_interrupt():
+                self._past = {ecs_id: states for ecs_id, states in kept.items() if states}
+                self._revisions = [
+                    r for r in self._revisions if r[0] >= oldest or r[0] in spoken_of
+                ]
+                self._pruned = oldest
+            return gone
+
+    def _every_id(self, as_of: AsOf) -> list[UUID]:
+        with self._lock:
+            return list(self._at(as_of))
+
+    def _stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
+        with self._lock:
+            return {i: self._records[i].version for i in ids if i in self._records}
 
     def _check_classes(self, classes: Iterable[type]) -> dict[tuple[str, str], dict[str, str]]:
         """Return what each class stores, in its newest definition.
@@ -166,6 +253,7 @@ class InMemoryEntityStorage:
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
     ) -> Any:
         """Return the entity of an id, with everything it leads to.
 
@@ -180,6 +268,8 @@ class InMemoryEntityStorage:
             placeholders, which have their ``ecs_id`` and nothing else.
         only
             Classes, with their subclasses, whose entities are read; others are placeholders.
+        as_of
+            A revision or an aware time: everything as it was then, deleted entities included.
 
         Raises
         ------
@@ -194,7 +284,8 @@ class InMemoryEntityStorage:
         -----
         Every call makes new objects. O(what is read).
         """
-        return check_type(self.get_many([ecs_id], hops=hops, only=only)[0], expected_type)
+        (found,) = self.get_many([ecs_id], hops=hops, only=only, as_of=as_of)
+        return check_type(found, expected_type)
 
     def get_many(
         self,
@@ -202,6 +293,7 @@ class InMemoryEntityStorage:
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
     ) -> list[Any]:
         """Return several entities, in the given order; what they share is one object.
 
@@ -209,7 +301,7 @@ class InMemoryEntityStorage:
         ----------
         ecs_ids
             UUIDs or their texts.
-        hops, only
+        hops, only, as_of
             As in `get`.
         """
         ids = [as_id(value) for value in ecs_ids]
@@ -218,12 +310,36 @@ class InMemoryEntityStorage:
         for cls in kinds or ():
             check_entity_class(cls)
         with self._lock, collector_paused():
-            return self._load(ids, hops, kinds)
+            return self._load(self._at(as_of), ids, hops, kinds)
+
+    def _at(self, as_of: AsOf) -> MappingOf[UUID, Record]:
+        """Return what was stored as of a revision or a time."""
+        if as_of is None:
+            return self._records
+        as_of = self._revision_at(as_of)
+        found = {i: r for i, r in self._records.items() if r.revision <= as_of}
+        for ecs_id, states in self._past.items():
+            for record, until in states:
+                if record.revision <= as_of < until:
+                    found[ecs_id] = record
+        return found
+
+    def _revision_at(self, as_of: AsOf) -> int:
+        moment = check_as_of(as_of, self._newest(), self._pruned)
+        if moment is not None:
+            as_of = max((r[0] for r in self._revisions if r[1] <= moment), default=0)
+            check_as_of(as_of, self._newest(), self._pruned)
+        assert isinstance(as_of, int)
+        return as_of
 
     def _load(
-        self, ids: list[UUID], hops: int | None = None, only: tuple[type, ...] | None = None
+        self,
+        stored: MappingOf[UUID, Record],
+        ids: list[UUID],
+        hops: int | None = None,
+        only: tuple[type, ...] | None = None,
     ) -> list[Any]:
-        self._check_known(ids)
+        self._check_known(stored, ids)
         # Breadth first, so that each is met on the shortest way.
         depths = dict.fromkeys(ids, 0)
         queue, whole = list(depths), set(depths)
@@ -231,16 +347,16 @@ class InMemoryEntityStorage:
             if ecs_id not in whole:
                 continue
             depth = depths[ecs_id] + 1
-            for other in self._records[ecs_id].held:
+            for other in stored[ecs_id].held:
                 if other not in depths:
                     depths[other] = depth
                     queue.append(other)
-                    kind = newest_definition(self._records[other].cls)
+                    kind = newest_definition(stored[other].cls)
                     if (hops is None or depth <= hops) and (
                         only is None or any(derives_from(kind, cls) for cls in only)
                     ):
                         whole.add(other)
-        records = {ecs_id: self._records[ecs_id] for ecs_id in queue}
+        records = {ecs_id: stored[ecs_id] for ecs_id in queue}
         self._check_classes({record.cls for record in records.values()})
         entities = {i: shell(newest_definition(r.cls), i) for i, r in records.items()}
 
@@ -263,13 +379,20 @@ class InMemoryEntityStorage:
             fill(entity, ordered, set(ordered))
         return [entities[ecs_id] for ecs_id in ids]
 
-    def _check_known(self, ids: Iterable[UUID]) -> None:
+    def _check_known(self, stored: MappingOf[UUID, Record], ids: Iterable[UUID]) -> None:
         for ecs_id in ids:
-            if ecs_id not in self._records:
-                raise not_found(ecs_id, self._records, WHERE)
+            if ecs_id not in stored:
+                raise not_found(ecs_id, stored, WHERE)
 
-    def list_by_type(self, cls: type[E_]) -> list[E_]:
+    def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
         """Return all entities of a class and its subclasses.
+
+        Parameters
+        ----------
+        cls
+            An entity class.
+        as_of
+            When; as in `get`.
 
         Returns
         -------
@@ -285,11 +408,11 @@ class InMemoryEntityStorage:
         with self._lock:
             wanted = [
                 record
-                for record in self._records.values()
+                for record in self._at(as_of).values()
                 if derives_from(newest_definition(record.cls), cls)
             ]
             wanted.sort(key=lambda record: (record.cls.__name__, record.number))
-            return self.get_many([record.ecs_id for record in wanted])
+            return self.get_many([record.ecs_id for record in wanted], as_of=as_of)
 
     def has_entity(self, ecs_id: UUID | str) -> bool:
         """Tell whether an id is stored."""
@@ -322,7 +445,7 @@ class InMemoryEntityStorage:
         """
         ids = dict.fromkeys(ids_of(entities_or_ids))
         with self._lock:
-            self._check_known(ids)
+            self._check_known(self._records, ids)
             holders = [
                 f"{record.cls.__name__}.{name} of {record.ecs_id}"
                 for record in self._records.values()
@@ -334,7 +457,8 @@ class InMemoryEntityStorage:
                 raise still_held(holders)
             with deferred_interrupt():
                 if ids:
+                    self._keep(ids, self._newest() + 1)
                     self._note(None, 0, 0, len(ids))
                 for ecs_id in ids:
                     gone = self._records.pop(ecs_id)
-                    self._deleted[ecs_id] = (gone.version, len(self._revisions))
+                    self._deleted[ecs_id] = (gone.version, self._newest())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -35,6 +35,7 @@ from ecsviz.storable import (
     write_keys,
 )
 from ecsviz.values import JsonCodec, Refused, not_storable
+from ecsviz.versions import Event
 
 WHERE = "this storage"
 
@@ -54,6 +55,8 @@ class Record:
     ----------
     number
         When it was stored first.
+    revision
+        Since when it is so.
     state
         The user's fields; in them, a `Held` in the place of every entity.
     held
@@ -66,6 +69,7 @@ class Record:
     parent_id: UUID | None
     version: int
     number: int
+    revision: int
     state: dict[str, Any]
     held: tuple[UUID, ...]
 
@@ -84,7 +88,11 @@ class MemorySave:
         found: Walk,
         stored: dict[UUID, Record],
         deleted: dict[UUID, tuple[int, int]],
+        revision: int,
+        revived: Container[UUID] = (),
     ) -> None:
+        self.revision = revision
+        self.revived = revived
         self.found = found
         self.stored = stored
         self.deleted = deleted
@@ -112,7 +120,8 @@ class MemorySave:
                 raise left_out_is_gone(self.found, position)
             return
         if record is None:
-            if entity.version and entity.ecs_id in self.deleted:
+            known = entity.ecs_id in self.deleted and entity.ecs_id not in self.revived
+            if entity.version and known:
                 raise was_deleted(entity, *self.deleted[entity.ecs_id])
             return
         if not same_type(record.cls, type(entity)):
@@ -144,6 +153,8 @@ class MemorySave:
             self._check_left_out(position, cls, state)
         if old is None:
             version, number = max(1, entity.version), len(self.stored) + position
+            if entity.ecs_id in self.deleted:
+                version = self.deleted[entity.ecs_id][0] + 1
         else:
             version, number = old.version + 1, old.number
         self.records[entity.ecs_id] = Record(
@@ -153,6 +164,7 @@ class MemorySave:
             entity.parent_id,
             version,
             number,
+            self.revision,
             state,
             tuple(held),
         )
@@ -225,7 +237,7 @@ class MemorySave:
             held.remove(entity.ecs_id)
             version = self.stored[before.ecs_id].version + 1
             self.records[before.ecs_id] = dataclasses.replace(
-                holder, state=state, held=tuple(held), version=version
+                holder, state=state, held=tuple(held), version=version, revision=self.revision
             )
 
 
@@ -304,3 +316,26 @@ def holds(value: Any, ids: Mapping[UUID, Any]) -> bool:
         else:
             todo.extend(inner for _, inner in value_parts(part))
     return False
+
+
+def events_of_states(states: Iterable[tuple[Record, int | None]]) -> list[Event]:
+    """Return what happened to an entity: its states, each with the revision until when."""
+    result: list[Event] = []
+    before: Record | None = None
+    until: int | None = None
+    for record, ended in states:
+        if before is not None and until != record.revision:
+            result.append((before.version, until or 0, "deleted", ""))
+            before = None
+        if before is None:
+            result.append((record.version, record.revision, "added", ""))
+        else:
+            old, new = before.state, record.state
+            names = [n for n in record.cls.model_fields if n in new]  # type: ignore[attr-defined]  # a pydantic model
+            changed = [n for n in names if n not in old or not _identical(old[n], new[n])]
+            changed += ["parent_id"] * (before.parent_id != record.parent_id)
+            result.append((record.version, record.revision, "changed", ", ".join(changed)))
+        before, until = record, ended
+    if before is not None and until is not None:
+        result.append((before.version, until, "deleted", ""))
+    return result

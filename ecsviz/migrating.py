@@ -18,6 +18,7 @@ from ecsviz.codec import Refused
 from ecsviz.errors import InvalidArgumentError, MigrationRefusedError
 from ecsviz.exact import json_text
 from ecsviz.fields import complete_fields
+from ecsviz.history import REVISION, UNTIL, history_name, history_of
 from ecsviz.identity import derives_from, newest_definition
 from ecsviz.mapping import Collection, Layout, Mapping, StoredType, ValueColumn
 from ecsviz.reading import Load
@@ -98,7 +99,7 @@ class Migrate:
                 if "required" in kept:
                     kept["required"] &= not take_apart(now[field], place).optional
             result[name] = StoredType(
-                name, cls.__module__, stored.table, now, stored.by_hand, layout
+                name, cls.__module__, stored.table, now, layout, stored.by_hand
             )
         return result
 
@@ -139,10 +140,13 @@ class Migrate:
     def _refused_added(self, change: Change) -> str:
         stored, cls = self.types[change.type_name]
         rows = self._count(stored.table)
-        if not rows:
+        past = self._count(history_name(stored.table))
+        if not rows and not past:
             return ""
         info = complete_fields(cls)[change.field]
         given = f"{rows} stored {'entity has' if rows == 1 else 'entities have'}"
+        if not rows:
+            given = f"{past} states of the past have"
         if info.is_required():
             return f"it has no default, and {given} no value; give the field a default"
         if info.default_factory_takes_validated_data:
@@ -283,8 +287,16 @@ class Alter:
         self.added = [column for key, column in new.items() if key not in old]
 
     def take_away(self) -> None:
-        """Drop and rename."""
-        table = self.known.table.name
+        """Drop and rename, in the past as in the present."""
+        for table in (self.known.table, history_of(self.known.table)):
+            self._take_away(table.name)
+            self._rename_exact(table)
+        for field, place in self.stored.layout.items():
+            if "table" in place and self._kept(field) is None:
+                self.op.drop_table(place["table"], schema=self.schema)
+                self.op.drop_table(history_name(place["table"]), schema=self.schema)
+
+    def _take_away(self, table: str) -> None:
         gone = {*self.dropped, *self.renamed}
         if gone:
             self._loosen(table, gone)
@@ -299,10 +311,6 @@ class Alter:
                 with self.op.batch_alter_table(table, schema=self.schema) as batch:
                     for column, new in names.items():
                         batch.alter_column(column, new_column_name=new)
-        self._rename_exact()
-        for field, place in self.stored.layout.items():
-            if "table" in place and self._kept(field) is None:
-                self.op.drop_table(place["table"], schema=self.schema)
 
     def _kept(self, field: str) -> Collection | None:
         """Return the collection that a stored one is now."""
@@ -325,42 +333,45 @@ class Alter:
                         key["name"], table, type_="foreignkey", schema=self.schema
                     )
 
-    def _rename_exact(self) -> None:
+    def _rename_exact(self, table: sa.Table) -> None:
         """Rename and drop what stands beside the columns."""
         renamed = {o: n for (of, o), n in self.declared.rename.items() if of == self.stored.name}
         dropped = {field for of, field in self.declared.drop if of == self.stored.name}
         if not renamed and not dropped:
             return
-        c = self.known.table.c
-        query = sa.select(c.id, c.ecs_exact).where(c.ecs_exact.is_not(None))
+        exact_column = table.c.ecs_exact
+        keys = list(table.primary_key.columns)
+        query = sa.select(exact_column, *keys).where(exact_column.is_not(None))
         rows = []
-        for row_id, text in zip(*columns_of(self.conn, query), strict=True):
+        for text, *key in zip(*columns_of(self.conn, query), strict=True):
             exact = json.loads(text)
             kept = {renamed.get(k, k): v for k, v in exact.items() if k not in dropped}
             if kept != exact:
-                rows.append((json_text(kept) if kept else None, row_id))
-        update_rows(self.conn, self.known.table, [c.ecs_exact], rows)
+                rows.append((json_text(kept) if kept else None, *key))
+        update_rows(self.conn, table, [exact_column], rows)
 
     # -- adding ------------------------------------------------------------------------------
 
     def add(self) -> None:
         """Add columns and tables, fill in defaults, and require or allow NULL."""
-        table = self.known.table
-        columns = [table.c[name] for name in self.added]
-        self._add_columns(table, columns)
-        self._fill(set(self.added))
-        self._set_nullable(table)
+        for table in (self.known.table, history_of(self.known.table)):
+            self._add_columns(table, [table.c[name] for name in self.added])
+            self._fill(table, set(self.added))
+        self._set_nullable(self.known.table)
         olds = {self.declared.now(self.stored.name, f): p for f, p in self.stored.layout.items()}
         for collection in self.known.collections:
             place = olds.get(collection.name, {})
             if "table" not in place:
                 self.catalog.create_tables(self.conn, [collection.table])
             elif place["table"] != collection.table.name:
-                self._move_rows(place, collection)
+                past = history_of(collection.table)
+                self._move_rows(place, collection, place["table"], collection.table)
+                self._move_rows(place, collection, history_name(place["table"]), past)
             else:
                 known = place["columns"].values()
-                fresh = [c for c in collection.arcs.values() if c.name not in known]
-                self._add_columns(collection.table, fresh)
+                fresh = [c.name for c in collection.arcs.values() if c.name not in known]
+                for table in (collection.table, history_of(collection.table)):
+                    self._add_columns(table, [table.c[name] for name in fresh])
 
     def _add_columns(self, table: sa.Table, columns: list[sa.Column[Any]]) -> None:
         wanted = {column.name for column in columns}
@@ -410,35 +421,38 @@ class Alter:
         result += [column for ref in known.singles for column in ref.arcs.values()]
         return result
 
-    def _fill(self, added: set[str]) -> None:
+    def _fill(self, table: sa.Table, added: set[str]) -> None:
         """Write the defaults of added fields into the rows there are."""
         known = self.known
-        table = known.table
         values = [value for value in known.values if value.column.name in added]
         skeletons = [c.skeleton for c in known.collections if c.skeleton is not None]
         skeletons = [value for value in skeletons if value.column.name in added]
         if not values and not skeletons:
             return
-        ids, texts = columns_of(self.conn, sa.select(table.c.id, table.c.ecs_exact))
+        primary = list(table.primary_key.columns)
+        texts, *keys = columns_of(self.conn, sa.select(table.c.ecs_exact, *primary))
         beside = [json.loads(text) if text else {} for text in texts]
         infos = complete_fields(known.cls)
         columns = []
         for value in values:
-            encoded, exact = value.codec.encode([_default(infos[value.name]) for _ in ids])
+            encoded, exact = value.codec.encode([_default(infos[value.name]) for _ in texts])
             columns.append(encoded)
             for row, plain in exact.items():
                 beside[row][value.name] = plain
-        columns += [[_skeleton(v, _default(infos[v.name])) for _ in ids] for v in skeletons]
+        columns += [[_skeleton(v, _default(infos[v.name])) for _ in texts] for v in skeletons]
         columns.append([json_text(b) if b else None for b in beside])
-        written = [*(v.column for v in (*values, *skeletons)), table.c.ecs_exact]
-        update_rows(self.conn, table, written, zip(*columns, ids, strict=True))
+        written = [*(table.c[v.column.name] for v in (*values, *skeletons)), table.c.ecs_exact]
+        update_rows(self.conn, table, written, zip(*columns, *keys, strict=True))
 
-    def _move_rows(self, place: dict[str, Any], collection: Collection) -> None:
+    def _move_rows(
+        self, place: dict[str, Any], collection: Collection, old: str, table: sa.Table
+    ) -> None:
         """Make a renamed collection's table, and move the rows there."""
-        old, table = place["table"], collection.table
         self.conn.execute(CreateTable(table))
-        owner, position = (column.name for column in table.primary_key.columns)
-        names = {owner: owner, position: position}  # as they are -> as they were
+        # As they are -> as they were.
+        names = {c.name: c.name for c in (*collection.columns[:2], table.c[REVISION])}
+        if table is not collection.table:
+            names[UNTIL] = UNTIL
         names.update({collection.arcs[to].name: column for to, column in place["columns"].items()})
         if collection.key is not None:
             names[collection.key.column.name] = place["key"]

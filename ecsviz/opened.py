@@ -17,14 +17,18 @@ from ecsviz import store_frames
 from ecsviz.catalog import Catalog
 from ecsviz.database import Database, Journal
 from ecsviz.entity import Entity
+from ecsviz.errors import InvalidArgumentError
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.handwritten import Handwritten
+from ecsviz.history import history_name
 from ecsviz.mapping import Mapping
 from ecsviz.model_rows import running
 from ecsviz.models import Models
+from ecsviz.past import AsOf, PastCatalog, check_as_of, prune, revision_of
 from ecsviz.protocol import as_id, check_entity_class, not_found
 from ecsviz.python_source import python_source
 from ecsviz.reading import Load
+from ecsviz.versions import events_of, history_frame, moments_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,13 +167,15 @@ class OpenStore:
 
     # -- looking -----------------------------------------------------------------------------
 
-    def frame(self, cls_or_table: type[Entity] | str) -> pd.DataFrame:
+    def frame(self, cls_or_table: type[Entity] | str, *, as_of: AsOf = None) -> pd.DataFrame:
         """Return the entities of one class, or any table, as a DataFrame.
 
         Parameters
         ----------
         cls_or_table
             An entity class, or the name of a table, which is given as it stands.
+        as_of
+            A revision or an aware time: the class's entities as they were then.
 
         Returns
         -------
@@ -205,12 +211,18 @@ class OpenStore:
         """
         with self._reading() as conn:
             if isinstance(cls_or_table, str):
+                if as_of is not None:
+                    raise InvalidArgumentError(
+                        f"as_of goes with an entity class, not with the table {cls_or_table!r}."
+                        f" The rows of the past are in {history_name(cls_or_table)!r}."
+                    )
                 return store_frames.table_frame(conn, self._catalog, cls_or_table)
-            known = store_frames.wanted_class(self._catalog, cls_or_table)
+            catalog = self._at(conn, as_of)
+            known = store_frames.wanted_class(catalog, cls_or_table)
             if known is None:
                 empty = type(self)(":memory:")
                 return empty._empty_frame(cls_or_table)
-            return store_frames.class_frame(conn, self._catalog, known)
+            return store_frames.class_frame(conn, catalog, known)
 
     def _empty_frame(self, cls: type) -> pd.DataFrame:
         """Return the frame of a class of which nothing is stored: the columns alone."""
@@ -248,8 +260,93 @@ class OpenStore:
                 return store_frames.revisions_frame([])
             return store_frames.stored_revisions(conn, self._catalog)
 
-    def references_frame(self) -> pd.DataFrame:
+    def history(self, ecs_id: UUID | str | Entity) -> pd.DataFrame:
+        """Return the versions of an entity, oldest first.
+
+        Parameters
+        ----------
+        ecs_id
+            An entity or its id; it may have been deleted.
+
+        Returns
+        -------
+        DataFrame
+            A row per version, and one per deletion: ``version``, ``revision`` (int64), ``at``
+            (datetime64[us, UTC]), ``note`` (str), ``what`` (``added``, ``changed`` or
+            ``deleted``) and ``fields`` (str: those that this version changed, with commas).
+
+        Raises
+        ------
+        EntityNotFoundError
+            If it was never stored, or all of it has been pruned.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread, note="a greeting")
+        >>> store.history(thread)[["version", "revision", "what", "fields", "note"]]
+           version  revision     what    fields        note
+        0        1         1    added                   NaN
+        1        2         2  changed  messages  a greeting
+        """
+        wanted = as_id(ecs_id)
+        with self._reading() as conn:
+            events = events_of(conn, self._catalog, wanted)
+            if not events:
+                load = Load(conn, self._catalog)
+                raise not_found(wanted, self._some_ids(load), str(self._database))
+            return history_frame(events, moments_of(conn, self._catalog))
+
+    def prune(self, before: AsOf = None) -> int:
+        """Forget the past, in one transaction.
+
+        Parameters
+        ----------
+        before
+            A revision or an aware time from which on the past is kept; None forgets all of it.
+
+        Returns
+        -------
+        int
+            How many superseded rows are gone.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such revision.
+
+        Notes
+        -----
+        What is stored now stays as it is, with its versions, and so does every state from
+        `before` on. O(rows that go).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> for title in "bcd":
+        ...     thread.title = title
+        ...     _ = store.register(thread)
+        >>> store.prune(before=3), store.get(thread.ecs_id, as_of=3).title
+        (2, 'c')
+        """
+        if not self._database.exists():
+            return 0
+        with self._database.writing() as conn:
+            self._load_types(conn)
+            return prune(conn, self._catalog, before) if self._is_made(conn) else 0
+
+    def references_frame(self, *, as_of: AsOf = None) -> pd.DataFrame:
         """Return every stored reference.
+
+        Parameters
+        ----------
+        as_of
+            A revision or an aware time: the references as they were then.
 
         Returns
         -------
@@ -264,10 +361,14 @@ class OpenStore:
         A query per reference field and target class; no objects are made.
         """
         with self._reading() as conn:
-            return store_frames.stored_references(conn, self._catalog)
+            return store_frames.stored_references(conn, self._at(conn, as_of))
 
     def graph(
-        self, root: Entity | UUID | str | None = None, hops: int | None = None
+        self,
+        root: Entity | UUID | str | None = None,
+        hops: int | None = None,
+        *,
+        as_of: AsOf = None,
     ) -> EntityDependencyGraph:
         """Return the dependency graph of what is stored, without making the entities.
 
@@ -277,6 +378,8 @@ class OpenStore:
             Where to begin; None for everything.
         hops
             How many references to follow from the root; None for all.
+        as_of
+            A revision or an aware time: the graph as it was then.
 
         Returns
         -------
@@ -300,11 +403,12 @@ class OpenStore:
         """
         start = None if root is None else as_id(root)
         with self._reading() as conn:
+            catalog = self._at(conn, as_of)
             if start is not None:
-                load = Load(conn, self._catalog)
+                load = Load(conn, catalog)
                 if not load.find([start]):
                     raise not_found(start, self._some_ids(load), str(self._database))
-            return store_frames.stored_graph(conn, self._catalog, start, hops)
+            return store_frames.stored_graph(conn, catalog, start, hops)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -319,10 +423,19 @@ class OpenStore:
             self._load_types(conn)
             yield conn
 
+    def _at(self, conn: Connection, as_of: AsOf) -> Catalog:
+        """Return the catalog as of a revision or a time; the present one for None."""
+        if as_of is None:
+            return self._catalog
+        if not self._is_made(conn):
+            check_as_of(as_of, 0)
+            return self._catalog
+        return PastCatalog(self._catalog, revision_of(conn, self._catalog, as_of))
+
     def _some_ids(self, load: Load) -> list[UUID]:
         result: list[UUID] = []
         for name in self._mapping.stored:
-            table = self._mapping.probe(name)
+            table = load.mapping.probe(name)
             result += load.conn.scalars(sa.select(table.c.ecs_id).limit(10_000)).all()
         return result
 

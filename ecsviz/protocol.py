@@ -7,6 +7,7 @@ from operator import eq
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
+from ecsviz.diff import GraphDiff
 from ecsviz.entity import Entity
 from ecsviz.errors import (
     EntityNotFoundError,
@@ -16,8 +17,10 @@ from ecsviz.errors import (
     UnknownTypeError,
     short_repr,
 )
+from ecsviz.graph import EntityDependencyGraph
 from ecsviz.identity import is_entity_class
 from ecsviz.parts import as_roots
+from ecsviz.past import AsOf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +50,7 @@ class EntityStorage(Protocol):
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
     ) -> Any:
         """Return the entity of an id, with everything it leads to, or with its neighbourhood."""
         ...
@@ -57,11 +61,12 @@ class EntityStorage(Protocol):
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
     ) -> list[Any]:
         """Return several entities that share what they have in common."""
         ...
 
-    def list_by_type(self, cls: type[E_]) -> list[E_]:
+    def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
         """Return all entities of a class and its subclasses: by class, each as they were stored."""
         ...
 
@@ -79,6 +84,34 @@ class EntityStorage(Protocol):
 
     def revisions(self) -> pd.DataFrame:
         """Return every change of the storage, oldest first."""
+        ...
+
+    def history(self, ecs_id: UUID | str | Entity) -> pd.DataFrame:
+        """Return the versions of an entity, oldest first."""
+        ...
+
+    def revert(self, ecs_id: UUID | str | Entity, *, to: AsOf, note: str | None = None) -> Any:
+        """Bring an entity, and all that it led to, back to an old state, as a new revision."""
+        ...
+
+    def diff(self, a: Any, b: Any = None) -> GraphDiff:
+        """Return what differs between two states: revisions, times, the present, live entities."""
+        ...
+
+    def refresh(self, entity: Any) -> Any:
+        """Bring a live graph up to date with the store, in place."""
+        ...
+
+    def merge(self, entity: Any, *, base: AsOf = None) -> Any:
+        """Bring what others have stored into a live graph with changes of its own."""
+        ...
+
+    def lineage_graph(self, lineage_id: UUID | str | Entity) -> EntityDependencyGraph:
+        """Return the family of an entity as a graph."""
+        ...
+
+    def prune(self, before: AsOf = None) -> int:
+        """Forget the past."""
         ...
 
 

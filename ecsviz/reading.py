@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
-from ecsviz.conflicts import whole_only
-from ecsviz.deep import Wanted, reach
+from ecsviz.conflicts import present_only, whole_only
+from ecsviz.deep import Wanted, reach, want
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.model_rows import Making
+from ecsviz.past import PastCatalog
 from ecsviz.state import collector_paused, fill, shell
 from ecsviz.statements import columns_of, select_by_keys
 from ecsviz.values import JsonCodec, Refused, not_readable
@@ -189,6 +190,8 @@ class Load:
         """Make the entities of hand-written models, and read whatever else they lead to."""
         if not any(self._by_hand()):
             return
+        if isinstance(self.catalog, PastCatalog):
+            raise present_only(self.catalog.database)
         if partial:
             raise whole_only(self.catalog.database)
         making = Making(self.conn, self.mapping.models)
@@ -296,7 +299,7 @@ class Load:
                     if out:
                         rows = zip(loaded.columns["id"][span], held, strict=True)
                         held = [there for row_id, there in rows if row_id not in out]
-                    _want(wanted, target, held)
+                    want(wanted, target, held)
             for item in loaded.known.inverse_lists:
                 for known, back in self.catalog.members_of(name, item):
                     self._read_members(name, ids, known, back, wanted, beyond)
@@ -368,7 +371,7 @@ class Load:
             self._take(known, (there,), key, ids, bare)
         else:  # many of them may be there already
             query = sa.select(known.table.c.id).where(there)
-            _want(wanted, known.type_name, select_by_keys(self.conn, query, key, ids)[0])
+            want(wanted, known.type_name, select_by_keys(self.conn, query, key, ids)[0])
 
     def _read_links(
         self, loaded: Loaded, collection: Collection, ids: list[int], wanted: Wanted
@@ -379,7 +382,7 @@ class Load:
         for there, more in zip(have, rows, strict=True):
             there.extend(more)
         for target, values in zip(collection.arcs, rows[2:], strict=False):
-            _want(wanted, target, values)
+            want(wanted, target, values)
 
     # -- making objects ----------------------------------------------------------------------
 
@@ -586,13 +589,6 @@ def _bare_columns(known: ClassMap) -> list[Any]:
 
 def _resolver(row: list[tuple[int, Any, Any]]) -> Callable[[Any], Any]:
     return lambda number: row[number][2]
-
-
-def _want(wanted: Wanted, name: str, ids: Iterable[int | None]) -> None:
-    found = dict.fromkeys(ids)
-    found.pop(None, None)
-    if found:
-        wanted.setdefault(name, {}).update(found)  # type: ignore[arg-type]  # None was taken out
 
 
 def _first(row: Any) -> int:

@@ -86,7 +86,7 @@ def insert_rows(
 ) -> None:
     """Insert rows, given as tuples in the order of `columns`, with one statement."""
     statement = sa.insert(table)
-    _run_many(conn, statement, columns, [c.name for c in columns], rows)
+    run_many(conn, statement, columns, [c.name for c in columns], rows)
 
 
 def update_rows(
@@ -103,7 +103,7 @@ def update_rows(
         .values({c.name: sa.bindparam(f"v_{n}", type_=c.type) for n, c in enumerate(columns)})
     )
     every = [*columns, *keys]
-    _run_many(conn, statement, every, [f"v_{n}" for n in range(len(columns))] + names, rows)
+    run_many(conn, statement, every, [f"v_{n}" for n in range(len(columns))] + names, rows)
 
 
 def delete_rows(conn: Connection, table: sa.Table, rows: Iterable[Any]) -> None:
@@ -113,10 +113,10 @@ def delete_rows(conn: Connection, table: sa.Table, rows: Iterable[Any]) -> None:
     conditions = (
         key == sa.bindparam(n, type_=key.type) for key, n in zip(keys, names, strict=True)
     )
-    _run_many(conn, sa.delete(table).where(*conditions), keys, names, rows)
+    run_many(conn, sa.delete(table).where(*conditions), keys, names, rows)
 
 
-def _run_many(
+def run_many(
     conn: Connection,
     statement: Any,
     columns: Sequence[sa.Column[Any]],

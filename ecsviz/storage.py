@@ -22,6 +22,7 @@ from ecsviz.migrating import Migrate
 from ecsviz.model_rows import running
 from ecsviz.opened import OpenStore
 from ecsviz.parts import as_roots
+from ecsviz.past import AsOf
 from ecsviz.plan import SavePlan
 from ecsviz.protocol import (
     E_,
@@ -36,13 +37,15 @@ from ecsviz.protocol import (
 from ecsviz.reading import Load
 from ecsviz.references import Walk, walk
 from ecsviz.state import collector_paused
+from ecsviz.statements import columns_of, select_by_keys
+from ecsviz.versioned import VersionedStorage
 from ecsviz.writing import Save
 
 if TYPE_CHECKING:
     pass
 
 
-class SQLAlchemyEntityStorage(OpenStore):
+class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
     """Entity graphs in a relational database, one conventional table per class.
 
     Parameters
@@ -160,18 +163,25 @@ class SQLAlchemyEntityStorage(OpenStore):
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
         given, roots = as_registered(entity_or_entities)
-        found = walk(roots)
+        self._register(walk(roots), note)
+        return given
+
+    def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
         # An interrupt waits until the entities know their versions.
         with deferred_interrupt(), collector_paused():
             # Before there is a file: what cannot be stored must not leave an empty one behind.
             early = None if self._database.exists() else self._prepare(found)
             with self._database.writing() as conn:
-                save = self._save(conn, found, note, early)
+                save = self._save(conn, found, note, early, revived)
             save.finish()
-        return given
 
     def _save(
-        self, conn: Connection, found: Walk, note: str | None, early: Save | None = None
+        self,
+        conn: Connection,
+        found: Walk,
+        note: str | None,
+        early: Save | None = None,
+        revived: Iterable[UUID] = (),
     ) -> Save:
         made = self._is_made(conn)
         if not made:
@@ -182,7 +192,7 @@ class SQLAlchemyEntityStorage(OpenStore):
         else:
             self._load_types(conn)
             next_ids = self._catalog.sync(conn, self._mapping.map_walk(found))
-            save = Save(conn, self._catalog, found, next_ids)
+            save = Save(conn, self._catalog, found, next_ids, revived)
             save.prepare()
         save.write(conn, note)
         return save
@@ -273,6 +283,7 @@ class SQLAlchemyEntityStorage(OpenStore):
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
     ) -> Any:
         """Return the entity of an id, with everything it leads to.
 
@@ -288,6 +299,8 @@ class SQLAlchemyEntityStorage(OpenStore):
         only
             Classes, with their subclasses, whose entities are read; others are placeholders. What
             was asked for by its id is read in any case.
+        as_of
+            A revision or an aware time: everything as it was then, deleted entities included.
 
         Raises
         ------
@@ -321,7 +334,9 @@ class SQLAlchemyEntityStorage(OpenStore):
         >>> store.register(part).version, store.get(message.ecs_id).content
         (2, 'hello')
         """
-        return check_type(self.get_many([ecs_id], hops=hops, only=only)[0], expected_type)
+        return check_type(
+            self.get_many([ecs_id], hops=hops, only=only, as_of=as_of)[0], expected_type
+        )
 
     def get_many(
         self,
@@ -329,6 +344,7 @@ class SQLAlchemyEntityStorage(OpenStore):
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
     ) -> list[Any]:
         """Return several entities, in the given order; what they share is one object.
 
@@ -336,7 +352,7 @@ class SQLAlchemyEntityStorage(OpenStore):
         ----------
         ecs_ids
             UUIDs or their texts.
-        hops, only
+        hops, only, as_of
             As in `get`.
         """
         ids = [as_id(value) for value in ecs_ids]
@@ -350,7 +366,7 @@ class SQLAlchemyEntityStorage(OpenStore):
         if not ids:
             return []
         with self._reading() as conn:
-            load = Load(conn, self._catalog)
+            load = Load(conn, self._at(conn, as_of))
             found = load.find(ids)
             self._check_found(load, ids, found)
             roots: dict[str, list[int]] = {}
@@ -371,8 +387,15 @@ class SQLAlchemyEntityStorage(OpenStore):
             if ecs_id not in found:
                 raise not_found(ecs_id, self._some_ids(load), str(self._database))
 
-    def list_by_type(self, cls: type[E_]) -> list[E_]:
+    def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
         """Return all entities of a class and its subclasses.
+
+        Parameters
+        ----------
+        cls
+            An entity class.
+        as_of
+            When; as in `get`.
 
         Returns
         -------
@@ -386,7 +409,7 @@ class SQLAlchemyEntityStorage(OpenStore):
         """
         check_entity_class(cls)
         with self._reading() as conn:
-            load = Load(conn, self._catalog)
+            load = Load(conn, self._at(conn, as_of))
             roots = {name: load.all_ids(name) for name in self._types_of(cls)}
             entity = load.load(roots)
             return [entity(name, row_id) for name, ids in roots.items() for row_id in ids]
@@ -400,6 +423,7 @@ class SQLAlchemyEntityStorage(OpenStore):
         offset: int = 0,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
         **fields: Any,
     ) -> list[E_]:
         """Return the entities of a class whose fields have some values.
@@ -415,6 +439,8 @@ class SQLAlchemyEntityStorage(OpenStore):
             How many at most, and how many to pass over.
         hops, only
             How much of what they lead to is read; as in `get`.
+        as_of
+            When; as in `get`.
         **fields
             Field and value; for a reference an entity, its id, or None.
 
@@ -455,12 +481,13 @@ class SQLAlchemyEntityStorage(OpenStore):
             names = self._types_of(cls)
             if not names:  # nothing of it is stored, but a misspelt field is still told
                 finding.check_fields(self._mapping.map_classes([cls])[0], wanted)
-            found = finding.find_rows(conn, self._catalog, names, wanted)
+            catalog = self._at(conn, as_of)
+            found = finding.find_rows(conn, catalog, names, wanted)
             roots: dict[str, list[int]] = {}
             for name, row_id in found:
                 roots.setdefault(name, []).append(row_id)
             types = None if kinds is None else [n for kind in kinds for n in self._types_of(kind)]
-            entity = Load(conn, self._catalog).load(roots, hops, types)
+            entity = Load(conn, catalog).load(roots, hops, types)
             return [entity(name, row_id) for name, row_id in found]
 
     def _types_of(self, cls: type) -> list[str]:
@@ -495,6 +522,23 @@ class SQLAlchemyEntityStorage(OpenStore):
                 query = sa.select(table.c.ecs_id).where(table.c.ecs_lineage_id == wanted)
                 ids += conn.scalars(query).all()
         return self.get_many(sorted(ids))
+
+    def _every_id(self, as_of: AsOf) -> list[UUID]:
+        with self._reading() as conn:
+            mapping = self._at(conn, as_of).mapping
+            ids: list[UUID] = []
+            for name in mapping.stored:
+                ids += columns_of(conn, sa.select(mapping.probe(name).c.ecs_id))[0]
+            return ids
+
+    def _stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
+        result: dict[UUID, int] = {}
+        with self._reading() as conn:
+            for name in self._mapping.stored:
+                c = self._mapping.probe(name).c
+                query = sa.select(c.ecs_id, c.ecs_version)
+                result.update(zip(*select_by_keys(conn, query, c.ecs_id, ids), strict=True))
+        return result
 
     # -- deleting ----------------------------------------------------------------------------
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -18,17 +20,17 @@ from ecsviz.conflicts import (
     was_deleted,
 )
 from ecsviz.graph import EntityDependencyGraph
+from ecsviz.history import archive
 from ecsviz.inverse import check_agreement
+from ecsviz.links import LinkChanges, find_links, write_links
 from ecsviz.lists import ListChanges
-from ecsviz.mapping import ClassMap, Collection
+from ecsviz.mapping import ClassMap
 from ecsviz.model_rows import runs, write_rows
 from ecsviz.plan import Deferred, InsertOrder, NewReference, SavePlan, Step, insert_order
 from ecsviz.references import Walk
 from ecsviz.rows import Group, Rows
 from ecsviz.state import is_placeholder
 from ecsviz.statements import delete_rows, insert_rows, select_by_keys, update_rows
-from ecsviz.storable import write_keys
-from ecsviz.values import Refused, not_storable
 
 
 @dataclass(slots=True)
@@ -61,15 +63,24 @@ class Save:
         The walk.
     next_ids
         Per type the next free row id.
+    revived
+        Ids of deleted entities that may come back.
     """
 
     def __init__(
-        self, conn: Connection | None, catalog: Catalog, found: Walk, next_ids: dict[str, int]
+        self,
+        conn: Connection | None,
+        catalog: Catalog,
+        found: Walk,
+        next_ids: dict[str, int],
+        revived: Iterable[UUID] = (),
     ) -> None:
         self.conn = conn
         self.catalog = catalog
         self.found = found
         self.next_ids = dict(next_ids)
+        self.revived = frozenset(revived)
+        self.gone: dict[UUID, int] = {}  # what was deleted and comes back, and its last version
         self.rows = Rows(found, catalog.mapping)
         self.stored: dict[str, Stored] = {}
         self.left_out: dict[str, Stored] = {}
@@ -111,7 +122,9 @@ class Save:
         self._find_versions()
         check_agreement(self.found, self.new_versions.__contains__)
         self._order_inserts()
-        self._find_links()
+        new = {name: self._new_places(name) for name in groups}
+        changed = {name: self._changed_places(name) for name in groups}
+        self.links = find_links(self.conn, self.rows, new, changed)
         self._describe()
         return self.plan
 
@@ -187,7 +200,7 @@ class Save:
             entity, stored = self.found.entities[position], versions.get(place)
             if stored is not None:
                 check_version(entity, stored)
-            elif entity.version:
+            else:
                 unknown.append(position)
         if unknown and self.conn is not None:
             self._check_deleted(unknown)
@@ -195,12 +208,16 @@ class Save:
     def _check_deleted(self, positions: list[int]) -> None:
         assert self.conn is not None
         gone = self.catalog.deleted
+        if self.conn.scalar(sa.select(gone.c.version).limit(1)) is None:
+            return
         ids = [self.found.ids[position] for position in positions]
         query = sa.select(gone.c.ecs_id, gone.c.version, gone.c.revision)
         found = select_by_keys(self.conn, query, gone.c.ecs_id, ids)
         for ecs_id, version, revision in zip(*found, strict=True):
             entity = self.found.entities[self.found.ids.index(ecs_id)]
-            raise was_deleted(entity, version, revision)
+            if entity.version and ecs_id not in self.revived:
+                raise was_deleted(entity, version, revision)
+            self.gone[ecs_id] = version
 
     def _allocate(self, name: str, group: Group) -> None:
         number = self.next_ids.get(name, 1)
@@ -223,7 +240,9 @@ class Save:
                 version = stored.versions.get(place)
                 if version is None:
                     self.plan.added += 1
-                    self.new_versions[position] = max(1, self.found.entities[position].version)
+                    entity = self.found.entities[position]
+                    gone = self.gone.get(entity.ecs_id)
+                    self.new_versions[position] = gone + 1 if gone else max(1, entity.version)
                 elif stored.checksums[place] != group.checksums[place] or place in touched:
                     self.plan.changed += 1
                     self.new_versions[position] = version + 1
@@ -257,66 +276,6 @@ class Save:
                             NewReference(position, target, (name, ref.name), nullable)
                         )
         self.inserts = insert_order(new, self.references)
-
-    # -- links -------------------------------------------------------------------------------
-
-    def _find_links(self) -> None:
-        for name, group in self.rows.groups.items():
-            for collection in group.known.collections:
-                changes = LinkChanges(collection, [], [], [])
-                self._new_links(group, collection, self._new_places(name), changes)
-                self._changed_links(group, collection, self._changed_places(name), changes)
-                self.links.append(changes)
-
-    def _link_row(self, collection: Collection, owner: int, n: int, target: int) -> list[Any]:
-        row_id, kind = self.rows.row_id(target), self.rows.type_of(target)
-        return [owner, n, *(row_id if arc == kind else None for arc in collection.arcs)]
-
-    def _links_of(self, group: Group, collection: Collection, place: int) -> list[list[Any]]:
-        members = group.members[collection.name][place]
-        rows = [
-            self._link_row(collection, group.ids[place], n, target)
-            for n, (_, target) in enumerate(members)
-        ]
-        if collection.key is not None and rows:
-            for row, key in zip(rows, self._keys(group, collection, place), strict=True):
-                row.append(key)
-        return rows
-
-    def _keys(self, group: Group, collection: Collection, place: int) -> list[Any]:
-        keys = [key for key, _ in group.members[collection.name][place]]
-        try:
-            return write_keys(group.known.cls, collection.name, keys)
-        except Refused as refused:
-            where = f"{self.found.place(group.positions[place])}.{collection.name}"
-            raise not_storable(refused, where) from refused.__cause__
-
-    def _new_links(
-        self, group: Group, collection: Collection, places: list[int], changes: LinkChanges
-    ) -> None:
-        for place in places:
-            changes.inserted += self._links_of(group, collection, place)
-
-    def _changed_links(
-        self, group: Group, collection: Collection, places: list[int], changes: LinkChanges
-    ) -> None:
-        if not places:
-            return
-        assert self.conn is not None
-        table = collection.table
-        owner_column = next(iter(table.primary_key.columns))
-        columns = collection.columns
-        owners = [group.ids[place] for place in places]
-        found = select_by_keys(self.conn, sa.select(*columns), owner_column, owners)
-        stored = {(row[0], row[1]): list(row) for row in zip(*found, strict=True)}
-        for place in places:
-            for row in self._links_of(group, collection, place):
-                before = stored.pop((row[0], row[1]), None)
-                if before is None:
-                    changes.inserted.append(row)
-                elif before != row:
-                    changes.updated.append([*row[2:], row[0], row[1]])
-        changes.deleted = [list(key) for key in stored]
 
     # -- telling -----------------------------------------------------------------------------
 
@@ -408,10 +367,11 @@ class Save:
         revision = self.catalog.next_revision(self.conn)
         self._insert(revision)
         self._update(revision)
-        self._write_links()
+        write_links(conn, self.links, revision)
         self._write_deferred()
         self.lists.write(conn, revision)
         self._write_by_hand(conn)
+        delete_rows(conn, self.catalog.deleted, [(ecs_id,) for ecs_id in self.gone])
         self.catalog.set_next_ids(
             self.conn, {n: i for n, i in self.next_ids.items() if n in self.inserts.types}
         )
@@ -499,6 +459,8 @@ class Save:
         assert self.conn is not None
         for name, group in self.rows.groups.items():
             changed = self._changed_places(name)
+            moved = [group.ids[n] for n in {*changed, *self.lists.touched.get(name, ())}]
+            archive(self.conn, group.known.table, [(row_id,) for row_id in moved], revision)
             if changed:
                 columns = self._row_columns(group, changed, revision, set())
                 ids = [group.ids[place] for place in changed]
@@ -519,14 +481,6 @@ class Save:
                     for n in sorted(touched)
                 ],
             )
-
-    def _write_links(self) -> None:
-        assert self.conn is not None
-        for change in self.links:
-            table, columns = change.collection.table, change.collection.columns
-            delete_rows(self.conn, table, change.deleted)
-            update_rows(self.conn, table, columns[2:], change.updated)
-            insert_rows(self.conn, table, columns, change.inserted)
 
     def _write_deferred(self) -> None:
         assert self.conn is not None
@@ -575,13 +529,3 @@ class Save:
                 self.found.entities[group.positions[place]].__dict__["version"] = version
         for position, version in self.new_versions.items():
             self.found.entities[position].__dict__["version"] = version
-
-
-@dataclass(slots=True)
-class LinkChanges:
-    """What changes in one association table."""
-
-    collection: Collection
-    inserted: list[list[Any]]
-    updated: list[list[Any]]
-    deleted: list[list[Any]]

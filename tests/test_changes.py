@@ -37,7 +37,7 @@ class Page(ev.Entity):
 def changes(stored: dict[str, str], layout: dict[str, dict[str, object]]) -> list[tuple[str, str]]:
     known = Mapping().map_classes([Page])[0]
     old = StoredType("Page", __name__, "pages", stored, layout)
-    found = compare("Page", old, Page, Declared(set(), {}), known.layout())
+    found = compare("Page", old, Page, describe(Page), Declared(set(), {}), known.layout())
     return [(change.field, change.what) for change in found]
 
 

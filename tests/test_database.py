@@ -145,7 +145,7 @@ def test_a_store_is_marked_as_ours(tmp_path: Path) -> None:
     ev.SQLAlchemyEntityStorage(tmp_path / "a.db").register(ev.ChatThread(title="a"))
     conn = sqlite3.connect(tmp_path / "a.db")
     assert conn.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-    assert conn.execute("PRAGMA user_version").fetchone() == (1,)
+    assert conn.execute("PRAGMA user_version").fetchone() == (2,)
     conn.close()
 
 

@@ -127,7 +127,7 @@ def test_the_file_says_whose_it_is(tmp_path: Path) -> None:
     ev.SQLAlchemyEntityStorage(path).register(branched())
     with sqlite3.connect(path) as conn:
         assert conn.execute("PRAGMA application_id").fetchone() == (0x45435356,)
-        assert conn.execute("PRAGMA user_version").fetchone() == (1,)
+        assert conn.execute("PRAGMA user_version").fetchone() == (2,)
         assert conn.execute("PRAGMA foreign_key_check").fetchall() == []
         assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 

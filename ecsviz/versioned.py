@@ -1,0 +1,309 @@
+"""What every storage with a past can do: going back, comparing states, catching up, merging."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from ecsviz.diff import GraphDiff, diff
+from ecsviz.entity import Entity
+from ecsviz.errors import InvalidArgumentError
+from ecsviz.graph import EntityDependencyGraph
+from ecsviz.identity import is_entity_class
+from ecsviz.merging import Merge
+from ecsviz.parts import as_roots
+from ecsviz.past import AsOf
+from ecsviz.protocol import as_id, check_entity_class
+from ecsviz.references import Walk, walk
+from ecsviz.state import is_placeholder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class VersionedStorage:
+    """The methods that are the same for every storage with a past."""
+
+    if TYPE_CHECKING:
+
+        def get(self, ecs_id: Any, *, as_of: AsOf = None) -> Any:
+            """Return an entity, now or as it was."""
+
+        def get_many(self, ecs_ids: Iterable[Any], *, as_of: AsOf = None) -> list[Any]:
+            """Return entities, now or as they were."""
+
+        def history(self, ecs_id: UUID | str | Entity) -> pd.DataFrame:
+            """Return the versions of an entity."""
+
+        def get_lineage_entities(self, lineage_id: UUID | str) -> list[Any]:
+            """Return a family."""
+
+        def _every_id(self, as_of: AsOf) -> list[UUID]:
+            """Return the ids of everything that is, or was, stored."""
+
+        def _stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
+            """Return the versions of those that are stored."""
+
+        def _register(self, found: Walk, note: str | None, revived: Iterable[UUID]) -> None:
+            """Store a walk; deleted entities among `revived` come back."""
+
+    def revert(self, ecs_id: UUID | str | Entity, *, to: AsOf, note: str | None = None) -> Any:
+        """Bring an entity, and all that it led to, back to an old state, as a new revision.
+
+        Parameters
+        ----------
+        ecs_id
+            An entity or its id; it may have been deleted since.
+        to
+            A revision or an aware time.
+        note
+            What this revision is about; by default it says where it goes back to.
+
+        Returns
+        -------
+        Entity
+            The graph as it was then, with new versions. What was added to its lists since is
+            not in them any more; it stays stored.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If it was not stored then.
+        StaleVersionError
+            If another process writes at the same time.
+
+        Notes
+        -----
+        Nothing is lost: the states in between stay in the history. Where all is as it was,
+        there is no new revision. O(entities of the old state).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> thread.title = "b"
+        >>> _ = store.register(thread)
+        >>> old = store.revert(thread, to=1)
+        >>> old.title, old.version, store.get(thread.ecs_id, as_of=2).title
+        ('a', 3, 'b')
+        """
+        wanted = as_id(ecs_id)
+        if to is None:
+            raise InvalidArgumentError(
+                "to is None. Give the revision or the time to go back to; store.history(ecs_id)"
+                " lists them.",
+                value=to,
+            )
+        old = self.get(wanted, as_of=to)
+        found = walk([old])
+        stored = self._stored_versions(found.ids)
+        for entity in found.entities:
+            entity.__dict__["version"] = stored.get(entity.ecs_id, 0)
+        revived = [i for i in found.ids if i not in stored]
+        self._register(found, note or f"back to {to}", revived)
+        return old
+
+    def diff(self, a: Any, b: Any = None) -> GraphDiff:
+        """Return what differs between two states.
+
+        Parameters
+        ----------
+        a, b
+            The state before and the state after. Each is a revision, an aware time, None for
+            the present, or live entities. Two revisions are compared whole; with live entities,
+            only what these and their stored states lead to is. Live entities alone are compared
+            with what is stored of them.
+
+        Returns
+        -------
+        GraphDiff
+            Empty if nothing differs.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> thread.title = "b"
+        >>> [(d.what, d.field) for d in store.diff(thread)]  # what registering it would change
+        [('edited', 'title')]
+        >>> _ = store.register(thread)
+        >>> [(d.field, d.before, d.after) for d in store.diff(1, 2)]
+        [('title', 'a', 'b')]
+        """
+        if b is None and _is_live(a):
+            a, b = None, a
+        live = [side for side in (a, b) if _is_live(side)]
+        if not live:
+            return diff(self._everything(a), self._everything(b))
+        ids = [
+            entity.ecs_id
+            for side in live
+            for entity in walk(as_roots(side)).entities
+            if not is_placeholder(entity)
+        ]
+        return diff(*(as_roots(s) if _is_live(s) else self._those(ids, s) for s in (a, b)))
+
+    def _everything(self, as_of: AsOf) -> list[Any]:
+        return self.get_many(self._every_id(as_of), as_of=as_of)
+
+    def _those(self, ids: list[UUID], as_of: AsOf) -> list[Any]:
+        there = set(self._every_id(as_of))
+        return self.get_many([i for i in dict.fromkeys(ids) if i in there], as_of=as_of)
+
+    def refresh(self, entity: Any) -> Any:
+        """Bring a live graph up to date with the store, in place.
+
+        Parameters
+        ----------
+        entity
+            An entity that is stored.
+
+        Returns
+        -------
+        Entity
+            The same object. Entities that it led to stay the objects that they were and take on
+            their stored state; what was changed and not registered is gone.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If it is not stored (any more).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> other = store.get(thread.ecs_id)  # as in another notebook
+        >>> message = other.say("user", "hello")
+        >>> _ = store.register(other)
+        >>> store.refresh(thread).messages[0].content, thread.version
+        ('hello', 2)
+        """
+        check_entity_class(type(entity))
+        live = {e.ecs_id: e for e in walk([entity]).entities}
+        Merge.take_over(live, walk([self.get(entity.ecs_id)]).entities)
+        return entity
+
+    def merge(self, entity: Any, *, base: AsOf = None) -> Any:
+        """Bring what others have stored into a live graph with changes of its own.
+
+        Parameters
+        ----------
+        entity
+            An entity that was read, and changed since.
+        base
+            The revision at which it was read; by default the one that its versions tell.
+
+        Returns
+        -------
+        Entity
+            The same object, ready to be registered: what only one side has changed is as that
+            side has it.
+
+        Raises
+        ------
+        MergeConflictError
+            If both sides have changed the same field to different values. Its ``conflicts``
+            lists them all; nothing has changed then.
+        EntityNotFoundError
+            If it is not stored (any more).
+
+        Notes
+        -----
+        Three-way and by field: a list that both sides have changed is a conflict, since nobody
+        can tell which order is meant. Sets and dictionaries are merged by member. O(entities).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> other = store.get(thread.ecs_id)
+        >>> other.source = "theirs"
+        >>> _ = store.register(other)
+        >>> thread.title = "mine"
+        >>> _ = store.register(store.merge(thread))
+        >>> thread.title, thread.source, thread.version
+        ('mine', 'theirs', 3)
+        """
+        check_entity_class(type(entity))
+        mine = walk([entity]).entities
+        theirs = walk([self.get(entity.ecs_id)]).entities
+        if base is None:
+            base = self._read_at(mine)
+        before = walk(self.get_many([entity.ecs_id], as_of=base)).entities
+        extra = {e.ecs_id for e in (*mine, *before)} - {e.ecs_id for e in theirs}
+        there = self._stored_versions(sorted(extra))
+        theirs = walk(self.get_many([entity.ecs_id, *there])).entities
+        Merge(mine, before, theirs).run()
+        return entity
+
+    def lineage_graph(self, lineage_id: UUID | str | Entity) -> EntityDependencyGraph:
+        """Return the family of an entity as a graph: forks refer to what they were forked from.
+
+        Parameters
+        ----------
+        lineage_id
+            The id of the family, or an entity of it.
+
+        Returns
+        -------
+        EntityDependencyGraph
+            Its nodes are the stored entities of the family; ``to_networkx()`` and ``draw()``
+            show it.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> first = store.register(ev.ChatThread(title="a"))
+        >>> second = store.register(first.fork())
+        >>> store.lineage_graph(first)
+        EntityDependencyGraph(2 nodes, 1 references, no cycle)
+        """
+        wanted = lineage_id.lineage_id if is_entity_class(type(lineage_id)) else as_id(lineage_id)  # type: ignore[union-attr]  # an entity has one
+        family = self.get_lineage_entities(wanted)
+        place = {entity.ecs_id: n for n, entity in enumerate(family)}
+        edges = [
+            (n, place[entity.parent_id])
+            for n, entity in enumerate(family)
+            if entity.parent_id in place
+        ]
+        return EntityDependencyGraph.from_parts(
+            family,
+            [entity.ecs_id for entity in family],
+            [type(entity).__name__ for entity in family],
+            [source for source, _ in edges],
+            [target for _, target in edges],
+            ["parent_id"] * len(edges),
+        )
+
+    def _read_at(self, entities: list[Any]) -> int:
+        """Return the revision as of which entities have the versions that they have."""
+        newest = 0
+        stored = self._stored_versions([e.ecs_id for e in entities if e.version])
+        for entity in entities:
+            if not entity.version:
+                continue
+            found = self.history(entity.ecs_id) if stored.get(entity.ecs_id) else None
+            if found is None:
+                continue
+            at = found.loc[found["version"] == entity.version, "revision"]
+            if not len(at):
+                raise InvalidArgumentError(
+                    f"The store knows no version {entity.version} of {type(entity).__name__}"
+                    f" {entity.ecs_id} (any more). Say with base= at which revision it was read.",
+                    ecs_id=entity.ecs_id,
+                )
+            newest = max(newest, int(at.iloc[0]))
+        return newest
+
+
+def _is_live(side: Any) -> bool:
+    """Tell whether something is entities, not a revision or a time."""
+    return side is not None and not isinstance(side, (int, datetime))

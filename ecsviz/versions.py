@@ -1,0 +1,172 @@
+"""The history of one entity: its versions, and which fields each of them changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.catalog import Catalog
+from ecsviz.history import REVISION, UNTIL, history_of
+from ecsviz.mapping import ClassMap, Collection, InverseList
+from ecsviz.statements import columns_of, key_condition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Event = tuple[int, int, str, str]
+"""Version, revision, what happened, and the names of the fields that changed."""
+
+Moments = dict[int, tuple[datetime, str | None]]
+"""Revision → its time (naive UTC) and note."""
+
+
+def history_frame(events: Iterable[Event], moments: Moments) -> pd.DataFrame:
+    """Return what happened to an entity; the columns are those of ``store.history()``."""
+    import pandas as pd
+
+    nothing = (None, None)
+    rows = [
+        (version, revision, *moments.get(revision, nothing), what, fields)
+        for version, revision, what, fields in events
+    ]
+    frame = pd.DataFrame(rows, columns=["version", "revision", "at", "note", "what", "fields"])
+    kinds = {"version": "int64", "revision": "int64", "at": "datetime64[us]"}
+    frame = frame.astype({**kinds, "note": "str", "what": "str", "fields": "str"})
+    frame["at"] = frame["at"].dt.tz_localize("UTC")
+    return frame
+
+
+def moments_of(conn: Connection, catalog: Catalog) -> Moments:
+    """Return the times and notes of all revisions."""
+    c = catalog.revisions.c
+    rows = columns_of(conn, sa.select(c.number, c.created_at, c.note))
+    return {number: (at, note) for number, at, note in zip(*rows, strict=True)}
+
+
+def events_of(conn: Connection, catalog: Catalog, ecs_id: UUID) -> list[Event]:
+    """Return what happened to an entity, oldest first; empty if it was never stored.
+
+    Notes
+    -----
+    A statement per type until it is found, and one per field that holds several entities.
+    O(rows that ever spoke of it).
+    """
+    for name in catalog.mapping.stored:
+        table = catalog.mapping.probe(name)
+        if _both(conn, table, "ecs_id", [ecs_id], [table.c.id])[0]:
+            return _Timeline(conn, catalog, catalog.classes_of([name])[0], ecs_id).events()
+    return []
+
+
+def _both(
+    conn: Connection, table: sa.Table, name: str, keys: list[Any], columns: list[Any]
+) -> list[list[Any]]:
+    """Return columns of the rows, present and past, that have one of some keys in a column.
+
+    Notes
+    -----
+    Two more columns say from when and until when each row held.
+    """
+    past = history_of(table)
+    never = sa.cast(sa.null(), sa.Integer()).label(UNTIL)
+    now = sa.select(*columns, table.c[REVISION], never)
+    then = sa.select(*(past.c[c.name] for c in columns), past.c[REVISION], past.c[UNTIL])
+    parts = [
+        query.where(key_condition(conn, source.c[name], keys))
+        for query, source in ((now, table), (then, past))
+    ]
+    either = sa.union_all(*parts).subquery()
+    return columns_of(conn, sa.select(*either.columns))
+
+
+class _Timeline:
+    """Everything that the tables say of one entity."""
+
+    def __init__(self, conn: Connection, catalog: Catalog, known: ClassMap, ecs_id: UUID) -> None:
+        self.conn = conn
+        self.catalog = catalog
+        self.known = known
+        table = known.table
+        names = [column.name for column in table.columns if column.name != REVISION]
+        columns = _both(conn, table, "ecs_id", [ecs_id], [table.c[n] for n in names])
+        rows = [
+            dict(zip([*names, REVISION, UNTIL], row, strict=True))
+            for row in zip(*columns, strict=True)
+        ]
+        self.rows = sorted(rows, key=lambda row: int(row[REVISION]))
+        self.ids = sorted({row["id"] for row in rows})
+
+    def events(self) -> list[Event]:
+        """Return what happened, oldest first."""
+        lists = {
+            **{item.name: self._listed(item) for item in self.known.inverse_lists},
+            **{item.name: self._linked(item) for item in self.known.collections},
+        }
+        result: list[Event] = []
+        before: dict[str, Any] | None = None
+        for row in self.rows:
+            since = row[REVISION]
+            if before is not None and before[UNTIL] != since:
+                result.append((before["ecs_version"], before[UNTIL], "deleted", ""))
+                before = None
+            if before is None:
+                result.append((row["ecs_version"], since, "added", ""))
+            elif before["ecs_version"] != row["ecs_version"]:
+                fields = self._edited(before, row)
+                fields |= {name for name, revisions in lists.items() if since in revisions}
+                names = [n for n in self.known.cls.model_fields if n in fields]  # type: ignore[attr-defined]  # a pydantic model
+                result.append((row["ecs_version"], since, "changed", ", ".join(names)))
+            before = row
+        if before is not None and before[UNTIL] is not None:
+            result.append((before["ecs_version"], before[UNTIL], "deleted", ""))
+        return result
+
+    def _edited(self, before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+        exact = [json.loads(row["ecs_exact"] or "{}") for row in (before, after)]
+        values = [*self.known.values]
+        values += [c.skeleton for c in self.known.collections if c.skeleton is not None]
+        changed = {
+            value.name
+            for value in values
+            if before[value.column.name] != after[value.column.name]
+            or exact[0].get(value.name) != exact[1].get(value.name)
+        }
+        for ref in self.known.singles:
+            if any(before[c.name] != after[c.name] for c in ref.arcs.values()):
+                changed.add(ref.name)
+        if before["ecs_parent_id"] != after["ecs_parent_id"]:
+            changed.add("parent_id")
+        return changed
+
+    def _linked(self, item: Collection) -> set[int]:
+        """Return the revisions that changed a collection with a table of its own."""
+        owner = item.columns[0].name
+        since, until = _both(self.conn, item.table, owner, self.ids, [])
+        return {revision for revision in (*since, *until) if revision is not None}
+
+    def _listed(self, item: InverseList) -> set[int]:
+        """Return the revisions that changed a list that its members' rows say."""
+        result: set[int] = set()
+        for known, ref in self.catalog.members_of(self.known.type_name, item):
+            assert ref.position is not None
+            table, key = known.table, ref.arcs[self.known.type_name]
+            wanted = [table.c.id, key, ref.position]
+            columns = _both(self.conn, table, key.name, self.ids, wanted)
+            rows = [row for row in zip(*columns, strict=True) if row[2] is not None]
+            rows.sort(key=lambda row: (row[0], row[3]))
+            ends: dict[Any, int | None] = {}  # (member, holder, position) → until when
+            for member, holder, position, since, until in rows:
+                place = (member, holder, position)
+                if ends.get(place, -1) != since:
+                    result.add(since)
+                    if ends.get(place) is not None:
+                        result.add(ends[place])  # type: ignore[arg-type]  # not None
+                ends[place] = until
+            result |= {until for until in ends.values() if until is not None}
+        return result
