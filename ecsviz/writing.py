@@ -208,7 +208,8 @@ class Save:
     def _check_deleted(self, positions: list[int]) -> None:
         assert self.conn is not None
         gone = self.catalog.deleted
-        if self.conn.scalar(sa.select(gone.c.version).limit(1)) is None:
+        made = bool(self.catalog.mapping.stored)
+        if not made or self.conn.scalar(sa.select(gone.c.version).limit(1)) is None:
             return
         ids = [self.found.ids[position] for position in positions]
         query = sa.select(gone.c.ecs_id, gone.c.version, gone.c.revision)

@@ -141,8 +141,14 @@ def test_rows_written(tmp_path: Path, size: int) -> None:
     assert changed_rows(path, lambda: store.register(store.get(thread.ecs_id))) == {}
     thread.messages[size // 2].content = "edited"
     edited = changed_rows(path, lambda: store.register(thread))
-    assert edited == {"chat_messages": 1, "ecs_revisions": 1}
+    assert edited == {"chat_messages": 1, "chat_messages_history": 1, "ecs_revisions": 1}
     thread.say("user", "more")
     appended = changed_rows(path, lambda: store.register(thread))
     # The message, the thread's version, the next row id, the revision.
-    assert appended == {"chat_messages": 1, "chat_threads": 1, "ecs_types": 1, "ecs_revisions": 1}
+    assert appended == {
+        "chat_messages": 1,
+        "chat_threads": 1,
+        "chat_threads_history": 1,
+        "ecs_types": 1,
+        "ecs_revisions": 1,
+    }

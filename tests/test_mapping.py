@@ -63,20 +63,16 @@ def test_the_tables_are_conventional(tmp_path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
     store.register(novel())
     found = tables(store)
-    assert set(found) == {
-        "authors",
-        "novels",
-        "chapters",
-        "novel_editors",
-        "novel_cast",
-        "novel_notes",
-    }
+    present = {"authors", "novels", "chapters", "novel_editors", "novel_cast", "novel_notes"}
+    assert set(found) == present | {f"{name}_history" for name in present}
+    for name in present:
+        assert set(found[f"{name}_history"]) == {*found[name], "ecs_until"}
     assert not found["novels"]["title"]["nullable"]
     assert found["novels"]["pages"]["nullable"]
     assert not found["novels"]["author_id"]["nullable"]
     assert found["authors"]["mentor_id"]["nullable"]
     assert {"novel_id", "novel_position"} <= set(found["chapters"])
-    assert set(found["novel_cast"]) == {"novel_id", "position", "author_id", "key"}
+    assert set(found["novel_cast"]) == {"novel_id", "position", "author_id", "key", "ecs_revision"}
     assert foreign_keys(store, "chapters") == {"novel_id": "novels"}
     assert foreign_keys(store, "novel_editors") == {"novel_id": "novels", "author_id": "authors"}
     unique = sa.inspect(store.engine).get_unique_constraints("novels")
