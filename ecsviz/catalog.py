@@ -15,7 +15,7 @@ from ecsviz import errors
 from ecsviz.database import APPLICATION_ID, Database
 from ecsviz.errors import did_you_mean
 from ecsviz.fields import class_plan
-from ecsviz.history import history_of
+from ecsviz.history import history_name, history_of
 from ecsviz.identity import (
     classes_named,
     derives_from,
@@ -31,6 +31,7 @@ from ecsviz.mapping import (
     RefColumn,
     StoredType,
 )
+from ecsviz.seals import digest
 from ecsviz.storable import describe
 from ecsviz.tables import add_column, allow_null
 
@@ -81,6 +82,7 @@ class Catalog:
             sa.Column("added", sa.Integer(), nullable=False),
             sa.Column("changed", sa.Integer(), nullable=False),
             sa.Column("deleted", sa.Integer(), nullable=False),
+            sa.Column("seal", sa.LargeBinary(), nullable=False),
         )
         self.deleted = sa.Table(
             "ecs_deleted",
@@ -89,6 +91,7 @@ class Catalog:
             sa.Column("type_name", sa.String(200), nullable=False),
             sa.Column("version", sa.Integer(), nullable=False),
             sa.Column("revision", sa.Integer(), nullable=False),
+            sa.Column("seal", sa.LargeBinary(), nullable=False),
         )
 
     # -- opening -----------------------------------------------------------------------------
@@ -341,16 +344,33 @@ class Catalog:
         self, conn: Connection, number: int, note: str | None, added: int, changed: int, gone: int
     ) -> None:
         """Note a revision."""
-        conn.execute(
-            sa.insert(self.revisions).values(
-                number=number,
-                created_at=datetime.now(UTC).replace(tzinfo=None),
-                note=note,
-                added=added,
-                changed=changed,
-                deleted=gone,
-            )
-        )
+        now = datetime.now(UTC).replace(tzinfo=None)
+        row = (number, now, note, added, changed, gone)
+        names = ("number", "created_at", "note", "added", "changed", "deleted")
+        values = dict(zip(names, row, strict=True), seal=revision_seal(*row))
+        conn.execute(sa.insert(self.revisions).values(values))
+
+    # -- seals -------------------------------------------------------------------------------
+
+    def seal(self, conn: Connection) -> None:
+        """Seal what the store says of itself, at the end of every transaction that writes."""
+        conn.execute(sa.delete(self.store).where(self.store.c.key == "seal"))
+        conn.execute(sa.insert(self.store).values(key="seal", value=self.digest(conn)))
+
+    def digest(self, conn: Connection) -> str:
+        """Return a digest of the types, of the tables as they were made, and of the settings."""
+        t, s = self.types.c, self.store.c
+        types = conn.execute(sa.select(self.types).order_by(t.name)).all()
+        settings = conn.execute(sa.select(self.store).where(s.key != "seal").order_by(s.key)).all()
+        parts = [tuple(row) for row in (*types, *settings)]
+        if self.database.is_sqlite:
+            names = {name for stored in self.mapping.stored.values() for name in stored.tables}
+            names |= {history_name(name) for name in names}
+            names |= {table.name for table in self.metadata.tables.values()}
+            query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
+            made = conn.exec_driver_sql(query).all()
+            parts += [tuple(row) for row in made if row[0] in names]
+        return digest(tuple(parts)).hex()
 
     def set_next_ids(self, conn: Connection, next_ids: dict[str, int]) -> None:
         """Note the next free row ids. A row id is never given twice."""
@@ -361,6 +381,13 @@ class Catalog:
                 .values(next_id=sa.bindparam("to")),
                 [{"of": name, "to": number} for name, number in next_ids.items()],
             )
+
+
+def revision_seal(
+    number: int, at: datetime, note: str | None, added: int, changed: int, deleted: int
+) -> bytes:
+    """Return the seal of a revision."""
+    return digest((number, at.isoformat(), note, added, changed, deleted))
 
 
 def find_class(stored: StoredType) -> type | None:

@@ -13,6 +13,7 @@ from ecsviz.conflicts import still_held
 from ecsviz.history import archive
 from ecsviz.mapping import ClassMap
 from ecsviz.model_rows import delete_rows_of
+from ecsviz.seals import digest
 from ecsviz.statements import (
     columns_of,
     delete_rows,
@@ -68,6 +69,7 @@ class Delete:
             table = self.maps[name].table
             delete_rows(self.conn, table, [(row_id,) for row_id in ids])
         self.catalog.add_revision(self.conn, revision, None, 0, 0, len(self.found))
+        self.catalog.seal(self.conn)
 
     def _holders(self, known: ClassMap) -> list[str]:
         """Return the places in entities of one class, not deleted, that refer to what is."""
@@ -112,11 +114,14 @@ class Delete:
             table = self.maps[name].table
             query = sa.select(table.c.ecs_id, table.c.ecs_version)
             found = select_by_keys(self.conn, query, table.c.id, ids)
-            rows += [(i, name, version, revision) for i, version in zip(*found, strict=True)]
+            rows += [
+                (i, name, version, revision, digest((i.bytes, name, version, revision)))
+                for i, version in zip(*found, strict=True)
+            ]
         insert_rows(
             self.conn,
             gone,
-            [gone.c.ecs_id, gone.c.type_name, gone.c.version, gone.c.revision],
+            list(gone.c),
             rows,
         )
 

@@ -15,6 +15,7 @@ from ecsviz.conflicts import left_out_is_listed
 from ecsviz.history import REVISION, archive
 from ecsviz.mapping import ClassMap, InverseList, RefColumn
 from ecsviz.rows import Group, Rows
+from ecsviz.seals import reseal
 from ecsviz.statements import select_by_keys, update_rows
 
 Place = tuple[str, int, int]
@@ -243,9 +244,11 @@ class ListChanges:
             archive(conn, table, [(row_id,) for _, row_id in moved.rows], revision)
             rows = [(position, revision, row_id) for position, row_id in moved.rows]
             update_rows(conn, table, [moved.ref.position, table.c[REVISION]], rows)
+            reseal(conn, table, moved.known.positions, [row_id for _, row_id in moved.rows])
         for name, ids in self.outside.items():
             table = self.catalog.mapping.probe(name)
             _touch(conn, table, ids, revision)
+            reseal(conn, table, self.catalog.mapping.stored[name].positions, ids)
 
 
 def _touch(conn: Connection, table: sa.Table, ids: set[int], revision: int) -> None:

@@ -18,6 +18,7 @@ from ecsviz.identity import classes_named, newest_definition, type_key
 from ecsviz.inverse import inverse_of
 from ecsviz.names import Names, allowed_table, limited, snake, table_name
 from ecsviz.references import Walk
+from ecsviz.seals import SEAL
 from ecsviz.storable import (
     check_class,
     codec_of,
@@ -47,6 +48,7 @@ SYSTEM_COLUMNS = (
     "ecs_version",
     REVISION,
     "ecs_checksum",
+    SEAL,
     "ecs_exact",
 )
 
@@ -170,6 +172,11 @@ class ClassMap:
         return None
 
     @property
+    def positions(self) -> list[str]:
+        """The names of the columns that hold places in lists."""
+        return [ref.position.name for ref in self.singles if ref.position is not None]
+
+    @property
     def references(self) -> list[RefColumn | InverseList | Collection]:
         """Every field that holds entities."""
         return [*self.singles, *self.inverse_lists, *self.collections]
@@ -209,6 +216,11 @@ class StoredType:
     fields: dict[str, str]
     layout: Layout = field(default_factory=dict)
     by_hand: bool = False
+
+    @property
+    def positions(self) -> list[str]:
+        """The names of the columns that hold places in lists."""
+        return [place["position"] for place in self.layout.values() if place.get("position")]
 
     @property
     def tables(self) -> list[str]:
@@ -583,5 +595,6 @@ def _system_columns() -> list[Any]:
         sa.Column("ecs_version", sa.Integer(), nullable=False),
         sa.Column(REVISION, sa.Integer(), nullable=False),
         sa.Column("ecs_checksum", sa.LargeBinary()),
+        sa.Column(SEAL, sa.LargeBinary()),
         sa.Column("ecs_exact", sa.Text()),
     ]

@@ -16,6 +16,7 @@ from ecsviz.conflicts import (
 from ecsviz.database import deferred_interrupt
 from ecsviz.entity import Entity
 from ecsviz.identity import derives_from, newest_definition, type_key
+from ecsviz.isomorphic import find_difference
 from ecsviz.memory_saving import (
     WHERE,
     Held,
@@ -44,6 +45,7 @@ from ecsviz.storable import (
     with_referenced,
 )
 from ecsviz.store_frames import Revision, revisions_frame
+from ecsviz.verifying import Problem, problems_frame
 from ecsviz.versioned import VersionedStorage
 from ecsviz.versions import history_frame
 
@@ -184,6 +186,39 @@ class InMemoryEntityStorage(VersionedStorage):
                 raise not_found(wanted, self._records, WHERE)
             moments = {r[0]: (r[1], r[2]) for r in self._revisions}
             return history_frame(events_of_states(states), moments)
+
+    def verify(self, entity: Any = None) -> pd.DataFrame:
+        """Verify that every reference leads somewhere and every state follows on another.
+
+        Parameters
+        ----------
+        entity
+            A live graph: that the stored one is isomorphic to it is proved too.
+
+        Returns
+        -------
+        DataFrame
+            As of `SQLAlchemyEntityStorage.verify`.
+        """
+        with self._lock:
+            problems = [
+                Problem("", str(i), i, "reference", f"refers to {held}, which is missing")
+                for i, record in self._records.items()
+                for held in record.held
+                if held not in self._records
+            ]
+            for ecs_id, states in self._past.items():
+                ends = [until for _, until in states]
+                starts = [record.revision for record, _ in states[1:]]
+                if ecs_id in self._records:
+                    starts.append(self._records[ecs_id].revision)
+                if any(a > b for a, b in zip(ends, starts, strict=False)):
+                    problems.append(Problem("", str(ecs_id), ecs_id, "history", "an overlap"))
+            if entity is not None:
+                difference = find_difference(self.get(as_id(entity)), entity)
+                if difference is not None:
+                    problems.append(Problem("", "", as_id(entity), "graph", difference))
+            return problems_frame(problems)
 
     def prune(self, before: AsOf = None) -> int:
         """Forget the past.

@@ -21,11 +21,9 @@ from ecsviz.fields import complete_fields
 from ecsviz.history import REVISION, UNTIL, history_name, history_of
 from ecsviz.identity import derives_from, newest_definition
 from ecsviz.mapping import Collection, Layout, Mapping, StoredType, ValueColumn
-from ecsviz.reading import Load
-from ecsviz.references import walk
 from ecsviz.statements import columns_of, update_rows
+from ecsviz.stored_rows import recheck
 from ecsviz.values import JsonCodec
-from ecsviz.writing import Save
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -243,24 +241,11 @@ class Migrate:
             item.add()
         for item in alter.values():
             self.catalog.write_type(self.conn, item.known)
-        next_ids = self.catalog.load_types(self.conn)
-        self._checksum(list(names), next_ids)
+        self.catalog.load_types(self.conn)
+        for known in self.catalog.classes_of(names):
+            recheck(self.conn, known)
+        self.catalog.seal(self.conn)
         self.migration.applied = True
-
-    def _checksum(self, names: list[str], next_ids: dict[str, int]) -> None:
-        """Give the rows the checksums that their entities have now: they have not changed."""
-        load = Load(self.conn, self.catalog)
-        roots = {name: load.all_ids(name) for name in names}
-        entity = load.load(roots, 0)
-        found = walk([entity(name, i) for name, ids in roots.items() for i in ids], strict=False)
-        save = Save(self.conn, self.catalog, found, next_ids)
-        save.prepare()
-        for name in names:
-            group = save.rows.groups.get(name)
-            if group is not None:
-                table = group.known.table
-                rows = zip(group.checksums, group.ids, strict=True)
-                update_rows(self.conn, table, [table.c.ecs_checksum], rows)
 
 
 class Alter:

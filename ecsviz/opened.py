@@ -21,6 +21,7 @@ from ecsviz.errors import InvalidArgumentError
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.handwritten import Handwritten
 from ecsviz.history import history_name
+from ecsviz.isomorphic import find_difference
 from ecsviz.mapping import Mapping
 from ecsviz.model_rows import running
 from ecsviz.models import Models
@@ -28,6 +29,7 @@ from ecsviz.past import AsOf, PastCatalog, check_as_of, prune, revision_of
 from ecsviz.protocol import as_id, check_entity_class, not_found
 from ecsviz.python_source import python_source
 from ecsviz.reading import Load
+from ecsviz.verifying import Problem, Verify, problems_frame
 from ecsviz.versions import events_of, history_frame, moments_of
 
 if TYPE_CHECKING:
@@ -339,6 +341,61 @@ class OpenStore:
         with self._database.writing() as conn:
             self._load_types(conn)
             return prune(conn, self._catalog, before) if self._is_made(conn) else 0
+
+    def verify(self, entity: Any = None) -> pd.DataFrame:
+        """Verify that the store is as it was written.
+
+        Parameters
+        ----------
+        entity
+            A live graph: that the stored one is isomorphic to it is proved too.
+
+        Returns
+        -------
+        DataFrame
+            A row per problem, none if all is well: ``table``, ``row`` (str), ``ecs_id`` (UUID
+            or None), ``problem`` (``file``, ``schema``, ``content``, ``seal``, ``outside``,
+            ``reference``, ``position``, ``history``, ``revision`` or ``graph``) and ``detail``.
+
+        Notes
+        -----
+        Every row carries a checksum of its content and a seal over the rest; they are computed
+        anew from what is stored. Rows that were written through SQL or a session show up as
+        ``content`` or ``outside`` until their entities are registered again. Of hand-written
+        models, only what the store keeps of them is verified. Damage beyond reading raises
+        StorageCorruptError. O(rows of the present and the past).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="Cycles"))
+        >>> len(store.verify(thread))
+        0
+        >>> with store.engine.begin() as conn:
+        ...     _ = conn.exec_driver_sql("UPDATE chat_threads SET title = 'Rings'")
+        >>> store.verify(thread)[["table", "problem"]]
+                  table  problem
+        0  chat_threads  content
+        1                  graph
+        """
+        with self._reading() as conn:
+            problems = []
+            if self._is_made(conn):
+                problems = Verify(conn, self._catalog).run()
+            if entity is not None:
+                problems += self._differs(conn, entity)
+            return problems_frame(problems)
+
+    def _differs(self, conn: Connection, entity: Any) -> list[Problem]:
+        load = Load(conn, self._catalog)
+        wanted = as_id(entity)
+        found = load.find([wanted])
+        if not found:
+            raise not_found(wanted, self._some_ids(load), str(self._database))
+        name, row_id = found[wanted]
+        difference = find_difference(load.load({name: [row_id]})(name, row_id), entity)
+        return [] if difference is None else [Problem("", "", wanted, "graph", difference)]
 
     def references_frame(self, *, as_of: AsOf = None) -> pd.DataFrame:
         """Return every stored reference.

@@ -191,4 +191,5 @@ def prune(conn: Connection, catalog: Catalog, before: AsOf) -> int:
             )
         )
     catalog.set_oldest_revision(conn, oldest)
+    catalog.seal(conn)
     return gone

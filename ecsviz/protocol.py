@@ -110,6 +110,10 @@ class EntityStorage(Protocol):
         """Return the family of an entity as a graph."""
         ...
 
+    def verify(self, entity: Any = None) -> pd.DataFrame:
+        """Return what is not as it was written, a row per problem."""
+        ...
+
     def prune(self, before: AsOf = None) -> int:
         """Forget the past."""
         ...

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import marshal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +12,7 @@ from ecsviz.fields import FieldPlan, Shape, complete_fields
 from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, Collection, InverseList, Mapping
 from ecsviz.references import Walk
+from ecsviz.seals import digest
 from ecsviz.state import is_placeholder
 from ecsviz.storable import check_held, check_value
 from ecsviz.values import JsonCodec, Refused, json_text, not_storable
@@ -251,17 +250,15 @@ class Rows:
 
         Notes
         -----
-        Over the own fields, all values and all references, in marshal's format of 2003, whose
-        bytes depend on the values alone. Lists that a back-reference says are left out: their
-        members' rows say them.
+        Over the family, all values and all references. Lists that a back-reference says are left
+        out: their members' rows say them.
         """
         for group in self.groups.values():
             if group.known.by_hand:
                 group.checksums = [self._checksum_by_hand(p) for p in group.positions]
                 continue
             rows = zip(*self._canonical(group), strict=True)
-            blake, dumps = hashlib.blake2b, marshal.dumps
-            group.checksums = [blake(dumps(row, 2), digest_size=8).digest() for row in rows]
+            group.checksums = [digest(row) for row in rows]
 
     def _checksum_by_hand(self, position: int) -> bytes:
         """Return 8 bytes of all fields of an entity whose values are not in our columns."""
@@ -280,7 +277,7 @@ class Rows:
             except Refused as refused:
                 place = f"{self.found.place(position)}.{name}"
                 raise not_storable(refused, place, ecs_id=entity.ecs_id) from refused.__cause__
-        return hashlib.blake2b(json_text(parts).encode(), digest_size=8).digest()
+        return digest(json_text(parts))
 
     def _canonical(self, group: Group) -> list[list[Any]]:
         states = [self.found.entities[position].__dict__ for position in group.positions]
@@ -299,7 +296,7 @@ class Rows:
         ]
         for collection in group.known.collections:
             first = next(iter(collection.arcs), "")
-            key = _key if collection.plan.shape == Shape.DICT else _no_key
+            key = key_said if collection.plan.shape == Shape.DICT else _no_key
             columns.append(
                 [
                     tuple((key(k), self._said(t, first)) for k, t in members)
@@ -310,13 +307,16 @@ class Rows:
 
     def _said(self, target: int | None, first: str) -> Any:
         """Return what stands for an entity: it must not change when more classes are learned."""
-        if target is None:
-            return None
-        row_id, kind = self.row_id(target), self.type_of(target)
-        return row_id if kind == first else (kind, row_id)
+        return None if target is None else said(self.type_of(target), self.row_id(target), first)
 
 
-def _key(key: Any) -> Any:
+def said(kind: str, row_id: int, first: str) -> Any:
+    """Return what a checksum says of a row; `first` is the first class that the field names."""
+    return row_id if kind == first else (kind, row_id)
+
+
+def key_said(key: Any) -> Any:
+    """Return what a checksum says of a dictionary's key."""
     # Texts and integers as they are; keys of other types by their repr, which tells them apart.
     return key if type(key) in (int, str) else repr(key)
 

@@ -29,6 +29,7 @@ from ecsviz.model_rows import runs, write_rows
 from ecsviz.plan import Deferred, InsertOrder, NewReference, SavePlan, Step, insert_order
 from ecsviz.references import Walk
 from ecsviz.rows import Group, Rows
+from ecsviz.seals import SEAL, reseal, seals_of
 from ecsviz.state import is_placeholder
 from ecsviz.statements import delete_rows, insert_rows, select_by_keys, update_rows
 
@@ -377,6 +378,7 @@ class Save:
             self.conn, {n: i for n, i in self.next_ids.items() if n in self.inserts.types}
         )
         self.catalog.add_revision(self.conn, revision, note, self.plan.added, self.plan.changed, 0)
+        self.catalog.seal(conn)
         return revision
 
     def _columns(self, known: ClassMap) -> list[sa.Column[Any]]:
@@ -389,6 +391,7 @@ class Save:
             c.ecs_version,
             c.ecs_revision,
             c.ecs_checksum,
+            c[SEAL],
             c.ecs_exact,
             *(value.column for value in known.values),
             *(x.skeleton.column for x in known.collections if x.skeleton is not None),
@@ -412,6 +415,7 @@ class Save:
             [self.new_versions[position] for position in positions],
             [revision] * len(places),
             [group.checksums[place] for place in places],
+            self._seals(group, places, revision),
             [group.exact[place] for place in places],
             *([values[place] for place in places] for values in group.values),
         ]
@@ -427,6 +431,23 @@ class Save:
                 wanted = self.lists.positions[group.known.type_name, ref.name]
                 columns.append([wanted[place] for place in places])
         return columns
+
+    def _seals(self, group: Group, places: list[int], revision: int) -> list[bytes]:
+        positions = [group.positions[place] for place in places]
+        columns: list[list[Any]] = [
+            [group.ids[place] for place in places],
+            [self.found.ids[position] for position in positions],
+            [self.new_versions[position] for position in positions],
+            [revision] * len(places),
+            [group.checksums[place] for place in places],
+        ]
+        lists = {
+            ref.position.name: self.lists.positions[group.known.type_name, ref.name]
+            for ref in group.known.singles
+            if ref.position is not None
+        }
+        columns += [[lists[name][place] for place in places] for name in sorted(lists)]
+        return seals_of(columns)
 
     def _key_columns(self, arcs: list[str], targets: list[int | None]) -> list[list[Any]]:
         row_id, type_of = self.rows.row_id, self.rows.type_of
@@ -472,16 +493,14 @@ class Save:
                     zip(*columns, ids, strict=True),
                 )
             touched = self.lists.touched.get(name, set()) - set(changed)
-            table = group.known.table
+            table, places = group.known.table, sorted(touched)
             update_rows(
                 self.conn,
                 table,
                 [table.c.ecs_version, table.c.ecs_revision],
-                [
-                    (self.new_versions[group.positions[n]], revision, group.ids[n])
-                    for n in sorted(touched)
-                ],
+                [(self.new_versions[group.positions[n]], revision, group.ids[n]) for n in places],
             )
+            reseal(self.conn, table, group.known.positions, [group.ids[n] for n in places])
 
     def _write_deferred(self) -> None:
         assert self.conn is not None

@@ -144,11 +144,12 @@ def test_rows_written(tmp_path: Path, size: int) -> None:
     assert edited == {"chat_messages": 1, "chat_messages_history": 1, "ecs_revisions": 1}
     thread.say("user", "more")
     appended = changed_rows(path, lambda: store.register(thread))
-    # The message, the thread's version, the next row id, the revision.
+    # The message, the thread's version, the next row id and its seal, the revision.
     assert appended == {
         "chat_messages": 1,
         "chat_threads": 1,
         "chat_threads_history": 1,
         "ecs_types": 1,
+        "ecs_store": 1,
         "ecs_revisions": 1,
     }

@@ -23,6 +23,8 @@ TWO = timezone(timedelta(hours=2, minutes=30))
 
 def assert_round_trip(reopen: Open, entity: Any) -> Any:
     reopen().register(entity)
+    problems = reopen().verify(entity)
+    assert not len(problems), problems.to_string()
     again = reopen().get(entity.ecs_id)
     assert again is not entity
     assert find_difference(entity, again) is None

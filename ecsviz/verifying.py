@@ -1,0 +1,240 @@
+"""Verification: every row against its checksum and seal, every reference, place and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.catalog import Catalog, revision_seal
+from ecsviz.history import REVISION, history_of
+from ecsviz.mapping import ClassMap
+from ecsviz.seals import digest
+from ecsviz.statements import columns_of
+from ecsviz.stored_rows import NEVER, StoredRows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it was written.
+
+    Attributes
+    ----------
+    table, row
+        Where; the row by its key.
+    ecs_id
+        Of which entity, where it is one.
+    problem
+        ``file``, ``schema``, ``content``, ``seal``, ``outside``, ``reference``, ``position``,
+        ``history``, ``revision`` or ``graph``.
+    detail
+        What is wrong, in words.
+    """
+
+    table: str
+    row: str
+    ecs_id: UUID | None
+    problem: str
+    detail: str
+
+
+def problems_frame(problems: Iterable[Problem]) -> pd.DataFrame:
+    """Return problems as a DataFrame; its columns are those of ``store.verify()``."""
+    import pandas as pd
+
+    rows = [(p.table, p.row, p.ecs_id, p.problem, p.detail) for p in problems]
+    frame = pd.DataFrame(rows, columns=["table", "row", "ecs_id", "problem", "detail"])
+    kinds = dict.fromkeys(("table", "row", "problem", "detail"), "str")
+    return frame.astype({**kinds, "ecs_id": object})
+
+
+class Verify:
+    """One verification of a store.
+
+    Attributes
+    ----------
+    problems
+        What was found.
+
+    Notes
+    -----
+    Every table is read once, whole. O(rows of the present and the past), and of a collection
+    with its own table once per state of its holder.
+    """
+
+    def __init__(self, conn: Connection, catalog: Catalog) -> None:
+        self.conn = conn
+        self.catalog = catalog
+        self.problems: list[Problem] = []
+        self.rows: dict[str, StoredRows] = {}
+
+    def run(self) -> list[Problem]:
+        """Verify everything."""
+        if self.catalog.database.is_sqlite:
+            self._check_file()
+        self._check_catalog()
+        newest = self._check_revisions()
+        maps = self.catalog.classes_of(self.catalog.mapping.stored)
+        for known in maps:
+            self.rows[known.type_name] = StoredRows(self.conn, known)
+        for known in maps:
+            self._check_rows(known, newest)
+            self._check_references(known)
+            self._check_places(known)
+        self._check_deleted()
+        return self.problems
+
+    def _tell(self, table: str, row: Any, ecs_id: Any, problem: str, detail: str) -> None:
+        found = ecs_id if isinstance(ecs_id, UUID) else None
+        self.problems.append(Problem(table, str(row), found, problem, detail))
+
+    # -- the file and the catalog ------------------------------------------------------------
+
+    def _check_file(self) -> None:
+        for (line,) in self.conn.exec_driver_sql("PRAGMA integrity_check(100)").all():
+            if line != "ok":
+                self._tell("", "", None, "file", str(line))
+        for table, row, target, _ in self.conn.exec_driver_sql("PRAGMA foreign_key_check").all():
+            self._tell(table, row, None, "reference", f"refers to a row of {target} that is gone")
+
+    def _check_catalog(self) -> None:
+        store = self.catalog.store
+        sealed = self.conn.scalar(sa.select(store.c.value).where(store.c.key == "seal"))
+        if sealed != self.catalog.digest(self.conn):
+            self._tell(
+                "ecs_types",
+                "",
+                None,
+                "schema",
+                "the types, the settings or the tables are not as they were written",
+            )
+
+    def _check_revisions(self) -> int:
+        c = self.catalog.revisions.c
+        names = [c.number, c.created_at, c.note, c.added, c.changed, c.deleted, c.seal]
+        rows = list(zip(*columns_of(self.conn, sa.select(*names).order_by(c.number)), strict=True))
+        for *row, seal in rows:
+            if revision_seal(*row) != seal:
+                self._tell("ecs_revisions", row[0], None, "revision", "is not as it was written")
+        oldest = self.catalog.oldest_revision(self.conn)
+        numbers = [row[0] for row in rows]
+        for one, two in pairwise(numbers):
+            if two != one + 1 and one >= oldest:
+                self._tell("ecs_revisions", one + 1, None, "revision", "is missing")
+        if numbers and min(numbers) > max(oldest, 1):
+            self._tell("ecs_revisions", min(numbers) - 1, None, "revision", "is missing")
+        return max(numbers, default=0)
+
+    def _check_deleted(self) -> None:
+        c = self.catalog.deleted.c
+        query = sa.select(c.ecs_id, c.type_name, c.version, c.revision, c.seal)
+        for ecs_id, name, version, revision, seal in zip(
+            *columns_of(self.conn, query), strict=True
+        ):
+            if digest((ecs_id.bytes, name, version, revision)) != seal:
+                self._tell("ecs_deleted", ecs_id, ecs_id, "seal", "is not as it was written")
+
+    # -- rows --------------------------------------------------------------------------------
+
+    def _check_rows(self, known: ClassMap, newest: int) -> None:
+        rows = self.rows[known.type_name]
+        contents = None if known.by_hand else rows.contents(self._bad_value)
+        for n, (row_id, ecs_id, since, until) in enumerate(rows.keys()):
+            table = known.table.name if until == NEVER else history_of(known.table).name
+            where = row_id if until == NEVER else f"{row_id}, {since} to {until}"
+            if rows.checksums[n] is None:
+                self._tell(table, where, ecs_id, "outside", "was not written by ecsviz")
+                continue
+            if contents is not None and contents[n] != rows.checksums[n]:
+                self._tell(table, where, ecs_id, "content", "was changed outside ecsviz")
+            if rows.seals[n] != rows.stored_seals[n]:
+                detail = "its ids, version, revision or place were changed outside ecsviz"
+                self._tell(table, where, ecs_id, "seal", detail)
+            if since > newest or (until != NEVER and not since < until <= newest):
+                self._tell(table, where, ecs_id, "history", "its revisions do not exist")
+        self._check_intervals(known)
+
+    def _bad_value(self, table: str, row: Any, refused: Exception) -> None:
+        self._tell(table, row, None, "content", f"a value cannot be read: {refused}")
+
+    def _check_intervals(self, known: ClassMap) -> None:
+        """Without gap or overlap, each row follows on the one before."""
+        rows = self.rows[known.type_name]
+        past = history_of(known.table).name
+        states = sorted(rows.keys(), key=lambda row: (row[0], row[2]))
+        for (one, ecs_id, since, until), (two, _, then, _) in pairwise(states):
+            if one == two and until != then:
+                what = "a gap" if until < then else "an overlap"
+                detail = f"{what} between its revisions {since} to {until} and from {then}"
+                self._tell(past, one, ecs_id, "history", detail)
+        last = {row[0]: row for row in states}
+        gone = [row for row in last.values() if row[3] != NEVER]
+        revisions = self.catalog.revisions.c
+        deleting = set(
+            columns_of(self.conn, sa.select(revisions.number).where(revisions.deleted > 0))[0]
+        )
+        for row_id, ecs_id, _, until in gone:
+            if until not in deleting:
+                self._tell(
+                    past, row_id, ecs_id, "history", f"ends at {until}, which deleted nothing"
+                )
+
+    def _check_references(self, known: ClassMap) -> None:
+        rows = self.rows[known.type_name]
+        for ref in known.singles:
+            for target, column in ref.arcs.items():
+                there = self.rows[target].spans if target in self.rows else {}
+                values = rows.columns[column.name]
+                for held, (row_id, ecs_id, since, _) in zip(values, rows.keys(), strict=True):
+                    if held is not None and not _exists(there, held, since):
+                        detail = f"{ref.name} refers to row {held} of {target}, which is missing"
+                        self._tell(known.table.name, row_id, ecs_id, "reference", detail)
+        for collection in known.collections:
+            for target, column in collection.arcs.items():
+                there = self.rows[target].spans if target in self.rows else {}
+                for link in rows.links[collection.name]:
+                    held = link[column.name]
+                    if held is not None and not _exists(there, held, link[REVISION]):
+                        detail = f"refers to row {held} of {target}, which is missing"
+                        owner, position = (c.name for c in collection.columns[:2])
+                        where = f"{link[owner]}, {link[position]}"
+                        self._tell(collection.table.name, where, None, "reference", detail)
+
+    def _check_places(self, known: ClassMap) -> None:
+        """In a list, no two members of the present have one place."""
+        rows = self.rows[known.type_name]
+        for ref in known.singles:
+            if ref.position is None:
+                continue
+            for column in ref.arcs.values():
+                seen: set[tuple[int, int]] = set()
+                for held, place, (row_id, ecs_id, _, until) in zip(
+                    rows.columns[column.name],
+                    rows.columns[ref.position.name],
+                    rows.keys(),
+                    strict=True,
+                ):
+                    if until != NEVER or held is None or place is None:
+                        continue
+                    if (held, place) in seen:
+                        detail = f"the place {place} in {ref.inverse} is taken twice"
+                        self._tell(known.table.name, row_id, ecs_id, "position", detail)
+                    seen.add((held, place))
+
+
+def _exists(spans: dict[int, list[tuple[int, int]]], row_id: int, revision: int) -> bool:
+    """Tell whether there was a row as of a revision; what has been pruned counts as there."""
+    found = spans.get(row_id)
+    if found is None:
+        return False
+    return any(since <= revision < until for since, until in found) or revision < min(
+        since for since, _ in found
+    )
