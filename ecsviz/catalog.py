@@ -153,20 +153,23 @@ class Catalog:
     def load_types(self, conn: Connection) -> dict[str, int]:
         """Read which types are stored into the mapping; return their next free row ids."""
         rows = conn.execute(sa.select(self.types).order_by(self.types.c.name)).all()
-        self.mapping.set_stored(
-            {
-                row.name: StoredType(
-                    row.name,
-                    row.module,
-                    row.table_name,
-                    json.loads(row.fields),
-                    json.loads(row.layout),
-                    row.by_hand,
-                )
-                for row in rows
-            }
-        )
+        self.mapping.set_stored({row.name: self._stored_type(row) for row in rows})
         return {row.name: row.next_id for row in rows}
+
+    def _stored_type(self, row: Any) -> StoredType:
+        try:
+            fields, layout = json.loads(row.fields), json.loads(row.layout)
+            found = StoredType(
+                row.name, row.module, row.table_name, fields, layout, bool(row.by_hand)
+            )
+            found.tables, found.positions  # noqa: B018 - both read the layout
+        except (ValueError, TypeError, AttributeError) as err:
+            raise errors.StorageCorruptError(
+                f"{self.database}: what ecs_types says of {errors.short_repr(row.name)} cannot be"
+                " read. Restore the store from a backup.",
+                type_name=row.name,
+            ) from err
+        return found
 
     def classes_of(self, names: Iterable[str]) -> list[ClassMap]:
         """Map the classes of stored types.

@@ -258,6 +258,11 @@ class Database:
             raise self._translate(err) from err
         except sqlite3.Error as err:
             raise self._translate_sqlite(err) from err
+        except UnicodeDecodeError as err:
+            raise errors.StorageCorruptError(
+                f"{self}: a text in it is no text ({err.reason}). Restore it from a backup.",
+                path=self.path,
+            ) from err
 
     def _translate(self, err: exc.DBAPIError) -> StorageError:
         if isinstance(err.orig, sqlite3.Error):

@@ -361,7 +361,8 @@ class OpenStore:
         -----
         Every row carries a checksum of its content and a seal over the rest; they are computed
         anew from what is stored. Rows that were written through SQL or a session show up as
-        ``content`` or ``outside`` until their entities are registered again. Of hand-written
+        ``content`` or ``outside``: those of the present until their entities are registered
+        again, those of the past until they are pruned. Of hand-written
         models, only what the store keeps of them is verified. Damage beyond reading raises
         StorageCorruptError. O(rows of the present and the past).
 

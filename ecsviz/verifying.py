@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog, revision_seal
+from ecsviz.errors import EcsvizError
 from ecsviz.history import REVISION, history_of
 from ecsviz.mapping import ClassMap
 from ecsviz.seals import digest
@@ -81,16 +83,33 @@ class Verify:
         if self.catalog.database.is_sqlite:
             self._check_file()
         self._check_catalog()
-        newest = self._check_revisions()
+        newest = NEVER
+        with self._reads("ecs_revisions"):
+            newest = self._check_revisions()
         maps = self.catalog.classes_of(self.catalog.mapping.stored)
         for known in maps:
-            self.rows[known.type_name] = StoredRows(self.conn, known)
+            with self._reads(known.table.name):
+                self.rows[known.type_name] = StoredRows(self.conn, known)
         for known in maps:
-            self._check_rows(known, newest)
-            self._check_references(known)
-            self._check_places(known)
-        self._check_deleted()
+            if known.type_name in self.rows:
+                with self._reads(known.table.name):
+                    self._check_rows(known, newest)
+                    self._check_references(known)
+                    self._check_places(known)
+        with self._reads("ecs_deleted"):
+            self._check_deleted()
         return self.problems
+
+    @contextlib.contextmanager
+    def _reads(self, table: str) -> Iterator[None]:
+        """Tell of a value that is not even of its column's type."""
+        try:
+            yield
+        except (ValueError, TypeError, AttributeError, OverflowError) as err:
+            if isinstance(err, EcsvizError):
+                raise
+            detail = f"a value does not fit its column ({type(err).__name__})"
+            self._tell(table, "", None, "content", detail)
 
     def _tell(self, table: str, row: Any, ecs_id: Any, problem: str, detail: str) -> None:
         found = ecs_id if isinstance(ecs_id, UUID) else None

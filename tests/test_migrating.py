@@ -108,6 +108,8 @@ def check(reopen: Open, entities: list[Any], versions: list[int]) -> None:
     assert not again.explain(got), "what was only migrated has not changed"
     again.register(got)
     assert [e.version for e in got] == versions
+    problems = again.verify()
+    assert not len(problems), problems.to_string()
     # Copies of version 0, so that a new store takes them.
     copies = [e.model_copy(deep=True) for e in got]
     assert names_only(shape(again)) == names_only(fresh_shape(*copies))

@@ -317,6 +317,9 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         for revision in range(1, len(getattr(self, "snapshots", []))):
             self.check(revision)
+        if hasattr(self, "snapshots"):
+            problems = self.store.verify()
+            assert not len(problems), problems.to_string()
 
 
 def _holds(state: tuple[Any, ...], wanted: UUID) -> bool:

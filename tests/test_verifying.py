@@ -1,0 +1,241 @@
+"""verify(): whatever changes an answer is noticed."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import pytest
+from pydantic import Field
+
+import ecsviz as ev
+from ecsviz import errors
+from ecsviz.references import walk
+
+
+class Shelf(ev.Entity):
+    label: str
+    books: Annotated[list[Book], ev.reference(inverse="shelf")] = Field(default_factory=list)
+    best: dict[str, Book] = Field(default_factory=dict)
+    twice: list[Book] = Field(default_factory=list)
+
+
+class Book(ev.Entity):
+    title: str
+    shelf: Shelf
+    pages: int | None = None
+    price: float = 0.0
+    after: Book | None = None
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+Shelf.model_rebuild()
+
+
+def filled(path: Path) -> Shelf:
+    """Make a store with a present and a past, on small pages: with few bytes that say nothing."""
+    with sqlite3.connect(path) as conn:
+        conn.execute("PRAGMA page_size=512")
+        conn.execute("VACUUM")
+    conn.close()
+    store = ev.SQLAlchemyEntityStorage(path)
+    shelf = Shelf(label="upper")
+    for n in range(12):
+        title = f"book {n} " + "lorem ipsum dolor sit amet " * 12
+        shelf.books.append(Book(shelf=shelf, title=title, pages=n * 100, data={"n": n}))
+    shelf.best = {"one": shelf.books[0], "two": shelf.books[3]}
+    shelf.twice = [shelf.books[5], shelf.books[5], shelf.books[6]]
+    store.register(shelf, note="all")
+    shelf.books[2].title = "another"
+    shelf.books[4].price = 1.5
+    store.register(shelf, note="edited")
+    shelf.books.reverse()
+    store.register(shelf)
+    shelf.twice.pop(0)
+    shelf.best["three"] = shelf.books[1]
+    shelf.books[7].after = shelf.books[8]
+    store.register(shelf)
+    shelf.books.append(Book(shelf=shelf, title="late"))
+    store.register(shelf)
+    gone = store.register(Shelf(label="gone"))
+    store.delete(gone)
+    return shelf
+
+
+def answers(path: Path) -> Any:
+    """Return everything that a store says, or None if it says that it cannot."""
+    try:
+        store = ev.SQLAlchemyEntityStorage(path)
+        revisions = store.revisions()
+        said: list[Any] = [revisions.to_csv()]
+        for revision in [None, *revisions["revision"].tolist()]:
+            shelves = store.list_by_type(Shelf, as_of=revision)
+            for entity in walk(shelves).entities:
+                state = entity.__dict__
+                said.append(
+                    [
+                        (name, repr(_plain(value)))
+                        for name, value in state.items()
+                        if name != "ecs_id"
+                    ]
+                )
+                said.append(entity.ecs_id)
+        said += [store.frame(Book, as_of=at).to_csv() for at in (None, 3)]
+        for entity in walk(store.list_by_type(Shelf)).entities:
+            said += [store.history(entity).to_csv(), store.get(entity.ecs_id).version]
+        found = store.find(Book, pages=300, order_by="title")
+        said += [[book.ecs_id for book in found], len(store.graph().references)]
+        return said
+    except (errors.EcsvizError, KeyError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, ev.Entity):
+        return value.ecs_id
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def noticed(path: Path) -> bool:
+    """Tell whether verify() finds something, or says that it cannot go on."""
+    try:
+        return bool(len(ev.SQLAlchemyEntityStorage(path).verify()))
+    except errors.EcsvizError:
+        return True
+
+
+FLIPS = 1500 if "CI" in os.environ else 150
+
+
+def test_no_flipped_bit_that_changes_an_answer_goes_unnoticed(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    filled(path)
+    whole = path.read_bytes()
+    right = answers(path)
+    assert right is not None
+    assert not noticed(path)
+    chance = random.Random(20261124)
+    broken = tmp_path / "broken.db"
+    unnoticed, wrong, silent = 0, [], 0
+    for number in range(FLIPS):
+        place, bit = chance.randrange(len(whole)), chance.randrange(8)
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << bit
+        broken.write_bytes(damaged)
+        if noticed(broken):
+            if number % 10 == 0:  # what would have been answered, had nobody verified?
+                found = answers(broken)
+                silent += found is not None and found != right
+            continue
+        unnoticed += 1
+        if answers(broken) != right:
+            wrong.append((place, bit))
+    assert wrong == []
+    assert unnoticed < FLIPS // 2
+    assert silent > FLIPS // 100, "few flips give a wrong answer without an error"
+
+
+def corrupt(path: Path, statement: str) -> None:
+    with sqlite3.connect(path) as conn:
+        conn.execute(statement)
+    conn.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE books SET title = 'x' WHERE id = 3", "content"),
+        ("UPDATE books SET price = price + 1 WHERE id = 3", "content"),
+        ("UPDATE books SET ecs_version = 9 WHERE id = 3", "seal"),
+        ("UPDATE books SET ecs_revision = 5 WHERE id = 3", "seal"),
+        ("UPDATE books SET shelf_position = 99 WHERE id = 3", "seal"),
+        ("UPDATE books SET shelf_position = 1 WHERE id = 3", "position"),
+        ("UPDATE books SET after_id = 77 WHERE id = 3", "reference"),
+        ("UPDATE shelf_best SET key = 'x' WHERE position = 0", "content"),
+        ("UPDATE shelf_best SET position = 9 WHERE position = 0", "content"),
+        ("DELETE FROM shelf_twice WHERE position = 0", "content"),
+        ("UPDATE shelf_twice_history SET ecs_until = 5", "content"),
+        ("UPDATE books_history SET title = 'x' WHERE id = 3", "content"),
+        ("UPDATE books_history SET ecs_until = ecs_until + 1 WHERE id = 3", "history"),
+        ("UPDATE books_history SET ecs_until = ecs_until - 1 WHERE id = 3", "history"),
+        ("DELETE FROM books_history WHERE id = 3 AND ecs_revision = 2", "history"),
+        ("DELETE FROM books WHERE id = 13", "history"),
+        ("UPDATE ecs_revisions SET note = 'x' WHERE number = 1", "revision"),
+        ("DELETE FROM ecs_revisions WHERE number = 2", "revision"),
+        ("UPDATE ecs_deleted SET version = 7", "seal"),
+        ("UPDATE ecs_types SET layout = replace(layout, ':', ': ')", "schema"),
+        ("UPDATE ecs_types SET next_id = 3", "schema"),
+        ("ALTER TABLE books ADD COLUMN x TEXT", "schema"),
+    ],
+)
+def test_what_was_changed_outside_is_told(tmp_path: Path, statement: str, problem: str) -> None:
+    path = tmp_path / "store.db"
+    filled(path)
+    store = ev.SQLAlchemyEntityStorage(path)
+    if "13" in statement:  # a row that nothing else speaks of, with a past
+        book = store.list_by_type(Book)[-1]
+        book.title = "later"
+        store.register(book)
+    assert len(store.verify()) == 0
+    corrupt(path, statement)
+    assert problem in set(store.verify()["problem"])
+
+
+def test_rows_of_others_are_told_until_they_are_registered(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    store.register(Shelf(label="a"))
+    corrupt(path, "UPDATE shelfs SET label = 'b'")
+    assert store.verify()["problem"].tolist() == ["content"]
+    (shelf,) = store.list_by_type(Shelf)
+    store.register(shelf)
+    assert store.verify()["table"].tolist() == ["shelfs_history"]
+    assert shelf.version == 2
+    ecs_id = uuid4().hex
+    corrupt(
+        path,
+        "INSERT INTO shelfs (id, ecs_id, ecs_lineage_id, ecs_version, ecs_revision, label)"
+        f" VALUES (9, '{ecs_id}', '{ecs_id}', 1, 1, 'c')",
+    )
+    assert store.verify()["problem"].tolist()[0] == "outside"
+    store.register(store.list_by_type(Shelf))
+    # The present is right; the state in between was never written by us, and is told of.
+    assert store.verify()["table"].tolist() == ["shelfs_history"] * 2
+    store.prune()
+    assert len(store.verify()) == 0
+
+
+def test_a_live_graph_is_proved_to_be_what_is_stored(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
+    shelf = store.register(Shelf(label="a"))
+    assert len(store.verify(shelf)) == 0
+    shelf.label = "b"
+    found = store.verify(shelf)
+    assert found["problem"].tolist() == ["graph"]
+    assert "label" in found["detail"].tolist()[0]
+    with pytest.raises(errors.EntityNotFoundError):
+        store.verify(Shelf(label="never stored"))
+
+
+def test_an_empty_store_is_all_right(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "none.db")
+    assert list(store.verify().columns) == ["table", "row", "ecs_id", "problem", "detail"]
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_pruned_history_is_all_right(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    filled(path)
+    store = ev.SQLAlchemyEntityStorage(path)
+    for revision in (3, 5, None):
+        store.prune(revision)
+        problems = store.verify()
+        assert not len(problems), problems.to_string()
