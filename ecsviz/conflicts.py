@@ -99,8 +99,9 @@ def check_version(entity: Any, stored: int) -> None:
     if entity.version not in (0, stored):
         raise StaleVersionError(
             f"{type(entity).__name__} {entity.ecs_id} was read at version {entity.version}, but"
-            f" the store holds version {stored}. Nothing was saved. Get it anew, repeat the"
-            " change, and register that.",
+            f" the store holds version {stored}. Nothing was saved. store.diff(entity) shows what"
+            " differs; store.merge(entity) brings both together, store.refresh(entity) takes over"
+            " what is stored.",
             ecs_id=entity.ecs_id,
             version=entity.version,
             stored_version=stored,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from uuid6 import uuid7
 
 from ecsviz import dumps, state
-from ecsviz.errors import UnsupportedFieldError, short_repr
+from ecsviz.errors import NotAnEntityError, UnsupportedFieldError, short_repr
 from ecsviz.fields import OWN_FIELDS
 from ecsviz.identity import EntityMeta, is_entity_class
+from ecsviz.references import walk
 
 
 def _new_id() -> UUID:
@@ -97,14 +98,30 @@ class Entity(BaseModel, metaclass=EntityMeta):
     def __hash__(self) -> int:
         return hash(self.__dict__.get("ecs_id"))
 
-    def fork(self) -> Self:
+    def fork(self, *, deep: bool = False, only: Iterable[Any] | None = None) -> Self:
         """Return a new entity of the same family in the present state of this one.
+
+        Parameters
+        ----------
+        deep
+            Whether everything that it leads to is forked with it.
+        only
+            Classes, with their subclasses, and entities: of what it leads to, these are forked
+            with it, and nothing else is.
 
         Returns
         -------
         Entity
             With a new ``ecs_id``, version 0, the same ``lineage_id``, and this entity's id as
-            its ``parent_id``. It holds the same entities; containers are copied.
+            its ``parent_id``; so has everything that is forked with it. Forks hold the forks of
+            what is forked and the same entities otherwise; containers are copied.
+
+        Raises
+        ------
+        NotLoadedError
+            If something to be forked is a placeholder.
+        NotAnEntityError
+            If `only` holds something else.
 
         Examples
         --------
@@ -115,13 +132,27 @@ class Entity(BaseModel, metaclass=EntityMeta):
         >>> other = note.fork()
         >>> other == note, other.lineage_id == note.lineage_id, other.parent_id == note.ecs_id
         (False, True, True)
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> branch = thread.fork(deep=True)
+        >>> branch.messages[0].thread is branch, branch.messages[0] == message
+        (True, False)
         """
-        if state.is_placeholder(self):
-            raise state.not_loaded(self, "lineage_id")
-        forked: Self = state.fork_copy(self)
-        # Set where others cannot: the id is frozen, and the class may validate assignments.
-        forked.__dict__.update(ecs_id=_new_id(), parent_id=self.ecs_id, version=0)
-        forked.__pydantic_fields_set__.update(("ecs_id", "lineage_id", "parent_id"))
+        chosen: list[Any] = [self]
+        together = deep or only is not None
+        if together:
+            kinds, entities = _named(only)
+            chosen += [
+                part
+                for part in walk([self]).entities
+                if part is not self
+                and (only is None or isinstance(part, kinds) or part in entities)
+            ]
+        for part in chosen:
+            if state.is_placeholder(part):
+                raise state.not_loaded(part, "lineage_id")
+        new = {id(part): (part, _new_id()) for part in chosen}
+        forked: Self = state.fork_copy(self, new, together=together)
         return forked
 
     if not TYPE_CHECKING:  # or every misspelt attribute would pass the type checker
@@ -347,3 +378,15 @@ def _show(value: Any, depth: int = 0) -> str:
         left, right = _BRACKETS[kind.__name__]
         return f"{left}{inside}{right}"
     return f"{kind.__name__}({inside})"
+
+
+def _named(only: Iterable[Any] | None) -> tuple[tuple[type, ...], set[Any]]:
+    """Return the classes and the entities among what is named."""
+    named = [] if only is None else list(only)
+    for item in named:
+        if not is_entity_class(item) and not is_entity_class(type(item)):
+            raise NotAnEntityError(
+                f"only holds {short_repr(item)}. Name entity classes and entities.", value=item
+            )
+    kinds = tuple(item for item in named if isinstance(item, type))
+    return kinds, {item for item in named if not isinstance(item, type)}

@@ -11,7 +11,8 @@
     │                ValueNotStorableError (ValueError), GraphTooLargeError (ValueError),
     │                NotLoadedError (AttributeError), InvalidArgumentError (ValueError)
     ├── StorageError (OSError is mixed in where the file system is the cause)
-    │                StaleVersionError (ValueError), StoredDataInvalidError (ValueError),
+    │                StaleVersionError (ValueError), MergeConflictError (ValueError),
+    │                StoredDataInvalidError (ValueError),
     │                CorruptEntityError, StorageOpenError (OSError),
     │                NotADatabaseError, NotAnEcsvizStoreError, SchemaOutdatedError,
     │                SchemaTooNewError, StorageCorruptError, StorageReadOnlyError,
@@ -47,6 +48,7 @@ __all__ = [
     "InvalidIdError",
     "InverseMismatchError",
     "LineageError",
+    "MergeConflictError",
     "MigrationRefusedError",
     "NotADatabaseError",
     "NotAnEcsvizStoreError",

@@ -140,6 +140,9 @@ class Source:
             result.append(f"nullable={column.nullable}")
         if column.unique:
             result.append("unique=True")
+        default: Any = column.server_default
+        if default is not None:
+            result.append(f"server_default={default.arg!r}")
         return result
 
     def _index(self, index: sa.Index) -> str:

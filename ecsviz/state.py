@@ -147,11 +147,11 @@ def deep_copy(entity: Any, memo: dict[int, Any]) -> Any:
     this function again, which then only makes a shell and puts its state on the list: nothing
     goes from one entity to the next by recursion. O(entities + what they hold).
     """
-    if _SHARED in memo:
-        return entity
     known = memo.get(id(entity))
     if known is not None:
         return known
+    if _SHARED in memo:
+        return entity
     if _WAITING in memo:
         return _announce(entity, memo)
     waiting: deque[Any] = deque()
@@ -166,11 +166,33 @@ def deep_copy(entity: Any, memo: dict[int, Any]) -> Any:
     return result
 
 
-def fork_copy(entity: Any) -> Any:
-    """Return a copy of an entity that holds the same entities, in containers of its own."""
-    forked = shell(type(entity), None)
-    _copy_into(forked, entity, {_SHARED: True})
-    return forked
+def fork_copy(entity: Any, chosen: Mapping[int, tuple[Any, Any]], *, together: bool) -> Any:
+    """Return a fork of an entity, and of all that is forked with it.
+
+    Parameters
+    ----------
+    entity
+        The entity.
+    chosen
+        By ``id()`` each entity that is forked, and its new ``ecs_id``. All others are shared.
+    together
+        Whether forks hold the forks; otherwise they hold what is held now, themselves too.
+
+    Notes
+    -----
+    The new ids stand in the shells from the beginning, since sets go by them. Nothing goes from
+    one entity to the next by recursion.
+    """
+    forks = {key: shell(type(part), new) for key, (part, new) in chosen.items()}
+    memo: dict[Any, Any] = {_SHARED: True, **(forks if together else {})}
+    with collector_paused():
+        for key, (part, new) in chosen.items():
+            copied = forks[key]
+            _copy_into(copied, part, memo)
+            # Set where others cannot: the id is frozen, and the class may validate assignments.
+            copied.__dict__.update(ecs_id=new, parent_id=part.ecs_id, version=0)
+            copied.__pydantic_fields_set__.update(("ecs_id", "lineage_id", "parent_id"))
+    return forks[id(entity)]
 
 
 _GETSTATE: Any = BaseModel.__getstate__

@@ -18,6 +18,7 @@ from ecsviz.catalog import Catalog
 from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
 from ecsviz.fields import complete_fields, union_members
 from ecsviz.graph import EntityDependencyGraph
+from ecsviz.history import SUFFIX
 from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
@@ -146,8 +147,9 @@ def table_frame(conn: Connection, catalog: Catalog, name: str) -> pd.DataFrame:
 
     tables = sa.inspect(conn).get_table_names(schema=catalog.metadata.schema)
     if name not in tables:
+        close = [table for table in tables if table.endswith(SUFFIX) <= name.endswith(SUFFIX)]
         raise UnknownTypeError(
-            f"There is no table {short_repr(name)}.{did_you_mean(name, tables)}",
+            f"There is no table {short_repr(name)}.{did_you_mean(name, close)}",
             table=name,
             tables=tables,
         )

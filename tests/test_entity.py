@@ -16,6 +16,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, computed_field
 
 import ecsviz as ev
+from ecsviz import errors
 from ecsviz.errors import UnsupportedFieldError
 from tests.cells import notebook
 from tests.conftest import require_optional
@@ -322,6 +323,62 @@ class TestFork:
         assert node.by_name == {"x": b}
         assert node.anything == {"deep": [1, a]}
         assert fork.anything["deep"][1] is a
+
+    def test_a_whole_graph_is_forked(self) -> None:
+        a, b = Node(name="a"), Node(name="b")
+        node = Node(next=a, links=[a, b], by_name={"x": b}, anything={"deep": [1, a]})
+        a.next, b.next = node, a
+        a.links.append(a)
+        fork = node.fork(deep=True)
+        assert {fork, fork.next, fork.links[1]}.isdisjoint({node, a, b})
+        assert fork.links[0] is fork.next
+        assert fork.next.next is fork
+        assert fork.next.links[0] is fork.next
+        assert fork.by_name["x"] is fork.links[1]
+        assert fork.links[1].next is fork.next
+        assert fork.links[1].parent_id == b.ecs_id
+        assert fork.links[1].lineage_id == b.lineage_id
+        assert [n.version for n in fork.links] == [0, 0]
+        assert (node.next, node.links, a.next) == (a, [a, b], node)
+
+    def test_a_named_part_is_forked(self) -> None:
+        class Leaf(Node):
+            pass
+
+        a, b, leaf = Node(name="a"), Node(name="b"), Leaf(name="leaf")
+        node = Node(next=a, links=[a, b, leaf])
+        a.next = b
+        fork = node.fork(only=[a])
+        assert fork.next is not a
+        assert fork.links == [fork.next, b, leaf]
+        assert fork.next.next is b
+        fork = node.fork(only=[Leaf])
+        assert fork.links[:2] == [a, b]
+        assert fork.links[2].parent_id == leaf.ecs_id
+        assert node.fork(only=[]).links == [a, b, leaf]
+        with pytest.raises(errors.NotAnEntityError, match="Name entity classes and entities"):
+            node.fork(only=["a"])
+
+    def test_sets_of_forks_find_them(self) -> None:
+        class Group(ev.Entity):
+            members: set[Node] = Field(default_factory=set)
+
+        group = Group(members={Node(name=str(n)) for n in range(20)})
+        fork = group.fork(deep=True)
+        assert len(fork.members) == 20
+        assert fork.members.isdisjoint(group.members)
+        assert all(member in fork.members for member in list(fork.members))
+
+    def test_a_long_chain_is_forked(self) -> None:
+        chain = Node()
+        for _ in range(20_000):
+            chain = Node(next=chain)
+        fork = chain.fork(deep=True)
+        count = 0
+        while fork is not None:
+            assert fork is not chain
+            fork, chain, count = fork.next, chain.next, count + 1
+        assert count == 20_001
 
     def test_it_looks_at_nothing_else(self) -> None:
         """Forking every one of many entities must not be quadratic."""

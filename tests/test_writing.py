@@ -245,7 +245,7 @@ def test_the_note_and_the_counts_of_a_revision(tmp_path: Path) -> None:
     thread.messages[0].text = "edited"
     store.register(thread, note="second")
     rows = dump(path)["ecs_revisions"]
-    assert [(row[0], *row[2:]) for row in rows] == [(1, "first", 4, 0, 0), (2, "second", 0, 2, 0)]
+    assert [(row[0], *row[2:6]) for row in rows] == [(1, "first", 4, 0, 0), (2, "second", 0, 2, 0)]
 
 
 def test_two_storages_on_one_file_see_each_other(tmp_path: Path) -> None:

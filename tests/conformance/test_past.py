@@ -1,0 +1,302 @@
+"""The past, on every storage: as_of, history, revert, diff, refresh, merge, prune."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import networkx as nx
+import pytest
+
+from ecsviz import errors
+from ecsviz.isomorphic import find_difference
+from tests.conformance import classes as c
+from tests.conformance.conftest import Open
+
+
+def texts(thread: Any) -> list[str]:
+    return [message.text for message in thread.messages]
+
+
+def story(reopen: Open) -> Any:
+    """Four revisions of a thread: as it was, edited, reordered, shortened."""
+    thread = reopen().register(c.thread(3), note="first")
+    thread.messages[0].text = "edited"
+    reopen().register(thread)
+    thread.messages.reverse()
+    reopen().register(thread)
+    gone = thread.messages.pop(1)
+    gone.thread = c.thread(0)
+    gone.thread.messages.append(gone)
+    reopen().register([thread, gone.thread], note="moved out")
+    return thread
+
+
+def test_every_revision_reads_as_it_was(reopen: Open) -> None:
+    thread = c.thread(3)
+    kept = [reopen().register(thread).model_copy(deep=True)]
+    for change in ("edited", "again", "last"):
+        thread.messages[1].text = change
+        thread.messages.insert(1, thread.messages.pop())
+        reopen().register(thread)
+        kept.append(thread.model_copy(deep=True))
+    for number, then in enumerate(kept, 1):
+        assert find_difference(then, reopen().get(thread.ecs_id, as_of=number)) is None
+    with pytest.raises(errors.EntityNotFoundError):
+        reopen().get(thread.ecs_id, as_of=0)
+
+
+def test_a_time_names_a_revision(reopen: Open) -> None:
+    before = datetime.now(UTC)
+    time.sleep(0.002)
+    thread = reopen().register(c.thread(1))
+    time.sleep(0.002)
+    between = datetime.now(UTC)
+    time.sleep(0.002)
+    thread.title = "later"
+    reopen().register(thread)
+    assert reopen().get(thread.ecs_id, as_of=between).title == "t"
+    assert reopen().get(thread.ecs_id, as_of=datetime.now(UTC)).title == "later"
+    with pytest.raises(errors.EntityNotFoundError):
+        reopen().get(thread.ecs_id, as_of=before)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        (7, "the newest revision is 1"),
+        (-1, "Give the number of a revision"),
+        ("1", "Give the number of a revision"),
+        (True, "Give the number of a revision"),
+        (datetime(2026, 1, 1), "has no time zone"),  # noqa: DTZ001 - that is the point
+    ],
+)
+def test_what_names_no_revision(reopen: Open, wanted: Any, says: str) -> None:
+    thread = reopen().register(c.thread(1))
+    with pytest.raises(errors.InvalidArgumentError, match=says):
+        reopen().get(thread.ecs_id, as_of=wanted)
+    with pytest.raises(errors.InvalidArgumentError, match=says):
+        reopen().list_by_type(type(thread), as_of=wanted)
+
+
+def test_lists_of_the_past(reopen: Open) -> None:
+    one = reopen().register(c.Node(name="one"))
+    two = reopen().register(c.Node(name="two"))
+    reopen().delete(one)
+    assert reopen().list_by_type(c.Node) == [two]
+    assert reopen().list_by_type(c.Node, as_of=1) == [one]
+    assert reopen().list_by_type(c.Node, as_of=2) == [one, two]
+    assert reopen().list_by_type(c.Node, as_of=0) == []
+    assert reopen().get_many([two.ecs_id, one.ecs_id], as_of=2) == [two, one]
+
+
+def test_a_part_of_the_past(reopen: Open) -> None:
+    thread = story(reopen)
+    part = reopen().get(thread.ecs_id, as_of=2, hops=0)
+    assert len(part.messages) == 3
+    assert not hasattr(part.messages[0], "text")
+
+
+def test_the_history_of_an_entity(reopen: Open) -> None:
+    thread = story(reopen)
+    found = reopen().history(thread)
+    assert found["version"].tolist() == [1, 2, 3]
+    assert found["revision"].tolist() == [1, 3, 4]
+    assert found["what"].tolist() == ["added", "changed", "changed"]
+    assert found["fields"].tolist() == ["", "messages", "messages"]
+    assert found["note"].tolist()[2] == "moved out"
+    assert str(found["at"].dtype) == "datetime64[us, UTC]"
+    with pytest.raises(errors.EntityNotFoundError):
+        reopen().history(uuid4())
+
+
+def test_the_history_of_a_deleted_entity(reopen: Open) -> None:
+    node = reopen().register(c.Node(name="a"))
+    reopen().delete(node)
+    assert reopen().history(node.ecs_id)["what"].tolist() == ["added", "deleted"]
+    back = reopen().revert(node.ecs_id, to=1)
+    assert (back.name, back.version) == ("a", 2)
+    found = reopen().history(node.ecs_id)
+    assert found["what"].tolist() == ["added", "deleted", "added"]
+    assert found["version"].tolist() == [1, 1, 2]
+
+
+def test_old_entities_are_stale(reopen: Open) -> None:
+    thread = story(reopen)
+    old = reopen().get(thread.ecs_id, as_of=1)
+    old.title = "from the past"
+    with pytest.raises(errors.StaleVersionError):
+        reopen().register(old)
+
+
+def test_going_back(reopen: Open) -> None:
+    thread = story(reopen)
+    then = reopen().get(thread.ecs_id, as_of=2)
+    back = reopen().revert(thread.ecs_id, to=2, note="undo")
+    assert texts(back) == texts(then)
+    now = reopen().get(thread.ecs_id)
+    assert texts(now) == texts(then)
+    assert now.version == 4
+    assert reopen().revisions()["note"].tolist()[-1] == "undo"
+    assert len(reopen().get(thread.ecs_id, as_of=4).messages) == 2
+    assert len(reopen().verify(back)) == 0
+    reopen().revert(thread, to=5)  # as it is: no revision
+    assert len(reopen().revisions()) == 5
+
+
+def test_what_was_added_since_is_not_in_the_list_any_more(reopen: Open) -> None:
+    thread = reopen().register(c.thread(2))
+    added = c.thread(1).messages[0]
+    added.thread = thread
+    thread.messages.append(added)
+    reopen().register(thread)
+    assert len(reopen().revert(thread, to=1).messages) == 2
+    assert len(reopen().get(thread.ecs_id).messages) == 2
+    assert reopen().has_entity(added.ecs_id)
+
+
+def test_there_must_be_somewhere_to_go(reopen: Open) -> None:
+    thread = reopen().register(c.thread(1))
+    with pytest.raises(errors.InvalidArgumentError, match="revision or the time to go back to"):
+        reopen().revert(thread, to=None)
+    with pytest.raises(errors.EntityNotFoundError):
+        reopen().revert(thread, to=0)
+
+
+def test_states_are_compared(reopen: Open) -> None:
+    thread = story(reopen)
+    found = [(d.what, d.field) for d in reopen().diff(1, 2)]
+    assert found == [("edited", "text")]
+    assert [(d.what, d.field) for d in reopen().diff(2, 3)] == [("reordered", "messages")]
+    assert {d.what for d in reopen().diff(3, 4)} == {"added", "unlinked"}
+    assert not reopen().diff(3, 3)
+    assert {d.what for d in reopen().diff(4, 1)} >= {"removed", "linked", "edited"}
+    assert not reopen().diff(thread)
+    thread.title = "not registered"
+    assert [(d.field, d.before, d.after) for d in reopen().diff(thread)] == [
+        ("title", "t", "not registered")
+    ]
+    assert {d.field for d in reopen().diff(1, thread)} >= {"title", "text", "messages"}
+
+
+def test_catching_up(reopen: Open) -> None:
+    mine = reopen().register(c.thread(2))
+    first = mine.messages[0]
+    theirs = reopen().get(mine.ecs_id)
+    theirs.messages[0].text = "theirs"
+    added = c.thread(1).messages[0]
+    added.thread = theirs
+    theirs.messages.insert(0, added)
+    reopen().register(theirs)
+    mine.title = "forgotten"
+    assert reopen().refresh(mine) is mine
+    assert mine.messages[1] is first
+    assert first.text == "theirs"
+    assert mine.messages[0].thread is mine
+    assert find_difference(mine, reopen().get(mine.ecs_id)) is None
+    mine.title = "now"
+    reopen().register(mine)
+    with pytest.raises(errors.EntityNotFoundError):
+        reopen().refresh(c.Node())
+    with pytest.raises(errors.NotAnEntityError):
+        reopen().refresh("x")
+
+
+def test_two_sides_are_merged_by_field(reopen: Open) -> None:
+    a, b = c.Node(name="a"), c.Node(name="b")
+    mine = reopen().register(c.Node(name="n", links=[a, b], group={a}, by_name={"a": a}))
+    theirs = reopen().get(mine.ecs_id)
+    theirs.links.reverse()
+    theirs.links[0].name = "b of theirs"
+    theirs.group = {*theirs.group, theirs.links[0]}
+    theirs.by_name["b"] = theirs.links[0]
+    new = theirs.links[0].next = c.Node(name="new", next=theirs)
+    reopen().register(theirs)
+    mine.name = "of mine"
+    mine.next = c.Node(name="mine alone")
+    mine.group = set()
+    mine.by_name["c"] = b
+    with pytest.raises(errors.StaleVersionError):
+        reopen().register(mine)
+    assert reopen().merge(mine) is mine
+    assert (mine.name, mine.links, b.name) == ("of mine", [b, a], "b of theirs")
+    assert mine.group == {b}
+    assert mine.by_name == {"a": a, "b": b, "c": b}
+    assert mine.links[0] is b
+    assert b.next == new
+    assert b.next.next is mine
+    reopen().register(mine)
+    assert find_difference(mine, reopen().get(mine.ecs_id)) is None
+    assert reopen().get(mine.ecs_id).next.name == "mine alone"
+
+
+def test_a_true_conflict_is_listed(reopen: Open) -> None:
+    mine = reopen().register(c.thread(2))
+    theirs = reopen().get(mine.ecs_id)
+    theirs.title, theirs.messages[0].text = "theirs", "also theirs"
+    reopen().register(theirs)
+    mine.title, mine.messages[0].text = "mine", "also mine"
+    mine.messages[1].text = "no conflict"
+    says = "title: 't' → here 'mine', in the store 'theirs'"
+    with pytest.raises(errors.MergeConflictError, match=says) as caught:
+        reopen().merge(mine)
+    found = {(x.field, x.base, x.mine, x.theirs) for x in caught.value.conflicts}
+    assert ("title", "t", "mine", "theirs") in found
+    assert len(found) == 2
+    assert (mine.title, mine.version) == ("mine", 1)
+    mine.title, mine.messages[0].text = "theirs", "also theirs"  # the user decides
+    reopen().register(reopen().merge(mine))
+    assert reopen().get(mine.ecs_id).messages[1].text == "no conflict"
+
+
+def test_what_was_deleted_meanwhile_is_a_conflict(reopen: Open) -> None:
+    mine = reopen().register(c.Node(name="a", links=[c.Node(name="b")]))
+    theirs = reopen().get(mine.ecs_id)
+    gone = theirs.links.pop()
+    reopen().register(theirs)
+    reopen().delete(gone)
+    mine.links[0].name = "changed"
+    with pytest.raises(errors.MergeConflictError, match="changed here, deleted in the store"):
+        reopen().merge(mine)
+
+
+def test_a_family_as_a_graph(reopen: Open) -> None:
+    first = reopen().register(c.Node(name="first"))
+    second = reopen().register(first.fork())
+    third = reopen().register(second.fork())
+    other = reopen().register(first.fork())
+    graph = reopen().lineage_graph(first)
+    found = graph.to_networkx()
+    assert nx.is_directed_acyclic_graph(found)
+    assert graph.dependencies(third) == [second]
+    assert set(graph.dependents(first)) == {second, other}
+    assert len(reopen().lineage_graph(first.lineage_id).nodes) == 4
+
+
+def test_a_branch_of_a_thread_is_stored(reopen: Open) -> None:
+    thread = reopen().register(c.thread(3))
+    branch = thread.fork(deep=True)
+    branch.messages[1].text = "otherwise"
+    reopen().register(branch)
+    assert texts(reopen().get(thread.ecs_id)) != texts(reopen().get(branch.ecs_id))
+    assert reopen().get(branch.ecs_id).messages[0].thread.lineage_id == thread.lineage_id
+    assert len(reopen().get_lineage_entities(thread.messages[1].lineage_id)) == 2
+
+
+def test_the_past_is_forgotten_on_request(reopen: Open) -> None:
+    thread = story(reopen)
+    kept = reopen().get(thread.ecs_id, as_of=3)
+    assert reopen().prune(before=3) > 0
+    assert find_difference(kept, reopen().get(thread.ecs_id, as_of=3)) is None
+    with pytest.raises(errors.InvalidArgumentError, match="before revision 3 has been pruned"):
+        reopen().get(thread.ecs_id, as_of=2)
+    reopen().prune()
+    assert find_difference(thread, reopen().get(thread.ecs_id)) is None
+    assert reopen().history(thread)["version"].tolist() == [3]
+    assert reopen().prune() == 0
+    assert len(reopen().verify()) == 0
+    thread.title = "goes on"
+    reopen().register(thread)
+    assert reopen().get(thread.ecs_id, as_of=4).title == "t"
