@@ -18,6 +18,7 @@ from ecsviz.state import collector_paused, is_placeholder
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 DIFF_COLUMNS = ("what", "type", "ecs_id", "field", "before", "after")
 MAX_LINES = 20
@@ -79,6 +80,8 @@ class GraphDiff:
     ----------
     differences
         All of them: removed, added, then entity by entity in the order of the second state.
+    before, after
+        The walks of both states.
 
     Examples
     --------
@@ -92,6 +95,8 @@ class GraphDiff:
     """
 
     differences: list[Difference] = field(default_factory=list)
+    before: Walk = field(default_factory=lambda: walk([]), repr=False, compare=False)
+    after: Walk = field(default_factory=lambda: walk([]), repr=False, compare=False)
 
     def __bool__(self) -> bool:
         """Whether anything differs."""
@@ -133,6 +138,28 @@ class GraphDiff:
         frame = pd.DataFrame(rows, columns=list(DIFF_COLUMNS))
         texts = ["what", "type", "field"]
         return frame.astype(dict.fromkeys(texts, "str"))
+
+    def draw(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw both states in one picture: added green, removed red, changed amber.
+
+        Parameters
+        ----------
+        ax
+            Where to draw. None makes a figure.
+        **options
+            As of `ecsviz.draw.draw_diff`.
+
+        Examples
+        --------
+        >>> import copy, ecsviz as ev
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> before = copy.deepcopy(thread)
+        >>> message = thread.say("user", "hello")
+        >>> ax = ev.diff(before, thread).draw()
+        """
+        from ecsviz.draw import draw_diff
+
+        return draw_diff(self, ax, **options)
 
     def __repr__(self) -> str:
         lines = [f"GraphDiff: {self.summary()}"]
@@ -185,7 +212,8 @@ def diff(a: Any, b: Any) -> GraphDiff:
     [('edited', 'title'), ('reordered', 'messages')]
     """
     with collector_paused():
-        return GraphDiff(_Comparison(_State(a), _State(b)).run())
+        one, two = _State(a), _State(b)
+        return GraphDiff(_Comparison(one, two).run(), one.walk, two.walk)
 
 
 class _State:

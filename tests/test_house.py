@@ -112,6 +112,7 @@ UPWARD = {
     ("plan", "reprs"): "what a notebook shows of a save plan",
     ("changes", "reprs"): "what a notebook shows of a migration",
     ("diff", "reprs"): "what a notebook shows of two states",
+    ("diff", "draw"): "draw() is a convenience",
     ("graph", "export"): "to_mermaid(), to_dot(), ... are conveniences",
     ("graph", "draw"): "draw() is a convenience",
     ("graph", "widgets"): "explore() is a convenience",

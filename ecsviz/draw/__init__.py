@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from ecsviz.draw.diff import draw_diff
 from ecsviz.draw.graph import draw_graph
 from ecsviz.draw.picture import DrawingOptionError
 
-__all__ = ["DrawingOptionError", "draw_graph"]
+__all__ = ["DrawingOptionError", "draw_diff", "draw_graph"]

@@ -102,8 +102,12 @@ def rows_of(widths: list[float], width: float) -> tuple[int, int]:
         return 0, 0
     for columns in range(count, 0, -1):
         rows = -(-count // columns)
-        # matplotlib fills columns first.
-        total = sum(max(widths[start : start + rows]) for start in range(0, count, rows))
+        # matplotlib fills columns first, the first ones with one more where it does not come out.
+        total, start = 0.0, 0
+        for column in range(columns):
+            size = count // columns + (column < count % columns)
+            total += max(widths[start : start + size])
+            start += size
         if total <= width or columns == 1:
             return columns, rows
     return 1, count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from ecsviz.draw.lines import draw_references
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
 from ecsviz.draw.picture import GroupBy, Picture, make_picture
 from ecsviz.draw.plan import FONT, Plan, make_plan
-from ecsviz.draw.style import categories, theme_of
+from ecsviz.draw.style import categories, fixed_categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.layout.compound import HUB
 from ecsviz.order import Bools
@@ -110,10 +110,28 @@ def draw_graph(
         max_nodes=max_nodes,
         group_by=group_by,
     )
+    none = f"no {color_by}" if isinstance(color_by, str) else "none"
+    return draw_picture(picture, ax, none=none, title=title, legend=legend, edge_labels=edge_labels)
+
+
+def draw_picture(
+    picture: Picture,
+    ax: Axes | None,
+    *,
+    none: str = "none",
+    title: str | None = None,
+    legend: bool = True,
+    edge_labels: bool | None = None,
+    fixed: Mapping[str, tuple[str, str]] | None = None,
+) -> Axes:
+    """Draw a picture that is made; `fixed` are colours and marks of values that have a meaning."""
     writer = Writer()
     theme = theme_of(frame.ground_of(ax))
-    none = f"no {color_by}" if isinstance(color_by, str) else "none"
-    codes, kinds = categories(picture.values, none=none, dark=theme.dark)
+    codes, kinds = (
+        categories(picture.values, none=none, dark=theme.dark)
+        if fixed is None
+        else fixed_categories(picture.values, fixed, dark=theme.dark)
+    )
     title = writer.clean(title, frame.TITLE_COLUMNS) if title else ""
     plan = make_plan(
         picture,

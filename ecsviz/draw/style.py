@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -121,6 +121,34 @@ def categories(
     if rest:
         result.append(Category(f"other ({rest:,})", rgb(OTHER), MARKERS[-1]))
     return np.array([number.get(key, len(common)) for key in keys], dtype=np.int64), result
+
+
+def fixed_categories(
+    values: Sequence[Any], fixed: Mapping[str, tuple[str, str]], *, dark: bool = False
+) -> tuple[Ints, list[Category]]:
+    """Give every value the colour and the mark that it always has.
+
+    Parameters
+    ----------
+    values
+        One per node, each a key of `fixed`.
+    fixed
+        Value → colour and mark, in the order of the legend.
+    dark
+        Whether the ground is dark.
+
+    Returns
+    -------
+    codes : ndarray
+        Shape (values,): the category of each.
+    list of Category
+        Those that occur.
+    """
+    there = set(values)
+    shown = [name for name in fixed if name in there]
+    number = {name: n for n, name in enumerate(shown)}
+    kinds = [Category(name, _on(fixed[name][0], dark), fixed[name][1]) for name in shown]
+    return np.array([number[value] for value in values], dtype=np.int64), kinds
 
 
 def _on(color: str, dark: bool) -> Color:

@@ -1,0 +1,86 @@
+"""The picture of what differs: colours and marks that have a meaning."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import pytest
+from matplotlib.colors import to_hex
+
+import ecsviz as ev
+from ecsviz.draw import draw_diff
+from ecsviz.draw.diff import STATES
+from ecsviz.draw.style import fixed_categories
+
+
+@pytest.fixture(autouse=True)
+def _close() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def states(count: int) -> tuple[ev.ChatThread, ev.ChatThread]:
+    """Return a thread as it was, and with a message edited, one removed and one added."""
+    thread = ev.ChatThread(title="Cycles")
+    for number in range(count):
+        thread.say("user", f"message {number}")
+    before = copy.deepcopy(thread)
+    thread.messages[0].content = "edited"
+    thread.messages.pop(1)
+    thread.say("user", "new")
+    return before, thread
+
+
+def legend(ax: plt.Axes) -> list[str]:
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_every_state_has_its_colour_and_its_mark() -> None:
+    names = ["unchanged", "removed", "added", "removed", "changed"]
+    codes, kinds = fixed_categories(names, STATES)
+    assert [kinds[code].name for code in codes] == names
+    assert {kind.name: to_hex(kind.color).upper() for kind in kinds} == {
+        name: color for name, (color, _) in STATES.items()
+    }
+    assert len({kind.marker for kind in kinds}) == 4
+
+
+def test_what_differs_is_drawn() -> None:
+    ax = ev.diff(*states(4)).draw()
+    assert legend(ax)[:4] == ["added", "removed", "changed", "unchanged"]
+    title = ax.get_title(loc="left")
+    assert "6 entities" in title
+    shown = [text.get_text() for text in ax.texts]
+    assert any("edited" in text for text in shown)
+    assert any("message 1" in text for text in shown), "what was removed is there too"
+
+
+def test_of_large_states_the_part_that_differs_is_drawn() -> None:
+    found = ev.diff(*states(3_000))
+    ax = draw_diff(found)
+    title = " ".join(text.get_text() for text in [*ax.texts, ax.title, ax._left_title])
+    assert "showing 4 of 3,002" in title
+    assert "4 entities" in ax.get_title(loc="left") or "4 entities" in title
+
+
+def test_it_draws_where_it_is_told_and_on_dark_ground() -> None:
+    with plt.style.context("dark_background"):
+        _, ax = plt.subplots()
+        assert ev.diff(*states(2)).draw(ax, title="Two states", legend=False) is ax
+    assert ax.get_legend() is None
+
+
+def test_nothing_differs() -> None:
+    thread = states(2)[1]
+    assert legend(ev.diff(thread, thread).draw())[0] == "unchanged"
+    assert "nothing to draw" in " ".join(t.get_text() for t in ev.diff([], []).draw().texts)
+
+
+def test_a_store_draws_two_revisions() -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    thread = store.register(ev.ChatThread(title="a"))
+    thread.say("user", "hello")
+    store.register(thread)
+    assert legend(store.diff(1, 2).draw())[0] == "added"
