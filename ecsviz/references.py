@@ -10,12 +10,14 @@ import array
 import dataclasses
 import hashlib
 import itertools
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from pydantic import BaseModel
 
 from ecsviz.errors import (
@@ -146,17 +148,32 @@ class Walk:
         Per reference the position of its holder and of what is held, as 4-byte integers.
     slots
         Per reference the position of its field in `fields`.
-    keys
-        Per reference its place inside the field: ``None``, an index, a key, or `Steps`.
     fields
         The field plans met.
+    classes
+        The classes met.
+    kinds
+        Per entity the position of its class in `classes`.
 
     Notes
     -----
     The references of one holder stand together, its fields in the order of their definition.
+    Where in a list a reference stands follows from that, so only other places are kept.
     """
 
-    __slots__ = ("entities", "fields", "ids", "keys", "slots", "sources", "targets", "_index")
+    __slots__ = (
+        "classes",
+        "entities",
+        "fields",
+        "ids",
+        "kinds",
+        "slots",
+        "sources",
+        "targets",
+        "_index",
+        "_odd",
+        "_odd_keys",
+    )
 
     def __init__(self) -> None:
         self.entities: list[Any] = []
@@ -164,9 +181,12 @@ class Walk:
         self.sources = array.array("i")
         self.targets = array.array("i")
         self.slots = array.array("i")
-        self.keys: list[Any] = []
         self.fields: list[FieldPlan] = []
+        self.classes: list[type] = []
+        self.kinds = array.array("i")
         self._index: dict[int, int] = {}
+        self._odd = array.array("i")  # the references whose place is no index, and their places
+        self._odd_keys: list[Any] = []
 
     def __len__(self) -> int:
         return len(self.entities)
@@ -175,9 +195,36 @@ class Walk:
         """Return where `entity` (this very object) stands in `entities`."""
         return self._index.get(id(entity))
 
+    @property
+    def keys(self) -> list[Any]:
+        """Per reference its place inside the field: ``None``, an index, a key, or `Steps`."""
+        sources, slots = np.asarray(self.sources), np.asarray(self.slots)
+        every = np.arange(len(sources))
+        begins = np.ones(len(sources), dtype=bool)  # of what one field holds
+        begins[1:] = (sources[1:] != sources[:-1]) | (slots[1:] != slots[:-1])
+        keys: list[Any] = (every - np.maximum.accumulate(np.where(begins, every, 0))).tolist()
+        single = np.array([field.shape == Shape.SINGLE for field in self.fields], dtype=bool)
+        for number in np.flatnonzero(single[slots]).tolist() if len(sources) else ():
+            keys[number] = None
+        for number, key in zip(self._odd, self._odd_keys, strict=True):
+            keys[number] = key
+        return keys
+
+    def key(self, reference: int) -> Any:
+        """Return the place of the `reference`-th reference inside its field."""
+        slot = self.slots[reference]
+        shape = self.fields[slot].shape
+        if shape == Shape.SINGLE:
+            return None
+        if shape == Shape.LIST:
+            source = self.sources[reference]
+            first = bisect_left(self.sources, source)
+            return reference - bisect_left(self.slots, slot, first, reference)
+        return self._odd_keys[bisect_left(self._odd, reference)]
+
     def path(self, reference: int) -> str:
         """Return the place of the `reference`-th reference, field included."""
-        return format_path(self.fields[self.slots[reference]].name, self.keys[reference])
+        return format_path(self.fields[self.slots[reference]].name, self.key(reference))
 
     def place_of(self, reference: int) -> str:
         """Return ``Class.path`` of the `reference`-th reference."""
@@ -262,45 +309,80 @@ def walk(roots: Iterable[Any], *, follow: bool = True, strict: bool = True) -> W
 
 
 def _follow(result: Walk, strict: bool) -> None:
-    index, entities, keys = result._index, result.entities, result.keys
+    """Find what the entities that are there lead to; they become more while they are read."""
+    # One plain loop, since it runs once per entity and per reference: what stands in it was
+    # measured, and calls, attributes and tuples in it are what cost the most.
+    index, entities = result._index, result.entities
+    get, add_entity = index.get, entities.append
     add_source, add_target = result.sources.append, result.targets.append
-    add_slot, add_key = result.slots.append, keys.append
-    slots: dict[type, tuple[_Step, ...]] = {}
-    # A plain loop over a list that grows: the queue of a breadth-first search.
+    add_slot, add_kind = result.slots.append, result.kinds.append
+    known: dict[type, tuple[int, tuple[_Step, ...], bool]] = {}
     for source, entity in enumerate(entities):
         cls = type(entity)
-        steps = slots.get(cls)
-        if steps is None:
-            steps = slots[cls] = _steps(result, source, strict)
+        about = known.get(cls)
+        if about is None:
+            about = known[cls] = _about(result, source, strict)
+        kind, steps, is_open = about
+        add_kind(kind)
         state = entity.__dict__
         for slot, shape, name, plan in steps:
             value = state.get(name)
             if value is None:
                 continue
-            if shape == 0:  # SINGLE; an integer comparison, this is the innermost loop
-                found: Iterable[tuple[Any, Any]] = ((None, value),)
-            elif shape == 1 and isinstance(value, (list, tuple)):
-                found = enumerate(value)
-            else:
-                found = _found(shape, value, plan)
-            for key, target in found:
-                number = index.get(id(target))
+            if shape == 0:  # SINGLE; an integer comparison
+                number = get(id(value))
                 if number is None:
-                    number = index[id(target)] = len(entities)
-                    entities.append(target)
+                    number = index[id(value)] = len(entities)
+                    add_entity(value)
                 add_source(source)
                 add_target(number)
                 add_slot(slot)
-                add_key(key)
-        if strict and entity.__pydantic_extra__:
+            elif shape == 1 and isinstance(value, (list, tuple)):
+                _add_members(result, source, slot, value)
+            else:
+                _add_others(result, source, slot, _found(shape, value, plan))
+        if is_open and strict and entity.__pydantic_extra__:
             refuse_hidden(entity)
+
+
+def _add_members(result: Walk, source: int, slot: int, members: Sequence[Any]) -> None:
+    index, entities = result._index, result.entities
+    numbers = list(map(index.get, map(id, members)))
+    if None in numbers:
+        for place, target in enumerate(members):
+            if numbers[place] is None:
+                number = index.get(id(target))  # it may stand in this list twice
+                if number is None:
+                    number = index[id(target)] = len(entities)
+                    entities.append(target)
+                numbers[place] = number
+    result.targets.extend(numbers)  # type: ignore[arg-type]  # none is None any more
+    result.sources.extend(itertools.repeat(source, len(numbers)))
+    result.slots.extend(itertools.repeat(slot, len(numbers)))
+
+
+def _add_others(result: Walk, source: int, slot: int, found: Iterable[tuple[Any, Any]]) -> None:
+    index, entities = result._index, result.entities
+    for key, target in found:
+        number = index.get(id(target))
+        if number is None:
+            number = index[id(target)] = len(entities)
+            entities.append(target)
+        result._odd.append(len(result.sources))
+        result._odd_keys.append(key)
+        result.sources.append(source)
+        result.targets.append(number)
+        result.slots.append(slot)
 
 
 _Step = tuple[int, Shape, str, FieldPlan]
 
 
-def _steps(result: Walk, position: int, strict: bool) -> tuple[_Step, ...]:
-    """Return what to look at in entities of the class of the one at `position`."""
+def _about(result: Walk, position: int, strict: bool) -> tuple[int, tuple[_Step, ...], bool]:
+    """Return the number of the class of the entity at `position`, and what to look at in it.
+
+    The last tells whether the class takes extra fields.
+    """
     cls = type(result.entities[position])
     if not is_entity_class(cls):
         value = result.entities[position]
@@ -317,7 +399,9 @@ def _steps(result: Walk, position: int, strict: bool) -> tuple[_Step, ...]:
         if strict or field.shape != Shape.OPAQUE:
             steps.append((len(result.fields), field.shape, field.name, field))
             result.fields.append(field)
-    return tuple(steps)
+    result.classes.append(cls)
+    is_open = cls.model_config.get("extra") == "allow"
+    return len(result.classes) - 1, tuple(steps), is_open
 
 
 def _found(shape: Shape, value: Any, plan: FieldPlan) -> Iterable[tuple[Any, Any]]:
