@@ -31,6 +31,9 @@ def check_own_fields(found: Walk) -> None:
     -----
     pydantic does not check what is assigned, unless a class asks for it.
     """
+    states = [entity.__dict__ for entity in found.entities]
+    if all(map(_is_sound, states)):
+        return
     for position, entity in enumerate(found.entities):
         state = entity.__dict__
         if "version" not in state and "lineage_id" not in state:
@@ -62,6 +65,18 @@ def check_own_fields(found: Walk) -> None:
                 ecs_id=found.ids[position],
                 field="version",
             )
+
+
+def _is_sound(state: dict[str, Any]) -> bool:
+    """Tell whether nothing is wrong with an entity's own fields, or whether it must be told."""
+    get = state.get
+    version, parent = get("version"), get("parent_id", 0)
+    return (
+        type(version) is int
+        and version >= 0
+        and type(get("lineage_id")) is UUID
+        and (parent is None or type(parent) is UUID)
+    )
 
 
 def check_lineage(entity: Any, stored: UUID) -> None:
