@@ -597,6 +597,6 @@ def _system_columns() -> list[Any]:
         sa.Column("ecs_version", sa.Integer(), nullable=False),
         sa.Column(REVISION, sa.Integer(), nullable=False),
         sa.Column("ecs_checksum", sa.LargeBinary()),
-        sa.Column(SEAL, sa.LargeBinary()),
+        sa.Column(SEAL, sa.BigInteger()),
         sa.Column("ecs_exact", sa.Text()),
     ]

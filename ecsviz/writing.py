@@ -494,9 +494,7 @@ class Save:
                 columns.append(self.lists.positions_at(group.known.type_name, ref.name, places))
         return columns
 
-    def _seals(
-        self, group: Group, places: list[int], revision: int, ids: list[UUID]
-    ) -> list[bytes]:
+    def _seals(self, group: Group, places: list[int], revision: int, ids: list[UUID]) -> list[int]:
         pick = _picker(places, len(group.positions))
         columns: list[list[Any]] = [
             pick(group.ids),
