@@ -19,13 +19,7 @@ from ecsviz.inverse import inverse_of
 from ecsviz.names import Names, allowed_table, limited, snake, table_name
 from ecsviz.references import Walk
 from ecsviz.seals import SEAL
-from ecsviz.storable import (
-    check_class,
-    codec_of,
-    has_table,
-    opaque_names,
-    with_referenced,
-)
+from ecsviz.storable import check_class, codec_of, has_table, opaque_names, with_referenced
 from ecsviz.values import Codec
 
 NAMING = {

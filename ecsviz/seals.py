@@ -77,7 +77,10 @@ def _integers(column: list[Any]) -> Any:
     """Return a column of integers as words; of what is none, as in a damaged file, a digest."""
     if set(map(type, column)) != {int}:
         column = [_as_integer(value) for value in column]
-    return np.array(column, dtype=np.int64).view(np.uint64)
+    try:
+        return np.array(column, dtype=np.int64).view(np.uint64)
+    except OverflowError:
+        return _integers([_as_integer(value) for value in column])
 
 
 def _as_integer(value: Any) -> int:

@@ -54,11 +54,14 @@ _ATOMS = frozenset(
 def shell(cls: Any, ecs_id: Any) -> Any:
     """Return an instance of `cls` that has an id and nothing else yet."""
     entity = cls.__new__(cls)
-    object.__setattr__(entity, "__dict__", {"ecs_id": ecs_id})
-    object.__setattr__(entity, "__pydantic_fields_set__", set())
-    object.__setattr__(entity, "__pydantic_extra__", None)
-    object.__setattr__(entity, "__pydantic_private__", None)
+    _set(entity, "__dict__", {"ecs_id": ecs_id})
+    _set(entity, "__pydantic_fields_set__", set())
+    _set(entity, "__pydantic_extra__", None)
+    _set(entity, "__pydantic_private__", None)
     return entity
+
+
+_set = object.__setattr__
 
 
 def is_placeholder(entity: Any) -> bool:
@@ -93,8 +96,8 @@ def not_loaded(entity: Any, name: str) -> NotLoadedError:
 
 def fill(entity: Any, values: dict[str, Any], fields_set: set[str]) -> None:
     """Give a shell its state, private attributes at their defaults."""
-    object.__setattr__(entity, "__dict__", values)
-    object.__setattr__(entity, "__pydantic_fields_set__", fields_set)
+    _set(entity, "__dict__", values)
+    _set(entity, "__pydantic_fields_set__", fields_set)
     private = type(entity).__private_attributes__
     if private:
         defaults = {name: _default_of(item, values) for name, item in private.items()}
@@ -120,7 +123,10 @@ def collector_paused() -> Iterator[None]:
 
     Notes
     -----
-    It would search all of them again and again, and find nothing: a third of the time.
+    It would search all of them again and again, and find nothing: a third of the time. Nor are
+    they searched at once when it goes on: freezing and unfreezing puts everything into the
+    oldest generation without looking at it, a tenth of the time of `get`. Where a program has
+    frozen objects of its own, they stay so.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -128,6 +134,9 @@ def collector_paused() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

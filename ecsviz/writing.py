@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.conflicts import (
-    check_lineage,
     check_own_fields,
     check_version,
     id_taken,
@@ -25,7 +23,7 @@ from ecsviz.graph import EntityDependencyGraph
 from ecsviz.history import archive
 from ecsviz.inverse import check_agreement
 from ecsviz.links import LinkChanges, find_links, write_links
-from ecsviz.lists import NOWHERE, ListChanges, StoredPlaces
+from ecsviz.lists import ListChanges
 from ecsviz.mapping import ClassMap
 from ecsviz.model_rows import runs, write_rows
 from ecsviz.order import Ints
@@ -35,35 +33,13 @@ from ecsviz.rows import NONE, Group, Rows
 from ecsviz.seals import SEAL, reseal, seals_of
 from ecsviz.statements import (
     as_driver,
-    columns_of,
     delete_rows,
     insert_columns,
     select_by_keys,
     update_columns,
     update_rows,
 )
-
-DENSE = 3
-"""A table is read as a whole where more than one row in so many is asked for."""
-
-_IDS = ("ecs_id", "ecs_lineage_id")
-
-
-@dataclass(slots=True)
-class Stored:
-    """What the store holds of a group's entities, by their place in the group.
-
-    Attributes
-    ----------
-    versions, checksums
-        Of those that are stored.
-    lists
-        Per back-reference with a position, in which list the entities are, and where.
-    """
-
-    versions: dict[int, int] = field(default_factory=dict)
-    checksums: dict[int, bytes | None] = field(default_factory=dict)
-    lists: dict[str, StoredPlaces] = field(default_factory=dict)
+from ecsviz.stored import Stored, look_up
 
 
 class Save:
@@ -148,70 +124,8 @@ class Save:
         return self.conn is not None and known.type_name in self.catalog.mapping.stored
 
     def _look_up(self, group: Group) -> Stored:
-        """Read what is stored of a group's entities.
-
-        Notes
-        -----
-        Ids are compared as the driver hands them out: to make UUIDs of them takes longer than
-        to read them. Where much of a table is asked for, all of it is read, in the order of its
-        rows, which is mostly that of the walk as well.
-        """
-        result = Stored()
-        size = len(group.positions)
-        group.ids = [0] * size
-        if not self._is_table(group.known):
-            return result
-        table = group.known.table
-        backs = [ref for ref in group.known.singles if ref.position is not None]
-        wanted: list[sa.Column[Any]] = [
-            table.c.ecs_id,
-            table.c.id,
-            table.c.ecs_version,
-            table.c.ecs_lineage_id,
-            table.c.ecs_checksum,
-        ]
-        for ref in backs:
-            wanted += [*ref.arcs.values(), ref.position]  # type: ignore[list-item]  # has one
-        assert self.conn is not None
-        ids = as_driver(self.conn, table.c.ecs_id, [self.found.ids[p] for p in group.positions])
-        query = sa.select(*wanted)
-        if size * DENSE > self.next_ids.get(group.known.type_name, 1):
-            columns = columns_of(self.conn, query.order_by(table.c.id), raw=_IDS)
-        else:
-            columns = select_by_keys(self.conn, query, table.c.ecs_id, ids, raw=_IDS)
-        places = list(range(size))
-        if columns[0] != ids:
-            place = dict(zip(ids, places, strict=True))
-            every = [place.get(ecs_id) for ecs_id in columns[0]]
-            keep = [n for n, found in enumerate(every) if found is not None]
-            if len(keep) < len(every):
-                columns = [[column[n] for n in keep] for column in columns]
-            places = [found for found in every if found is not None]
-        for n, row_id in zip(places, columns[1], strict=True):
-            group.ids[n] = row_id
-        self._check_lineages(group, places, columns[3])
-        result.versions = dict(zip(places, columns[2], strict=True))
-        result.checksums = dict(zip(places, columns[4], strict=True))
-        at = 5
-        for ref in backs:
-            count = len(ref.arcs)
-            result.lists[ref.name] = _stored_places(
-                list(ref.arcs), size, places, columns[at : at + count], columns[at + count]
-            )
-            at += count + 1
-        return result
-
-    def _check_lineages(self, group: Group, places: list[int], stored: list[Any]) -> None:
-        assert self.conn is not None
-        entities = [self.found.entities[group.positions[n]] for n in places]
-        if len(group.states[0]) == 1:
-            return  # placeholders, which do not tell their family
-        column = group.known.table.c.ecs_lineage_id
-        given = as_driver(self.conn, column, [e.__dict__["lineage_id"] for e in entities])
-        if given != stored:
-            for entity, here, there in zip(entities, given, stored, strict=True):
-                if here != there:
-                    check_lineage(entity, UUID(str(there)))
+        next_id = self.next_ids.get(group.known.type_name, 1)
+        return look_up(self.conn, self.rows, group, self._is_table(group.known), next_id)
 
     def _check_new_ids(self) -> None:
         """Refuse an id that the store knows as an entity of another type."""
@@ -616,19 +530,3 @@ def _picker(places: list[int], size: int) -> Callable[[list[Any]], list[Any]]:
     if places == list(range(size)):
         return lambda column: column
     return lambda column: [column[place] for place in places]
-
-
-def _stored_places(
-    arcs: list[str], size: int, places: list[int], holders: list[list[Any]], positions: list[Any]
-) -> StoredPlaces:
-    """Return where entities are stored in lists, from the columns of their rows."""
-    result = StoredPlaces.empty(arcs, size)
-    at = np.array(places, dtype=np.int64)
-    where = np.array([NOWHERE if p is None else p for p in positions], dtype=np.int64)
-    for number, column in enumerate(holders):
-        ids = np.array([-1 if h is None else h for h in column], dtype=np.int64)
-        there = (ids != -1) & (where != NOWHERE)
-        result.kinds[at[there]] = number
-        result.holders[at[there]] = ids[there]
-        result.positions[at[there]] = where[there]
-    return result
