@@ -32,7 +32,7 @@ def check_own_fields(found: Walk) -> None:
     pydantic does not check what is assigned, unless a class asks for it.
     """
     states = [entity.__dict__ for entity in found.entities]
-    if all(map(_is_sound, states)):
+    if _are_sound(states):
         return
     for position, entity in enumerate(found.entities):
         state = entity.__dict__
@@ -67,15 +67,19 @@ def check_own_fields(found: Walk) -> None:
             )
 
 
-def _is_sound(state: dict[str, Any]) -> bool:
-    """Tell whether nothing is wrong with an entity's own fields, or whether it must be told."""
-    get = state.get
-    version, parent = get("version"), get("parent_id", 0)
+def _are_sound(states: list[dict[str, Any]]) -> bool:
+    """Tell whether nothing is wrong with the own fields, or whether it must be looked for."""
+    try:
+        versions = [state["version"] for state in states]
+        parents = {type(state["parent_id"]) for state in states}
+        lineages = {type(state["lineage_id"]) for state in states}
+    except KeyError:
+        return False
     return (
-        type(version) is int
-        and version >= 0
-        and type(get("lineage_id")) is UUID
-        and (parent is None or type(parent) is UUID)
+        set(map(type, versions)) == {int}
+        and min(versions) >= 0
+        and lineages == {UUID}
+        and parents <= {UUID, type(None)}
     )
 
 

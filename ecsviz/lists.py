@@ -18,13 +18,13 @@ from ecsviz.history import REVISION, archive
 from ecsviz.mapping import ClassMap, InverseList, RefColumn
 from ecsviz.order import Ints
 from ecsviz.rows import NONE, Group, Rows
-from ecsviz.seals import reseal
+from ecsviz.seals import NOTHING, reseal
 from ecsviz.statements import select_by_keys, update_rows
 
 Kept = dict[tuple[str, str, str, int], int]
 """(type, back-reference, type and row id of the holder) → how many members stay."""
 
-NOWHERE = np.iinfo(np.int64).min
+NOWHERE = NOTHING
 """Stands, among the positions in lists, for none."""
 
 

@@ -18,7 +18,7 @@ from ecsviz.loaded import Loaded, bare_columns, lists_of
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.model_rows import Making
 from ecsviz.past import PastCatalog
-from ecsviz.state import collector_paused, fill, shell
+from ecsviz.state import collector_paused, fill_all, shell, shells
 from ecsviz.statements import columns_of, select_by_keys
 from ecsviz.values import JsonCodec, Refused, not_readable
 
@@ -363,7 +363,7 @@ class Load:
     def _make_shells(self, loaded: Loaded) -> None:
         cls, ids = loaded.known.cls, loaded.columns["ecs_id"]
         if not loaded.promised and not loaded.made:
-            loaded.entities = [shell(cls, ecs_id) for ecs_id in ids]
+            loaded.entities = shells(cls, ids)
             return
         here: list[Any] = [loaded.promised.get(row_id) for row_id in loaded.index]
         here = [loaded.made.get(i, entity) for i, entity in zip(ids, here, strict=True)]
@@ -407,11 +407,7 @@ class Load:
                 entity.__dict__.update(zip(values, row, strict=True))
             return
         names = [name for name in known.cls.model_fields if name in values]  # type: ignore[attr-defined]  # a pydantic model
-        every = set(names)
-        for entity, row in zip(
-            loaded.entities, zip(*(values[name] for name in names), strict=True), strict=True
-        ):
-            fill(entity, dict(zip(names, row, strict=True)), set(every))
+        fill_all(known.cls, loaded.entities, names, [values[name] for name in names])
 
     def _decode(
         self,

@@ -45,8 +45,8 @@ def sealed_columns(table: Any, positions: Iterable[str]) -> list[Any]:
     return [*own, *(c[name] for name in sorted(positions))]
 
 
-def seals_of(columns: Iterable[list[Any]]) -> list[int]:
-    """Return the seals of rows, given as the columns of `sealed_columns`.
+def seals_of(columns: Iterable[Any]) -> list[int]:
+    """Return the seals of rows, given as the columns of `sealed_columns`: lists, or arrays.
 
     Notes
     -----
@@ -69,12 +69,14 @@ def seals_of(columns: Iterable[list[Any]]) -> list[int]:
     return found
 
 
-_NOTHING = -(2**63)
+NOTHING = -(2**63)
 """Stands for None: no position, id or version is so low."""
 
 
-def _integers(column: list[Any]) -> Any:
+def _integers(column: Any) -> Any:
     """Return a column of integers as words; of what is none, as in a damaged file, a digest."""
+    if isinstance(column, np.ndarray):
+        return column.astype(np.int64).view(np.uint64)
     if set(map(type, column)) != {int}:
         column = [_as_integer(value) for value in column]
     try:
@@ -85,7 +87,7 @@ def _integers(column: list[Any]) -> Any:
 
 def _as_integer(value: Any) -> int:
     if value is None:
-        return _NOTHING
+        return NOTHING
     if type(value) is int and abs(value) < 2**63:
         return value
     return int.from_bytes(digest(repr(value)), signed=True)

@@ -384,14 +384,15 @@ class Save:
         ids = pick(group.own("ecs_id"))
         driver_ids = as_driver(conn, c.ecs_id, ids)
         same = all(map(operator.is_, ids, lineages))  # as they mostly are; forks differ
+        versions = [self.new_versions[position] for position in pick(group.positions)]
         columns: list[list[Any]] = [
             driver_ids,
             driver_ids if same else as_driver(conn, c.ecs_lineage_id, lineages),
             as_driver(conn, c.ecs_parent_id, parents),
-            [self.new_versions[position] for position in pick(group.positions)],
+            versions,
             [revision] * len(places),
             pick(group.checksums),
-            self._seals(group, places, revision, ids),
+            self._seals(group, places, revision, (ids, versions)),
             pick(group.exact),
         ]
         stored = [value.column for value in group.known.values]
@@ -408,20 +409,23 @@ class Save:
                 columns.append(self.lists.positions_at(group.known.type_name, ref.name, places))
         return columns
 
-    def _seals(self, group: Group, places: list[int], revision: int, ids: list[UUID]) -> list[int]:
-        pick = _picker(places, len(group.positions))
-        columns: list[list[Any]] = [
-            pick(group.ids),
-            ids,
-            [self.new_versions[position] for position in pick(group.positions)],
-            [revision] * len(places),
-            pick(group.checksums),
-        ]
-        lists = {
+    def _seals(
+        self, group: Group, places: list[int], revision: int, own: tuple[list[UUID], list[int]]
+    ) -> list[int]:
+        """Return the seals of rows, of which ids and versions are at hand."""
+        ids, versions = own
+        back_of = {
             ref.position.name: ref.name for ref in group.known.singles if ref.position is not None
         }
-        kind = group.known.type_name
-        columns += [self.lists.positions_at(kind, lists[name], places) for name in sorted(lists)]
+        kind, size = group.known.type_name, len(group.positions)
+        columns: list[Any] = [
+            np.array(group.ids, dtype=np.int64)[places],
+            ids,
+            np.array(versions, dtype=np.int64),
+            np.full(len(places), revision),
+            _picker(places, size)(group.checksums),
+            *(self.lists.positions[kind, back_of[name]][places] for name in sorted(back_of)),
+        ]
         return seals_of(columns)
 
     def _key_columns(self, arcs: list[str], targets: Ints) -> list[list[Any]]:

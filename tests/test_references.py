@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 import ecsviz as ev
-from ecsviz import paths
 from ecsviz.errors import (
     DuplicateIdError,
     InvalidIdError,
@@ -24,7 +23,7 @@ from ecsviz.errors import (
     UnsupportedFieldError,
 )
 from ecsviz.fields import Shape
-from ecsviz.paths import Attr, Steps, format_path, nested_entities
+from ecsviz.paths import MAX_VALUE_DEPTH, Attr, Steps, format_path, nested_entities
 from ecsviz.references import Reference, node_name, refuse_hidden, walk
 
 
@@ -422,11 +421,11 @@ class TestRefused:
 
     def test_values_may_nest_up_to_the_limit(self) -> None:
         deep: Any = [A]
-        for _ in range(paths.MAX_VALUE_DEPTH - 1):
+        for _ in range(MAX_VALUE_DEPTH - 1):
             deep = [deep]
         found = list(nested_entities(deep, "Every.matrix"))
         assert [target for _, target in found] == [A]
-        assert len(found[0][0]) == paths.MAX_VALUE_DEPTH
+        assert len(found[0][0]) == MAX_VALUE_DEPTH
         with pytest.raises(UnsupportedFieldError):
             list(nested_entities([deep], "Every.matrix"))
 
