@@ -31,9 +31,6 @@ def check_own_fields(found: Walk) -> None:
     -----
     pydantic does not check what is assigned, unless a class asks for it.
     """
-    states = [entity.__dict__ for entity in found.entities]
-    if _are_sound(states):
-        return
     for position, entity in enumerate(found.entities):
         state = entity.__dict__
         if "version" not in state and "lineage_id" not in state:
@@ -65,22 +62,6 @@ def check_own_fields(found: Walk) -> None:
                 ecs_id=found.ids[position],
                 field="version",
             )
-
-
-def _are_sound(states: list[dict[str, Any]]) -> bool:
-    """Tell whether nothing is wrong with the own fields, or whether it must be looked for."""
-    try:
-        versions = [state["version"] for state in states]
-        parents = {type(state["parent_id"]) for state in states}
-        lineages = {type(state["lineage_id"]) for state in states}
-    except KeyError:
-        return False
-    return (
-        set(map(type, versions)) == {int}
-        and min(versions) >= 0
-        and lineages == {UUID}
-        and parents <= {UUID, type(None)}
-    )
 
 
 def check_lineage(entity: Any, stored: UUID) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import numpy as np
+from sqlalchemy.engine import Connection
 
 from ecsviz.errors import ValueNotStorableError
 from ecsviz.fields import FieldPlan, Shape, complete_fields
@@ -17,6 +20,7 @@ from ecsviz.mapping import ClassMap, Collection, InverseList, Mapping
 from ecsviz.order import Ints, split
 from ecsviz.references import Walk
 from ecsviz.seals import digest
+from ecsviz.statements import as_driver, uuid_texts
 from ecsviz.storable import check_held, check_value
 from ecsviz.values import JsonCodec, Refused, json_text, not_storable
 
@@ -76,10 +80,61 @@ class Group:
     targets: dict[str, Ints] = field(default_factory=dict)
     members: dict[str, Members] = field(default_factory=dict)
     checksums: list[bytes] = field(default_factory=list)
+    _kept: dict[str, list[Any]] = field(default_factory=dict)
 
     def own(self, name: str) -> list[Any]:
-        """Return a field of all entities."""
-        return [state[name] for state in self.states]
+        """Return a field of all entities; looked up once, since that takes longer than it seems."""
+        found = self._kept.get(name)
+        if found is None:
+            found = self._kept[name] = [state[name] for state in self.states]
+        return found
+
+    def is_sound(self) -> bool:
+        """Tell whether nothing is wrong with the own fields, or whether it must be looked for."""
+        try:
+            versions, parents = self.own("version"), self.own("parent_id")
+            lineages = self.own("lineage_id")
+        except KeyError:
+            return False
+        return (
+            set(map(type, versions)) == {int}
+            and min(versions) >= 0
+            and set(map(type, lineages)) == {UUID}
+            and set(map(type, parents)) <= {UUID, type(None)}
+        )
+
+    def has_own_families(self) -> bool:
+        """Tell whether every family has the id of its entity, as it mostly has; forks differ."""
+        return all(map(operator.is_, self.own("ecs_id"), self.own("lineage_id")))
+
+    def id_bytes(self) -> list[bytes]:
+        """Return the ids of all entities as sixteen bytes."""
+        found = self._kept.get("id_bytes")
+        if found is None:
+            found = self._kept["id_bytes"] = [ecs_id.bytes for ecs_id in self.own("ecs_id")]
+        return found
+
+    def lineage_bytes(self) -> list[bytes]:
+        """Return the families of all entities as sixteen bytes."""
+        if self.has_own_families():
+            return self.id_bytes()
+        return [lineage.bytes for lineage in self.own("lineage_id")]
+
+    def driver_ids(self, conn: Connection) -> list[Any]:
+        """Return the ids of all entities in the driver's form."""
+        found = self._kept.get("driver_ids")
+        if found is None:
+            column, ids = self.known.table.c.ecs_id, self.own("ecs_id")
+            is_text = conn.dialect.name == "sqlite"
+            found = uuid_texts(self.id_bytes()) if is_text else as_driver(conn, column, ids)
+            self._kept["driver_ids"] = found
+        return found
+
+    def driver_lineages(self, conn: Connection) -> list[Any]:
+        """Return the families of all entities in the driver's form."""
+        if self.has_own_families():
+            return self.driver_ids(conn)
+        return as_driver(conn, self.known.table.c.ecs_lineage_id, self.own("lineage_id"))
 
 
 class Rows:
@@ -365,10 +420,9 @@ class Rows:
         return digest(json_text(parts))
 
     def _canonical(self, group: Group) -> list[list[Any]]:
-        lineages, parents = group.own("lineage_id"), group.own("parent_id")
         columns: list[list[Any]] = [
-            [lineage.bytes for lineage in lineages],
-            [None if parent is None else parent.bytes for parent in parents],
+            group.lineage_bytes(),
+            [None if parent is None else parent.bytes for parent in group.own("parent_id")],
             list(group.exact),
         ]
         codecs = [value.codec for value in group.known.values]

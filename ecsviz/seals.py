@@ -6,7 +6,6 @@ the rest: ids, version, revision, places in lists.
 
 from __future__ import annotations
 
-import hashlib
 import marshal
 from collections.abc import Iterable
 from typing import Any
@@ -14,6 +13,7 @@ from uuid import UUID
 
 import numpy as np
 import sqlalchemy as sa
+import xxhash
 from sqlalchemy.engine import Connection
 
 from ecsviz.statements import columns_of, select_by_keys, update_rows
@@ -35,7 +35,8 @@ def digest(parts: Any) -> bytes:
     (True, False)
     """
     # The format of 2003: its bytes depend on the values alone, not on which object is shared.
-    return hashlib.blake2b(marshal.dumps(parts, 2), digest_size=8).digest()
+    # XXH3: nobody is kept out by it, and with BLAKE2 saving took a fourteenth longer.
+    return xxhash.xxh3_64_digest(marshal.dumps(parts, 2))
 
 
 def sealed_columns(table: Any, positions: Iterable[str]) -> list[Any]:
@@ -95,8 +96,9 @@ def _as_integer(value: Any) -> int:
 
 def _words(column: list[Any], size: int) -> Any:
     """Return a column of ids or checksums as words: one row of words for every eight bytes."""
-    plain = [value.bytes if type(value) is UUID else value for value in column]
+    plain = column
     if set(map(type, plain)) != {bytes} or set(map(len, plain)) != {size}:
+        plain = [value.bytes if type(value) is UUID else value for value in plain]
         plain = [_as_bytes(value, size) for value in plain]
     data = np.frombuffer(b"".join(plain), dtype=">u8").astype(np.uint64)
     return data.reshape(len(column), size // 8).T

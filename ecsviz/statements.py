@@ -107,18 +107,23 @@ def _result_processor(kind: Any, conn: Connection, code: Any) -> Callable[[Any],
     return found
 
 
+def uuid_texts(ids: list[bytes]) -> list[str]:
+    """Return ids of sixteen bytes as thirty-two digits, as SQLite's columns hold them."""
+    digits = b"".join(ids).hex()
+    return [digits[start : start + 32] for start in range(0, len(digits), 32)]
+
+
 def as_driver(conn: Connection, column: sa.ColumnElement[Any], values: list[Any]) -> list[Any]:
     """Return the values of a column in the form in which the driver takes them.
 
     Notes
     -----
-    As a whole where the form is known: SQLite's ids, thirty-two digits, are cut out of one text.
+    As a whole where the form is known.
     """
     kind = column.type
     if isinstance(kind, sa.Uuid) and conn.dialect.name == "sqlite":
         if None not in values:
-            digits = b"".join([value.bytes for value in values]).hex()
-            return [digits[start : start + 32] for start in range(0, len(digits), 32)]
+            return uuid_texts([value.bytes for value in values])
         return [None if value is None else value.hex for value in values]
     process = _bind_processor(kind, conn)
     return values if process is None else list(map(process, values))

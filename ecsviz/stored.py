@@ -12,8 +12,9 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.conflicts import check_lineage
 from ecsviz.lists import NOWHERE, StoredPlaces
+from ecsviz.order import Ints
 from ecsviz.rows import Group, Rows
-from ecsviz.statements import as_driver, columns_of, select_by_keys
+from ecsviz.statements import columns_of, select_by_keys
 
 DENSE = 3
 """A table is read as a whole where more than one row in so many is asked for."""
@@ -77,7 +78,7 @@ def look_up(
     for ref in backs:
         wanted += [*ref.arcs.values(), ref.position]  # type: ignore[list-item]  # has one
     assert conn is not None
-    ids = as_driver(conn, table.c.ecs_id, [rows.found.ids[p] for p in group.positions])
+    ids = group.driver_ids(conn)
     query = sa.select(*wanted)
     if size * DENSE > next_id:
         columns = columns_of(conn, query.order_by(table.c.id), raw=_IDS)
@@ -91,8 +92,11 @@ def look_up(
         if len(keep) < len(every):
             columns = [[column[n] for n in keep] for column in columns]
         places = [found for found in every if found is not None]
-    for n, row_id in zip(places, columns[1], strict=True):
-        group.ids[n] = row_id
+    if len(places) == size and columns[0] == ids:
+        group.ids = columns[1]
+    else:
+        for n, row_id in zip(places, columns[1], strict=True):
+            group.ids[n] = row_id
     _check_lineages(conn, rows, group, places, columns[3])
     result.versions = dict(zip(places, columns[2], strict=True))
     result.checksums = dict(zip(places, columns[4], strict=True))
@@ -109,15 +113,13 @@ def look_up(
 def _check_lineages(
     conn: Connection, rows: Rows, group: Group, places: list[int], stored: list[Any]
 ) -> None:
-    entities = [rows.found.entities[group.positions[n]] for n in places]
     if len(group.states[0]) == 1:
         return  # placeholders, which do not tell their family
-    column = group.known.table.c.ecs_lineage_id
-    given = as_driver(conn, column, [e.__dict__["lineage_id"] for e in entities])
-    if given != stored:
-        for entity, here, there in zip(entities, given, stored, strict=True):
-            if here != there:
-                check_lineage(entity, UUID(str(there)))
+    given = group.driver_lineages(conn)
+    if len(places) < len(given) or given != stored:
+        for place, there in zip(places, stored, strict=True):
+            if given[place] != there:
+                check_lineage(rows.found.entities[group.positions[place]], UUID(str(there)))
 
 
 def _stored_places(
@@ -126,11 +128,17 @@ def _stored_places(
     """Return where entities are stored in lists, from the columns of their rows."""
     result = StoredPlaces.empty(arcs, size)
     at = np.array(places, dtype=np.int64)
-    where = np.array([NOWHERE if p is None else p for p in positions], dtype=np.int64)
+    where = _numbers(positions, NOWHERE)
     for number, column in enumerate(holders):
-        ids = np.array([-1 if h is None else h for h in column], dtype=np.int64)
+        ids = _numbers(column, -1)
         there = (ids != -1) & (where != NOWHERE)
         result.kinds[at[there]] = number
         result.holders[at[there]] = ids[there]
         result.positions[at[there]] = where[there]
     return result
+
+
+def _numbers(column: list[Any], none: int) -> Ints:
+    if None in column:
+        column = [none if value is None else value for value in column]
+    return np.array(column, dtype=np.int64)

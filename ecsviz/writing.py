@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
@@ -94,8 +93,9 @@ class Save:
         ValueNotStorableError
             If what is given and what is stored do not go together.
         """
-        check_own_fields(self.found)
         groups = self.rows.groups
+        if not all(group.is_sound() for group in groups.values()):
+            check_own_fields(self.found)
         for name, group in groups.items():
             self.stored[name] = self._look_up(group)
         for name, group in self.rows.left_out.items():
@@ -380,19 +380,15 @@ class Save:
         assert self.conn is not None
         c, conn = group.known.table.c, self.conn
         pick = _picker(places, len(group.positions))
-        lineages, parents = pick(group.own("lineage_id")), pick(group.own("parent_id"))
-        ids = pick(group.own("ecs_id"))
-        driver_ids = as_driver(conn, c.ecs_id, ids)
-        same = all(map(operator.is_, ids, lineages))  # as they mostly are; forks differ
         versions = [self.new_versions[position] for position in pick(group.positions)]
         columns: list[list[Any]] = [
-            driver_ids,
-            driver_ids if same else as_driver(conn, c.ecs_lineage_id, lineages),
-            as_driver(conn, c.ecs_parent_id, parents),
+            pick(group.driver_ids(conn)),
+            pick(group.driver_lineages(conn)),
+            as_driver(conn, c.ecs_parent_id, pick(group.own("parent_id"))),
             versions,
             [revision] * len(places),
             pick(group.checksums),
-            self._seals(group, places, revision, (ids, versions)),
+            self._seals(group, places, revision, (pick(group.id_bytes()), versions)),
             pick(group.exact),
         ]
         stored = [value.column for value in group.known.values]
@@ -410,7 +406,7 @@ class Save:
         return columns
 
     def _seals(
-        self, group: Group, places: list[int], revision: int, own: tuple[list[UUID], list[int]]
+        self, group: Group, places: list[int], revision: int, own: tuple[list[bytes], list[int]]
     ) -> list[int]:
         """Return the seals of rows, of which ids and versions are at hand."""
         ids, versions = own
