@@ -417,7 +417,7 @@ class EntityDependencyGraph:
         """
         component = self._order.component[self._order.sequence]
         begins = np.flatnonzero(np.diff(component, prepend=-1))
-        ends = [*begins[1:].tolist(), len(component)]
+        ends = [*begins.tolist(), len(component)][1:]
         spans = zip(begins.tolist(), ends, self._order.cyclic[component[begins]], strict=True)
         return [self._in_order[start:end].tolist() for start, end, found in spans if found]
 
