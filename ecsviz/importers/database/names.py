@@ -69,7 +69,7 @@ def reference_name(key: ForeignKey, taken: Iterable[str]) -> str:
     if len(key.columns) > 1:
         return field_name(one, taken)
     column = key.columns[0]
-    stem = re.sub(r"(?<=.)(_id|_ID|_fk|(?<=[a-z])(Id|ID))$", "", column)
+    stem = re.sub(r"(?<=.)(_(id|ID|fk|key|code)|(?<=[a-z])(Id|ID))$", "", column)
     if stem != column:
         return field_name(stem, taken)
     return field_name(f"{column}_{one}", taken)

@@ -101,7 +101,7 @@ def read_database(
     >>> db.problems[["table", "columns", "rows"]].values.tolist()
     [['staff', 'store_id', 1]]
     >>> db.close()
-    ... folder.cleanup()
+    >>> folder.cleanup()
     """
     return Database(Source(url_or_path, timeout, max_bytes), schema)
 
@@ -231,7 +231,7 @@ class Database:
         UnknownTypeError
             If there is no such table.
         """
-        return self._schema.tables[self._known(table)].sql()
+        return self._schema.tables[self._known(table)].sql
 
     # -- graphs ------------------------------------------------------------------------------
 

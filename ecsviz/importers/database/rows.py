@@ -70,13 +70,13 @@ class Rows:
 
     def count(self, name: str) -> int:
         """Return how many rows a table has."""
-        query = sa.select(sa.func.count()).select_from(self._table(name).sql())
+        query = sa.select(sa.func.count()).select_from(self._table(name).sql)
         return int(self.conn.execute(query).scalar_one())
 
     def find(self, name: str, where: Where = None, limit: int | None = None) -> Found:
         """Return the rows of a table that meet a condition, in the table's order."""
         table = self._table(name)
-        at = table.sql()
+        at = table.sql
         locators = self._locators(table, at, quoted(self.conn, table))
         keys = [at.c[column] for column in table.primary_key]
         query = sa.select(*locators, *keys).select_from(at).order_by(*locators)
@@ -101,7 +101,7 @@ class Rows:
             As in `find`; only if `locators` are not given.
         """
         table = self._table(name)
-        at = table.sql()
+        at = table.sql
         located = self._locators(table, at, quoted(self.conn, table))
         wanted = [at.c[column.name] for column in table.columns]
         query = sa.select(*located, *wanted).select_from(at).order_by(*located)
@@ -172,7 +172,7 @@ class Rows:
         limit: int | None,
     ) -> tuple[list[Locator], Found]:
         source, target = self._table(key.table), self._table(key.target)
-        here, there = source.sql().alias("s"), target.sql().alias("t")
+        here, there = source.sql.alias("s"), target.sql.alias("t")
         ends = [self._locators(source, here, "s"), self._locators(target, there, "t")]
         # The key of the rows that are not known yet.
         told, at = (source, here) if targets is not None else (target, there)
@@ -197,8 +197,8 @@ class Rows:
 
     def count_links(self, key: ForeignKey) -> tuple[int, int, int]:
         """Return how many rows refer to a row, to none (dangling), and have NULL in the key."""
-        here = self._table(key.table).sql().alias("s")
-        target = self._table(key.target).sql()
+        here = self._table(key.table).sql.alias("s")
+        target = self._table(key.target).sql
         # Each value once, so that a row counts once where the target's columns are not unique.
         there = sa.select(*(target.c[name] for name in key.target_columns)).distinct().alias("t")
         full = sa.and_(*(here.c[name].is_not(None) for name in key.columns))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -90,7 +91,7 @@ class ForeignKey:
         return f"{self.table}({self.path}) -> {self.target}({', '.join(self.target_columns)})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """One table.
 
@@ -107,8 +108,9 @@ class Table:
     primary_key: tuple[str, ...]
     schema: str | None = None
 
+    @cached_property
     def sql(self) -> sa.TableClause:
-        """Return the table for SQLAlchemy's expressions."""
+        """The table for SQLAlchemy's expressions: one object, or two would be joined."""
         return sa.table(
             quoted_name(self.name, quote=True),
             *(

@@ -158,12 +158,14 @@ def _checked(target: Any) -> Any:
         )
     if isinstance(target, Engine):
         return target
-    with contextlib.suppress(exc.ArgumentError, ValueError):
+    try:
         in_memory = target == ":memory:" or make_url(target).get_backend_name() == "sqlite"
-        if in_memory:
-            raise StorageUrlError(
-                f"{short_repr(str(target))} names a database in memory, and a new one is empty."
-                " Give the path of a file, or the Engine that holds the tables.",
-                url=str(target),
-            )
+    except (exc.ArgumentError, ValueError):
+        return target  # `database` says what is wrong with it, without the password
+    if in_memory:
+        raise StorageUrlError(
+            f"{short_repr(str(target))} names a database in memory, and a new one is empty."
+            " Give the path of a file, or the Engine that holds the tables.",
+            url=str(target),
+        )
     return target
