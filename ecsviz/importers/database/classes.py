@@ -26,11 +26,18 @@ class DatabaseEntity(Entity):
     model_config = ConfigDict(protected_namespaces=())
 
 
+_STANDS_FOR = "_table_{}"
+"""How a class is named in annotations until it is made: as no field is, or that would be taken."""
+
+
 class _Held:
     """What a reference takes: an instance of the class, without pydantic going into the class.
 
     Of classes that lead to each other, pydantic would write each one's schema into all others'.
     """
+
+    def __repr__(self) -> str:
+        return "held"  # a part of the fingerprint
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -104,7 +111,8 @@ def make_classes(
         }
     for key, field in references.items():
         may_be_none = key in open_keys or not is_required(schema, key)
-        described[key.table][field] = _reference_field(names[key.target], may_be_none)
+        target = list(schema.tables).index(key.target)
+        described[key.table][field] = _reference_field(_STANDS_FOR.format(target), may_be_none)
     module = f"ecsviz.databases.{stem}_{_fingerprint(names, described)}"
     made: dict[str, Any] = {}
     for name, definitions in described.items():
@@ -115,7 +123,7 @@ def make_classes(
             __doc__=f"A row of the table {name!r}.",
             **definitions,
         )
-    namespace = {names[name]: cls for name, cls in made.items()}
+    namespace = {_STANDS_FOR.format(number): cls for number, cls in enumerate(made.values())}
     for cls in made.values():
         cls.model_rebuild(force=True, _types_namespace=namespace)
     return Made(MappingProxyType(made), MappingProxyType(fields), MappingProxyType(references))

@@ -70,9 +70,10 @@ def reference_name(key: ForeignKey, taken: Iterable[str]) -> str:
         return field_name(one, taken)
     column = key.columns[0]
     stem = re.sub(r"(?<=.)(_(id|ID|fk|key|code)|(?<=[a-z])(Id|ID))$", "", column)
-    if stem != column:
-        return field_name(stem, taken)
-    return field_name(f"{column}_{one}", taken)
+    used = list(taken)
+    if stem != column and field_name(stem) not in used:
+        return field_name(stem, used)
+    return field_name(f"{column}_{one}", used)
 
 
 def class_names(tables: Iterable[str]) -> dict[str, str]:

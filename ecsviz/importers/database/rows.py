@@ -281,8 +281,9 @@ def quoted(conn: Connection, table: Table) -> str:
 
 
 def _on(key: ForeignKey, here: Any, there: Any) -> sa.ColumnElement[bool]:
+    # The target stands first: SQLite compares by the collation of what does.
     pairs = zip(key.columns, key.target_columns, strict=True)
-    return sa.and_(*(here.c[own] == there.c[other] for own, other in pairs))
+    return sa.and_(*(there.c[other] == here.c[own] for own, other in pairs))
 
 
 def condition(table: Table, at: sa.TableClause, where: Any) -> Any:
