@@ -64,6 +64,8 @@ class Source:
         else:
             # `database` knows the drivers' errors, and hides passwords.
             self._database = database.Database(_checked(target), "delete", timeout)
+            if not isinstance(target, Engine):
+                self._stack.callback(self._database.engine.dispose)
             self.name = str(self._database)
             self.stem = Path(self._database.url.database or "database").stem
         self.close = weakref.finalize(self, _close, self._stack)
