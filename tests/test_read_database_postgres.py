@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -56,7 +55,7 @@ TABLES = """
 
 
 @pytest.fixture(scope="module")
-def url(postgres_url: str) -> Iterator[str]:  # noqa: F811 - the fixture
+def url(postgres_url: str) -> str:  # noqa: F811 - the fixture
     engine = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as conn:
         conn.exec_driver_sql("CREATE DATABASE shop")
@@ -73,7 +72,7 @@ def url(postgres_url: str) -> Iterator[str]:  # noqa: F811 - the fixture
         conn.exec_driver_sql("CREATE TABLE other.u (t INT REFERENCES other.t)")
         conn.exec_driver_sql("INSERT INTO other.t VALUES (1, 1); INSERT INTO other.u VALUES (1)")
     engine.dispose()
-    yield made.render_as_string(hide_password=False)
+    return made.render_as_string(hide_password=False)
 
 
 def test_tables_and_their_graph(url: str) -> None:

@@ -19,7 +19,13 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import StaticPool
 
 from ecsviz import database
-from ecsviz.errors import InvalidArgumentError, StorageOpenError, StorageUrlError, short_repr
+from ecsviz.errors import (
+    ImportFormatError,
+    InvalidArgumentError,
+    StorageOpenError,
+    StorageUrlError,
+    short_repr,
+)
 from ecsviz.importers.sqlite_file import open_sqlite, translated
 
 _STEPS = 1_000
@@ -74,7 +80,8 @@ class Source:
         if path.is_dir():
             raise StorageOpenError(f"{path} is a folder. Name a file in it.", path=path)
         opened = open_sqlite(path, timeout=self.timeout, max_bytes=max_bytes)
-        driver = self._driver = self._stack.enter_context(opened)
+        with self._translated():
+            driver = self._driver = self._stack.enter_context(opened)
         driver.text_factory = _AS_TEXT
         self._engine = sa.create_engine(
             "sqlite://", creator=lambda: driver, poolclass=StaticPool, hide_parameters=True
@@ -93,15 +100,28 @@ class Source:
             return
         deadline = time.monotonic() + self.timeout
         self._driver.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
+        with self._translated(), self._engine.connect() as conn:
+            yield conn
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the driver's errors on a SQLite file into those of ``ecsviz.errors``."""
         try:
-            with self._engine.connect() as conn:
-                yield conn
+            yield
         except exc.DBAPIError as err:
             if not isinstance(err.orig, sqlite3.Error):
                 raise
             raise translated(err.orig, self.name, timeout=self.timeout) from None
         except sqlite3.Error as err:  # SQLAlchemy hands fetchall() of a cursor on as it is
             raise translated(err, self.name, timeout=self.timeout) from None
+        except UnicodeError:
+            # The driver fails over a name, or over its own message that quotes one.
+            raise ImportFormatError(
+                f"{self.name} is damaged: the name of a table or column in it is no text.",
+                source=self.name,
+                line=None,
+                column=None,
+            ) from None
 
 
 def _close(stack: ExitStack) -> None:

@@ -122,7 +122,8 @@ def _found_in(quoted_column: str) -> str:
         _REAL: f"typeof({c})='real'",
         _TEXT: f"typeof({c})='text'",
         _BLOB: f"typeof({c})='blob'",
-        _NULL: f"{c} IS NULL",
+        # Not "IS NULL", which SQLite answers from the declaration where it says NOT NULL.
+        _NULL: f"typeof({c})='null'",
         _NOT_BOOL: f"{is_int} AND {c} NOT IN (0, 1)",
         _BIG: f"{is_int} AND {c} NOT BETWEEN {-(2**53)} AND {2**53}",
     }
