@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import pickle
+import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +210,15 @@ def test_frames_have_the_dtypes_of_their_columns(shop: Database) -> None:
     at = shop.sql_table("customers")
     assert shop.frame("customers", where=at.c.balance > 10)["name"].to_list() == ["Ann"]
     assert shop.frame("customers", where=sa.text("id > 1"))["id"].to_list() == [2, 3]
+    when = dt.datetime.fromisoformat("2024-02-01T10:11:12")
+    for condition, found in (
+        ({"seen": when}, [1]),
+        ({"seen": [when, when.replace(microsecond=500_000)]}, [1]),
+        ({"since": dt.date(2024, 3, 1)}, [3]),
+        ({"balance": Decimal("12.5"), "active": True}, [1]),
+        ({"id": []}, []),
+    ):
+        assert shop.frame("customers", where=condition)["id"].to_list() == found
     assert shop.frame("customers", where={"id": 9}).dtypes.astype(str)["name"] == "str"
 
 
@@ -329,6 +340,21 @@ def test_a_closed_database_says_so(shop: Database) -> None:
     shop.close()
     with pytest.raises(errors.StorageOpenError, match="was closed"):
         shop.frame("customers")
+
+
+def test_another_thread_is_told_to_open_its_own(shop: Database) -> None:
+    told = []
+
+    def read_elsewhere() -> None:
+        try:
+            shop.frame("customers")
+        except errors.StorageOpenError as error:
+            told.append(str(error))
+
+    thread = threading.Thread(target=read_elsewhere)
+    thread.start()
+    thread.join()
+    assert "another thread" in told[0]
 
 
 @pytest.mark.parametrize(

@@ -410,8 +410,8 @@ class Database:
         Notes
         -----
         The ids do not change from one reading to the next, so copying again writes what has
-        changed and nothing else. A process that is to ``get`` them needs their classes: those of
-        ``read_database(…).classes``.
+        changed and nothing else; rows that are gone stay in the store. A process that is to
+        ``get`` them needs their classes: those of ``read_database(…).classes``.
         """
         made = self._made
         with self._source.reading() as conn:

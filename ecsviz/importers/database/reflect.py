@@ -214,6 +214,12 @@ def sqlite_kind(declared: str) -> Kind:
 # -- other databases -------------------------------------------------------------------------
 
 
+_PARTITIONS = sa.text(
+    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relispartition AND n.nspname = coalesce(:schema, current_schema())"
+)
+
+
 def _of_others(conn: Connection, schema: str | None) -> Schema:
     inspector = sa.inspect(conn)
     if schema is not None and schema not in inspector.get_schema_names():
@@ -222,6 +228,10 @@ def _of_others(conn: Connection, schema: str | None) -> Schema:
             f"There is no schema {short_repr(schema)}. There are: {names}.", schema=schema
         )
     found = Schema(views=sorted(inspector.get_view_names(schema=schema)))
+    parts: set[str] = set()
+    if conn.dialect.name == "postgresql":
+        found.views += sorted(inspector.get_materialized_view_names(schema=schema))
+        parts.update(conn.scalars(_PARTITIONS, {"schema": schema}))
     with warnings.catch_warnings():  # of types that SQLAlchemy does not know: kept as text
         warnings.simplefilter("ignore", exc.SAWarning)
         columns = inspector.get_multi_columns(schema=schema, kind=ObjectKind.TABLE)
@@ -229,6 +239,8 @@ def _of_others(conn: Connection, schema: str | None) -> Schema:
         keys = inspector.get_multi_foreign_keys(schema=schema, kind=ObjectKind.TABLE)
     for place in sorted(columns, key=lambda place: place[1]):
         name = place[1]
+        if name in parts:
+            continue  # its rows are those of the table that it is a part of
         key = tuple((primary.get(place) or {}).get("constrained_columns") or ())
         made = tuple(_other_column(conn, column) for column in columns[place])
         if not made:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -316,8 +319,29 @@ def condition(table: Table, at: sa.TableClause, where: Any) -> Any:
             )
         column = at.c[name]
         several = isinstance(value, (list, tuple, set, frozenset, range))
-        parts.append(column.in_(list(value)) if several else column == value)
+        wanted = list(value) if several else [value]
+        if at.c[name].type._type_affinity is sa.types.NullType:
+            wanted = [form for one in wanted for form in _forms(one)]
+        parts.append(column.in_(wanted) if several or len(wanted) != 1 else column == wanted[0])
     return sa.and_(sa.true(), *parts)
+
+
+def _forms(value: Any) -> list[Any]:
+    """Return how a value may be written in SQLite, which has no dates and no decimals.
+
+    Examples
+    --------
+    >>> _forms(date(2024, 2, 29)), _forms(Decimal("0.5")), _forms(7)
+    (['2024-02-29'], [0.5], [7])
+    """
+    if isinstance(value, datetime):
+        pairs = [(" ", "auto"), ("T", "auto"), (" ", "milliseconds"), (" ", "microseconds")]
+        return list(dict.fromkeys(value.isoformat(sep, spec) for sep, spec in pairs))
+    if isinstance(value, (date, time)):
+        return [value.isoformat()]
+    if isinstance(value, Decimal):
+        return [float(value)]
+    return [str(value)] if isinstance(value, UUID) else [value]
 
 
 def _found(columns: list[list[Any]], located: int) -> Found:

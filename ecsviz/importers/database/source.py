@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import sqlite3
+import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from sqlalchemy.pool import StaticPool
 
 from ecsviz import database
 from ecsviz.errors import (
+    EcsvizError,
     ImportFormatError,
     InvalidArgumentError,
     StorageOpenError,
@@ -60,6 +62,7 @@ class Source:
         self, target: str | os.PathLike[str] | URL | Engine, timeout: float, max_bytes: int
     ) -> None:
         self.timeout = timeout
+        self._thread = threading.get_ident()
         self._stack = ExitStack()
         self._driver: sqlite3.Connection | None = None
         self._engine: Engine | None = None
@@ -98,6 +101,12 @@ class Source:
             with self._database.reading() as conn:
                 yield from _read_only(conn)
             return
+        if self._thread != threading.get_ident():
+            raise StorageOpenError(
+                f"{self.name} was opened in another thread, and SQLite's connections stay in"
+                " theirs. Call ev.read_database in the thread that reads.",
+                path=self.name,
+            )
         deadline = time.monotonic() + self.timeout
         self._driver.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
         with self._translated(), self._engine.connect() as conn:
@@ -127,7 +136,7 @@ class Source:
 def _close(stack: ExitStack) -> None:
     # Whichever thread the collector runs in: the file is removed even where SQLite's
     # connection, which belongs to another, cannot be closed.
-    with contextlib.suppress(sqlite3.Error):
+    with contextlib.suppress(sqlite3.Error, EcsvizError):
         stack.close()
 
 
