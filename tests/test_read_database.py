@@ -126,6 +126,24 @@ def test_a_table_of_a_module_that_is_not_here_is_left_out(tmp_path: Path) -> Non
     assert told == ["left out: no such module: no_such", "not followed: 'found' cannot be read"]
 
 
+def test_a_virtual_table_is_left_out_of_a_file_and_read_through_an_engine(tmp_path: Path) -> None:
+    path = make_sqlite(
+        tmp_path / "a.db",
+        "CREATE VIRTUAL TABLE found USING fts5(said)",
+        "INSERT INTO found VALUES ('hello')",
+    )
+    with ev.read_database(path) as db:
+        assert "found" not in db.tables
+        assert "found_content" in db.tables
+        (told,) = db.problems["problem"]
+        assert "virtual table" in told
+    engine = sa.create_engine(f"sqlite:///{path}")
+    db = ev.read_database(engine)
+    assert db.frame("found")["said"].to_list() == ["hello"]
+    assert db.problems.empty
+    engine.dispose()
+
+
 def test_an_empty_database(tmp_path: Path) -> None:
     path = make_sqlite(tmp_path / "a.db", "CREATE TABLE a (b)", "DROP TABLE a")
     db = ev.read_database(path)
@@ -545,10 +563,12 @@ def test_chat_exports_are_no_databases(shared: Path) -> None:
 
 
 def test_chat_databases_are_databases(shared: Path, tmp_path: Path) -> None:
-    files = [path for path in (shared / "data/chats").rglob("*") if path.suffix == ".db"]
+    files = [
+        path for path in (shared / "data/chats").rglob("*") if path.suffix in (".db", ".sqlite3")
+    ]
     for path in files:
         with ev.read_database(path) as db:
             copied = db.copy_to(ev.InMemoryEntityStorage())
             counts = db.tables_frame().set_index("table")["rows"].to_dict()
             assert {name: len(rows) for name, rows in copied.items()} == counts
-    assert len(files) >= 4
+    assert len(files) >= 5

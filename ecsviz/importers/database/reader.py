@@ -335,6 +335,11 @@ class Database:
         (``version`` becomes ``version_``; ``columns_frame().field`` tells). Each foreign key is
         a reference beside it (``customer_id`` → ``customer``; ``keys_frame().field``), which is
         None where the row that it names is not there.
+
+        Notes
+        -----
+        Made at the first call. On SQLite that reads every table once, to see which values its
+        columns hold, and counts dangling values.
         """
         return self._made.classes
 

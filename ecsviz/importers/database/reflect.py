@@ -101,6 +101,7 @@ _KEYS = (
     " FROM sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS k"
     " WHERE m.type = 'table' AND {which} ORDER BY m.name, k.id DESC, k.seq"
 )
+_VIRTUAL = "a virtual table, whose rows a module computes; modules are not run on a file of others"
 _ALL = "m.name NOT LIKE 'sqlite~_%' ESCAPE '~'"
 
 
@@ -165,7 +166,9 @@ def _one_by_one(
             except exc.DBAPIError as err:
                 if "interrupt" in str(err.orig):
                     raise
-                unreadable[name] = str(err.orig)
+                why = str(err.orig)
+                denied = "authorized" in why or "constructor failed" in why
+                unreadable[name] = _VIRTUAL if denied else why
 
 
 def _sqlite_column(row: Any) -> Column:
