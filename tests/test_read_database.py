@@ -221,6 +221,8 @@ def test_frames_have_the_dtypes_of_their_columns(shop: Database) -> None:
     assert frame["balance"].to_list()[:2] == [12.5, 7.0]
     assert frame["seen"][2] == pd.Timestamp("2024-02-01 10:11:12.5")
     assert frame["photo"][0] == b"\x00\xff"
+    # What is part of a primary key is not NULL, though SQLite does not say so.
+    assert shop.frame("orders").dtypes.astype(str).to_list() == ["int64"] * 3
     assert shop.frame("order lines").columns.to_list() == ["year", "number", "what", "Unit Price"]
     assert len(shop.frame("customers", limit=2)) == 2
     assert shop.frame("customers", where={"id": [1, 3]})["name"].to_list() == ["Ann", "Cy"]

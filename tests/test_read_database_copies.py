@@ -73,6 +73,13 @@ def test_copying_again_writes_what_changed(tmp_path: Path) -> None:
     db.copy_to(store)
     assert store.revisions()[["added", "changed"]].values.tolist() == [[15, 0], [0, 1]]
     assert store.find(db.classes["customers"], id=1)[0].name == "Anna"
+    make_sqlite(path, "UPDATE customers SET name = 'Annika', seen = NULL WHERE id = 1")
+    make_sqlite(path, "DELETE FROM orders WHERE year = 2025")
+    db = ev.read_database(path)
+    db.copy_to(store)
+    assert store.revisions()[["added", "changed", "deleted"]].values.tolist()[-1] == [0, 1, 0]
+    (anna,) = store.find(db.classes["customers"], id=1)
+    assert (anna.name, anna.seen, anna.version) == ("Annika", None, 3)
 
 
 def test_databases_with_tables_of_one_name_stand_side_by_side(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_schema(url: str) -> None:
     assert db.tables == ["t", "u"]
     assert len(db.row_graph().references) == 1
     (told,) = db.problems["problem"]
-    assert told.startswith("not followed: there is no table")
+    assert told == "not followed: there is no table 'public.a'"
     assert db.entities("u")[0].t_t.id == 1
     with pytest.raises(errors.StorageOpenError, match="There is no schema 'third'"):
         ev.read_database(url, schema="third")

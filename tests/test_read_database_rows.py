@@ -371,6 +371,14 @@ def test_dangling_values_are_none_and_kept(tmp_path: Path) -> None:
     assert db.problems[["table", "columns", "target", "rows"]].values.tolist() == [
         ["c", "p_id", "p", 2]
     ]
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    db.copy_to(store)
+    again = store.list_by_type(db.classes["c"])
+    assert sorted((entity.p_id, entity.p is None) for entity in again) == [
+        (1, False),
+        (7, True),
+        (8, True),
+    ]
 
 
 def test_names_that_python_or_an_entity_keeps(tmp_path: Path) -> None:

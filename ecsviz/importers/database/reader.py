@@ -422,11 +422,6 @@ class Database:
         with self._source.reading() as conn:
             found = Making(self._rows(conn), made, self._fits, max_entities).everything()
         everyone = [entity for entities in found.values() for entity in entities]
-        versions: dict[Any, int] = {}
-        for cls in made.classes.values():
-            versions.update((known.ecs_id, known.version) for known in store.list_by_type(cls))
-        for entity in everyone:
-            entity.version = versions.get(entity.ecs_id, 0)
         store.register(everyone, note=note or f"copied from {self.name}")
         return found
 

@@ -253,7 +253,7 @@ def _of_others(conn: Connection, schema: str | None) -> Schema:
         for told in keys.get(place, ()):
             target, there = told["referred_table"], told["referred_schema"]
             if there != schema:
-                target = f"{there}.{target}"
+                target = f"{there or inspector.default_schema_name}.{target}"
             found.keys.append(
                 ForeignKey(
                     name,
