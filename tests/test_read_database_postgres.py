@@ -183,6 +183,19 @@ def test_nothing_can_be_written(url: str) -> None:
     assert len(db.frame("region")) == 1
 
 
+def test_a_date_that_python_does_not_have(url: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as conn:
+        conn.exec_driver_sql("CREATE SCHEMA late; CREATE TABLE late.t (id INT PRIMARY KEY, d DATE)")
+        conn.exec_driver_sql("INSERT INTO late.t VALUES (1, 'infinity'), (2, '2024-01-01')")
+    engine.dispose()
+    db = ev.read_database(url, schema="late")
+    with pytest.raises(errors.StorageError, match="where="):
+        db.frame("t")
+    assert len(db.frame("t", where={"id": 2})) == 1
+    assert len(db.row_graph()) == 2
+
+
 def test_an_engine(url: str) -> None:
     engine = sa.create_engine(url)
     pd.testing.assert_frame_equal(

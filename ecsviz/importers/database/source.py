@@ -24,6 +24,7 @@ from ecsviz.errors import (
     EcsvizError,
     ImportFormatError,
     InvalidArgumentError,
+    StorageError,
     StorageOpenError,
     StorageUrlError,
     short_repr,
@@ -98,8 +99,15 @@ class Source:
                 f"{self.name} was closed. Read it again with ev.read_database.", path=self.name
             )
         if self._driver is None or self._engine is None:
-            with self._database.reading() as conn:
-                yield from _read_only(conn)
+            driver: Any = self._database.engine.dialect.dbapi
+            try:
+                with self._database.reading() as conn:
+                    yield from _read_only(conn)
+            except driver.Error as err:  # of fetchall(), which SQLAlchemy hands on as it is
+                raise StorageError(
+                    f"{self.name}: a value in it cannot be read ({short_repr(str(err))}). Leave"
+                    " its rows out with where=."
+                ) from err
             return
         if self._thread != threading.get_ident():
             raise StorageOpenError(
