@@ -6,6 +6,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -16,8 +17,7 @@ from ecsviz.statements import delete_rows, insert_rows, select_by_keys, update_r
 from ecsviz.storable import write_keys
 from ecsviz.values import Refused, not_storable
 
-Held = list[tuple[Any, int]]
-"""What one field of one entity holds: (key, position in the walk)."""
+Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
@@ -31,9 +31,9 @@ class LinkChanges:
     """
 
     collection: Collection
-    inserted: list[list[Any]] = field(default_factory=list)
-    updated: list[list[Any]] = field(default_factory=list)
-    deleted: list[list[Any]] = field(default_factory=list)
+    inserted: list[Row] = field(default_factory=list)
+    updated: list[Row] = field(default_factory=list)
+    deleted: list[Row] = field(default_factory=list)
 
 
 def find_links(
@@ -57,58 +57,60 @@ def find_links(
     for name, group in rows.groups.items():
         for collection in group.known.collections:
             changes = LinkChanges(collection)
-            members = rows.members(group, collection.name) if new[name] or changed[name] else []
-            for place in new[name]:
-                changes.inserted += _links_of(rows, group, collection, place, members[place])
+            changes.inserted += _links_of(rows, group, collection, new[name])
             if changed[name]:
                 assert conn is not None
-                _compare(conn, rows, group, changed[name], members, changes)
+                _compare(conn, rows, group, changed[name], changes)
             result.append(changes)
     return result
 
 
 def _compare(
-    conn: Connection,
-    rows: Rows,
-    group: Group,
-    places: list[int],
-    members: list[Held],
-    changes: LinkChanges,
+    conn: Connection, rows: Rows, group: Group, places: list[int], changes: LinkChanges
 ) -> None:
     columns = changes.collection.columns
     owners = [group.ids[place] for place in places]
     found = select_by_keys(conn, sa.select(*columns), columns[0], owners)
-    stored = {(row[0], row[1]): list(row) for row in zip(*found, strict=True)}
-    for place in places:
-        for row in _links_of(rows, group, changes.collection, place, members[place]):
-            before = stored.pop((row[0], row[1]), None)
-            if before is None:
-                changes.inserted.append(row)
-            elif before != row:
-                changes.updated.append([*row[2:], row[0], row[1]])
-    changes.deleted = [list(key) for key in stored]
+    stored = {(row[0], row[1]): row for row in zip(*found, strict=True)}
+    for row in _links_of(rows, group, changes.collection, places):
+        before = stored.pop((row[0], row[1]), None)
+        if before is None:
+            changes.inserted.append(row)
+        elif before != row:
+            changes.updated.append((*row[2:], row[0], row[1]))
+    changes.deleted = list(stored)
 
 
-def _links_of(
-    rows: Rows, group: Group, collection: Collection, place: int, members: Held
-) -> list[list[Any]]:
-    result: list[list[Any]] = []
-    for n, (_, target) in enumerate(members):
-        row_id, kind = rows.row_id(target), rows.type_of(target)
-        arcs = (row_id if arc == kind else None for arc in collection.arcs)
-        result.append([group.ids[place], n, *arcs])
-    if collection.key is not None and result:
-        for row, key in zip(result, _keys(rows, group, collection, place, members), strict=True):
-            row.append(key)
-    return result
+def _links_of(rows: Rows, group: Group, collection: Collection, places: list[int]) -> list[Row]:
+    """Return the rows of what some entities of a group hold in a collection."""
+    members = group.members[collection.name]
+    if not places or not len(members.references):
+        return []
+    these = np.arange(len(members.references))
+    if len(places) < len(group.positions):
+        wanted = np.zeros(len(group.positions), dtype=bool)
+        wanted[places] = True
+        these = these[wanted[members.places]]
+    holders = members.places[these]
+    numbers = members.references[these]
+    targets = np.asarray(rows.found.targets)[numbers].astype(np.int64)
+    columns: list[list[Any]] = [
+        np.array(group.ids, dtype=np.int64)[holders].tolist(),
+        (these - np.array(members.starts)[holders]).tolist(),
+        *(rows.keys_of(targets, arc) for arc in collection.arcs),
+    ]
+    if collection.key is not None:
+        columns.append(_keys(rows, group, collection, numbers.tolist()))
+    return list(zip(*columns, strict=True))
 
 
-def _keys(rows: Rows, group: Group, collection: Collection, place: int, members: Held) -> list[Any]:
-    keys = [key for key, _ in members]
+def _keys(rows: Rows, group: Group, collection: Collection, numbers: list[int]) -> list[Any]:
+    keys = [rows.found.key(number) for number in numbers]
     try:
         return write_keys(group.known.cls, collection.name, keys)
     except Refused as refused:
-        where = f"{rows.found.place(group.positions[place])}.{collection.name}"
+        holder = rows.found.sources[numbers[refused.row]]
+        where = f"{rows.found.place(holder)}.{collection.name}"
         raise not_storable(refused, where) from refused.__cause__
 
 
@@ -117,9 +119,9 @@ def write_links(conn: Connection, links: list[LinkChanges], revision: int) -> No
     for change in links:
         table = change.collection.table
         columns = [*change.collection.columns, table.c[REVISION]]
-        gone = [tuple(row[-2:]) for row in (*change.updated, *change.deleted)]
+        gone = [row[-2:] for row in (*change.updated, *change.deleted)]
         archive(conn, table, gone, revision)
         delete_rows(conn, table, change.deleted)
-        updated = [[*row[:-2], revision, *row[-2:]] for row in change.updated]
+        updated = [(*row[:-2], revision, *row[-2:]) for row in change.updated]
         update_rows(conn, table, columns[2:], updated)
-        insert_rows(conn, table, columns, [[*row, revision] for row in change.inserted])
+        insert_rows(conn, table, columns, [(*row, revision) for row in change.inserted])

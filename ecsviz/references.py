@@ -265,7 +265,17 @@ def _follow(result: Walk, strict: bool) -> None:
                 add_target(number)
                 add_slot(slot)
             elif shape == 1 and isinstance(value, (list, tuple)):
-                _add_members(result, source, slot, value)
+                if len(value) > SHORT:
+                    _add_members(result, source, slot, value)
+                    continue
+                for target in value:
+                    number = get(id(target))
+                    if number is None:
+                        number = index[id(target)] = len(entities)
+                        add_entity(target)
+                    add_source(source)
+                    add_target(number)
+                    add_slot(slot)
             else:
                 _add_others(result, source, slot, _found(shape, value, plan))
         if is_open and strict and entity.__pydantic_extra__:
@@ -301,6 +311,9 @@ def _add_others(result: Walk, source: int, slot: int, found: Iterable[tuple[Any,
         result.targets.append(number)
         result.slots.append(slot)
 
+
+SHORT = 8
+"""Up to how many members a list is gone through one by one, which then takes less time."""
 
 _Step = tuple[int, Shape, str, FieldPlan]
 
