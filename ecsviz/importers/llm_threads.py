@@ -9,7 +9,7 @@ from typing import Any
 from ecsviz.importers.base import DraftMessage, DraftThread, as_json, one_line
 from ecsviz.importers.database_rows import Row, clean, grouped, parsed, rows_of
 from ecsviz.importers.source import Place, Source
-from ecsviz.importers.trees import Node, grow
+from ecsviz.importers.trees import Node, arrange, grow
 
 
 def threads_of(connection: sqlite3.Connection, source: Source) -> Iterator[DraftThread]:
@@ -42,12 +42,23 @@ def threads_of(connection: sqlite3.Connection, source: Source) -> Iterator[Draft
         for tip in tips:
             if tip is not None and tip not in reader.rows:
                 draft.tell(None, "'tip_message_hash'", "not in the file")
-        reader.fill(draft, place, reader.above(tips), own)
+        reader.fill(draft, place, reader.above(tips), _by_tip(own))
         used.update(message.id for message in draft.messages if message.id)
         draft.settle()
         yield draft
     lost = [turn for rows in turns.values() for turn in rows]
-    yield from reader.roots_of([key for key in reader.rows if key not in used], lost, source)
+    yield from reader.roots_of(reader.above(key for key in reader.rows if key not in used), lost)
+
+
+Ended = dict[Any, list[Row]]
+"""The tip of a message → the turns that ended with it."""
+
+
+def _by_tip(turns: list[Row]) -> Ended:
+    ended: Ended = {}
+    for turn in turns:
+        ended.setdefault(turn.get("tip_message_hash"), []).append(turn)
+    return ended
 
 
 class _Messages:
@@ -58,6 +69,8 @@ class _Messages:
         for place, row in rows_of(connection, source, "messages"):
             if (key := place.ident(row, "hash")) is not None:
                 self.rows[key] = row
+        self.number = {key: number for number, key in enumerate(self.rows)}
+        self.place = Place(source.name)
         self.parts = grouped(connection, source, "parts", "message_hash", "position")
         attachments = {row.get("id"): row for _, row in rows_of(connection, source, "attachments")}
         fragments = {row.get("id"): row for _, row in rows_of(connection, source, "fragments")}
@@ -78,36 +91,27 @@ class _Messages:
             while isinstance(step, str) and step in self.rows and step not in found:
                 found.add(step)
                 step = self.rows[step].get("parent_hash")
-        return [key for key in self.rows if key in found]
+        return sorted(found, key=self.number.__getitem__)
 
-    def roots_of(self, keys: list[str], turns: list[Row], source: Source) -> Iterator[DraftThread]:
+    def roots_of(self, keys: list[str], turns: list[Row]) -> Iterator[DraftThread]:
         """Yield a thread for every message among some that answers none of them."""
         inside = set(keys)
-        root: dict[str, str] = {}
-        for key in keys:
-            path = [key]
-            while (up := self.rows[path[-1]].get("parent_hash")) in inside and up not in root:
-                if up in path[-2:]:
-                    break
-                path.append(str(up))
-                if len(path) > len(keys):  # a cycle of parents, which `grow` breaks
-                    break
-            top = root.get(str(up), path[-1])
-            root.update(dict.fromkeys(path, top))
+        above = {key: self.rows[key].get("parent_hash") for key in keys}
+        parents = {key: up for key, up in above.items() if isinstance(up, str) and up in inside}
+        top: dict[str, str] = {}
         groups: dict[str, list[str]] = {}
-        for key in keys:
-            groups.setdefault(root[key], []).append(key)
-        for top, group in groups.items():
-            draft = DraftThread(id=f"message {top}")
-            self.fill(draft, Place(source.name), group, turns)
+        for key, up in arrange(keys, parents, {}, lambda *_: None):  # `grow` tells of cycles
+            top[key] = key if up is None else top[up]
+            groups.setdefault(top[key], []).append(key)
+        ended = _by_tip(turns)
+        for first, group in groups.items():
+            draft = DraftThread(id=f"message {first}")
+            self.fill(draft, self.place, sorted(group, key=self.number.__getitem__), ended)
             draft.settle()
             yield draft
 
-    def fill(self, draft: DraftThread, place: Place, keys: list[str], turns: list[Row]) -> None:
+    def fill(self, draft: DraftThread, place: Place, keys: list[str], ended: Ended) -> None:
         """Append messages, and put the turns that ended with them into their metadata."""
-        ended: dict[Any, list[Row]] = {}
-        for turn in turns:
-            ended.setdefault(turn.get("tip_message_hash"), []).append(turn)
         nodes = []
         for key in keys:
             here = place.at("message", key)
