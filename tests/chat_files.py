@@ -21,7 +21,9 @@ def read(value: Any, **options: Any) -> ChatImport:
     """Read a value, or bytes, without the warning: for tests of what it warns of."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ChatImportWarning)
-        return read_chat(value if isinstance(value, bytes) else encode(value), **options)
+        if isinstance(value, bytes) or (isinstance(value, list) and bytes in map(type, value)):
+            return read_chat(value, **options)
+        return read_chat(encode(value), **options)
 
 
 def said(found: ChatImport) -> list[tuple[str | None, str | None, str]]:

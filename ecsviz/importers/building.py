@@ -70,7 +70,7 @@ class ChatImport(list[ChatThread]):
                 ``"read"`` (threads, messages, links to parents, hidden messages),
                 ``"metadata"`` (kept under this name in the metadata of threads or messages,
                 since it has no field of its own), ``"problem"`` (could not be placed as the file
-                has it) or ``"not read"``;
+                has it), ``"not read"`` (no chat) or ``"not kept"`` (there is a longer copy);
             ``what``, ``why``
                 what it is, and the reason where there is one; ``problems`` names each place;
             ``count``
@@ -132,7 +132,9 @@ class Builder:
         self.found = found
         self.format = ""
         self.source = ""
-        self._seen: Counter[str] = Counter()
+        self._seen: Counter[tuple[str, bool, str]] = Counter()  # in this file
+        self._most: Counter[tuple[str, bool, str]] = Counter()  # in any file
+        self._made: dict[UUID, int] = {}
         self._count = 0
 
     def begin(self, format: str, source: str) -> None:  # noqa: A002 - as `read_chat` calls it
@@ -146,6 +148,7 @@ class Builder:
             The file's name, for messages.
         """
         self.format, self.source = format, source
+        self._seen.clear()
         self._count = 0
 
     def count(self, kind: str, what: str, why: str = "", by: int = 1) -> None:
@@ -153,30 +156,67 @@ class Builder:
         if by:
             self.found._counts[self.source, self.format, kind, what, why] += by
 
-    def build(self, draft: DraftThread) -> ChatThread:
-        """Return the thread of a draft.
+    def add(self, draft: DraftThread) -> None:
+        """Add the thread of a draft to the result.
 
         Notes
         -----
         Ids are UUIDv5 of format, thread id and message id. Where the source has none, a thread
-        goes by how it begins (its messages up to the first one of a user) and how many began
-        alike before it; a message goes by the message it answers, role, text, time, and how many
+        goes by how it begins (its messages up to the first one of a user) and how many in its
+        file began alike; a message goes by the message it answers, role, text, time, and how many
         alike came before. So the same file gives the same ids, and a longer one the same ids for
         what was there before.
+
+        A thread that another file had already replaces that one if it has all its messages, and
+        is left out if that one has all of its.
         """
         self._count += 1
+        start, mark = draft.id or _beginning(draft), len(draft.problems)
+        known = self.format, bool(draft.id), start
+        self._seen[known] += 1
+        times = self._seen[known]
+        thread = self._built(draft, start, times)
+        if thread.ecs_id in self._made and self._most[known] > times:
+            # Others of this id disagreed. Only the last is tried, or many would be quadratic.
+            times = self._most[known]
+            del draft.problems[mark:]
+            thread = self._built(draft, start, times)
+        earlier = self._made.get(thread.ecs_id)
+        if earlier is not None:
+            old = {message.ecs_id for message in self.found[earlier].messages}
+            new = {message.ecs_id for message in thread.messages}
+            if old <= new or new < old:
+                self.count("not kept", "thread", "an older copy of one in another file")
+                if new < old:
+                    return
+            else:
+                earlier, times = None, max(times, self._most[known]) + 1
+                del draft.problems[mark:]
+                thread = self._built(draft, start, times)
+        self._most[known] = max(times, self._most[known])
+        if times > 1 and draft.id:
+            draft.tell(None, f"thread id {short_repr(start)}", f"used before (time {times})")
+        if earlier is None:
+            self._made[thread.ecs_id] = len(self.found)
+            self.found.append(thread)
+        else:
+            self.found[earlier] = thread
         label = draft.id or f"#{self._count}"
-        try:
-            thread = self._thread(draft)
-        except EcsvizError:
-            raise
-        except ValidationError as err:
-            raise self._refused(label, err) from None
         self.found.problems += [
             ChatProblem(label, *problem, self.source) for problem in draft.problems
         ]
         self._tally(draft)
-        return thread
+
+    def _built(self, draft: DraftThread, start: str, times: int) -> ChatThread:
+        key: list[str | int] = ["", start, times]
+        if draft.id:
+            key = [start] if times == 1 else [start, times]
+        try:
+            return self._thread(draft, key)
+        except EcsvizError:
+            raise
+        except ValidationError as err:
+            raise self._refused(draft.id or f"#{self._count}", err) from None
 
     def _tally(self, draft: DraftThread) -> None:
         self.count("read", "threads")
@@ -190,8 +230,7 @@ class Builder:
         for name, number in names.items():
             self.count("metadata", f"message {name}", by=number)
 
-    def _thread(self, draft: DraftThread) -> ChatThread:
-        key = self._key(draft)
+    def _thread(self, draft: DraftThread, key: list[str | int]) -> ChatThread:
         thread = ChatThread(
             ecs_id=self._id(key),
             title=draft.title,
@@ -223,18 +262,6 @@ class Builder:
                 parent.replies.append(message)
         thread.messages.extend(made)
         return thread
-
-    def _key(self, draft: DraftThread) -> list[str | int]:
-        start = draft.id or _beginning(draft)
-        kept = json.dumps([self.format, bool(draft.id), start])
-        self._seen[kept] += 1
-        times = self._seen[kept]
-        if not draft.id:
-            return ["", start, times]
-        if times == 1:
-            return [start]
-        draft.tell(None, f"thread id {short_repr(start)}", f"used before (time {times})")
-        return [start, times]
 
     def _message_id(
         self,

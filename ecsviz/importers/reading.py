@@ -99,7 +99,7 @@ class ChatReader:
         bar = _bar(source, self._progress)
         try:
             for draft in _drafts(chosen, source):
-                self.found.append(self._builder.build(draft))
+                self._builder.add(draft)
                 if bar is not None:
                     bar.update()
         finally:
