@@ -6,6 +6,7 @@ import io
 import json
 import warnings
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from ecsviz import ChatThread
@@ -18,10 +19,12 @@ def encode(value: Any) -> bytes:
 
 
 def read(value: Any, **options: Any) -> ChatImport:
-    """Read a value, or bytes, without the warning: for tests of what it warns of."""
+    """Read a value, bytes or a file without the warning: for tests of what it warns of."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ChatImportWarning)
-        if isinstance(value, bytes) or (isinstance(value, list) and bytes in map(type, value)):
+        if isinstance(value, bytes | Path) or (
+            isinstance(value, list) and bytes in map(type, value)
+        ):
             return read_chat(value, **options)
         return read_chat(encode(value), **options)
 
