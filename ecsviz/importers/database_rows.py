@@ -3,53 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ecsviz.importers.base import as_json
-from ecsviz.importers.source import Place, Source, quoted
+from ecsviz.importers.source import Source
 
 Row = dict[str, Any]
-
-
-def rows_of(
-    connection: sqlite3.Connection, source: Source, table: str, order: str = "rowid"
-) -> Iterator[tuple[Place, Row]]:
-    """Yield the rows of a table as dicts, each with its place; none if there is no such table.
-
-    Parameters
-    ----------
-    connection
-        An open connection to the file.
-    source
-        The file, which knows its ordinary tables and their stored columns.
-    table
-        The table's name.
-    order
-        A column; where there is none of this name, the rows come as they are stored.
-
-    Notes
-    -----
-    Texts that are not UTF-8 keep their bytes as lone surrogates.
-    """
-    columns = source.tables.get(table, [])
-    if not columns:
-        return
-    connection.text_factory = _text
-    names = ", ".join(map(quoted, columns))
-    by = f" ORDER BY {quoted(order)}" if order in columns else ""
-    for number, row in enumerate(
-        connection.execute(f"SELECT {names} FROM main.{quoted(table)}{by}"),  # noqa: S608 - quoted
-        1,
-    ):
-        yield (
-            Place(source.name).at(f"table {table}, row", number),
-            dict(zip(columns, row, strict=True)),
-        )
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
 
 
 def grouped(
@@ -57,7 +17,7 @@ def grouped(
 ) -> dict[Any, list[Row]]:
     """Return the rows of a table by the value of a column."""
     found: dict[Any, list[Row]] = {}
-    for _, row in rows_of(connection, source, table, order):
+    for _, row in source.rows(connection, table, order):
         found.setdefault(row.get(key), []).append(row)
     return found
 

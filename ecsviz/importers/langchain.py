@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecsviz.importers.base import DraftMessage, DraftThread, as_json, blocks_text, rest_of
-from ecsviz.importers.database_rows import clean, rows_of, table_with
+from ecsviz.importers.database_rows import clean, table_with
 from ecsviz.importers.json_text import free_name
 from ecsviz.importers.source import Place, Source
 
@@ -56,7 +56,7 @@ class LangChain:
             raise Place(source.name).wrong(f"no table has the columns {', '.join(_COLUMNS)}")
         drafts: dict[str, DraftThread] = {}
         with source.database() as connection:
-            for place, row in rows_of(connection, source, table, "id"):
+            for place, row in source.rows(connection, table, "id"):
                 session = place.ident(row, "session_id") or ""
                 draft = drafts.setdefault(session, DraftThread(id=session or None))
                 value = place.check(as_json(row["message"]), dict, "'message'")

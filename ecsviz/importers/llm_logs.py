@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecsviz.importers.base import DraftMessage, DraftThread
-from ecsviz.importers.database_rows import Row, clean, grouped, parsed, rows_of
+from ecsviz.importers.database_rows import Row, clean, grouped, parsed
 from ecsviz.importers.llm_threads import threads_of
 from ecsviz.importers.source import Place, Source
 
@@ -51,13 +51,13 @@ class LLM:
 
 def _responses(connection: sqlite3.Connection, source: Source) -> Iterator[DraftThread]:
     conversations: dict[str | None, Row] = {}
-    for place, row in rows_of(connection, source, "conversations"):
+    for place, row in source.rows(connection, "conversations"):
         conversations[place.ident(row, "id")] = row
     beside = _Beside(connection, source)
     drafts: dict[str, DraftThread] = {}
     last_system: dict[str, str] = {}
     for table, when in (("log", "timestamp"), ("responses", "datetime_utc")):
-        for number, (place, row) in enumerate(rows_of(connection, source, table), 1):
+        for number, (place, row) in enumerate(source.rows(connection, table), 1):
             ident = place.ident(row, "id") or f"{table} {number}"
             conversation = place.ident(row, "conversation_id") or place.ident(row, "chat_id")
             key = conversation or f"response {ident}"
@@ -125,7 +125,7 @@ class _Beside:
             return grouped(connection, source, table, "response_id", order)
 
         def by_id(table: str) -> dict[Any, Row]:
-            return {row.get("id"): row for _, row in rows_of(connection, source, table)}
+            return {row.get("id"): row for _, row in source.rows(connection, table)}
 
         attachments = by_id("attachments")
         for row in attachments.values():

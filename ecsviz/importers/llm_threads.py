@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ecsviz.importers.base import DraftMessage, DraftThread, as_json, one_line
-from ecsviz.importers.database_rows import Row, clean, grouped, parsed, rows_of
+from ecsviz.importers.database_rows import Row, clean, grouped, parsed
 from ecsviz.importers.source import Place, Source
 from ecsviz.importers.trees import Node, arrange, grow
 
@@ -32,7 +32,7 @@ def threads_of(connection: sqlite3.Connection, source: Source) -> Iterator[Draft
     reader = _Messages(connection, source)
     turns = grouped(connection, source, "turns", "thread_id")
     used: set[str] = set()
-    for place, row in rows_of(connection, source, "threads"):
+    for place, row in source.rows(connection, "threads"):
         ident = place.ident(row, "id")
         draft = DraftThread(id=ident, title=place.take(row, "name", str) or "")
         draft.metadata = clean(row, "id", "name", "datetime_utc")
@@ -66,14 +66,14 @@ class _Messages:
 
     def __init__(self, connection: sqlite3.Connection, source: Source) -> None:
         self.rows: dict[str, Row] = {}
-        for place, row in rows_of(connection, source, "messages"):
+        for place, row in source.rows(connection, "messages"):
             if (key := place.ident(row, "hash")) is not None:
                 self.rows[key] = row
         self.number = {key: number for number, key in enumerate(self.rows)}
         self.place = Place(source.name)
         self.parts = grouped(connection, source, "parts", "message_hash", "position")
-        attachments = {row.get("id"): row for _, row in rows_of(connection, source, "attachments")}
-        fragments = {row.get("id"): row for _, row in rows_of(connection, source, "fragments")}
+        attachments = {row.get("id"): row for _, row in source.rows(connection, "attachments")}
+        fragments = {row.get("id"): row for _, row in source.rows(connection, "fragments")}
         self.beside = [
             ("attachments", "part_attachments", "attachment_id", attachments),
             ("fragments", "part_fragments", "fragment_id", fragments),

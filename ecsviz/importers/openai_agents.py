@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ecsviz.errors import short_repr
 from ecsviz.importers.base import DraftThread, as_json
-from ecsviz.importers.database_rows import Row, clean, grouped, rows_of, table_with
+from ecsviz.importers.database_rows import Row, clean, grouped, table_with
 from ecsviz.importers.json_text import free_name
 from ecsviz.importers.openai_messages import message_of
 from ecsviz.importers.source import Place, Source
@@ -45,14 +45,14 @@ class OpenAIAgents:
         nodes: dict[str | None, list[Node]] = {}
         with source.database() as connection:
             sessions = table_with(source, "session_id", "created_at", "updated_at", without=["id"])
-            for place, row in rows_of(connection, source, sessions or ""):
+            for place, row in source.rows(connection, sessions or ""):
                 ident = place.ident(row, "session_id")
                 draft = drafts.setdefault(ident, DraftThread(id=ident))
                 draft.metadata = clean(row, "session_id", "created_at", "updated_at")
                 draft.created_at = draft.time(None, row, "created_at", draft.metadata)
                 draft.updated_at = draft.time(None, row, "updated_at", draft.metadata)
             branches = _branches(connection, source)
-            for place, row in rows_of(connection, source, table, "id"):
+            for place, row in source.rows(connection, table, "id"):
                 session = place.ident(row, "session_id")
                 draft = drafts.setdefault(session, DraftThread(id=session))
                 ident = place.ident(row, "id")
@@ -92,7 +92,7 @@ def _branches(connection: sqlite3.Connection, source: Source) -> dict[str | None
     if not source.has_table(_STRUCTURE, "session_id", "message_id", "branch_id"):
         return found
     last: dict[tuple[str | None, str | None], str | None] = {}
-    for place, row in rows_of(connection, source, _STRUCTURE, "sequence_number"):
+    for place, row in source.rows(connection, _STRUCTURE, "sequence_number"):
         session, item = place.ident(row, "session_id"), place.ident(row, "message_id")
         if item is None:
             continue

@@ -95,7 +95,7 @@ class _Opener:
                     raise
                 raise not_opened(path, err) from err
 
-        return Source(name, peek, load, self.limits, path)
+        return Source(name, peek, load, self.limits, path, stack=self.stack)
 
     def _folder(self, path: Path) -> Source:
         found: dict[str, Callable[[], Source]] = {}
@@ -149,7 +149,7 @@ class _Member:
     def __call__(self) -> Source:
         with _zip_errors(self.zip_name), self.archive.open(self.info) as handle:
             peek = handle.read(HEAD)
-        return Source(self.name, peek, self.load, self.opener.limits)
+        return Source(self.name, peek, self.load, self.opener.limits, stack=self.opener.stack)
 
     def load(self) -> bytes:
         with _zip_errors(self.zip_name), self.archive.open(self.info) as handle:

@@ -108,6 +108,8 @@ class ChatReader:
         self.found.problems[before:before] = source.problems
         for what, why in source.left:
             self._builder.count("not read", what, why)
+        for table, rows in source.unread_tables().items():
+            self._builder.count("not read", f"rows of {table}", "no chats", by=rows)
 
     def warning(self, name: str) -> str | None:
         """Return what to warn of, or None."""

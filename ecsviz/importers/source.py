@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from ecsviz.errors import ImportFormatError, short_repr
 from ecsviz.importers.json_text import JsonText
 from ecsviz.importers.limits import Limits
-from ecsviz.importers.sqlite_file import MAGIC, open_sqlite
+from ecsviz.importers.sqlite_file import MAGIC, connected, open_sqlite, private_copy
 
 T = TypeVar("T")
 
@@ -148,6 +148,8 @@ class Source:
         Where it lies, if it lies on a disk by itself: a database is read with its journal.
     members
         The files inside, by their path there; None for a file.
+    stack
+        Keeps the copy of a database until all is read; without it, each look makes one.
 
     Attributes
     ----------
@@ -171,6 +173,7 @@ class Source:
         limits: Limits,
         path: Path | None = None,
         members: Mapping[str, Source] | None = None,
+        stack: ExitStack | None = None,
     ) -> None:
         self.name = name
         self.limits = limits
@@ -180,6 +183,9 @@ class Source:
         self._peek = peek
         self._load = load
         self._path = path
+        self._stack = stack
+        self._copy: Path | None = None
+        self._read_tables: set[str] = set()
 
     def tell(self, what: str, why: str) -> None:
         """Record a problem of the whole file."""
@@ -289,12 +295,18 @@ class Source:
 
     def database(self) -> AbstractContextManager[sqlite3.Connection]:
         """Open the SQLite file, see `open_sqlite`."""
-        return open_sqlite(
-            self._path or self._load(),
-            name=self.name,
-            timeout=self.limits.timeout,
-            max_bytes=self.limits.max_bytes,
-        )
+        limits = self.limits
+        whole = self._path or self._load
+        if self._stack is None:
+            content = whole if isinstance(whole, Path) else whole()
+            return open_sqlite(
+                content, name=self.name, timeout=limits.timeout, max_bytes=limits.max_bytes
+            )
+        if self._copy is None:
+            content = whole if isinstance(whole, Path) else whole()
+            copying = private_copy(content, self.name, limits.max_bytes)
+            self._copy = self._stack.enter_context(copying)
+        return connected(self._copy, self.name, timeout=limits.timeout)
 
     @cached_property
     def tables(self) -> dict[str, list[str]]:
@@ -323,6 +335,46 @@ class Source:
                 for name in names
             }
 
+    def rows(
+        self, connection: sqlite3.Connection, table: str, order: str = "rowid"
+    ) -> Iterator[tuple[Place, dict[str, Any]]]:
+        """Yield the rows of a table, each with its place; none if there is no such table.
+
+        Parameters
+        ----------
+        connection
+            What ``database()`` gave.
+        table
+            The table's name.
+        order
+            A column; where there is none of this name, the rows come as they are stored.
+
+        Notes
+        -----
+        Texts that are not UTF-8 keep their bytes as lone surrogates.
+        """
+        columns = self.tables.get(table, [])
+        if not columns:
+            return
+        self._read_tables.add(table)
+        connection.text_factory = _text
+        names = ", ".join(map(quoted, columns))
+        by = f" ORDER BY {quoted(order)}" if order in columns else ""
+        query = f"SELECT {names} FROM main.{quoted(table)}{by}"  # noqa: S608 - all quoted
+        for number, row in enumerate(connection.execute(query), 1):
+            place = Place(self.name).at(f"table {table}, row", number)
+            yield place, dict(zip(columns, row, strict=True))
+
+    def unread_tables(self) -> dict[str, int]:
+        """Return the tables that no format has asked for, and how many rows they have."""
+        names = [name for name in self.tables if name not in self._read_tables]
+        if not names:
+            return {}
+        with self.database() as connection:
+            query = "SELECT count(*) FROM main."
+            counts = {name: connection.execute(query + quoted(name)).fetchone() for name in names}
+        return {name: int(count) for name, (count,) in counts.items() if count}
+
     def has_table(self, name: str, *columns: str) -> bool:
         """Tell whether there is a table with these columns."""
         return set(columns) <= set(self.tables.get(name, ())) and name in self.tables
@@ -331,6 +383,10 @@ class Source:
 def quoted(name: str) -> str:
     """Return a name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def of_bytes(data: bytes, name: str = "<bytes>", limits: Limits | None = None) -> Source:

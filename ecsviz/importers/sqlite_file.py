@@ -123,22 +123,56 @@ def open_sqlite(
     [(3,)]
     """
     called = name or ("<bytes>" if isinstance(source, bytes) else Path(source).name)
+    with (
+        private_copy(source, called, max_bytes) as copy,
+        connected(copy, called, timeout=timeout, max_value=max_value) as connection,
+    ):
+        yield connection
+
+
+@contextmanager
+def private_copy(
+    source: str | os.PathLike[str] | bytes, name: str, max_bytes: int
+) -> Iterator[Path]:
+    """Yield the path of a private copy of a SQLite file, with its journal; then remove it.
+
+    Parameters
+    ----------
+    source, name, max_bytes
+        See `open_sqlite`.
+    """
     with tempfile.TemporaryDirectory(prefix="ecsviz-") as folder:
         copy = Path(folder, "copy.db")
         if isinstance(source, bytes):
-            _check_header(source[: len(MAGIC)], called)
+            _check_header(source[: len(MAGIC)], name)
             with copy.open("wb") as target:
-                copy_counted(io.BytesIO(source), target, called, max_bytes)
+                copy_counted(io.BytesIO(source), target, name, max_bytes)
         else:
-            _copy(Path(source), copy, called, max_bytes)
-        deadline = time.monotonic() + timeout
-        try:
-            with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
-                _harden(connection, deadline, max_value)
-                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-                yield connection
-        except sqlite3.Error as err:
-            raise translated(err, called, timeout=timeout, max_value=max_value) from None
+            _copy(Path(source), copy, name, max_bytes)
+        yield copy
+
+
+@contextmanager
+def connected(
+    copy: Path, name: str, *, timeout: float, max_value: int = _MAX_VALUE
+) -> Iterator[sqlite3.Connection]:
+    """Yield a hardened connection to a private copy.
+
+    Parameters
+    ----------
+    copy
+        What `private_copy` gave. Never the original: a journal would be rolled back in it.
+    name, timeout, max_value
+        See `open_sqlite`.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+            _harden(connection, deadline, max_value)
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            yield connection
+    except sqlite3.Error as err:
+        raise translated(err, name, timeout=timeout, max_value=max_value) from None
 
 
 def translated(
