@@ -50,7 +50,7 @@ def is_sound(thread: ChatThread) -> bool:
     return True
 
 
-def outcome(data: bytes, **options: Any) -> str:
+def outcome(data: bytes | Path, **options: Any) -> str:
     """Return how reading ends; anything but a chat or an error of ours fails the test."""
     try:
         found = read(data, **options)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import gc
-import operator
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,7 +16,6 @@ from ecsviz.importers import (
     read_chat,
 )
 from tests.chat_files import (
-    CONTENTS,
     EXPORT,
     PROMPT,
     TREE,
@@ -31,7 +25,6 @@ from tests.chat_files import (
     oa,
     oa_tree,
     outcome,
-    read,
     zipped,
 )
 
@@ -248,77 +241,3 @@ def test_a_format_by_name() -> None:
     with pytest.raises(ImportFormatError, match="Did you mean 'chatgpt'") as caught:
         read_chat(EXPORT, "ChatGPD")
     assert caught.value.formats == [each.name for each in FORMATS]
-
-
-SAMPLES: dict[str, Any] = {
-    "chatgpt": [
-        conversation(
-            *TREE,
-            node("t", "y", [], content=CONTENTS[6][0], metadata={"model_slug": "m"}, create_time=1),
-            create_time=1.5,
-            current_node="y",
-        )
-    ],
-    "open-assistant": [oa_tree(PROMPT)],
-}
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-def test_truncated_anywhere(name: str) -> None:
-    data = encode(SAMPLES[name])
-    assert read(data)
-    for offset in range(0, len(data) - 1, 3):
-        assert outcome(data[:offset]) == "ImportFormatError"
-    lines = b"\n".join(encode(item) for item in SAMPLES[name] * 2)
-    ends = Counter(outcome(lines[:offset]) for offset in range(0, len(lines), 3))
-    assert ends.keys() <= {"ImportFormatError", "read"}
-
-
-def spots(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield path
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(inner, dict | list):
-            yield from spots(inner, (*path, key))
-        else:
-            yield (*path, key)
-
-
-def mutated(value: Any, path: tuple[Any, ...], change: Callable[[Any, Any], None]) -> bytes:
-    changed = [copy.deepcopy(value)]
-    holder: Any = changed
-    for key in (0, *path[:-1]) if path else ():
-        holder = holder[key]
-    change(holder, path[-1] if path else 0)
-    return encode(changed[0]) if changed else b""
-
-
-def put(value: Any, holder: Any, key: Any) -> None:
-    holder[key] = value
-
-
-WRONG: tuple[Any, ...] = (None, 5, -1.5, True, "x", "", [], {}, [[]], {"a": 1}, ["b"], 2**70)
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-@pytest.mark.parametrize("asked", [None, "itself"])
-def test_each_value_wrong_in_turn(name: str, asked: str | None) -> None:
-    ends: Counter[str] = Counter()
-    options = {} if asked is None else {"format": name}
-    for path in spots(SAMPLES[name]):
-        for wrong in WRONG:
-            data = mutated(SAMPLES[name], path, partial(put, wrong))
-            ends[outcome(data, **options)] += 1
-        ends[outcome(mutated(SAMPLES[name], path, operator.delitem), **options)] += 1
-    assert ends.keys() == {"ImportFormatError", "read"}
-    assert sum(ends.values()) > 300
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-def test_any_byte_wrong(name: str) -> None:
-    whole, chance = encode(SAMPLES[name]), random.Random(2)
-    ends: Counter[str] = Counter()
-    for _ in range(500):
-        data = bytearray(whole)
-        data[chance.randrange(len(data))] = chance.randrange(256)
-        ends[outcome(bytes(data))] += 1
-    assert ends.keys() == {"ImportFormatError", "read"}

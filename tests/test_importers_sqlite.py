@@ -171,7 +171,8 @@ def test_too_many_bytes(tmp_path: Path) -> None:
         (b"", "it is empty"),
         (b"SQLite", "no SQLite"),
         (b"SQLite format 3\0", "cannot read it"),
-        (b"SQLite format 3\0" + b"\xff" * 5000, "cannot read it"),
+        (b"SQLite format 3\0" + b"\xff" * 5000, "is truncated"),
+        (b"SQLite format 3\0" + b"\xff" * 8 + b"\0" * 5000, "cannot read it"),
         (b"not a database" * 99, "no SQLite"),
     ],
 )
@@ -181,6 +182,14 @@ def test_what_is_no_database(tmp_path: Path, data: bytes, match: str) -> None:
     for source in (path, data):
         with pytest.raises(ImportFormatError, match=match):
             ask(source, "SELECT * FROM sqlite_master")
+
+
+def test_a_file_that_is_cut_is_refused_even_if_what_is_asked_is_there(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.db", ROWS + "CREATE TABLE last(a);")
+    whole = path.read_bytes()
+    assert len(ask(whole, "SELECT * FROM t")) == 2
+    with pytest.raises(ImportFormatError, match=r"is truncated: it has [\d,]+ of [\d,]+ bytes"):
+        ask(whole[:-100], "SELECT * FROM t")
 
 
 def test_paths_that_cannot_be_read(tmp_path: Path) -> None:

@@ -149,6 +149,7 @@ def private_copy(
                 copy_counted(io.BytesIO(source), target, name, max_bytes)
         else:
             _copy(Path(source), copy, name, max_bytes)
+        _check_size(copy, name)
         yield copy
 
 
@@ -171,19 +172,23 @@ def connected(
             _harden(connection, deadline, max_value)
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             yield connection
-    except sqlite3.Error as err:
+    except (sqlite3.Error, UnicodeDecodeError) as err:
         raise translated(err, name, timeout=timeout, max_value=max_value) from None
 
 
 def translated(
-    err: sqlite3.Error, name: str, *, timeout: float, max_value: int = _MAX_VALUE
+    err: sqlite3.Error | UnicodeDecodeError,
+    name: str,
+    *,
+    timeout: float,
+    max_value: int = _MAX_VALUE,
 ) -> EcsvizError:
     """Return the error of ours for an error of the driver.
 
     Parameters
     ----------
     err
-        What the driver raised.
+        What the driver raised; it decodes some names without asking.
     name
         What messages call the file.
     timeout, max_value
@@ -264,6 +269,27 @@ def _check_header(head: bytes, name: str) -> None:
         raise ImportFormatError(
             f"{name} is no SQLite database" + ("." if head else ": it is empty."),
             source=name,
+            line=None,
+            column=None,
+        )
+
+
+def _check_size(path: Path, name: str) -> None:
+    """Refuse a file that is shorter than it says; SQLite would read it as far as it goes."""
+    if any(Path(f"{path}{suffix}").exists() for suffix in _JOURNALS):
+        return  # with which it may be complete
+    with path.open("rb") as handle:
+        head = handle.read(100)
+    if len(head) < 100 or head[24:28] != head[92:96]:
+        return  # an old writer did not keep the number of pages
+    size = int.from_bytes(head[16:18], "big")
+    due = int.from_bytes(head[28:32], "big") * (65_536 if size == 1 else size)
+    if path.stat().st_size < due:
+        raise ImportFormatError(
+            f"{name} is truncated: it has {path.stat().st_size:,} of {due:,} bytes. Export or"
+            " download it again.",
+            source=name,
+            truncated=True,
             line=None,
             column=None,
         )
