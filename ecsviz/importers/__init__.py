@@ -84,7 +84,7 @@ _Readable = str | os.PathLike[str] | bytes
 
 def read_chat(
     source: _Readable | Sequence[_Readable],
-    format: str | ChatFormat | None = None,  # noqa: A002 - the word that users look for
+    format: str | ChatFormat | type[ChatFormat] | None = None,  # noqa: A002 - the word that users look for
     *,
     progress: bool | None = None,
     max_bytes: int = MAX_BYTES,
