@@ -23,6 +23,7 @@ from tests.chat_formats import (
     claude_code,
     claude_message,
     code_record,
+    database,
     langchain,
     lines,
     llm_new,
@@ -374,6 +375,24 @@ def test_llm_old_schema() -> None:
     assert calls[0]["name"] == "clock"
     left = found.report().query("kind == 'not read'")
     assert left[["what", "count"]].values.tolist() == [["attachments", 1]]
+
+
+def test_llm_before_it_had_conversations() -> None:
+    table = "CREATE TABLE log (id INTEGER PRIMARY KEY, provider TEXT, system TEXT, prompt TEXT,"
+    table += " chat_id INTEGER, response TEXT, model TEXT, timestamp TEXT);"
+    when = "2023-05-01 10:00:00"
+    found = read_chat(
+        database(
+            table,
+            ("log", (1, "openai", None, "Hi", None, "Hello", "gpt", when)),
+            ("log", (2, "openai", None, "Bye", 1, "Bye!", "gpt", when)),
+            ("log", (3, "openai", None, "Now", None, "Now.", "gpt", when)),
+        )
+    )
+    assert [texts(thread)[0] for thread in found] == [("user", "Hi"), ("user", "Now")]
+    assert [len(thread.messages) for thread in found] == [4, 2]
+    assert found[0].messages[1].created_at == datetime(2023, 5, 1, 10, tzinfo=UTC)
+    assert found[0].messages[1].metadata == {"provider": "openai"}
 
 
 def test_llm_new_schema() -> None:

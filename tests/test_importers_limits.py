@@ -114,6 +114,12 @@ def test_time_of_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(read_chat(data, timeout=1_000)) == 2
 
 
+def test_values_of_a_database() -> None:
+    data = SAMPLES["llm, new schema"].data
+    assert told(data, "max_value", max_value=9) == 9
+    assert len(read_chat(data, max_value=1_000)) == 3
+
+
 @pytest.mark.parametrize("name", Limits.__slots__)
 @pytest.mark.parametrize("value", [0, -1, True, "9", None])
 def test_limits_are_checked(name: str, value: Any) -> None:

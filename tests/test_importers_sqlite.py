@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, ImportTimeoutError
+from ecsviz.importers import read_chat
 from ecsviz.importers.files import ImportSourceError
 from ecsviz.importers.sqlite_file import open_sqlite
 
@@ -143,7 +144,7 @@ def test_a_view_that_never_ends_is_stopped(tmp_path: Path) -> None:
 
 def test_a_value_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     path = made(tmp_path / "a.db", "CREATE VIEW v AS SELECT zeroblob(900000000) AS z;")
-    with pytest.raises(ImportLimitError, match="50,000,000 bytes"):
+    with pytest.raises(ImportLimitError, match=r"50,000,000 bytes.*max_value="):
         ask(path, "SELECT * FROM v")
 
 
@@ -163,6 +164,36 @@ def test_too_many_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.db-wal").write_bytes(b"x" * 100)
     with pytest.raises(ImportLimitError, match=r"max_bytes="):
         ask(path, "SELECT 1", max_bytes=size)
+
+
+ITEMS = "CREATE TABLE real_items(id INTEGER PRIMARY KEY, session_id TEXT, message_data TEXT"
+ROW = 'INSERT INTO real_items VALUES (1, "s", \'{"role": "user", "content": "Hi"}\');'
+
+
+def test_a_view_in_the_place_of_a_table_is_not_run(tmp_path: Path) -> None:
+    view = LOOP.replace("forever", "agent_messages").replace(
+        "count(*) AS c", "i AS id, i AS session_id, i AS message_data"
+    )
+    path = made(tmp_path / "a.db", view)
+    with pytest.raises(ImportFormatError, match="none of a chat"):
+        read_chat(path, timeout=10)
+    made(path, ITEMS + ");" + ROW)
+    assert read_chat(path, timeout=10)[0].messages[0].content == "Hi"
+
+
+def test_a_column_that_would_be_computed_is_not_asked_for(tmp_path: Path) -> None:
+    columns = ", big BLOB AS (zeroblob(40000000 * id)) VIRTUAL, more BLOB AS (hex(big)) VIRTUAL);"
+    path = made(tmp_path / "a.db", ITEMS + columns + ROW)
+    (message,) = read_chat(path)[0].messages
+    assert (message.content, message.metadata) == ("Hi", {})
+
+
+def test_a_virtual_table_is_none_that_is_read(tmp_path: Path) -> None:
+    path = made(
+        tmp_path / "a.db", "CREATE VIRTUAL TABLE t USING fts5(id, session_id, message_data);"
+    )
+    with pytest.raises(ImportFormatError, match="none of a chat"):
+        read_chat(path)
 
 
 @pytest.mark.parametrize(

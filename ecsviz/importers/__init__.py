@@ -55,7 +55,7 @@ from ecsviz.errors import InvalidArgumentError
 from ecsviz.importers.base import ChatFormat, DraftMessage, DraftThread
 from ecsviz.importers.building import ChatImport, ChatImportWarning
 from ecsviz.importers.files import ImportSourceError
-from ecsviz.importers.limits import MAX_BYTES, Limits
+from ecsviz.importers.limits import MAX_BYTES, MAX_VALUE, Limits
 from ecsviz.importers.opening import opened
 from ecsviz.importers.reading import ChatReader, collector_paused
 from ecsviz.importers.registry import FORMATS, format_names
@@ -92,6 +92,7 @@ def read_chat(
     max_ratio: int = 200,
     max_depth: int = 10_000,
     max_digits: int = 4_300,
+    max_value: int = MAX_VALUE,
     timeout: float = 60.0,
 ) -> ChatImport:
     """Read the chat threads of a file, with all their branches.
@@ -120,6 +121,8 @@ def read_chat(
         How deep lists and objects may nest; an answer inside its question takes two levels.
     max_digits
         How many digits an integer may have; Python's own default, for converting is quadratic.
+    max_value
+        How many bytes a value, or a row, of a database may have; 50 MB by default.
     timeout
         How many seconds a database may take to answer.
 
@@ -172,6 +175,7 @@ def read_chat(
         max_ratio=max_ratio,
         max_depth=max_depth,
         max_digits=max_digits,
+        max_value=max_value,
         timeout=timeout,
     )
     _check(limits)

@@ -20,7 +20,8 @@ TITLE_LENGTH = 60
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,9})?")
+_NUMBER = re.compile(r"\d{9,12}|\d{1,12}\.\d{1,9}")
+"""Seconds as a text; eight digits are a date."""
 
 
 class ChatFormat(Protocol):
@@ -146,6 +147,8 @@ def read_time(raw: object) -> datetime | None:
     ('2024-01-01T00:00:00.250000+00:00', '2024-01-01T00:00:00+00:00')
     >>> read_time("1704067200") == read_time(1704067200) == read_time(1704067200000)
     True
+    >>> read_time("20240101").isoformat()
+    '2024-01-01T00:00:00+00:00'
     >>> read_time("yesterday") is read_time(1e300) is read_time(True) is None
     True
     """

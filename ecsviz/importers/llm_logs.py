@@ -20,7 +20,7 @@ class LLM:
 
     Notes
     -----
-    The old schema: a response is a question and an answer; a system's prompt is a message of
+    Before conversations there was one table, ``log``. The old schema: a response is a question and an answer; a system's prompt is a message of
     its own where it is not that of the response before. Responses without a conversation are a
     thread each. The new schema: see `threads_of`. A database that has moved on from one to the
     other may hold both. What was attached, and fragments and tools, stand in the metadata; the
@@ -59,8 +59,10 @@ def _responses(connection: sqlite3.Connection, source: Source) -> Iterator[Draft
     for table, when in (("log", "timestamp"), ("responses", "datetime_utc")):
         for number, (place, row) in enumerate(source.rows(connection, table), 1):
             ident = place.ident(row, "id") or f"{table} {number}"
-            conversation = place.ident(row, "conversation_id") or place.ident(row, "chat_id")
+            conversation = place.ident(row, "conversation_id")
             key = conversation or f"response {ident}"
+            if table == "log":  # a chat goes by the number of its first row, which names none
+                key = f"log {place.ident(row, 'chat_id') or ident}"
             if key not in drafts:
                 drafts[key] = _thread(place, key, conversations.pop(conversation, {}))
             _exchange(drafts[key], place, ident, row, when, beside, last_system, key)

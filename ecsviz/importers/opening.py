@@ -16,7 +16,7 @@ from typing import Any
 from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
 from ecsviz.importers.files import BLOCK, ImportSourceError, copy_counted, not_opened
 from ecsviz.importers.limits import Limits, exceeded
-from ecsviz.importers.source import HEAD, Source
+from ecsviz.importers.source import HEAD, ZIP_MAGIC, Source
 
 _ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
@@ -198,7 +198,7 @@ class _Members(Mapping[str, Source]):
 
 
 def _is_zip(magic: bytes) -> bool:
-    return magic in (b"PK\x03\x04", b"PK\x05\x06")
+    return magic in ZIP_MAGIC
 
 
 @contextmanager

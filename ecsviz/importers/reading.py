@@ -192,6 +192,8 @@ def known() -> str:
 def _why(member: Source) -> str:
     if member.is_database:
         return "no chat database that is known here"
+    if member.is_zip:
+        return "a zip inside; read it by itself"
     if member.looks_like_json:
         return "no chat that is known here"
     return "no text of a chat" if member.head else "neither text nor a database"

@@ -18,6 +18,8 @@ from ecsviz.importers.sqlite_file import MAGIC, connected, open_sqlite, private_
 
 T = TypeVar("T")
 
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+
 HEAD = 8_192
 """Bytes by which a file's kind is told, so that pictures and the like are not read whole."""
 
@@ -196,6 +198,11 @@ class Source:
         self.left.append((what, why))
 
     @property
+    def is_zip(self) -> bool:
+        """Whether it is a zip that was not opened, since it lies in another."""
+        return self.members is None and self._peek[:4] in ZIP_MAGIC
+
+    @property
     def is_database(self) -> bool:
         """Whether it is a SQLite file."""
         return self._peek.startswith(MAGIC)
@@ -300,13 +307,17 @@ class Source:
         if self._stack is None:
             content = whole if isinstance(whole, Path) else whole()
             return open_sqlite(
-                content, name=self.name, timeout=limits.timeout, max_bytes=limits.max_bytes
+                content,
+                name=self.name,
+                timeout=limits.timeout,
+                max_bytes=limits.max_bytes,
+                max_value=limits.max_value,
             )
         if self._copy is None:
             content = whole if isinstance(whole, Path) else whole()
             copying = private_copy(content, self.name, limits.max_bytes)
             self._copy = self._stack.enter_context(copying)
-        return connected(self._copy, self.name, timeout=limits.timeout)
+        return connected(self._copy, self.name, timeout=limits.timeout, max_value=limits.max_value)
 
     @cached_property
     def tables(self) -> dict[str, list[str]]:

@@ -18,9 +18,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, ImportTimeoutError
+from ecsviz.errors import EcsvizError, ImportFormatError, ImportTimeoutError
 from ecsviz.importers.files import copy_counted, not_opened
-from ecsviz.importers.limits import MAX_BYTES
+from ecsviz.importers.limits import MAX_BYTES, MAX_VALUE, exceeded
 
 MAGIC = b"SQLite format 3\0"
 
@@ -28,9 +28,6 @@ _JOURNALS = ("-wal", "-journal")
 """What belongs to a database beside its file; ``-shm`` is an index that SQLite makes anew."""
 
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
-
-_MAX_VALUE = 50_000_000
-"""Bytes of one text, blob or row: far above any message, far below the memory of a machine."""
 
 _STEPS = 1_000
 """Instructions of SQLite's machine between two looks at the clock: some 10 microseconds."""
@@ -76,7 +73,7 @@ def open_sqlite(
     name: str | None = None,
     timeout: float = 60.0,
     max_bytes: int = MAX_BYTES,
-    max_value: int = _MAX_VALUE,
+    max_value: int = MAX_VALUE,
 ) -> Iterator[sqlite3.Connection]:
     """Yield a connection to a private copy of a SQLite file, on which nothing can be written.
 
@@ -155,7 +152,7 @@ def private_copy(
 
 @contextmanager
 def connected(
-    copy: Path, name: str, *, timeout: float, max_value: int = _MAX_VALUE
+    copy: Path, name: str, *, timeout: float, max_value: int = MAX_VALUE
 ) -> Iterator[sqlite3.Connection]:
     """Yield a hardened connection to a private copy.
 
@@ -181,7 +178,7 @@ def translated(
     name: str,
     *,
     timeout: float,
-    max_value: int = _MAX_VALUE,
+    max_value: int = MAX_VALUE,
 ) -> EcsvizError:
     """Return the error of ours for an error of the driver.
 
@@ -204,13 +201,8 @@ def translated(
             limit=timeout,
         )
     if "too big" in said:
-        return ImportLimitError(
-            f"{name} holds a value or row of more than {max_value:,} bytes, more than is read."
-            " Take it out of a copy of the file, or shorten it there.",
-            source=name,
-            argument="max_value",
-            limit=max_value,
-        )
+        what = f"holds a value or row of more than {max_value:,} bytes"
+        return exceeded(name, what, "max_value", max_value)
     if "authoriz" in said or "prohibited" in said or "unsafe use" in said:
         why = f"it asks for what is not allowed here ({said}). Nothing was run"
     else:
