@@ -20,11 +20,12 @@ class LLM:
 
     Notes
     -----
-    Before conversations there was one table, ``log``. The old schema: a response is a question and an answer; a system's prompt is a message of
-    its own where it is not that of the response before. Responses without a conversation are a
-    thread each. The new schema: see `threads_of`. A database that has moved on from one to the
-    other may hold both. What was attached, and fragments and tools, stand in the metadata; the
-    bytes of attachments are left out.
+    The old schema: a response is a question and an answer; a system's prompt is a message of its
+    own where it is not that of the response before. Responses without a conversation are a thread
+    each. Before there were conversations, all stood in one table, ``log``. The new schema: see
+    `threads_of`. A database that has moved on from one to the other may hold both. What was
+    attached, and fragments and tools, stand in the metadata; the bytes of attachments are left
+    out.
     """
 
     name = "llm"
