@@ -10,6 +10,7 @@ from ecsviz.errors import EcsvizError
 from ecsviz.fields import reference
 from ecsviz.graph import CycleStatus, EntityDependencyGraph
 from ecsviz.importers import read_chat
+from ecsviz.importers.database import read_database
 from ecsviz.memory import InMemoryEntityStorage
 from ecsviz.plan import SavePlan
 from ecsviz.protocol import EntityStorage
@@ -34,6 +35,7 @@ __all__ = [
     "SavePlan",
     "diff",
     "read_chat",
+    "read_database",
     "reference",
     "sample",
 ]

@@ -65,6 +65,10 @@ FUNCTIONS = frozenset(
 """SQLite's own functions that compute and nothing else. Not here: what loads, reads files or
 tells about the process."""
 
+_TABLE_FUNCTIONS = ("json_each('')", "pragma_table_xinfo('')", "pragma_foreign_key_list('')")
+"""Functions that give tables. At its first use each declares its table, which the authorizer
+takes for a write, so that is done before there is one; no others can be used."""
+
 
 @contextmanager
 def open_sqlite(
@@ -320,6 +324,8 @@ def _harden(connection: sqlite3.Connection, deadline: float, max_value: int) -> 
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
     connection.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
+    for function in _TABLE_FUNCTIONS:
+        connection.execute(f"SELECT 1 FROM {function} LIMIT 0")  # noqa: S608 - our own names
     connection.set_authorizer(_authorize)
 
 
