@@ -68,7 +68,7 @@ def test_files_are_recognised_whatever_they_are_called(shared: Path, path: str) 
 
 
 def test_a_database_of_another_program_is_refused_clearly(shared: Path) -> None:
-    with pytest.raises(ImportFormatError, match=r"'messages', 'conversations'.*Known formats"):
+    with pytest.raises(ImportFormatError, match=r"'messages', 'conversations'.*ev.read_database"):
         read_chat(shared / "data" / NO_CHAT)
 
 

@@ -170,7 +170,8 @@ def unknown(source: Source) -> ImportFormatError:
     if source.is_database:
         tables = ", ".join(short_repr(name) for name in list(source.tables)[:5]) or "none"
         what = f"is a SQLite database, but none of a chat that is known here (tables: {tables})"
-        return ImportFormatError(f"{source.name} {what}. {known()}", **facts)
+        way = "ev.read_database reads any database."
+        return ImportFormatError(f"{source.name} {what}. {way} {known()}", **facts)
     try:
         source.check_json()
     except ImportFormatError as err:
