@@ -15,7 +15,9 @@ from ecsviz.errors import ImportFormatError
 from ecsviz.importers import FORMATS, ChatImport, read_chat
 from tests.chat_files import encode, is_sound, links, oa, oa_tree, read, said
 from tests.chat_formats import (
+    AGENTS,
     SAMPLES,
+    SESSIONS,
     Sample,
     agents_branched,
     chatbot_ui,
@@ -305,6 +307,14 @@ def test_telegram() -> None:
     assert friends.messages[0].created_at == datetime(2023, 8, 23, 15, 13, 11, tzinfo=UTC)
 
 
+def test_telegram_an_answer_to_a_message_of_another_chat() -> None:
+    here = {"id": 1, "type": "message", "date": "2023-08-23T15:13:20", "text": "Hi"}
+    there = here | {"id": 2, "reply_to_message_id": 1, "reply_to_peer_id": "channel9"}
+    found = read({"name": "A", "type": "personal_chat", "id": 5, "messages": [here, there]})
+    assert (links(found[0]), found.problems) == ({"1": None, "2": None}, [])
+    assert found[0].messages[1].metadata["reply_to_message_id"] == 1
+
+
 def test_whatsapp() -> None:
     (thread,) = read_chat(whatsapp(False))
     assert thread.title == "Ann, Ben"
@@ -438,6 +448,16 @@ def test_openai_agents() -> None:
     assert session.messages[1].metadata["name"] == "clock"
     assert session.messages[3].metadata["id"] == "__fake_id__"
     assert session.created_at == datetime(2026, 1, 1, 10, tzinfo=UTC)
+    items = [{"id": "__fake_id__", "role": "assistant", "content": "x"}] * 2
+    found = read_chat(encode([{"role": "user", "content": "?"}, *items]))
+    assert [m.source_id for m in found[0].messages] == [None] * 3
+
+
+def test_tables_beside_those_of_a_format_stand_in_the_report() -> None:
+    table = "CREATE TABLE notes(a); CREATE TABLE nothing(a);"
+    found = read_chat(database(AGENTS + table, *SESSIONS, ("notes", ("x",)), ("notes", ("y",))))
+    left = found.report().query("kind == 'not read'")
+    assert left[["what", "count"]].values.tolist() == [["rows of notes", 2]]
 
 
 def test_openai_agents_branches() -> None:

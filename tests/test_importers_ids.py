@@ -90,6 +90,14 @@ def test_without_ids_what_was_there_keeps_its_ids() -> None:
     assert len(set(ids(read([untitled("x", "x")])))) == 4
 
 
+def test_without_ids_another_branch_before_changes_nothing() -> None:
+    def tree(*branches: str) -> dict[str, Any]:
+        answers = [oa(None, oa(None, text="ok"), text=text) for text in branches]
+        return oa_tree(oa(None, *answers, text="?"), None)
+
+    assert set(ids(read([tree("b")]))) < set(ids(read([tree("a", "b")])))
+
+
 def test_a_longer_copy_in_another_file_takes_the_place_of_the_first() -> None:
     nodes = [{k: v for k, v in each.items() if k != "children"} for each in TREE]
     short, long = encode([conversation(*nodes[:4])]), encode([conversation(*nodes)])

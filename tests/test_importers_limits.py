@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import struct
 import sys
 import tempfile
@@ -63,6 +64,14 @@ def test_the_ratio_of_a_zip() -> None:
     member = b"[" + b" " * 4_000_000 + EXPORT[1:]
     many = zipped(*((f"{number}/conversations.json", member) for number in range(10)))
     assert told(many, "max_ratio") == 200
+
+
+def test_the_ratio_of_a_file_beside_a_large_one() -> None:
+    picture = random.Random(1).randbytes(1_000_000)
+    member = b"[" + b" " * 40_000_000 + EXPORT[1:]
+    bomb = zipped(("cat.png", picture), ("conversations.json", member))
+    assert len(bomb) * 200 > len(member)
+    assert told(bomb, "max_ratio") == 200
 
 
 @pytest.mark.parametrize(("size", "match"), [(10, "cannot be read"), (2**31, "max_bytes=")])
