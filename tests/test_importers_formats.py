@@ -454,7 +454,7 @@ def test_openai_agents() -> None:
 
 
 def test_tables_beside_those_of_a_format_stand_in_the_report() -> None:
-    table = "CREATE TABLE notes(a); CREATE TABLE nothing(a);"
+    table = "CREATE TABLE notes(a); CREATE TABLE blank(a);"
     found = read_chat(database(AGENTS + table, *SESSIONS, ("notes", ("x",)), ("notes", ("y",))))
     left = found.report().query("kind == 'not read'")
     assert left[["what", "count"]].values.tolist() == [["rows of notes", 2]]

@@ -64,13 +64,10 @@ class OpenAIAgents:
                     when = draft.time(ident, row, "created_at", message.metadata)
                     message.created_at = when
                 listed = nodes.setdefault(session, [])
-                known = branches.get(session)
-                if known is None:
-                    listed.append(Node(ident, listed[-1].id if listed else None, message))
-                else:
-                    listed.append(
-                        Node(ident, _above(draft, known, ident, message.metadata), message)
-                    )
+                above = listed[-1].id if listed else None
+                if (known := branches.get(session)) is not None:
+                    above = _above(draft, known, ident, message.metadata)
+                listed.append(Node(ident, above, message))
             for session, usage in grouped(connection, source, "turn_usage", "session_id").items():
                 if session in drafts:
                     drafts[session].metadata["turn_usage"] = [
