@@ -13,7 +13,7 @@ import pytest
 from ecsviz import ChatThread
 from ecsviz.errors import ImportFormatError
 from ecsviz.importers import FORMATS, ChatImport, read_chat
-from tests.chat_files import encode, is_sound, links, oa, oa_tree, read, said
+from tests.chat_files import TREE, conversation, encode, is_sound, links, read, said, zipped
 from tests.chat_formats import (
     AGENTS,
     SAMPLES,
@@ -493,10 +493,39 @@ def test_a_folder_and_a_list_give_all_chats(tmp_path: Path) -> None:
 
 
 def test_an_export_in_several_files(tmp_path: Path) -> None:
-    parts = [encode([oa_tree(oa(f"m{n}"), f"t{n}")]) for n in range(3)]
-    for number, part in enumerate(parts):
-        (tmp_path / f"conversations-{number:03}.json").write_bytes(part)
-    assert [thread.source_id for thread in read_chat(tmp_path)] == ["t0", "t1", "t2"]
+    parts = [encode([conversation(*TREE, id=f"c{n}")]) for n in range(12)]
+    files = {f"conversations-{number:03}.json": part for number, part in enumerate(parts)}
+    for name, part in files.items():
+        (tmp_path / name).write_bytes(part)
+    beside = {
+        "chat.html": b"<html>",
+        "user.json": b'{"id": "user-1", "email": "x"}',
+        "shared_conversations.json": encode([{"id": "s", "conversation_id": "c0", "title": "T"}]),
+        "message_feedback.json": b"[]",
+        "file-1-cat.png": b"\x89PNG\r\n\x1a\n\0\0",
+    }
+    for source in (tmp_path, zipped(*beside.items(), *files.items())):
+        found = read_chat(source)
+        assert [thread.source_id for thread in found] == [f"c{n}" for n in range(12)]
+        assert {thread.source for thread in found} == {"chatgpt"}
+    left = found.report().query("kind == 'not read'")["file"]
+    assert {name.removeprefix("<bytes>/") for name in left} == set(beside)
+
+
+def test_zips_as_programs_make_them() -> None:
+    found = read_chat(
+        zipped(
+            ("users.json", encode([{"uuid": "me", "full_name": "Ann"}])),
+            ("projects.json", b"[]"),
+            ("conversations.json", SAMPLES["claude"].data),
+            ("__MACOSX/._conversations.json", b"\0\5\x16\7"),
+        )
+    )
+    assert found == read_chat(SAMPLES["claude"].data)
+    found = read_chat(zipped(("_chat.txt", SAMPLES["whatsapp"].data), ("a.opus", b"OggS\0\2")))
+    assert found == read_chat(SAMPLES["whatsapp"].data)
+    found = read_chat(zipped(("logs.db", SAMPLES["llm, new schema"].data)))
+    assert found == read_chat(SAMPLES["llm, new schema"].data)
 
 
 def test_a_folder_without_a_chat(tmp_path: Path) -> None:

@@ -415,7 +415,7 @@ def _decode(data: bytes, name: str) -> str:
         column = err.start - data.rfind(b"\n", 0, err.start)
         raise ImportFormatError(
             f"{name}, line {line}, column {column}: not {encoding.removesuffix('-sig').upper()},"
-            " as JSON must be. If it is a text in another encoding, pass"
+            " in which chats are read. If it is a text in another encoding, pass"
             " Path(...).read_text(encoding=...).encode().",
             source=name,
             line=line,
