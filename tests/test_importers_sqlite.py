@@ -188,6 +188,28 @@ def test_a_column_that_would_be_computed_is_not_asked_for(tmp_path: Path) -> Non
     assert (message.content, message.metadata) == ("Hi", {})
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "CREATE VIEW v AS SELECT load_extension('x');",
+        "CREATE VIEW v AS SELECT unknown_function(1) FROM nowhere;",
+        "CREATE VIRTUAL TABLE f USING fts5(a);",
+        "CREATE TABLE json_each(a);",
+        'CREATE TABLE "we""ird name"("col""umn");',
+        "CREATE TRIGGER t AFTER INSERT ON real_items BEGIN SELECT load_extension('x'); END;",
+        (
+            "PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES"
+            " ('table', 'x', 'x', 0, 'CREATE VIRTUAL TABLE x USING no_such_module(a)');"
+        ),
+    ],
+)
+def test_what_stands_beside_the_tables_of_a_chat_does_not_matter(
+    tmp_path: Path, beside: str
+) -> None:
+    path = made(tmp_path / "a.db", ITEMS + ");" + ROW + beside)
+    assert read_chat(path)[0].messages[0].content == "Hi"
+
+
 def test_a_virtual_table_is_none_that_is_read(tmp_path: Path) -> None:
     path = made(
         tmp_path / "a.db", "CREATE VIRTUAL TABLE t USING fts5(id, session_id, message_data);"

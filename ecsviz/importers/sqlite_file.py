@@ -14,7 +14,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -325,7 +325,8 @@ def _harden(connection: sqlite3.Connection, deadline: float, max_value: int) -> 
     connection.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
     connection.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
     for function in _TABLE_FUNCTIONS:
-        connection.execute(f"SELECT 1 FROM {function} LIMIT 0")  # noqa: S608 - our own names
+        with suppress(sqlite3.OperationalError):  # the file has a table of that name
+            connection.execute(f"SELECT 1 FROM {function} LIMIT 0")  # noqa: S608 - our own names
     connection.set_authorizer(_authorize)
 
 
