@@ -361,6 +361,15 @@ def test_whatsapp_day_and_month() -> None:
     assert [each.what for each in found.problems] == ["'time'"] or len(found.problems) == 2
 
 
+def test_whatsapp_a_longer_file_that_tells_day_and_month_keeps_the_ids() -> None:
+    short = b"1/2/23, 10:00 - Ann: Hi\n1/2/23, 10:00 - Ann: Hi\n"
+    (before,), (after,) = read(short), read(short + b"1/13/23, 10:00 - Ann: Hello\n")
+    assert before.messages[0].created_at == datetime(2023, 2, 1, 10, tzinfo=UTC)
+    assert after.messages[0].created_at == datetime(2023, 1, 2, 10, tzinfo=UTC)
+    assert before.ecs_id == after.ecs_id
+    assert [m.ecs_id for m in before.messages] == [m.ecs_id for m in after.messages[:2]]
+
+
 def test_llm_old_schema() -> None:
     found = read_chat(llm_old(False))
     talk, alone, empty = found

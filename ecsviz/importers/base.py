@@ -64,6 +64,9 @@ class DraftMessage:
         The message's ``source_id``.
     parent
         The position, in the thread's messages, of what it answers: before its own.
+    key
+        What it goes by where it has no id: by default role, author, text and time. A format that
+        may read the same file otherwise when it is longer gives what stands in the file.
     """
 
     role: str
@@ -74,6 +77,7 @@ class DraftMessage:
     model: str | None = None
     created_at: datetime | None = None
     hidden: bool = False
+    key: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
 

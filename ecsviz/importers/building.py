@@ -308,7 +308,8 @@ class Builder:
 
 def _beginning(draft: DraftThread) -> str:
     """Return what does not change when a chat goes on: all up to the first word of a user."""
-    start: list[Any] = [str(draft.created_at) if draft.created_at else None]
+    keyed = bool(draft.messages) and draft.messages[0].key is not None
+    start: list[Any] = [str(draft.created_at) if draft.created_at and not keyed else None]
     if not draft.messages:
         return _hash([*start, draft.title])
     for message in draft.messages:
@@ -321,6 +322,8 @@ def _beginning(draft: DraftThread) -> str:
 
 
 def _words(message: DraftMessage) -> list[str | None]:
+    if message.key is not None:
+        return [message.key]
     when = message.created_at.isoformat() if message.created_at else None
     return [message.role, message.author, message.content, when]
 

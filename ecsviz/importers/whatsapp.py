@@ -67,6 +67,8 @@ class WhatsApp:
                     content=(said["text"] or "") if said else text,
                     author=author,
                     created_at=when,
+                    # Not by the time: a longer file may tell day and month better.
+                    key=f"{match['stamp']} {text}",
                     metadata=metadata,
                 )
             )
