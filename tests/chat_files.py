@@ -6,6 +6,7 @@ import io
 import json
 import warnings
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from ecsviz import ChatThread
@@ -18,10 +19,14 @@ def encode(value: Any) -> bytes:
 
 
 def read(value: Any, **options: Any) -> ChatImport:
-    """Read a value, or bytes, without the warning: for tests of what it warns of."""
+    """Read a value, bytes or a file without the warning: for tests of what it warns of."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ChatImportWarning)
-        return read_chat(value if isinstance(value, bytes) else encode(value), **options)
+        if isinstance(value, bytes | Path) or (
+            isinstance(value, list) and bytes in map(type, value)
+        ):
+            return read_chat(value, **options)
+        return read_chat(encode(value), **options)
 
 
 def said(found: ChatImport) -> list[tuple[str | None, str | None, str]]:
@@ -45,7 +50,7 @@ def is_sound(thread: ChatThread) -> bool:
     return True
 
 
-def outcome(data: bytes, **options: Any) -> str:
+def outcome(data: bytes | Path, **options: Any) -> str:
     """Return how reading ends; anything but a chat or an error of ours fails the test."""
     try:
         found = read(data, **options)

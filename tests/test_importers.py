@@ -14,8 +14,9 @@ from ecsviz.importers import (
     ChatImportWarning,
     read_chat,
 )
-from ecsviz.importers.base import arrange, one_line, read_time
-from ecsviz.importers.source import free_name
+from ecsviz.importers.base import one_line, read_time
+from ecsviz.importers.json_text import free_name
+from ecsviz.importers.trees import arrange
 from tests.chat_files import (
     CONTENTS,
     NO_MESSAGE,

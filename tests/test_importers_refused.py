@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import gc
-import operator
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,7 +16,6 @@ from ecsviz.importers import (
     read_chat,
 )
 from tests.chat_files import (
-    CONTENTS,
     EXPORT,
     PROMPT,
     TREE,
@@ -31,7 +25,6 @@ from tests.chat_files import (
     oa,
     oa_tree,
     outcome,
-    read,
     zipped,
 )
 
@@ -61,12 +54,9 @@ def test_a_zip_bomb_is_stopped() -> None:
 @pytest.mark.parametrize(
     ("data", "match"),
     [
-        (zipped(("user.json", b"{}")), r"without 'conversations.json': 'user.json'"),
+        (zipped(("user.json", b"{}")), r"holds no file with a chat.*: 'user\.json'"),
         (zipped(), "it is empty"),
-        (
-            zipped(("a/conversations.json", EXPORT), ("b/conversations.json", EXPORT)),
-            r"several 'conversations.json': 'a/conversations.json', 'b/",
-        ),
+        (zipped(("a.zip", zipped(("conversations.json", EXPORT)))), "no file with a chat"),
         (zipped(("conversations.json", EXPORT))[:-30], "a zip that cannot be read"),
         (zipped(("conversations.json", EXPORT[:100])), r"<bytes>/conversations.json, line 1"),
     ],
@@ -95,7 +85,7 @@ def test_damaged_zips_are_refused() -> None:
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "conversations.json").write_bytes(EXPORT)
-    for path in (tmp_path / "conversation.json", str(tmp_path / "conversation.json"), tmp_path):
+    for path in (tmp_path / "conversation.json", str(tmp_path / "conversation.json")):
         with pytest.raises(ImportSourceError, match=r"conversations\.json") as caught:
             read_chat(path)
         assert isinstance(caught.value, OSError)
@@ -103,8 +93,10 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
         read_chat('[{"mapping": {}}]')
     with pytest.raises(ImportSourceError, match="embedded null byte"):
         read_chat("a\x00b")
-    with pytest.raises(ImportSourceError, match="not from a list"):
-        read_chat([])  # type: ignore[arg-type]  # what is shown
+    with pytest.raises(ImportSourceError, match="not from a dict"):
+        read_chat({})  # type: ignore[arg-type]  # what is shown
+    with pytest.raises(ImportSourceError, match="list of files to read is empty"):
+        read_chat([])
     assert len(read_chat(str(tmp_path / "conversations.json"))) == 1
 
 
@@ -116,18 +108,18 @@ REFUSED: list[tuple[str, bytes, type[EcsvizError], str]] = [
     ("nothing", b"", ImportFormatError, "<bytes> is empty"),
     ("blank", b" \r\n\t ", ImportFormatError, "is empty"),
     ("only a BOM", b"\xef\xbb\xbf", ImportFormatError, "is empty"),
-    ("an empty list", b"[]", ImportFormatError, "is JSON, but empty.*'chatgpt'"),
+    ("an empty list", b"[]", ImportFormatError, "is JSON, but empty.*chatgpt, claude"),
     ("an empty object", b"{}", ImportFormatError, "is JSON, but empty"),
-    ("null", b"null", ImportFormatError, "neither JSON nor a zip.*'open-assistant'"),
+    ("null", b"null", ImportFormatError, "neither JSON nor a zip.*whatsapp"),
     ("a number", b"17", ImportFormatError, "neither JSON nor a zip"),
     ("a text", b'"chat"', ImportFormatError, "neither JSON nor a zip"),
     ("prose", b"Hello, how are you?", ImportFormatError, "neither JSON nor a zip"),
     ("a log", b"[2024-01-01] Ann: hi", ImportFormatError, "column 6: not JSON.*Known formats"),
     ("a list of numbers", b"[1, 2]", ImportFormatError, "no chat that is known here"),
     ("other objects", b'[{"a": 1}]', ImportFormatError, "no chat that is known here"),
-    ("a database", b"SQLite format 3\0" + b"\x10\0\1\1\0@  \xff" * 9, ImportFormatError, "UTF-8"),
+    ("a database", b"SQLite format 3\0" + b"\x10\0\1\1\0@  \xff" * 9, ImportFormatError, "SQLite"),
     ("a picture", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ImportFormatError, "Known formats"),
-    ("noise", random.Random(1).randbytes(999), ImportFormatError, "as JSON must be"),
+    ("noise", random.Random(1).randbytes(999), ImportFormatError, "neither JSON nor a zip"),
     ("Latin-1", '[{"title": "é"}]'.encode("latin-1"), ImportFormatError, "line 1, column 13"),
     ("half of UTF-16", "[]".encode("utf-16")[:-1], ImportFormatError, "UTF-16"),
     ("an open list", b'[{"mapping": {}}', ImportFormatError, "line 1, column 17: the file ends"),
@@ -136,10 +128,15 @@ REFUSED: list[tuple[str, bytes, type[EcsvizError], str]] = [
     ("words after it", EXPORT + b"\nhello", ImportFormatError, "line 2, column 1: not JSON"),
     ("single quotes", b"[{'mapping': {}}]", ImportFormatError, "column 3: not JSON"),
     ("a raw newline", b'[{"mapping": {"a\nb": 1}}]', ImportFormatError, "Invalid control"),
-    ("lists in lists", deep(100_000), ImportLimitError, "deeper.*sys.setrecursionlimit"),
+    ("lists in lists", deep(100_000), ImportLimitError, r"deeper than 10,000.*max_depth=40000"),
     ("objects in objects", b'{"a":' * 100_000, ImportLimitError, "deeper"),
     ("deep metadata", deep(600), ImportLimitError, "250 levels"),
-    ("many digits", b'[{"mapping": {}, "n": ' + b"9" * 5000 + b"}]", ImportLimitError, "4,300"),
+    (
+        "many digits",
+        b'[{"mapping": {}, "n": ' + b"9" * 5000 + b"}]",
+        ImportLimitError,
+        "4,300 digits.*max_digits=",
+    ),
     ("a list as mapping", encode([{"mapping": []}]), ImportFormatError, "'mapping' must be an obj"),
     ("a number as node", encode([{"mapping": {"a": 5}}]), ImportFormatError, "node 'a' must be"),
     (
@@ -244,77 +241,3 @@ def test_a_format_by_name() -> None:
     with pytest.raises(ImportFormatError, match="Did you mean 'chatgpt'") as caught:
         read_chat(EXPORT, "ChatGPD")
     assert caught.value.formats == [each.name for each in FORMATS]
-
-
-SAMPLES: dict[str, Any] = {
-    "chatgpt": [
-        conversation(
-            *TREE,
-            node("t", "y", [], content=CONTENTS[6][0], metadata={"model_slug": "m"}, create_time=1),
-            create_time=1.5,
-            current_node="y",
-        )
-    ],
-    "open-assistant": [oa_tree(PROMPT)],
-}
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-def test_truncated_anywhere(name: str) -> None:
-    data = encode(SAMPLES[name])
-    assert read(data)
-    for offset in range(0, len(data) - 1, 3):
-        assert outcome(data[:offset]) == "ImportFormatError"
-    lines = b"\n".join(encode(item) for item in SAMPLES[name] * 2)
-    ends = Counter(outcome(lines[:offset]) for offset in range(0, len(lines), 3))
-    assert ends.keys() <= {"ImportFormatError", "read"}
-
-
-def spots(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield path
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(inner, dict | list):
-            yield from spots(inner, (*path, key))
-        else:
-            yield (*path, key)
-
-
-def mutated(value: Any, path: tuple[Any, ...], change: Callable[[Any, Any], None]) -> bytes:
-    changed = [copy.deepcopy(value)]
-    holder: Any = changed
-    for key in (0, *path[:-1]) if path else ():
-        holder = holder[key]
-    change(holder, path[-1] if path else 0)
-    return encode(changed[0]) if changed else b""
-
-
-def put(value: Any, holder: Any, key: Any) -> None:
-    holder[key] = value
-
-
-WRONG: tuple[Any, ...] = (None, 5, -1.5, True, "x", "", [], {}, [[]], {"a": 1}, ["b"], 2**70)
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-@pytest.mark.parametrize("asked", [None, "itself"])
-def test_each_value_wrong_in_turn(name: str, asked: str | None) -> None:
-    ends: Counter[str] = Counter()
-    options = {} if asked is None else {"format": name}
-    for path in spots(SAMPLES[name]):
-        for wrong in WRONG:
-            data = mutated(SAMPLES[name], path, partial(put, wrong))
-            ends[outcome(data, **options)] += 1
-        ends[outcome(mutated(SAMPLES[name], path, operator.delitem), **options)] += 1
-    assert ends.keys() == {"ImportFormatError", "read"}
-    assert sum(ends.values()) > 300
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-def test_any_byte_wrong(name: str) -> None:
-    whole, chance = encode(SAMPLES[name]), random.Random(2)
-    ends: Counter[str] = Counter()
-    for _ in range(500):
-        data = bytearray(whole)
-        data[chance.randrange(len(data))] = chance.randrange(256)
-        ends[outcome(bytes(data))] += 1
-    assert ends.keys() == {"ImportFormatError", "read"}

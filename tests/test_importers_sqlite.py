@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, ImportTimeoutError
+from ecsviz.importers import read_chat
 from ecsviz.importers.files import ImportSourceError
 from ecsviz.importers.sqlite_file import open_sqlite
 
@@ -143,7 +144,7 @@ def test_a_view_that_never_ends_is_stopped(tmp_path: Path) -> None:
 
 def test_a_value_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     path = made(tmp_path / "a.db", "CREATE VIEW v AS SELECT zeroblob(900000000) AS z;")
-    with pytest.raises(ImportLimitError, match="50,000,000 bytes"):
+    with pytest.raises(ImportLimitError, match=r"50,000,000 bytes.*max_value="):
         ask(path, "SELECT * FROM v")
 
 
@@ -165,13 +166,66 @@ def test_too_many_bytes(tmp_path: Path) -> None:
         ask(path, "SELECT 1", max_bytes=size)
 
 
+ITEMS = "CREATE TABLE real_items(id INTEGER PRIMARY KEY, session_id TEXT, message_data TEXT"
+ROW = 'INSERT INTO real_items VALUES (1, "s", \'{"role": "user", "content": "Hi"}\');'
+
+
+def test_a_view_in_the_place_of_a_table_is_not_run(tmp_path: Path) -> None:
+    view = LOOP.replace("forever", "agent_messages").replace(
+        "count(*) AS c", "i AS id, i AS session_id, i AS message_data"
+    )
+    path = made(tmp_path / "a.db", view)
+    with pytest.raises(ImportFormatError, match="none of a chat"):
+        read_chat(path, timeout=10)
+    made(path, ITEMS + ");" + ROW)
+    assert read_chat(path, timeout=10)[0].messages[0].content == "Hi"
+
+
+def test_a_column_that_would_be_computed_is_not_asked_for(tmp_path: Path) -> None:
+    columns = ", big BLOB AS (zeroblob(40000000 * id)) VIRTUAL, more BLOB AS (hex(big)) VIRTUAL);"
+    path = made(tmp_path / "a.db", ITEMS + columns + ROW)
+    (message,) = read_chat(path)[0].messages
+    assert (message.content, message.metadata) == ("Hi", {})
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "CREATE VIEW v AS SELECT load_extension('x');",
+        "CREATE VIEW v AS SELECT unknown_function(1) FROM nowhere;",
+        "CREATE VIRTUAL TABLE f USING fts5(a);",
+        "CREATE TABLE json_each(a);",
+        'CREATE TABLE "we""ird name"("col""umn");',
+        "CREATE TRIGGER t AFTER INSERT ON real_items BEGIN SELECT load_extension('x'); END;",
+        (
+            "PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES"
+            " ('table', 'x', 'x', 0, 'CREATE VIRTUAL TABLE x USING no_such_module(a)');"
+        ),
+    ],
+)
+def test_what_stands_beside_the_tables_of_a_chat_does_not_matter(
+    tmp_path: Path, beside: str
+) -> None:
+    path = made(tmp_path / "a.db", ITEMS + ");" + ROW + beside)
+    assert read_chat(path)[0].messages[0].content == "Hi"
+
+
+def test_a_virtual_table_is_none_that_is_read(tmp_path: Path) -> None:
+    path = made(
+        tmp_path / "a.db", "CREATE VIRTUAL TABLE t USING fts5(id, session_id, message_data);"
+    )
+    with pytest.raises(ImportFormatError, match="none of a chat"):
+        read_chat(path)
+
+
 @pytest.mark.parametrize(
     ("data", "match"),
     [
         (b"", "it is empty"),
         (b"SQLite", "no SQLite"),
         (b"SQLite format 3\0", "cannot read it"),
-        (b"SQLite format 3\0" + b"\xff" * 5000, "cannot read it"),
+        (b"SQLite format 3\0" + b"\xff" * 5000, "is truncated"),
+        (b"SQLite format 3\0" + b"\xff" * 8 + b"\0" * 5000, "cannot read it"),
         (b"not a database" * 99, "no SQLite"),
     ],
 )
@@ -181,6 +235,14 @@ def test_what_is_no_database(tmp_path: Path, data: bytes, match: str) -> None:
     for source in (path, data):
         with pytest.raises(ImportFormatError, match=match):
             ask(source, "SELECT * FROM sqlite_master")
+
+
+def test_a_file_that_is_cut_is_refused_even_if_what_is_asked_is_there(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.db", ROWS + "CREATE TABLE last(a);")
+    whole = path.read_bytes()
+    assert len(ask(whole, "SELECT * FROM t")) == 2
+    with pytest.raises(ImportFormatError, match=r"is truncated: it has [\d,]+ of [\d,]+ bytes"):
+        ask(whole[:-100], "SELECT * FROM t")
 
 
 def test_paths_that_cannot_be_read(tmp_path: Path) -> None:

@@ -1,27 +1,66 @@
-"""Chats that others exported → ChatThread and ChatMessage: one file per format.
+'''Chats that others exported → ChatThread and ChatMessage: one file per format.
 
-A new format is a class with the three names and two methods of `ChatFormat` (see
-`ecsviz.importers.base`), in a file of its own, and a place in `FORMATS`.
-"""
+A new format is a class with the two names and two methods of `ChatFormat`. This one reads a
+little text format of its own; ``format=`` takes it as it is:
+
+>>> import ecsviz as ev
+>>> from ecsviz.importers import DraftMessage, DraftThread
+>>> class Minutes:
+...     """Reads minutes: the line ``# title``, then lines ``name: what was said``."""
+...
+...     name = "minutes"
+...     title = "Minutes of a meeting (.txt)"
+...
+...     def recognises(self, source):
+...         return source.head.startswith("# ") and ": " in source.head
+...
+...     def read(self, source):
+...         first, *lines = source.text.splitlines()
+...         draft = DraftThread(id=first, title=first.removeprefix("# "))
+...         for number, line in enumerate(lines, 1):
+...             name, colon, text = line.partition(": ")
+...             if colon:
+...                 draft.follow(DraftMessage(role="user", author=name, content=text))
+...             else:
+...                 draft.tell(f"line {number}", "a line", "has no name; left out")
+...         yield draft
+>>> threads = ev.read_chat(
+...     b"""# Monday
+... Ann: Shall we begin?
+... Ben: Please.""",
+...     format=Minutes(),
+... )
+>>> [(message.author, message.content) for message in threads[0].messages]
+[('Ann', 'Shall we begin?'), ('Ben', 'Please.')]
+
+To have it found by everybody, a package offers the class as an entry point, under its name:
+
+.. code-block:: toml
+
+    [project.entry-points."ecsviz.chat_formats"]
+    minutes = "my_package:Minutes"
+
+`read_chat` loads it where it is named, or where no format of ecsviz recognises a file. `Source`
+offers JSON values with their places in the file, and the tables of SQLite files opened safely;
+``Place.take`` checks types; ``grow`` (in `ecsviz.importers.trees`) makes a tree from parents' ids.
+'''
 
 from __future__ import annotations
 
-import gc
 import os
 import warnings
-from typing import Any
+from collections.abc import Sequence
 
-from ecsviz.errors import ImportFormatError, did_you_mean
-from ecsviz.importers.base import Builder, ChatFormat, ChatImport, ChatImportWarning
-from ecsviz.importers.chatgpt import ChatGPT
-from ecsviz.importers.open_assistant import OpenAssistant
-from ecsviz.importers.source import (
-    MAX_BYTES,
-    ChatProblem,
-    ImportSourceError,
-    Source,
-    open_source,
-)
+from ecsviz.errors import InvalidArgumentError
+from ecsviz.importers.base import ChatFormat, DraftMessage, DraftThread
+from ecsviz.importers.building import ChatImport, ChatImportWarning
+from ecsviz.importers.files import ImportSourceError
+from ecsviz.importers.limits import MAX_BYTES, MAX_VALUE, Limits
+from ecsviz.importers.opening import opened
+from ecsviz.importers.reading import ChatReader, collector_paused
+from ecsviz.importers.registry import FORMATS, format_names
+from ecsviz.importers.source import ChatProblem, Place, Source
+from ecsviz.importers.trees import Node, grow
 
 __all__ = [
     "FORMATS",
@@ -29,44 +68,70 @@ __all__ = [
     "ChatImport",
     "ChatImportWarning",
     "ChatProblem",
+    "DraftMessage",
+    "DraftThread",
     "ImportSourceError",
+    "Node",
+    "Place",
+    "Source",
+    "format_names",
+    "grow",
     "read_chat",
 ]
 
-FORMATS: tuple[ChatFormat, ...] = (OpenAssistant(), ChatGPT())
-"""The formats that are tried, in this order."""
-
-_SMALL = 5_000_000
-"""Characters that are read in well under a second: no progress bar is made for them, and none
-of the threads that tqdm starts."""
+_Readable = str | os.PathLike[str] | bytes
 
 
 def read_chat(
-    source: str | os.PathLike[str] | bytes,
-    format: str | None = None,  # noqa: A002 - the word that users look for
+    source: _Readable | Sequence[_Readable],
+    format: str | ChatFormat | type[ChatFormat] | None = None,  # noqa: A002 - the word that users look for
     *,
     progress: bool | None = None,
     max_bytes: int = MAX_BYTES,
+    max_members: int = 100_000,
+    max_ratio: int = 200,
+    max_depth: int = 10_000,
+    max_digits: int = 4_300,
+    max_value: int = MAX_VALUE,
+    timeout: float = 60.0,
 ) -> ChatImport:
     """Read the chat threads of a file, with all their branches.
 
     Parameters
     ----------
     source
-        The path of a file, or its content. A zip is read as it is.
+        The path of a file, of a zip or of a folder; or a file's content; or a list of these. A
+        zip or folder gives the chats of all files in it (an export that comes in several).
     format
-        ``"open-assistant"`` or ``"chatgpt"``; None recognises it by the content.
+        A name: ``"chatgpt"``, ``"claude"``, ``"claude-code"``, ``"openai-messages"``,
+        ``"sharegpt"``, ``"open-assistant"``, ``"librechat"``, ``"chatbot-ui"``, ``"slack"``,
+        ``"telegram"``, ``"whatsapp"``, and for databases ``"llm"``, ``"langchain"`` and
+        ``"openai-agents"``; one that another package offers; or a `ChatFormat` of your own.
+        None recognises it by the content.
     progress
         Whether to show a progress bar; None shows it if reading takes longer than a second.
     max_bytes
-        How many bytes may be read, after decompression; 1 GiB by default, so that a small zip
-        cannot fill the memory.
+        How many bytes may be read of all files, after decompression; 1 GiB by default, so that a
+        small zip cannot fill the memory.
+    max_members
+        How many files a zip or folder may hold.
+    max_ratio
+        How many times its size a zip may unpack to; chats reach 10 to 20.
+    max_depth
+        How deep lists and objects may nest; an answer inside its question takes two levels.
+    max_digits
+        How many digits an integer may have; Python's own default, for converting is quadratic.
+    max_value
+        How many bytes a value, or a row, of a database may have; 50 MB by default.
+    timeout
+        How many seconds a database may take to answer.
 
     Returns
     -------
     ChatImport
         A list of `ChatThread`, in the order of the file. Its ``problems`` are a list of
-        `ChatProblem`: ``thread``, ``node``, ``what``, ``why``.
+        `ChatProblem`: ``thread``, ``node``, ``what``, ``why``; its ``report()`` is a DataFrame
+        that counts what was read, kept as metadata, not placed and not read.
 
     Raises
     ------
@@ -75,8 +140,8 @@ def read_chat(
     ImportFormatError
         If it is no chat that is known here, is truncated, or holds a value that does not fit;
         ``line`` and ``column`` where they are known.
-    ImportLimitError
-        If it is larger, or nests deeper, than allowed.
+    ImportLimitError, ImportTimeoutError
+        If it exceeds a limit; ``argument`` is the name of the limit.
 
     Warns
     -----
@@ -86,7 +151,9 @@ def read_chat(
     Notes
     -----
     The same chat read twice has the same ``ecs_id``s: UUIDv5 of format, thread id and message
-    id. O(size of the file), in time and in memory.
+    id, or of what does not change as a chat goes on where the source has no ids. So registering a
+    longer export updates what is stored. O(size of the file), in time and in memory. A database
+    is read from a private copy, see `ecsviz.importers.sqlite_file`.
 
     Examples
     --------
@@ -102,82 +169,33 @@ def read_chat(
     >>> threads[0].ecs_id == ev.read_chat(data)[0].ecs_id
     True
     """
-    content, chosen = _open(source, format, max_bytes)
-    builder = Builder(chosen.name, content.name)
-    found = ChatImport()
-    bar = _bar(content, progress)
-    # Nothing here becomes garbage, but with every object that is made the collector looks at
-    # the older ones again: half of the time on 50,000 messages.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        for draft in chosen.read(content):
-            found.append(builder.build(draft))
-            if bar is not None:
-                bar.update()
-    finally:
-        if collecting:
-            gc.enable()
-        if bar is not None:
-            bar.close()
-    found.problems = content.problems + builder.problems
-    if found.problems:
-        warnings.warn(_told(content.name, found.problems), ChatImportWarning, stacklevel=2)
-    return found
-
-
-def _open(source: Any, wanted: str | None, max_bytes: int) -> tuple[Source, ChatFormat]:
-    asked = FORMATS if wanted is None else (_named(wanted),)
-    members = [member for known in asked for member in known.members]
-    try:
-        content = open_source(source, members, max_bytes)
-        empty = not content.first
-    except ImportFormatError as err:
-        if not err.facts.get("foreign"):
-            raise
-        raise ImportFormatError(f"{err.message} {_known()}", **err.facts) from None
-    for known in asked:
-        if wanted is not None or known.recognises(content):
-            return content, known
-    raise ImportFormatError(
-        f"{content.name} is JSON, but {'empty' if empty else 'no chat that is known here'}."
-        f" {_known()}",
-        source=content.name,
-        formats=[known.name for known in FORMATS],
-        line=1,
-        column=1,
+    limits = Limits(
+        max_bytes=max_bytes,
+        max_members=max_members,
+        max_ratio=max_ratio,
+        max_depth=max_depth,
+        max_digits=max_digits,
+        max_value=max_value,
+        timeout=timeout,
     )
+    _check(limits)
+    reader = ChatReader(format, progress)
+    with opened(source, limits) as sources, collector_paused():
+        for each in sources:
+            reader.read(each)
+        name = sources[0].name if len(sources) == 1 else f"{len(sources):,} files"
+    if told := reader.warning(name):
+        warnings.warn(told, ChatImportWarning, stacklevel=2)
+    return reader.found
 
 
-def _known() -> str:
-    return "Known formats: " + "; ".join(f"{each.name!r}, {each.title}" for each in FORMATS) + "."
-
-
-def _named(name: str) -> ChatFormat:
-    for known in FORMATS:
-        if known.name == name:
-            return known
-    names = [known.name for known in FORMATS]
-    raise ImportFormatError(
-        f"No chat format {name!r}." + did_you_mean(str(name), names) + " Or leave format= out.",
-        format=name,
-        formats=names,
-    )
-
-
-def _bar(source: Source, progress: bool | None) -> Any:
-    if progress is False or (progress is None and source.size < _SMALL):
-        return None
-    from tqdm.auto import tqdm  # in a notebook, it loads ipywidgets
-
-    return tqdm(total=source.total, unit=" chats", delay=0 if progress else 1, leave=bool(progress))
-
-
-def _told(name: str, problems: list[ChatProblem]) -> str:
-    shown = "\n".join(f"  {problem}" for problem in problems[:5])
-    more = f"\n  … and {len(problems) - 5:,} more" if len(problems) > 5 else ""
-    count = f"{len(problems):,} thing" + ("" if len(problems) == 1 else "s")
-    return (
-        f"{name}: {count} could not be placed as the file has it; no message was left out."
-        f" The result's .problems lists all:\n{shown}{more}"
-    )
+def _check(limits: Limits) -> None:
+    for name in Limits.__slots__:
+        value = getattr(limits, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise InvalidArgumentError(
+                f"{name} must be a number above 0, not {value!r}. Leave it out for the default,"
+                f" {getattr(Limits(), name):,}.",
+                argument=name,
+                value=value,
+            )

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecsviz.errors import short_repr
-from ecsviz.importers.base import DraftMessage, DraftThread, arrange
-from ecsviz.importers.source import Place, Source, free_name
+from ecsviz.importers.base import DraftMessage, DraftThread
+from ecsviz.importers.json_text import free_name
+from ecsviz.importers.source import Place, Source
+from ecsviz.importers.trees import arrange
 
 _LINKS = frozenset({"id", "message", "parent", "children"})
 """The keys of a node that say where it stands; others go to the metadata."""
@@ -44,19 +46,20 @@ class ChatGPT:
     that is what ``metadata["current_node"]`` and the links name.
 
     In a message's metadata, ``"content"`` is the source's content object where it is more than
-    one text, ``"metadata"`` the source's own, ``"node"`` what else the node says. Of a zip, only
-    ``conversations.json`` is read.
+    one text, ``"metadata"`` the source's own, ``"node"`` what else the node says. An export
+    split into ``conversations-000.json`` and so on is read from its folder or zip.
     """
 
     name = "chatgpt"
     title = "ChatGPT export (conversations.json or its zip)"
-    members: tuple[str, ...] = ("conversations.json",)
 
     def recognises(self, source: Source) -> bool:
         """Tell whether the first value is, or holds, a conversation."""
         first = source.first
         if isinstance(first, list):
             return any(map(_is_conversation, first))
+        if not isinstance(first, dict):
+            return False
         inside = first.get("conversations")
         return (
             _is_conversation(first)
@@ -76,7 +79,7 @@ def _is_conversation(value: object) -> bool:
         return False
     return "mapping" in value or (
         # An empty one, as some exports have it.
-        "title" in value and bool({"current_node", "conversation_id", "update_time"} & value.keys())
+        "title" in value and bool({"current_node", "update_time"} & value.keys())
     )
 
 

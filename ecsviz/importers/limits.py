@@ -10,6 +10,8 @@ MAX_BYTES = 2**30
 """How many bytes are read at the most: 1 GiB, several times the exports of a heavy user, and
 what a notebook's machine can still parse."""
 
+MAX_VALUE = 50_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -28,6 +30,9 @@ class Limits:
         Lists and objects inside each other. A reply inside its question takes two.
     max_digits
         Digits of an integer; Python's own default, since the time to convert is quadratic.
+    max_value
+        Bytes of one value, and of one row, of a database: far above any message, far below the
+        memory of a machine.
     timeout
         Seconds that a database may take to answer, all queries together.
     """
@@ -37,6 +42,7 @@ class Limits:
     max_ratio: int = 200
     max_depth: int = 10_000
     max_digits: int = 4_300
+    max_value: int = MAX_VALUE
     timeout: float = 60.0
 
 

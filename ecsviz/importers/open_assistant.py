@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ecsviz.importers.base import DraftMessage, DraftThread, arrange, one_line
-from ecsviz.importers.source import Place, Source, free_name
+from ecsviz.importers.base import DraftMessage, DraftThread, one_line
+from ecsviz.importers.json_text import free_name
+from ecsviz.importers.source import Place, Source
+from ecsviz.importers.trees import arrange
 
 _ROLES = {"prompter": "user"}
 
@@ -37,15 +39,10 @@ class OpenAssistant:
 
     name = "open-assistant"
     title = "Open-Assistant trees or messages (.jsonl)"
-    members: tuple[str, ...] = ()
 
     def recognises(self, source: Source) -> bool:
         """Tell whether the first item is a tree or a message."""
-        first = source.first
-        if isinstance(first, list):
-            first = next((item for item in first if isinstance(item, dict)), None)
-        if not isinstance(first, dict):
-            return False
+        first = source.first_item
         prompt = first.get("prompt")
         if isinstance(prompt, dict):
             return bool({"message_id", "replies"} & prompt.keys())

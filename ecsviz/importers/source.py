@@ -1,26 +1,27 @@
-"""The file that a chat is read from: its bytes, its JSON values, and where in it things stand."""
+"""What a chat is read from: a file's text, JSON values or tables, and where in it things stand."""
 
 from __future__ import annotations
 
-import io
 import json
-import lzma
-import os
-import sys
-import zipfile
-import zlib
-from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, TypeVar
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
 
-from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, did_you_mean, short_repr
-from ecsviz.importers.files import ImportSourceError
-from ecsviz.importers.limits import MAX_BYTES as MAX_BYTES
+from ecsviz.errors import ImportFormatError, short_repr
+from ecsviz.importers.json_text import JsonText
+from ecsviz.importers.limits import Limits
+from ecsviz.importers.sqlite_file import MAGIC, connected, open_sqlite, private_copy
 
 T = TypeVar("T")
 
-_BLOCK = 2**20
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+
+HEAD = 8_192
+"""Bytes by which a file's kind is told, so that pictures and the like are not read whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,15 @@ class ChatProblem:
         What could not be placed.
     why
         The reason, and what was done instead.
+    file
+        The file's name.
     """
 
     thread: str | None
     node: str | None
     what: str
     why: str
+    file: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         where = [short_repr(part) for part in (self.thread, self.node) if part is not None]
@@ -88,6 +92,24 @@ class Place:
         value = holder.get(key)
         return None if value is None else self.check(value, kind, repr(key))
 
+    def ident(self, holder: dict[str, Any], key: str) -> str | None:
+        """Return an id as a text; None if it is missing, null or empty.
+
+        Notes
+        -----
+        Some formats number their messages: an integer is written out.
+        """
+        value = holder.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(self.small(value, repr(key)))
+        return self.take(holder, key, str) or None
+
+    def small(self, value: int, what: str) -> int:
+        """Return an integer that could be an id or a time, else raise."""
+        if value.bit_length() > 64:
+            raise self.wrong(f"{what} is an integer of {value.bit_length():,} bits")
+        return value
+
     def wrong(self, what: str) -> ImportFormatError:
         """Return the error that says what is wrong here."""
         return ImportFormatError(
@@ -102,6 +124,7 @@ class Place:
 
 _NAMES: dict[type, str] = {
     bool: "true or false",
+    bytes: "bytes",
     dict: "an object",
     float: "a number",
     int: "a number",
@@ -111,80 +134,154 @@ _NAMES: dict[type, str] = {
 
 
 class Source:
-    r"""A text that holds JSON: one value, or one after the other (JSON lines).
+    r"""One file, or a zip or folder of several.
 
     Parameters
     ----------
-    data
-        The bytes; UTF-8, UTF-16 or UTF-32, with or without a byte-order mark.
     name
-        The file's name, for messages.
+        What messages call it.
+    peek
+        Its first bytes.
+    load
+        Returns all of its bytes, within the limits.
+    limits
+        What protects this process.
+    path
+        Where it lies, if it lies on a disk by itself: a database is read with its journal.
+    members
+        The files inside, by their path there; None for a file.
+    stack
+        Keeps the copy of a database until all is read; without it, each look makes one.
 
     Attributes
     ----------
     problems
         What concerns the whole file; formats append through `tell`.
+    left
+        What was not read, since it is no chat; formats append through `leave`.
 
     Examples
     --------
-    >>> source = Source(b'{"a": 1}\n{"a": 2}', "two.jsonl")
+    >>> source = of_bytes(b'{"a": 1}\n{"a": 2}', "two.jsonl")
     >>> [(str(place), value) for place, value in source.items("row")]
     [('two.jsonl, line 1, row 1', {'a': 1}), ('two.jsonl, line 2, row 2', {'a': 2})]
     """
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        peek: bytes,
+        load: Callable[[], bytes],
+        limits: Limits,
+        path: Path | None = None,
+        members: Mapping[str, Source] | None = None,
+        stack: ExitStack | None = None,
+    ) -> None:
         self.name = name
+        self.limits = limits
+        self.members = members
         self.problems: list[ChatProblem] = []
-        self._text = _decode(data, name)
-        self._decoder = json.JSONDecoder(object_pairs_hook=self._object)
-        self._known: tuple[Any, int] | None = None
+        self.left: list[tuple[str, str]] = []
+        self._peek = peek
+        self._load = load
+        self._path = path
+        self._stack = stack
+        self._copy: Path | None = None
+        self._read_tables: set[str] = set()
 
     def tell(self, what: str, why: str) -> None:
         """Record a problem of the whole file."""
-        self.problems.append(ChatProblem(None, None, what, why))
+        self.problems.append(ChatProblem(None, None, what, why, self.name))
+
+    def leave(self, what: str, why: str) -> None:
+        """Record what is not read, for the report: no problem, since it is no chat."""
+        self.left.append((what, why))
 
     @property
-    def first(self) -> Any:
-        """The first JSON value, by which formats recognise their files."""
-        if self._known is None:
-            start = self._next(0)
-            if self._text[start : start + 1] not in ("{", "["):
-                empty = start == len(self._text)
-                raise ImportFormatError(
-                    f"{self.name} is empty. Export or download it again."
-                    if empty
-                    else f"{self.name} holds neither JSON nor a zip of it.",
-                    source=self.name,
-                    line=1,
-                    column=1,
-                    foreign=not empty,
-                )
-            self._known = self._decode_at(start)
-        return self._known[0]
+    def is_zip(self) -> bool:
+        """Whether it is a zip that was not opened, since it lies in another."""
+        return self.members is None and self._peek[:4] in ZIP_MAGIC
+
+    @property
+    def is_database(self) -> bool:
+        """Whether it is a SQLite file."""
+        return self._peek.startswith(MAGIC)
+
+    # -- text --------------------------------------------------------------------------------
+
+    @cached_property
+    def head(self) -> str:
+        """The beginning of the text; empty if it is none."""
+        if self.members is not None or self.is_database or not self._peek:
+            return ""
+        peek = self._peek[: len(self._peek) // 4 * 4] if len(self._peek) >= HEAD else self._peek
+        text = peek.decode(json.detect_encoding(peek), "replace")
+        return "" if "\0" in text else text
+
+    @cached_property
+    def text(self) -> str:
+        """The whole text, without a byte-order mark."""
+        return _decode(self._load(), self.name)
 
     @property
     def size(self) -> int:
-        """How many characters the file has."""
-        return len(self._text)
+        """How many characters the file has; 0 if it is no text."""
+        return len(self.text) if self.head else 0
+
+    # -- JSON --------------------------------------------------------------------------------
+
+    @cached_property
+    def _json(self) -> JsonText:
+        return JsonText(self.text, self.name, self.limits, self.tell)
+
+    @property
+    def looks_like_json(self) -> bool:
+        """Whether it begins with a list or an object."""
+        return self.head.lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
+
+    @cached_property
+    def first(self) -> Any:
+        """The first JSON value, by which formats recognise their files; None if it is no JSON."""
+        if not self.looks_like_json:
+            return None
+        try:
+            return self._json.first
+        except ImportFormatError:
+            return None
+
+    @property
+    def first_item(self) -> dict[str, Any]:
+        """The first object: the first value, or the first object in its list; else empty."""
+        first = self.first
+        if isinstance(first, list):
+            first = next((item for item in first if isinstance(item, dict)), None)
+        return first if isinstance(first, dict) else {}
 
     @property
     def total(self) -> int:
         """How many items there are, roughly: for a progress bar."""
-        return len(self.first) if isinstance(self.first, list) else self._text.count("\n") + 1
+        first = self.first
+        return len(first) if isinstance(first, list) else self.text.count("\n") + 1
 
     def values(self) -> Iterator[tuple[int, Any]]:
         """Yield the line where each JSON value begins, and the value."""
-        value = self.first
-        assert self._known is not None
-        start, end = self._next(0), self._known[1]
-        line = 1 + self._text.count("\n", 0, start)
-        while True:
-            yield line, value
-            before, start = start, self._next(end)
-            if start == len(self._text):
-                return
-            line += self._text.count("\n", before, start)
-            value, end = self._decode_at(start)
+        self.check_json()
+        return self._json.values()
+
+    def check_json(self) -> None:
+        """Raise if the file does not begin with a JSON value."""
+        if not self.looks_like_json:
+            empty = not self._peek or not self.text.strip(" \t\r\n")
+            raise ImportFormatError(
+                f"{self.name} is empty. Export or download it again."
+                if empty
+                else f"{self.name} holds no JSON.",
+                source=self.name,
+                line=1,
+                column=1,
+                foreign=not empty,
+            )
+        _ = self._json.first
 
     def items(self, word: str) -> Iterator[tuple[Place, Any]]:
         """Yield each value, and the members of a list each for itself, with its place.
@@ -201,234 +298,127 @@ class Source:
                 number += 1
                 yield Place(self.name, None if listed else line).at(word, number), item
 
-    # -- JSON --------------------------------------------------------------------------------
+    # -- databases ---------------------------------------------------------------------------
 
-    def _next(self, start: int) -> int:
-        end = len(self._text)
-        while start < end and self._text[start] in " \t\r\n":
-            start += 1
-        return start
+    def database(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Open the SQLite file, see `open_sqlite`."""
+        limits = self.limits
+        whole = self._path or self._load
+        if self._stack is None:
+            content = whole if isinstance(whole, Path) else whole()
+            return open_sqlite(
+                content,
+                name=self.name,
+                timeout=limits.timeout,
+                max_bytes=limits.max_bytes,
+                max_value=limits.max_value,
+            )
+        if self._copy is None:
+            content = whole if isinstance(whole, Path) else whole()
+            copying = private_copy(content, self.name, limits.max_bytes)
+            self._copy = self._stack.enter_context(copying)
+        return connected(self._copy, self.name, timeout=limits.timeout, max_value=limits.max_value)
 
-    def _decode_at(self, start: int) -> tuple[Any, int]:
-        try:
-            return self._decoder.raw_decode(self._text, start)
-        except json.JSONDecodeError as err:
-            raise self._not_json(err, start) from None
-        except RecursionError:
-            limit = sys.getrecursionlimit()
-            raise ImportLimitError(
-                f"{self.name} nests lists and objects deeper than Python's JSON reader goes"
-                f" (recursion limit {limit:,}). If the file is what you expect, raise the limit"
-                f" with sys.setrecursionlimit({limit * 10}) and read it again.",
-                source=self.name,
-                limit=limit,
-            ) from None
-        except ValueError:
-            # Not a JSONDecodeError: an integer of more digits than Python converts.
-            limit = sys.get_int_max_str_digits()
-            raise ImportLimitError(
-                f"{self.name} holds an integer of more than {limit:,} digits. If it is meant,"
-                f" raise the limit with sys.set_int_max_str_digits({limit * 10}) and read the"
-                " file again.",
-                source=self.name,
-                limit=limit,
-            ) from None
+    @cached_property
+    def tables(self) -> dict[str, list[str]]:
+        """The names of a SQLite file's ordinary tables, each with its stored columns.
 
-    def _not_json(self, err: json.JSONDecodeError, start: int) -> ImportFormatError:
-        cut = err.msg.startswith("Unterminated") or self._next(err.pos) == len(self._text)
-        return ImportFormatError(
-            f"{self.name}, line {err.lineno}, column {err.colno}: "
-            + (
-                "the file ends in the middle of a value. It is truncated: export or download"
-                " it again."
-                if cut
-                else f"not JSON ({err.msg}). Export the file again, or mend this place."
-            ),
-            source=self.name,
-            line=err.lineno,
-            column=err.colno,
-            truncated=cut,
-            foreign=not cut and start == 0,
-        )
+        Notes
+        -----
+        Views, virtual tables and computed columns are not among them: those run what the file
+        says.
+        """
+        if not self.is_database:
+            return {}
+        with self.database() as connection:
+            listed = connection.execute("PRAGMA main.table_list").fetchall()
+            names = [
+                str(row[1])
+                for row in listed
+                if row[2] == "table" and not str(row[1]).startswith("sqlite_")
+            ]
+            return {
+                name: [
+                    str(row[1])
+                    for row in connection.execute(f"PRAGMA main.table_xinfo({quoted(name)})")
+                    if row[6] == 0
+                ]
+                for name in names
+            }
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            # JSON allows a name twice and readers keep the last. Here the others stay as well.
-            last = {name: number for number, (name, _) in enumerate(pairs)}
-            used: dict[str, int] = {}
-            for number, (name, value) in enumerate(pairs):
-                if last[name] != number:
-                    kept = free_name(found, name, used)
-                    found[kept] = value
-                    self.tell(
-                        f"the name {short_repr(name)} twice in one JSON object",
-                        f"the earlier value is kept as {short_repr(kept)}",
-                    )
-        return found
+    def rows(
+        self, connection: sqlite3.Connection, table: str, order: str = "rowid"
+    ) -> Iterator[tuple[Place, dict[str, Any]]]:
+        """Yield the rows of a table, each with its place; none if there is no such table.
+
+        Parameters
+        ----------
+        connection
+            What ``database()`` gave.
+        table
+            The table's name.
+        order
+            A column; where there is none of this name, the rows come as they are stored.
+
+        Notes
+        -----
+        Texts that are not UTF-8 keep their bytes as lone surrogates.
+        """
+        columns = self.tables.get(table, [])
+        if not columns:
+            return
+        self._read_tables.add(table)
+        connection.text_factory = _text
+        names = ", ".join(map(quoted, columns))
+        by = f" ORDER BY {quoted(order)}" if order in columns else ""
+        query = f"SELECT {names} FROM main.{quoted(table)}{by}"  # noqa: S608 - all quoted
+        for number, row in enumerate(connection.execute(query), 1):
+            place = Place(self.name).at(f"table {table}, row", number)
+            yield place, dict(zip(columns, row, strict=True))
+
+    def unread_tables(self) -> dict[str, int]:
+        """Return the tables that no format has asked for, and how many rows they have."""
+        names = [name for name in self.tables if name not in self._read_tables]
+        if not names:
+            return {}
+        with self.database() as connection:
+            query = "SELECT count(*) FROM main."
+            counts = {name: connection.execute(query + quoted(name)).fetchone() for name in names}
+        return {name: int(count) for name, (count,) in counts.items() if count}
+
+    def has_table(self, name: str, *columns: str) -> bool:
+        """Tell whether there is a table with these columns."""
+        return set(columns) <= set(self.tables.get(name, ())) and name in self.tables
 
 
-def free_name(taken: Container[str], name: str, used: dict[str, int] | None = None) -> str:
-    """Return `name`, or with a number behind it, so that it is not taken.
+def quoted(name: str) -> str:
+    """Return a name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
 
-    Parameters
-    ----------
-    taken
-        The names that are.
-    name
-        The name that is wanted.
-    used
-        Remembers the last number of each name, so that many calls stay linear.
 
-    Examples
-    --------
-    >>> free_name({"a": 1, "a (2)": 1}, "a"), free_name({}, "a")
-    ('a (3)', 'a')
-    """
-    if name not in taken:
-        return name
-    number = 1 if used is None else used.get(name, 1)
-    while (free := f"{name} ({number + 1})") in taken:
-        number += 1
-    if used is not None:
-        used[name] = number + 1
-    return free
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def of_bytes(data: bytes, name: str = "<bytes>", limits: Limits | None = None) -> Source:
+    """Return bytes as a source: for tests of a format."""
+    return Source(name, data[:HEAD], lambda: data, limits or Limits())
 
 
 def _decode(data: bytes, name: str) -> str:
     encoding = json.detect_encoding(data)
     try:
         # As Python's JSON reader does: lone surrogates pass, storage decides about them.
-        return data.decode(encoding, "surrogatepass")
+        return data.decode(encoding, "surrogatepass").removeprefix("\ufeff")
     except UnicodeDecodeError as err:
         line = data.count(b"\n", 0, err.start) + 1
         column = err.start - data.rfind(b"\n", 0, err.start)
         raise ImportFormatError(
             f"{name}, line {line}, column {column}: not {encoding.removesuffix('-sig').upper()},"
-            " as JSON must be. If it is a text in another encoding, pass"
+            " in which chats are read. If it is a text in another encoding, pass"
             " Path(...).read_text(encoding=...).encode().",
             source=name,
             line=line,
             column=column,
             foreign=True,
         ) from None
-
-
-# -- bytes -----------------------------------------------------------------------------------
-
-
-def open_source(source: Any, members: Iterable[str], max_bytes: int) -> Source:
-    """Return the content of a file, of bytes, or of the one member of a zip that is asked for.
-
-    Parameters
-    ----------
-    source
-        A path or bytes.
-    members
-        The file names, without folders, under which chats lie in a zip.
-    max_bytes
-        How many bytes may be read, counted after decompression.
-    """
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _open(io.BytesIO(source), "<bytes>", members, max_bytes)
-    if not isinstance(source, str | os.PathLike) or isinstance(os.fspath(source), bytes):
-        raise ImportSourceError(
-            f"A chat is read from a path or from bytes, not from a {type(source).__name__}.",
-            source=source,
-        )
-    path = Path(source)
-    try:
-        with path.open("rb") as handle:
-            return _open(handle, path.name, members, max_bytes)
-    except (OSError, ValueError) as err:
-        if isinstance(err, EcsvizError):
-            raise
-        raise _not_opened(path, err) from err
-
-
-def _not_opened(path: Path, err: OSError | ValueError) -> ImportSourceError:
-    shown = str(path)
-    if shown.lstrip().startswith(("{", "[")):
-        message = (
-            "A text is taken as a path, and this one looks like JSON. Pass the bytes:"
-            " read_chat(text.encode())."
-        )
-    else:
-        reason = getattr(err, "strerror", None) or str(err)
-        message = f"Cannot read {short_repr(shown)}: {reason}." + _beside(path)
-    return ImportSourceError(message, source=path, errno=getattr(err, "errno", None))
-
-
-def _beside(path: Path) -> str:
-    try:
-        if path.is_dir():
-            names = sorted(other.name for other in path.iterdir() if other.is_file())
-            return " It is a folder: name a file in it." + did_you_mean("conversations.json", names)
-        if path.exists() or not path.parent.is_dir():
-            return " Check the path and who may read it."
-        names = sorted(other.name for other in path.parent.iterdir())
-    except (OSError, ValueError):
-        return ""
-    return did_you_mean(path.name, names) or " Its folder is empty."
-
-
-def _open(handle: BinaryIO, name: str, members: Iterable[str], max_bytes: int) -> Source:
-    magic = handle.read(4)
-    handle.seek(0)
-    if magic not in (b"PK\x03\x04", b"PK\x05\x06"):
-        return Source(_read(handle, name, max_bytes), name)
-    try:
-        with zipfile.ZipFile(handle) as archive:
-            member = _member(archive, name, members)
-            with archive.open(member) as inner:
-                return Source(_read(inner, member, max_bytes), f"{name}/{member}")
-    except EcsvizError:
-        raise
-    except (
-        *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
-        *(ValueError, RuntimeError, NotImplementedError),  # passwords, unknown compression
-    ) as err:
-        raise ImportFormatError(
-            f"{name} is a zip that cannot be read ({short_repr(str(err))}). Download it again; if"
-            " it has a password, unpack it first and read the file inside.",
-            source=name,
-            line=None,
-            column=None,
-        ) from err
-
-
-def _member(archive: zipfile.ZipFile, name: str, members: Iterable[str]) -> str:
-    wanted = list(members)
-    listed = [member for member in archive.namelist() if not member.endswith("/")]
-    found = [member for member in listed if PurePosixPath(member).name in wanted]
-    depth = min((member.count("/") for member in found), default=0)
-    found = [member for member in found if member.count("/") == depth]
-    if len(found) == 1:
-        return found[0]
-    what = " or ".join(map(repr, wanted)) or "file that a chat could be read from"
-    raise ImportFormatError(
-        (f"{name} is a zip with several {what}:" if found else f"{name} is a zip without {what}:")
-        + f" {', '.join(short_repr(member) for member in (found or listed)[:5]) or 'it is empty'}."
-        " Unpack the file that you mean and read that.",
-        source=name,
-        members=found or listed,
-        line=None,
-        column=None,
-    )
-
-
-def _read(handle: Any, name: str, max_bytes: int) -> bytes:
-    # Counted while reading: the size that a zip says may be a lie.
-    blocks: list[bytes] = []
-    count = 0
-    while block := handle.read(_BLOCK):
-        blocks.append(block)
-        count += len(block)
-        if count > max_bytes:
-            raise ImportLimitError(
-                f"{name} holds more than {max_bytes:,} bytes. If it is what you expect, allow"
-                f" more with max_bytes=, such as max_bytes={max_bytes * 4}.",
-                source=name,
-                limit=max_bytes,
-            )
-    return b"".join(blocks)

@@ -14,13 +14,13 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, ImportTimeoutError
+from ecsviz.errors import EcsvizError, ImportFormatError, ImportTimeoutError
 from ecsviz.importers.files import copy_counted, not_opened
-from ecsviz.importers.limits import MAX_BYTES
+from ecsviz.importers.limits import MAX_BYTES, MAX_VALUE, exceeded
 
 MAGIC = b"SQLite format 3\0"
 
@@ -28,9 +28,6 @@ _JOURNALS = ("-wal", "-journal")
 """What belongs to a database beside its file; ``-shm`` is an index that SQLite makes anew."""
 
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
-
-_MAX_VALUE = 50_000_000
-"""Bytes of one text, blob or row: far above any message, far below the memory of a machine."""
 
 _STEPS = 1_000
 """Instructions of SQLite's machine between two looks at the clock: some 10 microseconds."""
@@ -80,7 +77,7 @@ def open_sqlite(
     name: str | None = None,
     timeout: float = 60.0,
     max_bytes: int = MAX_BYTES,
-    max_value: int = _MAX_VALUE,
+    max_value: int = MAX_VALUE,
 ) -> Iterator[sqlite3.Connection]:
     """Yield a connection to a private copy of a SQLite file, on which nothing can be written.
 
@@ -127,33 +124,72 @@ def open_sqlite(
     [(3,)]
     """
     called = name or ("<bytes>" if isinstance(source, bytes) else Path(source).name)
+    with (
+        private_copy(source, called, max_bytes) as copy,
+        connected(copy, called, timeout=timeout, max_value=max_value) as connection,
+    ):
+        yield connection
+
+
+@contextmanager
+def private_copy(
+    source: str | os.PathLike[str] | bytes, name: str, max_bytes: int
+) -> Iterator[Path]:
+    """Yield the path of a private copy of a SQLite file, with its journal; then remove it.
+
+    Parameters
+    ----------
+    source, name, max_bytes
+        See `open_sqlite`.
+    """
     with tempfile.TemporaryDirectory(prefix="ecsviz-") as folder:
         copy = Path(folder, "copy.db")
         if isinstance(source, bytes):
-            _check_header(source[: len(MAGIC)], called)
+            _check_header(source[: len(MAGIC)], name)
             with copy.open("wb") as target:
-                copy_counted(io.BytesIO(source), target, called, max_bytes)
+                copy_counted(io.BytesIO(source), target, name, max_bytes)
         else:
-            _copy(Path(source), copy, called, max_bytes)
-        deadline = time.monotonic() + timeout
-        try:
-            with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
-                _harden(connection, deadline, max_value)
-                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-                yield connection
-        except sqlite3.Error as err:
-            raise translated(err, called, timeout=timeout, max_value=max_value) from None
+            _copy(Path(source), copy, name, max_bytes)
+        _check_size(copy, name)
+        yield copy
+
+
+@contextmanager
+def connected(
+    copy: Path, name: str, *, timeout: float, max_value: int = MAX_VALUE
+) -> Iterator[sqlite3.Connection]:
+    """Yield a hardened connection to a private copy.
+
+    Parameters
+    ----------
+    copy
+        What `private_copy` gave. Never the original: a journal would be rolled back in it.
+    name, timeout, max_value
+        See `open_sqlite`.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+            _harden(connection, deadline, max_value)
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            yield connection
+    except (sqlite3.Error, UnicodeDecodeError) as err:
+        raise translated(err, name, timeout=timeout, max_value=max_value) from None
 
 
 def translated(
-    err: sqlite3.Error, name: str, *, timeout: float, max_value: int = _MAX_VALUE
+    err: sqlite3.Error | UnicodeDecodeError,
+    name: str,
+    *,
+    timeout: float,
+    max_value: int = MAX_VALUE,
 ) -> EcsvizError:
     """Return the error of ours for an error of the driver.
 
     Parameters
     ----------
     err
-        What the driver raised.
+        What the driver raised; it decodes some names without asking.
     name
         What messages call the file.
     timeout, max_value
@@ -169,13 +205,8 @@ def translated(
             limit=timeout,
         )
     if "too big" in said:
-        return ImportLimitError(
-            f"{name} holds a value or row of more than {max_value:,} bytes, more than is read."
-            " Take it out of a copy of the file, or shorten it there.",
-            source=name,
-            argument="max_value",
-            limit=max_value,
-        )
+        what = f"holds a value or row of more than {max_value:,} bytes"
+        return exceeded(name, what, "max_value", max_value)
     if "authoriz" in said or "prohibited" in said or "unsafe use" in said:
         why = f"it asks for what is not allowed here ({said}). Nothing was run"
     else:
@@ -239,6 +270,27 @@ def _check_header(head: bytes, name: str) -> None:
         )
 
 
+def _check_size(path: Path, name: str) -> None:
+    """Refuse a file that is shorter than it says; SQLite would read it as far as it goes."""
+    if any(Path(f"{path}{suffix}").exists() for suffix in _JOURNALS):
+        return  # with which it may be complete
+    with path.open("rb") as handle:
+        head = handle.read(100)
+    if len(head) < 100 or head[24:28] != head[92:96]:
+        return  # an old writer did not keep the number of pages
+    size = int.from_bytes(head[16:18], "big")
+    due = int.from_bytes(head[28:32], "big") * (65_536 if size == 1 else size)
+    if path.stat().st_size < due:
+        raise ImportFormatError(
+            f"{name} is truncated: it has {path.stat().st_size:,} of {due:,} bytes. Export or"
+            " download it again.",
+            source=name,
+            truncated=True,
+            line=None,
+            column=None,
+        )
+
+
 def _check_journal(path: Path, name: str) -> None:
     if not path.is_file() or path.stat().st_size < 16:
         return
@@ -273,7 +325,8 @@ def _harden(connection: sqlite3.Connection, deadline: float, max_value: int) -> 
     connection.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
     connection.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
     for function in _TABLE_FUNCTIONS:
-        connection.execute(f"SELECT 1 FROM {function} LIMIT 0")  # noqa: S608 - our own names
+        with suppress(sqlite3.OperationalError):  # the file has a table of that name
+            connection.execute(f"SELECT 1 FROM {function} LIMIT 0")  # noqa: S608 - our own names
     connection.set_authorizer(_authorize)
 
 
