@@ -38,7 +38,11 @@ def draw_edge_labels(canvas: Canvas, picture: Picture, plan: Plan, shown: Bools)
     Greedy: every name takes the first free place along its line. O(references²) for the few
     references that are labelled at all.
     """
+    from matplotlib.patheffects import withStroke
+
     layout, curves, writer, theme = plan.layout, plan.curves, canvas.writer, canvas.theme
+    # A name that reaches over the border of shaded ground is not struck through by it.
+    halo = [withStroke(linewidth=2.0, foreground=theme.ground)]
     if not len(curves.tips):
         return
     half = layout.sizes / 2
@@ -64,6 +68,7 @@ def draw_edge_labels(canvas: Canvas, picture: Picture, plan: Plan, shown: Bools)
             va="baseline",
             zorder=2.5,
             clip_on=True,
+            path_effects=halo,
             gid="edge label",
             **writer.options(),
         )

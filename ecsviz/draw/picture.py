@@ -10,25 +10,23 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from ecsviz.cycles import Cycle
-from ecsviz.errors import EcsvizError, did_you_mean, short_repr
+from ecsviz.errors import did_you_mean, short_repr
 from ecsviz.fields import OWN_FIELDS
 from ecsviz.identity import is_entity_class
 from ecsviz.labels import clean_text, label_of
-from ecsviz.layout import Overview, overview
+from ecsviz.layout import DrawingOptionError, Overview, overview
 from ecsviz.layout.overview import noun_of
 from ecsviz.order import Bools, Ints
 
 if TYPE_CHECKING:
     from ecsviz.graph import EntityDependencyGraph
 
-GroupBy = Literal["auto", "component", "type"]
+GroupBy = Literal["auto", "component", "type", "thread"]
+
+__all__ = ["DrawingOptionError", "GroupBy", "Picture", "counts_of", "make_picture"]
 
 BUILT_IN: Final = ("type", "component", "generation")
 """What ``color_by`` knows in every graph."""
-
-
-class DrawingOptionError(EcsvizError, ValueError):
-    """An option of a drawing has a value that means nothing here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,20 +80,13 @@ def make_picture(
     label: Any,
     highlight: Any,
     max_nodes: int | None,
-    group_by: GroupBy | None,
+    group_by: GroupBy | str | type | None,
 ) -> Picture:
     """Decide what is shown; the parameters are those of ``ecsviz.draw.draw_graph``."""
     lit = _lit(graph, highlight)
     lit_references = _lit_references(graph, highlight, lit)
     if group_by is None and (max_nodes is None or len(graph) <= max_nodes):
         return _one_by_one(graph, color_by, label, lit, lit_references)
-    if group_by not in (None, "auto", "component", "type"):
-        raise DrawingOptionError(
-            f"group_by={short_repr(group_by)} is no way to group."
-            " Give 'component', 'type', 'auto', or None to group large graphs only.",
-            option="group_by",
-            value=group_by,
-        )
     groups = overview(graph, max_nodes or 600, by=group_by or "auto")
     return _in_groups(graph, groups, color_by, lit, lit_references)
 
@@ -193,6 +184,8 @@ def _note(graph: EntityDependencyGraph, groups: Overview) -> str:
     if groups.inner:
         which = "All" if groups.inner == references else f"{groups.inner:,} of {references:,}"
         note += f" {which} references lie inside groups."
+    if groups.weak:
+        note += f" The weakest lines are left out; they stand for {groups.weak:,}."
     return note
 
 

@@ -124,6 +124,8 @@ def make_plan(
     """
     layout, curves, labels, labelled = _fitting(picture, writer, room)
     bounds = _bounds(layout, curves)
+    if not labelled:
+        bounds = (*bounds[:3], bounds[3] + MARK_SIZE)  # for names above what stands at the top
     wide, tall, shrink = _shrunk(bounds, room)
     width = room[0]
     if not fixed:
@@ -159,10 +161,7 @@ def _fitting(
     n = len(picture.labels)
     widths = (DEFAULT_LIMIT, SHORT_LABEL, 0) if any(picture.labels) else (0,)
     for columns in widths if n <= MAX_LABELLED else (0,):
-        labels = [
-            "\n".join(writer.clean(line, columns or DEFAULT_LIMIT) for line in text.split("\n"))
-            for text in picture.labels
-        ]
+        labels = [_cut(text, columns or DEFAULT_LIMIT, writer) for text in picture.labels]
         layout = _layout(picture, labels, writer, columns > 0, room)
         curves = make_curves(
             layout,
@@ -174,6 +173,12 @@ def _fitting(
         if columns == 0 or FONT * _shrunk(_bounds(layout, curves), room)[2] >= SMALLEST:
             return layout, curves, labels, columns > 0
     raise AssertionError("the last try fits anything")
+
+
+def _cut(label: str, columns: int, writer: Writer) -> str:
+    # Only names are cut shorter: half a figure is none.
+    name, *figures = label.split("\n")
+    return "\n".join([writer.clean(name, columns), *(writer.clean(f, 32) for f in figures)])
 
 
 def _shrunk(
