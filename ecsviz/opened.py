@@ -34,6 +34,7 @@ from ecsviz.versions import events_of, history_frame, moments_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class OpenStore:
@@ -168,6 +169,29 @@ class OpenStore:
         return self._mapping.metadata
 
     # -- looking -----------------------------------------------------------------------------
+
+    def draw_schema(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the tables with their columns, keys and crow's feet.
+
+        Parameters
+        ----------
+        ax
+            Where to draw. None makes a figure.
+        **options
+            ``title`` and ``legend``: those of ``ecsviz.draw.draw_schema``, which draws entity
+            classes and any SQLAlchemy ``MetaData`` as well.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> _ = store.register(ev.ChatThread(title="Cycles"))
+        >>> store.draw_schema().get_title(loc="left")
+        '2 tables, 2 foreign keys, 1 cyclic component'
+        """
+        from ecsviz.draw import draw_schema
+
+        return draw_schema(self, ax, **options)
 
     def frame(self, cls_or_table: type[Entity] | str, *, as_of: AsOf = None) -> pd.DataFrame:
         """Return the entities of one class, or any table, as a DataFrame.

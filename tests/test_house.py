@@ -115,6 +115,7 @@ UPWARD = {
     ("diff", "draw"): "draw() is a convenience",
     ("graph", "export"): "to_mermaid(), to_dot(), ... are conveniences",
     ("graph", "draw"): "draw() is a convenience",
+    ("opened", "draw"): "draw_schema() is a convenience",
     ("graph", "widgets"): "explore() is a convenience",
 }
 

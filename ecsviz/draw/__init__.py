@@ -5,5 +5,6 @@ from __future__ import annotations
 from ecsviz.draw.diff import draw_diff
 from ecsviz.draw.graph import draw_graph
 from ecsviz.draw.picture import DrawingOptionError
+from ecsviz.draw.schema import draw_schema
 
-__all__ = ["DrawingOptionError", "draw_diff", "draw_graph"]
+__all__ = ["DrawingOptionError", "draw_diff", "draw_graph", "draw_schema"]
