@@ -115,7 +115,9 @@ UPWARD = {
     ("diff", "draw"): "draw() is a convenience",
     ("graph", "export"): "to_mermaid(), to_dot(), ... are conveniences",
     ("graph", "draw"): "draw() is a convenience",
+    ("chat", "draw"): "draw_timeline() is a convenience",
     ("opened", "draw"): "draw_schema() is a convenience",
+    ("versioned", "draw"): "draw_lineage() is a convenience",
     ("graph", "widgets"): "explore() is a convenience",
 }
 
