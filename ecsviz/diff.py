@@ -14,6 +14,7 @@ from ecsviz.identity import is_entity_class, same_type
 from ecsviz.inverse import inverse_of
 from ecsviz.isomorphic import roots_of, same_value
 from ecsviz.references import Walk, format_path, walk
+from ecsviz.showing import ToHtml
 from ecsviz.state import collector_paused, is_placeholder
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Difference:
 
 
 @dataclass(slots=True)
-class GraphDiff:
+class GraphDiff(ToHtml):
     """What differs between two states of a graph.
 
     Attributes

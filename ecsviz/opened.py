@@ -26,7 +26,7 @@ from ecsviz.mapping import Mapping
 from ecsviz.model_rows import running
 from ecsviz.models import Models
 from ecsviz.past import AsOf, PastCatalog, check_as_of, prune, revision_of
-from ecsviz.protocol import as_id, check_entity_class, not_found
+from ecsviz.protocol import Contents, as_id, check_entity_class, not_found
 from ecsviz.python_source import python_source
 from ecsviz.reading import Load
 from ecsviz.verifying import Problem, Verify, problems_frame
@@ -65,6 +65,29 @@ class OpenStore:
 
     def __repr__(self) -> str:
         return f"SQLAlchemyEntityStorage({str(self._database)!r})"
+
+    def _repr_html_(self) -> str:
+        from ecsviz import reprs
+
+        return reprs.store_html(type(self).__name__, self._contents)
+
+    def _contents(self) -> Contents:
+        """Return what is stored: a statement per type, and two for the revisions."""
+        where = str(self._database)
+        with self._reading() as conn:
+            if not self._is_made(conn):
+                return Contents(where, [])
+            types: list[tuple[str, str | None, int]] = []
+            for name, stored in self._mapping.stored.items():
+                table = self._mapping.probe(name)
+                count = conn.scalar(sa.select(sa.func.count()).select_from(table))
+                types.append((stored.name, stored.table, int(count or 0)))
+            revisions = self._catalog.revisions
+            c = revisions.c
+            total = int(conn.scalar(sa.select(sa.func.count()).select_from(revisions)) or 0)
+            newest = sa.select(c.created_at, c.note).order_by(c.number.desc()).limit(1)
+            last = conn.execute(newest).first()
+            return Contents(where, types, total, None if last is None else (last[0], last[1]))
 
     # -- what SQLAlchemy users need ----------------------------------------------------------
 

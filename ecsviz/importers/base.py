@@ -58,6 +58,11 @@ class ChatImport(list[ChatThread]):
             f" {_many(len(self.problems), 'problem')}>"
         )
 
+    def _repr_html_(self) -> str:
+        from ecsviz import reprs
+
+        return reprs.import_html(self)
+
 
 def _many(count: int, word: str) -> str:
     return f"{count:,} {word}" + ("" if count == 1 else "s")
