@@ -48,7 +48,7 @@ def page_of(shown: Any, *, title: str | None = None, **options: Any) -> str:
     >>> "default-src 'none'" in page, "<b>" in page, "&lt;b&gt;hello" in page
     (True, False, True)
     """
-    ax = _drawn(shown, title, options)
+    ax = _drawn(shown, options)
     heading = title if title is not None else str(ax.get_title(loc="left"))
     figure: Figure = ax.get_figure(root=True)
     picture = html.picture(_png(figure), f"Picture: {ax.get_title(loc='left')}")
@@ -56,12 +56,12 @@ def page_of(shown: Any, *, title: str | None = None, **options: Any) -> str:
     return html.page(heading, element("h4", heading), picture, *tables)
 
 
-def _drawn(shown: Any, title: str | None, options: dict[str, Any]) -> Any:
+def _drawn(shown: Any, options: dict[str, Any]) -> Any:
     import matplotlib.pyplot as plt
 
     # On white whatever the notebook's style is: the page is light.
     with plt.style.context("default"):
-        ax = shown.draw(title=title, **options)
+        ax = shown.draw(**options)
     if "ax" not in options:
         plt.close(ax.get_figure(root=True))
     return ax

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, time
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -179,7 +180,10 @@ def plan_html(plan: SavePlan) -> str:
         for number, step in enumerate(plan.steps[:MAX_STEPS], 1)
     ]
     note = shown_of(len(rows), len(plan.steps), "steps") if len(rows) < len(plan.steps) else None
-    steps = html.table(HEADINGS, rows, caption=f"Save plan: {plan.summary()}", note=note)
+    caption = f"Save plan: {plan.summary()}"
+    steps = html.table(HEADINGS, rows, caption=caption, note=note)
+    if not rows:
+        steps = element("p", caption, look="line")
     return str(block(steps, *(element("p", line, look="note") for line in plan.notes())))
 
 
@@ -300,6 +304,8 @@ def _value(value: Any) -> Cell:
         return _named(value)
     if isinstance(value, (list, tuple, set, frozenset, Mapping)):
         return _several(value)
+    if isinstance(value, (date, time)):
+        return str(value)
     # As text: a year is no sum of money, to be written with a comma.
     return short_repr(value, MAX_VALUE)
 
@@ -403,7 +409,7 @@ def import_html(found: ChatImport) -> str:
     """
     rows = [
         (
-            thread.title or None,
+            thread.title or "(no title)",
             len(thread.messages),
             len(thread.leaves()),
             f"{thread.created_at:%Y-%m-%d}" if thread.created_at else None,
