@@ -10,7 +10,7 @@ from ecsviz.draw.frame import Canvas
 from ecsviz.draw.picture import Picture
 from ecsviz.draw.plan import FONT, LINE, MARK, PAD, Plan
 from ecsviz.draw.style import mix, with_alpha
-from ecsviz.labels import clean_text
+from ecsviz.labels import DEFAULT_LIMIT
 from ecsviz.layout import Layout
 from ecsviz.layout.compound import HULL_PAD
 from ecsviz.layout.grid import Floats
@@ -211,7 +211,8 @@ def _label_and_places(
 ) -> tuple[str, list[Floats]]:
     """Return a name, and the rectangles for it, the best first."""
     layout, writer, scale = plan.layout, canvas.writer, canvas.scale
-    label, tall = plan.labels[node].split("\n")[0], 0.13 / scale
+    name, tall = plan.labels[node].split("\n")[0], 0.13 / scale
+    label = writer.clean(name, DEFAULT_LIMIT)
     if not whole:
         wide = writer.width(label, NAME) / scale
         return label, _places_beside(layout, node, wide, tall) if label else []
@@ -221,7 +222,7 @@ def _label_and_places(
     columns = len(label)
     while columns > 3 and writer.width(label, NAME) > room:
         columns -= 1
-        label = clean_text(plan.labels[node].split("\n")[0], columns)
+        label = writer.clean(name, columns)
     wide = writer.width(label, NAME) / scale
     if not label or wide * scale > room:
         return "", []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Picture:
     """
 
     graph: EntityDependencyGraph
-    labels: list[str]
+    labels: Sequence[str]
     values: list[Any]
     in_cycle: Bools
     deferred: Bools
@@ -192,12 +192,31 @@ def _note(graph: EntityDependencyGraph, groups: Overview) -> str:
 # -- options ---------------------------------------------------------------------------------
 
 
-def _labels(graph: EntityDependencyGraph, label: Any) -> list[str]:
+class _Names(Sequence[str]):
+    """The labels of nodes, made when asked for: of ten thousand marks, sixty are named."""
+
+    def __init__(self, nodes: Sequence[Any]) -> None:
+        self._nodes = nodes
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return _Names(self._nodes[index])
+        return label_of(self._nodes[index], with_type=False)
+
+
+def _labels(graph: EntityDependencyGraph, label: Any) -> Sequence[str]:
     nodes = graph._parts.nodes
     if label is False:
         return [""] * len(nodes)
     if label is None or label is True:
-        return [label_of(node, with_type=False) for node in nodes]
+        return _Names(nodes)
     values = _asked(graph, label, "label")
     return ["" if value is None else clean_text(str(_shown(value))) for value in values]
 
