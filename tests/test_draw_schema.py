@@ -360,6 +360,18 @@ def test_names_from_a_database_are_text() -> None:
     assert len(texts(ax, "label")) == len(names)
 
 
+def test_a_name_that_the_bold_font_lacks_is_no_warning() -> None:
+    metadata = sa.MetaData()
+    # In DejaVu Sans, but not in its bold face.
+    for name in ("plain", "a \U0001d5a0\U0001d5b3", "é x"):
+        sa.Table(name, metadata, sa.Column("id", sa.Integer))
+    ax = draw_schema(metadata)
+    paint(ax)
+    weights = {t.get_text()[:5]: t.get_weight() for t in ax.texts if t.get_gid() == "label"}
+    assert weights["plain"] == "bold"
+    assert set(weights.values()) == {"bold", "normal"}
+
+
 def test_sakila_is_drawn(shared: Path) -> None:
     path = shared / "data" / "sql" / "sakila.sqlite"
     engine = sa.create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")

@@ -424,7 +424,9 @@ def _write_card(canvas: frame.Canvas, card: _Card, left: float, right: float, to
             **how, **options,
         )  # fmt: skip
 
-    write(left + PAD, top - HEAD_HEIGHT / 2, card.name, HEAD, weight="bold", gid="label")
+    # The bold font may lack what the plain one has.
+    weight = "bold" if card.name.isascii() else "normal"
+    write(left + PAD, top - HEAD_HEIGHT / 2, card.name, HEAD, weight=weight, gid="label")
     for number, (mark, name, kind) in enumerate(card.rows):
         y = top - HEAD_HEIGHT - 0.03 - (number + 0.5) * ROW
         if mark:
