@@ -125,7 +125,10 @@ def ring_places(sizes: Floats, gap: tuple[float, float], *, aslant: bool = False
     n = len(sizes)
     if n == 2:
         half = (sizes[:, 1].sum() / 2 + 1.5 * gap[1]) / 2
-        aside = (sizes[:, 0].sum() / 2 + 2.2 * gap[0]) / 2 if aslant else 0.0
+        # Beside boxes the names of fields have room too; marks need only let lines pass.
+        labelled = sizes[:, 0].max() > 1.5 * sizes[:, 1].max()
+        room = 2.2 * gap[0] if labelled else min(gap[0], float(sizes[:, 1].max()))
+        aside = (sizes[:, 0].sum() / 2 + room) / 2 if aslant else 0.0
         return np.array([[0.0 - aside, half], [aside, -half]])
     angle = np.pi / 2 - 2 * np.pi * np.arange(n) / n
     unit = np.column_stack((np.cos(angle), np.sin(angle)))
