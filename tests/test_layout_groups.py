@@ -85,6 +85,17 @@ def test_of_several_kinds_each_is_a_group() -> None:
     assert found.weak == 0
 
 
+def test_every_line_of_a_small_overview_is_named() -> None:
+    # Some lead aside, neither steep nor flat: a name above or below would be far away.
+    names = [t.get_text() for t in draw_graph(shop(800)).texts if t.get_gid() == "edge label"]
+    assert sorted(name.split(" ×")[0] for name in names) == [
+        "customer",
+        "customer",
+        "order",
+        "order",
+    ]
+
+
 def test_one_kind_is_told_in_ranges_of_like_many_nodes() -> None:
     graph = packages(3000, 2)
     found = overview(graph)

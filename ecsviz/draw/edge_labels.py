@@ -107,13 +107,15 @@ def _free_place(line: Floats, width: float, taken: Floats, others: Floats) -> Fl
 
 
 def _boxes(x: float, y: float, ahead: Floats, width: float) -> list[Floats]:
-    """Rectangles beside a point of a line: right and left of a steep one, else above, below."""
-    if abs(ahead[1]) >= 0.6 * abs(ahead[0]):
-        slant = 0.5 * HEIGHT * abs(ahead[0] / ahead[1]) if ahead[1] else 0.0
-        off = CLEAR + slant
+    """Rectangles beside a point of a line: above and below a flat one, right and left of others."""
+    dx, dy = abs(float(ahead[0])), abs(float(ahead[1]))
+    found: list[Floats] = []
+    if dy < 0.6 * dx:
+        off = CLEAR + 0.5 * width * dy / dx
+        feet = (y + off, y - off - HEIGHT)
+        found = [np.array([x - width / 2, b, x + width / 2, b + HEIGHT]) for b in feet]
+    if dy > 0.2 * dx:
+        off = CLEAR + 0.5 * HEIGHT * dx / dy
         lefts = (x + off, x - off - width)
-        return [np.array([a, y - HEIGHT / 2, a + width, y + HEIGHT / 2]) for a in lefts]
-    slant = 0.5 * width * abs(ahead[1] / ahead[0]) if ahead[0] else 0.0
-    off = CLEAR + slant
-    feet = (y + off, y - off - HEIGHT)
-    return [np.array([x - width / 2, b, x + width / 2, b + HEIGHT]) for b in feet]
+        found += [np.array([a, y - HEIGHT / 2, a + width, y + HEIGHT / 2]) for a in lefts]
+    return found
