@@ -216,6 +216,16 @@ class OpenStore:
 
         return draw_schema(self, ax, **options)
 
+    def _tables(self) -> sa.MetaData:
+        """Return the tables, also of classes that are not defined here: as the database says."""
+        with self._reading() as conn:
+            known = self._mapping.by_type
+            if not self._is_made(conn) or all(name in known for name in self._mapping.stored):
+                return self.metadata
+            found = sa.MetaData()
+            found.reflect(conn, schema=self.metadata.schema)
+            return found
+
     def frame(self, cls_or_table: type[Entity] | str, *, as_of: AsOf = None) -> pd.DataFrame:
         """Return the entities of one class, or any table, as a DataFrame.
 

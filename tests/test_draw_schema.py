@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -197,6 +199,22 @@ def test_a_store_draws_its_own_tables_and_keeps_its_books_to_itself() -> None:
     assert "thread_id" in columns
     assert [name for name in columns if name.startswith("ecs_")] == ["ecs_id"] * 2
     assert "(ecs_…) are not shown" in " ".join("\n".join(texts(ax, "note")).split())
+
+
+def test_a_store_draws_tables_of_classes_that_are_not_defined_here(tmp_path: Path) -> None:
+    code = (
+        "import sys, ecsviz as ev\n"
+        "class Elsewhere(ev.Entity):\n    name: str\n    friends: list['Elsewhere'] = []\n"
+        "ev.SQLAlchemyEntityStorage(sys.argv[1]).register(Elsewhere(name='x'))"
+    )
+    path = tmp_path / "a.db"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    ax = ev.SQLAlchemyEntityStorage(path).draw_schema()
+    assert sorted(texts(ax, "label")) == ["elsewhere_friends", "elsewheres"]
+    assert title(ax) == "2 tables, 2 foreign keys, no cycle"
+    later = ev.SQLAlchemyEntityStorage(tmp_path / "later.db")
+    assert title(later.draw_schema()) == "0 tables, 0 foreign keys, no cycle"
+    assert not (tmp_path / "later.db").exists()
 
 
 class Kind(enum.Enum):

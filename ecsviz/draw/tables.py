@@ -110,7 +110,7 @@ def schema_of(what: Any) -> Schema:
     metadata = None if isinstance(what, (str, bytes)) else getattr(what, "metadata", None)
     if isinstance(metadata, sa.MetaData) and not hasattr(what, "__table__"):
         if hasattr(what, "sql_model"):
-            return _of_store(metadata)
+            return _of_store(what._tables())
         return _of_tables(metadata.tables.values())
     listed = [what] if hasattr(what, "__table__") else _listed(what)
     if listed and all(is_entity_class(item) for item in listed):
