@@ -324,10 +324,12 @@ def _several(values: Any) -> Cell:
         if isinstance(values, Mapping):
             text = f"{short_repr(item, 40)}: {_item(values[item])}"
         items.append(element("li", text))
-    if len(values) > MAX_ITEMS:
-        items.append(element("li", f"… {len(values) - MAX_ITEMS:,} more", look="muted"))
     ordered = isinstance(values, Sequence)
-    return element("ol" if ordered else "ul", *items, look="items", start=0 if ordered else None)
+    tag, start = ("ol", 0) if ordered else ("ul", None)
+    listed = element(tag, *items, look="items", start=start)
+    if len(values) <= MAX_ITEMS:
+        return listed
+    return element("div", listed, element("p", f"… {len(values) - MAX_ITEMS:,} more", look="note"))
 
 
 def _item(item: Any) -> str:

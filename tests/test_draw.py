@@ -413,6 +413,14 @@ def test_highlight_fades_the_rest() -> None:
         ]
     )
     assert (opaque == 1).sum() == 2, "the thread's reference to the message, and its own back"
+    # Of a hub's many lines only these have arrowheads.
+    heads = [len(found(ax, "arrowheads").get_paths()) for ax in (plain, lit)]
+    assert heads[1] >= heads[0]
+    large = chat(60)
+    plain = draw_graph(Graph(large))
+    lit = draw_graph(Graph(large), highlight=[large, large.messages[-1]])
+    heads = [len(found(ax, "arrowheads").get_paths()) for ax in (plain, lit)]
+    assert heads[1] == heads[0] + 2
     assert (opaque < 0.2).sum() == len(opaque) - 2
 
 

@@ -279,7 +279,7 @@ def test_an_entity_shows_its_fields() -> None:
         "nothing": "–",
         "empty": "empty list",
         "deep": "|<list of 2>|<list of 1>",
-        "numbers": "|0|1|2|3|4|… 4 more",
+        "numbers": "|0|1|2|3|4… 4 more",
         "secret": "SecretStr('**********')",
         "half": "0.5",
     }
