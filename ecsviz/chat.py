@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue
 
 from ecsviz.entity import Entity
 from ecsviz.fields import reference
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def _as_utc(value: datetime) -> datetime:
@@ -110,6 +113,29 @@ class ChatThread(Entity):
             path.append(step)
             step = step.parent
         return path[::-1]
+
+    def draw_timeline(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the messages one after the other, branches as lanes.
+
+        Parameters
+        ----------
+        ax
+            Where to draw. None makes a figure.
+        **options
+            ``by``, ``highlight``, ``title``, ``legend``: those of
+            ``ecsviz.draw.draw_timeline``.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> question = thread.say("user", "What is a cycle?")
+        >>> thread.draw_timeline().get_title(loc="left").splitlines()
+        ['Cycles', '1 message']
+        """
+        from ecsviz.draw import draw_timeline
+
+        return draw_timeline(self, ax, **options)
 
 
 class ChatMessage(Entity):

@@ -15,6 +15,7 @@ from ecsviz.inverse import inverse_of
 from ecsviz.isomorphic import roots_of, same_value
 from ecsviz.paths import format_path
 from ecsviz.references import Walk, walk
+from ecsviz.showing import ToHtml
 from ecsviz.state import collector_paused, is_placeholder
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Difference:
 
 
 @dataclass(slots=True)
-class GraphDiff:
+class GraphDiff(ToHtml):
     """What differs between two states of a graph.
 
     Attributes

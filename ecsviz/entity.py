@@ -197,6 +197,11 @@ class Entity(BaseModel, metaclass=EntityMeta):
     def __str__(self) -> str:
         return repr(self)
 
+    def _repr_html_(self) -> str:
+        from ecsviz import reprs
+
+        return reprs.entity_html(self)
+
     def __rich_repr__(self) -> Iterator[Any]:
         yield from self.__repr_args__()
 

@@ -31,6 +31,7 @@ from ecsviz.parts import (
     parts_of_entities,
 )
 from ecsviz.references import node_name
+from ecsviz.showing import ToHtml
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -57,7 +58,7 @@ def _no_place(number: int) -> tuple[str, str]:
     raise IndexError(number)
 
 
-class EntityDependencyGraph:
+class EntityDependencyGraph(ToHtml):
     """Which entity holds which: components, cycles, topological order.
 
     Parameters

@@ -68,6 +68,7 @@ LOOKS: Final = {
     "note": f"{_MUTED};margin:2px 0",
     "title": "font-weight:600;margin:2px 0",
     "list": "margin:2px 0;padding-left:40px",
+    "items": "margin:0;padding-left:22px",
     "line": f"margin:2px 0;{_WRAP}",
     "warning": "margin:2px 0;border-left:3px solid var(--jp-warn-color1,#d55e00);padding-left:6px",
     "picture": "max-width:100%;height:auto",
@@ -355,3 +356,40 @@ def shown_of(shown: int, total: int, what: str) -> str:
     ('showing 10 of 1,234 entities', 'no entities')
     """
     return f"showing {shown:,} of {total:,} {what}" if total else f"no {what}"
+
+
+_PAGE: Final = (
+    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
+    " style-src 'unsafe-inline'; img-src data:\">"
+    '<meta name="viewport" content="width=device-width">'
+    '<meta name="color-scheme" content="light"><title>{title}</title>'
+    "<style>body{{margin:24px;max-width:1200px;color:#1b1f24;background:#fff}}</style>"
+    "</head><body>{body}</body></html>\n"
+)
+
+
+def page(title: str, *children: Child) -> str:
+    """Return a whole document, to be kept as a file and opened without us.
+
+    Parameters
+    ----------
+    title
+        What the window says.
+    *children
+        What stands in it, below each other.
+
+    Returns
+    -------
+    str
+        Its content security policy lets a browser run no script and load nothing, whatever the
+        document holds: pictures carry their data.
+
+    Examples
+    --------
+    >>> made = page("a < b", element("p", "1 < 2"))
+    >>> "<title>a &lt; b</title>" in made, "default-src 'none'" in made
+    (True, True)
+    """
+    shown = escape(readable(str.__str__(title), MAX_ATTRIBUTE).replace("\n", " "))
+    return _PAGE.format(title=shown, body=str(block(*children)))

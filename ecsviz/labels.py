@@ -112,6 +112,9 @@ def clean_text(text: str, limit: int = DEFAULT_LIMIT) -> str:
     >>> clean_text("two\nlines"), clean_text("a" * 100, 5), clean_text("java.util.concurrent", 12)
     ('two lines', 'aaaa…', '…concurrent')
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        # Most labels: every character is one column, and none has to go.
+        return " ".join(text.split())
     dotted = _is_dotted(text, limit)
     part = text[-8 * limit - 64 :] if dotted else text[: 8 * limit + 64]
     shown = _one_line(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from ecsviz.memory_saving import (
 from ecsviz.past import AsOf, check_as_of
 from ecsviz.protocol import (
     E_,
+    Contents,
     as_id,
     as_registered,
     check_entity_class,
@@ -83,6 +85,18 @@ class InMemoryEntityStorage(VersionedStorage):
 
     def __repr__(self) -> str:
         return f"InMemoryEntityStorage({len(self._records):,} entities)"
+
+    def _repr_html_(self) -> str:
+        from ecsviz import reprs
+
+        return reprs.store_html(type(self).__name__, self._contents)
+
+    def _contents(self) -> Contents:
+        with self._lock:
+            counts = Counter(record.cls.__name__ for record in self._records.values())
+            last = (self._revisions[-1][1], self._revisions[-1][2]) if self._revisions else None
+            types: list[tuple[str, str | None, int]] = [(n, None, k) for n, k in counts.items()]
+            return Contents("in memory", types, len(self._revisions), last)
 
     # -- saving ------------------------------------------------------------------------------
 

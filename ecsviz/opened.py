@@ -26,7 +26,7 @@ from ecsviz.mapping import Mapping
 from ecsviz.model_rows import running
 from ecsviz.models import Models
 from ecsviz.past import AsOf, PastCatalog, check_as_of, prune, revision_of
-from ecsviz.protocol import as_id, check_entity_class, not_found
+from ecsviz.protocol import Contents, as_id, check_entity_class, not_found
 from ecsviz.python_source import python_source
 from ecsviz.reading import Load
 from ecsviz.verifying import Problem, Verify, problems_frame
@@ -34,6 +34,7 @@ from ecsviz.versions import events_of, history_frame, moments_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class OpenStore:
@@ -64,6 +65,29 @@ class OpenStore:
 
     def __repr__(self) -> str:
         return f"SQLAlchemyEntityStorage({str(self._database)!r})"
+
+    def _repr_html_(self) -> str:
+        from ecsviz import reprs
+
+        return reprs.store_html(type(self).__name__, self._contents)
+
+    def _contents(self) -> Contents:
+        """Return what is stored: a statement per type, and two for the revisions."""
+        where = str(self._database)
+        with self._reading() as conn:
+            if not self._is_made(conn):
+                return Contents(where, [])
+            types: list[tuple[str, str | None, int]] = []
+            for name, stored in self._mapping.stored.items():
+                table = self._mapping.probe(name)
+                count = conn.scalar(sa.select(sa.func.count()).select_from(table))
+                types.append((stored.name, stored.table, int(count or 0)))
+            revisions = self._catalog.revisions
+            c = revisions.c
+            total = int(conn.scalar(sa.select(sa.func.count()).select_from(revisions)) or 0)
+            newest = sa.select(c.created_at, c.note).order_by(c.number.desc()).limit(1)
+            last = conn.execute(newest).first()
+            return Contents(where, types, total, None if last is None else (last[0], last[1]))
 
     # -- what SQLAlchemy users need ----------------------------------------------------------
 
@@ -168,6 +192,39 @@ class OpenStore:
         return self._mapping.metadata
 
     # -- looking -----------------------------------------------------------------------------
+
+    def draw_schema(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the tables with their columns, keys and crow's feet.
+
+        Parameters
+        ----------
+        ax
+            Where to draw. None makes a figure.
+        **options
+            ``title`` and ``legend``: those of ``ecsviz.draw.draw_schema``, which draws entity
+            classes and any SQLAlchemy ``MetaData`` as well.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> _ = store.register(ev.ChatThread(title="Cycles"))
+        >>> store.draw_schema().get_title(loc="left")
+        '2 tables, 2 foreign keys, 1 cyclic component'
+        """
+        from ecsviz.draw import draw_schema
+
+        return draw_schema(self, ax, **options)
+
+    def _tables(self) -> sa.MetaData:
+        """Return the tables, also of classes that are not defined here: as the database says."""
+        with self._reading() as conn:
+            known = self._mapping.by_type
+            if not self._is_made(conn) or all(name in known for name in self._mapping.stored):
+                return self.metadata
+            found = sa.MetaData()
+            found.reflect(conn, schema=self.metadata.schema)
+            return found
 
     def frame(self, cls_or_table: type[Entity] | str, *, as_of: AsOf = None) -> pd.DataFrame:
         """Return the entities of one class, or any table, as a DataFrame.

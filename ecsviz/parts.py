@@ -117,7 +117,7 @@ def make_parts(
 def parts_of_entities(roots: Iterable[Any]) -> Parts:
     """Return everything that is reachable from the roots. O(entities + references)."""
     found = walk(roots)
-    kinds = np.array([_kind(field) for field in found.fields], dtype=np.int64)
+    kinds = np.array([kind_of(field) for field in found.fields], dtype=np.int64)
     slots = np.asarray(found.slots, dtype=np.int64)
     return make_parts(
         found.entities,
@@ -163,7 +163,7 @@ def parts_of_classes(classes: Iterable[Any]) -> Parts:
         ["class"] * len(nodes),
         [source for source, _ in ends],
         [target for _, target in ends],
-        [_kind(field) for field in fields],
+        [kind_of(field) for field in fields],
         lambda number: (fields[number].name, fields[number].name),
     )
 
@@ -188,7 +188,8 @@ def as_roots(entities: Any) -> list[Any]:
     return list(entities.values()) if isinstance(entities, Mapping) else list(entities)
 
 
-def _kind(field: FieldPlan) -> int:
+def kind_of(field: FieldPlan) -> int:
+    """Return ``COLLECTION``, ``NULLABLE`` or ``REQUIRED`` for the references of a field."""
     if field.shape != Shape.SINGLE:
         return COLLECTION
     return REQUIRED if field.required else NULLABLE

@@ -1,19 +1,29 @@
-"""What graphs and cycles look like as the output of a notebook's cell: small and calm."""
+"""What entities, graphs, stores and plans look like as the output of a cell: small and calm."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, time
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from ecsviz import html
 from ecsviz.changes import CHANGE_HEADINGS, Migration
 from ecsviz.diff import DIFF_COLUMNS, GraphDiff
-from ecsviz.html import Child, block, element, shown_of
+from ecsviz.errors import EcsvizError, short_repr
+from ecsviz.fields import OWN_FIELDS
+from ecsviz.html import Cell, Child, block, element, readable, shown_of
+from ecsviz.identity import is_entity_class
+from ecsviz.labels import label_of
 from ecsviz.plan import HEADINGS, SavePlan
+from ecsviz.protocol import Contents
+from ecsviz.state import is_placeholder
 
 if TYPE_CHECKING:
     from ecsviz.cycles import Cycle, CycleList
     from ecsviz.graph import EntityDependencyGraph
+    from ecsviz.importers import ChatImport
 
 MAX_TYPES: Final = 10
 """How many types are listed, the most frequent first."""
@@ -23,6 +33,14 @@ MAX_LISTED: Final = 20
 """How many cycles a list of cycles shows, as many as its text."""
 MAX_STEPS: Final = 30
 """How many steps a save plan shows."""
+MAX_FIELDS: Final = 40
+"""How many fields of an entity are shown."""
+MAX_ITEMS: Final = 5
+"""How many items of a field's list."""
+MAX_VALUE: Final = 300
+"""How many characters of a text."""
+MAX_THREADS: Final = 12
+"""How many threads and problems of an import are listed."""
 SEARCHED: Final = 50_000
 """Up to how many references inside components a graph's cycles are looked for: a cell's output
 must not be what one waits for."""
@@ -162,7 +180,10 @@ def plan_html(plan: SavePlan) -> str:
         for number, step in enumerate(plan.steps[:MAX_STEPS], 1)
     ]
     note = shown_of(len(rows), len(plan.steps), "steps") if len(rows) < len(plan.steps) else None
-    steps = html.table(HEADINGS, rows, caption=f"Save plan: {plan.summary()}", note=note)
+    caption = f"Save plan: {plan.summary()}"
+    steps = html.table(HEADINGS, rows, caption=caption, note=note)
+    if not rows:
+        steps = element("p", caption, look="line")
     return str(block(steps, *(element("p", line, look="note") for line in plan.notes())))
 
 
@@ -204,6 +225,11 @@ def diff_html(found: GraphDiff) -> str:
     >>> "added" in diff_html(ev.diff([], [ev.ChatThread(title="Cycles")]))
     True
     """
+    return str(diff_element(found))
+
+
+def diff_element(found: GraphDiff) -> html.Element:
+    """Return `diff_html` as an element, to stand among others."""
     caption = f"GraphDiff: {found.summary()}"
     rows = [
         (what, kind, f"…{str(ecs_id)[-6:]}", name, before, after)
@@ -212,6 +238,198 @@ def diff_html(found: GraphDiff) -> str:
         )
     ]
     if not rows:
-        return str(block(element("p", caption, look="line")))
+        return block(element("p", caption, look="line"))
     note = shown_of(len(rows), len(found), "differences") if len(rows) < len(found) else None
-    return str(block(html.table(DIFF_COLUMNS, rows, caption=caption, note=note)))
+    return block(html.table(DIFF_COLUMNS, rows, caption=caption, note=note))
+
+
+# -- entities --------------------------------------------------------------------------------
+
+
+def entity_html(entity: Any) -> str:
+    """Return an entity's fields as a small table.
+
+    Parameters
+    ----------
+    entity
+        An entity, or a placeholder of one that was not loaded.
+
+    Notes
+    -----
+    What it holds is named, never shown in turn, and properties are not evaluated. O(fields),
+    whatever hangs on it.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> shown = entity_html(message)
+    >>> "ChatThread Cycles" in shown, "hello" in shown
+    (True, True)
+    """
+    state = entity.__dict__
+    kind, ecs_id = type(entity).__name__, str(state.get("ecs_id"))
+    head: list[Child] = [
+        element("strong", kind),
+        " ",
+        element("span", f"…{ecs_id[-6:]}", look="muted", title=f"ecs_id {ecs_id}"),
+    ]
+    if is_placeholder(entity):
+        return str(block(element("p", *head, ": not loaded", look="line")))
+    version = state.get("version") or 0
+    told = f", version {version:,}" if version else ", not stored yet"
+    if state.get("parent_id") is not None:
+        told += f", forked from …{str(state['parent_id'])[-6:]}"
+    names = [
+        name
+        for name, info in type(entity).model_fields.items()
+        if name not in OWN_FIELDS and info.repr and name in state
+    ]
+    values = [(name, state[name]) for name in names]
+    values += list((getattr(entity, "__pydantic_extra__", None) or {}).items())
+    rows = [(str(name), _value(value)) for name, value in values[:MAX_FIELDS]]
+    note = shown_of(len(rows), len(values), "fields") if len(rows) < len(values) else None
+    children: list[Child] = [element("p", *head, told, look="line")]
+    if rows:
+        children.append(html.table(("field", "value"), rows, note=note))
+    return str(block(*children))
+
+
+def _value(value: Any) -> Cell:
+    """Return a field's value: named if it is an entity, the first few of several."""
+    if value is None or isinstance(value, str):
+        return value if value is None else readable(str.__str__(value), MAX_VALUE)
+    if is_entity_class(type(value)):
+        return _named(value)
+    if isinstance(value, (list, tuple, set, frozenset, Mapping)):
+        return _several(value)
+    if isinstance(value, (date, time)):
+        return str(value)
+    # As text: a year is no sum of money, to be written with a comma.
+    return short_repr(value, MAX_VALUE)
+
+
+def _named(entity: Any) -> str:
+    name = type(entity).__name__ if is_placeholder(entity) else label_of(entity, 60)
+    return f"{name} …{str(entity.__dict__.get('ecs_id'))[-6:]}"
+
+
+def _several(values: Any) -> Cell:
+    if not values:
+        return f"empty {type(values).__name__}"
+    items: list[Child] = []
+    for item in islice(values, MAX_ITEMS):
+        text = _item(item)
+        if isinstance(values, Mapping):
+            text = f"{short_repr(item, 40)}: {_item(values[item])}"
+        items.append(element("li", text))
+    ordered = isinstance(values, Sequence)
+    tag, start = ("ol", 0) if ordered else ("ul", None)
+    listed = element(tag, *items, look="items", start=start)
+    if len(values) <= MAX_ITEMS:
+        return listed
+    return element("div", listed, element("p", f"… {len(values) - MAX_ITEMS:,} more", look="note"))
+
+
+def _item(item: Any) -> str:
+    if is_entity_class(type(item)):
+        return _named(item)
+    if isinstance(item, (list, tuple, set, frozenset, Mapping)):
+        return f"<{type(item).__name__} of {len(item):,}>"
+    return short_repr(item, 80)
+
+
+# -- stores and imports ----------------------------------------------------------------------
+
+
+def store_html(kind: str, contents: Callable[[], Contents]) -> str:
+    """Return what a store holds as a small table.
+
+    Parameters
+    ----------
+    kind
+        The name of its class.
+    contents
+        Gives what it holds; an error of ours is shown as a line, never raised: a notebook
+        swallows exceptions in what a cell shows.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+    >>> _ = store.register(ev.ChatThread(title="Cycles"))
+    >>> "chat_threads" in store._repr_html_()
+    True
+    """
+    try:
+        found = contents()
+    except EcsvizError as error:
+        head = element("p", element("strong", kind), look="line")
+        return str(block(head, element("p", str(error), look="warning")))
+    entities = sum(count for _, _, count in found.types)
+    head = element(
+        "p",
+        element("strong", kind),
+        f" {found.where}: {entities:,} {'entity' if entities == 1 else 'entities'},"
+        f" {found.revisions:,} {_plural(found.revisions, 'revision')}",
+        look="line",
+    )
+    children: list[Child] = [head]
+    if found.last is not None:
+        at, note = found.last
+        when = f"last change {at:%Y-%m-%d %H:%M} UTC" + (f": {note}" if note else "")
+        children.append(element("p", when, look="note"))
+    listed = sorted(found.types, key=lambda item: (-item[2], item[0]))[:MAX_STEPS]
+    if listed:
+        more = len(listed) < len(found.types)
+        note_ = shown_of(len(listed), len(found.types), "types") if more else None
+        if all(table is None for _, table, _ in listed):
+            rows: list[tuple[Cell, ...]] = [(name, count) for name, _, count in listed]
+            children.append(html.table(("type", "entities"), rows, note=note_))
+        else:
+            children.append(html.table(("type", "table", "entities"), listed, note=note_))
+    else:
+        children.append(element("p", "Nothing is stored yet.", look="line"))
+    return str(block(*children))
+
+
+def import_html(found: ChatImport) -> str:
+    """Return the threads of an import, and what could not be placed, as small tables.
+
+    Parameters
+    ----------
+    found
+        What ``ev.read_chat`` gave.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> shown = import_html(ev.read_chat(ev.samples.sample_file("export")))
+    >>> "2 threads" in shown
+    True
+    """
+    rows = [
+        (
+            thread.title or "(no title)",
+            len(thread.messages),
+            len(thread.leaves()),
+            f"{thread.created_at:%Y-%m-%d}" if thread.created_at else None,
+        )
+        for thread in found[:MAX_THREADS]
+    ]
+    more = len(rows) < len(found)
+    children: list[Child] = [element("p", repr(found).strip("<>"), look="title")]
+    if rows:
+        note = shown_of(len(rows), len(found), "threads") if more else None
+        children.append(html.table(("thread", "messages", "branches", "begun"), rows, note=note))
+    if found.problems:
+        listed = [
+            (problem.thread, problem.node, problem.what, problem.why)
+            for problem in found.problems[:MAX_THREADS]
+        ]
+        some = len(listed) < len(found.problems)
+        note = shown_of(len(listed), len(found.problems), "problems") if some else None
+        headings = ("thread", "message", "what could not be placed", "why")
+        children.append(html.table(headings, listed, note=note))
+    return str(block(*children))

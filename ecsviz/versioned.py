@@ -21,6 +21,7 @@ from ecsviz.state import is_placeholder
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class VersionedStorage:
@@ -282,6 +283,33 @@ class VersionedStorage:
             [target for _, target in edges],
             ["parent_id"] * len(edges),
         )
+
+    def draw_lineage(
+        self, lineage_id: UUID | str | Entity, ax: Axes | None = None, **options: Any
+    ) -> Axes:
+        """Draw the family of an entity: versions along lines, forks below what they come from.
+
+        Parameters
+        ----------
+        lineage_id
+            The id of the family, or an entity of it.
+        ax
+            Where to draw. None makes a figure.
+        **options
+            ``title`` and ``legend``: those of ``ecsviz.draw.draw_lineage``.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> first = store.register(ev.ChatThread(title="a"))
+        >>> second = store.register(first.fork())
+        >>> store.draw_lineage(second).get_title(loc="left")
+        '2 entities, 2 versions, 1 fork'
+        """
+        from ecsviz.draw import draw_lineage
+
+        return draw_lineage(self, lineage_id, ax, **options)
 
     def _read_at(self, entities: list[Any]) -> int:
         """Return the revision as of which entities have the versions that they have."""

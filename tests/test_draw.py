@@ -355,6 +355,21 @@ def test_of_many_marks_the_important_ones_are_named() -> None:
     assert len(texts(ax, "label")) < 60
 
 
+def test_of_many_threads_each_has_its_title_above_it_and_no_wider() -> None:
+    threads = [chat(20, k, title=f"A rather long title, number {k}") for k in range(12)]
+    ax = draw_graph(Graph(threads))
+    paint(ax)
+    names = [text for text in ax.texts if text.get_gid() == "label"]
+    assert len(names) == 12
+    inverse = ax.transData.inverted()
+    boxes = [path.get_extents() for path in found(ax, "cyclic components").get_paths()]
+    for name in names:
+        box = name.get_window_extent().transformed(inverse)
+        (below,) = [b for b in boxes if b.x0 - 0.1 < (box.x0 + box.x1) / 2 < b.x1 + 0.1
+                    and abs(box.y0 - b.y1) < 0.2]  # fmt: skip
+        assert box.width <= below.width + 0.3
+
+
 def test_references_carry_the_names_of_their_fields() -> None:
     graph = graph_of([*TWO, ("visitor", "store", "favourite")])
     assert sorted(texts(draw_graph(graph), "edge label")) == ["favourite", "manager_id", "store_id"]
@@ -398,6 +413,14 @@ def test_highlight_fades_the_rest() -> None:
         ]
     )
     assert (opaque == 1).sum() == 2, "the thread's reference to the message, and its own back"
+    # Of a hub's many lines only these have arrowheads.
+    heads = [len(found(ax, "arrowheads").get_paths()) for ax in (plain, lit)]
+    assert heads[1] >= heads[0]
+    large = chat(60)
+    plain = draw_graph(Graph(large))
+    lit = draw_graph(Graph(large), highlight=[large, large.messages[-1]])
+    heads = [len(found(ax, "arrowheads").get_paths()) for ax in (plain, lit)]
+    assert heads[1] == heads[0] + 2
     assert (opaque < 0.2).sum() == len(opaque) - 2
 
 

@@ -84,3 +84,29 @@ def test_a_store_draws_two_revisions() -> None:
     thread.say("user", "hello")
     store.register(thread)
     assert legend(store.diff(1, 2).draw())[0] == "added"
+
+
+def test_a_changed_thread_stands_above_its_messages_as_an_unchanged_one_does() -> None:
+    for count in (8, 40):  # whole, and only what differs
+        before = ev.ChatThread(title="Cycles")
+        for number in range(count):
+            parent = before.messages[(number - 1) // 2] if number else None
+            before.say("user", f"message {number}", parent)
+        after = copy.deepcopy(before)
+        after.title = "Changed"
+        for message in after.messages[::3]:
+            message.content += "!"
+        ax = ev.diff(before, after).draw(max_whole=20)
+        heights = {t.get_text(): t.get_position()[1] for t in ax.texts if t.get_gid() == "label"}
+        thread = heights.pop("Changed")
+        assert len(heights) == count
+        assert thread > max(heights.values())
+
+
+def test_references_are_deferred_as_in_the_graph() -> None:
+    thread = ev.sample("thread")
+    after = copy.deepcopy(thread)
+    after.title = "Changed"
+    drawn = {c.get_gid(): c for c in ev.diff(thread, after).draw().collections}
+    due = len(ev.EntityDependencyGraph(thread).deferred)
+    assert len(drawn["deferred references"].get_segments()) == due  # type: ignore[attr-defined]  # a LineCollection

@@ -31,6 +31,7 @@ PACKAGE = ROOT / "ecsviz"
 # write `from ecsviz import Entity`.
 ROOMS = (
     "errors",
+    "showing",
     "identity",
     "annotations",
     "fields",
@@ -97,6 +98,7 @@ ROOMS = (
     "export",
     "layout",
     "draw",
+    "pages",
     "widgets",
     "importers",
     "samples",
@@ -110,14 +112,22 @@ ROOMS = (
 # TYPE_CHECKING, never when the module is loaded.
 UPWARD = {
     ("graph", "frames"): "nodes_frame() and references_frame() are conveniences",
+    ("entity", "reprs"): "what a notebook shows of an entity",
+    ("opened", "reprs"): "what a notebook shows of a store",
+    ("memory", "reprs"): "what a notebook shows of a store",
     ("graph", "reprs"): "what a notebook shows of a graph",
     ("cycles", "reprs"): "what a notebook shows of a list of cycles",
     ("plan", "reprs"): "what a notebook shows of a save plan",
     ("changes", "reprs"): "what a notebook shows of a migration",
     ("diff", "reprs"): "what a notebook shows of two states",
+    ("reprs", "importers"): "only the type of what is shown",
+    ("showing", "pages"): "to_html() is a convenience",
     ("diff", "draw"): "draw() is a convenience",
     ("graph", "export"): "to_mermaid(), to_dot(), ... are conveniences",
     ("graph", "draw"): "draw() is a convenience",
+    ("chat", "draw"): "draw_timeline() is a convenience",
+    ("opened", "draw"): "draw_schema() is a convenience",
+    ("versioned", "draw"): "draw_lineage() is a convenience",
     ("graph", "widgets"): "explore() is a convenience",
 }
 

@@ -438,6 +438,19 @@ def test_three_interlocked_cycles_are_one_ring() -> None:
     assert (np.minimum(steps, 7 - steps) == 1).sum() == 6, "six of nine lead to a neighbour"
 
 
+def test_of_two_in_a_cycle_the_lower_makes_way_for_what_passes() -> None:
+    sizes = np.full((3, 2), (0.9, 0.3))
+    alone = layout_graph(graph_of([(0, 1), (1, 0)], 2), sizes=sizes[:2])
+    assert alone.positions[0, 0] == pytest.approx(alone.positions[1, 0])
+    for edge in ((2, 0), (2, 1), (0, 2), (1, 2)):
+        layout = layout_graph(graph_of([(0, 1), (1, 0), edge], 3), sizes=sizes)
+        check(layout)
+        upper, lower = sorted((0, 1), key=lambda node: -layout.positions[node, 1])
+        passes = edge in ((2, lower), (upper, 2))
+        apart = abs(layout.positions[upper, 0] - layout.positions[lower, 0])
+        assert (apart > 0.9) == passes
+
+
 def test_ring_order_finds_a_cycle_through_all() -> None:
     chance = random.Random(0)
     cycle = list(range(20))
@@ -602,7 +615,7 @@ def test_an_overview_by_type_has_one_group_for_each_type() -> None:
 def test_an_overview_loses_nothing(graph: Graph, limit: int) -> None:
     found = overview(graph, limit)
     assert found.counts.sum() == len(graph)
-    assert found.lines.sum() + found.inner == len(graph.references)
+    assert found.lines.sum() + found.inner + found.weak == len(graph.references)
     assert len(found.labels) == len(found.graph) == len(found.counts)
     assert (np.bincount(found.group, minlength=len(found)) == found.counts).all()
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from ecsviz.draw.graph import draw_picture
 from ecsviz.draw.picture import make_picture
 from ecsviz.graph import EntityDependencyGraph
+from ecsviz.parts import kind_of
 from ecsviz.paths import format_path
 
 if TYPE_CHECKING:
@@ -100,27 +101,30 @@ def _both_states(found: GraphDiff) -> tuple[EntityDependencyGraph, dict[UUID, st
     for what in ("added", "removed"):
         states.update({item.ecs_id: what for item in found.of(what)})
     place = {ecs_id: n for n, ecs_id in enumerate(nodes)}
-    edges: dict[tuple[int, int, str], str] = {}
+    edges: dict[tuple[int, int, str], tuple[str, int]] = {}
     for walk in (found.after, found.before):
         ids = [e.ecs_id for e in walk.entities]
         for source, target, slot, key in zip(
             walk.sources, walk.targets, walk.slots, walk.keys, strict=True
         ):
-            name = walk.fields[slot].name
-            edge = (place[ids[source]], place[ids[target]], name)
-            edges.setdefault(edge, format_path(name, key))
+            field = walk.fields[slot]
+            edge = (place[ids[source]], place[ids[target]], field.name)
+            edges.setdefault(edge, (format_path(field.name, key), kind_of(field)))
     return _graph(list(nodes.values()), edges), states
 
 
-def _graph(nodes: list[Any], edges: dict[tuple[int, int, str], str]) -> EntityDependencyGraph:
+def _graph(
+    nodes: list[Any], edges: dict[tuple[int, int, str], tuple[str, int]]
+) -> EntityDependencyGraph:
     return EntityDependencyGraph.from_parts(
         nodes,
         [node.ecs_id for node in nodes],
         [type(node).__name__ for node in nodes],
         [source for source, _, _ in edges],
         [target for _, target, _ in edges],
-        list(edges.values()),
+        [path for path, _ in edges.values()],
         fields=[name for _, _, name in edges],
+        kinds=[kind for _, kind in edges.values()],
     )
 
 
@@ -143,6 +147,6 @@ def _touched(
     for number, (a, b) in enumerate(ends):
         if a in place and b in place and (a in differs or b in differs):
             name, path = parts.place_of(number)
-            edges[place[a], place[b], name] = format_path(name, path)
+            edges[place[a], place[b], name] = format_path(name, path), int(parts.kinds[number])
     chosen = [nodes[n] for n in keep]
     return _graph(chosen, edges), {node.ecs_id: states[node.ecs_id] for node in chosen}

@@ -38,7 +38,11 @@ def draw_edge_labels(canvas: Canvas, picture: Picture, plan: Plan, shown: Bools)
     Greedy: every name takes the first free place along its line. O(references²) for the few
     references that are labelled at all.
     """
+    from matplotlib.patheffects import withStroke
+
     layout, curves, writer, theme = plan.layout, plan.curves, canvas.writer, canvas.theme
+    # A name that reaches over the border of shaded ground is not struck through by it.
+    halo = [withStroke(linewidth=2.0, foreground=theme.ground)]
     if not len(curves.tips):
         return
     half = layout.sizes / 2
@@ -64,6 +68,7 @@ def draw_edge_labels(canvas: Canvas, picture: Picture, plan: Plan, shown: Bools)
             va="baseline",
             zorder=2.5,
             clip_on=True,
+            path_effects=halo,
             gid="edge label",
             **writer.options(),
         )
@@ -102,13 +107,15 @@ def _free_place(line: Floats, width: float, taken: Floats, others: Floats) -> Fl
 
 
 def _boxes(x: float, y: float, ahead: Floats, width: float) -> list[Floats]:
-    """Rectangles beside a point of a line: right and left of a steep one, else above, below."""
-    if abs(ahead[1]) >= 0.6 * abs(ahead[0]):
-        slant = 0.5 * HEIGHT * abs(ahead[0] / ahead[1]) if ahead[1] else 0.0
-        off = CLEAR + slant
+    """Rectangles beside a point of a line: above and below a flat one, right and left of others."""
+    dx, dy = abs(float(ahead[0])), abs(float(ahead[1]))
+    found: list[Floats] = []
+    if dy < 0.6 * dx:
+        off = CLEAR + 0.5 * width * dy / dx
+        feet = (y + off, y - off - HEIGHT)
+        found = [np.array([x - width / 2, b, x + width / 2, b + HEIGHT]) for b in feet]
+    if dy > 0.2 * dx:
+        off = CLEAR + 0.5 * HEIGHT * dx / dy
         lefts = (x + off, x - off - width)
-        return [np.array([a, y - HEIGHT / 2, a + width, y + HEIGHT / 2]) for a in lefts]
-    slant = 0.5 * width * abs(ahead[1] / ahead[0]) if ahead[0] else 0.0
-    off = CLEAR + slant
-    feet = (y + off, y - off - HEIGHT)
-    return [np.array([x - width / 2, b, x + width / 2, b + HEIGHT]) for b in feet]
+        found += [np.array([a, y - HEIGHT / 2, a + width, y + HEIGHT / 2]) for a in lefts]
+    return found

@@ -40,7 +40,7 @@ def draw_graph(
     label: str | bool | Callable[[Any], Any] | None = None,
     highlight: Any = None,
     max_nodes: int | None = MAX_NODES,
-    group_by: GroupBy | None = None,
+    group_by: GroupBy | str | type | None = None,
     title: str | None = None,
     legend: bool = True,
     edge_labels: bool | None = None,
@@ -65,7 +65,8 @@ def draw_graph(
         How many nodes are drawn one by one; larger graphs are drawn in groups, and a note says
         so. 600 by default: more are a texture. None draws any number one by one.
     group_by
-        ``"component"`` or ``"type"`` draws groups whatever the size; ``"auto"`` chooses.
+        ``"component"``, ``"type"``, ``"thread"`` or the name of a type (all nodes are put to the
+        nearest one of it) draws groups whatever the size; ``"auto"`` chooses.
     title
         A line above the figures, which are always there.
     legend

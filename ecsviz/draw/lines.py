@@ -30,6 +30,7 @@ def draw_references(canvas: Canvas, picture: Picture, plan: Plan) -> None:
     strength, width = _strength(picture, plan, canvas.scale)
     headed = np.flatnonzero(strength >= FAINT)
     if picture.lit_references is not None:
+        headed = np.flatnonzero((strength >= FAINT) | picture.lit_references)
         strength = np.where(picture.lit_references, 1.0, 0.15 * strength)
         width = np.where(picture.lit_references, 1.4 * width, width)
     colors = np.where(picture.in_cycle[:, None], np.array(theme.cycle), np.array(theme.line))

@@ -10,6 +10,7 @@ from ecsviz.draw.frame import Canvas
 from ecsviz.draw.picture import Picture
 from ecsviz.draw.plan import FONT, LINE, MARK, PAD, Plan
 from ecsviz.draw.style import mix, with_alpha
+from ecsviz.labels import DEFAULT_LIMIT
 from ecsviz.layout import Layout
 from ecsviz.layout.compound import HULL_PAD
 from ecsviz.layout.grid import Floats
@@ -175,16 +176,17 @@ def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> None:
     """Name the marks on which most hang, or those that are highlighted, where there is room."""
     from matplotlib.patheffects import withStroke
 
-    layout, writer, scale = plan.layout, canvas.writer, canvas.scale
+    layout, scale = plan.layout, canvas.scale
     half = layout.sizes / 2
     taken = np.hstack((layout.positions - half, layout.positions + half))
     left, right = canvas.ax.get_xlim()
     halo = [withStroke(linewidth=2.4, foreground=canvas.theme.ground)]
-    for node in _named(picture, layout):
-        label = plan.labels[node].split("\n")[0]
-        wide, tall = writer.width(label, NAME) / scale, 0.13 / scale
-        for place in _places_beside(layout, node, wide, tall) if label else ():
-            if place[0] < left or place[2] > right or overlaps(place, taken):
+    owners = _owners(picture, layout)
+    for node in _named(picture, layout, owners):
+        whole = bool(layout.component[node] in owners)
+        label, places = _label_and_places(canvas, plan, node, whole=whole)
+        for place in places:
+            if not whole and (place[0] < left or place[2] > right or overlaps(place, taken)):
                 continue
             taken = np.vstack((taken, place))
             canvas.ax.text(
@@ -199,27 +201,56 @@ def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> None:
                 clip_on=True,
                 path_effects=halo,
                 gid="label",
-                **writer.options(),
+                **canvas.writer.options(),
             )
             break
 
 
-def _named(picture: Picture, layout: Layout) -> list[int]:
+def _label_and_places(
+    canvas: Canvas, plan: Plan, node: int, *, whole: bool
+) -> tuple[str, list[Floats]]:
+    """Return a name, and the rectangles for it, the best first."""
+    layout, writer, scale = plan.layout, canvas.writer, canvas.scale
+    name, tall = plan.labels[node].split("\n")[0], 0.13 / scale
+    label = writer.clean(name, DEFAULT_LIMIT)
+    if not whole:
+        wide = writer.width(label, NAME) / scale
+        return label, _places_beside(layout, node, wide, tall) if label else []
+    # Above all that belongs to it, and no wider: its neighbours have names too.
+    left, _, right, top = layout.boxes[layout.component[node]].tolist()
+    room = (right - left + 0.1) * scale
+    columns = len(label)
+    while columns > 3 and writer.width(label, NAME) > room:
+        columns -= 1
+        label = writer.clean(name, columns)
+    wide = writer.width(label, NAME) / scale
+    if not label or wide * scale > room:
+        return "", []
+    middle, foot = (left + right) / 2, top + 0.02 / scale
+    return label, [np.array([middle - wide / 2, foot, middle + wide / 2, foot + tall])]
+
+
+def _owners(picture: Picture, layout: Layout) -> set[int]:
+    """Return the components that are named as a whole: a store's threads, by their titles."""
+    sizes = np.bincount(layout.component)
+    several = np.flatnonzero(sizes > 1)
+    most = 2 * int(sizes[several].sum()) >= len(layout)
+    named = picture.lit is None and SEVERAL <= len(several) <= MAX_NAMES and most
+    return set(several.tolist()) if named else set()
+
+
+def _named(picture: Picture, layout: Layout, owners: set[int]) -> list[int]:
     parts = picture.graph._parts
     ends = np.concatenate((parts.sources, parts.targets))
     degree = np.bincount(ends, minlength=len(layout))
     order = np.argsort(-degree, kind="stable")
     if picture.lit is not None:
         return [int(node) for node in order[picture.lit[order]][:MAX_NAMES]]
-    least = max(6.0, 2 * float(np.median(degree)))
-    several = np.bincount(layout.component) > 1
-    if several.sum() >= SEVERAL:
-        # One name for each: a store's threads by their titles.
+    if owners:
         foremost = order[np.unique(layout.component[order], return_index=True)[1]]
-        chosen = np.zeros(len(layout), dtype=bool)
-        chosen[foremost[several[layout.component[foremost]]]] = True
-        order = order[chosen[order]]
-        least = 1.0
+        return [int(node) for node in foremost if layout.component[node] in owners]
+    # Many equally joined: which of them is named would be chance.
+    least = max(3.0, 1.5 * float(np.median(degree)))
     return [int(node) for node in order[degree[order] >= least][:MAX_NAMES]]
 
 

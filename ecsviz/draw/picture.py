@@ -5,30 +5,28 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
 
 from ecsviz.cycles import Cycle
-from ecsviz.errors import EcsvizError, did_you_mean, short_repr
+from ecsviz.errors import did_you_mean, short_repr
 from ecsviz.fields import OWN_FIELDS
 from ecsviz.identity import is_entity_class
 from ecsviz.labels import clean_text, label_of
-from ecsviz.layout import Overview, overview
+from ecsviz.layout import DrawingOptionError, Overview, overview
 from ecsviz.layout.overview import noun_of
 from ecsviz.order import Bools, Ints
 
 if TYPE_CHECKING:
     from ecsviz.graph import EntityDependencyGraph
 
-GroupBy = Literal["auto", "component", "type"]
+GroupBy = Literal["auto", "component", "type", "thread"]
+
+__all__ = ["DrawingOptionError", "GroupBy", "Picture", "counts_of", "make_picture"]
 
 BUILT_IN: Final = ("type", "component", "generation")
 """What ``color_by`` knows in every graph."""
-
-
-class DrawingOptionError(EcsvizError, ValueError):
-    """An option of a drawing has a value that means nothing here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +58,7 @@ class Picture:
     """
 
     graph: EntityDependencyGraph
-    labels: list[str]
+    labels: Sequence[str]
     values: list[Any]
     in_cycle: Bools
     deferred: Bools
@@ -82,20 +80,13 @@ def make_picture(
     label: Any,
     highlight: Any,
     max_nodes: int | None,
-    group_by: GroupBy | None,
+    group_by: GroupBy | str | type | None,
 ) -> Picture:
     """Decide what is shown; the parameters are those of ``ecsviz.draw.draw_graph``."""
     lit = _lit(graph, highlight)
     lit_references = _lit_references(graph, highlight, lit)
     if group_by is None and (max_nodes is None or len(graph) <= max_nodes):
         return _one_by_one(graph, color_by, label, lit, lit_references)
-    if group_by not in (None, "auto", "component", "type"):
-        raise DrawingOptionError(
-            f"group_by={short_repr(group_by)} is no way to group."
-            " Give 'component', 'type', 'auto', or None to group large graphs only.",
-            option="group_by",
-            value=group_by,
-        )
     groups = overview(graph, max_nodes or 600, by=group_by or "auto")
     return _in_groups(graph, groups, color_by, lit, lit_references)
 
@@ -193,18 +184,39 @@ def _note(graph: EntityDependencyGraph, groups: Overview) -> str:
     if groups.inner:
         which = "All" if groups.inner == references else f"{groups.inner:,} of {references:,}"
         note += f" {which} references lie inside groups."
+    if groups.weak:
+        note += f" The weakest lines are left out; they stand for {groups.weak:,}."
     return note
 
 
 # -- options ---------------------------------------------------------------------------------
 
 
-def _labels(graph: EntityDependencyGraph, label: Any) -> list[str]:
+class _Names(Sequence[str]):
+    """The labels of nodes, made when asked for: of ten thousand marks, sixty are named."""
+
+    def __init__(self, nodes: Sequence[Any]) -> None:
+        self._nodes = nodes
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return _Names(self._nodes[index])
+        return label_of(self._nodes[index], with_type=False)
+
+
+def _labels(graph: EntityDependencyGraph, label: Any) -> Sequence[str]:
     nodes = graph._parts.nodes
     if label is False:
         return [""] * len(nodes)
     if label is None or label is True:
-        return [label_of(node, with_type=False) for node in nodes]
+        return _Names(nodes)
     values = _asked(graph, label, "label")
     return ["" if value is None else clean_text(str(_shown(value))) for value in values]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,7 +52,7 @@ class Plan:
     bounds
         Left, bottom, right and top of both.
     labels
-        One per node, cut to what fits and made of characters that can be drawn.
+        One per node; in boxes, cut to what fits and made of characters that can be drawn.
     labelled
         Whether nodes are boxes with labels, or marks.
     codes, kinds
@@ -73,7 +74,7 @@ class Plan:
     layout: Layout
     curves: Curves
     bounds: tuple[float, float, float, float]
-    labels: list[str]
+    labels: Sequence[str]
     labelled: bool
     codes: Ints
     kinds: list[Category]
@@ -124,6 +125,8 @@ def make_plan(
     """
     layout, curves, labels, labelled = _fitting(picture, writer, room)
     bounds = _bounds(layout, curves)
+    if not labelled:
+        bounds = (*bounds[:3], bounds[3] + MARK_SIZE)  # for names above what stands at the top
     wide, tall, shrink = _shrunk(bounds, room)
     width = room[0]
     if not fixed:
@@ -153,16 +156,16 @@ def arrow_length(labelled: bool) -> float:
 
 def _fitting(
     picture: Picture, writer: Writer, room: tuple[float, float]
-) -> tuple[Layout, Curves, list[str], bool]:
+) -> tuple[Layout, Curves, Sequence[str], bool]:
     """Lay out with labels as they are, else with shorter ones, else without."""
     parts = picture.graph._parts
     n = len(picture.labels)
     widths = (DEFAULT_LIMIT, SHORT_LABEL, 0) if any(picture.labels) else (0,)
     for columns in widths if n <= MAX_LABELLED else (0,):
-        labels = [
-            "\n".join(writer.clean(line, columns or DEFAULT_LIMIT) for line in text.split("\n"))
-            for text in picture.labels
-        ]
+        # Of marks only a few are named, and cut then.
+        labels = picture.labels
+        if columns:
+            labels = [_cut(text, columns, writer) for text in labels]
         layout = _layout(picture, labels, writer, columns > 0, room)
         curves = make_curves(
             layout,
@@ -174,6 +177,12 @@ def _fitting(
         if columns == 0 or FONT * _shrunk(_bounds(layout, curves), room)[2] >= SMALLEST:
             return layout, curves, labels, columns > 0
     raise AssertionError("the last try fits anything")
+
+
+def _cut(label: str, columns: int, writer: Writer) -> str:
+    # Only names are cut shorter: half a figure is none.
+    name, *figures = label.split("\n")
+    return "\n".join([writer.clean(name, columns), *(writer.clean(f, 32) for f in figures)])
 
 
 def _shrunk(
@@ -197,7 +206,7 @@ def _bounds(layout: Layout, curves: Curves) -> tuple[float, float, float, float]
 
 def _layout(
     picture: Picture,
-    labels: list[str],
+    labels: Sequence[str],
     writer: Writer,
     labelled: bool,
     room: tuple[float, float],
@@ -223,7 +232,7 @@ def _layout(
     return layout
 
 
-def _box_sizes(labels: list[str], writer: Writer) -> Floats:
+def _box_sizes(labels: Sequence[str], writer: Writer) -> Floats:
     sizes = np.zeros((len(labels), 2))
     for number, label in enumerate(labels):
         lines = label.split("\n")

@@ -47,6 +47,11 @@ class ChatImport(list[ChatThread]):
         self.problems: list[ChatProblem] = list(problems)
         self._counts: Counter[Entry] = Counter()
 
+    def _repr_html_(self) -> str:
+        from ecsviz import reprs
+
+        return reprs.import_html(self)
+
     def __repr__(self) -> str:
         count = sum(len(thread.messages) for thread in self)
         return (

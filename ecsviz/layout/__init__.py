@@ -10,6 +10,7 @@ at the bottom where they are only depended on.
 from __future__ import annotations
 
 from ecsviz.layout.compound import Layout, layout_graph
+from ecsviz.layout.groups import DrawingOptionError
 from ecsviz.layout.overview import Overview, overview
 
-__all__ = ["Layout", "Overview", "layout_graph", "overview"]
+__all__ = ["DrawingOptionError", "Layout", "Overview", "layout_graph", "overview"]

@@ -307,6 +307,8 @@ class _Work:
             return
         of_component = order.group(self.component[self.sequence], self.sequence)
         inside = np.flatnonzero(self.ring[self.component[self.sources]] & self.inside)
+        reached = np.bincount(self.targets[~self.inside], minlength=self.n)
+        reaching = np.bincount(self.sources[~self.inside], minlength=self.n)
         successors: dict[int, list[int]] = {}
         for source, target in zip(
             self.sources[inside].tolist(), self.targets[inside].tolist(), strict=True
@@ -314,7 +316,11 @@ class _Work:
             successors.setdefault(source, []).append(target)
         for number in rings.tolist():
             members = ring_order(of_component(number).tolist(), successors)
-            places = ring_places(self.room[members], (1.6 * self.gap[0], self.gap[1]))
+            places = ring_places(
+                self.room[members],
+                (1.6 * self.gap[0], self.gap[1]),
+                aslant=bool(reached[members[-1]] or reaching[members[0]]),
+            )
             half = self.room[members] / 2
             low, high = (places - half).min(axis=0), (places + half).max(axis=0)
             self.local[members] += places - (low + high) / 2

@@ -21,6 +21,8 @@ MAX_BENDS: Final = 40_000
 """How many invisible boxes are made at the most; longer lines beyond run straight."""
 DENSE: Final = 4
 """With more lines per box none is bent: bundles of bends would hide where they lead."""
+HIGH_ROW: Final = 0.55
+"""Lines are upright where they pass a row that is higher than this: one of tables, or a ring."""
 FEW_LINES: Final = 400
 """Up to so many lines they are bent in any case."""
 
@@ -73,8 +75,8 @@ def arrange(
         if other is not None and crossings(grid, other) < fewest:
             key = other
     x = place(grid, key, _free_width(grid, gap[1], page))
-    y = _heights(grid, x, gap[1], folded)
-    return _at_origin(grid, x, y, starts)
+    y, height = _heights(grid, x, gap[1], folded)
+    return _straightened(_at_origin(grid, x, y, starts), height[len(rank) :])
 
 
 def _broken_rows(
@@ -193,8 +195,11 @@ def _with_bends(
     )
 
 
-def _heights(grid: Grid, x: Floats, gap: float, part: Ints) -> Floats:
-    """Return the vertical place of every box and bend; each group starts at 0."""
+def _heights(grid: Grid, x: Floats, gap: float, part: Ints) -> tuple[Floats, Floats]:
+    """Return the vertical place of every box and bend, and how high its row is.
+
+    Each group starts at 0.
+    """
     n = len(grid)
     rows = int(grid.row.max()) + 1 if n else 0
     key, inverse = np.unique(grid.group * rows + grid.row, return_inverse=True)
@@ -215,7 +220,7 @@ def _heights(grid: Grid, x: Floats, gap: float, part: Ints) -> Floats:
     owner = key // rows if rows else key
     first = np.unique(owner, return_index=True)[1]
     base = total[first][np.searchsorted(owner[first], owner)]
-    return np.asarray((total - base + height / 2)[inverse])
+    return np.asarray((total - base + height / 2)[inverse]), np.asarray(height[inverse])
 
 
 def _at_origin(grid: Grid, x: Floats, y: Floats, starts: Ints) -> Rows:
@@ -229,3 +234,21 @@ def _at_origin(grid: Grid, x: Floats, y: Floats, starts: Ints) -> Rows:
     np.maximum.at(high, grid.group, centre + half)
     centre = centre - low[grid.group]
     return Rows(centre[: grid.boxes], high - low, starts, centre[grid.boxes :])
+
+
+def _straightened(rows: Rows, height: Floats) -> Rows:
+    """Give lines that pass a high row two bends, at its head and at its foot.
+
+    With one in the middle they would cut the corners of what stands beside them.
+    """
+    high = height > HIGH_ROW
+    if not high.any():
+        return rows
+    places = np.repeat(np.arange(len(height)), 1 + high)
+    points = rows.points[places]
+    second = np.append(False, places[1:] == places[:-1])
+    first = np.append(second[1:], False)
+    points[first, 1] += height[places[first]] / 2
+    points[second, 1] -= height[places[second]] / 2
+    before = np.concatenate(([0], np.cumsum(1 + high)))
+    return Rows(rows.positions, rows.groups, before[rows.starts], points)

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ecsviz.labels import label_of
-from ecsviz.layout.inside import look_inside
+from ecsviz.layout.groups import By, Grouping, grouped
 from ecsviz.order import Bools, Ints
 
 if TYPE_CHECKING:
     from ecsviz.graph import EntityDependencyGraph
 
-By = Literal["auto", "component", "type"]
-
-GIANT: Final = 0.2
-"""A component with more than this share of all nodes is told in parts."""
-BANDS: Final = 12
-"""In how many steps a giant component is told: what one can still count."""
-FEW: Final = 120
-"""Up to so many components each is a group of its own."""
-NAMED: Final = 36
-"""Where there are more, so many of the largest are still told one by one."""
-ENOUGH: Final = 60
-"""How many groups of like components there should be at the most: what can carry a label."""
+MAX_LINES: Final = 40
+"""Of more lines between groups, the weakest are left out: they would hide the others."""
 SAMPLE: Final = 20
 """How many references are asked for their field, for each line between two groups."""
 
@@ -56,6 +45,8 @@ class Overview:
     inner
         How many references lie inside groups, or between those of one range of generations, and
         so are not shown.
+    weak
+        How many references lie in lines that are left out because there are so many stronger.
     by
         What the groups were made by, in words.
     """
@@ -69,13 +60,16 @@ class Overview:
     in_cycle: Bools
     deferred: Bools
     inner: int
+    weak: int
     by: str
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
-def overview(graph: EntityDependencyGraph, limit: int = 300, by: By = "auto") -> Overview:
+def overview(
+    graph: EntityDependencyGraph, limit: int = 300, by: By | str | type = "auto"
+) -> Overview:
     """Return the groups of a graph, at most `limit` of them.
 
     Parameters
@@ -86,9 +80,16 @@ def overview(graph: EntityDependencyGraph, limit: int = 300, by: By = "auto") ->
         How many groups there may be; 300 still fit a picture.
     by
         ``"component"``: every component is one group (a chat's thread with its messages).
-        ``"type"``: every type is. ``"auto"``: components as long as they tell something; else
-        those of the same types, generation and size are one group, and a giant component is
-        told in steps of its own order.
+        ``"type"``: every type is. The name of a type, or an entity class: all nodes are put to
+        the nearest one of it; ``"thread"`` stands for every type whose name ends so.
+        ``"auto"``: components as long as they tell something; else those of the same types,
+        generation and size are one group, and a giant component is told in steps of its own
+        order.
+
+    Raises
+    ------
+    DrawingOptionError
+        If there is no type of the name in `by`.
 
     Notes
     -----
@@ -103,121 +104,10 @@ def overview(graph: EntityDependencyGraph, limit: int = 300, by: By = "auto") ->
     >>> found.labels, found.by
     ([('one', '2 entities'), ('two', '')], 'component')
     """
-    found = _grouped(graph, limit, by)
+    found = grouped(graph, limit, by)
     group = _renumbered(found.group, graph._order.sequence, graph._order.component)
-    labels, types = _labels(graph, group)
+    labels, types = _labels(graph, group, found)
     return _quotient(graph, group, labels, types, found)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Grouping:
-    """Which node is in which group, by what, and in which range of generations (or -1)."""
-
-    group: Ints
-    by: str
-    row: Ints
-
-
-def _grouped(graph: EntityDependencyGraph, limit: int, by: By) -> _Grouping:
-    component = graph._order.component
-    n = len(component)
-    types = _codes(graph._parts.types)
-    nowhere = np.full(n, -1)
-    if by == "type" or n == 0:
-        return _Grouping(types, "type", nowhere)
-    sizes = np.bincount(component)
-    giants = sizes > max(GIANT * n, 20)
-    if by == "component" or (len(sizes) <= min(limit, FEW) and not giants.any()):
-        return _Grouping(component, "component", nowhere)
-    inside = giants[component]
-    keys = [np.where(inside, component, -1)]
-    told = []
-    row = nowhere
-    if not giants.all():
-        if int((~giants).sum()) <= min(limit, FEW):
-            keys.append(np.where(inside, -1, component))
-            told.append("component")
-        else:
-            alike, words, bands = _alike(graph, types, sizes, giants, limit)
-            keys.append(np.where(inside, -1, alike[component]))
-            told.append(words)
-            row = bands[component]
-    if giants.any():
-        level = look_inside(graph).level
-        keys.append(np.where(inside, _banded(level, component, giants), 0))
-        keys.append(np.where(inside, types, 0))
-        told.append("type and step inside the large component")
-    group = _joined(keys)
-    if len(np.unique(group)) > limit:
-        return _Grouping(types, "type", nowhere)
-    return _Grouping(group, "; ".join(told), row)
-
-
-def _joined(keys: list[Ints]) -> Ints:
-    _, inverse = np.unique(np.column_stack(keys), axis=0, return_inverse=True)
-    return np.asarray(inverse, dtype=np.int64).ravel()
-
-
-def _codes(names: Any) -> Ints:
-    known: dict[Any, int] = {}
-    return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)
-
-
-def _banded(level: Ints, component: Ints, giants: Bools) -> Ints:
-    top = np.zeros(len(giants), dtype=np.int64)
-    np.maximum.at(top, component, level)
-    steps = top[component] + 1
-    return np.where(steps > BANDS, level * BANDS // steps, level)
-
-
-def _alike(
-    graph: EntityDependencyGraph, types: Ints, sizes: Ints, giants: Bools, limit: int
-) -> tuple[Ints, str, Ints]:
-    """Group components of the same types, generation (or a range of them) and size.
-
-    The largest stay by themselves, so that a store of a thousand threads shows some by name.
-    Returns per component its group, the words for that, and its range of generations.
-    """
-    component, count = graph._order.component, len(sizes)
-    kinds = int(types.max()) + 1
-    pairs = np.unique(component * kinds + types)
-    starts = np.searchsorted(pairs // kinds, np.arange(count + 1)).tolist()
-    codes = (pairs % kinds).tolist()
-    known: dict[tuple[int, ...], int] = {}
-    signature = np.array(
-        [known.setdefault(tuple(codes[a:b]), len(known)) for a, b in pairwise(starts)]
-    )
-    several = np.flatnonzero((sizes > 1) & ~giants)
-    largest = several[np.argsort(-sizes[several], kind="stable")[:NAMED]]
-    named = np.full(count, -1)
-    named[largest] = largest
-    size = np.ceil(np.log2(sizes)).astype(np.int64)
-    generation = np.zeros(count, dtype=np.int64)
-    generation[component] = graph._order.generation
-    steps = int(generation.max()) + 1
-    row = generation
-    keys = _joined([named, signature, row, size])
-    for bands in (24, BANDS, 6, 1):
-        if len(np.unique(keys)) <= min(limit, ENOUGH) + len(largest):
-            break
-        if bands < steps:
-            row = generation * bands // steps
-            keys = _joined([named, signature, row, size])
-    words = ["type"]
-    if int(row.max()) > 0:
-        words.append("generation" if row is generation else "range of generations")
-    if len(several) > len(largest):
-        words.append("size")
-    told = _listed(words)
-    if len(several) > len(largest):
-        told = f"component for the {len(largest)} largest; the rest by {told}"
-    elif len(largest):
-        told = f"component where there is a cycle; the rest by {told}"
-    return keys, told, row
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _renumbered(group: Ints, sequence: Ints, component: Ints) -> Ints:
@@ -231,38 +121,45 @@ def _renumbered(group: Ints, sequence: Ints, component: Ints) -> Ints:
     return rank[np.searchsorted(names, group)]
 
 
-def _labels(graph: EntityDependencyGraph, group: Ints) -> tuple[list[tuple[str, str]], list[str]]:
+def _labels(
+    graph: EntityDependencyGraph, group: Ints, grouping: Grouping
+) -> tuple[list[tuple[str, str]], list[str]]:
     parts, found = graph._parts, graph._order
     count = int(group.max()) + 1 if len(group) else 0
     of_group: list[list[int]] = [[] for _ in range(count)]
     for node in found.sequence.tolist():
         of_group[int(group[node])].append(node)
-    component = found.component.tolist()
-    sizes = np.bincount(found.component).tolist()
+    sizes = np.bincount(found.component)
+    ranges = int(grouping.row.max()) > 0 if len(group) else False
     labels, types = [], []
     for members in of_group:
-        leader = members[0]
+        every = np.array(members)
+        owners = every[grouping.owner[every]]
+        leader = int(owners[0]) if len(owners) else members[0]
+        components = np.unique(found.component[every])
         types.append(parts.types[leader])
-        components = {component[node] for node in members}
-        noun = noun_of(graph, 2)
-        if len(members) == 1:
-            labels.append((label_of(parts.nodes[leader], with_type=False), ""))
-        elif len(components) == 1 and len(members) == sizes[component[leader]]:
+        whole = len(components) == 1 and len(every) == sizes[components[0]]
+        if len(owners) or whole or len(every) == 1:
+            # One thing with all that belongs to it.
             name = label_of(parts.nodes[leader], with_type=False)
-            labels.append((name, f"{len(members):,} {noun}"))
-        else:
-            name = _type_names(parts.types, members)
-            if len(components) in (1, len(members)):
-                labels.append((name, f"{len(members):,} {noun}"))
-            else:
-                least, most = _range([sizes[number] for number in components])
-                each = f"{least:,}" if least == most else f"{least:,}–{most:,}"
-                labels.append((name, f"{len(components):,} components of {each}"))
+            labels.append((name, _many(graph, len(every)) if len(every) > 1 else ""))
+            continue
+        told = _many(graph, len(every))
+        if len(components) not in (1, len(every)):
+            told = f"{len(components):,} components of {_range(sizes[components])}"
+        elif ranges and grouping.row[leader] >= 0:
+            told += f", gen. {_range(found.generation[every])}"
+        labels.append((_type_names(parts.types, members), told))
     return labels, types
 
 
-def _range(values: list[int]) -> tuple[int, int]:
-    return min(values), max(values)
+def _many(graph: EntityDependencyGraph, count: int) -> str:
+    return f"{count:,} {noun_of(graph, count)}"
+
+
+def _range(values: Ints) -> str:
+    least, most = int(values.min()), int(values.max())
+    return f"{least:,}" if least == most else f"{least:,}–{most:,}"
 
 
 def _type_names(types: Any, members: list[int]) -> str:
@@ -292,7 +189,7 @@ def _quotient(
     group: Ints,
     labels: list[tuple[str, str]],
     types: list[str],
-    grouping: _Grouping,
+    grouping: Grouping,
 ) -> Overview:
     parts, found = graph._parts, graph._order
     count = len(labels)
@@ -307,6 +204,13 @@ def _quotient(
     )
     outer = np.flatnonzero(~inner)
     keys, which = np.unique(a[outer] * max(count, 1) + b[outer], return_inverse=True)
+    every = np.bincount(which, minlength=len(keys))
+    strong = _strong(keys // max(count, 1), keys % max(count, 1), every)
+    strong[which[found.in_cycle[outer]]] = True
+    weak = int(every[~strong].sum())
+    if weak:
+        outer = outer[strong[which]]
+        keys, which = np.unique(a[outer] * max(count, 1) + b[outer], return_inverse=True)
     lines = np.bincount(which, minlength=len(keys))
     in_cycle = np.bincount(which, weights=found.in_cycle[outer], minlength=len(keys)) > 0
     deferred = np.bincount(which, weights=found.deferred[outer], minlength=len(keys)) == lines
@@ -332,8 +236,22 @@ def _quotient(
         in_cycle,
         deferred,
         int(inner.sum()),
+        weak,
         grouping.by,
     )
+
+
+def _strong(sources: Ints, targets: Ints, lines: Ints) -> Bools:
+    """Tell which lines are shown: the strongest, and for every group those that it has most of."""
+    strong = np.ones(len(lines), dtype=bool)
+    if len(lines) <= MAX_LINES:
+        return strong
+    order = np.argsort(-lines, kind="stable")
+    strong[order[MAX_LINES:]] = False
+    for ends in (sources, targets):
+        _, first = np.unique(ends[order], return_index=True)
+        strong[order[first]] = True
+    return strong
 
 
 def _fields(graph: EntityDependencyGraph, outer: Ints, which: Ints, lines: Ints) -> list[str]:

@@ -94,7 +94,7 @@ def _improved(order: list[int], successors: dict[int, list[int]]) -> list[int]:
     return [order[place] for place in best]
 
 
-def ring_places(sizes: Floats, gap: tuple[float, float]) -> Floats:
+def ring_places(sizes: Floats, gap: tuple[float, float], *, aslant: bool = False) -> Floats:
     """Return the centres of boxes on a ring, clockwise from the top.
 
     Parameters
@@ -103,6 +103,9 @@ def ring_places(sizes: Floats, gap: tuple[float, float]) -> Floats:
         Width and height of every box in the order of the ring, shape (members, 2).
     gap
         The least room between boxes beside and above each other.
+    aslant
+        Whether of two the lower one stands aside, so that what leads to it from above, or from
+        the upper one down, passes by the other.
 
     Returns
     -------
@@ -122,7 +125,11 @@ def ring_places(sizes: Floats, gap: tuple[float, float]) -> Floats:
     n = len(sizes)
     if n == 2:
         half = (sizes[:, 1].sum() / 2 + 1.5 * gap[1]) / 2
-        return np.array([[0.0, half], [0.0, -half]])
+        # Beside boxes the names of fields have room too; marks need only let lines pass.
+        labelled = sizes[:, 0].max() > 1.5 * sizes[:, 1].max()
+        room = 2.2 * gap[0] if labelled else min(gap[0], float(sizes[:, 1].max()))
+        aside = (sizes[:, 0].sum() / 2 + room) / 2 if aslant else 0.0
+        return np.array([[0.0 - aside, half], [aside, -half]])
     angle = np.pi / 2 - 2 * np.pi * np.arange(n) / n
     unit = np.column_stack((np.cos(angle), np.sin(angle)))
     widest, highest = float(sizes[:, 0].max()), float(sizes[:, 1].max())

@@ -1,0 +1,452 @@
+"""The picture of a schema: tables or classes with their columns, keys and crow's feet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ecsviz.draw import frame
+from ecsviz.draw.curves import Curves, make_curves
+from ecsviz.draw.nodes import RISE, rounded_boxes
+from ecsviz.draw.style import PALETTE, mix, rgb, theme_of
+from ecsviz.draw.tables import Box, Column, Link, Schema, schema_of
+from ecsviz.draw.text import Writer
+from ecsviz.graph import EntityDependencyGraph
+from ecsviz.layout import Layout, layout_graph
+from ecsviz.layout.grid import Floats
+from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HEAD: Final = 9.0
+TEXT: Final = 7.6
+"""The sizes of names of tables and of columns, in points."""
+HEAD_HEIGHT: Final = 0.25
+ROW: Final = 0.148
+"""The heights of a table's head and of a column, in inches."""
+PAD: Final = 0.08
+MARK_ROOM: Final = 0.42
+"""The room for PK and FK before a column's name."""
+GAP: Final = (0.45, 0.55)
+"""The room between tables: crow's feet stand in it."""
+SMALLEST: Final = 5.0
+"""Names of columns that would be smaller, in points, are left out."""
+MAX_COLUMNS: Final = 18
+"""How many columns of one table are shown, the keys first among them."""
+NAME_COLUMNS: Final = 26
+FOOT: Final = 0.12
+"""How long a crow's foot is."""
+
+DETAILS: Final = ("all", "keys", "none")
+"""What is shown of tables: all columns, the keys among them, or none. The first that fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """One table as it is drawn: its name, and rows of mark, name and kind."""
+
+    name: str
+    rows: tuple[tuple[str, str, str], ...]
+    width: float
+
+    @property
+    def height(self) -> float:
+        return HEAD_HEIGHT + (ROW * len(self.rows) + 0.06 if self.rows else 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    graph: EntityDependencyGraph
+    cards: list[_Card]
+    layout: Layout
+    curves: Curves
+    bounds: tuple[float, float, float, float]
+    scale: float
+    note: str
+
+
+def draw_schema(
+    what: Any, ax: Axes | None = None, *, title: str | None = None, legend: bool = True
+) -> Axes:
+    """Draw tables or entity classes with their columns, keys and crow's feet.
+
+    Parameters
+    ----------
+    what
+        A store; a SQLAlchemy ``MetaData``, also a reflected one, or anything that has one as
+        ``metadata``; tables or declarative classes; entity classes, with all that their fields
+        lead to.
+    ax
+        Where to draw. None makes a figure of the size that the schema needs.
+    title
+        A line above the counts.
+    legend
+        Whether to explain marks and lines.
+
+    Returns
+    -------
+    Axes
+        Its collections carry names: ``get_gid()`` is ``"tables"``, ``"heads"``,
+        ``"references"``, ``"cycle references"``, ``"crow's feet"``, ``"optional"``,
+        ``"cyclic components"``.
+
+    Raises
+    ------
+    DrawingOptionError
+        If there is nothing in `what` that can be drawn so.
+
+    Notes
+    -----
+    A table stands above those that its keys lead to. A crow's foot is at the side of the many, a
+    bar at the side of the one, a ring where there may be none. Where there is no room for all
+    columns the keys are drawn, else the names of tables alone, and a note says so. O(tables +
+    columns + keys) after the layout.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> ax = draw_schema(ev.ChatThread)
+    >>> ax.get_title(loc="left")
+    '2 classes, 2 references, 1 cyclic component'
+    """
+    schema = schema_of(what)
+    writer = Writer()
+    theme = theme_of(frame.ground_of(ax))
+    room = frame.room_for(ax)
+    plan = _fitting(schema, writer, room)
+    head = writer.clean(title, frame.TITLE_COLUMNS) if title else ""
+    counts = _counts(schema, plan.graph)
+    left, bottom, right, top = plan.bounds
+    width, height = room
+    if ax is None:
+        words = max(writer.width(text, frame.TITLE) for text in (head, counts)) + 0.4
+        needed = (right - left + 2 * frame.MARGIN) * plan.scale
+        width = float(np.clip(max(needed, words), frame.MIN_WIDTH, room[0]))
+    entries = _legend(plan, theme, writer) if legend and schema.links else []
+    columns, rows = frame.rows_of(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
+    note = frame.wrapped(_note(schema, plan), writer, width - 2 * frame.MARGIN)
+    strip = frame.ROW * (rows + len(note)) + (0.1 if rows or note else 0.0)
+    if ax is None:
+        height = (top - bottom + 2 * frame.MARGIN) * plan.scale + strip
+        ax = frame.new_axes(width, max(height, 1.2), 1 + bool(head))
+    canvas = frame.Canvas(ax, theme, writer, frame.fit(ax, plan.bounds, strip))
+    _draw(canvas, schema, plan)
+    frame.draw_legend(canvas, entries, columns, frame.ROW * len(note))
+    frame.draw_note(canvas, note)
+    frame.draw_title(canvas, head, counts)
+    return ax
+
+
+def _counts(schema: Schema, graph: EntityDependencyGraph) -> str:
+    box, link = schema.nouns
+    boxes, links, cyclic = len(schema.boxes), len(schema.links), int(graph._order.cyclic.sum())
+    return ", ".join(
+        (
+            f"{boxes:,} {_plural(box, boxes)}",
+            f"{links:,} {_plural(link, links)}",
+            f"{cyclic:,} {_plural('cyclic component', cyclic)}" if cyclic else "no cycle",
+        )
+    )
+
+
+def _plural(word: str, count: int) -> str:
+    if count == 1:
+        return word
+    return f"{word}es" if word.endswith("s") else f"{word}s"
+
+
+def _note(schema: Schema, plan: _Plan) -> str:
+    lines = "A crow's foot is the side of the many, a bar of the one; a ring: there may be none."
+    said = lines if schema.links else ""
+    if any(kind.endswith("?") for card in plan.cards for _, _, kind in card.rows):
+        said += " With a ? it may be empty."
+    return " ".join(filter(None, (said.strip(), plan.note, schema.note)))
+
+
+# -- where everything stands -----------------------------------------------------------------
+
+
+def _fitting(schema: Schema, writer: Writer, room: tuple[float, float]) -> _Plan:
+    """Lay out with all columns, else with the keys, else without any."""
+    graph = _graph(schema)
+    page = max(room[0] - 2 * frame.MARGIN, 0.5), max(room[1] - 2 * frame.MARGIN - 0.8, 0.5)
+    plan = None
+    for detail in DETAILS:
+        cards = [_card(box, writer, detail) for box in schema.boxes]
+        sizes = np.array([(card.width, card.height) for card in cards]).reshape(-1, 2)
+        layout = layout_graph(graph, sizes=sizes, gap=GAP, page=page)
+        parts = graph._parts
+        curves = make_curves(layout, parts.sources, parts.targets, labelled=True, arrow=FOOT)
+        bounds = _bounds(layout, curves)
+        wide, tall = bounds[2] - bounds[0], bounds[3] - bounds[1]
+        scale = min(1.0, page[0] / max(wide, 0.1), page[1] / max(tall, 0.1))
+        plan = _Plan(graph, cards, layout, curves, bounds, scale, _left_out(schema, detail))
+        if TEXT * scale >= SMALLEST:
+            break
+    assert plan is not None
+    return plan
+
+
+def _graph(schema: Schema) -> EntityDependencyGraph:
+    names = [box.name for box in schema.boxes]
+    kinds = [
+        COLLECTION if link.many_targets else NULLABLE if link.optional else REQUIRED
+        for link in schema.links
+    ]
+    return EntityDependencyGraph.from_parts(
+        names,
+        names,
+        [schema.nouns[0]] * len(names),
+        [link.source for link in schema.links],
+        [link.target for link in schema.links],
+        [link.name for link in schema.links],
+        kinds=kinds,
+    )
+
+
+def _card(box: Box, writer: Writer, detail: str) -> _Card:
+    shown: list[Column] = list(box.columns)
+    if detail == "keys":
+        shown = [column for column in shown if column.mark]
+    elif detail == "none":
+        shown = []
+    if len(shown) > MAX_COLUMNS:
+        keys = [column for column in shown if column.mark][:MAX_COLUMNS]
+        rest = [column for column in shown if not column.mark]
+        kept = {id(column) for column in keys + rest[: MAX_COLUMNS - len(keys)]}
+        shown = [column for column in shown if id(column) in kept]
+    rows = [
+        (
+            column.mark,
+            writer.clean(column.name, NAME_COLUMNS),
+            writer.clean(column.kind, 20) + ("?" if column.optional and column.kind else ""),
+        )
+        for column in shown
+    ]
+    left_out = len(box.columns) - len(shown)
+    if left_out and detail != "none":
+        rows.append(("", f"… {left_out:,} more", ""))
+    name = writer.clean(box.name, NAME_COLUMNS + 6)
+    width = 1.12 * writer.width(name, HEAD) + 3 * PAD
+    if rows:
+        names = max(writer.width(row[1], TEXT) for row in rows)
+        kinds = max(writer.width(row[2], TEXT) if row[2] else 0.0 for row in rows)
+        width = max(width, MARK_ROOM + names + kinds + 3.5 * PAD)
+    return _Card(name, tuple(rows), width)
+
+
+def _left_out(schema: Schema, detail: str) -> str:
+    if detail == "none":
+        return "There is no room for columns."
+    if detail == "keys":
+        return "There is no room for all columns: only keys are shown."
+    hidden = any(len(box.columns) > MAX_COLUMNS for box in schema.boxes)
+    return f"Of large {_plural(schema.nouns[0], 2)}, {MAX_COLUMNS} columns are shown." * hidden
+
+
+def _bounds(layout: Layout, curves: Curves) -> tuple[float, float, float, float]:
+    left, bottom, right, top = layout.bounds
+    top += 0.06  # shaded ground must not touch the title
+    if not len(curves.tips) or isinstance(curves.lines, np.ndarray):
+        return left, bottom, right, top
+    points = np.concatenate(curves.lines)
+    low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return min(left, low[0]), min(bottom, low[1]), max(right, high[0]), max(top, high[1])
+
+
+# -- drawing ---------------------------------------------------------------------------------
+
+
+def _draw(canvas: frame.Canvas, schema: Schema, plan: _Plan) -> None:
+    if not schema.boxes:
+        canvas.ax.text(
+            0.5, 0.5, "nothing to draw: there are no tables", transform=canvas.ax.transAxes,
+            ha="center", va="center", size=HEAD + 1, color=canvas.theme.muted, gid="note",
+            **canvas.writer.options(),
+        )  # fmt: skip
+        return
+    _draw_ground(canvas, plan)
+    if schema.links:
+        _draw_links(canvas, schema, plan)
+    _draw_cards(canvas, plan)
+
+
+def _draw_ground(canvas: frame.Canvas, plan: _Plan) -> None:
+    from matplotlib.collections import PolyCollection
+
+    parts, layout, theme = plan.graph._parts, plan.layout, canvas.theme
+    cyclic = np.unique(layout.component[parts.sources[plan.graph._order.in_cycle]])
+    if len(cyclic):
+        canvas.ax.add_collection(
+            PolyCollection(
+                [layout.hull(number) for number in cyclic.tolist()],
+                facecolors=[(*theme.cycle, 0.13 if theme.dark else 0.08)],
+                edgecolors=[(*theme.cycle, 0.4)],
+                linewidths=0.8 * canvas.scale,
+                zorder=0.5,
+                gid="cyclic components",
+            ),
+            autolim=False,
+        )
+
+
+def _draw_links(canvas: frame.Canvas, schema: Schema, plan: _Plan) -> None:
+    from matplotlib.collections import LineCollection, PolyCollection
+
+    theme, curves = canvas.theme, plan.curves
+    in_cycle = plan.graph._order.in_cycle
+    lines = [
+        np.vstack((line, tip)) for line, tip in zip(list(curves.lines), curves.tips, strict=True)
+    ]
+    colors = np.where(in_cycle[:, None], np.array(theme.cycle), np.array(theme.line))
+    width = np.clip(canvas.scale, 0.5, 1.0)
+    for name, mask in (("references", ~in_cycle), ("cycle references", in_cycle)):
+        here = np.flatnonzero(mask).tolist()
+        if here:
+            canvas.ax.add_collection(
+                LineCollection(
+                    [lines[k] for k in here],
+                    colors=colors[here],
+                    linewidths=1.1 * width,
+                    zorder=1.0,
+                    gid=name,
+                ),
+                autolim=False,
+            )
+    strokes: list[Floats] = []
+    rings: list[Floats] = []
+    stroke_of: list[int] = []
+    ring_of: list[int] = []
+    for k, link in enumerate(schema.links):
+        for end, many, none in _ends(link):
+            drawn, ring = _foot(lines[k] if end == 0 else lines[k][::-1], many=many, none=none)
+            strokes += drawn
+            stroke_of += [k] * len(drawn)
+            rings += [] if ring is None else [ring]
+            ring_of += [] if ring is None else [k]
+    canvas.ax.add_collection(
+        LineCollection(
+            strokes, colors=colors[stroke_of], linewidths=1.1 * width, zorder=1.5, gid="crow's feet"
+        ),
+        autolim=False,
+    )
+    if rings:
+        canvas.ax.add_collection(
+            PolyCollection(
+                rings,
+                facecolors=[theme.ground],
+                edgecolors=colors[ring_of],
+                linewidths=1.0 * width,
+                zorder=1.6,
+                gid="optional",
+            ),
+            autolim=False,
+        )
+
+
+def _ends(link: Link) -> tuple[tuple[int, bool, bool], tuple[int, bool, bool]]:
+    """Return per end of a link whether it is of the many, and whether there may be none."""
+    # Nothing says that a row must be referred to.
+    return (0, link.many_sources, True), (1, link.many_targets, link.optional or link.many_targets)
+
+
+def _foot(line: Floats, *, many: bool, none: bool) -> tuple[list[Floats], Floats | None]:
+    """Return the strokes and the ring at the beginning of a line."""
+    start = line[0]
+    away = np.hypot(*(line - start).T) >= FOOT
+    step = (line[np.flatnonzero(away)[0]] if away.any() else line[-1]) - start
+    along = step / (float(np.hypot(*step)) or 1.0)
+    side = np.array([-along[1], along[0]])
+    if many:
+        tip = start + FOOT * along
+        strokes = [np.array([start + 0.055 * side * k, tip]) for k in (-1, 1)]
+        reach = FOOT
+    else:
+        bar = start + 0.08 * along
+        strokes = [np.array([bar - 0.055 * side, bar + 0.055 * side])]
+        reach = 0.08
+    if not none:
+        if many:
+            bar = start + (reach + 0.045) * along
+            strokes.append(np.array([bar - 0.055 * side, bar + 0.055 * side]))
+        return strokes, None
+    angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    circle = 0.038 * np.column_stack((np.cos(angle), np.sin(angle)))
+    return strokes, start + (reach + 0.045) * along + circle
+
+
+def _draw_cards(canvas: frame.Canvas, plan: _Plan) -> None:
+    from matplotlib.collections import PolyCollection
+
+    layout, theme, scale = plan.layout, canvas.theme, canvas.scale
+    color = rgb(PALETTE[0]) if not theme.dark else mix(PALETTE[0], "white", 0.6)
+    centre, sizes = layout.positions, layout.sizes
+    top = centre[:, 1] + sizes[:, 1] / 2
+    head_centre = np.column_stack((centre[:, 0], top - HEAD_HEIGHT / 2))
+    head_sizes = np.column_stack((sizes[:, 0], np.full(len(sizes), HEAD_HEIGHT)))
+    tint = 0.34 if theme.dark else 0.18
+    for name, outlines, face, zorder in (
+        ("tables", rounded_boxes(centre, sizes, 0.05), mix(color, theme.ground, 0.05), 3.0),
+        (
+            "heads",
+            rounded_boxes(head_centre, head_sizes, 0.05),
+            mix(color, theme.ground, tint),
+            3.1,
+        ),
+    ):
+        canvas.ax.add_collection(
+            PolyCollection(
+                list(outlines),
+                facecolors=[face],
+                edgecolors=[color],
+                linewidths=0.9 * scale,
+                zorder=zorder,
+                gid=name,
+            ),
+            autolim=False,
+        )
+    for card, (x, _), (wide, _), high in zip(
+        plan.cards, centre.tolist(), sizes.tolist(), top.tolist(), strict=True
+    ):
+        _write_card(canvas, card, x - wide / 2, x + wide / 2, high)
+
+
+def _write_card(canvas: frame.Canvas, card: _Card, left: float, right: float, top: float) -> None:
+    theme, scale, options = canvas.theme, canvas.scale, canvas.writer.options()
+
+    def write(x: float, y: float, text: str, size: float, **how: Any) -> None:
+        how = {"color": theme.text, "ha": "left", **how}
+        canvas.ax.text(
+            x, y - RISE, text, size=size * scale, va="baseline", zorder=3.4, clip_on=True,
+            **how, **options,
+        )  # fmt: skip
+
+    # The bold font may lack what the plain one has.
+    weight = "bold" if card.name.isascii() else "normal"
+    write(left + PAD, top - HEAD_HEIGHT / 2, card.name, HEAD, weight=weight, gid="label")
+    for number, (mark, name, kind) in enumerate(card.rows):
+        y = top - HEAD_HEIGHT - 0.03 - (number + 0.5) * ROW
+        if mark:
+            write(left + PAD, y, mark, TEXT - 1.2, color=theme.muted, gid="key")
+        more = name.startswith("…") and not kind and not mark
+        color = theme.muted if more else theme.text
+        write(left + MARK_ROOM, y, name, TEXT, color=color, gid="column")
+        if kind:
+            write(right - PAD, y, kind, TEXT, color=theme.muted, ha="right", gid="kind")
+
+
+def _legend(plan: _Plan, theme: Any, writer: Writer) -> list[frame.Entry]:
+    in_cycle = plan.graph._order.in_cycle
+    return frame.legend_entries(
+        [],
+        theme,
+        writer,
+        lines=bool(in_cycle.any() and (~in_cycle).any()),
+        in_cycle=bool(in_cycle.any()),
+        deferred=False,
+        ground=bool(in_cycle.any()),
+        grouped=False,
+    )

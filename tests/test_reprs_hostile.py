@@ -1,0 +1,372 @@
+"""What cells show of entities, stores, plans and imports; and that stored text stays text in it."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import enum
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ConfigDict, Field, SecretStr
+
+import ecsviz as ev
+from ecsviz import reprs
+from ecsviz.changes import Change, Migration
+from ecsviz.errors import StorageBusyError
+from ecsviz.html import readable
+from ecsviz.importers import ChatImport
+from ecsviz.importers.source import ChatProblem
+from ecsviz.pages import MAX_ROWS
+from tests.hostile import HOSTILE, assert_harmless, shape, texts
+
+many = pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Page(ev.Entity):
+    model_config = ConfigDict(extra="allow")
+    name: str = ""
+    texts: list[str] = Field(default_factory=list)
+    named: dict[str, str] = Field(default_factory=dict)
+    next: Page | None = None
+    pages: list[Page] = ev.reference(inverse=None, default_factory=list)
+
+
+class Values(ev.Entity):
+    year: int = 2024
+    at: dt.datetime = dt.datetime(2024, 5, 1, 9, 30, tzinfo=dt.UTC)
+    day: dt.date = dt.date(2024, 5, 1)
+    colour: Colour = Colour.RED
+    yes: bool = True
+    nothing: str | None = None
+    empty: list[int] = Field(default_factory=list)
+    deep: list[list[int]] = [[1, 2], [3]]
+    numbers: tuple[int, ...] = tuple(range(9))
+    secret: SecretStr = SecretStr("hunter2")
+    hidden: str = Field(default="not shown", repr=False)
+    half: float = 0.5
+
+
+def test_there_are_sixty_texts_of_every_kind() -> None:
+    assert len(set(HOSTILE)) == len(HOSTILE) >= 60
+    joined = "".join(text[:200] for text in HOSTILE)
+    for kind in ("<script", "onerror=", "javascript:", "<svg", "$$", "%%{init", "\x00", "\u202e"):
+        assert kind in joined
+    assert max(map(len, HOSTILE)) >= 100_000
+
+
+# -- one text in every slot ------------------------------------------------------------------
+
+
+def pages(text: str) -> list[Page]:
+    """Entities that hold a text wherever they can."""
+    page = Page(name=text, texts=[text, text], named={text: text}, extra=text)  # type: ignore[arg-type]  # extra fields are allowed
+    other = Page(name=text, next=page)
+    page.pages = [other, page]
+    return [page, other]
+
+
+def thread(text: str) -> ev.ChatThread:
+    made = ev.ChatThread(title=text, source=text, source_id=text, metadata={"key": text})
+    first = made.say(text, text)
+    made.say(text, text, first)
+    return made
+
+
+def store(text: str, storage: Any) -> Any:
+    storage.register(thread(text), note=text)
+    return storage
+
+
+def imported(text: str) -> ChatImport:
+    problem = ChatProblem(thread=text, node=text, what=text, why=text)
+    return ChatImport([thread(text)], [problem])
+
+
+def difference(text: str) -> ev.GraphDiff:
+    before = thread(text)
+    after = copy.deepcopy(before)
+    after.title = text + "!"
+    after.messages[0].content = "!" + text
+    after.messages[1].metadata = {text: text}
+    return ev.diff(before, after)
+
+
+def graph_of(text: str) -> ev.EntityDependencyGraph:
+    names = [text, f"{text} 2"]
+    return ev.EntityDependencyGraph.from_parts(
+        names, [0, 1], names, [0, 1], [1, 0], names, fields=names
+    )
+
+
+MAKERS: dict[str, Any] = {
+    "entity": lambda text: pages(text)[0],
+    "holder": lambda text: pages(text)[1],
+    "thread": thread,
+    "message": lambda text: thread(text).messages[1],
+    "graph": graph_of,
+    "cycles": lambda text: graph_of(text).get_cycles(),
+    "entity graph": lambda text: ev.EntityDependencyGraph(pages(text)),
+    "import": imported,
+    "diff": difference,
+    "migration": lambda text: Migration([Change(text, text, "added", text, text)]),
+    "memory": lambda text: store(text, ev.InMemoryEntityStorage()),
+}
+
+
+@many
+@pytest.mark.parametrize("kind", MAKERS)
+def test_stored_text_stays_text(kind: str, text: str) -> None:
+    shown = MAKERS[kind](text)._repr_html_()
+    harmless = MAKERS[kind]("harmless")._repr_html_()
+    assert_harmless(shown)
+    assert shape(shown) == shape(harmless)
+    assert 'class="mathjax_ignore"' in shown
+    assert len(shown) < 60_000, "a cell's output is small, whatever it shows"
+
+
+def storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\x00", "?")[:1000]
+
+
+def test_a_store_shows_its_notes_and_types_as_text() -> None:
+    for text in HOSTILE:
+        shown = store(storable(text), ev.SQLAlchemyEntityStorage(":memory:"))._repr_html_()
+        assert_harmless(shown)
+        assert "chat_messages" in texts(shown)
+        assert readable(storable(text)).strip() in texts(shown)
+
+
+def test_a_plan_of_hostile_entities_shows_no_value_of_them() -> None:
+    for text in HOSTILE:
+        plan = ev.SQLAlchemyEntityStorage(":memory:").explain(thread(storable(text)))
+        assert_harmless(plan._repr_html_())
+        assert shape(plan._repr_html_()) == shape(
+            ev.SQLAlchemyEntityStorage(":memory:").explain(thread("harmless"))._repr_html_()
+        )
+
+
+def test_names_of_classes_are_text() -> None:
+    for text in HOSTILE:
+        name = text.replace("\x00", "").encode("utf-8", "replace").decode()[:2000]
+        named = type(name, (Page,), {})
+        for made, harmless in (
+            (named(name="x"), Page(name="x")),
+            (Page(next=named()), Page(next=Page())),
+            (Page(pages=[named()]), Page(pages=[Page()])),
+        ):
+            assert_harmless(made._repr_html_())
+            assert shape(made._repr_html_()) == shape(harmless._repr_html_())
+
+
+# -- pages -----------------------------------------------------------------------------------
+
+
+class _Body(HTMLParser):
+    """Splits a page into its head and its body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policies: list[str] = []
+        self.title = ""
+        self.inside = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = tag
+        found = dict(attrs)
+        if tag == "meta" and found.get("http-equiv") == "Content-Security-Policy":
+            self.policies.append(found["content"] or "")
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "title":
+            self.title += data
+            self.inside = ""
+
+
+def body(page: str) -> str:
+    start, end = page.index("<body>") + len("<body>"), page.rindex("</body>")
+    return page[start:end]
+
+
+@pytest.mark.parametrize("make", [graph_of, difference], ids=["graph", "diff"])
+def test_pages_run_and_load_nothing(make: Any) -> None:
+    harmless = make("harmless").to_html(title="harmless")
+    expected = shape(body(harmless))
+    for text in (text for text in HOSTILE if len(text) < 1000):
+        page = make(text).to_html(title=text)
+        assert_harmless(body(page))
+        assert shape(body(page)) == expected
+        assert page[: page.index("<title>")] == harmless[: harmless.index("<title>")]
+        after = page.index("</title>")
+        assert "<" not in page[page.index("<title>") + 7 : after]
+        found = _Body()
+        found.feed(page)
+        assert found.policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+        assert page.index("Content-Security-Policy") < page.index("<title>"), "before any text"
+
+
+def test_a_page_holds_the_picture_and_the_tables(tmp_path: Path) -> None:
+    graph = ev.EntityDependencyGraph(ev.sample("thread"))
+    path = graph.to_html(tmp_path / "page.html", title="My thread", color_by="role")
+    assert path == tmp_path / "page.html"
+    page = path.read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.count('src="data:image/png;base64,') == 1
+    shown = texts(body(page))
+    assert shown.startswith("My thread")
+    assert "Nodes, dependencies first" in shown
+    assert "messages[17]" in shown
+    assert [tag for tag, _ in shape(body(page))].count("tr") == 1 + 2 + 1 + 19 + 1 + 70
+    assert page == graph.to_html(title="My thread", color_by="role"), "equal graphs, equal pages"
+
+
+def test_the_page_of_a_large_graph_holds_the_first_rows_and_says_so() -> None:
+    nodes = ev.sample("chain", n=MAX_ROWS + 500)
+    shown = texts(body(ev.EntityDependencyGraph(nodes).to_html()))
+    assert f"showing {MAX_ROWS:,} of {len(nodes):,} nodes" in shown
+    assert f"showing {MAX_ROWS:,} of {len(nodes) - 1:,} references" in shown
+
+
+def test_a_page_is_light_in_a_dark_notebook() -> None:
+    import matplotlib.pyplot as plt
+
+    graph = ev.EntityDependencyGraph(ev.sample("chain"))
+    light = graph.to_html()
+    with plt.style.context("dark_background"):
+        assert graph.to_html() == light
+    assert plt.get_fignums() == []
+
+
+# -- what is shown ---------------------------------------------------------------------------
+
+
+def rows(html: str) -> dict[str, str]:
+    """Return what an entity's table says, by field."""
+
+    class Cells(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cells: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag == "td":
+                self.cells.append("")
+            elif tag == "li" and self.cells:
+                self.cells[-1] += "|"
+
+        def handle_data(self, data: str) -> None:
+            if self.cells:
+                self.cells[-1] += data
+
+    parser = Cells()
+    parser.feed(html)
+    return dict(zip(parser.cells[::2], parser.cells[1::2], strict=True))
+
+
+def test_an_entity_shows_its_fields() -> None:
+    assert rows(Values()._repr_html_()) == {
+        "year": "2024",
+        "at": "2024-05-01 09:30:00+00:00",
+        "day": "2024-05-01",
+        "colour": "<Colour.RED: 'red'>",
+        "yes": "True",
+        "nothing": "–",
+        "empty": "empty list",
+        "deep": "|<list of 2>|<list of 1>",
+        "numbers": "|0|1|2|3|4… 4 more",
+        "secret": "SecretStr('**********')",
+        "half": "0.5",
+    }
+
+
+def test_an_entity_names_what_it_holds_and_does_not_go_on() -> None:
+    chat = ev.sample("thread")
+    told = rows(chat.messages[3]._repr_html_())
+    assert told["thread"].startswith("ChatThread I keep objects")
+    assert told["thread"].endswith(f"…{str(chat.ecs_id)[-6:]}")
+    assert rows(chat._repr_html_())["messages"].endswith(f"… {len(chat.messages) - 5} more")
+    chain = ev.sample("chain", n=50_000)
+    assert len(chain[0]._repr_html_()) < 3_000
+
+
+def test_an_entity_says_where_it_stands() -> None:
+    storage = ev.InMemoryEntityStorage()
+    chat = ev.ChatThread(title="a")
+    assert ", not stored yet" in texts(chat._repr_html_())
+    storage.register(chat)
+    assert ", version 1" in texts(chat._repr_html_())
+    assert f"forked from …{str(chat.ecs_id)[-6:]}" in texts(chat.fork()._repr_html_())
+    assert f'title="ecs_id {chat.ecs_id}"' in chat._repr_html_()
+
+
+def test_a_placeholder_says_that_it_is_not_loaded() -> None:
+    storage = ev.SQLAlchemyEntityStorage(":memory:")
+    chat = storage.register(ev.sample("thread"))
+    part = storage.get(chat.ecs_id, only=[ev.ChatThread])
+    assert texts(part.messages[0]._repr_html_()).endswith(": not loaded")
+    assert rows(part._repr_html_())["messages"].startswith("|ChatMessage …")
+
+
+@pytest.mark.parametrize(
+    "make", [ev.InMemoryEntityStorage, lambda: ev.SQLAlchemyEntityStorage(":memory:")]
+)
+def test_a_store_says_what_it_holds(make: Any) -> None:
+    storage = make()
+    assert "0 entities, 0 revisions" in texts(storage._repr_html_())
+    assert "Nothing is stored yet." in texts(storage._repr_html_())
+    storage.register(ev.sample("thread"), note="a thread on cycles")
+    shown = texts(storage._repr_html_())
+    assert "19 entities, 1 revision" in shown
+    assert "UTC: a thread on cycles" in shown
+    assert rows(storage._repr_html_()).get("ChatMessage") in {"18", "chat_messages"}
+
+
+def test_a_store_that_is_not_there_yet_makes_no_file(tmp_path: Path) -> None:
+    storage = ev.SQLAlchemyEntityStorage(tmp_path / "later.db")
+    assert "Nothing is stored yet." in storage._repr_html_()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_read_says_so_and_raises_nothing(tmp_path: Path) -> None:
+    def broken() -> Any:
+        raise StorageBusyError("the database is <busy>")
+
+    shown = reprs.store_html("Store", broken)
+    assert texts(shown) == "Storethe database is <busy>"
+    assert_harmless(shown)
+    path = tmp_path / "a.db"
+    storage = ev.SQLAlchemyEntityStorage(path)
+    storage.register(ev.ChatThread(title="a"))
+    path.write_bytes(b"<b>no database</b>" * 1000)
+    shown = storage._repr_html_()
+    assert texts(shown).startswith("SQLAlchemyEntityStorage")
+    assert "a.db" in texts(shown)
+    assert_harmless(shown)
+
+
+def test_an_import_lists_threads_and_problems() -> None:
+    found = ev.read_chat(ev.samples.sample_file("export"))
+    shown = texts(found._repr_html_())
+    assert "ChatImport of 2 threads, 15 messages, 0 problems" in shown
+    assert all(thread.title in shown for thread in found)
+    large = ChatImport(
+        [thread(f"T{k}") for k in range(40)], [ChatProblem(None, "n", "w", "y")] * 30
+    )
+    shown = texts(large._repr_html_())
+    assert "showing 12 of 40 threads" in shown
+    assert "showing 12 of 30 problems" in shown
+    assert "0 threads" in texts(ChatImport()._repr_html_())
+
+
+def test_a_plan_without_steps_is_a_line() -> None:
+    storage = ev.SQLAlchemyEntityStorage(":memory:")
+    chat = storage.register(ev.sample("thread"))
+    shown = storage.explain(chat)._repr_html_()
+    assert "Save plan: 0 new, 0 changed, 19 unchanged" in texts(shown)
+    assert "table" not in {tag for tag, _ in shape(shown)}
