@@ -344,7 +344,6 @@ class EntityDependencyGraph(ToHtml):
 
     @cached_property
     def _in_order(self) -> Any:
-        """All nodes in topological order, as an array: taken all at once, and not one by one."""
         nodes = np.fromiter(self._parts.nodes, dtype=object, count=len(self._parts.nodes))
         return nodes[self._order.sequence]
 

@@ -49,7 +49,9 @@ def not_opened(path: str | os.PathLike[str], err: OSError | ValueError) -> Impor
         )
     else:
         reason = getattr(err, "strerror", None) or str(err)
-        message = f"Cannot read {short_repr(shown)}: {reason}." + _beside(Path(path))
+        # Of a long path the end says more.
+        end = shown if len(shown) < 80 else f"…{shown[-76:]}"
+        message = f"Cannot read {short_repr(end)}: {reason}." + _beside(Path(path))
     return ImportSourceError(message, source=path, errno=getattr(err, "errno", None))
 
 
