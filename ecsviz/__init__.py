@@ -8,6 +8,9 @@ from ecsviz.diff import GraphDiff, diff
 from ecsviz.entity import Entity
 from ecsviz.errors import EcsvizError
 from ecsviz.fields import reference
+from ecsviz.frames_in import from_frames
+from ecsviz.frames_networkx import from_networkx
+from ecsviz.frames_out import to_frames
 from ecsviz.graph import CycleStatus, EntityDependencyGraph
 from ecsviz.importers import read_chat
 from ecsviz.memory import InMemoryEntityStorage
@@ -33,7 +36,10 @@ __all__ = [
     "SQLAlchemyEntityStorage",
     "SavePlan",
     "diff",
+    "from_frames",
+    "from_networkx",
     "read_chat",
     "reference",
     "sample",
+    "to_frames",
 ]

@@ -14,12 +14,27 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ecsviz.errors import GraphTooLargeError
+from ecsviz.export_parquet import read_parquet, to_parquet
 from ecsviz.labels import label_of
 
 if TYPE_CHECKING:
     import networkx as nx
 
     from ecsviz.graph import EntityDependencyGraph
+
+__all__ = [
+    "MAX_LABEL",
+    "MERMAID_LIMIT",
+    "plain",
+    "read_parquet",
+    "to_cytoscape",
+    "to_dot",
+    "to_graphml",
+    "to_mermaid",
+    "to_networkx",
+    "to_node_link",
+    "to_parquet",
+]
 
 MAX_LABEL: Final = 80
 """Characters of a label: what still reads as one."""

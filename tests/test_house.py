@@ -31,6 +31,7 @@ PACKAGE = ROOT / "ecsviz"
 # write `from ecsviz import Entity`.
 ROOMS = (
     "errors",
+    "optional",
     "identity",
     "annotations",
     "fields",
@@ -90,7 +91,14 @@ ROOMS = (
     "labels",
     "html",
     "frames",
+    "columns",
+    "fitting",
+    "frames_out",
+    "frame_rows",
+    "frames_in",
+    "frames_networkx",
     "reprs",
+    "export_parquet",
     "export",
     "layout",
     "draw",
