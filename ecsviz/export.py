@@ -15,6 +15,7 @@ import numpy as np
 
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.export_parquet import read_parquet, to_parquet
+from ecsviz.export_sheets import to_csv, to_excel
 from ecsviz.labels import label_of
 
 if TYPE_CHECKING:
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_LABEL",
     "MERMAID_LIMIT",
+    "graphml_text",
     "plain",
     "read_parquet",
+    "to_csv",
     "to_cytoscape",
     "to_dot",
+    "to_excel",
     "to_graphml",
     "to_mermaid",
     "to_networkx",
@@ -263,11 +267,16 @@ def to_graphml(graph: EntityDependencyGraph, path: str | Path) -> Path:
     ...     nx.read_graphml(file, force_multigraph=True).number_of_edges()
     2
     """
+    file = Path(path)
+    file.write_text(graphml_text(graph), encoding="utf-8")
+    return file
+
+
+def graphml_text(graph: EntityDependencyGraph) -> str:
+    """Return a graph as GraphML; see `to_graphml`."""
     import networkx as nx
 
-    file = Path(path)
-    nx.write_graphml(to_networkx(graph), file)
-    return file
+    return "\n".join(nx.generate_graphml(to_networkx(graph)))
 
 
 def to_cytoscape(graph: EntityDependencyGraph) -> dict[str, Any]:

@@ -99,6 +99,7 @@ ROOMS = (
     "frames_networkx",
     "reprs",
     "export_parquet",
+    "export_sheets",
     "export",
     "layout",
     "draw",
@@ -107,6 +108,7 @@ ROOMS = (
     "samples",
     "ecsviz",
     "demo",
+    "bare",
     "cli",
     "__main__",
 )
