@@ -20,6 +20,7 @@ from ecsviz import order
 from ecsviz.cycles import Cycle, CycleList
 from ecsviz.elementary import CycleSearch
 from ecsviz.errors import EntityNotFoundError, InvalidIdError, did_you_mean, short_repr
+from ecsviz.graph_files import GraphFiles
 from ecsviz.identity import is_entity_class, newest_definition
 from ecsviz.order import NULLABLE, Order
 from ecsviz.parts import (
@@ -57,7 +58,7 @@ def _no_place(number: int) -> tuple[str, str]:
     raise IndexError(number)
 
 
-class EntityDependencyGraph:
+class EntityDependencyGraph(GraphFiles):
     """Which entity holds which: components, cycles, topological order.
 
     Parameters

@@ -45,6 +45,7 @@ ROOMS = (
     "elementary",
     "cycles",
     "parts",
+    "graph_files",
     "graph",
     "exact",
     "codec",
@@ -98,6 +99,8 @@ ROOMS = (
     "frames_in",
     "frames_networkx",
     "reprs",
+    "export_rows",
+    "export_mermaid",
     "export_parquet",
     "export_sheets",
     "export",
@@ -125,6 +128,8 @@ UPWARD = {
     ("diff", "draw"): "draw() is a convenience",
     ("graph", "export"): "to_mermaid(), to_dot(), ... are conveniences",
     ("graph", "draw"): "draw() is a convenience",
+    ("graph_files", "export"): "to_json(), to_parquet(), ... are conveniences",
+    ("graph_files", "frames_out"): "to_frames() is a convenience",
     ("graph", "widgets"): "explore() is a convenience",
 }
 
