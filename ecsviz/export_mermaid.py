@@ -161,7 +161,9 @@ def _arrows(graph: EntityDependencyGraph, places: list[int]) -> list[_Arrow]:
 
 def _escaped(label: str) -> str:
     # Mermaid looks for entities, Markdown, formulas, icons and its own directives even inside
-    # quotes, and for the placeholders ﬂ°…¶ß that it puts in the place of entities.
+    # quotes, and for the placeholders ﬂ°…¶ß that it puts in the place of entities: it looks for
+    # these once more after the entities are resolved, so they get a space of no width inside.
+    label = label.replace("ﬂ°", "ﬂ\u200b°").replace("¶ß", "¶\u200bß")
     encoded = "".join(
         char if (char.isalnum() and char not in "ﬂß") or char == " " else f"#{ord(char)};"
         for char in label
