@@ -131,13 +131,8 @@ class TextCodec(Codec):
     def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
         texts = [value for value in values if value is not None]
         joined = "".join(texts)
-        if "\0" not in joined:
-            try:
-                joined.encode()
-            except UnicodeEncodeError:
-                pass
-            else:
-                return values, {}
+        if "\0" not in joined and (joined.isascii() or _is_encodable(joined)):
+            return values, {}
         column = list(values)
         exact: Exact = {}
         for row, value in enumerate(values):
@@ -146,6 +141,14 @@ class TextCodec(Codec):
                 if clean != value:
                     column[row], exact[row] = clean, value
         return column, exact
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class BoolCodec(Codec):

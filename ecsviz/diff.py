@@ -13,7 +13,8 @@ from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.identity import is_entity_class, same_type
 from ecsviz.inverse import inverse_of
 from ecsviz.isomorphic import roots_of, same_value
-from ecsviz.references import Walk, format_path, walk
+from ecsviz.paths import format_path
+from ecsviz.references import Walk, walk
 from ecsviz.state import collector_paused, is_placeholder
 
 if TYPE_CHECKING:

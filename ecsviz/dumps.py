@@ -30,15 +30,15 @@ from ecsviz.errors import (
 )
 from ecsviz.fields import OWN_FIELDS, FieldPlan, Shape, can_hold_entities, class_plan
 from ecsviz.identity import derives_from, is_entity_class, known_entity_classes, same_type
-from ecsviz.references import (
+from ecsviz.paths import (
     MAX_VALUE_DEPTH,
     format_path,
     id_number,
     nested_entities,
-    refuse_hidden,
     too_deep,
     value_parts,
 )
+from ecsviz.references import refuse_hidden
 from ecsviz.state import collector_paused, is_placeholder, not_loaded, shell
 
 REF, TYPE, ENTITIES = "$ref", "$type", "$entities"

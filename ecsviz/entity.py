@@ -144,7 +144,7 @@ class Entity(BaseModel, metaclass=EntityMeta):
             kinds, entities = _named(only)
             chosen += [
                 part
-                for part in walk([self]).entities
+                for part in walk([self], strict=False).entities
                 if part is not self
                 and (only is None or isinstance(part, kinds) or part in entities)
             ]

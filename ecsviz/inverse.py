@@ -6,11 +6,13 @@ import functools
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+import numpy as np
 from typing_extensions import Format, get_annotations
 
 from ecsviz.errors import InverseMismatchError, UnsupportedFieldError, did_you_mean
 from ecsviz.fields import ClassPlan, FieldPlan, Shape, class_plan
 from ecsviz.identity import newest_definition, same_type
+from ecsviz.order import Ints, split
 from ecsviz.references import Walk
 from ecsviz.state import is_placeholder
 
@@ -215,7 +217,7 @@ def check_agreement(found: Walk, concerns: Callable[[int], bool]) -> None:
             other = pair_of(field)
             if other is not None:
                 (lists if field.shape == Shape.LIST else backs)[slot] = other
-    if not lists and not backs:
+    if (not lists and not backs) or _agree(found, lists, backs, has_list):
         return
     # (holder of the list, its field, member) and the same seen from the other side.
     listed: dict[tuple[int, str, int], int] = {}
@@ -234,6 +236,41 @@ def check_agreement(found: Walk, concerns: Callable[[int], bool]) -> None:
     if left_out:  # what they say is not known here; their rows are looked at when it is saved
         listed = {key: number for key, number in listed.items() if key[2] not in left_out}
     _compare(found, listed, held, lists, concerns)
+
+
+def _agree(
+    found: Walk,
+    lists: dict[int, FieldPlan],
+    backs: dict[int, FieldPlan],
+    has_list: Callable[[type, str], bool],
+) -> bool:
+    """Tell whether the two sides certainly say the same; where not, it is looked at one by one."""
+    if any(map(is_placeholder, found.entities)):
+        return False
+    sources, targets = np.asarray(found.sources), np.asarray(found.targets)
+    slots, kinds = split(np.asarray(found.slots), len(found.fields)), np.asarray(found.kinds)
+    name_of = [field.name for field in found.fields]
+    names: dict[str, int] = {}
+    size = len(found.entities)
+
+    def said(name: str, holders: Ints, members: Ints) -> Ints:
+        number = names.setdefault(name, len(names))
+        return (number * size + holders.astype(np.int64)) * size + members
+
+    listed, held = [], []
+    for slot in lists:
+        these = slots[slot]
+        listed.append(said(name_of[slot], sources[these], targets[these]))
+    for slot, there in backs.items():
+        these = slots[slot]
+        with_list = np.array([has_list(cls, there.name) for cls in found.classes], dtype=bool)
+        these = these[with_list[kinds[targets[these]]]]
+        held.append(said(there.name, targets[these], sources[these]))
+    one, other = (np.sort(np.concatenate([_NO, *said])) for said in (listed, held))
+    return np.array_equal(one, other) and not (one[1:] == one[:-1]).any()
+
+
+_NO = np.zeros(0, dtype=np.int64)
 
 
 def _compare(

@@ -16,6 +16,9 @@ from ecsviz.statements import delete_rows, insert_rows, select_by_keys, update_r
 from ecsviz.storable import write_keys
 from ecsviz.values import Refused, not_storable
 
+Held = list[tuple[Any, int]]
+"""What one field of one entity holds: (key, position in the walk)."""
+
 
 @dataclass(slots=True)
 class LinkChanges:
@@ -54,24 +57,30 @@ def find_links(
     for name, group in rows.groups.items():
         for collection in group.known.collections:
             changes = LinkChanges(collection)
+            members = rows.members(group, collection.name) if new[name] or changed[name] else []
             for place in new[name]:
-                changes.inserted += _links_of(rows, group, collection, place)
+                changes.inserted += _links_of(rows, group, collection, place, members[place])
             if changed[name]:
                 assert conn is not None
-                _compare(conn, rows, group, changed[name], changes)
+                _compare(conn, rows, group, changed[name], members, changes)
             result.append(changes)
     return result
 
 
 def _compare(
-    conn: Connection, rows: Rows, group: Group, places: list[int], changes: LinkChanges
+    conn: Connection,
+    rows: Rows,
+    group: Group,
+    places: list[int],
+    members: list[Held],
+    changes: LinkChanges,
 ) -> None:
     columns = changes.collection.columns
     owners = [group.ids[place] for place in places]
     found = select_by_keys(conn, sa.select(*columns), columns[0], owners)
     stored = {(row[0], row[1]): list(row) for row in zip(*found, strict=True)}
     for place in places:
-        for row in _links_of(rows, group, changes.collection, place):
+        for row in _links_of(rows, group, changes.collection, place, members[place]):
             before = stored.pop((row[0], row[1]), None)
             if before is None:
                 changes.inserted.append(row)
@@ -80,21 +89,22 @@ def _compare(
     changes.deleted = [list(key) for key in stored]
 
 
-def _links_of(rows: Rows, group: Group, collection: Collection, place: int) -> list[list[Any]]:
-    members = group.members[collection.name][place]
+def _links_of(
+    rows: Rows, group: Group, collection: Collection, place: int, members: Held
+) -> list[list[Any]]:
     result: list[list[Any]] = []
     for n, (_, target) in enumerate(members):
         row_id, kind = rows.row_id(target), rows.type_of(target)
         arcs = (row_id if arc == kind else None for arc in collection.arcs)
         result.append([group.ids[place], n, *arcs])
     if collection.key is not None and result:
-        for row, key in zip(result, _keys(rows, group, collection, place), strict=True):
+        for row, key in zip(result, _keys(rows, group, collection, place, members), strict=True):
             row.append(key)
     return result
 
 
-def _keys(rows: Rows, group: Group, collection: Collection, place: int) -> list[Any]:
-    keys = [key for key, _ in group.members[collection.name][place]]
+def _keys(rows: Rows, group: Group, collection: Collection, place: int, members: Held) -> list[Any]:
+    keys = [key for key, _ in members]
     try:
         return write_keys(group.known.cls, collection.name, keys)
     except Refused as refused:

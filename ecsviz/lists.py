@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -14,16 +16,48 @@ from ecsviz.catalog import Catalog
 from ecsviz.conflicts import left_out_is_listed
 from ecsviz.history import REVISION, archive
 from ecsviz.mapping import ClassMap, InverseList, RefColumn
-from ecsviz.rows import Group, Rows
-from ecsviz.seals import reseal
+from ecsviz.order import Ints
+from ecsviz.rows import NONE, Group, Rows
+from ecsviz.seals import NOTHING, reseal
 from ecsviz.statements import select_by_keys, update_rows
-
-Place = tuple[str, int, int]
-"""Type and row id of the holder of a list, and a position in it."""
-
 
 Kept = dict[tuple[str, str, str, int], int]
 """(type, back-reference, type and row id of the holder) → how many members stay."""
+
+NOWHERE = NOTHING
+"""Stands, among the positions in lists, for none."""
+
+
+@dataclass(slots=True)
+class StoredPlaces:
+    """Per entity of a group, in which list it is stored, and where there.
+
+    Attributes
+    ----------
+    arcs
+        The types of holders.
+    kinds
+        The number of the holder's type in `arcs`; -1 where the entity is in no list.
+    holders
+        The row ids of the holders.
+    positions
+        The positions; `NOWHERE` where the entity is in no list.
+    """
+
+    arcs: list[str]
+    kinds: Ints
+    holders: Ints
+    positions: Ints
+
+    @classmethod
+    def empty(cls, arcs: Iterable[str], size: int) -> StoredPlaces:
+        """Return places of entities of which none is in a list."""
+        none = np.full(size, -1, dtype=np.int64)
+        return cls(list(arcs), none, none.copy(), np.full(size, NOWHERE, dtype=np.int64))
+
+    def within(self, holder_type: str) -> Any:
+        """Return which entities are in a list of a type."""
+        return self.kinds == (self.arcs.index(holder_type) if holder_type in self.arcs else -2)
 
 
 class StoredLists(Protocol):
@@ -31,7 +65,7 @@ class StoredLists(Protocol):
 
     versions: dict[int, int]
     checksums: dict[int, bytes | None]
-    lists: dict[str, dict[int, Place]]
+    lists: dict[str, StoredPlaces]
 
 
 @dataclass(slots=True)
@@ -78,7 +112,7 @@ class ListChanges:
         self.left_out = left_out
         self._kept_out: Kept = {}
         self._rows_out: set[tuple[str, str, int]] = set()
-        self.positions: dict[tuple[str, str], list[int | None]] = {}
+        self.positions: dict[tuple[str, str], Ints] = {}
         self.touched: dict[str, set[int]] = {}
         self.outside: dict[str, set[int]] = {}
         self.moves: list[Moves] = []
@@ -88,52 +122,66 @@ class ListChanges:
         for name, group in self.rows.groups.items():
             for ref in group.known.singles:
                 if ref.position is not None:
-                    self.positions[name, ref.name] = [None] * len(group.positions)
+                    self.positions[name, ref.name] = np.full(len(group.positions), NOWHERE)
         for name, group in self.rows.groups.items():
             for item in group.known.inverse_lists:
-                for place, members in enumerate(group.members[item.name]):
-                    self._place_members(name, item, place, [target for _, target in members])
+                self._place_members(name, group, item)
         if self.left_out:
             self._keep_places()
         self._find_left(self._count_kept())
         self._find_moves()
 
-    def _stored_place(self, position: int, back: str) -> Place | None:
-        group = self.rows.group_of[position]
-        stored = self.left_out if self.rows.is_left_out(position) else self.stored
-        lists = stored[group.known.type_name].lists.get(back)
-        return None if lists is None else lists.get(self.rows.local[position])
+    def positions_at(self, type_name: str, back: str, places: list[int]) -> list[int | None]:
+        """Return the positions that some entities of a group shall have."""
+        return _with_none(self.positions[type_name, back][places])
 
-    def _place_members(self, name: str, item: InverseList, place: int, targets: list[int]) -> None:
-        """Give the members of one list their positions."""
-        holder = (name, self.rows.groups[name].ids[place])
-        back = item.back.name
-        before: list[int | None] = []
-        for target in targets:
-            stored = self._stored_place(target, back)
-            before.append(stored[2] if stored is not None and stored[:2] == holder else None)
-        after = _positions(before)
-        for target, position in zip(targets, after, strict=True):
-            type_name = self.rows.type_of(target)
-            if self.rows.is_left_out(target):
-                self._place_left_out(holder, item, target, position)
-                continue
-            wanted = self.positions.get((type_name, back))
-            if wanted is not None:
-                wanted[self.rows.local[target]] = position
-        if before != after and place in self.stored[name].versions:
-            self.touched.setdefault(name, set()).add(place)
+    def _stored(self, group: Group, back: str) -> StoredPlaces | None:
+        name = group.known.type_name
+        stored = self.left_out if self.rows.left_out.get(name) is group else self.stored
+        return stored[name].lists.get(back)
+
+    def _place_members(self, name: str, group: Group, item: InverseList) -> None:
+        """Give the members of the lists of one field their positions."""
+        back, members = item.back.name, group.members[item.name]
+        if not len(members.references):
+            return
+        targets = np.asarray(self.rows.found.targets)[members.references]
+        holders = np.asarray(group.ids, dtype=np.int64)[members.places]
+        numbers, local = self.rows.numbers[targets], self.rows.local[targets]
+        before = np.full(len(targets), NOWHERE)
+        for number in np.unique(numbers).tolist():
+            stored = self._stored(self.rows.every[number], back)
+            if stored is not None:
+                these = np.flatnonzero(numbers == number)
+                at = local[these]
+                same = stored.within(name)[at] & (stored.holders[at] == holders[these])
+                before[these[same]] = stored.positions[at[same]]
+        after = _positions(before, members.places)
+        for number in np.unique(numbers).tolist():
+            these, other = np.flatnonzero(numbers == number), self.rows.every[number]
+            type_name = other.known.type_name
+            if self.rows.left_out.get(type_name) is other:
+                for n in these.tolist():
+                    holder = (name, int(holders[n]))
+                    self._place_left_out(holder, item, int(targets[n]), int(after[n]))
+            elif (type_name, back) in self.positions:
+                self.positions[type_name, back][local[these]] = after[these]
+        changed = set(members.places[before != after].tolist())
+        changed &= self.stored[name].versions.keys()
+        if changed:
+            self.touched.setdefault(name, set()).update(changed)
 
     def _place_left_out(
-        self, holder: tuple[str, int], item: InverseList, target: int, position: int | None
+        self, holder: tuple[str, int], item: InverseList, target: int, position: int
     ) -> None:
         """Give a placeholder its position; that it is in the list is stored already."""
         back, name, row_id = item.back.name, self.rows.type_of(target), self.rows.row_id(target)
-        stored = self._stored_place(target, back)
-        if stored is None or stored[:2] != holder:
+        stored, place = self.left_out[name].lists.get(back), self.rows.place_at(target)
+        is_there = stored is not None and bool(stored.within(holder[0])[place])
+        if stored is None or not is_there or stored.holders[place] != holder[1]:
             raise left_out_is_listed(self.rows.found, item.plan.place, target)
-        if position != stored[2]:
-            known = self.rows.group_of[target].known
+        if position != stored.positions[place]:
+            known = self.rows.group_at(target).known
             ref = next(r for r in known.singles if r.name == back)
             self.moves.append(Moves(known, ref, [(position, row_id)]))
         key = (name, back, *holder)
@@ -144,33 +192,44 @@ class ListChanges:
         """Let what a placeholder's list holds stand where it stands."""
         for (name, back), wanted in self.positions.items():
             group, stored = self.rows.groups[name], self.stored[name]
-            for place, target in enumerate(group.targets[back]):
-                if target is None or not self.rows.is_left_out(target):
+            was, stays = stored.lists.get(back), self._stays(group, back)
+            for place, target in enumerate(group.targets[back].tolist()):
+                if target == NONE or not self.rows.is_left_out(target):
                     continue
-                known = self.rows.group_of[target].known
+                known = self.rows.group_at(target).known
                 if not any(item.back.name == back for item in known.inverse_lists):
                     continue
-                before = stored.lists.get(back, {}).get(place)
-                if before is not None and before[:2] == self._holder(group, back, place):
-                    wanted[place] = before[2]
+                if was is not None and stays[place]:
+                    wanted[place] = was.positions[place]
                 elif stored.checksums.get(place) != group.checksums[place]:
                     holder = self.rows.found.place(group.positions[place])
                     raise left_out_is_listed(self.rows.found, f"{holder}.{back}", target)
+
+    def _stays(self, group: Group, back: str) -> Any:
+        """Return which entities are stored in a list of the very entity that they hold now."""
+        was, targets = self._stored(group, back), group.targets[back]
+        result = np.zeros(len(targets), dtype=bool)
+        for number, kind in enumerate(was.arcs if was is not None else ()):
+            assert was is not None
+            these = (was.kinds == number) & self.rows.of_type(targets, kind)
+            result |= these & (self.rows.row_ids()[targets] == was.holders)
+        return result
 
     def _count_kept(self) -> Kept:
         """Count, per list, the members of each class that were and are in it."""
         kept: Kept = dict(self._kept_out)
         for (name, back), wanted in self.positions.items():
             group = self.rows.groups[name]
-            for place, stored in self.stored[name].lists.get(back, {}).items():
-                if wanted[place] is not None and self._holder(group, back, place) == stored[:2]:
-                    key = (name, back, *stored[:2])
-                    kept[key] = kept.get(key, 0) + 1
+            was = self.stored[name].lists.get(back)
+            if was is None:
+                continue
+            stays = self._stays(group, back) & (wanted != NOWHERE)
+            for number, kind in enumerate(was.arcs):
+                holders = was.holders[stays & (was.kinds == number)]
+                for holder, count in zip(*map(_as_list, _counted(holders)), strict=True):
+                    key = (name, back, kind, holder)
+                    kept[key] = kept.get(key, 0) + count
         return kept
-
-    def _holder(self, group: Group, back: str, place: int) -> tuple[str, int] | None:
-        now = group.targets[back][place]
-        return None if now is None else (self.rows.type_of(now), self.rows.row_id(now))
 
     def _find_left(self, kept: Kept) -> None:
         """Find members that were in a list and are not any more."""
@@ -217,23 +276,27 @@ class ListChanges:
         """Find holders outside the walk from whose lists a member was taken."""
         inside = {name: set(group.ids) for name, group in self.rows.groups.items()}
         for name, back in self.positions:
-            group = self.rows.groups[name]
-            for place, (target, row_id, _) in self.stored[name].lists.get(back, {}).items():
-                moved = self._holder(group, back, place) != (target, row_id)
-                if moved and row_id not in inside.get(target, ()):
-                    self.outside.setdefault(target, set()).add(row_id)
+            group, was = self.rows.groups[name], self.stored[name].lists.get(back)
+            if was is None:
+                continue
+            moved = ~self._stays(group, back)
+            for number, kind in enumerate(was.arcs):
+                for row_id in set(was.holders[moved & (was.kinds == number)].tolist()):
+                    if row_id not in inside.get(kind, ()):
+                        self.outside.setdefault(kind, set()).add(row_id)
 
     def _find_moves(self) -> None:
         for (name, back), wanted in self.positions.items():
             group, stored = self.rows.groups[name], self.stored[name]
-            lists = stored.lists.get(back, {})
+            if not stored.versions:
+                continue
             ref = next(r for r in group.known.singles if r.name == back)
-            rows: list[tuple[int | None, int]] = [
-                (wanted[place], group.ids[place])
-                for place in stored.versions
-                if wanted[place] != (lists[place][2] if place in lists else None)
-            ]
-            if rows:
+            was = stored.lists.get(back) or StoredPlaces.empty(ref.arcs, len(wanted))
+            places = np.flatnonzero(wanted != was.positions).tolist()
+            places = [place for place in places if place in stored.versions]
+            if places:
+                ids = [group.ids[place] for place in places]
+                rows = list(zip(_with_none(wanted[places]), ids, strict=True))
                 self.moves.append(Moves(group.known, ref, rows))
 
     def write(self, conn: Connection, revision: int) -> None:
@@ -264,13 +327,67 @@ def _touch(conn: Connection, table: sa.Table, ids: set[int], revision: int) -> N
     )
 
 
-def _positions(before: list[int | None]) -> list[int | None]:
+def _with_none(positions: Ints) -> list[int | None]:
+    nowhere = positions == NOWHERE
+    column: Any = positions
+    if nowhere.any():
+        column = positions.astype(object)
+        column[nowhere] = None
+    found: list[int | None] = column.tolist()
+    return found
+
+
+def _counted(values: Ints) -> tuple[Ints, Ints]:
+    return np.unique(values, return_counts=True)
+
+
+def _as_list(values: Ints) -> list[int]:
+    found: list[int] = values.tolist()
+    return found
+
+
+def _positions(before: Ints, lists: Ints) -> Ints:
+    """Return the positions of members of lists, one list after the other.
+
+    Parameters
+    ----------
+    before
+        The positions that they have, or `NOWHERE`.
+    lists
+        Which list each is in: members of one list stand together.
+
+    Examples
+    --------
+    >>> new = NOWHERE
+    >>> _positions(np.array([new, new, 3, 7, 4, 3]), np.array([0, 0, 1, 1, 2, 2])).tolist()
+    [0, 1, 3, 7, 0, 1]
+    """
+    size = len(before)
+    begins = np.flatnonzero(np.concatenate([[True], lists[1:] != lists[:-1]]))
+    counts = np.diff([*begins, size])
+    known = before != NOWHERE
+    falls = np.zeros(size, dtype=bool)
+    falls[1:] = (before[1:] <= before[:-1]) & (lists[1:] == lists[:-1])
+    new = np.add.reduceat(known, begins, dtype=np.int64) == 0
+    kept = (np.add.reduceat(~known, begins, dtype=np.int64) == 0) & (
+        np.add.reduceat(falls, begins, dtype=np.int64) == 0
+    )
+    after = np.where(np.repeat(new, counts), np.arange(size) - np.repeat(begins, counts), before)
+    for number in np.flatnonzero(~(new | kept)).tolist():
+        span = slice(begins[number], begins[number] + counts[number])
+        after[span] = _mixed_positions(_with_none(before[span]))
+    return after
+
+
+def _mixed_positions(before: list[int | None]) -> list[int]:
     """Return positions in rising order that change as few of the given ones as is simple.
 
     Examples
     --------
-    >>> _positions([0, 1, 5, None]), _positions([None, 3, 4]), _positions([4, 3])
-    ([0, 1, 5, 6], [2, 3, 4], [0, 1])
+    >>> _mixed_positions([0, 1, 5, None]), _mixed_positions([None, 3, 4])
+    ([0, 1, 5, 6], [2, 3, 4])
+    >>> _mixed_positions([4, 3])
+    [0, 1]
     """
     known = [(n, position) for n, position in enumerate(before) if position is not None]
     values = [position for _, position in known]

@@ -19,13 +19,7 @@ from ecsviz.inverse import inverse_of
 from ecsviz.names import Names, allowed_table, limited, snake, table_name
 from ecsviz.references import Walk
 from ecsviz.seals import SEAL
-from ecsviz.storable import (
-    check_class,
-    codec_of,
-    has_table,
-    opaque_names,
-    with_referenced,
-)
+from ecsviz.storable import check_class, codec_of, has_table, opaque_names, with_referenced
 from ecsviz.values import Codec
 
 NAMING = {
@@ -360,11 +354,13 @@ class Mapping:
 
     def map_walk(self, found: Walk) -> list[ClassMap]:
         """Map the classes of a walk, each field with foreign keys to all that it holds there."""
-        classes = list(dict.fromkeys(map(type, found.entities)))
+        classes = found.classes
         self.map_classes(classes)
         names = {cls: self.type_name(cls) for cls in classes}
-        kinds = [names[type(entity)] for entity in found.entities]
-        held = {(slot, kinds[t]) for slot, t in zip(found.slots, found.targets, strict=True)}
+        # Each field once with each class that stands in it.
+        kinds = np.asarray(found.kinds)[np.asarray(found.targets)]
+        pairs = np.unique(np.asarray(found.slots, dtype=np.int64) * len(classes) + kinds)
+        held = {(int(p) // len(classes), names[classes[int(p) % len(classes)]]) for p in pairs}
         for slot, target in sorted(held):
             plan = found.fields[slot]
             arcs = self.by_type[names[plan.owner]].arcs_of(plan.name)
@@ -595,6 +591,6 @@ def _system_columns() -> list[Any]:
         sa.Column("ecs_version", sa.Integer(), nullable=False),
         sa.Column(REVISION, sa.Integer(), nullable=False),
         sa.Column("ecs_checksum", sa.LargeBinary()),
-        sa.Column(SEAL, sa.LargeBinary()),
+        sa.Column(SEAL, sa.BigInteger()),
         sa.Column("ecs_exact", sa.Text()),
     ]

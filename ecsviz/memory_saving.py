@@ -25,7 +25,8 @@ from ecsviz.exact import identical
 from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.identity import is_entity_class, newest_definition, same_type
 from ecsviz.inverse import check_agreement, inverse_of
-from ecsviz.references import Walk, value_parts
+from ecsviz.paths import value_parts
+from ecsviz.references import Walk
 from ecsviz.state import is_placeholder
 from ecsviz.storable import (
     check_held,

@@ -356,3 +356,18 @@ def group(keys: Ints, values: Ints) -> Callable[[int], Any]:
         return taken[ends[key - 1] if key else 0 : ends[key]]
 
     return of
+
+
+def split(numbers: Any, count: int) -> list[Ints]:
+    """Return for each number from 0 to `count` the places where it stands, rising.
+
+    Examples
+    --------
+    >>> [places.tolist() for places in split(np.array([1, 0, 1]), 3)]
+    [[1], [0, 2], []]
+    """
+    # Small integers are sorted by radix, in linear time.
+    small = numbers.astype(np.uint16) if count < 2**16 else numbers
+    order: Ints = np.argsort(small, kind="stable")
+    ends = np.cumsum(np.bincount(numbers, minlength=count)) if len(numbers) else [0] * count
+    return np.split(order, ends[:-1]) if count else []

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -161,24 +160,41 @@ class SavePlan:
         return "\n".join([f"SavePlan: {self.summary()}", *lines, *self.notes()])
 
 
-@dataclass(frozen=True, slots=True)
-class NewReference:
-    """A foreign key from one new row to another: what the order of inserting depends on.
+@dataclass(slots=True)
+class NewReferences:
+    """Foreign keys between new rows.
 
     Attributes
     ----------
-    source, target
-        Positions of the entities.
-    column
-        Which foreign key, as (type name, field).
+    columns
+        The columns that hold them: (type, field).
     nullable
-        Whether the column may be NULL at first.
+        Per column whether it may be NULL.
+    sources, targets
+        Per reference the positions of its holder and of what is held.
+    column_of
+        Per reference the number of its column.
     """
 
-    source: int
-    target: int
-    column: tuple[str, str]
-    nullable: bool
+    columns: list[tuple[str, str]] = field(default_factory=list)
+    nullable: list[bool] = field(default_factory=list)
+    sources: order.Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    targets: order.Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    column_of: order.Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def add(
+        self, column: tuple[str, str], nullable: bool, sources: order.Ints, targets: order.Ints
+    ) -> None:
+        """Add the references of one column."""
+        number = np.full(len(sources), len(self.columns), dtype=np.int64)
+        self.columns.append(column)
+        self.nullable.append(nullable)
+        self.sources = np.concatenate([self.sources, sources])
+        self.targets = np.concatenate([self.targets, targets])
+        self.column_of = np.concatenate([self.column_of, number])
 
 
 @dataclass(slots=True)
@@ -200,7 +216,7 @@ class InsertOrder:
     deferred: list[int]
 
 
-def insert_order(groups: dict[str, list[int]], references: Sequence[NewReference]) -> InsertOrder:
+def insert_order(groups: dict[str, list[int]], references: NewReferences) -> InsertOrder:
     """Return the order of inserting new rows, one statement per type.
 
     Parameters
@@ -217,49 +233,50 @@ def insert_order(groups: dict[str, list[int]], references: Sequence[NewReference
     order too; what is left are the references that close cycles. O((rows + references) log).
     """
     names = sorted(groups)
+    kinds = np.zeros(1 + max(map(max, groups.values()), default=0), dtype=np.int64)
+    for n, name in enumerate(names):
+        kinds[groups[name]] = n
     number = {name: n for n, name in enumerate(names)}
-    type_of = {position: name for name, group in groups.items() for position in group}
-    columns: dict[tuple[str, str, str], bool] = {}
-    for ref in references:
-        target = type_of[ref.target]
-        if target != ref.column[0]:
-            columns[(*ref.column, target)] = ref.nullable
-    ends = np.array([(number[a], number[c]) for a, _, c in columns], dtype=np.int64).reshape(-1, 2)
-    kinds = np.array(
-        [NULLABLE if nullable else REQUIRED for nullable in columns.values()], dtype=np.int64
-    )
+    owners = np.array([number[name] for name, _ in references.columns], dtype=np.int64)
+    nullable = np.array(references.nullable, dtype=bool)
+    targets = kinds[references.targets]
+    within = owners[references.column_of] == targets
+    # Between types, all references of one column to one type are one edge.
+    edge_of = references.column_of * len(names) + targets
+    edges = np.unique(edge_of[~within])
+    columns = edges // max(1, len(names))
     found = order.topological_order(
-        len(names), ends[:, 0], ends[:, 1], np.arange(len(names), dtype=np.int64), kinds
+        len(names),
+        owners[columns],
+        edges % max(1, len(names)),
+        np.arange(len(names), dtype=np.int64),
+        np.where(nullable[columns], NULLABLE, REQUIRED).astype(np.int64),
     )
-    late = {key for key, is_late in zip(columns, found.deferred.tolist(), strict=True) if is_late}
-    result = InsertOrder([names[n] for n in found.sequence.tolist()], {}, [])
-    within: dict[str, list[int]] = {}
-    for index, ref in enumerate(references):
-        target = type_of[ref.target]
-        if target == ref.column[0]:
-            within.setdefault(target, []).append(index)
-        elif (*ref.column, target) in late:
-            result.deferred.append(index)
+    late = ~within & np.isin(edge_of, edges[found.deferred])
+    result = InsertOrder(
+        [names[n] for n in found.sequence.tolist()], {}, np.flatnonzero(late).tolist()
+    )
     for name in result.types:
-        result.rows[name], late_rows = _order_rows(
-            groups[name], [references[i] for i in within.get(name, ())]
-        )
-        result.deferred += [within[name][i] for i in late_rows]
+        own = np.flatnonzero(within & (targets == number[name]))
+        result.rows[name], late_rows = _order_rows(groups[name], references, own, nullable)
+        result.deferred += own[late_rows].tolist()
     return result
 
 
-def _order_rows(group: list[int], references: list[NewReference]) -> tuple[list[int], list[int]]:
+def _order_rows(
+    group: list[int], references: NewReferences, own: order.Ints, nullable: Any
+) -> tuple[list[int], Any]:
     """Order the new rows of one type; also return which of its references lead forward."""
-    if not references:
-        return group, []
-    local = {position: n for n, position in enumerate(group)}
-    ends = np.array(
-        [(local[r.source], local[r.target]) for r in references], dtype=np.int64
-    ).reshape(-1, 2)
-    kinds = np.array([NULLABLE if r.nullable else REQUIRED for r in references], dtype=np.int64)
+    if not len(own):
+        return group, slice(0, 0)
+    positions = np.array(group, dtype=np.int64)
+    local = np.zeros(int(positions.max()) + 1, dtype=np.int64)
+    local[positions] = np.arange(len(positions))
+    sources, targets = local[references.sources[own]], local[references.targets[own]]
+    kinds = np.where(nullable[references.column_of[own]], NULLABLE, REQUIRED).astype(np.int64)
     rank = np.arange(len(group), dtype=np.int64)
-    found = order.topological_order(len(group), ends[:, 0], ends[:, 1], rank, kinds)
-    rows = [group[n] for n in found.sequence.tolist()]
+    found = order.topological_order(len(group), sources, targets, rank, kinds)
     # A row that refers to itself is no obstacle: it exists when its own key is checked.
-    late = found.deferred & (ends[:, 0] != ends[:, 1])
-    return rows, np.flatnonzero(late).tolist()
+    late = found.deferred & (sources != targets)
+    rows: list[int] = positions[found.sequence].tolist()
+    return rows, np.flatnonzero(late)

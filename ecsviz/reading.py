@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -15,44 +14,16 @@ from ecsviz.catalog import Catalog
 from ecsviz.conflicts import present_only, whole_only
 from ecsviz.deep import Wanted, reach, want
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
+from ecsviz.loaded import Loaded, bare_columns, lists_of
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.model_rows import Making
 from ecsviz.past import PastCatalog
-from ecsviz.state import collector_paused, fill, shell
+from ecsviz.state import collector_paused, fill_all, shell, shells
 from ecsviz.statements import columns_of, select_by_keys
 from ecsviz.values import JsonCodec, Refused, not_readable
 
 MAX_ROUNDS = 8
 """How many times the closure goes on level by level before one recursive query finds the rest."""
-
-
-@dataclass(slots=True)
-class Loaded:
-    """The rows of one type that were read, as columns.
-
-    Attributes
-    ----------
-    columns
-        By column name.
-    index
-        Row id → place.
-    entities
-        The objects, at first with nothing but their ids.
-    links
-        Per collection: the columns of its association rows.
-    promised
-        Row id → an object that is held by others already.
-    made
-        For a hand-written model: id → what its ``to_entity`` has made.
-    """
-
-    known: ClassMap
-    columns: dict[str, list[Any]] = field(default_factory=dict)
-    index: dict[int, int] = field(default_factory=dict)
-    entities: list[Any] = field(default_factory=list)
-    links: dict[str, list[list[Any]]] = field(default_factory=dict)
-    promised: dict[int, Any] = field(default_factory=dict)
-    made: dict[UUID, Any] = field(default_factory=dict)
 
 
 class Load:
@@ -141,7 +112,7 @@ class Load:
             self._load_by_hand(hops is not None or only is not None)
             for loaded in self.loaded.values():
                 self._make_shells(loaded)
-            lists = self._lists()
+            lists = lists_of(self.loaded.values())
             for loaded in self.loaded.values():
                 self._fill(self._whole(loaded), lists)
             # Nested values last: the validators of plain models may look at the entities inside.
@@ -154,13 +125,16 @@ class Load:
         loaded = self.loaded.get(name)
         place = None if loaded is None else loaded.index.get(row_id)
         if loaded is None or place is None:
-            raise BrokenReferenceError(
-                f"A reference leads to row {row_id} of {name}, which does not exist."
-                " The tables were changed outside ecsviz; correct or delete the referring row.",
-                type_name=name,
-                row_id=row_id,
-            )
+            raise self._broken(name, row_id)
         return loaded.entities[place]
+
+    def _broken(self, name: str, row_id: int) -> BrokenReferenceError:
+        return BrokenReferenceError(
+            f"A reference leads to row {row_id} of {name}, which does not exist."
+            " The tables were changed outside ecsviz; correct or delete the referring row.",
+            type_name=name,
+            row_id=row_id,
+        )
 
     def _load_closure(self, roots: dict[str, list[int]]) -> None:
         for name, ids in roots.items():
@@ -329,7 +303,7 @@ class Load:
         self, known: ClassMap, where: tuple[Any, ...], key: Any, ids: list[int], bare: bool
     ) -> None:
         """Read rows, and add those that are not there yet; of placeholders only the ids."""
-        wanted = _bare_columns(known) if bare else list(known.table.columns)
+        wanted = bare_columns(known) if bare else list(known.table.columns)
         query = sa.select(*wanted).where(*where)
         try:
             columns = select_by_keys(self.conn, query, key, ids)
@@ -389,7 +363,7 @@ class Load:
     def _make_shells(self, loaded: Loaded) -> None:
         cls, ids = loaded.known.cls, loaded.columns["ecs_id"]
         if not loaded.promised and not loaded.made:
-            loaded.entities = [shell(cls, ecs_id) for ecs_id in ids]
+            loaded.entities = shells(cls, ids)
             return
         here: list[Any] = [loaded.promised.get(row_id) for row_id in loaded.index]
         here = [loaded.made.get(i, entity) for i, entity in zip(ids, here, strict=True)]
@@ -404,27 +378,6 @@ class Load:
                     f" for {entity.ecs_id}. Give {cls.__name__} a model of its own in models=.",
                     ecs_id=entity.ecs_id,
                 )
-
-    def _lists(self) -> dict[tuple[str, str, int], list[Any]]:
-        """Return the members of every list that back-references say, in order."""
-        found: dict[tuple[str, str, int], list[tuple[int, Any]]] = {}
-        for loaded in self.loaded.values():
-            for ref in loaded.known.singles:
-                if ref.position is None or ref.inverse is None:
-                    continue
-                positions = loaded.columns[ref.position.name]
-                for holder, column in ref.arcs.items():
-                    for row_id, position, entity in zip(
-                        loaded.columns[column.name], positions, loaded.entities, strict=True
-                    ):
-                        if row_id is not None and position is not None:
-                            found.setdefault((holder, ref.inverse, row_id), []).append(
-                                (position, entity)
-                            )
-        return {
-            key: [entity for _, entity in sorted(members, key=_first)]
-            for key, members in found.items()
-        }
 
     def _fill(self, loaded: Loaded, lists: dict[tuple[str, str, int], list[Any]]) -> None:
         known, columns = loaded.known, loaded.columns
@@ -454,11 +407,7 @@ class Load:
                 entity.__dict__.update(zip(values, row, strict=True))
             return
         names = [name for name in known.cls.model_fields if name in values]  # type: ignore[attr-defined]  # a pydantic model
-        every = set(names)
-        for entity, row in zip(
-            loaded.entities, zip(*(values[name] for name in names), strict=True), strict=True
-        ):
-            fill(entity, dict(zip(names, row, strict=True)), set(every))
+        fill_all(known.cls, loaded.entities, names, [values[name] for name in names])
 
     def _decode(
         self,
@@ -504,14 +453,16 @@ class Load:
                     self.entity(target, next(row_id for row_id in stored if row_id is not None))
                 continue
             index, entities = self.loaded[target].index, self.loaded[target].entities
-            for place, row_id in enumerate(stored):
-                if row_id is not None:
-                    found = index.get(row_id)
-                    result[place] = (
-                        self.entity(target, row_id) if found is None else entities[found]
-                    )
-        if ref.plan.required and None in result:
-            place = result.index(None)
+            try:
+                if None not in stored and len(ref.arcs) == 1:
+                    return [entities[place] for place in map(index.__getitem__, stored)]
+                for place, row_id in enumerate(stored):
+                    if row_id is not None:
+                        result[place] = entities[index[row_id]]
+            except KeyError as err:
+                raise self._broken(target, err.args[0]) from None
+        if ref.plan.required and any(held is None for held in result):
+            place = next(n for n, held in enumerate(result) if held is None)
             raise StoredDataInvalidError(
                 f"{loaded.known.table.name} in row {loaded.columns['id'][place]} has no"
                 f" {ref.name}, which {ref.plan.place} requires. The row was changed outside"
@@ -576,15 +527,6 @@ class Load:
                     )
                     raise not_readable(refused, where) from refused.__cause__
                 loaded.entities[place].__dict__[collection.name] = value
-
-
-def _bare_columns(known: ClassMap) -> list[Any]:
-    """Return what says where a placeholder stands: its ids, and its place in lists."""
-    columns: list[Any] = [known.table.c.id, known.table.c.ecs_id]
-    for ref in known.singles:
-        if ref.position is not None:
-            columns += [*ref.arcs.values(), ref.position]
-    return columns
 
 
 def _resolver(row: list[tuple[int, Any, Any]]) -> Callable[[Any], Any]:

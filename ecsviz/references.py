@@ -7,16 +7,14 @@ properties are never evaluated.
 from __future__ import annotations
 
 import array
-import dataclasses
-import hashlib
 import itertools
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from pydantic import BaseModel
+import numpy as np
 
 from ecsviz.errors import (
     DuplicateIdError,
@@ -25,75 +23,9 @@ from ecsviz.errors import (
     UnsupportedFieldError,
     short_repr,
 )
-from ecsviz.fields import FieldPlan, Shape, class_plan, is_named_tuple
+from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.identity import is_entity_class
-
-MAX_VALUE_DEPTH = 200
-"""How deep containers and plain models may nest inside one field. Deeper is a cycle of values
-or data that should be entities."""
-
-# -- paths -----------------------------------------------------------------------------------
-
-
-MAX_KEY = 80
-"""How many characters of a key a path shows; of a longer one the beginning and a hash."""
-
-
-class Attr(str):
-    """A step of a path that is an attribute, not an index or a key."""
-
-    __slots__ = ()
-
-
-class KeyStep:
-    """The last step of a path to what is itself the key of a dict."""
-
-    __slots__ = ()
-
-
-def format_path(name: str, key: Any) -> str:
-    """Return the place inside an entity as text.
-
-    Parameters
-    ----------
-    name
-        The field.
-    key
-        ``None``, a position, a key, or a tuple of steps where the shape is nested.
-
-    Notes
-    -----
-    Different places of one entity have different paths, however long the keys are.
-
-    Examples
-    --------
-    >>> format_path("messages", 3), format_path("by_name", "x")
-    ('messages[3]', "by_name['x']")
-    >>> format_path("meta", Steps((Attr("author"),)))
-    'meta.author'
-    """
-    if key is None:
-        return name
-    if type(key) is int:
-        return f"{name}[{key}]"
-    steps = key if isinstance(key, Steps) else (key,)
-    return name + "".join(
-        f".{step}" if isinstance(step, Attr) else f"[{_format_key(step)}]" for step in steps
-    )
-
-
-def _format_key(key: Any) -> str:
-    text = "a key" if isinstance(key, KeyStep) else repr(key)
-    if len(text) <= MAX_KEY:
-        return text
-    digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=4).hexdigest()
-    return f"{text[: MAX_KEY - 10]}… {digest}"
-
-
-class Steps(tuple[Any, ...]):
-    """The steps from a field to a reference inside nested values."""
-
-    __slots__ = ()
+from ecsviz.paths import KeyStep, Steps, format_path, id_number, nested_entities
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +78,32 @@ class Walk:
         Per reference the position of its holder and of what is held, as 4-byte integers.
     slots
         Per reference the position of its field in `fields`.
-    keys
-        Per reference its place inside the field: ``None``, an index, a key, or `Steps`.
     fields
         The field plans met.
+    classes
+        The classes met.
+    kinds
+        Per entity the position of its class in `classes`.
 
     Notes
     -----
     The references of one holder stand together, its fields in the order of their definition.
+    Where in a list a reference stands follows from that, so only other places are kept.
     """
 
-    __slots__ = ("entities", "fields", "ids", "keys", "slots", "sources", "targets", "_index")
+    __slots__ = (
+        "classes",
+        "entities",
+        "fields",
+        "ids",
+        "kinds",
+        "slots",
+        "sources",
+        "targets",
+        "_index",
+        "_odd",
+        "_odd_keys",
+    )
 
     def __init__(self) -> None:
         self.entities: list[Any] = []
@@ -164,9 +111,12 @@ class Walk:
         self.sources = array.array("i")
         self.targets = array.array("i")
         self.slots = array.array("i")
-        self.keys: list[Any] = []
         self.fields: list[FieldPlan] = []
+        self.classes: list[type] = []
+        self.kinds = array.array("i")
         self._index: dict[int, int] = {}
+        self._odd = array.array("i")  # the references whose place is no index, and their places
+        self._odd_keys: list[Any] = []
 
     def __len__(self) -> int:
         return len(self.entities)
@@ -175,9 +125,36 @@ class Walk:
         """Return where `entity` (this very object) stands in `entities`."""
         return self._index.get(id(entity))
 
+    @property
+    def keys(self) -> list[Any]:
+        """Per reference its place inside the field: ``None``, an index, a key, or `Steps`."""
+        sources, slots = np.asarray(self.sources), np.asarray(self.slots)
+        every = np.arange(len(sources))
+        begins = np.ones(len(sources), dtype=bool)  # of what one field holds
+        begins[1:] = (sources[1:] != sources[:-1]) | (slots[1:] != slots[:-1])
+        keys: list[Any] = (every - np.maximum.accumulate(np.where(begins, every, 0))).tolist()
+        single = np.array([field.shape == Shape.SINGLE for field in self.fields], dtype=bool)
+        for number in np.flatnonzero(single[slots]).tolist() if len(sources) else ():
+            keys[number] = None
+        for number, key in zip(self._odd, self._odd_keys, strict=True):
+            keys[number] = key
+        return keys
+
+    def key(self, reference: int) -> Any:
+        """Return the place of the `reference`-th reference inside its field."""
+        slot = self.slots[reference]
+        shape = self.fields[slot].shape
+        if shape == Shape.SINGLE:
+            return None
+        if shape == Shape.LIST:
+            source = self.sources[reference]
+            first = bisect_left(self.sources, source)
+            return reference - bisect_left(self.slots, slot, first, reference)
+        return self._odd_keys[bisect_left(self._odd, reference)]
+
     def path(self, reference: int) -> str:
         """Return the place of the `reference`-th reference, field included."""
-        return format_path(self.fields[self.slots[reference]].name, self.keys[reference])
+        return format_path(self.fields[self.slots[reference]].name, self.key(reference))
 
     def place_of(self, reference: int) -> str:
         """Return ``Class.path`` of the `reference`-th reference."""
@@ -207,15 +184,13 @@ class Walk:
         return f"{holder}.{self.path(first)}"
 
 
-def walk(roots: Iterable[Any], *, follow: bool = True, strict: bool = True) -> Walk:
+def walk(roots: Iterable[Any], *, strict: bool = True) -> Walk:
     """Find every entity and every reference that the roots lead to.
 
     Parameters
     ----------
     roots
         Entities.
-    follow
-        Whether to go on to what the roots hold.
     strict
         Whether an entity where no reference can be stored (``Any``, a dict key, an extra field),
         a malformed id, or two objects with one id is an error.
@@ -255,52 +230,86 @@ def walk(roots: Iterable[Any], *, follow: bool = True, strict: bool = True) -> W
         if id(root) not in index:
             index[id(root)] = len(entities)
             entities.append(root)
-    if follow:
-        _follow(result, strict)
+    _follow(result, strict)
     _read_ids(result, strict)
     return result
 
 
 def _follow(result: Walk, strict: bool) -> None:
-    index, entities, keys = result._index, result.entities, result.keys
+    """Find what the entities that are there lead to; they become more while they are read."""
+    # One plain loop, since it runs once per entity and per reference: what stands in it was
+    # measured, and calls, attributes and tuples in it are what cost the most.
+    index, entities = result._index, result.entities
+    get, add_entity = index.get, entities.append
     add_source, add_target = result.sources.append, result.targets.append
-    add_slot, add_key = result.slots.append, keys.append
-    slots: dict[type, tuple[_Step, ...]] = {}
-    # A plain loop over a list that grows: the queue of a breadth-first search.
+    add_slot, add_kind = result.slots.append, result.kinds.append
+    known: dict[type, tuple[int, tuple[_Step, ...], bool]] = {}
     for source, entity in enumerate(entities):
         cls = type(entity)
-        steps = slots.get(cls)
-        if steps is None:
-            steps = slots[cls] = _steps(result, source, strict)
+        about = known.get(cls)
+        if about is None:
+            about = known[cls] = _about(result, source, strict)
+        kind, steps, is_open = about
+        add_kind(kind)
         state = entity.__dict__
         for slot, shape, name, plan in steps:
             value = state.get(name)
             if value is None:
                 continue
-            if shape == 0:  # SINGLE; an integer comparison, this is the innermost loop
-                found: Iterable[tuple[Any, Any]] = ((None, value),)
-            elif shape == 1 and isinstance(value, (list, tuple)):
-                found = enumerate(value)
-            else:
-                found = _found(shape, value, plan)
-            for key, target in found:
-                number = index.get(id(target))
+            if shape == 0:  # SINGLE; an integer comparison
+                number = get(id(value))
                 if number is None:
-                    number = index[id(target)] = len(entities)
-                    entities.append(target)
+                    number = index[id(value)] = len(entities)
+                    add_entity(value)
                 add_source(source)
                 add_target(number)
                 add_slot(slot)
-                add_key(key)
-        if strict and entity.__pydantic_extra__:
+            elif shape == 1 and isinstance(value, (list, tuple)):
+                _add_members(result, source, slot, value)
+            else:
+                _add_others(result, source, slot, _found(shape, value, plan))
+        if is_open and strict and entity.__pydantic_extra__:
             refuse_hidden(entity)
+
+
+def _add_members(result: Walk, source: int, slot: int, members: Sequence[Any]) -> None:
+    index, entities = result._index, result.entities
+    numbers = list(map(index.get, map(id, members)))
+    if None in numbers:
+        for place, target in enumerate(members):
+            if numbers[place] is None:
+                number = index.get(id(target))  # it may stand in this list twice
+                if number is None:
+                    number = index[id(target)] = len(entities)
+                    entities.append(target)
+                numbers[place] = number
+    result.targets.extend(numbers)  # type: ignore[arg-type]  # none is None any more
+    result.sources.extend(itertools.repeat(source, len(numbers)))
+    result.slots.extend(itertools.repeat(slot, len(numbers)))
+
+
+def _add_others(result: Walk, source: int, slot: int, found: Iterable[tuple[Any, Any]]) -> None:
+    index, entities = result._index, result.entities
+    for key, target in found:
+        number = index.get(id(target))
+        if number is None:
+            number = index[id(target)] = len(entities)
+            entities.append(target)
+        result._odd.append(len(result.sources))
+        result._odd_keys.append(key)
+        result.sources.append(source)
+        result.targets.append(number)
+        result.slots.append(slot)
 
 
 _Step = tuple[int, Shape, str, FieldPlan]
 
 
-def _steps(result: Walk, position: int, strict: bool) -> tuple[_Step, ...]:
-    """Return what to look at in entities of the class of the one at `position`."""
+def _about(result: Walk, position: int, strict: bool) -> tuple[int, tuple[_Step, ...], bool]:
+    """Return the number of the class of the entity at `position`, and what to look at in it.
+
+    The last tells whether the class takes extra fields.
+    """
     cls = type(result.entities[position])
     if not is_entity_class(cls):
         value = result.entities[position]
@@ -317,7 +326,9 @@ def _steps(result: Walk, position: int, strict: bool) -> tuple[_Step, ...]:
         if strict or field.shape != Shape.OPAQUE:
             steps.append((len(result.fields), field.shape, field.name, field))
             result.fields.append(field)
-    return tuple(steps)
+    result.classes.append(cls)
+    is_open = cls.model_config.get("extra") == "allow"
+    return len(result.classes) - 1, tuple(steps), is_open
 
 
 def _found(shape: Shape, value: Any, plan: FieldPlan) -> Iterable[tuple[Any, Any]]:
@@ -407,12 +418,6 @@ def _by_id(plan: FieldPlan) -> Callable[[Any], int]:
     return key
 
 
-def id_number(entity: Any) -> int:
-    """Return an entity's id as a number, 0 where it is malformed: to sort the members of sets."""
-    ecs_id = entity.__dict__.get("ecs_id")
-    return ecs_id.int if isinstance(ecs_id, UUID) else 0
-
-
 def _a(value: Any) -> str:
     """Return what a value is, without telling it: it may be what somebody wrote in a chat."""
     if value is None:
@@ -424,88 +429,6 @@ def _a(value: Any) -> str:
 def _annotation_name(annotation: Any) -> str:
     name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     return name.replace("typing.", "")
-
-
-def nested_entities(value: Any, place: str) -> Iterator[tuple[Steps, Any]]:
-    """Yield every entity inside nested containers, plain models and dataclasses.
-
-    Parameters
-    ----------
-    value
-        What stands in a field.
-    place
-        ``Class.field``, for the message of an error.
-
-    Yields
-    ------
-    tuple
-        The steps from the field, and the entity; in the order in which the value holds them.
-        The last step to an entity that is a dict's key is a `KeyStep`.
-    """
-    stack: list[tuple[Any, Steps]] = [(value, Steps())]
-    while stack:
-        item, steps = stack.pop()
-        if is_entity_class(type(item)):
-            yield steps, item
-            continue
-        parts = [(step, part) for step, part in value_parts(item) if type(part) not in _LEAVES]
-        if not parts:
-            continue
-        if len(steps) >= MAX_VALUE_DEPTH:
-            raise too_deep(place)
-        for step, part in reversed(parts):
-            stack.append((part, Steps((*steps, step))))
-
-
-def too_deep(place: str) -> UnsupportedFieldError:
-    """Return the error that tells of values nested too deep, or in themselves."""
-    return UnsupportedFieldError(
-        f"{place} nests values more than {MAX_VALUE_DEPTH} deep (or holds itself)."
-        " Make what repeats an entity: entities may hold each other without limit.",
-        cls=None,
-        field=place,
-    )
-
-
-_LEAVES = frozenset({str, int, float, bool, bytes, bytearray, range, array.array, type(None)})
-
-
-def value_parts(item: Any) -> Iterable[tuple[Any, Any]]:
-    """Return the parts of a container, plain model or dataclass as (step, part).
-
-    Notes
-    -----
-    Properties, cached ones too, are no parts: only what is declared as a field is.
-    """
-    kind = type(item)
-    if kind in _LEAVES:
-        return ()
-    if isinstance(item, Mapping):
-        keys = ((KeyStep(), key) for key in item if type(key) not in _LEAVES)
-        return itertools.chain(item.items(), keys)
-    if isinstance(item, AbstractSet):
-        entities = sorted((e for e in item if is_entity_class(type(e))), key=id_number)
-        others = (part for part in item if not is_entity_class(type(part)))
-        return itertools.chain(((e.ecs_id, e) for e in entities), enumerate(others))
-    if isinstance(item, tuple) and is_named_tuple(kind):
-        return zip(map(Attr, item._fields), item, strict=True)  # type: ignore[attr-defined]  # a named tuple has _fields
-    if isinstance(item, Sequence) and not isinstance(item, (str, bytes, bytearray, memoryview)):
-        return enumerate(item)
-    if isinstance(item, BaseModel):
-        return _model_parts(item)
-    if dataclasses.is_dataclass(item) and not isinstance(item, type):
-        names = [field.name for field in dataclasses.fields(item)]
-        return ((Attr(name), getattr(item, name, None)) for name in names)
-    return ()
-
-
-def _model_parts(model: BaseModel) -> Iterator[tuple[Any, Any]]:
-    state = model.__dict__
-    for name in type(model).model_fields:
-        if name in state:
-            yield Attr(name), state[name]
-    for name, value in (model.__pydantic_extra__ or {}).items():
-        yield Attr(name), value
 
 
 def _read_ids(result: Walk, strict: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from uuid import UUID, SafeUUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -13,8 +14,15 @@ CHUNK = 500
 """How many keys one IN (…) takes where a database has no array parameter."""
 
 
-def columns_of(conn: Connection, query: sa.Select[Any]) -> list[list[Any]]:
+def columns_of(conn: Connection, query: sa.Select[Any], raw: Sequence[str] = ()) -> list[list[Any]]:
     """Run a query and return its columns as lists, in Python's types.
+
+    Parameters
+    ----------
+    conn, query
+        What to run, and where.
+    raw
+        The names of columns that stay as the driver hands them out; see `as_driver`.
 
     Notes
     -----
@@ -30,11 +38,64 @@ def columns_of(conn: Connection, query: sa.Select[Any]) -> list[list[Any]]:
     if not rows:
         return [[] for _ in selected]
     columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+    ids: list[tuple[list[Any], list[Any]]] = []
     for number, column in enumerate(selected):
+        if getattr(column, "name", None) in raw:
+            continue
+        if isinstance(column.type, sa.Uuid) and conn.dialect.name == "sqlite":
+            columns[number] = _read_ids(columns[number], ids)
+            continue
         process = _result_processor(column.type, conn, codes[number])
         if process is not None:
             columns[number] = [process(value) for value in columns[number]]
     return columns
+
+
+def _read_ids(texts: list[Any], known: list[tuple[list[Any], list[Any]]]) -> list[Any]:
+    """Return a column of ids; where it says the same as one before, the same objects."""
+    for others, ids in known:
+        if texts == others:
+            return list(ids)
+    ids = uuids_of(texts)
+    known.append((texts, ids))
+    return ids
+
+
+_NEW_ID, _SET_INT = UUID.__new__, UUID.__dict__["int"].__set__
+_SET_SAFE, _SAFE = UUID.__dict__["is_safe"].__set__, SafeUUID.unknown
+
+
+def uuids_of(texts: list[Any]) -> list[UUID | None]:
+    """Return the ids that stand as thirty-two digits in a column.
+
+    Raises
+    ------
+    ValueError
+        If something there is no id.
+
+    Notes
+    -----
+    ``UUID(text)`` takes three times as long: it looks for dashes, braces and prefixes. Here all
+    texts are looked at together.
+
+    Examples
+    --------
+    >>> uuids_of(["0" * 31 + "1", None])
+    [UUID('00000000-0000-0000-0000-000000000001'), None]
+    """
+    given = [text for text in texts if text is not None]
+    joined = "".join(given)
+    if set(map(len, given)) - {32} or bytes.fromhex(joined).hex() != joined:
+        return [None if text is None else UUID(text) for text in texts]
+    result: list[UUID | None] = []
+    for text in texts:
+        made = None
+        if text is not None:
+            made = _NEW_ID(UUID)
+            _SET_INT(made, int(text, 16))
+            _SET_SAFE(made, _SAFE)
+        result.append(made)
+    return result
 
 
 def _result_processor(kind: Any, conn: Connection, code: Any) -> Callable[[Any], Any] | None:
@@ -46,10 +107,43 @@ def _result_processor(kind: Any, conn: Connection, code: Any) -> Callable[[Any],
     return found
 
 
+def uuid_texts(ids: list[bytes]) -> list[str]:
+    """Return ids of sixteen bytes as thirty-two digits, as SQLite's columns hold them."""
+    digits = b"".join(ids).hex()
+    return [digits[start : start + 32] for start in range(0, len(digits), 32)]
+
+
+def as_driver(conn: Connection, column: sa.ColumnElement[Any], values: list[Any]) -> list[Any]:
+    """Return the values of a column in the form in which the driver takes them.
+
+    Notes
+    -----
+    As a whole where the form is known.
+    """
+    kind = column.type
+    if isinstance(kind, sa.Uuid) and conn.dialect.name == "sqlite":
+        if None not in values:
+            return uuid_texts([value.bytes for value in values])
+        return [None if value is None else value.hex for value in values]
+    process = _bind_processor(kind, conn)
+    return values if process is None else list(map(process, values))
+
+
 def select_by_keys(
-    conn: Connection, query: sa.Select[Any], column: sa.ColumnElement[Any], keys: Sequence[Any]
+    conn: Connection,
+    query: sa.Select[Any],
+    column: sa.ColumnElement[Any],
+    keys: Sequence[Any],
+    raw: Sequence[str] = (),
 ) -> list[list[Any]]:
     """Run a query for the rows whose `column` is one of `keys`; return columns as lists.
+
+    Parameters
+    ----------
+    conn, query, column, keys
+        What to run, where, and for which rows.
+    raw
+        As in `columns_of`; if it names `column`, the keys are in the driver's form too.
 
     Notes
     -----
@@ -57,23 +151,33 @@ def select_by_keys(
     """
     if not keys:
         return [[] for _ in query.selected_columns]
+    plain = getattr(column, "name", None) in raw
     if conn.dialect.name in ("sqlite", "postgresql"):
-        return columns_of(conn, query.where(key_condition(conn, column, keys)))
+        return columns_of(conn, query.where(key_condition(conn, column, keys, plain)), raw)
+    if plain:
+        keys = _from_driver(conn, column, keys)
     parts = [
-        columns_of(conn, query.where(column.in_(keys[start : start + CHUNK])))
+        columns_of(conn, query.where(column.in_(keys[start : start + CHUNK])), raw)
         for start in range(0, len(keys), CHUNK)
     ]
     return [[value for part in parts for value in part[n]] for n in range(len(parts[0]))]
 
 
+def _from_driver(conn: Connection, column: sa.ColumnElement[Any], keys: Sequence[Any]) -> list[Any]:
+    process = _result_processor(column.type, conn, None)
+    return list(keys) if process is None else [process(key) for key in keys]
+
+
 def key_condition(
-    conn: Connection, column: sa.ColumnElement[Any], keys: Sequence[Any]
+    conn: Connection, column: sa.ColumnElement[Any], keys: Sequence[Any], plain: bool = False
 ) -> sa.ColumnElement[bool]:
-    """Return "`column` is one of `keys`", with one parameter however many the keys."""
+    """Return "`column` is one of `keys`", with one parameter however many the keys.
+
+    The keys are `plain` if they have the driver's form already.
+    """
     if conn.dialect.name == "sqlite":
-        process = column.type.dialect_impl(conn.dialect).bind_processor(conn.dialect)
-        plain = keys if process is None else [process(key) for key in keys]
-        each = sa.func.json_each(json.dumps(list(plain))).table_valued("value")
+        values = list(keys) if plain else as_driver(conn, column, list(keys))
+        each = sa.func.json_each(json.dumps(values)).table_valued("value")
         return column.in_(sa.select(sa.type_coerce(each.c.value, column.type)))
     if conn.dialect.name == "postgresql":
         every = sa.bindparam(None, list(keys), type_=sa.ARRAY(column.type))
@@ -89,10 +193,35 @@ def insert_rows(
     run_many(conn, statement, columns, [c.name for c in columns], rows)
 
 
+def insert_columns(
+    conn: Connection,
+    table: sa.Table,
+    columns: Sequence[sa.Column[Any]],
+    values: Sequence[list[Any]],
+) -> None:
+    """Insert rows, given column by column in the driver's form."""
+    _run_columns(conn, sa.insert(table), [c.name for c in columns], values)
+
+
 def update_rows(
     conn: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], rows: Iterable[Any]
 ) -> None:
     """Update rows by primary key, given as tuples: the values of `columns`, then the key."""
+    statement, names = _update(table, columns)
+    run_many(conn, statement, [*columns, *table.primary_key.columns], names, rows)
+
+
+def update_columns(
+    conn: Connection,
+    table: sa.Table,
+    columns: Sequence[sa.Column[Any]],
+    values: Sequence[list[Any]],
+) -> None:
+    """Update rows by primary key, given column by column in the driver's form, the key last."""
+    _run_columns(conn, *_update(table, columns), values)
+
+
+def _update(table: sa.Table, columns: Sequence[sa.Column[Any]]) -> tuple[Any, list[str]]:
     keys = list(table.primary_key.columns)
     names = [f"ecs_key_{n}" for n in range(len(keys))]
     statement = (
@@ -102,8 +231,7 @@ def update_rows(
         )
         .values({c.name: sa.bindparam(f"v_{n}", type_=c.type) for n, c in enumerate(columns)})
     )
-    every = [*columns, *keys]
-    run_many(conn, statement, every, [f"v_{n}" for n in range(len(columns))] + names, rows)
+    return statement, [*(f"v_{n}" for n in range(len(columns))), *names]
 
 
 def delete_rows(conn: Connection, table: sa.Table, rows: Iterable[Any]) -> None:
@@ -129,29 +257,27 @@ def run_many(
     they are: a quarter of the time that dictionaries through SQLAlchemy take.
     """
     batch = list(rows)
-    if not batch:
+    if batch:
+        values = [
+            as_driver(conn, column, list(part))
+            for column, part in zip(columns, zip(*batch, strict=True), strict=True)
+        ]
+        _run_columns(conn, statement, names, values)
+
+
+def _run_columns(
+    conn: Connection, statement: Any, names: Sequence[str], values: Sequence[list[Any]]
+) -> None:
+    """Run one statement for many rows, given column by column in the driver's form."""
+    if not values[0]:
         return
     compiled = statement.compile(dialect=conn.dialect, column_keys=list(names))
-    converted = _bound(conn, columns, batch)
     if compiled.positional:
         order = [list(names).index(name) for name in compiled.positiontup]
-        if order != list(range(len(names))):
-            converted = [tuple(row[n] for n in order) for row in converted]
-        conn.exec_driver_sql(str(compiled), converted)
+        conn.exec_driver_sql(str(compiled), list(zip(*(values[n] for n in order), strict=True)))
     else:
-        dicts = [dict(zip(names, row, strict=True)) for row in converted]
-        conn.exec_driver_sql(str(compiled), dicts)
-
-
-def _bound(conn: Connection, columns: Sequence[sa.Column[Any]], rows: list[Any]) -> list[Any]:
-    processors = [_bind_processor(column.type, conn) for column in columns]
-    if not any(processors):
-        return [tuple(row) for row in rows]
-    by_column = list(zip(*rows, strict=True))
-    for number, process in enumerate(processors):
-        if process is not None:
-            by_column[number] = tuple(map(process, by_column[number]))
-    return list(zip(*by_column, strict=True))
+        rows = zip(*values, strict=True)
+        conn.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def _bind_processor(kind: Any, conn: Connection) -> Callable[[Any], Any] | None:

@@ -22,7 +22,7 @@ from ecsviz.history import SUFFIX
 from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
-from ecsviz.references import format_path
+from ecsviz.paths import format_path
 from ecsviz.statements import columns_of
 from ecsviz.values import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec
 

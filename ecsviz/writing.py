@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.conflicts import (
-    check_lineage,
     check_own_fields,
     check_version,
     id_taken,
@@ -26,29 +25,20 @@ from ecsviz.links import LinkChanges, find_links, write_links
 from ecsviz.lists import ListChanges
 from ecsviz.mapping import ClassMap
 from ecsviz.model_rows import runs, write_rows
-from ecsviz.plan import Deferred, InsertOrder, NewReference, SavePlan, Step, insert_order
+from ecsviz.order import Ints
+from ecsviz.plan import Deferred, InsertOrder, NewReferences, SavePlan, Step, insert_order
 from ecsviz.references import Walk
-from ecsviz.rows import Group, Rows
+from ecsviz.rows import NONE, Group, Rows
 from ecsviz.seals import SEAL, reseal, seals_of
-from ecsviz.state import is_placeholder
-from ecsviz.statements import delete_rows, insert_rows, select_by_keys, update_rows
-
-
-@dataclass(slots=True)
-class Stored:
-    """What the store holds of a group's entities, by their place in the group.
-
-    Attributes
-    ----------
-    versions, checksums
-        Of those that are stored.
-    lists
-        Per back-reference with a position: place → (target type, row id of the holder, position).
-    """
-
-    versions: dict[int, int] = field(default_factory=dict)
-    checksums: dict[int, bytes | None] = field(default_factory=dict)
-    lists: dict[str, dict[int, tuple[str, int, int]]] = field(default_factory=dict)
+from ecsviz.statements import (
+    as_driver,
+    delete_rows,
+    insert_columns,
+    select_by_keys,
+    update_columns,
+    update_rows,
+)
+from ecsviz.stored import Stored, look_up
 
 
 class Save:
@@ -88,7 +78,7 @@ class Save:
         self.plan = SavePlan()
         self.lists: ListChanges
         self.inserts: InsertOrder
-        self.references: list[NewReference] = []
+        self.references = NewReferences()
         self.links: list[LinkChanges] = []
         self.new_versions: dict[int, int] = {}  # position -> version, of what is written
 
@@ -103,8 +93,9 @@ class Save:
         ValueNotStorableError
             If what is given and what is stored do not go together.
         """
-        check_own_fields(self.found)
         groups = self.rows.groups
+        if not all(group.is_sound() for group in groups.values()):
+            check_own_fields(self.found)
         for name, group in groups.items():
             self.stored[name] = self._look_up(group)
         for name, group in self.rows.left_out.items():
@@ -133,45 +124,8 @@ class Save:
         return self.conn is not None and known.type_name in self.catalog.mapping.stored
 
     def _look_up(self, group: Group) -> Stored:
-        result = Stored()
-        group.ids = [0] * len(group.positions)
-        if not self._is_table(group.known):
-            return result
-        table = group.known.table
-        backs = [ref for ref in group.known.singles if ref.position is not None]
-        wanted: list[sa.Column[Any]] = [
-            table.c.ecs_id,
-            table.c.id,
-            table.c.ecs_version,
-            table.c.ecs_lineage_id,
-            table.c.ecs_checksum,
-        ]
-        for ref in backs:
-            wanted += [*ref.arcs.values(), ref.position]  # type: ignore[list-item]  # has one
-        assert self.conn is not None
-        ids = [self.found.ids[position] for position in group.positions]
-        columns = select_by_keys(self.conn, sa.select(*wanted), table.c.ecs_id, ids)
-        place = {ecs_id.int: n for n, ecs_id in enumerate(ids)}
-        places = [place[ecs_id.int] for ecs_id in columns[0]]
-        for n, row_id, lineage in zip(places, columns[1], columns[3], strict=True):
-            group.ids[n] = row_id
-            entity = self.found.entities[group.positions[n]]
-            if not is_placeholder(entity):
-                check_lineage(entity, lineage)
-        result.versions = dict(zip(places, columns[2], strict=True))
-        result.checksums = dict(zip(places, columns[4], strict=True))
-        at = 5
-        for ref in backs:
-            held = result.lists[ref.name] = {}
-            positions = columns[at + len(ref.arcs)]
-            for offset, target in enumerate(ref.arcs):
-                for n, holder, position in zip(
-                    places, columns[at + offset], positions, strict=True
-                ):
-                    if holder is not None and position is not None:
-                        held[n] = (target, holder, position)
-            at += len(ref.arcs) + 1
-        return result
+        next_id = self.next_ids.get(group.known.type_name, 1)
+        return look_up(self.conn, self.rows, group, self._is_table(group.known), next_id)
 
     def _check_new_ids(self) -> None:
         """Refuse an id that the store knows as an entity of another type."""
@@ -196,13 +150,11 @@ class Save:
 
     def _check_versions(self, name: str, group: Group) -> None:
         versions = self.stored[name].versions
-        unknown = []
-        for place, position in enumerate(group.positions):
-            entity, stored = self.found.entities[position], versions.get(place)
-            if stored is not None:
-                check_version(entity, stored)
-            else:
-                unknown.append(position)
+        held = group.own("version")
+        for place, stored in versions.items():
+            if held[place] != stored:
+                check_version(self.found.entities[group.positions[place]], stored)
+        unknown = [group.positions[place] for place in self._new_places(name)]
         if unknown and self.conn is not None:
             self._check_deleted(unknown)
 
@@ -237,23 +189,30 @@ class Save:
     def _find_versions(self) -> None:
         for name, group in self.rows.groups.items():
             stored = self.stored[name]
-            touched = self.lists.touched.get(name, set())
-            for place, position in enumerate(group.positions):
-                version = stored.versions.get(place)
-                if version is None:
-                    self.plan.added += 1
-                    entity = self.found.entities[position]
-                    gone = self.gone.get(entity.ecs_id)
-                    self.new_versions[position] = gone + 1 if gone else max(1, entity.version)
-                elif stored.checksums[place] != group.checksums[place] or place in touched:
-                    self.plan.changed += 1
-                    self.new_versions[position] = version + 1
-                else:
-                    self.plan.unchanged += 1
+            new = self._new_places(name)
+            held = group.own("version")
+            positions = [group.positions[place] for place in new]
+            self.new_versions.update(
+                zip(positions, (held[place] or 1 for place in new), strict=True)
+            )
+            if self.gone:
+                for position in positions:
+                    gone = self.gone.get(self.found.ids[position])
+                    if gone:
+                        self.new_versions[position] = gone + 1
+            changed = {*self._changed_places(name), *self.lists.touched.get(name, ())}
+            changed &= stored.versions.keys()
+            for place in sorted(changed):
+                self.new_versions[group.positions[place]] = stored.versions[place] + 1
+            self.plan.added += len(new)
+            self.plan.changed += len(changed)
+            self.plan.unchanged += len(stored.versions) - len(changed)
 
     def _new_places(self, name: str) -> list[int]:
-        known = self.stored[name].versions
-        return [n for n in range(len(self.rows.groups[name].positions)) if n not in known]
+        known, size = self.stored[name].versions, len(self.rows.groups[name].positions)
+        if not known:
+            return list(range(size))
+        return [] if len(known) == size else [n for n in range(size) if n not in known]
 
     def _changed_places(self, name: str) -> list[int]:
         """Return the places of stored entities whose own row says something else now."""
@@ -266,17 +225,18 @@ class Save:
             for name, group in self.rows.groups.items()
         }
         new = {name: positions for name, positions in new.items() if positions}
-        is_new = {position for positions in new.values() for position in positions}
-        for name in new:
+        is_new = np.zeros(len(self.found.entities), dtype=bool)
+        for positions in new.values():
+            is_new[positions] = True
+        for name, positions in new.items():
             group = self.rows.groups[name]
             for ref in group.known.singles:
                 nullable = all(column.nullable for column in ref.arcs.values())
-                for position, target in zip(group.positions, group.targets[ref.name], strict=True):
-                    if target in is_new and position in is_new:
-                        assert target is not None
-                        self.references.append(
-                            NewReference(position, target, (name, ref.name), nullable)
-                        )
+                targets = group.targets[ref.name][self.rows.local[positions]]
+                both = (targets != NONE) & is_new[targets]
+                if both.any():
+                    sources = np.array(positions, dtype=np.int64)[both]
+                    self.references.add((name, ref.name), nullable, sources, targets[both])
         self.inserts = insert_order(new, self.references)
 
     # -- telling -----------------------------------------------------------------------------
@@ -321,25 +281,26 @@ class Save:
             plan.steps.append(Step("model", model.__table__.name, len(positions), text))
 
     def _describe_deferred(self) -> None:
+        late = self.inserts.deferred
+        if not late:
+            return
+        new = self.references
+        sources, column_of = new.sources[late].tolist(), new.column_of[late].tolist()
+        wanted = {(s, new.columns[c][1]) for s, c in zip(sources, column_of, strict=True)}
         numbers: dict[tuple[int, str], int] = {}
-        wanted = {
-            (self.references[i].source, self.references[i].column[1]) for i in self.inserts.deferred
-        }
-        if wanted:
-            for number, (source, slot) in enumerate(
-                zip(self.found.sources, self.found.slots, strict=True)
-            ):
-                key = (source, self.found.fields[slot].name)
-                if key in wanted:
-                    numbers[key] = number
+        of_late = np.isin(np.asarray(self.found.sources), new.sources[late])
+        for number in np.flatnonzero(of_late).tolist():
+            key = self.found.sources[number], self.found.fields[self.found.slots[number]].name
+            if key in wanted:
+                numbers[key] = number
         columns: dict[tuple[str, str], int] = {}
-        for index in self.inserts.deferred:
-            ref = self.references[index]
-            how = "update" if ref.nullable else "constraint"
-            reference = self.found.reference(numbers[ref.source, ref.column[1]])
+        for source, at in zip(sources, column_of, strict=True):
+            column = new.columns[at]
+            how = "update" if new.nullable[at] else "constraint"
+            reference = self.found.reference(numbers[source, column[1]])
             self.plan.deferred.append(Deferred(reference, how))
-            if ref.nullable:
-                columns[ref.column] = columns.get(ref.column, 0) + 1
+            if new.nullable[at]:
+                columns[column] = columns.get(column, 0) + 1
         for (name, field_name), count in columns.items():
             table = self.rows.groups[name].known.table
             self._step("defer", table, count, "UPDATE {} SET {}", field_name)
@@ -403,78 +364,99 @@ class Save:
         return columns
 
     def _row_columns(
-        self, group: Group, places: list[int], revision: int, skip: set[tuple[int, str]]
+        self, group: Group, places: list[int], revision: int, later: dict[str, Ints]
     ) -> list[list[Any]]:
-        """Return the values of `_columns` for some entities, as columns."""
-        positions = [group.positions[place] for place in places]
-        states = [self.found.entities[position].__dict__ for position in positions]
+        """Return the values of `_columns` for some entities, as columns for the driver.
+
+        Parameters
+        ----------
+        group, places
+            The entities.
+        revision
+            The revision that writes them.
+        later
+            Per reference the positions of those whose target is filled in afterwards.
+        """
+        assert self.conn is not None
+        c, conn = group.known.table.c, self.conn
+        pick = _picker(places, len(group.positions))
+        versions = [self.new_versions[position] for position in pick(group.positions)]
         columns: list[list[Any]] = [
-            [state["ecs_id"] for state in states],
-            [state["lineage_id"] for state in states],
-            [state["parent_id"] for state in states],
-            [self.new_versions[position] for position in positions],
+            pick(group.driver_ids(conn)),
+            pick(group.driver_lineages(conn)),
+            as_driver(conn, c.ecs_parent_id, pick(group.own("parent_id"))),
+            versions,
             [revision] * len(places),
-            [group.checksums[place] for place in places],
-            self._seals(group, places, revision),
-            [group.exact[place] for place in places],
-            *([values[place] for place in places] for values in group.values),
+            pick(group.checksums),
+            self._seals(group, places, revision, (pick(group.id_bytes()), versions)),
+            pick(group.exact),
         ]
+        stored = [value.column for value in group.known.values]
+        stored += [x.skeleton.column for x in group.known.collections if x.skeleton is not None]
+        for column, values in zip(stored, group.values, strict=True):
+            columns.append(as_driver(conn, column, pick(values)))
         for ref in group.known.singles:
-            targets = [group.targets[ref.name][place] for place in places]
-            if skip:
-                targets = [
-                    None if (position, ref.name) in skip else target
-                    for position, target in zip(positions, targets, strict=True)
-                ]
+            targets = group.targets[ref.name][places]
+            if ref.name in later:
+                late = np.isin(np.array(group.positions, dtype=np.int64)[places], later[ref.name])
+                targets = np.where(late, NONE, targets)
             columns += self._key_columns(list(ref.arcs), targets)
             if ref.position is not None:
-                wanted = self.lists.positions[group.known.type_name, ref.name]
-                columns.append([wanted[place] for place in places])
+                columns.append(self.lists.positions_at(group.known.type_name, ref.name, places))
         return columns
 
-    def _seals(self, group: Group, places: list[int], revision: int) -> list[bytes]:
-        positions = [group.positions[place] for place in places]
-        columns: list[list[Any]] = [
-            [group.ids[place] for place in places],
-            [self.found.ids[position] for position in positions],
-            [self.new_versions[position] for position in positions],
-            [revision] * len(places),
-            [group.checksums[place] for place in places],
-        ]
-        lists = {
-            ref.position.name: self.lists.positions[group.known.type_name, ref.name]
-            for ref in group.known.singles
-            if ref.position is not None
+    def _seals(
+        self, group: Group, places: list[int], revision: int, own: tuple[list[bytes], list[int]]
+    ) -> list[int]:
+        """Return the seals of rows, of which ids and versions are at hand."""
+        ids, versions = own
+        back_of = {
+            ref.position.name: ref.name for ref in group.known.singles if ref.position is not None
         }
-        columns += [[lists[name][place] for place in places] for name in sorted(lists)]
+        kind, size = group.known.type_name, len(group.positions)
+        columns: list[Any] = [
+            np.array(group.ids, dtype=np.int64)[places],
+            ids,
+            np.array(versions, dtype=np.int64),
+            np.full(len(places), revision),
+            _picker(places, size)(group.checksums),
+            *(self.lists.positions[kind, back_of[name]][places] for name in sorted(back_of)),
+        ]
         return seals_of(columns)
 
-    def _key_columns(self, arcs: list[str], targets: list[int | None]) -> list[list[Any]]:
-        row_id, type_of = self.rows.row_id, self.rows.type_of
+    def _key_columns(self, arcs: list[str], targets: Ints) -> list[list[Any]]:
         if len(arcs) == 1:
-            return [[None if t is None else row_id(t) for t in targets]]
-        return [
-            [row_id(t) if t is not None and type_of(t) == arc else None for t in targets]
-            for arc in arcs
-        ]
+            return [self.rows.keys_of(targets)]
+        return [self.rows.keys_of(targets, arc) for arc in arcs]
+
+    def _late(self) -> dict[tuple[str, str], Ints]:
+        """Return per column that is filled in afterwards the numbers of its new references."""
+        late = np.array(self.inserts.deferred, dtype=np.int64)
+        result = {}
+        for number, column in enumerate(self.references.columns):
+            these = late[self.references.column_of[late] == number]
+            if len(these) and self.references.nullable[number]:
+                result[column] = these
+        return result
 
     def _insert(self, revision: int) -> None:
         assert self.conn is not None
-        later = {
-            (ref.source, ref.column[1])
-            for ref in (self.references[i] for i in self.inserts.deferred)
-            if ref.nullable
-        }
+        late = self._late()
         for name in self.inserts.types:
             group = self.rows.groups[name]
-            places = [self.rows.local[position] for position in self.inserts.rows[name]]
+            places = self.rows.local[self.inserts.rows[name]].tolist()
+            later = {
+                field: self.references.sources[these]
+                for (owner, field), these in late.items()
+                if owner == name
+            }
             columns = self._row_columns(group, places, revision, later)
             ids = [group.ids[place] for place in places]
-            insert_rows(
+            insert_columns(
                 self.conn,
                 group.known.table,
                 [group.known.table.c.id, *self._columns(group.known)],
-                zip(ids, *columns, strict=True),
+                [ids, *columns],
             )
 
     def _update(self, revision: int) -> None:
@@ -484,13 +466,10 @@ class Save:
             moved = [group.ids[n] for n in {*changed, *self.lists.touched.get(name, ())}]
             archive(self.conn, group.known.table, [(row_id,) for row_id in moved], revision)
             if changed:
-                columns = self._row_columns(group, changed, revision, set())
+                columns = self._row_columns(group, changed, revision, {})
                 ids = [group.ids[place] for place in changed]
-                update_rows(
-                    self.conn,
-                    group.known.table,
-                    self._columns(group.known),
-                    zip(*columns, ids, strict=True),
+                update_columns(
+                    self.conn, group.known.table, self._columns(group.known), [*columns, ids]
                 )
             touched = self.lists.touched.get(name, set()) - set(changed)
             table, places = group.known.table, sorted(touched)
@@ -504,16 +483,11 @@ class Save:
 
     def _write_deferred(self) -> None:
         assert self.conn is not None
-        by_column: dict[tuple[str, str], list[NewReference]] = {}
-        for index in self.inserts.deferred:
-            ref = self.references[index]
-            if ref.nullable:
-                by_column.setdefault(ref.column, []).append(ref)
-        for (name, field_name), references in by_column.items():
+        for (name, field_name), these in self._late().items():
             known = self.rows.groups[name].known
             single = next(s for s in known.singles if s.name == field_name)
-            keys = self._key_columns(list(single.arcs), [r.target for r in references])
-            ids = [self.rows.row_id(r.source) for r in references]
+            keys = self._key_columns(list(single.arcs), self.references.targets[these])
+            ids = self.rows.row_ids()[self.references.sources[these]].tolist()
             update_rows(
                 self.conn, known.table, list(single.arcs.values()), zip(*keys, ids, strict=True)
             )
@@ -549,3 +523,10 @@ class Save:
                 self.found.entities[group.positions[place]].__dict__["version"] = version
         for position, version in self.new_versions.items():
             self.found.entities[position].__dict__["version"] = version
+
+
+def _picker(places: list[int], size: int) -> Callable[[list[Any]], list[Any]]:
+    """Return what takes some places out of a column; of all of them, the column itself."""
+    if places == list(range(size)):
+        return lambda column: column
+    return lambda column: [column[place] for place in places]

@@ -282,7 +282,7 @@ def test_the_whole_command(tmp_path: Path, require_optional: Optional) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["seen"]
     named = set(re.findall(r"^  (\S+\.\w+) ", done.stdout, flags=re.MULTILINE))
     assert named == {path.name for path in folder.iterdir()}
-    pictures = {"two-cycle.png", "one-thread.png", "all-threads.png", "roles.png"}
+    pictures = {"two-cycle.png", "one-thread.png", "all-threads.png", "roles.png", "diff.png"}
     assert pictures <= named
     for name in pictures:
         assert (folder / name).read_bytes().startswith(b"\x89PNG")

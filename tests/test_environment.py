@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # PyPI's name -> conda-forge's name, where the two differ, and why that one.
 CONDA_NAMES = {
     "matplotlib": ("matplotlib-base", "conda-forge's matplotlib also brings Qt"),
+    "xxhash": ("python-xxhash", "conda-forge's xxhash is the program in C"),
     "nbconvert": ("nbconvert-core", "conda-forge's nbconvert also brings pandoc"),
 }
 # What conda-forge does not have stands in the `pip:` section; with the reason.

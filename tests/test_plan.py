@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 import ecsviz as ev
-from ecsviz.plan import NewReference, SavePlan, Step, insert_order
+from ecsviz.plan import NewReferences, SavePlan, Step, insert_order
+
+Ref = tuple[int, int, tuple[str, str], bool]
 
 
-def ref(source: int, target: int, kind: str, field: str, nullable: bool) -> NewReference:
-    return NewReference(source, target, (kind, field), nullable)
+def ref(source: int, target: int, kind: str, field: str, nullable: bool) -> Ref:
+    return source, target, (kind, field), nullable
+
+
+def new(*references: Ref) -> NewReferences:
+    """The references of one column must be given together."""
+    result = NewReferences()
+    columns = dict.fromkeys((column, nullable) for *_, column, nullable in references)
+    for column, nullable in columns:
+        ends = [(s, t) for s, t, c, _ in references if c == column]
+        result.add(column, nullable, *np.array(ends, dtype=np.int64).T)
+    return result
 
 
 def test_what_is_referred_to_comes_first() -> None:
-    order = insert_order({"A": [0], "B": [1]}, [ref(0, 1, "A", "b", False)])
+    order = insert_order({"A": [0], "B": [1]}, new(ref(0, 1, "A", "b", False)))
     assert (order.types, order.deferred) == (["B", "A"], [])
 
 
 def test_of_a_cycle_the_nullable_side_is_written_later() -> None:
     references = [ref(0, 1, "A", "b", False), ref(1, 0, "B", "a", True)]
-    order = insert_order({"A": [0], "B": [1]}, references)
+    order = insert_order({"A": [0], "B": [1]}, new(*references))
     assert (order.types, order.deferred) == (["B", "A"], [1])
     swapped = [ref(0, 1, "A", "b", True), ref(1, 0, "B", "a", False)]
-    order = insert_order({"A": [0], "B": [1]}, swapped)
+    order = insert_order({"A": [0], "B": [1]}, new(*swapped))
     assert (order.types, order.deferred) == (["A", "B"], [0])
 
 
 def test_rows_of_one_table_are_ordered_too() -> None:
     chain = [ref(n, n + 1, "A", "next", True) for n in range(4)]
-    order = insert_order({"A": [0, 1, 2, 3, 4]}, chain)
+    order = insert_order({"A": [0, 1, 2, 3, 4]}, new(*chain))
     assert (order.rows["A"], order.deferred) == ([4, 3, 2, 1, 0], [])
 
 
 def test_a_row_that_refers_to_itself_is_no_obstacle() -> None:
-    assert insert_order({"A": [0]}, [ref(0, 0, "A", "me", False)]).deferred == []
+    assert insert_order({"A": [0]}, new(ref(0, 0, "A", "me", False))).deferred == []
 
 
 def test_a_ring_of_rows_defers_one() -> None:
     ring = [ref(n, (n + 1) % 5, "A", "next", True) for n in range(5)]
-    assert len(insert_order({"A": list(range(5))}, ring).deferred) == 1
+    assert len(insert_order({"A": list(range(5))}, new(*ring)).deferred) == 1
 
 
 @given(
@@ -55,14 +68,14 @@ def test_at_every_insert_what_it_needs_is_there(
     references = [
         ref(a, b, kinds[a], f"f{n}", nullable) for n, (a, b, nullable) in enumerate(edges)
     ]
-    order = insert_order(groups, references)
+    order = insert_order(groups, new(*references))
     assert sorted(order.types) == sorted(groups)
     sequence = [position for name in order.types for position in order.rows[name]]
     assert sorted(sequence) == list(range(8))
     place = {position: n for n, position in enumerate(sequence)}
-    for n, item in enumerate(references):
+    for n, (source, target, _, _) in enumerate(references):
         if n not in order.deferred:
-            assert place[item.target] <= place[item.source]
+            assert place[target] <= place[source]
 
 
 def test_a_plan_says_what_it_does() -> None:

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 import ecsviz as ev
-from ecsviz import references
 from ecsviz.errors import (
     DuplicateIdError,
     InvalidIdError,
@@ -24,16 +23,8 @@ from ecsviz.errors import (
     UnsupportedFieldError,
 )
 from ecsviz.fields import Shape
-from ecsviz.references import (
-    Attr,
-    Reference,
-    Steps,
-    format_path,
-    nested_entities,
-    node_name,
-    refuse_hidden,
-    walk,
-)
+from ecsviz.paths import MAX_VALUE_DEPTH, Attr, Steps, format_path, nested_entities
+from ecsviz.references import Reference, node_name, refuse_hidden, walk
 
 
 class Leaf(ev.Entity):
@@ -200,12 +191,6 @@ def test_not_strictly() -> None:
     assert [r.path for r in walk([loose], strict=False)] == ["one"]
     assert len(walk([A, A.model_copy()], strict=False)) == 2
     assert walk([Leaf.model_construct(ecs_id="bad")], strict=False).ids == ["bad"]
-
-
-def test_without_following() -> None:
-    found = walk([Every(one=A)], follow=False)
-    assert len(found) == 1
-    assert len(found.sources) == 0
 
 
 def test_properties_are_never_evaluated() -> None:
@@ -436,11 +421,11 @@ class TestRefused:
 
     def test_values_may_nest_up_to_the_limit(self) -> None:
         deep: Any = [A]
-        for _ in range(references.MAX_VALUE_DEPTH - 1):
+        for _ in range(MAX_VALUE_DEPTH - 1):
             deep = [deep]
         found = list(nested_entities(deep, "Every.matrix"))
         assert [target for _, target in found] == [A]
-        assert len(found[0][0]) == references.MAX_VALUE_DEPTH
+        assert len(found[0][0]) == MAX_VALUE_DEPTH
         with pytest.raises(UnsupportedFieldError):
             list(nested_entities([deep], "Every.matrix"))
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from ecsviz.draw.graph import draw_picture
 from ecsviz.draw.picture import make_picture
 from ecsviz.graph import EntityDependencyGraph
-from ecsviz.references import format_path
+from ecsviz.paths import format_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

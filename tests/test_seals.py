@@ -1,0 +1,47 @@
+"""Seals: every change of a row is told, and of that row alone."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecsviz.seals import seals_of
+
+IDS = [uuid4() for _ in range(3)]
+
+
+def rows() -> list[list[Any]]:
+    """Ids, ecs_ids, versions, revisions, checksums, positions."""
+    return [[1, 2, 3], list(IDS), [1, 1, 2], [1, 1, 1], [b"12345678"] * 3, [0, None, -1]]
+
+
+@pytest.mark.parametrize("column", range(6))
+@pytest.mark.parametrize(
+    "wrong", [None, 77, 2**63, -(2**64), "1", 1.0, b"", b"1234567", b"87654321", uuid4(), True]
+)
+def test_a_change_of_one_value_is_told_of_that_row_alone(column: int, wrong: Any) -> None:
+    before, changed = seals_of(rows()), rows()
+    changed[column][1] = wrong
+    after = seals_of(changed)
+    same = wrong is None and column == 5
+    assert (after[1] == before[1]) == same
+    assert (after[0], after[2]) == (before[0], before[2])
+
+
+@given(st.lists(st.integers(-(2**63) + 1, 2**63 - 1), min_size=2, unique=True))
+def test_different_numbers_have_different_seals(numbers: list[int]) -> None:
+    size = len(numbers)
+    found = seals_of([numbers, IDS[:1] * size, [1] * size, [1] * size, [b"12345678"] * size])
+    assert len(set(found)) == size
+    assert all(-(2**63) <= seal < 2**63 for seal in found)
+
+
+def test_ids_count_as_they_are_and_as_bytes() -> None:
+    as_bytes = rows()
+    as_bytes[1] = [ecs_id.bytes for ecs_id in IDS]
+    assert seals_of(as_bytes) == seals_of(rows())
+    assert seals_of([[] for _ in range(5)]) == []
