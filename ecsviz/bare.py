@@ -20,8 +20,8 @@ from ecsviz.history import REVISION, SUFFIX, UNTIL, history_name
 from ecsviz.mapping import StoredType
 from ecsviz.opened import OpenStore
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
+from ecsviz.paths import format_path
 from ecsviz.protocol import as_id, not_found
-from ecsviz.references import format_path
 from ecsviz.statements import columns_of
 from ecsviz.store_frames import StoredEntity, neighbourhood
 from ecsviz.versions import Event, history_frame, moments_of

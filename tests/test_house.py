@@ -32,6 +32,7 @@ PACKAGE = ROOT / "ecsviz"
 ROOMS = (
     "errors",
     "optional",
+    "progress",
     "identity",
     "annotations",
     "fields",

@@ -13,7 +13,7 @@ import click
 from ecsviz import export
 from ecsviz.bare import BareStore, Table
 from ecsviz.catalog import find_class
-from ecsviz.cli.output import examples, note, show_facts, show_table
+from ecsviz.cli.output import bars, examples, note, show_facts, show_table
 from ecsviz.cli.sources import (
     classes_option,
     graph_of,
@@ -212,7 +212,9 @@ def _export_parquet(
         raise click.UsageError("--to parquet needs --out.")
     if format_ is None and is_database(source):
         store = open_store(source)
-        entities: Any = with_classes(modules, lambda: store.get_many(store._every_id(None)))
+        entities: Any = with_classes(
+            modules, lambda: store.get_many(store._every_id(None), progress=bars())
+        )
     else:
         entities = read(source, format_)
     export.to_parquet(entities, out)

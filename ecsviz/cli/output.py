@@ -71,6 +71,11 @@ def cell(value: Any, limit: int) -> str:
     return plain(value if isinstance(value, str) else str(value), limit)
 
 
+def bars() -> bool | None:
+    """Return whether progress is shown: in a terminal, after a second."""
+    return None if sys.stderr.isatty() else False
+
+
 def note(text: str) -> None:
     """Tell something beside the result, on stderr."""
     click.echo(text, err=True)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ecsviz.bare import BareStore
-from ecsviz.cli.output import warnings_told
+from ecsviz.cli.output import bars, warnings_told
 from ecsviz.database import MAGIC
 from ecsviz.errors import (
     InvalidArgumentError,
@@ -161,4 +161,4 @@ def _read_database(source: str) -> Any:
 def read(source: str, format: str | None) -> list[Any]:  # noqa: A002 - as in read_chat
     """Read the chats of a file; a bar shows on a terminal only."""
     with warnings_told():
-        return read_chat(source, format, progress=None if sys.stderr.isatty() else False)
+        return read_chat(source, format, progress=bars())

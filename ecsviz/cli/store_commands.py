@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ecsviz.bare import BareStore
-from ecsviz.cli.output import examples, note, show_facts, show_frame, show_table
+from ecsviz.cli.output import bars, examples, note, show_facts, show_frame, show_table
 from ecsviz.cli.sources import classes_option, load_classes, open_store, read, with_classes
 from ecsviz.errors import UnknownTypeError
 from ecsviz.references import walk
@@ -42,7 +42,8 @@ def import_command(
     versions = store._stored_versions([entity.ecs_id for entity in found])
     for entity in found:
         entity.__dict__["version"] = versions.get(entity.ecs_id, 0)
-    store.register(found, note=text or "import " + ", ".join(Path(f).name for f in files))
+    names = ", ".join(Path(file).name for file in files)
+    store.register(found, note=text or f"import {names}", progress=bars())
     added = changed = 0
     if _count(store) > before:
         last = store.revisions().iloc[-1]
