@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.history import REVISION, SUFFIX, UNTIL, history_name
+from ecsviz.labels import NAMES, TEXTS
 from ecsviz.mapping import StoredType
 from ecsviz.opened import OpenStore
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
@@ -28,6 +29,9 @@ from ecsviz.versions import Event, history_frame, moments_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LABEL = 100
+"""How many characters of a text are read for a label."""
 
 _Column = sa.ColumnClause[Any]
 
@@ -49,6 +53,19 @@ class Table:
     type_name: str
     columns: list[str]
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class BareEntity(StoredEntity):
+    """A node of a bare graph.
+
+    Attributes
+    ----------
+    label_state
+        The beginnings of the texts by which people know it, for `ecsviz.labels.label_of`.
+    """
+
+    label_state: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(slots=True)
@@ -232,16 +249,22 @@ class BareStore:
             kinds=[edges.kinds[n] for n in keep],
         )
 
-    def _nodes(self, conn: Connection) -> tuple[list[StoredEntity], dict[tuple[str, int], int]]:
-        nodes: list[StoredEntity] = []
+    def _nodes(self, conn: Connection) -> tuple[list[BareEntity], dict[tuple[str, int], int]]:
+        nodes: list[BareEntity] = []
         number: dict[tuple[str, int], int] = {}
         for name, stored in self._mapping.stored.items():
             row: _Column = sa.column("id")
-            ecs_id = sa.column("ecs_id", sa.Uuid())
-            query: Any = sa.select(row, ecs_id).select_from(self._table(stored.table)).order_by(row)
-            for row_id, found in zip(*columns_of(conn, query), strict=True):
+            shown = _label_fields(stored)
+            texts = [
+                sa.func.substr(sa.column(stored.layout[n]["column"]), 1, LABEL).label(f"t{i}")
+                for i, n in enumerate(shown)
+            ]
+            query: Any = sa.select(row, sa.column("ecs_id", sa.Uuid()), *texts)
+            query = query.select_from(self._table(stored.table)).order_by(row)
+            for row_id, ecs_id, *values in zip(*columns_of(conn, query), strict=True):
                 number[name, row_id] = len(nodes)
-                nodes.append(StoredEntity(found, name))
+                state = dict(zip(shown, values, strict=True))
+                nodes.append(BareEntity(ecs_id, name, state))
         return nodes, number
 
     def _singles(
@@ -272,7 +295,7 @@ class BareStore:
         stored: StoredType,
         name: str,
         edges: _Edges,
-        node: Callable[[tuple[str, int]], StoredEntity],
+        node: Callable[[tuple[str, int]], BareEntity],
     ) -> None:
         place = stored.layout[name]
         table = place["table"]
@@ -333,6 +356,16 @@ class BareStore:
 
 _ENTITIES, _LINKS = "entities", "references"
 _KINDS = (_ENTITIES, _LINKS, "history", "catalog", "other")
+
+
+def _label_fields(stored: StoredType) -> list[str]:
+    """Return the fields that tell people which entity it is."""
+    texts = [
+        name
+        for name, what in stored.fields.items()
+        if what.startswith("TEXT") and "column" in stored.layout.get(name, {})
+    ]
+    return [name for name in (*NAMES, "role", *TEXTS) if name in texts] or texts[:1]
 
 
 def _kind(place: dict[str, Any]) -> int:

@@ -274,6 +274,17 @@ def test_the_graph_of_chats_without_classes(chats: Path) -> None:
     assert len(types.get_cycles()) == len(ev.EntityDependencyGraph([ev.ChatThread]).get_cycles())
 
 
+def test_entities_are_known_by_their_texts(chats: Path, unknown: tuple[Path, str]) -> None:
+    thread = ev.sample("thread")
+    order = table(run("graph", chats, "--order"))
+    labels = {row["ecs_id"]: row["label"] for row in order}
+    assert thread.title.startswith(labels[str(thread.ecs_id)][:20])
+    first = thread.messages[0]
+    assert labels[str(first.ecs_id)].startswith(f"user: {first.content[:20]}")
+    there = {row["type"]: row["label"] for row in table(run("graph", unknown[0], "--order"))}
+    assert (there["Thread"], there["Message"]) == ("another", "2")
+
+
 def test_what_a_store_names_is_never_imported(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     ev.SQLAlchemyEntityStorage(path).register(ev.sample("thread"))
