@@ -6,6 +6,8 @@ it (OWASP, "CSV Injection"). An apostrophe before it makes it a text again.
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -19,6 +21,7 @@ import numpy as np
 
 from ecsviz.columns import objects, python_values
 from ecsviz.errors import GraphTooLargeError
+from ecsviz.exact import json_text, to_json
 from ecsviz.optional import need
 
 if TYPE_CHECKING:
@@ -47,6 +50,8 @@ def neutral(value: Any) -> Any:
     >>> neutral("=1+1"), neutral(-1), neutral("a=b")
     ("'=1+1", -1, 'a=b')
     """
+    if isinstance(value, enum.Enum):
+        value = value.value
     if value is None or isinstance(value, (Number, np.generic, date, time, timedelta)):
         return value
     text = _text(value)
@@ -54,7 +59,15 @@ def neutral(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
+    """Return what stands for a value: an enum's value, bytes in hex, containers as JSON."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, enum.Enum):
+        return str(value.value)
+    if isinstance(value, (list, dict, tuple, set, frozenset)):
+        with contextlib.suppress(ValueError):  # it holds what is not plain
+            return json_text(to_json(value))
+    return str(value)
 
 
 def to_csv(
@@ -84,7 +97,9 @@ def to_csv(
 
     Notes
     -----
-    Numbers stay numbers, negative ones too. O(cells).
+    Numbers stay numbers, negative ones too; bytes are in hex, lists and dictionaries JSON, an
+    enum is its value. With ``safe=False``, `ecsviz.from_frames` reads the frames of
+    `ecsviz.to_frames` back. O(cells).
 
     Examples
     --------
@@ -96,7 +111,7 @@ def to_csv(
     fine,2
     <BLANKLINE>
     """
-    made = _mapped(frame, _csv_value, "iufbM") if safe else frame
+    made = _mapped(frame, _csv_value if safe else _plain_value, "iufbM")
     # RFC 4180's line ends. With them a carriage return inside a cell is quoted too: bare, what
     # follows it would be a row of its own.
     options.setdefault("lineterminator", "\r\n")
@@ -211,6 +226,13 @@ def _labels(index: pd.Index[Any], change: Any) -> Any:
     if isinstance(index, pd.RangeIndex) and index.name is None:
         return index
     return pd.Index(objects([change(v) for v in index]), dtype=object, name=change(index.name))
+
+
+def _plain_value(value: Any) -> Any:
+    return _text(value) if isinstance(value, _WRITTEN) else value
+
+
+_WRITTEN = (bytes, enum.Enum, list, dict, tuple, set, frozenset)
 
 
 def _csv_value(value: Any) -> Any:

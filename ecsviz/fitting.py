@@ -10,10 +10,11 @@ from typing import Any
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from ecsviz.annotations import concrete
+from ecsviz.codec import ConvertedCodec
 from ecsviz.columns import is_nan
 from ecsviz.fields import complete_fields, union_members
 from ecsviz.storable import codec_of
-from ecsviz.values import Codec, FloatCodec, JsonCodec, Refused
+from ecsviz.values import AdaptedCodec, Codec, FloatCodec, JsonCodec, Refused
 
 
 class Fitting:
@@ -144,7 +145,8 @@ def _as_it_is(_: Codec, cell: Any) -> Any:
 
 def _decoded(codec: Codec, cell: Any) -> Any:
     """Enums by value or name, paths and addresses by their text."""
-    return codec.decode([cell])[0]
+    # Not for others: what a column holds of a duration, say, is not what a user would write.
+    return codec.decode([cell])[0] if isinstance(codec, (ConvertedCodec, AdaptedCodec)) else cell
 
 
 def _from_plain(codec: Codec, cell: Any) -> Any:

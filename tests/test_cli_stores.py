@@ -24,7 +24,10 @@ from ecsviz.bare import BareStore
 from ecsviz.cli import output
 from ecsviz.demo import report
 from tests.conformance import classes as c
+from tests.conformance.conftest import postgres_url
 from tests.hostile import HOSTILE
+
+__all__ = ["postgres_url"]
 
 FILE = str(ev.samples.sample_file("export"))
 
@@ -59,6 +62,7 @@ UNKNOWN = """
 import sys
 import ecsviz as ev
 from tests.conformance import classes as c
+from tests.conformance.conftest import postgres_url
 node = c.Node(name="a")
 node.links = [node, c.Node(name="b")]
 node.by_name = {"x": node}
@@ -473,6 +477,18 @@ def test_reading_makes_no_store(
 def test_passwords_are_not_shown() -> None:
     done = run("info", "nosuch://user:hunter2@host/db", code=1)
     assert "hunter2" not in done.output
+
+
+def test_a_store_in_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    url = postgres_url.replace("postgres:@", "postgres:hunter2@")
+    assert "hunter2" in url
+    outputs = [run("import", FILE, "--store", url)]
+    outputs += [run(name, url) for name in ("info", "tables", "history", "verify", "graph")]
+    outputs.append(run("export", url, "--to", "csv", "--out", tmp_path / "csv"))
+    assert facts(outputs[0])["entities"] == "17"
+    assert facts(outputs[-2])["nodes"] == "17"
+    assert outputs[4].stdout == "ok\n"
+    assert not any("hunter2" in done.output for done in outputs)
 
 
 def test_stored_texts_do_not_steer_the_terminal(tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ import ecsviz as ev
 from ecsviz import export
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.export_sheets import MAX_CELL, neutral
+from ecsviz.isomorphic import find_difference
 from ecsviz.optional import NotInstalledError
+from tests.conformance import classes as c
 from tests.hostile import HOSTILE
 
 TRIGGERS = "=+-@\t\r"
@@ -189,7 +191,9 @@ CELLS: list[tuple[Any, Any]] = [
     (True, True),
     (Fraction(1, 3), "1/3"),
     (b"\x01\xff", "01ff"),
-    ({"a": 1}, "{'a': 1}"),
+    ({"a": 1}, '{"a":1}'),
+    ([1, {"a": None}], '[1,{"a":null}]'),
+    ([object], "[<class 'object'>]"),
     (Colour.RED, "'=red"),
     ("\x1b[31m", "\ufffd[31m"),
 ]
@@ -227,6 +231,19 @@ def test_without_openpyxl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(NotInstalledError, match=r"needs openpyxl.*'ecsviz\[excel\]'") as told:
         export.to_excel(pd.DataFrame(), tmp_path / "a.xlsx")
     assert (told.value.module, told.value.extra) == ("openpyxl", "excel")
+
+
+@pytest.mark.parametrize("make", [lambda: ev.sample("thread"), c.Values], ids=["thread", "values"])
+def test_a_graph_through_csv(make: Callable[[], Any], tmp_path: Path) -> None:
+    given = make()
+    nodes, references = tmp_path / "nodes.csv", tmp_path / "references.csv"
+    for frame, path in zip(ev.to_frames(given), (nodes, references), strict=True):
+        export.to_csv(frame, path, safe=False, index=False)
+    again = ev.from_frames(
+        pd.read_csv(nodes, keep_default_na=False, na_values=[""]), pd.read_csv(references)
+    )
+    # CSV does not tell an empty text from none.
+    assert find_difference(given, again[0]) is None
 
 
 def test_ids_stay_readable() -> None:

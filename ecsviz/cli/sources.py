@@ -56,7 +56,7 @@ def open_store(target: str) -> SQLAlchemyEntityStorage:
     StorageOpenError
         If it does not exist, or is no store.
     """
-    store = SQLAlchemyEntityStorage(target)
+    store = connect(target)
     if not store._database.exists():
         raise StorageOpenError(
             f"There is no file {target}. 'ecsviz import FILE --store {target}' would make it.",
@@ -69,6 +69,20 @@ def open_store(target: str) -> SQLAlchemyEntityStorage:
             tables=[],
         )
     return store
+
+
+def connect(target: str) -> SQLAlchemyEntityStorage:
+    """Return a storage that is closed at the end of the command."""
+    store = SQLAlchemyEntityStorage(target)
+    at_end(store.engine.dispose)
+    return store
+
+
+def at_end(close: Callable[[], Any]) -> None:
+    """Run something when the command ends, however it does."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.call_on_close(close)
 
 
 def _is_store(store: SQLAlchemyEntityStorage) -> bool:
@@ -108,7 +122,7 @@ def is_store(source: str) -> bool:
     """Tell whether a database is one of ours."""
     if "://" in source:
         try:
-            return _is_store(SQLAlchemyEntityStorage(source))
+            return _is_store(connect(source))
         except NotAnEcsvizStoreError:
             return False
     uri = f"{Path(source).absolute().as_uri()}?mode=ro"
@@ -134,7 +148,9 @@ def graph_of(
             store = BareStore(open_store(source))
             return store.type_graph() if types else store.graph(root, hops)
         _refuse("--root", root is not None)
-        return _read_database(source).graph()  # type: ignore[no-any-return]  # of a room to come
+        database = _read_database(source)
+        at_end(database.close)
+        return database.graph()  # type: ignore[no-any-return]  # of a room to come
     threads = read(source, format)
     if types:
         return EntityDependencyGraph({type(thread): None for thread in threads})

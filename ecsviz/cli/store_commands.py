@@ -10,7 +10,7 @@ import click
 
 from ecsviz.bare import BareStore
 from ecsviz.cli.output import bars, examples, note, show_facts, show_frame, show_table
-from ecsviz.cli.sources import classes_option, load_classes, open_store, read, with_classes
+from ecsviz.cli.sources import classes_option, connect, load_classes, open_store, read, with_classes
 from ecsviz.errors import UnknownTypeError
 from ecsviz.references import walk
 from ecsviz.storage import SQLAlchemyEntityStorage
@@ -35,7 +35,7 @@ def import_command(
     A longer export of the same chats updates what is stored; the same one again adds nothing.
     """
     threads = [thread for file in files for thread in read(file, format_)]
-    store = SQLAlchemyEntityStorage(target)
+    store = connect(target)
     before = _count(store)
     found = walk({thread.ecs_id: thread for thread in threads}.values()).entities
     # Read anew, an entity knows nothing of its version; what the source says now counts.
@@ -54,7 +54,7 @@ def import_command(
             ("entities", len(found)),
             ("added", added),
             ("changed", changed),
-            ("store", target),
+            ("store", str(store._database)),  # without a password
         ]
     )
 
@@ -77,7 +77,7 @@ def info_command(store: str) -> None:
     tables = [table for table in bare.tables() if table.kind == "entities"]
     revisions = opened.revisions()
     facts = [
-        ("store", store),
+        ("store", str(opened._database)),  # without a password
         ("classes", len(tables)),
         ("entities", sum(table.rows for table in tables)),
         ("revisions", len(revisions)),
