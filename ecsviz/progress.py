@@ -7,6 +7,7 @@ entity. Whoever is called by the user opens `steps` around it.
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -30,7 +31,8 @@ class Steps:
         """Count a step that begins now."""
         self.count += 1
         if self.bar is None:
-            if not self.progress and time.monotonic() - self.started < DELAY:
+            early = time.monotonic() - self.started < DELAY
+            if not self.progress and (early or not is_watched()):
                 return
             from tqdm.auto import tqdm  # in a notebook, it loads ipywidgets
 
@@ -52,6 +54,12 @@ class Steps:
             self.bar.close()
 
 
+def is_watched() -> bool:
+    """Tell whether somebody sees what is written: in a notebook, or in a terminal."""
+    ipython: Any = sys.modules.get("IPython")
+    return sys.stderr.isatty() or (ipython is not None and ipython.get_ipython() is not None)
+
+
 _running: ContextVar[Steps | None] = ContextVar("ecsviz_progress", default=None)
 
 
@@ -64,8 +72,8 @@ def steps(what: str, progress: bool | None) -> Iterator[None]:
     what
         What is done: one word.
     progress
-        None shows a bar after a second and takes it away at the end; True shows it from the
-        first step on and leaves it; False never shows one.
+        None shows a bar after a second, in a notebook or a terminal, and takes it away at the
+        end; True shows it from the first step on, and leaves it; False never shows one.
 
     Examples
     --------

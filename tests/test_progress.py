@@ -21,6 +21,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands until a test moves it."""
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "is_watched", lambda: True)
     return now
 
 
@@ -46,6 +47,19 @@ def test_slow_work_shows_what_it_does(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.rpartition("\r")[2].strip() == "", "the bar is taken away"
+
+
+def test_a_log_gets_no_bars(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.undo()
+    assert not progress.is_watched()
+    monkeypatch.setattr(progress, "DELAY", -1)
+    with steps("saving", None):
+        step("writing")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert progress.is_watched()
 
 
 def test_it_can_be_silenced_and_asked_for(
