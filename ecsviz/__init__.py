@@ -13,6 +13,7 @@ from ecsviz.frames_networkx import from_networkx
 from ecsviz.frames_out import to_frames
 from ecsviz.graph import CycleStatus, EntityDependencyGraph
 from ecsviz.importers import read_chat
+from ecsviz.importers.database import read_database
 from ecsviz.memory import InMemoryEntityStorage
 from ecsviz.plan import SavePlan
 from ecsviz.protocol import EntityStorage
@@ -39,6 +40,7 @@ __all__ = [
     "from_frames",
     "from_networkx",
     "read_chat",
+    "read_database",
     "reference",
     "sample",
     "to_frames",

@@ -132,7 +132,7 @@ def to_networkx(graph: EntityDependencyGraph) -> nx.MultiDiGraph[str]:
     return result
 
 
-def to_graphml(graph: EntityDependencyGraph, path: str | Path) -> Path:
+def to_graphml(graph: EntityDependencyGraph, path: str | os.PathLike[str]) -> Path:
     """Write a graph as GraphML, for yEd, Gephi, igraph and their like.
 
     Parameters

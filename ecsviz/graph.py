@@ -10,7 +10,6 @@ import enum
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -342,6 +341,12 @@ class EntityDependencyGraph(GraphFiles):
             len(parts.nodes), parts.sources, parts.targets, parts.rank(), parts.kinds
         )
 
+    @cached_property
+    def _in_order(self) -> Any:
+        """All nodes in topological order, as an array: taken all at once, and not one by one."""
+        nodes = np.fromiter(self._parts.nodes, dtype=object, count=len(self._parts.nodes))
+        return nodes[self._order.sequence]
+
     @property
     def status(self) -> CycleStatus:
         """Whether there is a cycle. O(entities + references), once."""
@@ -375,7 +380,7 @@ class EntityDependencyGraph(GraphFiles):
         ... ]
         ['n3', 'n2', 'n1']
         """
-        return [self._parts.nodes[number] for number in self._order.sequence.tolist()]
+        return list(self._in_order)
 
     def generations(self) -> list[list[Any]]:
         """Return the entities by generation.
@@ -410,13 +415,11 @@ class EntityDependencyGraph(GraphFiles):
         >>> [len(component) for component in graph.cyclic_components()]
         [7]
         """
-        found: dict[int, list[Any]] = {}
-        component = self._order.component.tolist()
-        cyclic = self._order.cyclic.tolist()
-        for number in self._order.sequence.tolist():
-            if cyclic[component[number]]:
-                found.setdefault(component[number], []).append(self._parts.nodes[number])
-        return list(found.values())
+        component = self._order.component[self._order.sequence]
+        begins = np.flatnonzero(np.diff(component, prepend=-1))
+        ends = [*begins.tolist(), len(component)][1:]
+        spans = zip(begins.tolist(), ends, self._order.cyclic[component[begins]], strict=True)
+        return [self._in_order[start:end].tolist() for start, end, found in spans if found]
 
     @property
     def deferred(self) -> References:
@@ -583,15 +586,3 @@ class EntityDependencyGraph(GraphFiles):
         from ecsviz import export
 
         return export.to_dot(self)
-
-    def to_graphml(self, path: str | Path) -> Path:
-        """Write the graph as GraphML; see ``ecsviz.export.to_graphml``."""
-        from ecsviz import export
-
-        return export.to_graphml(self, path)
-
-    def to_cytoscape(self) -> dict[str, Any]:
-        """Return the graph as Cytoscape JSON; see ``ecsviz.export.to_cytoscape``."""
-        from ecsviz import export
-
-        return export.to_cytoscape(self)

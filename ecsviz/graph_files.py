@@ -38,3 +38,17 @@ class GraphFiles:
 
         graph: Any = self
         return export.to_json(graph, path, **options)
+
+    def to_graphml(self, path: str | os.PathLike[str]) -> Path:
+        """Write the graph as GraphML; see ``ecsviz.export.to_graphml``."""
+        from ecsviz import export
+
+        graph: Any = self
+        return export.to_graphml(graph, path)
+
+    def to_cytoscape(self) -> dict[str, Any]:
+        """Return the graph as Cytoscape JSON; see ``ecsviz.export.to_cytoscape``."""
+        from ecsviz import export
+
+        graph: Any = self
+        return export.to_cytoscape(graph)

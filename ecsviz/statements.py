@@ -56,6 +56,10 @@ def _read_ids(texts: list[Any], known: list[tuple[list[Any], list[Any]]]) -> lis
     for others, ids in known:
         if texts == others:
             return list(ids)
+    different = set(texts)
+    if len(different) * 2 < len(texts):  # references to a few
+        made = dict(zip(different, uuids_of(list(different)), strict=True))
+        return [made[text] for text in texts]
     ids = uuids_of(texts)
     known.append((texts, ids))
     return ids

@@ -23,6 +23,7 @@ from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.paths import format_path
+from ecsviz.state import collector_paused
 from ecsviz.statements import columns_of
 from ecsviz.values import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec
 
@@ -50,8 +51,6 @@ class StoredEntity:
 
 def class_frame(conn: Connection, catalog: Catalog, known: ClassMap) -> pd.DataFrame:
     """Return one class's entities; see ``SQLAlchemyEntityStorage.frame``."""
-    import pandas as pd
-
     table = known.table
     keys = [(ref, target, key) for ref in known.singles for target, key in ref.arcs.items()]
     wanted: list[Any] = [
@@ -69,7 +68,13 @@ def class_frame(conn: Connection, catalog: Catalog, known: ClassMap) -> pd.DataF
         wanted.append(other.c.ecs_id.label(f"k{number}"))
     wanted += [ref.position for ref in known.singles if ref.position is not None]
     query = sa.select(*wanted).select_from(source).order_by(table.c.id)
-    columns = columns_of(conn, query)
+    with collector_paused():
+        return _class_frame(known, columns_of(conn, query))
+
+
+def _class_frame(known: ClassMap, columns: list[list[Any]]) -> pd.DataFrame:
+    import pandas as pd
+
     result: dict[str, Any] = {
         "ecs_id": pd.Series(columns[0], dtype=object),
         "lineage_id": pd.Series(columns[1], dtype=object),

@@ -23,6 +23,7 @@ from ecsviz.errors import (
 )
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.importers import read_chat
+from ecsviz.importers.database import read_database
 from ecsviz.storage import SQLAlchemyEntityStorage
 
 classes_option: Callable[..., Any] = click.option(
@@ -148,9 +149,9 @@ def graph_of(
             store = BareStore(open_store(source))
             return store.type_graph() if types else store.graph(root, hops)
         _refuse("--root", root is not None)
-        database = _read_database(source)
+        database = read_database(source)
         at_end(database.close)
-        return database.graph()  # type: ignore[no-any-return]  # of a room to come
+        return database.graph()
     threads = read(source, format)
     if types:
         return EntityDependencyGraph({type(thread): None for thread in threads})
@@ -161,17 +162,6 @@ def graph_of(
 def _refuse(option: str, given: bool) -> None:
     if given:
         raise InvalidArgumentError(f"{option} goes with a store only.")
-
-
-def _read_database(source: str) -> Any:
-    import ecsviz
-
-    read_database = getattr(ecsviz, "read_database", None)
-    if read_database is None:
-        raise InvalidArgumentError(
-            f"{source} is a database that ecsviz did not make, and this release reads only its own."
-        )
-    return read_database(source)
 
 
 def read(source: str, format: str | None) -> list[Any]:  # noqa: A002 - as in read_chat

@@ -15,18 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, TypeVar
 
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, did_you_mean, short_repr
+from ecsviz.importers.files import ImportSourceError
+from ecsviz.importers.limits import MAX_BYTES as MAX_BYTES
 
 T = TypeVar("T")
 
-MAX_BYTES = 2**30
-"""How many bytes are read at the most: 1 GiB, several times the exports of a heavy user, and
-what a notebook's machine can still parse."""
-
 _BLOCK = 2**20
-
-
-class ImportSourceError(EcsvizError, OSError):
-    """A file cannot be opened or read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,7 +271,7 @@ def _type_names(types: Any, members: list[int]) -> str:
 
 
 def noun_of(graph: EntityDependencyGraph, count: int) -> str:
-    """Return what the nodes of a graph are called: entities, classes, tables, or nodes."""
+    """Return what a graph's nodes are called: entities, classes, tables, rows, or nodes."""
     from ecsviz.identity import is_entity_class
 
     kinds = set(graph._parts.types[:1])
@@ -282,6 +282,8 @@ def noun_of(graph: EntityDependencyGraph, count: int) -> str:
         return "class" if count == 1 else "classes"
     if kinds == {"table"}:
         return "table" if count == 1 else "tables"
+    if hasattr(node, "table"):
+        return "row" if count == 1 else "rows"
     return "node" if count == 1 else "nodes"
 
 

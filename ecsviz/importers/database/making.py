@@ -1,0 +1,237 @@
+"""Rows → entities: their ids, their values, and what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from ecsviz.errors import GraphTooLargeError
+from ecsviz.importers.database.classes import Made
+from ecsviz.importers.database.rows import Locator, Rows, Where
+from ecsviz.importers.database.schema import ForeignKey, Table
+from ecsviz.importers.database.values import Fit
+from ecsviz.state import collector_paused, fill, shell
+
+NAMESPACE: Final = UUID("5a1c9a52-64cf-4d53-9a3c-3f0d1f7a6a2e")
+"""The UUIDv5 namespace of rows. Never change it: stored rows would not be found."""
+MAX_ENTITIES: Final = 1_000_000
+"""How many entities are made at the most: about a gigabyte."""
+_ROUNDS: Final = 12
+"""How often rows are looked for that others refer to, before the keys are read as a whole: a
+chain of rows must not cost a statement for each."""
+
+
+class Making:
+    """Makes the entities of some rows, with all that they lead to.
+
+    Parameters
+    ----------
+    rows
+        Reads them.
+    made
+        The classes.
+    fits
+        Table → how the values of each column are given.
+    limit
+        How many entities there may be; None for any number.
+    """
+
+    def __init__(
+        self, rows: Rows, made: Made, fits: Mapping[str, list[Fit]], limit: int | None
+    ) -> None:
+        self.rows = rows
+        self.schema = rows.schema
+        self.made = made
+        self.fits = fits
+        self.limit = limit
+        self._wanted: dict[str, dict[Locator, None]] = {}
+        self._links: dict[ForeignKey, dict[Locator, Locator]] = {}
+        self._whole = False
+
+    def everything(self) -> dict[str, list[Any]]:
+        """Return table → entities, of all rows of all tables."""
+        self._whole = True
+        for name in self.schema.tables:
+            self._want(name, self.rows.find(name, limit=self._most()).locators)
+        for key in self.made.references:
+            self._follow(key, None)
+        return self._entities()
+
+    def some(self, table: str, where: Where, limit: int | None) -> list[Any]:
+        """Return the entities of one table's rows, connected to all that they lead to."""
+        most = self._most()
+        if limit is not None:
+            most = limit if most is None else min(limit, most)
+        first = self.rows.find(table, where, most).locators
+        fresh = {table: self._want(table, first)}
+        rounds = 0
+        while any(fresh.values()):
+            rounds += 1
+            if rounds > _ROUNDS:
+                self._rest(fresh)
+                break
+            following: dict[str, list[Locator]] = {}
+            for key in self.made.references:
+                if fresh.get(key.table):
+                    targets = self._follow(key, fresh[key.table])
+                    following.setdefault(key.target, []).extend(self._want(key.target, targets))
+            fresh = following
+        entities = self._entities()[table]
+        return entities[: len(first)]
+
+    def _most(self) -> int | None:
+        return None if self.limit is None else self.limit + 1
+
+    # -- which rows --------------------------------------------------------------------------
+
+    def _want(self, table: str, locators: Sequence[Locator]) -> list[Locator]:
+        known = self._wanted.setdefault(table, {})
+        new = [locator for locator in dict.fromkeys(locators) if locator not in known]
+        known.update(dict.fromkeys(new))
+        self._check_size(table)
+        return new
+
+    def _check_size(self, table: str) -> None:
+        count = sum(map(len, self._wanted.values()))
+        if self.limit is not None and count > self.limit:
+            raise GraphTooLargeError(
+                f"More than {self.limit:,} rows would become entities. Take fewer (limit=,"
+                " where=), look at them without making them (row_graph, frame), or allow more"
+                " with max_entities=; max_entities=None allows any number.",
+                limit=self.limit,
+                table=table,
+            )
+
+    def _follow(self, key: ForeignKey, sources: Sequence[Locator] | None) -> list[Locator]:
+        linked, met = self.rows.links(key, sources)
+        links = self._links.setdefault(key, {})
+        for source, target in zip(linked, met.locators, strict=True):
+            links.setdefault(source, target)
+        return met.locators
+
+    def _rest(self, fresh: Mapping[str, list[Locator]]) -> None:
+        """Find all rows that others lead to, from the keys read as a whole."""
+        tables: dict[str, None] = {}
+        for name in fresh:
+            tables.update(dict.fromkeys(self.schema.led_to(name)))
+        keys = [key for key in self.made.references if key.table in tables]
+        for key in keys:
+            self._follow(key, None)
+        queue = [(name, locator) for name, found in fresh.items() for locator in found]
+        outgoing: dict[str, list[ForeignKey]] = {}
+        for key in keys:
+            outgoing.setdefault(key.table, []).append(key)
+        for name, locator in queue:
+            for key in outgoing.get(name, ()):
+                target = self._links[key].get(locator)
+                if target is not None and self._want_one(key.target, target):
+                    queue.append((key.target, target))
+        self._check_size(next(iter(fresh)))
+
+    def _want_one(self, table: str, locator: Locator) -> bool:
+        known = self._wanted.setdefault(table, {})
+        if locator in known:
+            return False
+        known[locator] = None
+        return True
+
+    # -- entities ----------------------------------------------------------------------------
+
+    def _entities(self) -> dict[str, list[Any]]:
+        entities: dict[str, dict[Locator, Any]] = {}
+        states: dict[str, list[dict[str, Any]]] = {}
+        with collector_paused():
+            for name, wanted in self._wanted.items():
+                entities[name], states[name] = self._shells(name, wanted)
+            for key, field in self.made.references.items():
+                if key.table in entities:
+                    links, there = self._links.get(key, {}), entities.get(key.target, {})
+                    for locator, state in zip(entities[key.table], states[key.table], strict=True):
+                        state[field] = there.get(links.get(locator))
+            for name, found in entities.items():
+                fields = set(self.made.classes[name].model_fields)
+                for entity, state in zip(found.values(), states[name], strict=True):
+                    fill(entity, state, set(fields))
+        return {
+            name: [found[at] for at in self._wanted[name] if at in found]
+            for name, found in entities.items()
+        }
+
+    def _shells(
+        self, name: str, wanted: dict[Locator, None]
+    ) -> tuple[dict[Locator, Any], list[dict[str, Any]]]:
+        table, cls = self.schema.tables[name], self.made.classes[name]
+        locators, columns = self.rows.values(name, None if self._whole else list(wanted))
+        values = [fit.values(column) for fit, column in zip(self.fits[name], columns, strict=True)]
+        ids = row_ids(table, columns, len(locators))  # as stored: how they fit is no part of it
+        names = [self.made.fields[name][column.name] for column in table.columns]
+        found: dict[Locator, Any] = {}
+        states: list[dict[str, Any]] = []
+        rows = zip(*values, strict=True)
+        for locator, ecs_id, row in zip(locators, ids, rows, strict=True):
+            if locator in found:
+                continue  # rows that nothing tells apart
+            found[locator] = shell(cls, ecs_id)
+            own = {"ecs_id": ecs_id, "lineage_id": ecs_id, "parent_id": None, "version": 0}
+            states.append(own | dict(zip(names, row, strict=True)))
+        return found, states
+
+
+# -- ids -------------------------------------------------------------------------------------
+
+
+def row_ids(table: Table, values: Sequence[Sequence[Any]], count: int) -> list[UUID]:
+    """Return the ``ecs_id`` of every row.
+
+    Parameters
+    ----------
+    table
+        Their table.
+    values
+        Its columns, as the driver gives them.
+    count
+        How many rows there are.
+
+    Notes
+    -----
+    UUIDv5 of the table's name and the values of the primary key. Without one: of all values,
+    and of how many rows with the same values come before. The same in every reading, and in
+    every copy of the database.
+    """
+    place = {column.name: number for number, column in enumerate(table.columns)}
+    keys = [values[place[name]] for name in table.primary_key]
+    parts: list[tuple[Any, ...]] = list(zip(*keys, strict=True)) if keys else [()] * count
+    seen: dict[str, int] = {}
+    result = []
+    for number, key in enumerate(parts):
+        if key and None not in key:
+            told = json.dumps([table.name, "key", *map(_told, key)])
+        else:
+            content = json.dumps([_told(column[number]) for column in values])
+            times = seen[content] = seen.get(content, 0) + 1
+            digest = hashlib.sha256(content.encode()).hexdigest()
+            told = json.dumps([table.name, "row", digest, times])
+        result.append(uuid5(NAMESPACE, told))
+    return result
+
+
+def _told(value: Any) -> Any:
+    """Return a value as JSON tells it, different for different values."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, (bytes, memoryview)):
+        return ["bytes", bytes(value).hex()]
+    if isinstance(value, (datetime, date, time)):
+        return ["time", value.isoformat()]
+    if isinstance(value, (Decimal, UUID, timedelta)):
+        return [type(value).__name__, str(value)]
+    if isinstance(value, list):
+        return ["list", *map(_told, value)]
+    if isinstance(value, dict):
+        return ["dict", *([str(key), _told(part)] for key, part in value.items())]
+    return ["other", str(value)]

@@ -1,0 +1,470 @@
+"""Any database that SQLAlchemy reflects → graphs, frames and entities; only ever read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Engine
+
+from ecsviz.errors import InvalidArgumentError, UnknownTypeError, did_you_mean, short_repr
+from ecsviz.graph import EntityDependencyGraph
+from ecsviz.importers.database import frames, graphs
+from ecsviz.importers.database.classes import Made, make_classes
+from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
+from ecsviz.importers.database.making import MAX_ENTITIES, Making
+from ecsviz.importers.database.reflect import reflect
+from ecsviz.importers.database.rows import Rows, Where
+from ecsviz.importers.database.schema import ForeignKey
+from ecsviz.importers.database.source import Source
+from ecsviz.importers.database.values import Fit, fits_of
+from ecsviz.importers.limits import MAX_BYTES
+from ecsviz.protocol import EntityStorage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TIMEOUT = 60.0
+"""Seconds that one call may take on a SQLite file: a hostile one can keep a query busy for ever."""
+
+
+def read_database(
+    url_or_path: str | os.PathLike[str] | URL | Engine,
+    *,
+    schema: str | None = None,
+    timeout: float = TIMEOUT,
+    max_bytes: int = MAX_BYTES,
+) -> Database:
+    """Open any database that SQLAlchemy reflects, to look at it; it is never written.
+
+    Parameters
+    ----------
+    url_or_path
+        The path of a SQLite file, a SQLAlchemy URL (``"postgresql+psycopg://user@host/name"``),
+        or an Engine.
+    schema
+        The database schema whose tables are read; None for the default one.
+    timeout
+        Seconds that each call may take on a SQLite file; 60 by default.
+    max_bytes
+        How many bytes a SQLite file may have; 1 GiB by default, since it is copied.
+
+    Returns
+    -------
+    Database
+        Its ``graph()``, ``row_graph()``, ``frame()``, ``entities()`` and ``copy_to()`` go on
+        from there.
+
+    Raises
+    ------
+    StorageUrlError, StorageOpenError, StorageAuthError
+        If it cannot be reached; passwords are not shown.
+    ImportSourceError, ImportFormatError
+        If a file cannot be opened, or is no SQLite database.
+    ImportLimitError, ImportTimeoutError
+        If it exceeds what is allowed.
+
+    Notes
+    -----
+    A SQLite file is read as it is at this moment: from a private copy with its journal, on which
+    nothing can be written, attached or loaded. Elsewhere each call reads in a transaction of its
+    own, on PostgreSQL a read-only one. Reflection is O(tables + columns + keys); rows are read
+    when they are asked for.
+
+    Examples
+    --------
+    >>> import contextlib, pathlib, sqlite3, tempfile
+    >>> import ecsviz as ev
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = pathlib.Path(folder.name, "shop.db")
+    >>> with contextlib.closing(sqlite3.connect(path)) as made:
+    ...     _ = made.executescript('''
+    ...         create table staff (id integer primary key, name text,
+    ...             store_id integer not null references store);
+    ...         create table store (id integer primary key,
+    ...             manager_id integer references staff);
+    ...         insert into staff values (1, 'Ann', 1), (2, 'Bo', 1), (3, 'Cy', 9);
+    ...         insert into store values (1, 2)''')
+    >>> db = ev.read_database(path)
+    >>> db
+    <Database shop.db: 2 tables, 2 keys>
+    >>> db.graph().get_cycles()
+    [Cycle(staff.store_id -> store.manager_id)]
+    >>> db.row_graph("staff", where={"id": 2}, hops=1).nodes
+    ['staff 2', 'store 1']
+    >>> bo = db.entities("staff", where={"name": "Bo"})[0]
+    >>> bo.store.manager is bo
+    True
+    >>> db.problems[["table", "columns", "rows"]].values.tolist()
+    [['staff', 'store_id', 1]]
+    >>> db.close()
+    >>> folder.cleanup()
+    """
+    return Database(Source(url_or_path, timeout, max_bytes), schema)
+
+
+class Database:
+    """A database of others: its tables, the graphs of its keys, its rows as frames and entities.
+
+    Made by `read_database`. It can stand in a ``with`` statement, which closes it.
+
+    Attributes
+    ----------
+    name
+        The file's name, or the URL without its password.
+    tables, views
+        Their names. Views are listed, not followed.
+    keys
+        The foreign keys, as `ForeignKey`: ``table``, ``columns``, ``target``,
+        ``target_columns``, and ``fault`` if it cannot be followed.
+    """
+
+    def __init__(self, source: Source, schema: str | None) -> None:
+        self._source = source
+        self._row_ids: dict[str, str | None] = {}
+        self._fits: dict[str, list[Fit]] = {}
+        self.name = source.name
+        with source.reading() as conn:
+            self._schema = reflect(conn, schema)
+        self.tables: list[str] = list(self._schema.tables)
+        self.views: list[str] = list(self._schema.views)
+        self.keys: list[ForeignKey] = list(self._schema.keys)
+
+    def __repr__(self) -> str:
+        views = f", {_many(len(self.views), 'view')}" if self.views else ""
+        return (
+            f"<Database {self.name}: {_many(len(self.tables), 'table')},"
+            f" {_many(len(self.keys), 'key')}{views}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from ecsviz import html
+
+        out = [key.table for key in self.keys]
+        listed = [
+            (table.name, len(table.columns), ", ".join(table.primary_key), out.count(table.name))
+            for table in list(self._schema.tables.values())[:_SHOWN]
+        ]
+        note = html.shown_of(len(listed), len(self.tables), "tables")
+        return str(
+            html.block(
+                html.element("p", repr(self)[1:-1], look="line"),
+                html.table(
+                    ["table", "columns", "primary key", "keys"],
+                    listed,
+                    note=note if len(self.tables) > _SHOWN else None,
+                ),
+            )
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the connection, and remove the private copy of a SQLite file."""
+        self._source.close()
+
+    # -- what there is -----------------------------------------------------------------------
+
+    def tables_frame(self) -> pd.DataFrame:
+        """Return one row for every table.
+
+        Returns
+        -------
+        DataFrame
+            ``table``, ``rows``, ``columns`` (int64), ``primary_key`` (its columns), ``keys``
+            (how many it has) and ``referred_by`` (how many lead to it). A statement a table.
+        """
+        with self._source.reading() as conn:
+            return frames.tables_frame(self._schema, self._rows(conn))
+
+    def columns_frame(self) -> pd.DataFrame:
+        """Return one row for every column.
+
+        Returns
+        -------
+        DataFrame
+            ``table``, ``column``, ``field`` (what it is called on the entity class), ``type``
+            (as declared), ``nullable`` (bool), ``primary_key`` (Int64: the place in it, from 1).
+        """
+        return frames.columns_frame(self._schema)
+
+    def keys_frame(self) -> pd.DataFrame:
+        """Return one row for every foreign key.
+
+        Returns
+        -------
+        DataFrame
+            ``table``, ``columns``, ``target``, ``target_columns``, ``field`` (the reference on
+            the entity class; NA for a key that cannot be followed), and how many rows refer to
+            a row (``linked``), to none (``dangling``), or have a NULL in the key (``null``), all
+            Int64. A statement a key, at the first call.
+        """
+        return frames.keys_frame(self._schema, self._counts)
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """What could not be placed, as a frame: ``table``, ``columns``, ``target``, ``problem``.
+
+        Dangling values, with the number of ``rows`` that have them; keys to tables or columns
+        that are not there; tables that cannot be read. The values themselves are in `frame`.
+        """
+        return frames.problems_frame(self._schema, self._counts)
+
+    @cached_property
+    def _counts(self) -> Mapping[ForeignKey, tuple[int, int, int]]:
+        with self._source.reading() as conn:
+            rows = self._rows(conn)
+            return {key: rows.count_links(key) for key in self._schema.sound_keys}
+
+    def sql_table(self, table: str) -> sa.TableClause:
+        """Return a table for conditions: ``db.sql_table("customer").c.age > 30``.
+
+        Raises
+        ------
+        UnknownTypeError
+            If there is no such table.
+        """
+        return self._schema.tables[self._known(table)].sql
+
+    # -- graphs ------------------------------------------------------------------------------
+
+    def graph(self) -> EntityDependencyGraph:
+        """Return the dependency graph of the tables: an arrow for every foreign key.
+
+        Returns
+        -------
+        EntityDependencyGraph
+            Its nodes are the names of the tables, its references the columns of the keys. Its
+            topological order is an order in which the tables can be loaded; keys that close a
+            cycle are its ``deferred`` references.
+
+        Notes
+        -----
+        Keys to tables or columns that are not there are left out; `problems` lists them.
+        """
+        return graphs.table_graph(self._schema)
+
+    def row_graph(
+        self,
+        table: str | None = None,
+        *,
+        where: Where = None,
+        hops: int | None = 1,
+        direction: Direction = "both",
+        limit: int | None = MAX_ROWS,
+    ) -> EntityDependencyGraph:
+        """Return the dependency graph of rows, without making entities.
+
+        Parameters
+        ----------
+        table
+            Where to begin; None takes all rows of all tables.
+        where
+            Which of its rows: a dictionary of column values (a list means any of them), or an
+            expression of SQLAlchemy; None takes all.
+        hops
+            How many keys away from these; 1 by default, None for as far as the keys lead.
+        direction
+            ``"dependencies"`` follows the keys, ``"dependents"`` goes from a row to those that
+            refer to it, ``"both"`` does both.
+        limit
+            How many rows there may be; 100,000 by default, None for any number.
+
+        Returns
+        -------
+        EntityDependencyGraph
+            Its nodes are texts such as ``"customer 5"``, with ``table`` and ``key``; where there
+            is no primary key, ``"log #7"``. Between the rows it has all references, not only
+            those that were followed.
+
+        Raises
+        ------
+        GraphTooLargeError
+            If there are more rows than `limit`.
+        UnknownTypeError, InvalidArgumentError
+            If there is no such table or column.
+
+        Notes
+        -----
+        At each hop a statement for every key of the tables reached, and one for every key at the
+        end: however many the rows are, up to 30,000 (15,000 for keys of two columns) a statement.
+        """
+        known = None if table is None else self._known(table)
+        start = graphs.checked_start(known, where, hops, direction, self.tables)
+        with self._source.reading() as conn:
+            return RowGraph(self._rows(conn), limit).build(start)
+
+    # -- rows --------------------------------------------------------------------------------
+
+    def frame(self, table: str, *, where: Where = None, limit: int | None = None) -> pd.DataFrame:
+        """Return the rows of a table as a DataFrame, with the columns as they are called there.
+
+        Parameters
+        ----------
+        table
+            Its name.
+        where, limit
+            As in `row_graph`; how many rows at the most.
+
+        Returns
+        -------
+        DataFrame
+            In the table's order. ``int64`` or, with NULLs, ``Int64``; likewise ``bool`` and
+            ``boolean``; ``float64``, ``str``, ``datetime64[us]`` (in UTC where there is an
+            offset), dates as ``datetime64[s]``; all else, and values of several types, as
+            Python's objects.
+        """
+        name = self._known(table)
+        _check_limit(limit)
+        with self._source.reading() as conn:
+            rows = self._rows(conn)
+            return frames.rows_frame(rows, name, self._fits_of(conn, [name])[name], where, limit)
+
+    @property
+    def classes(self) -> Mapping[str, Any]:
+        """Table → the entity class of its rows.
+
+        Each column is a field, under its own name or one that Python and ``Entity`` allow
+        (``version`` becomes ``version_``; ``columns_frame().field`` tells). Each foreign key is
+        a reference beside it (``customer_id`` → ``customer``; ``keys_frame().field``), which is
+        None where the row that it names is not there.
+
+        Notes
+        -----
+        Made at the first call. On SQLite that reads every table once, to see which values its
+        columns hold, and counts dangling values.
+        """
+        return self._made.classes
+
+    @cached_property
+    def _made(self) -> Made:
+        with self._source.reading() as conn:
+            fits = self._fits_of(conn, self.tables)
+        dangling = [key for key, (_, count, _) in self._counts.items() if count]
+        return make_classes(self._source.stem, self._schema, fits, dangling)
+
+    def entities(
+        self,
+        table: str,
+        *,
+        where: Where = None,
+        limit: int | None = None,
+        max_entities: int | None = MAX_ENTITIES,
+    ) -> list[Any]:
+        """Return rows as entities, which hold the entities of the rows that they refer to.
+
+        Parameters
+        ----------
+        table
+            Its name.
+        where, limit
+            Which of its rows, as in `row_graph`; how many of them at the most.
+        max_entities
+            How many entities may be made in all; 1,000,000 by default, None for any number.
+
+        Returns
+        -------
+        list
+            Entities of ``classes[table]``, connected to all that they lead to, cycles included.
+            Their ``ecs_id`` is a UUIDv5 of table and primary key (without one: of the values),
+            and so the same in every reading and in every copy of the database.
+
+        Raises
+        ------
+        GraphTooLargeError
+            If there are more rows than `max_entities`.
+        UnknownTypeError, InvalidArgumentError
+            If there is no such table or column.
+        """
+        name, made = self._known(table), self._made
+        _check_limit(limit)
+        with self._source.reading() as conn:
+            making = Making(self._rows(conn), made, self._fits, max_entities)
+            return making.some(name, where, limit)
+
+    def copy_to(
+        self,
+        store: EntityStorage,
+        note: str | None = None,
+        *,
+        max_entities: int | None = MAX_ENTITIES,
+    ) -> dict[str, list[Any]]:
+        """Register all rows of all tables in a store, in one transaction.
+
+        Parameters
+        ----------
+        store
+            Any storage of ecsviz.
+        note
+            What the revision is about; the name of the database by default.
+        max_entities
+            As in `entities`.
+
+        Returns
+        -------
+        dict
+            Table → the entities of its rows.
+
+        Notes
+        -----
+        The ids do not change from one reading to the next, so copying again writes what has
+        changed and nothing else; rows that are gone stay in the store. A process that is to
+        ``get`` them needs their classes: those of ``read_database(…).classes``.
+        """
+        made = self._made
+        with self._source.reading() as conn:
+            found = Making(self._rows(conn), made, self._fits, max_entities).everything()
+        everyone = [entity for entities in found.values() for entity in entities]
+        store.register(everyone, note=note or f"copied from {self.name}")
+        return found
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _rows(self, conn: sa.Connection) -> Rows:
+        return Rows(conn, self._schema, self._row_ids)
+
+    def _fits_of(self, conn: sa.Connection, tables: Iterable[str]) -> dict[str, list[Fit]]:
+        for name in tables:
+            if name not in self._fits:
+                self._fits[name] = fits_of(conn, self._schema.tables[name])
+        return self._fits
+
+    def _known(self, table: str) -> str:
+        if table in self._schema.tables:
+            return table
+        if table in self.views:
+            raise UnknownTypeError(
+                f"{short_repr(table)} is a view of {self.name}: views are listed, not read."
+                " Name a table; there are: " + ", ".join(map(repr, self.tables[:5])) + ".",
+                table=table,
+                tables=self.tables,
+            )
+        raise UnknownTypeError(
+            f"{self.name} has no table {short_repr(table)}.{did_you_mean(str(table), self.tables)}",
+            table=table,
+            tables=self.tables,
+        )
+
+
+_SHOWN = 20
+"""How many tables a notebook shows."""
+
+
+def _check_limit(limit: Any) -> None:
+    if limit is not None and (not isinstance(limit, int) or limit < 0):
+        raise InvalidArgumentError(
+            f"limit={short_repr(limit)} is no number of rows. Give 0, 1, 2, …, or None for all.",
+            argument="limit",
+            value=limit,
+        )
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}" + ("" if count == 1 else "s")

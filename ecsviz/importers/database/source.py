@@ -1,0 +1,210 @@
+"""The way to a database of others: opened, read in one transaction, never written."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.pool import StaticPool
+
+from ecsviz import database
+from ecsviz.errors import (
+    EcsvizError,
+    ImportFormatError,
+    InvalidArgumentError,
+    StorageError,
+    StorageOpenError,
+    StorageUrlError,
+    short_repr,
+)
+from ecsviz.importers.sqlite_file import open_sqlite, translated
+
+_STEPS = 1_000
+"""Instructions of SQLite's machine between two looks at the clock."""
+
+
+_AS_TEXT = functools.partial(str, encoding="utf-8", errors="surrogateescape")
+"""How texts of SQLite are read: any bytes may stand there, and none are lost."""
+
+
+class Source:
+    """One database that is only read.
+
+    Parameters
+    ----------
+    target
+        The path of a SQLite file, a SQLAlchemy URL, or an Engine.
+    timeout
+        Seconds that one call may take on a SQLite file.
+    max_bytes
+        How many bytes a SQLite file may have.
+
+    Attributes
+    ----------
+    name
+        What messages call it: without a password.
+    stem
+        A short name, for classes.
+    """
+
+    def __init__(
+        self, target: str | os.PathLike[str] | URL | Engine, timeout: float, max_bytes: int
+    ) -> None:
+        self.timeout = timeout
+        self._thread = threading.get_ident()
+        self._stack = ExitStack()
+        self._driver: sqlite3.Connection | None = None
+        self._engine: Engine | None = None
+        path = _file_of(target)
+        if path is not None:
+            self.name, self.stem = path.name, path.stem
+            self._open_file(path, max_bytes)
+        else:
+            # `database` knows the drivers' errors, and hides passwords.
+            self._database = database.Database(_checked(target), "delete", timeout)
+            if not isinstance(target, Engine):
+                self._stack.callback(self._database.engine.dispose)
+            self.name = str(self._database)
+            self.stem = Path(self._database.url.database or "database").stem
+        self.close = weakref.finalize(self, _close, self._stack)
+
+    def _open_file(self, path: Path, max_bytes: int) -> None:
+        if path.is_dir():
+            raise StorageOpenError(f"{path} is a folder. Name a file in it.", path=path)
+        opened = open_sqlite(path, timeout=self.timeout, max_bytes=max_bytes)
+        with self._translated():
+            driver = self._driver = self._stack.enter_context(opened)
+        driver.text_factory = _AS_TEXT
+        self._engine = sa.create_engine(
+            "sqlite://", creator=lambda: driver, poolclass=StaticPool, hide_parameters=True
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Hold a connection that sees one state of the database and cannot change it."""
+        if not self.close.alive:
+            raise StorageOpenError(
+                f"{self.name} was closed. Read it again with ev.read_database.", path=self.name
+            )
+        if self._driver is None or self._engine is None:
+            driver: Any = self._database.engine.dialect.dbapi
+            try:
+                with self._database.reading() as conn:
+                    yield from _read_only(conn)
+            except driver.Error as err:  # of fetchall(), which SQLAlchemy hands on as it is
+                raise StorageError(
+                    f"{self.name}: a value in it cannot be read ({short_repr(str(err))}). Leave"
+                    " its rows out with where=."
+                ) from err
+            return
+        if self._thread != threading.get_ident():
+            raise StorageOpenError(
+                f"{self.name} was opened in another thread, and SQLite's connections stay in"
+                " theirs. Call ev.read_database in the thread that reads.",
+                path=self.name,
+            )
+        deadline = time.monotonic() + self.timeout
+        self._driver.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
+        with self._translated(), self._engine.connect() as conn:
+            yield conn
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the driver's errors on a SQLite file into those of ``ecsviz.errors``."""
+        try:
+            yield
+        except exc.DBAPIError as err:
+            if not isinstance(err.orig, sqlite3.Error):
+                raise
+            raise translated(err.orig, self.name, timeout=self.timeout) from None
+        except sqlite3.Error as err:  # SQLAlchemy hands fetchall() of a cursor on as it is
+            raise translated(err, self.name, timeout=self.timeout) from None
+        except UnicodeError:
+            # The driver fails over a name, or over its own message that quotes one.
+            raise ImportFormatError(
+                f"{self.name} is damaged: the name of a table or column in it is no text.",
+                source=self.name,
+                line=None,
+                column=None,
+            ) from None
+
+
+def _close(stack: ExitStack) -> None:
+    # Whichever thread the collector runs in: the file is removed even where SQLite's
+    # connection, which belongs to another, cannot be closed.
+    with contextlib.suppress(sqlite3.Error, EcsvizError):
+        stack.close()
+
+
+def _read_only(conn: Connection) -> Iterator[Connection]:
+    if conn.dialect.name == "postgresql":
+        conn.execution_options(postgresql_readonly=True)
+    if conn.dialect.name != "sqlite":
+        yield conn
+        return
+    driver: Any = conn.connection.dbapi_connection
+    before = driver.text_factory
+    was = driver.execute("PRAGMA query_only").fetchone()[0]
+    driver.execute("PRAGMA query_only=ON")
+    driver.text_factory = _AS_TEXT
+    try:
+        yield conn
+    finally:
+        driver.text_factory = before
+        driver.execute(f"PRAGMA query_only={int(was)}")
+
+
+def _file_of(target: Any) -> Path | None:
+    """Return the path if the target is a SQLite file."""
+    if isinstance(target, (Engine, bytes)):
+        return None
+    if isinstance(target, os.PathLike):
+        return Path(target).expanduser()
+    if isinstance(target, str) and "://" not in target:
+        if target in ("", ":memory:"):
+            return None
+        return Path(target).expanduser()
+    try:
+        url = make_url(target)
+    except (exc.ArgumentError, ValueError):
+        return None  # `database` says what is wrong with it, without the password
+    if url.get_backend_name() != "sqlite":
+        return None
+    name = url.database or ""
+    if name in ("", ":memory:") or "mode=memory" in name:
+        return None
+    return Path(name.removeprefix("file:").partition("?")[0] if name[:5] == "file:" else name)
+
+
+def _checked(target: Any) -> Any:
+    if not isinstance(target, (str, URL, Engine)):
+        raise InvalidArgumentError(
+            f"{short_repr(target)} is no database. Give the path of a SQLite file, a SQLAlchemy"
+            " URL, or an Engine.",
+            argument="url_or_path",
+        )
+    if isinstance(target, Engine):
+        return target
+    try:
+        in_memory = target == ":memory:" or make_url(target).get_backend_name() == "sqlite"
+    except (exc.ArgumentError, ValueError):
+        return target  # `database` says what is wrong with it, without the password
+    if in_memory:
+        raise StorageUrlError(
+            f"{short_repr(str(target))} names a database in memory, and a new one is empty."
+            " Give the path of a file, or the Engine that holds the tables.",
+            url=str(target),
+        )
+    return target

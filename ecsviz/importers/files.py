@@ -1,0 +1,63 @@
+"""Bytes of files: opened, counted while they are read, and what is said if that fails."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ecsviz.errors import EcsvizError, did_you_mean, short_repr
+from ecsviz.importers.limits import exceeded
+
+BLOCK = 2**20
+
+
+class ImportSourceError(EcsvizError, OSError):
+    """A file cannot be opened or read."""
+
+
+def copy_counted(handle: Any, target: BinaryIO, name: str, max_bytes: int, already: int = 0) -> int:
+    """Copy what is left of `handle`, and return how many bytes that were.
+
+    Parameters
+    ----------
+    handle, target
+        Binary files.
+    name
+        What the message calls the file.
+    max_bytes
+        How many bytes may be read. Counted here: the size that a zip says may be a lie.
+    already
+        How many of them have been read before.
+    """
+    count = 0
+    while block := handle.read(BLOCK):
+        count += len(block)
+        if already + count > max_bytes:
+            raise exceeded(name, f"holds more than {max_bytes:,} bytes", "max_bytes", max_bytes)
+        target.write(block)
+    return count
+
+
+def not_opened(path: str | os.PathLike[str], err: OSError | ValueError) -> ImportSourceError:
+    """Return the error for a path that cannot be read, with what lies there instead."""
+    shown = str(path)
+    if shown.lstrip().startswith(("{", "[")):
+        message = (
+            "A text is taken as a path, and this one looks like JSON. Pass the bytes:"
+            " read_chat(text.encode())."
+        )
+    else:
+        reason = getattr(err, "strerror", None) or str(err)
+        message = f"Cannot read {short_repr(shown)}: {reason}." + _beside(Path(path))
+    return ImportSourceError(message, source=path, errno=getattr(err, "errno", None))
+
+
+def _beside(path: Path) -> str:
+    try:
+        if path.exists() or not path.parent.is_dir():
+            return " Check the path and who may read it."
+        names = sorted(other.name for other in path.parent.iterdir())
+    except (OSError, ValueError):
+        return ""
+    return did_you_mean(path.name, names) or " Its folder is empty."

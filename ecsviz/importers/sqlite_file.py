@@ -1,0 +1,297 @@
+"""A SQLite file from a stranger, opened so that it can neither do harm nor be harmed.
+
+What is opened is a private copy, with the journal that lies beside the file: the original is not
+even locked, and a crashed writer's transaction is rolled back, or its write-ahead log read, in
+the copy. On the copy nothing may be written, attached or loaded; functions and pragmas are those
+listed here; an answer is bounded in time and size.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, ImportTimeoutError
+from ecsviz.importers.files import copy_counted, not_opened
+from ecsviz.importers.limits import MAX_BYTES
+
+MAGIC = b"SQLite format 3\0"
+
+_JOURNALS = ("-wal", "-journal")
+"""What belongs to a database beside its file; ``-shm`` is an index that SQLite makes anew."""
+
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
+
+_MAX_VALUE = 50_000_000
+"""Bytes of one text, blob or row: far above any message, far below the memory of a machine."""
+
+_STEPS = 1_000
+"""Instructions of SQLite's machine between two looks at the clock: some 10 microseconds."""
+
+PRAGMAS = frozenset(
+    {
+        *("table_list", "table_info", "table_xinfo", "foreign_key_list", "foreign_key_check"),
+        *("index_list", "index_info", "index_xinfo", "database_list", "collation_list"),
+        *("integrity_check", "quick_check", "page_count", "page_size", "freelist_count"),
+    }
+)
+"""The pragmas that only tell; they may have an argument."""
+
+_READ_ONLY_PRAGMAS = frozenset(
+    {
+        *("encoding", "user_version", "application_id", "schema_version", "foreign_keys"),
+        *("journal_mode", "read_uncommitted", "query_only", "trusted_schema"),
+    }
+)
+"""The pragmas that tell when they have no argument."""
+
+FUNCTIONS = frozenset(
+    {
+        *("abs", "avg", "cast", "char", "coalesce", "count", "date", "datetime", "format"),
+        *("glob", "group_concat", "hex", "ifnull", "iif", "instr", "julianday", "length", "like"),
+        *("likelihood", "likely", "lower", "ltrim", "max", "min", "nullif", "octet_length"),
+        *("printf", "quote", "replace", "round", "rtrim", "sign", "strftime", "string_agg"),
+        *("substr", "substring", "sum", "time", "total", "trim", "typeof", "unicode", "unixepoch"),
+        *("unlikely", "upper", "zeroblob", "->", "->>", "json", "json_array_length"),
+        *("json_extract", "json_type", "json_valid", "json_group_array", "json_group_object"),
+        *("json_array", "json_object", "json_quote", "row_number", "rank", "dense_rank"),
+        *("lag", "lead", "first_value", "last_value", "nth_value", "ntile"),
+    }
+)
+"""SQLite's own functions that compute and nothing else. Not here: what loads, reads files or
+tells about the process."""
+
+_TABLE_FUNCTIONS = ("json_each('')", "pragma_table_xinfo('')", "pragma_foreign_key_list('')")
+"""Functions that give tables. At its first use each declares its table, which the authorizer
+takes for a write, so that is done before there is one; no others can be used."""
+
+
+@contextmanager
+def open_sqlite(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    name: str | None = None,
+    timeout: float = 60.0,
+    max_bytes: int = MAX_BYTES,
+    max_value: int = _MAX_VALUE,
+) -> Iterator[sqlite3.Connection]:
+    """Yield a connection to a private copy of a SQLite file, on which nothing can be written.
+
+    Parameters
+    ----------
+    source
+        The path of the file, or its content.
+    name
+        What messages call it; by default the file's name.
+    timeout
+        Seconds that all queries together may take, counted from here.
+    max_bytes
+        How many bytes the file and its journals may have; 1 GiB by default.
+    max_value
+        How many bytes one value, and one row, may have; 50 MB by default.
+
+    Raises
+    ------
+    ImportSourceError
+        If the file cannot be read.
+    ImportFormatError
+        If it is no SQLite database, is damaged, or asks for what is not allowed.
+    ImportLimitError
+        If it, or a value in it, is larger than allowed.
+    ImportTimeoutError
+        If the queries take longer than `timeout`.
+
+    Notes
+    -----
+    Errors of the driver inside the ``with`` block come out as those above; `translated` does the
+    same for who catches them himself. The file is copied again if it changes meanwhile. A
+    rollback journal that names a super-journal is refused: rolling back would delete the file
+    that it names, whichever that is.
+
+    Examples
+    --------
+    >>> import contextlib, pathlib, sqlite3, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "a.db")
+    ...     with contextlib.closing(sqlite3.connect(path)) as made:
+    ...         _ = made.executescript("create table t(a); insert into t values (1), (2)")
+    ...     with open_sqlite(path, timeout=5) as connection:
+    ...         connection.execute("select sum(a) from t").fetchall()
+    [(3,)]
+    """
+    called = name or ("<bytes>" if isinstance(source, bytes) else Path(source).name)
+    with tempfile.TemporaryDirectory(prefix="ecsviz-") as folder:
+        copy = Path(folder, "copy.db")
+        if isinstance(source, bytes):
+            _check_header(source[: len(MAGIC)], called)
+            with copy.open("wb") as target:
+                copy_counted(io.BytesIO(source), target, called, max_bytes)
+        else:
+            _copy(Path(source), copy, called, max_bytes)
+        deadline = time.monotonic() + timeout
+        try:
+            with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+                _harden(connection, deadline, max_value)
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                yield connection
+        except sqlite3.Error as err:
+            raise translated(err, called, timeout=timeout, max_value=max_value) from None
+
+
+def translated(
+    err: sqlite3.Error, name: str, *, timeout: float, max_value: int = _MAX_VALUE
+) -> EcsvizError:
+    """Return the error of ours for an error of the driver.
+
+    Parameters
+    ----------
+    err
+        What the driver raised.
+    name
+        What messages call the file.
+    timeout, max_value
+        The limits that the file was opened with.
+    """
+    said = str(err)
+    if said == "interrupted":
+        return ImportTimeoutError(
+            f"{name}: the database did not answer within {timeout:g} seconds. If it is large,"
+            f" allow more with timeout=, such as timeout={timeout * 4:g}.",
+            source=name,
+            argument="timeout",
+            limit=timeout,
+        )
+    if "too big" in said:
+        return ImportLimitError(
+            f"{name} holds a value or row of more than {max_value:,} bytes, more than is read."
+            " Take it out of a copy of the file, or shorten it there.",
+            source=name,
+            argument="max_value",
+            limit=max_value,
+        )
+    if "authoriz" in said or "prohibited" in said or "unsafe use" in said:
+        why = f"it asks for what is not allowed here ({said}). Nothing was run"
+    else:
+        why = f"SQLite cannot read it ({said}). Export or download it again"
+    return ImportFormatError(f"{name}: {why}.", source=name, line=None, column=None)
+
+
+# -- the copy --------------------------------------------------------------------------------
+
+
+def _copy(path: Path, copy: Path, name: str, max_bytes: int) -> None:
+    for _ in range(3):
+        before = _state(path)
+        left = max_bytes
+        try:
+            for suffix in ("", *_JOURNALS):
+                here = Path(f"{path}{suffix}")
+                there = Path(f"{copy}{suffix}")
+                there.unlink(missing_ok=True)
+                if suffix and not here.is_file():
+                    continue
+                with here.open("rb") as handle, there.open("wb") as target:
+                    if not suffix:
+                        _check_header(handle.read(len(MAGIC)), name)
+                        handle.seek(0)
+                    left -= copy_counted(handle, target, name, max_bytes, max_bytes - left)
+        except (OSError, ValueError) as err:
+            if isinstance(err, EcsvizError):
+                raise
+            raise not_opened(path, err) from err
+        _check_journal(Path(f"{copy}-journal"), name)
+        if _state(path) == before:
+            return
+    raise ImportFormatError(
+        f"{name} changes while it is read. Close the program that writes it, and read it again.",
+        source=name,
+        line=None,
+        column=None,
+    )
+
+
+def _state(path: Path) -> list[tuple[int, int] | None]:
+    found: list[tuple[int, int] | None] = []
+    for suffix in ("", *_JOURNALS):
+        try:
+            stat = Path(f"{path}{suffix}").stat()
+        except (OSError, ValueError):
+            found.append(None)
+        else:
+            found.append((stat.st_size, stat.st_mtime_ns))
+    return found
+
+
+def _check_header(head: bytes, name: str) -> None:
+    if head != MAGIC:
+        raise ImportFormatError(
+            f"{name} is no SQLite database" + ("." if head else ": it is empty."),
+            source=name,
+            line=None,
+            column=None,
+        )
+
+
+def _check_journal(path: Path, name: str) -> None:
+    if not path.is_file() or path.stat().st_size < 16:
+        return
+    with path.open("rb") as handle:
+        handle.seek(-8, os.SEEK_END)
+        if handle.read() == _JOURNAL_MAGIC:
+            raise ImportFormatError(
+                f"{name} has a journal that belongs to a transaction across several files, which"
+                " cannot be finished on a copy. Open the file with the program that wrote it, and"
+                " read it again.",
+                source=name,
+                line=None,
+                column=None,
+            )
+
+
+# -- what is allowed -------------------------------------------------------------------------
+
+
+def _harden(connection: sqlite3.Connection, deadline: float, max_value: int) -> None:
+    for setting in (
+        "trusted_schema = OFF",  # what the schema calls must be harmless by itself
+        "cell_size_check = ON",  # damage is found while pages are read
+        "mmap_size = 0",  # a file that shrinks must not end the process
+        "temp_store = MEMORY",
+        "query_only = ON",
+    ):
+        connection.execute(f"PRAGMA {setting}")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max_value)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 1_000_000)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
+    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
+    for function in _TABLE_FUNCTIONS:
+        connection.execute(f"SELECT 1 FROM {function} LIMIT 0")  # noqa: S608 - our own names
+    connection.set_authorizer(_authorize)
+
+
+def _may_pragma(name: str | None, value: str | None) -> bool:
+    name = (name or "").lower()
+    return name in PRAGMAS or (value is None and name in _READ_ONLY_PRAGMAS)
+
+
+_MAY: dict[int, Callable[[str | None, str | None], bool]] = {
+    sqlite3.SQLITE_SELECT: lambda *_: True,
+    sqlite3.SQLITE_READ: lambda *_: True,
+    sqlite3.SQLITE_RECURSIVE: lambda *_: True,
+    sqlite3.SQLITE_TRANSACTION: lambda *_: True,  # of reads: nothing can be written
+    sqlite3.SQLITE_FUNCTION: lambda _, name: (name or "").lower() in FUNCTIONS,
+    sqlite3.SQLITE_PRAGMA: _may_pragma,
+}
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: Any) -> int:
+    may = _MAY.get(action)
+    return sqlite3.SQLITE_OK if may is not None and may(first, second) else sqlite3.SQLITE_DENY

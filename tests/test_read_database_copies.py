@@ -1,0 +1,196 @@
+"""``read_database``: copies in a store, and real databases."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import ecsviz as ev
+from ecsviz.importers.database import Database
+from ecsviz.isomorphic import find_difference
+from tests.databases import SHOP, make_sqlite
+from tests.test_read_database import check_figures
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Database]:
+    with ev.read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db:
+        yield db
+
+
+# -- copies ----------------------------------------------------------------------------------
+
+
+def rows_of(db: Database, entities: list[Any], table: str) -> list[tuple[Any, ...]]:
+    """The entities' own values as rows of the table they come from, in an order of their own."""
+    columns = db.columns_frame()
+    fields = columns.loc[columns["table"] == table, "field"].to_list()
+    rows = [tuple(getattr(entity, field) for field in fields) for entity in entities]
+    return sorted(rows, key=repr)
+
+
+def plain_rows(db: Database, table: str) -> list[tuple[Any, ...]]:
+    """The rows of a table as SQLite holds them, read past all of ours."""
+    with db._source.reading() as conn:
+        query = sa.text('SELECT * FROM "' + table.replace('"', '""') + '"')
+        return sorted((tuple(row) for row in conn.execute(query)), key=repr)
+
+
+def test_a_copy_is_the_same_graph(shop: Database, tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
+    copied = shop.copy_to(store, note="the shop")
+    assert store.revisions()["note"].to_list() == ["the shop"]
+    assert {name: len(entities) for name, entities in copied.items()} == {
+        name: len(shop.frame(name)) for name in shop.tables
+    }
+    for name, entities in copied.items():
+        again = store.list_by_type(shop.classes[name])
+        assert rows_of(shop, again, name) == rows_of(shop, entities, name)
+        by_id = {entity.ecs_id: entity for entity in again}
+        for entity in entities:
+            assert find_difference(entity, by_id[entity.ecs_id]) is None
+    assert store.verify().empty
+    assert len(store.graph()) == 15
+
+
+def test_copying_again_writes_what_changed(tmp_path: Path) -> None:
+    path = make_sqlite(tmp_path / "shop.db", SHOP)
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
+    ev.read_database(path).copy_to(store)
+    ev.read_database(path).copy_to(store)
+    assert len(store.revisions()) == 1
+    make_sqlite(path, "UPDATE customers SET name = 'Anna' WHERE id = 1")
+    db = ev.read_database(path)
+    db.copy_to(store)
+    assert store.revisions()[["added", "changed"]].values.tolist() == [[15, 0], [0, 1]]
+    assert store.find(db.classes["customers"], id=1)[0].name == "Anna"
+    make_sqlite(path, "UPDATE customers SET name = 'Annika', seen = NULL WHERE id = 1")
+    make_sqlite(path, "DELETE FROM orders WHERE year = 2025")
+    db = ev.read_database(path)
+    db.copy_to(store)
+    assert store.revisions()[["added", "changed", "deleted"]].values.tolist()[-1] == [0, 1, 0]
+    (anna,) = store.find(db.classes["customers"], id=1)
+    assert (anna.name, anna.seen, anna.version) == ("Annika", None, 3)
+
+
+def test_databases_with_tables_of_one_name_stand_side_by_side(tmp_path: Path) -> None:
+    one = ev.read_database(
+        make_sqlite(tmp_path / "one.db", "CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1)")
+    )
+    two = ev.read_database(
+        make_sqlite(
+            tmp_path / "two.db",
+            "CREATE TABLE t (a TEXT, b TEXT)",
+            "INSERT INTO t VALUES ('x', 'y')",
+        )
+    )
+    (first,), (second,) = one.entities("t"), two.entities("t")
+    assert not isinstance(first, type(second))
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
+    one.copy_to(store)
+    two.copy_to(store)
+    assert store.get(first.ecs_id).a == 1
+    assert store.get(second.ecs_id).b == "y"
+
+
+FRESH = """
+import json, sys
+import ecsviz as ev
+
+with ev.read_database(sys.argv[1]) as db:
+    store = ev.SQLAlchemyEntityStorage(sys.argv[2])
+    classes = db.classes
+    ids = [entity.ecs_id for table in db.tables for entity in db.entities(table)]
+    from ecsviz.isomorphic import find_difference
+    pairs = [
+        (entity, store.get(entity.ecs_id)) for table in db.tables for entity in db.entities(table)
+    ]
+    told = [find_difference(entity, there, versions=False) for entity, there in pairs]
+    wrong = [where for where in told if where is not None]
+    db.copy_to(store)
+    print(json.dumps([len(ids), len(store.get_many(ids)), wrong, len(store.revisions())]))
+"""
+
+
+def test_another_process_reads_the_copy(tmp_path: Path) -> None:
+    path = make_sqlite(tmp_path / "shop.db", SHOP)
+    with ev.read_database(path) as db:
+        db.copy_to(ev.SQLAlchemyEntityStorage(tmp_path / "store.db"))
+    command = [sys.executable, "-c", FRESH, str(path), str(tmp_path / "store.db")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [15, 15, [], 1]
+
+
+# -- real databases --------------------------------------------------------------------------
+
+
+EIGHTHS = range(8)
+"""The databases of SQLAlchemy's tests in parts, so that several processes can share them."""
+ROWS = 1_983
+
+
+@pytest.mark.parametrize("part", EIGHTHS)
+def test_the_databases_of_sqlalchemys_own_tests(shared: Path, tmp_path: Path, part: int) -> None:
+    told = json.loads((shared / "data/peer/sqlalchemy_orm_databases.json").read_text())
+    every = told["databases"]
+    inserts = sum(line.startswith("INSERT") for case in every for line in case["sql"])
+    assert (len(every), inserts) == (98, ROWS)
+    cases = every[part :: len(EIGHTHS)]
+    rows = 0
+    for number, case in enumerate(cases):
+        path = make_sqlite(tmp_path / f"{number}.db", "\n".join(case["sql"]))
+        target = tmp_path / f"{number}.store"
+        with ev.read_database(path) as db:
+            check_figures(db, case["ground_truth"])
+            db.copy_to(ev.SQLAlchemyEntityStorage(target))
+        with ev.read_database(path) as again:
+            store = ev.SQLAlchemyEntityStorage(target)
+            for table in again.tables:
+                read = store.list_by_type(again.classes[table])
+                assert rows_of(again, read, table) == plain_rows(again, table), case["test"]
+                rows += len(read)
+                by_id = {entity.ecs_id: entity for entity in read}
+                for entity in again.entities(table):
+                    assert find_difference(entity, by_id[entity.ecs_id], versions=False) is None, (
+                        case["test"]
+                    )
+    assert rows == sum(line.startswith("INSERT") for case in cases for line in case["sql"]) > 0
+
+
+def test_sakila(shared: Path) -> None:
+    with ev.read_database(shared / "data/sql/sakila.sqlite") as db:
+        graph = db.graph()
+        (cycle,) = graph.get_cycles()
+        assert str(cycle) == "Cycle(staff.store_id -> store.manager_staff_id)"
+        axes = graph.draw()
+        assert axes.get_title(loc="left") == "16 tables, 22 references, 1 cyclic component"
+        drawn = {child.get_gid() for child in axes.get_children()}
+        assert {"cyclic components", "cycle references", "deferred references"} <= drawn
+        customer = db.row_graph("customer", where={"customer_id": 5})
+        assert len(customer.dependencies("customer 5")) == 2
+        assert len(customer.dependents("customer 5")) == 76
+        (five,) = db.entities("customer", where={"customer_id": 5})
+        assert five.store.manager_staff.store is five.store
+        assert five.address.city.country.country == "Taiwan"
+
+
+def test_chinook(shared: Path) -> None:
+    with ev.read_database(shared / "data/sql/chinook.sqlite") as db:
+        assert db.graph().cyclic_components() == [["Employee"]]
+        assert db.graph().draw().get_title(loc="left").startswith("11 tables, 11 references")
+        graph = db.row_graph("Customer", where={"CustomerId": 5}, hops=2)
+        kinds = graph.nodes_frame()["type"].value_counts().to_dict()
+        assert kinds["Customer"] > 1  # of the same employee
+        assert len(graph.dependents("Customer 5")) == 7
+        (track,) = db.entities("Track", where={"TrackId": 1})
+        assert track.Album.Artist.Name == "AC/DC"
