@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -92,16 +93,29 @@ def _unknown(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[Path
     return path, done.stdout.strip()
 
 
-def command(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run in a process of its own, where no class of the tests is defined."""
-    return subprocess.run(
-        [sys.executable, "-m", "ecsviz", *map(str, arguments)],
+RUNNER = """
+import json, sys
+from click.testing import CliRunner
+from ecsviz.cli import cli
+for arguments in json.loads(sys.argv[1]):
+    done = CliRunner().invoke(cli, arguments, prog_name="ecsviz")
+    print(json.dumps([done.exit_code, done.stdout, done.stderr]))
+"""
+
+
+def elsewhere(*commands: list[Any], cwd: Path) -> list[tuple[int, str, str]]:
+    """Run commands in a process of its own, where no class of the tests is defined."""
+    given = json.dumps([list(map(str, arguments)) for arguments in commands])
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER, given],
         cwd=cwd,
         capture_output=True,
         text=True,
         check=False,
         env=report.environment(),
     )
+    assert done.returncode == 0, done.stderr
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
 # -- import -----------------------------------------------------------------------------------
@@ -221,36 +235,38 @@ def test_verify(tmp_path: Path) -> None:
 
 def test_a_store_of_unknown_classes(unknown: tuple[Path, str], tmp_path: Path, root: Path) -> None:
     path, thread = unknown
-    for arguments in (
+    done = elsewhere(
+        ["history", path, thread],
         ["info", path],
         ["tables", path],
         ["tables", path, "nodes"],
         ["history", path],
-        ["history", path, thread],
         ["graph", path],
         ["graph", path, "--types", "--cycles"],
         ["export", path, "--to", "csv", "--out", tmp_path / "csv"],
         ["export", path, "--to", "dot"],
-    ):
-        done = command(*arguments, cwd=tmp_path)
-        assert (done.returncode, done.stderr.count("Error")) == (0, 0), done.stderr
+        cwd=tmp_path,
+    )
+    assert [code for code, _, _ in done] == [0] * 9, done
     assert len(list((tmp_path / "csv").glob("*.csv"))) > 10
-    history = command("history", path, thread, cwd=tmp_path).stdout.splitlines()
-    assert [line.split("\t")[0::4] for line in history] == [
+    assert [line.split("\t")[0::4] for line in done[0][1].splitlines()] == [
         ["version", "what"],
         ["1", "added"],
         ["2", "changed"],
     ]
-    for arguments in (["verify", path], ["export", path, "--to", "parquet", "--out", "x"]):
-        done = command(*arguments, cwd=tmp_path)
-        assert done.returncode == 1
-        assert "whose class is not known. Name the module that defines it: --classes" in done.stderr
-    assert (
-        command("verify", path, "--classes", "tests.conformance.classes", cwd=root).stdout == "ok\n"
+    *refused, wrong = elsewhere(
+        ["verify", path],
+        ["export", path, "--to", "parquet", "--out", "x"],
+        ["verify", path, "--classes", "no_such_module"],
+        cwd=tmp_path,
     )
-    done = command("verify", path, "--classes", "no_such_module", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "no_such_module cannot be imported" in done.stderr
+    for code, _, told in refused:
+        assert code == 1
+        assert "whose class is not known. Name the module that defines it: --classes" in told
+    assert wrong[0] == 2
+    assert "no_such_module cannot be imported" in wrong[2]
+    (found,) = elsewhere(["verify", path, "--classes", "tests.conformance.classes"], cwd=root)
+    assert found == (0, "ok\n", "")
 
 
 def ends(graph: ev.EntityDependencyGraph) -> list[tuple[Any, ...]]:
@@ -296,8 +312,9 @@ def test_what_a_store_names_is_never_imported(tmp_path: Path) -> None:
     with sqlite3.connect(path) as conn:
         conn.execute("UPDATE ecs_types SET module = 'trap', name = 'trap.' || name")
     conn.close()
-    for arguments in (["info"], ["verify"], ["graph"], ["tables"], ["history"]):
-        command(arguments[0], path, cwd=tmp_path)
+    names = ("info", "verify", "graph", "tables", "history")
+    done = elsewhere(*([name, path] for name in names), cwd=tmp_path)
+    assert len(done) == len(names)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -468,6 +485,8 @@ def test_reading_makes_no_store(
         assert done.stdout == ""
         assert done.stderr.startswith("Error: ")
         assert len(done.stderr.splitlines()) == 1
+        if name == "missing.db":
+            assert re.search("There is no file|No such file", done.stderr)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
