@@ -275,6 +275,12 @@ class Database:
             )
         if state in ("40001", "40P01", "55P03"):
             return errors.StorageBusyError(f"{self} is busy: {text}. Try again.", waited=None)
+        if state == "3F000":
+            return StorageOpenError(
+                f"{self} has no such schema ({text.splitlines()[0]}). Make it with CREATE SCHEMA,"
+                " or leave schema= out.",
+                url=str(self),
+            )
         if state == "53100":
             return errors.StorageFullError(f"{self}: the disk is full. Nothing was saved.")
         if state == "25006":

@@ -231,11 +231,7 @@ def _order_within(
     still = part[a] == part[b]
     if still.any():
         cost = _cost(n, a[still], b[still], kind[counted[still]])
-        within = _greedy(a[still], b[still], cost, rank)
-        local = np.zeros(n, dtype=np.int64)
-        for place, node in enumerate(within):
-            local[node] = place
-        return part * (len(within) + 1) + local
+        return part * (n + 1) + _place_within(n, part, a[still], b[still], cost, rank)
     return part
 
 
@@ -252,6 +248,51 @@ def _cost(n: int, sources: Ints, targets: Ints, kind: Ints) -> Ints:
     labels = strong_components(n, sources[required], targets[required])
     never = required & (labels[sources] != labels[targets])
     return np.where(never, 0, 1 + REQUIRED - kind)
+
+
+def _place_within(n: int, part: Ints, sources: Ints, targets: Ints, cost: Ints, rank: Ints) -> Ints:
+    """Return the place of every node within its cyclic part, shape (n,).
+
+    Notes
+    -----
+    Most cycles come apart where one node is taken out (a ring, whatever its length, or a thread
+    with its messages): the node that `_greedy` would place first stands first, and the others
+    follow in topological order, all parts at once. Only what is still cyclic then is left to
+    `_greedy`, which looks at nodes one by one.
+    """
+    place = np.zeros(n, dtype=np.int64)
+    first = np.zeros(n, dtype=bool)
+    first[_first_of_parts(n, part, sources, targets, cost, rank)] = True
+    left = ~(first[sources] | first[targets])
+    labels = strong_components(n, sources[left], targets[left])
+    tangled = np.bincount(labels, minlength=n)[labels] > 1
+    is_tangled = np.zeros(int(part.max()) + 1, dtype=bool)
+    is_tangled[part[tangled]] = True
+    by_hand = is_tangled[part[sources]]
+    easy = left & ~by_hand
+    level = levels(n, sources[easy], targets[easy]) + 1
+    level[first] = 0
+    place[np.lexsort((rank, level))] = np.arange(n)
+    if by_hand.any():
+        within = _greedy(sources[by_hand], targets[by_hand], cost[by_hand], rank)
+        place[within] = np.arange(len(within))
+    return place
+
+
+def _first_of_parts(
+    n: int, part: Ints, sources: Ints, targets: Ints, cost: Ints, rank: Ints
+) -> Ints:
+    """Return of every cyclic part the node that stands best at its front, as `_Waiting` says."""
+    nodes = distinct(np.concatenate((sources, targets)))
+    unmet = [np.bincount(sources[cost == c], minlength=n)[nodes] for c in range(_COSTS)]
+    holding = [np.bincount(targets[cost == c], minlength=n)[nodes] for c in range(_COSTS)]
+    keys = (unmet[3] - holding[3], unmet[2] - holding[2], unmet[1], unmet[0], part[nodes])
+    order = np.lexsort((rank[nodes], *keys))
+    ordered = part[nodes][order]
+    begins = np.ones(len(ordered), dtype=bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    found: Ints = nodes[order[begins]]
+    return found
 
 
 def _greedy(sources: Ints, targets: Ints, cost: Ints, rank: Ints) -> list[int]:

@@ -19,7 +19,8 @@ from ecsviz.statements import columns_of, select_by_keys
 DENSE = 3
 """A table is read as a whole where more than one row in so many is asked for."""
 
-_IDS = ("ecs_id", "ecs_lineage_id")
+IDS = ("ecs_id", "ecs_lineage_id")
+"""Columns that are compared in the driver's form."""
 
 
 @dataclass(slots=True)
@@ -81,9 +82,9 @@ def look_up(
     ids = group.driver_ids(conn)
     query = sa.select(*wanted)
     if size * DENSE > next_id:
-        columns = columns_of(conn, query.order_by(table.c.id), raw=_IDS)
+        columns = columns_of(conn, query.order_by(table.c.id), raw=IDS)
     else:
-        columns = select_by_keys(conn, query, table.c.ecs_id, ids, raw=_IDS)
+        columns = select_by_keys(conn, query, table.c.ecs_id, ids, raw=IDS)
     places = list(range(size))
     if columns[0] != ids:
         place = dict(zip(ids, places, strict=True))

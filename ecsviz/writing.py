@@ -33,13 +33,14 @@ from ecsviz.rows import NONE, Group, Rows
 from ecsviz.seals import SEAL, reseal, seals_of
 from ecsviz.statements import (
     as_driver,
+    columns_of,
     delete_rows,
     insert_columns,
     select_by_keys,
     update_columns,
     update_rows,
 )
-from ecsviz.stored import Stored, look_up
+from ecsviz.stored import DENSE, IDS, Stored, look_up
 
 
 class Save:
@@ -136,22 +137,23 @@ class Save:
         """Refuse an id that the store knows as an entity of another type."""
         if self.conn is None:
             return
-        new = {
-            name: [group.positions[place] for place in self._new_places(name)]
-            for name, group in self.rows.groups.items()
-        }
+        new = {name: self._new_places(name) for name in self.rows.groups}
         for name, stored in self.catalog.mapping.stored.items():
-            ids = [
-                self.found.ids[position]
-                for other, positions in new.items()
-                if other != name
-                for position in positions
-            ]
+            ids: dict[Any, UUID] = {}
+            for other, places in new.items():
+                if other != name and places:
+                    group = self.rows.groups[other]
+                    driver_ids, own = group.driver_ids(self.conn), group.own("ecs_id")
+                    ids.update((driver_ids[place], own[place]) for place in places)
             table = self.catalog.mapping.probe(name)
-            for ecs_id in select_by_keys(self.conn, sa.select(table.c.ecs_id), table.c.ecs_id, ids)[
-                0
-            ]:
-                raise id_taken(self.found, ecs_id, name, f"table {stored.table!r}")
+            query = sa.select(table.c.ecs_id)
+            if len(ids) * DENSE > self.next_ids.get(name, 1):
+                (known,) = columns_of(self.conn, query, raw=IDS)
+            else:
+                (known,) = select_by_keys(self.conn, query, table.c.ecs_id, list(ids), raw=IDS)
+            for driver_id in known:
+                if driver_id in ids:
+                    raise id_taken(self.found, ids[driver_id], name, f"table {stored.table!r}")
 
     def _check_versions(self, name: str, group: Group) -> None:
         versions = self.stored[name].versions

@@ -216,9 +216,42 @@ def test_a_thread_is_ordered_without_a_search(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(order, "_greedy", lambda *_: pytest.fail("searched"))
     edges = [(0, k) for k in range(1, 50)] + [(k, 0) for k in range(1, 50)]
     assert order_of(50, edges, [COLLECTION] * 49 + [REQUIRED] * 49).deferred.sum() == 49
-    alone = [(50, 51), (51, 50)]  # a component of collections only, beside
+    # A ring of collections beside it comes apart where one node is taken out; two rings, each
+    # through both of two nodes, do not.
+    ring = [(50, 51), (51, 52), (52, 50)]
+    kinds = [COLLECTION] * 49 + [REQUIRED] * 49
+    assert order_of(53, edges + ring, kinds + [COLLECTION] * 3).deferred.sum() == 50
+    tangle = [(a, b) for a in range(50, 54) for b in range(50, 54) if a != b]
     with pytest.raises(pytest.fail.Exception, match="searched"):
-        order_of(52, edges + alone, [COLLECTION] * 49 + [REQUIRED] * 49 + [COLLECTION] * 2)
+        order_of(54, edges + tangle, kinds + [COLLECTION] * 12)
+
+
+@given(st.data(), st.integers(2, 9))
+def test_a_part_that_one_node_holds_together_defers_no_more_than_the_search(
+    data: st.DataObject, n: int
+) -> None:
+    """What comes apart at once is ordered as well as one by one."""
+    ends = st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)).filter(lambda e: e[0] != e[1])
+    edges = data.draw(st.lists(ends, min_size=2, max_size=20))
+    kinds = data.draw(
+        st.lists(st.sampled_from([NULLABLE, REQUIRED]), min_size=len(edges), max_size=len(edges))
+    )
+    found = order_of(n, edges, kinds)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(order, "_place_within", one_by_one)
+        searched = order_of(n, edges, kinds)
+    cost = [found.deferred[np.array(kinds) == kind].sum() for kind in (REQUIRED, NULLABLE)]
+    other = [searched.deferred[np.array(kinds) == kind].sum() for kind in (REQUIRED, NULLABLE)]
+    assert cost <= other
+
+
+def one_by_one(
+    n: int, part: order.Ints, sources: order.Ints, targets: order.Ints, cost: Any, rank: Any
+) -> order.Ints:
+    within = order._greedy(sources, targets, cost, rank)
+    place = np.zeros(n, dtype=np.int64)
+    place[within] = np.arange(len(within))
+    return place
 
 
 def test_required_edges_that_close_no_required_cycle_never_wait() -> None:
