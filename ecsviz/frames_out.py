@@ -80,10 +80,10 @@ def to_frames(graph_or_entities: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     >>> thread = ev.ChatThread(title="Cycles")
     >>> message = thread.say("user", "hello")
     >>> nodes, references = ev.to_frames(thread)
-    >>> nodes[["class", "title", "role", "content"]]
-             class   title  role content
-    0   ChatThread  Cycles   NaN     NaN
-    1  ChatMessage     NaN  user   hello
+    >>> nodes[["title", "role", "content", "version"]]
+        title  role content  version
+    0  Cycles   NaN     NaN        0
+    1     NaN  user   hello        0
     >>> references[["field", "position"]]
           field  position
     0  messages         0
