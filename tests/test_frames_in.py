@@ -305,18 +305,17 @@ def test_classes_by_name_and_by_mapping(towns: pd.DataFrame) -> None:
 
 
 def test_users_classes_shadow_the_ready_made(towns: pd.DataFrame) -> None:
-    module: dict[str, Any] = {"__name__": "notebook", "ev": ev}
-    exec("class ChatThread(ev.Entity):\n    name: str = ''", module)
+    mine, other = ({"__name__": name, "ev": ev} for name in ("notebook", "notebook2"))
+    for module in (mine, other):
+        exec("class ChatThread(ev.Entity):\n    name: str = ''", module)
     towns["class"] = "ChatThread"
-    assert type(ev.from_frames(towns)[0]) is module["ChatThread"]
-    exec(
-        "class ChatThread(ev.Entity):\n    name: str = ''",
-        other := {"__name__": "notebook2", "ev": ev},
-    )
+    one: Any = mine["ChatThread"]
+    two: Any = other["ChatThread"]
+    assert type(ev.from_frames(towns, None, [ev.ChatThread, one])[0]) is one
     with pytest.raises(errors.UnknownTypeError, match="one of several, in notebook, notebook2"):
-        ev.from_frames(towns)
+        ev.from_frames(towns, None, [ev.ChatThread, one, two])
     towns["class"] = "notebook2.ChatThread"
-    assert type(ev.from_frames(towns)[0]) is other["ChatThread"]
+    assert type(ev.from_frames(towns)[0]) is two
 
 
 def nodes_with(**columns: Any) -> pd.DataFrame:
