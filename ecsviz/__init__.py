@@ -8,6 +8,9 @@ from ecsviz.diff import GraphDiff, diff
 from ecsviz.entity import Entity
 from ecsviz.errors import EcsvizError
 from ecsviz.fields import reference
+from ecsviz.frames_in import from_frames
+from ecsviz.frames_networkx import from_networkx
+from ecsviz.frames_out import to_frames
 from ecsviz.graph import CycleStatus, EntityDependencyGraph
 from ecsviz.importers import read_chat
 from ecsviz.importers.database import read_database
@@ -34,8 +37,11 @@ __all__ = [
     "SQLAlchemyEntityStorage",
     "SavePlan",
     "diff",
+    "from_frames",
+    "from_networkx",
     "read_chat",
     "read_database",
     "reference",
     "sample",
+    "to_frames",
 ]

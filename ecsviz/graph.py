@@ -10,7 +10,6 @@ import enum
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from ecsviz import order
 from ecsviz.cycles import Cycle, CycleList
 from ecsviz.elementary import CycleSearch
 from ecsviz.errors import EntityNotFoundError, InvalidIdError, did_you_mean, short_repr
+from ecsviz.graph_files import GraphFiles
 from ecsviz.identity import is_entity_class, newest_definition
 from ecsviz.order import NULLABLE, Order
 from ecsviz.parts import (
@@ -58,7 +58,7 @@ def _no_place(number: int) -> tuple[str, str]:
     raise IndexError(number)
 
 
-class EntityDependencyGraph(ToHtml):
+class EntityDependencyGraph(GraphFiles, ToHtml):
     """Which entity holds which: components, cycles, topological order.
 
     Parameters
@@ -586,15 +586,3 @@ class EntityDependencyGraph(ToHtml):
         from ecsviz import export
 
         return export.to_dot(self)
-
-    def to_graphml(self, path: str | Path) -> Path:
-        """Write the graph as GraphML; see ``ecsviz.export.to_graphml``."""
-        from ecsviz import export
-
-        return export.to_graphml(self, path)
-
-    def to_cytoscape(self) -> dict[str, Any]:
-        """Return the graph as Cytoscape JSON; see ``ecsviz.export.to_cytoscape``."""
-        from ecsviz import export
-
-        return export.to_cytoscape(self)

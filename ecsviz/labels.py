@@ -56,7 +56,8 @@ def label_of(node: Any, limit: int = DEFAULT_LIMIT, *, with_type: bool = True) -
     ('ChatThread', 'orders')
     """
     kind = node_name(node)
-    text = _own_text(node, limit) if is_entity_class(type(node)) else ""
+    state = node.__dict__ if is_entity_class(type(node)) else getattr(node, "label_state", None)
+    text = _own_text(state, limit) if state else ""
     if not text:
         return clean_text(kind, limit)
     if not with_type:
@@ -64,8 +65,7 @@ def label_of(node: Any, limit: int = DEFAULT_LIMIT, *, with_type: bool = True) -
     return clean_text(f"{kind} {text}", limit)
 
 
-def _own_text(entity: Any, limit: int) -> str:
-    state: Mapping[str, Any] = entity.__dict__
+def _own_text(state: Mapping[str, Any], limit: int) -> str:
     for name in NAMES:
         text = _shown(state.get(name), limit)
         if text:

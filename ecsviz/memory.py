@@ -28,6 +28,7 @@ from ecsviz.memory_saving import (
     holds,
 )
 from ecsviz.past import AsOf, check_as_of
+from ecsviz.progress import steps
 from ecsviz.protocol import (
     E_,
     Contents,
@@ -100,7 +101,9 @@ class InMemoryEntityStorage(VersionedStorage):
 
     # -- saving ------------------------------------------------------------------------------
 
-    def register(self, entity_or_entities: Any, note: str | None = None) -> Any:
+    def register(
+        self, entity_or_entities: Any, note: str | None = None, *, progress: bool | None = None
+    ) -> Any:
         """Store entities with everything they lead to; all of them or, on an error, none.
 
         Parameters
@@ -109,6 +112,8 @@ class InMemoryEntityStorage(VersionedStorage):
             An entity or an iterable of entities; or an id, which is looked up as by `get`.
         note
             What this revision is about.
+        progress
+            Whether a bar is shown; None shows one if it takes longer than a second.
 
         Returns
         -------
@@ -130,7 +135,8 @@ class InMemoryEntityStorage(VersionedStorage):
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
         given, roots = as_registered(entity_or_entities)
-        self._register(walk(roots), note)
+        with steps("saving", progress):
+            self._register(walk(roots), note)
         return given
 
     def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
@@ -303,6 +309,7 @@ class InMemoryEntityStorage(VersionedStorage):
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
         as_of: AsOf = None,
+        progress: bool | None = None,
     ) -> Any:
         """Return the entity of an id, with everything it leads to.
 
@@ -319,6 +326,8 @@ class InMemoryEntityStorage(VersionedStorage):
             Classes, with their subclasses, whose entities are read; others are placeholders.
         as_of
             A revision or an aware time: everything as it was then, deleted entities included.
+        progress
+            Whether a bar is shown; None shows one if it takes longer than a second.
 
         Raises
         ------
@@ -333,7 +342,7 @@ class InMemoryEntityStorage(VersionedStorage):
         -----
         Every call makes new objects. O(what is read).
         """
-        (found,) = self.get_many([ecs_id], hops=hops, only=only, as_of=as_of)
+        (found,) = self.get_many([ecs_id], hops=hops, only=only, as_of=as_of, progress=progress)
         return check_type(found, expected_type)
 
     def get_many(
@@ -343,6 +352,7 @@ class InMemoryEntityStorage(VersionedStorage):
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
         as_of: AsOf = None,
+        progress: bool | None = None,
     ) -> list[Any]:
         """Return several entities, in the given order; what they share is one object.
 
@@ -350,7 +360,7 @@ class InMemoryEntityStorage(VersionedStorage):
         ----------
         ecs_ids
             UUIDs or their texts.
-        hops, only, as_of
+        hops, only, as_of, progress
             As in `get`.
         """
         ids = [as_id(value) for value in ecs_ids]
@@ -358,7 +368,7 @@ class InMemoryEntityStorage(VersionedStorage):
         kinds = None if only is None else tuple(only)
         for cls in kinds or ():
             check_entity_class(cls)
-        with self._lock, collector_paused():
+        with steps("loading", progress), self._lock, collector_paused():
             return self._load(self._at(as_of), ids, hops, kinds)
 
     def _at(self, as_of: AsOf) -> MappingOf[UUID, Record]:

@@ -58,7 +58,9 @@ class EntityStorage(Protocol):
     that passes it stores graphs as described in the documentation of these methods.
     """
 
-    def register(self, entity_or_entities: Any, note: str | None = None) -> Any:
+    def register(
+        self, entity_or_entities: Any, note: str | None = None, *, progress: bool | None = None
+    ) -> Any:
         """Store entities with everything they lead to, in one transaction; return what was given.
 
         An id instead of an entity is looked up, as by `get`.
@@ -73,6 +75,7 @@ class EntityStorage(Protocol):
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
         as_of: AsOf = None,
+        progress: bool | None = None,
     ) -> Any:
         """Return the entity of an id, with everything it leads to, or with its neighbourhood."""
         ...
@@ -84,6 +87,7 @@ class EntityStorage(Protocol):
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
         as_of: AsOf = None,
+        progress: bool | None = None,
     ) -> list[Any]:
         """Return several entities that share what they have in common."""
         ...

@@ -18,6 +18,7 @@ from ecsviz.loaded import Loaded, bare_columns, lists_of
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.model_rows import Making
 from ecsviz.past import PastCatalog
+from ecsviz.progress import step
 from ecsviz.state import collector_paused, fill_all, shell, shells
 from ecsviz.statements import columns_of, select_by_keys
 from ecsviz.values import JsonCodec, Refused, not_readable
@@ -110,10 +111,12 @@ class Load:
             else:
                 self._load_hops(roots, hops)
             self._load_by_hand(hops is not None or only is not None)
+            step("making")
             for loaded in self.loaded.values():
                 self._make_shells(loaded)
             lists = lists_of(self.loaded.values())
             for loaded in self.loaded.values():
+                step(f"filling {loaded.known.table.name}")
                 self._fill(self._whole(loaded), lists)
             # Nested values last: the validators of plain models may look at the entities inside.
             for loaded in self.loaded.values():
@@ -305,6 +308,7 @@ class Load:
         """Read rows, and add those that are not there yet; of placeholders only the ids."""
         wanted = bare_columns(known) if bare else list(known.table.columns)
         query = sa.select(*wanted).where(*where)
+        step(f"reading {known.table.name}")
         try:
             columns = select_by_keys(self.conn, query, key, ids)
         except (ValueError, TypeError, OverflowError) as err:

@@ -24,6 +24,7 @@ from ecsviz.opened import OpenStore
 from ecsviz.parts import as_roots
 from ecsviz.past import AsOf
 from ecsviz.plan import SavePlan
+from ecsviz.progress import steps
 from ecsviz.protocol import (
     E_,
     as_id,
@@ -132,7 +133,9 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
             self._catalog.check_fields(known)
         return Save(conn, self._catalog, found, next_ids).prepare()
 
-    def register(self, entity_or_entities: Any, note: str | None = None) -> Any:
+    def register(
+        self, entity_or_entities: Any, note: str | None = None, *, progress: bool | None = None
+    ) -> Any:
         """Store entities with everything they lead to, in one transaction.
 
         Parameters
@@ -141,6 +144,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
             An entity or an iterable of entities; or an id, which is looked up as by `get`.
         note
             What this revision is about.
+        progress
+            Whether a bar is shown; None shows one if it takes longer than a second.
 
         Returns
         -------
@@ -163,7 +168,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
         given, roots = as_registered(entity_or_entities)
-        self._register(walk(roots), note)
+        with steps("saving", progress):
+            self._register(walk(roots), note)
         return given
 
     def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
@@ -284,6 +290,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
         as_of: AsOf = None,
+        progress: bool | None = None,
     ) -> Any:
         """Return the entity of an id, with everything it leads to.
 
@@ -301,6 +308,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
             was asked for by its id is read in any case.
         as_of
             A revision or an aware time: everything as it was then, deleted entities included.
+        progress
+            Whether a bar is shown; None shows one if it takes longer than a second.
 
         Raises
         ------
@@ -334,9 +343,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         >>> store.register(part).version, store.get(message.ecs_id).content
         (2, 'hello')
         """
-        return check_type(
-            self.get_many([ecs_id], hops=hops, only=only, as_of=as_of)[0], expected_type
-        )
+        found = self.get_many([ecs_id], hops=hops, only=only, as_of=as_of, progress=progress)
+        return check_type(found[0], expected_type)
 
     def get_many(
         self,
@@ -345,6 +353,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
         as_of: AsOf = None,
+        progress: bool | None = None,
     ) -> list[Any]:
         """Return several entities, in the given order; what they share is one object.
 
@@ -352,7 +361,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         ----------
         ecs_ids
             UUIDs or their texts.
-        hops, only, as_of
+        hops, only, as_of, progress
             As in `get`.
         """
         ids = [as_id(value) for value in ecs_ids]
@@ -365,7 +374,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
             check_entity_class(cls)
         if not ids:
             return []
-        with self._reading() as conn:
+        with steps("loading", progress), self._reading() as conn:
             load = Load(conn, self._at(conn, as_of))
             found = load.find(ids)
             self._check_found(load, ids, found)

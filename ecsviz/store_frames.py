@@ -302,7 +302,7 @@ def stored_graph(
     keep = list(range(len(sources)))
     chosen = list(range(len(nodes)))
     if root is not None:
-        chosen = _neighbourhood(len(nodes), sources, targets, number[root.int], hops)
+        chosen = neighbourhood(len(nodes), sources, targets, number[root.int], hops)
         inside = set(chosen)
         keep = [n for n in keep if sources[n] in inside and targets[n] in inside]
     place = {old: new for new, old in enumerate(chosen)}
@@ -319,7 +319,7 @@ def stored_graph(
     )
 
 
-def _neighbourhood(
+def neighbourhood(
     n: int, sources: list[int], targets: list[int], root: int, hops: int | None
 ) -> list[int]:
     """Return the root and what it leads to within some hops, nearest first."""

@@ -76,6 +76,7 @@ __all__ = [
     "not_readable",
     "not_storable",
     "to_json",
+    "to_plain",
 ]
 
 
@@ -166,7 +167,7 @@ class JsonCodec(Codec):
         """Return one value as data for JSON, of which it was tried that it comes back."""
         reason = ""
         # The serializers of the annotation would write entities out, so they get none to see.
-        for dump in (_plain,) if refer is not None else (_plain, self._dumped):
+        for dump in (to_plain,) if refer is not None else (to_plain, self._dumped):
             try:
                 data = to_json(value if self.adapter is None else dump(value), refer)
                 json_text(data)
@@ -232,7 +233,7 @@ def _reason(err: Exception) -> str:
     return type(err).__name__
 
 
-def _plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one kind of value after another
+def to_plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one kind of value after another
     """Turn models, dataclasses, enums and custom types inside a value into plain data."""
     kind = type(value)
     if kind in PLAIN_TYPES or is_entity_class(kind):
@@ -245,22 +246,22 @@ def _plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one kind of va
         # By name, and not what cached properties have left in __dict__.
         state, extra = value.__dict__, value.__pydantic_extra__ or {}
         named = {name: state[name] for name in kind.model_fields if name in state}
-        return {name: _plain(part, depth + 1) for name, part in {**named, **extra}.items()}
+        return {name: to_plain(part, depth + 1) for name, part in {**named, **extra}.items()}
     if hasattr(kind, "__dataclass_fields__"):
         names = kind.__dataclass_fields__
-        return {name: _plain(getattr(value, name), depth + 1) for name in names}
+        return {name: to_plain(getattr(value, name), depth + 1) for name in names}
     if isinstance(value, Mapping):
-        return {_plain(k, depth + 1): _plain(v, depth + 1) for k, v in value.items()}
+        return {to_plain(k, depth + 1): to_plain(v, depth + 1) for k, v in value.items()}
     if isinstance(value, tuple):
-        return tuple(_plain(part, depth + 1) for part in value)
+        return tuple(to_plain(part, depth + 1) for part in value)
     if isinstance(value, (set, frozenset)):
-        parts = [_plain(part, depth + 1) for part in value]
+        parts = [to_plain(part, depth + 1) for part in value]
         try:
             return frozenset(parts)
         except TypeError:  # models become dictionaries, which no set takes
             return parts
     if isinstance(value, (list, collections.deque)):
-        return [_plain(part, depth + 1) for part in value]
+        return [to_plain(part, depth + 1) for part in value]
     return TypeAdapter(kind).dump_python(value, mode="json")
 
 

@@ -27,6 +27,7 @@ from ecsviz.mapping import ClassMap
 from ecsviz.model_rows import runs, write_rows
 from ecsviz.order import Ints
 from ecsviz.plan import Deferred, InsertOrder, NewReferences, SavePlan, Step, insert_order
+from ecsviz.progress import step
 from ecsviz.references import Walk
 from ecsviz.rows import NONE, Group, Rows
 from ecsviz.seals import SEAL, reseal, seals_of
@@ -95,6 +96,7 @@ class Save:
             If what is given and what is stored do not go together.
         """
         groups = self.rows.groups
+        step("looking up")
         if not all(group.is_sound() for group in groups.values()):
             check_own_fields(self.found)
         for name, group in groups.items():
@@ -108,8 +110,11 @@ class Save:
         for name, group in groups.items():
             self._check_versions(name, group)
             self._allocate(name, group)
+        step("encoding")
         self.rows.encode()
+        step("checksums")
         self.rows.checksum()
+        step("comparing")
         self.lists = ListChanges(self.conn, self.catalog, self.rows, self.stored, self.left_out)
         self.lists.find()
         self._find_versions()
@@ -330,8 +335,10 @@ class Save:
             return None
         self.conn = conn
         revision = self.catalog.next_revision(self.conn)
+        step("writing")
         self._insert(revision)
         self._update(revision)
+        step("writing references")
         write_links(conn, self.links, revision)
         self._write_deferred()
         self.lists.write(conn, revision)

@@ -187,7 +187,11 @@ EDGE = re.compile(rf"    (n\d+) (-->|-\.->)\|{TEXT}\| (n\d+)")
 
 
 def unmermaid(text: str) -> str:
-    return re.sub(r"#(\d+);", lambda found: chr(int(found[1])), text).strip()
+    return visible(re.sub(r"#(\d+);", lambda found: chr(int(found[1])), text).strip())
+
+
+def visible(text: str) -> str:
+    return text.replace("\u200b", "")
 
 
 def test_mermaid(graph: ev.EntityDependencyGraph) -> None:
@@ -201,9 +205,9 @@ def test_mermaid(graph: ev.EntityDependencyGraph) -> None:
     assert all(nodes), [line for line, found in zip(lines, nodes, strict=False) if not found]
     assert all(edges), [line for line, found in zip(lines[n:], edges, strict=True) if not found]
     assert [found[1] for found in nodes if found] == names_of(graph)
-    assert [unmermaid(found[2]) for found in nodes if found] == labels_of(graph)
+    assert [unmermaid(found[2]) for found in nodes if found] == list(map(visible, labels_of(graph)))
     assert Counter((found[1], found[4]) for found in edges if found) == ends_of(graph)
-    assert [unmermaid(found[3]) for found in edges if found] == paths_of(graph)
+    assert [unmermaid(found[3]) for found in edges if found] == list(map(visible, paths_of(graph)))
     assert sum(found[2] == "-.->" for found in edges if found) == len(graph.deferred)
 
 
@@ -215,18 +219,63 @@ def test_mermaid_text_is_not_what_mermaid_looks_for_inside_quotes() -> None:
     assert not re.search(r"(?:style|classDef).*:\S*#.*;", text)
 
 
-def test_mermaid_refuses_what_it_could_not_draw() -> None:
+def test_mermaid_of_a_large_graph_is_its_quotient() -> None:
     graph = ev.EntityDependencyGraph(sample("chain", n=501))
-    with pytest.raises(GraphTooLargeError, match=r"501 nodes and 500 references.*to_dot") as told:
-        graph.to_mermaid()
-    assert (told.value.n, told.value.limit) == (501, 500)
+    lines = graph.to_mermaid().splitlines()
+    assert lines[1:] == [
+        "    %% 501 nodes and 500 references, one box a type. With limit=None each is written.",
+        '    n0["Node #215; 501"]',
+        '    n0 -->|"links #215; 500"| n0',
+    ]
     assert export.to_mermaid(graph, limit=None).count("-->") == 500
     assert export.to_mermaid(graph, limit=501).count("-->") == 500
-    star = [Page(title="a"), Page(title="b")]
-    star[0].links = {str(number): star[1] for number in range(600)}
-    with pytest.raises(GraphTooLargeError, match="2 nodes and 600 references") as told:
-        ev.EntityDependencyGraph(star).to_mermaid()
-    assert told.value.n == 600
+    chats = ev.EntityDependencyGraph(sample("chats"))
+    text = export.to_mermaid(chats, limit=379)
+    drawn = dict(re.findall(r'(\w+) #215; ([\d,#;]+)"', text))
+    references = chats.references_frame()
+    assert drawn.pop("ChatThread") == "6"
+    assert drawn.pop("ChatMessage") == "98"
+    assert drawn == references.groupby("field", observed=True).size().astype(str).to_dict()
+
+
+def test_mermaid_of_one_type_is_drawn_by_component() -> None:
+    n = 300
+    graph = ev.EntityDependencyGraph.from_parts(
+        [f"t{i}" for i in range(n)],
+        [f"t{i}" for i in range(n)],
+        ["table"] * n,
+        [*range(n), *range(n)],
+        [*range(1, n), 0, *range(1, n), 0],
+        ["key"] * 2 * n,
+    )
+    lines = graph.to_mermaid().splitlines()
+    assert lines[1].endswith("one box a component. With limit=None each is written.")
+    assert [unmermaid(line) for line in lines[2:]] == [
+        'n0["t0 and 299 more"]',
+        'n0 -->|"key × 600"| n0',
+    ]
+
+
+def test_mermaid_refuses_a_quotient_that_it_could_not_draw() -> None:
+    n = 600
+    graph = ev.EntityDependencyGraph.from_parts(
+        [f"t{i}" for i in range(n)],
+        [f"t{i}" for i in range(n)],
+        [f"type {i}" for i in range(n)],
+        [0],
+        [1],
+        ["key"],
+    )
+    with pytest.raises(GraphTooLargeError, match=r"600 nodes and 1 references.*to_dot") as told:
+        graph.to_mermaid()
+    assert (told.value.n, told.value.limit) == (600, 500)
+
+
+def test_json(graph: ev.EntityDependencyGraph, tmp_path: Path) -> None:
+    text = graph.to_json(tmp_path / "graph.json", indent=1)
+    assert (tmp_path / "graph.json").read_text(encoding="utf-8") == text + "\n"
+    check(graph, nx.node_link_graph(json.loads(text)))
+    assert graph.to_node_link() == json.loads(text)
 
 
 # -- labels -----------------------------------------------------------------------------------

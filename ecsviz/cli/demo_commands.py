@@ -1,41 +1,17 @@
-"""The command line: a thin shell over the API.
-
-Exit codes: 0, done; 1, an error that is told in one line; 2, wrong usage.
-"""
+"""``ecsviz demo`` and ``ecsviz lab``."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from ecsviz import __version__, demo
-from ecsviz.errors import EcsvizError
-
-__all__ = ["cli", "main"]
+from ecsviz import demo
 
 
-class Commands(click.Group):
-    """Commands whose errors of ours are one line on stderr, not a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was named."""
-        try:
-            return super().invoke(ctx)
-        except EcsvizError as err:
-            raise click.ClickException(str(err)) from err
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, "--version", prog_name="ecsviz")
-def cli() -> None:
-    """Entity graphs: see their cycles, store them whole, get the same graph back."""
-
-
-@cli.command("demo")
+@click.command("demo")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--out",
@@ -85,13 +61,8 @@ _KINDS = {
 }
 
 
-@cli.command("lab")
+@click.command("lab")
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 def lab_command(folder: Path | None) -> None:
     """Open JupyterLab on the notebooks, or on FOLDER."""
     sys.exit(demo.start_lab(folder))
-
-
-def main() -> None:
-    """Run the command line."""
-    cli(prog_name="ecsviz")

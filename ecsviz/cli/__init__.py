@@ -1,0 +1,74 @@
+"""The command line: a thin shell over the API.
+
+Exit codes: 0, done; 1, an error that is told in one line, or problems that ``verify`` found; 2,
+wrong usage.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+import click
+
+from ecsviz import __version__
+from ecsviz.cli.demo_commands import demo_command, lab_command
+from ecsviz.cli.graph_commands import export_command, graph_command
+from ecsviz.cli.store_commands import (
+    history_command,
+    import_command,
+    info_command,
+    tables_command,
+    verify_command,
+)
+from ecsviz.errors import EcsvizError
+
+__all__ = ["cli", "main"]
+
+
+class Commands(click.Group):
+    """Commands whose errors of ours are one line on stderr, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # the reader has seen enough; click ends quietly
+        except EcsvizError as err:
+            raise click.ClickException(str(err)) from err
+        except OSError as err:
+            where = f"{err.filename}: " if err.filename else ""
+            raise click.ClickException(f"{where}{err.strerror or err}.") from err
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="ecsviz")
+def cli() -> None:
+    """Entity graphs: see their cycles, store them whole, get the same graph back.
+
+    Output is aligned in a terminal, and tab-separated when it is piped.
+    """
+
+
+for _command in (
+    demo_command,
+    export_command,
+    graph_command,
+    history_command,
+    import_command,
+    info_command,
+    lab_command,
+    tables_command,
+    verify_command,
+):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever the terminal's encoding lacks
+            stream.reconfigure(errors="backslashreplace")
+    cli(prog_name="ecsviz")

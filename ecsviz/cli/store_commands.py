@@ -1,0 +1,173 @@
+"""Commands on a store: import, info, tables, history, verify."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ecsviz.bare import BareStore
+from ecsviz.cli.output import bars, examples, note, show_facts, show_frame, show_table
+from ecsviz.cli.sources import classes_option, connect, load_classes, open_store, read, with_classes
+from ecsviz.errors import UnknownTypeError
+from ecsviz.references import walk
+from ecsviz.storage import SQLAlchemyEntityStorage
+
+
+@click.command(
+    "import",
+    epilog=examples(
+        "ecsviz import conversations.json --store chats.db",
+        'ecsviz import *.jsonl --store chats.db --note "March"',
+    ),
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--store", "target", required=True, help="A file, or a SQLAlchemy URL; made if new.")
+@click.option("--format", "format_", help="What the files are; recognised by content by default.")
+@click.option("--note", "text", help="What the revision is about.")
+def import_command(
+    files: Sequence[str], target: str, format_: str | None, text: str | None
+) -> None:
+    """Read chats from FILE... into a store, all in one revision.
+
+    A longer export of the same chats updates what is stored; the same one again adds nothing.
+    """
+    threads = [thread for file in files for thread in read(file, format_)]
+    store = connect(target)
+    before = _count(store)
+    found = walk({thread.ecs_id: thread for thread in threads}.values()).entities
+    # Read anew, an entity knows nothing of its version; what the source says now counts.
+    versions = store._stored_versions([entity.ecs_id for entity in found])
+    for entity in found:
+        entity.__dict__["version"] = versions.get(entity.ecs_id, 0)
+    names = ", ".join(Path(file).name for file in files)
+    store.register(found, note=text or f"import {names}", progress=bars())
+    added = changed = 0
+    if _count(store) > before:
+        last = store.revisions().iloc[-1]
+        added, changed = int(last["added"]), int(last["changed"])
+    show_facts(
+        [
+            ("threads", len(threads)),
+            ("entities", len(found)),
+            ("added", added),
+            ("changed", changed),
+            ("store", str(store._database)),  # without a password
+        ]
+    )
+
+
+def _count(store: SQLAlchemyEntityStorage) -> int:
+    return len(store.revisions())
+
+
+@click.command(
+    "info",
+    epilog=examples(
+        "ecsviz info chats.db",
+    ),
+)
+@click.argument("store")
+def info_command(store: str) -> None:
+    """Say what is in STORE: its classes, how many entities, its last revision."""
+    opened = open_store(store)
+    bare = BareStore(opened)
+    tables = [table for table in bare.tables() if table.kind == "entities"]
+    revisions = opened.revisions()
+    facts = [
+        ("store", str(opened._database)),  # without a password
+        ("classes", len(tables)),
+        ("entities", sum(table.rows for table in tables)),
+        ("revisions", len(revisions)),
+    ]
+    if len(revisions):
+        last = revisions.iloc[-1]
+        facts += [("last revision", int(last["revision"])), ("at", last["at"].to_pydatetime())]
+        facts += [("note", last["note"])] if isinstance(last["note"], str) else []
+    show_facts(facts)
+    click.echo()
+    types = bare.types()
+    show_table(
+        ["class", "module", "table", "entities"],
+        [(t.type_name, types[t.type_name].module, t.name, t.rows) for t in tables],
+    )
+
+
+@click.command(
+    "tables",
+    epilog=examples(
+        "ecsviz tables chats.db",
+        "ecsviz tables chats.db chat_messages --limit 10",
+    ),
+)
+@click.argument("store")
+@click.argument("table", required=False)
+@click.option("--limit", type=click.IntRange(min=0), help="How many rows at the most.")
+@click.option("--all", "every", is_flag=True, help="Also the tables of the past and the catalog.")
+def tables_command(store: str, table: str | None, limit: int | None, every: bool) -> None:
+    """List the tables of STORE, or the rows of TABLE as the database has them."""
+    bare = BareStore(open_store(store))
+    if table is not None:
+        names, rows = bare.rows(table, limit)
+        show_table(names, rows)
+        return
+    show_table(
+        ["table", "kind", "class", "rows", "columns"],
+        [
+            (t.name, t.kind, t.type_name, t.rows, ", ".join(t.columns))
+            for t in bare.tables()[:limit]
+            if every or t.kind in ("entities", "references")
+        ],
+    )
+
+
+@click.command(
+    "history",
+    epilog=examples(
+        "ecsviz history chats.db",
+        "ecsviz history chats.db 0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b",
+    ),
+)
+@click.argument("store")
+@click.argument("ecs_id", required=False)
+@classes_option
+def history_command(store: str, ecs_id: str | None, modules: Sequence[str]) -> None:
+    """List the revisions of STORE, or the versions of the entity ECS_ID.
+
+    Which fields a version changed is told where the entity's class is known.
+    """
+    load_classes(modules)
+    opened = open_store(store)
+    if ecs_id is None:
+        show_frame(opened.revisions())
+        return
+    try:
+        show_frame(opened.history(ecs_id))
+    except UnknownTypeError:
+        show_frame(BareStore(opened).history(ecs_id).drop(columns="fields"))
+
+
+@click.command(
+    "verify",
+    epilog=examples(
+        "ecsviz verify chats.db",
+        "ecsviz verify recipes.db --classes cookbook.models",
+    ),
+)
+@click.argument("store")
+@classes_option
+def verify_command(store: str, modules: Sequence[str]) -> None:
+    """Check that STORE is as it was written; exit code 1 if it is not.
+
+    Checksums are computed anew, so the classes must be known: chats are; name the module of
+    others with --classes.
+    """
+    problems = with_classes(modules, open_store(store).verify)
+    if not len(problems):
+        click.echo("ok")
+        return
+    show_frame(problems)
+    note(f"{len(problems)} problem" + ("" if len(problems) == 1 else "s"))
+    sys.exit(1)
