@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ecsviz.chat import ChatMessage, ChatThread
 from ecsviz.cycles import Cycle
 from ecsviz.diff import GraphDiff, diff
 from ecsviz.entity import Entity
 from ecsviz.errors import EcsvizError
 from ecsviz.fields import reference
-from ecsviz.frames_in import from_frames
-from ecsviz.frames_networkx import from_networkx
-from ecsviz.frames_out import to_frames
 from ecsviz.graph import CycleStatus, EntityDependencyGraph
-from ecsviz.importers import read_chat
-from ecsviz.importers.database import read_database
-from ecsviz.memory import InMemoryEntityStorage
-from ecsviz.plan import SavePlan
-from ecsviz.protocol import EntityStorage
 from ecsviz.references import Reference
-from ecsviz.samples import sample
-from ecsviz.storage import SQLAlchemyEntityStorage
+
+if TYPE_CHECKING:
+    from ecsviz.frames_in import from_frames
+    from ecsviz.frames_networkx import from_networkx
+    from ecsviz.frames_out import to_frames
+    from ecsviz.importers import read_chat
+    from ecsviz.importers.database import read_database
+    from ecsviz.memory import InMemoryEntityStorage
+    from ecsviz.plan import SavePlan
+    from ecsviz.protocol import EntityStorage
+    from ecsviz.samples import sample
+    from ecsviz.storage import SQLAlchemyEntityStorage
 
 __version__ = "0.1.0"
 __all__ = [
@@ -45,3 +50,29 @@ __all__ = [
     "sample",
     "to_frames",
 ]
+
+# What brings SQLAlchemy and the importers with it is loaded when it is asked for, so that
+# `import ecsviz` takes no longer than what it stands on. (`diff` cannot be: its room has its name.)
+_ROOMS = {
+    "EntityStorage": "ecsviz.protocol",
+    "InMemoryEntityStorage": "ecsviz.memory",
+    "SQLAlchemyEntityStorage": "ecsviz.storage",
+    "SavePlan": "ecsviz.plan",
+    "from_frames": "ecsviz.frames_in",
+    "from_networkx": "ecsviz.frames_networkx",
+    "read_chat": "ecsviz.importers",
+    "read_database": "ecsviz.importers.database",
+    "sample": "ecsviz.samples",
+    "to_frames": "ecsviz.frames_out",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_ROOMS[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -360,9 +360,12 @@ PROMISED = {
     "SavePlan": "plan",
     "diff": "diff",
     "read_chat": "importers",
+    "from_frames": "frames_in",
+    "from_networkx": "frames_networkx",
     "read_database": "importers",
     "reference": "references",
     "sample": "samples",
+    "to_frames": "frames_out",
 }
 
 
