@@ -7,7 +7,7 @@ The JavaScript lies in ``js/`` and is bundled when the package is built, see
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
 from uuid import UUID
@@ -122,8 +122,6 @@ class LiveWidget(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
-    _poster = traitlets.Bytes(help="the picture that stands in").tag(sync=True)
-    _poster_alt = traitlets.Unicode().tag(sync=True)
     selected = EntityId(None, allow_none=True, help="the ecs_id of what is selected").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
@@ -163,6 +161,10 @@ class LiveWidget(anywidget.AnyWidget):
     def __repr__(self) -> str:
         raise NotImplementedError
 
+    @cached_property
+    def _poster(self) -> tuple[bytes, str]:
+        return self._poster_png()
+
     def _poster_png(self) -> tuple[bytes, str]:
         """Return a picture of what is explored, as PNG, and what it shows; or two empty ones."""
         return b"", ""
@@ -173,11 +175,10 @@ class LiveWidget(anywidget.AnyWidget):
 
     def still(self) -> Element:
         """Return what a saved notebook shows without a kernel: a picture, a summary, a hint."""
-        if not self._poster:
-            self._poster, self._poster_alt = self._poster_png()
         children = self._still()
-        if self._poster:
-            children.insert(0, picture(self._poster, self._poster_alt))
+        data, alt = self._poster
+        if data:
+            children.insert(0, picture(data, alt))
         return block(*children, element("p", RUN_IT, look="note"))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

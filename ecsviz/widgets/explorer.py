@@ -1,7 +1,6 @@
-"""The explorer of a dependency graph: search, filter, step through the order, look around.
+"""The explorer of a dependency graph: look around, filter, step through orders and cycles.
 
-Whatever the size of the graph, only what is shown is built: a part of the list, and what is
-around one entity.
+Whatever the size of the graph, only what is shown goes to the page: see ``ecsviz.widgets.scene``.
 """
 
 from __future__ import annotations
@@ -9,38 +8,58 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
-import ipywidgets
 import numpy as np
 import traitlets
 
-from ecsviz.errors import EntityNotFoundError, InvalidIdError, did_you_mean, short_repr
+from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.export import plain
 from ecsviz.graph import EntityDependencyGraph
-from ecsviz.html import Element, block, element, shown_of
-from ecsviz.identity import is_entity_class
+from ecsviz.html import Child, shown_of
 from ecsviz.labels import label_of
-from ecsviz.order import Ints
+from ecsviz.layout import Overview
+from ecsviz.layout.overview import By, noun_of
+from ecsviz.order import Bools, Ints
 from ecsviz.reprs import graph_element
 from ecsviz.widgets.around import Around
+from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
+from ecsviz.widgets.finding import filtered, found
+from ecsviz.widgets.poster import poster
+from ecsviz.widgets.scene import (
+    Scene,
+    elements_of,
+    groups_of,
+    groups_scene,
+    legend_of,
+    map_scene,
+    nodes_scene,
+)
 
-LISTED: Final = 500
-"""How many entities the list shows at the most: more are not read, and slow the browser."""
+DETAILED: Final = 500
+"""Up to how many entities are shown one by one: what a browser still moves smoothly."""
+MAPPED: Final = 10_000
+"""From how many entities on the first view is all of them as points."""
+ROWS: Final = 100
+"""How many entities a page of the table lists."""
 TYPES: Final = 200
 """How many types the filter offers, the most frequent first."""
 LIVE_SEARCH: Final = 20_000
 """Up to how many entities every key starts a search; above, the Enter key does."""
-_ALL: Final = -1
+CYCLES: Final = 200
+"""How many cycles can be chosen, the shortest first."""
+CYCLE_SECONDS: Final = 1.0
+"""How long they are searched for."""
+VIEWS: Final = ("all", "groups", "map", "around", "found")
 
 
 def explore_graph(
     graph: EntityDependencyGraph,
     *,
     selected: Any = None,
-    limit: int = LISTED,
-    show_picture: bool = True,
+    view: str | None = None,
+    limit: int = DETAILED,
 ) -> GraphExplorer:
     """Return a live widget to look around in a graph.
 
@@ -51,56 +70,43 @@ def explore_graph(
         new references need a new graph.
     selected
         The entity to begin with, or its ``ecs_id``; None selects nothing.
+    view
+        What the picture begins with: ``"all"`` entities one by one, ``"groups"`` that can be
+        opened, all as points of a ``"map"``, or what is ``"around"`` the selected one. None
+        takes the first of these that the graph is not too large for.
     limit
-        How many entities the list shows at the most, `LISTED` by default.
-    show_picture
-        Whether the neighbourhood is drawn: some 0.1 s for every selection.
+        How many entities are shown one by one at the most, `DETAILED` by default.
 
     Returns
     -------
     GraphExplorer
-        An ``ipywidgets.VBox``; its trait ``selected`` works in both directions.
+        A widget; its trait ``selected`` works in both directions.
 
     Raises
     ------
     EntityNotFoundError, InvalidIdError
         If `selected` is not in the graph.
+    InvalidArgumentError
+        If there is no such view, or the graph is too large for it.
 
     Examples
     --------
     >>> import ecsviz as ev
     >>> thread = ev.ChatThread(title="Cycles")
     >>> message = thread.say("user", "hello")
-    >>> explorer = explore_graph(ev.EntityDependencyGraph(thread), show_picture=False)
+    >>> explorer = explore_graph(ev.EntityDependencyGraph(thread))
     >>> explorer.selected = message.ecs_id
-    >>> explorer.entity is message
-    True
+    >>> explorer.entity is message, explorer.step
+    (True, 2)
     """
-    explorer = GraphExplorer(graph, limit=limit, show_picture=show_picture)
+    explorer = GraphExplorer(graph, limit=limit)
     explorer.selected = selected
+    if view is not None:
+        explorer.view = view
     return explorer
 
 
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as err:
-        raise InvalidIdError(
-            f"{short_repr(text)} is not a UUID. Give an entity, its ecs_id, or that as text.",
-            value=text,
-        ) from err
-
-
-class _Id(traitlets.Unicode[Any, Any]):
-    """An ``ecs_id`` as text; takes the UUID and the entity as well."""
-
-    def validate(self, obj: Any, value: Any) -> Any:
-        # An entity, or what stands for one that a store did not load.
-        ecs_id = value if isinstance(value, UUID) else getattr(value, "ecs_id", None)
-        return super().validate(obj, str(ecs_id) if isinstance(ecs_id, UUID) else value)
-
-
-class GraphExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+class GraphExplorer(LiveWidget):
     """The widget that `explore_graph` returns.
 
     Attributes
@@ -112,27 +118,107 @@ class GraphExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         The selected entity itself, or None.
     graph
         The graph.
-    search, type_filter, cycles_only, step, status, entities, links, heading, details, picture
-        The controls it is made of.
+    view
+        A trait: what the picture shows; ``"all"``, ``"groups"``, ``"map"``, ``"around"`` or
+        ``"found"``, which is what search and filters leave.
+    group_by
+        A trait: what groups are made by; ``"auto"``, ``"component"`` (a thread with its
+        messages), or ``"type"``.
+    search, type_filter, cycles_only
+        Traits: what is looked for, the name of a type or None, and whether only what is in a
+        cycle.
+    step
+        A trait: the place of the selected entity in the topological order, from 1; 0 for none.
+    cycle, cycle_step
+        Traits: the number of the cycle that is stepped through, or None; and the number of the
+        reference.
+    status
+        A trait: what is shown of what there is, in words.
     """
 
-    selected = _Id(None, allow_none=True, help="the ecs_id of the selected entity")
+    bundle: ClassVar[str] = "explorer"
+    answers: ClassVar[dict[str, str]] = {
+        "select": "_on_select",
+        "open": "_on_open",
+        "close": "_on_close",
+        "rows": "_on_rows",
+        "labels": "_on_labels",
+        "cycles": "_on_cycles",
+    }
 
-    def __init__(
-        self, graph: EntityDependencyGraph, *, limit: int = LISTED, show_picture: bool = True
-    ) -> None:
+    view = traitlets.Unicode().tag(sync=True)
+    group_by = traitlets.Enum(("auto", "component", "type"), "auto").tag(sync=True)
+    search = traitlets.Unicode().tag(sync=True)
+    type_filter = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    cycles_only = traitlets.Bool().tag(sync=True)
+    step = traitlets.Int().tag(sync=True)
+    cycle = traitlets.Int(None, allow_none=True).tag(sync=True)
+    cycle_step = traitlets.Int().tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
+
+    _about = traitlets.Dict(help="the graph itself").tag(sync=True)
+    _scene = traitlets.Dict(help="what is shown").tag(sync=True)
+    _details = traitlets.Dict(help="of the selected entity").tag(sync=True)
+    _at = traitlets.Int(-1, help="the element that shows it").tag(sync=True)
+    _mask = traitlets.Bytes(help="per element whether filters leave it, and it is found").tag(
+        sync=True
+    )
+    _rows = traitlets.Dict(help="a page of the table").tag(sync=True)
+    _cycles = traitlets.Dict(help="those to choose from").tag(sync=True)
+    _stepping = traitlets.Bool(help="whether what is saved later is faded").tag(sync=True)
+    _steps: traitlets.List[Any] = traitlets.List(help="the references of the chosen cycle").tag(sync=True)
+
+    def __init__(self, graph: EntityDependencyGraph, *, limit: int = DETAILED) -> None:
         self.graph = graph
         self._parts, self._order = graph._parts, graph._order
         self._limit = max(1, limit)
-        self._show_picture = show_picture
         self._around = Around(graph)
-        self._first = 0
+        self._legend = legend_of(graph)
+        self._opened: dict[int, int] = {}
+        self._core: list[int] = []
+        self._members: list[int] = []
         self._matches: Ints = self._order.sequence
-        self._make_controls()
-        super().__init__([self._head(), self._body()])
-        self._filter()
-        self._show()
+        self._kept: Bools = np.ones(len(graph), dtype=bool)
+        self._found: Bools = self._kept
+        super().__init__(view=self._first_view(), _about=self._introduction())
+        self._show_scene()
+        self._find()
         self._connect()
+
+    def _connect(self) -> None:
+        self.observe(lambda _: self._on_selected(), "selected")
+        self.observe(lambda change: self._on_step(change.new), "step")
+        self.observe(lambda change: self._on_view(change.old), "view")
+        self.observe(lambda _: self._on_group_by(), "group_by")
+        self.observe(lambda _: self._find(), ["search", "type_filter", "cycles_only"])
+        self.observe(lambda _: self._on_cycle(), "cycle")
+        self.observe(lambda _: self._on_cycle_step(), "cycle_step")
+
+    def _first_view(self) -> str:
+        n = len(self.graph)
+        return "all" if n <= self._limit else "groups" if n < MAPPED else "map"
+
+    def _introduction(self) -> dict[str, Any]:
+        counts = Counter(self._parts.types)
+        names = sorted(counts, key=lambda name: (-counts[name], name))
+        n = len(self.graph)
+        return {
+            "count": n,
+            "noun": noun_of(self.graph, 2),
+            "references": len(self._parts.sources),
+            "cyclic": int(self._order.cyclic.sum()),
+            "limit": self._limit,
+            "live": n <= LIVE_SEARCH,
+            "rows": ROWS,
+            "legend": self._legend.entries,
+            # By number: what goes back is the name as it is.
+            "types": [(plain(name, 80), counts[name]) for name in names[:TYPES]],
+        }
+
+    @cached_property
+    def _type_names(self) -> list[str]:
+        counts = Counter(self._parts.types)
+        return sorted(counts, key=lambda name: (-counts[name], name))
 
     # -- what is selected --------------------------------------------------------------------
 
@@ -163,7 +249,7 @@ class GraphExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         """Finds a node by what `selected` says, which is always text."""
         ids = self._parts.ids
         if not ids or isinstance(ids[0], UUID):
-            return lambda text: self.graph._find(_uuid(text))
+            return lambda text: self.graph._find(uuid_of(text))
         return {str(node_id): number for number, node_id in enumerate(ids)}.get
 
     @traitlets.validate("selected")
@@ -175,194 +261,312 @@ class GraphExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
     def _select(self, number: int) -> None:
         self.selected = str(self._parts.ids[number])
 
-    # -- controls ----------------------------------------------------------------------------
+    def _on_selected(self) -> None:
+        number = self._number
+        with self.hold_sync():
+            self._details = {} if number is None else self._around.about(number)
+            # A selection that comes from anywhere else ends the way through the order.
+            step = 0 if number is None else self._around.step(number)
+            self._stepping = self._stepping and self.step == step > 0
+            self.step = step
+            if number is not None and self.view == "around" and self._scene_of(number) < 0:
+                self._core = [number]
+                self._show_scene()
+            self._point_at(number)
+            if number is not None:
+                self._turn_to(number)
 
-    def _make_controls(self) -> None:
-        n = len(self._parts.nodes)
-        wide = {"width": "auto"}
-        close = {"description_width": "initial"}
-        narrow = {"width": "72px"}
-        self.search = ipywidgets.Text(
-            placeholder="search names, texts, ids",
-            continuous_update=n <= LIVE_SEARCH,
-            description="Search",
-            style=close,
-        )
-        self.type_filter = ipywidgets.Dropdown(
-            options=self._type_options(), description="Type", style=close
-        )
-        self.cycles_only = ipywidgets.Checkbox(description="cycles only", indent=False)
-        self.status = ipywidgets.HTML()
-        self.entities = ipywidgets.Select(
-            options=(), rows=14, layout=wide, tooltip="dependencies first"
-        )
-        self.back = ipywidgets.Button(
-            description="back", tooltip="the one saved before", layout=narrow
-        )
-        self.forward = ipywidgets.Button(
-            description="next", tooltip="the one saved next", layout=narrow
-        )
-        self.step = ipywidgets.IntSlider(
-            value=1,
-            min=1,
-            max=max(n, 1),
-            description="Step",
-            continuous_update=False,
-            tooltip="the place in the topological order: dependencies first",
-            layout={"flex": "1 1 auto"},
-            style=close,
-        )
-        for control in (self.back, self.forward, self.step):
-            control.disabled = n == 0
-        self.heading = ipywidgets.HTML()
-        self.details = ipywidgets.HTML()
-        self.links = ipywidgets.Select(
-            options=(), rows=6, layout=wide, tooltip="choose one to go there"
-        )
-        self.links_status = ipywidgets.HTML()
-        self.picture = ipywidgets.HTML()
+    def _point_at(self, number: int | None) -> None:
+        self._at = -1 if number is None else self._scene_of(number)
 
-    def _head(self) -> Any:
-        filters = [self.search, self.type_filter, self.cycles_only]
-        steps = ipywidgets.HBox([self.back, self.forward, self.step])
-        wrapped = ipywidgets.HBox(filters, layout={"flex_flow": "row wrap"})
-        return ipywidgets.VBox([wrapped, steps, self.status])
+    def _scene_of(self, number: int) -> int:
+        return int(self._now.of_node[number])
 
-    def _body(self) -> Any:
-        # Where one goes on the left, what one sees on the right; below each other if narrow.
-        left = ipywidgets.VBox(
-            [self.entities, self.links_status, self.links],
-            layout={"flex": "1 1 300px", "min_width": "0"},
-        )
-        right = ipywidgets.VBox(
-            [self.heading, self.picture, self.details],
-            layout={"flex": "1 1 360px", "min_width": "0", "padding": "0 0 0 12px"},
-        )
-        return ipywidgets.HBox([left, right], layout={"flex_flow": "row wrap"})
-
-    def _connect(self) -> None:
-        self.observe(lambda _: self._show(), "selected")
-        for control in (self.search, self.type_filter, self.cycles_only):
-            control.observe(lambda _: self._filter(), "value")
-        for control in (self.entities, self.links):
-            control.observe(self._on_chosen, "value")
-        self.step.observe(lambda change: self._on_step(change.new), "value")
-        self.back.on_click(lambda _: self._move(-1))
-        self.forward.on_click(lambda _: self._move(1))
-
-    def _on_chosen(self, change: Any) -> None:
-        if change.new is not None:
-            self._select(change.new)
+    @traitlets.validate("step")
+    def _check_step(self, proposal: Any) -> int:
+        return min(max(int(proposal.value), 0), len(self.graph))
 
     def _on_step(self, step: int) -> None:
-        if len(self._order.sequence):
+        number = self._number
+        if step == (0 if number is None else self._around.step(number)):
+            return  # the selection has said so
+        self._stepping = step > 0
+        if step == 0:
+            self.selected = None
+        else:
             self._select(int(self._order.sequence[step - 1]))
 
-    def _move(self, by: int) -> None:
-        # Nothing is selected at first: then "next" begins at the beginning.
-        step = 1 if self.selected is None else self.step.value + by
-        self._on_step(min(max(step, self.step.min), self.step.max))
+    # -- what is shown -----------------------------------------------------------------------
 
-    # -- filters and list --------------------------------------------------------------------
+    @traitlets.validate("view")
+    def _check_view(self, proposal: Any) -> str:
+        view: str = proposal.value
+        if view not in VIEWS:
+            raise InvalidArgumentError(
+                f"view={short_repr(view)} is none.{did_you_mean(view, VIEWS)}"
+                f" There are {', '.join(map(repr, VIEWS))}.",
+                value=view,
+            )
+        if view == "all" and len(self.graph) > self._limit:
+            raise InvalidArgumentError(
+                f"view='all' shows up to {self._limit:,} entities one by one, and there are"
+                f" {len(self.graph):,}. Take 'groups', 'map' or 'around', or a higher limit=.",
+                value=view,
+            )
+        return view
+
+    def _on_view(self, old: str) -> None:
+        number = self._number
+        if self.view == "around":
+            if number is None and not self._members:
+                self.view = old
+                self.tell("error", text="Select an entity first: then this shows what is around.")
+                return
+            self._core = list(self._members) if number is None else [number]
+        with self.hold_sync():
+            self._show_scene()
+
+    def _on_group_by(self) -> None:
+        self._opened = {}
+        self.__dict__.pop("_groups", None)
+        if self.view == "groups":
+            with self.hold_sync():
+                self._show_scene()
 
     @cached_property
-    def _types(self) -> tuple[list[str], Ints]:
-        """The types, most frequent first, and for each node the number of its type."""
-        counts = Counter(self._parts.types)
-        names = sorted(counts, key=lambda name: (-counts[name], name))
-        code = {name: number for number, name in enumerate(names)}
-        codes = np.array([code[name] for name in self._parts.types], dtype=np.int64)
-        return names, codes
+    def _groups(self) -> Overview:
+        by: By = self.group_by
+        return groups_of(self.graph, by)
 
-    def _type_options(self) -> list[tuple[str, int]]:
-        names, codes = self._types
-        counts = np.bincount(codes, minlength=len(names)).tolist()
-        options = [(f"all {len(names):,} types ({len(codes):,})", _ALL)]
-        options += [
-            (f"{plain(name)} ({counts[number]:,})", number)
-            for number, name in enumerate(names[:TYPES])
-        ]
-        return options
+    @cached_property
+    def _map(self) -> Scene:
+        return map_scene(self.graph)
 
-    def _filter(self) -> None:
-        """Find what matches, in topological order, and show the first of it."""
-        order = self._order
-        keep = np.ones(len(self._parts.nodes), dtype=bool)
-        if self.type_filter.value != _ALL:
-            keep &= self._types[1] == self.type_filter.value
-        if self.cycles_only.value:
-            keep &= order.cyclic[order.component]
-        wanted = self.search.value.strip().casefold()
-        if wanted:
-            for number in np.flatnonzero(keep).tolist():
-                keep[number] = self._found_in(number, wanted)
-        self._matches = order.sequence[keep[order.sequence]]
-        self._first = 0
-        self._show_list()
+    def _make_scene(self) -> Scene:
+        if self.view == "map":
+            return self._map
+        if self.view == "groups":
+            return groups_scene(self.graph, self._groups, self._opened, self._limit)
+        if self.view == "all":
+            return nodes_scene(self.graph, np.arange(len(self.graph)))
+        if self.view == "found":
+            return nodes_scene(self.graph, self._matches[: self._limit], "those found first")
+        names = [self._around.name(number) for number in self._core[:2]]
+        more = f" and {len(self._core) - 2:,} more" if len(self._core) > 2 else ""
+        return nodes_scene(self.graph, self._shown_around(), f"around {', '.join(names)}{more}")
 
-    def _found_in(self, number: int, wanted: str) -> bool:
-        parts = self._parts
-        node = parts.nodes[number]
-        if wanted in parts.types[number].casefold() or wanted in str(parts.ids[number]).casefold():
-            return True
-        if not is_entity_class(type(node)):
-            return wanted in label_of(node).casefold()
-        # Straight from the entity: an index of all texts would be another copy of the graph.
-        return any(
-            type(value) is str and wanted in value.casefold() for value in node.__dict__.values()
+    def _shown_around(self) -> Ints:
+        """Return the nodes in the middle and as many of their neighbours as there is room for."""
+        shown = dict.fromkeys(self._core)
+        for number in self._core:
+            shown.update(dict.fromkeys(self._around.neighbours(number)))
+        return np.array(list(shown)[: self._limit], dtype=np.int64)
+
+    def _show_scene(self) -> None:
+        self._now = self._make_scene()
+        self._scene = self._now.state(self._legend.codes, self._around.steps)
+        self.status = self._now.told
+        self._show_mask()
+        self._point_at(self._number)
+
+    # -- opening and closing -----------------------------------------------------------------
+
+    def _on_select(self, message: Message) -> None:
+        number = whole_number(message, "node", -1, len(self.graph) - 1)
+        if number == -1:
+            self.selected = None
+        elif number is not None:
+            self._select(number)
+
+    def _on_open(self, message: Message) -> None:
+        """Open a group, or show what is around a node."""
+        group = whole_number(message, "group", 0, len(self.graph))
+        number = whole_number(message, "node", 0, len(self.graph) - 1)
+        if self.view == "groups" and group is not None and group < len(self._groups):
+            self._open_group(group)
+        elif number is not None:
+            self._open_node(number)
+
+    def _open_group(self, group: int) -> None:
+        if group in self._opened:  # what did not fit, is next
+            shown = int((self._now.groups[self._now.nodes >= 0] == group).sum())
+            first = self._opened.pop(group) + shown
+            self._opened[group] = first if first < self._groups.counts[group] else 0
+        else:
+            self._opened[group] = 0
+        with self.hold_sync():
+            self._show_scene()
+        if not (self._now.groups[self._now.nodes >= 0] == group).any():
+            self._opened.pop(group)
+            self.tell("error", text="There is no room to open this. Close another group first.")
+
+    def _open_node(self, number: int) -> None:
+        with self.hold_sync():
+            if self.view == "around":
+                self._core = [*(other for other in self._core if other != number), number]
+                self._show_scene()
+            else:
+                self._select(number)
+                self.view = "around"
+
+    def _on_close(self, message: Message) -> None:
+        """Close the group that a node came from, or take away what only it had brought."""
+        group = whole_number(message, "group", 0, len(self.graph))
+        number = whole_number(message, "node", 0, len(self.graph) - 1)
+        if self.view == "groups" and group is not None:
+            self._opened.pop(group, None)
+        elif self.view == "around" and number in self._core and len(self._core) > 1:
+            self._core.remove(number)
+        else:
+            return
+        with self.hold_sync():
+            self._show_scene()
+
+    def _on_labels(self, message: Message) -> None:
+        """Tell the labels of some points."""
+        asked = message.get("nodes")
+        n = len(self.graph)
+        if isinstance(asked, list):
+            numbers = [k for k in asked[:ROWS] if type(k) is int and 0 <= k < n]
+            nodes = self._parts.nodes
+            labels = {str(k): label_of(nodes[k], 28, with_type=False) for k in numbers}
+            self.tell("labels", labels=labels)
+
+    # -- search, filters and table -----------------------------------------------------------
+
+    @traitlets.validate("type_filter")
+    def _check_type(self, proposal: Any) -> str | None:
+        if proposal.value is None or proposal.value in self._type_names:
+            return proposal.value  # type: ignore[no-any-return]  # traitlets' proposals have no type
+        # A page knows names as it shows them.
+        for name in self._type_names[:TYPES]:
+            if plain(name, 80) == proposal.value:
+                return name
+        raise InvalidArgumentError(
+            f"type_filter={short_repr(proposal.value)} is no type of this graph."
+            f"{did_you_mean(proposal.value, self._type_names)} Give None for all.",
+            value=proposal.value,
         )
 
-    def _show_list(self) -> None:
-        number = self._number
-        place = [] if number is None else np.flatnonzero(self._matches == number).tolist()
-        if place and not self._first <= place[0] < self._first + self._limit:
-            # In the middle of the list, unless the list ends before.
-            last = max(0, len(self._matches) - self._limit)
-            self._first = min(max(0, place[0] - self._limit // 2), last)
-        shown = self._matches[self._first : self._first + self._limit].tolist()
-        options = [(self._around.name(other), other) for other in shown]
-        with self.entities.hold_sync():
-            if list(self.entities.options) != options:
-                self.entities.index = None
-                self.entities.options = options
-            self.entities.value = number if place else None
-        self.status.value = str(self._status(len(shown)))
+    def _find(self) -> None:
+        """Find what matches, in topological order, and show the first of it."""
+        self._kept = filtered(self.graph, self.type_filter, cycles_only=self.cycles_only)
+        self._found = found(self.graph, self.search, self._kept)
+        sequence = self._order.sequence
+        self._matches = sequence[self._found[sequence]]
+        with self.hold_sync():
+            self._list(0)
+            if self.view == "found":
+                self._show_scene()
+            self._show_mask()
+            number = self._number
+            if number is not None:
+                self._turn_to(number)
 
-    def _status(self, shown: int) -> Element:
-        total, all_nodes = len(self._matches), len(self._parts.nodes)
-        text = shown_of(shown, total, "entities")
-        if shown < total:
-            text += f" ({self._first + 1:,} to {self._first + shown:,})"
-        if total < all_nodes:
-            text += f" that match; {all_nodes:,} in the graph"
-        return block(element("p", text, look="note", role="status", aria_live="polite"))
+    def _show_mask(self) -> None:
+        kept = elements_of(self._now, self._kept)
+        hit = elements_of(self._now, self._found)
+        self._mask = (kept.astype("u1") + hit).tobytes()
 
-    # -- the selected entity -----------------------------------------------------------------
+    def _on_rows(self, message: Message) -> None:
+        first = whole_number(message, "first", 0, len(self._matches))
+        if first is not None:
+            self._list(first)
 
-    def _show(self) -> None:
-        number = self._number
-        # The controls tell these changes back, but only as what is selected already.
-        if number is not None:
-            self.step.value = self._around.step(number)
-        self._show_list()
-        self._show_links(number)
-        if number is None:
-            text = "Select an entity, or step through the order in which they are saved."
-            self.heading.value = str(block(element("p", text, look="note")))
-            self.details.value = self.picture.value = ""
-        else:
-            self.heading.value = str(self._around.heading(number))
-            self.details.value = str(self._around.details(number))
-            self.picture.value = str(self._around.picture(number)) if self._show_picture else ""
+    def _list(self, first: int) -> None:
+        shown = self._matches[first : first + ROWS].tolist()
+        n, total = len(self.graph), len(self._matches)
+        told = shown_of(len(shown), total, noun_of(self.graph, 2))
+        if shown and len(shown) < total:
+            told += f" ({first + 1:,} to {first + len(shown):,})"
+        if total < n:
+            told += f" that match; {n:,} in the graph"
+        listed = [self._around.row(number) for number in shown]
+        self._rows = {"first": first, "total": total, "told": told, "listed": listed}
 
-    def _show_links(self, number: int | None) -> None:
-        told, options = ("", []) if number is None else self._around.links(number)
-        with self.links.hold_sync():
-            self.links.index = None
-            self.links.options = options
-        self.links_status.value = str(block(element("p", told, look="note"))) if told else ""
+    def _turn_to(self, number: int) -> None:
+        """Turn the table to the page that lists a node."""
+        place = np.flatnonzero(self._matches == number).tolist()
+        first = self._rows["first"]
+        if place and not first <= place[0] < first + ROWS:
+            self._list(place[0] // ROWS * ROWS)
 
-    # -- as text -----------------------------------------------------------------------------
+    # -- cycles ------------------------------------------------------------------------------
+
+    @cached_property
+    def _all_cycles(self) -> Any:
+        return self.graph.get_cycles(limit=CYCLES, seconds=CYCLE_SECONDS)
+
+    def _on_cycles(self, message: Message) -> None:  # noqa: ARG002  # all answers look alike
+        self._tell_cycles()
+
+    def _tell_cycles(self) -> None:
+        cycles = self._all_cycles
+        listed = [
+            plain(f"{len(cycle)}: " + " → ".join(label_of(n, 20) for n in cycle.nodes[:4]), 90)
+            for cycle in cycles
+        ]
+        told = f"{len(cycles):,} cycle{'s' * (len(cycles) != 1)}"
+        if not cycles.complete:
+            told = f"the {len(cycles):,} shortest cycles; there are more"
+        self._cycles = {"told": told, "listed": listed}
+
+    @traitlets.validate("cycle")
+    def _check_cycle(self, proposal: Any) -> int | None:
+        number: int | None = proposal.value
+        if number is None or 0 <= number < len(self._all_cycles):
+            return number
+        raise InvalidArgumentError(
+            f"cycle={number} is none: there are {len(self._all_cycles):,}, counted from 0."
+            " Give None to leave cycles.",
+            value=number,
+        )
+
+    @traitlets.validate("cycle_step")
+    def _check_cycle_step(self, proposal: Any) -> int:
+        return min(max(int(proposal.value), 0), max(len(self._steps) - 1, 0))
+
+    def _on_cycle(self) -> None:
+        with self.hold_sync():
+            if self.cycle is None:
+                self._steps, self._members = [], []
+            else:
+                self._show_cycle()
+            self.cycle_step = 0
+            self._on_cycle_step()  # also where it was 0 before
+
+    def _show_cycle(self) -> None:
+        if not self._cycles:
+            self._tell_cycles()
+        cycle = self._all_cycles[self.cycle]
+        deferred = {(r.source.__class__, id(r.source), r.path) for r in self.graph.deferred}
+        self._members = [self.graph._number(node) for node in cycle.nodes]
+        self._steps = [
+            {
+                "source": self.graph._number(r.source),
+                "target": self.graph._number(r.target),
+                "path": plain(r.path, 40),
+                "text": f"{plain(label_of(r.source, 40))} → {plain(r.path)} →"
+                f" {plain(label_of(r.target, 40))}",
+                "deferred": (r.source.__class__, id(r.source), r.path) in deferred,
+            }
+            for r in cycle.references
+        ]
+        shown = self._now.of_node[self._members]
+        if (shown < 0).any() or (self._now.nodes[shown] < 0).any() or self.view == "map":
+            # What is to be seen step by step is shown one by one.
+            self._core = list(self._members)
+            if self.view == "around":
+                self._show_scene()
+            else:
+                self.selected = None
+                self.view = "around"
+
+    def _on_cycle_step(self) -> None:
+        if self._steps:
+            self._select(self._steps[self.cycle_step]["target"])
+
+    # -- where it is not alive ---------------------------------------------------------------
 
     def __repr__(self) -> str:
         graph = f"{len(self.graph):,} nodes, {len(self.graph.references):,} references"
@@ -370,10 +574,8 @@ class GraphExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
             return f"GraphExplorer({graph}; nothing selected)"
         return f"GraphExplorer({graph}; selected: {plain(label_of(self.entity, 40))})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
-        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
-        if bundle is not None:
-            # Shown instead where the widget is dead: in a saved notebook, without a kernel.
-            note = element("p", "Run this cell to explore the graph.", look="note")
-            bundle["text/html"] = str(block(graph_element(self.graph), note))
-        return bundle
+    def _poster_png(self) -> tuple[bytes, str]:
+        return poster(self.graph)
+
+    def _still(self) -> list[Child]:
+        return [graph_element(self.graph)]
