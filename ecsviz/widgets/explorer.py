@@ -8,50 +8,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 from uuid import UUID
 
 import numpy as np
 import traitlets
 
+from ecsviz.draw.picture import counts_of
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.export import plain
 from ecsviz.graph import EntityDependencyGraph
-from ecsviz.html import Child, shown_of
+from ecsviz.html import Child, element, shown_of, table
 from ecsviz.labels import label_of
-from ecsviz.layout import Overview
 from ecsviz.layout.overview import By, noun_of
-from ecsviz.order import Bools, Ints
-from ecsviz.reprs import graph_element
+from ecsviz.order import Bools
 from ecsviz.widgets.around import Around
 from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
 from ecsviz.widgets.finding import filtered, found
 from ecsviz.widgets.poster import poster
-from ecsviz.widgets.scene import (
-    Scene,
-    elements_of,
-    groups_of,
-    groups_scene,
-    legend_of,
-    map_scene,
-    nodes_scene,
-)
+from ecsviz.widgets.scene import elements_of, legend_of
+from ecsviz.widgets.showing import Cycles, Showing, View
 
 DETAILED: Final = 500
 """Up to how many entities are shown one by one: what a browser still moves smoothly."""
-MAPPED: Final = 10_000
-"""From how many entities on the first view is all of them as points."""
 ROWS: Final = 100
 """How many entities a page of the table lists."""
 TYPES: Final = 200
 """How many types the filter offers, the most frequent first."""
 LIVE_SEARCH: Final = 20_000
 """Up to how many entities every key starts a search; above, the Enter key does."""
-CYCLES: Final = 200
-"""How many cycles can be chosen, the shortest first."""
-CYCLE_SECONDS: Final = 1.0
-"""How long they are searched for."""
-VIEWS: Final = ("all", "groups", "map", "around", "found")
 
 
 def explore_graph(
@@ -160,27 +145,24 @@ class GraphExplorer(LiveWidget):
     _scene = traitlets.Dict(help="what is shown").tag(sync=True)
     _details = traitlets.Dict(help="of the selected entity").tag(sync=True)
     _at = traitlets.Int(-1, help="the element that shows it").tag(sync=True)
-    _mask = traitlets.Bytes(help="per element whether filters leave it, and it is found").tag(
-        sync=True
-    )
+    _mask = traitlets.Bytes(help="per element whether it is left, and found").tag(sync=True)
     _rows = traitlets.Dict(help="a page of the table").tag(sync=True)
     _cycles = traitlets.Dict(help="those to choose from").tag(sync=True)
     _stepping = traitlets.Bool(help="whether what is saved later is faded").tag(sync=True)
-    _steps: traitlets.List[Any] = traitlets.List(help="the references of the chosen cycle").tag(sync=True)
+    _steps: traitlets.List[Any] = traitlets.List(help="the chosen cycle's references").tag(
+        sync=True
+    )
 
     def __init__(self, graph: EntityDependencyGraph, *, limit: int = DETAILED) -> None:
         self.graph = graph
         self._parts, self._order = graph._parts, graph._order
-        self._limit = max(1, limit)
         self._around = Around(graph)
+        self._showing = Showing(graph, self._around, max(1, limit))
+        self._found_cycles = Cycles(graph)
         self._legend = legend_of(graph)
-        self._opened: dict[int, int] = {}
-        self._core: list[int] = []
-        self._members: list[int] = []
-        self._matches: Ints = self._order.sequence
         self._kept: Bools = np.ones(len(graph), dtype=bool)
         self._found: Bools = self._kept
-        super().__init__(view=self._first_view(), _about=self._introduction())
+        super().__init__(view=self._showing.first(), _about=self._introduction())
         self._show_scene()
         self._find()
         self._connect()
@@ -188,31 +170,25 @@ class GraphExplorer(LiveWidget):
     def _connect(self) -> None:
         self.observe(lambda _: self._on_selected(), "selected")
         self.observe(lambda change: self._on_step(change.new), "step")
-        self.observe(lambda change: self._on_view(change.old), "view")
+        self.observe(lambda _: self._on_view(), "view")
         self.observe(lambda _: self._on_group_by(), "group_by")
         self.observe(lambda _: self._find(), ["search", "type_filter", "cycles_only"])
         self.observe(lambda _: self._on_cycle(), "cycle")
         self.observe(lambda _: self._on_cycle_step(), "cycle_step")
 
-    def _first_view(self) -> str:
-        n = len(self.graph)
-        return "all" if n <= self._limit else "groups" if n < MAPPED else "map"
-
     def _introduction(self) -> dict[str, Any]:
         counts = Counter(self._parts.types)
-        names = sorted(counts, key=lambda name: (-counts[name], name))
         n = len(self.graph)
         return {
             "count": n,
             "noun": noun_of(self.graph, 2),
             "references": len(self._parts.sources),
             "cyclic": int(self._order.cyclic.sum()),
-            "limit": self._limit,
+            "limit": self._showing.limit,
             "live": n <= LIVE_SEARCH,
             "rows": ROWS,
             "legend": self._legend.entries,
-            # By number: what goes back is the name as it is.
-            "types": [(plain(name, 80), counts[name]) for name in names[:TYPES]],
+            "types": [(plain(name, 80), counts[name]) for name in self._type_names[:TYPES]],
         }
 
     @cached_property
@@ -258,8 +234,8 @@ class GraphExplorer(LiveWidget):
             return None
         return str(self._parts.ids[self._number_of(proposal.value)])
 
-    def _select(self, number: int) -> None:
-        self.selected = str(self._parts.ids[number])
+    def _select(self, number: int | None) -> None:
+        self.selected = None if number is None else str(self._parts.ids[number])
 
     def _on_selected(self) -> None:
         number = self._number
@@ -269,18 +245,12 @@ class GraphExplorer(LiveWidget):
             step = 0 if number is None else self._around.step(number)
             self._stepping = self._stepping and self.step == step > 0
             self.step = step
-            if number is not None and self.view == "around" and self._scene_of(number) < 0:
-                self._core = [number]
-                self._show_scene()
-            self._point_at(number)
             if number is not None:
+                if self.view == "around" and self._showing.element_of(number) < 0:
+                    self._showing.core = [number]
+                    self._show_scene()
                 self._turn_to(number)
-
-    def _point_at(self, number: int | None) -> None:
-        self._at = -1 if number is None else self._scene_of(number)
-
-    def _scene_of(self, number: int) -> int:
-        return int(self._now.of_node[number])
+            self._at = self._showing.element_of(number)
 
     @traitlets.validate("step")
     def _check_step(self, proposal: Any) -> int:
@@ -290,137 +260,84 @@ class GraphExplorer(LiveWidget):
         number = self._number
         if step == (0 if number is None else self._around.step(number)):
             return  # the selection has said so
-        self._stepping = step > 0
-        if step == 0:
-            self.selected = None
-        else:
-            self._select(int(self._order.sequence[step - 1]))
+        with self.hold_sync():
+            self._stepping = step > 0
+            self._select(int(self._order.sequence[step - 1]) if step else None)
 
     # -- what is shown -----------------------------------------------------------------------
 
     @traitlets.validate("view")
     def _check_view(self, proposal: Any) -> str:
         view: str = proposal.value
-        if view not in VIEWS:
+        self._showing.check(view)
+        if view == "around" and self.selected is None and not self._steps:
             raise InvalidArgumentError(
-                f"view={short_repr(view)} is none.{did_you_mean(view, VIEWS)}"
-                f" There are {', '.join(map(repr, VIEWS))}.",
-                value=view,
-            )
-        if view == "all" and len(self.graph) > self._limit:
-            raise InvalidArgumentError(
-                f"view='all' shows up to {self._limit:,} entities one by one, and there are"
-                f" {len(self.graph):,}. Take 'groups', 'map' or 'around', or a higher limit=.",
+                "view='around' shows what is around the selected entity, and none is selected."
+                " Set `selected` first.",
                 value=view,
             )
         return view
 
-    def _on_view(self, old: str) -> None:
+    def _on_view(self) -> None:
         number = self._number
         if self.view == "around":
-            if number is None and not self._members:
-                self.view = old
-                self.tell("error", text="Select an entity first: then this shows what is around.")
-                return
-            self._core = list(self._members) if number is None else [number]
+            self._showing.core = self._members() if number is None else [number]
         with self.hold_sync():
             self._show_scene()
 
+    def _members(self) -> list[int]:
+        return [] if self.cycle is None else self._found_cycles.members(self.cycle)
+
     def _on_group_by(self) -> None:
-        self._opened = {}
-        self.__dict__.pop("_groups", None)
+        self._showing.group_anew(cast("By", self.group_by))
         if self.view == "groups":
             with self.hold_sync():
                 self._show_scene()
 
-    @cached_property
-    def _groups(self) -> Overview:
-        by: By = self.group_by
-        return groups_of(self.graph, by)
-
-    @cached_property
-    def _map(self) -> Scene:
-        return map_scene(self.graph)
-
-    def _make_scene(self) -> Scene:
-        if self.view == "map":
-            return self._map
-        if self.view == "groups":
-            return groups_scene(self.graph, self._groups, self._opened, self._limit)
-        if self.view == "all":
-            return nodes_scene(self.graph, np.arange(len(self.graph)))
-        if self.view == "found":
-            return nodes_scene(self.graph, self._matches[: self._limit], "those found first")
-        names = [self._around.name(number) for number in self._core[:2]]
-        more = f" and {len(self._core) - 2:,} more" if len(self._core) > 2 else ""
-        return nodes_scene(self.graph, self._shown_around(), f"around {', '.join(names)}{more}")
-
-    def _shown_around(self) -> Ints:
-        """Return the nodes in the middle and as many of their neighbours as there is room for."""
-        shown = dict.fromkeys(self._core)
-        for number in self._core:
-            shown.update(dict.fromkeys(self._around.neighbours(number)))
-        return np.array(list(shown)[: self._limit], dtype=np.int64)
-
     def _show_scene(self) -> None:
-        self._now = self._make_scene()
-        self._scene = self._now.state(self._legend.codes, self._around.steps)
-        self.status = self._now.told
+        scene = self._showing.show(cast("View", self.view))
+        self._scene = scene.state(self._legend.codes, self._around.steps)
+        self.status = scene.told
         self._show_mask()
-        self._point_at(self._number)
+        self._at = self._showing.element_of(self._number)
 
-    # -- opening and closing -----------------------------------------------------------------
+    # -- what a page asks for ----------------------------------------------------------------
+
+    def _node_in(self, message: Message) -> int | None:
+        return whole_number(message, "node", 0, len(self.graph) - 1)
+
+    def _group_in(self, message: Message) -> int | None:
+        return whole_number(message, "group", 0, len(self._showing.groups) - 1)
 
     def _on_select(self, message: Message) -> None:
-        number = whole_number(message, "node", -1, len(self.graph) - 1)
-        if number == -1:
-            self.selected = None
-        elif number is not None:
+        number = self._node_in(message)
+        if number is not None or message.get("node") == -1:
             self._select(number)
 
     def _on_open(self, message: Message) -> None:
         """Open a group, or show what is around a node."""
-        group = whole_number(message, "group", 0, len(self.graph))
-        number = whole_number(message, "node", 0, len(self.graph) - 1)
-        if self.view == "groups" and group is not None and group < len(self._groups):
-            self._open_group(group)
-        elif number is not None:
-            self._open_node(number)
-
-    def _open_group(self, group: int) -> None:
-        if group in self._opened:  # what did not fit, is next
-            shown = int((self._now.groups[self._now.nodes >= 0] == group).sum())
-            first = self._opened.pop(group) + shown
-            self._opened[group] = first if first < self._groups.counts[group] else 0
-        else:
-            self._opened[group] = 0
+        number = self._node_in(message)
         with self.hold_sync():
-            self._show_scene()
-        if not (self._now.groups[self._now.nodes >= 0] == group).any():
-            self._opened.pop(group)
-            self.tell("error", text="There is no room to open this. Close another group first.")
-
-    def _open_node(self, number: int) -> None:
-        with self.hold_sync():
-            if self.view == "around":
-                self._core = [*(other for other in self._core if other != number), number]
+            if number is not None and self.view == "around":
+                self._showing.open_node(number)
                 self._show_scene()
-            else:
+            elif number is not None:
                 self._select(number)
                 self.view = "around"
+            elif self.view == "groups" and (group := self._group_in(message)) is not None:
+                if not self._showing.open_group(group):
+                    self.tell("error", text="There is no room to open this. Close another first.")
+                self._show_scene()
 
     def _on_close(self, message: Message) -> None:
         """Close the group that a node came from, or take away what only it had brought."""
-        group = whole_number(message, "group", 0, len(self.graph))
-        number = whole_number(message, "node", 0, len(self.graph) - 1)
-        if self.view == "groups" and group is not None:
-            self._opened.pop(group, None)
-        elif self.view == "around" and number in self._core and len(self._core) > 1:
-            self._core.remove(number)
-        else:
-            return
+        number = self._node_in(message)
         with self.hold_sync():
-            self._show_scene()
+            if self.view == "groups":
+                self._showing.opened.pop(self._group_in(message) or 0, None)
+                self._show_scene()
+            elif number is not None and self.view == "around" and self._showing.close_node(number):
+                self._show_scene()
 
     def _on_labels(self, message: Message) -> None:
         """Tell the labels of some points."""
@@ -436,16 +353,17 @@ class GraphExplorer(LiveWidget):
 
     @traitlets.validate("type_filter")
     def _check_type(self, proposal: Any) -> str | None:
-        if proposal.value is None or proposal.value in self._type_names:
-            return proposal.value  # type: ignore[no-any-return]  # traitlets' proposals have no type
+        wanted: str | None = proposal.value
+        if wanted is None or wanted in self._type_names:
+            return wanted
         # A page knows names as it shows them.
         for name in self._type_names[:TYPES]:
-            if plain(name, 80) == proposal.value:
+            if plain(name, 80) == wanted:
                 return name
         raise InvalidArgumentError(
-            f"type_filter={short_repr(proposal.value)} is no type of this graph."
-            f"{did_you_mean(proposal.value, self._type_names)} Give None for all.",
-            value=proposal.value,
+            f"type_filter={short_repr(wanted)} is no type of this graph."
+            f"{did_you_mean(wanted, self._type_names)} Give None for all.",
+            value=wanted,
         )
 
     def _find(self) -> None:
@@ -453,29 +371,29 @@ class GraphExplorer(LiveWidget):
         self._kept = filtered(self.graph, self.type_filter, cycles_only=self.cycles_only)
         self._found = found(self.graph, self.search, self._kept)
         sequence = self._order.sequence
-        self._matches = sequence[self._found[sequence]]
+        self._showing.matches = sequence[self._found[sequence]]
         with self.hold_sync():
             self._list(0)
             if self.view == "found":
                 self._show_scene()
             self._show_mask()
-            number = self._number
-            if number is not None:
+            if (number := self._number) is not None:
                 self._turn_to(number)
 
     def _show_mask(self) -> None:
-        kept = elements_of(self._now, self._kept)
-        hit = elements_of(self._now, self._found)
+        kept = elements_of(self._showing.now, self._kept)
+        hit = elements_of(self._showing.now, self._found)
         self._mask = (kept.astype("u1") + hit).tobytes()
 
     def _on_rows(self, message: Message) -> None:
-        first = whole_number(message, "first", 0, len(self._matches))
+        first = whole_number(message, "first", 0, len(self._showing.matches))
         if first is not None:
             self._list(first)
 
     def _list(self, first: int) -> None:
-        shown = self._matches[first : first + ROWS].tolist()
-        n, total = len(self.graph), len(self._matches)
+        matches = self._showing.matches
+        shown = matches[first : first + ROWS].tolist()
+        n, total = len(self.graph), len(matches)
         told = shown_of(len(shown), total, noun_of(self.graph, 2))
         if shown and len(shown) < total:
             told += f" ({first + 1:,} to {first + len(shown):,})"
@@ -486,38 +404,23 @@ class GraphExplorer(LiveWidget):
 
     def _turn_to(self, number: int) -> None:
         """Turn the table to the page that lists a node."""
-        place = np.flatnonzero(self._matches == number).tolist()
+        place = np.flatnonzero(self._showing.matches == number).tolist()
         first = self._rows["first"]
         if place and not first <= place[0] < first + ROWS:
             self._list(place[0] // ROWS * ROWS)
 
     # -- cycles ------------------------------------------------------------------------------
 
-    @cached_property
-    def _all_cycles(self) -> Any:
-        return self.graph.get_cycles(limit=CYCLES, seconds=CYCLE_SECONDS)
-
     def _on_cycles(self, message: Message) -> None:  # noqa: ARG002  # all answers look alike
-        self._tell_cycles()
-
-    def _tell_cycles(self) -> None:
-        cycles = self._all_cycles
-        listed = [
-            plain(f"{len(cycle)}: " + " → ".join(label_of(n, 20) for n in cycle.nodes[:4]), 90)
-            for cycle in cycles
-        ]
-        told = f"{len(cycles):,} cycle{'s' * (len(cycles) != 1)}"
-        if not cycles.complete:
-            told = f"the {len(cycles):,} shortest cycles; there are more"
-        self._cycles = {"told": told, "listed": listed}
+        self._cycles = self._found_cycles.listed()
 
     @traitlets.validate("cycle")
     def _check_cycle(self, proposal: Any) -> int | None:
         number: int | None = proposal.value
-        if number is None or 0 <= number < len(self._all_cycles):
+        if number is None or 0 <= number < len(self._found_cycles):
             return number
         raise InvalidArgumentError(
-            f"cycle={number} is none: there are {len(self._all_cycles):,}, counted from 0."
+            f"cycle={number} is none: there are {len(self._found_cycles):,}, counted from 0."
             " Give None to leave cycles.",
             value=number,
         )
@@ -528,39 +431,22 @@ class GraphExplorer(LiveWidget):
 
     def _on_cycle(self) -> None:
         with self.hold_sync():
-            if self.cycle is None:
-                self._steps, self._members = [], []
-            else:
-                self._show_cycle()
+            self._steps = [] if self.cycle is None else self._found_cycles.steps(self.cycle)
+            if self.cycle is not None:
+                self._cycles = self._found_cycles.listed()
+                self._show_members()
             self.cycle_step = 0
             self._on_cycle_step()  # also where it was 0 before
 
-    def _show_cycle(self) -> None:
-        if not self._cycles:
-            self._tell_cycles()
-        cycle = self._all_cycles[self.cycle]
-        deferred = {(r.source.__class__, id(r.source), r.path) for r in self.graph.deferred}
-        self._members = [self.graph._number(node) for node in cycle.nodes]
-        self._steps = [
-            {
-                "source": self.graph._number(r.source),
-                "target": self.graph._number(r.target),
-                "path": plain(r.path, 40),
-                "text": f"{plain(label_of(r.source, 40))} → {plain(r.path)} →"
-                f" {plain(label_of(r.target, 40))}",
-                "deferred": (r.source.__class__, id(r.source), r.path) in deferred,
-            }
-            for r in cycle.references
-        ]
-        shown = self._now.of_node[self._members]
-        if (shown < 0).any() or (self._now.nodes[shown] < 0).any() or self.view == "map":
-            # What is to be seen step by step is shown one by one.
-            self._core = list(self._members)
-            if self.view == "around":
-                self._show_scene()
-            else:
-                self.selected = None
-                self.view = "around"
+    def _show_members(self) -> None:
+        """Show a cycle's entities one by one, if the picture does not."""
+        if self._showing.shows_each(self._members()):
+            return
+        self.selected = None
+        if self.view == "around":
+            self._on_view()
+        else:
+            self.view = "around"
 
     def _on_cycle_step(self) -> None:
         if self._steps:
@@ -578,4 +464,5 @@ class GraphExplorer(LiveWidget):
         return poster(self.graph)
 
     def _still(self) -> list[Child]:
-        return [graph_element(self.graph)]
+        rows = [(entry["name"], entry["count"]) for entry in self._legend.entries]
+        return [element("p", counts_of(self.graph), look="line"), table(["type", "nodes"], rows)]

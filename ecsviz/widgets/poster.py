@@ -11,6 +11,8 @@ SIZE: Final = (9.0, 5.0)
 """Width and height in inches: what a notebook shows without scrolling."""
 DETAILED: Final = 150
 """Up to how many nodes stand one by one: what can be told apart in that size, in some 0.2 s."""
+LABELLED: Final = 40
+"""Up to how many carry labels: what can be read in that size."""
 
 
 def poster(graph: EntityDependencyGraph) -> tuple[bytes, str]:
@@ -34,7 +36,12 @@ def poster(graph: EntityDependencyGraph) -> tuple[bytes, str]:
     from ecsviz.draw.picture import counts_of, make_picture
 
     picture = make_picture(
-        graph, color_by="type", label=None, highlight=None, max_nodes=DETAILED, group_by=None
+        graph,
+        color_by="type",
+        label=None if len(graph) <= LABELLED or len(graph) > DETAILED else False,
+        highlight=None,
+        max_nodes=DETAILED,
+        group_by=None,
     )
     figure = Figure(figsize=SIZE, dpi=96)
     draw_picture(picture, figure.add_axes((0.02, 0.02, 0.96, 0.88)))

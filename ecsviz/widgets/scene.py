@@ -18,6 +18,7 @@ from ecsviz.graph import EntityDependencyGraph
 from ecsviz.html import shown_of
 from ecsviz.labels import columns_of, label_of
 from ecsviz.layout import Layout, Overview, layout_graph, overview
+from ecsviz.layout.compound import HUB
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.overview import By, noun_of
 from ecsviz.order import Bools, Ints
@@ -33,9 +34,16 @@ LINE: Final = 16.0
 PAD: Final = (34.0, 12.0)
 """The size of a box in pixels, apart from its text: the mark, and the space around."""
 GAP: Final = (0.34, 0.62)
+CLOSE: Final = (0.32, 0.34)
+DOT: Final = 16.0
+READABLE: Final = 0.38
+"""Where boxes would be shrunk to less than this, nodes are dots instead, whose labels are told one
+by one: the room between dots in units, and their size in pixels."""
+STAGE: Final = (900.0, 430.0)
+"""How large the picture is on the page, about, in pixels."""
 POINT: Final = 0.16
 POINT_GAP: Final = (0.14, 0.30)
-PAGE: Final = (11.0, 7.0)
+PAGE: Final = (11.0, 5.4)
 POINT_PAGE: Final = (14.0, 7.0)
 """The room between boxes, the size of a point and the room between points, and the page that a
 layout fills: in units."""
@@ -51,7 +59,7 @@ HULLS: Final = 80
 SHAPES: Final = dict(
     zip(MARKERS, ("circle", "square", "up", "diamond", "down", "plus", "cross"), strict=True)
 )
-IN_CYCLE, DEFERRED = 1, 2
+IN_CYCLE, DEFERRED, TO_HUB = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,9 +97,11 @@ class Scene:
     sources, targets
         Shape (lines,): the elements that a line joins.
     flags
-        Shape (lines,): ``IN_CYCLE | DEFERRED``.
+        Shape (lines,): ``IN_CYCLE | DEFERRED | TO_HUB``.
     names
         Per line the path, or the field and how many references it stands for.
+    close
+        Whether elements are dots, as there is no room for boxes.
     places, sizes
         Shape (elements, 2): the middle, x to the right and y down, and width and height; in
         pixels.
@@ -114,6 +124,7 @@ class Scene:
     flags: Ints
     names: Sequence[str]
     told: str
+    close: bool = False
     places: Floats = field(default_factory=lambda: np.zeros((0, 2)))
     sizes: Floats = field(default_factory=lambda: np.zeros((0, 2)))
     hulls: Sequence[Floats] = ()
@@ -142,6 +153,7 @@ class Scene:
         return {
             "kind": self.kind,
             "told": self.told,
+            "close": self.close,
             "labels": list(self.labels),
             "notes": list(self.notes),
             "names": list(self.names),
@@ -251,14 +263,32 @@ def _placed(scene: Scene, types: Sequence[str], kinds: Ints) -> Scene:
         scene.names,
         kinds=kinds.tolist(),
     )
-    layout = layout_graph(small, sizes=sizes / UNIT, gap=GAP, page=PAGE)
+    layout = None
+    needed = float((sizes / UNIT + GAP).prod(axis=1).sum()) * UNIT**2
+    if needed * READABLE**2 <= STAGE[0] * STAGE[1]:  # else there is no room for boxes
+        layout = layout_graph(small, sizes=sizes / UNIT, gap=GAP, page=PAGE)
+    if scene.kind == "nodes" and (layout is None or _shrunk(layout) < READABLE):
+        dots = np.full((len(scene), 2), DOT / UNIT)
+        closer = layout_graph(small, sizes=dots, gap=CLOSE, page=PAGE)
+        if layout is None or _shrunk(closer) > 1.4 * _shrunk(layout):
+            return _with_layout(replace(scene, close=True), closer)
+    if layout is None:
+        layout = layout_graph(small, sizes=sizes / UNIT, gap=GAP, page=PAGE)
     return _with_layout(scene, layout)
+
+
+def _shrunk(layout: Layout) -> float:
+    """Return the scale at which a layout fits the page."""
+    left, bottom, right, top = layout.bounds
+    wide, high = max(right - left, 0.1) * UNIT, max(top - bottom, 0.1) * UNIT
+    return min(STAGE[0] / wide, STAGE[1] / high, 1.0)
 
 
 def _with_layout(scene: Scene, layout: Layout) -> Scene:
     several = np.flatnonzero(layout.cyclic)[:HULLS].tolist()
     return replace(
         scene,
+        flags=scene.flags + TO_HUB * (layout.shape == HUB),
         places=_pixels(layout.positions),
         sizes=layout.sizes * UNIT,
         hulls=[_pixels(layout.hull(number)) for number in several],
@@ -274,10 +304,11 @@ def _pixels(points: Floats) -> Floats:
 # -- groups ------------------------------------------------------------------------------------
 
 
-def groups_of(graph: EntityDependencyGraph, by: By = "auto") -> Overview:
+def groups_of(graph: EntityDependencyGraph, by: By = "auto", limit: int = GROUPS) -> Overview:
     """Return the groups of a graph that a page can show; by others where those are too many."""
-    found = overview(graph, GROUPS, by=by)
-    return found if len(found) <= GROUPS or by == "auto" else overview(graph, GROUPS)
+    most = min(limit, GROUPS)
+    found = overview(graph, most, by=by)
+    return found if len(found) <= most or by == "auto" else overview(graph, most)
 
 
 def groups_scene(
@@ -414,10 +445,12 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
         layout = layout_graph(
             graph, sizes=np.full((n, 2), POINT), gap=POINT_GAP, page=POINT_PAGE, engine="numpy"
         )
-        places = _pixels(layout.positions)
+        places, hub = _pixels(layout.positions), layout.shape == HUB
     else:
-        places = in_lines(order.sequence)
+        places, hub = in_lines(order.sequence), np.zeros(len(parts.sources), dtype=bool)
+    flags = IN_CYCLE * order.in_cycle + DEFERRED * order.deferred + TO_HUB * hub
     edges = _thinned(parts.sources, parts.targets)
+    edges = edges[np.argsort(flags[edges], kind="stable")]  # like ones are drawn at one stroke
     noun = noun_of(graph, n)
     how = "" if few else ", in the order of saving from below"
     return Scene(
@@ -429,7 +462,7 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
         (),
         parts.sources[edges],
         parts.targets[edges],
-        IN_CYCLE * order.in_cycle[edges] + DEFERRED * order.deferred[edges],
+        flags[edges],
         (),
         f"{shown_of(n, n, noun)} as points{how}"
         f" and {len(edges):,} of {len(parts.sources):,} references",

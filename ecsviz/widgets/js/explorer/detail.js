@@ -1,10 +1,11 @@
 // The picture of up to some hundred elements in full detail, drawn by Cytoscape.
 
-import { onceAFrame } from "../shared/dom.js";
-import { DEFERRED, IN_CYCLE, boundsOf, linesBetween, markImage, mix } from "./scene.js";
+import { later, onceAFrame } from "../shared/dom.js";
+import { DEFERRED, HUB, IN_CYCLE, boundsOf, linesBetween, markImage, mix } from "./scene.js";
 
 const NAMED = 90; // lines: with more of them, names of fields would hide the picture
 const CURVED = 700; // lines: more are drawn straight, which is quicker
+const TOLD = 40; // lines of an element: up to so many have both ends named
 const MARGIN = 24;
 
 export class Detail {
@@ -20,6 +21,7 @@ export class Detail {
     host.append(this.ground, this.layer);
     this.cy = cytoscape({
       container: this.layer,
+      layout: { name: "preset" }, // Python has laid it out
       autoungrabify: true,
       autounselectify: true,
       boxSelectionEnabled: false,
@@ -28,9 +30,13 @@ export class Detail {
       textureOnViewport: true,
       pixelRatio: Math.min(devicePixelRatio, 2),
     });
+    this.retell = later(() => this.cy.nodes(".told, .under").updateStyle(), 120);
+    this.cy.on("zoom", this.retell);
     this.paint = onceAFrame(() => this.drawGround());
     this.cy.on("render viewport resize", this.paint);
     this.cy.on("tap", (event) => taps.tap(event.target === this.cy ? -1 : (event.target.data("i") ?? -1)));
+    this.cy.on("mouseover", "node", (event) => event.target.addClass("under"));
+    this.cy.on("mouseout", "node", (event) => event.target.removeClass("under"));
     this.cy.on("dbltap", "node", (event) => taps.open(event.target.data("i")));
   }
 
@@ -44,26 +50,25 @@ export class Detail {
       this.cy.add(linesOf(scene, curved));
     });
     this.cy.style(this.sheet());
+    this.fitted = false; // a view that is not on the page yet has no size
     this.fit();
-    // A view that is not laid out yet has no size.
-    requestAnimationFrame(() => {
-      this.cy.resize();
-      this.fit();
-    });
   }
 
   fit() {
     const { left, top, right, bottom } = boundsOf(this.scene);
     const [wide, high] = [this.cy.width(), this.cy.height()];
     if (!wide || !high) return;
+    this.fitted = true;
     const zoom = Math.min((wide - 2 * MARGIN) / (right - left), (high - 2 * MARGIN) / (bottom - top), 1.25);
     const pan = { x: wide / 2 - (zoom * (left + right)) / 2, y: high / 2 - (zoom * (top + bottom)) / 2 };
     this.cy.viewport({ zoom, pan });
   }
 
   zoom(factor) {
+    const node = this.at >= 0 ? this.cy.$id(`n${this.at}`) : null;
     const middle = { x: this.cy.width() / 2, y: this.cy.height() / 2 };
-    this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition: middle });
+    const renderedPosition = node?.nonempty() && this.inSight(node) ? node.renderedPosition() : middle;
+    this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition });
   }
 
   pan(dx, dy) {
@@ -73,24 +78,30 @@ export class Detail {
   /** Marks the selected element and what is next to it. */
   point(at, gentle) {
     this.cy.batch(() => {
-      this.cy.elements(".chosen, .near").removeClass("chosen near");
+      this.cy.elements(".chosen, .near, .told").removeClass("chosen near told");
       if (at >= 0) {
         const node = this.cy.$id(`n${at}`);
         node.addClass("chosen");
         node.connectedEdges().addClass("near");
+        // Where there is no room for all labels, those that one looks at are told.
+        if (node.connectedEdges().length <= TOLD) node.closedNeighborhood("node").addClass("told");
+        else node.addClass("told");
       }
     });
     this.at = at;
     if (at < 0) return;
     const node = this.cy.$id(`n${at}`);
-    const seen = node.renderedBoundingBox();
-    const out = seen.x1 < 0 || seen.y1 < 0 || seen.x2 > this.cy.width() || seen.y2 > this.cy.height();
-    if (node.nonempty() && (out || this.cy.zoom() < 0.12)) {
+    if (node.nonempty() && (!this.inSight(node) || this.cy.zoom() < 0.12)) {
       const goal = { center: { eles: node }, zoom: Math.max(this.cy.zoom(), 0.5) };
       this.cy.stop();
       if (gentle) this.cy.animate(goal, { duration: 200 });
       else this.cy.zoom(goal.zoom).center(node);
     }
+  }
+
+  inSight(node) {
+    const { x1, y1, x2, y2 } = node.renderedBoundingBox({ includeLabels: false });
+    return x1 >= 0 && y1 >= 0 && x2 <= this.cy.width() && y2 <= this.cy.height();
   }
 
   /** Per element 0 where a filter hides it, 1 where a search fades it, 2 where it is found. */
@@ -131,6 +142,7 @@ export class Detail {
 
   resize() {
     this.cy.resize();
+    if (this.scene && !this.fitted) this.fit();
     this.paint();
   }
 
@@ -191,6 +203,29 @@ export class Detail {
           "line-height": 1.25,
         },
       },
+      {
+        selector: "node.dot",
+        style: {
+          "background-opacity": 0,
+          "border-opacity": 0,
+          "background-width": "100%",
+          "background-height": "100%",
+          "background-position-x": "50%",
+          label: "",
+          "text-halign": "right",
+          "text-margin-x": 4,
+          "text-outline-color": ground,
+          "text-outline-width": 3,
+        },
+      },
+      {
+        selector: "node.dot.told, node.dot.under",
+        style: {
+          label: "data(label)",
+          "font-size": (node) => Math.min(Math.max(12 / node.cy().zoom(), 10), 60), // however far away
+          "z-index": 8,
+        },
+      },
       { selector: "node.pile", style: { "border-style": "double", "border-width": 4 } },
       {
         selector: "edge",
@@ -233,25 +268,27 @@ export class Detail {
       },
       { selector: "edge.cyclic", style: { "line-color": cycle, "target-arrow-color": cycle } },
       { selector: "edge.deferred", style: { "line-style": "dashed", "line-dash-pattern": [5, 4] } },
+      { selector: "edge.hub", style: { width: 1, "line-opacity": this.scene.sources.length > CURVED ? 0.12 : 0.3, "arrow-scale": 0.5, "source-label": "" } },
       { selector: "node.later", style: { opacity: 0.35 } },
       { selector: "node.faded", style: { opacity: 0.22 } },
       { selector: ".hidden", style: { display: "none" } },
-      { selector: "edge.near", style: { width: 2.2, "z-index": 5 } },
-      { selector: "edge.way", style: { width: 2.6, "line-color": cycle, "target-arrow-color": cycle, "z-index": 6 } },
-      { selector: "node.way", style: { opacity: 1, "border-width": 2, "border-color": cycle } },
+      { selector: "edge.near", style: { width: 2.2, "line-opacity": 1, "z-index": 5 } },
+      { selector: "edge.way", style: { width: 2.6, "line-opacity": 1, "line-color": cycle, "target-arrow-color": cycle, "z-index": 6 } },
+      { selector: "node.way", style: { opacity: 1, "border-width": 2, "border-opacity": 1, "border-color": cycle } },
       {
         selector: "edge.now",
         style: { width: 5, "line-color": accent, "target-arrow-color": accent, "z-index": 7, "source-label": "data(name)", "source-text-offset": "data(offset)", "font-size": 12, color: text, "text-outline-color": ground, "text-outline-width": 3 },
       },
       {
         selector: "node.chosen",
-        style: { opacity: 1, "border-width": 3, "border-color": accent, "border-style": "solid", "z-index": 9 },
+        style: { opacity: 1, "border-width": 3, "border-opacity": 1, "border-color": accent, "border-style": "solid", "z-index": 9 },
       },
     ];
   }
 
   destroy() {
     this.paint.stop();
+    this.retell.stop();
     this.cy.destroy();
     this.ground.remove();
     this.layer.remove();
@@ -261,7 +298,7 @@ export class Detail {
 function nodesOf(scene) {
   return Array.from({ length: scene.count }, (_, i) => ({
     group: "nodes",
-    classes: scene.nodes[i] < 0 ? "pile" : "",
+    classes: scene.nodes[i] < 0 ? "pile" : scene.close ? "dot" : "",
     data: {
       id: `n${i}`,
       i,
@@ -278,11 +315,11 @@ function linesOf(scene, curved) {
   return Array.from(scene.sources, (source, k) => {
     const target = scene.targets[k];
     const classes = [];
-    const [dx, dy] = [0, 1].map((axis) => scene.places[2 * target + axis] - scene.places[2 * source + axis]);
-    const offset = Math.max(0.38 * Math.hypot(dx, dy), 30);
+    const offset = labelOffset(scene, source, target);
     const data = { id: `e${k}`, source: `n${source}`, target: `n${target}`, name: scene.names[k], offset };
     if (scene.flags[k] & IN_CYCLE) classes.push("cyclic");
     if (scene.flags[k] & DEFERRED) classes.push("deferred");
+    if (scene.flags[k] & HUB) classes.push("hub");
     if (curved && scene.starts[k + 1] > scene.starts[k]) {
       const bent = bendsOf(scene, k, source, target);
       if (bent) {
@@ -292,6 +329,15 @@ function linesOf(scene, curved) {
     }
     return { group: "edges", classes: classes.join(" "), data };
   });
+}
+
+/** Returns how far from its holder a line is named: a third of what is seen of it. */
+function labelOffset({ places, sizes }, source, target) {
+  const [dx, dy] = [0, 1].map((axis) => places[2 * target + axis] - places[2 * source + axis]);
+  const length = Math.hypot(dx, dy) || 1;
+  const hidden = (i) => Math.min(sizes[2 * i] / Math.abs(dx || 1e-9), sizes[2 * i + 1] / Math.abs(dy || 1e-9)) / 2;
+  const seen = length * (1 - hidden(source) - hidden(target));
+  return Math.max(0.3 * seen, 10);
 }
 
 /** Returns bends as Cytoscape has them: along the straight line, and away from it. */

@@ -4,7 +4,7 @@
 // nothing moves, and while something does, their last picture is moved along.
 
 import { later, onceAFrame } from "../shared/dom.js";
-import { DEFERRED, IN_CYCLE, boundsOf, channels, mark } from "./scene.js";
+import { DEFERRED, HUB, IN_CYCLE, boundsOf, channels, mark } from "./scene.js";
 
 const MARGIN = 16;
 const SLICE = 6; // ms of a frame that lines may take
@@ -86,23 +86,32 @@ export class Points {
     this.steps = [];
     this.named = new Map(scene.labels.map((label, i) => [i, label]));
     this.kept = null;
+    this.fitted = false; // a view that is not on the page yet has no size
     this.resize();
-    this.fit();
   }
 
   resize() {
+    const wide = this.host.clientWidth || 1;
+    const high = this.host.clientHeight || 1;
     this.ratio = Math.min(devicePixelRatio || 1, 2);
-    this.wide = this.host.clientWidth || 1;
-    this.high = this.host.clientHeight || 1;
+    // What was in the middle stays there.
+    if (this.fitted) {
+      this.view = { ...this.view, x: this.view.x + (wide - this.wide) / 2, y: this.view.y + (high - this.high) / 2 };
+    }
+    [this.wide, this.high] = [wide, high];
     for (const canvas of [...this.layers, this.back, this.lines]) {
       canvas.width = Math.round(this.wide * this.ratio);
       canvas.height = Math.round(this.high * this.ratio);
     }
     this.kept = null;
-    if (this.scene) this.moved();
+    if (!this.scene) return;
+    if (this.fitted) this.moved();
+    else this.fit();
   }
 
   fit() {
+    if (!this.host.clientWidth) return;
+    this.fitted = true;
     const { left, top, right, bottom } = boundsOf(this.scene);
     const scale = Math.min(
       (this.wide - 2 * MARGIN) / Math.max(right - left, 1),
@@ -118,8 +127,13 @@ export class Points {
     this.moved();
   }
 
-  zoom(factor, x = this.wide / 2, y = this.high / 2) {
+  /** Zooms around a place of the page; else around what is selected, or the middle. */
+  zoom(factor, x, y) {
     const { view } = this;
+    if (x === undefined) {
+      [x, y] = this.at >= 0 ? this.onPage(this.at) : [-1, -1];
+      if (x < 0 || y < 0 || x > this.wide || y > this.high) [x, y] = [this.wide / 2, this.high / 2];
+    }
     const scale = Math.min(Math.max(view.scale * factor, this.least), 6);
     const ratio = scale / view.scale;
     this.view = { scale, x: x - (x - view.x) * ratio, y: y - (y - view.y) * ratio };
@@ -133,7 +147,7 @@ export class Points {
 
   point(at) {
     this.at = at;
-    if (at >= 0) {
+    if (at >= 0 && this.fitted) {
       const [x, y] = this.onPage(at);
       if (x < 8 || y < 8 || x > this.wide - 8 || y > this.high - 8)
         this.pan(this.wide / 2 - x, this.high / 2 - y);
@@ -171,6 +185,7 @@ export class Points {
   // -- drawing ---------------------------------------------------------------------------------
 
   moved() {
+    if (!this.fitted) return;
     this.frame();
     this.rest();
   }
@@ -379,7 +394,6 @@ export class Points {
     context.clearRect(0, 0, this.back.width, this.back.height);
     context.setTransform(view.scale * this.ratio, 0, 0, view.scale * this.ratio, view.x * this.ratio, view.y * this.ratio);
     context.lineWidth = 1 / view.scale;
-    context.globalAlpha = this.scene.sources.length > 1_500 ? 0.22 : 0.45;
     let next = 0;
     const slice = () => {
       if (this.view !== view || !this.scene) return; // moved on
@@ -397,6 +411,8 @@ export class Points {
   stroke(context, first) {
     const { sources, targets, flags, places } = this.scene;
     const look = flags[first];
+    const strong = sources.length > 1_500 ? 0.25 : 0.45;
+    context.globalAlpha = look & HUB ? 0.3 * strong : strong;
     context.strokeStyle = look & IN_CYCLE ? this.colours.cycle : this.colours.line;
     context.setLineDash(look & DEFERRED ? [5 / this.view.scale, 4 / this.view.scale] : []);
     context.beginPath();

@@ -4,6 +4,7 @@ import { numbers } from "../shared/kernel.js";
 
 export const IN_CYCLE = 1;
 export const DEFERRED = 2;
+export const HUB = 4; // one of many that lead to, or from, the same element
 
 /** Returns a scene with its bytes as arrays. */
 export function decode(state) {
@@ -12,6 +13,7 @@ export function decode(state) {
   const floats = (name) => numbers(Float32Array, state[name]);
   return {
     kind: state.kind ?? "nodes",
+    close: state.close ?? false,
     told: state.told ?? "",
     count: state.count ?? 0,
     labels: state.labels ?? [],
@@ -45,6 +47,13 @@ export function boundsOf(scene) {
     top = Math.min(top, y - high);
     bottom = Math.max(bottom, y + high);
   }
+  for (const points of [scene.bends, scene.hulls])
+    for (let p = 0; p + 1 < points.length; p += 2) {
+      left = Math.min(left, points[p]);
+      right = Math.max(right, points[p]);
+      top = Math.min(top, points[p + 1]);
+      bottom = Math.max(bottom, points[p + 1]);
+    }
   return scene.count ? { left, top, right, bottom } : { left: 0, top: 0, right: 1, bottom: 1 };
 }
 
