@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from tests.browser.lab import Notebook
 
-if TYPE_CHECKING:
-    from tests.browser.conftest import Notebook
-
-CELL = """
-from ecsviz.widgets.base import LiveWidget
-class Probe(LiveWidget):
-    bundle = "explorer"
-    def __repr__(self): return "Probe()"
-w = Probe()
-w
+TWO = """
+import ecsviz as ev
+from ecsviz.widgets import GraphExplorer
+graph = ev.EntityDependencyGraph(ev.sample("chain", n=5))
+asked = []
+class Counting(GraphExplorer):
+    def _send_library(self, message):
+        asked.append(message["name"])
+        super()._send_library(message)
+a, b = Counting(graph), Counting(graph)
+display(a, b, a)
 """
 
 
-def test_a_widget_shows_itself(notebook: Notebook) -> None:
-    notebook.open("foundation", CELL)
-    notebook.page.wait_for_selector(".ecsviz")
-    assert notebook.value("w.selected") is None
-    notebook.theme("Dark")
-    notebook.shot("foundation")
-    notebook.theme("Light")
+def test_a_library_is_sent_once_a_page_and_saved_in_no_notebook(notebook: Notebook) -> None:
+    notebook.open("two", TWO)
+    notebook.page.wait_for_function(
+        "() => document.querySelectorAll('.ecsviz-picture[data-drawn]').length === 3"
+    )
+    assert notebook.value("asked") in ([], ["cytoscape"]), "or an earlier notebook has asked"
+    size = notebook.value("sum(len(v) for v in a.get_state().values() if isinstance(v, str))")
+    assert 20_000 < size < 60_000, "what a notebook saves of our code"
+
+
+def test_all_views_of_a_widget_follow_its_state(notebook: Notebook) -> None:
+    notebook.open("two", TWO)
+    notebook.python("a.selected = graph.nodes[2]")
+    notebook.page.wait_for_function(
+        "() => [...document.querySelectorAll('.ecsviz-details')]"
+        ".filter(details => details.textContent.includes('Node n3')).length === 2"
+    )
+    assert notebook.value("b.selected") is None

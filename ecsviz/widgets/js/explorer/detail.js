@@ -71,6 +71,12 @@ export class Detail {
     this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition });
   }
 
+  /** Where an element is in the picture. */
+  placeOf(i) {
+    const { x, y } = this.cy.$id(`n${i}`).renderedPosition();
+    return [x, y];
+  }
+
   pan(dx, dy) {
     this.cy.panBy({ x: dx, y: dy });
   }

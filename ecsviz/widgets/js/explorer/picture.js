@@ -57,6 +57,8 @@ export function makePicture(model, legend, acts) {
     host.dataset.drawn = scene.kind;
   };
 
+  // For tests, which click where a reader would.
+  host.placeOf = (element) => (ready() ? drawing.placeOf(element) : null);
   host.addEventListener("pointerdown", () => host.focus({ preventScroll: true }));
   host.addEventListener("keydown", (event) => {
     const key = event.key;

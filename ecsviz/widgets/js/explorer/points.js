@@ -140,6 +140,11 @@ export class Points {
     this.moved();
   }
 
+  /** Where an element is in the picture. */
+  placeOf(i) {
+    return this.onPage(i);
+  }
+
   pan(dx, dy) {
     this.view = { ...this.view, x: this.view.x + dx, y: this.view.y + dy };
     this.moved();

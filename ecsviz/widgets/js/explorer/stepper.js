@@ -16,17 +16,17 @@ export function makeOrder(acts, total) {
   });
   const send = later(acts.step, 40);
   let now = 0;
-  const button = (text, label, goal) =>
-    h("button", { type: "button", "aria-label": label, title: label, "data-do": `order-${text}`, on: { click: () => acts.step(Math.min(Math.max(goal(), 1), total)) } }, text);
+  const button = (text, label, name, goal) =>
+    h("button", { type: "button", "aria-label": label, title: label, "data-do": `order-${name}`, on: { click: () => acts.step(Math.min(Math.max(goal(), 1), total)) } }, text);
   const element = h(
     "div",
     { class: "ecsviz-row", role: "group", "aria-label": "Order of saving" },
     h("span", { class: "ecsviz-caption" }, "Order of saving"),
-    button("«", "the first", () => 1),
-    button("‹", "the one saved before", () => now - 1),
+    button("«", "the first", "first", () => 1),
+    button("‹", "the one saved before", "back", () => now - 1),
     slider,
-    button("›", "the one saved next", () => now + 1),
-    button("»", "the last", () => total),
+    button("›", "the one saved next", "next", () => now + 1),
+    button("»", "the last", "last", () => total),
     told,
   );
   return {
@@ -48,7 +48,7 @@ export function makeCycles(acts) {
   const told = h("output", { class: "ecsviz-note ecsviz-told", dir: "auto" });
   let [now, total] = [0, 0];
   const turn = (text, label, by) =>
-    h("button", { type: "button", "aria-label": label, title: label, "data-do": `cycle-${text}`, disabled: true, on: { click: () => acts.along((now + by + total) % total) } }, text);
+    h("button", { type: "button", "aria-label": label, title: label, "data-do": by > 0 ? "cycle-next" : "cycle-back", disabled: true, on: { click: () => acts.along((now + by + total) % total) } }, text);
   const [back, next] = [turn("‹", "the reference before", -1), turn("›", "the next reference", 1)];
   const element = h(
     "div",

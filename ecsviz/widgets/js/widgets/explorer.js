@@ -141,6 +141,10 @@ function render({ model, el }) {
 
   // -- what Python says --------------------------------------------------------------------
 
+  // JupyterLab's own keys would cut and add cells.
+  root.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  });
   const asIs = (name) => model.get(name);
   function showControls() {
     const found = asIs("_rows").total ?? 0;
@@ -172,14 +176,14 @@ function render({ model, el }) {
     table.point(told.node ?? -1);
     order.show(asIs("step"), told.title ?? "");
     picture.saved(asIs("_stepping") ? asIs("step") : 0);
-    spoken.say(told.title ? `${told.title}, ${told.facts}` : "nothing selected");
+    const step = asIs("_steps")[asIs("cycle_step")];
+    if (step && step.target === told.node) spoken.say(`reference ${asIs("cycle_step") + 1} of ${asIs("_steps").length}: ${step.text}`);
+    else spoken.say(told.title ? `${told.title}, ${told.facts}` : "nothing selected");
     complain("");
   }
   function showCycle() {
     cycles.show(asIs("cycle"), asIs("_steps"), asIs("cycle_step"));
     showWay();
-    const step = asIs("_steps")[asIs("cycle_step")];
-    if (step) spoken.say(`reference ${asIs("cycle_step") + 1} of ${asIs("_steps").length}: ${step.text}`);
   }
   function showWay() {
     const elementOf = new Map(Array.from(scene.nodes, (node, i) => [node, i]));
@@ -200,12 +204,12 @@ function render({ model, el }) {
       table.show(asIs("_rows"));
       table.point(asIs("_details").node ?? -1);
     }),
-    follow(model, ["_details", "step", "_stepping", "view"], showSelected),
+    follow(model, ["_details", "step", "_stepping", "view", "cycle_step"], showSelected),
     follow(model, ["_cycles"], () => cycles.offer(asIs("_cycles"))),
     follow(model, ["_steps", "cycle", "cycle_step"], showCycle),
     follow(model, ["search", "type_filter", "cycles_only", "view", "group_by", "selected", "_steps", "_rows"], showControls),
     follow(model, ["status", "_rows"], showStatus),
-    follow(model, ["search", "type_filter", "cycles_only", "view", "group_by"], announce),
+    follow(model, ["_rows", "view", "group_by"], announce),
     onTold(model, "error", ({ text }) => complain(text)),
     onTold(model, "labels", ({ labels }) => picture.labels(labels)),
     onTheme(root, () => fill(legend, legendOf(about))),
