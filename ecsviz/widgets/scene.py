@@ -29,7 +29,7 @@ UNIT: Final = 80.0
 """How many pixels of the page one unit of the layout is, which is an inch of a printed picture."""
 LABEL: Final = 28
 """How wide a label may be, in columns."""
-COLUMN: Final = 6.9
+COLUMN: Final = 6.6
 LINE: Final = 16.0
 PAD: Final = (34.0, 12.0)
 """The size of a box in pixels, apart from its text: the mark, and the space around."""

@@ -342,7 +342,8 @@ def test_hostile_texts_stay_texts(notebook: Notebook) -> None:
     notebook.python("w.cycle = 0")
     notebook.page.click("[data-view=table]")
     notebook.page.fill(".ecsviz-search", "<img src=x onerror=alert(1)>")
-    notebook.wait_for("w._rows['total'] > 0", expected=True)
+    notebook.wait_for("w.search", "<img src=x onerror=alert(1)>")
+    notebook.wait_for("0 < w._rows['total'] < 10", expected=True)
     assert notebook.page.evaluate(STRANGE) == []
     assert notebook.page.locator(".ecsviz-explorer mjx-container").count() == 0, "no formulas"
     notebook.shot("explorer-hostile", ".ecsviz-explorer")

@@ -321,8 +321,11 @@ function linesOf(scene, curved) {
   return Array.from(scene.sources, (source, k) => {
     const target = scene.targets[k];
     const classes = [];
-    const offset = labelOffset(scene, source, target);
-    const data = { id: `e${k}`, source: `n${source}`, target: `n${target}`, name: scene.names[k], offset };
+    const { seen, flat } = courseOf(scene, source, target);
+    const offset = Math.max(0.3 * seen, 10);
+    // Between two that stand close side by side there is no room for a name.
+    const name = flat && seen < 7 * scene.names[k].length ? "" : scene.names[k];
+    const data = { id: `e${k}`, source: `n${source}`, target: `n${target}`, name, offset };
     if (scene.flags[k] & IN_CYCLE) classes.push("cyclic");
     if (scene.flags[k] & DEFERRED) classes.push("deferred");
     if (scene.flags[k] & HUB) classes.push("hub");
@@ -337,13 +340,13 @@ function linesOf(scene, curved) {
   });
 }
 
-/** Returns how far from its holder a line is named: a third of what is seen of it. */
-function labelOffset({ places, sizes }, source, target) {
+/** Returns how much of a straight line is seen between two boxes, and whether it runs flat. */
+function courseOf({ places, sizes }, source, target) {
   const [dx, dy] = [0, 1].map((axis) => places[2 * target + axis] - places[2 * source + axis]);
   const length = Math.hypot(dx, dy) || 1;
   const hidden = (i) => Math.min(sizes[2 * i] / Math.abs(dx || 1e-9), sizes[2 * i + 1] / Math.abs(dy || 1e-9)) / 2;
   const seen = length * (1 - hidden(source) - hidden(target));
-  return Math.max(0.3 * seen, 10);
+  return { seen, flat: source !== target && Math.abs(dx) > 2 * Math.abs(dy) };
 }
 
 /** Returns bends as Cytoscape has them: along the straight line, and away from it. */
