@@ -34,7 +34,9 @@ export class Detail {
     this.cy.on("zoom", this.retell);
     this.paint = onceAFrame(() => this.drawGround());
     this.cy.on("render viewport resize", this.paint);
-    this.cy.on("tap", (event) => taps.tap(event.target === this.cy ? -1 : (event.target.data("i") ?? -1)));
+    this.cy.on("tap", (event) =>
+      taps.tap(event.target === this.cy ? -1 : (event.target.data("i") ?? -1)),
+    );
     this.cy.on("mouseover", "node", (event) => event.target.addClass("under"));
     this.cy.on("mouseout", "node", (event) => event.target.removeClass("under"));
     this.cy.on("dbltap", "node", (event) => taps.open(event.target.data("i")));
@@ -59,15 +61,23 @@ export class Detail {
     const [wide, high] = [this.cy.width(), this.cy.height()];
     if (!wide || !high) return;
     this.fitted = true;
-    const zoom = Math.min((wide - 2 * MARGIN) / (right - left), (high - 2 * MARGIN) / (bottom - top), 1.25);
-    const pan = { x: wide / 2 - (zoom * (left + right)) / 2, y: high / 2 - (zoom * (top + bottom)) / 2 };
+    const zoom = Math.min(
+      (wide - 2 * MARGIN) / (right - left),
+      (high - 2 * MARGIN) / (bottom - top),
+      1.25,
+    );
+    const pan = {
+      x: wide / 2 - (zoom * (left + right)) / 2,
+      y: high / 2 - (zoom * (top + bottom)) / 2,
+    };
     this.cy.viewport({ zoom, pan });
   }
 
   zoom(factor) {
     const node = this.at >= 0 ? this.cy.$id(`n${this.at}`) : null;
     const middle = { x: this.cy.width() / 2, y: this.cy.height() / 2 };
-    const renderedPosition = node?.nonempty() && this.inSight(node) ? node.renderedPosition() : middle;
+    const renderedPosition =
+      node?.nonempty() && this.inSight(node) ? node.renderedPosition() : middle;
     this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition });
   }
 
@@ -114,7 +124,10 @@ export class Detail {
   mask(values) {
     this.cy.batch(() => {
       for (let i = 0; i < values.length; i += 1)
-        this.cy.$id(`n${i}`).toggleClass("hidden", values[i] === 0).toggleClass("faded", values[i] === 1);
+        this.cy
+          .$id(`n${i}`)
+          .toggleClass("hidden", values[i] === 0)
+          .toggleClass("faded", values[i] === 1);
     });
   }
 
@@ -155,7 +168,10 @@ export class Detail {
   drawGround() {
     const ratio = Math.min(devicePixelRatio, 2);
     const [wide, high] = [this.cy.width(), this.cy.height()];
-    if (this.ground.width !== Math.round(wide * ratio) || this.ground.height !== Math.round(high * ratio)) {
+    if (
+      this.ground.width !== Math.round(wide * ratio) ||
+      this.ground.height !== Math.round(high * ratio)
+    ) {
       this.ground.width = Math.round(wide * ratio);
       this.ground.height = Math.round(high * ratio);
     }
@@ -166,11 +182,16 @@ export class Detail {
     const { x, y } = this.cy.pan();
     const zoom = this.cy.zoom() * ratio;
     context.setTransform(zoom, 0, 0, zoom, x * ratio, y * ratio);
-    context.fillStyle = mix(this.colours.cycle, this.colours.ground, this.colours.dark ? 0.13 : 0.09);
+    context.fillStyle = mix(
+      this.colours.cycle,
+      this.colours.ground,
+      this.colours.dark ? 0.13 : 0.09,
+    );
     const { hulls, outlines } = this.scene;
     for (let k = 0; k + 1 < outlines.length; k += 1) {
       context.beginPath();
-      for (let p = outlines[k]; p < outlines[k + 1]; p += 1) context.lineTo(hulls[2 * p], hulls[2 * p + 1]);
+      for (let p = outlines[k]; p < outlines[k + 1]; p += 1)
+        context.lineTo(hulls[2 * p], hulls[2 * p + 1]);
       context.fill();
     }
   }
@@ -274,20 +295,58 @@ export class Detail {
       },
       { selector: "edge.cyclic", style: { "line-color": cycle, "target-arrow-color": cycle } },
       { selector: "edge.deferred", style: { "line-style": "dashed", "line-dash-pattern": [5, 4] } },
-      { selector: "edge.hub", style: { width: 1, "line-opacity": this.scene.sources.length > CURVED ? 0.12 : 0.3, "arrow-scale": 0.5, "source-label": "" } },
+      {
+        selector: "edge.hub",
+        style: {
+          width: 1,
+          "line-opacity": this.scene.sources.length > CURVED ? 0.12 : 0.3,
+          "arrow-scale": 0.5,
+          "source-label": "",
+        },
+      },
       { selector: "node.later", style: { opacity: 0.35 } },
       { selector: "node.faded", style: { opacity: 0.22 } },
       { selector: ".hidden", style: { display: "none" } },
       { selector: "edge.near", style: { width: 2.2, "line-opacity": 1, "z-index": 5 } },
-      { selector: "edge.way", style: { width: 2.6, "line-opacity": 1, "line-color": cycle, "target-arrow-color": cycle, "z-index": 6 } },
-      { selector: "node.way", style: { opacity: 1, "border-width": 2, "border-opacity": 1, "border-color": cycle } },
+      {
+        selector: "edge.way",
+        style: {
+          width: 2.6,
+          "line-opacity": 1,
+          "line-color": cycle,
+          "target-arrow-color": cycle,
+          "z-index": 6,
+        },
+      },
+      {
+        selector: "node.way",
+        style: { opacity: 1, "border-width": 2, "border-opacity": 1, "border-color": cycle },
+      },
       {
         selector: "edge.now",
-        style: { width: 5, "line-color": accent, "target-arrow-color": accent, "z-index": 7, "source-label": "data(name)", "source-text-offset": "data(offset)", "font-size": 12, color: text, "text-outline-color": ground, "text-outline-width": 3 },
+        style: {
+          width: 5,
+          "line-color": accent,
+          "target-arrow-color": accent,
+          "z-index": 7,
+          "source-label": "data(name)",
+          "source-text-offset": "data(offset)",
+          "font-size": 12,
+          color: text,
+          "text-outline-color": ground,
+          "text-outline-width": 3,
+        },
       },
       {
         selector: "node.chosen",
-        style: { opacity: 1, "border-width": 3, "border-opacity": 1, "border-color": accent, "border-style": "solid", "z-index": 9 },
+        style: {
+          opacity: 1,
+          "border-width": 3,
+          "border-opacity": 1,
+          "border-color": accent,
+          "border-style": "solid",
+          "z-index": 9,
+        },
       },
     ];
   }
@@ -344,7 +403,8 @@ function linesOf(scene, curved) {
 function courseOf({ places, sizes }, source, target) {
   const [dx, dy] = [0, 1].map((axis) => places[2 * target + axis] - places[2 * source + axis]);
   const length = Math.hypot(dx, dy) || 1;
-  const hidden = (i) => Math.min(sizes[2 * i] / Math.abs(dx || 1e-9), sizes[2 * i + 1] / Math.abs(dy || 1e-9)) / 2;
+  const hidden = (i) =>
+    Math.min(sizes[2 * i] / Math.abs(dx || 1e-9), sizes[2 * i + 1] / Math.abs(dy || 1e-9)) / 2;
   const seen = length * (1 - hidden(source) - hidden(target));
   return { seen, flat: source !== target && Math.abs(dx) > 2 * Math.abs(dy) };
 }

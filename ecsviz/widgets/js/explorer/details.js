@@ -4,12 +4,20 @@ import { fill, h } from "../shared/dom.js";
 
 /** Returns the panel. `acts` has `select(node)`, `open()`, `close()`. */
 export function makeDetails(acts) {
-  const element = h("section", { class: "ecsviz-details", "aria-label": "Details", tabindex: "-1" });
+  const element = h("section", {
+    class: "ecsviz-details",
+    "aria-label": "Details",
+    tabindex: "-1",
+  });
   const show = (about, expandable) => {
     if (!about || about.node === undefined)
       return fill(
         element,
-        h("p", { class: "ecsviz-note" }, "Nothing is selected. Click an entity, or step through the order in which they are saved."),
+        h(
+          "p",
+          { class: "ecsviz-note" },
+          "Nothing is selected. Click an entity, or step through the order in which they are saved.",
+        ),
       );
     return fill(
       element,
@@ -19,8 +27,17 @@ export function makeDetails(acts) {
       h(
         "div",
         { class: "ecsviz-row" },
-        h("button", { type: "button", "data-do": "open", on: { click: acts.open } }, expandable ? "Expand" : "Show what is around"),
-        expandable && h("button", { type: "button", "data-do": "close", on: { click: acts.close } }, "Collapse"),
+        h(
+          "button",
+          { type: "button", "data-do": "open", on: { click: acts.open } },
+          expandable ? "Expand" : "Show what is around",
+        ),
+        expandable &&
+          h(
+            "button",
+            { type: "button", "data-do": "close", on: { click: acts.close } },
+            "Collapse",
+          ),
       ),
       links(about.links, acts),
       fields(about),
@@ -37,8 +54,18 @@ function links(about, acts) {
       {},
       h(
         "button",
-        { type: "button", class: "ecsviz-link", dir: "auto", "data-node": link.node, on: { click: () => acts.select(link.node) } },
-        h("span", { class: link.deferred ? "ecsviz-way ecsviz-deferred" : "ecsviz-way" }, link.out ? "→ " : "← "),
+        {
+          type: "button",
+          class: "ecsviz-link",
+          dir: "auto",
+          "data-node": link.node,
+          on: { click: () => acts.select(link.node) },
+        },
+        h(
+          "span",
+          { class: link.deferred ? "ecsviz-way ecsviz-deferred" : "ecsviz-way" },
+          link.out ? "→ " : "← ",
+        ),
         h("span", { class: "ecsviz-unseen" }, link.out ? "holds by " : "is held by "),
         link.text,
         link.deferred && h("span", { class: "ecsviz-note" }, " (deferred)"),
@@ -59,7 +86,11 @@ function fields(about) {
       "table",
       {},
       h("caption", { class: "ecsviz-unseen" }, `Fields of ${about.title}`),
-      h("thead", { class: "ecsviz-unseen" }, h("tr", {}, h("th", { scope: "col" }, "field"), h("th", { scope: "col" }, "value"))),
+      h(
+        "thead",
+        { class: "ecsviz-unseen" },
+        h("tr", {}, h("th", { scope: "col" }, "field"), h("th", { scope: "col" }, "value")),
+      ),
       h(
         "tbody",
         {},
@@ -68,7 +99,11 @@ function fields(about) {
             "tr",
             {},
             h("th", { scope: "row" }, name),
-            h("td", { class: "ecsviz-text", dir: "auto" }, value ?? h("span", { class: "ecsviz-note" }, "None")),
+            h(
+              "td",
+              { class: "ecsviz-text", dir: "auto" },
+              value ?? h("span", { class: "ecsviz-note" }, "None"),
+            ),
           ),
         ),
       ),

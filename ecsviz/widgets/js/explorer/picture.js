@@ -17,7 +17,14 @@ export function makePicture(model, legend, acts) {
   const help = h("p", { class: "ecsviz-unseen", id: acts.helpId }, HELP);
   const host = h(
     "div",
-    { class: "ecsviz-picture", tabindex: "0", role: "application", "aria-label": "Picture of the graph", "aria-roledescription": "graph", "aria-describedby": acts.helpId },
+    {
+      class: "ecsviz-picture",
+      tabindex: "0",
+      role: "application",
+      "aria-label": "Picture of the graph",
+      "aria-roledescription": "graph",
+      "aria-describedby": acts.helpId,
+    },
     stage,
   );
   let drawing = null;
@@ -43,7 +50,8 @@ export function makePicture(model, legend, acts) {
       const cytoscape = await library(model, "cytoscape").catch(() => null);
       if (gone || last !== scene) return;
       if (cytoscape) {
-        if (!(drawing instanceof Detail)) use(new Detail(cytoscape, stage, colours(host), legend, acts));
+        if (!(drawing instanceof Detail))
+          use(new Detail(cytoscape, stage, colours(host), legend, acts));
         drawing.show(scene);
         apply();
         host.dataset.drawn = scene.kind;
@@ -74,7 +82,8 @@ export function makePicture(model, legend, acts) {
   host.addEventListener(
     "wheel",
     (event) => {
-      if (!event.ctrlKey && !event.metaKey && !host.contains(document.activeElement)) event.stopPropagation();
+      if (!event.ctrlKey && !event.metaKey && !host.contains(document.activeElement))
+        event.stopPropagation();
     },
     { capture: true },
   );

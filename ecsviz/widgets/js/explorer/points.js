@@ -96,7 +96,11 @@ export class Points {
     this.ratio = Math.min(devicePixelRatio || 1, 2);
     // What was in the middle stays there.
     if (this.fitted) {
-      this.view = { ...this.view, x: this.view.x + (wide - this.wide) / 2, y: this.view.y + (high - this.high) / 2 };
+      this.view = {
+        ...this.view,
+        x: this.view.x + (wide - this.wide) / 2,
+        y: this.view.y + (high - this.high) / 2,
+      };
     }
     [this.wide, this.high] = [wide, high];
     for (const canvas of [...this.layers, this.back, this.lines]) {
@@ -235,7 +239,9 @@ export class Points {
   }
 
   faded(i) {
-    return (this.passes && this.passes[i] === 1) || (this.until > 0 && this.scene.steps[i] > this.until);
+    return (
+      (this.passes && this.passes[i] === 1) || (this.until > 0 && this.scene.steps[i] > this.until)
+    );
   }
 
   colour(i) {
@@ -266,7 +272,8 @@ export class Points {
         const top = Math.max(Math.round((places[2 * i + 1] * scale + y) * ratio - half), 0);
         const right = Math.min(left + size, width);
         const bottom = Math.min(top + size, height);
-        for (let row = top; row < bottom; row += 1) this.pixels.fill(ink, row * width + left, row * width + right);
+        for (let row = top; row < bottom; row += 1)
+          this.pixels.fill(ink, row * width + left, row * width + right);
       }
     }
     context.putImageData(this.image, 0, 0);
@@ -290,7 +297,11 @@ export class Points {
       const [x, y] = this.onPage(i);
       const stamp = stamps[this.scene.codes[i]] ?? stamps[0];
       context.globalAlpha = this.faded(i) ? 0.25 : 1;
-      context.drawImage(stamp, Math.round(x * this.ratio - stamp.width / 2), Math.round(y * this.ratio - stamp.height / 2));
+      context.drawImage(
+        stamp,
+        Math.round(x * this.ratio - stamp.width / 2),
+        Math.round(y * this.ratio - stamp.height / 2),
+      );
     }
     context.globalAlpha = 1;
   }
@@ -319,7 +330,8 @@ export class Points {
     context.clearRect(0, 0, this.wide, this.high);
     this.drawWay(context);
     if (this.at >= 0) this.drawChosen(context, size);
-    if (this.seen.length <= LABELLED && size >= 7) for (const i of this.seen) this.write(context, i, size);
+    if (this.seen.length <= LABELLED && size >= 7)
+      for (const i of this.seen) this.write(context, i, size);
     else if (this.at >= 0) this.write(context, this.at, size);
     if (this.under >= 0 && this.under !== this.at) this.write(context, this.under, size, true);
   }
@@ -397,13 +409,21 @@ export class Points {
     const context = this.back.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.back.width, this.back.height);
-    context.setTransform(view.scale * this.ratio, 0, 0, view.scale * this.ratio, view.x * this.ratio, view.y * this.ratio);
+    context.setTransform(
+      view.scale * this.ratio,
+      0,
+      0,
+      view.scale * this.ratio,
+      view.x * this.ratio,
+      view.y * this.ratio,
+    );
     context.lineWidth = 1 / view.scale;
     let next = 0;
     const slice = () => {
       if (this.view !== view || !this.scene) return; // moved on
       const end = performance.now() + SLICE;
-      while (next < this.scene.sources.length && performance.now() < end) next = this.stroke(context, next);
+      while (next < this.scene.sources.length && performance.now() < end)
+        next = this.stroke(context, next);
       if (next < this.scene.sources.length) return requestAnimationFrame(slice);
       [this.back, this.lines] = [this.lines, this.back];
       this.kept = view;

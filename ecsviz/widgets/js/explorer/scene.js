@@ -89,7 +89,8 @@ const CORNERS = {
 /** Returns the mark of a type as the address of an image that holds itself. */
 export function markImage(shape, colour) {
   const points = (CORNERS[shape] ?? []).map(([x, y]) => `${12 + x * 9},${12 + y * 9}`).join(" ");
-  const drawn = shape === "circle" ? '<circle cx="12" cy="12" r="9"/>' : `<polygon points="${points}"/>`;
+  const drawn =
+    shape === "circle" ? '<circle cx="12" cy="12" r="9"/>' : `<polygon points="${points}"/>`;
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" fill="${colour}">${drawn}</svg>`;
   return `data:image/svg+xml;utf8,${encodeURIComponent(svg)}`;
 }
@@ -107,7 +108,12 @@ export function channels(colour) {
     const context = document.createElement("canvas").getContext("2d");
     context.fillStyle = colour;
     const told = context.fillStyle;
-    const hex = told.startsWith("#") ? told.slice(1).match(/../g).map((pair) => parseInt(pair, 16)) : told.match(/[\d.]+/g).map(Number);
+    const hex = told.startsWith("#")
+      ? told
+          .slice(1)
+          .match(/../g)
+          .map((pair) => parseInt(pair, 16))
+      : told.match(/[\d.]+/g).map(Number);
     painter.set(colour, hex.slice(0, 3));
   }
   return painter.get(colour);

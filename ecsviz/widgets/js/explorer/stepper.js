@@ -17,7 +17,17 @@ export function makeOrder(acts, total) {
   const send = later(acts.step, 40);
   let now = 0;
   const button = (text, label, name, goal) =>
-    h("button", { type: "button", "aria-label": label, title: label, "data-do": `order-${name}`, on: { click: () => acts.step(Math.min(Math.max(goal(), 1), total)) } }, text);
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-label": label,
+        title: label,
+        "data-do": `order-${name}`,
+        on: { click: () => acts.step(Math.min(Math.max(goal(), 1), total)) },
+      },
+      text,
+    );
   const element = h(
     "div",
     { class: "ecsviz-row", role: "group", "aria-label": "Order of saving" },
@@ -34,7 +44,9 @@ export function makeOrder(acts, total) {
     show(step, title) {
       now = step;
       slider.value = String(step);
-      const text = step ? `step ${count(step)} of ${count(total)}` : `${count(total)} steps, dependencies first`;
+      const text = step
+        ? `step ${count(step)} of ${count(total)}`
+        : `${count(total)} steps, dependencies first`;
       slider.setAttribute("aria-valuetext", step ? `${text}: ${title}` : text);
       told.textContent = text;
     },
@@ -44,11 +56,28 @@ export function makeOrder(acts, total) {
 /** Returns the row that steps through a cycle. `acts` has `cycles()`, `cycle(k)`, `along(k)`. */
 export function makeCycles(acts) {
   const name = fresh("cycle");
-  const select = h("select", { id: name, on: { change: () => acts.cycle(select.value === "" ? null : Number(select.value)), focus: acts.cycles } });
+  const select = h("select", {
+    id: name,
+    on: {
+      change: () => acts.cycle(select.value === "" ? null : Number(select.value)),
+      focus: acts.cycles,
+    },
+  });
   const told = h("output", { class: "ecsviz-note ecsviz-told", dir: "auto" });
   let [now, total] = [0, 0];
   const turn = (text, label, by) =>
-    h("button", { type: "button", "aria-label": label, title: label, "data-do": by > 0 ? "cycle-next" : "cycle-back", disabled: true, on: { click: () => acts.along((now + by + total) % total) } }, text);
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-label": label,
+        title: label,
+        "data-do": by > 0 ? "cycle-next" : "cycle-back",
+        disabled: true,
+        on: { click: () => acts.along((now + by + total) % total) },
+      },
+      text,
+    );
   const [back, next] = [turn("‹", "the reference before", -1), turn("›", "the next reference", 1)];
   const element = h(
     "div",
@@ -61,7 +90,11 @@ export function makeCycles(acts) {
   );
   const offer = (about) => {
     const chosen = select.value;
-    fill(select, h("option", { value: "" }, about.told ?? "choose a cycle"), (about.listed ?? []).map((text, k) => h("option", { value: k }, text)));
+    fill(
+      select,
+      h("option", { value: "" }, about.told ?? "choose a cycle"),
+      (about.listed ?? []).map((text, k) => h("option", { value: k }, text)),
+    );
     select.value = chosen;
   };
   offer({});
@@ -72,7 +105,9 @@ export function makeCycles(acts) {
       select.value = cycle === null ? "" : String(cycle);
       [now, total] = [step, steps.length];
       back.disabled = next.disabled = total < 2;
-      told.textContent = total ? `reference ${step + 1} of ${total}: ${steps[step]?.text ?? ""}${steps[step]?.deferred ? " (deferred)" : ""}` : "";
+      told.textContent = total
+        ? `reference ${step + 1} of ${total}: ${steps[step]?.text ?? ""}${steps[step]?.deferred ? " (deferred)" : ""}`
+        : "";
     },
   };
 }

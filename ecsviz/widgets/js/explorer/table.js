@@ -11,12 +11,37 @@ export function makeTable(acts, size) {
     "table",
     { class: "ecsviz-list" },
     caption,
-    h("thead", {}, h("tr", {}, heads.map((name) => h("th", { scope: "col" }, name)))),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        heads.map((name) => h("th", { scope: "col" }, name)),
+      ),
+    ),
     body,
   );
-  const back = h("button", { type: "button", "data-do": "rows-back", on: { click: () => acts.rows(Math.max(now.first - size, 0)) } }, "‹ previous page");
-  const next = h("button", { type: "button", "data-do": "rows-next", on: { click: () => acts.rows(now.first + size) } }, "next page ›");
-  const element = h("div", { class: "ecsviz-table", role: "region", "aria-label": "Table of the graph", tabindex: "-1" }, table, h("div", { class: "ecsviz-row" }, back, next));
+  const back = h(
+    "button",
+    {
+      type: "button",
+      "data-do": "rows-back",
+      on: { click: () => acts.rows(Math.max(now.first - size, 0)) },
+    },
+    "‹ previous page",
+  );
+  const next = h(
+    "button",
+    { type: "button", "data-do": "rows-next", on: { click: () => acts.rows(now.first + size) } },
+    "next page ›",
+  );
+  const element = h(
+    "div",
+    { class: "ecsviz-table", role: "region", "aria-label": "Table of the graph", tabindex: "-1" },
+    table,
+    h("div", { class: "ecsviz-row" }, back, next),
+  );
   let now = { first: 0, total: 0, listed: [], told: "" };
 
   function move(event) {
@@ -44,7 +69,16 @@ export function makeTable(acts, size) {
       h(
         "th",
         { scope: "row" },
-        h("button", { type: "button", class: "ecsviz-link", dir: "auto", on: { click: () => acts.select(row.node) } }, row.label),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "ecsviz-link",
+            dir: "auto",
+            on: { click: () => acts.select(row.node) },
+          },
+          row.label,
+        ),
       ),
       h("td", { class: "ecsviz-number" }, count(row.out)),
       h("td", { class: "ecsviz-number" }, count(row.in)),

@@ -36,22 +36,56 @@ export function makeToolbar(acts, about) {
       },
     },
   });
-  const types = h("select", { "aria-label": "Type", class: "ecsviz-types", on: { change: () => acts.type(types.value === "" ? null : about.types[Number(types.value)][0]) } });
+  const types = h("select", {
+    "aria-label": "Type",
+    class: "ecsviz-types",
+    on: {
+      change: () => acts.type(types.value === "" ? null : about.types[Number(types.value)][0]),
+    },
+  });
   const kinds = about.types.length;
   fill(
     types,
     h("option", { value: "" }, kinds === 1 ? "one type" : `all ${count(kinds)} types`),
     about.types.map(([name, number], k) => h("option", { value: k }, `${name} (${count(number)})`)),
   );
-  const cycles = h("input", { type: "checkbox", on: { change: () => acts.cyclesOnly(cycles.checked) } });
+  const cycles = h("input", {
+    type: "checkbox",
+    on: { change: () => acts.cyclesOnly(cycles.checked) },
+  });
   const views = new Map(
-    VIEWS.map(([name, text]) => [name, h("button", { type: "button", "data-view": name, "aria-pressed": "false", on: { click: () => acts.view(name) } }, text)]),
+    VIEWS.map(([name, text]) => [
+      name,
+      h(
+        "button",
+        {
+          type: "button",
+          "data-view": name,
+          "aria-pressed": "false",
+          on: { click: () => acts.view(name) },
+        },
+        text,
+      ),
+    ]),
   );
-  const table = h("button", { type: "button", "data-view": "table", "aria-pressed": "false", on: { click: acts.table } }, "Table");
+  const table = h(
+    "button",
+    { type: "button", "data-view": "table", "aria-pressed": "false", on: { click: acts.table } },
+    "Table",
+  );
   const byName = fresh("by");
-  const by = h("select", { id: byName, on: { change: () => acts.by(by.value) } }, BY.map(([value, text]) => h("option", { value }, text)));
+  const by = h(
+    "select",
+    { id: byName, on: { change: () => acts.by(by.value) } },
+    BY.map(([value, text]) => h("option", { value }, text)),
+  );
   const byRow = h("span", { class: "ecsviz-inline" }, h("label", { for: byName }, "by "), by);
-  const small = (text, label, act) => h("button", { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } }, text);
+  const small = (text, label, act) =>
+    h(
+      "button",
+      { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } },
+      text,
+    );
   if (about.count > about.limit) {
     const all = views.get("all");
     all.disabled = true;
@@ -86,7 +120,8 @@ export function makeToolbar(acts, about) {
       if (document.activeElement !== search) search.value = text;
       types.value = type === null ? "" : String(about.types.findIndex(([name]) => name === type));
       cycles.checked = cyclesOnly;
-      for (const [name, button] of views) button.setAttribute("aria-pressed", String(!asTable && name === view));
+      for (const [name, button] of views)
+        button.setAttribute("aria-pressed", String(!asTable && name === view));
       table.setAttribute("aria-pressed", String(asTable));
       views.get("around").disabled = !can.around;
       views.get("found").disabled = !can.found;

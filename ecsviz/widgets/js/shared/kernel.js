@@ -30,7 +30,10 @@ export function put(model, name, value) {
 /** Returns a typed array on what a trait of bytes, or bytes in a trait, holds. */
 export function numbers(Kind, bytes) {
   if (!bytes) return new Kind(0);
-  const { buffer, byteOffset, byteLength } = bytes instanceof ArrayBuffer ? { buffer: bytes, byteOffset: 0, byteLength: bytes.byteLength } : bytes;
+  const { buffer, byteOffset, byteLength } =
+    bytes instanceof ArrayBuffer
+      ? { buffer: bytes, byteOffset: 0, byteLength: bytes.byteLength }
+      : bytes;
   // A copy: the message that it came in need not be aligned.
   return new Kind(buffer.slice(byteOffset, byteOffset + byteLength));
 }

@@ -22,7 +22,10 @@ function render({ model, el }) {
 
   // -- what the reader does ----------------------------------------------------------------
 
-  const inPicture = (element) => ({ node: scene.nodes[element] ?? -1, group: scene.groups[element] ?? -1 });
+  const inPicture = (element) => ({
+    node: scene.nodes[element] ?? -1,
+    group: scene.groups[element] ?? -1,
+  });
   const open = (element) => {
     const { node, group } = inPicture(element);
     if (node < 0 && group < 0) return;
@@ -46,7 +49,10 @@ function render({ model, el }) {
       if (node >= 0) open(element);
     },
     ask: (nodes) => send("labels", { nodes }),
-    alone: () => complain("No kernel answers: what is shown can be looked at, but neither searched nor opened."),
+    alone: () =>
+      complain(
+        "No kernel answers: what is shown can be looked at, but neither searched nor opened.",
+      ),
     key,
   };
   const around = { listed: [], place: 0, from: -1 }; // where the arrow keys have come from
@@ -57,7 +63,8 @@ function render({ model, el }) {
     if (event.key === "/") toolbar.focus();
     else if (event.key === "Escape") select(-1);
     else if (event.key === "Enter") (event.shiftKey ? close : open)(at);
-    else if (event.key === "ArrowDown" || event.key === "ArrowUp") go(details, event.key === "ArrowDown");
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp")
+      go(details, event.key === "ArrowDown");
     else if (event.key === "ArrowLeft") turn(-1);
     else if (event.key === "ArrowRight") turn(1);
     else return false;
@@ -110,7 +117,11 @@ function render({ model, el }) {
   );
   const picture = makePicture(model, about.legend, taps);
   const table = makeTable({ select, rows: (first) => send("rows", { first }) }, about.rows);
-  const details = makeDetails({ select, open: () => open(model.get("_at")), close: () => close(model.get("_at")) });
+  const details = makeDetails({
+    select,
+    open: () => open(model.get("_at")),
+    close: () => close(model.get("_at")),
+  });
   const order = makeOrder({ step: (step) => put(model, "step", step) }, about.count);
   const cycles = makeCycles({
     cycles: () => model.get("_cycles").listed || send("cycles"),
@@ -126,13 +137,24 @@ function render({ model, el }) {
   };
   const root = h(
     "div",
-    { class: "ecsviz ecsviz-explorer mathjax_ignore", role: "group", "aria-label": "Explorer of a dependency graph", "data-lm-suppress-shortcuts": "true" },
+    {
+      class: "ecsviz ecsviz-explorer mathjax_ignore",
+      role: "group",
+      "aria-label": "Explorer of a dependency graph",
+      "data-lm-suppress-shortcuts": "true",
+    },
     toolbar.element,
     error,
     h(
       "div",
       { class: "ecsviz-main" },
-      h("div", { class: "ecsviz-left" }, picture.element, table.element, h("div", { class: "ecsviz-foot" }, status, legend)),
+      h(
+        "div",
+        { class: "ecsviz-left" },
+        picture.element,
+        table.element,
+        h("div", { class: "ecsviz-foot" }, status, legend),
+      ),
       details.element,
     ),
     h("div", { class: "ecsviz-steps" }, order.element, about.cyclic ? cycles.element : null),
@@ -155,13 +177,18 @@ function render({ model, el }) {
       view: asIs("view"),
       groupBy: asIs("group_by"),
       asTable,
-      can: { around: asIs("selected") !== null || asIs("_steps").length > 0, found: found > 0 && found < about.count },
+      can: {
+        around: asIs("selected") !== null || asIs("_steps").length > 0,
+        found: found > 0 && found < about.count,
+      },
     });
     picture.element.hidden = asTable;
     table.element.hidden = !asTable;
   }
   function announce() {
-    const text = [asIs("_rows").total < about.count ? asIs("_rows").told : "", asIs("status")].filter(Boolean).join("; ");
+    const text = [asIs("_rows").total < about.count ? asIs("_rows").told : "", asIs("status")]
+      .filter(Boolean)
+      .join("; ");
     spoken.say(text);
   }
   function showStatus() {
@@ -177,7 +204,8 @@ function render({ model, el }) {
     order.show(asIs("step"), told.title ?? "");
     picture.saved(asIs("_stepping") ? asIs("step") : 0);
     const step = asIs("_steps")[asIs("cycle_step")];
-    if (step && step.target === told.node) spoken.say(`reference ${asIs("cycle_step") + 1} of ${asIs("_steps").length}: ${step.text}`);
+    if (step && step.target === told.node)
+      spoken.say(`reference ${asIs("cycle_step") + 1} of ${asIs("_steps").length}: ${step.text}`);
     else spoken.say(told.title ? `${told.title}, ${told.facts}` : "nothing selected");
     complain("");
   }
@@ -187,7 +215,11 @@ function render({ model, el }) {
   }
   function showWay() {
     const elementOf = new Map(Array.from(scene.nodes, (node, i) => [node, i]));
-    const pairs = asIs("_steps").map(({ source, target, path }) => [elementOf.get(source) ?? -1, elementOf.get(target) ?? -1, path]);
+    const pairs = asIs("_steps").map(({ source, target, path }) => [
+      elementOf.get(source) ?? -1,
+      elementOf.get(target) ?? -1,
+      path,
+    ]);
     picture.way(pairs, asIs("cycle_step"));
     picture.saved(asIs("_stepping") ? asIs("step") : 0);
   }
@@ -207,7 +239,11 @@ function render({ model, el }) {
     follow(model, ["_details", "step", "_stepping", "view", "cycle_step"], showSelected),
     follow(model, ["_cycles"], () => cycles.offer(asIs("_cycles"))),
     follow(model, ["_steps", "cycle", "cycle_step"], showCycle),
-    follow(model, ["search", "type_filter", "cycles_only", "view", "group_by", "selected", "_steps", "_rows"], showControls),
+    follow(
+      model,
+      ["search", "type_filter", "cycles_only", "view", "group_by", "selected", "_steps", "_rows"],
+      showControls,
+    ),
     follow(model, ["status", "_rows"], showStatus),
     follow(model, ["_rows", "view", "group_by"], announce),
     onTold(model, "error", ({ text }) => complain(text)),
