@@ -150,6 +150,7 @@ class Scene:
         code[element[lead]] = codes[shown[lead]]
         outline = [0, *np.cumsum([len(points) for points in self.hulls]).tolist()]
         hulls = np.concatenate(self.hulls) if len(self.hulls) else np.zeros((0, 2))
+        all_nodes = self.kind == "map"  # element i is node i, as a page knows
         return {
             "kind": self.kind,
             "told": self.told,
@@ -158,12 +159,12 @@ class Scene:
             "notes": list(self.notes),
             "names": list(self.names),
             "count": len(self),
-            "nodes": self.nodes.astype("<i4").tobytes(),
-            "groups": self.groups.astype("<i4").tobytes(),
+            "nodes": b"" if all_nodes else self.nodes.astype("<i4").tobytes(),
+            "groups": b"" if all_nodes else self.groups.astype("<i4").tobytes(),
             "codes": code.astype("u1").tobytes(),
             "steps": step.astype("<i4").tobytes(),
             "places": self.places.astype("<f4").tobytes(),
-            "sizes": self.sizes.astype("<f4").tobytes() if self.kind != "map" else b"",
+            "sizes": self.sizes.astype("<f4").tobytes(),
             "sources": self.sources.astype("<u4").tobytes(),
             "targets": self.targets.astype("<u4").tobytes(),
             "flags": self.flags.astype("u1").tobytes(),

@@ -129,14 +129,16 @@ class Notebook:
     outside: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
-    def open(self, name: str, *cells: str, run: bool = True) -> None:
+    def open(self, name: str, *cells: str, wait: bool = True) -> None:
         """Make a notebook of code cells, open it in the place of others, and run it."""
         self.close()
         path = self.lab.folder / f"{name}.ipynb"
         path.write_text(json.dumps(notebook_of(cells)), encoding="utf-8")
-        self.show(path.name, kernel=run)
-        if run:
+        self.show(path.name)
+        if wait:
             self.run_all()
+        else:
+            self.page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")
 
     def show(self, path: str, *, kernel: bool = True) -> None:
         """Open a notebook that lies in the lab's folder, with a kernel or without."""

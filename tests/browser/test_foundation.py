@@ -28,6 +28,26 @@ def test_a_library_is_sent_once_a_page_and_saved_in_no_notebook(notebook: Notebo
     assert 20_000 < size < 60_000, "what a notebook saves of our code"
 
 
+BUSY = """
+import time
+import ecsviz as ev
+w = ev.EntityDependencyGraph(ev.sample("chain", n=5)).explore()
+display(w)
+time.sleep(6)
+"""
+
+
+def test_a_busy_kernel_keeps_nobody_from_looking(notebook: Notebook) -> None:
+    notebook.page.evaluate("() => globalThis[Symbol.for('ecsviz.libraries')]?.clear()")
+    notebook.open("busy", BUSY, wait=False)
+    notebook.page.wait_for_selector(".ecsviz-picture[data-drawn=nodes]")
+    points = notebook.page.locator(".ecsviz-picture [data-layer=points]")
+    assert points.count() == 1
+    assert "showing 5 of 5 entities" in notebook.page.inner_text(".ecsviz-status")
+    points.wait_for(state="detached")
+    assert notebook.value("w.view") == "all"
+
+
 def test_all_views_of_a_widget_follow_its_state(notebook: Notebook) -> None:
     notebook.open("two", TWO)
     notebook.python("a.selected = graph.nodes[2]")

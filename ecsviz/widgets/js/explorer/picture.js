@@ -11,6 +11,8 @@ const HELP =
   " to others of the same. Enter opens, Shift+Enter closes, Escape leaves, slash searches, plus," +
   " minus and zero zoom.";
 
+const PATIENCE = 1_500; // ms
+
 /** Returns the picture. `acts` has `tap`, `open`, `ask`, and `key` for keys that are not its own. */
 export function makePicture(model, legend, acts) {
   const stage = h("div", { class: "ecsviz-stage" });
@@ -40,29 +42,34 @@ export function makePicture(model, legend, acts) {
     drawing.way(...now.way);
     if (now.at < last.count) drawing.point(now.at, false);
   };
-  const use = (made) => {
-    drawing?.destroy();
-    drawing = made;
-  };
-  const show = async (scene) => {
-    last = scene;
-    if (scene.kind !== "map") {
-      const cytoscape = await library(model, "cytoscape").catch(() => null);
-      if (gone || last !== scene) return;
-      if (cytoscape) {
-        if (!(drawing instanceof Detail))
-          use(new Detail(cytoscape, stage, colours(host), legend, acts));
-        drawing.show(scene);
-        apply();
-        host.dataset.drawn = scene.kind;
-        return;
-      }
-      acts.alone();
+  const draw = (scene, make) => {
+    if (gone || last !== scene) return;
+    const made = make();
+    if (made !== drawing) {
+      drawing?.destroy();
+      drawing = made;
     }
-    if (!(drawing instanceof Points)) use(new Points(stage, colours(host), legend, acts));
     drawing.show(scene);
     apply();
     host.dataset.drawn = scene.kind;
+  };
+  const asPoints = () =>
+    drawing instanceof Points ? drawing : new Points(stage, colours(host), legend, acts);
+  const show = async (scene) => {
+    last = scene;
+    if (scene.kind === "map") return draw(scene, asPoints);
+    const coming = library(model, "cytoscape");
+    const detail = (cytoscape) =>
+      drawing instanceof Detail
+        ? drawing
+        : new Detail(cytoscape, stage, colours(host), legend, acts);
+    // A kernel that is busy with another cell sends nothing: meanwhile there are points.
+    const waits = [
+      setTimeout(() => draw(scene, asPoints), PATIENCE),
+      setTimeout(() => !gone && acts.alone(), 12 * PATIENCE),
+    ];
+    const cytoscape = await coming.finally(() => waits.forEach(clearTimeout));
+    draw(scene, () => detail(cytoscape));
   };
 
   // For tests, which click where a reader would.

@@ -11,6 +11,7 @@ export function decode(state) {
   const ints = (name) => numbers(Int32Array, state[name]);
   const indices = (name) => numbers(Uint32Array, state[name]);
   const floats = (name) => numbers(Float32Array, state[name]);
+  const all = state.kind === "map"; // then element i is node i
   return {
     kind: state.kind ?? "nodes",
     close: state.close ?? false,
@@ -19,8 +20,8 @@ export function decode(state) {
     labels: state.labels ?? [],
     notes: state.notes ?? [],
     names: state.names ?? [],
-    nodes: ints("nodes"),
-    groups: ints("groups"),
+    nodes: all ? Int32Array.from({ length: state.count }, (_, i) => i) : ints("nodes"),
+    groups: all ? new Int32Array(state.count).fill(-1) : ints("groups"),
     codes: numbers(Uint8Array, state.codes),
     steps: ints("steps"),
     places: floats("places"),

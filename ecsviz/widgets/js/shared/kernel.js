@@ -1,7 +1,6 @@
 // What goes between the page and Python: traits, messages, libraries.
 
 const LIBRARIES = Symbol.for("ecsviz.libraries");
-const PATIENCE = 20_000; // ms: a kernel may be busy with another cell
 
 /** Calls `taken` with every answer of one name; returns how to stop that. */
 export function onTold(model, name, taken) {
@@ -39,7 +38,7 @@ export function numbers(Kind, bytes) {
 }
 
 /**
- * Returns a library, which the kernel sends once a page. Rejects where no kernel answers.
+ * Returns a library, which the kernel sends once a page; waits as long as the kernel is busy.
  *
  * Not in the widget's own bundle, because that is saved into every notebook.
  */
@@ -49,32 +48,36 @@ export function library(model, name) {
     const asked = fetchLibrary(model, name);
     known.set(name, asked);
     asked.catch(() => known.delete(name));
+  } else if (!known.get(name).there) {
+    model.send({ do: "library", name }); // the kernel that was asked may be gone
+    known.get(name).listen?.(model);
   }
   return known.get(name);
 }
 
 function fetchLibrary(model, name) {
-  return new Promise((resolve, reject) => {
-    const finish = () => {
-      stop();
-      clearTimeout(timer);
-    };
-    const timer = setTimeout(() => {
-      finish();
-      reject(new Error("no kernel answers"));
-    }, PATIENCE);
-    const stop = onTold(model, "library", async (message, buffers) => {
-      if (message.name !== name || !buffers.length) return;
-      finish();
-      const address = URL.createObjectURL(new Blob([buffers[0]], { type: "text/javascript" }));
-      try {
-        resolve((await import(/* @vite-ignore */ address)).default);
-      } catch (error) {
-        reject(error);
-      } finally {
-        URL.revokeObjectURL(address);
-      }
-    });
+  const stops = [];
+  let listen;
+  const asked = new Promise((resolve, reject) => {
+    listen = (from) =>
+      stops.push(
+        onTold(from, "library", async (message, buffers) => {
+          if (message.name !== name || !buffers.length || asked.there) return;
+          asked.there = true;
+          for (const stop of stops) stop();
+          const address = URL.createObjectURL(new Blob([buffers[0]], { type: "text/javascript" }));
+          try {
+            resolve((await import(/* @vite-ignore */ address)).default);
+          } catch (error) {
+            reject(error);
+          } finally {
+            URL.revokeObjectURL(address);
+          }
+        }),
+      );
+    listen(model);
     model.send({ do: "library", name });
   });
+  asked.listen = listen;
+  return asked;
 }

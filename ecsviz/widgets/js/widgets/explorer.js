@@ -51,7 +51,7 @@ function render({ model, el }) {
     ask: (nodes) => send("labels", { nodes }),
     alone: () =>
       complain(
-        "No kernel answers: what is shown can be looked at, but neither searched nor opened.",
+        "The kernel does not answer: what is shown can be looked at, but not searched or opened.",
       ),
     key,
   };
