@@ -264,8 +264,6 @@ export class Detail {
           "arrow-scale": 0.75,
           "curve-style": this.scene.sources.length <= CURVED ? "bezier" : "straight",
           "control-point-step-size": 28,
-          "loop-direction": "90deg",
-          "loop-sweep": "60deg",
           ...(few
             ? {
                 // Nearer to the holder: so two that lead to and fro do not write over each other.
@@ -281,6 +279,15 @@ export class Detail {
                 "text-events": "no",
               }
             : {}),
+        },
+      },
+      {
+        selector: "edge:loop",
+        style: {
+          "loop-direction": "90deg",
+          "loop-sweep": "35deg",
+          "control-point-step-size": (edge) => edge.source().data("w") / 2.8 + 30,
+          ...(few ? { "source-label": "", label: "data(name)", "text-margin-y": -8 } : {}),
         },
       },
       {

@@ -377,7 +377,7 @@ export class Points {
     const [x, y] = this.onPage(i);
     context.font = "12px system-ui, sans-serif";
     context.textBaseline = "middle";
-    const left = x + size / 2 + 5;
+    const left = x + (i === this.at ? Math.max(size, 7) : size / 2) + 5;
     if (boxed) {
       context.fillStyle = this.colours.ground;
       context.globalAlpha = 0.85;
