@@ -38,6 +38,7 @@ lint: $(VENV)/.installed-dev ## check style and types
 
 clean: ## remove .venv, caches and build output
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov .coverage
+	rm -rf ecsviz/widgets/static tests/browser/screenshots
 	find . -name .git -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # The stamps are younger than pyproject.toml when the packages fit it, and than the sources of the

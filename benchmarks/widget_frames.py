@@ -46,6 +46,8 @@ ZOOM = """async (frames) => {
   const box = host.getBoundingClientRect();
   const where = { clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 };
   const times = [];
+  const began = host.placeOf(0);
+  let moved = false;
   let last = 0;
   for (let k = 0; k < frames; k += 1) {
     const now = await new Promise(requestAnimationFrame);
@@ -54,7 +56,9 @@ ZOOM = """async (frames) => {
     const deltaY = k % 60 < 30 ? -60 : 60;
     const options = { deltaY, bubbles: true, cancelable: true, ...where };
     inner.dispatchEvent(new WheelEvent("wheel", options));
+    moved ||= Math.hypot(...host.placeOf(0).map((value, axis) => value - began[axis])) > 5;
   }
+  if (!moved) throw new Error("nothing was zoomed");
   return times;
 }"""
 

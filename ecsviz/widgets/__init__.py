@@ -1,4 +1,7 @@
-"""Live widgets: explorers of graphs, made of plain ipywidgets."""
+"""Live widgets, on anywidget: the explorer of a graph.
+
+What a page runs lies in ``js/`` and is bundled while the package is built.
+"""
 
 from __future__ import annotations
 
