@@ -225,6 +225,24 @@ def test_a_cycle_that_is_not_shown_is_shown() -> None:
     assert "showing 30 of 40 entities" in explorer.status
 
 
+def test_a_cycle_comes_without_all_that_hangs_on_it() -> None:
+    thread = ev.ChatThread(title="Long")
+    for number in range(600):
+        thread.say("user", str(number))
+    explorer = explore_graph(ev.EntityDependencyGraph(thread))
+    explorer.cycle = 5
+    assert len(shown(explorer)) == 2
+    assert thread in shown(explorer)
+    assert "showing 2 of 601 entities, those of one cycle" in explorer.status
+    explorer.cycle_step = 1
+    assert len(shown(explorer)) == 2
+    number = explorer.graph._number(explorer.entity)
+    ask(explorer, "open", node=number)
+    assert len(shown(explorer)) >= 2
+    ask(explorer, "close", node=number)
+    assert len(shown(explorer)) == 2
+
+
 # -- views -----------------------------------------------------------------------------------
 
 

@@ -247,7 +247,7 @@ class GraphExplorer(LiveWidget):
             self.step = step
             if number is not None:
                 if self.view == "around" and self._showing.element_of(number) < 0:
-                    self._showing.core = [number]
+                    self._showing.look_around(number)
                     self._show_scene()
                 self._turn_to(number)
             self._at = self._showing.element_of(number)
@@ -280,8 +280,10 @@ class GraphExplorer(LiveWidget):
 
     def _on_view(self) -> None:
         number = self._number
-        if self.view == "around":
-            self._showing.core = self._members() if number is None else [number]
+        if self.view == "around" and number is not None:
+            self._showing.look_around(number)
+        elif self.view == "around":
+            self._showing.look_at(self._members())
         with self.hold_sync():
             self._show_scene()
 

@@ -49,6 +49,8 @@ class Showing:
         Group → the first of its members that is shown.
     core
         The nodes of which all neighbours are shown.
+    members
+        Nodes that are shown without their neighbours: those of a cycle.
     matches
         The nodes that search and filters leave, in the order of saving.
     now
@@ -71,6 +73,7 @@ class Showing:
         self.group_by: By = "auto"
         self.opened: dict[int, int] = {}
         self.core: list[int] = []
+        self.members: list[int] = []
         self.matches: Ints = graph._order.sequence
         self.now: Scene
 
@@ -115,12 +118,14 @@ class Showing:
 
     def _near(self) -> Ints:
         """Return the nodes in the middle and as many of their neighbours as there is room for."""
-        shown = dict.fromkeys(self.core)
+        shown = dict.fromkeys([*self.members, *self.core])
         for number in self.core:
             shown.update(dict.fromkeys(self.around.neighbours(number)))
         return np.array(list(shown)[: self.limit], dtype=np.int64)
 
     def _words(self) -> str:
+        if not self.core:
+            return "those of one cycle"
         names = [self.around.name(number) for number in self.core[:2]]
         more = f" and {len(self.core) - 2:,} more" if len(self.core) > 2 else ""
         return f"around {', '.join(names)}{more}"
@@ -135,6 +140,14 @@ class Showing:
         return bool((elements >= 0).all() and (self.now.nodes[elements] >= 0).all()) and (
             self.now.kind != "map"
         )
+
+    def look_around(self, number: int) -> None:
+        """Show a node with its neighbours, and nothing else."""
+        self.core, self.members = [number], []
+
+    def look_at(self, members: list[int]) -> None:
+        """Show some nodes, and nothing else."""
+        self.core, self.members = [], members
 
     # -- opening and closing -----------------------------------------------------------------
 
@@ -178,7 +191,7 @@ class Showing:
 
     def close_node(self, number: int) -> bool:
         """Take away what only this node had brought; tell whether there was something."""
-        if number not in self.core or len(self.core) == 1:
+        if number not in self.core or (len(self.core) == 1 and not self.members):
             return False
         self.core.remove(number)
         return True
