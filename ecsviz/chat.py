@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue
 
 from ecsviz.entity import Entity
 from ecsviz.fields import reference
+
+if TYPE_CHECKING:
+    from ecsviz.widgets import ThreadExplorer
 
 
 def _as_utc(value: datetime) -> datetime:
@@ -110,6 +113,38 @@ class ChatThread(Entity):
             path.append(step)
             step = step.parent
         return path[::-1]
+
+    def explore(self, store: Any = None) -> ThreadExplorer:
+        """Return a live widget that shows the thread: bubbles, branches, search.
+
+        Parameters
+        ----------
+        store
+            Where the thread is stored, for a slider of its revisions and what differs between
+            two of them; None for none.
+
+        Returns
+        -------
+        ThreadExplorer
+            A widget; its trait ``selected``, the ``ecs_id`` of the chosen message, works in both
+            directions.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If the thread is not stored there.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "What is a cycle?")
+        >>> thread.explore()
+        ThreadExplorer('Cycles': 1 message, 1 branch)
+        """
+        from ecsviz.widgets import explore_thread
+
+        return explore_thread(self, store)
 
 
 class ChatMessage(Entity):

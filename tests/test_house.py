@@ -116,6 +116,7 @@ UPWARD = {
     ("graph", "export"): "to_mermaid(), to_dot(), ... are conveniences",
     ("graph", "draw"): "draw() is a convenience",
     ("graph", "widgets"): "explore() is a convenience",
+    ("chat", "widgets"): "explore() is a convenience",
 }
 
 
