@@ -120,6 +120,7 @@ class ThreadExplorer(LiveWidget):
         "json": "_on_json",
         "beside": "_on_beside",
         "compare": "_on_compare",
+        "see": "_on_see",
     }
 
     branch = EntityId(None, allow_none=True).tag(sync=True)
@@ -253,7 +254,8 @@ class ThreadExplorer(LiveWidget):
         text = shown_of(len(self._path), len(branches), "messages")
         if other is not None:
             shared = shared_of(self._path, other)
-            text += f"; two branches side by side, {shared:,} messages in common"
+            common = f"{shared:,} {'message' if shared == 1 else 'messages'} in common"
+            text += f"; two branches side by side, {common}"
         elif len(branches.leaves) > 1:
             place = branches.leaves.index(self._path[-1]) + 1
             text += f"; branch {place:,} of {len(branches.leaves):,}"
@@ -511,6 +513,13 @@ class ThreadExplorer(LiveWidget):
                 del self._old[next(iter(self._old))]
             self._old[revision] = found
         return self._old[revision]
+
+    def _on_see(self, message: Message) -> None:
+        """Show another revision, or compare with another: here, errors are told to the page."""
+        known = {None, *(moment["revision"] for moment in self._moments)}
+        for name in ("revision", "since"):
+            if name in message and whole_number(message, name, 0, 2**53) in known:
+                setattr(self, name, whole_number(message, name, 0, 2**53))
 
     def _on_revision(self) -> None:
         self._rebuild()

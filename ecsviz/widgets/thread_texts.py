@@ -103,11 +103,12 @@ def message_json(message: Any) -> str:
     ('hello', True)
     """
     fields = {"type": type(message).__name__, **message.__dict__}
-    try:
-        text = json.dumps(fields, default=_plain_value, ensure_ascii=False, indent=2)
-    except (TypeError, ValueError, RecursionError):  # keys that JSON has not, or far too deep
-        fields = {name: short_repr(value) for name, value in fields.items()}
-        text = json.dumps(fields, ensure_ascii=False, indent=2)
+    for name, value in fields.items():
+        try:
+            json.dumps(value, default=_plain_value)
+        except (TypeError, ValueError, RecursionError):  # keys that JSON has not, or far too deep
+            fields[name] = short_repr(value)
+    text = json.dumps(fields, default=_plain_value, ensure_ascii=False, indent=2)
     return readable(text, WHOLE)
 
 

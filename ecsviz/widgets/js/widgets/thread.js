@@ -164,9 +164,9 @@ function render({ model, el }) {
     size: is("_about").listed,
   });
   const past = makePast({
-    revision: (number) => put(model, "revision", number),
+    revision: (number) => send("see", { revision: number }),
     since(number) {
-      put(model, "since", number);
+      send("see", { since: number });
       if (number !== null) panel.open("changes");
     },
   });
@@ -200,6 +200,7 @@ function render({ model, el }) {
     showRows.edition = edition;
     alone.hidden = is("beside") === null;
     if (panel.opened() === "branches") send("leaves", { first: 0 });
+    showChosen();
   }
   function showChosen() {
     let facts = null;
