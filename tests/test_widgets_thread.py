@@ -138,7 +138,7 @@ def test_branches_are_listed_page_by_page_and_jumped_to(
     monkeypatch.setattr(room, "LISTED", 3)
     told = page.do("leaves", first=0)
     assert [leaf["text"][0] for leaf in told["listed"]] == ["a", "c", "d"]
-    assert (told["total"], told["here"], told["told"]) == (4, 3, "showing 3 of 4 branches")
+    assert (told["total"], told["here"], told["said"]) == (4, 3, "showing 3 of 4 branches")
     told = page.do("leaves", first=3)
     assert [(leaf["n"], leaf["length"]) for leaf in told["listed"]] == [(5, 3)]
     page.do("select", node=5)
@@ -185,7 +185,7 @@ def test_the_search_looks_through_all_branches(
     page = Page(shown)
     shown.search = "RING"
     assert names(shown.found) == "ce"
-    assert shown._hits["told"] == "showing 2 of 2 messages found"
+    assert shown._hits["said"] == "showing 2 of 2 messages found"
     assert [hit["parts"] for hit in shown._hits["listed"]] == [
         ["c: a ", "ring", ""],
         ["e: and a ", "ring", "?"],
@@ -207,7 +207,7 @@ def test_the_search_looks_through_all_branches(
     shown.search = "assistant"
     assert names(shown.found) == "abc"
     shown.search = "no such text"
-    assert (shown.found, shown._hits["told"]) == ([], "nothing found")
+    assert (shown.found, shown._hits["said"]) == ([], "nothing found")
     page.do("hit", by=1)
     shown.search = ""
     assert shown.found == []

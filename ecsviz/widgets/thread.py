@@ -392,7 +392,7 @@ class ThreadExplorer(LiveWidget):
             first=first,
             total=len(leaves),
             here=self._path[-1] if self._path else TOP,
-            told=shown_of(len(listed), len(leaves), "branches"),
+            said=shown_of(len(listed), len(leaves), "branches"),
             listed=[self._leaf(number) for number in listed],
         )
 
@@ -419,7 +419,7 @@ class ThreadExplorer(LiveWidget):
         self._hits = {
             "first": first,
             "total": total,
-            "told": shown_of(len(listed), total, "messages found") if total else "nothing found",
+            "said": shown_of(len(listed), total, "messages found") if total else "nothing found",
             "listed": [
                 {
                     "n": number,

@@ -83,7 +83,7 @@ export function makePanel(acts) {
   // -- lists -------------------------------------------------------------------------------
 
   const pages = (told, ask) => [
-    h("p", { class: "ecsviz-note" }, told.told),
+    h("p", { class: "ecsviz-note" }, told.said),
     told.total > acts.size &&
       h(
         "div",

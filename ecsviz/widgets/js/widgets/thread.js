@@ -248,7 +248,7 @@ function render({ model, el }) {
       if (is("search").trim()) panel.open("found");
       setTimeout(() => renew(() => true), 0);
     }),
-    follow(model, ["_hits"], () => is("search").trim() && spoken.say(is("_hits").told)),
+    follow(model, ["_hits"], () => is("search").trim() && spoken.say(is("_hits").said)),
     follow(model, ["_changes", "_about"], () => panel.changes(is("_changes"), is("_about").revisions.length > 0)),
     follow(model, ["revision", "since", "_about"], () => past.show(is("revision"), is("since"))),
     follow(model, ["status"], () => {
