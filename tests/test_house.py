@@ -117,6 +117,7 @@ UPWARD = {
     ("graph", "draw"): "draw() is a convenience",
     ("graph", "widgets"): "explore() is a convenience",
     ("chat", "widgets"): "explore() is a convenience",
+    ("versioned", "widgets"): "explore() is a convenience",
 }
 
 

@@ -6,6 +6,14 @@ What a page runs lies in ``js/`` and is bundled while the package is built.
 from __future__ import annotations
 
 from ecsviz.widgets.explorer import GraphExplorer, explore_graph
+from ecsviz.widgets.store import StoreExplorer, explore_store
 from ecsviz.widgets.thread import ThreadExplorer, explore_thread
 
-__all__ = ["GraphExplorer", "ThreadExplorer", "explore_graph", "explore_thread"]
+__all__ = [
+    "GraphExplorer",
+    "StoreExplorer",
+    "ThreadExplorer",
+    "explore_graph",
+    "explore_store",
+    "explore_thread",
+]

@@ -5,14 +5,14 @@ A class need not be defined here: the store itself knows its fields.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import find_class
 from ecsviz.export import plain
@@ -91,6 +91,10 @@ class Wanted:
     size: int = 50
 
 
+Field: TypeAlias = tuple[Column, dict[str, Any]]
+"""A column, and what the store says of where it is."""
+
+
 class Rows(Protocol):
     """What the explorer asks of a store."""
 
@@ -121,11 +125,11 @@ def rows_of(store: Any) -> Rows:
 
 
 def cell(value: Any) -> Any:
-    """Return a value as it goes to a page: None, a truth, a number, or a short text.
+    r"""Return a value as it goes to a page: None, a truth, a number, or a short text.
 
     Examples
     --------
-    >>> cell(None), cell(3), cell(2**70), cell("a\\nb"), cell([1])
+    >>> cell(None), cell(3), cell(2**70), cell("a\nb"), cell([1])
     (None, 3, '1180591620717411303424', 'a b', '[1]')
     """
     if value is None or isinstance(value, bool):
@@ -157,22 +161,21 @@ class SqlRows:
         with self._store._reading() as conn:
             names = sorted(self._stored())
             parts = [
-                sa.select(
-                    sa.literal(n).label("n"), sa.func.count().label("entities")
-                ).select_from(self._store._mapping.probe(name))
+                sa.select(sa.literal(n).label("n"), sa.func.count().label("entities")).select_from(
+                    self._store._mapping.probe(name)
+                )
                 for n, name in enumerate(names)
             ]
-            counts = dict(conn.execute(sa.union_all(*parts)).tuples().all()) if parts else {}
+            found = conn.execute(sa.union_all(*parts)).all() if parts else []
+            counts = {int(n): int(count) for n, count in found}
             known = [find_class(self._stored()[name]) is not None for name in names]
-        return [
-            StoredClass(name, counts[n], known[n]) for n, name in enumerate(names)
-        ]
+        return [StoredClass(name, counts[n], known[n]) for n, name in enumerate(names)]
 
     def columns(self, name: str) -> list[Column]:
         """Return the columns of a class."""
         return [column for column, _ in self._fields(name)]
 
-    def _fields(self, name: str) -> list[tuple[Column, dict[str, Any]]]:
+    def _fields(self, name: str) -> list[Field]:
         """Return the columns with what the store says of where they are."""
         stored = self._stored()[name]
         if stored.by_hand:
@@ -193,7 +196,7 @@ class SqlRows:
         columns: list[Any] = [sa.column("id"), sa.column("ecs_id", sa.Uuid())]
         for column, place in self._fields(name):
             names = place["columns"].values() if column.kind == "entity" else [place["column"]]
-            kind = {"text": sa.Text(), "yes": sa.Boolean()}.get(column.kind)
+            kind: Any = {"text": sa.Text(), "yes": sa.Boolean()}.get(column.kind)
             columns += [sa.column(each, kind) if kind else sa.column(each) for each in names]
         return sa.table(probe.name, *columns, schema=probe.schema)
 
@@ -202,56 +205,27 @@ class SqlRows:
         with self._store._reading() as conn:
             table = self._table(name)
             fields = self._fields(name)
-            fits = self._fits(table, fields, wanted.search)
+            fits = _fits(table, fields, wanted.search)
             total = conn.scalar(sa.select(sa.func.count()).select_from(table).where(*fits)) or 0
-            query = sa.select(table.c.ecs_id, *self._cells(table, fields))
-            query = query.select_from(self._joined(table, fields)).where(*fits)
+            arcs = self._arcs(fields)
+            query = sa.select(table.c.ecs_id, *_cells(table, fields, arcs))
+            query = query.select_from(_joined(table, arcs)).where(*fits)
             query = query.order_by(*_order(table, fields, wanted.order_by))
             ids, *rest = columns_of(conn, query.limit(wanted.size).offset(wanted.first))
         return Page([column for column, _ in fields], ids, _rows(fields, len(ids), rest), total)
 
-    def _fits(self, table: Any, fields: list[Any], search: str) -> list[Any]:
-        text = search.strip()
-        if not text:
-            return []
-        texts = [
-            table.c[place["column"]].icontains(text, autoescape=True)
-            for column, place in fields
-            if column.kind == "text"
+    def _arcs(self, fields: list[Field]) -> list[tuple[str, Any]]:
+        """Return every foreign key with the table that it leads to."""
+        keys = [
+            item for c, place in fields if c.kind == "entity" for item in place["columns"].items()
         ]
-        try:
-            texts.append(table.c.ecs_id == UUID(text))
-        except ValueError:
-            pass  # not an id
-        return [sa.or_(*texts)] if texts else [sa.false()]
-
-    def _arcs(self, fields: list[Any]) -> Iterator[tuple[str, Any]]:
-        """Yield every foreign key with the table that it leads to."""
-        number = 0
-        for column, place in fields:
-            if column.kind == "entity":
-                for target, key in place["columns"].items():
-                    probe = self._store._mapping.probe(target)
-                    light = sa.table(
-                        probe.name,
-                        sa.column("id"),
-                        sa.column("ecs_id", sa.Uuid()),
-                        schema=probe.schema,
-                    )
-                    yield key, light.alias(f"t{number}")
-                    number += 1
-
-    def _cells(self, table: Any, fields: list[Any]) -> list[Any]:
-        others = [other.c.ecs_id for _, other in self._arcs(fields)]
-        values = [table.c[place["column"]] for column, place in fields if column.kind != "entity"]
-        # Their labels: a name may come twice, in this table and in others.
-        return [found.label(f"c{n}") for n, found in enumerate([*others, *values])]
-
-    def _joined(self, table: Any, fields: list[Any]) -> Any:
-        source = table
-        for key, other in self._arcs(fields):
-            source = source.outerjoin(other, table.c[key] == other.c.id)
-        return source
+        found = []
+        for number, (target, key) in enumerate(keys):
+            probe = self._store._mapping.probe(target)
+            columns: list[Any] = [sa.column("id"), sa.column("ecs_id", sa.Uuid())]
+            other = sa.table(probe.name, *columns, schema=probe.schema)
+            found.append((key, other.alias(f"t{number}")))
+        return found
 
     def class_of(self, ecs_id: UUID) -> str | None:
         """Return the name of the class of an entity; one statement."""
@@ -275,7 +249,7 @@ class SqlRows:
 
 def _kind(field: str) -> str:
     """Return the kind of a column from what the store says of its field."""
-    first = field.split()[0] if field else ""
+    first = field.split(maxsplit=1)[0] if field else ""
     return {
         "TEXT": "text",
         "BOOLEAN": "yes",
@@ -291,7 +265,36 @@ def _kind(field: str) -> str:
     }.get(first, "other")
 
 
-def _order(table: Any, fields: list[Any], order_by: str) -> list[Any]:
+def _fits(table: Any, fields: list[Field], search: str) -> list[Any]:
+    """Return the conditions of a search: in any text, or an id."""
+    text = search.strip()
+    if not text:
+        return []
+    texts = [
+        table.c[place["column"]].icontains(text, autoescape=True)
+        for column, place in fields
+        if column.kind == "text"
+    ]
+    with contextlib.suppress(ValueError):  # not an id
+        texts.append(table.c.ecs_id == UUID(text))
+    return [sa.or_(*texts)] if texts else [sa.false()]
+
+
+def _cells(table: Any, fields: list[Field], arcs: list[tuple[str, Any]]) -> list[Any]:
+    others = [other.c.ecs_id for _, other in arcs]
+    values = [table.c[place["column"]] for column, place in fields if column.kind != "entity"]
+    # Labels, since a name may come twice: in this table and in others.
+    return [found.label(f"c{n}") for n, found in enumerate([*others, *values])]
+
+
+def _joined(table: Any, arcs: list[tuple[str, Any]]) -> Any:
+    source = table
+    for key, other in arcs:
+        source = source.outerjoin(other, table.c[key] == other.c.id)
+    return source
+
+
+def _order(table: Any, fields: list[Field], order_by: str) -> list[Any]:
     for column, place in fields:
         if column.sorts and order_by.removeprefix("-") == column.name:
             key = table.c[place["column"]]
@@ -300,7 +303,7 @@ def _order(table: Any, fields: list[Any], order_by: str) -> list[Any]:
     return [table.c.id]
 
 
-def _rows(fields: list[Any], count: int, found: list[list[Any]]) -> list[list[Any]]:
+def _rows(fields: list[Field], count: int, found: list[list[Any]]) -> list[list[Any]]:
     """Put the columns that were read into the order of the fields."""
     arcs = [len(place["columns"]) if c.kind == "entity" else 0 for c, place in fields]
     at, value = 0, sum(arcs)
@@ -352,7 +355,7 @@ class MemoryRows:
         if any(column.sorts and column.name == order for column in columns):
             falling = wanted.order_by.startswith("-")
             there = [r for r in records if _value(r, order) is not None]
-            there.sort(key=lambda record: _value(record, order), reverse=falling)
+            there.sort(key=lambda record: _key(_value(record, order)), reverse=falling)
             records = [*there, *(r for r in records if _value(r, order) is None)]
         shown = records[wanted.first : wanted.first + wanted.size]
         rows = [[_value(record, column.name) for column in columns] for record in shown]
@@ -403,6 +406,11 @@ def _held_in(value: Any) -> Iterator[bool]:
 def _value(record: Record, name: str) -> Any:
     value = record.version if name == "version" else record.state.get(name)
     return value.ecs_id if type(value) is Held else value
+
+
+def _key(value: Any) -> Any:
+    # Times with and without an offset do not compare.
+    return value if isinstance(value, (str, int, float)) else str(value)
 
 
 def _says(record: Record, names: list[str], text: str) -> bool:

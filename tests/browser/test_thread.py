@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Notebook
+    from tests.browser.lab import Notebook
 
 CHAT = """
 import ecsviz as ev
