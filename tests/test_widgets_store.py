@@ -359,7 +359,8 @@ def test_as_text_and_where_the_widget_is_dead(shown: StoreExplorer, store: Any) 
 
 def test_hostile_texts_stay_text(store: Any) -> None:
     for text in HOSTILE:
-        store.register(Volume(title=text), note=text)
+        note = text.encode("utf-8", "replace").decode("utf-8")
+        store.register(Volume(title=text), note=note)
     shown = store.explore()
     page = Page(shown)
     for first in range(0, len(HOSTILE), room.ROWS):

@@ -388,7 +388,7 @@ def test_what_differs_between_two_revisions(store: Any, thread: ev.ChatThread) -
     assert shown._changes == {"told": "nothing differs", "listed": []}
     shown.since = 2
     removed = next(item for item in shown._changes["listed"] if item["what"] == "removed")
-    assert removed["node"] is None
+    assert (removed["node"], removed["name"]) == (None, "user: f: thanks")
     shown.since = None
     assert shown._changes == {}
     page = Page(shown)

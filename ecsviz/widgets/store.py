@@ -376,7 +376,7 @@ def _counts(row: Any) -> str:
 
 def _shown(column: Column, value: Any) -> Any:
     if column.kind == "time" and value is not None:
-        return plain(str(value), 19).removesuffix(".000000")
+        return plain(str(value)[:19])  # to the second
     return cell(value)
 
 

@@ -222,7 +222,6 @@ class ThreadExplorer(LiveWidget):
             self._about = self._introduction()
             self._compare()
             self._find()
-            self._show()
 
     def _show(self) -> None:
         """Send the branch, or two of them, as numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, time
 from typing import Any, Final
 from uuid import UUID
@@ -137,18 +137,27 @@ def changes_of(found: GraphDiff, branches: Branches) -> list[dict[str, Any]]:
         At most `CHANGES`: ``what``, ``node`` (the number of the message, or None where it is not
         in the second state), ``name``, and ``before`` and ``after`` (texts, or None).
     """
-    return [_change(item, branches) for item in found.differences[:CHANGES]]
+    listed = found.differences[:CHANGES]
+    gone = {item.ecs_id for item in listed if item.what == "removed"}
+    removed = {
+        ecs_id: entity
+        for ecs_id, entity in zip(found.before.ids, found.before.entities, strict=True)
+        if ecs_id in gone
+    }
+    return [_change(item, branches, removed) for item in listed]
 
 
-def _change(item: Difference, branches: Branches) -> dict[str, Any]:
+def _change(item: Difference, branches: Branches, removed: Mapping[UUID, Any]) -> dict[str, Any]:
     number = branches.number.get(item.ecs_id)
-    before, after = item.before, item.after
-    if item.what != "edited" or not (isinstance(before, str) and isinstance(after, str)):
-        _, _, _, _, before, after = item.row()
+    message = removed.get(item.ecs_id) if number is None else branches.messages[number]
     name = f"{item.type_name} …{str(item.ecs_id)[-6:]}"
-    if number is not None:
-        message = branches.messages[number]
+    if isinstance(message, ChatMessage):
         name = f"{plain(message.role, 20)}: {plain(message.content, 60)}"
+    before, after = item.before, item.after
+    if item.what in ("added", "removed"):
+        before = after = None  # where it is, the chat shows
+    elif item.what != "edited" or not (isinstance(before, str) and isinstance(after, str)):
+        _, _, _, _, before, after = item.row()
     return {
         "what": item.what,
         "node": number,

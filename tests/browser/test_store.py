@@ -39,7 +39,6 @@ for text in HOSTILE:
 w = store.explore()
 w
 """
-FIRST = "tbody tr:nth-child(1) th"
 
 
 def test_a_store_is_looked_through(notebook: Notebook) -> None:

@@ -16,7 +16,7 @@ function render({ model, el }) {
   const title = h("h3", { dir: "auto" });
   const classes = h("ul", { class: "ecsviz-classes", "aria-label": "Classes" });
   const said = h("p", { class: "ecsviz-note" });
-  const revised = h("summary", {});
+  const revised = h("p", { class: "ecsviz-note" });
   const revisions = h("ul", { class: "ecsviz-revisions" });
   function showAbout() {
     const about = is("_about");
@@ -38,7 +38,7 @@ function render({ model, el }) {
       ),
     );
     said.textContent = about.said;
-    revised.textContent = `Revisions: ${about.revised}`;
+    revised.textContent = about.revised;
     fill(
       revisions,
       about.revisions.map((found) =>
@@ -197,7 +197,7 @@ function render({ model, el }) {
     h(
       "div",
       { class: "ecsviz-main" },
-      h("div", { class: "ecsviz-side" }, classes, said, h("details", { open: true }, revised, revisions)),
+      h("div", { class: "ecsviz-side" }, classes, said, h("details", { open: true }, h("summary", {}, "Revisions"), revised, revisions)),
       h("div", { class: "ecsviz-left" }, h("div", { class: "ecsviz-row ecsviz-bar", role: "search" }, search, h("span", { class: "ecsviz-space" }), buttons.first, buttons.back, paged, buttons.next, buttons.last), box, h("div", { class: "ecsviz-foot" }, status)),
     ),
     h("div", { class: "ecsviz-around", role: "group", "aria-label": "What is around the chosen row" }, told, graph),
