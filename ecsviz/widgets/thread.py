@@ -317,7 +317,8 @@ class ThreadExplorer(LiveWidget):
     def _on_select(self, message: Message) -> None:
         number = whole_number(message, "node", -1, len(self._branches) - 1)
         if number is not None:
-            self.selected = None if number < 0 else self._branches.messages[number]
+            with self.hold_sync():
+                self.selected = None if number < 0 else self._branches.messages[number]
 
     # -- branches ----------------------------------------------------------------------------
 
@@ -440,7 +441,8 @@ class ThreadExplorer(LiveWidget):
             place = later if by > 0 else later - 1
         else:
             place = self._place + by
-        self.selected = self._branches.messages[self._found[place % len(self._found)]]
+        with self.hold_sync():
+            self.selected = self._branches.messages[self._found[place % len(self._found)]]
 
     def _show_place(self) -> None:
         number = self._number

@@ -127,6 +127,11 @@ def test_the_keyboard_goes_up_down_and_across(notebook: Notebook) -> None:
     assert chat.evaluate("element => element === document.activeElement")
     chat.press("End")
     notebook.wait_for("w.message is w.path[-1]", True)
+    count = len(notebook.value(READ))
+    page.wait_for_function(
+        "told => document.querySelector('.ecsviz-facts').textContent.includes(told)",
+        arg=f"message{count} of {count}",
+    )
     notebook.shot("thread-focus", ".ecsviz-thread")
     chat.press("/")
     assert page.locator(".ecsviz-search").evaluate("e => e === document.activeElement")

@@ -27,8 +27,22 @@ export function makeBubble(facts, acts, { wanted, chosen, place, text }) {
       on: { click: (event) => chose(event, facts, acts) },
     },
     head(facts),
-    h("div", { class: "ecsviz-said", dir: "auto" }, blocks(shown).map((part) => block(part, wanted))),
-    cut && h("button", { type: "button", class: "ecsviz-link", "data-do": "whole", on: { click: () => acts.whole(facts.n) } }, `Show all ${count(facts.length)} characters`),
+    h(
+      "div",
+      { class: "ecsviz-said", dir: "auto" },
+      blocks(shown).map((part) => block(part, wanted)),
+    ),
+    cut &&
+      h(
+        "button",
+        {
+          type: "button",
+          class: "ecsviz-link",
+          "data-do": "whole",
+          on: { click: () => acts.whole(facts.n) },
+        },
+        `Show all ${count(facts.length)} characters`,
+      ),
     facts.fork[1] > 1 && fork(facts, acts),
   );
 }
@@ -54,14 +68,35 @@ function head(facts) {
 function fork(facts, acts) {
   const [place, of] = facts.fork;
   const turn = (by, text, label) =>
-    h("button", { type: "button", "aria-label": label, title: label, "data-turn": by, disabled: place + by < 1 || place + by > of, on: { click: () => acts.turn(facts.n, by) } }, text);
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-label": label,
+        title: label,
+        "data-turn": by,
+        disabled: place + by < 1 || place + by > of,
+        on: { click: () => acts.turn(facts.n, by) },
+      },
+      text,
+    );
   return h(
     "div",
     { class: "ecsviz-fork", role: "group", "aria-label": `branch ${place} of ${of}` },
     turn(-1, "‹", "previous branch"),
     h("span", { class: "ecsviz-number" }, `${count(place)}/${count(of)}`),
     turn(1, "›", "next branch"),
-    acts.compare && h("button", { type: "button", "data-do": "compare", title: "show two branches side by side", on: { click: () => acts.compare(facts.n) } }, "side by side"),
+    acts.compare &&
+      h(
+        "button",
+        {
+          type: "button",
+          "data-do": "compare",
+          title: "show two branches side by side",
+          on: { click: () => acts.compare(facts.n) },
+        },
+        "side by side",
+      ),
   );
 }
 
@@ -91,8 +126,14 @@ export function blocks(text) {
 }
 
 function block([code, text, language], wanted) {
-  if (!code) return h("div", { class: "ecsviz-text" }, marked(text.replace(/^\n+|\n+$/g, ""), wanted));
-  return h("div", { class: "ecsviz-fence" }, language && h("div", { class: "ecsviz-note" }, language), h("pre", { dir: "ltr" }, h("code", {}, marked(text, wanted))));
+  if (!code)
+    return h("div", { class: "ecsviz-text" }, marked(text.replace(/^\n+|\n+$/g, ""), wanted));
+  return h(
+    "div",
+    { class: "ecsviz-fence" },
+    language && h("div", { class: "ecsviz-note" }, language),
+    h("pre", { dir: "ltr" }, h("code", {}, marked(text, wanted))),
+  );
 }
 
 /** Returns a text in which what is looked for stands out. */
@@ -101,8 +142,15 @@ function marked(text, wanted) {
   if (!wanted || low.length !== text.length) return [text];
   const parts = [];
   let from = 0;
-  for (let at = low.indexOf(wanted); at >= 0 && parts.length < 2 * MARKED; at = low.indexOf(wanted, from)) {
-    parts.push(text.slice(from, at), h("span", { class: "ecsviz-hit" }, text.slice(at, at + wanted.length)));
+  for (
+    let at = low.indexOf(wanted);
+    at >= 0 && parts.length < 2 * MARKED;
+    at = low.indexOf(wanted, from)
+  ) {
+    parts.push(
+      text.slice(from, at),
+      h("span", { class: "ecsviz-hit" }, text.slice(at, at + wanted.length)),
+    );
     from = at + wanted.length;
   }
   return [...parts, text.slice(from)].filter((part) => part !== "");

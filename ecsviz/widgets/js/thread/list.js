@@ -30,7 +30,8 @@ export function makeList(acts, props) {
     pin = null;
   };
   element.addEventListener("scroll", render, { passive: true });
-  for (const event of ["wheel", "pointerdown", "touchstart"]) element.addEventListener(event, free, { passive: true });
+  for (const event of ["wheel", "pointerdown", "touchstart"])
+    element.addEventListener(event, free, { passive: true });
   const resized = new ResizeObserver(() => {
     if (Math.abs(element.clientWidth - width) > 1) heights.clear();
     place();
@@ -43,7 +44,8 @@ export function makeList(acts, props) {
     const most = count ? Math.max(TALLEST / count, 30) : 0;
     offsets = new Float64Array(count + 1);
     for (let i = 0; i < count; i += 1)
-      offsets[i + 1] = offsets[i] + (heights.get(acts.key(i)) ?? Math.min(acts.guess(i, width), most));
+      offsets[i + 1] =
+        offsets[i] + (heights.get(acts.key(i)) ?? Math.min(acts.guess(i, width), most));
   }
 
   /** The row at a place, by halving. */
@@ -70,7 +72,9 @@ export function makeList(acts, props) {
     const at = pin ? pin.at : offsets[anchor] - top;
     const from = pin ? Math.max(offsets[anchor] - at, 0) : top;
     const first = rowAt(from - BEYOND);
-    const last = count ? Math.min(rowAt(from + element.clientHeight + BEYOND), first + MOST - 1) : -1;
+    const last = count
+      ? Math.min(rowAt(from + element.clientHeight + BEYOND), first + MOST - 1)
+      : -1;
     put(first, last);
     let wrong = false;
     for (const [i, node] of nodes) {
@@ -133,7 +137,8 @@ export function makeList(acts, props) {
       if (i < 0 || i >= count) return;
       const top = element.scrollTop;
       const low = top + element.clientHeight;
-      const seen = nodes.has(i) && offsets[i] >= top && Math.min(offsets[i + 1], offsets[i] + 90) <= low;
+      const seen =
+        nodes.has(i) && offsets[i] >= top && Math.min(offsets[i + 1], offsets[i] + 90) <= low;
       if (!seen) pin = { row: i, at: i === 0 ? 0 : Math.min(60, element.clientHeight / 4) };
       render();
     },

@@ -8,9 +8,20 @@ const OFFERED = 200;
 export function makePast(acts) {
   const sliderId = fresh("revision");
   const selectId = fresh("since");
-  const slider = h("input", { type: "range", id: sliderId, class: "ecsviz-slider", min: 0, max: 0, step: 1, on: { input: move } });
+  const slider = h("input", {
+    type: "range",
+    id: sliderId,
+    class: "ecsviz-slider",
+    min: 0,
+    max: 0,
+    step: 1,
+    on: { input: move },
+  });
   const told = h("output", { class: "ecsviz-note", for: sliderId });
-  const since = h("select", { id: selectId, on: { change: () => acts.since(since.value === "" ? null : Number(since.value)) } });
+  const since = h("select", {
+    id: selectId,
+    on: { change: () => acts.since(since.value === "" ? null : Number(since.value)) },
+  });
   const element = h(
     "div",
     { class: "ecsviz-row ecsviz-past", role: "group", "aria-label": "Revisions" },
@@ -32,7 +43,9 @@ export function makePast(acts) {
   /** After the last revision stands the thread as it was given. */
   function say(place) {
     const moment = moments[place];
-    const text = moment ? [`${moment.revision}`, moment.at, moment.note].filter(Boolean).join(" · ") : "the thread as given";
+    const text = moment
+      ? [`${moment.revision}`, moment.at, moment.note].filter(Boolean).join(" · ")
+      : "the thread as given";
     told.textContent = text;
     slider.setAttribute("aria-valuetext", text);
   }
@@ -43,11 +56,21 @@ export function makePast(acts) {
       element.hidden = !moments.length;
       slider.max = String(moments.length);
       const latest = moments.slice(-OFFERED).reverse();
-      fill(since, h("option", { value: "" }, "nothing"), latest.map(({ revision, note }) => h("option", { value: revision }, note ? `${revision} · ${note}` : String(revision))));
+      fill(
+        since,
+        h("option", { value: "" }, "nothing"),
+        latest.map(({ revision, note }) =>
+          h("option", { value: revision }, note ? `${revision} · ${note}` : String(revision)),
+        ),
+      );
     },
     show(revision, compared) {
-      const place = revision === null ? moments.length : moments.findIndex((moment) => moment.revision === revision);
-      if (document.activeElement !== slider || Number(slider.value) !== place) slider.value = String(place);
+      const place =
+        revision === null
+          ? moments.length
+          : moments.findIndex((moment) => moment.revision === revision);
+      if (document.activeElement !== slider || Number(slider.value) !== place)
+        slider.value = String(place);
       say(place);
       since.value = compared === null ? "" : String(compared);
     },

@@ -20,7 +20,12 @@ function render({ model, el }) {
   const revisions = h("ul", { class: "ecsviz-revisions" });
   function showAbout() {
     const about = is("_about");
-    fill(title, about.name, " ", h("span", { class: "ecsviz-note" }, `${count(about.entities)} entities`));
+    fill(
+      title,
+      about.name,
+      " ",
+      h("span", { class: "ecsviz-note" }, `${count(about.entities)} entities`),
+    );
     fill(
       classes,
       about.classes.map((found) =>
@@ -29,7 +34,12 @@ function render({ model, el }) {
           {},
           h(
             "button",
-            { type: "button", "data-class": found.name, "data-n": found.n, on: { click: () => send("table", { n: found.n }) } },
+            {
+              type: "button",
+              "data-class": found.name,
+              "data-n": found.n,
+              on: { click: () => send("table", { n: found.n }) },
+            },
             h("span", { dir: "auto" }, found.name),
             h("span", { class: "ecsviz-number ecsviz-note" }, count(found.count)),
             !found.defined && h("span", { class: "ecsviz-note ecsviz-whole" }, "not defined here"),
@@ -42,7 +52,17 @@ function render({ model, el }) {
     fill(
       revisions,
       about.revisions.map((found) =>
-        h("li", {}, h("div", { dir: "auto" }, h("strong", {}, count(found.revision)), found.note && ` ${found.note}`), h("div", { class: "ecsviz-note" }, `${found.at} · ${found.counts}`)),
+        h(
+          "li",
+          {},
+          h(
+            "div",
+            { dir: "auto" },
+            h("strong", {}, count(found.revision)),
+            found.note && ` ${found.note}`,
+          ),
+          h("div", { class: "ecsviz-note" }, `${found.at} · ${found.counts}`),
+        ),
       ),
     );
     pointTable();
@@ -60,7 +80,11 @@ function render({ model, el }) {
   const status = h("p", { class: "ecsviz-note", id: statusId });
   const head = h("tr", {});
   const body = h("tbody", { on: { keydown: move } });
-  const box = h("div", { class: "ecsviz-rows", role: "region", "aria-labelledby": statusId, tabindex: "0" }, h("table", { "aria-describedby": statusId }, h("thead", {}, head), body));
+  const box = h(
+    "div",
+    { class: "ecsviz-rows", role: "region", "aria-labelledby": statusId, tabindex: "0" },
+    h("table", { "aria-describedby": statusId }, h("thead", {}, head), body),
+  );
   const look = later((text) => put(model, "search", text), 220);
   const search = h("input", {
     type: "search",
@@ -81,7 +105,12 @@ function render({ model, el }) {
   const size = () => is("_about").size;
   const last = () => Math.max(Math.ceil((is("_page").total ?? 0) / size()) - 1, 0) * size();
   const turn = (first) => send("turn", { first: Math.min(Math.max(first, 0), last()) });
-  const small = (text, label, act) => h("button", { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } }, text);
+  const small = (text, label, act) =>
+    h(
+      "button",
+      { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } },
+      text,
+    );
   const buttons = {
     first: small("«", "first page", () => turn(0)),
     back: small("‹", "previous page", () => turn(is("first") - size())),
@@ -99,20 +128,44 @@ function render({ model, el }) {
       columns.map((column, n) => {
         const falling = order === `-${column.name}`;
         const sorted = falling || order === column.name;
-        const look = { scope: "col", class: column.kind === "number" ? "ecsviz-number" : null, "aria-sort": sorted ? (falling ? "descending" : "ascending") : null };
+        const look = {
+          scope: "col",
+          class: column.kind === "number" ? "ecsviz-number" : null,
+          "aria-sort": sorted ? (falling ? "descending" : "ascending") : null,
+        };
         if (!column.sorts) return h("th", look, column.name);
         const sign = sorted ? (falling ? " ↓" : " ↑") : "";
-        return h("th", look, h("button", { type: "button", class: "ecsviz-link", "data-sort": column.name, title: "sort", on: { click: () => send("sort", { column: n }) } }, column.name, h("span", { "aria-hidden": "true" }, sign)));
+        return h(
+          "th",
+          look,
+          h(
+            "button",
+            {
+              type: "button",
+              class: "ecsviz-link",
+              "data-sort": column.name,
+              title: "sort",
+              on: { click: () => send("sort", { column: n }) },
+            },
+            column.name,
+            h("span", { "aria-hidden": "true" }, sign),
+          ),
+        );
       }),
     );
     const focused = body.contains(document.activeElement);
-    fill(body, (page.rows ?? []).map((cells, row) => line(page, columns, cells, row)));
+    fill(
+      body,
+      (page.rows ?? []).map((cells, row) => line(page, columns, cells, row)),
+    );
     if (focused) box.focus({ preventScroll: true });
     const total = page.total ?? 0;
     const first = is("first");
     buttons.first.disabled = buttons.back.disabled = first === 0;
     buttons.next.disabled = buttons.last.disabled = first >= last();
-    paged.textContent = total ? `page ${count(Math.floor(first / size()) + 1)} of ${count(last() / size() + 1)}` : "";
+    paged.textContent = total
+      ? `page ${count(Math.floor(first / size()) + 1)} of ${count(last() / size() + 1)}`
+      : "";
     point();
   }
   function line(page, columns, cells, row) {
@@ -127,19 +180,43 @@ function render({ model, el }) {
   }
   function cell(column, value, row, n) {
     const shown = text(column, value);
-    const look = { class: column.kind === "number" ? "ecsviz-number" : `ecsviz-cell ecsviz-${column.kind}`, dir: "auto" };
+    const look = {
+      class: column.kind === "number" ? "ecsviz-number" : `ecsviz-cell ecsviz-${column.kind}`,
+      dir: "auto",
+    };
     if (value !== null && column.kind === "entity") {
       const label = `${column.name}: …${value.slice(-6)}`;
-      return h("td", look, h("button", { type: "button", class: "ecsviz-link", "data-follow": n, title: value, "aria-label": label, on: { click: () => send("follow", { row, column: n }) } }, `…${value.slice(-6)}`));
+      return h(
+        "td",
+        look,
+        h(
+          "button",
+          {
+            type: "button",
+            class: "ecsviz-link",
+            "data-follow": n,
+            title: value,
+            "aria-label": label,
+            on: { click: () => send("follow", { row, column: n }) },
+          },
+          `…${value.slice(-6)}`,
+        ),
+      );
     }
     if (n > 0) return h("td", look, shown);
     // The first column picks the row by keyboard too.
-    return h("th", { scope: "row", ...look }, h("button", { type: "button", class: "ecsviz-link", "data-pick": row }, shown || "(empty)"));
+    return h(
+      "th",
+      { scope: "row", ...look },
+      h("button", { type: "button", class: "ecsviz-link", "data-pick": row }, shown || "(empty)"),
+    );
   }
   function text(column, value) {
     if (value === null) return "–";
     if (value === true || value === false) return value ? "yes" : "no";
-    return typeof value === "number" ? value.toLocaleString("en-US", { maximumFractionDigits: 12 }) : value;
+    return typeof value === "number"
+      ? value.toLocaleString("en-US", { maximumFractionDigits: 12 })
+      : value;
   }
   function point() {
     for (const row of body.children) {
@@ -172,7 +249,10 @@ function render({ model, el }) {
     if (!reference) return;
     try {
       const manager = model.widget_manager;
-      const other = typeof reference === "string" ? await manager.get_model(reference.replace("IPY_MODEL_", "")) : reference;
+      const other =
+        typeof reference === "string"
+          ? await manager.get_model(reference.replace("IPY_MODEL_", ""))
+          : reference;
       const view = await manager.create_view(other);
       if (shown !== mine) return view.remove();
       mine.view = view;
@@ -191,16 +271,57 @@ function render({ model, el }) {
   };
   const root = h(
     "div",
-    { class: "ecsviz ecsviz-store mathjax_ignore", role: "group", "aria-label": "What is in a store", "data-lm-suppress-shortcuts": "true" },
-    h("div", { class: "ecsviz-top" }, title, h("button", { type: "button", "data-do": "refresh", on: { click: () => send("refresh") } }, "Refresh")),
+    {
+      class: "ecsviz ecsviz-store mathjax_ignore",
+      role: "group",
+      "aria-label": "What is in a store",
+      "data-lm-suppress-shortcuts": "true",
+    },
+    h(
+      "div",
+      { class: "ecsviz-top" },
+      title,
+      h(
+        "button",
+        { type: "button", "data-do": "refresh", on: { click: () => send("refresh") } },
+        "Refresh",
+      ),
+    ),
     error,
     h(
       "div",
       { class: "ecsviz-main" },
-      h("div", { class: "ecsviz-side" }, classes, said, h("details", { open: true }, h("summary", {}, "Revisions"), revised, revisions)),
-      h("div", { class: "ecsviz-left" }, h("div", { class: "ecsviz-row ecsviz-bar", role: "search" }, search, h("span", { class: "ecsviz-space" }), buttons.first, buttons.back, paged, buttons.next, buttons.last), box, h("div", { class: "ecsviz-foot" }, status)),
+      h(
+        "div",
+        { class: "ecsviz-side" },
+        classes,
+        said,
+        h("details", { open: true }, h("summary", {}, "Revisions"), revised, revisions),
+      ),
+      h(
+        "div",
+        { class: "ecsviz-left" },
+        h(
+          "div",
+          { class: "ecsviz-row ecsviz-bar", role: "search" },
+          search,
+          h("span", { class: "ecsviz-space" }),
+          buttons.first,
+          buttons.back,
+          paged,
+          buttons.next,
+          buttons.last,
+        ),
+        box,
+        h("div", { class: "ecsviz-foot" }, status),
+      ),
     ),
-    h("div", { class: "ecsviz-around", role: "group", "aria-label": "What is around the chosen row" }, told, graph),
+    h(
+      "div",
+      { class: "ecsviz-around", role: "group", "aria-label": "What is around the chosen row" },
+      told,
+      graph,
+    ),
     spoken.element,
   );
   const stops = [

@@ -36,16 +36,31 @@ function render({ model, el }) {
   function cell(number, i, onRight) {
     if (number === NONE) return h("div", { class: "ecsviz-nobody", "aria-hidden": "true" });
     const facts = known.get(number);
-    if (!facts) return h("div", { class: "ecsviz-message ecsviz-waiting", "data-node": number, "aria-busy": "true" }, "…");
+    if (!facts)
+      return h(
+        "div",
+        { class: "ecsviz-message ecsviz-waiting", "data-node": number, "aria-busy": "true" },
+        "…",
+      );
     const does = onRight ? { ...acts, compare: null } : acts;
-    return makeBubble(facts, does, { wanted: wanted(), chosen: isChosen(facts), place: `${count(i + 1)} of ${count(many())}`, text: whole.get(number) });
+    return makeBubble(facts, does, {
+      wanted: wanted(),
+      chosen: isChosen(facts),
+      place: `${count(i + 1)} of ${count(many())}`,
+      text: whole.get(number),
+    });
   }
   const list = makeList(
     {
       key: (i) => `${left(i)} ${right(i)} ${i < shared()}`,
       row(i) {
         const two = i >= shared();
-        return h("div", { class: two ? "ecsviz-line ecsviz-two" : "ecsviz-line", "data-row": i }, cell(left(i), i), two && cell(right(i), i, true));
+        return h(
+          "div",
+          { class: two ? "ecsviz-line ecsviz-two" : "ecsviz-line", "data-row": i },
+          cell(left(i), i),
+          two && cell(right(i), i, true),
+        );
       },
       guess(i, width) {
         const across = Math.max((i < shared() ? width * 0.8 : width / 2) / 7, 20);
@@ -65,9 +80,19 @@ function render({ model, el }) {
         }
       },
     },
-    { class: "ecsviz-chat", role: "group", tabindex: "0", "aria-label": "Messages", "aria-describedby": fresh("keys") },
+    {
+      class: "ecsviz-chat",
+      role: "group",
+      tabindex: "0",
+      "aria-label": "Messages",
+      "aria-describedby": fresh("keys"),
+    },
   );
-  const help = h("p", { class: "ecsviz-unseen", id: list.element.getAttribute("aria-describedby") }, "Arrow keys: up and down go from message to message, left and right switch branches, slash searches.");
+  const help = h(
+    "p",
+    { class: "ecsviz-unseen", id: list.element.getAttribute("aria-describedby") },
+    "Arrow keys: up and down go from message to message, left and right switch branches, slash searches.",
+  );
 
   function learn(messages) {
     for (const facts of messages) {
@@ -76,7 +101,8 @@ function render({ model, el }) {
     }
     for (const number of known.keys()) {
       if (known.size <= KEPT) break;
-      if (![...list.rows().keys()].some((i) => left(i) === number || right(i) === number)) known.delete(number);
+      if (![...list.rows().keys()].some((i) => left(i) === number || right(i) === number))
+        known.delete(number);
     }
     asked = new Set();
   }
@@ -104,7 +130,8 @@ function render({ model, el }) {
     const at = is("_at");
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
     const go = (i) => {
-      const column = at >= 0 && right(at) !== NONE && known.get(right(at))?.id === is("selected") ? right : left;
+      const column =
+        at >= 0 && right(at) !== NONE && known.get(right(at))?.id === is("selected") ? right : left;
       const row = Math.max(Math.min(i, many() - 1), 0);
       const number = column(row) === NONE ? left(row) : column(row);
       if (number !== NONE) send("select", { node: number });
@@ -146,12 +173,21 @@ function render({ model, el }) {
       },
     },
   });
-  const small = (text, label, act) => h("button", { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } }, text);
+  const small = (text, label, act) =>
+    h(
+      "button",
+      { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } },
+      text,
+    );
   const before = small("↑", "previous hit", () => send("hit", { by: -1 }));
   const next = small("↓", "next hit", () => send("hit", { by: 1 }));
   const placed = h("span", { class: "ecsviz-note ecsviz-number" });
   const hits = h("span", { class: "ecsviz-inline" }, placed, before, next);
-  const alone = h("button", { type: "button", "data-do": "alone", on: { click: () => send("beside", { node: NONE }) } }, "One branch only");
+  const alone = h(
+    "button",
+    { type: "button", "data-do": "alone", on: { click: () => send("beside", { node: NONE }) } },
+    "One branch only",
+  );
   const title = h("h3", { dir: "auto" });
   const status = h("p", { class: "ecsviz-note ecsviz-status" });
   const error = h("p", { class: "ecsviz-error", role: "alert", hidden: true });
@@ -172,10 +208,25 @@ function render({ model, el }) {
   });
   const root = h(
     "div",
-    { class: "ecsviz ecsviz-thread mathjax_ignore", role: "group", "aria-label": "A chat thread", "data-lm-suppress-shortcuts": "true" },
-    h("div", { class: "ecsviz-top" }, title, h("div", { class: "ecsviz-row", role: "search" }, search, hits, alone)),
+    {
+      class: "ecsviz ecsviz-thread mathjax_ignore",
+      role: "group",
+      "aria-label": "A chat thread",
+      "data-lm-suppress-shortcuts": "true",
+    },
+    h(
+      "div",
+      { class: "ecsviz-top" },
+      title,
+      h("div", { class: "ecsviz-row", role: "search" }, search, hits, alone),
+    ),
     error,
-    h("div", { class: "ecsviz-main" }, h("div", { class: "ecsviz-left" }, list.element, help), panel.element),
+    h(
+      "div",
+      { class: "ecsviz-main" },
+      h("div", { class: "ecsviz-left" }, list.element, help),
+      panel.element,
+    ),
     h("div", { class: "ecsviz-bottom" }, past.element, status),
     spoken.element,
   );
@@ -195,7 +246,11 @@ function render({ model, el }) {
     showRows.shared = shared();
     learn(shown.messages ?? []);
     // A row that shows the same message stays, so that nothing jumps and the focus is kept.
-    const same = (i, node) => old[3 * i] === left(i) && old[3 * i + 1] === right(i) && i < oldShared === i < shared() && !node.querySelector(".ecsviz-waiting");
+    const same = (i, node) =>
+      old[3 * i] === left(i) &&
+      old[3 * i + 1] === right(i) &&
+      i < oldShared === i < shared() &&
+      !node.querySelector(".ecsviz-waiting");
     list.show(many(), edition === showRows.edition ? same : undefined);
     showRows.edition = edition;
     alone.hidden = is("beside") === null;
@@ -214,9 +269,11 @@ function render({ model, el }) {
     for (const told of known.values()) if (isChosen(told)) facts = told;
     const at = is("_at");
     const place = `${count(at + 1)} of ${count(many())}`;
-    if (facts?.id !== showChosen.id || !facts) panel.message(facts, place);
-    if (facts && facts.id !== showChosen.id) spoken.say(`${facts.role}, message ${place}: ${facts.text.slice(0, 160)}`);
-    showChosen.id = facts?.id;
+    const shown = facts && `${facts.id} ${place}`;
+    if (shown !== showChosen.told || !facts) panel.message(facts, place);
+    if (facts && shown !== showChosen.told)
+      spoken.say(`${facts.role}, message ${place}: ${facts.text.slice(0, 160)}`);
+    showChosen.told = shown;
     title.toggleAttribute("data-chosen", is("selected") === is("_about").id);
   }
   function showFound() {
@@ -226,7 +283,10 @@ function render({ model, el }) {
     panel.found(found, text.trim());
     hits.hidden = !text.trim();
     before.disabled = next.disabled = !found.total;
-    placed.textContent = is("_place") < 0 ? count(found.total ?? 0) : `${count(is("_place") + 1)}/${count(found.total)}`;
+    placed.textContent =
+      is("_place") < 0
+        ? count(found.total ?? 0)
+        : `${count(is("_place") + 1)}/${count(found.total)}`;
   }
   const stops = [
     follow(model, ["_shown", "selected"], () => {
@@ -235,7 +295,16 @@ function render({ model, el }) {
     follow(model, ["_about"], () => {
       const about = is("_about");
       const plural = (number, one, more) => `${count(number)} ${number === 1 ? one : more}`;
-      fill(title, about.title, " ", h("span", { class: "ecsviz-note" }, `${plural(about.total, "message", "messages")}, ${plural(about.leaves, "branch", "branches")}`));
+      fill(
+        title,
+        about.title,
+        " ",
+        h(
+          "span",
+          { class: "ecsviz-note" },
+          `${plural(about.total, "message", "messages")}, ${plural(about.leaves, "branch", "branches")}`,
+        ),
+      );
       past.offer(about.revisions);
     }),
     follow(model, ["_rows", "_shown"], later(showRows, 0)),
@@ -249,7 +318,9 @@ function render({ model, el }) {
       setTimeout(() => renew(() => true), 0);
     }),
     follow(model, ["_hits"], () => is("search").trim() && spoken.say(is("_hits").said)),
-    follow(model, ["_changes", "_about"], () => panel.changes(is("_changes"), is("_about").revisions.length > 0)),
+    follow(model, ["_changes", "_about"], () =>
+      panel.changes(is("_changes"), is("_about").revisions.length > 0),
+    ),
     follow(model, ["revision", "since", "_about"], () => past.show(is("revision"), is("since"))),
     follow(model, ["status"], () => {
       status.textContent = is("status");
