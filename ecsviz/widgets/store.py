@@ -24,7 +24,6 @@ from ecsviz.export import plain
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.html import Child, element, shown_of, table
 from ecsviz.references import walk
-from ecsviz.state import is_placeholder
 from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
 from ecsviz.widgets.explorer import GraphExplorer
 from ecsviz.widgets.store_rows import BIG, Column, Page, Wanted, cell, rows_of
@@ -399,7 +398,8 @@ def neighbourhood(store: Any, ecs_id: UUID) -> tuple[EntityDependencyGraph, int]
 
     Notes
     -----
-    At most `NEIGHBOURS` neighbours are read. O(references of what is read).
+    At most `NEIGHBOURS` neighbours are read; what hand-written models keep is read whole.
+    O(references of what is read).
 
     Examples
     --------
@@ -413,11 +413,10 @@ def neighbourhood(store: Any, ecs_id: UUID) -> tuple[EntityDependencyGraph, int]
     >>> len(near), count
     (61, 100)
     """
-    root = store.get(ecs_id, hops=0)
-    held = [found for found in walk([root]).ids if found != ecs_id]
-    read = store.get_many([ecs_id, *held[:NEIGHBOURS]], hops=0)
-    whole = EntityDependencyGraph(read)._parts
-    inside = [n for n, node in enumerate(whole.nodes) if not is_placeholder(node)]
+    nodes, count = _read_near(store, ecs_id)
+    whole = EntityDependencyGraph(nodes)._parts
+    wanted = {node.ecs_id for node in nodes}
+    inside = [n for n, node_id in enumerate(whole.ids) if node_id in wanted]
     place = {old: new for new, old in enumerate(inside)}
     edges = [
         edge
@@ -437,4 +436,23 @@ def neighbourhood(store: Any, ecs_id: UUID) -> tuple[EntityDependencyGraph, int]
         fields=[field for field, _ in places],
         kinds=whole.kinds[edges].tolist(),
     )
-    return near, len(held)
+    return near, count
+
+
+def _read_near(store: Any, ecs_id: UUID) -> tuple[list[Any], int]:
+    """Return an entity with the first of those that it holds, and how many it holds."""
+    try:
+        held = _held(store.get(ecs_id, hops=0))
+        ids = [ecs_id, *(entity.ecs_id for entity in held[:NEIGHBOURS])]
+        return store.get_many(ids, hops=0), len(held)
+    except InvalidArgumentError:  # hand-written models read whole entities only
+        root = store.get(ecs_id)
+        held = _held(root)
+        return [root, *held[:NEIGHBOURS]], len(held)
+
+
+def _held(root: Any) -> list[Any]:
+    """Return the entities that one holds, each once."""
+    found = walk([root])
+    direct = {found.targets[n] for n, source in enumerate(found.sources) if source == 0}
+    return [found.entities[n] for n in sorted(direct) if n]

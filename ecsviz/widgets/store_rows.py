@@ -25,6 +25,8 @@ from ecsviz.statements import columns_of
 
 CUT: Final = 160
 """How many characters of a value stand in a cell."""
+SOUGHT: Final = 1_000
+"""How many characters of a search are looked for: databases bound their patterns."""
 BIG: Final = 2**53
 """Beyond this, a number of a page is another than the one of Python."""
 
@@ -178,9 +180,9 @@ class SqlRows:
     def _fields(self, name: str) -> list[Field]:
         """Return the columns with what the store says of where they are."""
         stored = self._stored()[name]
-        if stored.by_hand:
-            return []
-        found = []
+        # Of classes with a hand-written model, the store has references alone.
+        own = (Column("ecs_id", "other"), {"column": "ecs_id"})
+        found: list[Field] = [own] if stored.by_hand else []
         for field, place in stored.layout.items():
             if "columns" in place and "table" not in place:
                 found.append((Column(field, "entity"), place))
@@ -191,10 +193,10 @@ class SqlRows:
     def _table(self, name: str) -> Any:
         """Return a table with all the columns that are looked at; nothing is asked for it."""
         probe = self._store._mapping.probe(name)
-        if self._stored()[name].by_hand:
-            return probe
         columns: list[Any] = [sa.column("id"), sa.column("ecs_id", sa.Uuid())]
         for column, place in self._fields(name):
+            if column.name == "ecs_id":
+                continue
             names = place["columns"].values() if column.kind == "entity" else [place["column"]]
             kind: Any = {"text": sa.Text(), "yes": sa.Boolean()}.get(column.kind)
             columns += [sa.column(each, kind) if kind else sa.column(each) for each in names]
@@ -267,9 +269,11 @@ def _kind(field: str) -> str:
 
 def _fits(table: Any, fields: list[Field], search: str) -> list[Any]:
     """Return the conditions of a search: in any text, or an id."""
-    text = search.strip()
+    text = search.strip()[:SOUGHT]
     if not text:
         return []
+    if "\0" in text or (not text.isascii() and text.encode("utf-8", "ignore").decode() != text):
+        return [sa.false()]  # no column holds such texts as they are, and no driver takes them
     texts = [
         table.c[place["column"]].icontains(text, autoescape=True)
         for column, place in fields
@@ -347,7 +351,7 @@ class MemoryRows:
         """Return a page of a class's table."""
         records = self._records(name)
         columns = _columns_of(records)
-        text = wanted.search.strip().casefold()
+        text = wanted.search.strip()[:SOUGHT].casefold()
         texts = [column.name for column in columns if column.kind == "text"]
         if text:
             records = [r for r in records if str(r.ecs_id) == text or _says(r, texts, text)]
