@@ -266,3 +266,35 @@ def test_a_saved_notebook_shows_the_first_messages_without_a_kernel(notebook: No
     notebook.shot("thread-still", ".jp-OutputArea")
     # The manager of all widgets trips over a notebook without a session, whoever's widgets it has.
     notebook.faults[:] = [fault for fault in notebook.faults if "jupyterlab-manager" not in fault]
+
+
+TOGETHER = """
+import ecsviz as ev, traitlets
+thread = ev.sample("thread")
+store = ev.InMemoryEntityStorage()
+store.register(thread)
+graph = ev.EntityDependencyGraph(thread).explore()
+chat, table = thread.explore(store), store.explore()
+links = [traitlets.link((chat, "selected"), (other, "selected")) for other in (graph, table)]
+chat
+"""
+
+
+def test_graph_chat_and_table_share_one_selection(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("together", TOGETHER, "graph", "table")
+    page.wait_for_selector(".ecsviz-message")
+    page.wait_for_selector("tr[data-row]")
+    page.locator(".ecsviz-message").nth(2).locator(".ecsviz-who").click()
+    notebook.wait_for("graph.selected == table.selected == str(chat.path[2].ecs_id)", True)
+    page.wait_for_selector("tr[data-row][data-chosen]")
+    page.wait_for_function(
+        "id => document.querySelector('.ecsviz-details .ecsviz-code').textContent.includes(id)",
+        arg=notebook.value("chat.selected"),
+    )
+    page.locator("[data-pick='3']").click()
+    notebook.wait_for("chat.selected == table._page['ids'][3]", True)
+    page.wait_for_function(
+        "id => document.querySelector('.ecsviz-facts').textContent.includes(id)",
+        arg=notebook.value("chat.selected"),
+    )
