@@ -374,6 +374,21 @@ def test_storages_tell_the_same(
         assert one.page("Volume", wanted).ids == other.page("Volume", wanted).ids
 
 
+def test_a_page_is_told_what_the_store_refuses(tmp_path: Path) -> None:
+    file = tmp_path / "shelf.db"
+    store = ev.SQLAlchemyEntityStorage(file)
+    store.register(shelf(3))
+    shown = store.explore()
+    page = Page(shown)
+    store.engine.dispose()
+    file.rename(tmp_path / "elsewhere.db")
+    file.write_bytes(b"not a database, but long enough to be read as one" * 100)
+    page.do("search", text="volume")
+    (told,) = page.told
+    assert told["told"] == "error"
+    assert "shelf.db" in told["text"]
+
+
 # -- as text, and hostile --------------------------------------------------------------------
 
 

@@ -99,6 +99,7 @@ class StoreExplorer(LiveWidget):
         "table": "_on_pick_table",
         "pick": "_on_pick",
         "follow": "_on_follow",
+        "search": "_on_search",
         "sort": "_on_sort",
         "turn": "_on_turn",
         "refresh": "_on_refresh",
@@ -284,6 +285,11 @@ class StoreExplorer(LiveWidget):
         if number is not None and columns[number].sorts:
             name = columns[number].name
             self.order_by = {"": name, name: f"-{name}", f"-{name}": ""}.get(self.order_by, name)
+
+    def _on_search(self, message: Message) -> None:
+        text = message.get("text")
+        if isinstance(text, str):
+            self.search = text
 
     def _on_turn(self, message: Message) -> None:
         first = whole_number(message, "first", 0, BIG)

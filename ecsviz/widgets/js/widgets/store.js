@@ -3,7 +3,7 @@
 
 import "../store/store.css";
 import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
-import { follow, onTold, put } from "../shared/kernel.js";
+import { follow, onTold } from "../shared/kernel.js";
 import { onTheme } from "../shared/theme.js";
 
 function render({ model, el }) {
@@ -85,7 +85,7 @@ function render({ model, el }) {
     { class: "ecsviz-rows", role: "region", "aria-labelledby": statusId, tabindex: "0" },
     h("table", { "aria-describedby": statusId }, h("thead", {}, head), body),
   );
-  const look = later((text) => put(model, "search", text), 220);
+  const look = later((text) => send("search", { text }), 220);
   const search = h("input", {
     type: "search",
     class: "ecsviz-search",
@@ -98,7 +98,7 @@ function render({ model, el }) {
       keydown(event) {
         if (event.key !== "Escape") return;
         search.value = "";
-        put(model, "search", "");
+        send("search", { text: "" });
       },
     },
   });
@@ -328,6 +328,7 @@ function render({ model, el }) {
     follow(model, ["_about"], showAbout),
     follow(model, ["table"], pointTable),
     follow(model, ["_page", "order_by", "first", "_about"], later(showPage, 0)),
+    follow(model, ["_page"], () => complain("")),
     follow(model, ["selected"], () => {
       complain("");
       point();
