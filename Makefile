@@ -38,14 +38,18 @@ lint: $(VENV)/.installed-dev ## check style and types
 
 clean: ## remove .venv, caches and build output
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov .coverage
+	rm -rf ecsviz/widgets/static tests/browser/screenshots
 	find . -name .git -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
-# The stamps are younger than pyproject.toml when the packages fit it.
-$(VENV)/.installed-lab: pyproject.toml | $(PY)
+# The stamps are younger than pyproject.toml when the packages fit it, and than the sources of the
+# widgets' bundles, which an installation makes.
+SCRIPTS := $(shell find ecsviz/widgets/js -name node_modules -prune -o -type f -print)
+
+$(VENV)/.installed-lab: pyproject.toml $(SCRIPTS) | $(PY)
 	$(PY) -m pip install --quiet --editable ".[lab,layout]"
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(PY)
+$(VENV)/.installed-dev: pyproject.toml $(SCRIPTS) | $(PY)
 	$(PY) -m pip install --quiet --editable ".[dev]"
 	@touch $@
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+import typing as _t
 
 from ecsviz.chat import ChatMessage, ChatThread
 from ecsviz.cycles import Cycle
@@ -14,7 +14,7 @@ from ecsviz.fields import reference
 from ecsviz.graph import CycleStatus, EntityDependencyGraph
 from ecsviz.references import Reference
 
-if TYPE_CHECKING:
+if _t.TYPE_CHECKING:
     from ecsviz.frames_in import from_frames
     from ecsviz.frames_networkx import from_networkx
     from ecsviz.frames_out import to_frames
@@ -67,12 +67,18 @@ _ROOMS = {
 }
 
 
-def __getattr__(name: str) -> Any:
+# Modules with names of their own, reached as `ev.samples.sample_file`.
+_MODULES = ("draw", "export", "importers", "isomorphic", "samples")
+
+
+def __getattr__(name: str) -> _t.Any:
+    if name in _MODULES:
+        return _importlib.import_module(f"ecsviz.{name}")
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_ROOMS[name]), name)
+    value = globals()[name] = getattr(_importlib.import_module(_ROOMS[name]), name)
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -13,6 +13,8 @@ from ecsviz.fields import reference
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ecsviz.widgets import ThreadExplorer
+
 
 def _as_utc(value: datetime) -> datetime:
     # Exports write UTC without saying so: a time without an offset is read as UTC.
@@ -136,6 +138,38 @@ class ChatThread(Entity):
         from ecsviz.draw import draw_timeline
 
         return draw_timeline(self, ax, **options)
+
+    def explore(self, store: Any = None) -> ThreadExplorer:
+        """Return a live widget that shows the thread: bubbles, branches, search.
+
+        Parameters
+        ----------
+        store
+            Where the thread is stored, for a slider of its revisions and what differs between
+            two of them; None for none.
+
+        Returns
+        -------
+        ThreadExplorer
+            A widget; its trait ``selected``, the ``ecs_id`` of the chosen message, works in both
+            directions.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If the thread is not stored there.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "What is a cycle?")
+        >>> thread.explore()
+        ThreadExplorer('Cycles': 1 message, 1 branch)
+        """
+        from ecsviz.widgets import explore_thread
+
+        return explore_thread(self, store)
 
 
 class ChatMessage(Entity):

@@ -72,6 +72,10 @@ LOOKS: Final = {
     "line": f"margin:2px 0;{_WRAP}",
     "warning": "margin:2px 0;border-left:3px solid var(--jp-warn-color1,#d55e00);padding-left:6px",
     "picture": "max-width:100%;height:auto",
+    # Colours as they are: where a notebook is not trusted, borders of variables are dropped.
+    "bubble": "margin:6px 12% 6px 0;padding:2px 10px;border-radius:8px;border:1px solid #9aa0a6",
+    "bubble-own": "margin:6px 0 6px 12%;padding:2px 10px;border-radius:8px;"
+    "border:1px solid #1976d2",
     "code": "margin:2px 0;font-family:var(--jp-code-font-family,monospace);font-size:12px",
 }
 """The styles an element can have, by name. Inline, since notebooks drop style sheets."""

@@ -118,7 +118,7 @@ def clean_text(text: str, limit: int = DEFAULT_LIMIT) -> str:
     dotted = _is_dotted(text, limit)
     part = text[-8 * limit - 64 :] if dotted else text[: 8 * limit + 64]
     shown = _one_line(part)
-    if _columns(shown) <= limit and len(part) == len(text):
+    if columns_of(shown) <= limit and len(part) == len(text):
         return shown
     if dotted:
         return "…" + _fitting(shown[::-1], limit - 1)[::-1].lstrip(".")
@@ -158,7 +158,14 @@ def _fitting(text: str, limit: int) -> str:
     return text
 
 
-def _columns(text: str) -> int:
+def columns_of(text: str) -> int:
+    """Return how wide a text is, in columns.
+
+    Examples
+    --------
+    >>> columns_of("abc"), columns_of("漢字")
+    (3, 4)
+    """
     return sum(map(_column, text))
 
 

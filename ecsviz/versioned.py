@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from ecsviz.widgets import StoreExplorer
+
 
 class VersionedStorage:
     """The methods that are the same for every storage with a past."""
@@ -49,6 +51,31 @@ class VersionedStorage:
 
         def _register(self, found: Walk, note: str | None, revived: Iterable[UUID]) -> None:
             """Store a walk; deleted entities among `revived` come back."""
+
+    def explore(self) -> StoreExplorer:
+        """Return a live widget that shows what is stored: classes, revisions, tables, graphs.
+
+        Returns
+        -------
+        StoreExplorer
+            A widget; its trait ``selected``, the ``ecs_id`` of the chosen entity, works in both
+            directions.
+
+        Notes
+        -----
+        A page of one table is read at a time; the store searches, sorts and cuts.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> _ = store.register(ev.sample("thread"))
+        >>> store.explore()
+        StoreExplorer(InMemoryEntityStorage(19 entities): 19 entities of 2 classes)
+        """
+        from ecsviz.widgets import explore_store
+
+        return explore_store(self)
 
     def revert(self, ecs_id: UUID | str | Entity, *, to: AsOf, note: str | None = None) -> Any:
         """Bring an entity, and all that it led to, back to an old state, as a new revision.

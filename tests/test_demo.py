@@ -248,7 +248,8 @@ def test_a_notebook_as_a_page(
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert(1)" not in page
     # A widget is dead in a page: its table stands there instead; a picture has its text.
-    assert "Run this cell to explore the graph." in page
+    assert "Run this cell to explore it live." in page
+    assert 'alt="The dependency graph: 2 entities, 2 references, 1 cyclic component."' in page
     assert "application/vnd.jupyter.widget-view+json" not in page
     assert re.search(r'<img [^>]*alt="two &lt;lines&gt;"', page)
 
@@ -287,8 +288,10 @@ def test_the_whole_command(tmp_path: Path, require_optional: Optional) -> None:
     for name in pictures:
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
     page = (folder / "tour.html").read_text(encoding="utf-8")
-    assert page.count("<img ") == len(pictures)
-    assert page.count('src="data:image/png;base64,') == len(pictures)
+    # Every picture that is written as a file, and the one that stands in for the explorer.
+    shown = sum(path.suffix == ".png" for path in folder.iterdir()) + 1
+    assert page.count("<img ") == shown
+    assert page.count('src="data:image/png;base64,') == shown
     assert "a picture made by the cell above" not in page, "a picture without alt in the notebook"
     assert "EntityDependencyGraph" in page
     figures = json.loads((folder / demo.REPORT).read_text(encoding="utf-8"))

@@ -145,6 +145,8 @@ UPWARD = {
     ("graph_files", "export"): "to_json(), to_parquet(), ... are conveniences",
     ("graph_files", "frames_out"): "to_frames() is a convenience",
     ("graph", "widgets"): "explore() is a convenience",
+    ("chat", "widgets"): "explore() is a convenience",
+    ("versioned", "widgets"): "explore() is a convenience",
 }
 
 

@@ -1,11 +1,10 @@
-"""What is around one node of a graph: its fields, its references, a picture of its neighbours.
+"""What is around one node of a graph: its fields, its references, its neighbours.
 
-Texts and elements only, no widgets; nothing is built for more than is shown.
+Texts and numbers only; nothing is built for more than is shown.
 """
 
 from __future__ import annotations
 
-import io
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -16,17 +15,15 @@ import numpy as np
 from ecsviz.errors import short_repr
 from ecsviz.export import plain
 from ecsviz.graph import EntityDependencyGraph
-from ecsviz.html import Cell, Element, block, element, picture, shown_of, table
+from ecsviz.html import readable, shown_of
 from ecsviz.identity import is_entity_class
 from ecsviz.labels import label_of
-from ecsviz.order import group
+from ecsviz.order import Ints, group
 
 FIELDS: Final = 50
 """How many fields of an entity are shown."""
 LINKED: Final = 200
 """How many references of one entity are listed in each direction."""
-PICTURED: Final = 12
-"""How many neighbours the picture shows: more cannot be told apart in its size."""
 
 _PLAIN: Final = (bool, int, float, Decimal, UUID, datetime, date, time, timedelta)
 
@@ -42,6 +39,11 @@ class Around:
     graph
         Of entities, classes or tables.
 
+    Attributes
+    ----------
+    steps
+        Shape (nodes,): the place of every node in the topological order, from 1.
+
     Examples
     --------
     >>> import ecsviz as ev
@@ -50,8 +52,8 @@ class Around:
     >>> around = Around(ev.EntityDependencyGraph(thread))
     >>> around.name(1)
     '2. ChatMessage user: hello'
-    >>> around.links(1)[1]
-    [('→ thread: 1. ChatThread Cycles', 0), ('← 1. ChatThread Cycles: messages[0] (deferred)', 0)]
+    >>> [link["text"] for link in around.links(1)["listed"]]
+    ['thread: 1. ChatThread Cycles', '1. ChatThread Cycles: messages[0]']
     """
 
     def __init__(self, graph: EntityDependencyGraph) -> None:
@@ -59,121 +61,113 @@ class Around:
         edges = np.arange(len(self._parts.sources))
         self._leaving = group(self._parts.sources, edges)
         self._coming = group(self._parts.targets, edges)
-        self._steps = np.empty(len(self._parts.nodes), dtype=np.int64)
-        self._steps[self._order.sequence] = np.arange(1, len(self._steps) + 1)
+        self.steps: Ints = np.empty(len(self._parts.nodes), dtype=np.int64)
+        self.steps[self._order.sequence] = np.arange(1, len(self.steps) + 1)
 
     def step(self, number: int) -> int:
         """Return the place of a node in the topological order, from 1."""
-        return int(self._steps[number])
+        return int(self.steps[number])
 
     def name(self, number: int) -> str:
         """Return the place in the order and the label: unlike any other node's name."""
         return f"{self.step(number):,}. {plain(label_of(self._parts.nodes[number], 60))}"
 
-    def heading(self, number: int) -> Element:
-        """Return a node's label, its place in the graph and its id."""
-        node, order = self._parts.nodes[number], self._order
+    def row(self, number: int) -> dict[str, Any]:
+        """Return a node as a line of a table: names, numbers and texts."""
+        cyclic = bool(self._order.cyclic[self._order.component[number]])
+        return {
+            "node": number,
+            "step": self.step(number),
+            "type": plain(self._parts.types[number], 60),
+            "label": plain(label_of(self._parts.nodes[number], 60, with_type=False)),
+            "out": len(self._leaving(number)),
+            "in": len(self._coming(number)),
+            "cycle": cyclic,
+        }
+
+    def about(self, number: int) -> dict[str, Any]:
+        """Return all that is told of a selected node.
+
+        Returns
+        -------
+        dict
+            ``node``, ``step``, ``title``, ``facts``, ``id``; ``fields`` as (name, value or None)
+            and ``fieldsTold``; ``links``, see `links`.
+        """
+        rows = fields_of(self._parts.nodes[number])
+        return {
+            "node": number,
+            "step": self.step(number),
+            "title": plain(label_of(self._parts.nodes[number], 80)),
+            "facts": self._facts(number),
+            "id": plain(str(self._parts.ids[number]), 200),
+            "fields": rows[:FIELDS],
+            "fieldsTold": shown_of(FIELDS, len(rows), "fields") if len(rows) > FIELDS else "",
+            "links": self.links(number),
+        }
+
+    def _facts(self, number: int) -> str:
+        order = self._order
         component = order.component[number]
         members = int(np.count_nonzero(order.component == component))
         inside = f"in a cyclic component of {members:,}" if members > 1 else "holds itself"
-        facts = (
+        return (
             f"step {self.step(number):,} of {len(self._parts.nodes):,},"
             f" generation {int(order.generation[number]):,},"
             f" {inside if order.cyclic[component] else 'in no cycle'}"
         )
-        return block(
-            element("p", plain(label_of(node, 80)), look="title", dir="auto"),
-            element("p", facts, look="note"),
-            element("p", f"ecs_id {self._parts.ids[number]}", look="code"),
-        )
 
-    def details(self, number: int) -> Element:
-        """Return a node's fields as a table."""
-        rows = fields_of(self._parts.nodes[number])
-        if not rows:
-            return block()
-        note = shown_of(FIELDS, len(rows), "fields") if len(rows) > FIELDS else None
-        return table(["field", "value"], rows[:FIELDS], note=note)
-
-    def links(self, number: int) -> tuple[str, list[tuple[str, int]]]:
+    def links(self, number: int) -> dict[str, Any]:
         """Return the references out of and into a node.
 
         Returns
         -------
-        tuple
-            A sentence that says how many are shown, and (text, number of the other end).
+        dict
+            ``told``: how many are listed. ``listed``: per reference its ``text``, the other
+            end as ``node``, whether it leads ``out``, and whether it is ``deferred``.
         """
         leaving, coming = self._leaving(number), self._coming(number)
-        options = []
+        listed = []
         for edge in leaving[:LINKED].tolist():
             target = int(self._parts.targets[edge])
-            options.append((f"→ {self._place(edge)}: {self.name(target)}", target))
+            text = f"{self._path(edge)}: {self.name(target)}"
+            listed.append(self._link(text, target, edge, out=True))
         for edge in coming[:LINKED].tolist():
             source = int(self._parts.sources[edge])
-            options.append((f"← {self.name(source)}: {self._place(edge)}", source))
-        out = shown_of(min(len(leaving), LINKED), len(leaving), "references out (→)")
-        back = shown_of(min(len(coming), LINKED), len(coming), "references in (←)")
-        return f"Links: {out}, {back}; choose one to go there.", options
+            text = f"{self.name(source)}: {self._path(edge)}"
+            listed.append(self._link(text, source, edge, out=False))
+        told = f"{_counted(len(leaving))} out, {_counted(len(coming))} in"
+        return {"told": told, "listed": listed}
 
-    def _place(self, edge: int) -> str:
-        path = plain(self._parts.place_of(edge)[1])
-        return f"{path} (deferred)" if self._order.deferred[edge] else path
+    def _link(self, text: str, other: int, edge: int, *, out: bool) -> dict[str, Any]:
+        deferred = bool(self._order.deferred[edge])
+        return {"text": text, "node": other, "out": out, "deferred": deferred}
 
-    def picture(self, number: int) -> Element:
-        """Return a drawing of a node and its direct neighbours, with what it shows as text."""
-        from matplotlib.figure import Figure
+    def _path(self, edge: int) -> str:
+        return plain(self._parts.place_of(edge)[1])
 
-        from ecsviz import draw
+    def neighbours(self, number: int) -> list[int]:
+        """Return what a node holds, then what holds it, each once and without itself.
 
-        near, count = self.neighbourhood(number)
-        node = self._parts.nodes[number]
-        kinds = {id(other): kind for other, kind in zip(near.nodes, near._parts.types, strict=True)}
-        kinds[id(node)] = "selected"
-        figure = Figure(figsize=(5, 3.6), dpi=96)
-        # By colour, since to highlight one node would fade its neighbours.
-        draw.draw_graph(
-            near,
-            ax=figure.add_axes((0.02, 0.02, 0.96, 0.88)),
-            color_by=lambda other: kinds[id(other)],
-        )
-        file = io.BytesIO()
-        figure.savefig(file, format="png")
-        note = shown_of(len(near) - 1, count, "direct neighbours")
-        alt = (
-            f"{plain(label_of(node, 60))} and its direct neighbours:"
-            f" {len(near.references)} references; {note}"
-        )
-        return block(picture(file.getvalue(), alt), element("p", note, look="note"))
-
-    def neighbourhood(self, number: int) -> tuple[EntityDependencyGraph, int]:
-        """Return the graph of a node and its first neighbours, and how many it has in all."""
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> chain = ev.EntityDependencyGraph(ev.sample("chain", n=3))
+        >>> Around(chain).neighbours(1)
+        [2, 0]
+        """
         parts = self._parts
-        around = np.concatenate(
+        found = np.concatenate(
             (parts.targets[self._leaving(number)], parts.sources[self._coming(number)])
         )
-        neighbours = [other for other in dict.fromkeys(around.tolist()) if other != number]
-        numbers = [number, *neighbours[:PICTURED]]
-        place = {other: at for at, other in enumerate(numbers)}
-        wanted = np.array(numbers)
-        edges: list[int] = []
-        for other in numbers:
-            leaving = self._leaving(other)
-            edges += leaving[np.isin(parts.targets[leaving], wanted)].tolist()
-        places = [parts.place_of(edge) for edge in edges]
-        graph = EntityDependencyGraph.from_parts(
-            [parts.nodes[other] for other in numbers],
-            [parts.ids[other] for other in numbers],
-            [parts.types[other] for other in numbers],
-            [place[int(parts.sources[edge])] for edge in edges],
-            [place[int(parts.targets[edge])] for edge in edges],
-            [path for _, path in places],
-            fields=[field for field, _ in places],
-            kinds=parts.kinds[edges].tolist(),
-        )
-        return graph, len(neighbours)
+        return [other for other in dict.fromkeys(found.tolist()) if other != number]
 
 
-def fields_of(node: Any) -> list[tuple[Cell, Cell]]:
+def _counted(total: int) -> str:
+    return f"{total:,}" if total <= LINKED else f"{LINKED:,} of {total:,}"
+
+
+def fields_of(node: Any) -> list[tuple[str, str | None]]:
     """Return the fields of a node as (name, value), to stand in a table.
 
     Parameters
@@ -184,7 +178,7 @@ def fields_of(node: Any) -> list[tuple[Cell, Cell]]:
 
     Notes
     -----
-    Properties are not evaluated.
+    Properties are not evaluated. Long values are cut, which is said in them.
 
     Examples
     --------
@@ -201,11 +195,16 @@ def fields_of(node: Any) -> list[tuple[Cell, Cell]]:
             if name != "ecs_id"
         ]
     if is_entity_class(node):
-        return [(name, short_repr(field.annotation)) for name, field in node.model_fields.items()]
+        return [
+            (name, readable(short_repr(field.annotation)))
+            for name, field in node.model_fields.items()
+        ]
     return []
 
 
 def _shown(value: Any, otherwise: Any) -> str | None:
-    if value is None or type(value) is str:
-        return value
-    return str(value) if type(value) in _PLAIN else repr(otherwise)
+    if value is None:
+        return None
+    if type(value) is str:
+        return readable(value)
+    return readable(str(value) if type(value) in _PLAIN else repr(otherwise))

@@ -1,7 +1,6 @@
-"""The explorer of a dependency graph: search, filter, step through the order, look around.
+"""The explorer of a dependency graph: look around, filter, step through orders and cycles.
 
-Whatever the size of the graph, only what is shown is built: a part of the list, and what is
-around one entity.
+Whatever the size of the graph, only what is shown goes to the page: see ``ecsviz.widgets.scene``.
 """
 
 from __future__ import annotations
@@ -9,38 +8,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final, cast
 from uuid import UUID
 
-import ipywidgets
 import numpy as np
 import traitlets
 
-from ecsviz.errors import EntityNotFoundError, InvalidIdError, did_you_mean, short_repr
+from ecsviz.draw.picture import counts_of
+from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.export import plain
 from ecsviz.graph import EntityDependencyGraph
-from ecsviz.html import Element, block, element, shown_of
-from ecsviz.identity import is_entity_class
+from ecsviz.html import Child, element, shown_of, table
 from ecsviz.labels import label_of
-from ecsviz.order import Ints
-from ecsviz.reprs import graph_element
+from ecsviz.layout.groups import By
+from ecsviz.layout.overview import noun_of
+from ecsviz.order import Bools
 from ecsviz.widgets.around import Around
+from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
+from ecsviz.widgets.finding import filtered, found
+from ecsviz.widgets.poster import poster
+from ecsviz.widgets.scene import elements_of, legend_of
+from ecsviz.widgets.showing import Cycles, Showing, View
 
-LISTED: Final = 500
-"""How many entities the list shows at the most: more are not read, and slow the browser."""
+DETAILED: Final = 500
+"""Up to how many entities are shown one by one: what a browser still moves smoothly."""
+ROWS: Final = 100
+"""How many entities a page of the table lists."""
 TYPES: Final = 200
 """How many types the filter offers, the most frequent first."""
 LIVE_SEARCH: Final = 20_000
 """Up to how many entities every key starts a search; above, the Enter key does."""
-_ALL: Final = -1
 
 
 def explore_graph(
     graph: EntityDependencyGraph,
     *,
     selected: Any = None,
-    limit: int = LISTED,
-    show_picture: bool = True,
+    view: str | None = None,
+    limit: int = DETAILED,
 ) -> GraphExplorer:
     """Return a live widget to look around in a graph.
 
@@ -51,56 +56,43 @@ def explore_graph(
         new references need a new graph.
     selected
         The entity to begin with, or its ``ecs_id``; None selects nothing.
+    view
+        What the picture begins with: ``"all"`` entities one by one, ``"groups"`` that can be
+        opened, all as points of a ``"map"``, or what is ``"around"`` the selected one. None
+        takes the first of these that the graph is not too large for.
     limit
-        How many entities the list shows at the most, `LISTED` by default.
-    show_picture
-        Whether the neighbourhood is drawn: some 0.1 s for every selection.
+        How many entities are shown one by one at the most, `DETAILED` by default.
 
     Returns
     -------
     GraphExplorer
-        An ``ipywidgets.VBox``; its trait ``selected`` works in both directions.
+        A widget; its trait ``selected`` works in both directions.
 
     Raises
     ------
     EntityNotFoundError, InvalidIdError
         If `selected` is not in the graph.
+    InvalidArgumentError
+        If there is no such view, or the graph is too large for it.
 
     Examples
     --------
     >>> import ecsviz as ev
     >>> thread = ev.ChatThread(title="Cycles")
     >>> message = thread.say("user", "hello")
-    >>> explorer = explore_graph(ev.EntityDependencyGraph(thread), show_picture=False)
+    >>> explorer = explore_graph(ev.EntityDependencyGraph(thread))
     >>> explorer.selected = message.ecs_id
-    >>> explorer.entity is message
-    True
+    >>> explorer.entity is message, explorer.step
+    (True, 2)
     """
-    explorer = GraphExplorer(graph, limit=limit, show_picture=show_picture)
+    explorer = GraphExplorer(graph, limit=limit)
     explorer.selected = selected
+    if view is not None:
+        explorer.view = view
     return explorer
 
 
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as err:
-        raise InvalidIdError(
-            f"{short_repr(text)} is not a UUID. Give an entity, its ecs_id, or that as text.",
-            value=text,
-        ) from err
-
-
-class _Id(traitlets.Unicode[Any, Any]):
-    """An ``ecs_id`` as text; takes the UUID and the entity as well."""
-
-    def validate(self, obj: Any, value: Any) -> Any:
-        # An entity, or what stands for one that a store did not load.
-        ecs_id = value if isinstance(value, UUID) else getattr(value, "ecs_id", None)
-        return super().validate(obj, str(ecs_id) if isinstance(ecs_id, UUID) else value)
-
-
-class GraphExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+class GraphExplorer(LiveWidget):
     """The widget that `explore_graph` returns.
 
     Attributes
@@ -112,27 +104,98 @@ class GraphExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         The selected entity itself, or None.
     graph
         The graph.
-    search, type_filter, cycles_only, step, status, entities, links, heading, details, picture
-        The controls it is made of.
+    view
+        A trait: what the picture shows; ``"all"``, ``"groups"``, ``"map"``, ``"around"`` or
+        ``"found"``, which is what search and filters leave.
+    group_by
+        A trait: what groups are made by; ``"auto"``, ``"component"`` (a thread with its
+        messages), or ``"type"``.
+    search, type_filter, cycles_only
+        Traits: what is looked for, the name of a type or None, and whether only what is in a
+        cycle.
+    step
+        A trait: the place of the selected entity in the topological order, from 1; 0 for none.
+    cycle, cycle_step
+        Traits: the number of the cycle that is stepped through, or None; and the number of the
+        reference.
+    status
+        A trait: what is shown of what there is, in words.
     """
 
-    selected = _Id(None, allow_none=True, help="the ecs_id of the selected entity")
+    bundle: ClassVar[str] = "explorer"
+    answers: ClassVar[dict[str, str]] = {
+        "select": "_on_select",
+        "open": "_on_open",
+        "close": "_on_close",
+        "rows": "_on_rows",
+        "labels": "_on_labels",
+        "cycles": "_on_cycles",
+    }
 
-    def __init__(
-        self, graph: EntityDependencyGraph, *, limit: int = LISTED, show_picture: bool = True
-    ) -> None:
+    view = traitlets.Unicode().tag(sync=True)
+    group_by = traitlets.Enum(("auto", "component", "type"), "auto").tag(sync=True)
+    search = traitlets.Unicode().tag(sync=True)
+    type_filter = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    cycles_only = traitlets.Bool().tag(sync=True)
+    step = traitlets.Int().tag(sync=True)
+    cycle = traitlets.Int(None, allow_none=True).tag(sync=True)
+    cycle_step = traitlets.Int().tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
+
+    _about = traitlets.Dict(help="the graph itself").tag(sync=True)
+    _scene = traitlets.Dict(help="what is shown").tag(sync=True)
+    _details = traitlets.Dict(help="of the selected entity").tag(sync=True)
+    _at = traitlets.Int(-1, help="the element that shows it").tag(sync=True)
+    _mask = traitlets.Bytes(help="per element whether it is left, and found").tag(sync=True)
+    _rows = traitlets.Dict(help="a page of the table").tag(sync=True)
+    _cycles = traitlets.Dict(help="those to choose from").tag(sync=True)
+    _stepping = traitlets.Bool(help="whether what is saved later is faded").tag(sync=True)
+    _steps: traitlets.List[Any] = traitlets.List(help="the chosen cycle's references").tag(
+        sync=True
+    )
+
+    def __init__(self, graph: EntityDependencyGraph, *, limit: int = DETAILED) -> None:
         self.graph = graph
         self._parts, self._order = graph._parts, graph._order
-        self._limit = max(1, limit)
-        self._show_picture = show_picture
         self._around = Around(graph)
-        self._first = 0
-        self._matches: Ints = self._order.sequence
-        self._make_controls()
-        super().__init__([self._head(), self._body()])
-        self._filter()
-        self._show()
+        self._showing = Showing(graph, self._around, max(1, limit))
+        self._found_cycles = Cycles(graph)
+        self._legend = legend_of(graph)
+        self._kept: Bools = np.ones(len(graph), dtype=bool)
+        self._found: Bools = self._kept
+        super().__init__(view=self._showing.first(), _about=self._introduction())
+        self._show_scene()
+        self._find()
         self._connect()
+
+    def _connect(self) -> None:
+        self.observe(lambda _: self._on_selected(), "selected")
+        self.observe(lambda change: self._on_step(change.new), "step")
+        self.observe(lambda _: self._on_view(), "view")
+        self.observe(lambda _: self._on_group_by(), "group_by")
+        self.observe(lambda _: self._find(), ["search", "type_filter", "cycles_only"])
+        self.observe(lambda _: self._on_cycle(), "cycle")
+        self.observe(lambda _: self._on_cycle_step(), "cycle_step")
+
+    def _introduction(self) -> dict[str, Any]:
+        counts = Counter(self._parts.types)
+        n = len(self.graph)
+        return {
+            "count": n,
+            "noun": noun_of(self.graph, 2),
+            "references": len(self._parts.sources),
+            "cyclic": int(self._order.cyclic.sum()),
+            "limit": self._showing.limit,
+            "live": n <= LIVE_SEARCH,
+            "rows": ROWS,
+            "legend": self._legend.entries,
+            "types": [(plain(name, 80), counts[name]) for name in self._type_names[:TYPES]],
+        }
+
+    @cached_property
+    def _type_names(self) -> list[str]:
+        counts = Counter(self._parts.types)
+        return sorted(counts, key=lambda name: (-counts[name], name))
 
     # -- what is selected --------------------------------------------------------------------
 
@@ -163,7 +226,7 @@ class GraphExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         """Finds a node by what `selected` says, which is always text."""
         ids = self._parts.ids
         if not ids or isinstance(ids[0], UUID):
-            return lambda text: self.graph._find(_uuid(text))
+            return lambda text: self.graph._find(uuid_of(text))
         return {str(node_id): number for number, node_id in enumerate(ids)}.get
 
     @traitlets.validate("selected")
@@ -172,197 +235,227 @@ class GraphExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
             return None
         return str(self._parts.ids[self._number_of(proposal.value)])
 
-    def _select(self, number: int) -> None:
-        self.selected = str(self._parts.ids[number])
+    def _select(self, number: int | None) -> None:
+        self.selected = None if number is None else str(self._parts.ids[number])
 
-    # -- controls ----------------------------------------------------------------------------
+    def _on_selected(self) -> None:
+        number = self._number
+        with self.hold_sync():
+            self._details = {} if number is None else self._around.about(number)
+            # A selection that comes from anywhere else ends the way through the order.
+            step = 0 if number is None else self._around.step(number)
+            self._stepping = self._stepping and self.step == step > 0
+            self.step = step
+            if number is not None:
+                if self.view == "around" and self._showing.element_of(number) < 0:
+                    self._showing.look_around(number)
+                    self._show_scene()
+                self._turn_to(number)
+            self._at = self._showing.element_of(number)
 
-    def _make_controls(self) -> None:
-        n = len(self._parts.nodes)
-        wide = {"width": "auto"}
-        close = {"description_width": "initial"}
-        narrow = {"width": "72px"}
-        self.search = ipywidgets.Text(
-            placeholder="search names, texts, ids",
-            continuous_update=n <= LIVE_SEARCH,
-            description="Search",
-            style=close,
-        )
-        self.type_filter = ipywidgets.Dropdown(
-            options=self._type_options(), description="Type", style=close
-        )
-        self.cycles_only = ipywidgets.Checkbox(description="cycles only", indent=False)
-        self.status = ipywidgets.HTML()
-        self.entities = ipywidgets.Select(
-            options=(), rows=14, layout=wide, tooltip="dependencies first"
-        )
-        self.back = ipywidgets.Button(
-            description="back", tooltip="the one saved before", layout=narrow
-        )
-        self.forward = ipywidgets.Button(
-            description="next", tooltip="the one saved next", layout=narrow
-        )
-        self.step = ipywidgets.IntSlider(
-            value=1,
-            min=1,
-            max=max(n, 1),
-            description="Step",
-            continuous_update=False,
-            tooltip="the place in the topological order: dependencies first",
-            layout={"flex": "1 1 auto"},
-            style=close,
-        )
-        for control in (self.back, self.forward, self.step):
-            control.disabled = n == 0
-        self.heading = ipywidgets.HTML()
-        self.details = ipywidgets.HTML()
-        self.links = ipywidgets.Select(
-            options=(), rows=6, layout=wide, tooltip="choose one to go there"
-        )
-        self.links_status = ipywidgets.HTML()
-        self.picture = ipywidgets.HTML()
-
-    def _head(self) -> Any:
-        filters = [self.search, self.type_filter, self.cycles_only]
-        steps = ipywidgets.HBox([self.back, self.forward, self.step])
-        wrapped = ipywidgets.HBox(filters, layout={"flex_flow": "row wrap"})
-        return ipywidgets.VBox([wrapped, steps, self.status])
-
-    def _body(self) -> Any:
-        # Where one goes on the left, what one sees on the right; below each other if narrow.
-        left = ipywidgets.VBox(
-            [self.entities, self.links_status, self.links],
-            layout={"flex": "1 1 300px", "min_width": "0"},
-        )
-        right = ipywidgets.VBox(
-            [self.heading, self.picture, self.details],
-            layout={"flex": "1 1 360px", "min_width": "0", "padding": "0 0 0 12px"},
-        )
-        return ipywidgets.HBox([left, right], layout={"flex_flow": "row wrap"})
-
-    def _connect(self) -> None:
-        self.observe(lambda _: self._show(), "selected")
-        for control in (self.search, self.type_filter, self.cycles_only):
-            control.observe(lambda _: self._filter(), "value")
-        for control in (self.entities, self.links):
-            control.observe(self._on_chosen, "value")
-        self.step.observe(lambda change: self._on_step(change.new), "value")
-        self.back.on_click(lambda _: self._move(-1))
-        self.forward.on_click(lambda _: self._move(1))
-
-    def _on_chosen(self, change: Any) -> None:
-        if change.new is not None:
-            self._select(change.new)
+    @traitlets.validate("step")
+    def _check_step(self, proposal: Any) -> int:
+        return min(max(int(proposal.value), 0), len(self.graph))
 
     def _on_step(self, step: int) -> None:
-        if len(self._order.sequence):
-            self._select(int(self._order.sequence[step - 1]))
+        number = self._number
+        if step == (0 if number is None else self._around.step(number)):
+            return  # the selection has said so
+        with self.hold_sync():
+            self._stepping = step > 0
+            self._select(int(self._order.sequence[step - 1]) if step else None)
 
-    def _move(self, by: int) -> None:
-        # Nothing is selected at first: then "next" begins at the beginning.
-        step = 1 if self.selected is None else self.step.value + by
-        self._on_step(min(max(step, self.step.min), self.step.max))
+    # -- what is shown -----------------------------------------------------------------------
 
-    # -- filters and list --------------------------------------------------------------------
+    @traitlets.validate("view")
+    def _check_view(self, proposal: Any) -> str:
+        view: str = proposal.value
+        self._showing.check(view)
+        if view == "around" and self.selected is None and not self._steps:
+            raise InvalidArgumentError(
+                "view='around' shows what is around the selected entity, and none is selected."
+                " Set `selected` first.",
+                value=view,
+            )
+        return view
 
-    @cached_property
-    def _types(self) -> tuple[list[str], Ints]:
-        """The types, most frequent first, and for each node the number of its type."""
-        counts = Counter(self._parts.types)
-        names = sorted(counts, key=lambda name: (-counts[name], name))
-        code = {name: number for number, name in enumerate(names)}
-        codes = np.array([code[name] for name in self._parts.types], dtype=np.int64)
-        return names, codes
+    def _on_view(self) -> None:
+        number = self._number
+        if self.view == "around" and number is not None:
+            self._showing.look_around(number)
+        elif self.view == "around":
+            self._showing.look_at(self._members())
+        with self.hold_sync():
+            self._show_scene()
 
-    def _type_options(self) -> list[tuple[str, int]]:
-        names, codes = self._types
-        counts = np.bincount(codes, minlength=len(names)).tolist()
-        options = [(f"all {len(names):,} types ({len(codes):,})", _ALL)]
-        options += [
-            (f"{plain(name)} ({counts[number]:,})", number)
-            for number, name in enumerate(names[:TYPES])
-        ]
-        return options
+    def _members(self) -> list[int]:
+        return [] if self.cycle is None else self._found_cycles.members(self.cycle)
 
-    def _filter(self) -> None:
-        """Find what matches, in topological order, and show the first of it."""
-        order = self._order
-        keep = np.ones(len(self._parts.nodes), dtype=bool)
-        if self.type_filter.value != _ALL:
-            keep &= self._types[1] == self.type_filter.value
-        if self.cycles_only.value:
-            keep &= order.cyclic[order.component]
-        wanted = self.search.value.strip().casefold()
-        if wanted:
-            for number in np.flatnonzero(keep).tolist():
-                keep[number] = self._found_in(number, wanted)
-        self._matches = order.sequence[keep[order.sequence]]
-        self._first = 0
-        self._show_list()
+    def _on_group_by(self) -> None:
+        self._showing.group_anew(cast("By", self.group_by))
+        if self.view == "groups":
+            with self.hold_sync():
+                self._show_scene()
 
-    def _found_in(self, number: int, wanted: str) -> bool:
-        parts = self._parts
-        node = parts.nodes[number]
-        if wanted in parts.types[number].casefold() or wanted in str(parts.ids[number]).casefold():
-            return True
-        if not is_entity_class(type(node)):
-            return wanted in label_of(node).casefold()
-        # Straight from the entity: an index of all texts would be another copy of the graph.
-        return any(
-            type(value) is str and wanted in value.casefold() for value in node.__dict__.values()
+    def _show_scene(self) -> None:
+        scene = self._showing.show(cast("View", self.view))
+        self._scene = scene.state(self._legend.codes, self._around.steps)
+        self.status = scene.told
+        self._show_mask()
+        self._at = self._showing.element_of(self._number)
+
+    # -- what a page asks for ----------------------------------------------------------------
+
+    def _node_in(self, message: Message) -> int | None:
+        return whole_number(message, "node", 0, len(self.graph) - 1)
+
+    def _group_in(self, message: Message) -> int | None:
+        return whole_number(message, "group", 0, len(self._showing.groups) - 1)
+
+    def _on_select(self, message: Message) -> None:
+        number = self._node_in(message)
+        if number is not None or message.get("node") == -1:
+            self._select(number)
+
+    def _on_open(self, message: Message) -> None:
+        """Open a group, or show what is around a node."""
+        number = self._node_in(message)
+        with self.hold_sync():
+            if number is not None and self.view == "around":
+                self._showing.open_node(number)
+                self._show_scene()
+            elif number is not None:
+                self._select(number)
+                self.view = "around"
+            elif self.view == "groups" and (group := self._group_in(message)) is not None:
+                if not self._showing.open_group(group):
+                    self.tell("error", text="There is no room to open this. Close another first.")
+                self._show_scene()
+
+    def _on_close(self, message: Message) -> None:
+        """Close the group that a node came from, or take away what only it had brought."""
+        number = self._node_in(message)
+        with self.hold_sync():
+            if self.view == "groups":
+                self._showing.opened.pop(self._group_in(message) or 0, None)
+                self._show_scene()
+            elif number is not None and self.view == "around" and self._showing.close_node(number):
+                self._show_scene()
+
+    def _on_labels(self, message: Message) -> None:
+        """Tell the labels of some points."""
+        asked = message.get("nodes")
+        n = len(self.graph)
+        if isinstance(asked, list):
+            numbers = [k for k in asked[:ROWS] if type(k) is int and 0 <= k < n]
+            nodes = self._parts.nodes
+            labels = {str(k): label_of(nodes[k], 28, with_type=False) for k in numbers}
+            self.tell("labels", labels=labels)
+
+    # -- search, filters and table -----------------------------------------------------------
+
+    @traitlets.validate("type_filter")
+    def _check_type(self, proposal: Any) -> str | None:
+        wanted: str | None = proposal.value
+        if wanted is None or wanted in self._type_names:
+            return wanted
+        # A page knows names as it shows them.
+        for name in self._type_names[:TYPES]:
+            if plain(name, 80) == wanted:
+                return name
+        raise InvalidArgumentError(
+            f"type_filter={short_repr(wanted)} is no type of this graph."
+            f"{did_you_mean(wanted, self._type_names)} Give None for all.",
+            value=wanted,
         )
 
-    def _show_list(self) -> None:
-        number = self._number
-        place = [] if number is None else np.flatnonzero(self._matches == number).tolist()
-        if place and not self._first <= place[0] < self._first + self._limit:
-            # In the middle of the list, unless the list ends before.
-            last = max(0, len(self._matches) - self._limit)
-            self._first = min(max(0, place[0] - self._limit // 2), last)
-        shown = self._matches[self._first : self._first + self._limit].tolist()
-        options = [(self._around.name(other), other) for other in shown]
-        with self.entities.hold_sync():
-            if list(self.entities.options) != options:
-                self.entities.index = None
-                self.entities.options = options
-            self.entities.value = number if place else None
-        self.status.value = str(self._status(len(shown)))
+    def _find(self) -> None:
+        """Find what matches, in topological order, and show the first of it."""
+        self._kept = filtered(self.graph, self.type_filter, cycles_only=self.cycles_only)
+        self._found = found(self.graph, self.search, self._kept)
+        sequence = self._order.sequence
+        self._showing.matches = sequence[self._found[sequence]]
+        with self.hold_sync():
+            self._list(0)
+            if self.view == "found":
+                self._show_scene()
+            self._show_mask()
+            if (number := self._number) is not None:
+                self._turn_to(number)
 
-    def _status(self, shown: int) -> Element:
-        total, all_nodes = len(self._matches), len(self._parts.nodes)
-        text = shown_of(shown, total, "entities")
-        if shown < total:
-            text += f" ({self._first + 1:,} to {self._first + shown:,})"
-        if total < all_nodes:
-            text += f" that match; {all_nodes:,} in the graph"
-        return block(element("p", text, look="note", role="status", aria_live="polite"))
+    def _show_mask(self) -> None:
+        kept = elements_of(self._showing.now, self._kept)
+        hit = elements_of(self._showing.now, self._found)
+        self._mask = (kept.astype("u1") + hit).tobytes()
 
-    # -- the selected entity -----------------------------------------------------------------
+    def _on_rows(self, message: Message) -> None:
+        first = whole_number(message, "first", 0, len(self._showing.matches))
+        if first is not None:
+            self._list(first)
 
-    def _show(self) -> None:
-        number = self._number
-        # The controls tell these changes back, but only as what is selected already.
-        if number is not None:
-            self.step.value = self._around.step(number)
-        self._show_list()
-        self._show_links(number)
-        if number is None:
-            text = "Select an entity, or step through the order in which they are saved."
-            self.heading.value = str(block(element("p", text, look="note")))
-            self.details.value = self.picture.value = ""
+    def _list(self, first: int) -> None:
+        matches = self._showing.matches
+        shown = matches[first : first + ROWS].tolist()
+        n, total = len(self.graph), len(matches)
+        told = shown_of(len(shown), total, noun_of(self.graph, 2))
+        if shown and len(shown) < total:
+            told += f" ({first + 1:,} to {first + len(shown):,})"
+        if total < n:
+            told += f" that match; {n:,} in the graph"
+        listed = [self._around.row(number) for number in shown]
+        self._rows = {"first": first, "total": total, "told": told, "listed": listed}
+
+    def _turn_to(self, number: int) -> None:
+        """Turn the table to the page that lists a node."""
+        place = np.flatnonzero(self._showing.matches == number).tolist()
+        first = self._rows["first"]
+        if place and not first <= place[0] < first + ROWS:
+            self._list(place[0] // ROWS * ROWS)
+
+    # -- cycles ------------------------------------------------------------------------------
+
+    def _on_cycles(self, message: Message) -> None:  # noqa: ARG002  # all answers look alike
+        self._cycles = self._found_cycles.listed()
+
+    @traitlets.validate("cycle")
+    def _check_cycle(self, proposal: Any) -> int | None:
+        number: int | None = proposal.value
+        if number is None or 0 <= number < len(self._found_cycles):
+            return number
+        raise InvalidArgumentError(
+            f"cycle={number} is none: there are {len(self._found_cycles):,}, counted from 0."
+            " Give None to leave cycles.",
+            value=number,
+        )
+
+    @traitlets.validate("cycle_step")
+    def _check_cycle_step(self, proposal: Any) -> int:
+        return min(max(int(proposal.value), 0), max(len(self._steps) - 1, 0))
+
+    def _on_cycle(self) -> None:
+        with self.hold_sync():
+            self._steps = [] if self.cycle is None else self._found_cycles.steps(self.cycle)
+            if self.cycle is not None:
+                self._cycles = self._found_cycles.listed()
+                self._show_members()
+            self.cycle_step = 0
+            self._on_cycle_step()  # also where it was 0 before
+
+    def _show_members(self) -> None:
+        """Show a cycle's entities one by one, if the picture does not."""
+        if self._showing.shows_each(self._members()):
+            return
+        self.selected = None
+        if self.view == "around":
+            self._on_view()
         else:
-            self.heading.value = str(self._around.heading(number))
-            self.details.value = str(self._around.details(number))
-            self.picture.value = str(self._around.picture(number)) if self._show_picture else ""
+            self.view = "around"
 
-    def _show_links(self, number: int | None) -> None:
-        told, options = ("", []) if number is None else self._around.links(number)
-        with self.links.hold_sync():
-            self.links.index = None
-            self.links.options = options
-        self.links_status.value = str(block(element("p", told, look="note"))) if told else ""
+    def _on_cycle_step(self) -> None:
+        if self._steps:
+            self._select(self._steps[self.cycle_step]["target"])
 
-    # -- as text -----------------------------------------------------------------------------
+    # -- where it is not alive ---------------------------------------------------------------
 
     def __repr__(self) -> str:
         graph = f"{len(self.graph):,} nodes, {len(self.graph.references):,} references"
@@ -370,10 +463,9 @@ class GraphExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
             return f"GraphExplorer({graph}; nothing selected)"
         return f"GraphExplorer({graph}; selected: {plain(label_of(self.entity, 40))})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
-        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
-        if bundle is not None:
-            # Shown instead where the widget is dead: in a saved notebook, without a kernel.
-            note = element("p", "Run this cell to explore the graph.", look="note")
-            bundle["text/html"] = str(block(graph_element(self.graph), note))
-        return bundle
+    def _poster_png(self) -> tuple[bytes, str]:
+        return poster(self.graph)
+
+    def _still(self) -> list[Child]:
+        rows = [(entry["name"], entry["count"]) for entry in self._legend.entries]
+        return [element("p", counts_of(self.graph), look="line"), table(["type", "nodes"], rows)]

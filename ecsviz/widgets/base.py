@@ -1,0 +1,202 @@
+"""What all our widgets share: the bundle, messages, the selection, and what stands in for them.
+
+The JavaScript lies in ``js/`` and is bundled when the package is built, see
+``js/hatch_build.py``. It makes elements and texts only, never markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeAlias
+from uuid import UUID
+
+import anywidget
+import traitlets
+
+from ecsviz.errors import EcsvizError, InvalidIdError, short_repr
+from ecsviz.html import Child, Element, block, element, picture
+
+STATIC: Final = Path(__file__).parent / "static"
+LIBRARIES: Final = frozenset({"cytoscape"})
+"""What a page may ask for: bundles that are sent once a page, and saved in no notebook."""
+RUN_IT: Final = "Run this cell to explore it live."
+
+Message: TypeAlias = Mapping[str, Any]
+"""What a page sends: ``{"do": name, …}``; an answer is ``{"told": name, …}``."""
+
+
+class WidgetFilesMissingError(EcsvizError, FileNotFoundError):
+    """The JavaScript of the widgets was not built."""
+
+
+@cache
+def static_text(name: str) -> str:
+    """Return a file that the build has made.
+
+    Parameters
+    ----------
+    name
+        Such as ``"explorer.js"``.
+
+    Raises
+    ------
+    WidgetFilesMissingError
+        If it is not there.
+    """
+    try:
+        return (STATIC / name).read_text(encoding="utf-8")
+    except FileNotFoundError as err:
+        raise WidgetFilesMissingError(
+            f"The widgets' file {name!r} is missing in {STATIC}. It is made when ecsviz is"
+            " installed: run `pip install .` (or `pip install -e .`) where its source lies.",
+            name=name,
+        ) from err
+
+
+def uuid_of(text: str) -> UUID:
+    """Return the UUID that a text says.
+
+    Raises
+    ------
+    InvalidIdError
+        If it is none.
+    """
+    try:
+        return UUID(text)
+    except ValueError as err:
+        raise InvalidIdError(
+            f"{short_repr(text)} is not a UUID. Give an entity, its ecs_id, or that as text.",
+            value=text,
+        ) from err
+
+
+class EntityId(traitlets.Unicode[Any, Any]):
+    """A trait: an ``ecs_id`` as text; takes the UUID and the entity as well."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return the text."""
+        # An entity, or what stands for one that a store did not load.
+        ecs_id = value if isinstance(value, UUID) else getattr(value, "ecs_id", None)
+        return super().validate(obj, str(ecs_id) if isinstance(ecs_id, UUID) else value)
+
+
+class LiveWidget(anywidget.AnyWidget):
+    """The base of our widgets.
+
+    A subclass names its ``bundle`` and what it ``answers``, and says what stands in for it where
+    it is not alive: ``__repr__`` as text, `_still` as HTML.
+
+    Attributes
+    ----------
+    selected
+        A trait: the ``ecs_id`` of what is selected as text, or None. Set it (an entity will do),
+        ``observe`` it, or ``traitlets.link`` it with that of another widget.
+    bundle
+        The name of its files in ``static/``, without their endings.
+    answers
+        What a page may ask for by ``model.send({"do": name, …})`` → the method that takes the
+        message. A method raises `EcsvizError` to have its message shown.
+
+    Examples
+    --------
+    >>> class Greeting(LiveWidget):
+    ...     bundle = "explorer"
+    ...     answers = {"greet": "_greet"}
+    ...     greeted = ""
+    ...
+    ...     def __repr__(self):
+    ...         return "Greeting()"
+    ...
+    ...     def _greet(self, message):
+    ...         self.greeted = str(message.get("name"))
+    >>> greeting = Greeting()
+    >>> greeting._take(greeting, {"do": "greet", "name": "Ada"}, [])
+    >>> greeting.greeted
+    'Ada'
+    """
+
+    bundle: ClassVar[str]
+    answers: ClassVar[Mapping[str, str]] = {}
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+    selected = EntityId(None, allow_none=True, help="the ecs_id of what is selected").tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(
+            _esm=static_text(f"{self.bundle}.js"), _css=static_text(f"{self.bundle}.css"), **traits
+        )
+        self.on_msg(self._take)
+
+    # -- messages ----------------------------------------------------------------------------
+
+    def _take(self, widget: Any, message: Any, buffers: Any) -> None:  # noqa: ARG002  # ipywidgets' signature
+        """Answer a message; what is malformed is passed over, as it comes from no page of ours."""
+        if not isinstance(message, Mapping):
+            return
+        name = message.get("do")
+        try:
+            if name == "library":
+                self._send_library(message)
+            elif isinstance(name, str) and name in self.answers:
+                answer: Callable[[Message], None] = getattr(self, self.answers[name])
+                answer(message)
+        except EcsvizError as error:
+            self.tell("error", text=str(error))
+
+    def tell(self, name: str, **facts: Any) -> None:
+        """Send an answer to all pages that show this widget."""
+        self.send({"told": name, **facts})
+
+    def _send_library(self, message: Message) -> None:
+        name = message.get("name")
+        if name in LIBRARIES:
+            text = static_text(f"{name}.js").encode("utf-8")
+            self.send({"told": "library", "name": name}, buffers=[text])
+
+    # -- where it is not alive ---------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        raise NotImplementedError
+
+    @cached_property
+    def _poster(self) -> tuple[bytes, str]:
+        return self._poster_png()
+
+    def _poster_png(self) -> tuple[bytes, str]:
+        """Return a picture of what is explored, as PNG, and what it shows; or two empty ones."""
+        return b"", ""
+
+    def _still(self) -> list[Child]:
+        """Return what is shown below the picture where the widget is not alive."""
+        return []
+
+    def still(self) -> Element:
+        """Return what a saved notebook shows without a kernel: a picture, a summary, a hint."""
+        children = self._still()
+        data, alt = self._poster
+        if data:
+            children.insert(0, picture(data, alt))
+        return block(*children, element("p", RUN_IT, look="note"))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        shown = super()._repr_mimebundle_(**kwargs)
+        if shown is None:
+            return None
+        data, metadata = shown
+        return {**data, "text/html": str(self.still())}, metadata
+
+
+def whole_number(message: Message, name: str, least: int, most: int) -> int | None:
+    """Return an integer of a message, or None where there is none in this range.
+
+    Examples
+    --------
+    >>> whole_number({"first": 5}, "first", 0, 9), whole_number({"first": 5}, "first", 0, 4)
+    (5, None)
+    """
+    value = message.get(name)
+    fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    return value if fits else None

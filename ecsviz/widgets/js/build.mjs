@@ -1,0 +1,53 @@
+// Bundles every file of widgets/ and libraries/ into one file each: node build.mjs OUTPUT_FOLDER
+//
+// A widget's bundle is saved into every notebook that shows it, so it holds our own code only;
+// libraries are sent by the kernel to the page that needs them, once.
+
+import { build } from "esbuild";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+
+const output = process.argv[2];
+const here = import.meta.dirname;
+
+/** The names and licences of the packages that went into a bundle. */
+function notices(inputs) {
+  const packages = new Set();
+  for (const path of Object.keys(inputs)) {
+    const found = path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)\//);
+    if (found) packages.add(found[1]);
+  }
+  return [...packages].sort().map((name) => {
+    const folder = join(here, "node_modules", name);
+    const about = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    if (!file) throw new Error(`${name} says nothing about its licence`);
+    const text = readFileSync(join(folder, file), "utf8").trim().replaceAll("*/", "* /");
+    return `/*! ${name} ${about.version}\n\n${text}\n*/\n`;
+  });
+}
+
+mkdirSync(output, { recursive: true });
+for (const folder of ["widgets", "libraries"]) {
+  for (const entry of readdirSync(join(here, folder)).filter((name) => name.endsWith(".js"))) {
+    const result = await build({
+      absWorkingDir: here,
+      entryPoints: [join(here, folder, entry)],
+      outdir: output,
+      write: false,
+      bundle: true,
+      format: "esm",
+      minify: true,
+      target: "es2022",
+      charset: "utf8",
+      legalComments: "eof",
+      metafile: true,
+      logLevel: "warning",
+    });
+    const told = notices(result.metafile.inputs);
+    for (const file of result.outputFiles) {
+      const notice = file.path.endsWith(".js") ? told.join("") : "";
+      writeFileSync(join(output, basename(file.path)), notice + file.text);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+// What is told of the selected entity: facts, references to go along, fields.
+
+import { fill, h } from "../shared/dom.js";
+
+/** Returns the panel. `acts` has `select(node)`, `open()`, `close()`. */
+export function makeDetails(acts) {
+  const element = h("section", {
+    class: "ecsviz-details",
+    "aria-label": "Details",
+    tabindex: "-1",
+  });
+  const show = (about, expandable) => {
+    if (!about || about.node === undefined)
+      return fill(
+        element,
+        h(
+          "p",
+          { class: "ecsviz-note" },
+          "Nothing is selected. Click an entity, or step through the order in which they are saved.",
+        ),
+      );
+    return fill(
+      element,
+      h("h3", { class: "ecsviz-title", dir: "auto" }, about.title),
+      h("p", { class: "ecsviz-note" }, about.facts),
+      h("p", { class: "ecsviz-code ecsviz-note" }, `ecs_id ${about.id}`),
+      h(
+        "div",
+        { class: "ecsviz-row" },
+        h(
+          "button",
+          { type: "button", "data-do": "open", on: { click: acts.open } },
+          expandable ? "Expand" : "Show what is around",
+        ),
+        expandable &&
+          h(
+            "button",
+            { type: "button", "data-do": "close", on: { click: acts.close } },
+            "Collapse",
+          ),
+      ),
+      links(about.links, acts),
+      fields(about),
+    );
+  };
+  show(null);
+  return { element, show };
+}
+
+function links(about, acts) {
+  const line = (link) =>
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        {
+          type: "button",
+          class: "ecsviz-link",
+          dir: "auto",
+          "data-node": link.node,
+          on: { click: () => acts.select(link.node) },
+        },
+        h(
+          "span",
+          { class: link.deferred ? "ecsviz-way ecsviz-deferred" : "ecsviz-way" },
+          link.out ? "→ " : "← ",
+        ),
+        h("span", { class: "ecsviz-unseen" }, link.out ? "holds by " : "is held by "),
+        link.text,
+        link.deferred && h("span", { class: "ecsviz-note" }, " (deferred)"),
+      ),
+    );
+  return [
+    h("h4", {}, "References"),
+    h("p", { class: "ecsviz-note" }, about.told),
+    h("ul", { class: "ecsviz-links" }, about.listed.map(line)),
+  ];
+}
+
+function fields(about) {
+  if (!about.fields.length) return [];
+  return [
+    h("h4", {}, "Fields"),
+    h(
+      "table",
+      {},
+      h("caption", { class: "ecsviz-unseen" }, `Fields of ${about.title}`),
+      h(
+        "thead",
+        { class: "ecsviz-unseen" },
+        h("tr", {}, h("th", { scope: "col" }, "field"), h("th", { scope: "col" }, "value")),
+      ),
+      h(
+        "tbody",
+        {},
+        about.fields.map(([name, value]) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, name),
+            h(
+              "td",
+              { class: "ecsviz-text", dir: "auto" },
+              value ?? h("span", { class: "ecsviz-note" }, "None"),
+            ),
+          ),
+        ),
+      ),
+    ),
+    about.fieldsTold && h("p", { class: "ecsviz-note" }, about.fieldsTold),
+  ];
+}

@@ -1,0 +1,133 @@
+// The picture: whichever of the two ways to draw fits what is shown, and how one moves in it.
+
+import { h } from "../shared/dom.js";
+import { library } from "../shared/kernel.js";
+import { colours, onTheme } from "../shared/theme.js";
+import { Detail } from "./detail.js";
+import { Points } from "./points.js";
+
+const HELP =
+  "Arrow keys go along references: down to what is held, up to what holds it, left and right" +
+  " to others of the same. Enter opens, Shift+Enter closes, Escape leaves, slash searches, plus," +
+  " minus and zero zoom.";
+
+const PATIENCE = 1_500; // ms
+
+/** Returns the picture. `acts` has `tap`, `open`, `ask`, and `key` for keys that are not its own. */
+export function makePicture(model, legend, acts) {
+  const stage = h("div", { class: "ecsviz-stage" });
+  const help = h("p", { class: "ecsviz-unseen", id: acts.helpId }, HELP);
+  const host = h(
+    "div",
+    {
+      class: "ecsviz-picture",
+      tabindex: "0",
+      role: "application",
+      "aria-label": "Picture of the graph",
+      "aria-roledescription": "graph",
+      "aria-describedby": acts.helpId,
+    },
+    stage,
+  );
+  let drawing = null;
+  let last = null; // what is to be shown, in case that Cytoscape comes later
+  let gone = false;
+  const now = { mask: new Uint8Array(0), at: -1, step: 0, way: [[], -1] };
+
+  // While a scene is on its way, what belongs to it waits.
+  const ready = () => drawing !== null && drawing.scene === last;
+  const apply = () => {
+    if (now.mask.length === last.count) drawing.mask(now.mask);
+    drawing.saved(now.step);
+    drawing.way(...now.way);
+    if (now.at < last.count) drawing.point(now.at, false);
+  };
+  const draw = (scene, make) => {
+    if (gone || last !== scene) return;
+    const made = make();
+    if (made !== drawing) {
+      drawing?.destroy();
+      drawing = made;
+    }
+    drawing.show(scene);
+    apply();
+    host.dataset.drawn = scene.kind;
+  };
+  const asPoints = () =>
+    drawing instanceof Points ? drawing : new Points(stage, colours(host), legend, acts);
+  const show = async (scene) => {
+    last = scene;
+    if (scene.kind === "map") return draw(scene, asPoints);
+    const coming = library(model, "cytoscape");
+    const detail = (cytoscape) =>
+      drawing instanceof Detail
+        ? drawing
+        : new Detail(cytoscape, stage, colours(host), legend, acts);
+    // A kernel that is busy with another cell sends nothing: meanwhile there are points.
+    const waits = [
+      setTimeout(() => draw(scene, asPoints), PATIENCE),
+      setTimeout(() => !gone && acts.alone(), 12 * PATIENCE),
+    ];
+    const cytoscape = await coming.finally(() => waits.forEach(clearTimeout));
+    draw(scene, () => detail(cytoscape));
+  };
+
+  // For tests, which click where a reader would.
+  host.placeOf = (element) => (ready() ? drawing.placeOf(element) : null);
+  host.addEventListener("pointerdown", () => host.focus({ preventScroll: true }));
+  host.addEventListener("keydown", (event) => {
+    const key = event.key;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key === "+" || key === "=") drawing?.zoom(1.25);
+    else if (key === "-") drawing?.zoom(0.8);
+    else if (key === "0") drawing?.fit();
+    else if (!acts.key(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  // A page that is scrolled past a picture must not be caught by it.
+  host.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey && !event.metaKey && !host.contains(document.activeElement))
+        event.stopPropagation();
+    },
+    { capture: true },
+  );
+  const sized = new ResizeObserver(() => drawing?.resize());
+  sized.observe(stage);
+  const stopTheme = onTheme(host, () => drawing?.theme(colours(host)));
+
+  return {
+    element: h("div", { class: "ecsviz-frame" }, host, help),
+    focus: () => host.focus({ preventScroll: true }),
+    show,
+    name: (text) => host.setAttribute("aria-label", `Picture of the graph: ${text}`),
+    labels: (labels) => drawing instanceof Points && drawing.name(labels),
+    zoom: (factor) => drawing?.zoom(factor),
+    fit: () => drawing?.fit(),
+    mask(values) {
+      now.mask = values;
+      if (ready() && values.length === last.count) drawing.mask(values);
+    },
+    point(at) {
+      now.at = at;
+      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      if (ready() && at < last.count) drawing.point(at, !still);
+    },
+    saved(step) {
+      now.step = step;
+      if (ready()) drawing.saved(step);
+    },
+    way(pairs, which) {
+      now.way = [pairs, which];
+      if (ready()) drawing.way(pairs, which);
+    },
+    destroy() {
+      gone = true;
+      sized.disconnect();
+      stopTheme();
+      drawing?.destroy();
+    },
+  };
+}

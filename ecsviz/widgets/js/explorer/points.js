@@ -1,0 +1,491 @@
+// The picture of any number of elements as points, drawn on plain canvases.
+//
+// Points are set pixel by pixel in every frame. Lines cost more: they are drawn in slices while
+// nothing moves, and while something does, their last picture is moved along.
+
+import { later, onceAFrame } from "../shared/dom.js";
+import { DEFERRED, HUB, IN_CYCLE, boundsOf, channels, mark } from "./scene.js";
+
+const MARGIN = 16;
+const SLICE = 6; // ms of a frame that lines may take
+const BATCH = 250; // lines of one stroke
+const MARKED = 2_500; // points in sight: up to so many get their mark, more are squares
+const LABELLED = 60; // points in sight: up to so many get their label
+const REACH = 12; // px: how far from a point one may click
+const NEAR = 200; // lines of the selected element
+
+export class Points {
+  /** `taps` has `tap(element)`, `open(element)`, and `ask(nodes)` for labels; -1 is the ground. */
+  constructor(host, colours, legend, taps) {
+    this.host = host;
+    this.colours = colours;
+    this.legend = legend;
+    this.taps = taps;
+    this.layers = ["lines", "points", "above"].map((name) => {
+      const canvas = document.createElement("canvas");
+      canvas.className = "ecsviz-layer";
+      canvas.dataset.layer = name;
+      host.append(canvas);
+      return canvas;
+    });
+    this.view = { scale: 1, x: 0, y: 0 };
+    this.kept = null; // the view in which the lines are drawn
+    this.back = document.createElement("canvas");
+    this.lines = document.createElement("canvas");
+    this.named = new Map();
+    this.frame = onceAFrame(() => this.draw());
+    this.rest = later(() => this.atRest(), 120);
+    this.hover = later((i) => this.tellOf(i), 120);
+    this.listen();
+  }
+
+  listen() {
+    const stop = new AbortController();
+    this.stop = stop;
+    const on = (event, handler, options) =>
+      this.host.addEventListener(event, handler, { signal: stop.signal, ...options });
+    let from = null;
+    on("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      from = { x: event.clientX, y: event.clientY, moved: false };
+    });
+    on("pointermove", (event) => {
+      if (!from) return this.hoverAt(event);
+      const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
+      if (!from.moved && Math.hypot(dx, dy) < 4) return;
+      if (!from.moved) this.host.setPointerCapture(event.pointerId);
+      this.pan(dx, dy);
+      from = { x: event.clientX, y: event.clientY, moved: true };
+    });
+    on("pointerup", (event) => {
+      if (from && !from.moved) this.taps.tap(this.elementAt(event));
+      from = null;
+    });
+    on("pointercancel", () => (from = null));
+    on("dblclick", (event) => {
+      const i = this.elementAt(event);
+      if (i >= 0) this.taps.open(i);
+    });
+    on(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        const box = this.host.getBoundingClientRect();
+        const step = event.deltaMode === 1 ? event.deltaY * 16 : event.deltaY;
+        this.zoom(Math.exp(-step / 400), event.clientX - box.left, event.clientY - box.top);
+      },
+      { passive: false },
+    );
+  }
+
+  show(scene) {
+    this.scene = scene;
+    this.at = -1;
+    this.passes = null;
+    this.until = 0;
+    this.steps = [];
+    this.named = new Map(scene.labels.map((label, i) => [i, label]));
+    this.kept = null;
+    this.fitted = false; // a view that is not on the page yet has no size
+    this.resize();
+  }
+
+  resize() {
+    const wide = this.host.clientWidth || 1;
+    const high = this.host.clientHeight || 1;
+    this.ratio = Math.min(devicePixelRatio || 1, 2);
+    // What was in the middle stays there.
+    if (this.fitted) {
+      this.view = {
+        ...this.view,
+        x: this.view.x + (wide - this.wide) / 2,
+        y: this.view.y + (high - this.high) / 2,
+      };
+    }
+    [this.wide, this.high] = [wide, high];
+    for (const canvas of [...this.layers, this.back, this.lines]) {
+      canvas.width = Math.round(this.wide * this.ratio);
+      canvas.height = Math.round(this.high * this.ratio);
+    }
+    this.kept = null;
+    if (!this.scene) return;
+    if (this.fitted) this.moved();
+    else this.fit();
+  }
+
+  fit() {
+    if (!this.host.clientWidth) return;
+    this.fitted = true;
+    const { left, top, right, bottom } = boundsOf(this.scene);
+    const scale = Math.min(
+      (this.wide - 2 * MARGIN) / Math.max(right - left, 1),
+      (this.high - 2 * MARGIN) / Math.max(bottom - top, 1),
+      2,
+    );
+    this.least = Math.min(scale / 2, 0.5);
+    this.view = {
+      scale,
+      x: this.wide / 2 - (scale * (left + right)) / 2,
+      y: this.high / 2 - (scale * (top + bottom)) / 2,
+    };
+    this.moved();
+  }
+
+  /** Zooms around a place of the page; else around what is selected, or the middle. */
+  zoom(factor, x, y) {
+    const { view } = this;
+    if (x === undefined) {
+      [x, y] = this.at >= 0 ? this.onPage(this.at) : [-1, -1];
+      if (x < 0 || y < 0 || x > this.wide || y > this.high) [x, y] = [this.wide / 2, this.high / 2];
+    }
+    const scale = Math.min(Math.max(view.scale * factor, this.least), 6);
+    const ratio = scale / view.scale;
+    this.view = { scale, x: x - (x - view.x) * ratio, y: y - (y - view.y) * ratio };
+    this.moved();
+  }
+
+  /** Where an element is in the picture. */
+  placeOf(i) {
+    return this.onPage(i);
+  }
+
+  pan(dx, dy) {
+    this.view = { ...this.view, x: this.view.x + dx, y: this.view.y + dy };
+    this.moved();
+  }
+
+  point(at) {
+    this.at = at;
+    if (at >= 0 && this.fitted) {
+      const [x, y] = this.onPage(at);
+      if (x < 8 || y < 8 || x > this.wide - 8 || y > this.high - 8)
+        this.pan(this.wide / 2 - x, this.high / 2 - y);
+    }
+    this.moved();
+  }
+
+  mask(values) {
+    this.passes = values.length ? values : null;
+    this.moved();
+  }
+
+  saved(step) {
+    this.until = step;
+    this.moved();
+  }
+
+  way(pairs, now) {
+    this.steps = pairs.map(([source, target], k) => ({ source, target, now: k === now }));
+    this.moved();
+  }
+
+  theme(colours) {
+    this.colours = colours;
+    this.kept = null;
+    if (this.scene) this.moved();
+  }
+
+  /** Labels that were asked for have come. */
+  name(labels) {
+    for (const [node, label] of Object.entries(labels)) this.named.set(Number(node), label);
+    this.moved();
+  }
+
+  // -- drawing ---------------------------------------------------------------------------------
+
+  moved() {
+    if (!this.fitted) return;
+    this.frame();
+    this.rest();
+  }
+
+  onPage(i) {
+    const { scale, x, y } = this.view;
+    return [this.scene.places[2 * i] * scale + x, this.scene.places[2 * i + 1] * scale + y];
+  }
+
+  draw() {
+    const { scene, view, ratio } = this;
+    const lines = this.layers[0].getContext("2d");
+    lines.setTransform(1, 0, 0, 1, 0, 0);
+    lines.clearRect(0, 0, this.layers[0].width, this.layers[0].height);
+    if (this.kept) {
+      const grown = view.scale / this.kept.scale;
+      const [x, y] = [view.x - this.kept.x * grown, view.y - this.kept.y * grown];
+      lines.setTransform(grown, 0, 0, grown, x * ratio, y * ratio);
+      lines.imageSmoothingEnabled = grown < 1;
+      lines.drawImage(this.lines, 0, 0);
+    }
+    this.seen = this.inSight();
+    const size = Math.min(Math.max(view.scale * 13, scene.count > 20_000 ? 1.5 : 2.5), 18);
+    if (this.seen.length <= MARKED && size >= 4) this.drawMarks(size);
+    else this.drawPixels(Math.max(Math.round(size * ratio), 1));
+    this.drawAbove(size);
+  }
+
+  inSight() {
+    const { places, count } = this.scene;
+    const { scale, x, y } = this.view;
+    const [left, right] = [(-9 - x) / scale, (this.wide + 9 - x) / scale];
+    const [top, bottom] = [(-9 - y) / scale, (this.high + 9 - y) / scale];
+    const seen = [];
+    for (let i = 0; i < count; i += 1) {
+      const [px, py] = [places[2 * i], places[2 * i + 1]];
+      if (px < left || px > right || py < top || py > bottom) continue;
+      if (this.passes && this.passes[i] === 0) continue;
+      seen.push(i);
+    }
+    return seen;
+  }
+
+  faded(i) {
+    return (
+      (this.passes && this.passes[i] === 1) || (this.until > 0 && this.scene.steps[i] > this.until)
+    );
+  }
+
+  colour(i) {
+    const entry = this.legend[this.scene.codes[i]] ?? this.legend[0];
+    return this.colours.dark ? entry.dark : entry.light;
+  }
+
+  drawPixels(size) {
+    const canvas = this.layers[1];
+    const context = canvas.getContext("2d");
+    const { width, height } = canvas;
+    if (this.image?.width !== width || this.image?.height !== height) {
+      this.image = context.createImageData(width, height);
+      this.pixels = new Uint32Array(this.image.data.buffer);
+    }
+    this.pixels.fill(0);
+    const { places, codes } = this.scene;
+    const { scale, x, y } = this.view;
+    const ratio = this.ratio;
+    const half = size / 2;
+    const [clear, pale] = [this.inks(255), this.inks(60)];
+    // What is faded lies below.
+    for (const wanted of this.passes || this.until ? [true, false] : [false]) {
+      for (const i of this.seen) {
+        if (this.faded(i) !== wanted && (this.passes || this.until)) continue;
+        const ink = (wanted ? pale : clear)[codes[i]];
+        const left = Math.max(Math.round((places[2 * i] * scale + x) * ratio - half), 0);
+        const top = Math.max(Math.round((places[2 * i + 1] * scale + y) * ratio - half), 0);
+        const right = Math.min(left + size, width);
+        const bottom = Math.min(top + size, height);
+        for (let row = top; row < bottom; row += 1)
+          this.pixels.fill(ink, row * width + left, row * width + right);
+      }
+    }
+    context.putImageData(this.image, 0, 0);
+  }
+
+  /** Per type its colour as a pixel, little-endian. */
+  inks(alpha) {
+    return this.legend.map((entry) => {
+      const [red, green, blue] = channels(this.colours.dark ? entry.dark : entry.light);
+      return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+    });
+  }
+
+  drawMarks(size) {
+    const canvas = this.layers[1];
+    const context = canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    const stamps = this.stamps(size);
+    for (const i of this.seen) {
+      const [x, y] = this.onPage(i);
+      const stamp = stamps[this.scene.codes[i]] ?? stamps[0];
+      context.globalAlpha = this.faded(i) ? 0.25 : 1;
+      context.drawImage(
+        stamp,
+        Math.round(x * this.ratio - stamp.width / 2),
+        Math.round(y * this.ratio - stamp.height / 2),
+      );
+    }
+    context.globalAlpha = 1;
+  }
+
+  stamps(size) {
+    const key = `${Math.round(size)} ${this.colours.dark}`;
+    if (this.stamped?.key === key) return this.stamped.made;
+    const made = this.legend.map((entry) => {
+      const stamp = document.createElement("canvas");
+      const radius = (Math.round(size) * this.ratio) / 2;
+      stamp.width = stamp.height = Math.ceil(radius * 2.6) + 2;
+      const context = stamp.getContext("2d");
+      context.fillStyle = this.colours.dark ? entry.dark : entry.light;
+      mark(context, entry.shape, stamp.width / 2, stamp.height / 2, radius);
+      context.fill();
+      return stamp;
+    });
+    this.stamped = { key, made };
+    return made;
+  }
+
+  drawAbove(size) {
+    const canvas = this.layers[2];
+    const context = canvas.getContext("2d");
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, this.wide, this.high);
+    this.drawWay(context);
+    if (this.at >= 0) this.drawChosen(context, size);
+    if (this.seen.length <= LABELLED && size >= 7)
+      for (const i of this.seen) this.write(context, i, size);
+    else if (this.at >= 0) this.write(context, this.at, size);
+    if (this.under >= 0 && this.under !== this.at) this.write(context, this.under, size, true);
+  }
+
+  drawWay(context) {
+    for (const { source, target, now } of this.steps) {
+      if (source < 0 || target < 0) continue;
+      context.strokeStyle = now ? this.colours.accent : this.colours.cycle;
+      context.lineWidth = now ? 4 : 2;
+      context.beginPath();
+      context.moveTo(...this.onPage(source));
+      context.lineTo(...this.onPage(target));
+      context.stroke();
+    }
+  }
+
+  drawChosen(context, size) {
+    const { sources, targets } = this.scene;
+    context.strokeStyle = this.colours.text;
+    context.globalAlpha = 0.55;
+    context.lineWidth = 1;
+    context.beginPath();
+    let drawn = 0;
+    for (let k = 0; k < sources.length && drawn < NEAR; k += 1) {
+      if (sources[k] !== this.at && targets[k] !== this.at) continue;
+      context.moveTo(...this.onPage(sources[k]));
+      context.lineTo(...this.onPage(targets[k]));
+      drawn += 1;
+    }
+    context.stroke();
+    context.globalAlpha = 1;
+    const [x, y] = this.onPage(this.at);
+    context.strokeStyle = this.colours.accent;
+    context.lineWidth = 3;
+    context.beginPath();
+    context.arc(x, y, Math.max(size, 7), 0, 2 * Math.PI);
+    context.stroke();
+  }
+
+  write(context, i, size, boxed = i === this.at) {
+    const label = this.named.get(i);
+    if (!label) return;
+    const [x, y] = this.onPage(i);
+    context.font = "12px system-ui, sans-serif";
+    context.textBaseline = "middle";
+    const left = x + (i === this.at ? Math.max(size, 7) : size / 2) + 5;
+    if (boxed) {
+      context.fillStyle = this.colours.ground;
+      context.globalAlpha = 0.85;
+      context.fillRect(left - 3, y - 9, context.measureText(label).width + 6, 18);
+      context.globalAlpha = 1;
+    }
+    context.fillStyle = this.colours.text;
+    context.fillText(label, left, y);
+  }
+
+  // -- at rest ---------------------------------------------------------------------------------
+
+  atRest() {
+    if (!this.scene) return;
+    const { view } = this;
+    if (this.kept?.scale !== view.scale || this.kept?.x !== view.x || this.kept?.y !== view.y)
+      this.drawLines(view);
+    if (this.seen?.length <= LABELLED) this.askFor(this.seen);
+    if (this.at >= 0) this.askFor([this.at]);
+  }
+
+  askFor(elements) {
+    const nodes = elements.filter((i) => !this.named.has(i)).map((i) => this.scene.nodes[i]);
+    const known = nodes.filter((node) => node >= 0);
+    if (known.length) this.taps.ask(known);
+  }
+
+  drawLines(view) {
+    const context = this.back.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, this.back.width, this.back.height);
+    context.setTransform(
+      view.scale * this.ratio,
+      0,
+      0,
+      view.scale * this.ratio,
+      view.x * this.ratio,
+      view.y * this.ratio,
+    );
+    context.lineWidth = 1 / view.scale;
+    let next = 0;
+    const slice = () => {
+      if (this.view !== view || !this.scene) return; // moved on
+      const end = performance.now() + SLICE;
+      while (next < this.scene.sources.length && performance.now() < end)
+        next = this.stroke(context, next);
+      if (next < this.scene.sources.length) return requestAnimationFrame(slice);
+      [this.back, this.lines] = [this.lines, this.back];
+      this.kept = view;
+      this.frame();
+    };
+    slice();
+  }
+
+  /** Draws some lines of one look; returns where the next ones begin. */
+  stroke(context, first) {
+    const { sources, targets, flags, places } = this.scene;
+    const look = flags[first];
+    const strong = sources.length > 1_500 ? 0.25 : 0.45;
+    context.globalAlpha = look & HUB ? 0.3 * strong : strong;
+    context.strokeStyle = look & IN_CYCLE ? this.colours.cycle : this.colours.line;
+    context.setLineDash(look & DEFERRED ? [5 / this.view.scale, 4 / this.view.scale] : []);
+    context.beginPath();
+    let k = first;
+    for (; k < sources.length && k < first + BATCH && flags[k] === look; k += 1) {
+      const [a, b] = [sources[k], targets[k]];
+      if (this.passes && !(this.passes[a] && this.passes[b])) continue;
+      context.moveTo(places[2 * a], places[2 * a + 1]);
+      context.lineTo(places[2 * b], places[2 * b + 1]);
+    }
+    context.stroke();
+    return k;
+  }
+
+  // -- pointing --------------------------------------------------------------------------------
+
+  elementAt(event) {
+    const box = this.host.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    let [best, nearest] = [-1, Math.max(REACH, this.view.scale * 8) ** 2];
+    for (const i of this.seen ?? []) {
+      const [px, py] = this.onPage(i);
+      const far = (px - x) ** 2 + (py - y) ** 2;
+      if (far < nearest) [best, nearest] = [i, far];
+    }
+    return best;
+  }
+
+  hoverAt(event) {
+    const i = this.elementAt(event);
+    if (i === this.under) return;
+    this.under = i;
+    this.host.style.cursor = i >= 0 ? "pointer" : "";
+    this.frame();
+    this.hover(i);
+  }
+
+  tellOf(i) {
+    if (i >= 0 && i === this.under) this.askFor([i]);
+  }
+
+  destroy() {
+    this.stop.abort();
+    this.rest.stop();
+    this.hover.stop();
+    this.frame.stop();
+    this.scene = null;
+    for (const canvas of this.layers) canvas.remove();
+    this.host.style.cursor = "";
+  }
+}

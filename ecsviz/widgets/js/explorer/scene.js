@@ -1,0 +1,121 @@
+// A scene as Python sends it: numbers in typed arrays, one entry per element or line.
+
+import { numbers } from "../shared/kernel.js";
+
+export const IN_CYCLE = 1;
+export const DEFERRED = 2;
+export const HUB = 4; // one of many that lead to, or from, the same element
+
+/** Returns a scene with its bytes as arrays. */
+export function decode(state) {
+  const ints = (name) => numbers(Int32Array, state[name]);
+  const indices = (name) => numbers(Uint32Array, state[name]);
+  const floats = (name) => numbers(Float32Array, state[name]);
+  const all = state.kind === "map"; // then element i is node i
+  return {
+    kind: state.kind ?? "nodes",
+    close: state.close ?? false,
+    told: state.told ?? "",
+    count: state.count ?? 0,
+    labels: state.labels ?? [],
+    notes: state.notes ?? [],
+    names: state.names ?? [],
+    nodes: all ? Int32Array.from({ length: state.count }, (_, i) => i) : ints("nodes"),
+    groups: all ? new Int32Array(state.count).fill(-1) : ints("groups"),
+    codes: numbers(Uint8Array, state.codes),
+    steps: ints("steps"),
+    places: floats("places"),
+    sizes: floats("sizes"),
+    sources: indices("sources"),
+    targets: indices("targets"),
+    flags: numbers(Uint8Array, state.flags),
+    outlines: indices("outlines"),
+    hulls: floats("hulls"),
+    starts: indices("starts"),
+    bends: floats("bends"),
+  };
+}
+
+/** Returns left, top, right and bottom of all elements. */
+export function boundsOf(scene) {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let i = 0; i < scene.count; i += 1) {
+    const [x, y] = [scene.places[2 * i], scene.places[2 * i + 1]];
+    const wide = (scene.sizes[2 * i] ?? 12) / 2;
+    const high = (scene.sizes[2 * i + 1] ?? 12) / 2;
+    left = Math.min(left, x - wide);
+    right = Math.max(right, x + wide);
+    top = Math.min(top, y - high);
+    bottom = Math.max(bottom, y + high);
+  }
+  for (const points of [scene.bends, scene.hulls])
+    for (let p = 0; p + 1 < points.length; p += 2) {
+      left = Math.min(left, points[p]);
+      right = Math.max(right, points[p]);
+      top = Math.min(top, points[p + 1]);
+      bottom = Math.max(bottom, points[p + 1]);
+    }
+  return scene.count ? { left, top, right, bottom } : { left: 0, top: 0, right: 1, bottom: 1 };
+}
+
+/** Returns which lines lead from one element to another. */
+export function linesBetween(scene, source, target) {
+  const found = [];
+  for (let k = 0; k < scene.sources.length; k += 1)
+    if (scene.sources[k] === source && scene.targets[k] === target) found.push(k);
+  return found;
+}
+
+/** Draws the mark of a type around a point of a canvas; `r` is about half its width. */
+export function mark(context, shape, x, y, r) {
+  const line = (...points) => {
+    points.forEach(([dx, dy], k) => context[k ? "lineTo" : "moveTo"](x + dx * r, y + dy * r));
+    context.closePath();
+  };
+  context.beginPath();
+  if (shape === "circle") context.arc(x, y, r, 0, 2 * Math.PI);
+  else line(...CORNERS[shape]);
+}
+
+const A = 0.36;
+const CORNERS = {
+  square: [[-0.88, -0.88], [0.88, -0.88], [0.88, 0.88], [-0.88, 0.88]],
+  up: [[0, -1.05], [1.05, 0.9], [-1.05, 0.9]],
+  down: [[0, 1.05], [1.05, -0.9], [-1.05, -0.9]],
+  diamond: [[0, -1.2], [1.2, 0], [0, 1.2], [-1.2, 0]],
+  plus: [[-A, -1], [A, -1], [A, -A], [1, -A], [1, A], [A, A], [A, 1], [-A, 1], [-A, A], [-1, A], [-1, -A], [-A, -A]],
+  cross: [[-1, -0.5], [-0.5, -1], [0, -0.5], [0.5, -1], [1, -0.5], [0.5, 0], [1, 0.5], [0.5, 1], [0, 0.5], [-0.5, 1], [-1, 0.5], [-0.5, 0]],
+}; // prettier-ignore
+
+/** Returns the mark of a type as the address of an image that holds itself. */
+export function markImage(shape, colour) {
+  const points = (CORNERS[shape] ?? []).map(([x, y]) => `${12 + x * 9},${12 + y * 9}`).join(" ");
+  const drawn =
+    shape === "circle" ? '<circle cx="12" cy="12" r="9"/>' : `<polygon points="${points}"/>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" fill="${colour}">${drawn}</svg>`;
+  return `data:image/svg+xml;utf8,${encodeURIComponent(svg)}`;
+}
+
+/** Mixes two colours given as #rrggbb or rgb(…): `share` of the first. */
+export function mix(one, other, share) {
+  const [a, b] = [channels(one), channels(other)];
+  return `rgb(${a.map((value, k) => Math.round(share * value + (1 - share) * b[k])).join(",")})`;
+}
+
+const painter = new Map();
+/** Returns red, green and blue of any colour that the page knows. */
+export function channels(colour) {
+  if (!painter.has(colour)) {
+    const context = document.createElement("canvas").getContext("2d");
+    context.fillStyle = colour;
+    const told = context.fillStyle;
+    const hex = told.startsWith("#")
+      ? told
+          .slice(1)
+          .match(/../g)
+          .map((pair) => parseInt(pair, 16))
+      : told.match(/[\d.]+/g).map(Number);
+    painter.set(colour, hex.slice(0, 3));
+  }
+  return painter.get(colour);
+}

@@ -1,0 +1,113 @@
+// Steps: through the order of saving, and through one cycle, reference by reference.
+
+import { count, fill, fresh, h, later } from "../shared/dom.js";
+
+/** Returns the row that steps through the order. `acts` has `step(number)`. */
+export function makeOrder(acts, total) {
+  const told = h("output", { class: "ecsviz-note ecsviz-told" });
+  const slider = h("input", {
+    type: "range",
+    min: "0",
+    max: total,
+    value: "0",
+    class: "ecsviz-slider",
+    "aria-label": "Place in the order of saving, dependencies first",
+    on: { input: () => send(Number(slider.value)) },
+  });
+  const send = later(acts.step, 40);
+  let now = 0;
+  const button = (text, label, name, goal) =>
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-label": label,
+        title: label,
+        "data-do": `order-${name}`,
+        on: { click: () => acts.step(Math.min(Math.max(goal(), 1), total)) },
+      },
+      text,
+    );
+  const element = h(
+    "div",
+    { class: "ecsviz-row", role: "group", "aria-label": "Order of saving" },
+    h("span", { class: "ecsviz-caption" }, "Order of saving"),
+    button("«", "the first", "first", () => 1),
+    button("‹", "the one saved before", "back", () => now - 1),
+    slider,
+    button("›", "the one saved next", "next", () => now + 1),
+    button("»", "the last", "last", () => total),
+    told,
+  );
+  return {
+    element,
+    show(step, title) {
+      now = step;
+      slider.value = String(step);
+      const text = step
+        ? `step ${count(step)} of ${count(total)}`
+        : `${count(total)} steps, dependencies first`;
+      slider.setAttribute("aria-valuetext", step ? `${text}: ${title}` : text);
+      told.textContent = text;
+    },
+  };
+}
+
+/** Returns the row that steps through a cycle. `acts` has `cycles()`, `cycle(k)`, `along(k)`. */
+export function makeCycles(acts) {
+  const name = fresh("cycle");
+  const select = h("select", {
+    id: name,
+    on: {
+      change: () => acts.cycle(select.value === "" ? null : Number(select.value)),
+      focus: acts.cycles,
+    },
+  });
+  const told = h("output", { class: "ecsviz-note ecsviz-told", dir: "auto" });
+  let [now, total] = [0, 0];
+  const turn = (text, label, by) =>
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-label": label,
+        title: label,
+        "data-do": by > 0 ? "cycle-next" : "cycle-back",
+        disabled: true,
+        on: { click: () => acts.along((now + by + total) % total) },
+      },
+      text,
+    );
+  const [back, next] = [turn("‹", "the reference before", -1), turn("›", "the next reference", 1)];
+  const element = h(
+    "div",
+    { class: "ecsviz-row", role: "group", "aria-label": "Cycles" },
+    h("label", { for: name, class: "ecsviz-caption" }, "One cycle"),
+    select,
+    back,
+    next,
+    told,
+  );
+  const offer = (about) => {
+    const chosen = select.value;
+    fill(
+      select,
+      h("option", { value: "" }, about.told ?? "choose a cycle"),
+      (about.listed ?? []).map((text, k) => h("option", { value: k }, text)),
+    );
+    select.value = chosen;
+  };
+  offer({});
+  return {
+    element,
+    offer,
+    show(cycle, steps, step) {
+      select.value = cycle === null ? "" : String(cycle);
+      [now, total] = [step, steps.length];
+      back.disabled = next.disabled = total < 2;
+      told.textContent = total
+        ? `reference ${step + 1} of ${total}: ${steps[step]?.text ?? ""}${steps[step]?.deferred ? " (deferred)" : ""}`
+        : "";
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// The same as a table, page by page: what the filters leave, in the order of saving.
+
+import { count, fill, h } from "../shared/dom.js";
+
+/** Returns the table. `acts` has `select(node)` and `rows(first)`. */
+export function makeTable(acts, size) {
+  const caption = h("caption", { class: "ecsviz-note" });
+  const body = h("tbody", { on: { keydown: move } });
+  const heads = ["step", "type", "label", "holds", "held by", "in a cycle"];
+  const table = h(
+    "table",
+    { class: "ecsviz-list" },
+    caption,
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        heads.map((name) => h("th", { scope: "col" }, name)),
+      ),
+    ),
+    body,
+  );
+  const back = h(
+    "button",
+    {
+      type: "button",
+      "data-do": "rows-back",
+      on: { click: () => acts.rows(Math.max(now.first - size, 0)) },
+    },
+    "‹ previous page",
+  );
+  const next = h(
+    "button",
+    { type: "button", "data-do": "rows-next", on: { click: () => acts.rows(now.first + size) } },
+    "next page ›",
+  );
+  const element = h(
+    "div",
+    { class: "ecsviz-table", role: "region", "aria-label": "Table of the graph", tabindex: "-1" },
+    table,
+    h("div", { class: "ecsviz-row" }, back, next),
+  );
+  let now = { first: 0, total: 0, listed: [], told: "" };
+
+  function move(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const buttons = [...body.querySelectorAll("button")];
+    buttons[buttons.indexOf(document.activeElement) + step]?.focus();
+    event.preventDefault();
+  }
+
+  function show(rows) {
+    now = rows;
+    caption.textContent = rows.told;
+    fill(body, rows.listed.map(line));
+    back.disabled = rows.first === 0;
+    next.disabled = rows.first + rows.listed.length >= rows.total;
+  }
+
+  const line = (row) =>
+    h(
+      "tr",
+      { "data-node": row.node },
+      h("td", { class: "ecsviz-number" }, count(row.step)),
+      h("td", {}, row.type),
+      h(
+        "th",
+        { scope: "row" },
+        h(
+          "button",
+          {
+            type: "button",
+            class: "ecsviz-link",
+            dir: "auto",
+            on: { click: () => acts.select(row.node) },
+          },
+          row.label,
+        ),
+      ),
+      h("td", { class: "ecsviz-number" }, count(row.out)),
+      h("td", { class: "ecsviz-number" }, count(row.in)),
+      h("td", {}, row.cycle ? "yes" : "no"),
+    );
+
+  return {
+    element,
+    show,
+    point(node) {
+      for (const row of body.children) {
+        const here = Number(row.dataset.node) === node;
+        row.toggleAttribute("data-chosen", here);
+        if (here) {
+          row.setAttribute("aria-current", "true");
+          if (!element.hidden) row.scrollIntoView({ block: "nearest" });
+        } else row.removeAttribute("aria-current");
+      }
+    },
+  };
+}

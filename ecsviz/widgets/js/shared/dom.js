@@ -1,0 +1,95 @@
+// Elements of the page. Everything that is shown passes here: texts become text nodes, and
+// attributes are taken from a list in which nothing loads or runs.
+
+const TAGS = new Set(
+  (
+    "a button canvas caption code col colgroup datalist dd details div dl dt fieldset h3 h4 input kbd" +
+    " label legend li ol option output p pre progress section select small span strong summary" +
+    " table tbody td textarea th thead tr ul"
+  ).split(" "),
+);
+const ATTRIBUTES = new Set(
+  (
+    "id class role title tabindex type value placeholder min max step for name dir lang scope" +
+    " colspan rowspan disabled checked hidden open selected readonly spellcheck autocomplete list" +
+    " rows cols size width height start"
+  ).split(" "),
+);
+
+/**
+ * Returns an element. `props` are attributes of the list above, `aria-…` and `data-…`; `on` holds
+ * event handlers, `style` single properties. Children are elements, texts, or nothing.
+ */
+export function h(tag, props = {}, ...children) {
+  if (!TAGS.has(tag)) throw new Error(`no element of ours: ${tag}`);
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) set(element, name, value);
+  element.append(...children.flat().filter((child) => child != null && child !== false));
+  return element;
+}
+
+function set(element, name, value) {
+  if (value == null || value === false) return;
+  if (name === "on") {
+    for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
+  } else if (name === "style") {
+    for (const [key, setting] of Object.entries(value)) element.style.setProperty(key, setting);
+  } else if (ATTRIBUTES.has(name) || name.startsWith("aria-") || name.startsWith("data-")) {
+    element.setAttribute(name, value === true ? "" : String(value));
+  } else {
+    throw new Error(`no attribute of ours: ${name}`);
+  }
+}
+
+/** Puts children in the place of what an element holds. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat().filter((child) => child != null && child !== false));
+  return element;
+}
+
+let made = 0;
+/** Returns an id that no other element of the page has. */
+export function fresh(name) {
+  made += 1;
+  return `ecsviz-${name}-${made}`;
+}
+
+/** A region that screen readers read aloud when its text changes; nobody sees it. */
+export function announcer() {
+  const region = h("div", { class: "ecsviz-unseen", role: "status", "aria-live": "polite" });
+  return {
+    element: region,
+    say(text) {
+      // The same text again is news too.
+      region.textContent = region.textContent === text ? `${text}\u00a0` : text;
+    },
+  };
+}
+
+/** Returns a function that calls `work` once, `wait` ms after it was last called itself. */
+export function later(work, wait) {
+  let timer = 0;
+  const call = (...values) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => work(...values), wait);
+  };
+  call.stop = () => clearTimeout(timer);
+  return call;
+}
+
+/** Returns a function that calls `work` at most once a frame. */
+export function onceAFrame(work) {
+  let asked = 0;
+  const call = () => {
+    if (!asked)
+      asked = requestAnimationFrame(() => {
+        asked = 0;
+        work();
+      });
+  };
+  call.stop = () => cancelAnimationFrame(asked);
+  return call;
+}
+
+/** Returns a number as people read it: 12,345. */
+export const count = (number) => number.toLocaleString("en-US");

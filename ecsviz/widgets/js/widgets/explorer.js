@@ -1,0 +1,284 @@
+// The explorer of a dependency graph. Python holds what is shown and what is selected, in traits;
+// this shows it, and says what the reader does.
+
+import "../explorer/explorer.css";
+import { makeDetails } from "../explorer/details.js";
+import { makePicture } from "../explorer/picture.js";
+import { decode, mark } from "../explorer/scene.js";
+import { makeCycles, makeOrder } from "../explorer/stepper.js";
+import { makeTable } from "../explorer/table.js";
+import { makeToolbar } from "../explorer/toolbar.js";
+import { announcer, fill, fresh, h } from "../shared/dom.js";
+import { follow, numbers, onTold, put } from "../shared/kernel.js";
+import { isDark, onTheme } from "../shared/theme.js";
+
+function render({ model, el }) {
+  const about = model.get("_about");
+  const spoken = announcer();
+  const send = (name, facts) => model.send({ do: name, ...facts });
+  const select = (node) => send("select", { node });
+  let scene = decode(model.get("_scene"));
+  let asTable = false;
+
+  // -- what the reader does ----------------------------------------------------------------
+
+  const inPicture = (element) => ({
+    node: scene.nodes[element] ?? -1,
+    group: scene.groups[element] ?? -1,
+  });
+  const open = (element) => {
+    const { node, group } = inPicture(element);
+    if (node < 0 && group < 0) return;
+    spoken.say("opening");
+    send("open", node < 0 ? { group } : { node });
+  };
+  const close = (element) => {
+    const { node, group } = inPicture(element);
+    send("close", { node: Math.max(node, 0), group: Math.max(group, 0) });
+  };
+  const taps = {
+    helpId: fresh("help"),
+    tap(element) {
+      const { node, group } = inPicture(element);
+      if (element < 0) select(-1);
+      else if (node >= 0) select(node);
+      else send("open", { group });
+    },
+    open(element) {
+      const { node } = inPicture(element);
+      if (node >= 0) open(element);
+    },
+    ask: (nodes) => send("labels", { nodes }),
+    alone: () =>
+      complain(
+        "The kernel does not answer: what is shown can be looked at, but not searched or opened.",
+      ),
+    key,
+  };
+  const around = { listed: [], place: 0, from: -1 }; // where the arrow keys have come from
+
+  function key(event) {
+    const details = model.get("_details");
+    const at = model.get("_at");
+    if (event.key === "/") toolbar.focus();
+    else if (event.key === "Escape") select(-1);
+    else if (event.key === "Enter") (event.shiftKey ? close : open)(at);
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp")
+      go(details, event.key === "ArrowDown");
+    else if (event.key === "ArrowLeft") turn(-1);
+    else if (event.key === "ArrowRight") turn(1);
+    else return false;
+    return true;
+  }
+  function go(details, out) {
+    if (details.node === undefined) return put(model, "step", 1);
+    const ends = details.links.listed.filter((link) => link.out === out).map((link) => link.node);
+    const listed = [...new Set(ends)];
+    if (!listed.length) return spoken.say(out ? "It holds nothing." : "Nothing holds it.");
+    Object.assign(around, { listed, place: 0, from: details.node });
+    return select(listed[0]);
+  }
+  function turn(by) {
+    const here = model.get("_details").node;
+    if (around.listed[around.place] !== here || around.listed.length < 2) {
+      const step = model.get("step") + by;
+      if (step >= 1 && step <= about.count) put(model, "step", step);
+      return;
+    }
+    around.place = (around.place + by + around.listed.length) % around.listed.length;
+    select(around.listed[around.place]);
+  }
+
+  // -- parts -------------------------------------------------------------------------------
+
+  const toolbar = makeToolbar(
+    {
+      search(text, now) {
+        if (model.get("search") !== text) put(model, "search", text);
+        else if (now) announce();
+      },
+      type: (name) => put(model, "type_filter", name),
+      cyclesOnly: (on) => put(model, "cycles_only", on),
+      view(name) {
+        asTable = false;
+        if (model.get("view") !== name) put(model, "view", name);
+        showControls();
+      },
+      by: (name) => put(model, "group_by", name),
+      table() {
+        asTable = !asTable;
+        showControls();
+        if (asTable) table.element.focus();
+      },
+      zoom: (factor) => picture.zoom(factor),
+      fit: () => picture.fit(),
+    },
+    about,
+  );
+  const picture = makePicture(model, about.legend, taps);
+  const table = makeTable({ select, rows: (first) => send("rows", { first }) }, about.rows);
+  const details = makeDetails({
+    select,
+    open: () => open(model.get("_at")),
+    close: () => close(model.get("_at")),
+  });
+  const order = makeOrder({ step: (step) => put(model, "step", step) }, about.count);
+  const cycles = makeCycles({
+    cycles: () => model.get("_cycles").listed || send("cycles"),
+    cycle: (number) => put(model, "cycle", number),
+    along: (step) => put(model, "cycle_step", step),
+  });
+  const status = h("p", { class: "ecsviz-status ecsviz-note", "aria-live": "off" });
+  const legend = h("span", { class: "ecsviz-inline ecsviz-legends" });
+  const error = h("p", { class: "ecsviz-error", role: "alert", hidden: true });
+  const complain = (text) => {
+    error.textContent = text;
+    error.hidden = !text;
+  };
+  const root = h(
+    "div",
+    {
+      class: "ecsviz ecsviz-explorer mathjax_ignore",
+      role: "group",
+      "aria-label": "Explorer of a dependency graph",
+      "data-lm-suppress-shortcuts": "true",
+    },
+    toolbar.element,
+    error,
+    h(
+      "div",
+      { class: "ecsviz-main" },
+      h(
+        "div",
+        { class: "ecsviz-left" },
+        picture.element,
+        table.element,
+        h("div", { class: "ecsviz-foot" }, status, legend),
+      ),
+      details.element,
+    ),
+    h("div", { class: "ecsviz-steps" }, order.element, about.cyclic ? cycles.element : null),
+    spoken.element,
+  );
+
+  // -- what Python says --------------------------------------------------------------------
+
+  // JupyterLab's own keys would cut and add cells.
+  root.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  });
+  const asIs = (name) => model.get(name);
+  function showControls() {
+    const found = asIs("_rows").total ?? 0;
+    toolbar.show({
+      search: asIs("search"),
+      type: typeShown(asIs("type_filter"), about),
+      cyclesOnly: asIs("cycles_only"),
+      view: asIs("view"),
+      groupBy: asIs("group_by"),
+      asTable,
+      can: {
+        around: asIs("selected") !== null || asIs("_steps").length > 0,
+        found: found > 0 && found < about.count,
+      },
+    });
+    picture.element.hidden = asTable;
+    table.element.hidden = !asTable;
+  }
+  function announce() {
+    const text = [asIs("_rows").total < about.count ? asIs("_rows").told : "", asIs("status")]
+      .filter(Boolean)
+      .join("; ");
+    spoken.say(text);
+  }
+  function showStatus() {
+    const matches = asIs("_rows").total < about.count ? `; ${asIs("_rows").told}` : "";
+    status.textContent = asIs("status") + matches;
+    picture.name(asIs("status"));
+  }
+  function showSelected() {
+    const told = asIs("_details");
+    const grouped = asIs("view") === "groups" && (scene.groups[asIs("_at")] ?? -1) >= 0;
+    details.show(told, asIs("view") === "around" || grouped);
+    table.point(told.node ?? -1);
+    order.show(asIs("step"), told.title ?? "");
+    picture.saved(asIs("_stepping") ? asIs("step") : 0);
+    const step = asIs("_steps")[asIs("cycle_step")];
+    if (step && step.target === told.node)
+      spoken.say(`reference ${asIs("cycle_step") + 1} of ${asIs("_steps").length}: ${step.text}`);
+    else spoken.say(told.title ? `${told.title}, ${told.facts}` : "nothing selected");
+    complain("");
+  }
+  function showCycle() {
+    cycles.show(asIs("cycle"), asIs("_steps"), asIs("cycle_step"));
+    showWay();
+  }
+  function showWay() {
+    const elementOf = new Map(Array.from(scene.nodes, (node, i) => [node, i]));
+    const pairs = asIs("_steps").map(({ source, target, path }) => [
+      elementOf.get(source) ?? -1,
+      elementOf.get(target) ?? -1,
+      path,
+    ]);
+    picture.way(pairs, asIs("cycle_step"));
+    picture.saved(asIs("_stepping") ? asIs("step") : 0);
+  }
+  const stops = [
+    follow(model, ["_scene"], () => {
+      scene = decode(asIs("_scene"));
+      picture.mask(numbers(Uint8Array, asIs("_mask")));
+      picture.show(scene);
+      showWay();
+    }),
+    follow(model, ["_mask"], () => picture.mask(numbers(Uint8Array, asIs("_mask")))),
+    follow(model, ["_at", "_scene"], () => picture.point(asIs("_at"))),
+    follow(model, ["_rows"], () => {
+      table.show(asIs("_rows"));
+      table.point(asIs("_details").node ?? -1);
+    }),
+    follow(model, ["_details", "step", "_stepping", "view", "cycle_step"], showSelected),
+    follow(model, ["_cycles"], () => cycles.offer(asIs("_cycles"))),
+    follow(model, ["_steps", "cycle", "cycle_step"], showCycle),
+    follow(
+      model,
+      ["search", "type_filter", "cycles_only", "view", "group_by", "selected", "_steps", "_rows"],
+      showControls,
+    ),
+    follow(model, ["status", "_rows"], showStatus),
+    follow(model, ["_rows", "view", "group_by"], announce),
+    onTold(model, "error", ({ text }) => complain(text)),
+    onTold(model, "labels", ({ labels }) => picture.labels(labels)),
+    onTheme(root, () => fill(legend, legendOf(about))),
+  ];
+  fill(legend, legendOf(about));
+  fill(el, root);
+  return () => {
+    for (const stop of stops) stop();
+    picture.destroy();
+  };
+}
+
+/** The name as the page knows it: Python's may hold what cannot be shown. */
+function typeShown(name, about) {
+  return name === null || about.types.some(([shown]) => shown === name) ? name : null;
+}
+
+function legendOf(about) {
+  const entries = about.legend.map((entry) => {
+    const canvas = h("canvas", { width: 24, height: 24, "aria-hidden": "true" });
+    const context = canvas.getContext("2d");
+    context.fillStyle = isDark() ? entry.dark : entry.light;
+    mark(context, entry.shape, 12, 12, 8.5);
+    context.fill();
+    return h("span", { class: "ecsviz-legend" }, canvas, entry.name);
+  });
+  const stroke = (look) => h("span", { class: `ecsviz-stroke ${look}`, "aria-hidden": "true" });
+  if (about.cyclic)
+    entries.push(
+      h("span", { class: "ecsviz-legend" }, stroke(""), "in a cycle"),
+      h("span", { class: "ecsviz-legend" }, stroke("ecsviz-deferred"), "deferred"),
+    );
+  return entries;
+}
+
+export default { render };

@@ -1,0 +1,358 @@
+// What is in a store. Python reads a page of one table at a time; the graph around the chosen row is
+// another widget, shown inside this one.
+
+import "../store/store.css";
+import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
+import { follow, onTold } from "../shared/kernel.js";
+import { onTheme } from "../shared/theme.js";
+
+function render({ model, el }) {
+  const is = (name) => model.get(name);
+  const send = (name, facts) => model.send({ do: name, ...facts });
+  const spoken = announcer();
+
+  // -- what is there -----------------------------------------------------------------------
+
+  const title = h("h3", { dir: "auto" });
+  const classes = h("ul", { class: "ecsviz-classes", "aria-label": "Classes" });
+  const said = h("p", { class: "ecsviz-note" });
+  const revised = h("p", { class: "ecsviz-note" });
+  const revisions = h("ul", { class: "ecsviz-revisions" });
+  function showAbout() {
+    const about = is("_about");
+    fill(
+      title,
+      about.name,
+      " ",
+      h("span", { class: "ecsviz-note" }, `${count(about.entities)} entities`),
+    );
+    fill(
+      classes,
+      about.classes.map((found) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            {
+              type: "button",
+              "data-class": found.name,
+              "data-n": found.n,
+              on: { click: () => send("table", { n: found.n }) },
+            },
+            h("span", { dir: "auto" }, found.name),
+            h("span", { class: "ecsviz-number ecsviz-note" }, count(found.count)),
+            !found.defined && h("span", { class: "ecsviz-note ecsviz-whole" }, "not defined here"),
+          ),
+        ),
+      ),
+    );
+    said.textContent = about.said;
+    revised.textContent = about.revised;
+    fill(
+      revisions,
+      about.revisions.map((found) =>
+        h(
+          "li",
+          {},
+          h(
+            "div",
+            { dir: "auto" },
+            h("strong", {}, count(found.revision)),
+            found.note && ` ${found.note}`,
+          ),
+          h("div", { class: "ecsviz-note" }, `${found.at} · ${found.counts}`),
+        ),
+      ),
+    );
+    pointTable();
+  }
+  function pointTable() {
+    for (const button of classes.querySelectorAll("button")) {
+      const here = button.dataset.class === is("table");
+      button.setAttribute("aria-pressed", String(here));
+    }
+  }
+
+  // -- the table ---------------------------------------------------------------------------
+
+  const statusId = fresh("rows");
+  const status = h("p", { class: "ecsviz-note", id: statusId });
+  const head = h("tr", {});
+  const body = h("tbody", { on: { keydown: move } });
+  const box = h(
+    "div",
+    { class: "ecsviz-rows", role: "region", "aria-labelledby": statusId, tabindex: "0" },
+    h("table", { "aria-describedby": statusId }, h("thead", {}, head), body),
+  );
+  const look = later((text) => send("search", { text }), 220);
+  const search = h("input", {
+    type: "search",
+    class: "ecsviz-search",
+    placeholder: "search this table: texts, or an ecs_id",
+    "aria-label": "Search this table",
+    spellcheck: "false",
+    autocomplete: "off",
+    on: {
+      input: () => look(search.value),
+      keydown(event) {
+        if (event.key !== "Escape") return;
+        search.value = "";
+        send("search", { text: "" });
+      },
+    },
+  });
+  const size = () => is("_about").size;
+  const last = () => Math.max(Math.ceil((is("_page").total ?? 0) / size()) - 1, 0) * size();
+  const turn = (first) => send("turn", { first: Math.min(Math.max(first, 0), last()) });
+  const small = (text, label, act) =>
+    h(
+      "button",
+      { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } },
+      text,
+    );
+  const buttons = {
+    first: small("«", "first page", () => turn(0)),
+    back: small("‹", "previous page", () => turn(is("first") - size())),
+    next: small("›", "next page", () => turn(is("first") + size())),
+    last: small("»", "last page", () => turn(last())),
+  };
+  const paged = h("span", { class: "ecsviz-number ecsviz-note" });
+
+  function showPage() {
+    const page = is("_page");
+    const columns = page.columns ?? [];
+    const order = is("order_by");
+    fill(
+      head,
+      columns.map((column, n) => {
+        const falling = order === `-${column.name}`;
+        const sorted = falling || order === column.name;
+        const look = {
+          scope: "col",
+          class: column.kind === "number" ? "ecsviz-number" : null,
+          "aria-sort": sorted ? (falling ? "descending" : "ascending") : null,
+        };
+        if (!column.sorts) return h("th", look, column.name);
+        const sign = sorted ? (falling ? " ↓" : " ↑") : "";
+        return h(
+          "th",
+          look,
+          h(
+            "button",
+            {
+              type: "button",
+              class: "ecsviz-link",
+              "data-sort": column.name,
+              title: "sort",
+              on: { click: () => send("sort", { column: n }) },
+            },
+            column.name,
+            h("span", { "aria-hidden": "true" }, sign),
+          ),
+        );
+      }),
+    );
+    const focused = body.contains(document.activeElement);
+    fill(
+      body,
+      (page.rows ?? []).map((cells, row) => line(page, columns, cells, row)),
+    );
+    if (focused) box.focus({ preventScroll: true });
+    const total = page.total ?? 0;
+    const first = is("first");
+    buttons.first.disabled = buttons.back.disabled = first === 0;
+    buttons.next.disabled = buttons.last.disabled = first >= last();
+    paged.textContent = total
+      ? `page ${count(Math.floor(first / size()) + 1)} of ${count(last() / size() + 1)}`
+      : "";
+    point();
+  }
+  function line(page, columns, cells, row) {
+    const pick = (event) => {
+      if (!event.target.closest("[data-follow]") && !String(getSelection())) send("pick", { row });
+    };
+    return h(
+      "tr",
+      { "data-id": page.ids[row], "data-row": row, on: { click: pick } },
+      cells.map((value, n) => cell(columns[n], value, row, n)),
+    );
+  }
+  function cell(column, value, row, n) {
+    const shown = text(column, value);
+    const look = {
+      class: column.kind === "number" ? "ecsviz-number" : `ecsviz-cell ecsviz-${column.kind}`,
+      dir: "auto",
+    };
+    if (value !== null && column.kind === "entity") {
+      const label = `${column.name}: …${value.slice(-6)}`;
+      return h(
+        "td",
+        look,
+        h(
+          "button",
+          {
+            type: "button",
+            class: "ecsviz-link",
+            "data-follow": n,
+            title: value,
+            "aria-label": label,
+            on: { click: () => send("follow", { row, column: n }) },
+          },
+          `…${value.slice(-6)}`,
+        ),
+      );
+    }
+    if (n > 0) return h("td", look, shown);
+    // The first column picks the row by keyboard too.
+    return h(
+      "th",
+      { scope: "row", ...look },
+      h("button", { type: "button", class: "ecsviz-link", "data-pick": row }, shown || "(empty)"),
+    );
+  }
+  function text(column, value) {
+    if (value === null) return "–";
+    if (value === true || value === false) return value ? "yes" : "no";
+    return typeof value === "number"
+      ? value.toLocaleString("en-US", { maximumFractionDigits: 12 })
+      : value;
+  }
+  function point() {
+    for (const row of body.children) {
+      const here = row.dataset.id === is("selected");
+      row.toggleAttribute("data-chosen", here);
+      if (here) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
+  }
+  function move(event) {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const row = event.target.closest("tr");
+    if (!by || !row) return;
+    const next = body.children[Number(row.dataset.row) + by];
+    next?.querySelector("button")?.focus();
+    event.preventDefault();
+  }
+
+  // -- the graph ---------------------------------------------------------------------------
+
+  const told = h("p", { class: "ecsviz-note" });
+  const graph = h("div", { class: "ecsviz-graph" });
+  let shown = null;
+  async function showGraph() {
+    const reference = is("graph");
+    if (shown?.reference === reference) return;
+    shown?.view?.remove();
+    const mine = (shown = { reference, view: null });
+    fill(graph);
+    if (!reference) return;
+    try {
+      const manager = model.widget_manager;
+      const other =
+        typeof reference === "string"
+          ? await manager.get_model(reference.replace("IPY_MODEL_", ""))
+          : reference;
+      const view = await manager.create_view(other);
+      if (shown !== mine) return view.remove();
+      mine.view = view;
+      fill(graph, view.el);
+    } catch (problem) {
+      if (shown === mine) complain(`The graph cannot be shown: ${problem.message}`);
+    }
+  }
+
+  // -- all of it ---------------------------------------------------------------------------
+
+  const error = h("p", { class: "ecsviz-error", role: "alert", hidden: true });
+  const complain = (words) => {
+    error.textContent = words;
+    error.hidden = !words;
+  };
+  const root = h(
+    "div",
+    {
+      class: "ecsviz ecsviz-store mathjax_ignore",
+      role: "group",
+      "aria-label": "What is in a store",
+      "data-lm-suppress-shortcuts": "true",
+    },
+    h(
+      "div",
+      { class: "ecsviz-top" },
+      title,
+      h(
+        "button",
+        { type: "button", "data-do": "refresh", on: { click: () => send("refresh") } },
+        "Refresh",
+      ),
+    ),
+    error,
+    h(
+      "div",
+      { class: "ecsviz-main" },
+      h(
+        "div",
+        { class: "ecsviz-side" },
+        classes,
+        said,
+        h("details", { open: true }, h("summary", {}, "Revisions"), revised, revisions),
+      ),
+      h(
+        "div",
+        { class: "ecsviz-left" },
+        h(
+          "div",
+          { class: "ecsviz-row ecsviz-bar", role: "search" },
+          search,
+          h("span", { class: "ecsviz-space" }),
+          buttons.first,
+          buttons.back,
+          paged,
+          buttons.next,
+          buttons.last,
+        ),
+        box,
+        h("div", { class: "ecsviz-foot" }, status),
+      ),
+    ),
+    h(
+      "div",
+      { class: "ecsviz-around", role: "group", "aria-label": "What is around the chosen row" },
+      told,
+      graph,
+    ),
+    spoken.element,
+  );
+  const stops = [
+    follow(model, ["_about"], showAbout),
+    follow(model, ["table"], pointTable),
+    follow(model, ["_page", "order_by", "first", "_about"], later(showPage, 0)),
+    follow(model, ["_page"], () => complain("")),
+    follow(model, ["selected"], () => {
+      complain("");
+      point();
+    }),
+    follow(model, ["search"], () => {
+      if (document.activeElement !== search) search.value = is("search");
+    }),
+    follow(model, ["status"], () => {
+      status.textContent = is("status");
+      spoken.say(is("status"));
+    }),
+    follow(model, ["_told"], () => {
+      told.textContent = is("_told") || "Choose a row to see what it holds, as a graph.";
+      if (is("_told")) spoken.say(is("_told"));
+    }),
+    follow(model, ["graph"], showGraph),
+    onTold(model, "error", ({ text: words }) => complain(words)),
+    onTheme(root, () => {}),
+  ];
+  fill(el, root);
+  return () => {
+    for (const stop of stops) stop();
+    shown?.view?.remove();
+  };
+}
+
+export default { render };

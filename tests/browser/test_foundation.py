@@ -1,0 +1,58 @@
+"""The ground the widgets stand on, in a real JupyterLab."""
+
+from __future__ import annotations
+
+from tests.browser.lab import Notebook
+
+TWO = """
+import ecsviz as ev
+from ecsviz.widgets import GraphExplorer
+graph = ev.EntityDependencyGraph(ev.sample("chain", n=5))
+asked = []
+class Counting(GraphExplorer):
+    def _send_library(self, message):
+        asked.append(message["name"])
+        super()._send_library(message)
+a, b = Counting(graph), Counting(graph)
+display(a, b, a)
+"""
+
+
+def test_a_library_is_sent_once_a_page_and_saved_in_no_notebook(notebook: Notebook) -> None:
+    notebook.open("two", TWO)
+    notebook.page.wait_for_function(
+        "() => document.querySelectorAll('.ecsviz-picture[data-drawn]').length === 3"
+    )
+    assert notebook.value("asked") in ([], ["cytoscape"]), "or an earlier notebook has asked"
+    size = notebook.value("sum(len(v) for v in a.get_state().values() if isinstance(v, str))")
+    assert 20_000 < size < 60_000, "what a notebook saves of our code"
+
+
+BUSY = """
+import time
+import ecsviz as ev
+w = ev.EntityDependencyGraph(ev.sample("chain", n=5)).explore()
+display(w)
+time.sleep(6)
+"""
+
+
+def test_a_busy_kernel_keeps_nobody_from_looking(notebook: Notebook) -> None:
+    notebook.page.evaluate("() => globalThis[Symbol.for('ecsviz.libraries')]?.clear()")
+    notebook.open("busy", BUSY, wait=False)
+    notebook.page.wait_for_selector(".ecsviz-picture[data-drawn=nodes]")
+    points = notebook.page.locator(".ecsviz-picture [data-layer=points]")
+    assert points.count() == 1
+    assert "showing 5 of 5 entities" in notebook.page.inner_text(".ecsviz-status")
+    points.wait_for(state="detached")
+    assert notebook.value("w.view") == "all"
+
+
+def test_all_views_of_a_widget_follow_its_state(notebook: Notebook) -> None:
+    notebook.open("two", TWO)
+    notebook.python("a.selected = graph.nodes[2]")
+    notebook.page.wait_for_function(
+        "() => [...document.querySelectorAll('.ecsviz-details')]"
+        ".filter(details => details.textContent.includes('Node n3')).length === 2"
+    )
+    assert notebook.value("b.selected") is None

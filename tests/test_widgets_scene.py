@@ -1,0 +1,172 @@
+"""What the explorer's picture shows: as arrays, before any page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ecsviz as ev
+from ecsviz.draw.style import MARKERS, PALETTE
+from ecsviz.samples import sample
+from ecsviz.widgets import scene as room
+from ecsviz.widgets.around import Around
+from ecsviz.widgets.scene import (
+    DEFERRED,
+    IN_CYCLE,
+    LINES,
+    TO_HUB,
+    Scene,
+    groups_of,
+    groups_scene,
+    legend_of,
+    map_scene,
+    nodes_scene,
+)
+
+
+def graph_of(entities: object) -> ev.EntityDependencyGraph:
+    return ev.EntityDependencyGraph(entities)
+
+
+def chat(n: int) -> ev.ChatThread:
+    thread = ev.ChatThread(title="Chat")
+    last = None
+    for number in range(n):
+        last = thread.say("user", f"message {number}", last)
+    return thread
+
+
+def all_of(graph: ev.EntityDependencyGraph) -> Scene:
+    return nodes_scene(graph, np.arange(len(graph)))
+
+
+def overlaps(scene: Scene) -> int:
+    """Count the pairs of boxes that lie over each other."""
+    low, high = scene.places - scene.sizes / 2, scene.places + scene.sizes / 2
+    meets = (low[:, None] < high[None]) & (high[:, None] > low[None])
+    return (int(meets.all(axis=2).sum()) - len(scene)) // 2
+
+
+def test_nodes_one_by_one_with_every_reference() -> None:
+    graph = graph_of(chat(3))
+    scene = all_of(graph)
+    assert len(scene) == len(graph) == 4
+    assert len(scene.sources) == len(graph.references)
+    order = graph._order
+    assert ((scene.flags & IN_CYCLE) > 0).tolist() == order.in_cycle.tolist()
+    assert ((scene.flags & DEFERRED) > 0).tolist() == order.deferred.tolist()
+    assert scene.names == [reference.path for reference in graph.references]
+    assert len(scene.hulls) == 1, "the component stands on shaded ground"
+    assert overlaps(scene) == 0
+    assert not scene.close
+
+
+def test_arrows_point_down_on_the_page() -> None:
+    scene = all_of(graph_of(sample("chain", n=4)))
+    height = scene.places[:, 1]
+    assert (height[scene.sources] < height[scene.targets]).all(), "a page's y goes down"
+
+
+def test_a_part_keeps_what_the_whole_graph_says_of_its_references() -> None:
+    thread = chat(2)
+    graph = graph_of(thread)
+    two = np.array([graph._number(thread), graph._number(thread.messages[0])])
+    scene = nodes_scene(graph, two)
+    whole = {(r.source, r.path): k for k, r in enumerate(graph.references)}
+    for line, name in enumerate(scene.names):
+        source = graph.nodes[scene.nodes[scene.sources[line]]]
+        number = whole[source, name]
+        assert bool(scene.flags[line] & DEFERRED) == bool(graph._order.deferred[number])
+    assert scene.told.startswith("showing 2 of 3 entities and 2 of")
+    assert scene.of_node.tolist().count(-1) == 1
+
+
+def test_where_there_is_no_room_for_boxes_elements_are_dots() -> None:
+    scene = all_of(graph_of(chat(300)))
+    assert scene.close
+    assert set(scene.sizes.ravel().tolist()) == {room.DOT}
+    assert overlaps(scene) == 0
+    hub = (scene.flags & TO_HUB) > 0
+    assert 300 < hub.sum() <= 600, "the thread's references are drawn pale"
+
+
+def test_colours_and_marks_are_those_of_the_picture() -> None:
+    legend = legend_of(graph_of(chat(2)))
+    assert [(entry["name"], entry["light"], entry["count"]) for entry in legend.entries] == [
+        ("ChatMessage", PALETTE[0].lower(), 2),
+        ("ChatThread", PALETTE[1].lower(), 1),
+    ]
+    assert [entry["shape"] for entry in legend.entries] == ["circle", "square"]
+    assert len(set(room.SHAPES.values())) == len(MARKERS)
+    assert all(entry["dark"] != entry["light"] for entry in legend.entries)
+
+
+def test_the_state_is_binary() -> None:
+    graph = graph_of(chat(3))
+    scene, legend = all_of(graph), legend_of(graph)
+    state = scene.state(legend.codes, Around(graph).steps)
+    places = np.frombuffer(state["places"], "<f4").reshape(-1, 2)
+    assert places.tolist() == scene.places.astype("<f4").tolist()
+    assert np.frombuffer(state["nodes"], "<i4").tolist() == [0, 1, 2, 3]
+    assert np.frombuffer(state["codes"], "u1").tolist() == legend.codes.tolist()
+    assert sorted(np.frombuffer(state["steps"], "<i4").tolist()) == [1, 2, 3, 4]
+    assert len(np.frombuffer(state["sources"], "<u4")) == len(state["names"])
+    outline = np.frombuffer(state["outlines"], "<u4")
+    assert outline[-1] * 8 == len(state["hulls"])
+
+
+def test_groups_stand_for_every_node_once() -> None:
+    graph = graph_of([chat(2), chat(3), chat(4)])
+    groups = groups_of(graph)
+    closed = groups_scene(graph, groups, {}, 500)
+    assert (closed.of_node >= 0).all()
+    assert np.bincount(closed.of_node).tolist() == groups.counts.tolist()
+    assert closed.notes == ["3 entities", "4 entities", "5 entities"]
+    opened = groups_scene(graph, groups, {1: 0}, 500)
+    assert (opened.of_node >= 0).all()
+    assert len(opened) == 2 + 4
+    assert opened.groups[opened.nodes >= 0].tolist() == [1] * 4
+    assert (opened.sources != opened.targets).all()
+    assert overlaps(opened) == 0
+
+
+def test_a_line_between_groups_counts_what_it_stands_for() -> None:
+    graph = graph_of(chat(40))
+    groups = groups_of(graph, "type")
+    closed = groups_scene(graph, groups, {}, 500)
+    assert sorted(closed.names) == ["messages ×40", "thread ×40"]
+    messages = int(groups.counts.argmax())
+    opened = groups_scene(graph, groups, {messages: 0}, 12)
+    assert opened.notes[messages] == "30 more"
+    assert {"messages ×30", "thread ×30", "messages[0]"} <= set(opened.names)
+
+
+def test_groups_that_are_too_many_are_others() -> None:
+    graph = graph_of([chat(1) for _ in range(200)])
+    assert len(groups_of(graph, "component")) <= room.GROUPS
+    assert len(groups_of(graph, "type")) == 2
+
+
+@pytest.mark.parametrize("rows", [10_000, 10])
+def test_points_for_all_and_lines_for_some(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr(room, "ROWS", rows)
+    graph = graph_of(chat(2_500))
+    scene = map_scene(graph)
+    assert len(scene) == 2_501
+    assert len(np.unique(scene.places.round(3), axis=0)) == 2_501, "each has a place of its own"
+    assert len(scene.sources) == LINES < len(graph.references)
+    assert (np.diff(scene.flags) >= 0).all(), "like lines stand together"
+    assert "6,000 of 9,998 references" in scene.told
+    assert ("in the order of saving" in scene.told) == (rows == 10)
+
+
+def test_an_empty_graph_has_empty_scenes() -> None:
+    graph = graph_of([])
+    none = np.zeros(0, dtype=np.int64)
+    for scene in (
+        nodes_scene(graph, none),
+        map_scene(graph),
+        groups_scene(graph, groups_of(graph), {}, 9),
+    ):
+        assert len(scene) == 0
+        assert scene.state(none, none)["count"] == 0

@@ -1,0 +1,441 @@
+"""The thread's explorer, driven through its traits and messages as a page does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import traitlets
+
+import ecsviz as ev
+from ecsviz.errors import (
+    EntityNotFoundError,
+    InvalidArgumentError,
+    InvalidIdError,
+    UnknownTypeError,
+)
+from ecsviz.widgets import ThreadExplorer, explore_thread
+from ecsviz.widgets import thread as room
+from ecsviz.widgets.thread_texts import TEXT, message_json
+from ecsviz.widgets.thread_tree import Branches
+from tests.hostile import HOSTILE, assert_harmless, texts
+
+
+class Page:
+    """What a page does: it sends messages, and keeps the answers."""
+
+    def __init__(self, widget: ThreadExplorer) -> None:
+        self.widget = widget
+        self.told: list[dict[str, Any]] = []
+        widget.send = lambda content, buffers=None: self.told.append(content)  # type: ignore[method-assign]  # no comm in tests
+
+    def do(self, name: str, **facts: Any) -> dict[str, Any]:
+        self.told.clear()
+        self.widget._take(self.widget, {"do": name, **facts}, [])
+        return self.told[-1] if self.told else {}
+
+    def texts(self) -> list[str]:
+        return [facts["text"] for facts in self.widget._shown["messages"]]
+
+
+@pytest.fixture(name="thread")
+def _thread() -> ev.ChatThread:
+    """q -> (a, b, c); b -> (d, e)."""
+    thread = ev.ChatThread(title="Cycles")
+    q = thread.say("user", "q: what is a cycle?")
+    thread.say("assistant", "a: a way back", parent=q)
+    b = thread.say("assistant", "b: a closed path", parent=q)
+    thread.say("assistant", "c: a ring", parent=q)
+    thread.say("user", "d: and a path?", parent=b)
+    thread.say("user", "e: and a ring?", parent=b)
+    return thread
+
+
+@pytest.fixture(name="shown")
+def _shown(thread: ev.ChatThread) -> ThreadExplorer:
+    return thread.explore()
+
+
+def names(messages: list[ev.ChatMessage]) -> str:
+    return "".join(message.content[0] for message in messages)
+
+
+def rows(shown: ThreadExplorer) -> list[tuple[int, int]]:
+    import numpy as np
+
+    return [tuple(row[:2]) for row in np.frombuffer(shown._rows, np.int32).reshape(-1, 3).tolist()]
+
+
+def test_it_shows_what_was_said_last(shown: ThreadExplorer, thread: ev.ChatThread) -> None:
+    assert names(shown.path) == "qc"
+    assert shown.branch == str(thread.messages[3].ecs_id)
+    assert rows(shown) == [(0, -1), (3, -1)]
+    assert shown.status == "showing 2 of 6 messages; branch 2 of 4"
+    first, second = shown._shown["messages"]
+    assert (first["role"], first["fork"], second["fork"]) == ("user", [1, 1], [3, 3])
+    assert (shown.selected, shown.message, shown._at) == (None, None, -1)
+
+
+def test_to_select_a_message_shows_a_branch_with_it(
+    shown: ThreadExplorer, thread: ev.ChatThread
+) -> None:
+    told: list[Any] = []
+    shown.observe(lambda change: told.append(change.new), "selected")
+    q, a, b, _, d, e = thread.messages
+    shown.selected = b
+    assert (names(shown.path), shown._at) == ("qbe", 1)
+    shown.selected = d.ecs_id
+    assert (names(shown.path), shown._at) == ("qbd", 2)
+    shown.selected = str(q.ecs_id)
+    assert (names(shown.path), shown._at) == ("qbd", 0), "the branch that was chosen stays"
+    shown.selected = a
+    assert (names(shown.path), shown.message) == ("qa", a)
+    shown.selected = None
+    assert (names(shown.path), shown._at) == ("qa", -1)
+    assert told == [str(b.ecs_id), str(d.ecs_id), str(q.ecs_id), str(a.ecs_id), None]
+    shown.selected = e
+    assert names(shown.path) == "qbe"
+
+
+def test_ids_of_others_are_taken_since_selections_are_linked(
+    shown: ThreadExplorer, thread: ev.ChatThread
+) -> None:
+    explorer = ev.EntityDependencyGraph(thread).explore()
+    traitlets.link((explorer, "selected"), (shown, "selected"))
+    explorer.selected = thread
+    assert (shown.selected, shown.message) == (str(thread.ecs_id), None)
+    explorer.selected = thread.messages[1]
+    assert shown.message is thread.messages[1]
+    shown.selected = thread.messages[2]
+    assert explorer.entity is thread.messages[2]
+    with pytest.raises(InvalidIdError, match="'nonsense' is not a UUID"):
+        shown.selected = "nonsense"
+    assert shown.message is thread.messages[2]
+
+
+def test_a_switch_goes_to_the_next_answer(shown: ThreadExplorer, thread: ev.ChatThread) -> None:
+    page = Page(shown)
+    page.do("switch", node=3, by=-1)
+    assert (names(shown.path), shown.message) == ("qbe", thread.messages[2])
+    page.do("switch", node=5, by=-1)
+    assert names(shown.path) == "qbd"
+    page.do("switch", node=2, by=-1)
+    assert names(shown.path) == "qa"
+    page.do("switch", node=1, by=-1)
+    assert names(shown.path) == "qa", "there is none before the first"
+    page.do("switch", node=1, by=1)
+    assert names(shown.path) == "qbd", "as it was left"
+
+
+def test_branches_are_listed_page_by_page_and_jumped_to(
+    shown: ThreadExplorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Page(shown)
+    monkeypatch.setattr(room, "LISTED", 3)
+    told = page.do("leaves", first=0)
+    assert [leaf["text"][0] for leaf in told["listed"]] == ["a", "c", "d"]
+    assert (told["total"], told["here"], told["said"]) == (4, 3, "showing 3 of 4 branches")
+    told = page.do("leaves", first=3)
+    assert [(leaf["n"], leaf["length"]) for leaf in told["listed"]] == [(5, 3)]
+    page.do("select", node=5)
+    assert names(shown.path) == "qbe"
+    assert page.do("leaves", first=99) == page.do("leaves", first=0)
+
+
+def test_branches_are_set_from_python(shown: ThreadExplorer, thread: ev.ChatThread) -> None:
+    shown.branch = thread.messages[4]
+    assert names(shown.path) == "qbd"
+    shown.branch = thread.messages[2]
+    assert names(shown.path) == "qbd", "any message of it will do"
+    assert shown.branch == str(thread.messages[4].ecs_id)
+    with pytest.raises(EntityNotFoundError, match="No message of this thread"):
+        shown.branch = uuid4()
+    with pytest.raises(EntityNotFoundError):
+        shown.beside = thread
+    assert names(shown.path) == "qbd"
+
+
+def test_two_branches_side_by_side(shown: ThreadExplorer, thread: ev.ChatThread) -> None:
+    page = Page(shown)
+    page.do("compare", node=3, by=-1)
+    assert shown.beside == str(thread.messages[5].ecs_id)
+    assert rows(shown) == [(0, -1), (3, 2), (-1, 5)]
+    assert shown._shown["shared"] == 1
+    assert "side by side, 1 message in common" in shown.status
+    assert [facts["n"] for facts in shown._shown["messages"]] == [0, 3, 2, 5]
+    page.do("switch", node=5, by=-1)
+    assert (names(shown.path), rows(shown)) == ("qc", [(0, -1), (3, 2), (-1, 4)])
+    page.do("select", node=4)
+    assert (names(shown.path), shown._at) == ("qc", 2), "it is there already"
+    shown.branch = thread.messages[5]
+    assert rows(shown) == [(0, -1), (2, -1), (5, 4)]
+    page.do("beside", node=-1)
+    assert (shown.beside, rows(shown)) == (None, [(0, -1), (2, -1), (5, -1)])
+    page.do("beside", node=1)
+    assert rows(shown) == [(0, -1), (2, 1), (5, -1)]
+
+
+def test_the_search_looks_through_all_branches(
+    shown: ThreadExplorer, thread: ev.ChatThread
+) -> None:
+    page = Page(shown)
+    shown.search = "RING"
+    assert names(shown.found) == "ce"
+    assert shown._hits["said"] == "showing 2 of 2 messages found"
+    assert [hit["parts"] for hit in shown._hits["listed"]] == [
+        ["c: a ", "ring", ""],
+        ["e: and a ", "ring", "?"],
+    ]
+    page.do("hit", by=1)
+    assert (shown.message, shown._place) == (thread.messages[3], 0)
+    page.do("hit", by=1)
+    assert (names(shown.path), shown._place) == ("qbe", 1)
+    page.do("hit", by=1)
+    assert shown._place == 0, "from the last to the first"
+    page.do("hit", by=-1)
+    assert shown._place == 1
+    shown.selected = thread.messages[4]
+    assert shown._place == -1
+    page.do("hit", by=1)
+    assert shown.message is thread.messages[5], "the next one from here"
+    shown.search = str(thread.messages[1].ecs_id)[-12:]
+    assert names(shown.found) == "a"
+    shown.search = "assistant"
+    assert names(shown.found) == "abc"
+    shown.search = "no such text"
+    assert (shown.found, shown._hits["said"]) == ([], "nothing found")
+    page.do("hit", by=1)
+    shown.search = ""
+    assert shown.found == []
+
+
+def test_texts_go_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = ev.ChatThread(title="long")
+    for number in range(10_000):
+        thread.say("user" if number % 2 else "assistant", f"message {number}")
+    shown = thread.explore()
+    page = Page(shown)
+    assert len(shown.path) == 10_000, "where none has a parent, each answers the one before"
+    assert len(shown._shown["messages"]) == room.FIRST
+    assert len(shown._rows) == 10_000 * 12
+    told = page.do("messages", first=5_000, count=40)
+    assert [facts["n"] for facts in told["messages"]] == list(range(5_000, 5_040))
+    assert page.do("messages", first=0, count=10_000) == {}, "not all at once"
+    assert page.do("messages", first=10_000, count=1) == {}
+    shown.selected = thread.messages[7_777]
+    assert shown._at == 7_777
+    state = sum(len(str(value)) for value in shown.get_state().values() if value is not shown._esm)
+    assert state < 10_000 * 60, "not the texts of all"
+
+
+def test_a_long_text_is_cut_until_it_is_asked_for() -> None:
+    thread = ev.ChatThread()
+    thread.say("user", "x" * (3 * TEXT))
+    shown = thread.explore()
+    (facts,) = shown._shown["messages"]
+    assert (len(facts["text"]), facts["length"]) == (TEXT, 3 * TEXT)
+    assert Page(shown).do("text", node=0)["text"] == "x" * (3 * TEXT)
+
+
+def test_raw_json_on_demand(shown: ThreadExplorer, thread: ev.ChatThread) -> None:
+    message = thread.messages[2]
+    message.metadata = {"weight": 0.5, "list": [1, None]}
+    message.created_at = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    told = Page(shown).do("json", node=2)
+    data = json.loads(told["text"])
+    assert data["type"] == "ChatMessage"
+    assert data["metadata"] == {"weight": 0.5, "list": [1, None]}
+    assert data["created_at"] == "2026-01-02T03:04:00+00:00"
+    assert data["parent"] == str(thread.messages[0].ecs_id)
+    assert data["replies"] == [str(m.ecs_id) for m in thread.messages[4:]]
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    message.metadata = {"deep": deep}
+    data = json.loads(message_json(message))
+    assert (data["metadata"], data["content"]) == ("<dict>", message.content)
+
+
+def malformed(page: Page) -> None:
+    for name in room.ThreadExplorer.answers:
+        for wrong in (None, "x", -7, 10**9, 2.5, [], {}):
+            page.do(name, node=wrong, by=wrong, first=wrong, count=wrong)
+        page.do(name)
+
+
+def test_malformed_messages_change_nothing(shown: ThreadExplorer) -> None:
+    before = shown.selected, shown.branch, shown.beside
+    malformed(Page(shown))
+    assert (shown.selected, shown.branch, shown.beside) == before
+
+
+def test_threads_of_any_shape() -> None:
+    empty = ev.ChatThread().explore()
+    assert (empty.path, empty.branch, empty.status) == ([], None, "no messages")
+    malformed(Page(empty))
+    assert "without a title" in texts(str(empty.still()))
+    with pytest.raises(UnknownTypeError, match="not a ChatThread"):
+        explore_thread("thread")  # type: ignore[arg-type]  # wrong on purpose
+    # a circle of parents, a parent elsewhere, a parent that does not list its answer
+    thread = ev.ChatThread()
+    a, b, c = (thread.say("user", text) for text in "abc")
+    a.parent, b.parent = b, a
+    c.parent = ev.ChatThread().say("user", "elsewhere")
+    d = ev.ChatMessage(thread=thread, parent=c, role="user", content="d")
+    thread.add_message(d)
+    thread.add_message(d)
+    branches = Branches(thread)
+    assert branches.parents == [-1, 0, -1, 2]
+    assert (branches.leaves, branches.siblings(2), branches.path()) == ([1, 3], [0, 2], [2, 3])
+    # deep and wide
+    deep = ev.ChatThread()
+    last = None
+    for _ in range(30_000):
+        last = deep.say("user", "x", parent=last)
+    assert len(deep.explore().path) == 30_000
+    wide = ev.ChatThread()
+    top = wide.say("user", "x")
+    for _ in range(3_000):
+        wide.say("assistant", "y", parent=top)
+    assert wide.explore()._shown["messages"][1]["fork"] == [3_000, 3_000]
+
+
+def test_the_branch_that_the_source_was_left_on() -> None:
+    thread = ev.ChatThread(metadata={"current_node": "first"})
+    top = thread.say("user", "x")
+    first = thread.say("assistant", "y", parent=top)
+    first.source_id = "first"
+    thread.say("assistant", "z", parent=top)
+    assert thread.explore().path == [top, first]
+
+
+def test_what_is_said_later_comes_with_refresh(
+    shown: ThreadExplorer, thread: ev.ChatThread
+) -> None:
+    shown.selected = thread.messages[1]
+    f = thread.say("user", "f: thanks", parent=thread.messages[1])
+    assert names(shown.path) == "qa"
+    shown.refresh()
+    assert shown.path[-1] is f
+    assert shown.message is thread.messages[1]
+    assert shown._about["total"] == 7
+
+
+# -- the past --------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="store", params=[ev.SQLAlchemyEntityStorage, ev.InMemoryEntityStorage])
+def _store(request: pytest.FixtureRequest) -> Any:
+    make: Callable[..., Any] = request.param
+    return make(":memory:") if make is ev.SQLAlchemyEntityStorage else make()
+
+
+def test_the_slider_of_revisions(store: Any, thread: ev.ChatThread) -> None:
+    store.register(ev.ChatThread(title="another"), note="before")
+    store.register(thread, note="first")
+    thread.messages[3].content = "c: a closed ring"
+    store.register(thread, note="better")
+    thread.say("user", "f: thanks", parent=thread.messages[3])
+    store.register(thread)
+    shown = thread.explore(store)
+    assert [moment["revision"] for moment in shown._about["revisions"]] == [2, 3, 4]
+    assert [moment["note"] for moment in shown._about["revisions"]] == ["first", "better", ""]
+    assert names(shown.path) == "qcf"
+    shown.selected = thread.messages[6]
+    shown.revision = 2
+    assert names(shown.path) == "qc"
+    assert (shown.path[1].content, shown.message) == ("c: a ring", None)
+    assert shown.shown is not thread
+    assert "as of revision 2" in shown.status
+    assert repr(shown) == "ThreadExplorer('Cycles': 6 messages, 4 branches, as of revision 2)"
+    shown.revision = 3
+    assert shown.path[1].content == "c: a closed ring"
+    shown.revision = None
+    assert shown.shown is thread
+    assert (names(shown.path), shown.message) == ("qcf", thread.messages[6])
+    with pytest.raises(InvalidArgumentError, match="revision=1 is no revision that this shows"):
+        shown.revision = 1
+    with pytest.raises(InvalidArgumentError, match="There are 2 to 4"):
+        shown.since = 5
+    assert (shown.revision, shown.since) == (None, None)
+
+
+def test_what_differs_between_two_revisions(store: Any, thread: ev.ChatThread) -> None:
+    store.register(thread)
+    thread.messages[3].content = "c: a closed ring"
+    f = thread.say("user", "f: thanks", parent=thread.messages[3])
+    store.register(thread)
+    shown = thread.explore(store)
+    assert (shown.difference, shown._changes) == (None, {})
+    shown.since = 1
+    assert shown.difference is not None
+    assert shown.difference.of("edited")[0].after == "c: a closed ring"
+    edited = next(item for item in shown._changes["listed"] if item["what"] == "edited")
+    assert (edited["node"], edited["before"], edited["after"]) == (
+        3,
+        "c: a ring",
+        "c: a closed ring",
+    )
+    added = next(item for item in shown._changes["listed"] if item["what"] == "added")
+    assert added["node"] == shown._branches.number[f.ecs_id]
+    marks = [facts.get("mark") for facts in shown._shown["messages"]]
+    assert marks == [None, "changed", "added"]
+    shown.revision = 1
+    assert shown._changes == {"told": "nothing differs", "listed": []}
+    shown.since = 2
+    removed = next(item for item in shown._changes["listed"] if item["what"] == "removed")
+    assert (removed["node"], removed["name"]) == (None, "user: f: thanks")
+    shown.since = None
+    assert shown._changes == {}
+    page = Page(shown)
+    page.do("see", revision=None, since=1)
+    assert (shown.revision, shown.since) == (None, 1)
+    page.do("see", revision=77)
+    assert (shown.revision, shown.since) == (None, 1)
+
+
+def test_the_past_needs_a_store(shown: ThreadExplorer, thread: ev.ChatThread) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"thread.explore\(store\)"):
+        shown.revision = 1
+    with pytest.raises(EntityNotFoundError):
+        thread.explore(ev.InMemoryEntityStorage())
+
+
+# -- as text, and hostile --------------------------------------------------------------------
+
+
+def test_as_text_and_where_the_widget_is_dead(shown: ThreadExplorer) -> None:
+    bundle, _ = shown._repr_mimebundle_()
+    assert bundle["text/plain"] == "ThreadExplorer('Cycles': 6 messages, 4 branches)"
+    html = bundle["text/html"]
+    assert_harmless(html)
+    assert "q: what is a cycle?" in texts(html)
+    assert "showing 2 of 2 messages of this branch; 6 in 4 branches" in texts(html)
+    assert "Run this cell" in texts(html)
+
+
+def test_hostile_texts_stay_text() -> None:
+    thread = ev.ChatThread(title=HOSTILE[0])
+    for text in HOSTILE:
+        message = thread.say(text, text)
+        message.author = message.model = text
+        message.metadata = {text: text}
+    for number, text in enumerate(HOSTILE):
+        thread.title = text
+        shown = thread.explore()
+        page = Page(shown)
+        shown.search = text[:100].encode("utf-8", "ignore").decode("utf-8")
+        shown.selected = thread.messages[number]
+        told = [page.do(name, node=number) for name in ("json", "text")]
+        told += [page.do("messages", first=0, count=60), page.do("leaves", first=0)]
+        assert all(told)
+        # A kernel sends UTF-8, and halves of surrogate pairs are none.
+        json.dumps([told, shown._about, shown._hits, shown._shown]).encode("utf-8")
+        json.dumps([told, shown._hits, shown._shown], ensure_ascii=False).encode("utf-8")
+        thread.messages.insert(0, thread.messages.pop())
+        assert_harmless(str(shown.still()))
+        assert UUID(shown.selected or "") in {message.ecs_id for message in thread.messages}
