@@ -64,6 +64,35 @@ def check_own_fields(found: Walk) -> None:
             )
 
 
+def check_note(note: Any) -> None:
+    r"""Raise if a revision's note is no text that every database can hold.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no text, or holds NUL or half of a character.
+
+    Examples
+    --------
+    >>> check_note("a better title")
+    >>> check_note("a\0b")
+    Traceback (most recent call last):
+    ecsviz.errors.InvalidArgumentError: The note 'a\x00b' holds NUL at 1. Leave that out.
+    """
+    if note is None:
+        return
+    if not isinstance(note, str):
+        raise InvalidArgumentError(
+            f"The note is {short_repr(note)}, no text. Give a str, or leave it out.", value=note
+        )
+    for place, character in enumerate(note):
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            what = "NUL" if character == "\0" else "half of a character"
+            raise InvalidArgumentError(
+                f"The note {short_repr(note)} holds {what} at {place}. Leave that out.", value=note
+            )
+
+
 def check_lineage(entity: Any, stored: UUID) -> None:
     """Raise if an entity is stored as one of another family.
 

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ecsviz.catalog import differences, outdated
-from ecsviz.conflicts import (
-    still_held,
-)
+from ecsviz.conflicts import check_note, still_held
 from ecsviz.database import deferred_interrupt
 from ecsviz.entity import Entity
 from ecsviz.identity import derives_from, newest_definition, type_key
@@ -140,6 +138,7 @@ class InMemoryEntityStorage(VersionedStorage):
         return given
 
     def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
+        check_note(note)
         with self._lock:
             types = self._check_classes(map(type, found.entities))
             number = self._newest() + 1

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ecsviz import finding
 from ecsviz.changes import Migration
-from ecsviz.conflicts import whole_only
+from ecsviz.conflicts import check_note, whole_only
 from ecsviz.database import deferred_interrupt
 from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
@@ -173,6 +173,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         return given
 
     def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
+        check_note(note)
         # An interrupt waits until the entities know their versions.
         with deferred_interrupt(), collector_paused():
             # Before there is a file: what cannot be stored must not leave an empty one behind.

@@ -499,3 +499,14 @@ def test_every_change_is_a_revision(reopen: Open) -> None:
     assert found["at"].is_monotonic_increasing
     assert found["at"].between(began, pd.Timestamp.now("UTC") + pd.Timedelta(minutes=1)).all()
     assert found.dtypes.equals(reopen().revisions().iloc[:0].dtypes)
+
+
+@pytest.mark.parametrize("note", ["a\0b", "a\ud800", 7, b"bytes"])
+def test_a_note_that_no_database_holds_is_refused(store: ev.EntityStorage, note: Any) -> None:
+    thread = ev.ChatThread(title="x")
+    with pytest.raises(errors.InvalidArgumentError, match="note"):
+        store.register(thread, note=note)
+    assert not store.has_entity(thread.ecs_id)
+    assert thread.version == 0
+    store.register(thread, note="ok 😀")
+    assert store.revisions()["note"].tolist() == ["ok 😀"]
