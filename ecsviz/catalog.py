@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
 
 from ecsviz import errors
+from ecsviz.common_columns import BIG, NAMING
 from ecsviz.database import APPLICATION_ID, Database
 from ecsviz.errors import did_you_mean
 from ecsviz.fields import class_plan
@@ -23,8 +24,6 @@ from ecsviz.identity import (
     newest_definition,
 )
 from ecsviz.mapping import (
-    BIG,
-    NAMING,
     ClassMap,
     InverseList,
     Mapping,

@@ -10,6 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from ecsviz import order
+from ecsviz.common_columns import BIG, NAMING, SYSTEM_COLUMNS, system_columns
 from ecsviz.errors import DuplicateTypeError
 from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.handwritten import Handwritten
@@ -18,33 +19,8 @@ from ecsviz.identity import classes_named, newest_definition, type_key
 from ecsviz.inverse import inverse_of
 from ecsviz.names import Names, allowed_table, limited, snake, table_name
 from ecsviz.references import Walk
-from ecsviz.seals import SEAL
 from ecsviz.storable import check_class, codec_of, has_table, opaque_names, with_referenced
 from ecsviz.values import Codec
-
-NAMING = {
-    "pk": "pk_%(table_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-}
-"""Names of constraints, so that they can be altered by name later."""
-
-BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-"""Row ids: 64 bits everywhere; SQLite gives its own row id only to a column called INTEGER."""
-
-SYSTEM_COLUMNS = (
-    "id",
-    "ecs_id",
-    "ecs_lineage_id",
-    "ecs_parent_id",
-    "ecs_version",
-    REVISION,
-    "ecs_checksum",
-    SEAL,
-    "ecs_exact",
-)
 
 Layout = dict[str, dict[str, Any]]
 """Per field, where the store keeps it: ``column``; or ``columns`` (target type → column) with
@@ -241,6 +217,7 @@ class Mapping:
         self.stored: dict[str, StoredType] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._arcs: dict[tuple[str, str], list[str]] = {}  # (type, field) -> further targets
+        self._reserved: dict[str, str] = {}  # type → table, of what is being mapped
 
     def set_stored(self, stored: dict[str, StoredType]) -> None:
         """Take over what a store says of its types.
@@ -326,7 +303,7 @@ class Mapping:
         if known is not None:
             return known.table
         stored = self.stored[type_name].table
-        return sa.Table(stored, sa.MetaData(), *_system_columns(), schema=self.metadata.schema)
+        return sa.Table(stored, sa.MetaData(), *system_columns(), schema=self.metadata.schema)
 
     # -- mapping -----------------------------------------------------------------------------
 
@@ -398,8 +375,21 @@ class Mapping:
         cyclic = self._cyclic_pairs(with_referenced(classes))
         for cls in classes:
             self._drop(self.type_name(cls))
+        # All names first: a foreign key leads to a table by its name, and it may be made later.
+        for cls in classes:
+            self._reserved[self.type_name(cls)] = self._name_for(cls)
         for cls in classes:
             self._make(cls, cyclic)
+        self._reserved.clear()
+
+    def _name_for(self, cls: type) -> str:
+        type_name = self.type_name(cls)
+        if type_name in self.stored:
+            return self.stored[type_name].table
+        name = table_name(type_name)
+        if self.models.model_of(cls) is not None:
+            name = limited(f"ecs_of_{name}")
+        return self._tables().take_numbered(name)
 
     def _drop(self, type_name: str) -> None:
         known = self.by_type.pop(type_name, None)
@@ -429,16 +419,13 @@ class Mapping:
         stored = self.stored.get(type_name)
         layout: Layout = {} if stored is None else stored.layout
         by_hand = self.models.model_of(cls) is not None
-        name = table_name(type_name)
-        if by_hand:
-            name = limited(f"ecs_of_{name}")
-        name = stored.table if stored else self._tables().take_numbered(name)
         names = Names((*SYSTEM_COLUMNS, *_columns_in(layout)))
         values = [
             self._value_column(cls, field_name, names, layout)
             for field_name in (() if by_hand else class_plan(cls).values + opaque_names(cls))
         ]
-        table = sa.Table(name, self.metadata, *_system_columns(), *(v.column for v in values))
+        columns = (*system_columns(), *(value.column for value in values))
+        table = sa.Table(self._reserved[type_name], self.metadata, *columns)
         known = self.by_type[type_name] = ClassMap(cls, type_name, table, by_hand, values)
         for plan in self.models.kept_fields(cls):
             inverse = inverse_of(plan)
@@ -454,6 +441,7 @@ class Mapping:
         """Return the names of all tables, mapped ones and stored ones."""
         taken = [table.name for table in self.metadata.tables.values()]
         taken += [name for known in self.stored.values() for name in known.tables]
+        taken += self._reserved.values()
         return Names([*taken, *map(history_name, taken)])
 
     def _value_column(self, cls: type, name: str, names: Names, layout: Layout) -> ValueColumn:
@@ -522,7 +510,7 @@ class Mapping:
             return self.by_type[type_name].table.name
         if type_name in self.stored:
             return self.stored[type_name].table
-        return table_name(type_name)
+        return self._reserved[type_name]
 
     def _collection(
         self, known: ClassMap, plan: FieldPlan, names: Names, kept: dict[str, Any]
@@ -569,7 +557,9 @@ class Mapping:
         known = self.by_type[type_name]
         self._arcs.setdefault((type_name, field_name), []).append(target)
         self._drop(type_name)
+        self._reserved[type_name] = self._name_for(known.cls)
         self._make(known.cls, self._cyclic_pairs(with_referenced([known.cls])))
+        self._reserved.clear()
 
 
 def _columns_in(layout: Layout) -> list[str]:
@@ -580,17 +570,3 @@ def _columns_in(layout: Layout) -> list[str]:
         if "table" not in place:
             names += place.get("columns", {}).values()
     return names
-
-
-def _system_columns() -> list[Any]:
-    return [
-        sa.Column("id", BIG, primary_key=True),
-        sa.Column("ecs_id", sa.Uuid(), nullable=False, unique=True),
-        sa.Column("ecs_lineage_id", sa.Uuid(), nullable=False),
-        sa.Column("ecs_parent_id", sa.Uuid()),
-        sa.Column("ecs_version", sa.Integer(), nullable=False),
-        sa.Column(REVISION, sa.Integer(), nullable=False),
-        sa.Column("ecs_checksum", sa.LargeBinary()),
-        sa.Column(SEAL, sa.BigInteger()),
-        sa.Column("ecs_exact", sa.Text()),
-    ]

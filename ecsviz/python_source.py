@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ecsviz.mapping import NAMING, ClassMap, Collection, InverseList, Mapping, RefColumn
+from ecsviz.common_columns import NAMING
+from ecsviz.mapping import ClassMap, Collection, InverseList, Mapping, RefColumn
 from ecsviz.models import arc_name, free_name
 
 HEAD = '''"""Declarative models of an ecsviz store, for SQLAlchemy.

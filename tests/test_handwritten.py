@@ -228,3 +228,18 @@ def test_a_list_that_disagrees_is_refused(store: ev.SQLAlchemyEntityStorage) -> 
     thread.messages[0].thread = Thread(title="other")
     with pytest.raises(errors.InverseMismatchError, match=r"Thread\.messages\[0\]"):
         store.register(thread)
+
+
+class Remark(ev.Entity):
+    about: Message
+    text: str
+
+
+def test_a_derived_table_may_be_made_before_the_one_that_it_leads_to(
+    store: ev.SQLAlchemyEntityStorage, path: Path
+) -> None:
+    thread = make()
+    remark = store.register(Remark(about=thread.messages[0], text="so it is"))
+    again = ev.SQLAlchemyEntityStorage(path, models=MODELS).get(remark.ecs_id)
+    assert again.about.thread.messages[0] is again.about
+    assert again.about.content == "0"

@@ -61,6 +61,7 @@ ROOMS = (
     "history",
     "seals",
     "handwritten",
+    "common_columns",
     "mapping",
     "database",
     "tables",
