@@ -16,8 +16,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import (
+    AwareDatetime,
     BaseModel,
+    FutureDate,
+    FutureDatetime,
     JsonValue,
+    NaiveDatetime,
+    PastDate,
+    PastDatetime,
     PydanticSchemaGenerationError,
     PydanticUserError,
     Secret,
@@ -370,7 +376,18 @@ _NO_VALUES: frozenset[Any] = frozenset(
 def _unwrapped(annotation: Any) -> Any:
     while hasattr(annotation, "__supertype__"):  # typing.NewType
         annotation = strip(annotation.__supertype__)
-    return annotation
+    return _CONSTRAINED.get(annotation, annotation) if isinstance(annotation, type) else annotation
+
+
+_CONSTRAINED: dict[type, type] = {
+    AwareDatetime: datetime,
+    NaiveDatetime: datetime,
+    PastDatetime: datetime,
+    FutureDatetime: datetime,
+    PastDate: date,
+    FutureDate: date,
+}
+"""Names that pydantic gives to values of other types, on conditions."""
 
 
 def _single_codec(kind: Any) -> Codec | None:
