@@ -91,6 +91,16 @@ class Pair(NamedTuple):
     right: str
 
 
+class Account(BaseModel):
+    password: SecretStr
+
+
+@dataclasses.dataclass
+class Login:
+    account: Account | None = None
+    again: Login | None = None
+
+
 class Options(TypedDict, total=False):
     deep: dict[str, date]
 
@@ -243,7 +253,6 @@ class Either(BaseModel):
         (list[Point], [Pinned(x=1, place="secret")]),
         (Point, {"x": 1}),
         (Doubling, Doubling(x=1)),  # a validator that changes what it gets
-        (list[SecretStr], [SecretStr("secret")]),
         (re.Pattern[str], re.compile("secret", re.IGNORECASE)),
         (Celsius, "secret"),
         (HttpUrl, "secret"),
@@ -268,7 +277,12 @@ def test_what_would_come_back_otherwise_is_refused(annotation: Any, value: Any) 
     [
         SecretStr,
         SecretStr | None,
+        list[SecretStr],
+        dict[str, tuple[int, SecretStr | None]],
+        Account,
+        list[Login],
         Callable[[], int],
+        list[Callable[[], int]],
         type[int],
         Iterator[int],
         typing.IO[str],
