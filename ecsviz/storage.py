@@ -167,6 +167,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         return given
 
     def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
+        if not found.entities:
+            return
         # An interrupt waits until the entities know their versions.
         with deferred_interrupt(), collector_paused():
             # Before there is a file: what cannot be stored must not leave an empty one behind.
