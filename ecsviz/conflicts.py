@@ -18,8 +18,8 @@ from ecsviz.errors import (
 )
 from ecsviz.references import Walk
 
-LAST_VERSION = 2**63 - 1
-"""No version is as high: a column of 64 bits has to hold it and the next one."""
+LAST_VERSION = 2**31 - 1
+"""No version is as high: the columns of all databases have to hold it and the next one."""
 
 
 def check_own_fields(found: Walk) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field, PrivateAttr, computed_field
@@ -122,6 +122,29 @@ class Boxes(ev.Entity):
     pair: Pair | None = None
 
 
+T = TypeVar("T")
+
+
+class Box(ev.Entity, Generic[T]):
+    """A generic entity, of values or of entities."""
+
+    content: T
+    more: list[T] = []
+
+
+class Named(ev.Entity):
+    """Names that a database or SQLAlchemy could take amiss."""
+
+    id: int = 0
+    metadata: str = ""
+    registry: Node | None = None
+    select: list[Node] = []
+    größe: float = 0.0
+    position: int = 0
+    key: dict[str, Node] = {}
+    nodes_id: str = ""
+
+
 class Animal(ev.Entity):
     name: str = ""
     friend: Animal | None = None
@@ -174,6 +197,7 @@ class Habits(ev.Entity):
 
     shown_name: str = Field(default="", alias="shownName")
     left_out: str = Field(default="kept", exclude=True)
+    held: Node | None = Field(default=None, alias="heldNode", exclude=True)
     _cache: int = PrivateAttr(default=7)
 
     @computed_field  # type: ignore[prop-decorator]  # a property below it is what pydantic asks for
@@ -186,7 +210,7 @@ class Habits(ev.Entity):
         raise RuntimeError("a property was evaluated")
 
 
-for _cls in (Node, Animal, Shelf, Left, Right, Thread, Message, Report, Boxes):
+for _cls in (Node, Named, Animal, Shelf, Left, Right, Thread, Message, Report, Boxes, Habits):
     _cls.model_rebuild()
 
 
