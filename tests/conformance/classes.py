@@ -139,7 +139,7 @@ class Named(ev.Entity):
     metadata: str = ""
     registry: Node | None = None
     select: list[Node] = []
-    größe: float = 0.0
+    größe: float = 0.0  # noqa: PLC2401 - such names are what this class is for
     position: int = 0
     key: dict[str, Node] = {}
     nodes_id: str = ""
