@@ -93,6 +93,7 @@ class Node(ev.Entity):
     by_number: dict[int, Node] = {}
     by_colour: dict[Colour, Node] = {}
     by_pair: dict[tuple[int, str], Node] = {}
+    by_either: dict[int | str, Node] = {}
     lists: dict[str, list[Node]] = {}
     grid: list[list[Node | None]] = []
     optional: list[Node] | None = None

@@ -501,6 +501,27 @@ def test_a_change_that_no_column_shows(reopen: Open, field: str, before: Any, af
     assert (found, type(found)) == (after, type(after))
 
 
+def test_a_key_of_another_type_is_a_change(reopen: Open) -> None:
+    a = c.Node(name="a")
+    node = reopen().register(c.Node(by_either={1: a}))
+    node.by_either = {"1": a}
+    assert reopen().register(node).version == 2
+    assert list(reopen().get(node.ecs_id).by_either) == ["1"]
+
+
+def test_an_entity_of_another_class_is_a_change(reopen: Open) -> None:
+    """Both are the first of their class, and so may have the same number in the database."""
+    dog, stone, keeper = c.Dog(), c.Stone(), c.Animal()
+    shelf = reopen().register(c.Shelf(keeper=keeper, top=dog, things=[dog]))
+    reopen().register(stone)
+    shelf.things = [stone]
+    assert reopen().register(shelf).version == 2
+    shelf.top = stone
+    assert reopen().register(shelf).version == 3
+    again = reopen().get(shelf.ecs_id)
+    assert (again.things, again.top) == ([stone], stone)
+
+
 def test_every_change_is_a_revision(reopen: Open) -> None:
     assert reopen().revisions().empty
     began = pd.Timestamp.now("UTC") - pd.Timedelta(minutes=1)

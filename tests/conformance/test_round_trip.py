@@ -142,6 +142,7 @@ def shapes() -> dict[str, Callable[[], Any]]:
         "by_number": lambda a, b: {3: a, -1: b},
         "by_colour": lambda a, b: {c.Colour.BLUE: a},
         "by_pair": lambda a, b: {(1, "x"): a, (2, "y"): b},
+        "by_either": lambda a, b: {1: a, "1": b},
         "lists": lambda a, b: {"x": [a, b, a], "y": []},
         "grid": lambda a, b: [[a, None], [], [b, a]],
         "optional": lambda a, b: [a, b],
