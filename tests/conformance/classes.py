@@ -182,6 +182,10 @@ class Thread(ev.Entity):
     messages: list[Message] = []
 
 
+class Archive(Thread):
+    shelf: int = 0
+
+
 class Message(ev.Entity):
     thread: Thread
     text: str = ""
@@ -211,7 +215,20 @@ class Habits(ev.Entity):
         raise RuntimeError("a property was evaluated")
 
 
-for _cls in (Node, Named, Animal, Shelf, Left, Right, Thread, Message, Report, Boxes, Habits):
+for _cls in (
+    Node,
+    Named,
+    Animal,
+    Shelf,
+    Left,
+    Right,
+    Thread,
+    Archive,
+    Message,
+    Report,
+    Boxes,
+    Habits,
+):
     _cls.model_rebuild()
 
 

@@ -119,6 +119,21 @@ def test_a_message_moves_to_another_thread(reopen: Open) -> None:
     same(reopen, two)
 
 
+def test_a_message_moves_to_a_thread_of_another_class(reopen: Open) -> None:
+    """Both threads are the first of their class, and so may have the same number."""
+    one, two = c.thread(2), c.Archive(title="two")
+    two.messages.append(c.Message(thread=two, text="goes"))
+    reopen().register([one, two])
+    message = one.messages.pop()
+    message.thread = two
+    two.messages = [message]
+    reopen().register([two])  # the thread that loses it is led to by the other message's parent
+    assert (two.version, message.version) == (2, 2)
+    assert reopen().get(one.ecs_id).messages == one.messages
+    assert reopen().get(two.ecs_id).messages == [message]
+    assert reopen().verify().empty
+
+
 def test_a_message_taken_from_a_thread_that_is_not_at_hand(reopen: Open) -> None:
     one, two = c.Thread(title="one"), c.Thread(title="two")
     one.messages = [c.Message(thread=one, text="moves"), c.Message(thread=one, text="stays")]
