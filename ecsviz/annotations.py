@@ -72,11 +72,17 @@ def _aliased(alias: Any) -> Any:
 
 
 def union_members(annotation: Any) -> tuple[Any, ...]:
-    """Return the members of a union (both spellings), or the annotation alone."""
+    """Return the members of a union (both spellings), or the annotation alone.
+
+    ``Literal["a", None]`` is a union too: of ``Literal["a"]`` and None.
+    """
     plain = strip(annotation)
     # X | None has types.UnionType as its origin, Optional[X] typing.Union.
     if typing.get_origin(plain) in (typing.Union, types.UnionType):
         return tuple(m for arg in typing.get_args(plain) for m in union_members(arg))
+    if typing.get_origin(plain) is typing.Literal and None in typing.get_args(plain):
+        rest = tuple(value for value in typing.get_args(plain) if value is not None)
+        return (typing.Literal[rest], type(None)) if rest else (type(None),)
     return (plain,)
 
 

@@ -18,6 +18,9 @@ from ecsviz.errors import (
 )
 from ecsviz.references import Walk
 
+LAST_VERSION = 2**31 - 1
+"""No version is as high: the columns of all databases have to hold it and the next one."""
+
 
 def check_own_fields(found: Walk) -> None:
     """Raise if the own fields of an entity hold what is no id or no version.
@@ -54,9 +57,10 @@ def check_own_fields(found: Walk) -> None:
                     value=value,
                 )
         version = state.get("version")
-        if type(version) is not int or version < 0:
+        if type(version) is not int or not 0 <= version < LAST_VERSION:
             raise ValueNotStorableError(
-                f"{found.place(position)}.version is {short_repr(version)}, not a whole number."
+                f"{found.place(position)}.version is {short_repr(version)}, not a whole number that"
+                " a version can be."
                 " The storage counts versions; leave it as it was made.",
                 place=f"{found.place(position)}.version",
                 ecs_id=found.ids[position],

@@ -48,6 +48,12 @@ class Entity(BaseModel, metaclass=EntityMeta):
     Equality and hash go by ``ecs_id``. ``repr``, ``copy``, ``deepcopy``, ``pickle``,
     ``model_dump`` and ``model_dump_json`` take cyclic graphs and chains of any length.
 
+    A storage keeps every field under the field's name, whatever its alias, those with
+    ``exclude=True`` too (which is about dumps). It does not keep private attributes, which begin
+    anew, nor computed fields, properties and cached properties, which are never evaluated. A
+    ``SecretStr`` is refused, since a database would show it: annotate it as ``str`` if that may
+    be. So are ``extra="allow"`` and what does not outlive the process (``Callable``, ``type``).
+
     Examples
     --------
     >>> import ecsviz as ev

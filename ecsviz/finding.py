@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
-from ecsviz.identity import is_entity_class
+from ecsviz.identity import is_entity_class, newest_definition
 from ecsviz.mapping import ClassMap, Mapping, RefColumn, ValueColumn
 from ecsviz.protocol import as_id
 from ecsviz.statements import columns_of
@@ -267,3 +268,53 @@ def _checks(known: ClassMap, wanted: Search) -> list[tuple[ValueColumn, Any, boo
 
 def _equal(one: Any, other: Any) -> bool:
     return bool(one == other) or bool(one != one and other != other)  # noqa: PLR0124 - NaN
+
+
+# -- without a database ----------------------------------------------------------------------
+
+
+def find_kept(mapping: Mapping, records: Sequence[Any], wanted: Search) -> list[Any]:
+    """Return which of the records of an `InMemoryEntityStorage` fit, in order.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As a database would.
+    """
+    groups: dict[type, list[Any]] = {}
+    for record in records:
+        groups.setdefault(newest_definition(record.cls), []).append(record)
+    rows: list[tuple[Any, ...]] = []
+    for cls, group in groups.items():
+        known = mapping.map_classes([cls])[0]
+        check_fields(known, wanted)
+        for name, value in wanted.fields.items():
+            _condition(mapping, known, name, value)  # for its errors
+        fit = [r for r in group if all(_has(known, r, *asked) for asked in wanted.fields.items())]
+        columns = [_order_of(known, fit, name.removeprefix("-")) for name in wanted.order_by]
+        rows += zip(fit, *columns, strict=True)
+    for n, name in reversed(list(enumerate(wanted.order_by, 1))):
+        some = [row for row in rows if row[n] is not None]
+        none = [row for row in rows if row[n] is None]
+        rows = sorted(some, key=itemgetter(n), reverse=name.startswith("-")) + none
+    stop = None if wanted.limit is None else wanted.offset + wanted.limit
+    return [row[0] for row in rows[wanted.offset : stop]]
+
+
+def _has(known: ClassMap, record: Any, name: str, value: Any) -> bool:
+    """Tell whether a record has a value in a field."""
+    field = _field(known, name)
+    if isinstance(field, ValueColumn):
+        return _equal(record.state[name], value)
+    held = getattr(record, name) if isinstance(field, str) else record.state[name]
+    if name == "version" or value is None or held is None:
+        return bool(held == value)
+    return bool(as_id(getattr(held, "ecs_id", held)) == as_id(value))
+
+
+def _order_of(known: ClassMap, records: list[Any], name: str) -> list[Any]:
+    """Return by what a field orders records: what its column would hold."""
+    field = _field(known, name)
+    if isinstance(field, ValueColumn):
+        return list(field.codec.encode([record.state[name] for record in records])[0])
+    return [getattr(record, name) for record in records]

@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from ecsviz import finding
 from ecsviz.catalog import differences, outdated
 from ecsviz.conflicts import check_note, still_held
 from ecsviz.database import deferred_interrupt
 from ecsviz.entity import Entity
 from ecsviz.identity import derives_from, newest_definition, type_key
 from ecsviz.isomorphic import find_difference
+from ecsviz.mapping import Mapping
 from ecsviz.memory_saving import (
     WHERE,
     Held,
@@ -464,13 +466,54 @@ class InMemoryEntityStorage(VersionedStorage):
         """
         check_entity_class(cls)
         with self._lock:
-            wanted = [
-                record
-                for record in self._at(as_of).values()
-                if derives_from(newest_definition(record.cls), cls)
-            ]
-            wanted.sort(key=lambda record: (record.cls.__name__, record.number))
-            return self.get_many([record.ecs_id for record in wanted], as_of=as_of)
+            return self.get_many([r.ecs_id for r in self._of(cls, as_of)], as_of=as_of)
+
+    def _of(self, cls: type, as_of: AsOf) -> list[Record]:
+        """Return the records of a class and its subclasses, in the order of listing."""
+        found = [
+            record
+            for record in self._at(as_of).values()
+            if derives_from(newest_definition(record.cls), cls)
+        ]
+        return sorted(found, key=lambda record: (record.cls.__name__, record.number))
+
+    def find(
+        self,
+        cls: type[E_],
+        *,
+        order_by: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
+        **fields: Any,
+    ) -> list[E_]:
+        """Return the entities of a class whose fields have some values.
+
+        Parameters and errors are those of `SQLAlchemyEntityStorage.find`.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> for text in ("hello", "what is a cycle?"):
+        ...     _ = thread.say("user", text)
+        >>> _ = store.register(thread)
+        >>> found = store.find(ev.ChatMessage, role="user", order_by="-content", limit=1)
+        >>> [message.content for message in found]
+        ['what is a cycle?']
+        """
+        check_entity_class(cls)
+        wanted = finding.search(fields, order_by, limit, offset)
+        mapping = Mapping()
+        with self._lock:
+            records = self._of(cls, as_of)
+            if not records:  # a misspelt field is told all the same
+                finding.check_fields(mapping.map_classes([cls])[0], wanted)
+            ids = [record.ecs_id for record in finding.find_kept(mapping, records, wanted)]
+            return self.get_many(ids, hops=hops, only=only, as_of=as_of)
 
     def has_entity(self, ecs_id: UUID | str) -> bool:
         """Tell whether an id is stored."""

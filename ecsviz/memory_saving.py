@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -280,7 +280,8 @@ def copied(value: Any, swap: Callable[[Any], Any], depth: int = 0) -> Any:
         return kind(*(copied(part, swap, depth + 1) for part in value))
     if isinstance(value, Mapping):
         items = ((copied(k, swap, depth + 1), copied(v, swap, depth + 1)) for k, v in value.items())
-        return dict(items) if kind is dict else kind(dict(items))
+        given = (value.default_factory,) if isinstance(value, defaultdict) else ()
+        return dict(items) if kind is dict else kind(*given, dict(items))
     if isinstance(value, BaseModel):
         return _copied_model(value, swap, depth)
     if dataclasses.is_dataclass(value):

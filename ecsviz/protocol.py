@@ -96,6 +96,21 @@ class EntityStorage(Protocol):
         """Return all entities of a class and its subclasses: by class, each as they were stored."""
         ...
 
+    def find(
+        self,
+        cls: type[E_],
+        *,
+        order_by: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
+        **fields: Any,
+    ) -> list[E_]:
+        """Return the entities of a class whose fields have some values."""
+        ...
+
     def has_entity(self, ecs_id: UUID | str) -> bool:
         """Tell whether an id is stored."""
         ...

@@ -13,6 +13,7 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.engine import Connection
 
+from ecsviz.conflicts import LAST_VERSION
 from ecsviz.errors import ValueNotStorableError
 from ecsviz.fields import FieldPlan, Shape, complete_fields
 from ecsviz.identity import is_entity_class
@@ -99,6 +100,7 @@ class Group:
         return (
             set(map(type, versions)) == {int}
             and min(versions) >= 0
+            and max(versions) < LAST_VERSION
             and set(map(type, lineages)) == {UUID}
             and set(map(type, parents)) <= {UUID, type(None)}
         )

@@ -174,6 +174,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
 
     def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
         check_note(note)
+        if not found.entities:
+            return
         # An interrupt waits until the entities know their versions.
         with deferred_interrupt(), collector_paused():
             # Before there is a file: what cannot be stored must not leave an empty one behind.

@@ -16,8 +16,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import (
+    AwareDatetime,
     BaseModel,
+    FutureDate,
+    FutureDatetime,
     JsonValue,
+    NaiveDatetime,
+    PastDate,
+    PastDatetime,
     PydanticSchemaGenerationError,
     PydanticUserError,
     Secret,
@@ -28,6 +34,7 @@ from pydantic import (
 )
 from typing_extensions import override
 
+from ecsviz.annotations import hints_of
 from ecsviz.codec import (
     JSON,
     BoolCodec,
@@ -338,8 +345,7 @@ def codec_for(annotation: Any) -> tuple[Codec, bool]:
     members = [_unwrapped(member) for member in union_members(annotation)]
     kinds = [member for member in members if member is not NoneType]
     nullable = len(kinds) < len(members) or annotation in (Any, object)
-    for kind in kinds:
-        _refuse(kind)
+    _refuse(kinds)
     if len(kinds) == 1:
         codec = _single_codec(kinds[0])
         if codec is not None:
@@ -347,14 +353,26 @@ def codec_for(annotation: Any) -> tuple[Codec, bool]:
     return JsonCodec(annotation), nullable
 
 
-def _refuse(kind: Any) -> None:
-    origin = typing.get_origin(kind) or kind
-    if origin in _NO_VALUES:
-        raise NoCodec("it is no value that outlives the process")
-    if isinstance(origin, type) and issubclass(origin, (SecretStr, SecretBytes, Secret)):
-        raise NoCodec(
-            "it is a secret, and a database would show it; annotate it as str if that may be"
-        )
+def _refuse(kinds: list[Any]) -> None:
+    """Raise if one of some annotations is, or has inside, what must not or cannot be stored."""
+    todo, seen = list(kinds), set()
+    while todo:
+        kind = _unwrapped(strip(todo.pop()))
+        origin, args = typing.get_origin(kind) or kind, typing.get_args(kind)
+        if origin in _NO_VALUES:
+            raise NoCodec("it is no value that outlives the process")
+        if origin is typing.Literal or not (args or isinstance(kind, type)) or kind in seen:
+            continue
+        seen.add(kind)
+        if isinstance(origin, type) and issubclass(origin, (SecretStr, SecretBytes, Secret)):
+            raise NoCodec(
+                "it is a secret, and a database would show it; annotate it as str if that may be"
+            )
+        todo += args
+        if isinstance(origin, type) and issubclass(origin, BaseModel):
+            todo += [info.annotation for info in origin.model_fields.values()]
+        elif hasattr(origin, "__dataclass_fields__"):
+            todo += hints_of(origin).values()
 
 
 _NO_VALUES: frozenset[Any] = frozenset(
@@ -371,7 +389,18 @@ _NO_VALUES: frozenset[Any] = frozenset(
 def _unwrapped(annotation: Any) -> Any:
     while hasattr(annotation, "__supertype__"):  # typing.NewType
         annotation = strip(annotation.__supertype__)
-    return annotation
+    return _CONSTRAINED.get(annotation, annotation) if isinstance(annotation, type) else annotation
+
+
+_CONSTRAINED: dict[type, type] = {
+    AwareDatetime: datetime,
+    NaiveDatetime: datetime,
+    PastDatetime: datetime,
+    FutureDatetime: datetime,
+    PastDate: date,
+    FutureDate: date,
+}
+"""Names that pydantic gives to values of other types, on conditions."""
 
 
 def _single_codec(kind: Any) -> Codec | None:

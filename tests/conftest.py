@@ -25,6 +25,11 @@ def require_all() -> bool:
     return os.environ.get("ECSVIZ_REQUIRE_ALL", "") not in {"", "0"}
 
 
+def in_ci() -> bool:
+    """Tell whether tests that go by chance look as long as they can."""
+    return require_all() or os.environ.get("CI", "") not in {"", "0", "false"}
+
+
 def _hypothesis_profile() -> str:
     # Time limits: none. A shared machine stalls now and then, and no test here measures time.
     quiet = [hypothesis.HealthCheck.too_slow]
@@ -43,8 +48,7 @@ def _hypothesis_profile() -> str:
         print_blob=True,
         suppress_health_check=quiet,
     )
-    in_ci = require_all() or os.environ.get("CI", "") not in {"", "0", "false"}
-    return "ci" if in_ci else "dev"
+    return "ci" if in_ci() else "dev"
 
 
 hypothesis.settings.load_profile(_hypothesis_profile())

@@ -131,7 +131,20 @@ def changed_rows(path: Path, change: Callable[[], Any]) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("size", [10, 1_000])
+def test_an_unchanged_graph_of_100_000_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "same.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = store.register(chat(100_000))
+    before = path.read_bytes()
+    with counted() as found:
+        store.register(thread, note="nothing new")
+    assert not [text for text in found if not text.startswith(("SELECT", "PRAGMA", "BEGIN"))]
+    assert path.read_bytes() == before
+    assert len(store.revisions()) == 1
+    assert not store.explain(thread), "the caller can tell beforehand"
+
+
+@pytest.mark.parametrize("size", [10, 10_000])
 def test_rows_written(tmp_path: Path, size: int) -> None:
     """What is written depends on what changed, not on how long the thread is."""
     path = tmp_path / "rows.db"

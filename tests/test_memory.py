@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from typing import Any, NamedTuple
 
 import pytest
@@ -32,6 +32,7 @@ VALUES: list[Any] = [
     [1, [2, {"a": {3}}], (4, frozenset({5}))],
     Named([1], {"x": 1}),
     OrderedDict(b=[1], a=2),
+    defaultdict(list, b=[1]),
     deque([[1], 2], maxlen=5),
     Frozen(a=[1, 2], b={"c": 1}),
     c.Span(1, ["a"]),
@@ -43,7 +44,8 @@ VALUES: list[Any] = [
 def test_copies_are_the_same_and_share_nothing_that_can_change(value: Any) -> None:
     again = copied(value, lambda part: NotImplemented)
     assert identical(value, again)
-    assert getattr(value, "maxlen", None) == getattr(again, "maxlen", None)
+    for name in ("maxlen", "default_factory"):
+        assert getattr(value, name, None) == getattr(again, name, None)
     if isinstance(value, (list, deque, bytearray, OrderedDict)):
         assert again is not value
         again.clear()

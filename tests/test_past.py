@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -16,6 +15,7 @@ from pydantic import Field
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.references import walk
+from tests.conftest import in_ci
 
 
 class World(ev.Entity):
@@ -335,7 +335,7 @@ def _holds(state: tuple[Any, ...], wanted: UUID) -> bool:
 
 
 RUNS = settings(
-    max_examples=200 if "CI" in os.environ else 20,
+    max_examples=200 if in_ci() else 20,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

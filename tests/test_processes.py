@@ -123,16 +123,17 @@ def test_no_update_is_lost_between_writers(tmp_path: Path) -> None:
     counter = ev.SQLAlchemyEntityStorage(path).register(c.Values())
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=_increment, args=(str(path), str(counter.ecs_id), 15))
-        for _ in range(3)
+        context.Process(target=_increment, args=(str(path), str(counter.ecs_id), 25))
+        for _ in range(4)
     ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
     again = ev.SQLAlchemyEntityStorage(path).get(counter.ecs_id)
-    assert (again.integer, again.version) == (45, 46)
+    assert (again.integer, again.version) == (100, 101)
+    assert ev.SQLAlchemyEntityStorage(path).verify().empty
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")

@@ -11,7 +11,7 @@ import re
 import typing
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple, NewType
@@ -20,12 +20,18 @@ import pytest
 from pydantic import (
     AfterValidator,
     AnyUrl,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
+    FutureDate,
+    FutureDatetime,
     HttpUrl,
     Json,
     JsonValue,
+    NaiveDatetime,
+    PastDate,
+    PastDatetime,
     PlainSerializer,
     PositiveInt,
     SecretStr,
@@ -85,6 +91,16 @@ class Pair(NamedTuple):
     right: str
 
 
+class Account(BaseModel):
+    password: SecretStr
+
+
+@dataclasses.dataclass
+class Login:
+    account: Account | None = None
+    again: Login | None = None
+
+
 class Options(TypedDict, total=False):
     deep: dict[str, date]
 
@@ -125,6 +141,12 @@ UserId = NewType("UserId", int)
         (Literal["a", "b"], "TextCodec", False),
         (Literal[1, 2], "IntCodec", False),
         (Literal["a", 1], "JsonCodec", False),
+        (Literal["a", None], "TextCodec", True),
+        (Literal[None, 1, "a"], "JsonCodec", True),
+        (AwareDatetime, "DatetimeCodec", False),
+        (NaiveDatetime | None, "DatetimeCodec", True),
+        (FutureDatetime, "DatetimeCodec", False),
+        (PastDate, "PlainCodec", False),
         (Colour, "ConvertedCodec", False),
         (Rights, "ConvertedCodec", False),
         (pathlib.Path, "ConvertedCodec", False),
@@ -193,6 +215,12 @@ CASES: list[tuple[Any, list[Any]]] = [
     (pathlib.PureWindowsPath, [pathlib.PureWindowsPath(r"C:\a")]),
     (tuple[()], [()]),
     (Annotated[int, PlainSerializer(str)], [5]),
+    (Literal["a", None], ["a", None]),
+    (AwareDatetime, [datetime(2024, 2, 29, tzinfo=UTC)]),
+    (PastDatetime, [datetime(2024, 2, 29)]),  # noqa: DTZ001 - naive times must come back naive
+    (PastDate | None, [date(2024, 2, 29), None]),
+    (FutureDate, [date(2024, 2, 29)]),  # was to come when it was stored
+    (list[AwareDatetime], [[datetime(2024, 2, 29, tzinfo=UTC)]]),
 ]
 
 
@@ -225,7 +253,6 @@ class Either(BaseModel):
         (list[Point], [Pinned(x=1, place="secret")]),
         (Point, {"x": 1}),
         (Doubling, Doubling(x=1)),  # a validator that changes what it gets
-        (list[SecretStr], [SecretStr("secret")]),
         (re.Pattern[str], re.compile("secret", re.IGNORECASE)),
         (Celsius, "secret"),
         (HttpUrl, "secret"),
@@ -250,7 +277,12 @@ def test_what_would_come_back_otherwise_is_refused(annotation: Any, value: Any) 
     [
         SecretStr,
         SecretStr | None,
+        list[SecretStr],
+        dict[str, tuple[int, SecretStr | None]],
+        Account,
+        list[Login],
         Callable[[], int],
+        list[Callable[[], int]],
         type[int],
         Iterator[int],
         typing.IO[str],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import Field
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.references import walk
+from tests.conftest import in_ci
 
 
 class Shelf(ev.Entity):
@@ -112,7 +112,7 @@ def noticed(path: Path) -> bool:
         return True
 
 
-FLIPS = 1500 if "CI" in os.environ else 150
+FLIPS = 1500 if in_ci() else 150
 
 
 def test_no_flipped_bit_that_changes_an_answer_goes_unnoticed(tmp_path: Path) -> None:

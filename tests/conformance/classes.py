@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field, PrivateAttr, computed_field
@@ -93,6 +93,7 @@ class Node(ev.Entity):
     by_number: dict[int, Node] = {}
     by_colour: dict[Colour, Node] = {}
     by_pair: dict[tuple[int, str], Node] = {}
+    by_either: dict[int | str, Node] = {}
     lists: dict[str, list[Node]] = {}
     grid: list[list[Node | None]] = []
     optional: list[Node] | None = None
@@ -120,6 +121,29 @@ class Boxes(ev.Entity):
     holder: Holder = Holder()
     holders: list[Holder] = []
     pair: Pair | None = None
+
+
+T = TypeVar("T")
+
+
+class Box(ev.Entity, Generic[T]):
+    """A generic entity, of values or of entities."""
+
+    content: T
+    more: list[T] = []
+
+
+class Named(ev.Entity):
+    """Names that a database or SQLAlchemy could take amiss."""
+
+    id: int = 0
+    metadata: str = ""
+    registry: Node | None = None
+    select: list[Node] = []
+    größe: float = 0.0  # noqa: PLC2401 - such names are what this class is for
+    position: int = 0
+    key: dict[str, Node] = {}
+    nodes_id: str = ""
 
 
 class Animal(ev.Entity):
@@ -158,6 +182,10 @@ class Thread(ev.Entity):
     messages: list[Message] = []
 
 
+class Archive(Thread):
+    shelf: int = 0
+
+
 class Message(ev.Entity):
     thread: Thread
     text: str = ""
@@ -174,6 +202,7 @@ class Habits(ev.Entity):
 
     shown_name: str = Field(default="", alias="shownName")
     left_out: str = Field(default="kept", exclude=True)
+    held: Node | None = Field(default=None, alias="heldNode", exclude=True)
     _cache: int = PrivateAttr(default=7)
 
     @computed_field  # type: ignore[prop-decorator]  # a property below it is what pydantic asks for
@@ -186,7 +215,20 @@ class Habits(ev.Entity):
         raise RuntimeError("a property was evaluated")
 
 
-for _cls in (Node, Animal, Shelf, Left, Right, Thread, Message, Report, Boxes):
+for _cls in (
+    Node,
+    Named,
+    Animal,
+    Shelf,
+    Left,
+    Right,
+    Thread,
+    Archive,
+    Message,
+    Report,
+    Boxes,
+    Habits,
+):
     _cls.model_rebuild()
 
 

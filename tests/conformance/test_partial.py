@@ -78,6 +78,10 @@ def test_only_reads_classes_and_their_subclasses(reopen: Open) -> None:
     assert (part.keeper.name, part.keeper.friend.name) == ("Rex", "Cat")
     assert [is_placeholder(thing) for thing in part.things] == [True, False]
     assert part.things[1] is part.keeper
+    thread = reopen().register(c.thread())
+    part = reopen().get(thread.ecs_id, only=[c.Thread])
+    assert part.messages == thread.messages
+    assert all(map(is_placeholder, part.messages))
     part = reopen().get(shelf.ecs_id, only=[])
     assert [is_placeholder(e) for e in (part, part.keeper, *part.things)] == [False, *[True] * 3]
 

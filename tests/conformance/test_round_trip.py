@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from pydantic import create_model
 
 import ecsviz as ev
 from ecsviz.isomorphic import find_difference
@@ -141,6 +142,7 @@ def shapes() -> dict[str, Callable[[], Any]]:
         "by_number": lambda a, b: {3: a, -1: b},
         "by_colour": lambda a, b: {c.Colour.BLUE: a},
         "by_pair": lambda a, b: {(1, "x"): a, (2, "y"): b},
+        "by_either": lambda a, b: {1: a, "1": b},
         "lists": lambda a, b: {"x": [a, b, a], "y": []},
         "grid": lambda a, b: [[a, None], [], [b, a]],
         "optional": lambda a, b: [a, b],
@@ -163,6 +165,19 @@ def shapes() -> dict[str, Callable[[], Any]]:
             pair=c.Pair(a, b),
         )
 
+    def with_names() -> c.Named:
+        a, b = named("a"), named("b")
+        return c.Named(
+            id=-1,
+            metadata="m",
+            registry=a,
+            select=[b, a, b],
+            größe=1.5,
+            position=9,
+            key={"k": b},
+            nodes_id="x",
+        )
+
     def inheritance() -> c.Shelf:
         dog = c.Dog(name="d", tricks=2)
         puppy = c.Puppy(name="p", mother=dog, friend=dog)
@@ -177,6 +192,11 @@ def shapes() -> dict[str, Callable[[], Any]]:
         "plain models": plain_models,
         "inheritance": inheritance,
         "mutual": c.mutual,
+        "a box of a value": lambda: c.Box[int](content=2**70, more=[1, 1]),
+        "a box of an entity": lambda: c.Box[c.Node](content=named("a"), more=[named("b")] * 2),
+        "a box of nothing": lambda: c.Box[c.Node | None](content=None, more=[None, named("a")]),
+        "a box of a box": lambda: c.Box[c.Box[c.Node]](content=c.Box[c.Node](content=named("a"))),
+        "names": with_names,
         "thread": c.thread,
         "empty thread": lambda: c.thread(0),
     }
@@ -234,9 +254,39 @@ def test_habits_of_pydantic_models(reopen: Open) -> None:
     habits = c.Habits(shownName="a")
     habits.left_out = "mine"
     habits._cache = 99
+    habits.held = named("held")
     again = assert_round_trip(reopen, habits)
     assert (again.shown_name, again.left_out, again.loud) == ("a", "mine", "A")
+    assert again.held.name == "held"  # excluded from dumps, not from the store
     assert again._cache == 7  # private attributes are not stored: they begin anew
+
+
+LONG = "n" * 70
+
+
+def test_names_longer_than_a_database_takes(reopen: Open) -> None:
+    """PostgreSQL cuts names after 63 bytes; those that begin alike must stay apart."""
+    fields: dict[str, Any] = {
+        LONG + "a": (int, 1),
+        LONG + "b": (int, 2),
+        LONG + "c": (c.Node | None, None),
+        LONG + "d": (list[c.Node], []),
+        LONG + "e": (dict[str, c.Node], {}),
+        "ß" * 40: (str, "s"),
+    }
+    one, other = (
+        create_model("N" * 70 + end, __base__=ev.Entity, **fields) for end in ("One", "Other")
+    )
+    a, b = named("a"), named("b")
+    held = {LONG + "c": a, LONG + "d": [b, a, b], LONG + "e": {"k": a, "l": b}}
+    first = assert_round_trip(reopen, one(**held))
+    second = assert_round_trip(reopen, other(**held))
+    getattr(first, LONG + "d").pop()
+    setattr(first, LONG + "a", 5)
+    reopen().register(first)
+    assert find_difference(first, reopen().get(first.ecs_id)) is None
+    assert len(getattr(reopen().get(first.ecs_id, as_of=1), LONG + "d")) == 3
+    assert find_difference(second, reopen().get(second.ecs_id)) is None
 
 
 def test_forks_keep_their_family(reopen: Open) -> None:
@@ -248,6 +298,15 @@ def test_forks_keep_their_family(reopen: Open) -> None:
     assert set(family) == {first, second}
     assert reopen().get(second.ecs_id).parent_id == first.ecs_id
     assert store.get_lineage_entities(third.ecs_id) == [third]
+
+
+def test_a_family_comes_in_the_order_of_its_ids(reopen: Open) -> None:
+    family = [c.Dog(name="a")]
+    family += [family[0].fork() for _ in range(3)]
+    for member in sorted(family, key=lambda e: e.ecs_id, reverse=True):
+        reopen().register(member)
+    found = reopen().get_lineage_entities(family[0].ecs_id)
+    assert [e.ecs_id for e in found] == sorted(e.ecs_id for e in family)
 
 
 def test_list_by_type_with_subclasses(reopen: Open) -> None:
