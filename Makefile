@@ -28,7 +28,7 @@ test: $(VENV)/.installed-dev ## run the tests and the doctests
 lab: $(VENV)/.installed-lab ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab notebooks $(ARGS)
 
-bench: $(VENV)/.installed-dev ## run the benchmarks
+bench: $(VENV)/.installed-bench ## run the benchmarks
 	$(PY) -m benchmarks $(ARGS)
 
 lint: $(VENV)/.installed-dev ## check style and types
@@ -43,6 +43,10 @@ clean: ## remove .venv, caches and build output
 # The stamps are younger than pyproject.toml when the packages fit it.
 $(VENV)/.installed-lab: pyproject.toml | $(PY)
 	$(PY) -m pip install --quiet --editable ".[lab,layout]"
+	@touch $@
+
+$(VENV)/.installed-bench: pyproject.toml | $(PY)
+	$(PY) -m pip install --quiet --editable ".[bench]"
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(PY)
