@@ -71,7 +71,9 @@ def draw(folder: Path, size: int, repeats: int) -> Section:
         {LINES: lines, DRAW: ours({}), DRAW_ALL: ours({"max_nodes": None})},
         repeats,
         limit=LINES,
-        notes=["From the graph to the rendered picture. `graph.draw()` draws large graphs in groups."],
+        notes=[
+            "From the graph to the rendered picture. `graph.draw()` draws large graphs in groups."
+        ],
     )
     goal = Goal(6, f"{DRAW}, to {LINES}", 1.5, race.ratio(DRAW, LINES))
     return Section("draw", [race], [goal])

@@ -1,4 +1,5 @@
-"""The peers: the same chat in hand-written SQLAlchemy classes, and in SQLModel's.
+"""The peers: the same chat in hand-written SQLAlchemy classes; SQLModel's
+are in ``sqlmodel_peer``.
 
 They keep less than ecsviz does (no versions, no checksums, no history, no order of messages), and
 commit as durably.
@@ -6,7 +7,6 @@ commit as durably.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,9 +24,9 @@ from sqlalchemy.orm import (
 from benchmarks.workload import ChatMessage, ChatThread
 
 try:
-    import sqlmodel
+    from benchmarks import sqlmodel_peer
 except ModuleNotFoundError:
-    sqlmodel = None  # type: ignore[assignment]  # told as "not installed"
+    sqlmodel_peer = None  # type: ignore[assignment]  # told as "not installed"
 
 
 class Base(DeclarativeBase):
@@ -121,48 +121,5 @@ def engine_of(path: Path) -> sa.Engine:
 
 def make_tables(engine: sa.Engine) -> None:
     Base.metadata.create_all(engine)
-    if sqlmodel is not None:
-        ThreadModel.metadata.create_all(engine)
-
-
-if sqlmodel is not None:
-
-    class ThreadModel(sqlmodel.SQLModel, table=True):
-        __tablename__ = "model_threads"
-
-        id: int | None = sqlmodel.Field(default=None, primary_key=True)
-        ecs_id: UUID = sqlmodel.Field(index=True)
-        title: str
-        messages: list["MessageModel"] = sqlmodel.Relationship(back_populates="thread")
-
-    class MessageModel(sqlmodel.SQLModel, table=True):
-        __tablename__ = "model_messages"
-
-        id: int | None = sqlmodel.Field(default=None, primary_key=True)
-        ecs_id: UUID = sqlmodel.Field(index=True)
-        thread_id: int | None = sqlmodel.Field(default=None, foreign_key="model_threads.id")
-        content: str
-        role: str
-        thread: ThreadModel | None = sqlmodel.Relationship(back_populates="messages")
-
-
-def sqlmodel_add_all(engine: sa.Engine, thread: ChatThread) -> None:
-    with sqlmodel.Session(engine) as session:
-        above = ThreadModel(ecs_id=thread.ecs_id, title=thread.title)
-        session.add(above)
-        session.add_all(
-            [
-                MessageModel(ecs_id=m.ecs_id, content=m.content, role=m.role, thread=above)
-                for m in thread.messages
-            ]
-        )
-        session.commit()
-
-
-def sqlmodel_load(engine: sa.Engine) -> Iterable[Any]:
-    """Load SQLModel's own objects: they are its entities."""
-    with sqlmodel.Session(engine) as session:
-        query = sqlmodel.select(ThreadModel).options(
-            selectinload(ThreadModel.messages)  # type: ignore[arg-type]  # its own idiom
-        )
-        return list(session.exec(query).one().messages)
+    if sqlmodel_peer is not None:
+        sqlmodel_peer.SQLModel.metadata.create_all(engine)

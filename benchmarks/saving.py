@@ -62,7 +62,7 @@ def open_peer(files: Files, stack: ExitStack) -> sa.Engine:
 
 def installed(contender: Contender) -> Contender | None:
     """Return a contender that needs SQLModel, None if that is not there."""
-    return contender if peers.sqlmodel is not None else None
+    return contender if peers.sqlmodel_peer is not None else None
 
 
 # -- saving ----------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def save(folder: Path, size: int, repeats: int) -> Section:
         CHANGED: changed,
         ADD_ALL: peer(peers.add_all),
         BY_OBJECT: peer(peers.object_by_object),
-        SQLMODEL: installed(peer(peers.sqlmodel_add_all)),
+        SQLMODEL: installed(peer(lambda *given: peers.sqlmodel_peer.add_all(*given))),
     }
     race = rounds(
         f"Save {size:,} messages to a SQLite file",
@@ -165,7 +165,11 @@ def save(folder: Path, size: int, repeats: int) -> Section:
             at_least=True,
         ),
         Goal(
-            1, f"{REGISTER} faster than {SQLMODEL}", 8, race.ratio(SQLMODEL, REGISTER), at_least=True
+            1,
+            f"{REGISTER} faster than {SQLMODEL}",
+            8,
+            race.ratio(SQLMODEL, REGISTER),
+            at_least=True,
         ),
         Goal(
             1,
@@ -206,7 +210,7 @@ def load(folder: Path, size: int, repeats: int) -> Section:
                 FETCHALL: fetchall,
                 GET: ours,
                 SELECTINLOAD: lambda stack: lambda: peers.load(engine),
-                SQLMODEL_LOAD: installed(lambda stack: lambda: peers.sqlmodel_load(engine)),
+                SQLMODEL_LOAD: installed(lambda stack: lambda: peers.sqlmodel_peer.load(engine)),
             },
             repeats,
             limit=FETCHALL,
@@ -227,8 +231,8 @@ def save_for_all(path: Path, engine: sa.Engine, size: int) -> UUID:
     store.register(thread)
     store.engine.dispose()
     peers.add_all(engine, thread)
-    if peers.sqlmodel is not None:
-        peers.sqlmodel_add_all(engine, thread)
+    if peers.sqlmodel_peer is not None:
+        peers.sqlmodel_peer.add_all(engine, thread)
     loaded = peers.load(engine)
     assert len(loaded.messages) == size
     assert loaded.messages[-1].content == thread.messages[-1].content
@@ -286,7 +290,5 @@ def frame(folder: Path, size: int, repeats: int) -> Section:
             limit=FETCHALL,
             notes=["Text, integer, float, time with zone, truth value; equal values and dtypes."],
         )
-    goal = Goal(
-        4, f"{FRAME} faster than {READ_SQL}", 2, race.ratio(READ_SQL, FRAME), at_least=True
-    )
+    goal = Goal(4, f"{FRAME} faster than {READ_SQL}", 2, race.ratio(READ_SQL, FRAME), at_least=True)
     return Section("frame", [race], [goal])

@@ -114,5 +114,3 @@ def once(contender: Contender) -> float:
         result = work()
         taken = time.perf_counter() - start
     return float(result) if isinstance(result, Seconds) else taken
-
-
