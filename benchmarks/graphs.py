@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import statistics
 import tracemalloc
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -56,15 +55,12 @@ def graph(folder: Path, size: int, repeats: int) -> Section:
         repeats,
         limit=WALK,
     )
-    bare, ours, theirs = (race.seconds[name] or [] for name in (WALK, OURS, NETWORKX))
-    # Round by round what ours takes beyond a walk, which networkx is spared.
-    beyond = statistics.median(
-        c / max(b - a, 1e-9) for a, b, c in zip(bare, ours, theirs, strict=True)
-    )
-    race.notes.append(
-        f"Without the walk on either side networkx takes {beyond:.0f} × as long as components and"
-        " order; the goal counts our walk and not theirs."
-    )
+    bare, ours, theirs = (race.median(name) or 0.0 for name in (WALK, OURS, NETWORKX))
+    if ours > bare:
+        race.notes.append(
+            f"Without the walk on either side networkx takes {theirs / (ours - bare):.0f} × as long"
+            " as components and order; the goal counts our walk and not theirs."
+        )
     table, node, reference = memory(max(size // 5, 100))
     goals = [
         Goal(5, f"{OURS}, to {WALK}", 2, race.ratio(OURS, WALK)),
@@ -75,8 +71,8 @@ def graph(folder: Path, size: int, repeats: int) -> Section:
     return Section("graph", [race], goals, [table])
 
 
-def bytes_of(entities: Any) -> tuple[int, int, int, int]:
-    """Return what a graph holds and its peak, in bytes; and its nodes and references."""
+def bytes_of(entities: Any) -> dict[str, int]:
+    """Return how many nodes and references a graph has, and the bytes it holds, and its peak."""
     ask(ev.EntityDependencyGraph(entities[:2]))  # what is made once a class
     gc.collect()
     tracemalloc.start()
@@ -86,24 +82,20 @@ def bytes_of(entities: Any) -> tuple[int, int, int, int]:
         held, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    return held, peak, len(graph), len(graph.references)
+    references = len(graph.references)
+    return {"nodes": len(graph), "references": references, "held": held, "peak": peak}
 
 
 def memory(n: int) -> tuple[Table, float, float]:
     """Return what a node and a reference take: two graphs of n nodes tell them apart."""
-    rows = []
-    found = []
-    for each in (1, 5):
-        held, peak, nodes, references = bytes_of(workload.linked(n, each))
-        found.append((held, references))
-        rows.append([f"{nodes:,}", f"{references:,}", f"{held:,}", f"{peak:,}"])
-    reference = (found[1][0] - found[0][0]) / (found[1][1] - found[0][1])
-    node = (found[0][0] - reference * found[0][1]) / n
+    few, many = (bytes_of(workload.linked(n, each)) for each in (1, 5))
+    reference = (many["held"] - few["held"]) / (many["references"] - few["references"])
+    node = (few["held"] - reference * few["references"]) / n
     table = Table(
         "Memory of a graph beyond its entities (tracemalloc)",
         ["nodes", "references", "bytes held", "bytes at the peak"],
-        rows,
+        [[f"{value:,}" for value in found.values()] for found in (few, many)],
         [f"So a node takes {node:.0f} bytes and a reference {reference:.0f}."],
-        [{"node_bytes": node, "reference_bytes": reference}],
+        [few, many],
     )
     return table, node, reference

@@ -24,7 +24,6 @@ from benchmarks.saving import (
     REGISTER,
     TABLES,
     frame_query,
-    open_store,
     same_frames,
 )
 from benchmarks.timing import Goal, Measured, Section, Table, rounds

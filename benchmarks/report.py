@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +51,14 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(memory, 1),
         "load": [round(load, 1) for load in os.getloadavg()],
     }
+
+
+def setting() -> str:
+    """Return machine and versions, as one sentence."""
+    here = machine()
+    told = [f"{here['system']} {here['processor']}", f"{here['cores']} cores"]
+    told += [f"{here['memory_gib']} GiB", f"load {here['load'][0]}"]
+    return ", ".join(told + [f"{name} {version}" for name, version in versions().items()]) + "."
 
 
 # -- Markdown --------------------------------------------------------------------------------
@@ -105,14 +112,10 @@ def paragraphs(notes: list[str]) -> list[str]:
 
 
 def markdown(sections: list[Section], repeats: int) -> str:
-    here, found = machine(), versions()
-    load = "/".join(map(str, here["load"]))
     lines = [
-        f"{here['system']} {here['processor']}, {here['cores']} cores, {here['memory_gib']} GiB, load"
-        f" {load}; " + ", ".join(f"{name} {version}" for name, version in found.items()) + ".",
+        setting(),
         "",
-        f"Medians of {repeats} rounds in which all took turns; × is the median of the ratios of the"
-        " rounds.",
+        f"Medians of {repeats} rounds in which all took turns, × the median of the rounds' ratios.",
     ]
     goals = sorted((g for s in sections for g in s.goals), key=lambda goal: goal.number)
     lines += ["", *grid(["goal", "asked", "measured", "met"], [goal_row(g) for g in goals])]

@@ -32,6 +32,10 @@ SQLMODEL_LOAD = "SQLModel `selectinload`"
 FRAME = "`store.frame`"
 READ_SQL = "`pandas.read_sql`, typed by SQLAlchemy"
 
+SAME_ROWS = (
+    "The tuples are the very rows that `register` wrote, into the same tables with the same"
+    " indexes, synchronous=EXTRA, foreign keys not enforced."
+)
 TABLES = ("chat_threads", "chat_messages")
 
 
@@ -58,11 +62,6 @@ def open_peer(files: Files, stack: ExitStack) -> sa.Engine:
     engine = peers.engine_of(files.new(stack))
     stack.callback(engine.dispose)
     return engine
-
-
-def installed(contender: Contender) -> Contender | None:
-    """Return a contender that needs SQLModel, None if that is not there."""
-    return contender if peers.sqlmodel_peer is not None else None
 
 
 # -- saving ----------------------------------------------------------------------------------
@@ -108,7 +107,7 @@ def save(folder: Path, size: int, repeats: int) -> Section:
         raw = Raw(path)
         again = ev.SQLAlchemyEntityStorage(path).get(thread.ecs_id)
         assert find_difference(thread, again) is None
-        del again
+        del again, thread
     now: dict[str, Any] = {}
 
     def register(stack: ExitStack) -> Callable[[], object]:
@@ -142,41 +141,21 @@ def save(folder: Path, size: int, repeats: int) -> Section:
         CHANGED: changed,
         ADD_ALL: peer(peers.add_all),
         BY_OBJECT: peer(peers.object_by_object),
-        SQLMODEL: installed(peer(lambda *given: peers.sqlmodel_peer.add_all(*given))),
+        SQLMODEL: peer(peers.sqlmodel_peer.add_all) if peers.sqlmodel_peer else None,
     }
     race = rounds(
         f"Save {size:,} messages to a SQLite file",
         contenders,
         repeats,
         limit=EXECUTEMANY,
-        notes=[
-            "The tuples are the very rows that `register` wrote, into the same tables with the"
-            " same indexes, synchronous=EXTRA, foreign keys not enforced."
-        ],
+        notes=[SAME_ROWS],
     )
     now.pop("stack").close()
     goals = [
-        Goal(1, f"{REGISTER} to {EXECUTEMANY}", 2.2, race.ratio(REGISTER, EXECUTEMANY)),
-        Goal(
-            1,
-            f"{REGISTER} faster than {ADD_ALL}",
-            6,
-            race.ratio(ADD_ALL, REGISTER),
-            at_least=True,
-        ),
-        Goal(
-            1,
-            f"{REGISTER} faster than {SQLMODEL}",
-            8,
-            race.ratio(SQLMODEL, REGISTER),
-            at_least=True,
-        ),
-        Goal(
-            1,
-            f"{REGISTER} faster than {BY_OBJECT}",
-            8,
-            race.ratio(BY_OBJECT, REGISTER),
-            at_least=True,
+        Goal(1, f"{REGISTER}, to {EXECUTEMANY}", 2.2, race.ratio(REGISTER, EXECUTEMANY)),
+        *(
+            Goal(1, f"{REGISTER} faster than {p}", x, race.ratio(p, REGISTER), at_least=True)
+            for p, x in ((ADD_ALL, 6), (SQLMODEL, 8), (BY_OBJECT, 8))
         ),
         Goal(2, f"{UNCHANGED}, to the first", 0.6, race.ratio(UNCHANGED, REGISTER)),
         Goal(2, f"{CHANGED}, to the first", 0.8, race.ratio(CHANGED, REGISTER)),
@@ -204,13 +183,16 @@ def load(folder: Path, size: int, repeats: int) -> Section:
                 connection.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES
             ]
 
+        def sqlmodel(stack: ExitStack) -> Callable[[], object]:
+            return lambda: peers.sqlmodel_peer.load(engine)
+
         race = rounds(
             f"Load {size:,} messages from a SQLite file",
             {
                 FETCHALL: fetchall,
                 GET: ours,
                 SELECTINLOAD: lambda stack: lambda: peers.load(engine),
-                SQLMODEL_LOAD: installed(lambda stack: lambda: peers.sqlmodel_peer.load(engine)),
+                SQLMODEL_LOAD: sqlmodel if peers.sqlmodel_peer else None,
             },
             repeats,
             limit=FETCHALL,

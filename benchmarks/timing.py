@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 Contender = Callable[[ExitStack], Callable[[], object]]
 """Gets ready, which is not measured, and returns the work that is. What it opens, it hands to the
@@ -80,7 +81,8 @@ class Table:
     columns: list[str]
     rows: list[list[str]]
     notes: list[str] = field(default_factory=list)
-    records: list[dict[str, object]] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    """The same as data, for JSON."""
 
 
 def rounds(

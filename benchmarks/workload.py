@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,7 +75,7 @@ def notes(n: int) -> list[Note]:
 
 def chain(n: int) -> list[Node]:
     nodes = [Node() for _ in range(n)]
-    for here, there in zip(nodes, nodes[1:], strict=False):
+    for here, there in itertools.pairwise(nodes):
         here.next = there
     return nodes
 
