@@ -11,7 +11,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.growth import SHAPES, STEPS, per_entity
 from benchmarks.timing import Goal, Measured, Section, Table
@@ -168,15 +170,20 @@ def growth_figure(records: list[dict[str, Any]], path: Path) -> None:
         1, len(STEPS), figsize=(3 * len(STEPS), 3.4), sharex=True, layout="constrained"
     )
     shapes = [shape for shape in SHAPES if any(r["shape"] == shape for r in records)]
+    colors = mpl.color_sequences["okabe_ito"]
     for ax, step in zip(axes, STEPS, strict=True):
-        for shape, marker in zip(shapes, "osD^", strict=False):
+        for shape, marker, color in zip(shapes, "osD^", colors, strict=False):
             found = [r for r in records if r["shape"] == shape]
             times = [per_entity(r, step) for r in found]
-            ax.plot([r["entities"] for r in found], times, marker=marker, label=shape)
+            ax.plot([r["entities"] for r in found], times, color=color, marker=marker, label=shape)
         ax.set(xscale="log", yscale="log", title=step, xlabel="entities")
         low, high = ax.get_ylim()  # a decade at the least, or noise looks like growth
         middle = (low * high) ** 0.5
         ax.set_ylim(min(low, middle / 5), max(high, middle * 5))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("microseconds an entity")
     axes[0].legend()
