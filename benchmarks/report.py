@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import sqlite3
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.growth import SHAPES, STEPS, per_entity
-from benchmarks.timing import Goal, Measured, Section, Table
+from benchmarks.timing import Goal, Measured, Section, Table, median_ratio
 
 PACKAGES = (
     "ecsviz",
@@ -98,11 +99,19 @@ def race_lines(race: Measured) -> list[str]:
     rows = []
     for name in race.seconds:
         median, ratio = race.median(name), race.ratio(name, race.limit)
-        cells = ["not installed", ""]
+        cells = ["not installed", "", "", ""]
         if median is not None and ratio is not None:
-            cells = [seconds(median), number(ratio)]
+            cells = [seconds(median), number(ratio), *cpu_cells(race, name)]
         rows.append([name, *cells])
-    return [*grid([race.title, "seconds", "×"], rows), *paragraphs(race.notes)]
+    return [*grid([race.title, "s", "×", "CPU s", "×"], rows), *paragraphs(race.notes)]
+
+
+def cpu_cells(race: Measured, name: str) -> list[str]:
+    found, limit = race.cpu.get(name), race.cpu.get(race.limit)
+    ratio = median_ratio(found, limit)
+    if not found or ratio is None:
+        return ["", ""]
+    return [seconds(statistics.median(found)), number(ratio)]
 
 
 def table_lines(table: Table) -> list[str]:
@@ -118,6 +127,7 @@ def markdown(sections: list[Section], repeats: int) -> str:
         setting(),
         "",
         f"Medians of {repeats} rounds in which all took turns, × the median of the rounds' ratios.",
+        "CPU is what this process alone computed, without discs, servers and other processes.",
     ]
     goals = sorted((g for s in sections for g in s.goals), key=lambda goal: goal.number)
     lines += ["", *grid(["goal", "asked", "measured", "met"], [goal_row(g) for g in goals])]

@@ -28,6 +28,9 @@ class Measured:
     """The contender that the others are compared with."""
     seconds: dict[str, list[float] | None]
     notes: list[str] = field(default_factory=list)
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+    """Processor seconds of this process per round: steadier where the machine is shared, but
+    blind to discs, servers and new processes. Goals are judged by the clock on the wall."""
 
     def median(self, name: str) -> float | None:
         seconds = self.seconds.get(name)
@@ -39,7 +42,7 @@ class Measured:
 
 
 def median_ratio(above: list[float] | None, below: list[float] | None) -> float | None:
-    if not above or not below:
+    if not above or not below or not all(below):
         return None
     return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
@@ -100,19 +103,29 @@ def rounds(
     taken: dict[str, list[float] | None] = {
         name: None if contender is None else [] for name, contender in contenders.items()
     }
+    cpu: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(repeats):
         for name, contender in contenders.items():
             seconds = taken[name]
             if contender is not None and seconds is not None:
-                seconds.append(once(contender))
-    return Measured(title, limit, taken, notes or [])
+                wall, processor = once(contender)
+                seconds.append(wall)
+                if processor is not None:
+                    cpu[name].append(processor)
+    return Measured(title, limit, taken, notes or [], cpu)
 
 
-def once(contender: Contender) -> float:
+def once(contender: Contender) -> tuple[float, float | None]:
+    """Return the seconds of one work on the wall, and those of this process' processor.
+
+    The latter is None where the work was another process'.
+    """
     with ExitStack() as stack:
         work = contender(stack)
         gc.collect()
+        cpu = time.process_time()
         start = time.perf_counter()
         result = work()
         taken = time.perf_counter() - start
-    return float(result) if isinstance(result, Seconds) else taken
+        cpu = time.process_time() - cpu
+    return (float(result), None) if isinstance(result, Seconds) else (taken, cpu)
