@@ -41,6 +41,7 @@ NAMES = {
     "cycle": "a cycle of {:,}",
     "debian": "Debian's packages, {:,}",
 }
+FROM_STORE = {"graph": "`store.graph()`", "references": "`store.references_frame()`"}
 MEMORY = 8 << 30
 """What a process may take, in bytes: beyond it, it fails instead of the machine."""
 GROWTH = 1.6
@@ -147,6 +148,10 @@ def stored(what: str, path: Path) -> dict[str, Any]:
 # -- from outside ----------------------------------------------------------------------------
 
 
+class ProcessFailedError(RuntimeError):
+    """A process that measures failed; the others go on, and the gap is told."""
+
+
 def in_a_process(*arguments: object) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.growth", *map(str, arguments)],
@@ -156,7 +161,9 @@ def in_a_process(*arguments: object) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{arguments}: {done.stderr[-2000:]}")
+        raise ProcessFailedError(
+            done.stderr.strip().rpartition("\n")[2] or f"ended with {done.returncode}"
+        )
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -167,22 +174,24 @@ def repeats_of(size: int, repeats: int) -> int:
 
 
 def growth(folder: Path, sizes: list[int], repeats: int) -> Section:
-    records = []
     shapes = [shape for shape in SHAPES if shape != "debian" or workload.DEBIAN.is_file()]
+    gaps = [] if "debian" in shapes else ["Debian's graph is not on this machine."]
+    records, from_store = [], []
     for shape in shapes:
         for size in sizes:
-            records.append(in_a_process(shape, size, folder, repeats_of(size, repeats)))
-            keep = shape == "wide" and size == sizes[-1]
-            if not keep:
-                (folder / f"{shape}{size}.db").unlink()
-    whole = folder / f"wide{sizes[-1]}.db"
-    from_store = [in_a_process("stored", what, whole) for what in ("graph", "references")]
-    missing = [] if "debian" in shapes else ["Debian's graph is not on this machine."]
+            path = folder / f"{shape}{size}.db"
+            try:
+                records.append(in_a_process(shape, size, folder, repeats_of(size, repeats)))
+                if shape == "wide" and size == sizes[-1]:
+                    from_store += [in_a_process("stored", what, path) for what in FROM_STORE]
+            except ProcessFailedError as error:
+                gaps.append(f"**Failed**: {NAMES[shape].format(size)}: {error}")
+            path.unlink(missing_ok=True)
     return Section(
         "growth",
         [],
-        goals(records, from_store, sizes),
-        [growth_table(records, missing), stored_table(from_store, sizes[-1])],
+        goals(records, from_store, shapes),
+        [growth_table(records, gaps), stored_table(from_store, sizes[-1])],
     )
 
 
@@ -212,22 +221,24 @@ def min_of(records: dict[int, Any]) -> Any:
 
 
 def goals(
-    records: list[dict[str, Any]], from_store: list[dict[str, Any]], sizes: list[int]
+    records: list[dict[str, Any]], from_store: list[dict[str, Any]], shapes: list[str]
 ) -> list[Goal]:
-    """Return what is asked at a million; smaller runs leave it open."""
-    at_a_million = sizes[-1] >= SIZES[-1]
+    """Return what is asked at a million; what was not measured there is left open."""
+    million = {record["shape"] for record in records if record["size"] >= SIZES[-1]}
     result = []
     for step in STEPS:
-        found = growths(records, step)
-        worst = max(found, key=lambda shape: found[shape])
         text = f"{step}: time per entity at 1,000,000 to that at 10,000, largest of all shapes"
-        if at_a_million:
+        largest = None
+        if million >= set(shapes):
+            found = growths(records, step)
+            worst = max(found, key=lambda shape: found[shape])
+            largest = found[worst]
             text += f" ({worst})"
-        result.append(Goal(7, text, GROWTH, found[worst] if at_a_million else None))
-    names = {"graph": "`store.graph()`", "references": "`store.references_frame()`"}
-    for each in from_store:
-        text = f"{names[each['what']]} of 1,000,000 messages: peak memory of its process"
-        result.append(Goal(8, text, 1024, each["peak"] if at_a_million else None, "MiB"))
+        result.append(Goal(7, text, GROWTH, largest))
+    peaks = {each["what"]: each["peak"] for each in from_store} if "wide" in million else {}
+    for what, name in FROM_STORE.items():
+        text = f"{name} of 1,000,000 messages: peak memory of its process"
+        result.append(Goal(8, text, 1024, peaks.get(what), "MiB"))
     return result
 
 

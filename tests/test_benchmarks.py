@@ -239,7 +239,7 @@ def test_growth_is_judged_at_a_million() -> None:
     chain = [record("chain", size, size * 1e-6) for size in growth.SIZES]
     chain[-1]["seconds"]["get"] *= 2
     from_store = [{"what": "graph", "peak": 900}, {"what": "references", "peak": 1100}]
-    goals = growth.goals([*wide, *chain], from_store, list(growth.SIZES))
+    goals = growth.goals([*wide, *chain], from_store, ["wide", "chain"])
     assert [(goal.text.split(":")[0], goal.met) for goal in goals] == [
         *((step, step != "get") for step in growth.STEPS),
         ("`store.graph()` of 1,000,000 messages", True),
@@ -248,7 +248,24 @@ def test_growth_is_judged_at_a_million() -> None:
     (get,) = [goal for goal in goals if goal.text.startswith("get")]
     assert get.found == pytest.approx(2)
     assert "(chain)" in get.text
-    assert all(goal.met is None for goal in growth.goals(wide[:-1], from_store, [1_000, 10_000]))
+    open_goals = growth.goals([*wide, *chain[:-1]], [], ["wide", "chain"])
+    assert {goal.met for goal in open_goals} == {None}, "one shape did not get there"
+
+
+def test_a_process_that_fails_is_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> dict[str, Any]:
+        if arguments[0] == "chain":
+            raise growth.ProcessFailedError("MemoryError")
+        if arguments[0] == "stored":
+            return {"what": arguments[1], "n": 1, "seconds": 1.0, "peak": 2, "before": 1}
+        return record(str(arguments[0]), int(str(arguments[1])), 1.0)
+
+    monkeypatch.setattr(growth, "in_a_process", fail)
+    section = growth.growth(tmp_path, [1_000_000], 1)
+    assert {goal.met for goal in section.goals if goal.number == 7} == {None}
+    assert {goal.met for goal in section.goals if goal.number == 8} == {True}
+    text = report.markdown([section], 1)
+    assert "**Failed**: a chain of 1,000,000: MemoryError" in text
 
 
 def test_one_goal_a_row_and_in_order() -> None:
