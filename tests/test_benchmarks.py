@@ -229,6 +229,7 @@ def record(shape: str, size: int, seconds: float) -> dict[str, Any]:
         "entities": size,
         "references": size,
         "seconds": times,
+        "cpu": dict(times),
         "statements": dict.fromkeys(growth.STEPS, 9),
         "peaks": {"entities": 1, "register": 2, "frames": 3},
     }
