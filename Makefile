@@ -28,7 +28,7 @@ test: $(VENV)/.installed-dev ## run the tests and the doctests
 lab: $(VENV)/.installed-lab ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab notebooks $(ARGS)
 
-bench: $(VENV)/.installed-dev ## run the benchmarks
+bench: $(VENV)/.installed-bench ## run the benchmarks
 	$(PY) -m benchmarks $(ARGS)
 
 lint: $(VENV)/.installed-dev ## check style and types
@@ -47,6 +47,10 @@ SCRIPTS := $(shell find ecsviz/widgets/js -name node_modules -prune -o -type f -
 
 $(VENV)/.installed-lab: pyproject.toml $(SCRIPTS) | $(PY)
 	$(PY) -m pip install --quiet --editable ".[lab,layout]"
+	@touch $@
+
+$(VENV)/.installed-bench: pyproject.toml $(SCRIPTS) | $(PY)
+	$(PY) -m pip install --quiet --editable ".[bench]"
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(SCRIPTS) | $(PY)

@@ -21,7 +21,7 @@ from ecsviz.elementary import CycleSearch
 from ecsviz.errors import EntityNotFoundError, InvalidIdError, did_you_mean, short_repr
 from ecsviz.graph_files import GraphFiles
 from ecsviz.identity import is_entity_class, newest_definition
-from ecsviz.order import NULLABLE, Order
+from ecsviz.order import NULLABLE, Ints, Order
 from ecsviz.parts import (
     Parts,
     References,
@@ -140,12 +140,12 @@ class EntityDependencyGraph(GraphFiles, ToHtml):
         nodes: Sequence[Any],
         ids: Sequence[Any],
         types: Sequence[str],
-        sources: Sequence[int],
-        targets: Sequence[int],
+        sources: Sequence[int] | Ints,
+        targets: Sequence[int] | Ints,
         paths: Sequence[str],
         *,
         fields: Sequence[str] | None = None,
-        kinds: Sequence[int] | None = None,
+        kinds: Sequence[int] | Ints | None = None,
     ) -> EntityDependencyGraph:
         """Return a graph of given nodes and references, for other rooms and other packages.
 

@@ -29,6 +29,7 @@ from ecsviz.past import AsOf, PastCatalog, check_as_of, prune, revision_of
 from ecsviz.protocol import Contents, as_id, check_entity_class, not_found
 from ecsviz.python_source import python_source
 from ecsviz.reading import Load
+from ecsviz.stored_graph import stored_graph
 from ecsviz.verifying import Problem, Verify, problems_frame
 from ecsviz.versions import events_of, history_frame, moments_of
 
@@ -523,7 +524,7 @@ class OpenStore:
                 load = Load(conn, catalog)
                 if not load.find([start]):
                     raise not_found(start, self._some_ids(load), str(self._database))
-            return store_frames.stored_graph(conn, catalog, start, hops)
+            return stored_graph(conn, catalog, start, hops)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:

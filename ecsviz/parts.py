@@ -116,7 +116,7 @@ def make_parts(
 
 def parts_of_entities(roots: Iterable[Any]) -> Parts:
     """Return everything that is reachable from the roots. O(entities + references)."""
-    found = walk(roots)
+    found = walk(roots).release()
     kinds = np.array([kind_of(field) for field in found.fields], dtype=np.int64)
     slots = np.asarray(found.slots, dtype=np.int64)
     return make_parts(

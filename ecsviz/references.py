@@ -140,6 +140,11 @@ class Walk:
             keys[number] = key
         return keys
 
+    def release(self) -> Walk:
+        """Forget where each entity stands, which `position` needs: two thirds of the memory."""
+        self._index = {}
+        return self
+
     def key(self, reference: int) -> Any:
         """Return the place of the `reference`-th reference inside its field."""
         slot = self.slots[reference]

@@ -14,6 +14,9 @@ from sqlalchemy.engine import Connection
 WORTH_COPYING = 200
 """From how many rows on COPY is used: below, to begin and end it takes longer than it saves."""
 
+MANY = 100_000
+"""How many ids are read at a time: their digits stand in memory as well meanwhile."""
+
 CHUNK = 500
 """How many keys one IN (…) takes where a database has no array parameter."""
 
@@ -42,6 +45,7 @@ def columns_of(conn: Connection, query: sa.Select[Any], raw: Sequence[str] = ())
     if not rows:
         return [[] for _ in selected]
     columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+    del rows  # of a million, half of the memory
     ids: list[tuple[list[Any], list[Any]]] = []
     for number, column in enumerate(selected):
         if getattr(column, "name", None) in raw:
@@ -91,6 +95,9 @@ def uuids_of(texts: list[Any]) -> list[UUID | None]:
     >>> uuids_of(["0" * 31 + "1", None])
     [UUID('00000000-0000-0000-0000-000000000001'), None]
     """
+    if len(texts) > MANY:
+        parts = (texts[start : start + MANY] for start in range(0, len(texts), MANY))
+        return [ecs_id for part in parts for ecs_id in uuids_of(part)]
     given = [text for text in texts if text is not None]
     joined = "".join(given)
     if set(map(len, given)) - {32} or bytes.fromhex(joined).hex() != joined:

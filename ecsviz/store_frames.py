@@ -17,7 +17,6 @@ from sqlalchemy.engine import Connection
 from ecsviz.catalog import Catalog
 from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
 from ecsviz.fields import complete_fields, union_members
-from ecsviz.graph import EntityDependencyGraph
 from ecsviz.history import SUFFIX
 from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
@@ -285,38 +284,6 @@ def _link_frames(
             _frame(sources, targets, known.type_name, target, item.name, paths, COLLECTION)
         )
     return result
-
-
-def stored_graph(
-    conn: Connection, catalog: Catalog, root: UUID | None, hops: int | None
-) -> EntityDependencyGraph:
-    """Return the dependency graph of what is stored; see ``SQLAlchemyEntityStorage.graph``."""
-    nodes: list[StoredEntity] = []
-    for known in catalog.classes_of(catalog.mapping.stored):
-        query = sa.select(known.table.c.ecs_id).order_by(known.table.c.id)
-        nodes += [StoredEntity(i, known.type_name) for i in columns_of(conn, query)[0]]
-    number = {node.ecs_id.int: n for n, node in enumerate(nodes)}
-    found = stored_references(conn, catalog)
-    sources = [number[i.int] for i in found["source"]]
-    targets = [number[i.int] for i in found["target"]]
-    keep = list(range(len(sources)))
-    chosen = list(range(len(nodes)))
-    if root is not None:
-        chosen = neighbourhood(len(nodes), sources, targets, number[root.int], hops)
-        inside = set(chosen)
-        keep = [n for n in keep if sources[n] in inside and targets[n] in inside]
-    place = {old: new for new, old in enumerate(chosen)}
-    fields, paths, kinds = found["field"].tolist(), found["path"].tolist(), found["kind"].tolist()
-    return EntityDependencyGraph.from_parts(
-        [nodes[n] for n in chosen],
-        [nodes[n].ecs_id for n in chosen],
-        [nodes[n].type_name for n in chosen],
-        [place[sources[n]] for n in keep],
-        [place[targets[n]] for n in keep],
-        [paths[n] for n in keep],
-        fields=[fields[n] for n in keep],
-        kinds=[kinds[n] for n in keep],
-    )
 
 
 def neighbourhood(

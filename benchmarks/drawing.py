@@ -1,0 +1,107 @@
+"""Drawing, and what `import ecsviz` costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+import ecsviz as ev
+from benchmarks.timing import Contender, Goal, Seconds, Section, rounds
+from benchmarks.workload import ROOT
+
+LINES = "LineCollection and scatter, places given"
+DRAW = "`graph.draw()`"
+DRAW_ALL = "`graph.draw(max_nodes=None)`, layout included"
+
+IMPORT = "`import ecsviz`"
+IMPORT_PARTS = "`import pydantic, networkx, sqlalchemy`"
+IMPORT_USED = "the same, and `from pydantic import BaseModel`"
+
+
+def edges(nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return 1.3 references a node, each to one of the fifty nodes after it: no cycle."""
+    chance = np.random.default_rng(5)
+    sources = chance.integers(0, nodes - 1, nodes * 13 // 10)
+    targets = np.minimum(sources + chance.integers(1, 51, len(sources)), nodes - 1)
+    return sources, targets
+
+
+def shown(figure: Figure | None) -> None:
+    assert figure is not None
+    figure.canvas.draw()
+
+
+def draw(folder: Path, size: int, repeats: int) -> Section:
+    nodes = max(size // 10, 50)
+    sources, targets = edges(nodes)
+    names = [f"n{number}" for number in range(nodes)]
+    places = np.random.default_rng(6).random((nodes, 2))
+
+    def lines(stack: ExitStack) -> Callable[[], object]:
+        stack.callback(plt.close, "all")
+
+        def work() -> None:
+            figure, ax = plt.subplots(figsize=(10, 8))
+            ax.add_collection(LineCollection(np.stack([places[sources], places[targets]], axis=1)))
+            ax.scatter(*places.T, s=4)
+            shown(figure)
+
+        return work
+
+    def ours(max_nodes: dict[str, None]) -> Contender:
+        def contender(stack: ExitStack) -> Callable[[], object]:
+            stack.callback(plt.close, "all")
+            graph = ev.EntityDependencyGraph.from_parts(
+                names, names, ["node"] * nodes, sources, targets, ["next"] * len(sources)
+            )
+            return lambda: shown(graph.draw(**max_nodes).get_figure())
+
+        return contender
+
+    race = rounds(
+        f"Draw {nodes:,} nodes, {len(sources):,} references",
+        {LINES: lines, DRAW: ours({}), DRAW_ALL: ours({"max_nodes": None})},
+        repeats,
+        limit=LINES,
+        notes=[
+            "From the graph to the rendered picture. `graph.draw()` draws large graphs in groups."
+        ],
+    )
+    goal = Goal(6, f"{DRAW}, to {LINES}", 1.5, race.ratio(DRAW, LINES))
+    return Section("draw", [race], [goal])
+
+
+def importing(what: str) -> Contender:
+    """Measure an import in a Python of its own."""
+    code = f"import time; s = time.perf_counter(); {what}; print(time.perf_counter() - s)"
+
+    def work() -> Seconds:
+        command = [sys.executable, "-c", code]
+        return Seconds(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
+
+    return lambda stack: work
+
+
+def imports(folder: Path, size: int, repeats: int) -> Section:
+    parts = "import pydantic, networkx, sqlalchemy"
+    race = rounds(
+        "Import, each in a new process",
+        {
+            IMPORT_PARTS: importing(parts),
+            IMPORT_USED: importing(f"{parts}; from pydantic import BaseModel"),
+            IMPORT: importing("import ecsviz"),
+        },
+        repeats,
+        limit=IMPORT_PARTS,
+        notes=["`import pydantic` alone loads its models only when they are first used."],
+    )
+    goal = Goal(6, f"{IMPORT}, to {IMPORT_PARTS}", 1.3, race.ratio(IMPORT, IMPORT_PARTS))
+    return Section("import", [race], [goal])

@@ -1,0 +1,50 @@
+"""The peer SQLModel, which cannot read annotations that `from __future__` has made texts."""
+
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import selectinload
+from sqlmodel import Field, Relationship, Session, SQLModel, select
+
+from benchmarks.workload import ChatThread
+
+
+class ThreadModel(SQLModel, table=True):
+    __tablename__ = "model_threads"
+
+    id: int | None = Field(default=None, primary_key=True)
+    ecs_id: UUID = Field(index=True)
+    title: str
+    messages: list["MessageModel"] = Relationship(back_populates="thread")
+
+
+class MessageModel(SQLModel, table=True):
+    __tablename__ = "model_messages"
+
+    id: int | None = Field(default=None, primary_key=True)
+    ecs_id: UUID = Field(index=True)
+    thread_id: int | None = Field(default=None, foreign_key="model_threads.id")
+    content: str
+    role: str
+    thread: ThreadModel | None = Relationship(back_populates="messages")
+
+
+def add_all(engine: sa.Engine, thread: ChatThread) -> None:
+    with Session(engine) as session:
+        above = ThreadModel(ecs_id=thread.ecs_id, title=thread.title)
+        session.add(above)
+        session.add_all(
+            [
+                MessageModel(ecs_id=m.ecs_id, content=m.content, role=m.role, thread=above)
+                for m in thread.messages
+            ]
+        )
+        session.commit()
+
+
+def load(engine: sa.Engine) -> list[Any]:
+    """Load SQLModel's own objects: they are its entities."""
+    with Session(engine) as session:
+        query = select(ThreadModel).options(selectinload(ThreadModel.messages))
+        return list(session.exec(query).one().messages)

@@ -1,0 +1,131 @@
+"""Measuring contenders in turns: A B C A B C …, so that a busy minute hits them all alike."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+Contender = Callable[[ExitStack], Callable[[], object]]
+"""Gets ready, which is not measured, and returns the work that is. What it opens, it hands to the
+stack, which closes it after the work."""
+
+
+class Seconds(float):
+    """What a work measured itself, as where a new process has to start first."""
+
+
+@dataclass
+class Measured:
+    """What the contenders of one race took: seconds per round, None for who is not there."""
+
+    title: str
+    limit: str
+    """The contender that the others are compared with."""
+    seconds: dict[str, list[float] | None]
+    notes: list[str] = field(default_factory=list)
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+    """Processor seconds of this process per round: steadier where the machine is shared, but
+    blind to discs, servers and new processes. Goals are judged by the clock on the wall."""
+
+    def median(self, name: str) -> float | None:
+        seconds = self.seconds.get(name)
+        return statistics.median(seconds) if seconds else None
+
+    def ratio(self, name: str, other: str) -> float | None:
+        """Return how many times as long `name` took: the median of the ratios of the rounds."""
+        return median_ratio(self.seconds.get(name), self.seconds.get(other))
+
+
+def median_ratio(above: list[float] | None, below: list[float] | None) -> float | None:
+    if not above or not below or not all(below):
+        return None
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+
+
+@dataclass
+class Goal:
+    """One sentence of what is asked, and what was found."""
+
+    number: int
+    text: str
+    bound: float
+    found: float | None
+    unit: str = "×"
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        """Whether it is met; None where it could not be measured, which is no pass."""
+        if self.found is None:
+            return None
+        return self.found >= self.bound if self.at_least else self.found <= self.bound
+
+
+@dataclass
+class Section:
+    """What one part of the suite found."""
+
+    name: str
+    races: list[Measured] = field(default_factory=list)
+    goals: list[Goal] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+
+@dataclass
+class Table:
+    """Figures that are no race: bytes, peaks, growth."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: list[str] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    """The same as data, for JSON."""
+
+
+def rounds(
+    title: str,
+    contenders: Mapping[str, Contender | None],
+    repeats: int,
+    *,
+    limit: str,
+    notes: list[str] | None = None,
+) -> Measured:
+    """Let every contender work once a round, for so many rounds.
+
+    What a work returns is let go only after the clock has stopped.
+    """
+    taken: dict[str, list[float] | None] = {
+        name: None if contender is None else [] for name, contender in contenders.items()
+    }
+    cpu: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(repeats):
+        for name, contender in contenders.items():
+            seconds = taken[name]
+            if contender is not None and seconds is not None:
+                wall, processor = once(contender)
+                seconds.append(wall)
+                if processor is not None:
+                    cpu[name].append(processor)
+    return Measured(title, limit, taken, notes or [], cpu)
+
+
+def once(contender: Contender) -> tuple[float, float | None]:
+    """Return the seconds of one work on the wall, and those of this process' processor.
+
+    The latter is None where the work was another process'.
+    """
+    with ExitStack() as stack:
+        work = contender(stack)
+        gc.collect()
+        cpu = time.process_time()
+        start = time.perf_counter()
+        result = work()
+        taken = time.perf_counter() - start
+        cpu = time.process_time() - cpu
+    return (float(result), None) if isinstance(result, Seconds) else (taken, cpu)
