@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hypothesis
 import pytest
+
+from tests.browser.lab import FLAGS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -127,3 +129,16 @@ def shared() -> Path:
         pytest.fail(f"ECSVIZ_SHARED names {named!r}, which is no folder", pytrace=False)
     # A skip even where everything is required: the data belong to no release.
     pytest.skip("the shared example data (../shared, or ECSVIZ_SHARED) are not on this machine")
+
+
+@pytest.fixture(scope="session")
+def chromium(
+    require_optional: Callable[[str], ModuleType], require_program: Callable[..., str]
+) -> Iterator[Any]:
+    """A headless Chromium: one a process, since Playwright cannot run twice in one thread."""
+    playwright = require_optional("playwright.sync_api")
+    program = require_program("chromium", "chromium-browser", "google-chrome")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield browser
+        browser.close()

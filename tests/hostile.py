@@ -157,3 +157,8 @@ def assert_harmless(html: str) -> None:
             assert value.startswith("data:image/png;base64,")
         else:
             assert name in NAMES
+
+
+def as_note(text: str) -> str:
+    """Return a text as the note of a revision, which takes neither NUL nor half characters."""
+    return text.encode(errors="replace").decode().replace("\0", "\ufffd")

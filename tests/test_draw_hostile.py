@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 import ecsviz as ev
 from ecsviz.draw import draw_graph
-from tests.hostile import HOSTILE
+from tests.hostile import HOSTILE, as_note
 from tests.test_draw import all_texts, paint
 
 CHUNKS = [HOSTILE[k : k + 9] for k in range(0, len(HOSTILE), 9)]
@@ -53,11 +53,11 @@ def of_thread(texts: list[str]) -> Axes:
 
 def of_lineage(texts: list[str]) -> Axes:
     store = ev.InMemoryEntityStorage()
-    first = store.register(Page(name=texts[0]), note=texts[0])
+    first = store.register(Page(name=texts[0]), note=as_note(texts[0]))
     for text in texts[1:]:
         fork = first.fork()
         fork.name = text
-        store.register(fork, note=text)
+        store.register(fork, note=as_note(text))
     return store.draw_lineage(first, title=texts[-1])
 
 

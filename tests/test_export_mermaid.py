@@ -7,9 +7,8 @@ import subprocess
 import sys
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,8 +21,6 @@ from tests.hostile import HOSTILE
 from tests.test_export import GRAPHS, ends_of, labels_of, names_of, paths_of
 
 PACKAGE = "mermaid@11"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
 START = """() => {
 mermaid.initialize({startOnLoad: false, maxTextSize: 1e7, maxEdges: 1e5});
 window.ran = [];
@@ -82,25 +79,17 @@ def _bundle(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(name="page", scope="session")
-def _page(
-    bundle: Path,
-    require_optional: Callable[[str], ModuleType],
-    require_program: Callable[..., str],
-) -> Iterator[Any]:
-    playwright = require_optional("playwright.sync_api")
-    chromium = require_program("chromium", "chromium-browser", "google-chrome")
-    with playwright.sync_playwright() as run:
-        browser = run.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.set_content("<!doctype html><title>Mermaid</title>")
-        page.add_script_tag(path=bundle)
-        page.evaluate(START)
-        yield page
-        assert page.evaluate("window.ran") == [], "a script ran"
-        assert [url for url in asked if not url.startswith("data:")] == []
-        browser.close()
+def _page(bundle: Path, chromium: Any) -> Iterator[Any]:
+    page = chromium.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_content("<!doctype html><title>Mermaid</title>")
+    page.add_script_tag(path=bundle)
+    page.evaluate(START)
+    yield page
+    assert page.evaluate("window.ran") == [], "a script ran"
+    assert [url for url in asked if not url.startswith("data:")] == []
+    page.close()
 
 
 @pytest.mark.parametrize("name", GRAPHS)

@@ -20,7 +20,7 @@ from ecsviz.html import readable
 from ecsviz.importers import ChatImport
 from ecsviz.importers.source import ChatProblem
 from ecsviz.pages import MAX_ROWS
-from tests.hostile import HOSTILE, assert_harmless, shape, texts
+from tests.hostile import HOSTILE, as_note, assert_harmless, shape, texts
 
 many = pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 
@@ -80,7 +80,7 @@ def thread(text: str) -> ev.ChatThread:
 
 
 def store(text: str, storage: Any) -> Any:
-    storage.register(thread(text), note=text)
+    storage.register(thread(text), note=as_note(text))
     return storage
 
 

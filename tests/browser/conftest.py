@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import FLAGS, Lab, Notebook, opened, running_lab
+from tests.browser.lab import Lab, Notebook, opened, running_lab
 
 
 @pytest.fixture(scope="session")
@@ -24,18 +24,6 @@ def lab(
     require_optional("jupyterlab")
     with running_lab(tmp_path_factory.mktemp("lab") / "lab") as started:
         yield started
-
-
-@pytest.fixture(scope="session")
-def chromium(
-    require_optional: Callable[[str], ModuleType], require_program: Callable[..., str]
-) -> Iterator[Any]:
-    playwright = require_optional("playwright.sync_api")
-    program = require_program("chromium", "chromium-browser", "google-chrome")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

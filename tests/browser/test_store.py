@@ -27,7 +27,7 @@ w
 """
 HARM = """
 import ecsviz as ev
-from tests.hostile import HOSTILE
+from tests.hostile import HOSTILE, as_note
 class Room(ev.Entity):
     name: str
     inside: "Room | None" = None
@@ -35,7 +35,7 @@ store = ev.InMemoryEntityStorage()
 last = None
 for text in HOSTILE:
     last = Room(name=text, inside=last)
-    store.register(last, note=text)
+    store.register(last, note=as_note(text))
 w = store.explore()
 w
 """
