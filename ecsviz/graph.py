@@ -30,6 +30,7 @@ from ecsviz.parts import (
     parts_of_classes,
     parts_of_entities,
 )
+from ecsviz.progress import steps
 from ecsviz.references import node_name
 from ecsviz.showing import ToHtml
 
@@ -563,11 +564,15 @@ class EntityDependencyGraph(GraphFiles, ToHtml):
 
         return frames.references_frame(self)
 
-    def draw(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw the graph with matplotlib; see ``ecsviz.draw.draw_graph``."""
+    def draw(self, ax: Axes | None = None, *, progress: bool | None = None, **options: Any) -> Axes:
+        """Draw the graph with matplotlib; see ``ecsviz.draw.draw_graph``.
+
+        A bar shows what takes longer than a second; `progress` False silences it.
+        """
         from ecsviz import draw
 
-        return draw.draw_graph(self, ax=ax, **options)
+        with steps("drawing", progress):
+            return draw.draw_graph(self, ax=ax, **options)
 
     def explore(self, **options: Any) -> Any:
         """Return a live widget of the graph; see ``ecsviz.widgets.explore_graph``."""

@@ -162,3 +162,18 @@ def test_every_storage_says_the_same() -> None:
         for cls in (ev.SQLAlchemyEntityStorage, ev.InMemoryEntityStorage):
             assert list(inspect.signature(getattr(cls, name)).parameters) == list(wanted)
             assert "progress" in wanted
+
+
+def test_a_layout_that_takes_long_shows_it(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph = ev.EntityDependencyGraph(ev.sample("tree"))
+    graph.draw()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(progress, "DELAY", -1)
+    graph.draw()
+    err = capsys.readouterr().err
+    assert "drawing: layout" in err
+    assert "drawing: lines and marks" in err
+    graph.draw(progress=False)
+    assert capsys.readouterr().err == ""

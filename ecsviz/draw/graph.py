@@ -18,6 +18,7 @@ from ecsviz.draw.style import categories, fixed_categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.layout.compound import HUB
 from ecsviz.order import Bools
+from ecsviz.progress import step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,6 +104,7 @@ def draw_graph(
     >>> ax.get_title(loc="left")
     '2 entities, 2 references, 1 cyclic component'
     """
+    step("grouping")
     picture = make_picture(
         graph,
         color_by=color_by,
@@ -145,6 +147,7 @@ def draw_picture(
         title=title,
         legend=legend,
     )
+    step("lines and marks")
     if ax is None:
         ax = frame.new_axes(plan.width, plan.height, 1 + bool(title))
     canvas = frame.Canvas(ax, theme, writer, frame.fit(ax, plan.bounds, plan.strip))

@@ -17,6 +17,7 @@ from ecsviz.labels import DEFAULT_LIMIT
 from ecsviz.layout import Layout, layout_graph
 from ecsviz.layout.grid import Floats
 from ecsviz.order import Bools, Ints
+from ecsviz.progress import step
 
 FONT: Final = 9.0
 """The size of a label in points, where a unit of the layout is an inch."""
@@ -211,6 +212,7 @@ def _layout(
     labelled: bool,
     room: tuple[float, float],
 ) -> Layout:
+    step("layout")
     page = (
         max(room[0] - 2 * frame.MARGIN, 0.5),
         max(room[1] - 2 * frame.MARGIN - 0.6, 0.5),
