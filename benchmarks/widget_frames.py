@@ -19,6 +19,14 @@ from typing import Any
 from tests.browser.lab import FLAGS, Notebook, opened, running_lab
 
 SIZES = (50, 500, 2_000, 10_000, 50_000, 100_000)
+CHAT = """def chat(n):
+    thread = ev.ChatThread(title="Benchmark")
+    last = None
+    for number in range(n):
+        parent = last.parent if last is not None and number % 10 == 0 else last
+        last = thread.say("user" if number % 2 else "assistant", f"Message {number}. " * 8, parent)
+    return thread
+"""
 SHAPES = {
     "chat": "ev.EntityDependencyGraph(chat({n} - 1))",
     "tree": "ev.EntityDependencyGraph(ev.sample('tree', n={n}))",
@@ -65,7 +73,7 @@ ZOOM = """async (frames) => {
 
 def measured(notebook: Notebook, shape: str, size: int) -> dict[str, Any]:
     """Return what one graph takes."""
-    setup = "import ecsviz as ev\nfrom benchmarks.__main__ import chat\n"
+    setup = f"import ecsviz as ev\n{CHAT}"
     notebook.open("frames", f"{setup}graph = {SHAPES[shape].format(n=size)}", "0")
     notebook.page.evaluate(
         "() => jupyterapp.shell.currentWidget.content.widgets.at(-1)"

@@ -13,7 +13,7 @@ import pytest
 
 import benchmarks.__main__ as bench
 import ecsviz as ev
-from benchmarks import growth, peers, postgres, report, saving, workload
+from benchmarks import growth, peers, postgres, report, saving, widget_frames, workload
 from benchmarks.timing import Goal, Measured, Seconds, Section, rounds
 from tests.conftest import require_optional
 
@@ -279,3 +279,11 @@ def test_one_goal_a_row_and_in_order() -> None:
         ["1. a", "≤ 1 ×", "0.50 ×", "yes"],
         ["2. b", "≤ 1 ×", "2.00 ×", "**no**"],
     ]
+
+
+@pytest.mark.parametrize("shape", widget_frames.SHAPES)
+def test_the_graphs_of_the_frames_are_made(shape: str) -> None:
+    """What the kernel is given to run; a fault there would be waited for without an end."""
+    names: dict[str, Any] = {}
+    exec(f"import ecsviz as ev\n{widget_frames.CHAT}", names)
+    assert len(eval(widget_frames.SHAPES[shape].format(n=50), names)) == 50
