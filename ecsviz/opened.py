@@ -288,9 +288,9 @@ class OpenStore:
         """Return the frame of a class of which nothing is stored: the columns alone."""
         with self._database.writing() as conn:
             self._catalog.create(conn)
-            self._catalog.sync(conn, self._mapping.map_classes([cls]))
             known = self._mapping.map_classes([cls])[0]
-            return store_frames.class_frame(conn, self._catalog, known)
+            with self._catalog.synced(conn, [known]):
+                return store_frames.class_frame(conn, self._catalog, known)
 
     def revisions(self) -> pd.DataFrame:
         """Return every change of the store, oldest first.

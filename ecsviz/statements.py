@@ -8,11 +8,9 @@ from typing import Any
 from uuid import UUID, SafeUUID
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
-WORTH_COPYING = 200
-"""From how many rows on COPY is used: below, to begin and end it takes longer than it saves."""
+from ecsviz.copying import copy_columns, is_worth_copying
 
 MANY = 100_000
 """How many ids are read at a time: their digits stand in memory as well meanwhile."""
@@ -218,40 +216,12 @@ def insert_columns(
 
     Notes
     -----
-    Through psycopg by COPY, four times faster than INSERT; rows in their thousands are worth it.
+    Through psycopg by COPY, if there are enough of them.
     """
-    if conn.dialect.driver == "psycopg" and len(values[0]) >= WORTH_COPYING:
-        _copy_columns(conn, table, columns, values)
+    if is_worth_copying(conn, len(values[0])):
+        copy_columns(conn, table, columns, values)
     else:
         _run_columns(conn, sa.insert(table), [c.name for c in columns], values)
-
-
-def _copy_columns(
-    conn: Connection,
-    table: sa.Table,
-    columns: Sequence[sa.Column[Any]],
-    values: Sequence[list[Any]],
-) -> None:
-    prepare = conn.dialect.identifier_preparer
-    names = ", ".join(prepare.format_column(column) for column in columns)
-    statement = f"COPY {prepare.format_table(table)} ({names}) FROM STDIN"
-    driver: Any = conn.connection.driver_connection
-    dbapi: Any = conn.dialect.loaded_dbapi
-    plain = [
-        uuid_texts([value.bytes for value in part])
-        if isinstance(column.type, sa.Uuid) and None not in part
-        else part
-        for column, part in zip(columns, values, strict=True)
-    ]
-    try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            write = copy.write_row
-            for row in zip(*plain, strict=True):
-                write(row)
-    except dbapi.Error as err:
-        raise exc.DBAPIError.instance(
-            statement, None, err, dbapi.Error, hide_parameters=True, dialect=conn.dialect
-        ) from err
 
 
 def update_rows(

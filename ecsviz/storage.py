@@ -195,15 +195,14 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         made = self._is_made(conn)
         if not made:
             self._catalog.create(conn)
-        if early is not None and not made:
-            save = early
-            self._catalog.sync(conn, self._mapping.map_walk(found))
-        else:
+        if made or early is None:
+            early = None
             self._load_types(conn)
-            next_ids = self._catalog.sync(conn, self._mapping.map_walk(found))
-            save = Save(conn, self._catalog, found, next_ids, revived)
-            save.prepare()
-        save.write(conn, note)
+        with self._catalog.synced(conn, self._mapping.map_walk(found)) as next_ids:
+            save = early or Save(conn, self._catalog, found, next_ids, revived)
+            if save is not early:
+                save.prepare()
+            save.write(conn, note)
         return save
 
     def _prepare(self, found: Walk) -> Save:

@@ -57,6 +57,7 @@ ROOMS = (
     "diff",
     "storable",
     "names",
+    "copying",
     "statements",
     "history",
     "seals",

@@ -66,12 +66,19 @@ def _postgresql(tmp_path: Path, request: pytest.FixtureRequest) -> Open:
     return lambda: ev.SQLAlchemyEntityStorage(engine, schema=schema)
 
 
+def _copied(tmp_path: Path, request: pytest.FixtureRequest) -> Open:
+    """PostgreSQL, where every row goes by COPY, as rows in their hundreds do."""
+    request.getfixturevalue("monkeypatch").setattr("ecsviz.copying.WORTH_COPYING", 1)
+    return _postgresql(tmp_path, request)
+
+
 OPENERS: dict[str, Callable[[Path, pytest.FixtureRequest], Open]] = {
     "memory": _memory,
     "sqlite": _sqlite,
     "sqlite-wal": _wal,
     "engine": _engine,
     "postgresql": _postgresql,
+    "postgresql-copy": _copied,
 }
 
 
