@@ -33,6 +33,7 @@ from ecsviz.parts import (
 from ecsviz.progress import steps
 from ecsviz.references import node_name
 from ecsviz.showing import ToHtml
+from ecsviz.state import collector_paused
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -461,6 +462,10 @@ class EntityDependencyGraph(GraphFiles, ToHtml):
         >>> graph.get_cycles(limit=1).complete
         False
         """
+        with collector_paused():
+            return self._find_cycles(limit, seconds)
+
+    def _find_cycles(self, limit: int | None, seconds: float | None) -> CycleList:
         deadline = time.monotonic() + seconds if seconds is not None else float("inf")
         nodes, successors = self._cycle_edges
         search = CycleSearch(nodes, successors, deadline)
@@ -531,18 +536,13 @@ class EntityDependencyGraph(GraphFiles, ToHtml):
             )
         )
         deferred = self._order.deferred.tolist()
-        for number, (source, target) in enumerate(
-            zip(self._parts.sources.tolist(), self._parts.targets.tolist(), strict=True)
-        ):
-            field, path = self._parts.place_of(number)
-            result.add_edge(
-                self._parts.ids[source],
-                self._parts.ids[target],
-                key=path,
-                field=field,
-                path=path,
-                deferred=deferred[number],
-            )
+        ends = zip(self._parts.sources.tolist(), self._parts.targets.tolist(), strict=True)
+        ids = self._parts.ids
+        with collector_paused():
+            for number, (source, target) in enumerate(ends):
+                field, path = self._parts.place_of(number)
+                data = {"field": field, "path": path, "deferred": deferred[number]}
+                result.add_edge(ids[source], ids[target], key=path, **data)
         return result
 
     # What follows hands on to rooms further down; each is imported at its first use.

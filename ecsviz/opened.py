@@ -29,6 +29,7 @@ from ecsviz.past import AsOf, PastCatalog, check_as_of, prune, revision_of
 from ecsviz.protocol import Contents, as_id, check_entity_class, not_found
 from ecsviz.python_source import python_source
 from ecsviz.reading import Load
+from ecsviz.state import collector_paused
 from ecsviz.stored_graph import stored_graph
 from ecsviz.verifying import Problem, Verify, problems_frame
 from ecsviz.versions import events_of, history_frame, moments_of
@@ -438,7 +439,7 @@ class OpenStore:
         0  chat_threads  content
         1                  graph
         """
-        with self._reading() as conn:
+        with collector_paused(), self._reading() as conn:
             problems = []
             if self._is_made(conn):
                 problems = Verify(conn, self._catalog).run()

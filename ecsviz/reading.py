@@ -20,7 +20,7 @@ from ecsviz.model_rows import Making
 from ecsviz.past import PastCatalog
 from ecsviz.progress import step
 from ecsviz.state import collector_paused, fill_all, shell, shells
-from ecsviz.statements import columns_of, select_by_keys
+from ecsviz.statements import as_driver, columns_of, select_by_keys
 from ecsviz.values import JsonCodec, Refused, not_readable
 
 MAX_ROUNDS = 8
@@ -64,12 +64,16 @@ class Load:
             left = [ecs_id for ecs_id in ids if ecs_id not in result]
             if not left:
                 break
-            table = self.mapping.probe(name)
-            found = select_by_keys(
-                self.conn, sa.select(table.c.ecs_id, table.c.id), table.c.ecs_id, left
-            )
-            for ecs_id, row_id in zip(*found, strict=True):
-                result[ecs_id] = (name, row_id)
+            c = self.mapping.probe(name).c
+            keys = as_driver(self.conn, c.ecs_id, left)  # texts are looked up faster than UUIDs
+            query = sa.select(c.ecs_id, c.id)
+            found, rows = select_by_keys(self.conn, query, c.ecs_id, keys, raw=("ecs_id",))
+            row_of = dict(zip(found, rows, strict=True))
+            result |= {
+                ecs_id: (name, row_of[key])
+                for ecs_id, key in zip(left, keys, strict=True)
+                if key in row_of
+            }
         return result
 
     def all_ids(self, name: str) -> list[int]:

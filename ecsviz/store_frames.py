@@ -185,20 +185,23 @@ def wanted_class(catalog: Catalog, cls: Any) -> ClassMap | None:
 
 def stored_references(conn: Connection, catalog: Catalog) -> pd.DataFrame:
     """Return every stored reference; see ``SQLAlchemyEntityStorage.references_frame``."""
+    maps = catalog.classes_of(catalog.mapping.stored)
+    with collector_paused():
+        frames = [
+            frame
+            for known in maps
+            for frame in (
+                *(f for ref in known.singles for f in _single_frames(conn, catalog, known, ref)),
+                *(f for c in known.collections for f in _link_frames(conn, catalog, known, c)),
+            )
+            if len(frame)
+        ]
+        return _joined(frames or [_frame([], [], "", "", "", [], NULLABLE)])
+
+
+def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
     import pandas as pd
 
-    maps = catalog.classes_of(catalog.mapping.stored)
-    frames = [
-        frame
-        for known in maps
-        for frame in (
-            *(f for ref in known.singles for f in _single_frames(conn, catalog, known, ref)),
-            *(f for item in known.collections for f in _link_frames(conn, catalog, known, item)),
-        )
-        if len(frame)
-    ]
-    if not frames:
-        frames = [_frame([], [], "", "", "", [], NULLABLE)]
     result = pd.concat(frames, ignore_index=True)
     for name in ("source_type", "target_type", "field"):
         result[name] = result[name].astype("category")

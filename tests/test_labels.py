@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ecsviz as ev
+from ecsviz import labels
 from ecsviz.labels import clean_text, label_of
 
 
@@ -89,3 +90,13 @@ def test_no_text_is_wider_than_asked_or_hostile(text: str, limit: int) -> None:
     assert wide <= limit
     assert not any(unicodedata.category(c)[0] == "C" for c in shown)
     assert shown == " ".join(shown.split())
+
+
+def test_what_is_held_to_be_narrow_is() -> None:
+    narrow = [c for c in map(chr, range(0x110000)) if labels._NARROW.fullmatch(c)]
+    assert len(narrow) > 600
+    for character in narrow:
+        if not character.isspace():
+            assert labels._one_line(f"a{character}\u0300b") == f"a{character}\u0300b"
+            assert labels._column(character) == 1
+    assert [c for c in narrow if c.isspace()] == list("\t\n\r ")
