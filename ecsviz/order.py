@@ -7,7 +7,7 @@ source depends on the target). Nothing here knows entities; nothing recurses.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -295,7 +295,7 @@ def _first_of_parts(
     return found
 
 
-def _greedy(sources: Ints, targets: Ints, cost: Ints, rank: Ints) -> list[int]:
+def _greedy(sources: Ints, targets: Ints, cost: Ints, rank: Ints) -> Ints:
     """Order nodes so that few edges, and few dear ones, lead to a later node.
 
     Nodes that depend on nothing any more go to the front, nodes that nothing depends on any more
@@ -303,69 +303,96 @@ def _greedy(sources: Ints, targets: Ints, cost: Ints, rank: Ints) -> list[int]:
     goes to the front, and of those the one that meets more than it leaves unmet (Eades, Lin and
     Smyth 1993).
     """
-    places = _Waiting(sources.tolist(), targets.tolist(), cost.tolist(), rank)
+    nodes = distinct(np.concatenate((sources, targets)))
+    nodes = nodes[np.argsort(rank[nodes])]  # the lower a number, the lower the rank
+    number = np.empty(len(rank), dtype=np.int64)
+    number[nodes] = np.arange(len(nodes))
+    places = _Waiting(len(nodes), number[sources], number[targets], cost)
     front: list[int] = []
     back: list[int] = []
-    while places.left:
-        node = places.take()
-        at_the_back = not any(places.holding[node]) and any(places.unmet[node])
+    for node, at_the_back in places:
         (back if at_the_back else front).append(node)
-        places.remove(node)
-    return front + back[::-1]
+    return nodes[front + back[::-1]]
 
 
 class _Waiting:
-    """The nodes that `_greedy` has still to place, by how well each would stand next."""
+    """The nodes that `_greedy` has still to place, best first.
 
-    def __init__(
-        self, sources: list[int], targets: list[int], costs: list[int], rank: Ints
-    ) -> None:
-        self.rank = rank
-        # Per node and cost (dearest first): dependencies not placed, and holders not placed.
-        self.unmet: dict[int, list[int]] = {}
-        self.holding: dict[int, list[int]] = {}
-        self.around: dict[int, list[tuple[dict[int, list[int]], int, int]]] = {}
-        for source, target, level in zip(sources, targets, costs, strict=True):
-            for node in (source, target):
-                self.unmet.setdefault(node, [0] * _COSTS)
-                self.holding.setdefault(node, [0] * _COSTS)
-                self.around.setdefault(node, [])
-            self.unmet[source][level] += 1
-            self.holding[target][level] += 1
-            self.around[target].append((self.unmet, source, level))
-            self.around[source].append((self.holding, target, level))
-        self.left = set(self.unmet)
-        self.heap = [self._key(node) for node in self.unmet]
-        heapq.heapify(self.heap)
+    Notes
+    -----
+    How well a node would stand next is one integer, its digits in a base that no count reaches:
+    unmet dependencies by cost, the dearest first, of the cheaper costs less the holders that it
+    would meet; last the node itself. So a neighbour that is placed is one addition, and integers
+    are compared four times faster than tuples.
+    """
 
-    def _key(self, node: int) -> tuple[int, int, int, int, int, int]:
-        unmet, holding = self.unmet[node], self.holding[node]
-        if not any(unmet) or not any(holding):
-            return (-1, 0, 0, 0, int(self.rank[node]), node)
-        return (
-            unmet[0],
-            unmet[1],
-            unmet[2] - holding[2],
-            unmet[3] - holding[3],
-            int(self.rank[node]),
-            node,
-        )
+    def __init__(self, n: int, sources: Ints, targets: Ints, cost: Ints) -> None:
+        self.n = n
+        base = 2 * len(sources) + 1
+        self.weights = [n * base ** (_COSTS - 1 - c) for c in range(_COSTS)]
+        # Of the two dear costs only unmet dependencies count.
+        gains = [0, 0, *self.weights[2:]]
+        self.unmet: list[int] = np.bincount(sources, minlength=n).tolist()
+        self.holding: list[int] = np.bincount(targets, minlength=n).tolist()
+        self.above = self._edges(targets, sources, cost, self.weights)
+        self.below = self._edges(sources, targets, cost, gains)
+        self.keys = [node + sum(gains) * len(sources) for node in range(n)]
+        for c in range(_COSTS):
+            self._add(np.bincount(sources[cost == c], minlength=n), self.weights[c])
+            self._add(np.bincount(targets[cost == c], minlength=n), -gains[c])
+        for node in range(n):
+            if not self.unmet[node] or not self.holding[node]:
+                self.keys[node] = node - n
 
-    def take(self) -> int:
-        """Return the node that stands best next."""
-        while True:
-            key = heapq.heappop(self.heap)
-            # Older entries of a node that stands otherwise by now, or is placed, are passed over.
-            if key[-1] in self.left and key == self._key(key[-1]):
-                return key[-1]
+    def _add(self, counts: Ints, weight: int) -> None:
+        if weight and counts.any():
+            self.keys = [
+                key + count * weight
+                for key, count in zip(self.keys, counts.tolist(), strict=True)
+            ]
 
-    def remove(self, node: int) -> None:
-        """Note that a node is placed."""
-        self.left.discard(node)
-        for counts, other, level in self.around[node]:
-            if other in self.left:
-                counts[other][level] -= 1
-                heapq.heappush(self.heap, self._key(other))
+    def _edges(
+        self, ends: Ints, others: Ints, cost: Ints, weights: list[int]
+    ) -> tuple[list[int], list[int], list[int]]:
+        """Return by one end where its edges begin, and of each edge the other end and weight."""
+        order = np.argsort(ends, kind="stable")
+        starts = np.concatenate(([0], np.cumsum(np.bincount(ends, minlength=self.n))))
+        weight = [weights[c] for c in cost[order].tolist()]
+        return starts.tolist(), others[order].tolist(), weight
+
+    def __iter__(self) -> Iterator[tuple[int, bool]]:
+        """Yield each node, and whether it belongs to the back."""
+        keys, n, unmet, holding = self.keys, self.n, self.unmet, self.holding
+        heap = sorted(keys)
+        left = bytearray(b"\1" * n)
+        starts, holders, weights = self.above
+        starts_below, held, gains = self.below
+        while heap:
+            key = heapq.heappop(heap)
+            node = key % n
+            if not left[node]:
+                continue
+            if key != keys[node]:  # it has become worse since: that is looked at only here
+                heapq.heappush(heap, keys[node])
+                continue
+            left[node] = 0
+            yield node, not holding[node] and unmet[node] > 0
+            for edge in range(starts[node], starts[node + 1]):
+                other = holders[edge]
+                if left[other]:
+                    unmet[other] -= 1
+                    if keys[other] >= 0:
+                        keys[other] = keys[other] - weights[edge] if unmet[other] else other - n
+                        heapq.heappush(heap, keys[other])
+            for edge in range(starts_below[node], starts_below[node + 1]):
+                other = held[edge]
+                if left[other]:
+                    holding[other] -= 1
+                    if keys[other] >= 0:
+                        keys[other] += gains[edge]
+                        if not holding[other]:
+                            keys[other] = other - n
+                            heapq.heappush(heap, keys[other])
 
 
 def group(keys: Ints, values: Ints) -> Callable[[int], Any]:
