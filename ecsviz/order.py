@@ -347,8 +347,7 @@ class _Waiting:
     def _add(self, counts: Ints, weight: int) -> None:
         if weight and counts.any():
             self.keys = [
-                key + count * weight
-                for key, count in zip(self.keys, counts.tolist(), strict=True)
+                key + count * weight for key, count in zip(self.keys, counts.tolist(), strict=True)
             ]
 
     def _edges(
