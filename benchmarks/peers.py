@@ -21,6 +21,7 @@ from sqlalchemy.orm import (
     selectinload,
 )
 
+import ecsviz as ev
 from benchmarks.workload import ChatMessage, ChatThread
 
 try:
@@ -105,6 +106,29 @@ def load(engine: sa.Engine) -> ChatThread:
     with Session(engine) as session:
         query = sa.select(ThreadSQL).options(selectinload(ThreadSQL.messages))
         return session.scalars(query).one().to_entity()
+
+
+def load_same_rows(store: ev.SQLAlchemyEntityStorage) -> ChatThread:
+    """Load the very rows that ``get`` reads, through the ORM and the entities' constructor."""
+    above: Any = store.sql_model(ChatThread)
+    with Session(store.engine) as session:
+        query = sa.select(above).options(selectinload(above.messages))
+        row = session.scalars(query).one()
+        thread = ChatThread(title=row.title, **own_fields(row))
+        thread.messages = [
+            ChatMessage(thread=thread, content=m.content, role=m.role, **own_fields(m))
+            for m in row.messages
+        ]
+        return thread
+
+
+def own_fields(row: Any) -> dict[str, Any]:
+    return {
+        "ecs_id": row.ecs_id,
+        "lineage_id": row.ecs_lineage_id,
+        "parent_id": row.ecs_parent_id,
+        "version": row.ecs_version,
+    }
 
 
 def engine_of(path: Path) -> sa.Engine:

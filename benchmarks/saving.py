@@ -17,6 +17,7 @@ import ecsviz as ev
 from benchmarks import peers, workload
 from benchmarks.timing import Contender, Goal, Section, rounds
 from ecsviz.isomorphic import find_difference
+from ecsviz.state import collector_paused
 
 EXECUTEMANY = "`executemany` of prebuilt tuples"
 FETCHALL = "`fetchall`"
@@ -26,8 +27,10 @@ CHANGED = "`register`, 1 % changed"
 ADD_ALL = "SQLAlchemy `add_all`"
 BY_OBJECT = "SQLAlchemy, `from_entity` object by object"
 SQLMODEL = "SQLModel `add_all`"
+FLOOR = "the floor: `fetchall`, and objects with their values as they come"
 GET = "`get`, in a new store object"
 SELECTINLOAD = "SQLAlchemy `selectinload` and `to_entity`"
+SAME_ROWS_LOAD = "SQLAlchemy `selectinload` and constructor, of the very rows that `get` reads"
 SQLMODEL_LOAD = "SQLModel `selectinload`"
 FRAME = "`store.frame`"
 READ_SQL = "`pandas.read_sql`, typed by SQLAlchemy"
@@ -183,6 +186,14 @@ def load(folder: Path, size: int, repeats: int) -> Section:
                 connection.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES
             ]
 
+        def floor(stack: ExitStack) -> Callable[[], object]:
+            connection = stack.enter_context(closing(sqlite3.connect(path)))
+            return lambda: bare_objects(connection)
+
+        def same_rows(stack: ExitStack) -> Callable[[], object]:
+            store = open_store(path, stack)
+            return lambda: peers.load_same_rows(store)
+
         def sqlmodel(stack: ExitStack) -> Callable[[], object]:
             return lambda: peers.sqlmodel_peer.load(engine)
 
@@ -190,21 +201,45 @@ def load(folder: Path, size: int, repeats: int) -> Section:
             f"Load {size:,} messages from a SQLite file",
             {
                 FETCHALL: fetchall,
+                FLOOR: floor,
                 GET: ours,
                 SELECTINLOAD: lambda stack: lambda: peers.load(engine),
+                SAME_ROWS_LOAD: same_rows,
                 SQLMODEL_LOAD: sqlmodel if peers.sqlmodel_peer else None,
             },
             repeats,
             limit=FETCHALL,
-            notes=["`fetchall` reads all columns of the same rows."],
+            notes=[
+                "`fetchall` reads all columns of the same rows; the peers' own tables have five"
+                " columns instead of thirteen. The floor makes pydantic objects with a dictionary and"
+                " a set of fields, and no ids, references, lists or checks."
+            ],
         )
     goals = [
         Goal(3, f"{GET}, to {FETCHALL}", 3.5, race.ratio(GET, FETCHALL)),
-        Goal(
-            3, f"`get` faster than {SELECTINLOAD}", 10, race.ratio(SELECTINLOAD, GET), at_least=True
+        *(
+            Goal(3, f"`get` faster than {peer}", 10, race.ratio(peer, GET), at_least=True)
+            for peer in (SAME_ROWS_LOAD, SELECTINLOAD)
         ),
     ]
     return Section("load", [race], goals)
+
+
+def bare_objects(connection: sqlite3.Connection) -> list[Any]:
+    """Return what Python alone takes: an object per message, with five values of its row."""
+    names = ("ecs_id", "ecs_version", "content", "role", "thread_id")
+    query = f"SELECT {', '.join(names)} FROM chat_messages"
+    new, put, fields = workload.ChatMessage.__new__, object.__setattr__, set(names)
+    made = []
+    with collector_paused():
+        for row in connection.execute(query).fetchall():
+            message = new(workload.ChatMessage)
+            put(message, "__dict__", dict(zip(names, row, strict=True)))
+            put(message, "__pydantic_fields_set__", fields.copy())
+            put(message, "__pydantic_extra__", None)
+            put(message, "__pydantic_private__", None)
+            made.append(message)
+    return made
 
 
 def save_for_all(path: Path, engine: sa.Engine, size: int) -> UUID:
@@ -215,6 +250,9 @@ def save_for_all(path: Path, engine: sa.Engine, size: int) -> UUID:
     peers.add_all(engine, thread)
     if peers.sqlmodel_peer is not None:
         peers.sqlmodel_peer.add_all(engine, thread)
+    again = ev.SQLAlchemyEntityStorage(path)
+    assert find_difference(thread, peers.load_same_rows(again)) is None
+    again.engine.dispose()
     loaded = peers.load(engine)
     assert len(loaded.messages) == size
     assert loaded.messages[-1].content == thread.messages[-1].content

@@ -10,8 +10,10 @@ from uuid import UUID
 
 import numpy as np
 
+from ecsviz.history import REVISION
 from ecsviz.mapping import ClassMap
 from ecsviz.order import Ints
+from ecsviz.seals import SEAL
 
 
 @dataclass(slots=True)
@@ -76,6 +78,11 @@ def _both(
         kept = [row for row in rows if row[0] is not None and row[1] is not None]
         holders, positions, entities = ([row[n] for row in kept] for n in range(3))
     return np.array(holders, dtype=np.int64), np.array(positions, dtype=np.int64), entities
+
+
+def entity_columns(known: ClassMap) -> list[Any]:
+    """Return the columns of which entities are made: not those that only the store looks at."""
+    return [c for c in known.table.columns if c.name not in ("ecs_checksum", SEAL, REVISION)]
 
 
 def bare_columns(known: ClassMap) -> list[Any]:

@@ -14,7 +14,7 @@ from ecsviz.catalog import Catalog
 from ecsviz.conflicts import present_only, whole_only
 from ecsviz.deep import Wanted, reach, want
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
-from ecsviz.loaded import Loaded, bare_columns, lists_of
+from ecsviz.loaded import Loaded, bare_columns, entity_columns, lists_of
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.model_rows import Making
 from ecsviz.past import PastCatalog
@@ -297,7 +297,7 @@ class Load:
         found = self.loaded.get(name)
         if found is None:
             known = self.catalog.classes_of([name])[0]
-            found = self.loaded[name] = Loaded(known, {c.name: [] for c in known.table.columns})
+            found = self.loaded[name] = Loaded(known, {c.name: [] for c in entity_columns(known)})
         return found
 
     def _read_rows(self, name: str, ids: list[int], beyond: bool | None = None) -> None:
@@ -310,7 +310,7 @@ class Load:
         self, known: ClassMap, where: tuple[Any, ...], key: Any, ids: list[int], bare: bool
     ) -> None:
         """Read rows, and add those that are not there yet; of placeholders only the ids."""
-        wanted = bare_columns(known) if bare else list(known.table.columns)
+        wanted = bare_columns(known) if bare else entity_columns(known)
         query = sa.select(*wanted).where(*where)
         step(f"reading {known.table.name}")
         try:
