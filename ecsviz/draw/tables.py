@@ -112,6 +112,8 @@ def schema_of(what: Any) -> Schema:
         if hasattr(what, "sql_model"):
             return _of_store(what._tables())
         return _of_tables(metadata.tables.values())
+    if hasattr(what, "_stored_classes"):  # in memory, where there are no tables
+        return _of_classes(what._stored_classes())
     listed = [what] if hasattr(what, "__table__") else _listed(what)
     if listed and all(is_entity_class(item) for item in listed):
         return _of_classes(listed)
