@@ -197,6 +197,25 @@ def test_a_reference_to_itself_is_a_loop_beside_the_node(label: Any) -> None:
     assert hull.x1 > right + reach[1]
 
 
+@pytest.mark.parametrize("label", [None, False])
+def test_several_loops_at_the_top_are_within_the_axes_and_apart(label: Any) -> None:
+    edges = [("a", "a", f"f{k}") for k in range(4)] + [("a", "b", "x"), ("b", "c", "y")]
+    ax = draw_graph(graph_of(edges), label=label)
+    hull = found(ax, "cyclic components").get_paths()[0].get_extents()
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    assert left < hull.x0 < hull.x1 < right
+    assert bottom < hull.y0 < hull.y1 < top
+    loops = found(ax, "deferred references").get_segments()
+    reach = sorted(float(loop[:, 0].max()) for loop in loops)
+    assert (np.diff(reach) > 0.06).all()
+    assert reach[-1] < hull.x1
+
+
+def test_nested_loops_share_one_name() -> None:
+    ax = draw_graph(graph_of([("a", "a", "boss"), ("a", "a", "friend"), ("a", "b", "x")]))
+    assert sorted(texts(ax, "edge label")) == ["boss, friend", "x"]
+
+
 def test_the_number_of_artists_does_not_grow_with_the_graph() -> None:
     small = draw_graph(large_graph(200, 240), max_nodes=None)
     large = draw_graph(large_graph(3000, 3600), max_nodes=None)

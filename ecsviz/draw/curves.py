@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from ecsviz.layout import Layout
-from ecsviz.layout.compound import HUB, LOOP, LOOP_ROOM, RING, ROWS
+from ecsviz.layout.compound import HUB, LOOP, RING, ROWS
 from ecsviz.layout.grid import Floats
 from ecsviz.order import Bools, Ints
 
@@ -82,7 +82,7 @@ def make_curves(
         nth, many = int(parallel.nth[k]), int(parallel.many[k])
         bends = layout.route(k)
         if kind == LOOP:
-            line = _loop(a, layout.sizes[source], nth, many)
+            line = _loop(a, layout.sizes[source], float(layout.reach[source]), nth, many)
         elif kind == ROWS and (ports is not None or len(bends)):
             if many > 1:
                 bends = bends + (nth - (many - 1) / 2) * np.array([PORT, 0.0])
@@ -181,11 +181,11 @@ def _quadratic(a: Floats, control: Floats, b: Floats) -> Floats:
     return np.asarray((1 - _T) ** 2 * a + 2 * _T * (1 - _T) * control + _T**2 * b)
 
 
-def _loop(centre: Floats, size: Floats, nth: int, many: int) -> Floats:
+def _loop(centre: Floats, size: Floats, room: float, nth: int, many: int) -> Floats:
     x, y = centre[0] + size[0] / 2, centre[1]
     share = (nth + 1) / many  # nested, the last one outermost
-    reach = LOOP_ROOM / 0.75 * (0.45 + 0.55 * share)
-    open_ = min(0.12, 0.42 * size[1]) * (0.4 + 0.6 * share)
+    reach = room / 0.75 * (0.45 + 0.55 * share)
+    open_ = min(0.12, 0.42 * size[1]) * (0.25 + 0.75 * share)
     wide = 0.12 + 0.16 * share
     points = np.array(
         [(x, y + open_), (x + reach, y + wide), (x + reach, y - wide), (x, y - open_)]

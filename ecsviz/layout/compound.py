@@ -44,6 +44,9 @@ RING_PAIRS: Final = 1.35
 """A larger one stands on a ring if it has at most so many joined pairs per member."""
 LOOP_ROOM: Final = 0.34
 """How far a reference to itself reaches out beside a node."""
+LOOP_STEP: Final = 0.13
+MAX_LOOPS: Final = 5
+"""Each further one reaches so much farther, up to so many."""
 FOLDED: Final = 0.65
 """A chain is folded if it is taller than this share of the page."""
 HULL_PAD: Final = 0.16
@@ -149,6 +152,11 @@ class Layout:
         return _convex_hull(points)
 
 
+def loop_room(count: Ints) -> Floats:
+    """Return how far so many references of a node to itself reach out beside it."""
+    return np.where(count > 0, LOOP_ROOM + LOOP_STEP * (count.clip(1, MAX_LOOPS) - 1), 0.0)
+
+
 def _convex_hull(points: Floats) -> Floats:
     from scipy.spatial import ConvexHull
 
@@ -229,7 +237,7 @@ class _Work:
         self.members_of = np.bincount(self.component, minlength=self.count)
         loops = self.sources == self.targets
         self.room = sizes.copy()
-        self.room[np.unique(self.sources[loops]), 0] += LOOP_ROOM
+        self.room[:, 0] += loop_room(np.bincount(self.sources[loops], minlength=self.n))
         self.local = np.zeros((self.n, 2))
         self.local[:, 0] = (sizes - self.room)[:, 0] / 2  # the loop is on the right
         self.shape = np.where(loops, LOOP, np.where(self.inside, RING, ROWS))
@@ -294,11 +302,12 @@ class _Work:
         found = look_inside(self.graph)
         joined = np.bincount(self.component[found.pairs[:, 0]], minlength=self.count)
         several = self.members_of > 1
+        shaded = several | self.cyclic
         sparse = (joined <= RING_PAIRS * self.members_of) & (self.members_of <= MAX_IMPROVED)
         self.ring = several & ((self.members_of <= SMALL_RING) | sparse)
         self._rings()
         inner = self._layers(several & ~self.ring, found)
-        self.box[several] += 2 * HULL_PAD
+        self.box[shaded] += 2 * HULL_PAD
         return inner
 
     def _rings(self) -> None:
