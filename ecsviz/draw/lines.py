@@ -17,6 +17,8 @@ from ecsviz.order import Bools
 
 FAINT: Final = 0.3
 """Lines that are less opaque have no arrowheads: these would be all that one sees of them."""
+IMPLIED: Final = 0.1
+"""How much fainter lines are whose ends a longer way joins too."""
 DASHES: Final = (0, (3.2, 1.8))
 
 
@@ -73,13 +75,14 @@ def draw_references(canvas: Canvas, picture: Picture, plan: Plan) -> None:
 
 def _strength(picture: Picture, plan: Plan, scale: float) -> tuple[Floats, Floats]:
     """Return how opaque and how wide lines are: the more there are, the fainter."""
-    layout, count = plan.layout, len(plan.curves.tips)
+    layout, count = plan.layout, int((~picture.implied).sum())
     hub = layout.shape == HUB
     least = 0.45 if count < 3_000 else 0.15
     crowd = float(np.clip(420 / count, least, 1.0))
     strength = crowd * _sparsity(picture, plan, hub)
     # Where nearly all is in a cycle, those that close one are what there is to see.
     strength[picture.deferred] = np.minimum(1.0, 1.6 * strength[picture.deferred])
+    strength[picture.implied] *= IMPLIED
     owner = layout.component[picture.graph._parts.sources]
     at_hub = np.bincount(owner[hub], minlength=len(layout.cyclic))[owner]
     # A thread and its messages: two lines each, and what matters is who answers whom.
@@ -96,5 +99,5 @@ def _sparsity(picture: Picture, plan: Plan, hub: Bools) -> Floats:
     # What leads from one component to another crowds the picture as a whole: number 0.
     owner = np.where(picture.in_cycle, layout.component[parts.sources] + 1, 0)
     nodes = np.append(len(layout), np.bincount(layout.component))
-    lines = np.bincount(owner[~hub], minlength=len(nodes))
+    lines = np.bincount(owner[~hub & ~picture.implied], minlength=len(nodes))
     return np.asarray(np.clip(3.0 * nodes / np.maximum(lines, 1), 0.25, 1.0)[owner])

@@ -10,6 +10,7 @@ import numpy as np
 from ecsviz import order
 from ecsviz.layout.engine import order_with_graphlay
 from ecsviz.layout.grid import Floats, Rows
+from ecsviz.layout.implied import implied_references
 from ecsviz.layout.inside import Inside, look_inside
 from ecsviz.layout.layered import arrange
 from ecsviz.layout.packing import fold, pack_on_page
@@ -49,6 +50,8 @@ MAX_LOOPS: Final = 5
 """Each further one reaches so much farther, up to so many."""
 FOLDED: Final = 0.65
 """A chain is folded if it is taller than this share of the page."""
+SPREAD: Final = 2.5
+"""How much wider apart the members of a crowded component stand, in heights."""
 HULL_PAD: Final = 0.16
 """How far the shaded ground of a component reaches beyond its members."""
 
@@ -341,24 +344,36 @@ class _Work:
         if not len(nodes):
             return _no_rows()
         hub, level = found.hub, found.level
+        implied = implied_references(self.graph)
+        crowded = np.zeros(self.count, dtype=bool)
+        crowded[self.component[self.sources[implied & self.inside]]] = True
         top = np.zeros(self.count, dtype=np.int64)
         np.maximum.at(top, self.component[nodes], level[nodes])
         rank = np.where(found.first_on_top[self.component], top[self.component] - level, level)
         a, b = found.pairs[layered[self.component[found.pairs[:, 0]]]].T
         # A hub is drawn towards the rows next to it only; its other lines run straight.
         shown = (rank[a] != rank[b]) & ((~hub[a] & ~hub[b]) | (np.abs(rank[a] - rank[b]) == 1))
+        shown &= ~crowded[self.component[a]] | np.isin(a * self.n + b, self._seen(implied))
         high = np.where(rank[a] > rank[b], a, b)[shown]
         low = np.where(rank[a] > rank[b], b, a)[shown]
         self._name_lines(layered, high, low, rank, hub)
         number = np.full(self.n, -1)
         number[nodes] = np.arange(len(nodes))
         names, group = np.unique(self.component[nodes], return_inverse=True)
-        rows = self._arrange(self.room[nodes], number[high], number[low], rank[nodes], group, nodes)
+        room = self.room[nodes]
+        room[:, 0] += SPREAD * self.sizes[nodes, 1] * crowded[self.component[nodes]]
+        rows = self._arrange(room, number[high], number[low], rank[nodes], group, nodes)
         middle = rows.groups / 2
         self.local[nodes] += rows.positions - middle[group]
         self.box[names] = rows.groups
         bends = rows.points - middle[group[number[high]]].repeat(np.diff(rows.starts), axis=0)
         return Rows(rows.positions, rows.groups, rows.starts, bends)
+
+    def _seen(self, implied: Bools) -> Ints:
+        """Return the pairs that references join which are neither faint nor lead back."""
+        seen = np.flatnonzero(self.inside & ~implied & ~self.graph._order.deferred)
+        a, b = self.sources[seen], self.targets[seen]
+        return np.asarray(np.minimum(a, b) * self.n + np.maximum(a, b))
 
     def _name_lines(
         self,
