@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from ecsviz import order
+from ecsviz.layout.blocks import block_places
 from ecsviz.layout.engine import order_with_graphlay
 from ecsviz.layout.grid import Floats, Rows
 from ecsviz.layout.implied import implied_references
@@ -41,6 +42,8 @@ DEFAULT_PAGE: Final = (12.0, 10.0)
 """What a notebook shows without scrolling far."""
 SMALL_RING: Final = 5
 """Up to how many members a component always stands on a ring."""
+MAX_BLOCKS: Final = 60
+"""In up to so many rings it is seen to it that cycles that meet in one node stand apart."""
 RING_PAIRS: Final = 1.35
 """A larger one stands on a ring if it has at most so many joined pairs per member."""
 LOOP_ROOM: Final = 0.34
@@ -328,12 +331,17 @@ class _Work:
             successors.setdefault(source, []).append(target)
         for number in rings.tolist():
             members = ring_order(of_component(number).tolist(), successors)
+            gap = (1.6 * self.gap[0], self.gap[1])
             places = ring_places(
                 self.room[members],
-                (1.6 * self.gap[0], self.gap[1]),
+                gap,
                 aslant=bool(reached[members[-1]] or reaching[members[0]]),
             )
             half = self.room[members] / 2
+            if len(rings) <= MAX_BLOCKS:
+                most = float(np.prod(np.ptp(places, axis=0) + 2 * half.max(axis=0)))
+                apart = block_places(members, successors, self.room[members], gap, most)
+                places = places if apart is None else apart
             low, high = (places - half).min(axis=0), (places + half).max(axis=0)
             self.local[members] += places - (low + high) / 2
             self.box[number] = high - low
