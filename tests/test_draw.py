@@ -232,6 +232,31 @@ def test_with_very_many_references_all_are_straight() -> None:
     assert {len(line) for line in found(ax, "references").get_segments()} == {2}
 
 
+def test_lines_of_a_star_are_nearly_straight_unless_they_must_be_upright() -> None:
+    graph = graph_of([("hub", f"leaf {k}", "x") for k in range(7)])
+    sizes = np.tile([1.0, 0.3], (8, 1))
+    layout = layout_graph(graph, sizes=sizes)
+    parts = graph._parts
+
+    def bent(line: Any) -> float:
+        """How far aside of the way from end to end a line leads, as a share of it."""
+        line = np.asarray(line)
+        step = line[-1] - line[0]
+        away = (line - line[0]) @ np.array([-step[1], step[0]]) / (step @ step)
+        return float(np.abs(away).max())
+
+    free, upright = (
+        make_curves(layout, parts.sources, parts.targets, labelled=True, arrow=0.1, upright=upright)
+        for upright in (False, True)
+    )
+    aside = [k for k in range(7) if abs(np.subtract(*free.lines[k][[0, -1]])[0]) > 1]
+    assert len(aside) >= 4
+    for k in aside:
+        assert bent(free.lines[k]) < 0.6 * bent(upright.lines[k])
+        slope = [np.abs(c.lines[k][1] - c.lines[k][0]) for c in (free, upright)]
+        assert slope[0][1] / slope[0][0] < 0.7 * slope[1][1] / slope[1][0]
+
+
 def test_curves_begin_and_end_at_the_borders() -> None:
     graph = Graph(chat(7))
     sizes = np.tile([1.4, 0.3], (8, 1))
