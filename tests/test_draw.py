@@ -257,6 +257,22 @@ def test_lines_of_a_star_are_nearly_straight_unless_they_must_be_upright() -> No
         assert slope[0][1] / slope[0][0] < 0.7 * slope[1][1] / slope[1][0]
 
 
+def test_long_lines_between_marks_are_fainter_than_short_ones() -> None:
+    edges = [(f"n{k}", f"n{k + 1}", "next") for k in range(12)]
+    edges += [(f"n{k}", f"m{k}", "other") for k in range(12)]
+    edges += [("n0", "end", "far"), ("n12", "end", "near")]
+    marked, boxes = (
+        found(draw_graph(graph_of(edges), label=label), "references") for label in (False, None)
+    )
+    assert len(set(np.array(boxes.get_colors())[:, 3])) == 1, "boxes have room"
+    alpha = np.array(marked.get_colors())[:, 3]
+    length = np.array([np.hypot(*np.diff(line, axis=0).T).sum() for line in marked.get_segments()])
+    by_length = alpha[np.argsort(length)]
+    assert by_length[0] == 1.0
+    assert (np.diff(by_length) < 1e-3).all()
+    assert 0.3 <= by_length[-1] < 0.7
+
+
 def test_curves_begin_and_end_at_the_borders() -> None:
     graph = Graph(chat(7))
     sizes = np.tile([1.4, 0.3], (8, 1))

@@ -19,6 +19,8 @@ FAINT: Final = 0.3
 """Lines that are less opaque have no arrowheads: these would be all that one sees of them."""
 IMPLIED: Final = 0.1
 """How much fainter lines are whose ends a longer way joins too."""
+LONG: Final = 0.3
+"""How much fainter the longest lines between marks are."""
 DASHES: Final = (0, (3.2, 1.8))
 
 
@@ -83,6 +85,8 @@ def _strength(picture: Picture, plan: Plan, scale: float) -> tuple[Floats, Float
     # Where nearly all is in a cycle, those that close one are what there is to see.
     strength[picture.deferred] = np.minimum(1.0, 1.6 * strength[picture.deferred])
     strength[picture.implied] *= IMPLIED
+    if not plan.labelled:
+        strength *= _ink(plan)
     owner = layout.component[picture.graph._parts.sources]
     at_hub = np.bincount(owner[hub], minlength=len(layout.cyclic))[owner]
     # A thread and its messages: two lines each, and what matters is who answers whom.
@@ -91,6 +95,18 @@ def _strength(picture: Picture, plan: Plan, scale: float) -> tuple[Floats, Float
     width = np.where(picture.in_cycle, 1.25, 1.0) * np.clip(scale, 0.5, 1.0)
     width *= np.where(hub, 1.0, 1 + 0.4 * np.log10(picture.lines))
     return strength, np.where(strength < FAINT, 0.8 * width, width)
+
+
+def _ink(plan: Plan) -> Floats:
+    """Return less for lines that are far longer than most: else they are all that one sees."""
+    lines = plan.curves.lines
+    points = np.concatenate(list(lines))
+    steps = np.hypot(*np.diff(points, axis=0, append=points[-1:]).T)
+    last = np.cumsum([len(line) for line in lines]) - 1
+    steps[last] = 0.0  # from the end of one to the start of the next
+    length = np.add.reduceat(steps, np.concatenate(([0], last[:-1] + 1)))
+    usual = 2 * float(np.median(length))
+    return np.asarray(np.clip(np.sqrt(usual / np.maximum(length, 1e-9)), LONG, 1.0))
 
 
 def _sparsity(picture: Picture, plan: Plan, hub: Bools) -> Floats:
