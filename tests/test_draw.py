@@ -26,6 +26,7 @@ from ecsviz.draw import DrawingOptionError, draw_graph
 from ecsviz.draw import text as draw_text
 from ecsviz.draw.curves import arrowheads, make_curves
 from ecsviz.draw.graph import MAX_NODES
+from ecsviz.draw.plan import NAME_ROOM
 from ecsviz.draw.style import CYCLE, PALETTE, categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.errors import EcsvizError, EntityNotFoundError
@@ -427,7 +428,21 @@ def test_of_many_threads_each_has_its_title_above_it_and_no_wider() -> None:
         box = name.get_window_extent().transformed(inverse)
         (below,) = [b for b in boxes if b.x0 - 0.1 < (box.x0 + box.x1) / 2 < b.x1 + 0.1
                     and abs(box.y0 - b.y1) < 0.2]  # fmt: skip
-        assert box.width <= below.width + 0.3
+        assert box.width <= max(below.width + 0.3, NAME_ROOM)
+
+
+def test_threads_that_are_narrow_have_room_for_their_titles() -> None:
+    threads = [ev.ChatThread(title=f"Thread {k:02}") for k in range(14)]
+    for thread in threads:
+        for number in range(12):
+            thread.say("user", f"message {number}")
+    ax = draw_graph(Graph(threads))
+    paint(ax)
+    names = [text for text in ax.texts if text.get_gid() == "label"]
+    assert sorted(name.get_text() for name in names) == [f"Thread {k:02}" for k in range(14)]
+    boxes = [name.get_window_extent() for name in names]
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:number])
 
 
 def test_references_carry_the_names_of_their_fields() -> None:

@@ -95,8 +95,8 @@ def schema_of(what: Any) -> Schema:
     Parameters
     ----------
     what
-        A ``MetaData``; anything with one as ``metadata`` (a store, a declarative base, a
-        database that was read); tables or declarative classes; entity classes.
+        A ``MetaData``; anything with one as ``metadata`` (a store, a declarative base); a store
+        in memory; tables or declarative classes; entity classes.
 
     Raises
     ------

@@ -175,6 +175,7 @@ def layout_graph(
     sizes: Floats | None = None,
     gap: tuple[float, float] = DEFAULT_GAP,
     page: tuple[float, float] = DEFAULT_PAGE,
+    name_room: float = 0.0,
     engine: Engine = "auto",
 ) -> Layout:
     """Return where the nodes of a graph stand.
@@ -190,6 +191,8 @@ def layout_graph(
     page
         The width and height to fill: wide rows are broken, and long chains folded, where that
         shows more on it. The page of a notebook by default.
+    name_room
+        How wide several nodes that hang together are at least, so that a name fits above them.
     engine
         ``"auto"`` takes graphlay for graphs of up to some hundred nodes if it is installed;
         ``"numpy"`` never.
@@ -217,7 +220,7 @@ def layout_graph(
     n = len(graph)
     if sizes is None:
         sizes = np.full((n, 2), DEFAULT_SIZE)
-    return _Work(graph, np.asarray(sizes, dtype=np.float64), gap, page, engine).run()
+    return _Work(graph, np.asarray(sizes, dtype=np.float64), gap, page, name_room, engine).run()
 
 
 class _Work:
@@ -229,11 +232,13 @@ class _Work:
         sizes: Floats,
         gap: tuple[float, float],
         page: tuple[float, float],
+        name_room: float,
         engine: Engine,
     ) -> None:
         parts, found = graph._parts, graph._order
         self.graph, self.n = graph, len(parts.nodes)
         self.sizes, self.gap, self.page = sizes, gap, page
+        self.name_room = name_room
         self.engine = order_with_graphlay if engine == "auto" else None
         self.sources, self.targets, self.kinds = parts.sources, parts.targets, parts.kinds
         self.component, self.generation = found.component, found.generation
@@ -296,6 +301,7 @@ class _Work:
         alone[group[self.members_of > 1]] = False
         if alone.any():
             sizes[alone, 0] = sizes[alone, 0].max()
+        sizes[~alone, 0] = np.maximum(sizes[~alone, 0], self.name_room)
         gap = max(self.gap[0], 0.7 * self.gap[1])
         corner = pack_on_page(sizes, gap, self.page)
         corner[:, 0] += (sizes - rows.groups)[:, 0] / 2
