@@ -470,6 +470,19 @@ def test_names_of_fields_cover_no_node_and_no_other_name() -> None:
         assert not any(shrunk.overlaps(box) for box in boxes)
 
 
+def test_names_of_fields_are_not_cut_by_the_axes() -> None:
+    figure = Figure(figsize=(1.5, 3.0))
+    edges = [("a", "b", "a_name_that_is_long"), ("b", "c", "short")]
+    ax = draw_graph(graph_of(edges), ax=figure.add_axes((0, 0, 1, 1)), legend=False)
+    paint(ax)
+    names = [text for text in ax.texts if text.get_gid() == "edge label"]
+    assert [name.get_text() for name in names] == ["short"]
+    sides = ax.get_window_extent()
+    for name in names:
+        box = name.get_window_extent()
+        assert sides.x0 <= box.x0 < box.x1 <= sides.x1
+
+
 def test_highlight_fades_the_rest() -> None:
     thread = chat(10)
     graph = Graph(thread)
