@@ -124,7 +124,7 @@ class ChatThread(Entity):
         ax
             Where to draw. None makes a figure.
         **options
-            ``by``, ``highlight``, ``title``, ``legend``: those of
+            ``by``, ``highlight``, ``max_branches``, ``title``, ``legend``: those of
             ``ecsviz.draw.draw_timeline``.
 
         Examples

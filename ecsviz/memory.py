@@ -54,6 +54,7 @@ from ecsviz.versions import history_frame
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class InMemoryEntityStorage(VersionedStorage):
@@ -98,6 +99,32 @@ class InMemoryEntityStorage(VersionedStorage):
             last = (self._revisions[-1][1], self._revisions[-1][2]) if self._revisions else None
             types: list[tuple[str, str | None, int]] = [(n, None, k) for n, k in counts.items()]
             return Contents("in memory", types, len(self._revisions), last)
+
+    def draw_schema(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the classes of what is stored with their fields and crow's feet.
+
+        Parameters
+        ----------
+        ax
+            Where to draw. None makes a figure.
+        **options
+            As of `SQLAlchemyEntityStorage.draw_schema`; there are no tables here.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> _ = store.register(ev.ChatThread(title="Cycles"))
+        >>> store.draw_schema().get_title(loc="left")
+        '2 classes, 2 references, 1 cyclic component'
+        """
+        from ecsviz.draw import draw_schema
+
+        return draw_schema(self, ax, **options)
+
+    def _stored_classes(self) -> list[type]:
+        with self._lock:
+            return list({type_key(r.cls): r.cls for r in self._records.values()}.values())
 
     # -- saving ------------------------------------------------------------------------------
 

@@ -176,7 +176,8 @@ class VersionedStorage:
         return diff(*(as_roots(s) if _is_live(s) else self._those(ids, s) for s in (a, b)))
 
     def _everything(self, as_of: AsOf) -> list[Any]:
-        return self.get_many(self._every_id(as_of), as_of=as_of)
+        # By id, so that what differs comes in the same order whatever the storage.
+        return self.get_many(sorted(self._every_id(as_of)), as_of=as_of)
 
     def _those(self, ids: list[UUID], as_of: AsOf) -> list[Any]:
         there = set(self._every_id(as_of))

@@ -26,6 +26,7 @@ from ecsviz.draw import DrawingOptionError, draw_graph
 from ecsviz.draw import text as draw_text
 from ecsviz.draw.curves import arrowheads, make_curves
 from ecsviz.draw.graph import MAX_NODES
+from ecsviz.draw.plan import NAME_ROOM
 from ecsviz.draw.style import CYCLE, PALETTE, categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.errors import EcsvizError, EntityNotFoundError
@@ -197,6 +198,25 @@ def test_a_reference_to_itself_is_a_loop_beside_the_node(label: Any) -> None:
     assert hull.x1 > right + reach[1]
 
 
+@pytest.mark.parametrize("label", [None, False])
+def test_several_loops_at_the_top_are_within_the_axes_and_apart(label: Any) -> None:
+    edges = [("a", "a", f"f{k}") for k in range(4)] + [("a", "b", "x"), ("b", "c", "y")]
+    ax = draw_graph(graph_of(edges), label=label)
+    hull = found(ax, "cyclic components").get_paths()[0].get_extents()
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    assert left < hull.x0 < hull.x1 < right
+    assert bottom < hull.y0 < hull.y1 < top
+    loops = found(ax, "deferred references").get_segments()
+    reach = sorted(float(loop[:, 0].max()) for loop in loops)
+    assert (np.diff(reach) > 0.06).all()
+    assert reach[-1] < hull.x1
+
+
+def test_nested_loops_share_one_name() -> None:
+    ax = draw_graph(graph_of([("a", "a", "boss"), ("a", "a", "friend"), ("a", "b", "x")]))
+    assert sorted(texts(ax, "edge label")) == ["boss, friend", "x"]
+
+
 def test_the_number_of_artists_does_not_grow_with_the_graph() -> None:
     small = draw_graph(large_graph(200, 240), max_nodes=None)
     large = draw_graph(large_graph(3000, 3600), max_nodes=None)
@@ -211,6 +231,47 @@ def test_with_very_many_references_all_are_straight() -> None:
     graph = large_graph(2500, 7000)
     ax = draw_graph(graph, max_nodes=None)
     assert {len(line) for line in found(ax, "references").get_segments()} == {2}
+
+
+def test_lines_of_a_star_are_nearly_straight_unless_they_must_be_upright() -> None:
+    graph = graph_of([("hub", f"leaf {k}", "x") for k in range(7)])
+    sizes = np.tile([1.0, 0.3], (8, 1))
+    layout = layout_graph(graph, sizes=sizes)
+    parts = graph._parts
+
+    def bent(line: Any) -> float:
+        """How far aside of the way from end to end a line leads, as a share of it."""
+        line = np.asarray(line)
+        step = line[-1] - line[0]
+        away = (line - line[0]) @ np.array([-step[1], step[0]]) / (step @ step)
+        return float(np.abs(away).max())
+
+    free, upright = (
+        make_curves(layout, parts.sources, parts.targets, labelled=True, arrow=0.1, upright=upright)
+        for upright in (False, True)
+    )
+    aside = [k for k in range(7) if abs(np.subtract(*free.lines[k][[0, -1]])[0]) > 1]
+    assert len(aside) >= 4
+    for k in aside:
+        assert bent(free.lines[k]) < 0.6 * bent(upright.lines[k])
+        slope = [np.abs(c.lines[k][1] - c.lines[k][0]) for c in (free, upright)]
+        assert slope[0][1] / slope[0][0] < 0.7 * slope[1][1] / slope[1][0]
+
+
+def test_long_lines_between_marks_are_fainter_than_short_ones() -> None:
+    edges = [(f"n{k}", f"n{k + 1}", "next") for k in range(12)]
+    edges += [(f"n{k}", f"m{k}", "other") for k in range(12)]
+    edges += [("n0", "end", "far"), ("n12", "end", "near")]
+    marked, boxes = (
+        found(draw_graph(graph_of(edges), label=label), "references") for label in (False, None)
+    )
+    assert len(set(np.array(boxes.get_colors())[:, 3])) == 1, "boxes have room"
+    alpha = np.array(marked.get_colors())[:, 3]
+    length = np.array([np.hypot(*np.diff(line, axis=0).T).sum() for line in marked.get_segments()])
+    by_length = alpha[np.argsort(length)]
+    assert by_length[0] == 1.0
+    assert (np.diff(by_length) < 1e-3).all()
+    assert 0.3 <= by_length[-1] < 0.7
 
 
 def test_curves_begin_and_end_at_the_borders() -> None:
@@ -367,7 +428,21 @@ def test_of_many_threads_each_has_its_title_above_it_and_no_wider() -> None:
         box = name.get_window_extent().transformed(inverse)
         (below,) = [b for b in boxes if b.x0 - 0.1 < (box.x0 + box.x1) / 2 < b.x1 + 0.1
                     and abs(box.y0 - b.y1) < 0.2]  # fmt: skip
-        assert box.width <= below.width + 0.3
+        assert box.width <= max(below.width + 0.3, NAME_ROOM)
+
+
+def test_threads_that_are_narrow_have_room_for_their_titles() -> None:
+    threads = [ev.ChatThread(title=f"Thread {k:02}") for k in range(14)]
+    for thread in threads:
+        for number in range(12):
+            thread.say("user", f"message {number}")
+    ax = draw_graph(Graph(threads))
+    paint(ax)
+    names = [text for text in ax.texts if text.get_gid() == "label"]
+    assert sorted(name.get_text() for name in names) == [f"Thread {k:02}" for k in range(14)]
+    boxes = [name.get_window_extent() for name in names]
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:number])
 
 
 def test_references_carry_the_names_of_their_fields() -> None:
@@ -393,6 +468,19 @@ def test_names_of_fields_cover_no_node_and_no_other_name() -> None:
         shrunk = name.shrunk(0.9, 0.7)
         assert not any(shrunk.overlaps(other.shrunk(0.9, 0.7)) for other in names[:number])
         assert not any(shrunk.overlaps(box) for box in boxes)
+
+
+def test_names_of_fields_are_not_cut_by_the_axes() -> None:
+    figure = Figure(figsize=(1.5, 3.0))
+    edges = [("a", "b", "a_name_that_is_long"), ("b", "c", "short")]
+    ax = draw_graph(graph_of(edges), ax=figure.add_axes((0, 0, 1, 1)), legend=False)
+    paint(ax)
+    names = [text for text in ax.texts if text.get_gid() == "edge label"]
+    assert [name.get_text() for name in names] == ["short"]
+    sides = ax.get_window_extent()
+    for name in names:
+        box = name.get_window_extent()
+        assert sides.x0 <= box.x0 < box.x1 <= sides.x1
 
 
 def test_highlight_fades_the_rest() -> None:

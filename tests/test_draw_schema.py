@@ -201,6 +201,16 @@ def test_a_store_draws_its_own_tables_and_keeps_its_books_to_itself() -> None:
     assert "(ecs_…) are not shown" in " ".join("\n".join(texts(ax, "note")).split())
 
 
+def test_a_store_in_memory_draws_its_classes() -> None:
+    store = ev.InMemoryEntityStorage()
+    assert title(store.draw_schema()) == "0 classes, 0 references, no cycle"
+    store.register([ev.ChatThread(title="x"), ev.ChatThread(title="y")])
+    ax = store.draw_schema(title="Mine")
+    assert title(ax).split("\n") == ["Mine", "2 classes, 2 references, 1 cyclic component"]
+    assert sorted(texts(ax, "label")) == ["ChatMessage", "ChatThread"]
+    assert title(draw_schema(store)) == title(store.draw_schema())
+
+
 def test_a_store_draws_tables_of_classes_that_are_not_defined_here(tmp_path: Path) -> None:
     code = (
         "import sys, ecsviz as ev\n"

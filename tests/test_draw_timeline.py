@@ -17,8 +17,8 @@ import ecsviz as ev
 from ecsviz.draw import DrawingOptionError, draw_timeline
 from ecsviz.draw.lineage import EVENTS, MAX_MEMBERS
 from ecsviz.draw.style import categories
-from ecsviz.draw.timeline import MAX_LISTED
-from ecsviz.layout.lanes import depth_first, lanes_of
+from ecsviz.draw.timeline import MAX_BRANCHES, MAX_LISTED
+from ecsviz.layout.lanes import depth_first, fold_branches, lanes_of
 from tests.hostile import HOSTILE
 from tests.test_draw import all_texts, found, legend, marks, paint, texts, title
 
@@ -92,6 +92,39 @@ def test_a_lane_is_used_again() -> None:
     lane = lanes_of(comb)
     assert lane.max() <= 2
     assert lanes_of(list(range(-1, 100_000 - 1))).max() == 0
+
+
+@given(forests(), st.integers(0, 6), st.sets(st.integers(0, 29)))
+def test_what_is_folded_hangs_on_what_is_shown(
+    parents: list[int], limit: int, wanted: set[int]
+) -> None:
+    n = len(parents)
+    here = np.array(sorted(node for node in wanted if node < n), dtype=np.int64)
+    found = fold_branches(parents, limit, here)
+    leaves = [node for node in range(n) if node not in parents]
+    assert found.shown[here].all()
+    lost = 0  # branches that hang on nothing that is shown: those of roots
+    for node in range(n):
+        way = [node]
+        while parents[way[-1]] >= 0:
+            way.append(parents[way[-1]])
+        states = found.shown[way].tolist()
+        assert states == sorted(states), "what leads to what is shown is shown"
+        lost += node in leaves and not any(states)
+    assert found.branches.sum() + found.shown[leaves].sum() + lost == len(leaves)
+    assert not found.branches[~found.shown].any()
+
+
+def test_the_longest_branches_are_kept() -> None:
+    comb = [-1, *range(9), *(0,) * 5, 10, 15, 16]  # ten in a row, one of four, four of one
+    assert fold_branches(comb, 2).shown.nonzero()[0].tolist() == [*range(11), 15, 16, 17]
+    assert fold_branches(comb, 2).branches.tolist()[:2] == [4, 0]
+    assert fold_branches(comb, 1).branches[0] == 5
+    # Of four that are equally long all or none, unless too little would be left.
+    assert fold_branches(comb, 4).shown.sum() == 14
+    assert fold_branches(comb, 4, enough=15).shown.sum() == 16
+    assert fold_branches(comb, 6).shown.all()
+    assert fold_branches(comb, 1, np.array([12])).shown.nonzero()[0].tolist() == [*range(10), 12]
 
 
 # -- threads ---------------------------------------------------------------------------------
@@ -180,6 +213,76 @@ def test_times_that_hide_the_messages_are_not_taken() -> None:
     assert texts(draw_timeline(thread, by="time"), "note") == []
 
 
+def bushy(messages: int, branches: int) -> ev.ChatThread:
+    """A line of messages, and answers of one or two messages to the first of them."""
+    thread = ev.ChatThread(title="bushy")
+    last = None
+    for number in range(messages):
+        last = thread.say("user", f"text {number}", last)
+    for number in range(branches):
+        answer = thread.say("assistant", f"answer {number}", thread.messages[number // 3])
+        if number % 3 == 0:
+            thread.say("user", "so?", answer)
+    return thread
+
+
+def test_of_hundreds_of_branches_the_longest_are_drawn_and_it_says_so() -> None:
+    thread = bushy(103, 300)
+    ax = draw_timeline(thread)
+    assert title(ax) == "bushy\n503 messages, 301 branches"
+    assert len(places(ax)) == 103
+    assert len(found(ax, "folded branches").get_segments()) == 100
+    note = " ".join("\n".join(texts(ax, "note")).split())
+    assert note.startswith(
+        "Showing 1 of 301 branches, the longest; 400 messages of others are folded."
+    )
+    assert 10 < len(texts(ax, "folded")) <= 100
+    assert set(texts(ax, "folded")) == {"+3"}
+    lowest = min(text.get_position()[1] for text in ax.texts if text.get_gid() == "folded")
+    ticks = [text.get_position()[1] for text in ax.texts if text.get_gid() == "tick"]
+    assert max(ticks) < lowest - 0.1
+    whole = draw_timeline(thread, max_branches=None)
+    assert len(places(whole)) == 503
+    assert found(whole, "folded branches") is None
+    assert texts(whole, "note") == []
+    few = bushy(100, MAX_BRANCHES - 1)
+    assert len(places(draw_timeline(few))) == len(few.messages)
+
+
+def test_positions_of_folded_threads_are_those_of_the_whole() -> None:
+    thread = ev.ChatThread(title="x")
+    first = thread.say("user", "question")
+    for number in range(200):
+        thread.say("assistant", f"answer {number}", first)
+    last = first
+    for number in range(80):
+        last = thread.say("user", f"more {number}", last)
+    ticks = [int(text.replace(",", "")) for text in texts(draw_timeline(thread), "tick")]
+    assert ticks[0] == 1
+    assert min(ticks[1:]) > 200
+
+
+def test_a_highlighted_branch_is_never_folded() -> None:
+    thread = bushy(103, 300)
+    path = thread.path_to(thread.messages[-1])
+    ax = draw_timeline(thread, highlight=path)
+    strong = sum(int((m.get_facecolor()[:, 3] == 1).sum()) for m in marks(ax))
+    assert strong == len(path)
+    assert len(places(ax)) == 104
+    assert "2 of 301 branches, the longest and those highlighted" in texts(ax, "note")[0]
+
+
+def test_what_is_left_of_a_fan_is_listed() -> None:
+    thread = ev.ChatThread(title="fan")
+    first = thread.say("user", "question")
+    for number in range(300):
+        thread.say("assistant", f"answer {number}", first)
+    ax = draw_timeline(thread)
+    assert texts(ax, "label")[0] == f"user: question (+{300 - MAX_BRANCHES} folded)"
+    assert len(texts(ax, "label")) == MAX_BRANCHES + 1
+    assert found(ax, "folded branches") is None
+
+
 def test_a_highlighted_path_stands_out() -> None:
     thread = chat(20, fork=0.4, seed=3)
     path = thread.path_to(thread.leaves()[0])
@@ -206,7 +309,7 @@ def test_messages_without_parents_follow_each_other() -> None:
 
 def test_ten_thousand_messages_are_a_few_artists() -> None:
     for thread in (chat(10_000, fork=0.1, minutes=2), chat(10_000, fork=0)):
-        ax = draw_timeline(thread)
+        ax = draw_timeline(thread, max_branches=None)
         assert len(places(ax)) == 10_000
         assert len(ax.collections) <= 3
         assert len(ax.texts) < 20

@@ -144,6 +144,7 @@ UPWARD = {
     ("graph", "draw"): "draw() is a convenience",
     ("chat", "draw"): "draw_timeline() is a convenience",
     ("opened", "draw"): "draw_schema() is a convenience",
+    ("memory", "draw"): "draw_schema() is a convenience",
     ("versioned", "draw"): "draw_lineage() is a convenience",
     ("graph_files", "export"): "to_json(), to_parquet(), ... are conveniences",
     ("graph_files", "frames_out"): "to_frames() is a convenience",

@@ -425,19 +425,6 @@ def test_a_cycle_stands_on_a_circle_in_its_order() -> None:
     assert step == pytest.approx([2 * np.pi * 6 / 7] * 7, abs=1e-6), "clockwise, one by one"
 
 
-def test_three_interlocked_cycles_are_one_ring() -> None:
-    graph = Graph(ev.sample("interlocked"))
-    layout = layout_graph(graph)
-    check(layout)
-    assert layout.ring.tolist() == [True]
-    parts = graph._parts
-    around = np.arctan2(*(layout.positions - layout.boxes[0].reshape(2, 2).mean(axis=0)).T)
-    place = np.empty(7, dtype=int)
-    place[np.argsort(around)] = np.arange(7)
-    steps = (place[parts.targets] - place[parts.sources]) % 7
-    assert (np.minimum(steps, 7 - steps) == 1).sum() == 6, "six of nine lead to a neighbour"
-
-
 def test_of_two_in_a_cycle_the_lower_makes_way_for_what_passes() -> None:
     sizes = np.full((3, 2), (0.9, 0.3))
     alone = layout_graph(graph_of([(0, 1), (1, 0)], 2), sizes=sizes[:2])

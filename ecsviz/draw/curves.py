@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from ecsviz.layout import Layout
-from ecsviz.layout.compound import HUB, LOOP, LOOP_ROOM, RING, ROWS
+from ecsviz.layout.compound import HUB, LOOP, RING, ROWS
 from ecsviz.layout.grid import Floats
 from ecsviz.order import Bools, Ints
 
@@ -26,6 +26,9 @@ LONG: Final = 1.5
 """Single references without bends are straight up to this length; longer ones bow."""
 FEW_AT_HUB: Final = 60
 """Up to how many references of hubs bow around what stands between."""
+
+UPRIGHT: Final = 0.3
+"""How upright a line that leads aside at least leaves its node, from 0 to 1."""
 
 _T: Final = np.linspace(0, 1, STEPS)[:, None]
 
@@ -48,7 +51,13 @@ class Curves:
 
 
 def make_curves(
-    layout: Layout, sources: Ints, targets: Ints, *, labelled: bool, arrow: float
+    layout: Layout,
+    sources: Ints,
+    targets: Ints,
+    *,
+    labelled: bool,
+    arrow: float,
+    upright: bool = False,
 ) -> Curves:
     """Return the course of every reference.
 
@@ -62,6 +71,8 @@ def make_curves(
         Whether nodes are boxes with text, which lines leave at the top or the foot, or marks.
     arrow
         How long arrowheads are.
+    upright
+        Whether lines between rows leave nodes upright even where they lead aside.
 
     Notes
     -----
@@ -82,15 +93,14 @@ def make_curves(
         nth, many = int(parallel.nth[k]), int(parallel.many[k])
         bends = layout.route(k)
         if kind == LOOP:
-            line = _loop(a, layout.sizes[source], nth, many)
+            line = _loop(a, layout.sizes[source], float(layout.reach[source]), nth, many)
         elif kind == ROWS and (ports is not None or len(bends)):
             if many > 1:
                 bends = bends + (nth - (many - 1) / 2) * np.array([PORT, 0.0])
-            line = (
-                _path(ports[0][k], bends, ports[1][k])
-                if ports is not None
-                else _cut(_path(a, bends, b), a, b, layout.sizes[source], layout.sizes[target])
-            )
+            ends = (a, b) if ports is None else (ports[0][k], ports[1][k])
+            line = _path(ends[0], bends, ends[1], 1.0 if upright else UPRIGHT)
+            if ports is None:
+                line = _cut(line, a, b, layout.sizes[source], layout.sizes[target])
         else:
             if kind == RING:
                 back = many > parallel.onwards[k]
@@ -181,11 +191,11 @@ def _quadratic(a: Floats, control: Floats, b: Floats) -> Floats:
     return np.asarray((1 - _T) ** 2 * a + 2 * _T * (1 - _T) * control + _T**2 * b)
 
 
-def _loop(centre: Floats, size: Floats, nth: int, many: int) -> Floats:
+def _loop(centre: Floats, size: Floats, room: float, nth: int, many: int) -> Floats:
     x, y = centre[0] + size[0] / 2, centre[1]
     share = (nth + 1) / many  # nested, the last one outermost
-    reach = LOOP_ROOM / 0.75 * (0.45 + 0.55 * share)
-    open_ = min(0.12, 0.42 * size[1]) * (0.4 + 0.6 * share)
+    reach = room / 0.75 * (0.45 + 0.55 * share)
+    open_ = min(0.12, 0.42 * size[1]) * (0.25 + 0.75 * share)
     wide = 0.12 + 0.16 * share
     points = np.array(
         [(x, y + open_), (x + reach, y + wide), (x + reach, y - wide), (x, y - open_)]
@@ -200,16 +210,24 @@ def _cubic(points: Floats) -> Floats:
     )
 
 
-def _path(a: Floats, bends: Floats, b: Floats) -> Floats:
-    """Lead a line through rows: upright where it passes a row, bowed between them."""
+def _path(a: Floats, bends: Floats, b: Floats, least: float) -> Floats:
+    """Lead a line through rows: upright where it passes a row, bowed between them.
+
+    One without bends that leads aside is nearly straight, so that a star is seen as one: at
+    `least` so upright at its ends. Very far aside it would graze what stands between.
+    """
     stops = np.vstack((a, bends, b))
     steps = np.diff(stops[:, 1])
     if (steps > 0).any() and (steps < 0).any():
         return _rounded(_squared(stops))
     parts: list[Floats] = []
     for here, there in pairwise(stops):
-        half = 0.5 * (there[1] - here[1])
-        down = np.array([0.0, half])
+        step = there - here
+        down = np.array([0.0, 0.5 * step[1]])
+        if not len(bends) and abs(step[0]) > abs(step[1]):
+            slope = float(abs(step[1] / step[0]))
+            upright = max(least, slope, min(1.0, 2 - 12 * slope))
+            down = upright * down + (1 - upright) * step / 3
         part = _cubic(np.array([here, here + down, there - down, there]))
         parts.append(part if not parts else part[1:])
     return np.concatenate(parts)

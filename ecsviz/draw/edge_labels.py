@@ -10,6 +10,8 @@ from ecsviz.draw.frame import Canvas
 from ecsviz.draw.nodes import overlaps
 from ecsviz.draw.picture import Picture
 from ecsviz.draw.plan import Plan
+from ecsviz.layout import Layout
+from ecsviz.layout.compound import LOOP
 from ecsviz.layout.grid import Floats
 from ecsviz.order import Bools
 
@@ -47,12 +49,16 @@ def draw_edge_labels(canvas: Canvas, picture: Picture, plan: Plan, shown: Bools)
         return
     half = layout.sizes / 2
     taken = np.hstack((layout.positions - half, layout.positions + half))
+    # Nor beyond the sides of the axes, where it would be cut.
+    left, right = canvas.ax.get_xlim()
+    beyond = [[-np.inf, -np.inf, left, np.inf], [right, -np.inf, np.inf, np.inf]]
+    taken = np.vstack((taken, beyond))
     # So dense that no line slips through between two points.
     dense = [_dense(np.asarray(line)) for line in curves.lines]
     points = np.concatenate(dense)
     owner = np.repeat(np.arange(len(dense)), [len(line) for line in dense])
-    for k in np.flatnonzero(shown).tolist():
-        text = writer.clean(picture.field_of(k), WIDTH)
+    for k, name in _names(picture, layout, shown).items():
+        text = writer.clean(name, WIDTH)
         width = writer.width(text, SIZE)
         found = _free_place(np.asarray(curves.lines[k]), width, taken, points[owner != k])
         if found is None:
@@ -72,6 +78,21 @@ def draw_edge_labels(canvas: Canvas, picture: Picture, plan: Plan, shown: Bools)
             gid="edge label",
             **writer.options(),
         )
+
+
+def _names(picture: Picture, layout: Layout, shown: Bools) -> dict[int, str]:
+    """Return what is written beside which reference: beside nested loops the names of all."""
+    names: dict[int, str] = {}
+    outermost: dict[int, int] = {}
+    sources = picture.graph._parts.sources.tolist()
+    for k in np.flatnonzero(shown).tolist():
+        names[k] = picture.field_of(k)
+        if layout.shape[k] == LOOP:
+            inner = outermost.get(sources[k])
+            if inner is not None:
+                names[k] = f"{names.pop(inner)}, {names[k]}"
+            outermost[sources[k]] = k
+    return names
 
 
 def _dense(line: Floats) -> Floats:

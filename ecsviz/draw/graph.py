@@ -92,8 +92,9 @@ def draw_graph(
     Notes
     -----
     A cyclic component stands on shaded ground, its references in orange; those that the save
-    plan writes last are dashed. A few artists whatever the size: O(nodes + references) after
-    the layout, for which see ``ecsviz.layout.layout_graph``.
+    plan writes last are dashed. Where references are a mass, those that say no more than a
+    longer way along others are faint, and a note says so. A few artists whatever the size:
+    O(nodes + references) after the layout, for which see ``ecsviz.layout.layout_graph``.
 
     Examples
     --------

@@ -17,6 +17,10 @@ from ecsviz.order import Bools
 
 FAINT: Final = 0.3
 """Lines that are less opaque have no arrowheads: these would be all that one sees of them."""
+IMPLIED: Final = 0.1
+"""How much fainter lines are whose ends a longer way joins too."""
+LONG: Final = 0.3
+"""How much fainter the longest lines between marks are."""
 DASHES: Final = (0, (3.2, 1.8))
 
 
@@ -73,13 +77,16 @@ def draw_references(canvas: Canvas, picture: Picture, plan: Plan) -> None:
 
 def _strength(picture: Picture, plan: Plan, scale: float) -> tuple[Floats, Floats]:
     """Return how opaque and how wide lines are: the more there are, the fainter."""
-    layout, count = plan.layout, len(plan.curves.tips)
+    layout, count = plan.layout, int((~picture.implied).sum())
     hub = layout.shape == HUB
     least = 0.45 if count < 3_000 else 0.15
     crowd = float(np.clip(420 / count, least, 1.0))
     strength = crowd * _sparsity(picture, plan, hub)
     # Where nearly all is in a cycle, those that close one are what there is to see.
     strength[picture.deferred] = np.minimum(1.0, 1.6 * strength[picture.deferred])
+    strength[picture.implied] *= IMPLIED
+    if not plan.labelled:
+        strength *= _ink(plan)
     owner = layout.component[picture.graph._parts.sources]
     at_hub = np.bincount(owner[hub], minlength=len(layout.cyclic))[owner]
     # A thread and its messages: two lines each, and what matters is who answers whom.
@@ -90,11 +97,23 @@ def _strength(picture: Picture, plan: Plan, scale: float) -> tuple[Floats, Float
     return strength, np.where(strength < FAINT, 0.8 * width, width)
 
 
+def _ink(plan: Plan) -> Floats:
+    """Return less for lines that are far longer than most: else they are all that one sees."""
+    lines = plan.curves.lines
+    points = np.concatenate(list(lines))
+    steps = np.hypot(*np.diff(points, axis=0, append=points[-1:]).T)
+    last = np.cumsum([len(line) for line in lines]) - 1
+    steps[last] = 0.0  # from the end of one to the start of the next
+    length = np.add.reduceat(steps, np.concatenate(([0], last[:-1] + 1)))
+    usual = 2 * float(np.median(length))
+    return np.asarray(np.clip(np.sqrt(usual / np.maximum(length, 1e-9)), LONG, 1.0))
+
+
 def _sparsity(picture: Picture, plan: Plan, hub: Bools) -> Floats:
     """Return 1 for references with room around them, less where they crowd a component."""
     layout, parts = plan.layout, picture.graph._parts
     # What leads from one component to another crowds the picture as a whole: number 0.
     owner = np.where(picture.in_cycle, layout.component[parts.sources] + 1, 0)
     nodes = np.append(len(layout), np.bincount(layout.component))
-    lines = np.bincount(owner[~hub], minlength=len(nodes))
+    lines = np.bincount(owner[~hub & ~picture.implied], minlength=len(nodes))
     return np.asarray(np.clip(3.0 * nodes / np.maximum(lines, 1), 0.25, 1.0)[owner])

@@ -8,7 +8,16 @@ import numpy as np
 
 from ecsviz.draw.frame import Canvas
 from ecsviz.draw.picture import Picture
-from ecsviz.draw.plan import FONT, LINE, MARK, PAD, Plan
+from ecsviz.draw.plan import (
+    FONT,
+    LINE,
+    MARK,
+    MAX_NAMES,
+    PAD,
+    Plan,
+    name_room,
+    named_components,
+)
 from ecsviz.draw.style import mix, with_alpha
 from ecsviz.labels import DEFAULT_LIMIT
 from ecsviz.layout import Layout
@@ -17,10 +26,6 @@ from ecsviz.layout.grid import Floats
 
 NAME: Final = 8.0
 """The size of a name beside a mark, in points."""
-MAX_NAMES: Final = 60
-"""How many marks are named where there is no room to name all."""
-SEVERAL: Final = 6
-"""With so many components of several members, each has one name."""
 RISE: Final = 0.043
 """Half the height of a letter: from the middle of a line to its baseline."""
 MAX_HULLS: Final = 400
@@ -181,10 +186,11 @@ def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> None:
     taken = np.hstack((layout.positions - half, layout.positions + half))
     left, right = canvas.ax.get_xlim()
     halo = [withStroke(linewidth=2.4, foreground=canvas.theme.ground)]
-    owners = _owners(picture, layout)
+    owners = named_components(picture)
     for node in _named(picture, layout, owners):
         whole = bool(layout.component[node] in owners)
-        label, places = _label_and_places(canvas, plan, node, whole=whole)
+        least = name_room(picture) if whole else None
+        label, places = _label_and_places(canvas, plan, node, least)
         for place in places:
             if not whole and (place[0] < left or place[2] > right or overlaps(place, taken)):
                 continue
@@ -207,18 +213,18 @@ def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> None:
 
 
 def _label_and_places(
-    canvas: Canvas, plan: Plan, node: int, *, whole: bool
+    canvas: Canvas, plan: Plan, node: int, least: float | None
 ) -> tuple[str, list[Floats]]:
-    """Return a name, and the rectangles for it, the best first."""
+    """Return a name, and the rectangles for it, the best first; of a whole if `least` is given."""
     layout, writer, scale = plan.layout, canvas.writer, canvas.scale
     name, tall = plan.labels[node].split("\n")[0], 0.13 / scale
     label = writer.clean(name, DEFAULT_LIMIT)
-    if not whole:
+    if least is None:
         wide = writer.width(label, NAME) / scale
         return label, _places_beside(layout, node, wide, tall) if label else []
     # Above all that belongs to it, and no wider: its neighbours have names too.
     left, _, right, top = layout.boxes[layout.component[node]].tolist()
-    room = (right - left + 0.1) * scale
+    room = max(right - left + 0.1, least) * scale
     columns = len(label)
     while columns > 3 and writer.width(label, NAME) > room:
         columns -= 1
@@ -228,15 +234,6 @@ def _label_and_places(
         return "", []
     middle, foot = (left + right) / 2, top + 0.02 / scale
     return label, [np.array([middle - wide / 2, foot, middle + wide / 2, foot + tall])]
-
-
-def _owners(picture: Picture, layout: Layout) -> set[int]:
-    """Return the components that are named as a whole: a store's threads, by their titles."""
-    sizes = np.bincount(layout.component)
-    several = np.flatnonzero(sizes > 1)
-    most = 2 * int(sizes[several].sum()) >= len(layout)
-    named = picture.lit is None and SEVERAL <= len(several) <= MAX_NAMES and most
-    return set(several.tolist()) if named else set()
 
 
 def _named(picture: Picture, layout: Layout, owners: set[int]) -> list[int]:

@@ -15,6 +15,7 @@ from ecsviz.fields import OWN_FIELDS
 from ecsviz.identity import is_entity_class
 from ecsviz.labels import clean_text, label_of
 from ecsviz.layout import DrawingOptionError, Overview, overview
+from ecsviz.layout.implied import implied_references
 from ecsviz.layout.overview import noun_of
 from ecsviz.order import Bools, Ints
 
@@ -41,8 +42,8 @@ class Picture:
         One per node; a group's second line says how many it stands for.
     values
         What the colour of each node stands for.
-    in_cycle, deferred
-        Shape (references,).
+    in_cycle, deferred, implied
+        Shape (references,). What is implied is faint: see ``implied_references``.
     lines
         Shape (references,): how many references each stands for.
     holds_cycle, piled
@@ -62,6 +63,7 @@ class Picture:
     values: list[Any]
     in_cycle: Bools
     deferred: Bools
+    implied: Bools
     lines: Ints
     holds_cycle: Bools
     piled: Bools
@@ -99,12 +101,14 @@ def _one_by_one(
     lit_references: Bools | None,
 ) -> Picture:
     found = graph._order
+    implied = implied_references(graph)
     return Picture(
         graph,
         _labels(graph, label),
         _values(graph, color_by),
         found.in_cycle,
         found.deferred,
+        implied,
         np.ones(len(found.deferred), dtype=np.int64),
         np.zeros(len(graph), dtype=bool),
         np.zeros(len(graph), dtype=bool),
@@ -113,7 +117,7 @@ def _one_by_one(
         lit_references,
         False,
         counts_of(graph),
-        "",
+        _faint(int(implied.sum())),
     )
 
 
@@ -149,6 +153,7 @@ def _in_groups(
         values,
         groups.in_cycle,
         groups.deferred,
+        np.zeros(len(groups.deferred), dtype=bool),
         groups.lines,
         groups.holds_cycle,
         groups.counts > 1,
@@ -172,6 +177,12 @@ def counts_of(graph: EntityDependencyGraph) -> str:
             f"{cyclic:,} cyclic component{'s' * (cyclic != 1)}" if cyclic else "no cycle",
         )
     )
+
+
+def _faint(implied: int) -> str:
+    if not implied:
+        return ""
+    return f"{implied:,} references are faint: a longer way along others leads there too."
 
 
 def _note(graph: EntityDependencyGraph, groups: Overview) -> str:

@@ -40,6 +40,12 @@ CLOSE: Final = 25
 MARK_SIZE: Final = 0.15
 MARK_GAP: Final = (0.12, 0.30)
 ARROW: Final = 0.11
+SEVERAL: Final = 6
+"""With so many components of several members, each has one name."""
+MAX_NAMES: Final = 60
+"""How many marks are named where there is no room to name all."""
+NAME_ROOM: Final = 1.4
+"""How wide such components are at least, so that some of their name is above them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,6 +211,21 @@ def _bounds(layout: Layout, curves: Curves) -> tuple[float, float, float, float]
     return min(left, low[0]), min(bottom, low[1]), max(right, high[0]), max(top, high[1])
 
 
+def named_components(picture: Picture) -> set[int]:
+    """Return the components that are named as a whole: a store's threads, by their titles."""
+    sizes = np.bincount(picture.graph._order.component)
+    several = np.flatnonzero(sizes > 1)
+    most = 2 * int(sizes[several].sum()) >= len(picture.graph)
+    named = picture.lit is None and SEVERAL <= len(several) <= MAX_NAMES and most
+    return set(several.tolist()) if named else set()
+
+
+def name_room(picture: Picture) -> float:
+    """Return how wide what is named as a whole is at least; 0 where it hangs on other things."""
+    alone = bool(picture.graph._order.in_cycle.all()) and any(picture.labels)
+    return NAME_ROOM if alone and named_components(picture) else 0.0
+
+
 def _layout(
     picture: Picture,
     labels: Sequence[str],
@@ -224,13 +245,14 @@ def _layout(
         gap = BOX_GAP if len(sizes) <= CLOSE else CLOSE_GAP
         return layout_graph(picture.graph, sizes=sizes, gap=gap, page=page)
     sizes = np.full((len(labels), 2), MARK_SIZE)
-    layout = layout_graph(picture.graph, sizes=sizes, gap=MARK_GAP, page=page)
+    least = name_room(picture)
+    layout = layout_graph(picture.graph, sizes=sizes, gap=MARK_GAP, page=page, name_room=least)
     left, bottom, right, top = layout.bounds
     wider = (page[0] / page[1]) / max((right - left) / max(top - bottom, 0.1), 0.1)
     if wider > 1.3 and top - bottom > page[1]:
         # Tall and narrow: what is free at the sides makes the lines easier to follow.
         gap = (MARK_GAP[0] + (MARK_GAP[0] + MARK_SIZE) * (min(wider, 3.0) - 1), MARK_GAP[1])
-        layout = layout_graph(picture.graph, sizes=sizes, gap=gap, page=page)
+        layout = layout_graph(picture.graph, sizes=sizes, gap=gap, page=page, name_room=least)
     return layout
 
 

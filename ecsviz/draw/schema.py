@@ -179,7 +179,9 @@ def _fitting(schema: Schema, writer: Writer, room: tuple[float, float]) -> _Plan
         sizes = np.array([(card.width, card.height) for card in cards]).reshape(-1, 2)
         layout = layout_graph(graph, sizes=sizes, gap=GAP, page=page)
         parts = graph._parts
-        curves = make_curves(layout, parts.sources, parts.targets, labelled=True, arrow=FOOT)
+        curves = make_curves(
+            layout, parts.sources, parts.targets, labelled=True, arrow=FOOT, upright=True
+        )
         bounds = _bounds(layout, curves)
         wide, tall = bounds[2] - bounds[0], bounds[3] - bounds[1]
         scale = min(1.0, page[0] / max(wide, 0.1), page[1] / max(tall, 0.1))

@@ -95,8 +95,8 @@ def schema_of(what: Any) -> Schema:
     Parameters
     ----------
     what
-        A ``MetaData``; anything with one as ``metadata`` (a store, a declarative base, a
-        database that was read); tables or declarative classes; entity classes.
+        A ``MetaData``; anything with one as ``metadata`` (a store, a declarative base); a store
+        in memory; tables or declarative classes; entity classes.
 
     Raises
     ------
@@ -112,6 +112,8 @@ def schema_of(what: Any) -> Schema:
         if hasattr(what, "sql_model"):
             return _of_store(what._tables())
         return _of_tables(metadata.tables.values())
+    if hasattr(what, "_stored_classes"):  # in memory, where there are no tables
+        return _of_classes(what._stored_classes())
     listed = [what] if hasattr(what, "__table__") else _listed(what)
     if listed and all(is_entity_class(item) for item in listed):
         return _of_classes(listed)

@@ -18,7 +18,7 @@ from ecsviz.errors import short_repr
 from ecsviz.labels import clean_text
 from ecsviz.layout import DrawingOptionError
 from ecsviz.layout.grid import Floats
-from ecsviz.layout.lanes import lanes_of
+from ecsviz.layout.lanes import fold_branches, lanes_of
 from ecsviz.order import Ints
 
 if TYPE_CHECKING:
@@ -28,9 +28,13 @@ By = Literal["auto", "time", "position"]
 
 MAX_LISTED: Final = 42
 """Up to so many messages each has a row with its text; more are marks along an axis."""
+MAX_BRANCHES: Final = 40
+"""Of more branches the longest are drawn: hundreds are a texture that says nothing."""
 ROW: Final = 0.225
 LANE: Final = 0.24
 """From one row to the next, and from one lane to the next, in inches."""
+FOLDED: Final = 1.5
+"""How much wider lanes are with numbers of folded branches in them."""
 MARK: Final = 0.125
 TEXT: Final = 8.6
 SMALL: Final = 7.2
@@ -46,7 +50,11 @@ TICKS: Final = 0.32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Thread:
-    """A thread in plain data, messages in their order."""
+    """A thread in plain data, messages in their order.
+
+    `numbers` are their places in the whole thread; `folded` is how many branches that are not
+    drawn hang on each.
+    """
 
     title: str
     messages: list[Any]
@@ -54,6 +62,8 @@ class _Thread:
     times: list[datetime | None]
     roles: list[str | None]
     texts: list[str]
+    numbers: Ints
+    folded: Ints
 
     @property
     def dated(self) -> bool:
@@ -66,6 +76,7 @@ def draw_timeline(
     *,
     by: By = "auto",
     highlight: Any = None,
+    max_branches: int | None = MAX_BRANCHES,
     title: str | None = None,
     legend: bool = True,
 ) -> Axes:
@@ -84,6 +95,10 @@ def draw_timeline(
         more are marks, by time if that is known and tells them apart.
     highlight
         Messages, such as ``thread.path_to(leaf)``: all others are faded.
+    max_branches
+        Of a thread that is marks, so many branches are drawn: the longest, and those with
+        something highlighted. Of the others only where they hang is marked, and a note says so.
+        None draws all.
     title
         A line above the counts; the thread's title if not given.
     legend
@@ -92,8 +107,8 @@ def draw_timeline(
     Returns
     -------
     Axes
-        Its collections carry names: ``get_gid()`` is ``"marks"`` (one per role) or
-        ``"branches"`` (the lines).
+        Its collections carry names: ``get_gid()`` is ``"marks"`` (one per role),
+        ``"branches"`` (the lines) or ``"folded branches"`` (ticks below messages).
 
     Raises
     ------
@@ -123,10 +138,11 @@ def draw_timeline(
         )
     writer = Writer()
     theme = theme_of(frame.ground_of(ax))
-    codes, kinds = categories(found.roles, none="no role", dark=theme.dark)
-    lit = _lit(found.messages, highlight)
     head = writer.clean(found.title if title is None else title, frame.TITLE_COLUMNS)
     counts = _counts(found)
+    found, said = _shortened(found, max_branches, _lit(found.messages, highlight))
+    codes, kinds = categories(found.roles, none="no role", dark=theme.dark)
+    lit = _lit(found.messages, highlight)
     listed = by == "auto" and len(found.messages) <= MAX_LISTED
     plan = _listed(found, writer) if listed else _along(found, by, ax)
     entries = frame.legend_entries(
@@ -139,7 +155,9 @@ def draw_timeline(
         words = max(writer.width(text, frame.TITLE) for text in (head, counts)) + 0.4
         width = float(np.clip(max(plan.width + 2 * frame.MARGIN, words), frame.MIN_WIDTH, room[0]))
     columns, rows = frame.rows_of(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
-    note = frame.wrapped(plan.note, writer, width - 2 * frame.MARGIN)
+    note = frame.wrapped(
+        " ".join(filter(None, (said, plan.note))), writer, width - 2 * frame.MARGIN
+    )
     strip = frame.ROW * (rows + len(note)) + (0.1 if rows or note else 0.0)
     if ax is None:
         shrink = min(1.0, (width - 2 * frame.MARGIN) / plan.width)
@@ -178,7 +196,38 @@ def _read(thread: Any) -> _Thread:
         [_time(getattr(message, "created_at", None)) for message in messages],
         [_role(getattr(message, "role", None)) for message in messages],
         [_text(message) for message in messages],
+        np.arange(len(messages)),
+        np.zeros(len(messages), dtype=np.int64),
     )
+
+
+def _shortened(thread: _Thread, limit: int | None, lit: Ints | None) -> tuple[_Thread, str]:
+    """Fold all but the longest branches, and those that are highlighted; say what was folded."""
+    branches = _branch_count(thread.parents)
+    if limit is None or branches <= limit or len(thread.messages) <= MAX_LISTED:
+        return thread, ""
+    wanted = None if lit is None else np.flatnonzero(lit)
+    found = fold_branches(thread.parents, limit, wanted, enough=MAX_LISTED + 1)
+    kept = np.flatnonzero(found.shown)
+    if len(kept) == len(thread.messages):
+        return thread, ""
+    place = np.full(len(thread.messages) + 1, -1)  # the last for those that have no parent
+    place[kept] = np.arange(len(kept))
+    numbers = kept.tolist()
+    short = _Thread(
+        thread.title,
+        [thread.messages[k] for k in numbers],
+        place[[thread.parents[k] for k in numbers]].tolist(),
+        [thread.times[k] for k in numbers],
+        [thread.roles[k] for k in numbers],
+        [thread.texts[k] for k in numbers],
+        kept,
+        found.branches[kept],
+    )
+    shown, gone = _branch_count(short.parents), len(thread.messages) - len(kept)
+    which = "the longest" if lit is None else "the longest and those highlighted"
+    others = f"{gone:,} message{'s' * (gone != 1)} of others"
+    return short, f"Showing {shown:,} of {branches:,} branches, {which}; {others} are folded."
 
 
 def _time(value: Any) -> datetime | None:
@@ -201,10 +250,14 @@ def _text(message: Any) -> str:
 
 def _counts(thread: _Thread) -> str:
     n = len(thread.messages)
-    answered = set(thread.parents)
-    branches = sum(number not in answered for number in range(n))
+    branches = _branch_count(thread.parents)
     told = f"{n:,} message{'s' * (n != 1)}"
     return told + (f", {branches:,} branches" if branches > 1 else "")
+
+
+def _branch_count(parents: list[int]) -> int:
+    answered = set(parents)
+    return sum(number not in answered for number in range(len(parents)))
 
 
 def _lit(messages: list[Any], highlight: Any) -> Ints | None:
@@ -257,6 +310,8 @@ def _listed(thread: _Thread, writer: Writer) -> _Plan:
         role = thread.roles[number]
         said = clean_text(thread.texts[number], TEXT_COLUMNS)
         text = writer.clean(f"{role}: {said}" if role else said, TEXT_COLUMNS)
+        if thread.folded[number]:
+            text += f" (+{thread.folded[number]:,} folded)"
         texts.append((left, y, text, "label"))
         widest = max(widest, writer.width(text, TEXT))
         y -= ROW
@@ -310,10 +365,12 @@ def _along(thread: _Thread, by: By, ax: Axes | None) -> _Plan:
     room = frame.room_for(ax)
     width = min(AXIS_WIDTH, room[0] - 2 * frame.MARGIN)
     timed, note = by == "time", ""
+    if thread.folded.any():
+        note = "A tick below a message: a folded branch, or as many as it says."
     if by == "auto" and thread.dated:
         timed = not _crowded(thread.times, width)
         if not timed:
-            note = "By position: in time, most messages would cover each other."
+            note += " By position: in time, most messages would cover each other."
     width = width if timed else min(width, max(2.0, 0.24 * n))
     if timed:
         moments = np.array([time.timestamp() for time in thread.times if time is not None])
@@ -322,9 +379,10 @@ def _along(thread: _Thread, by: By, ax: Axes | None) -> _Plan:
     else:
         x = np.arange(n) * (width / max(n - 1, 1))
     lanes = int(lane.max(initial=0)) + 1
-    step = min(LANE, max(room[1] - 1.6, 0.5) / lanes)
+    step = LANE * (FOLDED if thread.folded.any() else 1.0)
+    step = min(step, max(room[1] - 1.6, 0.5) / lanes)
     places = np.column_stack((x, -step * lane)) if n else np.zeros((0, 2))
-    foot = -step * (lanes - 1) - 0.5 * LANE
+    foot = -step * (lanes - 1) - (0.32 if thread.folded.any() else 0.5 * LANE)
     texts = [(at, foot - 0.2, text, "tick") for at, text in _ticks(thread, x, width, timed)]
     bounds = (-0.2, foot - TICKS, width + 0.2, 0.5 * LANE)
     return _Plan(
@@ -377,7 +435,7 @@ def _ticks(thread: _Thread, x: Floats, width: float, timed: bool) -> list[tuple[
                 for tick, name in zip(ticks, named, strict=True)
             ]
     every = max(1, round(len(x) / 8))
-    return [(float(x[number]), f"{number + 1:,}") for number in range(0, len(x), every)]
+    return [(float(x[k]), f"{thread.numbers[k] + 1:,}") for k in range(0, len(x), every)]
 
 
 # -- drawing ---------------------------------------------------------------------------------
@@ -399,6 +457,8 @@ def _draw(
         )  # fmt: skip
         return
     _draw_branches(canvas, thread.parents, plan, lit)
+    if not plan.down:
+        _draw_folded(canvas, thread.folded, plan)
     strength = np.ones(len(codes)) if lit is None else np.where(lit > 0, 1.0, 0.2)
     size = max(plan.mark * canvas.scale * 72, 1.5) ** 2
     for code, kind in enumerate(kinds):
@@ -459,6 +519,42 @@ def _draw_branches(canvas: frame.Canvas, parents: list[int], plan: _Plan, lit: I
         ),
         autolim=False,
     )
+
+
+def _draw_folded(canvas: frame.Canvas, folded: Ints, plan: _Plan) -> None:
+    """Draw a tick below every message on which folded branches hang, and their number."""
+    from matplotlib.collections import LineCollection
+
+    here = np.flatnonzero(folded)
+    if not len(here):
+        return
+    start = plan.centre[here]
+    end = start - np.array([0.0, 0.4 * plan.step])
+    color = canvas.theme.muted
+    canvas.ax.add_collection(
+        LineCollection(
+            list(np.stack((start, end), axis=1)),
+            colors=[color],
+            linewidths=2.2 * float(np.clip(canvas.scale * plan.mark / MARK, 0.4, 1.0)),
+            zorder=1.1,
+            gid="folded branches",
+        ),
+        autolim=False,
+    )
+    free: dict[float, float] = {}  # per lane from where on there is room
+    for k, (x, y) in zip(here.tolist(), end.tolist(), strict=True):
+        if folded[k] == 1:
+            continue
+        text = f"+{folded[k]:,}"
+        wide = canvas.writer.width(text, SMALL) / canvas.scale
+        lane = float(plan.centre[k, 1])
+        if x - wide / 2 < free.get(lane, -np.inf):
+            continue
+        free[lane] = x + wide / 2 + 0.05
+        canvas.ax.text(
+            x, y - 0.1, text, size=SMALL * canvas.scale, color=color, ha="center",
+            va="baseline", zorder=3.4, clip_on=True, gid="folded", **canvas.writer.options(),
+        )  # fmt: skip
 
 
 def _courses(start: Floats, end: Floats, *, down: bool) -> Floats:

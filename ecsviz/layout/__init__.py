@@ -2,7 +2,8 @@
 
 Nodes stand in rows by generation: dependents above, what they depend on below, so that the
 arrows from source to target point down. A cyclic component is one box of these rows. A small
-or ring-like one stands on a circle in the order of a cycle; a larger one in rows of its own,
+or ring-like one stands on a circle in the order of a cycle, or, where cycles meet in single
+nodes, on a circle for each; a larger one in rows of its own,
 those saved first at the top where they collect the others (a thread above its messages), and
 at the bottom where they are only depended on.
 """

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from ecsviz import order
+from ecsviz.layout.blocks import block_places
 from ecsviz.layout.engine import order_with_graphlay
 from ecsviz.layout.grid import Floats, Rows
+from ecsviz.layout.implied import implied_references
 from ecsviz.layout.inside import Inside, look_inside
 from ecsviz.layout.layered import arrange
 from ecsviz.layout.packing import fold, pack_on_page
@@ -40,12 +42,19 @@ DEFAULT_PAGE: Final = (12.0, 10.0)
 """What a notebook shows without scrolling far."""
 SMALL_RING: Final = 5
 """Up to how many members a component always stands on a ring."""
+MAX_BLOCKS: Final = 60
+"""In up to so many rings it is seen to it that cycles that meet in one node stand apart."""
 RING_PAIRS: Final = 1.35
 """A larger one stands on a ring if it has at most so many joined pairs per member."""
 LOOP_ROOM: Final = 0.34
 """How far a reference to itself reaches out beside a node."""
+LOOP_STEP: Final = 0.13
+MAX_LOOPS: Final = 5
+"""Each further one reaches so much farther, up to so many."""
 FOLDED: Final = 0.65
 """A chain is folded if it is taller than this share of the page."""
+SPREAD: Final = 2.5
+"""How much wider apart the members of a crowded component stand, in heights."""
 HULL_PAD: Final = 0.16
 """How far the shaded ground of a component reaches beyond its members."""
 
@@ -149,6 +158,11 @@ class Layout:
         return _convex_hull(points)
 
 
+def loop_room(count: Ints) -> Floats:
+    """Return how far so many references of a node to itself reach out beside it."""
+    return np.where(count > 0, LOOP_ROOM + LOOP_STEP * (count.clip(1, MAX_LOOPS) - 1), 0.0)
+
+
 def _convex_hull(points: Floats) -> Floats:
     from scipy.spatial import ConvexHull
 
@@ -161,6 +175,7 @@ def layout_graph(
     sizes: Floats | None = None,
     gap: tuple[float, float] = DEFAULT_GAP,
     page: tuple[float, float] = DEFAULT_PAGE,
+    name_room: float = 0.0,
     engine: Engine = "auto",
 ) -> Layout:
     """Return where the nodes of a graph stand.
@@ -176,6 +191,8 @@ def layout_graph(
     page
         The width and height to fill: wide rows are broken, and long chains folded, where that
         shows more on it. The page of a notebook by default.
+    name_room
+        How wide several nodes that hang together are at least, so that a name fits above them.
     engine
         ``"auto"`` takes graphlay for graphs of up to some hundred nodes if it is installed;
         ``"numpy"`` never.
@@ -203,7 +220,7 @@ def layout_graph(
     n = len(graph)
     if sizes is None:
         sizes = np.full((n, 2), DEFAULT_SIZE)
-    return _Work(graph, np.asarray(sizes, dtype=np.float64), gap, page, engine).run()
+    return _Work(graph, np.asarray(sizes, dtype=np.float64), gap, page, name_room, engine).run()
 
 
 class _Work:
@@ -215,11 +232,13 @@ class _Work:
         sizes: Floats,
         gap: tuple[float, float],
         page: tuple[float, float],
+        name_room: float,
         engine: Engine,
     ) -> None:
         parts, found = graph._parts, graph._order
         self.graph, self.n = graph, len(parts.nodes)
         self.sizes, self.gap, self.page = sizes, gap, page
+        self.name_room = name_room
         self.engine = order_with_graphlay if engine == "auto" else None
         self.sources, self.targets, self.kinds = parts.sources, parts.targets, parts.kinds
         self.component, self.generation = found.component, found.generation
@@ -229,7 +248,7 @@ class _Work:
         self.members_of = np.bincount(self.component, minlength=self.count)
         loops = self.sources == self.targets
         self.room = sizes.copy()
-        self.room[np.unique(self.sources[loops]), 0] += LOOP_ROOM
+        self.room[:, 0] += loop_room(np.bincount(self.sources[loops], minlength=self.n))
         self.local = np.zeros((self.n, 2))
         self.local[:, 0] = (sizes - self.room)[:, 0] / 2  # the loop is on the right
         self.shape = np.where(loops, LOOP, np.where(self.inside, RING, ROWS))
@@ -282,6 +301,7 @@ class _Work:
         alone[group[self.members_of > 1]] = False
         if alone.any():
             sizes[alone, 0] = sizes[alone, 0].max()
+        sizes[~alone, 0] = np.maximum(sizes[~alone, 0], self.name_room)
         gap = max(self.gap[0], 0.7 * self.gap[1])
         corner = pack_on_page(sizes, gap, self.page)
         corner[:, 0] += (sizes - rows.groups)[:, 0] / 2
@@ -294,11 +314,12 @@ class _Work:
         found = look_inside(self.graph)
         joined = np.bincount(self.component[found.pairs[:, 0]], minlength=self.count)
         several = self.members_of > 1
+        shaded = several | self.cyclic
         sparse = (joined <= RING_PAIRS * self.members_of) & (self.members_of <= MAX_IMPROVED)
         self.ring = several & ((self.members_of <= SMALL_RING) | sparse)
         self._rings()
         inner = self._layers(several & ~self.ring, found)
-        self.box[several] += 2 * HULL_PAD
+        self.box[shaded] += 2 * HULL_PAD
         return inner
 
     def _rings(self) -> None:
@@ -316,12 +337,17 @@ class _Work:
             successors.setdefault(source, []).append(target)
         for number in rings.tolist():
             members = ring_order(of_component(number).tolist(), successors)
+            gap = (1.6 * self.gap[0], self.gap[1])
             places = ring_places(
                 self.room[members],
-                (1.6 * self.gap[0], self.gap[1]),
+                gap,
                 aslant=bool(reached[members[-1]] or reaching[members[0]]),
             )
             half = self.room[members] / 2
+            if len(rings) <= MAX_BLOCKS:
+                most = float(np.prod(np.ptp(places, axis=0) + 2 * half.max(axis=0)))
+                apart = block_places(members, successors, self.room[members], gap, most)
+                places = places if apart is None else apart
             low, high = (places - half).min(axis=0), (places + half).max(axis=0)
             self.local[members] += places - (low + high) / 2
             self.box[number] = high - low
@@ -332,24 +358,36 @@ class _Work:
         if not len(nodes):
             return _no_rows()
         hub, level = found.hub, found.level
+        implied = implied_references(self.graph)
+        crowded = np.zeros(self.count, dtype=bool)
+        crowded[self.component[self.sources[implied & self.inside]]] = True
         top = np.zeros(self.count, dtype=np.int64)
         np.maximum.at(top, self.component[nodes], level[nodes])
         rank = np.where(found.first_on_top[self.component], top[self.component] - level, level)
         a, b = found.pairs[layered[self.component[found.pairs[:, 0]]]].T
         # A hub is drawn towards the rows next to it only; its other lines run straight.
         shown = (rank[a] != rank[b]) & ((~hub[a] & ~hub[b]) | (np.abs(rank[a] - rank[b]) == 1))
+        shown &= ~crowded[self.component[a]] | np.isin(a * self.n + b, self._seen(implied))
         high = np.where(rank[a] > rank[b], a, b)[shown]
         low = np.where(rank[a] > rank[b], b, a)[shown]
         self._name_lines(layered, high, low, rank, hub)
         number = np.full(self.n, -1)
         number[nodes] = np.arange(len(nodes))
         names, group = np.unique(self.component[nodes], return_inverse=True)
-        rows = self._arrange(self.room[nodes], number[high], number[low], rank[nodes], group, nodes)
+        room = self.room[nodes]
+        room[:, 0] += SPREAD * self.sizes[nodes, 1] * crowded[self.component[nodes]]
+        rows = self._arrange(room, number[high], number[low], rank[nodes], group, nodes)
         middle = rows.groups / 2
         self.local[nodes] += rows.positions - middle[group]
         self.box[names] = rows.groups
         bends = rows.points - middle[group[number[high]]].repeat(np.diff(rows.starts), axis=0)
         return Rows(rows.positions, rows.groups, rows.starts, bends)
+
+    def _seen(self, implied: Bools) -> Ints:
+        """Return the pairs that references join which are neither faint nor lead back."""
+        seen = np.flatnonzero(self.inside & ~implied & ~self.graph._order.deferred)
+        a, b = self.sources[seen], self.targets[seen]
+        return np.asarray(np.minimum(a, b) * self.n + np.maximum(a, b))
 
     def _name_lines(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import networkx as nx
 import pytest
@@ -179,6 +179,23 @@ def test_states_are_compared(reopen: Open) -> None:
         ("title", "t", "not registered")
     ]
     assert {d.field for d in reopen().diff(1, thread)} >= {"title", "text", "messages"}
+
+
+def test_differences_come_in_the_same_order_on_every_storage(reopen: Open) -> None:
+    # By id, in whatever order and in whatever tables entities were stored.
+    ids = [UUID(int=number) for number in range(1, 7)]
+    kinds = (c.Values, c.Stone, c.Dog) * 2
+    made: list[Any] = [kind(ecs_id=i) for kind, i in zip(kinds, ids, strict=True)]
+    for number in (3, 0, 5, 4, 2, 1):
+        reopen().register(made[number])
+    for number in (3, 0):
+        made[number].integer = 7
+    for number in (4, 1):
+        made[number].parent_id = ids[0]
+    reopen().register([made[4], made[3], made[1], made[0]])
+    assert [d.ecs_id for d in reopen().diff(0, 6)] == ids
+    assert [d.ecs_id for d in reopen().diff(6, 0)] == ids
+    assert [d.ecs_id for d in reopen().diff(6, 7)] == [ids[k] for k in (0, 1, 3, 4)]
 
 
 def test_catching_up(reopen: Open) -> None:
