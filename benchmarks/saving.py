@@ -39,6 +39,11 @@ SAME_ROWS = (
     "The tuples are the very rows that `register` wrote, into the same tables with the same"
     " indexes, synchronous=EXTRA, foreign keys not enforced."
 )
+LOADED = (
+    "`fetchall` reads all columns of the same rows; the peers' own tables have five columns instead"
+    " of thirteen. The floor makes pydantic objects with a dictionary and a set of fields, and no"
+    " ids, references, lists or checks."
+)
 TABLES = ("chat_threads", "chat_messages")
 
 
@@ -209,11 +214,7 @@ def load(folder: Path, size: int, repeats: int) -> Section:
             },
             repeats,
             limit=FETCHALL,
-            notes=[
-                "`fetchall` reads all columns of the same rows; the peers' own tables have five"
-                " columns instead of thirteen. The floor makes pydantic objects with a dictionary and"
-                " a set of fields, and no ids, references, lists or checks."
-            ],
+            notes=[LOADED],
         )
     goals = [
         Goal(3, f"{GET}, to {FETCHALL}", 3.5, race.ratio(GET, FETCHALL)),
