@@ -16,8 +16,8 @@ import sqlalchemy as sa
 import ecsviz as ev
 from benchmarks import peers, workload
 from benchmarks.timing import Contender, Goal, Section, rounds
+from ecsviz.collector import collector_paused
 from ecsviz.isomorphic import find_difference
-from ecsviz.state import collector_paused
 
 EXECUTEMANY = "`executemany` of prebuilt tuples"
 FETCHALL = "`fetchall`"

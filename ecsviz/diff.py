@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from ecsviz.collector import collector_paused
 from ecsviz.errors import short_repr
 from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.identity import is_entity_class, same_type
@@ -16,7 +17,7 @@ from ecsviz.isomorphic import roots_of, same_value
 from ecsviz.paths import format_path
 from ecsviz.references import Walk, walk
 from ecsviz.showing import ToHtml
-from ecsviz.state import collector_paused, is_placeholder
+from ecsviz.state import is_placeholder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,6 +18,7 @@ from pydantic import BaseModel, PlainSerializer, ValidationError, WrapSerializer
 from pydantic.fields import FieldInfo
 from pydantic_core import from_json, to_json, to_jsonable_python
 
+from ecsviz.collector import collector_paused
 from ecsviz.errors import (
     BrokenReferenceError,
     DuplicateIdError,
@@ -39,7 +40,7 @@ from ecsviz.paths import (
     value_parts,
 )
 from ecsviz.references import refuse_hidden
-from ecsviz.state import collector_paused, is_placeholder, not_loaded, shell
+from ecsviz.state import is_placeholder, not_loaded, shell
 
 REF, TYPE, ENTITIES = "$ref", "$type", "$entities"
 

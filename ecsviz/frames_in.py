@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from ecsviz.collector import collector_paused
 from ecsviz.errors import (
     BrokenReferenceError,
     DuplicateIdError,
@@ -31,7 +32,7 @@ from ecsviz.frame_rows import (
 )
 from ecsviz.frames_out import CLASS, NODE_COLUMNS, REFERENCE_COLUMNS
 from ecsviz.identity import derives_from
-from ecsviz.state import collector_paused, fill, shell
+from ecsviz.state import fill, shell
 from ecsviz.storable import check_class, codec_of, opaque_names
 from ecsviz.values import JsonCodec, Refused
 

@@ -16,6 +16,7 @@ from uuid import UUID
 import numpy as np
 
 from ecsviz import order
+from ecsviz.collector import collector_paused
 from ecsviz.cycles import Cycle, CycleList
 from ecsviz.elementary import CycleSearch
 from ecsviz.errors import EntityNotFoundError, InvalidIdError, did_you_mean, short_repr
@@ -33,7 +34,6 @@ from ecsviz.parts import (
 from ecsviz.progress import steps
 from ecsviz.references import node_name
 from ecsviz.showing import ToHtml
-from ecsviz.state import collector_paused
 
 if TYPE_CHECKING:
     import networkx as nx

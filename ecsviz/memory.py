@@ -12,6 +12,7 @@ from uuid import UUID
 
 from ecsviz import finding
 from ecsviz.catalog import differences, outdated
+from ecsviz.collector import collector_paused
 from ecsviz.conflicts import check_note, still_held
 from ecsviz.database import deferred_interrupt
 from ecsviz.entity import Entity
@@ -41,7 +42,7 @@ from ecsviz.protocol import (
     not_found,
 )
 from ecsviz.references import Walk, walk
-from ecsviz.state import collector_paused, fill, is_placeholder, shell
+from ecsviz.state import fill, is_placeholder, shell
 from ecsviz.storable import (
     check_class,
     describe,

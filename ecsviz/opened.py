@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from ecsviz import store_frames
 from ecsviz.catalog import Catalog
+from ecsviz.collector import collector_paused
 from ecsviz.database import Database, Journal
 from ecsviz.entity import Entity
 from ecsviz.errors import InvalidArgumentError
@@ -29,7 +30,6 @@ from ecsviz.past import AsOf, PastCatalog, check_as_of, prune, revision_of
 from ecsviz.protocol import Contents, as_id, check_entity_class, not_found
 from ecsviz.python_source import python_source
 from ecsviz.reading import Load
-from ecsviz.state import collector_paused
 from ecsviz.stored_graph import stored_graph
 from ecsviz.verifying import Problem, Verify, problems_frame
 from ecsviz.versions import events_of, history_frame, moments_of

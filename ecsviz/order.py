@@ -431,13 +431,14 @@ def distinct(numbers: Ints) -> Ints:
     Notes
     -----
     By sorting: ``np.unique`` looks them up in a hash table first, which takes five times as long.
+    A stable sort (Timsort) makes use of runs, which numbers here mostly have.
 
     Examples
     --------
     >>> distinct(np.array([3, 1, 3])).tolist()
     [1, 3]
     """
-    ordered: Ints = np.sort(numbers)
+    ordered: Ints = np.sort(numbers, kind="stable")
     first = np.ones(len(ordered), dtype=bool)
     first[1:] = ordered[1:] != ordered[:-1]
     found: Ints = ordered[first]

@@ -119,10 +119,11 @@ def parts_of_entities(roots: Iterable[Any]) -> Parts:
     found = walk(roots).release()
     kinds = np.array([kind_of(field) for field in found.fields], dtype=np.int64)
     slots = np.asarray(found.slots, dtype=np.int64)
+    names = [cls.__name__ for cls in found.classes]
     return make_parts(
         found.entities,
         found.ids,
-        [type(entity).__name__ for entity in found.entities],
+        list(map(names.__getitem__, found.kinds)),
         found.sources,
         found.targets,
         kinds[slots] if len(slots) else (),

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
+from ecsviz.collector import collector_paused
 from ecsviz.conflicts import present_only, whole_only
 from ecsviz.deep import Wanted, reach, want
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
@@ -19,7 +20,7 @@ from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.model_rows import Making
 from ecsviz.past import PastCatalog
 from ecsviz.progress import step
-from ecsviz.state import collector_paused, fill_all, shell, shells
+from ecsviz.state import fill_all, shell, shells
 from ecsviz.statements import as_driver, columns_of, select_by_keys
 from ecsviz.values import JsonCodec, Refused, not_readable
 

@@ -7,15 +7,18 @@ properties are never evaluated.
 from __future__ import annotations
 
 import array
+import collections
 import itertools
+import operator
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ecsviz.collector import collector_paused
 from ecsviz.errors import (
     DuplicateIdError,
     InvalidIdError,
@@ -235,21 +238,46 @@ def walk(roots: Iterable[Any], *, strict: bool = True) -> Walk:
         if id(root) not in index:
             index[id(root)] = len(entities)
             entities.append(root)
-    _follow(result, strict)
-    _read_ids(result, strict)
+    with collector_paused():
+        _follow(result, strict)
+        _read_ids(result, strict)
     return result
 
 
 def _follow(result: Walk, strict: bool) -> None:
     """Find what the entities that are there lead to; they become more while they are read."""
+    entities = result.entities
+    every = enumerate(entities)  # goes on with what comes to be there
+    known: _Known = {}
+    start = 0
+    while start < len(entities):
+        kinds = list(map(type, entities[start : start + MANY]))
+        if len(kinds) < SHORT_RUN:  # of a chain only the next is there
+            start += _follow_each(result, known, itertools.islice(every, SHORT_RUN), strict)
+        elif sum(map(operator.is_not, kinds, kinds[1:])) > len(kinds) // SHORT_RUN:
+            start += _follow_each(result, known, itertools.islice(every, len(kinds)), strict)
+        else:
+            for cls, run in itertools.groupby(kinds):
+                stop = start + len(list(run))
+                about = known.get(cls) or known.setdefault(cls, _about(result, start, strict))
+                these = itertools.islice(every, stop - start)
+                if (about.is_open and strict) or not _follow_run(result, about, start, stop):
+                    _follow_each(result, known, these, strict)
+                else:
+                    collections.deque(these, maxlen=0)  # passed over
+                start = stop
+
+
+def _follow_each(result: Walk, known: _Known, some: Iterator[tuple[int, Any]], strict: bool) -> int:
+    """Follow entities one by one, which may become more meanwhile; return how many."""
     # One plain loop, since it runs once per entity and per reference: what stands in it was
     # measured, and calls, attributes and tuples in it are what cost the most.
     index, entities = result._index, result.entities
     get, add_entity = index.get, entities.append
     add_source, add_target = result.sources.append, result.targets.append
     add_slot, add_kind = result.slots.append, result.kinds.append
-    known: dict[type, tuple[int, tuple[_Step, ...], bool]] = {}
-    for source, entity in enumerate(entities):
+    before = len(result.kinds)
+    for source, entity in some:
         cls = type(entity)
         about = known.get(cls)
         if about is None:
@@ -285,22 +313,87 @@ def _follow(result: Walk, strict: bool) -> None:
                 _add_others(result, source, slot, _found(shape, value, plan))
         if is_open and strict and entity.__pydantic_extra__:
             refuse_hidden(entity)
+    return len(result.kinds) - before
+
+
+def _follow_run(result: Walk, about: _About, start: int, stop: int) -> bool:
+    """Follow entities of one class, field by field, which takes two thirds of the time.
+
+    The references come in the same order. False, and nothing is done, if they hold anything but
+    single entities and lists.
+    """
+    states = [entity.__dict__ for entity in result.entities[start:stop]]
+    found: list[tuple[int, Shape, list[Any]]] = []
+    for slot, shape, name, _ in about.steps:
+        column = [state.get(name) for state in states]
+        if all(map(operator.is_, column, itertools.repeat(None))):
+            continue
+        if shape == Shape.LIST:
+            if not {list, tuple, type(None)}.issuperset(map(type, column)):
+                return False
+            if not any(column):
+                continue
+        elif shape != Shape.SINGLE:
+            return False
+        found.append((slot, shape, column))
+    result.kinds.extend(array.array("i", [about.kind]) * (stop - start))
+    if found:
+        values, counts = _in_order(found)
+        places = np.repeat(np.arange(start, stop, dtype=np.intc), len(found))
+        result.sources.frombytes(np.repeat(places, counts).tobytes())
+        slots = np.tile(np.array([slot for slot, _, _ in found], dtype=np.intc), stop - start)
+        result.slots.frombytes(np.repeat(slots, counts).tobytes())
+        result.targets.extend(_numbers(result, values))
+    return True
+
+
+def _in_order(found: list[tuple[int, Shape, list[Any]]]) -> tuple[list[Any], Any]:
+    """Return what entities hold, one after the other, and how many each of their fields."""
+    if len(found) == 1 and found[0][1] == Shape.SINGLE:
+        column = found[0][2]
+        if not any(map(operator.is_, column, itertools.repeat(None))):
+            return column, 1
+    parts = [
+        [() if v is None else (v,) for v in column]
+        if shape == Shape.SINGLE
+        else [v or () for v in column]
+        for _, shape, column in found
+    ]
+    each = itertools.chain.from_iterable(zip(*parts, strict=True))
+    counts = np.array([list(map(len, part)) for part in parts]).T.ravel()
+    return list(itertools.chain.from_iterable(each)), counts
 
 
 def _add_members(result: Walk, source: int, slot: int, members: Sequence[Any]) -> None:
+    numbers = _numbers(result, members)
+    result.targets.extend(numbers)
+    result.sources.extend(array.array("i", [source]) * len(numbers))
+    result.slots.extend(array.array("i", [slot]) * len(numbers))
+
+
+def _numbers(result: Walk, targets: Sequence[Any]) -> array.array[int]:
+    """Return where entities stand; those that are new are put at the end."""
     index, entities = result._index, result.entities
-    numbers = list(map(index.get, map(id, members)))
-    if None in numbers:
-        for place, target in enumerate(members):
+    keys = list(map(id, targets))
+    numbers: list[Any] = list(map(index.get, keys))
+    unknown = numbers.count(None)
+    if unknown == len(numbers):
+        before, added = len(index), range(len(entities), len(entities) + len(keys))
+        index.update(zip(keys, added, strict=True))
+        if len(index) == before + len(keys):
+            entities.extend(targets)
+            return array.array("i", np.arange(added.start, added.stop, dtype=np.intc).tobytes())
+        for key in keys:  # something stands here twice
+            index.pop(key, None)
+    if unknown:
+        for place, target in enumerate(targets):
             if numbers[place] is None:
-                number = index.get(id(target))  # it may stand in this list twice
+                number = index.get(id(target))  # it may stand here twice
                 if number is None:
                     number = index[id(target)] = len(entities)
                     entities.append(target)
                 numbers[place] = number
-    result.targets.extend(numbers)  # type: ignore[arg-type]  # none is None any more
-    result.sources.extend(itertools.repeat(source, len(numbers)))
-    result.slots.extend(itertools.repeat(slot, len(numbers)))
+    return array.array("i", numbers)
 
 
 def _add_others(result: Walk, source: int, slot: int, found: Iterable[tuple[Any, Any]]) -> None:
@@ -320,14 +413,25 @@ def _add_others(result: Walk, source: int, slot: int, found: Iterable[tuple[Any,
 SHORT = 8
 """Up to how many members a list is gone through one by one, which then takes less time."""
 
-_Step = tuple[int, Shape, str, FieldPlan]
+SHORT_RUN = 16
+"""From how many entities of one class in a row on they are gone through field by field."""
+MANY = 50_000
+"""How many are gone through at a time: their values stand in lists meanwhile."""
 
 
-def _about(result: Walk, position: int, strict: bool) -> tuple[int, tuple[_Step, ...], bool]:
-    """Return the number of the class of the entity at `position`, and what to look at in it.
+class _About(NamedTuple):
+    """What there is to look at in the entities of a class, and whether it takes extra fields."""
 
-    The last tells whether the class takes extra fields.
-    """
+    kind: int
+    steps: tuple[tuple[int, Shape, str, FieldPlan], ...]
+    is_open: bool
+
+
+_Known = dict[type, _About]
+
+
+def _about(result: Walk, position: int, strict: bool) -> _About:
+    """Return what to look at in entities like the one at `position`."""
     cls = type(result.entities[position])
     if not is_entity_class(cls):
         value = result.entities[position]
@@ -346,7 +450,7 @@ def _about(result: Walk, position: int, strict: bool) -> tuple[int, tuple[_Step,
             result.fields.append(field)
     result.classes.append(cls)
     is_open = cls.model_config.get("extra") == "allow"
-    return len(result.classes) - 1, tuple(steps), is_open
+    return _About(len(result.classes) - 1, tuple(steps), is_open)
 
 
 def _found(shape: Shape, value: Any, plan: FieldPlan) -> Iterable[tuple[Any, Any]]:

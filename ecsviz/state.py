@@ -6,12 +6,10 @@ private attributes, extras), so that cycles and chains of any length pass.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import datetime as dt
 import decimal
 import fractions
-import gc
 import pathlib
 import uuid
 import weakref
@@ -22,6 +20,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from ecsviz.collector import collector_paused
 from ecsviz.errors import NotLoadedError
 from ecsviz.identity import is_entity_class, newest_definition
 
@@ -146,26 +145,6 @@ def _default_of(attribute: Any, values: dict[str, Any]) -> Any:
         return copy.deepcopy(attribute.default)
     takes_values = getattr(attribute, "default_factory_takes_validated_data", False)
     return factory(values) if takes_values else factory()
-
-
-@contextlib.contextmanager
-def collector_paused() -> Iterator[None]:
-    """Hold the garbage collector off while many objects are made.
-
-    Notes
-    -----
-    It would search all of them again and again, and find nothing: a third of the time. (To put
-    them into the oldest generation unseen, by ``gc.freeze`` and ``gc.unfreeze``, would save more;
-    but the collector does not count what comes there in this way, and would let graphs that
-    nobody holds any more pile up.)
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 # -- deep copy -------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from ecsviz import finding
 from ecsviz.changes import Migration
+from ecsviz.collector import collector_paused
 from ecsviz.conflicts import check_note, whole_only
 from ecsviz.database import deferred_interrupt
 from ecsviz.deleting import Delete
@@ -37,7 +38,6 @@ from ecsviz.protocol import (
 )
 from ecsviz.reading import Load
 from ecsviz.references import Walk, walk
-from ecsviz.state import collector_paused
 from ecsviz.statements import columns_of, select_by_keys
 from ecsviz.versioned import VersionedStorage
 from ecsviz.writing import Save

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
+from ecsviz.collector import collector_paused
 from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
 from ecsviz.fields import complete_fields, union_members
 from ecsviz.history import SUFFIX
@@ -22,7 +23,6 @@ from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.paths import format_path
-from ecsviz.state import collector_paused
 from ecsviz.statements import columns_of
 from ecsviz.values import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec
 

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
+from ecsviz.collector import collector_paused
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.mapping import ClassMap, Collection, RefColumn
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED, Ints
 from ecsviz.paths import format_path
-from ecsviz.state import collector_paused
 from ecsviz.statements import columns_of
 from ecsviz.store_frames import StoredEntity, neighbourhood
 

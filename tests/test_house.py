@@ -31,6 +31,7 @@ PACKAGE = ROOT / "ecsviz"
 # write `from ecsviz import Entity`.
 ROOMS = (
     "errors",
+    "collector",
     "showing",
     "optional",
     "progress",

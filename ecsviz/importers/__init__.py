@@ -51,13 +51,14 @@ import os
 import warnings
 from collections.abc import Sequence
 
+from ecsviz.collector import collector_paused
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.importers.base import ChatFormat, DraftMessage, DraftThread
 from ecsviz.importers.building import ChatImport, ChatImportWarning
 from ecsviz.importers.files import ImportSourceError
 from ecsviz.importers.limits import MAX_BYTES, MAX_VALUE, Limits
 from ecsviz.importers.opening import opened
-from ecsviz.importers.reading import ChatReader, collector_paused
+from ecsviz.importers.reading import ChatReader
 from ecsviz.importers.registry import FORMATS, format_names
 from ecsviz.importers.source import ChatProblem, Place, Source
 from ecsviz.importers.trees import Node, grow

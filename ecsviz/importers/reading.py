@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -207,21 +206,3 @@ def _bar(source: Source, progress: bool | None) -> Any:
 
     total = source.total if source.looks_like_json else None
     return tqdm(total=total, unit=" chats", delay=0 if progress else 1, leave=bool(progress))
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Keep the garbage collector off.
-
-    Notes
-    -----
-    Nothing here becomes garbage, but with every object that is made the collector looks at the
-    older ones again: half of the time on 50,000 messages.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
