@@ -463,7 +463,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         Raises
         ------
         InvalidArgumentError
-            If the class has no such field, or it holds several values.
+            If the class has no such field, or it holds several values; if a value is not of the
+            field's type.
         NotAnEntityError
             If `cls` is no entity class.
 
@@ -471,7 +472,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         -----
         One statement finds the rows, whatever is asked. For conditions other than equality, and
         for fields with the names of these options, write a ``select()`` on `sql_model`, whose
-        rows have ``to_entity()``. Texts are ordered by code point, on every database.
+        rows have ``to_entity()``. Texts are ordered by code point, on every database. In a field
+        of several types (``int | str``) 1 is neither 1.0 nor True, and there is no order.
 
         Examples
         --------
