@@ -116,12 +116,12 @@ class InMemoryEntityStorage(VersionedStorage):
             self._register(walk(roots), note)
         return given
 
-    def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
+    def _register(self, found: Walk, note: str | None) -> None:
         check_note(note)
         with self._lock:
             types = self._check_classes(map(type, found.entities))
             number = self._newest() + 1
-            save = MemorySave(found, self._records, self._deleted, number, frozenset(revived))
+            save = MemorySave(found, self._records, self._deleted, number)
             save.run()
             added = sum(ecs_id not in self._records for ecs_id in save.records)
             # In one go, whatever interrupt comes: nothing of this can fail any more.

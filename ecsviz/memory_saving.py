@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import defaultdict, deque
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -90,10 +90,8 @@ class MemorySave:
         stored: dict[UUID, Record],
         deleted: dict[UUID, tuple[int, int]],
         revision: int,
-        revived: Container[UUID] = (),
     ) -> None:
         self.revision = revision
-        self.revived = revived
         self.found = found
         self.stored = stored
         self.deleted = deleted
@@ -121,8 +119,7 @@ class MemorySave:
                 raise left_out_is_gone(self.found, position)
             return
         if record is None:
-            known = entity.ecs_id in self.deleted and entity.ecs_id not in self.revived
-            if entity.version and known:
+            if entity.version and entity.ecs_id in self.deleted:
                 raise was_deleted(entity, *self.deleted[entity.ecs_id])
             return
         if not same_type(record.cls, type(entity)):

@@ -173,7 +173,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
             self._register(walk(roots), note)
         return given
 
-    def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
+    def _register(self, found: Walk, note: str | None) -> None:
         check_note(note)
         if not found.entities:
             return
@@ -182,7 +182,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
             # Before there is a file: what cannot be stored must not leave an empty one behind.
             early = None if self._database.exists() else self._prepare(found)
             with self._database.writing() as conn:
-                save = self._save(conn, found, note, early, revived)
+                save = self._save(conn, found, note, early)
             save.finish()
 
     def _save(
@@ -191,7 +191,6 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         found: Walk,
         note: str | None,
         early: Save | None = None,
-        revived: Iterable[UUID] = (),
     ) -> Save:
         made = self._is_made(conn)
         if not made:
@@ -202,7 +201,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         else:
             self._load_types(conn)
             next_ids = self._catalog.sync(conn, self._mapping.map_walk(found))
-            save = Save(conn, self._catalog, found, next_ids, revived)
+            save = Save(conn, self._catalog, found, next_ids)
             save.prepare()
         save.write(conn, note)
         return save
