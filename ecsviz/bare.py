@@ -6,7 +6,7 @@ is not here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from ecsviz.paths import format_path
 from ecsviz.protocol import as_id, not_found
 from ecsviz.statements import columns_of
 from ecsviz.store_frames import StoredEntity, neighbourhood
-from ecsviz.versions import Event, history_frame, moments_of
+from ecsviz.versions import Event, history_frame, moments_of, told_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -325,33 +325,24 @@ class BareStore:
         wanted = as_id(ecs_id)
         with self._store._reading() as conn:
             for stored in self._mapping.stored.values():
-                events = list(self._events(conn, stored, wanted))
+                events = self._events(conn, stored, wanted)
                 if events:
                     return history_frame(events, moments_of(conn, self._catalog))
         raise not_found(wanted, (), str(self._store._database))
 
-    def _events(self, conn: Connection, stored: StoredType, ecs_id: UUID) -> Iterator[Event]:
+    def _events(self, conn: Connection, stored: StoredType, ecs_id: UUID) -> list[Event]:
         wanted = sa.column("ecs_id", sa.Uuid())
         version: _Column = sa.column("ecs_version")
         since: _Column = sa.column(REVISION)
         now = sa.select(version, since, sa.null()).select_from(self._table(stored.table))
         past = self._table(history_name(stored.table))
         then: Any = sa.select(version, since, sa.column(UNTIL)).select_from(past)
-        rows = [
-            tuple(row)
+        states = [
+            (*row, None)
             for query in (now, then)
             for row in conn.execute(query.where(wanted == ecs_id)).all()
         ]
-        last: Any = None
-        for row in sorted(rows, key=lambda row: int(row[1])):
-            if last is not None and last[2] != row[1]:
-                yield last[0], last[2], "deleted", ""
-                last = None
-            if last is None or last[0] != row[0]:
-                yield row[0], row[1], "added" if last is None else "changed", ""
-            last = row
-        if last is not None and last[2] is not None:
-            yield last[0], last[2], "deleted", ""
+        return list(told_of(sorted(states, key=lambda state: int(state[1])), None))
 
 
 _ENTITIES, _LINKS = "entities", "references"

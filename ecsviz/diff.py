@@ -185,7 +185,7 @@ def diff(a: Any, b: Any) -> GraphDiff:
     a, b
         An entity, or an iterable of them: the state before and the state after. Entities of one
         ``ecs_id`` are one entity in two states; versions are not compared, and nor are the fields
-        of placeholders, which were left out when a part was read.
+        of placeholders, which were left out when a part was read, and what only these lead to.
 
     Returns
     -------
@@ -223,8 +223,8 @@ class _State:
     """One state: its entities by id, and what each field of theirs holds, in order."""
 
     def __init__(self, given: Any) -> None:
-        roots, _ = roots_of(given)
-        self.walk: Walk = walk(roots)
+        self.roots, _ = roots_of(given)
+        self.walk: Walk = walk(self.roots)
         entities = self.walk.entities
         self.entities: dict[UUID, Any] = {entity.ecs_id: entity for entity in entities}
         ids = [entity.ecs_id for entity in entities]
@@ -238,6 +238,27 @@ class _State:
             name = fields[slot]
             self.held.setdefault((ids[source], name), []).append((key, ids[target]))
             self.first.setdefault(ids[target], (ids[source], name, key))
+
+    def left_out(self) -> set[UUID]:
+        """Return the placeholders: what they lead to is not known here."""
+        return {entity.ecs_id for entity in self.walk.entities if is_placeholder(entity)}
+
+    def beyond(self, left_out: set[UUID]) -> set[UUID]:
+        """Return what only entities that the other state left out lead to."""
+        if not left_out:
+            return set()
+        ids, out = self.walk.ids, dict[UUID, list[UUID]]()
+        for source, target in zip(self.walk.sources, self.walk.targets, strict=True):
+            if ids[source] not in left_out:
+                out.setdefault(ids[source], []).append(ids[target])
+        found = {root.ecs_id for root in self.roots}
+        queue = list(found)
+        for ecs_id in queue:
+            for other in out.get(ecs_id, ()):
+                if other not in found:
+                    found.add(other)
+                    queue.append(other)
+        return set(ids) - found
 
     def place(self, ecs_id: UUID) -> str | None:
         """Return where an entity is held first, as text."""
@@ -273,12 +294,14 @@ class _Comparison:
 
     def run(self) -> list[Difference]:
         before, after = self.before.entities, self.after.entities
+        unknown = self.before.beyond(self.after.left_out())
         for ecs_id, entity in before.items():
-            if ecs_id not in after:
+            if ecs_id not in after and ecs_id not in unknown:
                 place = self.before.place(ecs_id)
                 self._tell("removed", entity, before=place)
+        unknown = self.after.beyond(self.before.left_out())
         for ecs_id, entity in after.items():
-            if ecs_id not in before:
+            if ecs_id not in before and ecs_id not in unknown:
                 self._tell("added", entity, after=self.after.place(ecs_id))
         for ecs_id, entity in after.items():
             if ecs_id in before:
@@ -376,7 +399,7 @@ class _Comparison:
                 self._tell("unlinked", entity, link.plan.name, place, None)
 
     def _mark(self, link: _Link) -> None:
-        back = inverse_of(link.plan) if link.plan.shape == Shape.LIST else None
+        back = inverse_of(link.plan)
         if back is not None:
             self.told.add((link.target, back.name))
 

@@ -15,11 +15,12 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
+from ecsviz.exact import identical
 from ecsviz.identity import is_entity_class, newest_definition
 from ecsviz.mapping import ClassMap, Mapping, RefColumn, ValueColumn
 from ecsviz.protocol import as_id
 from ecsviz.statements import columns_of
-from ecsviz.values import JsonCodec, Refused
+from ecsviz.values import JsonCodec, Refused, scalar_types
 
 OWN = {
     "ecs_id": "ecs_id",
@@ -114,11 +115,16 @@ def check_fields(known: ClassMap, wanted: Search) -> None:
     for name in wanted.order_by:
         field = _field(known, name.removeprefix("-"))
         if isinstance(field, RefColumn):
-            raise InvalidArgumentError(
-                f"{known.cls.__name__}.{field.name} holds an entity, and entities have no order."
-                " Order by a field that holds a value.",
-                field=field.name,
-            )
+            why = "holds an entity, and entities"
+        elif isinstance(field, ValueColumn) and isinstance(field.codec, JsonCodec):
+            why = "holds values of several types, which"
+        else:
+            continue
+        raise InvalidArgumentError(
+            f"{known.cls.__name__}.{field.name} {why} have no order. Order by a field that holds"
+            " values of one type.",
+            field=field.name,
+        )
 
 
 def _field(known: ClassMap, name: str) -> ValueColumn | RefColumn | str:
@@ -126,8 +132,8 @@ def _field(known: ClassMap, name: str) -> ValueColumn | RefColumn | str:
         return OWN[name]
     for value in known.values:
         if value.name == name:
-            if isinstance(value.codec, JsonCodec):
-                raise _not_comparable(known, name)
+            if isinstance(value.codec, JsonCodec) and _types(value.codec) is None:
+                raise _not_comparable(known, name, "holds what may be several values")
             return value
     for ref in known.singles:
         if ref.name == name:
@@ -135,7 +141,7 @@ def _field(known: ClassMap, name: str) -> ValueColumn | RefColumn | str:
     several = [item.name for item in known.inverse_lists]
     several += [item.name for item in known.collections]
     if name in several:
-        raise _not_comparable(known, name)
+        raise _not_comparable(known, name, "holds several values")
     names = [*OWN, *(v.name for v in known.values), *(r.name for r in known.singles)]
     raise InvalidArgumentError(
         f"{known.cls.__name__} has no field {short_repr(name)}.{did_you_mean(name, names)}"
@@ -145,9 +151,13 @@ def _field(known: ClassMap, name: str) -> ValueColumn | RefColumn | str:
     )
 
 
-def _not_comparable(known: ClassMap, name: str) -> InvalidArgumentError:
+def _types(codec: JsonCodec) -> frozenset[type] | None:
+    return scalar_types(codec.annotation)
+
+
+def _not_comparable(known: ClassMap, name: str, why: str) -> InvalidArgumentError:
     return InvalidArgumentError(
-        f"{known.cls.__name__}.{name} holds several values, which find() cannot compare. Write a"
+        f"{known.cls.__name__}.{name} {why}, which find() cannot compare. Write a"
         f" select() on store.sql_model({known.cls.__name__}); its rows have to_entity().",
         field=name,
     )
@@ -198,7 +208,11 @@ def _condition(mapping: Mapping, known: ClassMap, name: str, value: Any) -> Any:
     if isinstance(field, RefColumn):
         return _refers_to(mapping, known, field, value)
     stand_in, _ = _encoded(known, field, value)
-    return field.column.is_(None) if stand_in is None else field.column == stand_in
+    if stand_in is None:
+        return field.column.is_(None)
+    if isinstance(field.codec, JsonCodec):  # whose text is the same for the same value
+        return sa.cast(field.column, sa.Text()) == stand_in
+    return field.column == stand_in
 
 
 def _refers_to(mapping: Mapping, known: ClassMap, ref: RefColumn, value: Any) -> Any:
@@ -219,7 +233,10 @@ def _refers_to(mapping: Mapping, known: ClassMap, ref: RefColumn, value: Any) ->
 
 def _encoded(known: ClassMap, value: ValueColumn, wanted: Any) -> tuple[Any, bool]:
     """Return what the column holds for a value, and whether it only stands in for it."""
+    kinds = _types(value.codec) if isinstance(value.codec, JsonCodec) else None
     try:
+        if kinds is not None and wanted is not None and type(wanted) not in kinds:
+            raise Refused(0, wanted, f"has no values of type {type(wanted).__name__}")
         stored, exact = value.codec.encode([wanted])
     except Refused as refused:
         raise InvalidArgumentError(
@@ -305,7 +322,8 @@ def _has(known: ClassMap, record: Any, name: str, value: Any) -> bool:
     """Tell whether a record has a value in a field."""
     field = _field(known, name)
     if isinstance(field, ValueColumn):
-        return _equal(record.state[name], value)
+        same = identical if isinstance(field.codec, JsonCodec) else _equal
+        return same(record.state[name], value)
     held = getattr(record, name) if isinstance(field, str) else record.state[name]
     if name == "version" or value is None or held is None:
         return bool(held == value)

@@ -37,6 +37,7 @@ from ecsviz.protocol import (
     as_registered,
     check_entity_class,
     check_hops,
+    check_only,
     check_type,
     ids_of,
     not_found,
@@ -134,31 +135,7 @@ class InMemoryEntityStorage(VersionedStorage):
     ) -> Any:
         """Store entities with everything they lead to; all of them or, on an error, none.
 
-        Parameters
-        ----------
-        entity_or_entities
-            An entity or an iterable of entities; or an id, which is looked up as by `get`.
-        note
-            What this revision is about.
-        progress
-            Whether a bar is shown; None shows one if it takes longer than a second.
-
-        Returns
-        -------
-        Entity
-            What was given, its versions brought up to date.
-
-        Raises
-        ------
-        StaleVersionError
-            If the store has moved on since an entity was read.
-        NotAnEntityError, DuplicateIdError, InverseMismatchError, UnsupportedFieldError,
-        ValueNotStorableError, SchemaOutdatedError
-            If something cannot be stored.
-
-        Notes
-        -----
-        O(entities + references).
+        Parameters, result and errors are those of `SQLAlchemyEntityStorage.register`.
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
@@ -167,12 +144,12 @@ class InMemoryEntityStorage(VersionedStorage):
             self._register(walk(roots), note)
         return given
 
-    def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
+    def _register(self, found: Walk, note: str | None) -> None:
         check_note(note)
         with self._lock:
             types = self._check_classes(map(type, found.entities))
             number = self._newest() + 1
-            save = MemorySave(found, self._records, self._deleted, number, frozenset(revived))
+            save = MemorySave(found, self._records, self._deleted, number)
             save.run()
             added = sum(ecs_id not in self._records for ecs_id in save.records)
             # In one go, whatever interrupt comes: nothing of this can fail any more.
@@ -342,34 +319,8 @@ class InMemoryEntityStorage(VersionedStorage):
     ) -> Any:
         """Return the entity of an id, with everything it leads to.
 
-        Parameters
-        ----------
-        ecs_id
-            A UUID or its text.
-        expected_type
-            The class that it must be of.
-        hops
-            How many references to follow; None for all. What lies beyond is there as
-            placeholders, which have their ``ecs_id`` and nothing else.
-        only
-            Classes, with their subclasses, whose entities are read; others are placeholders.
-        as_of
-            A revision or an aware time: everything as it was then, deleted entities included.
-        progress
-            Whether a bar is shown; None shows one if it takes longer than a second.
-
-        Raises
-        ------
-        EntityNotFoundError
-            If the id is not stored.
-        InvalidIdError
-            If it is no UUID.
-        UnknownTypeError
-            If the entity is not of the expected class.
-
-        Notes
-        -----
-        Every call makes new objects. O(what is read).
+        Parameters and errors are those of `SQLAlchemyEntityStorage.get`. Every call makes new
+        objects. O(what is read).
         """
         (found,) = self.get_many([ecs_id], hops=hops, only=only, as_of=as_of, progress=progress)
         return check_type(found, expected_type)
@@ -385,18 +336,11 @@ class InMemoryEntityStorage(VersionedStorage):
     ) -> list[Any]:
         """Return several entities, in the given order; what they share is one object.
 
-        Parameters
-        ----------
-        ecs_ids
-            UUIDs or their texts.
-        hops, only, as_of, progress
-            As in `get`.
+        Parameters are those of `SQLAlchemyEntityStorage.get_many`.
         """
         ids = [as_id(value) for value in ecs_ids]
         check_hops(hops)
-        kinds = None if only is None else tuple(only)
-        for cls in kinds or ():
-            check_entity_class(cls)
+        kinds = check_only(only)
         with steps("loading", progress), self._lock, collector_paused():
             return self._load(self._at(as_of), ids, hops, kinds)
 
@@ -425,7 +369,7 @@ class InMemoryEntityStorage(VersionedStorage):
         stored: MappingOf[UUID, Record],
         ids: list[UUID],
         hops: int | None = None,
-        only: tuple[type, ...] | None = None,
+        only: list[type] | None = None,
     ) -> list[Any]:
         self._check_known(stored, ids)
         # Breadth first, so that each is met on the shortest way.
@@ -475,22 +419,7 @@ class InMemoryEntityStorage(VersionedStorage):
     def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
         """Return all entities of a class and its subclasses.
 
-        Parameters
-        ----------
-        cls
-            An entity class.
-        as_of
-            When; as in `get`.
-
-        Returns
-        -------
-        list
-            Class by class, in the order of their names; each in the order of storing.
-
-        Raises
-        ------
-        NotAnEntityError
-            If `cls` is no entity class.
+        Parameters, order and errors are those of `SQLAlchemyEntityStorage.list_by_type`.
         """
         check_entity_class(cls)
         with self._lock:
@@ -559,18 +488,7 @@ class InMemoryEntityStorage(VersionedStorage):
     def delete(self, entities_or_ids: Any) -> None:
         """Delete entities that nothing else refers to, all of them or, on an error, none.
 
-        Parameters
-        ----------
-        entities_or_ids
-            An entity or an id, or an iterable of them. Entities that hold each other (a thread
-            and its messages) are deleted together.
-
-        Raises
-        ------
-        BrokenReferenceError
-            If something that is not deleted refers to one of them.
-        EntityNotFoundError
-            If an id is not stored.
+        Parameters and errors are those of `SQLAlchemyEntityStorage.delete`.
         """
         ids = dict.fromkeys(ids_of(entities_or_ids))
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import defaultdict, deque
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -36,7 +36,7 @@ from ecsviz.storable import (
     write_keys,
 )
 from ecsviz.values import JsonCodec, Refused, not_storable
-from ecsviz.versions import Event
+from ecsviz.versions import Event, told_of
 
 WHERE = "this storage"
 
@@ -90,10 +90,8 @@ class MemorySave:
         stored: dict[UUID, Record],
         deleted: dict[UUID, tuple[int, int]],
         revision: int,
-        revived: Container[UUID] = (),
     ) -> None:
         self.revision = revision
-        self.revived = revived
         self.found = found
         self.stored = stored
         self.deleted = deleted
@@ -121,8 +119,7 @@ class MemorySave:
                 raise left_out_is_gone(self.found, position)
             return
         if record is None:
-            known = entity.ecs_id in self.deleted and entity.ecs_id not in self.revived
-            if entity.version and known:
+            if entity.version and entity.ecs_id in self.deleted:
                 raise was_deleted(entity, *self.deleted[entity.ecs_id])
             return
         if not same_type(record.cls, type(entity)):
@@ -322,22 +319,12 @@ def holds(value: Any, ids: Mapping[UUID, Any]) -> bool:
 
 def events_of_states(states: Iterable[tuple[Record, int | None]]) -> list[Event]:
     """Return what happened to an entity: its states, each with the revision until when."""
-    result: list[Event] = []
-    before: Record | None = None
-    until: int | None = None
-    for record, ended in states:
-        if before is not None and until != record.revision:
-            result.append((before.version, until or 0, "deleted", ""))
-            before = None
-        if before is None:
-            result.append((record.version, record.revision, "added", ""))
-        else:
-            old, new = before.state, record.state
-            names = [n for n in record.cls.model_fields if n in new]  # type: ignore[attr-defined]  # a pydantic model
-            changed = [n for n in names if n not in old or not _identical(old[n], new[n])]
-            changed += ["parent_id"] * (before.parent_id != record.parent_id)
-            result.append((record.version, record.revision, "changed", ", ".join(changed)))
-        before, until = record, ended
-    if before is not None and until is not None:
-        result.append((before.version, until, "deleted", ""))
-    return result
+
+    def changed(before: Record, record: Record) -> str:
+        old, new = before.state, record.state
+        names = [n for n in record.cls.model_fields if n in new]  # type: ignore[attr-defined]  # a pydantic model
+        fields = [n for n in names if n not in old or not _identical(old[n], new[n])]
+        return ", ".join([*fields, *["parent_id"] * (before.parent_id != record.parent_id)])
+
+    rows = ((record.version, record.revision, until, record) for record, until in states)
+    return list(told_of(rows, changed))

@@ -232,6 +232,22 @@ def check_hops(hops: Any) -> None:
         )
 
 
+def check_only(only: Iterable[type] | None) -> list[type] | None:
+    """Return the classes to which reading is confined; None for all.
+
+    Raises
+    ------
+    NotAnEntityError
+        If one is no entity class.
+    """
+    if only is None:
+        return None
+    kinds = list(only)
+    for cls in kinds:
+        check_entity_class(cls)
+    return kinds
+
+
 def check_type(entity: Any, expected: type | None) -> Any:
     """Return the entity, or raise if it is not of the expected class."""
     if expected is not None and not isinstance(entity, expected):

@@ -32,6 +32,7 @@ from ecsviz.protocol import (
     as_registered,
     check_entity_class,
     check_hops,
+    check_only,
     check_type,
     ids_of,
     not_found,
@@ -172,7 +173,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
             self._register(walk(roots), note)
         return given
 
-    def _register(self, found: Walk, note: str | None, revived: Iterable[UUID] = ()) -> None:
+    def _register(self, found: Walk, note: str | None) -> None:
         check_note(note)
         if not found.entities:
             return
@@ -181,7 +182,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
             # Before there is a file: what cannot be stored must not leave an empty one behind.
             early = None if self._database.exists() else self._prepare(found)
             with self._database.writing() as conn:
-                save = self._save(conn, found, note, early, revived)
+                save = self._save(conn, found, note, early)
             save.finish()
 
     def _save(
@@ -190,7 +191,6 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         found: Walk,
         note: str | None,
         early: Save | None = None,
-        revived: Iterable[UUID] = (),
     ) -> Save:
         made = self._is_made(conn)
         if not made:
@@ -199,7 +199,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
             early = None
             self._load_types(conn)
         with self._catalog.synced(conn, self._mapping.map_walk(found)) as next_ids:
-            save = early or Save(conn, self._catalog, found, next_ids, revived)
+            save = early or Save(conn, self._catalog, found, next_ids)
             if save is not early:
                 save.prepare()
             save.write(conn, note)
@@ -371,21 +371,25 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         if isinstance(now, Load) and now.catalog is self._catalog:
             return self._promised(now, ids)
         check_hops(hops)
-        kinds = None if only is None else list(only)
-        for cls in kinds or ():
-            check_entity_class(cls)
+        kinds = check_only(only)
         if not ids:
             return []
         with steps("loading", progress), self._reading() as conn:
             load = Load(conn, self._at(conn, as_of))
             found = load.find(ids)
             self._check_found(load, ids, found)
-            roots: dict[str, list[int]] = {}
-            for name, row_id in found.values():
-                roots.setdefault(name, []).append(row_id)
-            names = None if kinds is None else [n for cls in kinds for n in self._types_of(cls)]
-            entity = load.load(roots, hops, names)
-            return [entity(*found[ecs_id]) for ecs_id in ids]
+            return self._part(load, [found[ecs_id] for ecs_id in ids], hops, kinds)
+
+    def _part(
+        self, load: Load, rows: list[tuple[str, int]], hops: int | None, only: list[type] | None
+    ) -> list[Any]:
+        """Return the entities of rows, each given by type and row id, with what they lead to."""
+        roots: dict[str, list[int]] = {}
+        for name, row_id in dict.fromkeys(rows):
+            roots.setdefault(name, []).append(row_id)
+        names = None if only is None else [n for cls in only for n in self._types_of(cls)]
+        entity = load.load(roots, hops, names)
+        return [entity(name, row_id) for name, row_id in rows]
 
     def _promised(self, load: Load, ids: list[UUID]) -> list[Any]:
         """Return entities as they will be, to a hand-written ``to_entity`` that asks for them."""
@@ -421,9 +425,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         check_entity_class(cls)
         with self._reading() as conn:
             load = Load(conn, self._at(conn, as_of))
-            roots = {name: load.all_ids(name) for name in self._types_of(cls)}
-            entity = load.load(roots)
-            return [entity(name, row_id) for name, ids in roots.items() for row_id in ids]
+            rows = [(name, n) for name in self._types_of(cls) for n in load.all_ids(name)]
+            return self._part(load, rows, None, None)
 
     def find(
         self,
@@ -458,7 +461,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         Raises
         ------
         InvalidArgumentError
-            If the class has no such field, or it holds several values.
+            If the class has no such field, or it holds several values; if a value is not of the
+            field's type.
         NotAnEntityError
             If `cls` is no entity class.
 
@@ -466,7 +470,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         -----
         One statement finds the rows, whatever is asked. For conditions other than equality, and
         for fields with the names of these options, write a ``select()`` on `sql_model`, whose
-        rows have ``to_entity()``. Texts are ordered by code point, on every database.
+        rows have ``to_entity()``. Texts are ordered by code point, on every database. In a field
+        of several types (``int | str``) 1 is neither 1.0 nor True, and there is no order.
 
         Examples
         --------
@@ -482,9 +487,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         """
         check_entity_class(cls)
         check_hops(hops)
-        kinds = None if only is None else list(only)
-        for kind in kinds or ():
-            check_entity_class(kind)
+        kinds = check_only(only)
         wanted = finding.search(fields, order_by, limit, offset)
         if self._handwritten.model_of(cls) is not None:
             raise whole_only(self._database)
@@ -494,12 +497,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
                 finding.check_fields(self._mapping.map_classes([cls])[0], wanted)
             catalog = self._at(conn, as_of)
             found = finding.find_rows(conn, catalog, names, wanted)
-            roots: dict[str, list[int]] = {}
-            for name, row_id in found:
-                roots.setdefault(name, []).append(row_id)
-            types = None if kinds is None else [n for kind in kinds for n in self._types_of(kind)]
-            entity = Load(conn, catalog).load(roots, hops, types)
-            return [entity(name, row_id) for name, row_id in found]
+            return self._part(Load(conn, catalog), found, hops, kinds)
 
     def _types_of(self, cls: type) -> list[str]:
         """Return the stored types of a class and of its subclasses that are defined here."""

@@ -82,6 +82,7 @@ __all__ = [
     "json_text",
     "not_readable",
     "not_storable",
+    "scalar_types",
     "to_json",
     "to_plain",
 ]
@@ -284,6 +285,27 @@ def make_adapter(annotation: Any) -> TypeAdapter[Any]:
         return TypeAdapter(annotation)
     except (PydanticSchemaGenerationError, PydanticUserError) as err:
         raise NoCodec("pydantic knows no way to check or write it") from err
+
+
+def scalar_types(annotation: Any) -> frozenset[type] | None:
+    """Return the types of an annotation's values; None if one may hold several values.
+
+    Examples
+    --------
+    >>> sorted(kind.__name__ for kind in scalar_types(int | str | None))
+    ['NoneType', 'int', 'str']
+    >>> scalar_types(int | list[int]) is None
+    True
+    """
+    found: set[type] = set()
+    for member in map(_unwrapped, union_members(annotation)):
+        if typing.get_origin(member) is typing.Literal:
+            found |= {type(value) for value in typing.get_args(member)}
+        elif member in PLAIN_TYPES or (isinstance(member, type) and issubclass(member, enum.Enum)):
+            found.add(member)
+        else:
+            return None
+    return frozenset(found)
 
 
 def _is_plain(annotation: Any) -> bool:

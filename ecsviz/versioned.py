@@ -49,8 +49,8 @@ class VersionedStorage:
         def _stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
             """Return the versions of those that are stored."""
 
-        def _register(self, found: Walk, note: str | None, revived: Iterable[UUID]) -> None:
-            """Store a walk; deleted entities among `revived` come back."""
+        def _register(self, found: Walk, note: str | None) -> None:
+            """Store a walk; deleted entities of version 0 come back."""
 
     def explore(self) -> StoreExplorer:
         """Return a live widget that shows what is stored: classes, revisions, tables, graphs.
@@ -130,8 +130,7 @@ class VersionedStorage:
         stored = self._stored_versions(found.ids)
         for entity in found.entities:
             entity.__dict__["version"] = stored.get(entity.ecs_id, 0)
-        revived = [i for i in found.ids if i not in stored]
-        self._register(found, note or f"back to {to}", revived)
+        self._register(found, note or f"back to {to}")
         return old
 
     def diff(self, a: Any, b: Any = None) -> GraphDiff:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -18,6 +18,8 @@ from ecsviz.statements import columns_of, key_condition
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T_ = TypeVar("T_")
 
 Event = tuple[int, int, str, str]
 """Version, revision, what happened, and the names of the fields that changed."""
@@ -40,6 +42,35 @@ def history_frame(events: Iterable[Event], moments: Moments) -> pd.DataFrame:
     frame = frame.astype({**kinds, "note": "str", "what": "str", "fields": "str"})
     frame["at"] = frame["at"].dt.tz_localize("UTC")
     return frame
+
+
+def told_of(
+    states: Iterable[tuple[int, int, int | None, T_]], changed: Callable[[T_, T_], str] | None
+) -> Iterator[Event]:
+    """Yield what happened to an entity, oldest first.
+
+    Parameters
+    ----------
+    states
+        Its rows in the order of time: version, since when, until when (None: still), and what
+        `changed` looks at.
+    changed
+        Returns the names of the fields in which two states differ; None where nobody can tell.
+    """
+    before: tuple[int, int, int | None, T_] | None = None
+    for state in states:
+        version, since, _, now = state
+        if before is not None and before[2] is not None and before[2] != since:
+            yield before[0], before[2], "deleted", ""
+            before = None
+        if before is None:
+            yield version, since, "added", ""
+        elif before[0] != version:  # a new place in a list is no new version
+            fields = "" if changed is None else changed(before[3], now)
+            yield version, since, "changed", fields
+        before = state
+    if before is not None and before[2] is not None:
+        yield before[0], before[2], "deleted", ""
 
 
 def moments_of(conn: Connection, catalog: Catalog) -> Moments:
@@ -108,24 +139,14 @@ class _Timeline:
             **{item.name: self._listed(item) for item in self.known.inverse_lists},
             **{item.name: self._linked(item) for item in self.known.collections},
         }
-        result: list[Event] = []
-        before: dict[str, Any] | None = None
-        for row in self.rows:
-            since = row[REVISION]
-            if before is not None and before[UNTIL] != since:
-                result.append((before["ecs_version"], before[UNTIL], "deleted", ""))
-                before = None
-            if before is None:
-                result.append((row["ecs_version"], since, "added", ""))
-            elif before["ecs_version"] != row["ecs_version"]:
-                fields = self._edited(before, row)
-                fields |= {name for name, revisions in lists.items() if since in revisions}
-                names = [n for n in self.known.cls.model_fields if n in fields]  # type: ignore[attr-defined]  # a pydantic model
-                result.append((row["ecs_version"], since, "changed", ", ".join(names)))
-            before = row
-        if before is not None and before[UNTIL] is not None:
-            result.append((before["ecs_version"], before[UNTIL], "deleted", ""))
-        return result
+
+        def changed(before: dict[str, Any], row: dict[str, Any]) -> str:
+            fields = self._edited(before, row)
+            fields |= {name for name, revisions in lists.items() if row[REVISION] in revisions}
+            return ", ".join(n for n in self.known.cls.model_fields if n in fields)  # type: ignore[attr-defined]  # a pydantic model
+
+        states = [(row["ecs_version"], row[REVISION], row[UNTIL], row) for row in self.rows]
+        return list(told_of(states, changed))
 
     def _edited(self, before: dict[str, Any], after: dict[str, Any]) -> set[str]:
         exact = [json.loads(row["ecs_exact"] or "{}") for row in (before, after)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -56,8 +56,6 @@ class Save:
         The walk.
     next_ids
         Per type the next free row id.
-    revived
-        Ids of deleted entities that may come back.
     """
 
     def __init__(
@@ -66,13 +64,11 @@ class Save:
         catalog: Catalog,
         found: Walk,
         next_ids: dict[str, int],
-        revived: Iterable[UUID] = (),
     ) -> None:
         self.conn = conn
         self.catalog = catalog
         self.found = found
         self.next_ids = dict(next_ids)
-        self.revived = frozenset(revived)
         self.gone: dict[UUID, int] = {}  # what was deleted and comes back, and its last version
         self.rows = Rows(found, catalog.mapping)
         self.stored: dict[str, Stored] = {}
@@ -176,7 +172,7 @@ class Save:
         found = select_by_keys(self.conn, query, gone.c.ecs_id, ids)
         for ecs_id, version, revision in zip(*found, strict=True):
             entity = self.found.entities[self.found.ids.index(ecs_id)]
-            if entity.version and ecs_id not in self.revived:
+            if entity.version:
                 raise was_deleted(entity, version, revision)
             self.gone[ecs_id] = version
 

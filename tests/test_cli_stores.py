@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -166,6 +167,16 @@ def test_import_of_several_files_and_of_the_same_one_twice(tmp_path: Path) -> No
     done = run("import", FILE, FILE, ev.samples.sample_file("chats"), "--store", store)
     assert facts(done)["entities"] == str(17 + 104)
     assert len(ev.SQLAlchemyEntityStorage(store).revisions()) == 1
+
+
+def test_import_of_a_wall_clock(tmp_path: Path) -> None:
+    chat, store = tmp_path / "chat.txt", tmp_path / "x.db"
+    chat.write_text("15.08.23, 21:12 - Ann: Hi\n", encoding="utf-8")
+    run("import", chat, "--store", store, "--timezone", "Europe/Berlin")
+    (message,) = ev.SQLAlchemyEntityStorage(store).list_by_type(ev.ChatMessage)
+    assert message.created_at == datetime(2023, 8, 15, 19, 12, tzinfo=UTC)
+    done = run("import", chat, "--store", store, "--timezone", "Mars", code=1)
+    assert "names no time zone" in done.stderr
 
 
 def test_import_of_what_is_none_makes_no_store(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
+from benchmarks.growth import counted
 
 
 class Link(ev.Entity):
     next: Link | None = None
     links: list[Link] = ev.reference(inverse=None, default_factory=list)
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        statements.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def chat(size: int) -> ev.ChatThread:

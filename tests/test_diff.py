@@ -147,6 +147,18 @@ def test_references_collections_and_nested_values() -> None:
     assert (item.before.ecs_id, item.after.ecs_id) == (a.ecs_id, b.ecs_id)
 
 
+def test_nested_values_that_only_hold_another() -> None:
+    a, b = thread(), thread()
+    found = two(lambda h: setattr(h, "deep", [[h.items[1]]]), Holder(items=[a, b], deep=[[a]]))
+    assert said(found) == [("linked", "ChatThread", "deep"), ("unlinked", "ChatThread", "deep")]
+
+
+def test_another_container_of_the_same() -> None:
+    start = Holder(items=[thread()])
+    found = two(lambda h: setattr(h, "items", tuple(h.items)), start)
+    assert said(found) == [("edited", "Holder", "items")]
+
+
 def test_frame_and_html() -> None:
     one = thread("<script>alert(1)</script>")
     found = two(lambda t: setattr(t, "title", "<b>"), one)
@@ -170,6 +182,33 @@ def test_what_was_left_out_is_not_compared() -> None:
     assert not ev.diff(whole, part)
     part.title = "Rings"
     assert said(ev.diff(whole, part)) == [("edited", "ChatThread", "title")]
+
+
+class Link(ev.Entity):
+    name: str = ""
+    next: Link | None = None
+    other: Link | None = None
+
+
+@pytest.mark.parametrize(
+    "make", [ev.InMemoryEntityStorage, lambda: ev.SQLAlchemyEntityStorage(":memory:")]
+)
+def test_what_lies_beyond_a_part_is_not_compared(make: Any) -> None:
+    """Of what only placeholders lead to, nobody knows whether it is there."""
+    store = make()
+    far = Link(name="far")
+    whole = store.register(Link(next=Link(next=far, other=far)))
+    part = store.get(whole.ecs_id, hops=0)
+    assert not store.diff(part)
+    assert not ev.diff(whole, part)
+    assert not ev.diff(part, whole)
+    part.other = Link(name="new")
+    assert said(store.diff(part)) == [("added", "Link", ""), ("re-referenced", "Link", "other")]
+    part.next = None
+    removed = [d.ecs_id for d in store.diff(part) if d.what == "removed"]
+    assert removed == [whole.next.ecs_id, far.ecs_id], "no placeholder leads there any more"
+    whole.other = far
+    assert [d.ecs_id for d in ev.diff(store.get(whole.ecs_id, hops=0), whole)][:1] == [far.ecs_id]
 
 
 def test_another_family_is_told() -> None:

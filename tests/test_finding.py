@@ -6,7 +6,7 @@ import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
@@ -61,6 +61,13 @@ SOME_ID = UUID("0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b")
         ("day", date(2024, 5, 1), date(2024, 5, 2)),
         ("duration", timedelta(days=400), timedelta(0)),
         ("uid", SOME_ID, None),
+        ("either", 1, "1"),
+        ("either", "1", 1),
+        ("either", None, "null"),
+        ("either", "null", None),
+        ("either", 2**70, 2**70 + 1),
+        ("either", "a\0b", "a\\u0000b"),
+        ("either", '"\ud800 ü', '"'),
         ("colour", c.Colour.BLUE, c.Colour.RED),
         ("level", c.Level.HIGH, c.Level.LOW),
         ("where", PurePosixPath("/a"), PurePosixPath("/b")),
@@ -82,6 +89,30 @@ def test_one_instant_in_two_zones(reopen: Open) -> None:
     (found,) = store_of(reopen).find(c.Values, at=east)
     assert found.at is not None
     assert found.at.utcoffset() == timedelta(hours=2)
+
+
+class Reading(ev.Entity):
+    """Values of several types in one field."""
+
+    value: int | float | bool | c.Colour | datetime | Literal["none"] | None = None
+
+
+READINGS: list[Any] = [
+    *(1, 1.0, True, 0.0, -0.0, float("nan"), "none", None, c.Colour.RED),
+    *(datetime(2024, 5, 1, 12, tzinfo=UTC), datetime(2024, 5, 1, 12, tzinfo=UTC).replace(fold=1)),
+]
+
+
+def test_values_of_several_types_are_told_apart(reopen: Open) -> None:
+    made = [Reading(value=value) for value in READINGS]
+    reopen().register(made)
+    store = store_of(reopen)
+    for entity in made:
+        assert store.find(Reading, value=entity.value) == [entity], repr(entity.value)
+    with pytest.raises(errors.InvalidArgumentError, match="has no values of type bytes"):
+        store.find(Reading, value=b"1")
+    with pytest.raises(errors.InvalidArgumentError, match="several types, which have no order"):
+        store.find(Reading, order_by="value")
 
 
 def test_several_conditions_all_hold(reopen: Open) -> None:
@@ -231,8 +262,12 @@ def test_as_many_statements_for_few_as_for_many(reopen: Open) -> None:
         ({"integr": 1}, "has no field 'integr'. Did you mean 'integer'?"),
         ({"integer": "seven"}, "Values.integer"),
         ({"text": 7}, "Values.text"),
-        ({"listed": [1]}, "Values.listed holds several values"),
-        ({"order_by": "listed"}, "Values.listed holds several values"),
+        ({"listed": [1]}, "Values.listed holds what may be several values"),
+        ({"order_by": "listed"}, "Values.listed holds what may be several values"),
+        ({"point": None}, "Values.point holds what may be several values"),
+        ({"anything": 1}, "Values.anything holds what may be several values"),
+        ({"either": 1.0}, "Values.either has no values of type float"),
+        ({"order_by": "-either"}, "Values.either holds values of several types, which have no"),
         ({"order_by": "-txt"}, "has no field 'txt'. Did you mean 'text'?"),
         ({"order_by": [1]}, "order_by holds 1"),
         ({"limit": -1}, "limit is -1"),

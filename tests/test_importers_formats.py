@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from datetime import timezone as tz
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ecsviz import ChatThread
+from ecsviz import ChatThread, errors
 from ecsviz.errors import ImportFormatError
 from ecsviz.importers import FORMATS, ChatImport, read_chat
 from tests.chat_files import TREE, conversation, encode, is_sound, links, read, said, zipped
@@ -368,6 +369,56 @@ def test_whatsapp_a_longer_file_that_tells_day_and_month_keeps_the_ids() -> None
     assert after.messages[0].created_at == datetime(2023, 1, 2, 10, tzinfo=UTC)
     assert before.ecs_id == after.ecs_id
     assert [m.ecs_id for m in before.messages] == [m.ecs_id for m in after.messages[:2]]
+
+
+def test_wall_clocks_of_another_zone() -> None:
+    summer = datetime(2023, 8, 15, 7, 12, 33, tzinfo=UTC)
+    (here,), (there,) = (
+        read_chat(whatsapp(False)),
+        read_chat(whatsapp(False), timezone="Europe/Berlin"),
+    )
+    assert there.messages[0].created_at == there.created_at == summer
+    assert there.messages[0].metadata == here.messages[0].metadata
+    assert [m.ecs_id for m in here.messages] == [m.ecs_id for m in there.messages]
+    offset = tz(timedelta(hours=2))
+    assert read_chat(whatsapp(False), timezone=offset)[0].messages[0].created_at == summer
+    # The hour that clocks go back over comes twice; the one that they skip is none.
+    twice = b"29.10.23, 02:30 - Ann: a\n26.03.23, 02:30 - Ann: b\n"
+    (thread,) = read(twice, timezone="Europe/Berlin")
+    assert [m.created_at for m in thread.messages] == [
+        datetime(2023, 10, 29, 0, 30, tzinfo=UTC),
+        datetime(2023, 3, 26, 1, 30, tzinfo=UTC),
+    ]
+
+
+def test_a_zone_is_for_wall_clocks_only() -> None:
+    item = {"type": "message", "text": "Hi", "from": "Ann"}
+    messages = [
+        item | {"date": "2023-08-23T15:13:20"},
+        item | {"date": "2023-08-23T15:13:20", "date_unixtime": "1692796400"},
+        item | {"date": "2023-08-23T15:13:20+05:00"},
+        item | {"date": "0001-01-01T00:00:00"},
+    ]
+    for number, message in enumerate(messages):
+        message["id"] = number if number % 2 else None
+    chat = {"name": "A", "type": "personal_chat", "id": 5, "messages": messages}
+    (here,), (there,) = read(chat), read(chat, timezone="Asia/Tokyo")
+    assert [m.created_at for m in there.messages] == [
+        datetime(2023, 8, 23, 6, 13, 20, tzinfo=UTC),
+        datetime.fromtimestamp(1692796400, UTC),
+        datetime(2023, 8, 23, 10, 13, 20, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=UTC),
+    ]
+    assert here.messages[0].created_at == datetime(2023, 8, 23, 15, 13, 20, tzinfo=UTC)
+    # As it was before there were zones, or stored chats would not be found.
+    assert str(here.messages[0].ecs_id) == "13c655d1-54f0-5b13-99e8-7bfe7130090f"
+    assert [m.ecs_id for m in here.messages] == [m.ecs_id for m in there.messages]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Nowhere", "../etc/passwd", "", "Europe", 3, None])
+def test_what_is_no_zone(zone: Any) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="names no time zone"):
+        read_chat(whatsapp(False), timezone=zone)
 
 
 def test_llm_old_schema() -> None:

@@ -45,6 +45,9 @@ class Tag(ev.Entity):
 for kind in (World, Folder, Note):
     kind.model_rebuild()
 
+MANY = 40
+"""Entities beyond which a world is not forked any more."""
+
 State = dict[UUID, tuple[Any, ...]]
 """What is stored, in plain words: id → (type, version, values, ids of what it holds)."""
 
@@ -226,6 +229,21 @@ class Machine(RuleBasedStateMachine):
             if forked.folder is not None:
                 forked.folder.notes.append(forked)
             self.sessions[who].best["fork"] = forked
+
+    @rule(data=st.data(), who=st.integers(0, 1), deep=st.booleans())
+    def fork_with_parts(self, data: Any, who: int, deep: bool) -> None:
+        """Fork a folder with its notes, or with all that it leads to, other folders included."""
+        if len(walk([self.sessions[who]])) > MANY:
+            return  # each deep fork may double the world
+        folder = self.folder(data, who)
+        parts = walk([folder]).entities if deep else [folder, *folder.notes]
+        forked = folder.fork(deep=True) if deep else folder.fork(only=list(folder.notes))
+        self.sessions[who].folders.append(forked)
+        found = {e.parent_id: e for e in walk([forked]).entities if not e.version}
+        assert {e.ecs_id for e in parts} <= found.keys()
+        for part in parts:
+            assert found[part.ecs_id].lineage_id == part.lineage_id
+        assert [n.parent_id for n in forked.notes] == [n.ecs_id for n in folder.notes]
 
     @rule(who=st.integers(0, 1))
     def register(self, who: int) -> None:

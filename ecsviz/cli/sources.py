@@ -164,7 +164,11 @@ def _refuse(option: str, given: bool) -> None:
         raise InvalidArgumentError(f"{option} goes with a store only.")
 
 
-def read(source: str, format: str | None) -> list[Any]:  # noqa: A002 - as in read_chat
+def read(
+    source: str,
+    format: str | None,  # noqa: A002 - as in read_chat
+    timezone: str = "UTC",
+) -> list[Any]:
     """Read the chats of a file; a bar shows on a terminal only."""
     with warnings_told():
-        return read_chat(source, format, progress=bars())
+        return read_chat(source, format, timezone=timezone, progress=bars())

@@ -26,15 +26,16 @@ from ecsviz.storage import SQLAlchemyEntityStorage
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--store", "target", required=True, help="A file, or a SQLAlchemy URL; made if new.")
 @click.option("--format", "format_", help="What the files are; recognised by content by default.")
+@click.option("--timezone", default="UTC", help="Of times without a zone, as Europe/Berlin.")
 @click.option("--note", "text", help="What the revision is about.")
 def import_command(
-    files: Sequence[str], target: str, format_: str | None, text: str | None
+    files: Sequence[str], target: str, format_: str | None, timezone: str, text: str | None
 ) -> None:
     """Read chats from FILE... into a store, all in one revision.
 
     A longer export of the same chats updates what is stored; the same one again adds nothing.
     """
-    threads = [thread for file in files for thread in read(file, format_)]
+    threads = [thread for file in files for thread in read(file, format_, timezone)]
     store = connect(target)
     before = _count(store)
     found = walk({thread.ecs_id: thread for thread in threads}.values()).entities

@@ -50,9 +50,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ecsviz.collector import collector_paused
-from ecsviz.errors import InvalidArgumentError
+from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.importers.base import ChatFormat, DraftMessage, DraftThread
 from ecsviz.importers.building import ChatImport, ChatImportWarning
 from ecsviz.importers.files import ImportSourceError
@@ -83,10 +85,11 @@ __all__ = [
 _Readable = str | os.PathLike[str] | bytes
 
 
-def read_chat(
+def read_chat(  # noqa: PLR0913 - seven of them are limits
     source: _Readable | Sequence[_Readable],
     format: str | ChatFormat | type[ChatFormat] | None = None,  # noqa: A002 - the word that users look for
     *,
+    timezone: str | tzinfo = UTC,
     progress: bool | None = None,
     max_bytes: int = MAX_BYTES,
     max_members: int = 100_000,
@@ -109,6 +112,10 @@ def read_chat(
         ``"telegram"``, ``"whatsapp"``, and for databases ``"llm"``, ``"langchain"`` and
         ``"openai-agents"``; one that another package offers; or a `ChatFormat` of your own.
         None recognises it by the content.
+    timezone
+        What zone wall clocks show, such as ``"Europe/Berlin"``: those of WhatsApp, and of old
+        exports of Telegram, name none, and are read as UTC by default. Other formats tell their
+        zone, or write UTC. Of a time that comes twice as clocks go back, the first is meant.
     progress
         Whether to show a progress bar; None shows it if reading takes longer than a second.
     max_bytes
@@ -180,7 +187,7 @@ def read_chat(
         timeout=timeout,
     )
     _check(limits)
-    reader = ChatReader(format, progress)
+    reader = ChatReader(format, progress, _zone(timezone))
     with opened(source, limits) as sources, collector_paused():
         for each in sources:
             reader.read(each)
@@ -188,6 +195,23 @@ def read_chat(
     if told := reader.warning(name):
         warnings.warn(told, ChatImportWarning, stacklevel=2)
     return reader.found
+
+
+def _zone(given: object) -> tzinfo:
+    if isinstance(given, tzinfo):
+        return given
+    if given == "UTC":  # known where there are no other zones, too
+        return UTC
+    try:
+        return ZoneInfo(str(given))
+    except (ValueError, OSError, ZoneInfoNotFoundError) as err:
+        raise InvalidArgumentError(
+            f"timezone is {short_repr(given)}, which names no time zone. Give one such as"
+            " 'Europe/Berlin'; zoneinfo.available_timezones() lists them (on Windows, of the"
+            " package tzdata).",
+            argument="timezone",
+            value=given,
+        ) from err
 
 
 def _check(limits: Limits) -> None:

@@ -60,6 +60,8 @@ class DraftMessage:
 
     Attributes
     ----------
+    created_at
+        Without a zone where the source shows a wall clock: `read_chat` is told which zone it is.
     id
         The message's ``source_id``.
     parent
@@ -108,13 +110,19 @@ class DraftThread:
         self.problems.append((node, what, why))
 
     def time(
-        self, node: str | None, holder: dict[str, Any], key: str, rest: dict[str, Any]
+        self,
+        node: str | None,
+        holder: dict[str, Any],
+        key: str,
+        rest: dict[str, Any],
+        *,
+        wall: bool = False,
     ) -> datetime | None:
         """Return the time at ``holder[key]``; what is none is told and put into `rest`."""
         raw = holder.get(key)
         if raw is None:
             return None
-        found = read_time(raw)
+        found = read_time(raw, wall=wall)
         if found is None:
             rest[key] = raw
             self.tell(node, f"{key!r}", "not a time; the value is in the metadata")
@@ -136,7 +144,7 @@ class DraftThread:
             self.created_at = next((m.created_at for m in self.messages if m.created_at), None)
 
 
-def read_time(raw: object) -> datetime | None:
+def read_time(raw: object, *, wall: bool = False) -> datetime | None:
     """Return a time in UTC, or None if `raw` is none.
 
     Parameters
@@ -144,6 +152,8 @@ def read_time(raw: object) -> datetime | None:
     raw
         Seconds since 1970 as a number or text, or milliseconds as a number, or a text in
         ISO 8601; without an offset it is UTC.
+    wall
+        A text without an offset is a wall clock, and is returned without a zone.
 
     Examples
     --------
@@ -164,7 +174,9 @@ def read_time(raw: object) -> datetime | None:
                 micro = timedelta(microseconds=int((part + "000000")[:6]))
                 return _EPOCH + timedelta(seconds=int(whole)) + micro
             when = datetime.fromisoformat(raw)
-            return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+            if when.tzinfo is None:
+                return when if wall else when.replace(tzinfo=UTC)
+            return when.astimezone(UTC)
         if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
             if 1e11 < raw < 1e14:  # as seconds, after the year 5138
                 return _EPOCH + timedelta(milliseconds=raw)

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
@@ -131,10 +132,13 @@ class Builder:
     ----------
     found
         What the threads, problems and counts are added to.
+    zone
+        What the wall clocks of sources show that name no zone. Ids do not depend on it.
     """
 
-    def __init__(self, found: ChatImport) -> None:
+    def __init__(self, found: ChatImport, zone: tzinfo) -> None:
         self.found = found
+        self.zone = zone
         self.format = ""
         self.source = ""
         self._seen: Counter[tuple[str, bool, str]] = Counter()  # in this file
@@ -239,8 +243,8 @@ class Builder:
         thread = ChatThread(
             ecs_id=self._id(key),
             title=draft.title,
-            created_at=draft.created_at,
-            updated_at=draft.updated_at,
+            created_at=_moment(draft.created_at, self.zone),
+            updated_at=_moment(draft.updated_at, self.zone),
             source=self.format,
             source_id=draft.id,
             metadata=draft.metadata,
@@ -257,7 +261,7 @@ class Builder:
                 content=item.content,
                 author=item.author,
                 model=item.model,
-                created_at=item.created_at,
+                created_at=_moment(item.created_at, self.zone),
                 hidden=item.hidden,
                 source_id=item.id,
                 metadata=item.metadata,
@@ -311,10 +315,21 @@ class Builder:
         )
 
 
+def _moment(when: datetime | None, zone: tzinfo) -> datetime | None:
+    """Return a time with its zone; a wall clock shows that of `zone`."""
+    if when is None or when.tzinfo is not None:
+        return when
+    try:
+        return when.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:  # in the first hours of the year 1, or the last of 9999
+        return when.replace(tzinfo=UTC)
+
+
 def _beginning(draft: DraftThread) -> str:
     """Return what does not change when a chat goes on: all up to the first word of a user."""
     keyed = bool(draft.messages) and draft.messages[0].key is not None
-    start: list[Any] = [str(draft.created_at) if draft.created_at and not keyed else None]
+    created = _moment(draft.created_at, UTC)
+    start: list[Any] = [str(created) if created and not keyed else None]
     if not draft.messages:
         return _hash([*start, draft.title])
     for message in draft.messages:
@@ -329,8 +344,8 @@ def _beginning(draft: DraftThread) -> str:
 def _words(message: DraftMessage) -> list[str | None]:
     if message.key is not None:
         return [message.key]
-    when = message.created_at.isoformat() if message.created_at else None
-    return [message.role, message.author, message.content, when]
+    when = _moment(message.created_at, UTC)  # as it stands, whatever zone is meant
+    return [message.role, message.author, message.content, when.isoformat() if when else None]
 
 
 def _hash(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import tzinfo
 from typing import Any
 
 from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
@@ -26,11 +27,13 @@ class ChatReader:
         A format, or its name; None recognises it.
     progress
         See `read_chat`.
+    zone
+        The zone of wall clocks.
     """
 
-    def __init__(self, wanted: object, progress: bool | None) -> None:
+    def __init__(self, wanted: object, progress: bool | None, zone: tzinfo) -> None:
         self.found = ChatImport()
-        self._builder = Builder(self.found)
+        self._builder = Builder(self.found, zone)
         self._progress = progress
         self._wanted: ChatFormat | None = None
         self._others: list[ChatFormat] | None = None

@@ -20,8 +20,9 @@ class Telegram:
     Notes
     -----
     A message answers the one that it says it replies to, and none otherwise. Times come from
-    ``date_unixtime``; ``date`` is a wall clock without a zone, which is read as UTC only where
-    there is nothing else. Service messages have the role ``"system"``.
+    ``date_unixtime``; ``date`` is a wall clock without a zone, which is read only where there is
+    nothing else: as UTC, or in the ``timezone=`` of `read_chat`. Service messages have the role
+    ``"system"``.
     """
 
     name = "telegram"
@@ -95,7 +96,7 @@ def _message(
     when = draft.time(ident, item, "date_unixtime", rest)
     if when is None:
         rest.pop("date", None)
-        when = draft.time(ident, item, "date", rest)
+        when = draft.time(ident, item, "date", rest, wall=True)
     kind = place.take(item, "type", str)
     if kind not in ("message", "service"):
         rest["type"] = kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 
 from ecsviz.importers.base import DraftMessage, DraftThread
@@ -31,10 +31,11 @@ class WhatsApp:
 
     Notes
     -----
-    The file does not say what answers what, so no message has a parent. Times are a wall clock,
-    in an order of day and month that depends on the phone: it is found by what makes dates, and
-    then by what makes them come in order; the time as it stands is kept in the metadata. What
-    nobody wrote has the role ``"system"``.
+    The file does not say what answers what, so no message has a parent. Times are the phone's
+    wall clock, read as UTC or in the ``timezone=`` of `read_chat`, in an order of day and month
+    that depends on the phone: it is found by what makes dates, and then by what makes them come
+    in order; the time as it stands is kept in the metadata. What nobody wrote has the role
+    ``"system"``.
     """
 
     name = "whatsapp"
@@ -125,10 +126,8 @@ def _time(match: re.Match[str], order: str) -> datetime | None:
             return None
         hour = hour % 12 + (12 if match["half"] in "pP" else 0)
     try:
-        return datetime(
-            *(year, parts["m"], parts["d"]),
-            *(hour, int(match["m"]), int(match["s"] or 0)),
-            tzinfo=UTC,
+        return datetime(  # noqa: DTZ001 - a wall clock
+            *(year, parts["m"], parts["d"]), *(hour, int(match["m"]), int(match["s"] or 0))
         )
     except ValueError:
         return None

@@ -167,6 +167,39 @@ def test_removing_from_a_list_keeps_the_message(reopen: Open) -> None:
     assert again.version == 2
 
 
+@pytest.mark.parametrize("with_the_old", [True, False])
+def test_a_member_moves_to_a_list_of_another_class(reopen: Open, with_the_old: bool) -> None:
+    """Both lists are the first of their class: their rows have the same number."""
+    thread, archive = c.Thread(), c.Archive()
+    message = c.Message(thread=thread)
+    thread.messages = [message]
+    reopen().register([thread, archive])
+    thread.messages, message.thread, archive.messages = [], archive, [message]
+    reopen().register([thread, archive] if with_the_old else archive)
+    old, new = reopen().get(thread.ecs_id), reopen().get(archive.ecs_id)
+    assert (old.version, old.messages) == (2, [])
+    assert (new.version, new.messages) == (2, [message])
+
+
+def test_what_left_a_list_is_in_none(reopen: Open) -> None:
+    """A member that was taken out still says its thread, but is no member of its list."""
+    thread = c.Thread()
+    one, two = (c.Message(thread=thread, text=text) for text in ("1", "2"))
+    thread.messages = [one, two]
+    reopen().register(thread)
+    thread.messages = [one]
+    reopen().register(thread)
+    thread.messages = [two]
+    reopen().register(thread)
+    assert [m.text for m in reopen().get(thread.ecs_id).messages] == ["2"]
+    assert thread.version == 3
+    # To take away what is in no list changes none.
+    other = c.Thread(messages=[one])
+    one.thread = other
+    reopen().register(other)
+    assert reopen().get(thread.ecs_id).version == 3
+
+
 def test_subclasses_stand_in_the_list_too(reopen: Open) -> None:
     thread = c.Thread()
     thread.messages = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -63,6 +64,16 @@ def test_a_time_names_a_revision(reopen: Open) -> None:
         reopen().get(thread.ecs_id, as_of=before)
 
 
+def test_the_time_of_a_revision_names_it(reopen: Open) -> None:
+    thread = reopen().register(c.thread(1))
+    thread.title = "later"
+    time.sleep(0.002)
+    reopen().register(thread)
+    first, second = reopen().revisions()["at"]
+    assert reopen().get(thread.ecs_id, as_of=first.to_pydatetime()).title == "t"
+    assert reopen().get(thread.ecs_id, as_of=second.to_pydatetime()).title == "later"
+
+
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
@@ -112,12 +123,87 @@ def test_the_history_of_an_entity(reopen: Open) -> None:
         reopen().history(uuid4())
 
 
+@pytest.mark.parametrize(
+    ("field", "before", "after"),
+    [
+        ("name", "a", "b"),
+        ("next", None, c.Node()),
+        ("next", c.Node(), c.Node()),
+        ("links", [c.Node()], []),
+        ("group", {c.Node()}, set()),
+        ("by_name", {"a": c.Node()}, {}),
+        ("lists", {"a": []}, {"b": []}),
+        ("parent_id", None, uuid4()),
+    ],
+)
+def test_every_kind_of_change_is_kept_and_named(
+    reopen: Open, field: str, before: Any, after: Any
+) -> None:
+    before, after = copy.deepcopy((before, after))  # or they would know other stores' versions
+    node = reopen().register(c.Node(**{field: before}))
+    for value in (after, before):
+        setattr(node, field, value)
+        reopen().register(node)
+    assert reopen().history(node)["fields"].tolist() == ["", field, field]
+    for revision, value in ((1, before), (2, after), (3, before)):
+        assert getattr(reopen().get(node.ecs_id, as_of=revision), field) == value
+
+
+def test_changes_beyond_what_columns_hold_are_named(reopen: Open) -> None:
+    values = reopen().register(c.Values(integer=2**70, text="a\0b"))
+    values.integer += 1
+    reopen().register(values)
+    values.text = "a\ufffdb"  # what stands for it in a column
+    reopen().register(values)
+    assert reopen().history(values)["fields"].tolist() == ["", "integer", "text"]
+
+
+def test_what_members_of_a_list_do_is_no_change_of_it(reopen: Open) -> None:
+    thread, other = c.Thread(title="0"), c.Thread()
+    one, two = (c.Message(thread=thread, text=text) for text in ("1", "2"))
+    thread.messages = [one, two]
+    reopen().register([thread, other])
+
+    def last_change(*registered: Any) -> str:
+        thread.title += "."
+        reopen().register([thread, *registered])
+        return str(reopen().history(thread)["fields"].tolist()[-1])
+
+    two.text = "edited"
+    assert last_change() == "title"
+    thread.messages = [two, one]
+    assert last_change() == "title, messages"
+    assert reopen().history(one)["what"].tolist() == ["added"], "a place is no content"
+    thread.messages = [two]
+    assert last_change() == "title, messages"
+    other.messages, one.thread = [one], other
+    assert last_change(other) == "title"
+    other.messages, one.thread, thread.messages = [], thread, [two, one]
+    assert last_change(other) == "title, messages"
+    fields = ["", "title", *["title, messages"] * 2, "title", "title, messages"]
+    assert reopen().history(thread)["fields"].tolist() == fields
+
+
+def test_there_and_back_again(reopen: Open) -> None:
+    """A member leaves a list, and comes back to the very place where it was."""
+    thread, other = c.Thread(), c.Thread()
+    message = c.Message(thread=thread)
+    thread.messages = [message]
+    reopen().register([thread, other])
+    for here, there in ((other, thread), (thread, other)):
+        there.messages, message.thread, here.messages = [], here, [message]
+        reopen().register([thread, other])
+    assert reopen().history(thread)["fields"].tolist() == ["", "messages", "messages"]
+    assert reopen().get(thread.ecs_id, as_of=2).messages == []
+
+
 def test_the_history_of_a_deleted_entity(reopen: Open) -> None:
     node = reopen().register(c.Node(name="a"))
     reopen().delete(node)
     assert reopen().history(node.ecs_id)["what"].tolist() == ["added", "deleted"]
     back = reopen().revert(node.ecs_id, to=1)
     assert (back.name, back.version) == ("a", 2)
+    assert reopen().revisions()["note"].tolist()[-1] == "back to 1"
     found = reopen().history(node.ecs_id)
     assert found["what"].tolist() == ["added", "deleted", "added"]
     assert found["version"].tolist() == [1, 1, 2]
@@ -279,6 +365,36 @@ def test_what_was_deleted_meanwhile_is_a_conflict(reopen: Open) -> None:
         reopen().merge(mine)
 
 
+def test_what_they_no_longer_hold_is_merged_all_the_same(reopen: Open) -> None:
+    held = c.Node(name="held")
+    mine = reopen().register(c.Node(links=[held]))
+    theirs = reopen().get(mine.ecs_id)
+    theirs.links.pop().name = "of theirs"
+    reopen().register(theirs)
+    reopen().register(_with(reopen().get(held.ecs_id), name="of theirs"))
+    mine.next = held
+    reopen().register(reopen().merge(mine))
+    again = reopen().get(mine.ecs_id)
+    assert (again.links, again.next.name) == ([], "of theirs")
+
+
+def test_what_was_read_is_as_new_as_its_newest_part(reopen: Open) -> None:
+    """The parts of a graph have versions of different revisions: the last one tells the base."""
+    mine = reopen().register(c.Node(name="1", next=c.Node()))
+    mine.name = "2"
+    reopen().register(mine)
+    reopen().register(_with(reopen().get(mine.ecs_id), name="of theirs"))
+    mine.next.name = "of mine"
+    reopen().register(reopen().merge(mine))
+    assert (mine.name, mine.next.name) == ("of theirs", "of mine")
+
+
+def _with(entity: Any, **values: Any) -> Any:
+    for name, value in values.items():
+        setattr(entity, name, value)
+    return entity
+
+
 def test_a_family_as_a_graph(reopen: Open) -> None:
     first = reopen().register(c.Node(name="first"))
     second = reopen().register(first.fork())
@@ -290,6 +406,13 @@ def test_a_family_as_a_graph(reopen: Open) -> None:
     assert graph.dependencies(third) == [second]
     assert set(graph.dependents(first)) == {second, other}
     assert len(reopen().lineage_graph(first.lineage_id).nodes) == 4
+
+
+def test_a_family_without_its_first(reopen: Open) -> None:
+    """What a fork was forked from need not be stored."""
+    fork = reopen().register(c.Node(name="never stored").fork())
+    graph = reopen().lineage_graph(fork)
+    assert (list(graph.nodes), list(graph.references)) == ([fork], [])
 
 
 def test_a_branch_of_a_thread_is_stored(reopen: Open) -> None:
@@ -317,3 +440,24 @@ def test_the_past_is_forgotten_on_request(reopen: Open) -> None:
     thread.title = "goes on"
     reopen().register(thread)
     assert reopen().get(thread.ecs_id, as_of=4).title == "t"
+
+
+def test_what_is_kept_keeps_its_revisions(reopen: Open) -> None:
+    """Revisions that states speak of, present or past, stay when others are forgotten."""
+    start = datetime.now(UTC)
+    time.sleep(0.002)
+    old = reopen().register(c.Node(name="old"), note="the present speaks of it")
+    changed = reopen().register(c.Node(name="a"), note="the past speaks of it")
+    gone = reopen().register(c.Node(name="gone"), note="nothing speaks of it")
+    reopen().delete(gone)
+    reopen().register(c.Node(name="new"))
+    changed.name = "b"
+    reopen().register(changed)
+    assert reopen().prune(before=5) == 1
+    assert reopen().revisions()["revision"].tolist() == [1, 2, 5, 6]
+    for entity in (old, changed):
+        assert reopen().history(entity)["note"].tolist()[0].endswith("speaks of it")
+        assert reopen().history(entity)["at"].notna().all()
+    with pytest.raises(errors.InvalidArgumentError, match="before revision 5 has been pruned"):
+        reopen().get(old.ecs_id, as_of=start)
+    assert len(reopen().verify()) == 0
