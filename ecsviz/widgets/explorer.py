@@ -16,7 +16,7 @@ import traitlets
 
 from ecsviz.draw.picture import counts_of
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, did_you_mean, short_repr
-from ecsviz.export import plain
+from ecsviz.export_rows import plain
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.html import Child, element, shown_of, table
 from ecsviz.labels import label_of

@@ -20,7 +20,7 @@ from ecsviz.errors import (
     did_you_mean,
     short_repr,
 )
-from ecsviz.export import plain
+from ecsviz.export_rows import plain
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.html import Child, element, shown_of, table
 from ecsviz.references import walk

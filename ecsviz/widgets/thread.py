@@ -14,7 +14,7 @@ import traitlets
 from ecsviz.chat import ChatMessage, ChatThread
 from ecsviz.diff import GraphDiff, diff
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, UnknownTypeError, short_repr
-from ecsviz.export import plain
+from ecsviz.export_rows import plain
 from ecsviz.html import Child, shown_of
 from ecsviz.widgets.base import EntityId, LiveWidget, Message, uuid_of, whole_number
 from ecsviz.widgets.thread_texts import (
