@@ -33,8 +33,8 @@ SHAPES = {
 }
 FRAMES = 90
 CELL = (
-    "import time; began = time.process_time(); w = graph.explore(); w.still();"
-    " spent = time.process_time() - began; w"
+    "import time; began = time.process_time(); w = graph.explore(); display(w);"
+    " spent = time.process_time() - began"
 )
 RUN = """async () => {
   const { content } = jupyterapp.shell.currentWidget;

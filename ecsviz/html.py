@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 MAX_TEXT: Final = 2_000
 """How many characters of one text are shown: a screenful. What is cut is said."""
@@ -243,8 +244,15 @@ def _attribute(name: str, value: object) -> str:
     raise ValueError(f"{name}={str(value)[:40]!r} is no attribute that this module knows")
 
 
-def block(*children: Child) -> Element:
+def block(*children: Child, mark: UUID | None = None) -> Element:
     """Return what an output consists of at its top: one font, no typesetting of formulas.
+
+    Parameters
+    ----------
+    *children
+        What stands in it, below each other.
+    mark
+        By what a script of the page finds it, as the class ``ecsviz-`` and 32 digits.
 
     Examples
     --------
@@ -252,7 +260,8 @@ def block(*children: Child) -> Element:
     True
     """
     made = element("div", *children, look="block")
-    made.attributes["class"] = IGNORED_BY_MATHJAX
+    classes = [IGNORED_BY_MATHJAX] if mark is None else [IGNORED_BY_MATHJAX, f"ecsviz-{mark.hex}"]
+    made.attributes["class"] = " ".join(classes)
     return made
 
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import anywidget
 import traitlets
+from IPython.display import display
 
 from ecsviz.errors import EcsvizError, InvalidIdError, short_repr
 from ecsviz.html import Child, Element, block, element, picture
@@ -122,11 +123,16 @@ class LiveWidget(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
+    _mark = traitlets.Unicode(help="names what stands in for it").tag(sync=True)
     selected = EntityId(None, allow_none=True, help="the ecs_id of what is selected").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
+        self._still_id = uuid4()
         super().__init__(
-            _esm=static_text(f"{self.bundle}.js"), _css=static_text(f"{self.bundle}.css"), **traits
+            _esm=static_text(f"{self.bundle}.js"),
+            _css=static_text(f"{self.bundle}.css"),
+            _mark=self._still_id.hex,
+            **traits,
         )
         self.on_msg(self._take)
 
@@ -179,7 +185,21 @@ class LiveWidget(anywidget.AnyWidget):
         data, alt = self._poster
         if data:
             children.insert(0, picture(data, alt))
-        return block(*children, element("p", RUN_IT, look="note"))
+        return block(*children, element("p", RUN_IT, look="note"), mark=self._still_id)
+
+    def _ipython_display_(self) -> None:
+        """Show the widget, and then as an output of its own what stands in for it.
+
+        The page hides the second where the first is alive. In one output there would only be the
+        first, with JupyterLab's "model not found" in a notebook that is trusted but was not run;
+        and it would come later, since a picture takes longer than the widget.
+        """
+        shown = super()._repr_mimebundle_()
+        if shown is not None:
+            data, metadata = shown
+            show: Any = display
+            show(data, metadata=metadata, raw=True)
+            show({"text/html": str(self.still())}, raw=True)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         shown = super()._repr_mimebundle_(**kwargs)

@@ -358,6 +358,33 @@ def without_widgets(notebook: Notebook, name: str) -> dict[str, Any]:
     return saved
 
 
+STILL = ".jp-OutputArea img"
+
+
+def test_the_still_picture_is_hidden_where_the_explorer_is_alive(chat: Notebook) -> None:
+    chat.page.wait_for_selector(STILL, state="attached")
+    assert chat.page.locator(".jp-OutputArea-child").count() == 2
+    assert chat.page.locator(".jp-OutputArea-child:visible").count() == 1
+    assert not chat.page.locator(STILL).is_visible()
+    chat.python("w.close()")
+    chat.page.wait_for_selector(PICTURE, state="detached")
+    assert chat.page.locator(STILL).is_visible(), "and is shown where that was closed"
+
+
+def test_a_trusted_notebook_that_was_not_run_shows_the_still_picture(chat: Notebook) -> None:
+    chat.save()
+    chat.close()
+    chat.show("explorer.ipynb")
+    chat.page.locator(STILL).wait_for()
+    chat.page.wait_for_selector(".jp-OutputArea-child:has-text('model not found')")
+    assert chat.page.locator(STILL).get_attribute("alt").startswith("The dependency graph: 5 ent")
+    assert "Run this cell to explore it live." in text(chat, ".jp-OutputArea")
+    chat.shot("explorer-not-run", ".jp-OutputArea")
+    chat.run_all()
+    drawn(chat, "nodes")
+    chat.page.wait_for_selector(STILL, state="hidden")
+
+
 def test_a_saved_notebook_shows_a_picture_without_a_kernel(chat: Notebook) -> None:
     saved = without_widgets(chat, "explorer")
     data = saved["cells"][0]["outputs"][0]["data"]
@@ -368,7 +395,7 @@ def test_a_saved_notebook_shows_a_picture_without_a_kernel(chat: Notebook) -> No
     path.write_text(json.dumps(saved), encoding="utf-8")
     chat.close()
     chat.show(path.name, kernel=False)
-    picture = chat.page.locator(".jp-OutputArea img")
+    picture = chat.page.locator(STILL)
     picture.wait_for()
     assert picture.get_attribute("alt") == (
         "The dependency graph: 5 entities, 14 references, 1 cyclic component."

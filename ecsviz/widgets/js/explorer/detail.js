@@ -46,12 +46,12 @@ export class Detail {
     this.scene = scene;
     this.at = -1;
     const curved = scene.sources.length <= CURVED;
+    this.cy.elements().remove();
+    this.cy.style(this.sheet()); // before there are elements: each is styled once
     this.cy.batch(() => {
-      this.cy.elements().remove();
       this.cy.add(nodesOf(scene));
       this.cy.add(linesOf(scene, curved));
     });
-    this.cy.style(this.sheet());
     this.fitted = false; // a view that is not on the page yet has no size
     this.fit();
   }

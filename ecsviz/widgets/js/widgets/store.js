@@ -4,6 +4,7 @@
 import "../store/store.css";
 import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
 import { follow, onTold } from "../shared/kernel.js";
+import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
 
 function render({ model, el }) {
@@ -347,6 +348,7 @@ function render({ model, el }) {
     follow(model, ["graph"], showGraph),
     onTold(model, "error", ({ text: words }) => complain(words)),
     onTheme(root, () => {}),
+    hideStill(model),
   ];
   fill(el, root);
   return () => {
