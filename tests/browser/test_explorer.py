@@ -271,6 +271,40 @@ def test_groups_open_on_a_click_and_points_are_clicked(notebook: Notebook) -> No
     assert "showing 4 of 1,200 entities, around" in text(notebook, ".ecsviz-status")
 
 
+WIDE = """
+import ecsviz as ev
+class Room(ev.Entity):
+    name: str
+names = ("W" * 60, "MMMM WWWW " * 6, "漢字" * 30, "org." + "W" * 50, "short")
+rooms = [Room(name=name) for name in names]
+graph = ev.EntityDependencyGraph(rooms)
+w = graph.explore()
+w
+"""
+ROOMS = """() => {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = "12px system-ui, sans-serif";
+  const { cy } = document.querySelector("div.ecsviz-layer")._cyreg;
+  return cy.nodes().map((node) => [
+    node.data("label"), context.measureText(node.data("label")).width, node.width(),
+  ]);
+}"""
+
+
+def test_labels_stay_in_their_boxes(notebook: Notebook) -> None:
+    notebook.open("wide", WIDE)
+    drawn(notebook, "nodes")
+    shown = notebook.page.evaluate(ROOMS)
+    assert all(label <= box - 30 for _, label, box in shown)
+    labels = [label for label, _, _ in shown]
+    assert labels[0].startswith("WWWWW")
+    assert labels[0].endswith("W…")
+    assert labels[3].startswith("…W"), "what was cut in front stays so"
+    assert labels[4] == "short"
+    assert shown[0][1] > 0.8 * (shown[0][2] - 30), "no more is cut than has to be"
+    notebook.shot("explorer-wide", ".ecsviz-explorer")
+
+
 LARGE = """
 import ecsviz as ev
 graph = ev.EntityDependencyGraph(ev.sample("tree", n=12_000))

@@ -1,6 +1,7 @@
 // The picture of up to some hundred elements in full detail, drawn by Cytoscape.
 
 import { later, onceAFrame } from "../shared/dom.js";
+import { FONT, SIZE, fitted } from "./fitting.js";
 import { DEFERRED, HUB, IN_CYCLE, boundsOf, linesBetween, markImage, mix } from "./scene.js";
 
 const NAMED = 90; // lines: with more of them, names of fields would hide the picture
@@ -219,8 +220,8 @@ export class Detail {
           "background-clip": "none",
           label: "data(label)",
           color: text,
-          "font-size": 12,
-          "font-family": "system-ui, sans-serif",
+          "font-size": SIZE,
+          "font-family": FONT,
           "min-zoomed-font-size": 5,
           "text-wrap": "wrap",
           "text-max-width": 400,
@@ -270,7 +271,7 @@ export class Detail {
                 "source-label": "data(name)",
                 "source-text-offset": "data(offset)",
                 "font-size": 10,
-                "font-family": "system-ui, sans-serif",
+                "font-family": FONT,
                 color: muted,
                 "min-zoomed-font-size": 7,
                 "text-outline-color": ground,
@@ -375,12 +376,18 @@ function nodesOf(scene) {
       id: `n${i}`,
       i,
       code: scene.codes[i],
-      label: scene.notes[i] ? `${scene.labels[i]}\n${scene.notes[i]}` : scene.labels[i],
+      label: labelOf(scene, i),
       w: scene.sizes[2 * i],
       h: scene.sizes[2 * i + 1],
     },
     position: { x: scene.places[2 * i], y: scene.places[2 * i + 1] },
   }));
+}
+
+function labelOf(scene, i) {
+  const lines = [scene.labels[i], scene.notes[i]].filter(Boolean);
+  if (scene.close) return lines.join("\n"); // beside a dot there is room
+  return lines.map((line) => fitted(line, scene.sizes[2 * i])).join("\n");
 }
 
 function linesOf(scene, curved) {
