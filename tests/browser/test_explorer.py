@@ -393,6 +393,15 @@ def without_widgets(notebook: Notebook, name: str) -> dict[str, Any]:
 
 
 STILL = ".jp-OutputArea img"
+# What is left of the looks of a table and of the note below.
+LEFT = """() => {
+  const of = (selector) => getComputedStyle(document.querySelector(`.jp-OutputArea ${selector}`));
+  const { borderBottomWidth, borderBottomStyle, borderBottomColor } = of("tbody tr");
+  return {
+    line: `${borderBottomWidth} ${borderBottomStyle} ${borderBottomColor}`,
+    muted: of("div > p:last-child").color === "rgb(118, 118, 118)",
+  };
+}"""
 
 
 def test_the_still_picture_is_hidden_where_the_explorer_is_alive(chat: Notebook) -> None:
@@ -435,6 +444,10 @@ def test_a_saved_notebook_shows_a_picture_without_a_kernel(chat: Notebook) -> No
         "The dependency graph: 5 entities, 14 references, 1 cyclic component."
     )
     assert picture.evaluate("e => e.naturalWidth") > 500
+    for theme in ("Light", "Dark"):  # JupyterLab drops what has variables
+        chat.theme(theme)
+        assert chat.page.evaluate(LEFT) == {"line": "1px solid rgb(154, 160, 166)", "muted": True}
+    chat.theme("Light")
     assert chat.page.locator(".ecsviz-explorer").count() == 0
     chat.shot("explorer-still", ".jp-OutputArea")
     # The manager of all widgets trips over a notebook without a session, whoever's widgets it has.
