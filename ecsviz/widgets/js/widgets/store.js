@@ -342,7 +342,7 @@ function render({ model, el }) {
       spoken.say(is("status"));
     }),
     follow(model, ["_told"], () => {
-      told.textContent = is("_told") || "Choose a row to see what it holds, as a graph.";
+      told.textContent = is("_told") || "Choose a row to see what it holds and what holds it, as a graph.";
       if (is("_told")) spoken.say(is("_told"));
     }),
     follow(model, ["graph"], showGraph),
