@@ -395,9 +395,9 @@ function linesOf(scene, curved) {
     const target = scene.targets[k];
     const classes = [];
     const { seen, flat } = courseOf(scene, source, target);
-    const offset = Math.max(0.3 * seen, 10);
+    const offset = flat && seen < 100 ? 0.5 * seen : Math.max(0.3 * seen, 10);
     // Between two that stand close side by side there is no room for a name.
-    const name = flat && seen < 7 * scene.names[k].length ? "" : scene.names[k];
+    const name = flat && seen < 6 * scene.names[k].length + 16 ? "" : scene.names[k];
     const data = { id: `e${k}`, source: `n${source}`, target: `n${target}`, name, offset };
     if (scene.flags[k] & IN_CYCLE) classes.push("cyclic");
     if (scene.flags[k] & DEFERRED) classes.push("deferred");
