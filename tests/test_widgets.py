@@ -555,6 +555,26 @@ def test_the_picture_that_stands_in_comes_after_the_widget(
     assert "Run this cell" in texts(beside["text/html"])
 
 
+def test_the_first_picture_of_a_kernel_brings_its_library(
+    thread: ev.ChatThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "_brought", set())
+    graph = ev.EntityDependencyGraph(thread)
+    brought: list[list[bool]] = []
+    for view in ("map", "all", "all"):
+        explorer = explore_graph(graph, view=view)
+        with_it: list[bool] = []
+        monkeypatch.setattr(
+            base, "display", lambda _, w=explorer, to=with_it, **__: to.append(bool(w._library))
+        )
+        explorer._ipython_display_()
+        assert explorer._library == b"", "no notebook keeps it"
+        brought.append(with_it)
+        explorer.close()
+    # Both outputs are shown while it is there; points do without it, and once is enough.
+    assert brought == [[False, False], [True, True], [False, False]]
+
+
 def test_every_widget_has_a_mark_of_its_own(explorer: GraphExplorer) -> None:
     other = explore_graph(explorer.graph)
     assert other._mark != explorer._mark

@@ -21,7 +21,9 @@ from ecsviz.html import Child, Element, block, element, picture
 
 STATIC: Final = Path(__file__).parent / "static"
 LIBRARIES: Final = frozenset({"cytoscape"})
-"""What a page may ask for: bundles that are sent once a page, and saved in no notebook."""
+"""What a page may ask for: bundles that are saved in no notebook."""
+_brought: Final[set[str]] = set()
+"""Those that this kernel has sent with a widget."""
 RUN_IT: Final = "Run this cell to explore it live."
 
 Message: TypeAlias = Mapping[str, Any]
@@ -124,6 +126,7 @@ class LiveWidget(anywidget.AnyWidget):
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
     _mark = traitlets.Unicode(help="names what stands in for it").tag(sync=True)
+    _library = traitlets.Bytes(help="what the page is about to ask for").tag(sync=True)
     selected = EntityId(None, allow_none=True, help="the ecs_id of what is selected").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
@@ -162,6 +165,21 @@ class LiveWidget(anywidget.AnyWidget):
             text = static_text(f"{name}.js").encode("utf-8")
             self.send({"told": "library", "name": name}, buffers=[text])
 
+    def _first_library(self) -> str | None:
+        """Return the library that a page needs to show this at first, if any."""
+        return None
+
+    def _bring_library(self) -> None:
+        """Send a page its library with the widget, once a kernel.
+
+        A kernel answers no page while a cell runs, which is until the picture is made that
+        stands in.
+        """
+        name = self._first_library()
+        if name is not None and name not in _brought:
+            _brought.add(name)
+            self._library = static_text(f"{name}.js").encode("utf-8")
+
     # -- where it is not alive ---------------------------------------------------------------
 
     def __repr__(self) -> str:
@@ -198,8 +216,10 @@ class LiveWidget(anywidget.AnyWidget):
         if shown is not None:
             data, metadata = shown
             show: Any = display
+            self._bring_library()
             show(data, metadata=metadata, raw=True)
             show({"text/html": str(self.still())}, raw=True)
+            self._library = b""  # it is not for the notebook's file
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         shown = super()._repr_mimebundle_(**kwargs)

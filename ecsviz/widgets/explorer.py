@@ -463,6 +463,9 @@ class GraphExplorer(LiveWidget):
             return f"GraphExplorer({graph}; nothing selected)"
         return f"GraphExplorer({graph}; selected: {plain(label_of(self.entity, 40))})"
 
+    def _first_library(self) -> str | None:
+        return None if self.view == "map" else "cytoscape"
+
     def _poster_png(self) -> tuple[bytes, str]:
         return poster(self.graph)
 
