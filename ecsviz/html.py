@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 MAX_TEXT: Final = 2_000
 """How many characters of one text are shown: a screenful. What is cut is said."""
@@ -49,15 +50,28 @@ TAGS: Final = frozenset(
 )
 _VOID: Final = frozenset({"br", "img"})
 
-# JupyterLab's variables give light and dark; the fallbacks suit both, for where there are none.
-_MUTED = "color:var(--jp-ui-font-color2,#767676)"
+
+def _themed(declaration: str, variable: str, otherwise: str) -> str:
+    """Return a declaration with a variable of JupyterLab's, after the same without it.
+
+    The variables give light and dark. Where a notebook is not trusted JupyterLab drops what has
+    one, and the first is left, whose value suits both.
+    """
+    plain = declaration.format(otherwise)
+    return f"{plain};{declaration.format(f'var({variable},{otherwise})')}"
+
+
+_MUTED = _themed("color:{}", "--jp-ui-font-color2", "#767676")
 _CELL = "padding:2px 10px 2px 0;vertical-align:top"
-_WRAP = "white-space:pre-wrap;overflow-wrap:anywhere"
+_WRAP = "white-space:pre-wrap;overflow-wrap:break-word;overflow-wrap:anywhere"
+_LINE = _themed("border-bottom:1px solid {}", "--jp-border-color2", "#9aa0a6")
+_WARNED = _themed("border-left:3px solid {}", "--jp-warn-color1", "#d55e00")
 LOOKS: Final = {
-    "block": "font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);"
+    "block": "font-size:13px;line-height:1.45;"
+    "font-family:var(--jp-ui-font-family,system-ui,sans-serif);"
     "color:var(--jp-ui-font-color1,inherit);max-width:100%;overflow-x:auto",
     "table": "border-collapse:collapse;margin:4px 0;border:0",
-    "row": "border:0;border-bottom:1px solid var(--jp-border-color2,#8888);background:none",
+    "row": f"border:0;{_LINE};background:none",
     "head": f"{_CELL};text-align:left;font-weight:600",
     "head-number": f"{_CELL};text-align:right;font-weight:600",
     "cell": f"{_CELL};text-align:left;{_WRAP}",
@@ -70,13 +84,14 @@ LOOKS: Final = {
     "list": "margin:2px 0;padding-left:40px",
     "items": "margin:0;padding-left:22px",
     "line": f"margin:2px 0;{_WRAP}",
-    "warning": "margin:2px 0;border-left:3px solid var(--jp-warn-color1,#d55e00);padding-left:6px",
+    "warning": f"margin:2px 0;{_WARNED};padding-left:6px",
     "picture": "max-width:100%;height:auto",
-    # Colours as they are: where a notebook is not trusted, borders of variables are dropped.
     "bubble": "margin:6px 12% 6px 0;padding:2px 10px;border-radius:8px;border:1px solid #9aa0a6",
     "bubble-own": "margin:6px 0 6px 12%;padding:2px 10px;border-radius:8px;"
     "border:1px solid #1976d2",
-    "code": "margin:2px 0;font-family:var(--jp-code-font-family,monospace);font-size:12px",
+    "code": "margin:2px 0;"
+    + _themed("font-family:{}", "--jp-code-font-family", "monospace")
+    + ";font-size:12px",
 }
 """The styles an element can have, by name. Inline, since notebooks drop style sheets."""
 
@@ -243,8 +258,15 @@ def _attribute(name: str, value: object) -> str:
     raise ValueError(f"{name}={str(value)[:40]!r} is no attribute that this module knows")
 
 
-def block(*children: Child) -> Element:
+def block(*children: Child, mark: UUID | None = None) -> Element:
     """Return what an output consists of at its top: one font, no typesetting of formulas.
+
+    Parameters
+    ----------
+    *children
+        What stands in it, below each other.
+    mark
+        By what a script of the page finds it, as the class ``ecsviz-`` and 32 digits.
 
     Examples
     --------
@@ -252,7 +274,8 @@ def block(*children: Child) -> Element:
     True
     """
     made = element("div", *children, look="block")
-    made.attributes["class"] = IGNORED_BY_MATHJAX
+    classes = [IGNORED_BY_MATHJAX] if mark is None else [IGNORED_BY_MATHJAX, f"ecsviz-{mark.hex}"]
+    made.attributes["class"] = " ".join(classes)
     return made
 
 

@@ -25,6 +25,10 @@ REQUIRED: Final = 2
 """An edge that must be there from the first: deferring it needs a deferrable constraint."""
 
 
+FEW: Final = 5_000
+"""Up to how many nodes and edges components are found without scipy, whose import takes longer."""
+
+
 def strong_components(n: int, sources: Ints, targets: Ints) -> Ints:
     """Return the number of the strongly connected component of every node.
 
@@ -42,7 +46,8 @@ def strong_components(n: int, sources: Ints, targets: Ints) -> Ints:
 
     Notes
     -----
-    ``scipy.sparse.csgraph.connected_components`` (Pearce 2005), iterative, O(n + edges).
+    Pearce (2005), iterative, O(n + edges): our own up to `FEW`, otherwise
+    ``scipy.sparse.csgraph.connected_components``.
 
     Examples
     --------
@@ -50,17 +55,54 @@ def strong_components(n: int, sources: Ints, targets: Ints) -> Ints:
     >>> bool(labels[0] == labels[1]), bool(labels[0] == labels[2])
     (True, False)
     """
+    if n + len(sources) <= FEW:
+        return np.array(_components_of_few(n, sources, targets), dtype=np.int64)
     # Here and not above: scipy takes as long to import as all else together.
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    if n == 0:
-        return np.zeros(0, dtype=np.int64)
     # Repeated edges add up, and may wrap round to 0: a 0 that is stored is an edge too.
     ones = np.ones(len(sources), dtype=np.int8)
     matrix = csr_array((ones, (sources, targets)), shape=(n, n))
     _, labels = connected_components(matrix, directed=True, connection="strong")
     return labels.astype(np.int64)
+
+
+def _components_of_few(n: int, sources: Ints, targets: Ints) -> list[int]:
+    by_source = np.argsort(sources, kind="stable")
+    ends: list[int] = targets[by_source].tolist()
+    starts: list[int] = [0, *np.cumsum(np.bincount(sources, minlength=n)).tolist()]
+    following = starts[:-1]
+    # 0 for what was not met; then the first that is reached, by when it was met; then n + 1 and
+    # more, which is behind all that was met, once the component is known.
+    reached, root = [0] * n, [True] * n
+    met, known = 0, n
+    rest: list[int] = []
+    for start in range(n):
+        path = [] if reached[start] else [start]
+        while path:
+            node = path[-1]
+            if not reached[node]:
+                met += 1
+                reached[node] = met
+            if following[node] < starts[node + 1]:
+                other = ends[following[node]]
+                if not reached[other]:
+                    path.append(other)  # and then this reference once more
+                    continue
+                following[node] += 1
+                if reached[other] < reached[node]:
+                    reached[node], root[node] = reached[other], False
+                continue
+            path.pop()
+            if root[node]:
+                known += 1
+                while rest and reached[rest[-1]] >= reached[node]:
+                    reached[rest.pop()] = known
+                reached[node] = known
+            else:
+                rest.append(node)
+    return [number - n - 1 for number in reached]
 
 
 def levels(n: int, sources: Ints, targets: Ints) -> Ints:

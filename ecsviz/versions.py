@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -191,3 +191,86 @@ class _Timeline:
                 ends[place] = until
             result |= {until for until in ends.values() if until is not None}
         return result
+
+
+# -- everything that an entity leads to ------------------------------------------------------
+
+ROUNDS: Final = 12
+"""How many references in a row are followed: so statements do not grow with what is stored."""
+
+
+def revisions_reached(conn: Connection, catalog: Catalog, ecs_id: UUID) -> set[int] | None:
+    """Return the revisions that changed an entity, or anything it has ever led to.
+
+    Returns
+    -------
+    set of int
+        None where the tables do not tell: something has no history, or is more than `ROUNDS`
+        references away.
+
+    Raises
+    ------
+    UnknownTypeError
+        If something is of a type for which no class is defined here.
+
+    Notes
+    -----
+    Per reference in a row a statement per class and per field that holds several entities; all
+    messages of a thread are one reference away. O(rows that ever spoke of what is reached).
+    """
+    fresh: dict[str, set[int]] = {}
+    for name in catalog.mapping.stored:
+        table = catalog.mapping.probe(name)
+        ids = _both(conn, table, "ecs_id", [ecs_id], [table.c.id])[0]
+        if ids:
+            fresh[name] = set(ids)
+    reached = _Reached(conn, catalog)
+    for _ in range(ROUNDS):
+        if not fresh:
+            return reached.revisions
+        maps = catalog.classes_of(list(fresh))
+        if any(known.by_hand for known in maps):
+            return None
+        fresh = reached.follow(maps, fresh)
+    return None
+
+
+class _Reached:
+    """The rows, present and past, that were met on the way from one."""
+
+    def __init__(self, conn: Connection, catalog: Catalog) -> None:
+        self.conn = conn
+        self.catalog = catalog
+        self.revisions: set[int] = set()
+        self._seen: dict[str, set[int]] = {}
+
+    def follow(self, maps: list[ClassMap], fresh: dict[str, set[int]]) -> dict[str, set[int]]:
+        """Read rows, per type by their ids; return what they refer to and was not met yet."""
+        found: dict[str, set[int]] = {}
+        for known in maps:
+            ids = sorted(fresh[known.type_name])
+            self._seen.setdefault(known.type_name, set()).update(ids)
+            arcs = [arc for ref in known.singles for arc in ref.arcs.items()]
+            self._read(known.table, "id", ids, arcs, found)
+            for item in known.collections:
+                owner = item.columns[0].name
+                self._read(item.table, owner, ids, list(item.arcs.items()), found)
+            for listed in known.inverse_lists:
+                for other, ref in self.catalog.members_of(known.type_name, listed):
+                    key, own = ref.arcs[known.type_name].name, other.table.c.id
+                    self._read(other.table, key, ids, [(other.type_name, own)], found)
+        left = {name: ids - self._seen.get(name, set()) for name, ids in found.items()}
+        return {name: ids for name, ids in left.items() if ids}
+
+    def _read(
+        self,
+        table: sa.Table,
+        key: str,
+        ids: list[int],
+        arcs: list[tuple[str, sa.Column[Any]]],
+        found: dict[str, set[int]],
+    ) -> None:
+        *columns, since, until = _both(self.conn, table, key, ids, [column for _, column in arcs])
+        self.revisions.update(revision for revision in (*since, *until) if revision is not None)
+        for (target, _), held in zip(arcs, columns, strict=True):
+            found.setdefault(target, set()).update(n for n in held if n is not None)

@@ -441,6 +441,19 @@ def test_the_import_is_light() -> None:
     assert not heavy & loaded
 
 
+def test_the_first_picture_of_a_chat_is_light() -> None:
+    out = run(
+        "import json, sys, ecsviz as ev\n"
+        "thread = ev.ChatThread(title='Light')\n"
+        "for number in range(499): thread.say('user', f'message {number} of many')\n"
+        "ev.EntityDependencyGraph(thread).explore()\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    loaded = set(json.loads(out))
+    assert "ecsviz.widgets.explorer" in loaded
+    assert not {"matplotlib", "pandas", "scipy", "sqlalchemy"} & loaded
+
+
 def test_the_version_is_the_changelogs() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert ecsviz.__version__ in re.findall(r"^## \[([^]]+)\]", text, flags=re.MULTILINE)

@@ -151,3 +151,20 @@ def test_nothing_is_left_out_unsaid() -> None:
     assert shown_of(0, 0, "cycles") == "no cycles"
     assert shown_of(5, 5, "cycles") == "showing 5 of 5 cycles"
     assert shown_of(5, 6000, "cycles") == "showing 5 of 6,000 cycles"
+
+
+# -- what is left of looks where a notebook is not trusted -----------------------------------
+
+INHERITED = {("block", "color"), ("block", "font-family")}
+
+
+@pytest.mark.parametrize("look", sorted(LOOKS))
+def test_a_declaration_with_a_variable_comes_after_one_without(look: str) -> None:
+    plain: set[str] = set()
+    for declaration in LOOKS[look].split(";"):
+        name, _, value = declaration.partition(":")
+        if "var(" not in value:
+            plain.add(name)
+        else:
+            assert name in plain or (look, name) in INHERITED
+            assert value.endswith(")"), "a variable has a fallback and stands last"

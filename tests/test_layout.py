@@ -13,20 +13,30 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import isotonic_regression
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import ConvexHull
 
 import ecsviz as ev
-from ecsviz.layout import Layout, compound, engine, layout_graph, overview
+from ecsviz.layout import Layout, compound, engine, layout_graph, overview, pulls
 from ecsviz.layout.compound import HUB, LOOP, RING, ROWS, SIDE
 from ecsviz.layout.grid import Grid
 from ecsviz.layout.inside import look_inside
 from ecsviz.layout.layered import arrange
 from ecsviz.layout.ordering import crossings, order_rows
 from ecsviz.layout.packing import pack, pack_on_page
+from ecsviz.layout.pulls import Pulls, isotonic
 from ecsviz.layout.rings import ring_order, ring_places
 from ecsviz.order import COLLECTION, NULLABLE
 
 Graph = ev.EntityDependencyGraph
 ENGINES = ("auto", "numpy")
+
+
+def _edges_among(n: int) -> st.SearchStrategy[tuple[int, list[tuple[int, int]]]]:
+    node = st.integers(0, n - 1)
+    return st.tuples(st.just(n), st.lists(st.tuples(node, node), max_size=40))
 
 
 def graph_of(edges: Iterable[tuple[int, int]], n: int, kinds: list[int] | None = None) -> Graph:
@@ -537,6 +547,75 @@ def test_a_hull_surrounds_the_members_and_their_loops() -> None:
     edges = np.roll(hull, -1, axis=0) - hull
     turns = edges[:, 0] * np.roll(edges[:, 1], -1) - edges[:, 1] * np.roll(edges[:, 0], -1)
     assert (turns > -1e-9).all(), "convex"
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=30))
+def test_a_convex_hull_is_that_of_scipy(corners: list[tuple[int, int]]) -> None:
+    # Squares around the points: there is always an area.
+    points = np.array([(x + a, y + b) for x, y in corners for a in (0, 1) for b in (0, 1)], float)
+    expected = points[ConvexHull(points).vertices]
+    found = compound._convex_hull(points)
+    assert set(map(tuple, found.tolist())) == set(map(tuple, expected.tolist()))
+    edges = np.roll(found, -1, axis=0) - found
+    following = np.roll(edges, -1, axis=0)
+    turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
+    assert (turns > 0).all(), "against the clock"
+
+
+@pytest.mark.parametrize("points", [[[1.0, 2.0]], [[1.0, 2.0]] * 3, [[0.0, 0.0], [1.0, 1.0]]])
+def test_a_hull_of_too_few_points_is_these(points: list[list[float]]) -> None:
+    found = compound._convex_hull(np.array(points))
+    assert found.tolist() == [list(point) for point in sorted(set(map(tuple, points)))]
+
+
+@given(st.integers(1, 25).flatmap(_edges_among))
+def test_what_hangs_together(case: tuple[int, list[tuple[int, int]]]) -> None:
+    n, edges = case
+    a, b = np.array(edges, dtype=np.int64).reshape(-1, 2).T
+    first = np.arange(n)[::-1].copy()
+    found = compound._hanging_together(first, a, b)
+    matrix = csr_array((np.ones(len(a)), (a, b)), shape=(n, n))
+    count, expected = connected_components(matrix, directed=False)
+    assert len(set(zip(found.tolist(), expected.tolist(), strict=True))) == count
+    assert sorted(set(found.tolist())) == list(range(count))
+    earliest = [first[found == number].min() for number in range(count)]
+    assert earliest == sorted(earliest), "numbered by what is first"
+
+
+# -- pulls -----------------------------------------------------------------------------------
+
+WISHES = st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(0.1, 10)), min_size=1, max_size=40)
+
+
+@given(WISHES)
+def test_rising_numbers_are_those_of_scipy(pairs: list[tuple[float, float]]) -> None:
+    wishes, weights = np.array(pairs).T
+    expected = isotonic_regression(wishes, weights=weights).x
+    assert isotonic(wishes, weights) == pytest.approx(expected, abs=1e-6)
+
+
+def test_many_boxes_are_left_to_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    wishes = np.random.default_rng(0).normal(size=50)
+    few = isotonic(wishes, np.ones(50))
+    monkeypatch.setattr(pulls, "FEW", 49)
+    assert isotonic(wishes, np.ones(50)) == pytest.approx(few)
+
+
+@given(st.integers(1, 25).flatmap(_edges_among), st.randoms(use_true_random=False))
+def test_pulls_are_sums_over_neighbours(
+    case: tuple[int, list[tuple[int, int]]], chance: random.Random
+) -> None:
+    n, edges = case
+    here, there = np.array(edges, dtype=np.int64).reshape(-1, 2).T
+    sequence = np.array(chance.sample(range(n), n))
+    weight = np.array([chance.random() for _ in edges])
+    x = np.array([chance.random() for _ in range(n)])
+    found = Pulls(sequence, here, there, weight)
+    matrix = csr_array((weight, (here, there)), shape=(n, n))[sequence]
+    assert found.total == pytest.approx(np.asarray(matrix.sum(axis=1)).ravel())
+    first = chance.randrange(n)
+    end = chance.randint(first + 1, n)
+    assert found.sums(first, end, x) == pytest.approx((matrix @ x)[first:end])
 
 
 # -- overview --------------------------------------------------------------------------------

@@ -70,6 +70,17 @@ def test_strong_components(case: tuple[int, Edges]) -> None:
     assert set(map(frozenset, found.values())) == set(expected)
 
 
+@given(graphs(20, 60))
+def test_components_of_few_and_of_many_are_the_same(case: tuple[int, Edges]) -> None:
+    n, edges = case
+    few = strong_components(n, *arrays(edges)).tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(order, "FEW", -1)
+        many = strong_components(n, *arrays(edges)).tolist()
+    assert len(set(zip(few, many, strict=True))) == len(set(few)) == len(set(many))
+    assert sorted(set(few)) == list(range(len(set(few)))), "numbered without holes"
+
+
 @pytest.mark.parametrize("copies", [255, 256, 257, 65_536])
 def test_parallel_edges_do_not_cancel_out(copies: int) -> None:
     labels = strong_components(2, *arrays([(0, 1)] * copies + [(1, 0)]))

@@ -22,7 +22,7 @@ from ecsviz.errors import (
     InvalidIdError,
 )
 from ecsviz.samples import sample
-from ecsviz.widgets import GraphExplorer, explore_graph
+from ecsviz.widgets import GraphExplorer, base, explore_graph
 from tests.hostile import HOSTILE, assert_harmless, texts
 
 
@@ -535,6 +535,50 @@ def test_as_text_and_where_the_widget_is_dead(
     assert 'alt="The dependency graph: 3 entities, 6 references, 1 cyclic component."' in html
     assert "ChatMessage2" in texts(html)
     assert "Run this cell" in texts(html)
+
+
+def test_the_picture_that_stands_in_comes_after_the_widget(
+    explorer: GraphExplorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs: list[dict[str, Any]] = []
+    monkeypatch.setattr(base, "display", lambda data, **_: outputs.append(data))
+    still = explorer.still
+    made: list[int] = []
+    monkeypatch.setattr(explorer, "still", lambda: made.append(len(outputs)) or still())
+    explorer._ipython_display_()
+    view, beside = outputs
+    assert made == [1], "the widget is shown before its picture is made"
+    assert set(view) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
+    assert view["text/plain"] == repr(explorer)
+    assert set(beside) == {"text/html"}
+    assert f'class="mathjax_ignore ecsviz-{explorer._mark}"' in beside["text/html"]
+    assert "Run this cell" in texts(beside["text/html"])
+
+
+def test_the_first_picture_of_a_kernel_brings_its_library(
+    thread: ev.ChatThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "_brought", set())
+    graph = ev.EntityDependencyGraph(thread)
+    brought: list[list[bool]] = []
+    for view in ("map", "all", "all"):
+        explorer = explore_graph(graph, view=view)
+        with_it: list[bool] = []
+        monkeypatch.setattr(
+            base, "display", lambda _, w=explorer, to=with_it, **__: to.append(bool(w._library))
+        )
+        explorer._ipython_display_()
+        assert explorer._library == b"", "no notebook keeps it"
+        brought.append(with_it)
+        explorer.close()
+    # Both outputs are shown while it is there; points do without it, and once is enough.
+    assert brought == [[False, False], [True, True], [False, False]]
+
+
+def test_every_widget_has_a_mark_of_its_own(explorer: GraphExplorer) -> None:
+    other = explore_graph(explorer.graph)
+    assert other._mark != explorer._mark
+    assert other.get_state()["_mark"] == other._mark
 
 
 def test_the_method_of_the_graph_hands_options_on(thread: ev.ChatThread) -> None:

@@ -15,12 +15,15 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 import traitlets
+from pydantic import Field
 
 import ecsviz as ev
 from ecsviz.errors import InvalidArgumentError, InvalidIdError, UnknownTypeError
 from ecsviz.export import plain
 from ecsviz.widgets import StoreExplorer, explore_store
+from ecsviz.widgets import near as near_room
 from ecsviz.widgets import store as room
+from ecsviz.widgets.near import holders_of, near_of
 from ecsviz.widgets.store_rows import Wanted, rows_of
 from tests import test_handwritten as by_hand
 from tests.conformance.conftest import OPENERS, postgres_url
@@ -185,8 +188,10 @@ def test_a_row_shows_what_is_around_it(shown: StoreExplorer, store: Any) -> None
     assert told == [str(book.ecs_id)]
     assert shown.graph is not None
     assert shown.graph.entity == book
-    assert set(shown.graph.graph.nodes) == {book, book.shelf, book.follows}
-    assert shown._told == "showing 2 of 2 entities that it holds"
+    after = store.get(shown._page["ids"][3])
+    assert after.follows == book
+    assert set(shown.graph.graph.nodes) == {book, book.shelf, book.follows, after}
+    assert shown._told == "showing 2 of 2 entities that it holds and 2 of 2 that hold it"
     # a click in the graph chooses, and the table follows
     first = shown.graph
     shown.graph.selected = book.shelf
@@ -194,7 +199,7 @@ def test_a_row_shows_what_is_around_it(shown: StoreExplorer, store: Any) -> None
     assert shown.graph is first, "the reader is in the graph: it stays"
     page.do("pick", row=0)
     assert shown.graph is not first
-    assert shown._told == "showing 60 of 60 entities that it holds"
+    assert shown._told == "showing 60 of 60 entities that it holds and 60 of 60 that hold it"
     # a reference in a cell
     shown.table = "Volume"
     page.do("follow", row=5, column=5)
@@ -257,6 +262,71 @@ def test_malformed_messages_change_nothing(shown: StoreExplorer) -> None:
     assert (shown.table, shown.first, shown.selected, shown.order_by) == before
 
 
+# -- what is next to a row -------------------------------------------------------------------
+
+
+class Label(ev.Entity):
+    name: str
+
+
+class Parcel(ev.Entity):
+    name: str = ""
+    main: Label | None = None
+    labels: list[Label] = Field(default_factory=list)
+    named: dict[str, Label] = Field(default_factory=dict)
+    deep: list[dict[str, Label]] = Field(default_factory=list)
+    inside: Parcel | None = None
+
+
+def test_all_that_holds_it_is_found(store: Any) -> None:
+    label, other = Label(name="fragile"), Label(name="other")
+    store.register(other)
+    alone = near_of(store, other.ecs_id)
+    assert (alone.graph.nodes, alone.told) == ([other], "it holds nothing, and nothing holds it")
+    holders = [
+        Parcel(main=label),
+        Parcel(labels=[other, label, label]),
+        Parcel(named={"x": label, "y": other}),
+        Parcel(deep=[{"x": label}]),
+        Parcel(main=label, labels=[label]),
+    ]
+    outer = Parcel(main=other, inside=holders[0])
+    outer.inside.inside = outer.inside  # and itself
+    store.register([outer, *holders])
+    near = near_of(store, label.ecs_id)
+    assert {node.ecs_id for node in near.graph.nodes} == {
+        entity.ecs_id for entity in (label, *holders)
+    }
+    assert near.told == "it holds nothing; showing 5 of 5 that hold it"
+    assert near.graph.nodes[near.root] == label
+    held = near_of(store, holders[0].ecs_id)
+    assert held.told == "showing 1 of 1 entities that it holds and 1 of 1 that hold it"
+    assert (
+        near_of(store, outer.ecs_id).told
+        == "showing 2 of 2 entities that it holds; nothing holds it"
+    )
+
+
+def test_of_many_holders_the_first_are_shown(store: Any) -> None:
+    label = Label(name="everywhere")
+    parcels = [Parcel(name=str(number), main=label, labels=[label]) for number in range(70)]
+    store.register(parcels)
+    near = near_of(store, label.ecs_id)
+    assert near.told == "it holds nothing; showing 30 of 70 that hold it"
+    names = {node.name for node in near.graph.nodes if node.ecs_id != label.ecs_id}
+    assert names == set(map(str, range(30)))
+
+
+def test_queries_are_asked_in_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    label = Label(name="held")
+    store.register([Parcel(main=label, labels=[label]), Volume(title="t"), label])
+    once = holders_of(store, label.ecs_id, 9)
+    monkeypatch.setattr(near_room, "PARTS", 1)
+    assert holders_of(store, label.ecs_id, 9) == once
+    assert once[1] == 1
+
+
 # -- a database ------------------------------------------------------------------------------
 
 
@@ -292,6 +362,42 @@ def test_a_page_costs_the_same_however_much_is_stored(tmp_path: Path) -> None:
         assert len(str(state)) < 40_000, "a page, not the table"
     assert counts[0] == counts[1]
     assert max(counts[0]) <= 8
+
+
+def test_what_is_next_costs_the_same_however_much_is_stored(tmp_path: Path) -> None:
+    counts = []
+    for size in (100, 2_000):
+        store = ev.SQLAlchemyEntityStorage(tmp_path / f"{size}.db")
+        label = Label(name="everywhere")
+        made = shelf(size)
+        store.register([made, *(Parcel(main=label) for _ in range(size))])
+        statements = count_statements(store.engine)
+        for entity in (label, made, made.books[5]):
+            near_of(store, entity.ecs_id)
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+
+
+HOLDER = """
+import sys, ecsviz as ev
+class Label(ev.Entity):
+    name: str
+class Crate(ev.Entity):
+    label: Label
+ev.SQLAlchemyEntityStorage(sys.argv[1]).register([Crate(label=Label(name="one"))])
+"""
+
+
+def test_holders_of_unknown_classes_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "crates.db"
+    subprocess.run([sys.executable, "-c", HOLDER, str(file)], check=True)
+    store = ev.SQLAlchemyEntityStorage(file)
+    (label,) = store.list_by_type(Label)
+    near = near_of(store, label.ecs_id)
+    assert (near.graph.nodes, near.told) == (
+        [label],
+        "it holds nothing; showing 0 of 1 that hold it",
+    )
 
 
 WRITER = """
@@ -337,11 +443,12 @@ def test_classes_with_hand_written_models() -> None:
     shown.selected = message
     assert (shown.table, column(shown, "ecs_id")) == ("Message", [str(message.ecs_id)])
     assert shown.graph is not None
-    assert set(shown.graph.graph.nodes) == {thread, message}
+    assert set(shown.graph.graph.nodes) == {thread, message, note}
     shown.selected = note
     assert (shown.table, column(shown, "about")) == ("Note", [str(message.ecs_id)])
     assert shown.graph is not None
-    assert set(shown.graph.graph.nodes) == {note, message}
+    assert shown.graph.entity == note, "it was in the graph already"
+    assert set(near_of(store, note.ecs_id).graph.nodes) == {note, message}
 
 
 def test_a_missing_file_is_not_made(tmp_path: Path) -> None:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
 import traitlets
 
 import ecsviz as ev
+from ecsviz import versions
 from ecsviz.errors import (
     EntityNotFoundError,
     InvalidArgumentError,
     InvalidIdError,
     UnknownTypeError,
 )
+from ecsviz.versions import revisions_reached
 from ecsviz.widgets import ThreadExplorer, explore_thread
 from ecsviz.widgets import thread as room
+from ecsviz.widgets.thread_past import moments_of
 from ecsviz.widgets.thread_texts import TEXT, message_json
 from ecsviz.widgets.thread_tree import Branches
 from tests.hostile import HOSTILE, assert_harmless, texts
@@ -362,6 +367,99 @@ def test_the_slider_of_revisions(store: Any, thread: ev.ChatThread) -> None:
     with pytest.raises(InvalidArgumentError, match="There are 2 to 4"):
         shown.since = 5
     assert (shown.revision, shown.since) == (None, None)
+
+
+def test_only_revisions_that_changed_the_thread_are_offered(
+    store: Any, thread: ev.ChatThread
+) -> None:
+    aside, other = ev.ChatThread(title="aside"), ev.ChatThread(title="where it went")
+    store.register(thread, note="first")
+    store.register(aside, note="aside")
+    gone = thread.say("user", "a message that goes")
+    store.register(thread, note="said")
+    aside.say("user", "something else")
+    store.register(aside, note="aside")
+    gone.content = "said otherwise"
+    store.register(thread, note="edited")
+    thread.messages.remove(gone)
+    gone.thread = other
+    other.messages.append(gone)
+    store.register([thread, other], note="moved")
+    aside.title = "renamed"
+    store.register(aside, note="aside")
+    thread.messages[0].metadata = {"read": True}
+    store.register(thread, note="marked")
+    fresh = store.get(thread.ecs_id)
+    shown = fresh.explore(store)
+    assert [moment["note"] for moment in shown._moments] == [
+        "first",
+        "said",
+        "edited",
+        "moved",
+        "marked",
+    ]
+    store.register(ev.ChatThread(title="a third"))
+    shown.refresh()
+    assert len(shown._moments) == 5
+
+
+def test_asking_for_the_past_costs_the_same_however_long_the_thread_is(tmp_path: Path) -> None:
+    counts = []
+    for size in (30, 3_000):
+        store = ev.SQLAlchemyEntityStorage(tmp_path / f"{size}.db")
+        thread = ev.ChatThread(title="long")
+        last = None
+        for number in range(size):
+            last = thread.say("user", f"{number}", parent=last)
+        store.register(thread)
+        thread.messages[size // 2].content = "changed"
+        store.register(thread)
+        statements: list[str] = []
+        sa.event.listen(
+            store.engine,
+            "before_cursor_execute",
+            lambda *given, into=statements: into.append(given[2]),
+            named=False,
+        )
+        moments, _ = moments_of(store, thread)
+        assert [moment["revision"] for moment in moments] == [1, 2]
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+    assert counts[0] < 50
+
+
+class Link(ev.Entity):
+    following: Link | None = None
+
+
+def test_what_is_far_away_is_not_followed() -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    last = first = Link()
+    for _ in range(versions.ROUNDS + 1):
+        last.following = Link()
+        last = last.following
+    store.register(first)
+    with store._reading() as conn:
+        near = revisions_reached(conn, store._catalog, last.ecs_id)
+        assert (near, revisions_reached(conn, store._catalog, first.ecs_id)) == ({1}, None)
+
+
+def test_a_revision_that_changed_nothing_stands_for_the_one_before(
+    store: Any, thread: ev.ChatThread
+) -> None:
+    store.register(thread)
+    store.register(ev.ChatThread(title="another"))
+    thread.title = "Rings"
+    store.register(thread)
+    store.register(ev.ChatThread(title="a third"))
+    shown = thread.explore(store)
+    assert [moment["revision"] for moment in shown._moments] == [1, 3]
+    shown.revision = 2
+    assert (shown.revision, shown.shown.title) == (1, "Cycles")
+    shown.since = 4
+    assert shown.since == 3
+    with pytest.raises(InvalidArgumentError, match="There are 1 to 4"):
+        shown.revision = 5
 
 
 def test_what_differs_between_two_revisions(store: Any, thread: ev.ChatThread) -> None:

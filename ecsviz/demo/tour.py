@@ -183,6 +183,7 @@ def _execute(notebook: Any, folder: Path, env: dict[str, str], progress: bool) -
         client.execute(env=env)
 
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
     " style-src 'unsafe-inline'; img-src data:; font-src data:\">"
@@ -194,10 +195,12 @@ def _to_html(notebook: Any) -> str:
     from nbconvert import HTMLExporter
 
     for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
+        if cell.cell_type != "code":
+            continue
+        # A dead widget shows nothing; what stands in for it is the output after it.
+        cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+        for output in cell.outputs:
             data = output.get("data", {})
-            # A dead widget shows nothing; beside it stands its text/html.
-            data.pop("application/vnd.jupyter.widget-view+json", None)
             if "image/png" in data:
                 alt = cell.metadata.get("alt", "a picture made by the cell above")
                 data["text/html"] = str(picture(base64.b64decode(data["image/png"]), alt))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E44
 """Okabe and Ito (2008), without vermillion, which is the colour of cycles, and black."""
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 """One per colour, and the last for the rest: colour never stands alone."""
+WHITE: Final = "#FFFFFF"
 CYCLE: Final = "#D55E00"
 CYCLE_ON_DARK: Final = "#F28C4B"
 OTHER: Final = "#8A8F98"
@@ -25,14 +27,28 @@ STEPS: Final = 5
 """How many values a scale of numbers names in the legend."""
 
 Color = tuple[float, float, float]
+_HEX: Final = re.compile("#[0-9A-Fa-f]{6}")
 
 
 def rgb(color: Any) -> Color:
     """Return red, green and blue from 0 to 1."""
+    if isinstance(color, str) and _HEX.fullmatch(color):  # ours all are: no need of matplotlib
+        return tuple(byte / 255 for byte in bytes.fromhex(color[1:]))  # type: ignore[return-value]  # three bytes
     from matplotlib.colors import to_rgb
 
     red, green, blue = to_rgb(color)
     return red, green, blue
+
+
+def hex_of(color: Color) -> str:
+    """Return a colour as a page writes it.
+
+    Examples
+    --------
+    >>> hex_of((1.0, 0.5, 0.0))
+    '#ff8000'
+    """
+    return f"#{bytes(round(255 * part) for part in color).hex()}"
 
 
 def mix(one: Any, other: Any, share: float) -> Color:
@@ -152,7 +168,7 @@ def fixed_categories(
 
 
 def _on(color: str, dark: bool) -> Color:
-    return mix(color, "white", 0.78) if dark else rgb(color)
+    return mix(color, WHITE, 0.78) if dark else rgb(color)
 
 
 def _is_number(value: Any) -> bool:

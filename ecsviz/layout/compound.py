@@ -150,11 +150,15 @@ class Layout:
             for x in (-1, 1)
             for y in (-1, 1)
         ]
-        points = (np.concatenate(corners)[:, None, :] + circle[None, :, :]).reshape(-1, 2)
+        # Of what lies inside the corners' hull no circle can reach the outline.
+        outer = _convex_hull(np.concatenate(corners))
+        points = (outer[:, None, :] + circle[None, :, :]).reshape(-1, 2)
         if len(self.bends):
             own = np.repeat(self.inside, np.diff(self.starts)) == component
-            bends = self.bends[own][:, None, :] + 0.6 * circle[None, :, :]
-            points = np.concatenate((points, bends.reshape(-1, 2)))
+            if own.any():
+                bends = _convex_hull(self.bends[own])
+                around = (bends[:, None, :] + 0.6 * circle[None, :, :]).reshape(-1, 2)
+                points = np.concatenate((points, around))
         return _convex_hull(points)
 
 
@@ -164,9 +168,20 @@ def loop_room(count: Ints) -> Floats:
 
 
 def _convex_hull(points: Floats) -> Floats:
-    from scipy.spatial import ConvexHull
-
-    return np.asarray(points[ConvexHull(points).vertices])
+    """Return the corners of the convex hull against the clock (Andrew 1979)."""
+    listed: list[list[float]] = np.unique(points, axis=0).tolist()
+    hull: list[list[float]] = []
+    for side in (listed, listed[::-1]):
+        base = len(hull)
+        for x, y in side:
+            while len(hull) >= base + 2:
+                (a, b), (c, d) = hull[-2:]
+                if (c - a) * (y - b) > (d - b) * (x - a):
+                    break
+                hull.pop()
+            hull.append([x, y])
+        hull.pop()  # the other side begins with it
+    return np.array(hull or listed[:1])
 
 
 def layout_graph(
@@ -462,12 +477,15 @@ def _no_rows() -> Rows:
 
 def _hanging_together(first: Ints, a: Ints, b: Ints) -> Ints:
     """Return the part that each box hangs together with, numbered by what is first in it."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = len(first)
-    matrix = csr_array((np.ones(len(a), dtype=np.int32), (a, b)), shape=(n, n))
-    count, label = connected_components(matrix, directed=False)
+    label, joined = np.arange(len(first)), False
+    while not joined:  # soon: a turn joins whole parts
+        low, high = np.minimum(label[a], label[b]), np.maximum(label[a], label[b])
+        joined = bool((low == high).all())
+        np.minimum.at(label, high, low)
+        while (label[label] != label).any():
+            label = label[label]
+    known, label = np.unique(label, return_inverse=True)
+    count = len(known)
     earliest = np.full(count, first.max() + 1)
     np.minimum.at(earliest, label, first)
     rank = np.empty(count, dtype=np.int64)

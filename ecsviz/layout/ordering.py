@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from ecsviz.layout.grid import Floats, Grid
+from ecsviz.layout.pulls import Pulls
 from ecsviz.order import Ints
 
 ROW_STEPS: Final = 3_000
@@ -30,7 +31,12 @@ def order_rows(grid: Grid) -> Floats:
     key = grid.first.astype(np.float64)
     if not len(grid.upper) or n < 3:
         return key
-    up, down = _neighbours(grid, rows)
+    sequence = np.concatenate(rows)
+    starts = np.cumsum([0, *(len(row) for row in rows)]).tolist()
+    up, down = (
+        Pulls(sequence, here, there, 1.0 / np.bincount(here, minlength=n)[here])
+        for here, there in ((grid.lower, grid.upper), (grid.upper, grid.lower))
+    )
     wide = [number for number, row in enumerate(rows) if len(row) > 1]
     sweeps = int(np.clip(ROW_STEPS // max(1, len(wide)), 2, MAX_SWEEPS))
     counting = len(grid.upper) <= EXACT_LINES
@@ -40,8 +46,9 @@ def order_rows(grid: Grid) -> Floats:
         downwards = sweep % 2 == 0
         for number in reversed(wide) if downwards else wide:
             row = rows[number]
-            matrix, count = (up if downwards else down)[number]
-            wish = np.where(count > 0, matrix @ place_of, place_of[row])
+            pulls, part = up if downwards else down, slice(starts[number], starts[number + 1])
+            mean = pulls.sums(part.start, part.stop, place_of)
+            wish = np.where(pulls.total[part] > 0, mean, place_of[row])
             # Ties keep their order in one half of the sweeps and turn it in the other.
             tie = place_of[row] if sweep % 4 < 2 else -place_of[row]
             order = row[np.lexsort((tie, wish, grid.group[row]))]
@@ -60,27 +67,6 @@ def order_rows(grid: Grid) -> Floats:
 def _rows(row: Ints) -> list[Ints]:
     order = np.argsort(row, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(row[order])) + 1) if len(row) else []
-
-
-def _neighbours(grid: Grid, rows: list[Ints]) -> tuple[list[Any], list[Any]]:
-    """Return per row a matrix that takes the mean of the neighbours above, and below."""
-    from scipy.sparse import csr_array
-
-    n = len(grid)
-    sequence = np.concatenate(rows)
-    starts = np.cumsum([0, *(len(row) for row in rows)])
-    result = []
-    for here, there in ((grid.lower, grid.upper), (grid.upper, grid.lower)):
-        count = np.bincount(here, minlength=n)
-        share = 1.0 / count[here]
-        matrix = csr_array((share, (here, there)), shape=(n, n))[sequence]
-        result.append(
-            [
-                (matrix[a:b], count[row]) if b - a > 1 else (None, None)
-                for row, a, b in zip(rows, starts[:-1], starts[1:], strict=True)
-            ]
-        )
-    return result[0], result[1]
 
 
 def _places(grid: Grid, rows: list[Ints], key: Floats) -> Floats:

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from ecsviz.layout.grid import Floats, Grid
+from ecsviz.layout.pulls import Pulls, isotonic
 from ecsviz.layout.trees import place_trees
 from ecsviz.order import Ints
 
@@ -30,11 +31,8 @@ def place(grid: Grid, key: Floats, free: Floats) -> Floats:
     -----
     Rows are moved by turns: upwards above the middle of what hangs below, downwards below the
     middle of what they hang on, and at last between both. What a row may do without changing
-    its order is an isotonic regression, for which scipy has an exact linear method. What is a
-    tree is placed as one, see `place_trees`.
+    its order is an isotonic regression. What is a tree is placed as one, see `place_trees`.
     """
-    from scipy.sparse import csr_array
-
     n = len(grid)
     order = np.lexsort((key, grid.group, grid.row))
     strips = _Strips(grid, order)
@@ -42,26 +40,23 @@ def place(grid: Grid, key: Floats, free: Floats) -> Floats:
     x[order] = strips.least - (np.add.reduceat(strips.width, strips.first) / 2)[strips.number]
     if not len(grid.upper):
         return x
-    shape = (n, n)
-    up = csr_array((grid.weight, (grid.lower, grid.upper)), shape=shape)
-    down = csr_array((grid.weight, (grid.upper, grid.lower)), shape=shape)
+    ends = ((grid.upper, grid.lower), (grid.lower, grid.upper))
     rows = np.split(np.arange(n), np.flatnonzero(np.diff(grid.row[order])) + 1)
     # An odd number: the last sweep goes upwards, so that what holds stands above what it holds.
     pairs = int(np.clip(ROW_STEPS // len(rows) // 2, 0, 4))
+    sides = [Pulls(order, here, there, grid.weight) for here, there in ends] if pairs else []
     for sweep in range(1 + 2 * pairs if pairs else 0):
-        towards = (down, up)[sweep % 2]
-        matrix = towards[order]
-        pull: Floats = np.asarray(matrix.sum(axis=1)).ravel()
+        pulls = sides[sweep % 2]
         for part in rows if sweep % 2 == 0 else reversed(rows):
-            sums = np.asarray(matrix[part[0] : part[-1] + 1] @ x)
-            strips.move(x, part, sums, pull[part])
-    both = (up + down)[order]
-    pull = np.asarray(both.sum(axis=1)).ravel()
+            sums = pulls.sums(part[0], part[-1] + 1, x)
+            strips.move(x, part, sums, pulls.total[part])
+    here, there = np.concatenate(ends, axis=1)
+    both = Pulls(order, here, there, np.tile(grid.weight, 2))
     halves = [np.flatnonzero(grid.row[order] % 2 == half) for half in (0, 1)]
     for step in range(4 if pairs else 16):
         part = halves[step % 2]
         if len(part):
-            strips.move(x, part, np.asarray(both @ x)[part], pull[part])
+            strips.move(x, part, both.sums(0, n, x)[part], both.total[part])
     place_trees(grid, key, x, free)
     return x
 
@@ -93,9 +88,7 @@ class _Strips:
         if len(part) == 1:
             x[here] = wish
             return
-        from scipy.optimize import isotonic_regression
-
         shift = self.least[part] - self.span * self.number[part]
         free = np.clip(wish, -self.span / 4, self.span / 4) - shift
         # What nobody pulls at makes way for the others.
-        x[here] = isotonic_regression(free, weights=pull + 0.05).x + shift
+        x[here] = isotonic(free, pull + 0.05) + shift

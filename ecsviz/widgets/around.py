@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 
 from ecsviz.errors import short_repr
-from ecsviz.export import plain
+from ecsviz.export_rows import plain
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.html import readable, shown_of
 from ecsviz.identity import is_entity_class

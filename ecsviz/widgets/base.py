@@ -10,17 +10,20 @@ from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import anywidget
 import traitlets
+from IPython.display import display
 
 from ecsviz.errors import EcsvizError, InvalidIdError, short_repr
 from ecsviz.html import Child, Element, block, element, picture
 
 STATIC: Final = Path(__file__).parent / "static"
 LIBRARIES: Final = frozenset({"cytoscape"})
-"""What a page may ask for: bundles that are sent once a page, and saved in no notebook."""
+"""What a page may ask for: bundles that are saved in no notebook."""
+_brought: Final[set[str]] = set()
+"""Those that this kernel has sent with a widget."""
 RUN_IT: Final = "Run this cell to explore it live."
 
 Message: TypeAlias = Mapping[str, Any]
@@ -122,11 +125,17 @@ class LiveWidget(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
+    _mark = traitlets.Unicode(help="names what stands in for it").tag(sync=True)
+    _library = traitlets.Bytes(help="what the page is about to ask for").tag(sync=True)
     selected = EntityId(None, allow_none=True, help="the ecs_id of what is selected").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
+        self._still_id = uuid4()
         super().__init__(
-            _esm=static_text(f"{self.bundle}.js"), _css=static_text(f"{self.bundle}.css"), **traits
+            _esm=static_text(f"{self.bundle}.js"),
+            _css=static_text(f"{self.bundle}.css"),
+            _mark=self._still_id.hex,
+            **traits,
         )
         self.on_msg(self._take)
 
@@ -156,6 +165,21 @@ class LiveWidget(anywidget.AnyWidget):
             text = static_text(f"{name}.js").encode("utf-8")
             self.send({"told": "library", "name": name}, buffers=[text])
 
+    def _first_library(self) -> str | None:
+        """Return the library that a page needs to show this at first, if any."""
+        return None
+
+    def _bring_library(self) -> None:
+        """Send a page its library with the widget, once a kernel.
+
+        A kernel answers no page while a cell runs, which is until the picture is made that
+        stands in.
+        """
+        name = self._first_library()
+        if name is not None and name not in _brought:
+            _brought.add(name)
+            self._library = static_text(f"{name}.js").encode("utf-8")
+
     # -- where it is not alive ---------------------------------------------------------------
 
     def __repr__(self) -> str:
@@ -179,7 +203,23 @@ class LiveWidget(anywidget.AnyWidget):
         data, alt = self._poster
         if data:
             children.insert(0, picture(data, alt))
-        return block(*children, element("p", RUN_IT, look="note"))
+        return block(*children, element("p", RUN_IT, look="note"), mark=self._still_id)
+
+    def _ipython_display_(self) -> None:
+        """Show the widget, and then as an output of its own what stands in for it.
+
+        The page hides the second where the first is alive. In one output there would only be the
+        first, with JupyterLab's "model not found" in a notebook that is trusted but was not run;
+        and it would come later, since a picture takes longer than the widget.
+        """
+        shown = super()._repr_mimebundle_()
+        if shown is not None:
+            data, metadata = shown
+            show: Any = display
+            self._bring_library()
+            show(data, metadata=metadata, raw=True)
+            show({"text/html": str(self.still())}, raw=True)
+            self._library = b""  # it is not for the notebook's file
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         shown = super()._repr_mimebundle_(**kwargs)

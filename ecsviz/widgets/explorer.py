@@ -16,7 +16,7 @@ import traitlets
 
 from ecsviz.draw.picture import counts_of
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, did_you_mean, short_repr
-from ecsviz.export import plain
+from ecsviz.export_rows import plain
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.html import Child, element, shown_of, table
 from ecsviz.labels import label_of
@@ -462,6 +462,9 @@ class GraphExplorer(LiveWidget):
         if self.selected is None:
             return f"GraphExplorer({graph}; nothing selected)"
         return f"GraphExplorer({graph}; selected: {plain(label_of(self.entity, 40))})"
+
+    def _first_library(self) -> str | None:
+        return None if self.view == "map" else "cytoscape"
 
     def _poster_png(self) -> tuple[bytes, str]:
         return poster(self.graph)

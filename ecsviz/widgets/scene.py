@@ -12,8 +12,8 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from ecsviz.draw.style import MARKERS, categories
-from ecsviz.export import plain
+from ecsviz.draw.style import MARKERS, categories, hex_of
+from ecsviz.export_rows import plain
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.html import shown_of
 from ecsviz.labels import columns_of, label_of
@@ -178,8 +178,6 @@ class Scene:
 
 def legend_of(graph: EntityDependencyGraph) -> Legend:
     """Return the colours and marks of a graph's types: those of its picture."""
-    from matplotlib.colors import to_hex
-
     types = graph._parts.types
     codes, light = categories(types)
     _, dark = categories(types, dark=True)
@@ -188,8 +186,8 @@ def legend_of(graph: EntityDependencyGraph) -> Legend:
         {
             "name": kind.name,
             "shape": SHAPES[kind.marker],
-            "light": to_hex(kind.color),
-            "dark": to_hex(other.color),
+            "light": hex_of(kind.color),
+            "dark": hex_of(other.color),
             "count": count,
         }
         for kind, other, count in zip(light, dark, counts, strict=True)

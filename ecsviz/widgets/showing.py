@@ -9,7 +9,7 @@ import numpy as np
 
 from ecsviz.cycles import CycleList
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, did_you_mean, short_repr
-from ecsviz.export import plain
+from ecsviz.export_rows import plain
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.labels import label_of
 from ecsviz.layout import Overview

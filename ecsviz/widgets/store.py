@@ -20,12 +20,11 @@ from ecsviz.errors import (
     did_you_mean,
     short_repr,
 )
-from ecsviz.export import plain
-from ecsviz.graph import EntityDependencyGraph
+from ecsviz.export_rows import plain
 from ecsviz.html import Child, element, shown_of, table
-from ecsviz.references import walk
 from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
 from ecsviz.widgets.explorer import GraphExplorer
+from ecsviz.widgets.near import near_of
 from ecsviz.widgets.store_rows import BIG, Column, Page, Wanted, cell, rows_of
 
 ROWS: Final = 25
@@ -34,8 +33,6 @@ CLASSES: Final = 200
 """How many classes are listed, the largest first."""
 REVISIONS: Final = 20
 """How many revisions are listed, the newest first."""
-NEIGHBOURS: Final = 60
-"""How many entities the graph around a row shows at the most, besides its own."""
 
 
 def explore_store(store: Any) -> StoreExplorer:
@@ -336,16 +333,16 @@ class StoreExplorer(LiveWidget):
         """Show what is around an entity; or say why that cannot be shown."""
         old = self.graph
         try:
-            near, count = neighbourhood(self.store, ecs_id)
+            near = near_of(self.store, ecs_id)
         except EntityNotFoundError:
             self.graph, self._told = None, f"{ecs_id} is not in this store."
         except EcsvizError as error:
             self.graph, self._told = None, str(error)
         else:
-            made = GraphExplorer(near)
+            made = GraphExplorer(near.graph)
             made.selected = ecs_id
             made.observe(lambda change: self._on_graph(made, change.new), "selected")
-            self._told = shown_of(len(near) - 1, count, "entities that it holds")
+            self._told = near.told
             self.graph = made
         if old is not None:
             old.close()
@@ -383,82 +380,3 @@ def _shown(column: Column, value: Any) -> Any:
     if column.kind == "time" and value is not None:
         return plain(str(value)[:19])  # to the second
     return cell(value)
-
-
-def neighbourhood(store: Any, ecs_id: UUID) -> tuple[EntityDependencyGraph, int]:
-    """Return the graph of an entity and of what it holds, and how many it holds in all.
-
-    Parameters
-    ----------
-    store
-        Where it is.
-    ecs_id
-        Which entity.
-
-    Raises
-    ------
-    EntityNotFoundError
-        If it is not stored.
-    UnknownTypeError
-        If its class, or one of those that it holds, is not defined here.
-
-    Notes
-    -----
-    At most `NEIGHBOURS` neighbours are read; what hand-written models keep is read whole.
-    O(references of what is read).
-
-    Examples
-    --------
-    >>> import ecsviz as ev
-    >>> store = ev.InMemoryEntityStorage()
-    >>> thread = ev.ChatThread(title="Cycles")
-    >>> for number in range(100):
-    ...     message = thread.say("user", f"{number}")
-    >>> _ = store.register(thread)
-    >>> near, count = neighbourhood(store, thread.ecs_id)
-    >>> len(near), count
-    (61, 100)
-    """
-    nodes, count = _read_near(store, ecs_id)
-    whole = EntityDependencyGraph(nodes)._parts
-    wanted = {node.ecs_id for node in nodes}
-    inside = [n for n, node_id in enumerate(whole.ids) if node_id in wanted]
-    place = {old: new for new, old in enumerate(inside)}
-    edges = [
-        edge
-        for edge, ends in enumerate(
-            zip(whole.sources.tolist(), whole.targets.tolist(), strict=True)
-        )
-        if ends[0] in place and ends[1] in place
-    ]
-    places = [whole.place_of(edge) for edge in edges]
-    near = EntityDependencyGraph.from_parts(
-        [whole.nodes[n] for n in inside],
-        [whole.ids[n] for n in inside],
-        [whole.types[n] for n in inside],
-        [place[int(whole.sources[edge])] for edge in edges],
-        [place[int(whole.targets[edge])] for edge in edges],
-        [path for _, path in places],
-        fields=[field for field, _ in places],
-        kinds=whole.kinds[edges].tolist(),
-    )
-    return near, count
-
-
-def _read_near(store: Any, ecs_id: UUID) -> tuple[list[Any], int]:
-    """Return an entity with the first of those that it holds, and how many it holds."""
-    try:
-        held = _held(store.get(ecs_id, hops=0))
-        ids = [ecs_id, *(entity.ecs_id for entity in held[:NEIGHBOURS])]
-        return store.get_many(ids, hops=0), len(held)
-    except InvalidArgumentError:  # hand-written models read whole entities only
-        root = store.get(ecs_id)
-        held = _held(root)
-        return [root, *held[:NEIGHBOURS]], len(held)
-
-
-def _held(root: Any) -> list[Any]:
-    """Return the entities that one holds, each once."""
-    found = walk([root])
-    direct = {found.targets[n] for n, source in enumerate(found.sources) if source == 0}
-    return [found.entities[n] for n in sorted(direct) if n]

@@ -15,7 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from ecsviz.catalog import find_class
-from ecsviz.export import plain
+from ecsviz.export_rows import plain
 from ecsviz.identity import is_entity_class
 from ecsviz.mapping import StoredType
 from ecsviz.memory import InMemoryEntityStorage

@@ -14,9 +14,10 @@ import traitlets
 from ecsviz.chat import ChatMessage, ChatThread
 from ecsviz.diff import GraphDiff, diff
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, UnknownTypeError, short_repr
-from ecsviz.export import plain
+from ecsviz.export_rows import plain
 from ecsviz.html import Child, shown_of
 from ecsviz.widgets.base import EntityId, LiveWidget, Message, uuid_of, whole_number
+from ecsviz.widgets.thread_past import moments_of
 from ecsviz.widgets.thread_texts import (
     CHANGES,
     TEXT,
@@ -101,7 +102,8 @@ class ThreadExplorer(LiveWidget):
         A trait: what is looked for, in all branches.
     revision, since
         Traits: the revision of the store that is shown, None for the thread as it was given; and
-        the one that it is compared with, None for none.
+        the one that it is compared with, None for none. One that changed nothing of the thread
+        stands for the last that did.
     status
         A trait: what is shown of what there is, in words.
     thread, store
@@ -477,28 +479,23 @@ class ThreadExplorer(LiveWidget):
     # -- the past ----------------------------------------------------------------------------
 
     def _revisions(self) -> list[dict[str, Any]]:
-        """Return the revisions since the thread was stored first, for the slider."""
+        """Return the revisions that changed the thread, for the slider."""
         if self.store is None:
             return []
-        first = int(self.store.history(self.thread)["revision"].min())
-        frame = self.store.revisions()
-        frame = frame[frame["revision"] >= first]
-        notes = frame["note"].fillna("").tolist()
-        numbers, times = frame["revision"].tolist(), frame["at"].tolist()
-        return [
-            {"revision": number, "at": f"{at:%Y-%m-%d %H:%M:%S}", "note": plain(note, 80)}
-            for number, at, note in zip(numbers, times, notes, strict=True)
-        ]
+        moments, self._newest = moments_of(self.store, self.thread)
+        return moments
 
     @traitlets.validate("revision", "since")
     def _check_revision(self, proposal: Any) -> int | None:
         wanted: int | None = proposal.value
         known = [moment["revision"] for moment in self._moments]
-        if wanted is not None and wanted not in known:
+        if wanted is not None and known and known[0] <= wanted <= self._newest:
+            wanted = max(number for number in known if number <= wanted)  # nothing changed since
+        elif wanted is not None:
             if self.store is None:
                 why = "The past is in a store: thread.explore(store) shows it."
             else:
-                why = f"There are {known[0]:,} to {known[-1]:,}; refresh() looks for new ones."
+                why = f"There are {known[0]:,} to {self._newest:,}; refresh() looks for new ones."
             name = proposal.trait.name
             raise InvalidArgumentError(
                 f"{name}={wanted} is no revision that this shows. {why}", value=wanted

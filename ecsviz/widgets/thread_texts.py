@@ -12,7 +12,7 @@ from uuid import UUID
 from ecsviz.chat import ChatMessage, ChatThread
 from ecsviz.diff import Difference, GraphDiff
 from ecsviz.errors import short_repr
-from ecsviz.export import plain
+from ecsviz.export_rows import plain
 from ecsviz.html import Child, Element, element, readable, shown_of
 from ecsviz.identity import is_entity_class
 from ecsviz.widgets.thread_tree import Branches

@@ -271,6 +271,40 @@ def test_groups_open_on_a_click_and_points_are_clicked(notebook: Notebook) -> No
     assert "showing 4 of 1,200 entities, around" in text(notebook, ".ecsviz-status")
 
 
+WIDE = """
+import ecsviz as ev
+class Room(ev.Entity):
+    name: str
+names = ("W" * 60, "MMMM WWWW " * 6, "漢字" * 30, "org." + "W" * 50, "short")
+rooms = [Room(name=name) for name in names]
+graph = ev.EntityDependencyGraph(rooms)
+w = graph.explore()
+w
+"""
+ROOMS = """() => {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = "12px system-ui, sans-serif";
+  const { cy } = document.querySelector("div.ecsviz-layer")._cyreg;
+  return cy.nodes().map((node) => [
+    node.data("label"), context.measureText(node.data("label")).width, node.width(),
+  ]);
+}"""
+
+
+def test_labels_stay_in_their_boxes(notebook: Notebook) -> None:
+    notebook.open("wide", WIDE)
+    drawn(notebook, "nodes")
+    shown = notebook.page.evaluate(ROOMS)
+    assert all(label <= box - 30 for _, label, box in shown)
+    labels = [label for label, _, _ in shown]
+    assert labels[0].startswith("WWWWW")
+    assert labels[0].endswith("W…")
+    assert labels[3].startswith("…W"), "what was cut in front stays so"
+    assert labels[4] == "short"
+    assert shown[0][1] > 0.8 * (shown[0][2] - 30), "no more is cut than has to be"
+    notebook.shot("explorer-wide", ".ecsviz-explorer")
+
+
 LARGE = """
 import ecsviz as ev
 graph = ev.EntityDependencyGraph(ev.sample("tree", n=12_000))
@@ -358,6 +392,42 @@ def without_widgets(notebook: Notebook, name: str) -> dict[str, Any]:
     return saved
 
 
+STILL = ".jp-OutputArea img"
+# What is left of the looks of a table and of the note below.
+LEFT = """() => {
+  const of = (selector) => getComputedStyle(document.querySelector(`.jp-OutputArea ${selector}`));
+  const { borderBottomWidth, borderBottomStyle, borderBottomColor } = of("tbody tr");
+  return {
+    line: `${borderBottomWidth} ${borderBottomStyle} ${borderBottomColor}`,
+    muted: of("div > p:last-child").color === "rgb(118, 118, 118)",
+  };
+}"""
+
+
+def test_the_still_picture_is_hidden_where_the_explorer_is_alive(chat: Notebook) -> None:
+    chat.page.wait_for_selector(STILL, state="attached")
+    assert chat.page.locator(".jp-OutputArea-child").count() == 2
+    assert chat.page.locator(".jp-OutputArea-child:visible").count() == 1
+    assert not chat.page.locator(STILL).is_visible()
+    chat.python("w.close()")
+    chat.page.wait_for_selector(PICTURE, state="detached")
+    assert chat.page.locator(STILL).is_visible(), "and is shown where that was closed"
+
+
+def test_a_trusted_notebook_that_was_not_run_shows_the_still_picture(chat: Notebook) -> None:
+    chat.save()
+    chat.close()
+    chat.show("explorer.ipynb")
+    chat.page.locator(STILL).wait_for()
+    chat.page.wait_for_selector(".jp-OutputArea-child:has-text('model not found')")
+    assert chat.page.locator(STILL).get_attribute("alt").startswith("The dependency graph: 5 ent")
+    assert "Run this cell to explore it live." in text(chat, ".jp-OutputArea")
+    chat.shot("explorer-not-run", ".jp-OutputArea")
+    chat.run_all()
+    drawn(chat, "nodes")
+    chat.page.wait_for_selector(STILL, state="hidden")
+
+
 def test_a_saved_notebook_shows_a_picture_without_a_kernel(chat: Notebook) -> None:
     saved = without_widgets(chat, "explorer")
     data = saved["cells"][0]["outputs"][0]["data"]
@@ -368,12 +438,16 @@ def test_a_saved_notebook_shows_a_picture_without_a_kernel(chat: Notebook) -> No
     path.write_text(json.dumps(saved), encoding="utf-8")
     chat.close()
     chat.show(path.name, kernel=False)
-    picture = chat.page.locator(".jp-OutputArea img")
+    picture = chat.page.locator(STILL)
     picture.wait_for()
     assert picture.get_attribute("alt") == (
         "The dependency graph: 5 entities, 14 references, 1 cyclic component."
     )
     assert picture.evaluate("e => e.naturalWidth") > 500
+    for theme in ("Light", "Dark"):  # JupyterLab drops what has variables
+        chat.theme(theme)
+        assert chat.page.evaluate(LEFT) == {"line": "1px solid rgb(154, 160, 166)", "muted": True}
+    chat.theme("Light")
     assert chat.page.locator(".ecsviz-explorer").count() == 0
     chat.shot("explorer-still", ".jp-OutputArea")
     # The manager of all widgets trips over a notebook without a session, whoever's widgets it has.

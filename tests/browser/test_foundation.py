@@ -34,9 +34,12 @@ def test_a_library_stays_in_the_page_and_is_saved_in_no_notebook(notebook: Noteb
     assert 20_000 < size < 60_000, "what a notebook saves of our code"
 
 
+FORGET = "() => globalThis[Symbol.for('ecsviz.libraries')]?.clear()"
 BUSY = """
 import time
 import ecsviz as ev
+from ecsviz.widgets import base
+base._brought.add("cytoscape")  # to a page that is gone
 w = ev.EntityDependencyGraph(ev.sample("chain", n=5)).explore()
 display(w)
 time.sleep(6)
@@ -44,7 +47,7 @@ time.sleep(6)
 
 
 def test_a_busy_kernel_keeps_nobody_from_looking(notebook: Notebook) -> None:
-    notebook.page.evaluate("() => globalThis[Symbol.for('ecsviz.libraries')]?.clear()")
+    notebook.page.evaluate(FORGET)
     notebook.open("busy", BUSY, wait=False)
     notebook.page.wait_for_selector(".ecsviz-picture[data-drawn=nodes]")
     points = notebook.page.locator(".ecsviz-picture [data-layer=points]")
@@ -62,3 +65,26 @@ def test_all_views_of_a_widget_follow_its_state(notebook: Notebook) -> None:
         ".filter(details => details.textContent.includes('Node n3')).length === 2"
     )
     assert notebook.value("b.selected") is None
+
+
+ASKED = """
+import ecsviz as ev
+from ecsviz.widgets.base import LiveWidget
+asked, answer = [], globals().get("answer", LiveWidget._send_library)  # the cell is run twice
+LiveWidget._send_library = lambda widget, message: (asked.append(message), answer(widget, message))
+graph = ev.EntityDependencyGraph(ev.sample("chain", n=3))
+w = graph.explore()
+w
+"""
+
+
+def test_a_page_without_the_library_gets_it_with_the_widget(notebook: Notebook) -> None:
+    notebook.page.evaluate(FORGET)
+    notebook.open("brought", ASKED)
+    notebook.page.wait_for_selector("[data-drawn=nodes]")
+    assert notebook.value("[len(asked), len(w._library)]") == [0, 0]
+    # The kernel stays, and another page asks.
+    notebook.page.evaluate(FORGET)
+    notebook.run_all()
+    notebook.page.wait_for_selector("[data-drawn=nodes]")
+    notebook.wait_for("len(asked)", 1)

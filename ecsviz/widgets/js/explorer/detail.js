@@ -1,6 +1,7 @@
 // The picture of up to some hundred elements in full detail, drawn by Cytoscape.
 
 import { later, onceAFrame } from "../shared/dom.js";
+import { FONT, SIZE, fitted } from "./fitting.js";
 import { DEFERRED, HUB, IN_CYCLE, boundsOf, linesBetween, markImage, mix } from "./scene.js";
 
 const NAMED = 90; // lines: with more of them, names of fields would hide the picture
@@ -46,12 +47,12 @@ export class Detail {
     this.scene = scene;
     this.at = -1;
     const curved = scene.sources.length <= CURVED;
+    this.cy.elements().remove();
+    this.cy.style(this.sheet()); // before there are elements: each is styled once
     this.cy.batch(() => {
-      this.cy.elements().remove();
       this.cy.add(nodesOf(scene));
       this.cy.add(linesOf(scene, curved));
     });
-    this.cy.style(this.sheet());
     this.fitted = false; // a view that is not on the page yet has no size
     this.fit();
   }
@@ -219,8 +220,8 @@ export class Detail {
           "background-clip": "none",
           label: "data(label)",
           color: text,
-          "font-size": 12,
-          "font-family": "system-ui, sans-serif",
+          "font-size": SIZE,
+          "font-family": FONT,
           "min-zoomed-font-size": 5,
           "text-wrap": "wrap",
           "text-max-width": 400,
@@ -270,7 +271,7 @@ export class Detail {
                 "source-label": "data(name)",
                 "source-text-offset": "data(offset)",
                 "font-size": 10,
-                "font-family": "system-ui, sans-serif",
+                "font-family": FONT,
                 color: muted,
                 "min-zoomed-font-size": 7,
                 "text-outline-color": ground,
@@ -375,7 +376,7 @@ function nodesOf(scene) {
       id: `n${i}`,
       i,
       code: scene.codes[i],
-      label: scene.notes[i] ? `${scene.labels[i]}\n${scene.notes[i]}` : scene.labels[i],
+      label: labelOf(scene, i),
       w: scene.sizes[2 * i],
       h: scene.sizes[2 * i + 1],
     },
@@ -383,14 +384,20 @@ function nodesOf(scene) {
   }));
 }
 
+function labelOf(scene, i) {
+  const lines = [scene.labels[i], scene.notes[i]].filter(Boolean);
+  if (scene.close) return lines.join("\n"); // beside a dot there is room
+  return lines.map((line) => fitted(line, scene.sizes[2 * i])).join("\n");
+}
+
 function linesOf(scene, curved) {
   return Array.from(scene.sources, (source, k) => {
     const target = scene.targets[k];
     const classes = [];
     const { seen, flat } = courseOf(scene, source, target);
-    const offset = Math.max(0.3 * seen, 10);
+    const offset = flat && seen < 100 ? 0.5 * seen : Math.max(0.3 * seen, 10);
     // Between two that stand close side by side there is no room for a name.
-    const name = flat && seen < 7 * scene.names[k].length ? "" : scene.names[k];
+    const name = flat && seen < 6 * scene.names[k].length + 16 ? "" : scene.names[k];
     const data = { id: `e${k}`, source: `n${source}`, target: `n${target}`, name, offset };
     if (scene.flags[k] & IN_CYCLE) classes.push("cyclic");
     if (scene.flags[k] & DEFERRED) classes.push("deferred");

@@ -7,6 +7,7 @@ export function makeTable(acts, size) {
   const caption = h("caption", { class: "ecsviz-note" });
   const body = h("tbody", { on: { keydown: move } });
   const heads = ["step", "type", "label", "holds", "held by", "in a cycle"];
+  const numeric = new Set(["step", "holds", "held by"]);
   const table = h(
     "table",
     { class: "ecsviz-list" },
@@ -17,7 +18,9 @@ export function makeTable(acts, size) {
       h(
         "tr",
         {},
-        heads.map((name) => h("th", { scope: "col" }, name)),
+        heads.map((name) =>
+          h("th", { scope: "col", class: numeric.has(name) ? "ecsviz-number" : null }, name),
+        ),
       ),
     ),
     body,

@@ -59,25 +59,33 @@ function fetchLibrary(model, name) {
   const stops = [];
   let listen;
   const asked = new Promise((resolve, reject) => {
+    const take = async (bytes) => {
+      if (asked.there) return;
+      asked.there = true;
+      for (const stop of stops) stop();
+      const address = URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
+      try {
+        resolve((await import(/* @vite-ignore */ address)).default);
+      } catch (error) {
+        reject(error);
+      } finally {
+        URL.revokeObjectURL(address);
+      }
+    };
     listen = (from) =>
       stops.push(
-        onTold(from, "library", async (message, buffers) => {
-          if (message.name !== name || !buffers.length || asked.there) return;
-          asked.there = true;
-          for (const stop of stops) stop();
-          const address = URL.createObjectURL(new Blob([buffers[0]], { type: "text/javascript" }));
-          try {
-            resolve((await import(/* @vite-ignore */ address)).default);
-          } catch (error) {
-            reject(error);
-          } finally {
-            URL.revokeObjectURL(address);
-          }
+        onTold(from, "library", (message, buffers) => {
+          if (message.name === name && buffers.length) take(buffers[0]);
         }),
       );
-    listen(model);
-    model.send({ do: "library", name });
+    // `asked` is there only after this function: what came with the widget has a turn of its own.
+    queueMicrotask(() => {
+      const brought = model.get("_library");
+      if (brought?.byteLength) return take(brought);
+      listen(model);
+      model.send({ do: "library", name });
+    });
   });
-  asked.listen = listen;
+  asked.listen = (from) => listen(from);
   return asked;
 }

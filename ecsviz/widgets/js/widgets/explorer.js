@@ -10,6 +10,7 @@ import { makeTable } from "../explorer/table.js";
 import { makeToolbar } from "../explorer/toolbar.js";
 import { announcer, fill, fresh, h } from "../shared/dom.js";
 import { follow, numbers, onTold, put } from "../shared/kernel.js";
+import { hideStill } from "../shared/still.js";
 import { isDark, onTheme } from "../shared/theme.js";
 
 function render({ model, el }) {
@@ -249,6 +250,7 @@ function render({ model, el }) {
     onTold(model, "error", ({ text }) => complain(text)),
     onTold(model, "labels", ({ labels }) => picture.labels(labels)),
     onTheme(root, () => fill(legend, legendOf(about))),
+    hideStill(model),
   ];
   fill(legend, legendOf(about));
   fill(el, root);

@@ -4,6 +4,7 @@
 import "../store/store.css";
 import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
 import { follow, onTold } from "../shared/kernel.js";
+import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
 
 function render({ model, el }) {
@@ -341,12 +342,13 @@ function render({ model, el }) {
       spoken.say(is("status"));
     }),
     follow(model, ["_told"], () => {
-      told.textContent = is("_told") || "Choose a row to see what it holds, as a graph.";
+      told.textContent = is("_told") || "Choose a row to see what it holds and what holds it, as a graph.";
       if (is("_told")) spoken.say(is("_told"));
     }),
     follow(model, ["graph"], showGraph),
     onTold(model, "error", ({ text: words }) => complain(words)),
     onTheme(root, () => {}),
+    hideStill(model),
   ];
   fill(el, root);
   return () => {

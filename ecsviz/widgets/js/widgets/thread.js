@@ -4,6 +4,7 @@
 import "../thread/thread.css";
 import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
 import { follow, numbers, onTold, put } from "../shared/kernel.js";
+import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
 import { makeBubble } from "../thread/bubble.js";
 import { makeList } from "../thread/list.js";
@@ -346,6 +347,7 @@ function render({ model, el }) {
       setTimeout(() => past.show(is("revision"), is("since")), 0);
     }),
     onTheme(root, () => {}),
+    hideStill(model),
   ];
   fill(el, root);
   return () => {
