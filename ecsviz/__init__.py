@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib as _importlib
 import typing as _t
 
 from ecsviz.chat import ChatMessage, ChatThread
@@ -12,6 +11,7 @@ from ecsviz.entity import Entity
 from ecsviz.errors import EcsvizError
 from ecsviz.fields import reference
 from ecsviz.graph import CycleStatus, EntityDependencyGraph
+from ecsviz.lazy import lazy as _lazy
 from ecsviz.references import Reference
 
 if _t.TYPE_CHECKING:
@@ -64,21 +64,15 @@ _ROOMS = {
     "read_database": "ecsviz.importers.database",
     "sample": "ecsviz.samples",
     "to_frames": "ecsviz.frames_out",
+    # Modules with names of their own, reached as `ev.samples.sample_file`.
+    "draw": "ecsviz.draw",
+    "export": "ecsviz.export",
+    "importers": "ecsviz.importers",
+    "isomorphic": "ecsviz.isomorphic",
+    "samples": "ecsviz.samples",
 }
-
-
-# Modules with names of their own, reached as `ev.samples.sample_file`.
-_MODULES = ("draw", "export", "importers", "isomorphic", "samples")
-
-
-def __getattr__(name: str) -> _t.Any:
-    if name in _MODULES:
-        return _importlib.import_module(f"ecsviz.{name}")
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(_importlib.import_module(_ROOMS[name]), name)
-    return value
+__getattr__ = _lazy(__name__, _ROOMS)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+    return sorted({*globals(), *__all__, *_ROOMS})

@@ -30,6 +30,7 @@ PACKAGE = ROOT / "ecsviz"
 # it and itself. The root, `ecsviz`, stands where its own imports end: only what comes after it may
 # write `from ecsviz import Entity`.
 ROOMS = (
+    "lazy",
     "errors",
     "collector",
     "showing",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from ecsviz.lazy import lazy
 
 if TYPE_CHECKING:
     from ecsviz.draw.diff import draw_diff
@@ -24,21 +25,14 @@ __all__ = [
 
 # Loaded when asked for: a schema brings SQLAlchemy with it, which a graph does without.
 _ROOMS: Final = {
-    "DrawingOptionError": "picture",
-    "draw_diff": "diff",
-    "draw_graph": "graph",
-    "draw_lineage": "lineage",
-    "draw_schema": "schema",
-    "draw_timeline": "timeline",
+    "DrawingOptionError": "ecsviz.draw.picture",
+    "draw_diff": "ecsviz.draw.diff",
+    "draw_graph": "ecsviz.draw.graph",
+    "draw_lineage": "ecsviz.draw.lineage",
+    "draw_schema": "ecsviz.draw.schema",
+    "draw_timeline": "ecsviz.draw.timeline",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"ecsviz.draw.{_ROOMS[name]}")
-    value = globals()[name] = getattr(module, name)
-    return value
+__getattr__ = lazy(__name__, _ROOMS)
 
 
 def __dir__() -> list[str]:

@@ -5,8 +5,9 @@ What a page runs lies in ``js/`` and is bundled while the package is built.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from ecsviz.lazy import lazy
 
 if TYPE_CHECKING:
     from ecsviz.widgets.explorer import GraphExplorer, explore_graph
@@ -24,21 +25,14 @@ __all__ = [
 
 # Loaded when asked for: a store brings SQLAlchemy with it, which a graph does without.
 _ROOMS: Final = {
-    "GraphExplorer": "explorer",
-    "StoreExplorer": "store",
-    "ThreadExplorer": "thread",
-    "explore_graph": "explorer",
-    "explore_store": "store",
-    "explore_thread": "thread",
+    "GraphExplorer": "ecsviz.widgets.explorer",
+    "StoreExplorer": "ecsviz.widgets.store",
+    "ThreadExplorer": "ecsviz.widgets.thread",
+    "explore_graph": "ecsviz.widgets.explorer",
+    "explore_store": "ecsviz.widgets.store",
+    "explore_thread": "ecsviz.widgets.thread",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"ecsviz.widgets.{_ROOMS[name]}")
-    value = globals()[name] = getattr(module, name)
-    return value
+__getattr__ = lazy(__name__, _ROOMS)
 
 
 def __dir__() -> list[str]:
