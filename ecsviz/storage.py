@@ -326,7 +326,9 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         Notes
         -----
         Every call makes new objects. O(what is read); a constant number of statements per class,
-        with `hops` per class and hop. A placeholder is an object of its class that has its
+        with `hops` per class and hop. Values are checked for their types, JSON is validated; that
+        limits and validators of fields held when it was saved is trusted: `verify` tells by its
+        checksum what was not written here. A placeholder is an object of its class that has its
         ``ecs_id`` and nothing else: looking at another field raises NotLoadedError. Registering
         the part leaves what was left out as it is; a change that would have to change it too is
         refused.

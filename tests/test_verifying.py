@@ -239,3 +239,24 @@ def test_pruned_history_is_all_right(tmp_path: Path) -> None:
         store.prune(revision)
         problems = store.verify()
         assert not len(problems), problems.to_string()
+
+
+class Ticket(ev.Entity):
+    seats: Annotated[int, Field(ge=1)]
+    tags: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
+
+
+def test_limits_of_fields_are_trusted_and_what_breaks_them_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    ticket = store.register(Ticket(seats=2))
+    with sqlite3.connect(path) as conn:
+        conn.execute("UPDATE tickets SET seats = -1")
+    conn.close()
+    assert store.get(ticket.ecs_id).seats == -1
+    assert store.verify()["problem"].tolist() == ["content"]
+    with sqlite3.connect(path) as conn:
+        conn.execute("UPDATE tickets SET seats = 'many'")
+    conn.close()
+    with pytest.raises(errors.StoredDataInvalidError, match=r"tickets\.seats in row 1"):
+        store.get(ticket.ecs_id)
