@@ -247,6 +247,17 @@ w
 """
 
 
+NOTE_LABELS = """() => {
+    window.written = [];
+    const fill = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (label, x, y) {
+        window.written.push([label, x + this.measureText(label).width, this.canvas.clientWidth]);
+        fill.call(this, label, x, y);
+    };
+}"""
+"""Notes every text that is written on a canvas from now on, where it ends, and how wide that is."""
+
+
 def test_groups_open_on_a_click_and_points_are_clicked(notebook: Notebook) -> None:
     notebook.open("groups", GROUPS)
     drawn(notebook, "groups")
@@ -262,10 +273,14 @@ def test_groups_open_on_a_click_and_points_are_clicked(notebook: Notebook) -> No
     notebook.shot("explorer-groups-open", ".ecsviz-explorer")
     notebook.page.click("[data-view=map]")
     drawn(notebook, "map")
+    notebook.page.evaluate(NOTE_LABELS)
     click(notebook, element_of(notebook, "threads[40].messages[4]"))
     notebook.wait_for("w.entity is threads[40].messages[4]", expected=True)
-    notebook.page.wait_for_timeout(500)
+    notebook.page.wait_for_function("() => window.written.length > 0")
     notebook.shot("explorer-points", ".ecsviz-explorer")
+    # The last of its row: its name stands before it, not beyond the edge.
+    assert {label for label, _, _ in notebook.page.evaluate("written")} == {"assistant: message 4"}
+    assert all(end <= wide for _, end, wide in notebook.page.evaluate("written"))
     notebook.page.click("[data-view=around]")
     drawn(notebook, "nodes")
     assert "showing 4 of 1,200 entities, around" in text(notebook, ".ecsviz-status")

@@ -377,11 +377,14 @@ export class Points {
     const [x, y] = this.onPage(i);
     context.font = "12px system-ui, sans-serif";
     context.textBaseline = "middle";
-    const left = x + (i === this.at ? Math.max(size, 7) : size / 2) + 5;
+    const aside = (i === this.at ? Math.max(size, 7) : size / 2) + 5;
+    const { width } = context.measureText(label);
+    const isCut = x + aside + width > this.wide && x - aside - width >= 0;
+    const left = isCut ? x - aside - width : x + aside;
     if (boxed) {
       context.fillStyle = this.colours.ground;
       context.globalAlpha = 0.85;
-      context.fillRect(left - 3, y - 9, context.measureText(label).width + 6, 18);
+      context.fillRect(left - 3, y - 9, width + 6, 18);
       context.globalAlpha = 1;
     }
     context.fillStyle = this.colours.text;
