@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +36,8 @@ class Parts:
         Per reference ``COLLECTION``, ``NULLABLE`` or ``REQUIRED`` (``ecsviz.order``).
     place_of
         Gives a reference's field and path.
+    rising
+        Whether the ids are known to rise.
     """
 
     nodes: Sequence[Any]
@@ -47,6 +47,7 @@ class Parts:
     targets: Ints
     kinds: Ints
     place_of: Callable[[int], tuple[str, str]]
+    rising: bool = False
 
     def reference(self, number: int) -> Reference:
         """Return the `number`-th reference as an object."""
@@ -61,10 +62,10 @@ class Parts:
     def rank(self) -> Ints:
         """Return the place of every node in the order of the ids, shape (nodes,)."""
         n = len(self.nodes)
+        if self.rising:
+            return np.arange(n)
         # Comparing integers is ten times faster than comparing UUID objects.
         keys = [i.int for i in self.ids] if n and isinstance(self.ids[0], UUID) else self.ids
-        if all(map(operator.lt, keys, itertools.islice(keys, 1, None))):
-            return np.arange(n)
         rank = np.empty(n, dtype=np.int64)
         rank[sorted(range(n), key=keys.__getitem__)] = np.arange(n)
         return rank
@@ -105,6 +106,8 @@ def make_parts(
     targets: Sequence[int] | Ints,
     kinds: Sequence[int] | Ints,
     place_of: Callable[[int], tuple[str, str]],
+    *,
+    rising: bool = False,
 ) -> Parts:
     """Return parts, whatever holds the integers."""
     return Parts(
@@ -115,6 +118,7 @@ def make_parts(
         np.asarray(targets, dtype=np.int64),
         np.asarray(kinds, dtype=np.int64),
         place_of,
+        rising,
     )
 
 
@@ -123,15 +127,16 @@ def parts_of_entities(roots: Iterable[Any]) -> Parts:
     found = walk(roots).release()
     kinds = np.array([kind_of(field) for field in found.fields], dtype=np.int64)
     slots = np.asarray(found.slots, dtype=np.int64)
-    names = [cls.__name__ for cls in found.classes]
+    names = np.array([cls.__name__ for cls in found.classes], dtype=object)
     return make_parts(
         found.entities,
         found.ids,
-        list(map(names.__getitem__, found.kinds)),
+        names[np.asarray(found.kinds)].tolist() if len(names) else [],
         found.sources,
         found.targets,
         kinds[slots] if len(slots) else (),
         lambda number: (found.fields[found.slots[number]].name, found.path(number)),
+        rising=found.rising,
     )
 
 

@@ -87,6 +87,8 @@ class Walk:
         The classes met.
     kinds
         Per entity the position of its class in `classes`.
+    rising
+        Whether the ids rise, as they do where entities stand in the order of their making.
 
     Notes
     -----
@@ -100,6 +102,7 @@ class Walk:
         "fields",
         "ids",
         "kinds",
+        "rising",
         "slots",
         "sources",
         "targets",
@@ -111,6 +114,7 @@ class Walk:
     def __init__(self) -> None:
         self.entities: list[Any] = []
         self.ids: list[Any] = []
+        self.rising = False
         self.sources = array.array("i")
         self.targets = array.array("i")
         self.slots = array.array("i")
@@ -319,22 +323,24 @@ def _follow_each(result: Walk, known: _Known, some: Iterator[tuple[int, Any]], s
 def _follow_run(result: Walk, about: _About, start: int, stop: int) -> bool:
     """Follow entities of one class, field by field, which takes two thirds of the time.
 
-    The references come in the same order. False, and nothing is done, if they hold anything but
-    single entities and lists.
+    The order is the same. False, and nothing is done, if they hold more than single ones and lists.
     """
-    states = [entity.__dict__ for entity in result.entities[start:stop]]
+    entities = result.entities[start:stop]
     found: list[tuple[int, Shape, list[Any]]] = []
     for slot, shape, name, _ in about.steps:
-        column = [state.get(name) for state in states]
+        try:
+            column = [entity.__dict__[name] for entity in entities]
+        except KeyError:  # of a placeholder only the id is there
+            column = [entity.__dict__.get(name) for entity in entities]
         if all(map(operator.is_, column, itertools.repeat(None))):
             continue
-        if shape == Shape.LIST:
-            if not {list, tuple, type(None)}.issuperset(map(type, column)):
+        if shape != Shape.SINGLE:
+            if not _CONTAINERS.get(shape, frozenset()).issuperset(map(type, column)):
                 return False
             if not any(column):
                 continue
-        elif shape != Shape.SINGLE:
-            return False
+            if shape != Shape.LIST:
+                return False
         found.append((slot, shape, column))
     result.kinds.extend(array.array("i", [about.kind]) * (stop - start))
     if found:
@@ -417,6 +423,13 @@ SHORT_RUN = 16
 """From how many entities of one class in a row on they are gone through field by field."""
 MANY = 50_000
 """How many are gone through at a time: their values stand in lists meanwhile."""
+
+
+_CONTAINERS: Mapping[Shape, frozenset[type]] = {
+    Shape.LIST: frozenset({list, tuple, type(None)}),
+    Shape.SET: frozenset({set, frozenset, type(None)}),
+    Shape.DICT: frozenset({dict, type(None)}),
+}
 
 
 class _About(NamedTuple):
@@ -568,8 +581,8 @@ def _read_ids(result: Walk, strict: bool) -> None:
             value=value,
         ) from None
     # Ids rise in the order in which entities were made, which often is that of the walk.
-    rising = all(map(operator.lt, numbers, itertools.islice(numbers, 1, None)))
-    if strict and not rising and len(set(numbers)) != len(numbers):
+    result.rising = all(map(operator.lt, numbers, itertools.islice(numbers, 1, None)))
+    if strict and not result.rising and len(set(numbers)) != len(numbers):
         _raise_duplicate(result, numbers)
 
 

@@ -180,3 +180,13 @@ class TestRoots:
             as_roots(value)
         assert caught.value.value is value
         assert "subclass of ev.Entity" in str(caught.value)
+
+
+def test_the_rank_of_ids_whether_they_rise_or_not() -> None:
+    nodes = [ev.ChatThread(title=str(number)) for number in range(20)]
+    for order in (nodes, nodes[::-1], [nodes[1], nodes[0], *nodes[2:]]):
+        parts = parts_of_entities(order)
+        assert parts.rising == (order is nodes)
+        by_rank = [parts.ids[place] for place in np.argsort(parts.rank())]
+        assert by_rank == sorted(node.ecs_id for node in nodes)
+    assert parts_of_entities([]).rank().tolist() == []

@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import enum
 import functools
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -263,6 +264,80 @@ def test_keys_make_different_paths() -> None:
     assert len(set(found)) == 3
     assert all(len(path) <= 100 for path in found)
     assert found == paths(holder)
+
+
+class Mixed(ev.Entity):
+    """Entities whose fields hold one, several, or something else."""
+
+    one: Mixed | Leaf | None = None
+    some: list[Mixed] = ev.reference(inverse=None, default_factory=list)
+    pair: tuple[Leaf, ...] = ()
+    named: dict[str, Leaf] = Field(default_factory=dict)
+
+
+def tangle(seed: int, count: int, share: float) -> list[Any]:
+    """Make a random graph; with a share of fields that are gone through one by one."""
+    chance = random.Random(seed)
+    leaves = [Leaf() for _ in range(count // 4)]
+    nodes = [Mixed() for _ in range(count)]
+    for node in nodes:
+        if chance.random() < 0.7:
+            node.one = chance.choice([*nodes, *leaves])
+        node.some = chance.choices(nodes, k=chance.choice([0, 0, 1, 3, 12]))
+        node.pair = tuple(chance.choices(leaves, k=chance.choice([0, 2])))
+        if chance.random() < share:
+            node.named = {"a": chance.choice(leaves)}
+    return nodes[:1] if seed % 2 else [*nodes, *leaves]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
+@pytest.mark.parametrize("seed", range(6))
+def test_many_are_walked_as_one_by_one(
+    seed: int, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = tangle(seed, 200, share)
+    monkeypatch.setattr("ecsviz.references.MANY", 70)
+    found = walk(roots)
+    monkeypatch.setattr("ecsviz.references.SHORT_RUN", 10**9)
+    expected = walk(roots)
+    assert found.entities == expected.entities
+    for name in ("sources", "targets", "slots", "kinds", "keys", "classes", "ids"):
+        assert getattr(found, name) == getattr(expected, name), name
+
+
+def test_what_stands_twice_among_many_new_ones_is_one() -> None:
+    nodes = [Mixed() for _ in range(30)]
+    root = Mixed(some=[*nodes, nodes[3], nodes[3]])
+    found = walk([root])
+    assert found.entities == [root, *nodes]
+    assert list(found.targets) == [*range(1, 31), 4, 4]
+
+
+def test_another_container_among_many() -> None:
+    nodes = [Mixed(some=[Mixed()]) for _ in range(40)]
+    nodes[30].__dict__["some"] = CountingList([nodes[0]])
+    assert walk(nodes).path(30) == "some[0]"
+    nodes[30].__dict__["some"] = {nodes[0]}
+    with pytest.raises(NotAnEntityError, match=r"Mixed\.some holds a set where a list"):
+        walk(nodes)
+
+
+def test_placeholders_stand_among_many(tmp_path: Any) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    thread = ev.ChatThread(title="Cycles")
+    for number in range(50):
+        thread.say("user", f"{number}")
+    store.register(thread)
+    assert len(walk([store.get(thread.ecs_id, hops=0)])) == 51
+
+
+def test_entities_are_never_compared_by_the_walk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: object, other: object) -> bool:
+        raise AssertionError("compared")
+
+    roots = tangle(0, 100, 0.1)
+    monkeypatch.setattr(Mixed, "__eq__", refuse)
+    assert len(walk(roots)) == 125
 
 
 class TestRefused:
