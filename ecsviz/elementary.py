@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from ecsviz.order import Ints, distinct
 
 MIN_SPLITS = 200_000
 """How many edges may be looked at to take blocks apart in any case: some 0.2 s."""
@@ -21,57 +26,70 @@ class CycleSearch:
     nodes
         The nodes to search, in the order in which cycles are told; each cycle starts with the
         first of its nodes.
-    successors
-        For every node, the set of nodes that it leads to.
+    sources, targets
+        The edges between them, shape (edges,); parallel ones count once.
     deadline
         A ``time.monotonic()`` time at which the search gives up.
 
     Notes
     -----
-    Loops and pairs are read off the edges. A longer cycle stays within one biconnected block
-    (Hopcroft and Tarjan 1973), so that stars, chains and trees with links both ways need no
-    search at all. The node with most edges of a block is the start of all cycles through it;
-    without it, the block falls into smaller ones. Where it hardly does, its nodes become starts
-    one after the other, each of the cycles in which no earlier one stands. From a start, paths
-    are extended only as far as the way back to it is short enough for the length that is looked
-    for; the shortest that was cut off is the next length (iterative deepening, Korf 1985).
-    Elementary cycles can be exponentially many: bound what is taken.
+    Loops and pairs are read off the edges, all at once. A longer cycle stays within one
+    biconnected block (Hopcroft and Tarjan 1973), so that stars, chains and trees with links both
+    ways need no search at all. The node with most edges of a block is the start of all cycles
+    through it; without it, the block falls into smaller ones. Where it hardly does, its nodes
+    become starts one after the other, each of the cycles in which no earlier one stands. From a
+    start, paths are extended only as far as the way back to it is short enough for the length
+    that is looked for; the shortest that was cut off is the next length (iterative deepening,
+    Korf 1985). Elementary cycles can be exponentially many: bound what is taken.
     """
 
     def __init__(
-        self,
-        nodes: list[int],
-        successors: dict[int, set[int]],
-        deadline: float,
+        self, nodes: Sequence[int] | Ints, sources: Ints, targets: Ints, deadline: float
     ) -> None:
-        self.place = {node: number for number, node in enumerate(nodes)}
-        self.nodes = nodes
-        self.successors = successors
+        self.nodes = np.asarray(nodes, dtype=np.int64)
         self.deadline = deadline
         self.timed_out = False
         self._steps = 0
         self._numbers = 0
+        # Inside, a node is its place in `nodes`, and an edge one number.
+        n = len(self.nodes)
+        place = np.zeros(self.nodes.max(initial=-1) + 1, dtype=np.int64)
+        place[self.nodes] = np.arange(n)
+        ends = distinct(place[sources] * n + place[targets])
+        self._sources, self._targets = ends // max(n, 1), ends % max(n, 1)
         # (length, number, start, block): a start of -1 asks to take the block apart.
         self._heap: list[tuple[int, int, int, _Block]] = []
-        self._to_spend = max(MIN_SPLITS, 4 * sum(map(len, successors.values())))
+        self._to_spend = max(MIN_SPLITS, 4 * len(ends))
+
+    @cached_property
+    def successors(self) -> list[set[int]]:
+        """For every node, the set of nodes that it leads to."""
+        result: list[set[int]] = [set() for _ in self.nodes]
+        for source, target in zip(self._sources.tolist(), self._targets.tolist(), strict=True):
+            result[source].add(target)
+        return result
 
     def __iter__(self) -> Iterator[list[int]]:
-        yield from ([node] for node in self.nodes if node in self.successors[node])
+        for cycle in self._cycles():
+            yield self.nodes[cycle].tolist()
+
+    def _cycles(self) -> Iterator[list[int]]:
+        yield from ([node] for node in self._sources[self._sources == self._targets].tolist())
         yield from self._pairs()
-        self._add_blocks(self.nodes)
+        self._add_blocks(list(range(len(self.nodes))))
         while self._heap and not self._late():
             length, number, start, block = heapq.heappop(self._heap)
             if start < 0:
                 self._split(block)
                 continue
             search = _FromStart(self, block, start, length)
-            yield from map(self._told, search)
+            yield from map(_from_first, search)
             if search.longer is not None:
                 heapq.heappush(self._heap, (search.longer, number, start, block))
 
     def _add_blocks(self, nodes: list[int]) -> None:
         for members in self._blocks(nodes):
-            block = _Block(members, self.successors, self.place)
+            block = _Block(members, self.successors)
             self._add(0, block)
             self._add(-1, block)
 
@@ -89,16 +107,12 @@ class CycleSearch:
                 self._add(start, block)
 
     def _pairs(self) -> Iterator[list[int]]:
-        place = self.place
-        for node in self.nodes:
-            after = self.successors[node]
-            others = [o for o in after if place[o] > place[node] and node in self.successors[o]]
-            for other in sorted(others, key=place.__getitem__):
-                yield [node, other]
-
-    def _told(self, cycle: list[int]) -> list[int]:
-        first = min(range(len(cycle)), key=lambda position: self.place[cycle[position]])
-        return cycle[first:] + cycle[:first]
+        n, up = len(self.nodes), self._sources < self._targets
+        back = self._sources > self._targets
+        there = self._sources[up] * n + self._targets[up]
+        and_back = self._targets[back] * n + self._sources[back]
+        both = np.intersect1d(there, and_back, assume_unique=True)
+        yield from map(list, zip((both // n).tolist(), (both % n).tolist(), strict=True))
 
     def _late(self) -> bool:
         self.timed_out = self.timed_out or time.monotonic() > self.deadline
@@ -150,12 +164,15 @@ class CycleSearch:
                         yield block
 
 
+def _from_first(cycle: list[int]) -> list[int]:
+    first = cycle.index(min(cycle))
+    return cycle[first:] + cycle[:first]
+
+
 class _Block:
     """A part of a graph in which longer cycles can be, its nodes numbered anew."""
 
-    def __init__(
-        self, members: list[int], successors: dict[int, set[int]], place: dict[int, int]
-    ) -> None:
+    def __init__(self, members: list[int], successors: list[set[int]]) -> None:
         inside = set(members)
         after = {
             node: [other for other in successors[node] if other in inside and other != node]
@@ -166,7 +183,7 @@ class _Block:
             for other in leads_to:
                 degree[other] += 1
         self.edges = sum(map(len, after.values()))
-        self.nodes = sorted(members, key=lambda node: (-degree[node], place[node]))
+        self.nodes = sorted(members, key=lambda node: (-degree[node], node))
         number = {node: position for position, node in enumerate(self.nodes)}
         self.after = [sorted(number[other] for other in after[node]) for node in self.nodes]
         self.before: list[list[int]] = [[] for _ in self.nodes]

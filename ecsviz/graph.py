@@ -467,8 +467,7 @@ class EntityDependencyGraph(GraphFiles, ToHtml):
 
     def _find_cycles(self, limit: int | None, seconds: float | None) -> CycleList:
         deadline = time.monotonic() + seconds if seconds is not None else float("inf")
-        nodes, successors = self._cycle_edges
-        search = CycleSearch(nodes, successors, deadline)
+        search = self._cycle_search(deadline)
         result = CycleList()
         for found in search:
             if limit is not None and len(result) >= limit:
@@ -479,30 +478,32 @@ class EntityDependencyGraph(GraphFiles, ToHtml):
             result.reason = f"{seconds:g} s were over; give seconds=None for all"
         return result
 
-    @cached_property
-    def _cycle_edges(self) -> tuple[list[int], dict[int, set[int]]]:
-        """The nodes on cycles by rank, and where they lead within their component."""
-        successors: dict[int, set[int]] = {}
-        for source, target in self._between:
-            successors.setdefault(source, set()).add(target)
-            successors.setdefault(target, set())
-        return sorted(successors, key=lambda number: self._parts.ids[number]), successors
+    def _cycle_search(self, deadline: float) -> CycleSearch:
+        edges = np.flatnonzero(self._order.in_cycle)
+        sources, targets = self._parts.sources[edges], self._parts.targets[edges]
+        nodes = order.distinct(sources)  # in a cycle, every target is a source
+        nodes = nodes[np.argsort(self._parts.rank()[nodes])]
+        return CycleSearch(nodes, sources, targets, deadline)
 
     @cached_property
-    def _between(self) -> dict[tuple[int, int], list[int]]:
-        """The references on cycles, by the positions of their ends."""
+    def _between(self) -> Callable[[int, int], Any]:
+        """Gives the references on cycles from one position to another."""
         edges = np.flatnonzero(self._order.in_cycle)
-        sources, targets = self._parts.sources[edges].tolist(), self._parts.targets[edges].tolist()
-        found: dict[tuple[int, int], list[int]] = {}
-        for edge, source, target in zip(edges.tolist(), sources, targets, strict=True):
-            found.setdefault((source, target), []).append(edge)
-        return found
+        ends = self._parts.sources[edges] * len(self) + self._parts.targets[edges]
+        by_ends = np.argsort(ends, kind="stable")
+        edges, ends = edges[by_ends], ends[by_ends]
+
+        def between(source: int, target: int) -> Any:
+            key = source * len(self) + target
+            return edges[np.searchsorted(ends, key) : np.searchsorted(ends, key, "right")].tolist()
+
+        return between
 
     def _cycle(self, numbers: list[int]) -> Cycle:
         references = [
             self._parts.reference(edge)
             for ends in zip(numbers, [*numbers[1:], numbers[0]], strict=True)
-            for edge in self._between[ends]
+            for edge in self._between(*ends)
         ]
         return Cycle([self._parts.nodes[number] for number in numbers], references)
 

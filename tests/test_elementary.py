@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,11 +39,9 @@ def graphs(draw: st.DrawFn, max_nodes: int = 9, max_edges: int = 24) -> tuple[in
 
 
 def search(nodes: list[int], edges: Iterable[tuple[int, int]], **options: Any) -> CycleSearch:
-    successors: dict[int, set[int]] = {node: set() for node in nodes}
-    for source, target in edges:
-        successors[source].add(target)
+    ends = np.array(list(edges), dtype=np.int64).reshape(-1, 2)
     deadline = options.pop("deadline", math.inf)
-    found = CycleSearch(nodes, successors, deadline)
+    found = CycleSearch(nodes, ends[:, 0], ends[:, 1], deadline)
     if options.pop("split", True) is False:
         found._to_spend = 0
     return found

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 import ecsviz as ev
-from ecsviz.elementary import CycleSearch
 from tests.entity_graphs import Vertex, names_of, vertices
 
 Case = dict[str, Any]
@@ -47,9 +46,8 @@ class Built:
 
     def cycles(self, longest: int | None = None) -> list[list[str]]:
         """Return the elementary cycles, up to a length."""
-        nodes, successors = self.graph._cycle_edges
         found = []
-        for cycle in CycleSearch(nodes, successors, float("inf")):
+        for cycle in self.graph._cycle_search(float("inf")):
             if longest is not None and len(cycle) > longest:
                 break  # shortest first: all that follow are longer
             found.append(names_of(self.graph.nodes[number] for number in cycle))
