@@ -25,7 +25,7 @@ from ecsviz.paths import format_path
 from ecsviz.protocol import as_id, not_found
 from ecsviz.statements import columns_of
 from ecsviz.store_frames import StoredEntity, neighbourhood
-from ecsviz.versions import Event, history_frame, moments_of, told_of
+from ecsviz.versions import Event, events_in_order, history_frame, moments_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -342,7 +342,7 @@ class BareStore:
             for query in (now, then)
             for row in conn.execute(query.where(wanted == ecs_id)).all()
         ]
-        return list(told_of(sorted(states, key=lambda state: int(state[1])), None))
+        return list(events_in_order(sorted(states, key=lambda state: int(state[1])), None))
 
 
 _ENTITIES, _LINKS = "entities", "references"

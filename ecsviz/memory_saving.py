@@ -36,7 +36,7 @@ from ecsviz.storable import (
     write_keys,
 )
 from ecsviz.values import JsonCodec, Refused, not_storable
-from ecsviz.versions import Event, told_of
+from ecsviz.versions import Event, events_in_order
 
 WHERE = "this storage"
 
@@ -327,4 +327,4 @@ def events_of_states(states: Iterable[tuple[Record, int | None]]) -> list[Event]
         return ", ".join([*fields, *["parent_id"] * (before.parent_id != record.parent_id)])
 
     rows = ((record.version, record.revision, until, record) for record, until in states)
-    return list(told_of(rows, changed))
+    return list(events_in_order(rows, changed))

@@ -195,12 +195,12 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         made = self._is_made(conn)
         if not made:
             self._catalog.create(conn)
-        if made or early is None:
-            early = None
+        save = None if made else early
+        if save is None:
             self._load_types(conn)
         with self._catalog.synced(conn, self._mapping.map_walk(found)) as next_ids:
-            save = early or Save(conn, self._catalog, found, next_ids)
-            if save is not early:
+            if save is None:
+                save = Save(conn, self._catalog, found, next_ids)
                 save.prepare()
             save.write(conn, note)
         return save

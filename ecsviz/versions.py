@@ -44,7 +44,7 @@ def history_frame(events: Iterable[Event], moments: Moments) -> pd.DataFrame:
     return frame
 
 
-def told_of(
+def events_in_order(
     states: Iterable[tuple[int, int, int | None, T_]], changed: Callable[[T_, T_], str] | None
 ) -> Iterator[Event]:
     """Yield what happened to an entity, oldest first.
@@ -146,7 +146,7 @@ class _Timeline:
             return ", ".join(n for n in self.known.cls.model_fields if n in fields)  # type: ignore[attr-defined]  # a pydantic model
 
         states = [(row["ecs_version"], row[REVISION], row[UNTIL], row) for row in self.rows]
-        return list(told_of(states, changed))
+        return list(events_in_order(states, changed))
 
     def _edited(self, before: dict[str, Any], after: dict[str, Any]) -> set[str]:
         exact = [json.loads(row["ecs_exact"] or "{}") for row in (before, after)]

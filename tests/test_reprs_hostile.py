@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from pydantic import ConfigDict, Field, SecretStr
 
 import ecsviz as ev
@@ -129,6 +130,31 @@ def test_stored_text_stays_text(kind: str, text: str) -> None:
     assert shape(shown) == shape(harmless)
     assert 'class="mathjax_ignore"' in shown
     assert len(shown) < 60_000, "a cell's output is small, whatever it shows"
+
+
+PLAN = "plan"
+WIDGETS: dict[str, Any] = {
+    "explorer": lambda text: ev.EntityDependencyGraph(pages(text)).explore(),
+    "chat": lambda text: thread(text).explore(),
+    "store explorer": lambda text: MAKERS["memory"](text).explore(),
+}
+
+
+@pytest.mark.parametrize("kind", [*MAKERS, PLAN, *WIDGETS])
+def test_nothing_leaves_that_jupyter_would_run_or_draw(kind: str, tmp_path: Path) -> None:
+    """No Markdown, LaTeX, SVG, script or Mermaid: all that a notebook trusts in its own output."""
+    text = "```mermaid\ngraph TD; a-->b\n``` $x$ <svg onload=alert(1)>"
+    if kind == PLAN:
+        shown = ev.SQLAlchemyEntityStorage(tmp_path / "a.db").explain(thread(text))
+    else:
+        shown = {**MAKERS, **WIDGETS}[kind](text)
+    if kind in WIDGETS:
+        outputs, _ = shown._repr_mimebundle_()
+    else:
+        outputs, _ = DisplayFormatter().format(shown)
+    allowed = {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
+    assert "text/html" in outputs
+    assert set(outputs) <= allowed
 
 
 def storable(text: str) -> str:
