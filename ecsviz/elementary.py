@@ -74,8 +74,8 @@ class CycleSearch:
             yield self.nodes[cycle].tolist()
 
     def _cycles(self) -> Iterator[list[int]]:
-        yield from ([node] for node in self._sources[self._sources == self._targets].tolist())
-        yield from self._pairs()
+        yield from _some_at_a_time(self._sources[self._sources == self._targets])
+        yield from _some_at_a_time(*self._pairs())
         self._add_blocks(list(range(len(self.nodes))))
         while self._heap and not self._late():
             length, number, start, block = heapq.heappop(self._heap)
@@ -106,13 +106,13 @@ class CycleSearch:
             for start in range(1, len(block.nodes)):
                 self._add(start, block)
 
-    def _pairs(self) -> Iterator[list[int]]:
+    def _pairs(self) -> tuple[Ints, Ints]:
         n, up = len(self.nodes), self._sources < self._targets
         back = self._sources > self._targets
         there = self._sources[up] * n + self._targets[up]
         and_back = self._targets[back] * n + self._sources[back]
         both = np.intersect1d(there, and_back, assume_unique=True)
-        yield from map(list, zip((both // n).tolist(), (both % n).tolist(), strict=True))
+        return both // max(n, 1), both % max(n, 1)
 
     def _late(self) -> bool:
         self.timed_out = self.timed_out or time.monotonic() > self.deadline
@@ -162,6 +162,12 @@ class CycleSearch:
                         block.append(trail.pop())
                     if len(block) > 2:
                         yield block
+
+
+def _some_at_a_time(*columns: Ints, step: int = 1024) -> Iterator[list[int]]:
+    """Yield the rows; who takes one of a million does not wait for the lists of all."""
+    for start in range(0, len(columns[0]), step):
+        yield from map(list, zip(*(c[start : start + step].tolist() for c in columns), strict=True))
 
 
 def _from_first(cycle: list[int]) -> list[int]:

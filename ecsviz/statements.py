@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any
 from uuid import UUID, SafeUUID
 
@@ -71,10 +73,6 @@ def _read_ids(texts: list[Any], known: list[tuple[list[Any], list[Any]]]) -> lis
     return ids
 
 
-_NEW_ID, _SET_INT = UUID.__new__, UUID.__dict__["int"].__set__
-_SET_SAFE, _SAFE = UUID.__dict__["is_safe"].__set__, SafeUUID.unknown
-
-
 def uuids_of(texts: list[Any]) -> list[UUID | None]:
     """Return the ids that stand as thirty-two digits in a column.
 
@@ -100,15 +98,17 @@ def uuids_of(texts: list[Any]) -> list[UUID | None]:
     joined = "".join(given)
     if set(map(len, given)) - {32} or bytes.fromhex(joined).hex() != joined:
         return [None if text is None else UUID(text) for text in texts]
-    result: list[UUID | None] = []
-    for text in texts:
-        made = None
-        if text is not None:
-            made = _NEW_ID(UUID)
-            _SET_INT(made, int(text, 16))
-            _SET_SAFE(made, _SAFE)
-        result.append(made)
-    return result
+    made: list[UUID | None] = list(map(UUID.__new__, repeat(UUID, len(given))))
+    # Functions in C that call each other: half the time of a loop. UUID takes no assignments.
+    _run(map(vars(UUID)["int"].__set__, made, map(int, given, repeat(16))))
+    _run(map(vars(UUID)["is_safe"].__set__, made, repeat(SafeUUID.unknown)))
+    if len(made) == len(texts):
+        return made
+    following = iter(made)
+    return [None if text is None else next(following) for text in texts]
+
+
+_run = deque[Any](maxlen=0).extend
 
 
 def _result_processor(kind: Any, conn: Connection, code: Any) -> Callable[[Any], Any] | None:

@@ -407,6 +407,24 @@ class TestShells:
         assert shells[0].model_fields_set == {"name"}
         assert repr(shells[0]).startswith("Node(name=''")
 
+    def test_many_at_once_share_nothing(self) -> None:
+        ids = [Node().ecs_id for _ in range(2)]
+        first, second = state.shells(Node, ids)
+        assert [first.ecs_id, second.ecs_id] == ids
+        assert first.model_fields_set == second.model_fields_set == set()
+        state.fill_all(Node, [first, second], ["ecs_id", "name"], [ids, ["a", "b"]])
+        assert (first.name, second.name) == ("a", "b")
+        assert first.__dict__ == {"ecs_id": ids[0], "name": "a"}
+        assert first.model_fields_set == {"ecs_id", "name"}
+        assert first._made == [] and first._made is not second._made
+        first.model_fields_set.clear()
+        assert second.model_fields_set == {"ecs_id", "name"}
+
+    def test_as_many_rows_as_shells(self) -> None:
+        shells = state.shells(Node, [Node().ecs_id, Node().ecs_id])
+        with pytest.raises(ValueError, match="2 entities and 1 rows"):
+            state.fill_all(Node, shells, ["name"], [["a"]])
+
     def test_a_class_without_private_attributes(self) -> None:
         shell = state.shell(Locked, None)
         state.fill(shell, dict(Locked(name="x").__dict__), set())
