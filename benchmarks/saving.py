@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from benchmarks import peers, workload
-from benchmarks.timing import Contender, Goal, Section, rounds
+from benchmarks.timing import Contender, Goal, Section, profiled, rounds
 from ecsviz.collector import collector_paused
 from ecsviz.isomorphic import find_difference
 
@@ -216,6 +216,7 @@ def load(folder: Path, size: int, repeats: int) -> Section:
             limit=FETCHALL,
             notes=[LOADED],
         )
+        profile = profiled("Where the time of `get` goes", ours, apart="fetchall")
     goals = [
         Goal(3, f"{GET}, to {FETCHALL}", 3.5, race.ratio(GET, FETCHALL)),
         *(
@@ -223,7 +224,7 @@ def load(folder: Path, size: int, repeats: int) -> Section:
             for peer in (SAME_ROWS_LOAD, SELECTINLOAD)
         ),
     ]
-    return Section("load", [race], goals)
+    return Section("load", [race], goals, [profile])
 
 
 def bare_objects(connection: sqlite3.Connection) -> list[Any]:

@@ -14,7 +14,7 @@ import pytest
 import benchmarks.__main__ as bench
 import ecsviz as ev
 from benchmarks import growth, peers, postgres, report, saving, widget_frames, workload
-from benchmarks.timing import Goal, Measured, Seconds, Section, rounds
+from benchmarks.timing import Goal, Measured, Seconds, Section, profiled, rounds
 from tests.conftest import require_optional
 
 
@@ -116,6 +116,26 @@ def test_contenders_take_turns_and_getting_ready_is_not_measured() -> None:
     assert race.seconds["c"] is None
     assert [len(race.seconds[name] or []) for name in "ab"] == [3, 3]
     assert [len(race.cpu[name]) for name in "abc"] == [0, 3, 0]
+
+
+def work_often(numbers: list[int]) -> None:
+    for _ in range(20):
+        sorted(numbers)
+        "".join(map(str, numbers))
+
+
+def test_a_profile_tells_where_the_time_goes() -> None:
+    def contender(_: ExitStack) -> Callable[[], object]:
+        numbers = [n * 7919 % 20_000 for n in range(20_000)]
+        return lambda: work_often(numbers)
+
+    table = profiled("Where", contender, apart="sorted", lines=2)
+    shares = {record["function"]: record["share"] for record in table.records}
+    assert "`sorted`" in shares
+    assert "`test_benchmarks.work_often`" in shares, "with what Python's join takes for it"
+    assert sum(shares.values()) == pytest.approx(1)
+    assert [row[0] for row in table.rows] == list(shares)
+    assert table.rows[-1][0].endswith(" others")
 
 
 def test_the_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:

@@ -416,7 +416,8 @@ class TestShells:
         assert (first.name, second.name) == ("a", "b")
         assert first.__dict__ == {"ecs_id": ids[0], "name": "a"}
         assert first.model_fields_set == {"ecs_id", "name"}
-        assert first._made == [] and first._made is not second._made
+        assert first._made == []
+        assert first._made is not second._made
         first.model_fields_set.clear()
         assert second.model_fields_set == {"ecs_id", "name"}
 
