@@ -469,13 +469,15 @@ class OpenStore:
         -------
         DataFrame
             A row per reference: ``source``, ``target`` (UUID objects, to join with ``ecs_id``),
-            ``source_type``, ``target_type``, ``field`` (categories), ``path`` (str, as
-            ``messages[3]``; inside nested values a number stands for the place) and ``kind``
-            (int64: 0 out of a collection, 1 optional, 2 required).
+            ``source_type``, ``target_type``, ``field`` (categories), ``path`` (str, such as
+            ``messages[3]``, as the live graph says it) and ``kind`` (int64: 0 out of a
+            collection, 1 optional, 2 required).
 
         Notes
         -----
-        A query per reference field and target class; no objects are made.
+        A query per reference field and target class; no objects are made. (Where entities stand
+        in nested values, these are read, with placeholders for the entities. If a validator of
+        such a value looks at the entity, the path tells the number of the reference instead.)
         """
         with self._reading() as conn:
             return store_frames.stored_references(conn, self._at(conn, as_of))

@@ -21,6 +21,7 @@ from ecsviz.fields import complete_fields, union_members
 from ecsviz.history import SUFFIX
 from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
+from ecsviz.nested_keys import nested_keys
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.paths import format_path
 from ecsviz.statements import columns_of
@@ -274,12 +275,15 @@ def _link_frames(
         other = catalog.mapping.by_type[target].table.alias("other")
         joined = item.table.join(known.table, owner == known.table.c.id)
         joined = joined.join(other, column == other.c.id)
-        wanted = [known.table.c.ecs_id, other.c.ecs_id, position]
+        wanted = [known.table.c.ecs_id, other.c.ecs_id, position, owner]
         if item.key is not None:
             wanted.append(item.key.column)
         query = sa.select(*wanted).select_from(joined).order_by(owner, position)
         sources, targets, *rest = columns_of(conn, query)
-        keys = rest[0] if item.key is None else item.key.codec.decode(rest[1])
+        keys = rest[0] if item.key is None else item.key.codec.decode(rest[2])
+        if item.skeleton is not None:
+            steps = nested_keys(conn, catalog, known, item)
+            keys = [steps.get((row_id, at), at) for at, row_id in zip(*rest, strict=True)]
         if item.plan.container in (set, frozenset):
             keys = targets
         paths = [format_path(item.name, key) for key in keys]

@@ -16,6 +16,7 @@ from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.mapping import ClassMap, Collection, RefColumn
+from ecsviz.nested_keys import nested_keys
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED, Ints
 from ecsviz.paths import format_path
 from ecsviz.statements import columns_of
@@ -195,7 +196,10 @@ class _Reading:
             query = sa.select(*wanted).where(column.is_not(None)).order_by(owner, position)
             sources, targets, places, *rest = columns_of(self.conn, query)
             keys: Any = np.array(places, dtype=np.int32)
-            if item.key is not None:
+            if item.skeleton is not None:
+                steps = nested_keys(self.conn, self.catalog, known, item)
+                keys = [steps.get(at, at[1]) for at in zip(sources, places, strict=True)]
+            elif item.key is not None:
                 keys = item.key.codec.decode(rest[0])
             elif item.plan.container in (set, frozenset):
                 keys = MEMBERS

@@ -87,6 +87,7 @@ ROOMS = (
     "stored_rows",
     "verifying",
     "migrating",
+    "nested_keys",
     "store_frames",
     "stored_graph",
     "protocol",

@@ -29,7 +29,23 @@ def assert_round_trip(reopen: Open, entity: Any) -> Any:
     again = reopen().get(entity.ecs_id)
     assert again is not entity
     assert find_difference(entity, again) is None
+    assert_the_same_references(reopen(), entity)
     return again
+
+
+def assert_the_same_references(store: Any, entity: Any) -> None:
+    """What is stored tells the very references of the live graph, without making its objects."""
+    if isinstance(store, ev.InMemoryEntityStorage):
+        return
+    live = {
+        (r.source.ecs_id, r.target.ecs_id, r.path)
+        for r in ev.EntityDependencyGraph(entity).references
+    }
+    stored = store.graph(entity)
+    assert {(r.source.ecs_id, r.target.ecs_id, r.path) for r in stored.references} == live
+    frame = store.references_frame()
+    frame = frame[frame["source"].isin([node.ecs_id for node in stored.nodes])]
+    assert set(zip(frame["source"], frame["target"], frame["path"], strict=True)) == live
 
 
 VALUES: dict[str, list[Any]] = {
