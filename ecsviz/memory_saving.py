@@ -27,7 +27,7 @@ from ecsviz.identity import is_entity_class, newest_definition, same_type
 from ecsviz.inverse import check_agreement, inverse_of
 from ecsviz.paths import value_parts
 from ecsviz.references import Walk
-from ecsviz.state import is_placeholder
+from ecsviz.state import ATOMS, is_placeholder
 from ecsviz.storable import (
     check_held,
     check_value,
@@ -265,10 +265,12 @@ def copied(value: Any, swap: Callable[[Any], Any], depth: int = 0) -> Any:
     depth
         How deep `value` stands in what is copied.
     """
+    kind: Any = type(value)
     found = swap(value)
+    if found is NotImplemented and kind in ATOMS:
+        found = value
     if found is not NotImplemented:
         return found
-    kind: Any = type(value)
     if kind in (list, tuple, set, frozenset):
         return kind(copied(part, swap, depth + 1) for part in value)
     if isinstance(value, deque):

@@ -25,7 +25,7 @@ from ecsviz.collector import collector_paused
 from ecsviz.errors import NotLoadedError
 from ecsviz.identity import is_entity_class, newest_definition
 
-_ATOMS = frozenset(
+ATOMS = frozenset(
     {
         type(None),
         bool,
@@ -261,7 +261,7 @@ def _copy_into(copied: Any, entity: Any, memo: dict[Any, Any]) -> None:
 def _copied(value: Any, memo: dict[Any, Any]) -> Any:
     """Return ``copy.deepcopy(value, memo)``, in a fraction of the time for what is common."""
     kind = type(value)
-    if kind in _ATOMS:
+    if kind in ATOMS:
         return value
     known = memo.get(id(value))
     if known is not None:
@@ -270,14 +270,14 @@ def _copied(value: Any, memo: dict[Any, Any]) -> Any:
         # In the memo first: a list may hold itself, and two entities may share one list.
         made: list[Any] = []
         memo[id(value)] = made
-        made.extend([v if type(v) in _ATOMS else copy.deepcopy(v, memo) for v in value])
+        made.extend([v if type(v) in ATOMS else copy.deepcopy(v, memo) for v in value])
         return made
     if kind is dict:
         result: dict[Any, Any] = {}
         memo[id(value)] = result
         for key, part in value.items():
-            name = key if type(key) in _ATOMS else copy.deepcopy(key, memo)
-            result[name] = part if type(part) in _ATOMS else copy.deepcopy(part, memo)
+            name = key if type(key) in ATOMS else copy.deepcopy(key, memo)
+            result[name] = part if type(part) in ATOMS else copy.deepcopy(part, memo)
         return result
     return copy.deepcopy(value, memo)
 
@@ -352,14 +352,14 @@ def _held(state: Any) -> Iterator[Any]:
     while stack:
         item = stack.pop()
         kind = type(item)
-        if kind in _ATOMS:
+        if kind in ATOMS:
             continue
         if is_entity_class(kind):
             yield item
             continue
         if id(item) not in seen:
             seen[id(item)] = item
-            stack += [part for part in _parts(item) if type(part) not in _ATOMS]
+            stack += [part for part in _parts(item) if type(part) not in ATOMS]
 
 
 def _parts(item: Any) -> list[Any]:
