@@ -29,6 +29,7 @@ attributes, so that a program need not parse the message.
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -342,3 +343,24 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         return f" There are: {shown}{more}."
     return ""
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a whole number from 0 as an int, None if it is something else.
+
+    Notes
+    -----
+    What stands in a DataFrame is numpy's, and no int.
+
+    Examples
+    --------
+    >>> whole_number(3), whole_number(-1), whole_number(True), whole_number("3")
+    (3, None, None, None)
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError:  # an array of several
+        return None
+    return number if number >= 0 else None

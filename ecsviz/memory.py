@@ -281,6 +281,15 @@ class InMemoryEntityStorage(VersionedStorage):
         with self._lock:
             return {i: self._records[i].version for i in ids if i in self._records}
 
+    def _first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
+        with self._lock:
+            result: dict[tuple[UUID, int], int] = {}
+            for ecs_id in ids:
+                states = [record for record, _ in self._past.get(ecs_id, [])]
+                for record in (*states, self._records[ecs_id]):
+                    result.setdefault((ecs_id, record.version), record.revision)
+            return result
+
     def _check_classes(self, classes: Iterable[type]) -> dict[tuple[str, str], dict[str, str]]:
         """Return what each class stores, in its newest definition.
 
@@ -357,12 +366,12 @@ class InMemoryEntityStorage(VersionedStorage):
         return found
 
     def _revision_at(self, as_of: AsOf) -> int:
-        moment = check_as_of(as_of, self._newest(), self._pruned)
-        if moment is not None:
-            as_of = max((r[0] for r in self._revisions if r[1] <= moment), default=0)
-            check_as_of(as_of, self._newest(), self._pruned)
-        assert isinstance(as_of, int)
-        return as_of
+        asked = check_as_of(as_of, self._newest(), self._pruned)
+        if isinstance(asked, int):
+            return asked
+        found = max((r[0] for r in self._revisions if r[1] <= asked), default=0)
+        check_as_of(found, self._newest(), self._pruned)
+        return found
 
     def _load(
         self,

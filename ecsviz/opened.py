@@ -32,7 +32,7 @@ from ecsviz.python_source import python_source
 from ecsviz.reading import Load
 from ecsviz.stored_graph import stored_graph
 from ecsviz.verifying import Problem, Verify, problems_frame
-from ecsviz.versions import events_of, history_frame, moments_of
+from ecsviz.versions import events_of, first_revisions, history_frame, moments_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -360,6 +360,10 @@ class OpenStore:
                 load = Load(conn, self._catalog)
                 raise not_found(wanted, self._some_ids(load), str(self._database))
             return history_frame(events, moments_of(conn, self._catalog))
+
+    def _first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
+        with self._reading() as conn:
+            return first_revisions(conn, self._catalog, ids)
 
     def prune(self, before: AsOf = None) -> int:
         """Forget the past, in one transaction.

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
-from ecsviz.errors import InvalidArgumentError, short_repr
+from ecsviz.errors import InvalidArgumentError, short_repr, whole_number
 from ecsviz.history import REVISION, UNTIL, as_of, history_name
 from ecsviz.mapping import ClassMap, Collection, Mapping, RefColumn, ValueColumn
 
@@ -116,18 +116,17 @@ def revision_of(conn: Connection, catalog: Catalog, wanted: AsOf) -> int:
     c = catalog.revisions.c
     newest = int(conn.scalar(sa.select(sa.func.max(c.number))) or 0)
     oldest = catalog.oldest_revision(conn)
-    moment = check_as_of(wanted, newest, oldest)
-    if moment is None:
-        assert isinstance(wanted, int)
-        return wanted
-    query = sa.select(sa.func.max(c.number)).where(c.created_at <= moment)
+    asked = check_as_of(wanted, newest, oldest)
+    if isinstance(asked, int):
+        return asked
+    query = sa.select(sa.func.max(c.number)).where(c.created_at <= asked)
     found = int(conn.scalar(query) or 0)
     check_as_of(found, newest, oldest)
     return found
 
 
-def check_as_of(wanted: Any, newest: int, oldest: int = 0) -> datetime | None:
-    """Return a time as naive UTC, or None for a revision that exists.
+def check_as_of(wanted: Any, newest: int, oldest: int = 0) -> int | datetime:
+    """Return a time as naive UTC, or the number of a revision that exists.
 
     Raises
     ------
@@ -142,25 +141,26 @@ def check_as_of(wanted: Any, newest: int, oldest: int = 0) -> datetime | None:
                 value=wanted,
             )
         return wanted.astimezone(UTC).replace(tzinfo=None)
-    if type(wanted) is not int or wanted < 0:
+    revision = whole_number(wanted)
+    if revision is None:
         raise InvalidArgumentError(
             f"as_of is {short_repr(wanted)}. Give the number of a revision, which"
             " store.revisions() lists, or a datetime with a zone.",
             value=wanted,
         )
-    if wanted > newest:
+    if revision > newest:
         raise InvalidArgumentError(
             f"as_of={wanted}, but the newest revision is {newest}. store.revisions() lists them.",
             value=wanted,
             newest=newest,
         )
-    if wanted < oldest:
+    if revision < oldest:
         raise InvalidArgumentError(
             f"as_of={wanted}, but what was before revision {oldest} has been pruned.",
             value=wanted,
             oldest=oldest,
         )
-    return None
+    return revision
 
 
 def prune(conn: Connection, catalog: Catalog, before: AsOf) -> int:

@@ -17,6 +17,7 @@ from ecsviz.errors import (
     NotAnEntityError,
     UnknownTypeError,
     short_repr,
+    whole_number,
 )
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.identity import is_entity_class
@@ -224,7 +225,7 @@ def check_hops(hops: Any) -> None:
     InvalidArgumentError
         Saying what it is.
     """
-    if hops is not None and (not isinstance(hops, int) or isinstance(hops, bool) or hops < 0):
+    if hops is not None and whole_number(hops) is None:
         raise InvalidArgumentError(
             f"hops is {short_repr(hops)}. Give a whole number from 0, or None to follow all"
             " references.",

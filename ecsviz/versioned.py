@@ -49,6 +49,9 @@ class VersionedStorage:
         def _stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
             """Return the versions of those that are stored."""
 
+        def _first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
+            """Return for every version of some entities the revision that made it."""
+
         def _register(self, found: Walk, note: str | None) -> None:
             """Store a walk; deleted entities of version 0 come back."""
 
@@ -340,25 +343,20 @@ class VersionedStorage:
 
     def _read_at(self, entities: list[Any]) -> int:
         """Return the revision as of which entities have the versions that they have."""
-        newest = 0
-        stored = self._stored_versions([e.ecs_id for e in entities if e.version])
-        for entity in entities:
-            if not entity.version:
-                continue
-            found = self.history(entity.ecs_id) if stored.get(entity.ecs_id) else None
-            if found is None:
-                continue
-            at = found.loc[found["version"] == entity.version, "revision"]
-            if not len(at):
+        read = [entity for entity in entities if entity.version]
+        stored = self._stored_versions([entity.ecs_id for entity in read])
+        read = [entity for entity in read if entity.ecs_id in stored]
+        made = self._first_revisions([entity.ecs_id for entity in read])
+        for entity in read:
+            if (entity.ecs_id, entity.version) not in made:
                 raise InvalidArgumentError(
                     f"The store knows no version {entity.version} of {type(entity).__name__}"
                     f" {entity.ecs_id} (any more). Say with base= at which revision it was read.",
                     ecs_id=entity.ecs_id,
                 )
-            newest = max(newest, int(at.iloc[0]))
-        return newest
+        return max((made[entity.ecs_id, entity.version] for entity in read), default=0)
 
 
 def _is_live(side: Any) -> bool:
     """Tell whether something is entities, not a revision or a time."""
-    return side is not None and not isinstance(side, (int, datetime))
+    return not (side is None or isinstance(side, datetime) or hasattr(side, "__index__"))

@@ -95,6 +95,26 @@ def events_of(conn: Connection, catalog: Catalog, ecs_id: UUID) -> list[Event]:
     return []
 
 
+def first_revisions(
+    conn: Connection, catalog: Catalog, ids: list[UUID]
+) -> dict[tuple[UUID, int], int]:
+    """Return for every version of some entities the revision that made it.
+
+    Notes
+    -----
+    A statement per type. Hand-written models, which keep no past, are passed over.
+    """
+    result: dict[tuple[UUID, int], int] = {}
+    for name, stored in catalog.mapping.stored.items():
+        if stored.by_hand or not ids:
+            continue
+        table = catalog.mapping.probe(name)
+        found = _both(conn, table, "ecs_id", ids, [table.c.ecs_id, table.c.ecs_version])
+        for ecs_id, version, since, _ in zip(*found, strict=True):
+            result[ecs_id, version] = min(since, result.get((ecs_id, version), since))
+    return result
+
+
 def _both(
     conn: Connection, table: sa.Table, name: str, keys: list[Any], columns: list[Any]
 ) -> list[list[Any]]:

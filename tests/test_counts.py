@@ -80,6 +80,51 @@ def test_as_many_statements_for_100_as_for_10_000(
     assert statements_of(tmp_path, make, 100) == statements_of(tmp_path, make, 10_000)
 
 
+def life_with_others(path: Path, size: int) -> dict[str, int]:
+    """Count the statements of what a store does with a past and with other writers."""
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = store.register(chat(size))
+    mine, theirs = store.get(thread.ecs_id), store.get(thread.ecs_id)
+    for message in theirs.messages[::3]:
+        message.content += "?"
+    store.register(theirs)
+    for message in mine.messages[1::3]:
+        message.content += "!"
+    message, message_id = ev.ChatMessage, theirs.messages[-1].ecs_id
+    steps: dict[str, Callable[[], Any]] = {
+        "merge": lambda: store.register(store.merge(mine)),
+        "refresh": lambda: store.refresh(theirs),
+        "as of": lambda: store.get(thread.ecs_id, as_of=1),
+        "revert": lambda: store.revert(thread.ecs_id, to=1),
+        "diff": lambda: store.diff(1, 2),
+        "diff of what is live": lambda: store.diff(theirs),
+        "history": lambda: store.history(message_id),
+        "revisions": store.revisions,
+        "list": lambda: store.list_by_type(message),
+        "find": lambda: store.find(message, role="user", hops=0),
+        "family": lambda: store.get_lineage_entities(message_id),
+        "around": lambda: store.get(message_id, hops=1),
+        "verify": store.verify,
+        "graph": store.graph,
+        "frame": lambda: store.frame(message),
+        "fork": lambda: store.register(store.get(thread.ecs_id).fork(deep=True)),
+        "prune": lambda: store.prune(before=2),
+        "delete": lambda: store.delete([theirs, *theirs.messages]),
+    }
+    result = {}
+    for name, step in steps.items():
+        with counted() as found:
+            step()
+        result[name] = len(found)
+    return result
+
+
+def test_no_method_of_a_store_asks_entity_by_entity(tmp_path: Path) -> None:
+    few, many = (life_with_others(tmp_path / f"{size}.db", size) for size in (30, 600))
+    assert few == many
+    assert max(many.values()) < 80
+
+
 @pytest.mark.parametrize("make", [chain, ring, star])
 def test_100_000_entities_need_no_recursion(tmp_path: Path, make: Callable[[int], Any]) -> None:
     counts = []

@@ -92,6 +92,22 @@ def test_what_names_no_revision(reopen: Open, wanted: Any, says: str) -> None:
         reopen().list_by_type(type(thread), as_of=wanted)
 
 
+def test_revisions_as_a_frame_gives_them(reopen: Open) -> None:
+    """Numbers in a DataFrame are numpy's."""
+    thread = reopen().register(c.Thread(title="t"))
+    thread.title = "later"
+    reopen().register(thread)
+    numbers = reopen().revisions()["revision"]
+    first, second = numbers.min(), numbers.max()
+    assert not isinstance(first, int)
+    assert reopen().get(thread.ecs_id, as_of=first).title == "t"
+    assert [d.after for d in reopen().diff(first, second)] == ["later"]
+    assert reopen().revert(thread.ecs_id, to=first).title == "t"
+    reopen().prune(before=second)
+    with pytest.raises(InvalidArgumentError, match="pruned"):
+        reopen().get(thread.ecs_id, as_of=first)
+
+
 def test_lists_of_the_past(reopen: Open) -> None:
     one = reopen().register(c.Node(name="one"))
     two = reopen().register(c.Node(name="two"))

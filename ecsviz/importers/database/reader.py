@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
-from ecsviz.errors import InvalidArgumentError, UnknownTypeError, did_you_mean, short_repr
+from ecsviz.errors import (
+    InvalidArgumentError,
+    UnknownTypeError,
+    did_you_mean,
+    short_repr,
+    whole_number,
+)
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.importers.database import frames, graphs
 from ecsviz.importers.database.classes import Made, make_classes
@@ -458,7 +464,7 @@ _SHOWN = 20
 
 
 def _check_limit(limit: Any) -> None:
-    if limit is not None and (not isinstance(limit, int) or limit < 0):
+    if limit is not None and whole_number(limit) is None:
         raise InvalidArgumentError(
             f"limit={short_repr(limit)} is no number of rows. Give 0, 1, 2, …, or None for all.",
             argument="limit",
