@@ -104,7 +104,7 @@ def test_revisions_as_a_frame_gives_them(reopen: Open) -> None:
     assert [d.after for d in reopen().diff(first, second)] == ["later"]
     assert reopen().revert(thread.ecs_id, to=first).title == "t"
     reopen().prune(before=second)
-    with pytest.raises(InvalidArgumentError, match="pruned"):
+    with pytest.raises(errors.InvalidArgumentError, match="pruned"):
         reopen().get(thread.ecs_id, as_of=first)
 
 
