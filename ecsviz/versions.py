@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -90,7 +90,7 @@ def events_of(conn: Connection, catalog: Catalog, ecs_id: UUID) -> list[Event]:
     """
     for name in catalog.mapping.stored:
         table = catalog.mapping.probe(name)
-        if _both(conn, table, "ecs_id", [ecs_id], [table.c.id])[0]:
+        if both_of(conn, table, "ecs_id", [ecs_id], [table.c.id])[0]:
             return _Timeline(conn, catalog, catalog.classes_of([name])[0], ecs_id).events()
     return []
 
@@ -109,13 +109,13 @@ def first_revisions(
         if stored.by_hand or not ids:
             continue
         table = catalog.mapping.probe(name)
-        found = _both(conn, table, "ecs_id", ids, [table.c.ecs_id, table.c.ecs_version])
+        found = both_of(conn, table, "ecs_id", ids, [table.c.ecs_id, table.c.ecs_version])
         for ecs_id, version, since, _ in zip(*found, strict=True):
             result[ecs_id, version] = min(since, result.get((ecs_id, version), since))
     return result
 
 
-def _both(
+def both_of(
     conn: Connection, table: sa.Table, name: str, keys: list[Any], columns: list[Any]
 ) -> list[list[Any]]:
     """Return columns of the rows, present and past, that have one of some keys in a column.
@@ -145,7 +145,7 @@ class _Timeline:
         self.known = known
         table = known.table
         names = [column.name for column in table.columns if column.name != REVISION]
-        columns = _both(conn, table, "ecs_id", [ecs_id], [table.c[n] for n in names])
+        columns = both_of(conn, table, "ecs_id", [ecs_id], [table.c[n] for n in names])
         rows = [
             dict(zip([*names, REVISION, UNTIL], row, strict=True))
             for row in zip(*columns, strict=True)
@@ -188,7 +188,7 @@ class _Timeline:
     def _linked(self, item: Collection) -> set[int]:
         """Return the revisions that changed a collection with a table of its own."""
         owner = item.columns[0].name
-        since, until = _both(self.conn, item.table, owner, self.ids, [])
+        since, until = both_of(self.conn, item.table, owner, self.ids, [])
         return {revision for revision in (*since, *until) if revision is not None}
 
     def _listed(self, item: InverseList) -> set[int]:
@@ -198,7 +198,7 @@ class _Timeline:
             assert ref.position is not None
             table, key = known.table, ref.arcs[self.known.type_name]
             wanted = [table.c.id, key, ref.position]
-            columns = _both(self.conn, table, key.name, self.ids, wanted)
+            columns = both_of(self.conn, table, key.name, self.ids, wanted)
             rows = [row for row in zip(*columns, strict=True) if row[2] is not None]
             rows.sort(key=lambda row: (row[0], row[3]))
             ends: dict[Any, int | None] = {}  # (member, holder, position) → until when
@@ -211,86 +211,3 @@ class _Timeline:
                 ends[place] = until
             result |= {until for until in ends.values() if until is not None}
         return result
-
-
-# -- everything that an entity leads to ------------------------------------------------------
-
-ROUNDS: Final = 12
-"""How many references in a row are followed: so statements do not grow with what is stored."""
-
-
-def revisions_reached(conn: Connection, catalog: Catalog, ecs_id: UUID) -> set[int] | None:
-    """Return the revisions that changed an entity, or anything it has ever led to.
-
-    Returns
-    -------
-    set of int
-        None where the tables do not tell: something has no history, or is more than `ROUNDS`
-        references away.
-
-    Raises
-    ------
-    UnknownTypeError
-        If something is of a type for which no class is defined here.
-
-    Notes
-    -----
-    Per reference in a row a statement per class and per field that holds several entities; all
-    messages of a thread are one reference away. O(rows that ever spoke of what is reached).
-    """
-    fresh: dict[str, set[int]] = {}
-    for name in catalog.mapping.stored:
-        table = catalog.mapping.probe(name)
-        ids = _both(conn, table, "ecs_id", [ecs_id], [table.c.id])[0]
-        if ids:
-            fresh[name] = set(ids)
-    reached = _Reached(conn, catalog)
-    for _ in range(ROUNDS):
-        if not fresh:
-            return reached.revisions
-        maps = catalog.classes_of(list(fresh))
-        if any(known.by_hand for known in maps):
-            return None
-        fresh = reached.follow(maps, fresh)
-    return None
-
-
-class _Reached:
-    """The rows, present and past, that were met on the way from one."""
-
-    def __init__(self, conn: Connection, catalog: Catalog) -> None:
-        self.conn = conn
-        self.catalog = catalog
-        self.revisions: set[int] = set()
-        self._seen: dict[str, set[int]] = {}
-
-    def follow(self, maps: list[ClassMap], fresh: dict[str, set[int]]) -> dict[str, set[int]]:
-        """Read rows, per type by their ids; return what they refer to and was not met yet."""
-        found: dict[str, set[int]] = {}
-        for known in maps:
-            ids = sorted(fresh[known.type_name])
-            self._seen.setdefault(known.type_name, set()).update(ids)
-            arcs = [arc for ref in known.singles for arc in ref.arcs.items()]
-            self._read(known.table, "id", ids, arcs, found)
-            for item in known.collections:
-                owner = item.columns[0].name
-                self._read(item.table, owner, ids, list(item.arcs.items()), found)
-            for listed in known.inverse_lists:
-                for other, ref in self.catalog.members_of(known.type_name, listed):
-                    key, own = ref.arcs[known.type_name].name, other.table.c.id
-                    self._read(other.table, key, ids, [(other.type_name, own)], found)
-        left = {name: ids - self._seen.get(name, set()) for name, ids in found.items()}
-        return {name: ids for name, ids in left.items() if ids}
-
-    def _read(
-        self,
-        table: sa.Table,
-        key: str,
-        ids: list[int],
-        arcs: list[tuple[str, sa.Column[Any]]],
-        found: dict[str, set[int]],
-    ) -> None:
-        *columns, since, until = _both(self.conn, table, key, ids, [column for _, column in arcs])
-        self.revisions.update(revision for revision in (*since, *until) if revision is not None)
-        for (target, _), held in zip(arcs, columns, strict=True):
-            found.setdefault(target, set()).update(n for n in held if n is not None)

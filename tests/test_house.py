@@ -84,6 +84,7 @@ ROOMS = (
     "reading",
     "deleting",
     "versions",
+    "reached",
     "stored_rows",
     "verifying",
     "migrating",

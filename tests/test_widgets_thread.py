@@ -14,14 +14,12 @@ import sqlalchemy as sa
 import traitlets
 
 import ecsviz as ev
-from ecsviz import versions
 from ecsviz.errors import (
     EntityNotFoundError,
     InvalidArgumentError,
     InvalidIdError,
     UnknownTypeError,
 )
-from ecsviz.versions import revisions_reached
 from ecsviz.widgets import ThreadExplorer, explore_thread
 from ecsviz.widgets import thread as room
 from ecsviz.widgets.thread_past import moments_of
@@ -403,6 +401,73 @@ def test_only_revisions_that_changed_the_thread_are_offered(
     assert len(shown._moments) == 5
 
 
+def test_what_another_thread_lives_through_is_not_offered(
+    store: Any, thread: ev.ChatThread
+) -> None:
+    other = ev.ChatThread(title="where it came from, and where it goes")
+    guest = other.say("user", "a guest")
+    store.register([thread, other])
+    other.title = "before"
+    store.register(other)
+    guest.content = "a guest, edited elsewhere"
+    store.register(other)
+    other.messages.remove(guest)
+    guest.thread = thread
+    thread.messages.append(guest)
+    store.register([thread, other], note="in")
+    guest.content = "a guest, edited here"
+    store.register(thread, note="here")
+    other.title = "meanwhile"
+    store.register(other)
+    thread.messages.remove(guest)
+    guest.thread = other
+    other.messages.append(guest)
+    store.register([thread, other], note="out")
+    other.say("user", "after", parent=guest)
+    store.register(other)
+    shown = thread.explore(store)
+    assert [moment["revision"] for moment in shown._moments] == [1, 4, 5, 7]
+    assert [moment["note"] for moment in shown._moments] == ["", "in", "here", "out"]
+    theirs = other.explore(store)
+    assert [moment["revision"] for moment in theirs._moments] == [1, 2, 3, 4, 6, 7, 8]
+
+
+def test_what_has_been_pruned_is_not_offered(store: Any, thread: ev.ChatThread) -> None:
+    aside = ev.ChatThread(title="aside")
+    for number in range(1, 8):
+        if number in (4, 6):
+            aside.title += "."
+        else:
+            thread.title = f"title {number}"
+        store.register([thread, aside], note=f"note {number}")
+    shown = thread.explore(store)
+    assert [moment["revision"] for moment in shown._moments] == [1, 2, 3, 5, 7]
+    shown.revision, shown.since = 2, 5
+    store.prune(before=4)
+    shown.refresh()  # what was shown is gone
+    assert (shown.revision, shown.since, shown.shown.title) == (4, 5, "title 3")
+    assert "as of revision 4" in shown.status
+    offered = [(moment["revision"], moment["note"]) for moment in shown._moments]
+    assert offered == [(4, "the oldest that is kept"), (5, "note 5"), (7, "note 7")]
+    titles = []
+    for revision, _ in offered:
+        shown.revision = revision
+        titles.append(shown.shown.title)
+    assert titles == ["title 3", "title 5", "title 7"]
+    with pytest.raises(InvalidArgumentError, match="There are 4 to 7"):
+        shown.revision = 3
+    store.prune(before=5)
+    shown.refresh()
+    assert shown._moments[0]["note"] == "note 5 · the oldest that is kept"
+    store.prune()
+    shown.refresh()
+    assert [moment["revision"] for moment in shown._moments] == [7]
+    thread.title = "title 8"
+    store.register(thread)
+    shown.refresh()
+    assert [moment["revision"] for moment in shown._moments] == [7, 8]
+
+
 def test_asking_for_the_past_costs_the_same_however_long_the_thread_is(tmp_path: Path) -> None:
     counts = []
     for size in (30, 3_000):
@@ -426,22 +491,6 @@ def test_asking_for_the_past_costs_the_same_however_long_the_thread_is(tmp_path:
         counts.append(len(statements))
     assert counts[0] == counts[1]
     assert counts[0] < 50
-
-
-class Link(ev.Entity):
-    following: Link | None = None
-
-
-def test_what_is_far_away_is_not_followed() -> None:
-    store = ev.SQLAlchemyEntityStorage(":memory:")
-    last = first = Link()
-    for _ in range(versions.ROUNDS + 1):
-        last.following = Link()
-        last = last.following
-    store.register(first)
-    with store._reading() as conn:
-        near = revisions_reached(conn, store._catalog, last.ecs_id)
-        assert (near, revisions_reached(conn, store._catalog, first.ecs_id)) == ({1}, None)
 
 
 def test_a_revision_that_changed_nothing_stands_for_the_one_before(

@@ -103,7 +103,7 @@ class ThreadExplorer(LiveWidget):
     revision, since
         Traits: the revision of the store that is shown, None for the thread as it was given; and
         the one that it is compared with, None for none. One that changed nothing of the thread
-        stands for the last that did.
+        stands for the last that did. What has been pruned is not offered after `refresh`.
     status
         A trait: what is shown of what there is, in words.
     thread, store
@@ -145,6 +145,7 @@ class ThreadExplorer(LiveWidget):
         self._old: dict[int, ChatThread] = {}
         self._found: list[int] = []
         self._difference: GraphDiff | None = None
+        self._kept: list[range] = []
         self._moments = self._revisions()
         self._branches = Branches(thread)
         self._path = self._branches.path()
@@ -160,7 +161,7 @@ class ThreadExplorer(LiveWidget):
         self.observe(lambda _: self._on_branch(), ["branch", "beside"])
         self.observe(lambda _: self._find(), "search")
         self.observe(lambda _: self._on_revision(), "revision")
-        self.observe(lambda _: self._compare(), "since")
+        self.observe(lambda _: self._on_since(), "since")
 
     def _introduction(self) -> dict[str, Any]:
         branches = self._branches
@@ -205,8 +206,11 @@ class ThreadExplorer(LiveWidget):
         return self._difference
 
     def refresh(self) -> None:
-        """Show what has been added to the thread, or changed in it, since it was shown."""
+        """Show what has been added to the thread, changed in it or pruned since it was shown."""
         self._moments = self._revisions()
+        # What was shown may have been pruned since; both change before either is looked at.
+        now = {name: self._nearest(getattr(self, name)) for name in ("revision", "since")}
+        self._settle(**now)
         self._rebuild()
 
     def _rebuild(self) -> None:
@@ -482,24 +486,30 @@ class ThreadExplorer(LiveWidget):
         """Return the revisions that changed the thread, for the slider."""
         if self.store is None:
             return []
-        moments, self._newest = moments_of(self.store, self.thread)
+        moments, self._kept = moments_of(self.store, self.thread)
         return moments
+
+    def _nearest(self, revision: int | None) -> int | None:
+        """Return the revision that shows the same; for one that is gone, the oldest there is."""
+        known: list[int] = [moment["revision"] for moment in self._moments]
+        if revision is None or not known:
+            return None
+        return max((number for number in known if number <= revision), default=known[0])
 
     @traitlets.validate("revision", "since")
     def _check_revision(self, proposal: Any) -> int | None:
         wanted: int | None = proposal.value
-        known = [moment["revision"] for moment in self._moments]
-        if wanted is not None and known and known[0] <= wanted <= self._newest:
-            wanted = max(number for number in known if number <= wanted)  # nothing changed since
-        elif wanted is not None:
+        if wanted is not None and not any(wanted in part for part in self._kept):
             if self.store is None:
                 why = "The past is in a store: thread.explore(store) shows it."
             else:
-                why = f"There are {known[0]:,} to {self._newest:,}; refresh() looks for new ones."
+                kept = " and ".join(f"{part[0]:,} to {part[-1]:,}" for part in self._kept)
+                why = f"There are {kept}; refresh() looks for new ones."
             name = proposal.trait.name
             raise InvalidArgumentError(
                 f"{name}={wanted} is no revision that this shows. {why}", value=wanted
             )
+        wanted = self._nearest(wanted)
         if wanted is not None:
             self._as_of(wanted)  # tells now what cannot be read
         return wanted
@@ -520,7 +530,12 @@ class ThreadExplorer(LiveWidget):
                 setattr(self, name, whole_number(message, name, 0, 2**53))
 
     def _on_revision(self) -> None:
-        self._rebuild()
+        if not self._settling:
+            self._rebuild()
+
+    def _on_since(self) -> None:
+        if not self._settling:
+            self._compare()
 
     def _compare(self) -> None:
         """Find what differs from the state that is compared with."""

@@ -6,17 +6,18 @@ from typing import Any, Final
 from uuid import UUID
 
 from ecsviz.chat import ChatThread
-from ecsviz.errors import UnknownTypeError
 from ecsviz.export_rows import plain
 from ecsviz.memory import InMemoryEntityStorage
-from ecsviz.versions import revisions_reached
+from ecsviz.reached import NEVER, Past, Reached, past_of, since_oldest
 
 NOTE: Final = 80
 """How many characters of a note are shown."""
+PRUNED: Final = "the oldest that is kept"
+"""Stands for the note of what an earlier revision changed, or after it."""
 
 
-def moments_of(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], int]:
-    """Return the revisions that changed a thread, or what it leads to, and the store's newest.
+def moments_of(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], list[range]]:
+    """Return the revisions that changed a thread, or what it led to then, and which can be shown.
 
     Parameters
     ----------
@@ -25,14 +26,22 @@ def moments_of(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], in
     thread
         What is stored there.
 
+    Returns
+    -------
+    list of dict
+        Each revision that shows another state than the one before, with its time and note. Where
+        the past has been pruned, the first is the oldest that is kept.
+    list of range
+        All revisions as of which the thread can be read.
+
     Raises
     ------
     EntityNotFoundError
-        If it is not.
+        If it is not stored there.
 
     Notes
     -----
-    Where the store cannot tell in a few statements, all revisions since it was stored first.
+    Where the store cannot tell in a few statements what changed, all that can be read.
 
     Examples
     --------
@@ -42,49 +51,48 @@ def moments_of(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], in
     >>> _ = store.register(ev.ChatThread(title="another"))
     >>> message = thread.say("user", "hello")
     >>> _ = store.register(thread, note="asked")
-    >>> moments, newest = moments_of(store, thread)
-    >>> [(moment["revision"], moment["note"]) for moment in moments], newest
-    ([(1, ''), (3, 'asked')], 3)
+    >>> moments, shown = moments_of(store, thread)
+    >>> [(moment["revision"], moment["note"]) for moment in moments], shown
+    ([(1, ''), (3, 'asked')], [range(1, 4)])
     """
-    first = int(store.history(thread)["revision"].min())
+    store.history(thread)  # raises where there is none
     frame = store.revisions()
-    frame = frame[frame["revision"] >= first]
     newest = int(frame["revision"].max())
-    changed = _changed(store, thread.ecs_id)
-    if changed is not None:
-        frame = frame[frame["revision"].isin(changed)]
+    past, oldest = _past(store, thread.ecs_id)
+    frame = frame[frame["revision"].isin(past.revisions(frame["revision"].tolist()))]
     notes = frame["note"].fillna("").tolist()
     numbers, times = frame["revision"].tolist(), frame["at"].tolist()
-    moments = [
-        {"revision": number, "at": f"{at:%Y-%m-%d %H:%M:%S}", "note": plain(note, NOTE)}
-        for number, at, note in zip(numbers, times, notes, strict=True)
-    ]
-    return moments, newest
+    moments = []
+    for number, at, given in zip(numbers, times, notes, strict=True):
+        note = plain(given, NOTE)
+        if number == oldest:
+            changed = past.changes is not None and number in past.changes
+            note = " · ".join([note] * bool(note and changed) + [PRUNED])
+        moments.append({"revision": number, "at": f"{at:%Y-%m-%d %H:%M:%S}", "note": note})
+    return moments, [range(since, min(until, newest + 1)) for since, until in past.there]
 
 
-def _changed(store: Any, ecs_id: UUID) -> set[int] | None:
+def _past(store: Any, ecs_id: UUID) -> tuple[Past, int]:
+    """Return the past of an entity, and the oldest revision that is kept of the whole store."""
     if isinstance(store, InMemoryEntityStorage):
-        return _in_memory(store, ecs_id)
-    try:
-        with store._reading() as conn:
-            return revisions_reached(conn, store._catalog, ecs_id)
-    except UnknownTypeError:  # of something that was held once
-        return None
+        with store._lock:
+            return _in_memory(store, ecs_id), store._pruned
+    with store._reading() as conn:
+        return past_of(conn, store._catalog, ecs_id), store._catalog.oldest_revision(conn)
 
 
-def _in_memory(store: InMemoryEntityStorage, ecs_id: UUID) -> set[int]:
-    revisions: set[int] = set()
-    seen, waiting = {ecs_id}, [ecs_id]
-    while waiting:
-        here = waiting.pop()
-        states = list(store._past.get(here, ()))
-        revisions.update(until for _, until in states)
-        records = [record for record, _ in states]
-        if here in store._records:
-            records.append(store._records[here])
-        for record in records:
-            revisions.add(record.revision)
-            new = set(record.held) - seen
-            seen |= new
-            waiting += new
-    return revisions
+def _in_memory(store: InMemoryEntityStorage, ecs_id: UUID) -> Past:
+    def states(node: UUID) -> list[Any]:
+        found: list[Any] = [*store._past.get(node, ())]
+        return [*found, (store._records[node], NEVER)] if node in store._records else found
+
+    spans = [(record.revision, until) for record, until in states(ecs_id)]
+    there = since_oldest(spans, store._pruned)
+    reached = Reached({ecs_id: there})
+    while fresh := reached.fresh():
+        for node in fresh:
+            for record, until in states(node):
+                reached.say(node, record.revision, until)
+                for other in set(record.held):
+                    reached.refer(node, other, record.revision, until)
+    return Past(there, reached.changes())

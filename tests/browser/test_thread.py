@@ -222,6 +222,15 @@ def test_the_slider_of_revisions_and_the_difference(notebook: Notebook) -> None:
     slider.focus()
     slider.press("Home")
     page.wait_for_function("() => document.querySelector('.ecsviz-error:not([hidden])')")
+    # then the slider begins with what is kept
+    notebook.python("w.refresh()")
+    page.wait_for_function("() => document.querySelector('.ecsviz-slider').max === '1'")
+    slider.focus()
+    slider.press("Home")
+    notebook.wait_for("w.revision", 3)
+    told = page.locator(".ecsviz-past output").text_content() or ""
+    assert told.endswith(" · the oldest that is kept")
+    notebook.shot("thread-pruned", ".ecsviz-thread")
 
 
 def test_hostile_texts_do_nothing(notebook: Notebook) -> None:
