@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import ecsviz as ev
 from ecsviz.draw import DrawingOptionError, draw_schema
-from ecsviz.draw.schema import FOOT, MAX_COLUMNS
+from ecsviz.draw.schema import FOOT, MAX_COLUMNS, SMALLEST_NAME
 from ecsviz.draw.style import CYCLE
 from ecsviz.draw.tables import annotation_text, schema_of
 from tests.hostile import HOSTILE
@@ -327,10 +327,27 @@ def test_without_room_keys_alone_are_shown_then_names_and_it_says_so() -> None:
     some = draw_schema(wide(14, 14))
     assert "only keys are shown" in note_of(some)
     assert texts(some, "column").count("… 14 more") == 14
-    many = draw_schema(wide(120, 3))
+    many = draw_schema(wide(26, 3))
     assert "There is no room for columns." in note_of(many)
-    assert len(texts(many, "label")) == 120
+    assert len(texts(many, "label")) == 26
     assert texts(many, "column") == []
+
+
+def test_of_very_many_tables_those_with_most_keys_are_drawn_as_long_as_names_can_be_read() -> None:
+    metadata = sa.MetaData()
+    for number in range(400):
+        sa.Table(
+            f"table_{number:03}", metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("hub_id", sa.ForeignKey(f"table_{number % 40:03}.id")),
+        )  # fmt: skip
+    ax = draw_schema(metadata)
+    labels = [text for text in ax.texts if text.get_gid() == "label"]
+    assert title(ax) == "400 tables, 400 foreign keys, 40 cyclic components"
+    assert f"Shown are, of 400 tables, the {len(labels)} with the most foreign keys." in note_of(ax)
+    assert 40 < len(labels) < 400
+    assert {f"table_{n:03}" for n in range(40)} <= {text.get_text() for text in labels}
+    assert min(text.get_fontsize() for text in labels) >= SMALLEST_NAME
 
 
 def test_of_a_table_with_very_many_columns_the_keys_are_among_those_shown() -> None:

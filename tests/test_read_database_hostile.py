@@ -26,6 +26,7 @@ def look_at_all(path: Path, store: Path, timeout: float = 5.0) -> None:
         db.keys_frame()
         assert db.problems is not None
         db.graph().get_topological_sort()
+        assert db.draw_schema().get_title(loc="left")
         for table in db.tables:
             db.frame(table)
             db.entities(table, limit=2)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
+from ecsviz.draw.tables import schema_of
 from ecsviz.isomorphic import find_difference
 from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 from tests.databases import counted
@@ -88,6 +89,27 @@ def test_tables_and_their_graph(url: str) -> None:
     assert db.problems.empty
     counts = db.keys_frame().set_index("table")[["linked", "dangling", "null"]]
     assert counts.loc["log"].to_list() == [3, 0, 1]
+
+
+def test_the_picture_tells_which_keys_are_of_one_row(url: str) -> None:
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        conn.exec_driver_sql(
+            "CREATE SCHEMA picture; CREATE TABLE picture.t (id INT PRIMARY KEY);"
+            "CREATE TABLE picture.a (one INT UNIQUE REFERENCES picture.t,"
+            " own INT REFERENCES picture.t, few INT REFERENCES picture.t,"
+            " low INT REFERENCES picture.t, many INT NOT NULL REFERENCES picture.t);"
+            "CREATE UNIQUE INDEX ON picture.a (own);"
+            "CREATE UNIQUE INDEX ON picture.a (few) WHERE few > 5;"
+            "CREATE UNIQUE INDEX ON picture.a (abs(low));"
+        )
+    engine.dispose()
+    db = ev.read_database(url, schema="picture")
+    several = {link.name for link in schema_of(db).links if link.many_sources}
+    assert several == {"few", "low", "many"}
+    told = "2 tables, 5 foreign keys, no cycle"
+    assert db.draw_schema().get_title(loc="left") == told
+    assert "Customers" in [text.get_text() for text in ev.read_database(url).draw_schema().texts]
 
 
 def test_values_and_dtypes(url: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -34,6 +35,10 @@ GAP: Final = (0.45, 0.55)
 """The room between tables: crow's feet stand in it."""
 SMALLEST: Final = 5.0
 """Names of columns that would be smaller, in points, are left out."""
+SMALLEST_NAME: Final = 4.0
+"""Where names of tables would be smaller, in points, not all tables are drawn."""
+FEWEST: Final = 30
+"""So many tables are drawn in any case."""
 MAX_COLUMNS: Final = 18
 """How many columns of one table are shown, the keys first among them."""
 NAME_COLUMNS: Final = 26
@@ -76,9 +81,9 @@ def draw_schema(
     Parameters
     ----------
     what
-        A store; a SQLAlchemy ``MetaData``, also a reflected one, or anything that has one as
-        ``metadata``; tables or declarative classes; entity classes, with all that their fields
-        lead to.
+        A store; what ``read_database`` returns; a SQLAlchemy ``MetaData``, also a reflected one,
+        or anything that has one as ``metadata``; tables or declarative classes; entity classes,
+        with all that their fields lead to.
     ax
         Where to draw. None makes a figure of the size that the schema needs.
     title
@@ -102,8 +107,8 @@ def draw_schema(
     -----
     A table stands above those that its keys lead to. A crow's foot is at the side of the many, a
     bar at the side of the one, a ring where there may be none. Where there is no room for all
-    columns the keys are drawn, else the names of tables alone, and a note says so. O(tables +
-    columns + keys) after the layout.
+    columns the keys are drawn, else the names of tables alone, and of very many tables those
+    with the most keys; a note says so. O(tables + columns + keys) after the layout.
 
     Examples
     --------
@@ -116,9 +121,9 @@ def draw_schema(
     writer = Writer()
     theme = theme_of(frame.ground_of(ax))
     room = frame.room_for(ax)
-    plan = _fitting(schema, writer, room)
     head = writer.clean(title, frame.TITLE_COLUMNS) if title else ""
-    counts = _counts(schema, plan.graph)
+    counts = _counts(schema)
+    schema, plan = _readable(schema, writer, room)
     left, bottom, right, top = plan.bounds
     width, height = room
     if ax is None:
@@ -140,9 +145,10 @@ def draw_schema(
     return ax
 
 
-def _counts(schema: Schema, graph: EntityDependencyGraph) -> str:
+def _counts(schema: Schema) -> str:
     box, link = schema.nouns
-    boxes, links, cyclic = len(schema.boxes), len(schema.links), int(graph._order.cyclic.sum())
+    boxes, links = len(schema.boxes), len(schema.links)
+    cyclic = int(_graph(schema)._order.cyclic.sum())
     return ", ".join(
         (
             f"{boxes:,} {_plural(box, boxes)}",
@@ -167,6 +173,35 @@ def _note(schema: Schema, plan: _Plan) -> str:
 
 
 # -- where everything stands -----------------------------------------------------------------
+
+
+def _readable(schema: Schema, writer: Writer, room: tuple[float, float]) -> tuple[Schema, _Plan]:
+    """Lay out all tables, or, if their names could not be read, as many as can."""
+    shown, plan = schema, _fitting(schema, writer, room)
+    while HEAD * plan.scale < SMALLEST_NAME and len(shown.boxes) > FEWEST:
+        share = min(0.9, (HEAD * plan.scale / SMALLEST_NAME) ** 2)
+        shown = _busiest(schema, max(FEWEST, int(share * len(shown.boxes))))
+        plan = _fitting(shown, writer, room)
+    return shown, plan
+
+
+def _busiest(schema: Schema, count: int) -> Schema:
+    """Return the tables with the most links, and the links between them."""
+    links = Counter(end for link in schema.links for end in {link.source, link.target})
+    kept = sorted(sorted(range(len(schema.boxes)), key=lambda n: -links[n])[:count])
+    place = {number: at for at, number in enumerate(kept)}
+    (box, link), total = schema.nouns, len(schema.boxes)
+    note = f"Shown are, of {total:,} {_plural(box, total)}, the {count:,} with the most {link}s."
+    return Schema(
+        tuple(schema.boxes[number] for number in kept),
+        tuple(
+            replace(link, source=place[link.source], target=place[link.target])
+            for link in schema.links
+            if link.source in place and link.target in place
+        ),
+        schema.nouns,
+        " ".join(filter(None, (note, schema.note))),
+    )
 
 
 def _fitting(schema: Schema, writer: Writer, room: tuple[float, float]) -> _Plan:

@@ -96,7 +96,7 @@ def schema_of(what: Any) -> Schema:
     ----------
     what
         A ``MetaData``; anything with one as ``metadata`` (a store, a declarative base); a store
-        in memory; tables or declarative classes; entity classes.
+        in memory; what `read_database` returns; tables or declarative classes; entity classes.
 
     Raises
     ------
@@ -112,6 +112,9 @@ def schema_of(what: Any) -> Schema:
         if hasattr(what, "sql_model"):
             return _of_store(what._tables())
         return _of_tables(metadata.tables.values())
+    if hasattr(what, "_drawn"):  # a database of others
+        found: Schema = what._drawn()
+        return found
     if hasattr(what, "_stored_classes"):  # in memory, where there are no tables
         return _of_classes(what._stored_classes())
     listed = [what] if hasattr(what, "__table__") else _listed(what)

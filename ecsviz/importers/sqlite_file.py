@@ -65,7 +65,10 @@ FUNCTIONS = frozenset(
 """SQLite's own functions that compute and nothing else. Not here: what loads, reads files or
 tells about the process."""
 
-_TABLE_FUNCTIONS = ("json_each('')", "pragma_table_xinfo('')", "pragma_foreign_key_list('')")
+_TABLE_FUNCTIONS = (
+    *("json_each('')", "pragma_table_xinfo('')", "pragma_foreign_key_list('')"),
+    *("pragma_index_list('')", "pragma_index_info('')"),
+)
 """Functions that give tables. At its first use each declares its table, which the authorizer
 takes for a write, so that is done before there is one; no others can be used."""
 

@@ -22,6 +22,7 @@ from ecsviz.importers.database import frames, graphs
 from ecsviz.importers.database.classes import Made, make_classes
 from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
 from ecsviz.importers.database.making import MAX_ENTITIES, Making
+from ecsviz.importers.database.picture import drawn_schema, uniques_of
 from ecsviz.importers.database.reflect import reflect
 from ecsviz.importers.database.rows import Rows, Where
 from ecsviz.importers.database.schema import ForeignKey
@@ -32,6 +33,9 @@ from ecsviz.protocol import EntityStorage
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from ecsviz.draw.tables import Schema as Drawn
 
 TIMEOUT = 60.0
 """Seconds that one call may take on a SQLite file: a hostile one can keep a query busy for ever."""
@@ -61,8 +65,8 @@ def read_database(
     Returns
     -------
     Database
-        Its ``graph()``, ``row_graph()``, ``frame()``, ``entities()`` and ``copy_to()`` go on
-        from there.
+        Its ``graph()``, ``draw_schema()``, ``row_graph()``, ``frame()``, ``entities()`` and
+        ``copy_to()`` go on from there.
 
     Raises
     ------
@@ -256,6 +260,44 @@ class Database:
         Keys to tables or columns that are not there are left out; `problems` lists them.
         """
         return graphs.table_graph(self._schema)
+
+    def draw_schema(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the tables with their columns, keys and crow's feet.
+
+        Parameters
+        ----------
+        ax
+            Where to draw. None makes a figure.
+        **options
+            ``title`` and ``legend``: those of ``ecsviz.draw.draw_schema``.
+
+        Notes
+        -----
+        A line below says how many keys cannot be followed, and that views are not shown;
+        `problems` lists them. Of rows nothing is read.
+
+        Examples
+        --------
+        >>> import contextlib, pathlib, sqlite3, tempfile
+        >>> import ecsviz as ev
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = pathlib.Path(folder.name, "shop.db")
+        >>> with contextlib.closing(sqlite3.connect(path)) as made:
+        ...     _ = made.executescript('''
+        ...         create table staff (id integer primary key, store_id integer references store);
+        ...         create table store (id integer primary key);''')
+        >>> with ev.read_database(path) as db:
+        ...     db.draw_schema().get_title(loc="left")
+        '2 tables, 1 foreign key, no cycle'
+        >>> folder.cleanup()
+        """
+        from ecsviz.draw import draw_schema
+
+        return draw_schema(self, ax, **options)
+
+    def _drawn(self) -> Drawn:
+        with self._source.reading() as conn:
+            return drawn_schema(self._schema, uniques_of(conn, self._schema))
 
     def row_graph(
         self,

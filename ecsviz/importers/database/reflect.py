@@ -101,6 +101,12 @@ _KEYS = (
     " FROM sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS k"
     " WHERE m.type = 'table' AND {which} ORDER BY m.name, k.id DESC, k.seq"
 )
+_UNIQUES = (
+    "SELECT m.name, l.name, i.name FROM sqlite_master AS m JOIN pragma_index_list(m.name) AS l"
+    " JOIN pragma_index_info(l.name) AS i"
+    """ WHERE m.type = 'table' AND {which} AND l."unique" AND NOT l.partial"""
+    " ORDER BY m.name, l.seq, i.seqno"
+)
 _VIRTUAL = "a virtual table, whose rows a module computes; modules are not run on a file of others"
 _ALL = "m.name NOT LIKE 'sqlite~_%' ESCAPE '~'"
 
@@ -169,6 +175,16 @@ def _one_by_one(
                 why = str(err.orig)
                 denied = "authorized" in why or "constructor failed" in why
                 unreadable[name] = _VIRTUAL if denied else why
+
+
+def sqlite_uniques(conn: Connection, names: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield tables, each with columns of which no two of its rows have the same values."""
+    rows = _per_table(conn, _UNIQUES, names, {})
+    for name in names:
+        for _, parts in groupby(rows.get(name, ()), key=lambda row: row[1]):
+            columns = [row[2] for row in parts]
+            if None not in columns:  # of an expression
+                yield name, columns
 
 
 def _sqlite_column(row: Any) -> Column:
