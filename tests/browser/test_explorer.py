@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -318,6 +319,44 @@ def test_labels_stay_in_their_boxes(notebook: Notebook) -> None:
     assert labels[4] == "short"
     assert shown[0][1] > 0.8 * (shown[0][2] - 30), "no more is cut than has to be"
     notebook.shot("explorer-wide", ".ecsviz-explorer")
+
+
+DENSE = """
+import random
+import ecsviz as ev
+class Person(ev.Entity):
+    name: str
+    manager: "Person | None" = None
+    colleague: "Person | None" = None
+    favourite_rival: "Person | None" = None
+people = [Person(name=f"person {n}") for n in range(24)]
+chance = random.Random(3)
+for person in people:
+    person.manager, person.colleague, person.favourite_rival = chance.sample(people, 3)
+graph = ev.EntityDependencyGraph(people)
+w = graph.explore()
+w
+"""
+NAMES = """() => {
+  const { cy } = document.querySelector("div.ecsviz-layer")._cyreg;
+  return cy.edges().filter((edge) => edge.style("source-label")).map((edge) => {
+    const { x1, y1, x2, y2 } = edge.boundingBox({
+      includeNodes: false, includeEdges: false,
+      includeMainLabels: false, includeTargetLabels: false,
+    });
+    return [edge.id(), x1, y1, x2, y2];
+  });
+}"""
+
+
+def test_names_of_references_do_not_touch_each_other(notebook: Notebook) -> None:
+    notebook.open("dense", DENSE)
+    drawn(notebook, "nodes")
+    notebook.shot("explorer-dense", ".ecsviz-explorer")
+    named = notebook.page.evaluate(NAMES)
+    assert 20 < len(named) < 72, "some are named, not all"
+    for (_, x1, y1, x2, y2), (_, a1, b1, a2, b2) in itertools.combinations(named, 2):
+        assert x2 <= a1 or a2 <= x1 or y2 <= b1 or b2 <= y1
 
 
 LARGE = """

@@ -8,6 +8,12 @@ const NAMED = 90; // lines: with more of them, names of fields would hide the pi
 const CURVED = 700; // lines: more are drawn straight, which is quicker
 const TOLD = 40; // lines of an element: up to so many have both ends named
 const MARGIN = 24;
+const NAME_ALONE = {
+  includeNodes: false,
+  includeEdges: false,
+  includeMainLabels: false,
+  includeTargetLabels: false,
+};
 
 export class Detail {
   /** `taps` has `tap(element)` and `open(element)`; -1 is the ground. */
@@ -53,8 +59,25 @@ export class Detail {
       this.cy.add(nodesOf(scene));
       this.cy.add(linesOf(scene, curved));
     });
+    if (scene.sources.length <= NAMED) this.makeRoom();
     this.fitted = false; // a view that is not on the page yet has no size
     this.fit();
+  }
+
+  /** Leaves out names of lines that would be written over names that stand there already. */
+  makeRoom() {
+    const taken = [];
+    const without = this.cy.edges().filter((edge) => {
+      if (edge.isLoop() || !edge.style("source-label")) return false;
+      const box = edge.boundingBox(NAME_ALONE);
+      const free = taken.every(
+        (other) =>
+          box.x2 <= other.x1 || other.x2 <= box.x1 || box.y2 <= other.y1 || other.y2 <= box.y1,
+      );
+      if (free) taken.push(box);
+      return !free;
+    });
+    without.addClass("unnamed");
   }
 
   fit() {
@@ -312,6 +335,7 @@ export class Detail {
           "source-label": "",
         },
       },
+      { selector: "edge.unnamed", style: { "source-label": "" } },
       { selector: "node.later", style: { opacity: 0.35 } },
       { selector: "node.faded", style: { opacity: 0.22 } },
       { selector: ".hidden", style: { display: "none" } },
