@@ -8,6 +8,7 @@ const NAMED = 90; // lines: with more of them, names of fields would hide the pi
 const CURVED = 700; // lines: more are drawn straight, which is quicker
 const TOLD = 40; // lines of an element: up to so many have both ends named
 const MARGIN = 24;
+const SPACE = 6; // of the boxes that Cytoscape tells of two names, what is around their letters
 const NAME_ALONE = {
   includeNodes: false,
   includeEdges: false,
@@ -70,9 +71,13 @@ export class Detail {
     const without = this.cy.edges().filter((edge) => {
       if (edge.isLoop() || !edge.style("source-label")) return false;
       const box = edge.boundingBox(NAME_ALONE);
+      const apart = (from, to) => to - from <= SPACE; // of one box's begin and another's end
       const free = taken.every(
         (other) =>
-          box.x2 <= other.x1 || other.x2 <= box.x1 || box.y2 <= other.y1 || other.y2 <= box.y1,
+          apart(other.x1, box.x2) ||
+          apart(box.x1, other.x2) ||
+          apart(other.y1, box.y2) ||
+          apart(box.y1, other.y2),
       );
       if (free) taken.push(box);
       return !free;
