@@ -107,9 +107,11 @@ class Merge:
     def _live(self, part: Any) -> Any:
         if not is_entity_class(type(part)):
             return NotImplemented
-        return self.mine.get(part.ecs_id) or self.theirs.get(part.ecs_id, part)
+        return self.mine.get(part.ecs_id, self.theirs.get(part.ecs_id, part))
 
     def _changed(self, entity: Any) -> bool:
+        if is_placeholder(entity):
+            return False
         base = self.base[entity.ecs_id].__dict__
         return any(
             not same_value(base.get(n, MISSING), entity.__dict__.get(n, MISSING))

@@ -17,7 +17,7 @@ from ecsviz.parts import as_roots
 from ecsviz.past import AsOf
 from ecsviz.protocol import as_id, check_entity_class
 from ecsviz.references import Walk, walk
-from ecsviz.state import is_placeholder
+from ecsviz.state import is_placeholder, not_loaded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -243,6 +243,8 @@ class VersionedStorage:
             lists them all; nothing has changed then.
         EntityNotFoundError
             If it is not stored (any more).
+        NotLoadedError
+            If it was left out when its neighbourhood was read, and only stands for it.
 
         Notes
         -----
@@ -263,6 +265,8 @@ class VersionedStorage:
         ('mine', 'theirs', 3)
         """
         check_entity_class(type(entity))
+        if is_placeholder(entity):
+            raise not_loaded(entity, "version")
         mine = walk([entity]).entities
         theirs = walk([self.get(entity.ecs_id)]).entities
         if base is None:
@@ -343,7 +347,7 @@ class VersionedStorage:
 
     def _read_at(self, entities: list[Any]) -> int:
         """Return the revision as of which entities have the versions that they have."""
-        read = [entity for entity in entities if entity.version]
+        read = [entity for entity in entities if not is_placeholder(entity) and entity.version]
         stored = self._stored_versions([entity.ecs_id for entity in read])
         read = [entity for entity in read if entity.ecs_id in stored]
         made = self._first_revisions([entity.ecs_id for entity in read])
