@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -79,13 +79,15 @@ class Change:
         Where.
     what
         ``added``, ``dropped``, ``renamed``, ``optional``, ``required``, ``holds more``,
-        ``holds fewer``, ``retyped``, ``in a list``, ``in no list``.
+        ``holds fewer``, ``retyped``, ``converted``, ``in a list``, ``in no list``.
     before, after
         What the store and the class say; empty where there is nothing.
     refused
         Why it cannot be made; empty if it can.
     old_name
         For ``renamed``, what the store calls the field.
+    values
+        For ``converted``, how many values are.
     """
 
     type_name: str
@@ -95,10 +97,13 @@ class Change:
     after: str = ""
     refused: str = ""
     old_name: str = ""
+    values: int = 0
 
     def row(self) -> tuple[str, str, str, str, str, str]:
         """Return the change as a row under `CHANGE_HEADINGS`."""
         what = f"renamed from {self.old_name}" if self.what == "renamed" else self.what
+        if what == "converted":
+            what += f", {self.values} value{'' if self.values == 1 else 's'}"
         return (self.type_name, self.field, what, self.before, self.after, self.refused)
 
 
@@ -184,14 +189,24 @@ class Declared:
         Type and field of what may be dropped.
     rename
         Type and old field → new field.
+    convert
+        Type and new field → the function that makes its values.
     """
 
     drop: set[tuple[str, str]]
     rename: dict[tuple[str, str], str]
+    convert: dict[tuple[str, str], Callable[[Any], Any]] = field(default_factory=dict)
 
     def now(self, type_name: str, name: str) -> str:
         """Return what a field is called now."""
         return self.rename.get((type_name, name), name)
+
+    def before(self, type_name: str, name: str) -> str:
+        """Return what the store calls a field that may be renamed."""
+        for (of, old), new in self.rename.items():
+            if (of, new) == (type_name, name):
+                return old
+        return name
 
 
 def compare(
@@ -229,6 +244,9 @@ def compare(
         after = now[name]
         if name != old:
             changes.append(Change(type_name, name, "renamed", before, after, old_name=old))
+        if (type_name, name) in declared.convert:
+            changes.append(Change(type_name, name, "converted", before, after))
+            continue
         one = take_apart(before, stored.layout.get(old))
         two = take_apart(after, layout.get(name))
         changes += _compare_field(Change(type_name, name, "", before, after), one, two, declared)
@@ -244,13 +262,12 @@ def _compare_field(
 
     fixed = before.kind not in ("value", "said") or before.targets == after.targets
     if before.kind != after.kind or not fixed:
-        return [
-            change(
-                "retyped",
-                "its values would have to be converted; give the new field another name, register"
-                " what you want in it, and drop the old one later",
-            )
-        ]
+        why = "its values would have to be converted; "
+        if before.kind == after.kind == "value":
+            why += f"say how in convert={{'{base.type_name}.{base.field}': …}}, a function that"
+            return [change("retyped", why + " gets a stored value and returns the new one")]
+        why += "give the new field another name, register what you want in it, and drop the old"
+        return [change("retyped", why + " one later")]
     changes = []
     if set(after.targets) - set(before.targets):
         changes.append(change("holds more"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateTable
 from ecsviz.catalog import Catalog, find_class
 from ecsviz.changes import Change, Migration, compare, declare, take_apart
 from ecsviz.codec import Refused
+from ecsviz.converting import Conversion, Marks, resolve, unchanged
 from ecsviz.errors import InvalidArgumentError, MigrationRefusedError
 from ecsviz.exact import json_text
 from ecsviz.fields import complete_fields
@@ -40,7 +41,7 @@ class Migrate:
         The store's, its types loaded.
     classes
         What to migrate, with subclasses; None for every stored type whose class is defined here.
-    drop, rename
+    drop, rename, convert
         As for `migrate`.
 
     Attributes
@@ -61,10 +62,14 @@ class Migrate:
         classes: Iterable[type] | None,
         drop: Iterable[str],
         rename: MappingOf[str, str],
+        convert: MappingOf[str, Callable[[Any], Any]],
     ) -> None:
         self.conn = conn
         self.types = _types(catalog, classes)
         self.declared = declare(drop, rename, self.types)
+        self.declared.convert = resolve(convert, self.declared, self.types)
+        self.conversions: dict[tuple[str, str], Conversion] = {}
+        self.marks = Marks(conn, catalog)
         mapping = Mapping(catalog.mapping.metadata.schema, catalog.mapping.models)
         self.describe = mapping.models.describe
         self.catalog = Catalog(catalog.database, mapping)
@@ -79,6 +84,7 @@ class Migrate:
             for change in changes:
                 change.refused = change.refused or self._refused(change)
             self.migration.changes += changes
+        self._check_conversions()
 
     # -- what the store will say -------------------------------------------------------------
 
@@ -117,6 +123,7 @@ class Migrate:
             "required": self._refused_required,
             "holds fewer": self._refused_fewer,
             "in a list": self._refused_list,
+            "converted": self._refused_converted,
         }.get(change.what)
         return "" if check is None else check(change)
 
@@ -126,11 +133,7 @@ class Migrate:
         return int(self.conn.scalar(query) or 0)
 
     def _old_name(self, change: Change) -> str:
-        """Return what the store calls a field that may be renamed."""
-        for (name, old), new in self.declared.rename.items():
-            if (name, new) == (change.type_name, change.field):
-                return old
-        return change.field
+        return self.declared.before(change.type_name, change.field)
 
     def _old_place(self, change: Change) -> dict[str, Any]:
         return self.stored[change.type_name].layout.get(self._old_name(change), {})
@@ -210,6 +213,24 @@ class Migrate:
             " ev.reference(inverse=None), and it is kept by itself"
         )
 
+    def _refused_converted(self, change: Change) -> str:
+        """Convert, so that it is known whether all can be."""
+        place = change.type_name, change.field
+        stored, cls = self.types[change.type_name]
+        old, schema = self._old_name(change), self.catalog.metadata.schema
+        self.marks.check(stored, old, cls, change.field)
+        function = self.declared.convert[place]
+        done = Conversion(self.conn, schema, stored, old, cls, change.field, function)
+        self.conversions[place] = done
+        change.values = done.count
+        return done.refused
+
+    def _check_conversions(self) -> None:
+        """Raise if a column stays as it is, and so does every value in it."""
+        for (name, field), done in self.conversions.items():
+            if done.count and not done.changes and not done.refused:
+                raise unchanged(f"{name}.{field}", "every value is returned as it is stored")
+
     # -- doing it ----------------------------------------------------------------------------
 
     def apply(self) -> None:
@@ -244,6 +265,7 @@ class Migrate:
         self.catalog.load_types(self.conn)
         for known in self.catalog.classes_of(names):
             recheck(self.conn, known)
+        self.marks.write(self.declared, self.conversions.values())
         self.catalog.seal(self.conn)
         self.migration.applied = True
 
@@ -259,13 +281,21 @@ class Alter:
         self.schema = migrate.catalog.metadata.schema
         self.declared = migrate.declared
         self.stored = migrate.stored[name]
+        self.conversions = [c for (of, _), c in migrate.conversions.items() if of == name]
+        # A column of another type takes the place of the old one.
+        self.replaced = {conversion.old for conversion in self.conversions}
         before, new = _columns(self.stored.layout), _columns(self.known.layout())
-        old = {(self.declared.now(name, field), part): c for (field, part), c in before.items()}
+        old = {
+            (self.declared.now(name, field), part): column
+            for (field, part), column in before.items()
+            if field not in self.replaced
+        }
         # By name alone; or the place in a list that was dropped by name.
         self.dropped = [
             column
             for (field, part), column in before.items()
             if (name, field) in self.declared.drop
+            or field in self.replaced
             or (part == "position" and (self.declared.now(name, field), part) not in new)
         ]
         self.renamed = {c: new[key] for key, c in old.items() if key in new and new[key] != c}
@@ -322,6 +352,7 @@ class Alter:
         """Rename and drop what stands beside the columns."""
         renamed = {o: n for (of, o), n in self.declared.rename.items() if of == self.stored.name}
         dropped = {field for of, field in self.declared.drop if of == self.stored.name}
+        dropped |= self.replaced
         if not renamed and not dropped:
             return
         exact_column = table.c.ecs_exact
@@ -342,6 +373,9 @@ class Alter:
         for table in (self.known.table, history_of(self.known.table)):
             self._add_columns(table, [table.c[name] for name in self.added])
             self._fill(table, set(self.added))
+            for done in self.conversions:
+                column = self.known.layout()[done.name]["column"]
+                done.write(self.conn, table, column, past=table is not self.known.table)
         self._set_nullable(self.known.table)
         olds = {self.declared.now(self.stored.name, f): p for f, p in self.stored.layout.items()}
         for collection in self.known.collections:
@@ -409,7 +443,8 @@ class Alter:
     def _fill(self, table: sa.Table, added: set[str]) -> None:
         """Write the defaults of added fields into the rows there are."""
         known = self.known
-        values = [value for value in known.values if value.column.name in added]
+        converted = {done.name for done in self.conversions}
+        values = [v for v in known.values if v.column.name in added and v.name not in converted]
         skeletons = [c.skeleton for c in known.collections if c.skeleton is not None]
         skeletons = [value for value in skeletons if value.column.name in added]
         if not values and not skeletons:

@@ -12,16 +12,14 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from ecsviz import finding
-from ecsviz.changes import Migration
 from ecsviz.collector import collector_paused
 from ecsviz.conflicts import check_note, whole_only
 from ecsviz.database import deferred_interrupt
 from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
 from ecsviz.identity import derives_from, known_entity_classes
-from ecsviz.migrating import Migrate
+from ecsviz.migrations import MigratableStore
 from ecsviz.model_rows import running
-from ecsviz.opened import OpenStore
 from ecsviz.parts import as_roots
 from ecsviz.past import AsOf
 from ecsviz.plan import SavePlan
@@ -47,7 +45,7 @@ if TYPE_CHECKING:
     pass
 
 
-class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
+class SQLAlchemyEntityStorage(VersionedStorage, MigratableStore):
     """Entity graphs in a relational database, one conventional table per class.
 
     Parameters
@@ -211,76 +209,6 @@ class SQLAlchemyEntityStorage(VersionedStorage, OpenStore):
         save = Save(None, self._catalog, found, {})
         save.prepare()
         return save
-
-    # -- classes that have changed -----------------------------------------------------------
-
-    def migrate(
-        self,
-        *classes: type[Entity],
-        drop: Iterable[str] = (),
-        rename: MappingOf[str, str] | None = None,
-        dry_run: bool = False,
-    ) -> Migration:
-        """Make the tables fit classes that have changed since they were stored.
-
-        Parameters
-        ----------
-        *classes
-            What to migrate, with subclasses; by default every class that is defined here.
-        drop
-            Fields that are gone and whose values may be lost, as ``"Class.field"``. Nothing else
-            is dropped.
-        rename
-            What fields are called now: ``{"Class.old": "new"}``.
-        dry_run
-            Only tell what would be done, and what is refused.
-
-        Returns
-        -------
-        Migration
-            Every difference; shows as a table.
-
-        Raises
-        ------
-        MigrationRefusedError
-            If a change would lose or invent something. Nothing is changed then.
-        InvalidArgumentError
-            If `drop` or `rename` names what is not stored.
-
-        Notes
-        -----
-        Safe are: a field with a default added, a field renamed or dropped by name, None allowed
-        or (where no value is None) no longer allowed, further classes in a reference. One
-        transaction, through Alembic's operations; on SQLite, altered tables are made anew. The
-        entities keep their versions. O(rows of the classes that changed).
-
-        Examples
-        --------
-        >>> import ecsviz as ev
-        >>> class Recipe(ev.Entity):
-        ...     title: str
-        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
-        >>> soup = store.register(Recipe(title="Soup"))
-        >>> class Recipe(ev.Entity):  # the cell is edited and run again
-        ...     name: str
-        ...     minutes: int = 10
-        >>> store.migrate(rename={"Recipe.title": "name"})
-        Migration: 2 changes, applied
-          Recipe.name: renamed from title (TEXT → TEXT)
-          Recipe.minutes: added (BIGINT)
-        >>> store.get(soup.ecs_id).name, store.get(soup.ecs_id).minutes
-        ('Soup', 10)
-        """
-        for cls in classes:
-            check_entity_class(cls)
-        if not self._database.exists():
-            return Migration()
-        with self._database.reading() if dry_run else self._database.altering() as conn:
-            self._load_types(conn)
-            found = Migrate(conn, self._catalog, classes or None, drop, rename or {})
-            if not dry_run:
-                found.apply()
-        return found.migration
 
     # -- getting -----------------------------------------------------------------------------
 

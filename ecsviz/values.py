@@ -82,6 +82,7 @@ __all__ = [
     "json_text",
     "not_readable",
     "not_storable",
+    "reason",
     "scalar_types",
     "to_json",
     "to_plain",
@@ -173,7 +174,7 @@ class JsonCodec(Codec):
         resolve: Callable[[Any], Any] | None = None,
     ) -> Any:
         """Return one value as data for JSON, of which it was tried that it comes back."""
-        reason = ""
+        why = ""
         # The serializers of the annotation would write entities out, so they get none to see.
         for dump in (to_plain,) if refer is not None else (to_plain, self._dumped):
             try:
@@ -183,16 +184,14 @@ class JsonCodec(Codec):
                     return data
                 again = self.adapter.validate_python(from_json(data, resolve), **_BY_NAME)
             except Exception as err:  # noqa: BLE001 - a validator of the user's may raise anything
-                reason = reason or _reason(err)
+                why = why or reason(err)
                 if self.adapter is None:
                     break
                 continue
             if identical(again, value):
                 return data
-            reason = reason or f"pydantic gives it back as another {type(again).__name__}"
-        raise Refused(
-            row, value, f"is of type {type(value).__name__} and cannot be stored: {reason}"
-        )
+            why = why or f"pydantic gives it back as another {type(again).__name__}"
+        raise Refused(row, value, f"is of type {type(value).__name__} and cannot be stored: {why}")
 
     def _dumped(self, value: Any) -> Any:
         """Return what the annotation's own serializers make of a value."""
@@ -221,18 +220,21 @@ class JsonCodec(Codec):
         try:
             return self.adapter.validate_python(plain, **_BY_NAME)
         except Exception as err:
-            why = f"is not readable as its field's type ({_reason(err)})"
+            why = f"is not readable as its field's type ({reason(err)})"
             raise Refused(row, plain, why) from err
 
 
 _BY_NAME: dict[str, Any] = {"by_alias": False, "by_name": True}
 
 
-def _reason(err: Exception) -> str:
-    """Return what an error says, without the values that it may quote."""
+def reason(err: Exception, skip: int = 0) -> str:
+    """Return what an error says, without the values that it may quote.
+
+    Of the place inside the value, `skip` steps are left out.
+    """
     if isinstance(err, ValidationError):
         first = err.errors(include_input=False, include_url=False, include_context=False)[0]
-        place = "".join(f"[{step!r}]" for step in first["loc"])
+        place = "".join(f"[{step!r}]" for step in first["loc"][skip:])
         return f"pydantic says {first['type']}{' at ' + place if place else ''}"
     if isinstance(err, RecursionError):
         return "it nests too deep, or holds itself"

@@ -1,0 +1,117 @@
+"""What a store on SQLAlchemy offers for classes that have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as MappingOf
+from typing import Any
+
+from ecsviz.changes import Migration
+from ecsviz.entity import Entity
+from ecsviz.migrating import Migrate
+from ecsviz.opened import OpenStore
+from ecsviz.protocol import check_entity_class
+
+
+class MigratableStore(OpenStore):
+    """A store whose tables can be made to fit changed classes."""
+
+    def migrate(
+        self,
+        *classes: type[Entity],
+        drop: Iterable[str] = (),
+        rename: MappingOf[str, str] | None = None,
+        convert: MappingOf[str, Callable[[Any], Any]] | None = None,
+        dry_run: bool = False,
+    ) -> Migration:
+        """Make the tables fit classes that have changed since they were stored.
+
+        Parameters
+        ----------
+        *classes
+            What to migrate, with subclasses; by default every class that is defined here.
+        drop
+            Fields that are gone and whose values may be lost, as ``"Class.field"``. Nothing else
+            is dropped.
+        rename
+            What fields are called now: ``{"Class.old": "new"}``.
+        convert
+            How fields that have another type get their values: ``{"Class.field": function}``, by
+            the present name. The function gets every stored value, of the past as well, as its
+            column holds it: of an enum its value, of a duration microseconds, of models and other
+            structures lists and dictionaries. What it returns is validated as the class validates
+            the field. None stays None where the field may be None; where it may not, the function
+            gets it too.
+        dry_run
+            Only tell what would be done, and what is refused. Functions of `convert` are
+            called, and nothing is written.
+
+        Returns
+        -------
+        Migration
+            Every difference; shows as a table.
+
+        Raises
+        ------
+        MigrationRefusedError
+            If a change would lose or invent something, or a value cannot be converted. Nothing
+            is changed then.
+        InvalidArgumentError
+            If `drop` or `rename` names what is not stored, or `convert` what cannot be converted:
+            unknown fields, references, fields whose type has not changed.
+
+        Notes
+        -----
+        Safe are: a field with a default added, a field renamed or dropped by name, None allowed
+        or (where no value is None) no longer allowed, further classes in a reference; and
+        another type, with a function. One transaction, through Alembic's operations; on SQLite,
+        altered tables are made anew. The entities keep their versions. O(rows of the classes that
+        changed).
+
+        A change between types that SQL does not tell apart (a number of minutes that becomes a
+        duration, a text that becomes an enum) is no difference of tables: nothing reminds of it,
+        so convert before anything is registered. What was converted is noted, and not converted
+        to the same type twice.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> class Recipe(ev.Entity):
+        ...     title: str
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> soup = store.register(Recipe(title="Soup"))
+        >>> class Recipe(ev.Entity):  # the cell is edited and run again
+        ...     name: str
+        ...     minutes: int = 30
+        >>> store.migrate(rename={"Recipe.title": "name"})
+        Migration: 2 changes, applied
+          Recipe.name: renamed from title (TEXT → TEXT)
+          Recipe.minutes: added (BIGINT)
+        >>> store.get(soup.ecs_id).name, store.get(soup.ecs_id).minutes
+        ('Soup', 30)
+
+        A field with another type (and another name):
+
+        >>> class Recipe(ev.Entity):
+        ...     name: str
+        ...     hours: float
+        >>> store.migrate(
+        ...     rename={"Recipe.minutes": "hours"},
+        ...     convert={"Recipe.hours": lambda minutes: minutes / 60},
+        ... )
+        Migration: 2 changes, applied
+          Recipe.hours: renamed from minutes (BIGINT → DOUBLE)
+          Recipe.hours: converted, 1 value (BIGINT → DOUBLE)
+        >>> store.get(soup.ecs_id).hours
+        0.5
+        """
+        for cls in classes:
+            check_entity_class(cls)
+        if not self._database.exists():
+            return Migration()
+        with self._database.reading() if dry_run else self._database.altering() as conn:
+            self._load_types(conn)
+            found = Migrate(conn, self._catalog, classes or None, drop, rename or {}, convert or {})
+            if not dry_run:
+                found.apply()
+        return found.migration
