@@ -99,7 +99,6 @@ class Conversion:
         self.present = 0
         try:
             values = self._read(stored.table)
-            self.present = len(values)
             values += self._read(history_name(stored.table))
         except Refused as refused:
             self.refused = f"the value of {self._row(refused.row)} {refused.why}; correct the row"
@@ -125,6 +124,8 @@ class Conversion:
         ).order_by(source.c.id, source.c[REVISION])
         ids, revisions, ecs_ids, texts, column = columns_of(self.conn, query.select_from(source))
         before = len(self.ids)
+        if table == self.stored.table:
+            self.present = len(ecs_ids)
         self.ids += ecs_ids
         self.keys += zip(ids, revisions, strict=True)
         beside = {n: json.loads(text) for n, text in enumerate(texts) if text is not None}

@@ -353,17 +353,31 @@ class Alter:
         renamed = {o: n for (of, o), n in self.declared.rename.items() if of == self.stored.name}
         dropped = {field for of, field in self.declared.drop if of == self.stored.name}
         dropped |= self.replaced
-        if not renamed and not dropped:
-            return
+        if renamed or dropped:
+            self._rewrite_exact(
+                table, lambda e: {renamed.get(k, k): v for k, v in e.items() if k not in dropped}
+            )
+
+    def _order_exact(self, table: sa.Table) -> None:
+        """Put what stands beside the columns in the order of the class, as saving does.
+
+        Otherwise the checksums would be others, and what is only read and registered a change.
+        """
+        names = [value.name for value in self.known.values]
+        self._rewrite_exact(table, lambda exact: {n: exact[n] for n in names if n in exact})
+
+    def _rewrite_exact(
+        self, table: sa.Table, rewrite: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
         exact_column = table.c.ecs_exact
         keys = list(table.primary_key.columns)
         query = sa.select(exact_column, *keys).where(exact_column.is_not(None))
         rows = []
         for text, *key in zip(*columns_of(self.conn, query), strict=True):
-            exact = json.loads(text)
-            kept = {renamed.get(k, k): v for k, v in exact.items() if k not in dropped}
-            if kept != exact:
-                rows.append((json_text(kept) if kept else None, *key))
+            kept = rewrite(json.loads(text))
+            written = json_text(kept) if kept else None
+            if written != text:
+                rows.append((written, *key))
         update_rows(self.conn, table, [exact_column], rows)
 
     # -- adding ------------------------------------------------------------------------------
@@ -376,6 +390,7 @@ class Alter:
             for done in self.conversions:
                 column = self.known.layout()[done.name]["column"]
                 done.write(self.conn, table, column, past=table is not self.known.table)
+            self._order_exact(table)
         self._set_nullable(self.known.table)
         olds = {self.declared.now(self.stored.name, f): p for f, p in self.stored.layout.items()}
         for collection in self.known.collections:

@@ -205,6 +205,17 @@ def test_two_fields_exchange_their_names(store: ev.SQLAlchemyEntityStorage, reop
     assert (got.a, got.b) == ("2", "1\0")
 
 
+def test_what_stands_beside_the_columns_comes_in_the_order_of_the_class(
+    store: ev.SQLAlchemyEntityStorage, reopen: Open
+) -> None:
+    soup = store.register(define("Recipe", a=int, b=str, c=str)(a=2**70, b="b\0", c="c\0"))
+    define("Recipe", first=(float, math.nan), a=int, b=str, c=str)
+    store.migrate(rename={"Recipe.b": "c", "Recipe.c": "b"})
+    got = reopen().get(soup.ecs_id)
+    assert (got.a, got.b, got.c) == (2**70, "c\0", "b\0")
+    check(reopen, [got], [1])
+
+
 def test_a_field_is_dropped_by_name_only(store: ev.SQLAlchemyEntityStorage, reopen: Open) -> None:
     soup = store.register(define("Recipe", title=str, note=str)(title="Soup", note="a\0"))
     define("Recipe", title=str)
