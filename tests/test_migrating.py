@@ -603,18 +603,6 @@ def test_what_fails_is_undone(
     check(reopen, [got], [1])
 
 
-def test_nothing_to_migrate(store: ev.SQLAlchemyEntityStorage, tmp_path: Any) -> None:
-    recipe = define("Recipe", title=str)
-    store.register(recipe(title="Soup"))
-    before = rows_of(store)
-    assert not store.migrate()
-    assert "classes and tables agree" in repr(store.migrate())
-    assert rows_of(store) == before
-    path = tmp_path / "none.db"
-    assert not ev.SQLAlchemyEntityStorage(path).migrate()
-    assert not path.exists()
-
-
 @pytest.mark.parametrize(
     ("call", "told"),
     [
@@ -637,8 +625,3 @@ def test_bad_arguments(
     with pytest.raises(errors.InvalidArgumentError, match=told):
         call(store, define("Stranger", x=int))
     assert rows_of(store) == before
-
-
-def test_a_class_that_is_no_entity(store: ev.SQLAlchemyEntityStorage) -> None:
-    with pytest.raises(errors.NotAnEntityError):
-        store.migrate(int)  # type: ignore[arg-type]  # a mistake
