@@ -65,8 +65,9 @@ class MigratableStore(OpenStore):
         Safe are: a field with a default added, a field renamed or dropped by name, None allowed
         or (where no value is None) no longer allowed, further classes in a reference; and
         another type, with a function. One transaction, through Alembic's operations; on SQLite,
-        altered tables are made anew. The entities keep their versions. O(rows of the classes that
-        changed).
+        altered tables are made anew. Indexes of your own on columns that are renamed, dropped or
+        converted are gone afterwards. The entities keep their versions. O(rows of the classes
+        that changed).
 
         A change between types that SQL does not tell apart (a number of minutes that becomes a
         duration, a text that becomes an enum) is no difference of tables: nothing reminds of it,

@@ -13,6 +13,7 @@ from uuid import UUID
 import pydantic
 import pytest
 import sqlalchemy as sa
+import sqlalchemy.orm
 from pydantic import Field
 
 import ecsviz as ev
@@ -21,6 +22,7 @@ from ecsviz.converting import Marks, field_validator, mark_of
 from tests.conformance.conftest import Open
 from tests.databases import counted
 from tests.test_migrating import (
+    _defined,
     _forget,
     check,
     define,
@@ -98,6 +100,27 @@ def test_values_are_converted_in_the_present_and_in_the_past(
     assert again.get(gone.ecs_id, as_of=3).what == result
     assert list(again.diff(1, 2).to_frame()["field"].dropna()) == ["title"]
     check(reopen, [got], [2])
+
+
+def test_every_state_gets_its_own_value(store: Store, reopen: Open) -> None:
+    recipe = define("Recipe", n=str, key=int)
+    items = [recipe(n=str(10 * k), key=2**70 + k) for k in range(3)]
+    store.register(items)
+    for step in (1, 2):
+        for k in (2, 0):
+            items[k].n, items[k].key = str(10 * k + step), 2**70 + 10 * step + k
+        store.register(items)
+    define("Recipe", n=int, key=str)
+    store.migrate(convert={"Recipe.n": int, "Recipe.key": lambda v: f"{v}\0"})
+    ids = [item.ecs_id for item in items]
+    again = reopen()
+    for revision in (1, 2, 3):
+        got = again.get_many(ids, as_of=revision)
+        step = revision - 1
+        assert [r.n for r in got] == [step, 10, 20 + step]
+        keys = [2**70 + 10 * step, 2**70 + 1, 2**70 + 10 * step + 2]
+        assert [r.key for r in got] == [f"{key}\0" for key in keys]
+    check(reopen, again.get_many(ids), [3, 1, 3])
 
 
 def test_what_is_converted_may_be_renamed_and_other_fields_change_too(
@@ -270,6 +293,41 @@ def test_what_the_store_would_not_take_is_refused(store: Store) -> None:
     define("Recipe", what=Any)
     with pytest.raises(errors.MigrationRefusedError, match=r"1 of 1 stored value .* type object"):
         store.migrate(convert={"Recipe.what": lambda _: object()})
+
+
+def test_what_a_validator_makes_none_is_refused(store: Store) -> None:
+    store.register(define("Recipe", what=str)(what="a"))
+    define("Recipe", what=Annotated[int, pydantic.AfterValidator(lambda _: None)])
+    with pytest.raises(errors.MigrationRefusedError, match="returns is None, but the field is not"):
+        store.migrate(convert={"Recipe.what": len})
+
+
+def test_a_table_of_ones_own_is_left_alone(tmp_path: Any) -> None:
+    class Base(sa.orm.DeclarativeBase):
+        pass
+
+    class NoteSQL(Base):
+        __tablename__ = "my_notes"
+        id = sa.orm.mapped_column(sa.Integer, primary_key=True)
+        ecs_id = sa.orm.mapped_column(sa.Text)
+        text = sa.orm.mapped_column(sa.Text)
+
+        def to_entity(self) -> Any:
+            return _defined[-1](ecs_id=UUID(self.ecs_id), text=self.text)
+
+        @classmethod
+        def from_entity(cls, entity: Any, session: Any) -> NoteSQL:
+            row = cls(ecs_id=str(entity.ecs_id), text=str(entity.text))
+            session.add(row)
+            return row
+
+    note = define("Note", text=str)
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'mine.db'}")
+    Base.metadata.create_all(engine)
+    store = Store(engine, models={note: NoteSQL})
+    store.register(note(text="7"))
+    with pytest.raises(errors.InvalidArgumentError, match=r"a table of your own \(models=\)"):
+        store.migrate(convert={"Note.text": int})
 
 
 def test_a_dry_run_tells_it_and_changes_nothing(store: Store) -> None:
