@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pydantic import create_model
 
@@ -23,3 +26,20 @@ def test_the_past_is_still_proved_after_a_migration(tmp_path: Path) -> None:
     again = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
     assert len(again.verify()) == 0
     assert again.get(kept.ecs_id, as_of=1).name == "first"
+
+
+def test_rows_of_others_stay_theirs_in_a_migration(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    before: Any = create_model("Foreign", __base__=ev.Entity, name=(str, ""))
+    store.register(before())
+    ecs_id = uuid4().hex
+    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute(
+            "INSERT INTO foreigns (id, ecs_id, ecs_lineage_id, ecs_version, ecs_revision, name)"
+            f" VALUES (9, '{ecs_id}', '{ecs_id}', 1, 1, 'c')"
+        )
+    assert store.verify()["problem"].tolist() == ["outside"]
+    create_model("Foreign", __base__=ev.Entity, name=(str, ""), size=(int, 0))
+    store.migrate()
+    assert store.verify()["problem"].tolist() == ["outside"]
