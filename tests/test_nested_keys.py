@@ -116,3 +116,12 @@ def test_as_many_statements_for_one_as_for_many(store: ev.SQLAlchemyEntityStorag
             store.references_frame()
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+def test_places_come_in_the_order_of_the_value(store: ev.SQLAlchemyEntityStorage) -> None:
+    one, two = Leaf(), Leaf()
+    tree = Tree(rows={"b": [one, two], "a": [one]})
+    store.register(tree)
+    expected = ["rows['b'][0]", "rows['b'][1]", "rows['a'][0]"]
+    assert store.references_frame()["path"].tolist() == expected
+    assert [reference.path for reference in store.graph(tree).references] == expected
