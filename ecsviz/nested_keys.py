@@ -29,20 +29,22 @@ def nested_keys(
     conn, catalog
         A state of a store.
     known, item
-        A class, and a field of it that holds entities in nested values.
+        A class, and a field of it that holds several entities.
 
     Returns
     -------
     dict
         (row id of the holder, position in the association table) → steps. A value that cannot be
-        read without the entities that it holds, as where a validator looks at them, is not in it.
+        read without the entities that it holds, as where a validator looks at them, is not in it;
+        nothing is where the field holds no nested values.
 
     Notes
     -----
     A statement per class that is held, and one for the values. Placeholders stand for the
     entities. O(references + values).
     """
-    assert item.skeleton is not None
+    if item.skeleton is None:
+        return {}
     codec = item.skeleton.codec
     assert isinstance(codec, JsonCodec)
     members = _members(conn, catalog, item)

@@ -271,6 +271,7 @@ def _link_frames(
 ) -> list[pd.DataFrame]:
     result = []
     owner, position = item.columns[:2]
+    steps = nested_keys(conn, catalog, known, item)
     for target, column in item.arcs.items():
         other = catalog.mapping.by_type[target].table.alias("other")
         joined = item.table.join(known.table, owner == known.table.c.id)
@@ -282,7 +283,6 @@ def _link_frames(
         sources, targets, *rest = columns_of(conn, query)
         keys = rest[0] if item.key is None else item.key.codec.decode(rest[2])
         if item.skeleton is not None:
-            steps = nested_keys(conn, catalog, known, item)
             keys = [steps.get((row_id, at), at) for at, row_id in zip(*rest, strict=True)]
         if item.plan.container in (set, frozenset):
             keys = targets

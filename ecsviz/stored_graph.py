@@ -189,6 +189,7 @@ class _Reading:
 
     def _links(self, known: ClassMap, item: Collection) -> Iterator[_Block]:
         owner, position = item.columns[:2]
+        steps = nested_keys(self.conn, self.catalog, known, item)
         for target, column in item.arcs.items():
             wanted = [owner, column, position]
             if item.key is not None:
@@ -197,7 +198,6 @@ class _Reading:
             sources, targets, places, *rest = columns_of(self.conn, query)
             keys: Any = np.array(places, dtype=np.int32)
             if item.skeleton is not None:
-                steps = nested_keys(self.conn, self.catalog, known, item)
                 keys = [steps.get(at, at[1]) for at in zip(sources, places, strict=True)]
             elif item.key is not None:
                 keys = item.key.codec.decode(rest[0])
