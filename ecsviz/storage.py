@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ from ecsviz.database import deferred_interrupt
 from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
 from ecsviz.identity import derives_from, known_entity_classes
-from ecsviz.migrations import MigratableStore
+from ecsviz.migratable import MigratableStore
 from ecsviz.model_rows import running
 from ecsviz.parts import as_roots
 from ecsviz.past import AsOf
@@ -40,9 +40,6 @@ from ecsviz.references import Walk, walk
 from ecsviz.statements import columns_of, select_by_keys
 from ecsviz.versioned import VersionedStorage
 from ecsviz.writing import Save
-
-if TYPE_CHECKING:
-    pass
 
 
 class SQLAlchemyEntityStorage(VersionedStorage, MigratableStore):

@@ -97,7 +97,7 @@ ROOMS = (
     "models",
     "python_source",
     "opened",
-    "migrations",
+    "migratable",
     "memory_saving",
     "merging",
     "versioned",
