@@ -345,8 +345,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return ""
 
 
-def whole_number(value: Any) -> int | None:
-    """Return a whole number from 0 as an int, None if it is something else.
+def natural_number(value: Any) -> int | None:
+    """Return a whole number from 0 as an int, None if the value is something else.
 
     Notes
     -----
@@ -354,7 +354,7 @@ def whole_number(value: Any) -> int | None:
 
     Examples
     --------
-    >>> whole_number(3), whole_number(-1), whole_number(True), whole_number("3")
+    >>> natural_number(3), natural_number(-1), natural_number(True), natural_number("3")
     (3, None, None, None)
     """
     if isinstance(value, bool) or not hasattr(value, "__index__"):

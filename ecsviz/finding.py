@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
-from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr, whole_number
+from ecsviz.errors import InvalidArgumentError, did_you_mean, natural_number, short_repr
 from ecsviz.exact import identical
 from ecsviz.identity import is_entity_class, newest_definition
 from ecsviz.mapping import ClassMap, Mapping, RefColumn, ValueColumn
@@ -68,11 +68,11 @@ def search(fields: MappingOf[str, Any], order_by: Any, limit: Any, offset: Any) 
                 value=name,
             )
     for option, value in (("limit", limit), ("offset", offset)):
-        if whole_number(value) is None and not (option == "limit" and value is None):
+        if natural_number(value) is None and not (option == "limit" and value is None):
             raise InvalidArgumentError(
                 f"{option} is {short_repr(value)}. Give a whole number from 0.", value=value
             )
-    return Search(dict(fields), order, whole_number(limit), int(offset))
+    return Search(dict(fields), order, natural_number(limit), int(offset))
 
 
 def find_rows(

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
-from ecsviz.errors import InvalidArgumentError, short_repr, whole_number
+from ecsviz.errors import InvalidArgumentError, natural_number, short_repr
 from ecsviz.history import REVISION, UNTIL, as_of, history_name
 from ecsviz.mapping import ClassMap, Collection, Mapping, RefColumn, ValueColumn
 
@@ -141,7 +141,7 @@ def check_as_of(wanted: Any, newest: int, oldest: int = 0) -> int | datetime:
                 value=wanted,
             )
         return wanted.astimezone(UTC).replace(tzinfo=None)
-    revision = whole_number(wanted)
+    revision = natural_number(wanted)
     if revision is None:
         raise InvalidArgumentError(
             f"as_of is {short_repr(wanted)}. Give the number of a revision, which"

@@ -16,8 +16,8 @@ from ecsviz.errors import (
     InvalidIdError,
     NotAnEntityError,
     UnknownTypeError,
+    natural_number,
     short_repr,
-    whole_number,
 )
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.identity import is_entity_class
@@ -225,7 +225,7 @@ def check_hops(hops: Any) -> None:
     InvalidArgumentError
         Saying what it is.
     """
-    if hops is not None and whole_number(hops) is None:
+    if hops is not None and natural_number(hops) is None:
         raise InvalidArgumentError(
             f"hops is {short_repr(hops)}. Give a whole number from 0, or None to follow all"
             " references.",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, Literal, NamedTuple
 
-from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, short_repr, whole_number
+from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, natural_number, short_repr
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.importers.database.rows import Found, Locator, Rows, Where
 from ecsviz.importers.database.schema import ForeignKey, Schema
@@ -262,7 +262,7 @@ def checked_start(
             argument="direction",
             value=direction,
         )
-    if hops is not None and whole_number(hops) is None:
+    if hops is not None and natural_number(hops) is None:
         raise InvalidArgumentError(
             f"hops={short_repr(hops)} is no number of steps. Give 0, 1, 2, …, or None for as far"
             " as the keys lead.",

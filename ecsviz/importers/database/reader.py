@@ -14,8 +14,8 @@ from ecsviz.errors import (
     InvalidArgumentError,
     UnknownTypeError,
     did_you_mean,
+    natural_number,
     short_repr,
-    whole_number,
 )
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.importers.database import frames, graphs
@@ -506,7 +506,7 @@ _SHOWN = 20
 
 
 def _check_limit(limit: Any) -> None:
-    if limit is not None and whole_number(limit) is None:
+    if limit is not None and natural_number(limit) is None:
         raise InvalidArgumentError(
             f"limit={short_repr(limit)} is no number of rows. Give 0, 1, 2, …, or None for all.",
             argument="limit",
