@@ -134,7 +134,7 @@ def fill_all(
 
 def _put(entities: Sequence[Any], slot: str, values: Iterable[Any]) -> None:
     """Set a slot of each entity, past what assigning to a field does."""
-    _run(map(_SLOTS[slot].__set__, entities, values))
+    consume(map(_SLOTS[slot].__set__, entities, values))
 
 
 _SLOTS: Final = {
@@ -146,7 +146,8 @@ _SLOTS: Final = {
         "__pydantic_private__",
     )
 }
-_run = deque[Any](maxlen=0).extend
+consume = deque[Any](maxlen=0).extend
+"""Runs through an iterator and keeps nothing, as of a `map` that is called for what it does."""
 
 
 def _fill_private(entity: Any, values: dict[str, Any]) -> None:

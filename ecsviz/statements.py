@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.copying import copy_columns, is_worth_copying
+from ecsviz.state import consume
 
 MANY = 100_000
 """How many ids are read at a time: their digits stand in memory as well meanwhile."""
@@ -100,15 +100,12 @@ def uuids_of(texts: list[Any]) -> list[UUID | None]:
         return [None if text is None else UUID(text) for text in texts]
     made: list[UUID | None] = list(map(UUID.__new__, repeat(UUID, len(given))))
     # Functions in C that call each other: half the time of a loop. UUID takes no assignments.
-    _run(map(vars(UUID)["int"].__set__, made, map(int, given, repeat(16))))
-    _run(map(vars(UUID)["is_safe"].__set__, made, repeat(SafeUUID.unknown)))
+    consume(map(vars(UUID)["int"].__set__, made, map(int, given, repeat(16))))
+    consume(map(vars(UUID)["is_safe"].__set__, made, repeat(SafeUUID.unknown)))
     if len(made) == len(texts):
         return made
     following = iter(made)
     return [None if text is None else next(following) for text in texts]
-
-
-_run = deque[Any](maxlen=0).extend
 
 
 def _result_processor(kind: Any, conn: Connection, code: Any) -> Callable[[Any], Any] | None:
