@@ -256,7 +256,7 @@ class _Reading:
         for row_id, *held, since, ended in zip(
             *both_of(self.conn, table, key.name, ids, wanted), strict=True
         ):
-            node, until = (name, row_id), NEVER if ended is None else ended
+            node, (_, until) = (name, row_id), _span(since, ended)
             self.reached.say(node, since, until)
             for (target, _), other in zip(arcs, held, strict=True):
                 if other is not None:
