@@ -14,7 +14,10 @@ from typing import Any, NoReturn
 import hypothesis
 import pytest
 
+from ecsviz import read_database
+from ecsviz.importers.database import Database
 from tests.browser.lab import FLAGS
+from tests.databases import SHOP, make_sqlite
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -142,3 +145,10 @@ def chromium(
         browser = driver.chromium.launch(executable_path=program, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Database]:
+    """The small database of ``tests.databases``, opened."""
+    with read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db:
+        yield db

@@ -11,6 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ecsviz import read_database
+from ecsviz.importers.database import Database
+
 SHOP = """
     CREATE TABLE country (code TEXT PRIMARY KEY, name TEXT NOT NULL);
     CREATE TABLE customers (
@@ -49,6 +52,11 @@ def make_sqlite(path: Path, *scripts: str) -> Path:
         for script in scripts:
             made.executescript(script)
     return path
+
+
+def read(tmp_path: Path, *scripts: str) -> Database:
+    """Write a SQLite file and open it."""
+    return read_database(make_sqlite(tmp_path / "a.db", *scripts))
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import pickle
 import threading
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,7 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.importers.database import Database
-from tests.databases import SHOP, counted, make_sqlite
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Database]:
-    with ev.read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db:
-        yield db
-
-
-def read(tmp_path: Path, *scripts: str) -> Database:
-    return ev.read_database(make_sqlite(tmp_path / "a.db", *scripts))
-
+from tests.databases import SHOP, counted, make_sqlite, read
 
 # -- what there is ---------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,6 @@ from tests.databases import SHOP, make_sqlite
 from tests.test_read_database import check_figures
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Database]:
-    with ev.read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db:
-        yield db
 
 
 # -- copies ----------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,7 @@ import pytest
 import ecsviz as ev
 from ecsviz.draw.tables import schema_of
 from ecsviz.importers.database import Database
-from tests.databases import SHOP, counted, make_sqlite
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Database]:
-    with ev.read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db:
-        yield db
-
-
-def read(tmp_path: Path, *scripts: str) -> Database:
-    return ev.read_database(make_sqlite(tmp_path / "a.db", *scripts))
+from tests.databases import counted, make_sqlite, read
 
 
 def texts(ax: Any, name: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,7 @@ from ecsviz import errors
 from ecsviz.importers.database import Database, Row
 from ecsviz.importers.database import rows as rows_module
 from ecsviz.isomorphic import find_difference
-from tests.databases import SHOP, counted, make_sqlite
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Database]:
-    with ev.read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db:
-        yield db
-
-
-def read(tmp_path: Path, *scripts: str) -> Database:
-    return ev.read_database(make_sqlite(tmp_path / "a.db", *scripts))
+from tests.databases import SHOP, counted, make_sqlite, read
 
 
 def references_of(graph: ev.EntityDependencyGraph) -> list[tuple[str, str, str]]:
