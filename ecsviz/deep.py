@@ -63,7 +63,8 @@ def reach(
             first.append(chosen.where(key_condition(conn, key, ids)))
     if not first:
         return {}
-    begin = first[0] if len(first) == 1 else sa.union_all(*first)
+    # A common table expression made of a compound select takes no union, that of a select does.
+    begin = first[0] if len(first) == 1 else sa.select(sa.union_all(*first).subquery("starts"))
     found = begin.cte("reach", recursive=True)
     steps = [
         sa.select(sa.literal(codes[e.target]).label("t"), e.to.label("i")).where(
