@@ -107,6 +107,26 @@ class Change:
         return (self.type_name, self.field, what, self.before, self.after, self.refused)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something of the user's own beside our tables, which a migration leaves as it was.
+
+    Attributes
+    ----------
+    text
+        What it is: ``view titles``, ``unique index one_slug on teams``.
+    refused
+        Why it could not work any more; empty if it can.
+    """
+
+    text: str
+    refused: str = ""
+
+    def row(self) -> tuple[str, str, str, str, str, str]:
+        """Return it as a row under `CHANGE_HEADINGS`."""
+        return ("", self.text, "kept", "", "", self.refused)
+
+
 @dataclass(slots=True)
 class Migration:
     """What `migrate` is about to do, or has done.
@@ -115,6 +135,9 @@ class Migration:
     ----------
     changes
         Every difference between classes and tables.
+    kept
+        Views, triggers, indexes and the like of the user's own that are in the way. They are
+        there afterwards as they were, or the migration is refused.
     applied
         Whether it was done.
 
@@ -127,15 +150,23 @@ class Migration:
 
     changes: list[Change] = field(default_factory=list)
     applied: bool = False
+    kept: list[Kept] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is any difference."""
         return bool(self.changes)
 
     @property
-    def refused(self) -> list[Change]:
-        """The changes that cannot be made."""
-        return [change for change in self.changes if change.refused]
+    def refused(self) -> list[Change | Kept]:
+        """The changes that cannot be made, and what would not work any more after them."""
+        return [found for found in self._both() if found.refused]
+
+    def rows(self) -> list[tuple[str, str, str, str, str, str]]:
+        """Return everything as rows under `CHANGE_HEADINGS`."""
+        return [found.row() for found in self._both()]
+
+    def _both(self) -> list[Change | Kept]:
+        return [*self.changes, *self.kept]
 
     def summary(self) -> str:
         """Return one sentence."""
@@ -148,13 +179,13 @@ class Migration:
         return f"{text}, {'applied' if self.applied else 'not applied'}"
 
     def lines(self) -> list[str]:
-        """Return a line per change."""
+        """Return a line per change, and per thing that is kept."""
         result = []
-        for change in self.changes:
-            of, name, what, before, after, refused = change.row()
+        for of, name, what, before, after, refused in self.rows():
             said = " → ".join(part for part in (before, after) if part)
             why = f"\n    refused: {refused}" if refused else ""
-            result.append(f"{of}.{name}: {what}{f' ({said})' if said else ''}{why}")
+            place = f"{of}.{name}" if of else name
+            result.append(f"{place}: {what}{f' ({said})' if said else ''}{why}")
         return result
 
     def to_frame(self) -> pd.DataFrame:
@@ -164,11 +195,11 @@ class Migration:
         -------
         DataFrame
             Columns ``class``, ``field``, ``change``, ``stored``, ``class says`` and ``refused``,
-            all texts.
+            all texts. What is kept of the user's own has no class.
         """
         import pandas as pd
 
-        return pd.DataFrame([c.row() for c in self.changes], columns=list(CHANGE_HEADINGS))
+        return pd.DataFrame(self.rows(), columns=list(CHANGE_HEADINGS))
 
     def __repr__(self) -> str:
         return "\n  ".join([f"Migration: {self.summary()}", *self.lines()])

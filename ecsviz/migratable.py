@@ -49,13 +49,13 @@ class MigratableStore(OpenStore):
         Returns
         -------
         Migration
-            Every difference; shows as a table.
+            Every difference, and ``kept``: what of your own was in the way; shows as a table.
 
         Raises
         ------
         MigrationRefusedError
-            If a change would lose or invent something, or a value cannot be converted. Nothing
-            is changed then.
+            If a change would lose or invent something, a value cannot be converted, or a view,
+            trigger or index of your own could not work any more. Nothing is changed then.
         InvalidArgumentError
             If `drop` or `rename` names what is not stored, or `convert` what cannot be converted:
             unknown fields, references, fields whose type has not changed.
@@ -65,9 +65,11 @@ class MigratableStore(OpenStore):
         Safe are: a field with a default added, a field renamed or dropped by name, None allowed
         or (where no value is None) no longer allowed, further classes in a reference; and
         another type, with a function. One transaction, through Alembic's operations; on SQLite,
-        altered tables are made anew. Indexes of your own on columns that are renamed, dropped or
-        converted are gone afterwards. The entities keep their versions. O(rows of the classes
-        that changed).
+        altered tables are made anew. Views, triggers, indexes and foreign keys of your own are
+        there afterwards with the text they had (where they are in the way, they are dropped and
+        made again, and no trigger fires meanwhile); what speaks of a column that goes is named,
+        and the migration refused. PostgreSQL renames a column in them by itself. The entities
+        keep their versions. O(rows of the classes that changed).
 
         A change between types that SQL does not tell apart (a number of minutes that becomes a
         duration, a text that becomes an enum) is no difference of tables: nothing reminds of it,

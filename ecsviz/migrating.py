@@ -22,6 +22,7 @@ from ecsviz.fields import complete_fields
 from ecsviz.history import REVISION, UNTIL, history_name, history_of
 from ecsviz.identity import derives_from, newest_definition
 from ecsviz.mapping import Collection, Layout, Mapping, StoredType, ValueColumn
+from ecsviz.own_objects import Altered, names_of_ours, own_objects
 from ecsviz.statements import columns_of, update_rows
 from ecsviz.stored_rows import recheck
 from ecsviz.values import JsonCodec
@@ -85,6 +86,13 @@ class Migrate:
                 change.refused = change.refused or self._refused(change)
             self.migration.changes += changes
         self._check_conversions()
+        names = dict.fromkeys(change.type_name for change in self.migration.changes)
+        self.alters = {name: Alter(self, name) for name in names}
+        altered: dict[str, Altered] = {}
+        for item in self.alters.values():
+            altered |= item.altered()
+        self.own = own_objects(conn, mapping.metadata.schema, altered)
+        self.migration.kept = self.own.kept
 
     # -- what the store will say -------------------------------------------------------------
 
@@ -253,18 +261,20 @@ class Migrate:
         from alembic.operations import Operations
 
         operations = Operations(MigrationContext.configure(self.conn))
-        names = dict.fromkeys(change.type_name for change in self.migration.changes)
-        alter = {name: Alter(self, operations, name) for name in names}
+        alter = self.alters
+        self.own.put_away()
         for item in alter.values():
+            item.op = operations
             item.take_away()
-        self.catalog.create_targets(self.conn, [self.maps[name] for name in names])
+        self.catalog.create_targets(self.conn, [self.maps[name] for name in alter])
         for item in alter.values():
             item.add()
         for item in alter.values():
             self.catalog.write_type(self.conn, item.known)
         self.catalog.load_types(self.conn)
-        for known in self.catalog.classes_of(names):
+        for known in self.catalog.classes_of(alter):
             recheck(self.conn, known)
+        self.own.put_back(self.migration)
         self.marks.write(self.declared, self.conversions.values())
         self.catalog.seal(self.conn)
         self.migration.applied = True
@@ -273,9 +283,10 @@ class Migrate:
 class Alter:
     """What is altered for one type, through Alembic's operations."""
 
-    def __init__(self, migrate: Migrate, operations: Operations, name: str) -> None:
+    op: Operations
+
+    def __init__(self, migrate: Migrate, name: str) -> None:
         self.conn = migrate.conn
-        self.op = operations
         self.catalog = migrate.catalog
         self.known = migrate.maps[name]
         self.schema = migrate.catalog.metadata.schema
@@ -300,6 +311,26 @@ class Alter:
         ]
         self.renamed = {c: new[key] for key, c in old.items() if key in new and new[key] != c}
         self.added = [column for key, column in new.items() if key not in old]
+
+    def altered(self) -> dict[str, Altered]:
+        """Return what is done to each table, for those who have put something beside it."""
+        ours = names_of_ours(self.conn, self.stored)
+        own = (set(self.dropped), self.renamed, set(self.added))
+        result = {
+            name: Altered(*own, ours=ours[name])
+            for name in (self.stored.table, history_name(self.stored.table))
+        }
+        for field, place in self.stored.layout.items():
+            if "table" not in place:
+                continue
+            kept, old = self._kept(field), place["table"]
+            # A table that is renamed is made under its new name, and the old one goes.
+            whole = kept is None or kept.table.name != old
+            fresh = {c.name for c in kept.table.columns} if kept is not None else set()
+            fresh -= set(place["columns"].values())
+            for name in (old, history_name(old)):
+                result[name] = Altered(added=fresh, whole=whole, ours=ours[name])
+        return result
 
     def take_away(self) -> None:
         """Drop and rename, in the past as in the present."""
@@ -335,15 +366,16 @@ class Alter:
         return next((c for c in self.known.collections if c.name == now), None)
 
     def _loosen(self, table: str, columns: set[str]) -> None:
-        """Drop the indexes and, where they have a life of their own, the foreign keys."""
+        """Drop our indexes and, where they have a life of their own, our foreign keys."""
         inspector = sa.inspect(self.conn)
+        ours = names_of_ours(self.conn, self.stored)[table]
         for index in inspector.get_indexes(table, schema=self.schema):
             name = index["name"]
-            if name is not None and not columns.isdisjoint(index["column_names"]):
-                self.op.drop_index(name, table, schema=self.schema)
+            if name in ours and not columns.isdisjoint(index["column_names"]):
+                self.op.drop_index(str(name), table, schema=self.schema)
         if self.conn.dialect.name != "sqlite":
             for key in inspector.get_foreign_keys(table, schema=self.schema):
-                if key["name"] is not None and not columns.isdisjoint(key["constrained_columns"]):
+                if key["name"] in ours and not columns.isdisjoint(key["constrained_columns"]):
                     self.op.drop_constraint(
                         key["name"], table, type_="foreignkey", schema=self.schema
                     )

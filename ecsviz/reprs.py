@@ -202,8 +202,8 @@ def migration_html(migration: Migration) -> str:
     >>> "not applied" in text, "number" in text
     (True, True)
     """
-    rows = [change.row() for change in migration.changes[:MAX_STEPS]]
-    every = len(migration.changes)
+    rows = migration.rows()[:MAX_STEPS]
+    every = len(migration.rows())
     note = shown_of(len(rows), every, "changes") if len(rows) < every else None
     caption = f"Migration: {migration.summary()}"
     if not rows:

@@ -384,7 +384,13 @@ def test_an_index_of_ones_own_does_not_stand_in_the_way(store: Store, reopen: Op
         table = sa.Table("recipes", sa.MetaData(), autoload_with=conn, schema=store.metadata.schema)
         sa.Index("mine", table.c.minutes).create(conn)
     define("Recipe", minutes=int)
-    store.migrate(convert={"Recipe.minutes": int})
+    assert "mine" in repr(store.migrate(convert={"Recipe.minutes": int}))
+    assert "mine" in {
+        i["name"]
+        for i in sa.inspect(store.engine).get_indexes("recipes", schema=store.metadata.schema)
+    }
+    with store.engine.begin() as conn:
+        table.indexes.pop().drop(conn)
     check(reopen, [reopen().get(soup.ecs_id)], [1])
 
 

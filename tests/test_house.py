@@ -88,6 +88,7 @@ ROOMS = (
     "stored_rows",
     "verifying",
     "converting",
+    "own_objects",
     "migrating",
     "nested_keys",
     "store_frames",
