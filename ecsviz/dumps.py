@@ -30,7 +30,15 @@ from ecsviz.errors import (
     short_repr,
 )
 from ecsviz.fields import OWN_FIELDS, FieldPlan, Shape, can_hold_entities, class_plan
-from ecsviz.identity import derives_from, is_entity_class, known_entity_classes, same_type
+from ecsviz.identity import (
+    derives_from,
+    is_entity_class,
+    known_entity_classes,
+    names_of,
+    same_type,
+    shadowing,
+    type_name,
+)
 from ecsviz.paths import (
     MAX_VALUE_DEPTH,
     format_path,
@@ -41,6 +49,7 @@ from ecsviz.paths import (
 )
 from ecsviz.references import refuse_hidden
 from ecsviz.state import is_placeholder, not_loaded, shell
+from ecsviz.validating import Raw, References, validate_all, validate_into
 
 REF, TYPE, ENTITIES = "$ref", "$type", "$entities"
 
@@ -362,23 +371,23 @@ class Loader:
     """Rebuild the graph of a dump: first every entity as a shell, then every state.
 
     Pydantic validates each state by itself, with the shells in the references' places; an
-    instance of an entity class passes validation as it is. A validator of the user's that looks
-    at another entity may thus meet one that has no more than its id yet: in a cycle, one must
-    be the first.
+    instance of an entity class passes validation as it is. The user's validators may look at
+    what an entity holds: see `ecsviz.validating`.
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
         # What JSON cannot say (tuples, sets, dates) was written as what it can: not strictly.
         self.options = {**options, "strict": False}
         self.shells: dict[int, Any] = {}
-        self.todo: collections.deque[tuple[Any, dict[str, Any], str]] = collections.deque()
-        # (container, key or index, id, place) of every reference
-        self.holes: list[tuple[Any, Any, Any, str]] = []
+        self.todo: collections.deque[Raw] = collections.deque()
+        self.references = References()
+        # (container, key or index, id, holder, field) of every reference to what stands elsewhere
+        self.holes: list[tuple[Any, Any, Any, Any, FieldPlan]] = []
         self.reader = cast("Callable[[Any], _ClassReader]", functools.cache(_ClassReader))
         self.class_named = functools.cache(self._class_named)
         self.classes: dict[str, list[type]] = {}
         for cls in known_entity_classes():
-            for name in _names_of(cls):
+            for name in names_of(cls):
                 self.classes.setdefault(name, []).append(cls)
 
     def load(self, cls: type, data: Mapping[str, Any]) -> Any:
@@ -389,23 +398,23 @@ class Loader:
                 self._declare(None, item, f"{ENTITIES}[{number}]")
             declared = []
             while self.todo:
-                entity, values, place = self.todo.popleft()
-                for field in self.reader(type(entity)).references:
-                    if values.get(field.name) is not None:
-                        self._declare_in(entity, values, field)
-                declared.append((entity, values, place))
-            for container, key, value, place in self.holes:
-                container[key] = self._resolve(value, place)
-            for entity, values, place in declared:
-                self._fill(entity, values, place)
+                raw = self.todo.popleft()
+                for field in self.reader(type(raw.entity)).references:
+                    if raw.values.get(field.name) is not None:
+                        self._declare_in(raw.entity, raw.values, field)
+                declared.append(raw)
+            for container, key, value, holder, field in self.holes:
+                container[key] = self._resolve(value, field.place)
+                self.references.add(holder, field, container[key])
+            validate_all(declared, self.references, self._fill)
         return root
 
-    def _fill(self, entity: Any, values: dict[str, Any], place: str) -> None:
-        reader = self.reader(type(entity))
+    def _fill(self, raw: Raw) -> None:
+        reader = self.reader(type(raw.entity))
         try:
-            reader.validate(values, self_instance=entity, **{**reader.options, **self.options})
+            validate_into(raw.entity, raw.values, **{**reader.options, **self.options})
         except ValidationError as err:
-            err.add_note(f"in {place}")
+            err.add_note(f"in {raw.place}")
             raise
 
     def _declare(self, cls: type | None, data: Any, place: str) -> Any:
@@ -432,7 +441,7 @@ class Loader:
                     places=(place,),
                 )
             self.shells[ecs_id.int] = entity
-        self.todo.append((entity, values, place))
+        self.todo.append(Raw(entity, values, place))
         return entity
 
     def _declare_in(self, entity: Any, values: dict[str, Any], field: FieldPlan) -> None:
@@ -444,11 +453,12 @@ class Loader:
             here = len(path) == (1 if flat else 0) and field.shape != Shape.NESTED
             if isinstance(item, Mapping):
                 if _is_ref(item) or (here and REF in item):
-                    self.holes.append((container, key, item[REF], field.place))
+                    self.holes.append((container, key, item[REF], entity, field))
                     return
                 if here or isinstance(item.get(TYPE), str):
                     place = f"{type(entity).__name__}.{_path(field.name, path)}"
                     container[key] = self._declare(certain, item, place)
+                    self.references.add(entity, field, container[key])
                     return
                 made: Any = {**item}
                 parts: Any = item.items()
@@ -478,10 +488,10 @@ class Loader:
 
     def _class_named(self, name: str, base: type | None, place: str) -> type:
         """Return the newest entity class of a name, below `base` where that is given."""
-        if base is not None and name in _names_of(base):
+        if base is not None and name in names_of(base):
             return base
         named = self.classes.get(name, [])
-        fit = _shadowing([cls for cls in named if base is None or derives_from(cls, base)])
+        fit = shadowing([cls for cls in named if base is None or derives_from(cls, base)])
         if len(fit) == 1:
             return fit[0]
         what = f"{place} is of type {short_repr(name)}"
@@ -519,7 +529,6 @@ class _ClassReader:
 
     def __init__(self, cls: Any) -> None:
         fields, computed = cls.model_fields, cls.model_computed_fields
-        self.validate = cls.__pydantic_validator__.validate_python
         self.references = [f for f in class_plan(cls).fields if f.shape != Shape.OPAQUE]
         self.aliases = {name: _aliases(info) for name, info in fields.items() if _aliases(info)}
         # A dump holds computed fields, but they are made from the others.
@@ -558,28 +567,3 @@ def _as_id(value: Any, place: str) -> UUID | None:
         raise InvalidIdError(
             f"{place} has the ecs_id {short_repr(value)}, which is not a UUID.", value=value
         ) from err
-
-
-# -- names of classes ------------------------------------------------------------------------
-
-
-def type_name(cls: type) -> str:
-    """Return the name of a class in a dump: with its module where several share the name."""
-    namesakes = [other for other in known_entity_classes() if other.__name__ == cls.__name__]
-    for name in _names_of(cls):
-        fit = _shadowing([other for other in namesakes if name in _names_of(other)])
-        if len(fit) == 1 and same_type(fit[0], cls):
-            return name
-    return _names_of(cls)[-1]
-
-
-def _names_of(cls: type) -> tuple[str, ...]:
-    """Return the names under which a dump may know a class, the shortest first."""
-    name, module = cls.__name__, cls.__module__
-    return tuple(dict.fromkeys((name, f"{module}.{name}", f"{module}.{cls.__qualname__}")))
-
-
-def _shadowing(classes: list[type]) -> list[type]:
-    """Leave out the ready-made classes where the user has defined others of their name."""
-    users = [cls for cls in classes if not cls.__module__.startswith("ecsviz.")]
-    return users or classes

@@ -22,6 +22,7 @@ from ecsviz.annotations import (
 )
 from ecsviz.errors import NotAnEntityError, UnsupportedFieldError
 from ecsviz.identity import is_entity_class
+from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 
 __all__ = [
     "OWN_FIELDS",
@@ -148,6 +149,13 @@ class FieldPlan:
     def place(self) -> str:
         """``Class.field``."""
         return f"{self.owner.__name__}.{self.name}"
+
+    @property
+    def kind(self) -> int:
+        """``COLLECTION``, ``NULLABLE`` or ``REQUIRED``: what its references are to an order."""
+        if self.shape != Shape.SINGLE:
+            return COLLECTION
+        return REQUIRED if self.required else NULLABLE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,6 +34,7 @@ from ecsviz.frames_out import CLASS, NODE_COLUMNS, REFERENCE_COLUMNS
 from ecsviz.identity import derives_from
 from ecsviz.state import fill, shell
 from ecsviz.storable import check_class, codec_of, opaque_names
+from ecsviz.validating import dependencies_first, looks, validate_into
 from ecsviz.values import JsonCodec, Refused
 
 if TYPE_CHECKING:
@@ -94,9 +95,9 @@ def from_frames(
 
     Notes
     -----
-    Every entity is given its values and references first and validated afterwards, so that a
-    validator sees the whole graph. A missing value is None, or the default where None is not
-    allowed. Nothing is stored. O(rows).
+    Every entity is given its values and references first and validated afterwards, dependencies
+    first, so that a validator sees the whole graph. A missing value is None, or the default where
+    None is not allowed. Nothing is stored. O(rows).
 
     Examples
     --------
@@ -153,8 +154,8 @@ class _Frames:
             for field in class_plan(cls).fields:
                 if field.shape == Shape.NESTED:
                     self._read_nested(field, rows)
-        for row in range(self.size if validate else 0):
-            self._validate(row)
+        if validate:
+            self._validate_all()
         return self.shells
 
     # -- classes and ids ---------------------------------------------------------------------
@@ -295,14 +296,20 @@ class _Frames:
         for row in rows:
             self.values[row][name] = _default(info, self.values[row])
 
+    def _validate_all(self) -> None:
+        rows: Iterable[int] = range(self.size)
+        if any(map(looks, self.rows)):
+            row_of = {id(entity): row for row, entity in enumerate(self.shells)}
+            rows = [row_of[id(entity)] for entity in dependencies_first(self.shells)]
+        for row in rows:
+            self._validate(row)
+
     def _validate(self, row: int) -> None:
         """Let pydantic look at an entity whose neighbours have their values already."""
         entity = self.shells[row]
         values = {**entity.__dict__}
         try:
-            type(entity).__pydantic_validator__.validate_python(
-                values, self_instance=entity, by_name=True, by_alias=False
-            )
+            validate_into(entity, values, by_name=True, by_alias=False)
         except ValidationError as err:
             first = err.errors(include_input=False, include_url=False, include_context=False)[0]
             name = str(first["loc"][0]) if first["loc"] else None

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ecsviz.columns import ABSENT, column_of, objects
-from ecsviz.dumps import type_name
 from ecsviz.errors import NotAnEntityError, UnsupportedFieldError, short_repr
 from ecsviz.fields import OWN_FIELDS, ClassPlan, FieldPlan, Shape, class_plan
 from ecsviz.graph import EntityDependencyGraph
-from ecsviz.identity import is_entity_class
+from ecsviz.identity import is_entity_class, type_name
 from ecsviz.parts import as_roots
 from ecsviz.references import Walk, walk
 from ecsviz.state import is_placeholder, not_loaded

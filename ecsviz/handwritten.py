@@ -14,13 +14,11 @@ from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from ecsviz.errors import UnsupportedFieldError
 from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.identity import newest_definition, type_key
 from ecsviz.inverse import inverse_of
-from ecsviz.state import shell
+from ecsviz.state import shell, take_place_of
 from ecsviz.storable import describe
 
 NEEDED = ("from_entity", "to_entity")
@@ -142,9 +140,7 @@ def _patch_to_entity(cls: type, model: Any) -> None:
             memo[id(self)] = (self, entity)
             made = plain(self)
             if made is not entity:
-                entity.__class__ = type(made)
-                # One state for both, should anything hold the one that the method made.
-                BaseModel.__setstate__(entity, BaseModel.__getstate__(made))
+                take_place_of(made, entity)
         return memo[id(self)][1]
 
     to_entity.ecsviz_plain = plain  # type: ignore[attr-defined]  # marks the method as patched

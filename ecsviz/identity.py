@@ -80,3 +80,28 @@ def known_entity_classes() -> list[type]:
 def classes_named(name: str) -> list[type]:
     """Return the newest definitions of all entity classes that are called `name`."""
     return [cls for cls in known_entity_classes() if cls.__name__ == name]
+
+
+# -- names in dumps --------------------------------------------------------------------------
+
+
+def type_name(cls: type) -> str:
+    """Return the name of a class in a dump: with its module where several share the name."""
+    namesakes = [other for other in known_entity_classes() if other.__name__ == cls.__name__]
+    for name in names_of(cls):
+        fit = shadowing([other for other in namesakes if name in names_of(other)])
+        if len(fit) == 1 and same_type(fit[0], cls):
+            return name
+    return names_of(cls)[-1]
+
+
+def names_of(cls: type) -> tuple[str, ...]:
+    """Return the names under which a dump may know a class, the shortest first."""
+    name, module = cls.__name__, cls.__module__
+    return tuple(dict.fromkeys((name, f"{module}.{name}", f"{module}.{cls.__qualname__}")))
+
+
+def shadowing(classes: list[type]) -> list[type]:
+    """Leave out the ready-made classes where the user has defined others of their name."""
+    users = [cls for cls in classes if not cls.__module__.startswith("ecsviz.")]
+    return users or classes

@@ -12,9 +12,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from ecsviz.errors import NotAnEntityError, short_repr
-from ecsviz.fields import FieldPlan, Shape, class_plan
+from ecsviz.fields import FieldPlan, class_plan
 from ecsviz.identity import is_entity_class, newest_definition
-from ecsviz.order import COLLECTION, NULLABLE, REQUIRED, Ints
+from ecsviz.order import Ints
 from ecsviz.references import Reference, walk
 
 
@@ -125,7 +125,7 @@ def make_parts(
 def parts_of_entities(roots: Iterable[Any]) -> Parts:
     """Return everything that is reachable from the roots. O(entities + references)."""
     found = walk(roots).release()
-    kinds = np.array([kind_of(field) for field in found.fields], dtype=np.int64)
+    kinds = np.array([field.kind for field in found.fields], dtype=np.int64)
     slots = np.asarray(found.slots, dtype=np.int64)
     names = np.array([cls.__name__ for cls in found.classes], dtype=object)
     return make_parts(
@@ -173,7 +173,7 @@ def parts_of_classes(classes: Iterable[Any]) -> Parts:
         ["class"] * len(nodes),
         [source for source, _ in ends],
         [target for _, target in ends],
-        [kind_of(field) for field in fields],
+        [field.kind for field in fields],
         lambda number: (fields[number].name, fields[number].name),
     )
 
@@ -196,13 +196,6 @@ def as_roots(entities: Any) -> list[Any]:
             value=entities,
         )
     return list(entities.values()) if isinstance(entities, Mapping) else list(entities)
-
-
-def kind_of(field: FieldPlan) -> int:
-    """Return ``COLLECTION``, ``NULLABLE`` or ``REQUIRED`` for the references of a field."""
-    if field.shape != Shape.SINGLE:
-        return COLLECTION
-    return REQUIRED if field.required else NULLABLE
 
 
 def _distinct_names(classes: list[Any]) -> list[str]:

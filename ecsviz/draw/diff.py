@@ -8,7 +8,6 @@ from uuid import UUID
 from ecsviz.draw.graph import draw_picture
 from ecsviz.draw.picture import make_picture
 from ecsviz.graph import EntityDependencyGraph
-from ecsviz.parts import kind_of
 from ecsviz.paths import format_path
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def _both_states(found: GraphDiff) -> tuple[EntityDependencyGraph, dict[UUID, st
         ):
             field = walk.fields[slot]
             edge = (place[ids[source]], place[ids[target]], field.name)
-            edges.setdefault(edge, (format_path(field.name, key), kind_of(field)))
+            edges.setdefault(edge, (format_path(field.name, key), field.kind))
     return _graph(list(nodes.values()), edges), states
 
 
