@@ -56,16 +56,18 @@ class Database:
         self.path: Path | None = None
         self._file: tuple[int, int] | None = None
         self._session_engine: Engine | None = None
+        self.closed = False
+        self.owns_engine = not isinstance(target, Engine)
         if isinstance(target, Engine):
             self.engine = target
             self.url = target.url
         else:
-            self.url = _as_url(target)
+            self.url = _absolute(_as_url(target))
             self.engine = self._make_engine()
         if self.url.get_backend_name() == "sqlite" and not _in_memory(self.url):
             self.path = _file_of(self.url)
             self._check_file()
-        _dispose_after_fork(self.engine)
+        _look_after(self.engine, closing=self.owns_engine)
 
     def __str__(self) -> str:
         return str(self.path) if self.path else redacted(self.url)
@@ -117,10 +119,63 @@ class Database:
                 path=path,
             )
 
+    # -- elsewhere, and the end --------------------------------------------------------------
+
+    def address(self) -> URL:
+        """Return the URL under which another process opens the same database.
+
+        Raises
+        ------
+        StoragePickleError
+            If there is none.
+        """
+        self.check_open()
+        if self.owns_engine and not (self.is_sqlite and _in_memory(self.url)):
+            return self.url
+        if self.owns_engine:
+            why = "lies in the memory of this process alone. Give it a path instead of ':memory:'"
+        else:
+            why = "was opened on an Engine, which lives in this process. Open it by its URL"
+        raise errors.StoragePickleError(
+            f"This storage cannot be pickled or copied: it {why}, as in"
+            " ev.SQLAlchemyEntityStorage('threads.db'), and each process opens that by itself."
+        )
+
+    def close(self) -> None:
+        """Close what was opened here; an Engine that was handed in stays its owner's."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.owns_engine:
+            # A session, or whoever else still holds the engine, would get a new connection: in
+            # memory that is a new, empty database.
+            sa.event.listen(self.engine, "do_connect", self._refuse)
+            self.engine.dispose()
+
+    def _refuse(self, *_: Any) -> None:
+        self.check_open()
+
+    def check_open(self) -> None:
+        """Raise StorageClosedError if this was closed."""
+        if not self.closed:
+            return
+        if _in_memory(self.url) and self.owns_engine and self.is_sqlite:
+            raise errors.StorageClosedError(
+                "This storage was closed, and as it lay in memory, what it held is gone. A path"
+                " instead of ':memory:' keeps it: ev.SQLAlchemyEntityStorage('threads.db').",
+                path=None,
+            )
+        raise errors.StorageClosedError(
+            f"The storage on {self} was closed. Open it again with ev.SQLAlchemyEntityStorage(…);"
+            " all that was registered is there.",
+            path=self.path,
+        )
+
     # -- transactions ------------------------------------------------------------------------
 
     def exists(self) -> bool:
         """Tell whether there is anything to read yet."""
+        self.check_open()
         return self.path is None or self.path.exists()
 
     @contextlib.contextmanager
@@ -184,6 +239,7 @@ class Database:
     def _connected(
         self, isolation: Literal["REPEATABLE READ", "READ COMMITTED"]
     ) -> Iterator[Connection]:
+        self.check_open()
         self._check_moved()
         with self.translated(), self.engine.connect() as conn:
             if not self.is_sqlite:
@@ -206,6 +262,7 @@ class Database:
 
     def session_engine(self) -> Engine:
         """Return an engine for sessions: the same connections, in explicit transactions."""
+        self.check_open()
         if not self.is_sqlite:
             return self.engine
         if self._session_engine is None:
@@ -384,14 +441,25 @@ def _as_url(target: str | os.PathLike[str] | URL) -> URL:
 
 
 def _in_memory(url: URL) -> bool:
-    return not url.database or url.database == ":memory:" or "mode=memory" in url.database
+    return (
+        not url.database
+        or "mode=memory" in url.database
+        or url.database.removeprefix("file:") == ":memory:"
+        or url.query.get("mode") == "memory"
+    )
 
 
 def _file_of(url: URL) -> Path:
+    return Path((url.database or "").removeprefix("file:").partition("?")[0])
+
+
+def _absolute(url: URL) -> URL:
+    """Return a URL that means the same file wherever this process, or another, works later."""
+    if url.get_backend_name() != "sqlite" or _in_memory(url) or _file_of(url).is_absolute():
+        return url
     name = url.database or ""
-    if name.startswith("file:"):
-        name = name.removeprefix("file:").partition("?")[0]
-    return Path(name)
+    start = "file:" if name.startswith("file:") else ""
+    return url.set(database=f"{start}{Path.cwd() / name.removeprefix('file:')}")
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -429,18 +497,53 @@ def redacted_text(text: str, url: URL | None) -> str:
 # -- processes and signals -------------------------------------------------------------------
 
 
-def _dispose_after_fork(engine: Engine) -> None:
-    """Drop, in a forked child, connections that the parent goes on using."""
-    if not hasattr(os, "register_at_fork"):
+_opened: weakref.WeakKeyDictionary[Engine, dict[int, Any]] = weakref.WeakKeyDictionary()
+"""The engines in use, each with the connections that are to be closed with it."""
+
+_inherited: list[Any] = []
+"""In a forked child: connections that the parent goes on using. Closed here, or dropped, they
+would end there."""
+
+
+def _look_after(engine: Engine, *, closing: bool) -> None:
+    """Close an engine's connections when it is dropped, and leave a parent's alone in a child.
+
+    Parameters
+    ----------
+    engine
+        What is watched, not held: a finalizer that knew it, or its pool, would keep it for ever.
+    closing
+        Whether it was made here. A pool that is dropped with open connections closes none, and
+        the drivers warn of each.
+    """
+    if engine in _opened:
         return
-    ref = weakref.ref(engine)
+    opened: dict[int, Any] = {}
+    _opened[engine] = opened
+    if closing:
+        sa.event.listen(engine, "connect", lambda conn, _: opened.update({id(conn): conn}))
+        sa.event.listen(engine, "close", lambda conn, _: opened.pop(id(conn), None))
+        weakref.finalize(engine, _close_all, opened)
 
-    def dispose() -> None:
-        found = ref()
-        if found is not None and not isinstance(found.pool, StaticPool):
-            found.dispose(close=False)
 
-    os.register_at_fork(after_in_child=dispose)
+def _close_all(opened: dict[int, Any]) -> None:
+    while opened:
+        _, conn = opened.popitem()
+        with contextlib.suppress(Exception):  # nobody is there whom it could be told
+            conn.close()
+
+
+def _after_fork() -> None:
+    """Drop, in a forked child, connections that the parent goes on using."""
+    for engine, opened in list(_opened.items()):
+        if not isinstance(engine.pool, StaticPool):  # memory is copied, and the child's own
+            _inherited.extend(opened.values())
+            opened.clear()
+            engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextlib.contextmanager

@@ -17,8 +17,9 @@
     │                NotADatabaseError, NotAnEcsvizStoreError, SchemaOutdatedError,
     │                SchemaTooNewError, StorageCorruptError, StorageReadOnlyError,
     │                StorageFullError, StorageIOError, StorageBusyError (TimeoutError),
-    │                StorageMovedError, ForkedStorageError, StorageUrlError (ValueError),
-    │                StorageAuthError (PermissionError), MigrationRefusedError (ValueError)
+    │                StorageMovedError, StorageClosedError (ValueError), ForkedStorageError,
+    │                StorageUrlError (ValueError), StorageAuthError (PermissionError),
+    │                MigrationRefusedError (ValueError), StoragePickleError (TypeError)
     └── ImportFormatError (ValueError), ImportLimitError (ValueError),
                      ImportTimeoutError (TimeoutError)
 
@@ -60,12 +61,14 @@ __all__ = [
     "StaleVersionError",
     "StorageAuthError",
     "StorageBusyError",
+    "StorageClosedError",
     "StorageCorruptError",
     "StorageError",
     "StorageFullError",
     "StorageIOError",
     "StorageMovedError",
     "StorageOpenError",
+    "StoragePickleError",
     "StorageReadOnlyError",
     "StorageUrlError",
     "StoredDataInvalidError",
@@ -239,6 +242,14 @@ class StorageBusyError(StorageError, TimeoutError):
 
 class StorageMovedError(StorageError, OSError):
     """The database file is gone, or another file stands in its place."""
+
+
+class StorageClosedError(StorageError, ValueError):
+    """A storage, or a database that was read, is used after it was closed."""
+
+
+class StoragePickleError(StorageError, TypeError):
+    """A storage that lives in this process alone cannot be pickled."""
 
 
 class ForkedStorageError(StorageError, RuntimeError):

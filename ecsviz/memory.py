@@ -6,8 +6,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from ecsviz import finding
@@ -16,6 +17,7 @@ from ecsviz.collector import collector_paused
 from ecsviz.conflicts import check_note, still_held
 from ecsviz.database import deferred_interrupt
 from ecsviz.entity import Entity
+from ecsviz.errors import StorageClosedError, StoragePickleError
 from ecsviz.identity import derives_from, newest_definition, type_key
 from ecsviz.isomorphic import find_difference
 from ecsviz.mapping import Mapping
@@ -59,6 +61,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+class _Closed(AbstractContextManager[None]):
+    """Stands for the lock of a storage that was closed."""
+
+    def __enter__(self) -> NoReturn:
+        raise StorageClosedError(
+            "This storage was closed, and as it lay in memory, what it held is gone."
+            " ev.SQLAlchemyEntityStorage('threads.db') keeps it."
+        )
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 class InMemoryEntityStorage(VersionedStorage):
     """Entity graphs in this process's memory: for tests, and to try things out.
 
@@ -85,7 +100,25 @@ class InMemoryEntityStorage(VersionedStorage):
         self._types: dict[tuple[str, str], dict[str, str]] = {}
         self._revisions: list[Revision] = []
         self._pruned = 0  # the oldest revision that can still be looked at
-        self._lock = threading.RLock()
+        self._lock: AbstractContextManager[Any] = threading.RLock()
+
+    def close(self) -> None:
+        """Let go of everything that is stored; using the storage afterwards is an error."""
+        with suppress(StorageClosedError), self._lock:
+            self._lock = _Closed()  # every method takes it
+            self._records, self._past, self._deleted = {}, {}, {}
+            self._types, self._revisions = {}, []
+
+    def _check_open(self) -> None:
+        with self._lock:
+            pass
+
+    def __reduce__(self) -> NoReturn:
+        raise StoragePickleError(
+            "An InMemoryEntityStorage cannot be pickled or copied: it lies in the memory of this"
+            " process alone. ev.SQLAlchemyEntityStorage('threads.db') can be, and each process"
+            " opens it by itself."
+        )
 
     def __repr__(self) -> str:
         return f"InMemoryEntityStorage({len(self._records):,} entities)"
@@ -483,7 +516,9 @@ class InMemoryEntityStorage(VersionedStorage):
 
     def has_entity(self, ecs_id: UUID | str) -> bool:
         """Tell whether an id is stored."""
-        return as_id(ecs_id) in self._records
+        wanted = as_id(ecs_id)
+        with self._lock:
+            return wanted in self._records
 
     def get_lineage_entities(self, lineage_id: UUID | str) -> list[Any]:
         """Return all entities of one family, in the order of their ids."""

@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import NullPool
 
 from ecsviz import store_frames
 from ecsviz.catalog import Catalog
@@ -26,7 +27,7 @@ from ecsviz.isomorphic import find_difference
 from ecsviz.mapping import Mapping
 from ecsviz.model_rows import running
 from ecsviz.models import Models
-from ecsviz.past import AsOf, PastCatalog, check_as_of, prune, revision_of
+from ecsviz.past import AsOf, PastCatalog, check_as_of, revision_of
 from ecsviz.protocol import Contents, as_id, check_entity_class, not_found
 from ecsviz.python_source import python_source
 from ecsviz.reading import Load
@@ -61,12 +62,17 @@ class OpenStore:
         self._mapping = Mapping(schema, self._handwritten)
         self._catalog = Catalog(self._database, self._mapping)
         self._models = Models(self, self._mapping)
-        if self._database.exists():
-            with self._database.reading() as conn:
-                self._load_types(conn)
+        try:
+            if self._database.exists():
+                with self._database.reading() as conn:
+                    self._load_types(conn)
+        except BaseException:  # also of an interrupt: nobody has the store, to close it
+            self._database.close()
+            raise
 
     def __repr__(self) -> str:
-        return f"SQLAlchemyEntityStorage({str(self._database)!r})"
+        closed = ", closed" if self._database.closed else ""
+        return f"SQLAlchemyEntityStorage({str(self._database)!r}{closed})"
 
     def _repr_html_(self) -> str:
         from ecsviz import reprs
@@ -90,6 +96,16 @@ class OpenStore:
             newest = sa.select(c.created_at, c.note).order_by(c.number.desc()).limit(1)
             last = conn.execute(newest).first()
             return Contents(where, types, total, None if last is None else (last[0], last[1]))
+
+    def close(self) -> None:
+        """Close what was opened; using the store afterwards raises StorageClosedError.
+
+        An Engine that was handed in stays open. A store that is dropped closes by itself.
+        """
+        self._database.close()
+
+    def _check_open(self) -> None:
+        self._database.check_open()
 
     # -- what SQLAlchemy users need ----------------------------------------------------------
 
@@ -281,8 +297,8 @@ class OpenStore:
             catalog = self._at(conn, as_of)
             known = store_frames.wanted_class(catalog, cls_or_table)
             if known is None:
-                empty = type(self)(":memory:")
-                return empty._empty_frame(cls_or_table)
+                with contextlib.closing(OpenStore(":memory:")) as empty:
+                    return empty._empty_frame(cls_or_table)
             return store_frames.class_frame(conn, catalog, known)
 
     def _empty_frame(self, cls: type) -> pd.DataFrame:
@@ -364,46 +380,6 @@ class OpenStore:
     def _first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
         with self._reading() as conn:
             return first_revisions(conn, self._catalog, ids)
-
-    def prune(self, before: AsOf = None) -> int:
-        """Forget the past, in one transaction.
-
-        Parameters
-        ----------
-        before
-            A revision or an aware time from which on the past is kept; None forgets all of it.
-
-        Returns
-        -------
-        int
-            How many superseded rows are gone.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If there is no such revision.
-
-        Notes
-        -----
-        What is stored now stays as it is, with its versions, and so does every state from
-        `before` on. O(rows that go).
-
-        Examples
-        --------
-        >>> import ecsviz as ev
-        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
-        >>> thread = store.register(ev.ChatThread(title="a"))
-        >>> for title in "bcd":
-        ...     thread.title = title
-        ...     _ = store.register(thread)
-        >>> store.prune(before=3), store.get(thread.ecs_id, as_of=3).title
-        (2, 'c')
-        """
-        if not self._database.exists():
-            return 0
-        with self._database.writing() as conn:
-            self._load_types(conn)
-            return prune(conn, self._catalog, before) if self._is_made(conn) else 0
 
     def verify(self, entity: Any = None) -> pd.DataFrame:
         """Verify that the store is as it was written.
@@ -537,10 +513,9 @@ class OpenStore:
     def _reading(self) -> Iterator[Connection]:
         """Hold a transaction to read in; an empty database stands for a missing file."""
         if not self._database.exists():
-            empty = sa.create_engine("sqlite://")
+            empty = sa.create_engine("sqlite://", poolclass=NullPool)
             with empty.connect() as conn:
                 yield conn
-            empty.dispose()
             return
         with self._database.reading() as conn:
             self._load_types(conn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from operator import eq
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 from uuid import UUID
 
 from ecsviz.diff import GraphDiff
@@ -158,6 +158,18 @@ class EntityStorage(Protocol):
 
     def prune(self, before: AsOf = None) -> int:
         """Forget the past."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was opened; using the storage afterwards raises StorageClosedError."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return the storage; the end of the ``with`` statement closes it."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Close the storage."""
         ...
 
 

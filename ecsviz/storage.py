@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.orm import Session
 
 from ecsviz import finding
@@ -17,11 +17,12 @@ from ecsviz.conflicts import check_note, whole_only
 from ecsviz.database import deferred_interrupt
 from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
+from ecsviz.errors import StorageMovedError
 from ecsviz.identity import derives_from, known_entity_classes
 from ecsviz.migratable import MigratableStore
 from ecsviz.model_rows import running
 from ecsviz.parts import as_roots
-from ecsviz.past import AsOf
+from ecsviz.past import AsOf, prune
 from ecsviz.plan import SavePlan
 from ecsviz.progress import steps
 from ecsviz.protocol import (
@@ -66,7 +67,9 @@ class SQLAlchemyEntityStorage(VersionedStorage, MigratableStore):
     Notes
     -----
     Nothing is stored before `register`; everything in one transaction; the number of statements
-    grows with classes, not with entities.
+    grows with classes, not with entities. It can stand in a ``with`` statement, which closes it.
+    It can be pickled, and is opened by its URL where it is unpickled (the password in a URL goes
+    with it); one in memory, or on an Engine, cannot.
 
     Examples
     --------
@@ -80,6 +83,16 @@ class SQLAlchemyEntityStorage(VersionedStorage, MigratableStore):
     >>> again.messages[0].thread is again, again.version
     (True, 1)
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {
+            "models": dict(self._handwritten.by_class),
+            "journal": self._database.journal,
+            "timeout": self._database.timeout,
+            "schema": self._mapping.metadata.schema,
+        }
+        address = self._database.address()
+        return _reopened, (type(self), address, self._database.exists(), options)
 
     # -- for the declarative models ----------------------------------------------------------
 
@@ -516,6 +529,60 @@ class SQLAlchemyEntityStorage(VersionedStorage, MigratableStore):
             found = load.find(ids)
             self._check_found(load, ids, found)
             Delete(conn, self._catalog, found).run()
+
+    def prune(self, before: AsOf = None) -> int:
+        """Forget the past, in one transaction.
+
+        Parameters
+        ----------
+        before
+            A revision or an aware time from which on the past is kept; None forgets all of it.
+
+        Returns
+        -------
+        int
+            How many superseded rows are gone.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such revision.
+
+        Notes
+        -----
+        What is stored now stays as it is, with its versions, and so does every state from
+        `before` on. O(rows that go).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> for title in "bcd":
+        ...     thread.title = title
+        ...     _ = store.register(thread)
+        >>> store.prune(before=3), store.get(thread.ecs_id, as_of=3).title
+        (2, 'c')
+        """
+        if not self._database.exists():
+            return 0
+        with self._database.writing() as conn:
+            self._load_types(conn)
+            return prune(conn, self._catalog, before) if self._is_made(conn) else 0
+
+
+def _reopened(
+    cls: type[SQLAlchemyEntityStorage], address: URL, made: bool, options: dict[str, Any]
+) -> SQLAlchemyEntityStorage:
+    """Open a store that was pickled."""
+    store = cls(address, **options)
+    if made and not store._database.exists():
+        raise StorageMovedError(
+            f"{store._database} is not there, but was when this storage was pickled. Another"
+            " machine needs the same file under the same path, or a database with a server.",
+            path=store._database.path,
+        )
+    return store
 
 
 def _classes(found: Walk) -> list[type]:

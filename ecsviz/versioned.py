@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from ecsviz.diff import GraphDiff, diff
@@ -54,6 +54,19 @@ class VersionedStorage:
 
         def _register(self, found: Walk, note: str | None) -> None:
             """Store a walk; deleted entities of version 0 come back."""
+
+        def _check_open(self) -> None:
+            """Raise StorageClosedError if the storage was closed."""
+
+        def close(self) -> None:
+            """Give back what was opened."""
+
+    def __enter__(self) -> Self:
+        self._check_open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def explore(self) -> StoreExplorer:
         """Return a live widget that shows what is stored: classes, revisions, tables, graphs.

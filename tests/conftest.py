@@ -19,6 +19,8 @@ from ecsviz.importers.database import Database
 from tests.browser.lab import FLAGS
 from tests.databases import SHOP, make_sqlite
 
+collect_ignore = ["everything_opened.py"]  # a script, which test_closing runs
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # Before anything imports pyplot: a test must not open a window, nor depend on a display.

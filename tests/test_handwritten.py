@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def make(count: int = 5) -> Thread:
 
 
 def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    with sqlite3.connect(path) as conn:
+    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
         names = [r[0] for r in conn.execute("SELECT name FROM sqlite_master WHERE type='table'")]
         return {name: conn.execute(f"SELECT * FROM {name}").fetchall() for name in names}
 
@@ -201,7 +202,7 @@ def test_the_users_database_stays_the_users(path: Path) -> None:
         ev.SQLAlchemyEntityStorage(path)
     store = ev.SQLAlchemyEntityStorage(path, models=MODELS)
     thread = store.register(make())
-    with sqlite3.connect(path) as conn:
+    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
         assert conn.execute("PRAGMA application_id").fetchone() == (0,)
     assert store.get(thread.ecs_id) == thread
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import sqlite3
@@ -88,7 +89,7 @@ def test_a_process_without_the_classes_says_which_to_define(tmp_path: Path) -> N
 def test_nothing_is_imported_by_name(tmp_path: Path) -> None:
     (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n")
     written = run(tmp_path, CLASSES + WRITER)
-    with sqlite3.connect(tmp_path / "threads.db") as conn:
+    with contextlib.closing(sqlite3.connect(tmp_path / "threads.db")) as conn, conn:
         conn.execute(
             "UPDATE ecs_types SET module = 'evil', name = 'evil.ChatThread'"
             " WHERE name = 'ChatThread'"

@@ -346,7 +346,7 @@ def test_the_file_is_read_as_it_was_when_it_was_opened(tmp_path: Path) -> None:
 def test_a_closed_database_says_so(shop: Database) -> None:
     shop.close()
     shop.close()
-    with pytest.raises(errors.StorageOpenError, match="was closed"):
+    with pytest.raises(errors.StorageClosedError, match="was closed"):
         shop.frame("customers")
 
 

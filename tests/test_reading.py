@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,8 @@ def test_references_that_others_broke(path: Path, statement: str, error: str) ->
     graph = [node, c.Shelf(keeper=c.Dog())]
     store = ev.SQLAlchemyEntityStorage(path)
     store.register(graph)
-    columns = [row[1] for row in sqlite3.connect(path).execute("PRAGMA table_info(node_links)")]
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        columns = [row[1] for row in conn.execute("PRAGMA table_info(node_links)")]
     target = next(name for name in columns if name not in ("node_id", "position", "ecs_revision"))
     statement = statement.replace("node_id_", target)
     execute(path, statement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import uuid
 from pathlib import Path
@@ -27,7 +28,7 @@ def branched() -> ev.ChatThread:
 
 
 def rows(path: Path, table: str) -> list[tuple[object, ...]]:
-    with sqlite3.connect(path) as conn:
+    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
         return conn.execute(f"SELECT * FROM {table}").fetchall()
 
 
@@ -125,7 +126,7 @@ def test_settings_that_lose_nothing(
 def test_the_file_says_whose_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     ev.SQLAlchemyEntityStorage(path).register(branched())
-    with sqlite3.connect(path) as conn:
+    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
         assert conn.execute("PRAGMA application_id").fetchone() == (0x45435356,)
         assert conn.execute("PRAGMA user_version").fetchone() == (2,)
         assert conn.execute("PRAGMA foreign_key_check").fetchall() == []

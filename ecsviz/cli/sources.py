@@ -75,7 +75,7 @@ def open_store(target: str) -> SQLAlchemyEntityStorage:
 def connect(target: str) -> SQLAlchemyEntityStorage:
     """Return a storage that is closed at the end of the command."""
     store = SQLAlchemyEntityStorage(target)
-    at_end(store.engine.dispose)
+    at_end(store.close)
     return store
 
 

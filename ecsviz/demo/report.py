@@ -241,23 +241,23 @@ def _look(threads: list[ChatThread], report: Report, steps: _Steps) -> None:
 
 
 def _save(threads: list[ChatThread], path: Path, report: Report, steps: _Steps) -> None:
-    store = SQLAlchemyEntityStorage(path)
-    with steps.step():
-        report.deferred = len(store.explain(threads).deferred)
-    with steps.step(), statements_of(store) as statements:
-        store.register(threads)
-    report.statements = len(statements)
-    with steps.step(), statements_of(store) as statements:
-        store.register(threads)
-    report.rows_again = sum(rows for _, rows in statements)
-    ids = [str(thread.ecs_id) for thread in threads]
-    with steps.step():
-        again = reload_in_new_process(path, ids)
-    with steps.step():
-        report.difference = find_difference(threads, again)
-    with steps.step():
-        report.rows = len(store.frame(ChatThread)) + len(store.frame(ChatMessage))
-    store.engine.dispose()  # so that the file can be removed, on Windows too
+    # Closed, so that the file can be removed, on Windows too.
+    with SQLAlchemyEntityStorage(path) as store:
+        with steps.step():
+            report.deferred = len(store.explain(threads).deferred)
+        with steps.step(), statements_of(store) as statements:
+            store.register(threads)
+        report.statements = len(statements)
+        with steps.step(), statements_of(store) as statements:
+            store.register(threads)
+        report.rows_again = sum(rows for _, rows in statements)
+        ids = [str(thread.ecs_id) for thread in threads]
+        with steps.step():
+            again = reload_in_new_process(path, ids)
+        with steps.step():
+            report.difference = find_difference(threads, again)
+        with steps.step():
+            report.rows = len(store.frame(ChatThread)) + len(store.frame(ChatMessage))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -145,7 +146,10 @@ def private_copy(
     source, name, max_bytes
         See `open_sqlite`.
     """
-    with tempfile.TemporaryDirectory(prefix="ecsviz-") as folder:
+    # No TemporaryDirectory: where the process ends first, its own finalizer would come before
+    # ours, and warn.
+    folder = tempfile.mkdtemp(prefix="ecsviz-")
+    try:
         copy = Path(folder, "copy.db")
         if isinstance(source, bytes):
             _check_header(source[: len(MAGIC)], name)
@@ -155,6 +159,8 @@ def private_copy(
             _copy(Path(source), copy, name, max_bytes)
         _check_size(copy, name)
         yield copy
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -172,7 +178,9 @@ def connected(
     """
     deadline = time.monotonic() + timeout
     try:
-        with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        # The thread that closes it may be another: that in which the collector runs.
+        made = sqlite3.connect(copy, isolation_level=None, check_same_thread=False)
+        with closing(made) as connection:
             _harden(connection, deadline, max_value)
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             yield connection

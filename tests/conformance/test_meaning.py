@@ -600,3 +600,21 @@ def test_a_note_that_no_database_holds_is_refused(store: ev.EntityStorage, note:
     assert thread.version == 0
     store.register(thread, note="ok 😀")
     assert store.revisions()["note"].tolist() == ["ok 😀"]
+
+
+def test_a_closed_storage_says_so(reopen: Open) -> None:
+    with reopen() as store:
+        node = store.register(c.Node())
+        assert store.get(node.ecs_id) == node
+    store.close()
+    uses = (
+        lambda: store.get(node.ecs_id),
+        lambda: store.register(node),
+        lambda: store.has_entity(node.ecs_id),
+        lambda: store.delete(node),
+        store.revisions,
+        store.__enter__,
+    )
+    for use in uses:
+        with pytest.raises(errors.StorageClosedError, match="was closed"):
+            use()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
 from ecsviz.errors import (
     InvalidArgumentError,
+    StoragePickleError,
     UnknownTypeError,
     did_you_mean,
     natural_number,
@@ -137,8 +138,12 @@ class Database:
         self._row_ids: dict[str, str | None] = {}
         self._fits: dict[str, list[Fit]] = {}
         self.name = source.name
-        with source.reading() as conn:
-            self._schema = reflect(conn, schema)
+        try:
+            with source.reading() as conn:
+                self._schema = reflect(conn, schema)
+        except BaseException:  # also of an interrupt: nobody has the database, to close it
+            source.close()
+            raise
         self.tables: list[str] = list(self._schema.tables)
         self.views: list[str] = list(self._schema.views)
         self.keys: list[ForeignKey] = list(self._schema.keys)
@@ -175,6 +180,12 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise StoragePickleError(
+            f"{self.name} cannot be pickled or copied: it is open in this process, as it was at"
+            " one moment. Call ev.read_database in the other process."
+        )
 
     def close(self) -> None:
         """Give back the connection, and remove the private copy of a SQLite file."""

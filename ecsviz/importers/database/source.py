@@ -24,6 +24,7 @@ from ecsviz.errors import (
     EcsvizError,
     ImportFormatError,
     InvalidArgumentError,
+    StorageClosedError,
     StorageError,
     StorageOpenError,
     StorageUrlError,
@@ -65,6 +66,7 @@ class Source:
         self.timeout = timeout
         self._thread = threading.get_ident()
         self._stack = ExitStack()
+        self.close = weakref.finalize(self, _close, self._stack)  # also if the rest fails
         self._driver: sqlite3.Connection | None = None
         self._engine: Engine | None = None
         path = _file_of(target)
@@ -74,11 +76,9 @@ class Source:
         else:
             # `database` knows the drivers' errors, and hides passwords.
             self._database = database.Database(_checked(target), "delete", timeout)
-            if not isinstance(target, Engine):
-                self._stack.callback(self._database.engine.dispose)
+            self._stack.callback(self._database.close)
             self.name = str(self._database)
             self.stem = Path(self._database.url.database or "database").stem
-        self.close = weakref.finalize(self, _close, self._stack)
 
     def _open_file(self, path: Path, max_bytes: int) -> None:
         if path.is_dir():
@@ -95,7 +95,7 @@ class Source:
     def reading(self) -> Iterator[Connection]:
         """Hold a connection that sees one state of the database and cannot change it."""
         if not self.close.alive:
-            raise StorageOpenError(
+            raise StorageClosedError(
                 f"{self.name} was closed. Read it again with ev.read_database.", path=self.name
             )
         if self._driver is None or self._engine is None:
@@ -142,8 +142,7 @@ class Source:
 
 
 def _close(stack: ExitStack) -> None:
-    # Whichever thread the collector runs in: the file is removed even where SQLite's
-    # connection, which belongs to another, cannot be closed.
+    # The collector may run it, where nobody is to be told.
     with contextlib.suppress(sqlite3.Error, EcsvizError):
         stack.close()
 
