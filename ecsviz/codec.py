@@ -18,7 +18,8 @@ from typing import Any
 import sqlalchemy as sa
 from typing_extensions import override
 
-from ecsviz.exact import NoneType, from_json, microseconds, to_json
+from ecsviz.equality import zone_of
+from ecsviz.exact import NoneType, NotPlainError, from_json, microseconds, to_json
 
 Exact = dict[int, Any]
 """Per row number of a batch, the value in the form of ``to_json``."""
@@ -26,6 +27,11 @@ Exact = dict[int, Any]
 JSON: sa.types.TypeEngine[Any] = sa.JSON(none_as_null=True).with_variant(sa.Text(), "sqlite")
 """JSON columns. SQLite would take a column declared as JSON for a numeric one and turn the text
 ``1.0`` into the integer 1."""
+
+
+Noted = Callable[[str], Any]
+"""Gives the condition that a row has a value of the field in ``ecs_exact``, in a form that begins
+with a pattern."""
 
 
 class Refused(Exception):  # noqa: N818 - not an error that leaves this package: it is translated
@@ -120,6 +126,14 @@ class Codec:
         """Return the column as str, int, float, bool, bytes and None, for the checksum."""
         return stored
 
+    def order(self, values: list[Any]) -> list[Any]:
+        """Return by what values are ordered; None stands last, whichever way they are ordered."""
+        return values
+
+    def unsure(self, column: Any, noted: Noted) -> Any:  # noqa: ARG002 - most columns are sure
+        """Return which rows' column does not tell their place in that order; None for no row."""
+        return None
+
 
 class TextCodec(Codec):
     """Texts. NUL and lone surrogates are kept exactly beside a readable stand-in."""
@@ -139,8 +153,12 @@ class TextCodec(Codec):
             if value is not None:
                 clean = value.encode(errors="replace").decode().replace("\0", "\ufffd")
                 if clean != value:
-                    column[row], exact[row] = clean, value
+                    column[row], exact[row] = clean, to_json(value)
         return column, exact
+
+    @override
+    def unsure(self, column: Any, noted: Noted) -> Any:
+        return noted("")
 
 
 def _is_encodable(text: str) -> bool:
@@ -158,6 +176,10 @@ class BoolCodec(Codec):
         super().__init__(sa.Boolean(), bool)
 
 
+INTEGERS = (-(2**63), 2**63 - 1)
+"""The smallest and the largest integer of a column."""
+
+
 class IntCodec(Codec):
     """Integers of any size; beyond 64 bits the column holds the nearest that fits."""
 
@@ -167,7 +189,7 @@ class IntCodec(Codec):
     @override
     def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
         numbers = [value for value in values if value is not None]
-        low, high = -(2**63), 2**63 - 1
+        low, high = INTEGERS
         if not numbers or (min(numbers) >= low and max(numbers) <= high):
             return values, {}
         column = list(values)
@@ -176,6 +198,10 @@ class IntCodec(Codec):
             if value is not None and not low <= value <= high:
                 column[row], exact[row] = (low if value < 0 else high), to_json(value)
         return column, exact
+
+    @override
+    def unsure(self, column: Any, noted: Noted) -> Any:
+        return sa.and_(noted(""), column.in_(INTEGERS))
 
 
 _LARGEST = 1.7976931348623157e308
@@ -210,6 +236,15 @@ class FloatCodec(Codec):
             elif value == 0.0 and math.copysign(1.0, value) < 0:
                 column[row], exact[row] = 0.0, -0.0
         return column, exact
+
+    @override
+    def order(self, values: list[Any]) -> list[Any]:
+        return [None if v != v else v for v in values]  # noqa: PLR0124 - NaN
+
+    @override
+    def unsure(self, column: Any, noted: Noted) -> Any:
+        # Integers from here on lie between floats; and what is infinite has the largest float.
+        return sa.and_(noted(""), sa.or_(column >= 2.0**53, column <= -(2.0**53)))
 
 
 def _nearest_float(value: int) -> float:
@@ -251,6 +286,17 @@ class DecimalCodec(Codec):
     def canonical(self, stored: list[Any]) -> list[Any]:
         return [None if v is None else float(v) for v in stored]
 
+    @override
+    def order(self, values: list[Any]) -> list[Any]:
+        return [None if v is None or v.is_nan() else v for v in values]
+
+    @override
+    def unsure(self, column: Any, noted: Noted) -> Any:
+        # Up to fifteen digits a float tells apart, unless it is very small or beyond all floats.
+        long = noted('{"$decimal":"' + 16 * "_")
+        small = column.between(Decimal("-1e-290"), Decimal("1e-290"))
+        return sa.or_(long, sa.and_(noted(""), sa.or_(column.is_(None), small)))
+
 
 class DatetimeCodec(Codec):
     """Points in time: the column holds UTC, an offset or its absence is kept beside it."""
@@ -266,10 +312,12 @@ class DatetimeCodec(Codec):
         for row, value in enumerate(values):
             if value is None:
                 column.append(None)
-            elif (value.tzinfo is UTC or value.utcoffset() == zero) and not value.fold:
+            elif not value.fold and (
+                value.tzinfo is UTC or (value.utcoffset() == zero and zone_of(value) is None)
+            ):
                 column.append(value.replace(tzinfo=None))
             else:
-                exact[row] = to_json(value)
+                exact[row] = _clock_to_json(row, value)
                 column.append(_as_naive_utc(value))
         return column, exact
 
@@ -282,14 +330,43 @@ class DatetimeCodec(Codec):
     def canonical(self, stored: list[Any]) -> list[Any]:
         return [None if v is None else v.isoformat() for v in stored]
 
+    @override
+    def order(self, values: list[Any]) -> list[Any]:
+        return [None if v is None else instant(v) for v in values]
+
+    @override
+    def unsure(self, column: Any, noted: Noted) -> Any:
+        return sa.and_(noted(""), column.in_((_FIRST, _LAST)))
+
+
+_FIRST = datetime.min  # noqa: DTZ901 - as columns hold UTC
+_LAST = datetime.max  # noqa: DTZ901 - as columns hold UTC
+
+
+def instant(value: datetime) -> timedelta:
+    """Return when a time is, since year 1 in UTC; one without an offset as if it were in UTC.
+
+    Notes
+    -----
+    Python holds no two times of different zones for equal where one of them stands in an hour
+    that a clock passes twice; by this they are, as in SQL.
+    """
+    offset = value.utcoffset() or timedelta(0)
+    # A duration, since a datetime ends with year 9999.
+    return (value.replace(tzinfo=None, fold=0) - _FIRST) - offset
+
 
 def _as_naive_utc(value: datetime) -> datetime:
-    offset = value.utcoffset() or timedelta(0)
-    naive = value.replace(tzinfo=None, fold=0)
+    since = instant(value)
+    # Within a day of year 1 or 9999 an offset may lead beyond: then the nearest that there is.
+    return _FIRST + min(max(since, timedelta(0)), _LAST - _FIRST)
+
+
+def _clock_to_json(row: int, value: datetime | time) -> Any:
     try:
-        return naive - offset
-    except OverflowError:  # within a day of year 1 or 9999
-        return naive
+        return to_json(value)
+    except NotPlainError as err:
+        raise Refused(row, value, f"cannot be stored: {err}") from err
 
 
 class PlainCodec(Codec):
@@ -309,11 +386,30 @@ class TimeCodec(PlainCodec):
     @override
     def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
         exact = {
-            row: to_json(v)
+            row: _clock_to_json(row, v)
             for row, v in enumerate(values)
             if v is not None and (v.tzinfo is not None or v.fold)
         }
         return [None if v is None else v.replace(tzinfo=None, fold=0) for v in values], exact
+
+    @override
+    def order(self, values: list[Any]) -> list[Any]:
+        return [None if v is None else clock(v) for v in values]
+
+    @override
+    def unsure(self, column: Any, noted: Noted) -> Any:
+        return noted("")
+
+
+def clock(value: time) -> timedelta:
+    """Return a time of day since midnight in UTC; one without an offset as if it were in UTC."""
+    since = timedelta(
+        hours=value.hour,
+        minutes=value.minute,
+        seconds=value.second,
+        microseconds=value.microsecond,
+    )
+    return since - (value.utcoffset() or timedelta(0))
 
 
 class TimedeltaCodec(Codec):
@@ -324,7 +420,7 @@ class TimedeltaCodec(Codec):
 
     @override
     def to_column(self, values: list[Any]) -> tuple[list[Any], Exact]:
-        low, high = -(2**63), 2**63 - 1  # some 292,000 years; timedelta goes further
+        low, high = INTEGERS  # some 292,000 years; timedelta goes further
         column = [None if v is None else microseconds(v) for v in values]
         exact: Exact = {}
         for row, value in enumerate(column):
@@ -341,6 +437,10 @@ class TimedeltaCodec(Codec):
             except (TypeError, OverflowError) as err:
                 raise Refused(row, value, "is no number of microseconds") from err
         return result
+
+    @override
+    def unsure(self, column: Any, noted: Noted) -> Any:
+        return sa.and_(noted(""), column.in_(INTEGERS))
 
 
 class ConvertedCodec(Codec):
@@ -376,3 +476,11 @@ class ConvertedCodec(Codec):
     @override
     def restore(self, data: Any) -> Any:
         return self.read(self.inner.restore(data))
+
+    @override
+    def order(self, values: list[Any]) -> list[Any]:
+        return self.inner.order([None if v is None else self.write(v) for v in values])
+
+    @override
+    def unsure(self, column: Any, noted: Noted) -> Any:
+        return self.inner.unsure(column, noted)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ecsviz.collector import collector_paused
+from ecsviz.equality import by_id, identical, of_any
 from ecsviz.errors import short_repr
 from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.identity import is_entity_class, same_type
 from ecsviz.inverse import inverse_of
-from ecsviz.isomorphic import roots_of, same_value
+from ecsviz.isomorphic import roots_of
 from ecsviz.paths import format_path
 from ecsviz.references import Walk, walk
 from ecsviz.showing import ToHtml
@@ -331,7 +332,7 @@ class _Comparison:
         one, two = old.__dict__, new.__dict__
         for name in ("lineage_id", "parent_id", *plan.values):
             x, y = one.get(name), two.get(name)
-            if x is not y and not same_value(x, y):
+            if x is not y and not identical(x, y, by_id):
                 self._tell("edited", new, name, x, y)
         for item in plan.fields:
             if item.shape == Shape.SINGLE:
@@ -352,7 +353,7 @@ class _Comparison:
         nested = plan.shape in (Shape.NESTED, Shape.OPAQUE)
         x, y = old.__dict__.get(plan.name), new.__dict__.get(plan.name)
         if before == after:
-            if (nested or type(x) is not type(y)) and not same_value(x, y):
+            if (nested or type(x) is not type(y)) and not identical(x, y, by_id):
                 self._tell("edited", new, plan.name, x, y)
             return
         keyed = plan.shape not in (Shape.LIST, Shape.SET)
@@ -360,8 +361,8 @@ class _Comparison:
         self.gone += [_Link(new.ecs_id, plan, key, target) for key, target in gone]
         self.new += [_Link(new.ecs_id, plan, key, target) for key, target in came]
         # What stands around the entities, or the order of keys, may have changed too.
-        same = same_value(x, y, entities=False) if nested else bool(gone or came)
-        if plan.shape != Shape.LIST and not same and not same_value(x, y):
+        same = identical(x, y, of_any) if nested else bool(gone or came)
+        if plan.shape != Shape.LIST and not same and not identical(x, y, by_id):
             self._tell("edited", new, plan.name, x, y)
         if plan.shape == Shape.LIST:
             left, right = {id(x) for x in gone}, {id(x) for x in came}

@@ -1,22 +1,21 @@
-"""JSON that keeps Python's types, and whether two values are exactly the same."""
+"""JSON that keeps Python's types."""
 
 from __future__ import annotations
 
 import base64
-import dataclasses
-import enum
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-
+from ecsviz.equality import zone_of
 from ecsviz.errors import short_repr
-from ecsviz.identity import is_entity_class
 
 NoneType = type(None)
 
@@ -28,10 +27,9 @@ class NotPlainError(ValueError):
     """A value that JSON cannot keep; it never leaves this package."""
 
 
-# -- JSON that keeps Python's types ----------------------------------------------------------
-
-
-def to_json(value: Any, refer: Callable[[Any], Any] | None = None, depth: int = 0) -> Any:
+def to_json(  # noqa: PLR0911 - one kind of value after another
+    value: Any, refer: Callable[[Any], Any] | None = None, depth: int = 0
+) -> Any:
     """Return plain data that JSON can hold and from which `from_json` gives the same value.
 
     Parameters
@@ -65,6 +63,8 @@ def to_json(value: Any, refer: Callable[[Any], Any] | None = None, depth: int = 
         if found is not NotImplemented:
             return found
     kind = type(value)
+    if kind is str:
+        return value if _is_json_text(value) else {"$codepoints": list(map(ord, value))}
     if kind in _JSON_TYPES:
         return value
     if depth > MAX_JSON_DEPTH:
@@ -88,7 +88,7 @@ def to_json(value: Any, refer: Callable[[Any], Any] | None = None, depth: int = 
 
 
 def _dict_to_json(value: dict[Any, Any], refer: Any, depth: int) -> Any:
-    if all(type(key) is str and not key.startswith("$") for key in value):
+    if all(type(key) is str and key[:1] != "$" and _is_json_text(key) for key in value):
         return {key: to_json(part, refer, depth + 1) for key, part in value.items()}
     return {
         "$map": [
@@ -129,24 +129,49 @@ def _from_tag(tag: str, inner: Any, resolve: Callable[[Any], Any] | None) -> Any
     raise ValueError(f"unknown tag {short_repr(tag)}")
 
 
-def _write_datetime(value: datetime) -> str:
-    return value.isoformat() + ("~" if value.fold else "")
+Clock = TypeVar("Clock", datetime, time)
 
 
-def _read_datetime(text: str) -> datetime:
-    if text.endswith("~"):  # the second of two times when clocks go back
-        return datetime.fromisoformat(text[:-1]).replace(fold=1)
-    return datetime.fromisoformat(text)
+def _write_clock(value: datetime | time) -> str:
+    """Write a time as ISO 8601 has it, with the name of its zone in brackets, as RFC 9557 has it.
+
+    A tilde marks the second of two times when clocks go back.
+    """
+    zone = zone_of(value)
+    if zone is None and value.tzinfo is not None and value.utcoffset() is None:
+        raise NotPlainError("its time zone has neither a name nor an offset")
+    return f"{value.isoformat()}{'~' * value.fold}{f'[{zone}]' if zone else ''}"
 
 
-def _write_time(value: time) -> str:
-    return value.isoformat() + ("~" if value.fold else "")
+def _read_clock(kind: type[Clock], text: str) -> Clock:
+    text, _, zone = text.removesuffix("]").partition("[")
+    value = kind.fromisoformat(text.removesuffix("~"))
+    value = value.replace(fold=int(text.endswith("~")))
+    if not zone:
+        return value
+    try:
+        zoned = value.replace(tzinfo=ZoneInfo(zone))
+    except (KeyError, ValueError, OSError) as err:  # no zone of that name is known here
+        if value.tzinfo is None:
+            raise ValueError(f"the time zone {short_repr(zone)} is not known here") from err
+        return value
+    # Zone data change: what was stored is an instant and an offset, so these stay as they were.
+    return zoned if value.tzinfo is None or zoned.utcoffset() == value.utcoffset() else value
 
 
-def _read_time(text: str) -> time:
-    if text.endswith("~"):
-        return time.fromisoformat(text[:-1]).replace(fold=1)
-    return time.fromisoformat(text)
+def settled(value: Clock) -> Clock:
+    """Return a time as it comes back from `from_json`: in a named zone, or at a fixed offset.
+
+    Examples
+    --------
+    >>> east = timezone(timedelta(hours=2), "summer")
+    >>> settled(datetime(2024, 7, 1, tzinfo=east)).tzinfo
+    datetime.timezone(datetime.timedelta(seconds=7200))
+    """
+    offset = value.utcoffset()
+    if offset is None or value.tzinfo is UTC or zone_of(value) is not None:
+        return value
+    return value.replace(tzinfo=timezone(offset))
 
 
 def microseconds(value: timedelta) -> int:
@@ -154,27 +179,36 @@ def microseconds(value: timedelta) -> int:
     return (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
 
 
-_JSON_TYPES = frozenset({str, bool, NoneType})
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+def _is_json_text(text: str) -> bool:
+    # Two surrogates that are escaped one after the other are read as one character.
+    return text.isascii() or _PAIR.search(text) is None
+
+
+_JSON_TYPES = frozenset({bool, NoneType})
 _CONTAINERS: dict[type, str] = {tuple: "$tuple", set: "$set", frozenset: "$frozenset"}
 _CONTAINER_BY_TAG: dict[str, Callable[[Any], Any]] = {
     tag: kind for kind, tag in _CONTAINERS.items()
 }
 _SCALARS: dict[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
     bytes: ("$bytes", lambda v: base64.b64encode(v).decode(), base64.b64decode),
-    datetime: ("$datetime", _write_datetime, _read_datetime),
+    datetime: ("$datetime", _write_clock, partial(_read_clock, datetime)),
     date: ("$date", date.isoformat, date.fromisoformat),
-    time: ("$time", _write_time, _read_time),
+    time: ("$time", _write_clock, partial(_read_clock, time)),
     timedelta: ("$timedelta", microseconds, lambda v: timedelta(microseconds=v)),
     Decimal: ("$decimal", str, Decimal),
     UUID: ("$uuid", str, UUID),
 }
 _BY_TAG: dict[str, Callable[[Any], Any]] = {
+    "$codepoints": lambda v: "".join(map(chr, v)),
     "$int": lambda v: int(v, 16),
     "$float": float,
     **{tag: read for tag, _, read in _SCALARS.values()},
 }
 
-PLAIN_TYPES: frozenset[Any] = frozenset({str, bool, NoneType, int, float, *_SCALARS})
+PLAIN_TYPES: frozenset[Any] = frozenset({str, int, float, *_JSON_TYPES, *_SCALARS})
 """The scalars that `to_json` takes."""
 PLAIN_CONTAINERS: frozenset[Any] = frozenset({list, dict, *_CONTAINERS})
 """The containers that `to_json` takes."""
@@ -196,82 +230,3 @@ def json_text(data: Any) -> str:
     except UnicodeEncodeError:  # a lone surrogate
         return json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text
-
-
-# -- exactly the same ------------------------------------------------------------------------
-
-
-def identical(a: Any, b: Any) -> bool:  # noqa: PLR0911 - one kind of value after another
-    """Tell whether two values are the same in type and content, down to the last part.
-
-    Notes
-    -----
-    ``1`` is not ``True``, ``0.0`` is not ``-0.0``, ``Decimal("1.0")`` is not ``Decimal("1.00")``,
-    NaN is NaN; a dictionary's order counts, a time's offset too; an entity is only itself. O(size);
-    it recurses into values, never into entities.
-
-    Examples
-    --------
-    >>> identical({"a": (1, float("nan"))}, {"a": (1, float("nan"))}), identical([1], [True])
-    (True, False)
-    """
-    if a is b:
-        return True
-    kind = type(a)
-    if kind is not type(b):
-        return False
-    if kind in _BY_EQUALITY:
-        return bool(a == b)
-    if kind in _BY_TEXT:
-        return str(a) == str(b) and getattr(a, "fold", 0) == getattr(b, "fold", 0)
-    if isinstance(a, (enum.Enum, type)) or is_entity_class(kind):
-        return False  # they would be the same object
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(identical, a, b))
-    if isinstance(a, Mapping):
-        return len(a) == len(b) and all(map(identical, _flat(a), _flat(b)))
-    if isinstance(a, (set, frozenset)):
-        return len(a) == len(b) and _same_members(a, b)
-    if isinstance(a, BaseModel):
-        # Not the whole of __dict__: it also holds what cached properties have computed.
-        extra = identical(a.__pydantic_extra__, b.__pydantic_extra__)
-        return extra and _same_fields(a.__dict__, b.__dict__, type(a).model_fields)
-    if dataclasses.is_dataclass(a):
-        names = [field.name for field in dataclasses.fields(a)]
-        return all(identical(getattr(a, n, None), getattr(b, n, None)) for n in names)
-    return _equal(a, b)
-
-
-_BY_EQUALITY = frozenset({str, bytes, int, bool, UUID, date, timedelta})
-# A float's text has its sign and says nan; a time's has its offset; a Decimal's its zeros.
-_BY_TEXT = frozenset({float, Decimal, datetime, time, complex})
-
-
-def _same_fields(a: dict[str, Any], b: dict[str, Any], names: Iterable[str]) -> bool:
-    return all(identical(a.get(name), b.get(name)) for name in names)
-
-
-def _flat(mapping: Mapping[Any, Any]) -> Iterable[Any]:
-    return (part for item in mapping.items() for part in item)
-
-
-def _same_members(a: Any, b: Any) -> bool:
-    if a != b:
-        # Members that are not equal to themselves (NaN) are found by their text.
-        return sorted(map(_typed_text, a)) == sorted(map(_typed_text, b))
-    return sorted(map(_type_name, a)) == sorted(map(_type_name, b))
-
-
-def _typed_text(value: Any) -> tuple[str, str]:
-    return type(value).__qualname__, repr(value)
-
-
-def _type_name(value: Any) -> str:
-    return type(value).__qualname__
-
-
-def _equal(a: Any, b: Any) -> bool:
-    try:
-        return bool(a == b)
-    except Exception:  # noqa: BLE001 - whatever a foreign __eq__ raises, equal they are not
-        return False

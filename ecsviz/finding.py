@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
+from decimal import Decimal
+from functools import partial
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -14,13 +18,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
+from ecsviz.codec import clock, instant
+from ecsviz.equality import identical
 from ecsviz.errors import InvalidArgumentError, did_you_mean, natural_number, short_repr
-from ecsviz.exact import identical
 from ecsviz.identity import is_entity_class, newest_definition
 from ecsviz.mapping import ClassMap, Mapping, RefColumn, ValueColumn
 from ecsviz.protocol import as_id
 from ecsviz.statements import columns_of
-from ecsviz.values import JsonCodec, Refused, scalar_types
+from ecsviz.values import JsonCodec, Refused, not_readable, scalar_types
 
 OWN = {
     "ecs_id": "ecs_id",
@@ -83,22 +88,30 @@ def find_rows(
     Notes
     -----
     One statement for all types. A column may hold only a stand-in for a value (an integer beyond
-    64 bits, a text with a NUL): rows that have such a value are compared again here.
+    64 bits, a text with a NUL): rows that have such a value are compared again here. Rows whose
+    stand-in does not tell their place in the order are asked for by a second statement, and put
+    in their places here.
     """
     maps = catalog.classes_of(names)
     if not maps:
         return []
-    mapping = catalog.mapping
-    parts = [_part(conn, mapping, number, known, wanted) for number, known in enumerate(maps)]
-    query = _ordered(parts, wanted)
-    limit = None if wanted.limit is None else wanted.limit + wanted.offset
-    while True:
-        rows = columns_of(conn, query if limit is None else query.limit(limit))
-        found, dropped = _checked(maps, rows, wanted)
-        if not dropped or limit is None:
-            stop = None if wanted.limit is None else wanted.offset + wanted.limit
-            return found[wanted.offset : stop]
-        limit = None  # stand-ins took the place of others: count again, without a limit
+    stop = None if wanted.limit is None else wanted.offset + wanted.limit
+    looking = _Looking(conn, catalog.mapping, maps, wanted)
+    odd = looking.rows(None, sure=False) if looking.may_be_unsure else []
+    rows = looking.rows(stop, sure=True if odd else None)
+    if odd:
+        rows = in_order(sorted(rows + odd), wanted)
+    return [(maps[row[0]].type_name, row[1]) for row in rows[wanted.offset : stop]]
+
+
+def in_order(rows: list[tuple[Any, ...]], wanted: Search) -> list[tuple[Any, ...]]:
+    """Order rows that end with what they are ordered by; those that are alike stay as they are."""
+    first = -len(wanted.order_by)
+    for n, name in reversed(list(enumerate(wanted.order_by, first))):
+        some = [row for row in rows if row[n] is not None]
+        none = [row for row in rows if row[n] is None]
+        rows = sorted(some, key=itemgetter(n), reverse=name.startswith("-")) + none
+    return rows
 
 
 def check_fields(known: ClassMap, wanted: Search) -> None:
@@ -124,6 +137,30 @@ def check_fields(known: ClassMap, wanted: Search) -> None:
             " values of one type.",
             field=field.name,
         )
+
+
+def check_order(maps: Sequence[ClassMap], wanted: Search) -> None:
+    """Raise if a field holds, in some of the classes, what has no order with that of the others.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Naming the field and two of the classes.
+    """
+    for name in wanted.order_by:
+        kinds: dict[str, ClassMap] = {}
+        for known in maps:
+            field = _field(known, name.removeprefix("-"))
+            column: Any = field.column if isinstance(field, ValueColumn) else known.table.c.id
+            numeric = isinstance(column.type, (sa.Integer, sa.Numeric))
+            kinds.setdefault("number" if numeric else type(column.type).__name__, known)
+        if len(kinds) > 1:
+            one, other = list(kinds.values())[:2]
+            raise InvalidArgumentError(
+                f"{name.removeprefix('-')} is of another type in {one.cls.__name__} than in"
+                f" {other.cls.__name__}, so their values have no order. Find each class by itself.",
+                field=name,
+            )
 
 
 def _field(known: ClassMap, name: str) -> ValueColumn | RefColumn | str:
@@ -165,29 +202,135 @@ def _not_comparable(known: ClassMap, name: str, why: str) -> InvalidArgumentErro
 # -- the statement ---------------------------------------------------------------------------
 
 
-def _part(conn: Connection, mapping: Mapping, number: int, known: ClassMap, wanted: Search) -> Any:
-    """Return the rows of one type that may fit, with what they are ordered by."""
-    check_fields(known, wanted)
-    table = known.table
-    columns = [sa.literal(number).label("t"), table.c.id.label("i"), table.c.ecs_exact.label("x")]
-    for n, name in enumerate(wanted.order_by):
-        field = _field(known, name.removeprefix("-"))
-        assert not isinstance(field, RefColumn)
-        column: Any = field.column if isinstance(field, ValueColumn) else table.c[field]
-        if conn.dialect.name == "postgresql" and isinstance(column.type, sa.Text):
-            column = sa.collate(column, "C")  # as other databases do: by code point
-        columns.append(column.label(f"k{n}"))
-    where = [_condition(mapping, known, name, value) for name, value in wanted.fields.items()]
-    return sa.select(*columns).where(*where)
+class _Looking:
+    """One search in a database."""
+
+    def __init__(
+        self, conn: Connection, mapping: Mapping, maps: list[ClassMap], wanted: Search
+    ) -> None:
+        self.conn, self.maps, self.wanted = conn, maps, wanted
+        for known in maps:
+            check_fields(known, wanted)
+        check_order(maps, wanted)
+        self.where = [
+            [_condition(mapping, known, name, value) for name, value in wanted.fields.items()]
+            for known in maps
+        ]
+        self.checks = [_checks(known, wanted) for known in maps]
+        self.unsure = [self._unsure(known) for known in maps]
+
+    @property
+    def may_be_unsure(self) -> bool:
+        """Whether the columns may not tell all of the order."""
+        return any(condition is not None for condition in self.unsure)
+
+    def rows(self, limit: int | None, sure: bool | None) -> list[tuple[Any, ...]]:
+        """Return what fits: the number of the type, the row id, and what it is ordered by.
+
+        Parameters
+        ----------
+        limit
+            How many at most.
+        sure
+            Whether those whose columns tell their place, or the others; None for all.
+        """
+        parts = [self._part(number, sure) for number in range(len(self.maps))]
+        chosen = [part for part in parts if part is not None]
+        if not chosen:
+            return []
+        query = _ordered(chosen, self.wanted)
+        columns = columns_of(self.conn, query if limit is None else query.limit(limit))
+        exact = [{} if text is None else json.loads(text) for text in columns[2]]
+        keep = [
+            n
+            for n, (number, beside) in enumerate(zip(columns[0], exact, strict=True))
+            if _fits(self.checks[number], beside)
+        ]
+        if limit is not None and len(keep) < len(exact):
+            # Stand-ins took the place of others: count again, without a limit.
+            return self.rows(None, sure)[:limit]
+        keys = columns[3:] if sure is None else self._keys(columns, exact)
+        return [(columns[0][n], columns[1][n], *(key[n] for key in keys)) for n in keep]
+
+    def _part(self, number: int, sure: bool | None) -> Any:
+        """Return the rows of one type that may fit, with what they are ordered by."""
+        known, unsure = self.maps[number], self.unsure[number]
+        columns = [known.table.c.id.label("i"), known.table.c.ecs_exact.label("x")]
+        columns += [column.label(f"k{n}") for n, column in enumerate(self._ordered_columns(known))]
+        query = sa.select(sa.literal(number).label("t"), *columns).where(*self.where[number])
+        if sure is None or (sure and unsure is None):
+            return query
+        if unsure is None:
+            return None
+        # A comparison with NULL is neither true nor false.
+        told = sa.func.coalesce(unsure, sa.false())
+        return query.where(sa.not_(told) if sure else told)
+
+    def _ordered_columns(self, known: ClassMap) -> Iterator[Any]:
+        for name in self.wanted.order_by:
+            field = _field(known, name.removeprefix("-"))
+            assert not isinstance(field, RefColumn)
+            column: Any = field.column if isinstance(field, ValueColumn) else known.table.c[field]
+            if self.conn.dialect.name == "postgresql" and isinstance(column.type, sa.Text):
+                column = sa.collate(column, "C")  # as other databases do: by code point
+            yield column
+
+    def _unsure(self, known: ClassMap) -> Any:
+        fields = [_field(known, name.removeprefix("-")) for name in self.wanted.order_by]
+        found = [
+            field.codec.unsure(field.column, partial(_noted, known, field.name))
+            for field in fields
+            if isinstance(field, ValueColumn)
+        ]
+        conditions = [condition for condition in found if condition is not None]
+        return sa.or_(*conditions) if conditions else None
+
+    def _keys(self, columns: list[list[Any]], exact: list[dict[str, Any]]) -> list[list[Any]]:
+        """Return by what rows are ordered, where the columns alone do not tell it."""
+        keys = [list(column) for column in columns[3:]]
+        for number, known in enumerate(self.maps):
+            rows = [n for n, each in enumerate(columns[0]) if each == number]
+            for key, name in zip(keys, self.wanted.order_by, strict=True):
+                field = _field(known, name.removeprefix("-"))
+                if not isinstance(field, ValueColumn):
+                    continue
+                beside = {
+                    n: exact[row][field.name]
+                    for n, row in enumerate(rows)
+                    if field.name in exact[row]
+                }
+                try:
+                    values = field.codec.values([key[row] for row in rows], beside)
+                except Refused as refused:
+                    row_id = columns[1][rows[refused.row]]
+                    place = f"{known.table.name}.{field.column.name} in row {row_id}"
+                    raise not_readable(refused, place, row_id=row_id) from refused.__cause__
+                for row, value in zip(rows, field.codec.order(values), strict=True):
+                    key[row] = value
+        return keys
+
+
+def _noted(known: ClassMap, name: str, pattern: str) -> Any:
+    """Return the condition that rows have a value of a field beside its column.
+
+    Notes
+    -----
+    It may hold for a few rows more: for them, the longer way is taken in vain.
+    """
+    beside = known.table.c.ecs_exact
+    if not name.isascii():  # which JSON may have escaped
+        return beside.is_not(None)
+    field = name.replace("_", "/_")
+    return sa.and_(beside.is_not(None), beside.like(f'%"{field}":{pattern}%', escape="/"))
 
 
 def _ordered(parts: list[Any], wanted: Search) -> Any:
     rows = parts[0].subquery() if len(parts) == 1 else sa.union_all(*parts).subquery()
-    keys: list[Any] = []
-    for n, name in enumerate(wanted.order_by):
-        key = rows.c[f"k{n}"]
-        keys += [key.is_(None), key.desc() if name.startswith("-") else key]
-    return sa.select(rows.c.t, rows.c.i, rows.c.x).order_by(*keys, rows.c.t, rows.c.i)
+    keys: list[Any] = [rows.c[f"k{n}"] for n in range(len(wanted.order_by))]
+    order: list[Any] = []
+    for key, name in zip(keys, wanted.order_by, strict=True):
+        order += [key.is_(None), key.desc() if name.startswith("-") else key]
+    return sa.select(rows.c.t, rows.c.i, rows.c.x, *keys).order_by(*order, rows.c.t, rows.c.i)
 
 
 def _condition(mapping: Mapping, known: ClassMap, name: str, value: Any) -> Any:
@@ -211,6 +354,10 @@ def _condition(mapping: Mapping, known: ClassMap, name: str, value: Any) -> Any:
         return field.column.is_(None)
     if isinstance(field.codec, JsonCodec):  # whose text is the same for the same value
         return sa.cast(field.column, sa.Text()) == stand_in
+    if isinstance(value, time) and _has_offset(value):
+        # Its column holds what the clock says there; elsewhere, the same time is told otherwise.
+        noted = _noted(known, name, '{"$time":')
+        return sa.or_(field.column == stand_in, noted)
     return field.column == stand_in
 
 
@@ -248,29 +395,19 @@ def _encoded(known: ClassMap, value: ValueColumn, wanted: Any) -> tuple[Any, boo
 # -- what columns cannot tell ----------------------------------------------------------------
 
 
-def _checked(
-    maps: list[ClassMap], rows: list[list[Any]], wanted: Search
-) -> tuple[list[tuple[str, int]], bool]:
-    """Return the rows that do fit, and whether one did not."""
-    checks = [_checks(known, wanted) for known in maps]
-    found: list[tuple[str, int]] = []
-    dropped = False
-    for number, row_id, text in zip(*rows, strict=True):
-        exact = {} if text is None else json.loads(text)
-        for value, sought, is_stand_in in checks[number]:
-            if value.name in exact:
-                fits = _equal(value.codec.restore(exact[value.name]), sought)
-            elif is_stand_in:
-                stored, _ = value.codec.encode([sought])
-                fits = _equal(value.codec.decode(stored)[0], sought)
-            else:
-                continue
-            if not fits:
-                dropped = True
-                break
+def _fits(checks: list[tuple[ValueColumn, Any, bool]], exact: dict[str, Any]) -> bool:
+    """Tell whether a row fits whose columns do."""
+    for value, sought, is_stand_in in checks:
+        if value.name in exact:
+            found = value.codec.restore(exact[value.name])
+        elif is_stand_in:
+            stored, _ = value.codec.encode([sought])
+            found = value.codec.decode(stored)[0]
         else:
-            found.append((maps[number].type_name, row_id))
-    return found, dropped
+            continue
+        if not _equal(found, sought):
+            return False
+    return True
 
 
 def _checks(known: ClassMap, wanted: Search) -> list[tuple[ValueColumn, Any, bool]]:
@@ -283,7 +420,24 @@ def _checks(known: ClassMap, wanted: Search) -> list[tuple[ValueColumn, Any, boo
 
 
 def _equal(one: Any, other: Any) -> bool:
-    return bool(one == other) or bool(one != one and other != other)  # noqa: PLR0124 - NaN
+    """Tell whether a value is what is looked for; of times, the instant counts, not the zone."""
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return _has_offset(one) == _has_offset(other) and instant(one) == instant(other)
+    if isinstance(one, time) and isinstance(other, time):
+        return _has_offset(one) == _has_offset(other) and clock(one) == clock(other)
+    if _is_nan(one) or _is_nan(other):
+        return _is_nan(one) and _is_nan(other)
+    return bool(one == other)
+
+
+def _is_nan(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _has_offset(value: datetime | time) -> bool:
+    return value.utcoffset() is not None
 
 
 # -- without a database ----------------------------------------------------------------------
@@ -301,20 +455,19 @@ def find_kept(mapping: Mapping, records: Sequence[Any], wanted: Search) -> list[
     for record in records:
         groups.setdefault(newest_definition(record.cls), []).append(record)
     rows: list[tuple[Any, ...]] = []
+    maps: list[ClassMap] = []
     for cls, group in groups.items():
         known = mapping.map_classes([cls])[0]
         check_fields(known, wanted)
         for name, value in wanted.fields.items():
             _condition(mapping, known, name, value)  # for its errors
+        maps.append(known)
         fit = [r for r in group if all(_has(known, r, *asked) for asked in wanted.fields.items())]
+        check_order(maps, wanted)
         columns = [_order_of(known, fit, name.removeprefix("-")) for name in wanted.order_by]
         rows += zip(fit, *columns, strict=True)
-    for n, name in reversed(list(enumerate(wanted.order_by, 1))):
-        some = [row for row in rows if row[n] is not None]
-        none = [row for row in rows if row[n] is None]
-        rows = sorted(some, key=itemgetter(n), reverse=name.startswith("-")) + none
     stop = None if wanted.limit is None else wanted.offset + wanted.limit
-    return [row[0] for row in rows[wanted.offset : stop]]
+    return [row[0] for row in in_order(rows, wanted)[wanted.offset : stop]]
 
 
 def _has(known: ClassMap, record: Any, name: str, value: Any) -> bool:
@@ -330,8 +483,8 @@ def _has(known: ClassMap, record: Any, name: str, value: Any) -> bool:
 
 
 def _order_of(known: ClassMap, records: list[Any], name: str) -> list[Any]:
-    """Return by what a field orders records: what its column would hold."""
+    """Return by what a field orders records."""
     field = _field(known, name)
     if isinstance(field, ValueColumn):
-        return list(field.codec.encode([record.state[name] for record in records])[0])
+        return field.codec.order([record.state[name] for record in records])
     return [getattr(record, name) for record in records]

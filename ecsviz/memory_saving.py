@@ -7,6 +7,7 @@ import dataclasses
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,8 @@ from ecsviz.conflicts import (
     left_out_is_listed,
     was_deleted,
 )
-from ecsviz.exact import identical
+from ecsviz.equality import identical
+from ecsviz.exact import settled
 from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.identity import is_entity_class, newest_definition, same_type
 from ecsviz.inverse import check_agreement, inverse_of
@@ -244,13 +246,7 @@ def _listed(value: Any) -> Any:
 
 
 def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    return all(_identical(old[name], new[name]) for name in new)
-
-
-def _identical(a: Any, b: Any) -> bool:
-    if isinstance(a, (set, frozenset)) and type(a) is type(b) and a == b:
-        return True  # of the same entities, in most cases; the long way does as well
-    return identical(a, b)
+    return all(identical(old[name], new[name]) for name in new)
 
 
 def copied(value: Any, swap: Callable[[Any], Any], depth: int = 0) -> Any:
@@ -268,7 +264,7 @@ def copied(value: Any, swap: Callable[[Any], Any], depth: int = 0) -> Any:
     kind: Any = type(value)
     found = swap(value)
     if found is NotImplemented and kind in ATOMS:
-        found = value
+        found = settled(value) if kind in (datetime, time) else value
     if found is not NotImplemented:
         return found
     if kind in (list, tuple, set, frozenset):
@@ -325,7 +321,7 @@ def events_of_states(states: Iterable[tuple[Record, int | None]]) -> list[Event]
     def changed(before: Record, record: Record) -> str:
         old, new = before.state, record.state
         names = [n for n in record.cls.model_fields if n in new]  # type: ignore[attr-defined]  # a pydantic model
-        fields = [n for n in names if n not in old or not _identical(old[n], new[n])]
+        fields = [n for n in names if n not in old or not identical(old[n], new[n])]
         return ", ".join([*fields, *["parent_id"] * (before.parent_id != record.parent_id)])
 
     rows = ((record.version, record.revision, until, record) for record, until in states)

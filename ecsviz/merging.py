@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from ecsviz.equality import by_id, identical
 from ecsviz.errors import MergeConflictError, short_repr
 from ecsviz.fields import class_plan
 from ecsviz.identity import is_entity_class
-from ecsviz.isomorphic import same_value
 from ecsviz.memory_saving import copied
 from ecsviz.state import is_placeholder
 
@@ -114,7 +114,7 @@ class Merge:
             return False
         base = self.base[entity.ecs_id].__dict__
         return any(
-            not same_value(base.get(n, MISSING), entity.__dict__.get(n, MISSING))
+            not identical(base.get(n, MISSING), entity.__dict__.get(n, MISSING), by_id)
             for n in fields_of(type(entity))
         )
 
@@ -152,9 +152,9 @@ def _redirect(entity: Any, target: Any, live: MappingOf[UUID, Any]) -> None:
 
 def _three_way(base: Any, mine: Any, theirs: Any) -> Any:
     """Return the merged value, `MISSING` where there is none that both sides would accept."""
-    if same_value(mine, theirs) or same_value(base, theirs):
+    if identical(mine, theirs, by_id) or identical(base, theirs, by_id):
         return mine
-    if same_value(base, mine):
+    if identical(base, mine, by_id):
         return theirs
     kinds = {type(base), type(mine), type(theirs)}
     if len(kinds) == 1 and isinstance(base, AbstractSet):
@@ -180,7 +180,7 @@ def _merged_dict(base: Any, mine: Any, theirs: Any) -> Any:
 
 
 def _gone(base: Any, side: Any) -> bool:
-    return side is MISSING or same_value(base, side)
+    return side is MISSING or identical(base, side, by_id)
 
 
 def _said(value: Any) -> str:

@@ -408,10 +408,12 @@ class SQLAlchemyEntityStorage(VersionedStorage, MigratableStore):
 
         Notes
         -----
-        One statement finds the rows, whatever is asked. For conditions other than equality, and
-        for fields with the names of these options, write a ``select()`` on `sql_model`, whose
-        rows have ``to_entity()``. Texts are ordered by code point, on every database. In a field
-        of several types (``int | str``) 1 is neither 1.0 nor True, and there is no order.
+        One statement finds the rows, or two where columns hold stand-ins (integers beyond 64 bits).
+        For conditions other than equality, and for fields with the names of these options, write
+        a ``select()`` on `sql_model`, whose rows have ``to_entity()``. Aware times are equal where
+        they are one instant. Values are ordered as Python orders them, texts by code point, times
+        without an offset as if in UTC; NaN comes last. In a field of several types
+        (``int | str``) 1 is neither 1.0 nor True, and there is no order.
 
         Examples
         --------

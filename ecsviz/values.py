@@ -46,12 +46,14 @@ from ecsviz.codec import (
     FloatCodec,
     IntCodec,
     NoCodec,
+    Noted,
     PlainCodec,
     Refused,
     TextCodec,
     TimeCodec,
     TimedeltaCodec,
 )
+from ecsviz.equality import identical
 from ecsviz.errors import StoredDataInvalidError, ValueNotStorableError
 from ecsviz.exact import (
     MAX_JSON_DEPTH,
@@ -60,7 +62,6 @@ from ecsviz.exact import (
     NoneType,
     NotPlainError,
     from_json,
-    identical,
     json_text,
     to_json,
 )
@@ -99,13 +100,21 @@ class AdaptedCodec(Codec):
 
     @override
     def encode(self, values: list[Any]) -> tuple[list[Any], Exact]:
+        return self.inner.encode(self.order(values))
+
+    @override
+    def order(self, values: list[Any]) -> list[Any]:
         texts: list[str | None] = []
         for row, value in enumerate(values):
             text = None if value is None else from_json(self.json.plain(value, row))
             if not isinstance(text, (str, NoneType)):
                 raise Refused(row, value, "is not written as a text by pydantic")
             texts.append(text)
-        return self.inner.encode(texts)
+        return texts
+
+    @override
+    def unsure(self, column: Any, noted: Noted) -> Any:
+        return self.inner.unsure(column, noted)
 
     @override
     def check(self, values: list[Any]) -> None:

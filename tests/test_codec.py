@@ -24,7 +24,7 @@ from ecsviz.codec import (
     TextCodec,
     TimedeltaCodec,
 )
-from ecsviz.exact import identical
+from ecsviz.equality import identical
 
 
 def there_and_back(codec: Codec, values: list[Any]) -> tuple[list[Any], list[Any]]:

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, Field, create_model, model_valid
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.columns import column_of, python_values
-from ecsviz.exact import identical
+from ecsviz.equality import identical
 from ecsviz.export_parquet import read_parquet, to_parquet
 from ecsviz.frames_out import NODE_COLUMNS, REFERENCE_COLUMNS
 from ecsviz.isomorphic import find_difference

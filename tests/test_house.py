@@ -37,6 +37,7 @@ ROOMS = (
     "optional",
     "progress",
     "identity",
+    "equality",
     "annotations",
     "order",
     "fields",

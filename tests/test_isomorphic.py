@@ -92,11 +92,6 @@ SAME = [
     (Colour.RED, Colour.RED),
     (b"\0\xff", b"\0\xff"),
     (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)),
-    # A zone is stored as its offset.
-    (
-        datetime(2024, 7, 1, tzinfo=ZoneInfo("Europe/Rome")),
-        datetime(2024, 7, 1, tzinfo=timezone(timedelta(hours=2))),
-    ),
 ]
 
 
@@ -143,6 +138,15 @@ TOLD = [
         datetime(2024, 1, 1, 13, tzinfo=timezone(timedelta(hours=1))),
         ": datetime.datetime(2024, 1, 1, 12, 0, tzinfo=datetime.timezone.utc) != ",
     ),
+    # A zone says more than its offset.
+    (
+        datetime(2024, 7, 1, tzinfo=ZoneInfo("Europe/Rome")),
+        datetime(2024, 7, 1, tzinfo=timezone(timedelta(hours=2))),
+        ": datetime.datetime(2024, 7, 1, 0, 0, tzinfo=zoneinfo.ZoneInfo(key='Europe/Rome')) != ",
+    ),
+    ({0.0}, {-0.0}, "{0.0}: 0.0 != -0.0"),
+    ({frozenset({1})}, {frozenset({True})}, "{frozenset({1})}{1}: 1 (int) != True (bool)"),
+    (deque([1], maxlen=2), deque([1]), ".maxlen: 2 (int) != None"),
     (time(1), time(1, fold=1), ": datetime.time(1, 0) != datetime.time(1, 0, fold=1)"),
     (time(1), time(1, tzinfo=UTC), ": datetime.time(1, 0) != datetime.time(1, 0, tzinfo="),
     (

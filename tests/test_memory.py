@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.exact import identical
+from ecsviz.equality import identical
 from ecsviz.memory_saving import copied
 from tests.conformance import classes as c
 

@@ -38,7 +38,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from ecsviz.exact import identical
+from ecsviz.equality import identical
 from ecsviz.values import JsonCodec, NoCodec, Refused, codec_for, not_readable, not_storable
 
 
