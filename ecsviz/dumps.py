@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, cast
 from uuid import UUID
 
-from pydantic import BaseModel, PlainSerializer, ValidationError, WrapSerializer
+from pydantic import BaseModel, PlainSerializer, RootModel, ValidationError, WrapSerializer
 from pydantic.fields import FieldInfo
 from pydantic_core import from_json, to_json, to_jsonable_python
 
@@ -275,6 +275,8 @@ class _ClassDumper:
 
     def _model(self, model: BaseModel, one: Callable[[Any, int], Any], level: int) -> Any:
         """Dump a plain model: what holds entities by itself, the rest through pydantic."""
+        if isinstance(model, RootModel):
+            return one(model.root, level + 1)
         place = type(model).__name__
         holders = {
             str(name): part

@@ -138,7 +138,10 @@ class Comparison:
     def _same_type(self, step: Step | None, a: Any, b: Any, found: list[Pair]) -> str | None:
         compare = self._parts_of(a)
         if compare is None:
-            return None if _same_scalar(a, b) else _unequal(a, b)
+            same = _same_scalar(a, b)
+            if same is None:  # its == gives no truth value, as that of an array
+                found.append((step, vars(a), vars(b)))
+            return None if same is not False else _unequal(a, b)
         if (id(a), id(b)) in self.compared:
             return None  # one container in two places, or one that holds itself
         self.compared[id(a), id(b)] = (a, b)
@@ -329,13 +332,22 @@ def zone_of(value: datetime | time) -> str | None:
     return value.tzinfo.key if isinstance(value.tzinfo, ZoneInfo) else None
 
 
-def _same_scalar(a: Any, b: Any) -> bool:
+def _same_scalar(a: Any, b: Any) -> bool | None:
+    """Tell whether two values of one type are the same; None if only their attributes can tell."""
     form = scalar_form(a)
     if form is not MISSING:
         return bool(form == scalar_form(b))
     if isinstance(a, type):
         return same_type(a, b)
-    return a is b or _is_true(lambda: a == b)
+    if a is b:
+        return True
+    try:
+        found = a == b
+    except Exception:  # noqa: BLE001 - whatever a foreign __eq__ raises, equal they are not
+        return False
+    if isinstance(found, bool):
+        return found
+    return None if hasattr(a, "__dict__") else False
 
 
 def _is_true(ask: Callable[[], Any]) -> bool:

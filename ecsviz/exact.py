@@ -6,7 +6,8 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from functools import partial
@@ -78,13 +79,22 @@ def to_json(  # noqa: PLR0911 - one kind of value after another
     if kind is dict:
         return _dict_to_json(value, refer, depth)
     if kind in _CONTAINERS:
-        parts = [to_json(part, refer, depth + 1) for part in value]
-        # Sets have no order; one that does not change keeps checksums from changing.
-        return {_CONTAINERS[kind]: parts if kind is tuple else sorted(parts, key=json_text)}
+        return _container_to_json(value, refer, depth)
     if kind in _SCALARS:
         tag, write, _ = _SCALARS[kind]
         return {tag: write(value)}
     raise NotPlainError(f"it holds a {kind.__name__}, of which the annotation does not tell")
+
+
+def _container_to_json(value: Any, refer: Any, depth: int) -> Any:
+    parts = [to_json(part, refer, depth + 1) for part in value]
+    kind = type(value)
+    if kind is deque:
+        parts.insert(0, value.maxlen)
+    elif kind is not tuple:
+        # Sets have no order; one that does not change keeps checksums from changing.
+        parts.sort(key=json_text)
+    return {_CONTAINERS[kind]: parts}
 
 
 def _dict_to_json(value: dict[Any, Any], refer: Any, depth: int) -> Any:
@@ -188,9 +198,22 @@ def _is_json_text(text: str) -> bool:
 
 
 _JSON_TYPES = frozenset({bool, NoneType})
-_CONTAINERS: dict[type, str] = {tuple: "$tuple", set: "$set", frozenset: "$frozenset"}
+_CONTAINERS: dict[type, str] = {
+    tuple: "$tuple",
+    set: "$set",
+    frozenset: "$frozenset",
+    deque: "$deque",
+}
+
+
+def _read_deque(parts: Iterable[Any]) -> deque[Any]:
+    most, *rest = parts
+    return deque(rest, most)
+
+
 _CONTAINER_BY_TAG: dict[str, Callable[[Any], Any]] = {
-    tag: kind for kind, tag in _CONTAINERS.items()
+    **{tag: kind for kind, tag in _CONTAINERS.items()},
+    "$deque": _read_deque,
 }
 _SCALARS: dict[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
     bytes: ("$bytes", lambda v: base64.b64encode(v).decode(), base64.b64decode),
@@ -210,8 +233,9 @@ _BY_TAG: dict[str, Callable[[Any], Any]] = {
 
 PLAIN_TYPES: frozenset[Any] = frozenset({str, int, float, *_JSON_TYPES, *_SCALARS})
 """The scalars that `to_json` takes."""
-PLAIN_CONTAINERS: frozenset[Any] = frozenset({list, dict, *_CONTAINERS})
-"""The containers that `to_json` takes."""
+PLAIN_CONTAINERS: frozenset[Any] = frozenset({list, dict, tuple, set, frozenset})
+"""The containers that `to_json` takes; but a deque stands as a list where its field says that it
+is one."""
 
 
 def json_text(data: Any) -> str:

@@ -293,7 +293,7 @@ def _copied_model(model: Any, swap: Callable[[Any], Any], depth: int) -> Any:
     made = kind.__new__(kind)
     state = model.__getstate__()
     for part in ("__dict__", "__pydantic_extra__", "__pydantic_private__"):
-        if state[part] is not None:
+        if state.get(part) is not None:  # root models have but their root
             state[part] = {n: copied(v, swap, depth + 1) for n, v in state[part].items()}
     state["__pydantic_fields_set__"] = set(state["__pydantic_fields_set__"])
     made.__setstate__(state)

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any
 from uuid import UUID
 
@@ -295,7 +295,7 @@ class Rows:
             name = value.name
             try:
                 column = [state[name] for state in states]
-                if None in column and not value.optional:
+                if not value.optional and _has_none(column):
                     raise Refused(0, None, "")
                 encoded, spilled = value.codec.encode(column)
             except (KeyError, Refused) as err:
@@ -468,6 +468,11 @@ def key_said(key: Any) -> Any:
     """Return what a checksum says of a dictionary's key."""
     # Texts and integers as they are; keys of other types by their repr, which tells them apart.
     return key if type(key) in (int, str) else repr(key)
+
+
+def _has_none(values: list[Any]) -> bool:
+    # By identity: an array's == gives no truth value.
+    return any(map(operator.is_, values, repeat(None)))
 
 
 _NO = np.zeros(0, dtype=np.int64)

@@ -58,10 +58,11 @@ def codec_of(cls: type, name: str) -> tuple[Codec, bool]:
     known = _codecs.setdefault(cls, {})
     if name not in known:
         plan = next((plan for plan in class_plan(cls).fields if plan.name == name), None)
-        annotation = concrete(complete_fields(cls)[name].annotation, cls)
+        info = complete_fields(cls)[name]
+        annotation = concrete(info.annotation, cls)
         try:
             if plan is None or plan.shape == Shape.OPAQUE:
-                known[name] = codec_for(annotation)
+                known[name] = codec_for(annotation, info.metadata)
             elif plan.shape == Shape.DICT:
                 known[name] = (codec_for(plan.key_type)[0], False)
             else:

@@ -118,7 +118,7 @@ def _series(
         return pd.Series(pd.to_datetime(pd.Series(stored, dtype="datetime64[us]"), utc=True))
     decoded = value.codec.values(stored, exact)
     categories = _categories(complete_fields(known.cls)[value.name].annotation)
-    if categories is not None:
+    if categories is not None and {v for v in decoded if v is not None} <= set(categories):
         return pd.Series(pd.Categorical(decoded, categories=categories))
     for codec, optional, always in (
         (IntCodec, "Int64", "int64"),
@@ -135,12 +135,13 @@ def _series(
 
 
 def _categories(annotation: Any) -> list[Any] | None:
-    """Return the values of an enum or a Literal."""
+    """Return the values of an enum or a Literal, if a column can tell them apart."""
     members = [m for m in union_members(annotation) if m is not type(None)]
     if len(members) != 1:
         return None
     if typing.get_origin(members[0]) is typing.Literal:
-        return list(typing.get_args(members[0]))
+        values = list(typing.get_args(members[0]))
+        return values if len(set(values)) == len(values) else None  # 1 and True are one to pandas
     if isinstance(members[0], type) and issubclass(members[0], enum.Enum):
         return list(members[0])
     return None

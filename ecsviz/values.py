@@ -8,10 +8,11 @@ import ipaddress
 import json
 import pathlib
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ from pydantic import (
     PastDatetime,
     PydanticSchemaGenerationError,
     PydanticUserError,
+    RootModel,
     Secret,
     SecretBytes,
     SecretStr,
@@ -53,7 +55,7 @@ from ecsviz.codec import (
     TimeCodec,
     TimedeltaCodec,
 )
-from ecsviz.equality import identical
+from ecsviz.equality import identical, state_of
 from ecsviz.errors import StoredDataInvalidError, ValueNotStorableError
 from ecsviz.exact import (
     MAX_JSON_DEPTH,
@@ -172,8 +174,9 @@ class JsonCodec(Codec):
             As in `from_json`; with `refer` alone, it is not tried whether the value comes back.
         """
         data = self.plain(value, row, refer, resolve)
-        # Some drivers parse JSON: what they hand back as a text must be JSON still to be parsed.
-        return json_text({"$str": data} if type(data) is str else data)
+        # Some drivers parse JSON: what they hand back as a text must be JSON still to be parsed,
+        # and what they hand back as None must be NULL.
+        return json_text({"$str": data} if type(data) in (str, NoneType) else data)
 
     def plain(
         self,
@@ -185,7 +188,7 @@ class JsonCodec(Codec):
         """Return one value as data for JSON, of which it was tried that it comes back."""
         why = ""
         # The serializers of the annotation would write entities out, so they get none to see.
-        for dump in (to_plain,) if refer is not None else (to_plain, self._dumped):
+        for dump in (to_plain,) if refer is not None else (to_plain, *self._dumps):
             try:
                 data = to_json(value if self.adapter is None else dump(value), refer)
                 json_text(data)
@@ -202,10 +205,13 @@ class JsonCodec(Codec):
             why = why or f"pydantic gives it back as another {type(again).__name__}"
         raise Refused(row, value, f"is of type {type(value).__name__} and cannot be stored: {why}")
 
-    def _dumped(self, value: Any) -> Any:
-        """Return what the annotation's own serializers make of a value."""
-        assert self.adapter is not None
-        return self.adapter.dump_python(value, mode="json", round_trip=True, warnings=False)
+    @property
+    def _dumps(self) -> list[Callable[[Any], Any]]:
+        """What the annotation's own serializers make of a value: for JSON, and with NaN in it."""
+        if self.adapter is None:
+            return []
+        dump = partial(self.adapter.dump_python, round_trip=True, warnings=False)
+        return [partial(dump, mode="json"), partial(dump, mode="python")]
 
     @override
     def decode(self, stored: list[Any]) -> list[Any]:
@@ -262,10 +268,7 @@ def to_plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one kind of 
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, BaseModel):
-        # By name, and not what cached properties have left in __dict__.
-        state, extra = value.__dict__, value.__pydantic_extra__ or {}
-        named = {name: state[name] for name in kind.model_fields if name in state}
-        return {name: to_plain(part, depth + 1) for name, part in {**named, **extra}.items()}
+        return _model_to_plain(value, depth)
     if hasattr(kind, "__dataclass_fields__"):
         names = kind.__dataclass_fields__
         return {name: to_plain(getattr(value, name), depth + 1) for name in names}
@@ -280,8 +283,17 @@ def to_plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one kind of 
         except TypeError:  # models become dictionaries, which no set takes
             return parts
     if isinstance(value, (list, collections.deque)):
-        return [to_plain(part, depth + 1) for part in value]
+        parts = [to_plain(part, depth + 1) for part in value]
+        most = getattr(value, "maxlen", None)  # a deque without one is a list to pydantic
+        return parts if most is None else collections.deque(parts, most)
     return TypeAdapter(kind).dump_python(value, mode="json")
+
+
+def _model_to_plain(model: BaseModel, depth: int) -> Any:
+    if isinstance(model, RootModel):
+        return to_plain(model.root, depth + 1)
+    # By name, and not what cached properties have left in __dict__.
+    return {name: to_plain(part, depth + 1) for name, part in state_of(model).items()}
 
 
 def make_adapter(annotation: Any) -> TypeAdapter[Any]:
@@ -295,7 +307,10 @@ def make_adapter(annotation: Any) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(annotation)
     except (PydanticSchemaGenerationError, PydanticUserError) as err:
-        raise NoCodec("pydantic knows no way to check or write it") from err
+        raise NoCodec(
+            "pydantic knows no way to check or write it; a PlainValidator and a PlainSerializer"
+            " in Annotated[…] tell it one"
+        ) from err
 
 
 def scalar_types(annotation: Any) -> frozenset[type] | None:
@@ -361,8 +376,15 @@ _BY_TYPE: dict[Any, Callable[[], Codec]] = {
 }
 
 
-def codec_for(annotation: Any) -> tuple[Codec, bool]:
+def codec_for(annotation: Any, metadata: Sequence[Any] = ()) -> tuple[Codec, bool]:
     """Return the codec of a field's annotation, and whether the field may be None.
+
+    Parameters
+    ----------
+    annotation
+        What the field may hold.
+    metadata
+        What stood with it in ``Annotated``: looked at where the class alone says too little.
 
     Raises
     ------
@@ -379,11 +401,12 @@ def codec_for(annotation: Any) -> tuple[Codec, bool]:
     kinds = [member for member in members if member is not NoneType]
     nullable = len(kinds) < len(members) or annotation in (Any, object)
     _refuse(kinds)
-    if len(kinds) == 1:
-        codec = _single_codec(kinds[0])
-        if codec is not None:
-            return codec, nullable
-    return JsonCodec(annotation), nullable
+    try:
+        codec = _single_codec(kinds[0]) if len(kinds) == 1 else None
+    except NoCodec:  # of the bare class; validators and serializers may stand with it
+        annotation = Annotated[(annotation, *metadata)] if metadata else annotation
+        codec = None
+    return codec or JsonCodec(annotation), nullable
 
 
 def _refuse(kinds: list[Any]) -> None:

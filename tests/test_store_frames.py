@@ -172,3 +172,31 @@ def test_an_empty_store_has_empty_frames(store: ev.SQLAlchemyEntityStorage) -> N
         "kind",
     ]
     assert len(store.graph()) == 0
+
+
+class Kinds(enum.Flag):
+    ROUND = 1
+    RED = 2
+
+
+class Mixed(ev.Entity):
+    """Fields of few values of which pandas would hold some for one, or for none."""
+
+    one: Literal[1, True] = 1
+    many: Literal["a", 1, b"x"] = "a"
+    kinds: Kinds = Kinds.ROUND
+    side: Literal["left", "right"] = "left"
+
+
+def test_values_that_pandas_cannot_tell_apart_are_objects() -> None:
+    true, odd = Mixed(kinds=Kinds.ROUND | Kinds.RED), Mixed(many=b"x", side="right")
+    true.__dict__["one"] = True  # which pydantic takes for 1
+    odd.__dict__["side"] = "middle"  # as nobody has checked
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    store.register([true, odd])
+    frame = store.frame(Mixed)
+    assert frame["one"].dtype == frame["kinds"].dtype == object
+    assert [type(value) for value in frame["one"]] == [bool, int]
+    assert list(frame["many"].astype(object)) == ["a", b"x"]
+    assert list(frame["kinds"]) == [Kinds.ROUND | Kinds.RED, Kinds.ROUND]
+    assert list(frame["side"]) == ["left", "middle"]
