@@ -49,8 +49,11 @@ class Entity(BaseModel, metaclass=EntityMeta):
     ``model_dump`` and ``model_dump_json`` take cyclic graphs and chains of any length.
 
     A storage keeps every field under the field's name, whatever its alias, those with
-    ``exclude=True`` too (which is about dumps). It does not keep private attributes, which begin
-    anew, nor computed fields, properties and cached properties, which are never evaluated. A
+    ``exclude=True`` too (which is about dumps). It does not keep private attributes: they begin
+    anew, and ``model_post_init``, which may set them, runs when an entity is read, too, as soon as
+    all that it leads to is there. (What it does to fields is undone then: reading is no edit. A
+    constructor of your own does not run.) Nor does it keep
+    computed fields, properties and cached properties, which are never evaluated. A
     ``SecretStr`` is refused, since a database would show it: annotate it as ``str`` if that may
     be. So are ``extra="allow"`` and what does not outlive the process (``Callable``, ``type``).
 
@@ -164,10 +167,18 @@ class Entity(BaseModel, metaclass=EntityMeta):
     if not TYPE_CHECKING:  # or every misspelt attribute would pass the type checker
 
         def __getattr__(self, name: str) -> Any:
-            """Say of a placeholder that its fields are not here."""
-            if state.is_placeholder(self) and name in type(self).model_fields:
+            """Say of a placeholder that its fields are not here, and what is kept nowhere."""
+            cls = type(self)
+            if state.is_placeholder(self) and (
+                name in cls.model_fields or name in cls.__private_attributes__
+            ):
                 raise state.not_loaded(self, name)
-            return super().__getattr__(name)
+            try:
+                return super().__getattr__(name)
+            except AttributeError as err:
+                if name not in cls.__private_attributes__:
+                    raise
+                raise state.not_set(self, name) from err
 
     # -- text --------------------------------------------------------------------------------
 

@@ -161,7 +161,7 @@ class InvalidArgumentError(EcsvizError, ValueError):
 
 
 class NotLoadedError(EcsvizError, AttributeError):
-    """What a partial reading left out is used as if it were here."""
+    """What a reading left out is used as if it were here: a placeholder, a private attribute."""
 
 
 class UnsupportedFieldError(EcsvizError, TypeError):

@@ -32,6 +32,7 @@ from ecsviz.frame_rows import (
 )
 from ecsviz.frames_out import CLASS, NODE_COLUMNS, REFERENCE_COLUMNS
 from ecsviz.identity import derives_from
+from ecsviz.post_init import run_post_init
 from ecsviz.state import fill, shell
 from ecsviz.storable import check_class, codec_of, opaque_names
 from ecsviz.validating import dependencies_first, looks, validate_into
@@ -156,6 +157,8 @@ class _Frames:
                     self._read_nested(field, rows)
         if validate:
             self._validate_all()
+        else:
+            run_post_init(self.shells, self.rows)
         return self.shells
 
     # -- classes and ids ---------------------------------------------------------------------

@@ -31,6 +31,7 @@ from ecsviz.memory_saving import (
     holds,
 )
 from ecsviz.past import AsOf, check_as_of
+from ecsviz.post_init import run_post_init
 from ecsviz.progress import steps
 from ecsviz.protocol import (
     E_,
@@ -451,6 +452,7 @@ class InMemoryEntityStorage(VersionedStorage):
             entity = entities[ecs_id]
             ordered = {name: values[name] for name in type(entity).model_fields if name in values}
             fill(entity, ordered, set(ordered))
+        run_post_init(entities.values(), set(map(type, entities.values())))
         return [entities[ecs_id] for ecs_id in ids]
 
     def _check_known(self, stored: MappingOf[UUID, Record], ids: Iterable[UUID]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from ecsviz.loaded import Loaded, bare_columns, entity_columns, lists_of
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.model_rows import Making
 from ecsviz.past import PastCatalog
+from ecsviz.post_init import run_post_init
 from ecsviz.progress import step
 from ecsviz.state import fill_all, shell, shells
 from ecsviz.statements import as_driver, columns_of, select_by_keys
@@ -126,7 +128,14 @@ class Load:
             # Nested values last: the validators of plain models may look at the entities inside.
             for loaded in self.loaded.values():
                 self._fill_nested(self._whole(loaded))
+            self._run_post_init()
         return self.entity
+
+    def _run_post_init(self) -> None:
+        # What hand-written models made was made by a constructor.
+        made = [loaded for loaded in self.loaded.values() if not loaded.known.by_hand]
+        entities = itertools.chain.from_iterable(loaded.entities for loaded in made)
+        run_post_init(entities, [loaded.known.cls for loaded in made])
 
     def entity(self, name: str, row_id: int) -> Any:
         """Return the object of a row that was read."""

@@ -105,6 +105,20 @@ def not_loaded(entity: Any, name: str) -> NotLoadedError:
     )
 
 
+def not_set(entity: Any, name: str) -> NotLoadedError:
+    """Return the error for a private attribute that nobody has set."""
+    kind, ecs_id = type(entity).__name__, entity.__dict__.get("ecs_id")
+    return NotLoadedError(
+        f"{kind}.{name} was not set in this {kind} ({ecs_id}). It is a private attribute, which no"
+        " storage and no dump keeps. Give it a default, or set it in model_post_init, which runs"
+        " for entities that are read, too; where it leads to what was left out, or round in a"
+        " circle, compute it when it is asked for (functools.cached_property).",
+        ecs_id=ecs_id,
+        type_name=kind,
+        field=name,
+    )
+
+
 def fill(entity: Any, values: dict[str, Any], fields_set: set[str]) -> None:
     """Give a shell its state, private attributes at their defaults."""
     _set(entity, "__dict__", values)
@@ -289,6 +303,12 @@ def _copied(value: Any, memo: dict[Any, Any]) -> Any:
             result[name] = part if type(part) in ATOMS else copy.deepcopy(part, memo)
         return result
     return copy.deepcopy(value, memo)
+
+
+def copy_of_state(entity: Any) -> dict[str, Any]:
+    """Return copies of what an entity's fields hold, with the same entities in them."""
+    memo = {_SHARED: True}
+    return {name: _copied(value, memo) for name, value in entity.__dict__.items()}
 
 
 # -- pickle ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from ecsviz.identity import is_entity_class
 from ecsviz.merging import Merge
 from ecsviz.parts import as_roots
 from ecsviz.past import AsOf
+from ecsviz.post_init import run_post_init
 from ecsviz.protocol import as_id, check_entity_class
 from ecsviz.references import Walk, walk
 from ecsviz.state import is_placeholder, not_loaded
@@ -231,6 +232,8 @@ class VersionedStorage:
         check_entity_class(type(entity))
         live = {e.ecs_id: e for e in walk([entity]).entities}
         Merge.take_over(live, walk([self.get(entity.ecs_id)]).entities)
+        anew = walk([entity]).entities
+        run_post_init(anew, set(map(type, anew)))
         return entity
 
     def merge(self, entity: Any, *, base: AsOf = None) -> Any:

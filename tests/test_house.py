@@ -55,6 +55,7 @@ ROOMS = (
     "graph_files",
     "graph",
     "exact",
+    "post_init",
     "codec",
     "values",
     "inverse",
