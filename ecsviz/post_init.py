@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ecsviz.equality import identical
 from ecsviz.errors import NotLoadedError, StoredDataInvalidError
-from ecsviz.exact import identical
 from ecsviz.state import copy_of_state, is_placeholder
 from ecsviz.validating import dependencies_first, has_post_init
 
