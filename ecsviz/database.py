@@ -17,13 +17,26 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import exc
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import NullPool, StaticPool
 
 from ecsviz import errors
+from ecsviz.addresses import (
+    as_url,
+    asynchronous,
+    file_of,
+    harmless,
+    in_memory,
+    redacted,
+    redacted_text,
+    short_path,
+)
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
 
 Journal = Literal["delete", "wal"]
+
+_NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
+"""What drivers raise for an option that they do not know, or of which the value is wrong."""
 
 MAGIC = b"SQLite format 3\x00"
 
@@ -59,13 +72,15 @@ class Database:
         self.closed = False
         self.owns_engine = not isinstance(target, Engine)
         if isinstance(target, Engine):
+            if target.dialect.is_async:  # what an AsyncEngine stands on
+                raise asynchronous(target.url)
             self.engine = target
             self.url = target.url
         else:
-            self.url = _absolute(_as_url(target))
+            self.url = as_url(target)
             self.engine = self._make_engine()
-        if self.url.get_backend_name() == "sqlite" and not _in_memory(self.url):
-            self.path = _file_of(self.url)
+        if self.url.get_backend_name() == "sqlite" and not in_memory(self.url):
+            self.path = file_of(self.url)
             self._check_file()
         _look_after(self.engine, closing=self.owns_engine)
 
@@ -87,37 +102,68 @@ class Database:
         if self.url.get_backend_name() == "sqlite":
             options["connect_args"] = {"timeout": self.timeout, "check_same_thread": False}
             # A connection each time: it cannot outlive its file, its process or its thread.
-            options["poolclass"] = StaticPool if _in_memory(self.url) else NullPool
+            options["poolclass"] = StaticPool if in_memory(self.url) else NullPool
         try:
             return sa.create_engine(self.url, **options)
-        except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as err:
-            raise StorageUrlError(
-                f"No way to open {redacted(self.url)}: {err}."
-                " Install the database's driver (for PostgreSQL: pip install 'ecsviz[postgres]'),"
-                " or check the part before '://'.",
-                url=redacted(self.url),
-            ) from err
+        except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, *_NOT_TAKEN) as err:
+            raise self._no_way(err) from harmless(err, self.url)
+
+    def _no_way(self, err: Exception) -> StorageUrlError:
+        said = redacted_text(str(err), self.url).partition("\n")[0].rstrip(".")
+        return StorageUrlError(
+            f"No way to open {redacted(self.url)}: {said}."
+            " Install the database's driver (for PostgreSQL: pip install 'ecsviz[postgres]'),"
+            " or check the part before '://' and the options behind '?'.",
+            url=redacted(self.url),
+        )
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        try:
+            conn = self.engine.connect()
+        except errors.EcsvizError:
+            raise
+        except _NOT_TAKEN as err:
+            raise self._no_way(err) from harmless(err, self.url)
+        with conn:
+            yield conn
 
     def _check_file(self) -> None:
         path = self.path
         assert path is not None
-        if path.is_dir():
-            raise StorageOpenError(f"{path} is a folder. Name a file in it.", path=path)
-        if not path.exists():
-            if not path.parent.is_dir():
+        try:
+            if path.is_dir():
                 raise StorageOpenError(
-                    f"{path} cannot be made: there is no folder {path.parent}. Make it first.",
-                    path=path,
+                    f"{short_path(path)} is a folder. Name a file in it.", path=path
                 )
-            return
-        with path.open("rb") as file:
-            start = file.read(len(MAGIC))
+            if not path.exists():
+                if not path.parent.is_dir():
+                    raise StorageOpenError(
+                        f"{short_path(path)} cannot be made: there is no folder"
+                        f" {short_path(path.parent)}. Make it first.",
+                        path=path,
+                    )
+                return
+            with path.open("rb") as file:
+                start = file.read(len(MAGIC))
+        except errors.EcsvizError:
+            raise
+        except (OSError, ValueError) as err:
+            raise self._unreadable(err) from err
         if start and start != MAGIC:
             raise errors.NotADatabaseError(
-                f"{path} is no SQLite database (it begins with {short_repr(start)})."
+                f"{short_path(path)} is no SQLite database (it begins with {short_repr(start)})."
                 " Name another file; a chat export is read with ev.read_chat.",
                 path=path,
             )
+
+    def _unreadable(self, err: OSError | ValueError) -> StorageOpenError:
+        reason = getattr(err, "strerror", None) or str(err)
+        return StorageOpenError(
+            f"{short_path(str(self.path))} cannot be read: {reason}. Check who may read the file"
+            " and look into its folder.",
+            path=self.path,
+        )
 
     # -- elsewhere, and the end --------------------------------------------------------------
 
@@ -130,7 +176,7 @@ class Database:
             If there is none.
         """
         self.check_open()
-        if self.owns_engine and not (self.is_sqlite and _in_memory(self.url)):
+        if self.owns_engine and not (self.is_sqlite and in_memory(self.url)):
             return self.url
         if self.owns_engine:
             why = "lies in the memory of this process alone. Give it a path instead of ':memory:'"
@@ -159,7 +205,7 @@ class Database:
         """Raise StorageClosedError if this was closed."""
         if not self.closed:
             return
-        if _in_memory(self.url) and self.owns_engine and self.is_sqlite:
+        if in_memory(self.url) and self.owns_engine and self.is_sqlite:
             raise errors.StorageClosedError(
                 "This storage was closed, and as it lay in memory, what it held is gone. A path"
                 " instead of ':memory:' keeps it: ev.SQLAlchemyEntityStorage('threads.db').",
@@ -176,7 +222,10 @@ class Database:
     def exists(self) -> bool:
         """Tell whether there is anything to read yet."""
         self.check_open()
-        return self.path is None or self.path.exists()
+        try:
+            return self.path is None or self.path.exists()
+        except OSError as err:
+            raise self._unreadable(err) from err
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -241,7 +290,7 @@ class Database:
     ) -> Iterator[Connection]:
         self.check_open()
         self._check_moved()
-        with self.translated(), self.engine.connect() as conn:
+        with self.translated(), self._connection() as conn:
             if not self.is_sqlite:
                 if self.is_postgresql:
                     conn.execution_options(isolation_level=isolation)
@@ -312,7 +361,7 @@ class Database:
         try:
             yield
         except exc.DBAPIError as err:
-            raise self._translate(err) from err
+            raise self._translate(err) from harmless(err, self.url)
         except sqlite3.Error as err:
             raise self._translate_sqlite(err) from err
         except UnicodeDecodeError as err:
@@ -419,79 +468,9 @@ _SQLITE_ERRORS: dict[str, tuple[type[StorageError], str]] = {
 }
 
 
-def _as_url(target: str | os.PathLike[str] | URL) -> URL:
-    if isinstance(target, URL):
-        return target
-    text = os.fspath(target)
-    if not text:
-        raise StorageUrlError("The path is empty. Name a file, such as 'threads.db'.", url="")
-    if text == ":memory:":
-        return URL.create("sqlite")
-    if "://" not in text:
-        return URL.create("sqlite", database=str(Path(text).expanduser().resolve()))
-    try:
-        return make_url(text)
-    except (exc.ArgumentError, ValueError) as err:
-        raise StorageUrlError(
-            f"{short_repr(redacted_text(text, None))} is no database URL."
-            " It looks like sqlite:///threads.db or postgresql+psycopg://user@host/name;"
-            " a plain path is a SQLite file.",
-            url=redacted_text(text, None),
-        ) from err
-
-
-def _in_memory(url: URL) -> bool:
-    return (
-        not url.database
-        or "mode=memory" in url.database
-        or url.database.removeprefix("file:") == ":memory:"
-        or url.query.get("mode") == "memory"
-    )
-
-
-def _file_of(url: URL) -> Path:
-    return Path((url.database or "").removeprefix("file:").partition("?")[0])
-
-
-def _absolute(url: URL) -> URL:
-    """Return a URL that means the same file wherever this process, or another, works later."""
-    if url.get_backend_name() != "sqlite" or _in_memory(url) or _file_of(url).is_absolute():
-        return url
-    name = url.database or ""
-    start = "file:" if name.startswith("file:") else ""
-    return url.set(database=f"{start}{Path.cwd() / name.removeprefix('file:')}")
-
-
 def _identity(path: Path) -> tuple[int, int]:
     stat = path.stat()
     return stat.st_dev, stat.st_ino
-
-
-def redacted(url: URL) -> str:
-    """Return a URL as text without its password, wherever it stands.
-
-    Examples
-    --------
-    >>> redacted(make_url("postgresql://me:secret@host/db?password=secret"))
-    'postgresql://me:***@host/db?password=***'
-    """
-    query = {k: "***" if "pass" in k.lower() else v for k, v in url.query.items()}
-    return url.set(query=query).render_as_string(hide_password=True).replace("%2A", "*")
-
-
-def redacted_text(text: str, url: URL | None) -> str:
-    """Return a message without the password of `url`, or of a URL that it holds itself."""
-    if url is not None:
-        secrets = [url.password, *(v for k, v in url.query.items() if "pass" in k.lower())]
-        for secret in secrets:
-            if isinstance(secret, str) and secret:
-                text = text.replace(secret, "***")
-        return text
-    scheme, found, rest = text.partition("://")
-    login, at, place = rest.rpartition("@")
-    if found and at and ":" in login:
-        return f"{scheme}://{login.partition(':')[0]}:***@{place}"
-    return text
 
 
 # -- processes and signals -------------------------------------------------------------------

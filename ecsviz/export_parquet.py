@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from ecsviz.addresses import short_path
 from ecsviz.columns import column_of, objects, python_values
-from ecsviz.errors import ImportFormatError, ValueNotStorableError, short_repr
+from ecsviz.errors import ImportFormatError, ValueNotStorableError
 from ecsviz.exact import from_json, json_text, to_json
 from ecsviz.frames_out import to_frames
 from ecsviz.optional import need
@@ -203,13 +204,13 @@ def _frame(parquet: Any, path: Path) -> pd.DataFrame:
         table = parquet.ParquetFile(path).read()
     except OSError as err:
         raise ImportFormatError(
-            f"{path.name} cannot be read in {short_repr(str(path.parent))} ({err.strerror or err})."
+            f"{short_path(path)} cannot be read ({err.strerror or err})."
             " Give the folder that to_parquet() wrote.",
             source=str(path),
         ) from err
     except ValueError as err:  # ArrowInvalid is one
         raise ImportFormatError(
-            f"{path} is no Parquet file, or is damaged.", source=str(path)
+            f"{short_path(path)} is no Parquet file, or is damaged.", source=str(path)
         ) from err
     back = {shown: name for name, shown in _OUT[path.name].items()}
     result = {}

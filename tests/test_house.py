@@ -32,6 +32,7 @@ PACKAGE = ROOT / "ecsviz"
 ROOMS = (
     "lazy",
     "errors",
+    "addresses",
     "collector",
     "showing",
     "optional",

@@ -7,12 +7,14 @@ wrong usage.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Any
 
 import click
 
 from ecsviz import __version__
+from ecsviz.addresses import short_path
 from ecsviz.cli.demo_commands import demo_command, lab_command
 from ecsviz.cli.graph_commands import export_command, graph_command
 from ecsviz.cli.store_commands import (
@@ -39,7 +41,7 @@ class Commands(click.Group):
         except EcsvizError as err:
             raise click.ClickException(str(err)) from err
         except OSError as err:
-            where = f"{err.filename}: " if err.filename else ""
+            where = f"{short_path(err.filename)}: " if err.filename else ""
             raise click.ClickException(f"{where}{err.strerror or err}.") from err
 
 
@@ -66,8 +68,24 @@ for _command in (
     cli.add_command(_command)
 
 
+def _open_standard_streams() -> None:
+    """Let what was closed, as by ``>&-``, lead nowhere.
+
+    Python has no stream there, and the next file that is opened, such as a database, would get
+    its number.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for as long as the process runs
+
+
 def main() -> None:
     """Run the command line."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # whatever the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")

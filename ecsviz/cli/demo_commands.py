@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ecsviz import demo
+from ecsviz.importers.files import check_path
 
 
 @click.command("demo")
@@ -26,6 +27,8 @@ def demo_command(file: Path | None, out: Path) -> None:
     FILE is a ChatGPT export (conversations.json, or the zip that holds it) or Open-Assistant
     trees (.jsonl). It is only read.
     """
+    if file is not None:
+        check_path(str(file))
     demo.require(demo.NEEDED)  # before anything that takes time
     progress = sys.stderr.isatty()
     report = demo.measure(file, progress=progress)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ecsviz import export
+from ecsviz.addresses import short_path
 from ecsviz.bare import BareStore, Table
 from ecsviz.catalog import find_class
 from ecsviz.cli.output import bars, examples, note, show_facts, show_table
@@ -226,7 +227,7 @@ def _export_tables(
 ) -> None:
     if not is_database(source) or not is_store(source):
         raise InvalidArgumentError(
-            f"{source} is no store, and only those have tables here. For chats:"
+            f"{short_path(source)} is no store, and only those have tables here. For chats:"
             " 'ecsviz import FILE --store STORE' first."
         )
     store = open_store(source)

@@ -24,6 +24,7 @@ from ecsviz.errors import (
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.importers import read_chat
 from ecsviz.importers.database import read_database
+from ecsviz.importers.files import check_path
 from ecsviz.storage import SQLAlchemyEntityStorage
 
 classes_option: Callable[..., Any] = click.option(
@@ -58,15 +59,16 @@ def open_store(target: str) -> SQLAlchemyEntityStorage:
         If it does not exist, or is no store.
     """
     store = connect(target)
+    shown = str(store._database) if "://" in target else target  # without a password
     if not store._database.exists():
         raise StorageOpenError(
-            f"There is no file {target}. 'ecsviz import FILE --store {target}' would make it.",
-            path=target,
+            f"There is no file {shown}. 'ecsviz import FILE --store {shown}' would make it.",
+            path=store._database.path,
         )
     if not _is_store(store):
         raise NotAnEcsvizStoreError(
-            f"{target} is an empty database, not a store yet."
-            f" 'ecsviz import FILE --store {target}' would make it one.",
+            f"{shown} is an empty database, not a store yet."
+            f" 'ecsviz import FILE --store {shown}' would make it one.",
             tables=[],
         )
     return store
@@ -112,6 +114,7 @@ def is_database(source: str) -> bool:
     """Tell whether something is a database, by its address or its first bytes."""
     if "://" in source:
         return True
+    check_path(source)
     try:
         with Path(source).open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC

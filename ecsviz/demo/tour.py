@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import ecsviz
+from ecsviz.addresses import short_path
 from ecsviz.demo.report import STORE, DemoError, environment
-from ecsviz.errors import short_repr
 from ecsviz.html import picture
 
 NOTEBOOK = "01_tour.ipynb"
@@ -77,7 +77,7 @@ def prepare_folder(folder: str | os.PathLike[str]) -> Path:
     try:
         if path.is_dir() and any(path.iterdir()) and not (path / REPORT).is_file():
             raise DemoError(
-                f"The folder {short_repr(str(path))} holds other files. Name another one with"
+                f"The folder {short_path(path)} holds other files. Name another one with"
                 " --out, or empty it.",
                 folder=str(path),
             )
@@ -88,7 +88,7 @@ def prepare_folder(folder: str | os.PathLike[str]) -> Path:
         (path / REPORT).write_text("{}\n", encoding="utf-8")
     except OSError as err:
         raise DemoError(
-            f"The folder {short_repr(str(path))} cannot be written to:"
+            f"The folder {short_path(path)} cannot be written to:"
             f" {err.strerror or err}. Name another one with --out.",
             folder=str(path),
         ) from err

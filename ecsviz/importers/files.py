@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ecsviz.errors import EcsvizError, did_you_mean, short_repr
+from ecsviz.addresses import meant_as_url, scheme_of, short_path
+from ecsviz.errors import EcsvizError, did_you_mean
 from ecsviz.importers.limits import exceeded
 
 BLOCK = 2**20
@@ -39,20 +40,43 @@ def copy_counted(handle: Any, target: BinaryIO, name: str, max_bytes: int, alrea
     return count
 
 
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Raise if a text that is taken as a path is something else, of which nothing may be shown.
+
+    Raises
+    ------
+    ImportSourceError
+        If it is a chat itself, or the address of a database.
+    """
+    if not isinstance(path, str):
+        return
+    if path.lstrip().startswith(("{", "[")) and not _exists(path):
+        raise ImportSourceError(
+            "A text is taken as a path, and this one looks like JSON. Pass the bytes:"
+            " read_chat(text.encode()).",
+            source=None,
+        )
+    if meant_as_url(path):
+        raise ImportSourceError(
+            f"{scheme_of(path)!r} looks like the address of a database, and a path is needed here."
+            " ev.read_database(url) opens a database; a file of such a name is given as"
+            " pathlib.Path(…).",
+            source=scheme_of(path),
+        )
+
+
 def not_opened(path: str | os.PathLike[str], err: OSError | ValueError) -> ImportSourceError:
     """Return the error for a path that cannot be read, with what lies there instead."""
-    shown = str(path)
-    if shown.lstrip().startswith(("{", "[")):
-        message = (
-            "A text is taken as a path, and this one looks like JSON. Pass the bytes:"
-            " read_chat(text.encode())."
-        )
-    else:
-        reason = getattr(err, "strerror", None) or str(err)
-        # Of a long path the end says more.
-        end = shown if len(shown) < 80 else f"…{shown[-76:]}"
-        message = f"Cannot read {short_repr(end)}: {reason}." + _beside(Path(path))
+    reason = getattr(err, "strerror", None) or str(err)
+    message = f"Cannot read {short_path(path)}: {reason}." + _beside(Path(path))
     return ImportSourceError(message, source=path, errno=getattr(err, "errno", None))
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _beside(path: Path) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
-from ecsviz.importers.files import BLOCK, ImportSourceError, copy_counted, not_opened
+from ecsviz.importers.files import BLOCK, ImportSourceError, check_path, copy_counted, not_opened
 from ecsviz.importers.limits import Limits, exceeded
 from ecsviz.importers.source import HEAD, ZIP_MAGIC, Source
 
@@ -63,6 +63,7 @@ class _Opener:
                 f"A chat is read from a path or from bytes, not from a {type(source).__name__}.",
                 source=source,
             )
+        check_path(source)
         path = Path(source)
         try:
             return self._folder(path) if path.is_dir() else self._file(path, path.name)

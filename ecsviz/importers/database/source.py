@@ -16,20 +16,21 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import StaticPool
 
 from ecsviz import database
+from ecsviz.addresses import as_url, file_of, in_memory, short_path
 from ecsviz.errors import (
     EcsvizError,
     ImportFormatError,
-    InvalidArgumentError,
     StorageClosedError,
     StorageError,
     StorageOpenError,
     StorageUrlError,
     short_repr,
 )
+from ecsviz.importers.files import not_opened
 from ecsviz.importers.sqlite_file import open_sqlite, translated
 
 _STEPS = 1_000
@@ -75,14 +76,18 @@ class Source:
             self._open_file(path, max_bytes)
         else:
             # `database` knows the drivers' errors, and hides passwords.
-            self._database = database.Database(_checked(target), "delete", timeout)
+            self._database = database.Database(target, "delete", timeout)
             self._stack.callback(self._database.close)
             self.name = str(self._database)
             self.stem = Path(self._database.url.database or "database").stem
 
     def _open_file(self, path: Path, max_bytes: int) -> None:
-        if path.is_dir():
-            raise StorageOpenError(f"{path} is a folder. Name a file in it.", path=path)
+        try:
+            is_folder = path.is_dir()
+        except (OSError, ValueError) as err:
+            raise not_opened(path, err) from err
+        if is_folder:
+            raise StorageOpenError(f"{short_path(path)} is a folder. Name a file in it.", path=path)
         opened = open_sqlite(path, timeout=self.timeout, max_bytes=max_bytes)
         with self._translated():
             driver = self._driver = self._stack.enter_context(opened)
@@ -166,44 +171,22 @@ def _read_only(conn: Connection) -> Iterator[Connection]:
 
 
 def _file_of(target: Any) -> Path | None:
-    """Return the path if the target is a SQLite file."""
-    if isinstance(target, (Engine, bytes)):
+    """Return the path if the target is a SQLite file.
+
+    Raises
+    ------
+    InvalidArgumentError, StorageUrlError
+        If it can be no database to read.
+    """
+    if isinstance(target, Engine):
         return None
-    if isinstance(target, os.PathLike):
-        return Path(target).expanduser()
-    if isinstance(target, str) and "://" not in target:
-        if target in ("", ":memory:"):
-            return None
-        return Path(target).expanduser()
-    try:
-        url = make_url(target)
-    except (exc.ArgumentError, ValueError):
-        return None  # `database` says what is wrong with it, without the password
+    url = as_url(target)
     if url.get_backend_name() != "sqlite":
         return None
-    name = url.database or ""
-    if name in ("", ":memory:") or "mode=memory" in name:
-        return None
-    return Path(name.removeprefix("file:").partition("?")[0] if name[:5] == "file:" else name)
-
-
-def _checked(target: Any) -> Any:
-    if not isinstance(target, (str, URL, Engine)):
-        raise InvalidArgumentError(
-            f"{short_repr(target)} is no database. Give the path of a SQLite file, a SQLAlchemy"
-            " URL, or an Engine.",
-            argument="url_or_path",
-        )
-    if isinstance(target, Engine):
-        return target
-    try:
-        in_memory = target == ":memory:" or make_url(target).get_backend_name() == "sqlite"
-    except (exc.ArgumentError, ValueError):
-        return target  # `database` says what is wrong with it, without the password
-    if in_memory:
+    if in_memory(url):
         raise StorageUrlError(
-            f"{short_repr(str(target))} names a database in memory, and a new one is empty."
-            " Give the path of a file, or the Engine that holds the tables.",
-            url=str(target),
+            "A database in memory is named, and a new one is empty. Give the path of a file, or"
+            " the Engine that holds the tables.",
+            url="sqlite://",
         )
-    return target
+    return file_of(url)
