@@ -8,11 +8,13 @@ entities whose tables are made here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from collections.abc import Mapping as MappingOf
 from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
+
+import sqlalchemy as sa
 
 from ecsviz.errors import UnsupportedFieldError
 from ecsviz.fields import FieldPlan, Shape, class_plan
@@ -42,6 +44,7 @@ class Handwritten:
     def __init__(self, models: MappingOf[type, Any] | None = None) -> None:
         self.by_key: dict[tuple[str, str], Any] = {}
         self.by_class: dict[type, Any] = {}
+        self.links: dict[type, list[Any]] = {}  # what `row_links` has found out
         for cls, model in (models or {}).items():
             _check_model(cls, model)
             _patch_to_entity(cls, model)
@@ -92,6 +95,11 @@ def as_uuid(value: Any) -> UUID:
     return value if isinstance(value, UUID) else UUID(str(value))
 
 
+def stored_id(model: Any, ecs_id: UUID) -> Any:
+    """Return an id in the type of the model's column: UUIDs, or texts as in ``str(uuid)``."""
+    return ecs_id if isinstance(model.ecs_id.type, sa.Uuid) else str(ecs_id)
+
+
 def _check_model(cls: type, model: Any) -> None:
     missing = [name for name in (*NEEDED, "ecs_id") if not hasattr(model, name)]
     if missing:
@@ -111,14 +119,25 @@ _memo: ContextVar[dict[int, tuple[Any, Any]] | None] = ContextVar("to_entity", d
 """While loading: the id of a row → the row (kept alive) and its entity."""
 
 
+_whole: ContextVar[Container[UUID] | None] = ContextVar("whole", default=None)
+"""While loading: the ids that are made; of others there are only shells. None for all."""
+
+
 @contextlib.contextmanager
-def loading() -> Iterator[None]:
-    """Let ``to_entity`` give one entity per row until the block ends."""
-    token = _memo.set({})
+def loading(whole: Container[UUID] | None = None) -> Iterator[None]:
+    """Let ``to_entity`` give one entity per row until the block ends.
+
+    Parameters
+    ----------
+    whole
+        The ids of the entities to make; others get their id alone. None for all.
+    """
+    tokens = _memo.set({}), _whole.set(whole)
     try:
         yield
     finally:
-        _memo.reset(token)
+        _memo.reset(tokens[0])
+        _whole.reset(tokens[1])
 
 
 def _patch_to_entity(cls: type, model: Any) -> None:
@@ -130,15 +149,18 @@ def _patch_to_entity(cls: type, model: Any) -> None:
     if hasattr(plain, "ecsviz_plain"):
         return
 
-    def to_entity(self: Any) -> Any:
+    def to_entity(self: Any, *args: Any, **options: Any) -> Any:
         memo = _memo.get()
         if memo is None:
-            return plain(self)
+            return plain(self, *args, **options)
         if id(self) not in memo:
             # Who comes back here while the entity is made gets it as it will be.
             entity = shell(cls, as_uuid(self.ecs_id))
             memo[id(self)] = (self, entity)
-            made = plain(self)
+            whole = _whole.get()
+            if whole is not None and entity.ecs_id not in whole:
+                return entity
+            made = plain(self, *args, **options)
             if made is not entity:
                 take_place_of(made, entity)
         return memo[id(self)][1]

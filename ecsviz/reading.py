@@ -187,15 +187,18 @@ class Load:
             raise whole_only(self.catalog.database)
         making = Making(self.conn, self.mapping.models)
         with making.open(self):
-            while missing := [
-                (known, left)
-                for known, ids in self._by_hand()
-                if (left := [ecs_id for ecs_id in ids if ecs_id not in making.made])
-            ]:
-                for known, ids in missing:
+            while True:
+                for known, ids in self._missing(making):
                     making.make(known.cls, ids)
-                self._read_met(making)
+                met = making.read_links()
+                self._read_met([*making.made, *met])
                 self._load_closure({})
+                if self._missing(making):
+                    continue
+                if not met:
+                    break
+                making.make_strangers(met)
+            making.connect()
         for loaded in self.loaded.values():
             if loaded.known.by_hand:
                 loaded.made = making.made
@@ -208,11 +211,19 @@ class Load:
                 if ids:
                     yield loaded.known, ids
 
-    def _read_met(self, making: Making) -> None:
+    def _missing(self, making: Making) -> list[tuple[ClassMap, list[UUID]]]:
+        """Return what hand-written models hold and have not made yet."""
+        return [
+            (known, left)
+            for known, ids in self._by_hand()
+            if (left := [ecs_id for ecs_id in ids if ecs_id not in making.made])
+        ]
+
+    def _read_met(self, ids: list[UUID]) -> None:
         """Read the store's own rows of entities that models have led to."""
         types = [name for name, stored in self.mapping.stored.items() if stored.by_hand]
         known = {i for name in types if name in self.loaded for i in self._ids_of(name)}
-        met = [ecs_id for ecs_id in making.made if ecs_id not in known]
+        met = [ecs_id for ecs_id in ids if ecs_id not in known]
         wanted: Wanted = {}
         for name, row_id in self.find(met, types).values():
             wanted.setdefault(name, {})[row_id] = None

@@ -405,17 +405,12 @@ class Rows:
     def _checksum_by_hand(self, position: int) -> bytes:
         """Return 8 bytes of all fields of an entity whose values are not in our columns."""
         entity = self.found.entities[position]
-
-        def refer(part: Any) -> Any:
-            return {"$ref": str(part.ecs_id)} if is_entity_class(type(part)) else NotImplemented
-
         parts = []
         for name, info in complete_fields(type(entity)).items():
             if name == "version":
                 continue
             try:
-                codec = JsonCodec(info.annotation)
-                parts.append(codec.write(entity.__dict__.get(name), 0, refer))
+                parts.append(field_text(entity, name, info.annotation))
             except Refused as refused:
                 place = f"{self.found.place(position)}.{name}"
                 raise not_storable(refused, place, ecs_id=entity.ecs_id) from refused.__cause__
@@ -476,3 +471,18 @@ def _has_none(values: list[Any]) -> bool:
 
 
 _NO = np.zeros(0, dtype=np.int64)
+
+
+def field_text(entity: Any, name: str, annotation: Any) -> str | None:
+    """Return what an entity says in one field, whatever the field is; entities by their ids.
+
+    Raises
+    ------
+    Refused
+        For a value that is not of the field's type.
+    """
+
+    def refer(part: Any) -> Any:
+        return {"$ref": str(part.ecs_id)} if is_entity_class(type(part)) else NotImplemented
+
+    return JsonCodec(annotation).write(entity.__dict__.get(name), 0, refer)

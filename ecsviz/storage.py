@@ -20,7 +20,7 @@ from ecsviz.entity import Entity
 from ecsviz.errors import StorageMovedError
 from ecsviz.identity import derives_from, known_entity_classes
 from ecsviz.migratable import MigratableStore
-from ecsviz.model_rows import running
+from ecsviz.model_rows import check_rows, running, runs
 from ecsviz.parts import as_roots
 from ecsviz.past import AsOf, prune
 from ecsviz.plan import SavePlan
@@ -53,7 +53,10 @@ class SQLAlchemyEntityStorage(VersionedStorage, MigratableStore):
     models
         Hand-written declarative models for some classes, with an ``ecs_id`` column,
         ``from_entity(entity, session)`` and ``to_entity()``. They keep values, and references
-        to classes that have a model too. References to other classes need no column: the store
+        to classes that have a model too; those that the methods leave out, the store sets and
+        reads through the model's relationships and foreign keys: the one of the field's name, or
+        the only one to its class; a list's order through ``position`` or the column of
+        ``order_by``. References to other classes need no column: the store
         keeps them, in ``ecs_of_…`` tables, and fills them in after ``to_entity()`` (which may
         leave out a required one with ``model_construct``).
     journal
@@ -167,7 +170,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, MigratableStore):
             If the store has moved on since an entity was read. Nothing is written.
         NotAnEntityError, DuplicateIdError, InverseMismatchError, UnsupportedFieldError,
         ValueNotStorableError, SchemaOutdatedError
-            If something cannot be stored. Nothing is written.
+            If something cannot be stored, or does not come back from a hand-written model (the
+            first new rows of each class are read back). Nothing is written.
 
         Notes
         -----
@@ -211,6 +215,9 @@ class SQLAlchemyEntityStorage(VersionedStorage, MigratableStore):
                 save = Save(conn, self._catalog, found, next_ids)
                 save.prepare()
             save.write(conn, note)
+            if save.written_by_hand:
+                with runs(Load(conn, self._catalog)):
+                    check_rows(conn, self._handwritten, save.written_by_hand)
         return save
 
     def _prepare(self, found: Walk) -> Save:

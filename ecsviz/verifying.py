@@ -16,6 +16,8 @@ from ecsviz.catalog import Catalog, revision_seal
 from ecsviz.errors import EcsvizError
 from ecsviz.history import REVISION, history_of
 from ecsviz.mapping import ClassMap
+from ecsviz.model_rows import row_problems, runs
+from ecsviz.reading import Load
 from ecsviz.seals import digest
 from ecsviz.statements import columns_of
 from ecsviz.stored_rows import NEVER, StoredRows
@@ -96,6 +98,8 @@ class Verify:
                     self._check_rows(known, newest)
                     self._check_references(known)
                     self._check_places(known)
+                    if known.by_hand:
+                        self._check_model_rows(known)
         with self._reads("ecs_deleted"):
             self._check_deleted()
         return self.problems
@@ -180,6 +184,15 @@ class Verify:
             if since > newest or (until != NEVER and not since < until <= newest):
                 self._tell(table, where, ecs_id, "history", "its revisions do not exist")
         self._check_intervals(known)
+
+    def _check_model_rows(self, known: ClassMap) -> None:
+        """Read the user's own rows of what is stored, one by one."""
+        models, keys = self.catalog.mapping.models, self.rows[known.type_name].keys()
+        ids = [ecs_id for _, ecs_id, _, until in keys if until == NEVER]
+        table = models.model_of(known.cls).__table__.name
+        with runs(Load(self.conn, self.catalog)):
+            for ecs_id, detail in row_problems(self.conn, models, known.cls, ids):
+                self._tell(table, ecs_id, ecs_id, "content", detail)
 
     def _bad_value(self, table: str, row: Any, refused: Exception) -> None:
         self._tell(table, row, None, "content", f"a value cannot be read: {refused}")

@@ -79,6 +79,7 @@ class Save:
         self.references = NewReferences()
         self.links: list[LinkChanges] = []
         self.new_versions: dict[int, int] = {}  # position -> version, of what is written
+        self.written_by_hand: list[Any] = []
 
     # -- finding out -------------------------------------------------------------------------
 
@@ -515,6 +516,7 @@ class Save:
         order = [e for e in graph.get_topological_sort() if position[id(e)] in written]
         with runs(self):
             write_rows(conn, self.catalog.mapping.models, order)
+        self.written_by_hand = order
 
     def row_of(self, entity: Any) -> int | None:
         """Return the row id of an entity that is being saved, None if it is not."""

@@ -81,6 +81,7 @@ ROOMS = (
     "links",
     "lists",
     "stored",
+    "row_links",
     "model_rows",
     "writing",
     "deep",
