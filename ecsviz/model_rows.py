@@ -289,6 +289,7 @@ def row_problems(
 
 
 def _unreadable(cls: type, row: Any, only: set[UUID]) -> str:
+    why = ""
     for whole in (only, None):  # alone, or with what it leads to if the method looks into that
         try:
             with loading(whole):
