@@ -277,7 +277,9 @@ def in_memory(url: URL) -> bool:
 
 def file_of(url: URL) -> Path:
     """Return the file that a SQLite URL names."""
-    return Path((url.database or "").removeprefix("file:").partition("?")[0])
+    name = url.database or ""
+    # In a plain path, a question mark is part of the name.
+    return Path(name[5:].partition("?")[0] if name.startswith("file:") else name)
 
 
 def _absolute(url: URL) -> URL:

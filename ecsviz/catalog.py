@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -38,6 +40,9 @@ from ecsviz.tables import add_column, add_keys, allow_null, make_tables
 SCHEMA_VERSION = 2
 """Which layout of tables this release writes."""
 
+_IDENTITY = "store_id"
+"""The key of what tells stores apart. Copies and backups have it in common: they are the store."""
+
 
 class Catalog:
     """The tables whose names begin with ``ecs_``.
@@ -50,11 +55,17 @@ class Catalog:
         ``ecs_revisions``: a row per `register` that changed something.
     deleted
         ``ecs_deleted``: which entities were deleted, so that none comes back by mistake.
+    identity
+        Which store this is, as it was found; None while it is not made, empty if it was made by
+        a release that gave none.
     """
 
     def __init__(self, database: Database, mapping: Mapping) -> None:
         self.database = database
         self.mapping = mapping
+        self.identity: str | None = None
+        self._given: str | None = None
+        self._giving: weakref.ref[Connection] | None = None
         self.metadata = sa.MetaData(naming_convention=NAMING, schema=mapping.metadata.schema)
         self.store = sa.Table(
             "ecs_store",
@@ -108,10 +119,14 @@ class Catalog:
         ------
         NotAnEcsvizStoreError, SchemaTooNewError, SchemaOutdatedError
             If it is not one of ours, or not of this release.
+        StorageMovedError
+            If it is not the store that was found here before.
         """
         inspector = sa.inspect(conn)
         tables = inspector.get_table_names(schema=self.metadata.schema)
         if self.store.name not in tables:
+            if self.identity is not None:
+                raise self._moved("it is empty" if not tables else "it holds other tables")
             if tables and not shared:
                 named = ", ".join(sorted(tables)[:5])
                 raise errors.NotAnEcsvizStoreError(
@@ -120,8 +135,11 @@ class Catalog:
                     tables=tables,
                 )
             return False
-        query = sa.select(self.store.c.value).where(self.store.c.key == "schema_version")
-        found = int(conn.scalar(query) or 0)
+        c = self.store.c
+        query = sa.select(c.key, c.value).where(c.key.in_(("schema_version", _IDENTITY)))
+        settings = dict(map(tuple, conn.execute(query)))
+        self._recognise(conn, settings.get(_IDENTITY, ""))
+        found = int(settings.get("schema_version", 0))
         if found > SCHEMA_VERSION:
             raise errors.SchemaTooNewError(
                 f"{self.database} was written by a newer ecsviz (tables of version {found}; this"
@@ -138,12 +156,36 @@ class Catalog:
             )
         return True
 
+    def _recognise(self, conn: Connection, found: str) -> None:
+        """Raise if this is another store than before; remember the one that it is."""
+        if self.identity and found != self.identity:
+            raise self._moved("it is another store")
+        if self._giving is None or self._giving() is not conn:  # or it may be rolled back yet
+            self.identity = found
+
+    def _moved(self, why: str) -> errors.StorageMovedError:
+        return errors.StorageMovedError(
+            f"{self.database} is not the store any more that was opened here: {why}. Nothing was"
+            " read or saved. Put the store back, or open this one anew.",
+            path=self.database.path,
+        )
+
+    def _give_identity(self, conn: Connection) -> None:
+        self._given, self._giving = uuid4().hex, weakref.ref(conn)
+        conn.execute(sa.insert(self.store).values(key=_IDENTITY, value=self._given))
+
+    def settle(self) -> None:
+        """Remember what was made, after the transaction has ended well."""
+        if self._given is not None:
+            self.identity, self._given, self._giving = self._given, None, None
+
     def create(self, conn: Connection) -> None:
         """Make our tables; the file of a user's own tables is not marked as ours."""
         ours = not sa.inspect(conn).get_table_names(schema=self.metadata.schema)
         for table in self.metadata.tables.values():
             conn.execute(CreateTable(table))
         conn.execute(sa.insert(self.store).values(key="schema_version", value=str(SCHEMA_VERSION)))
+        self._give_identity(conn)
         if self.database.is_sqlite and ours:
             conn.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
             conn.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -357,6 +399,8 @@ class Catalog:
 
     def seal(self, conn: Connection) -> None:
         """Seal what the store says of itself, at the end of every transaction that writes."""
+        if self.identity == "":
+            self._give_identity(conn)
         conn.execute(sa.delete(self.store).where(self.store.c.key == "seal"))
         conn.execute(sa.insert(self.store).values(key="seal", value=self.digest(conn)))
 

@@ -32,13 +32,12 @@ from ecsviz.addresses import (
     short_path,
 )
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
+from ecsviz.sqlite_files import MAGIC, WatchedFile
 
 Journal = Literal["delete", "wal"]
 
 _NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
 """What drivers raise for an option that they do not know, or of which the value is wrong."""
-
-MAGIC = b"SQLite format 3\x00"
 
 
 class Database:
@@ -50,8 +49,8 @@ class Database:
         A path, a SQLAlchemy URL, or an Engine.
     journal
         SQLite's way to survive a power cut. ``"delete"`` with ``synchronous=EXTRA`` lost no
-        acknowledged save and notices a file that was moved away; ``"wal"`` with
-        ``synchronous=FULL`` lets readers read while one writes.
+        acknowledged save and notices a file that was moved away; ``"wal"`` lets
+        readers read while one writes; a file is changed to it at the end of its first save.
     timeout
         How long to wait for another writer, in seconds.
 
@@ -67,7 +66,7 @@ class Database:
         self.journal = journal
         self.timeout = timeout
         self.path: Path | None = None
-        self._file: tuple[int, int] | None = None
+        self._file: WatchedFile | None = None
         self._session_engine: Engine | None = None
         self.closed = False
         self.owns_engine = not isinstance(target, Engine)
@@ -82,6 +81,9 @@ class Database:
         if self.url.get_backend_name() == "sqlite" and not in_memory(self.url):
             self.path = file_of(self.url)
             self._check_file()
+            self._file = WatchedFile(self.path)
+            if self.owns_engine:
+                sa.event.listen(self.engine, "do_connect", self._file.connect)
         _look_after(self.engine, closing=self.owns_engine)
 
     def __str__(self) -> str:
@@ -195,7 +197,7 @@ class Database:
         if self.owns_engine:
             # A session, or whoever else still holds the engine, would get a new connection: in
             # memory that is a new, empty database.
-            sa.event.listen(self.engine, "do_connect", self._refuse)
+            sa.event.listen(self.engine, "do_connect", self._refuse, insert=True)
             self.engine.dispose()
 
     def _refuse(self, *_: Any) -> None:
@@ -220,12 +222,25 @@ class Database:
     # -- transactions ------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        """Tell whether there is anything to read yet."""
+        """Tell whether there is anything to read yet.
+
+        Raises
+        ------
+        StorageMovedError
+            If there was a file, and it is gone.
+        """
         self.check_open()
         try:
-            return self.path is None or self.path.exists()
+            return self._file is None or self._file.exists()
+        except StorageError:
+            raise
         except OSError as err:
             raise self._unreadable(err) from err
+
+    def check_moved(self, when: str = "") -> None:
+        """Raise StorageMovedError if the file is not the one any more that was opened."""
+        if self._file is not None:
+            self._file.check(when)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -249,7 +264,12 @@ class Database:
                 # One writer at a time, so that ids and revisions need no retries.
                 conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})")
             yield conn
-            conn.commit()
+            self._commit(conn)
+            if self.is_sqlite and self.journal == "wal":
+                # Not before: the file might be somebody else's. Nor is it urgent.
+                driver: Any = conn.connection.dbapi_connection
+                with contextlib.suppress(sqlite3.OperationalError):
+                    driver.execute("PRAGMA journal_mode=WAL")
 
     @contextlib.contextmanager
     def altering(self) -> Iterator[Connection]:
@@ -276,7 +296,7 @@ class Database:
                     raise StorageError(
                         f"{self}: {rows} would refer to what is not there. Nothing was changed."
                     )
-                conn.commit()
+                self._commit(conn)
             finally:
                 if not conn.invalidated:
                     driver: Any = conn.connection.dbapi_connection
@@ -284,12 +304,18 @@ class Database:
                         conn.rollback()
                     driver.execute("PRAGMA foreign_keys=ON")
 
+    def _commit(self, conn: Connection) -> None:
+        # With a write-ahead log, SQLite does not notice that its file has no name any more.
+        self.check_moved(". Nothing was saved")
+        conn.commit()
+        self.check_moved(", while something was being saved: it may be in the file that was moved")
+
     @contextlib.contextmanager
     def _connected(
         self, isolation: Literal["REPEATABLE READ", "READ COMMITTED"]
     ) -> Iterator[Connection]:
         self.check_open()
-        self._check_moved()
+        self.check_moved()
         with self.translated(), self._connection() as conn:
             if not self.is_sqlite:
                 if self.is_postgresql:
@@ -307,7 +333,8 @@ class Database:
                     if driver.in_transaction:
                         conn.rollback()
                     driver.isolation_level = before
-        self._remember_file()
+        if self._file is not None:
+            self._file.remember()
 
     def session_engine(self) -> Engine:
         """Return an engine for sessions: the same connections, in explicit transactions."""
@@ -333,25 +360,7 @@ class Database:
         """Set what SQLite keeps per connection; none of it works inside a transaction."""
         driver.execute("PRAGMA foreign_keys=ON")
         driver.execute(f"PRAGMA busy_timeout={int(self.timeout * 1000)}")
-        if self.journal == "wal":
-            driver.execute("PRAGMA journal_mode=WAL")
-            driver.execute("PRAGMA synchronous=FULL")
-        else:
-            driver.execute("PRAGMA synchronous=EXTRA")
-
-    def _check_moved(self) -> None:
-        if self.path is None or self._file is None:
-            return
-        if not self.path.exists() or _identity(self.path) != self._file:
-            raise errors.StorageMovedError(
-                f"{self.path} is not the file any more that this storage opened: it was moved,"
-                " deleted or replaced. Open the storage anew.",
-                path=self.path,
-            )
-
-    def _remember_file(self) -> None:
-        if self.path is not None and self._file is None and self.path.exists():
-            self._file = _identity(self.path)
+        driver.execute("PRAGMA synchronous=EXTRA")  # with a write-ahead log, it means FULL
 
     # -- errors ------------------------------------------------------------------------------
 
@@ -466,11 +475,6 @@ _SQLITE_ERRORS: dict[str, tuple[type[StorageError], str]] = {
         "a reference leads to a row that does not exist. Nothing was saved.",
     ),
 }
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_dev, stat.st_ino
 
 
 # -- processes and signals -------------------------------------------------------------------

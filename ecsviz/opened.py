@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 from sqlalchemy.pool import NullPool
 
 from ecsviz import store_frames
@@ -132,7 +132,14 @@ class OpenStore:
         ...     [m.content for m in row.messages], row.to_entity() == thread
         (['hello'], True)
         """
-        return sessionmaker(self._database.session_engine())
+        made = sessionmaker(self._database.session_engine())
+        sa.event.listen(made, "after_begin", self._check_session)
+        return made
+
+    def _check_session(self, _: Session, __: SessionTransaction, conn: Connection) -> None:
+        """See to it that a session, too, looks at the store that was opened."""
+        self._database.check_moved()
+        self._is_made(conn)
 
     def sql_model(self, cls: type[Entity]) -> Any:
         """Return the declarative class of an entity class: hand-written, or made here.

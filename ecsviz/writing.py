@@ -525,6 +525,7 @@ class Save:
 
     def finish(self) -> None:
         """Tell the entities their versions, after the transaction has ended well."""
+        self.catalog.settle()
         for name, group in self.rows.groups.items():
             for place, version in self.stored[name].versions.items():
                 self.found.entities[group.positions[place]].__dict__["version"] = version

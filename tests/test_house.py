@@ -70,6 +70,7 @@ ROOMS = (
     "handwritten",
     "common_columns",
     "mapping",
+    "sqlite_files",
     "database",
     "tables",
     "catalog",

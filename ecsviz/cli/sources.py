@@ -14,7 +14,6 @@ import click
 
 from ecsviz.bare import BareStore
 from ecsviz.cli.output import bars, warnings_told
-from ecsviz.database import MAGIC
 from ecsviz.errors import (
     InvalidArgumentError,
     NotAnEcsvizStoreError,
@@ -25,6 +24,7 @@ from ecsviz.graph import EntityDependencyGraph
 from ecsviz.importers import read_chat
 from ecsviz.importers.database import read_database
 from ecsviz.importers.files import check_path
+from ecsviz.sqlite_files import MAGIC
 from ecsviz.storage import SQLAlchemyEntityStorage
 
 classes_option: Callable[..., Any] = click.option(

@@ -1,0 +1,96 @@
+"""SQLite files: what may be one, and whether it still is the one that was opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from ecsviz.addresses import short_path
+from ecsviz.errors import StorageMovedError
+
+MAGIC = b"SQLite format 3\x00"
+
+
+class WatchedFile:
+    """A file that has to stay the one that was opened.
+
+    Parameters
+    ----------
+    path
+        Where it is, or will be.
+
+    Notes
+    -----
+    As long as no file was seen there, there may be none, and one may be made. Afterwards none is
+    ever made again. A file that was overwritten in place is the same one here: what is in it
+    tells, see `ecsviz.catalog`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int] | None = None
+
+    def exists(self) -> bool:
+        """Tell whether there is a file.
+
+        Raises
+        ------
+        StorageMovedError
+            If the one that was seen is gone, or another stands in its place.
+        """
+        if self._seen is None:
+            return self.path.exists()
+        self.check()
+        return True
+
+    def check(self, when: str = "") -> None:
+        """Raise StorageMovedError if a file was seen, and is not there any more.
+
+        Parameters
+        ----------
+        when
+            What went on meanwhile, for the message.
+        """
+        if self._seen is None:
+            return
+        try:
+            stat = self.path.stat()
+        except (OSError, ValueError):
+            gone = True  # the file, its folder, or the disk with both
+        else:
+            gone = (stat.st_dev, stat.st_ino) != self._seen
+        if gone:
+            raise StorageMovedError(
+                f"{short_path(self.path)} is not the file any more that this storage opened: it was moved,"
+                f" deleted or replaced{when}. Open the storage anew.",
+                path=self.path,
+            )
+
+    def remember(self) -> None:
+        """Take the file that is there now for the one that has to stay."""
+        if self._seen is None and self.path.exists():
+            stat = self.path.stat()
+            self._seen = stat.st_dev, stat.st_ino
+
+    def connect(self, dialect: Any, _: Any, args: list[Any], options: dict[str, Any]) -> Any:
+        """Open the file that was seen, and make none: for the event ``do_connect`` of an engine.
+
+        Notes
+        -----
+        SQLite makes a file where there is none, unless the URI says otherwise. That closes the
+        gap between `check` and the opening.
+        """
+        if self._seen is None:
+            return None  # as SQLAlchemy does it
+        self.check()
+        name = str(args[0])
+        if not options.get("uri"):
+            name = f"{self.path.absolute().as_uri()}?mode=rw"
+        elif "mode=" not in name:
+            name += ("&" if "?" in name else "?") + "mode=rw"
+        try:
+            return dialect.connect(name, *args[1:], **{**options, "uri": True})
+        except sqlite3.Error:
+            self.check()
+            raise

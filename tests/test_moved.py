@@ -1,0 +1,267 @@
+"""A store whose file is gone, emptied or replaced: told by every method, and nothing is made."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import ecsviz as ev
+from ecsviz import errors
+from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
+from tests.store_calls import files_in, filled, reading_calls, writing_calls
+
+
+def deleted(path: Path) -> None:
+    for name in path.parent.glob("a.db*"):
+        name.unlink()
+
+
+def moved(path: Path) -> None:
+    path.rename(path.with_name("b.db"))
+
+
+def without_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("elsewhere"))
+
+
+def emptied(path: Path) -> None:
+    deleted_beside(path)
+    path.open("wb").close()
+
+
+def overwritten(path: Path) -> None:
+    """Copy another store over it, as ``cp`` does: the file stays the same one."""
+    deleted_beside(path)
+    other, thread = filled(path.with_name("other.db"))
+    thread.title = "another's"
+    other.register(thread)
+    shutil.copyfile(path.with_name("other.db"), path)
+    path.with_name("other.db").unlink()
+
+
+def replaced(path: Path) -> None:
+    """Put another store in its place, as ``mv`` does."""
+    deleted_beside(path)
+    filled(path.with_name("other.db"))
+    path.with_name("other.db").replace(path)
+
+
+def database_of_others(path: Path) -> None:
+    emptied(path)
+    with contextlib.closing(sqlite3.connect(path)) as made:
+        made.execute("CREATE TABLE bookmarks (url TEXT)")
+        made.commit()
+
+
+def deleted_beside(path: Path) -> None:
+    for name in path.parent.glob("a.db-*"):
+        name.unlink()
+
+
+WAYS = [deleted, moved, without_folder, emptied, overwritten, replaced, database_of_others]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data" / "a.db"
+
+
+def refused(calls: dict[str, Callable[[], Any]]) -> list[str]:
+    """Return what did anything but raise StorageMovedError."""
+    wrong = []
+    for name, call in calls.items():
+        try:
+            call()
+        except errors.StorageMovedError:
+            continue
+        except Exception as err:  # noqa: BLE001 - whatever it is, it is the wrong one
+            wrong.append(f"{name}: {type(err).__name__}: {err}")
+        else:
+            wrong.append(f"{name}: returned")
+    return wrong
+
+
+def seen(folder: Path) -> dict[str, bytes]:
+    return files_in(folder) if folder.is_dir() else {}
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+@pytest.mark.parametrize("way", WAYS)
+def test_every_method_tells_and_nothing_is_made(
+    path: Path, way: Callable[[Path], None], journal: Any
+) -> None:
+    store, thread = filled(path, journal=journal)
+    reading, writing = reading_calls(store, thread), writing_calls(store, thread)
+    way(path)
+    before = seen(path.parent)
+    versions = [thread.version, *(message.version for message in thread.messages)]
+    assert refused({**reading, **writing}) == []
+    assert [thread.version, *(message.version for message in thread.messages)] == versions
+    assert seen(path.parent) == before
+
+
+@pytest.mark.parametrize("way", [deleted, emptied, overwritten])
+def test_a_notebook_shows_a_line(path: Path, way: Callable[[Path], None]) -> None:
+    """A notebook swallows exceptions in what a cell shows, so that one is shown, not raised."""
+    store, _ = filled(path)
+    way(path)
+    assert "Open the storage anew" in store._repr_html_() or "open this one anew" in (
+        store._repr_html_()
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_engine_of_the_users(path: Path, way: Callable[[Path], None]) -> None:
+    """Its pool keeps a connection to the old file, which answers as if nothing had happened."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    store, thread = filled(engine)
+    way(path)
+    assert refused({**reading_calls(store, thread), **writing_calls(store, thread)}) == []
+    engine.dispose()
+
+
+def test_the_first_save_is_remembered(path: Path) -> None:
+    """Between two saves of one store object, with nothing read in between."""
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = store.register(ev.ChatThread(title="a"))
+    emptied(path)
+    thread.title = "b"
+    with pytest.raises(errors.StorageMovedError):
+        store.register(thread)
+    assert thread.version == 1
+    assert path.read_bytes() == b""
+
+
+def test_what_never_was_there_is_empty(path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(path)
+    assert store.revisions().empty
+    assert not store.has_entity(ev.ChatThread(title="a").ecs_id)
+    assert not path.exists()
+    thread = store.register(ev.ChatThread(title="a"))
+    assert store.get(thread.ecs_id).title == "a"
+
+
+def test_a_first_save_that_failed_leaves_no_identity(path: Path) -> None:
+    """What was rolled back does not count as a store that was there."""
+    store = ev.SQLAlchemyEntityStorage(path)
+    model = store.sql_model(ev.ChatThread)
+    with store.session_factory() as session:
+        model.from_entity(ev.ChatThread(title="a"), session)
+        session.rollback()
+    thread = store.register(ev.ChatThread(title="b"))
+    assert store.get(thread.ecs_id).title == "b"
+
+
+def test_a_backup_put_back_in_place_is_the_same_store(path: Path, tmp_path: Path) -> None:
+    store, thread = filled(path)
+    shutil.copyfile(path, tmp_path / "backup.db")
+    thread.title = "third"
+    store.register(thread)
+    shutil.copyfile(tmp_path / "backup.db", path)
+    assert store.get(thread.ecs_id).title == "second"
+    thread.title = "fourth"
+    with pytest.raises(errors.StaleVersionError):
+        store.register(thread)
+    mine = store.get(thread.ecs_id)
+    mine.title = "on from the backup"
+    store.register(mine)
+    copy = ev.SQLAlchemyEntityStorage(tmp_path / "backup.db")
+    assert copy.get(thread.ecs_id).title == "second", "and a copy can be used by itself"
+
+
+def identity(path: Path) -> str | None:
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        found = conn.execute("SELECT value FROM ecs_store WHERE key = 'store_id'").fetchone()
+    return found and found[0]
+
+
+def forget_identity(path: Path, store: ev.SQLAlchemyEntityStorage) -> None:
+    """Make a store as it was written before stores had an identity."""
+    store._catalog.identity = None
+    with store._database.writing() as conn:
+        conn.exec_driver_sql("DELETE FROM ecs_store WHERE key = 'store_id'")
+        store._load_types(conn)
+        store._catalog.identity = None
+        store._catalog.seal(conn)
+
+
+def test_an_older_store_gets_its_identity_with_the_next_write(path: Path) -> None:
+    store, thread = filled(path)
+    forget_identity(path, store)
+    store = ev.SQLAlchemyEntityStorage(path)
+    assert store.get(thread.ecs_id).title == "second"
+    assert store.verify().empty
+    assert identity(path) is None, "reading writes nothing"
+    other = ev.SQLAlchemyEntityStorage(path)
+    thread.title = "third"
+    store.register(thread)
+    given = identity(path)
+    assert given
+    assert store.verify().empty
+    assert other.get(thread.ecs_id).title == "third", "who opened it before goes on"
+    thread.title = "fourth"
+    store.register(thread)
+    assert identity(path) == given
+    overwritten(path)
+    assert refused({"get": lambda: store.get(thread.ecs_id), "other": other.revisions}) == []
+
+
+def test_stores_differ_in_their_identity(tmp_path: Path) -> None:
+    for name in ("a.db", "b.db"):
+        filled(tmp_path / name)
+    assert identity(tmp_path / "a.db") != identity(tmp_path / "b.db")
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_gone_while_it_is_saved(path: Path, journal: Any) -> None:
+    """With a write-ahead log, SQLite would save into a file without a name."""
+    store, thread = filled(path, journal=journal)
+
+    @sa.event.listens_for(store.engine, "before_cursor_execute")
+    def unlink(*given: Any) -> None:
+        if given[2].startswith("INSERT INTO ecs_revisions"):
+            path.unlink()
+
+    thread.title = "third"
+    with pytest.raises(errors.EcsvizError):
+        store.register(thread)
+    assert thread.version == 2
+    assert not path.exists()
+
+
+def test_the_name_of_a_file_may_be_any(tmp_path: Path) -> None:
+    """Also what has a meaning in a URI, as which the file is opened once it is known."""
+    path = tmp_path / "50% of a?b #1 & ü.db"
+    store, thread = filled(path)
+    assert store.get(thread.ecs_id).title == "second"
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_schema_dropped_and_made_anew(postgres_url: str) -> None:  # noqa: F811 - the fixture
+    engine = sa.create_engine(postgres_url)
+
+    def sql(*statements: str) -> None:
+        with engine.begin() as conn:
+            for statement in statements:
+                conn.exec_driver_sql(statement)
+
+    sql("CREATE SCHEMA moved")
+    store, thread = filled(postgres_url, schema="moved")
+    calls = {**reading_calls(store, thread), **writing_calls(store, thread)}
+    sql("DROP SCHEMA moved CASCADE", "CREATE SCHEMA moved")
+    assert refused(calls) == []
+    other, _ = filled(postgres_url, schema="moved")
+    before = other.revisions()
+    assert refused(calls) == []
+    assert other.revisions().equals(before)
+    store.engine.dispose()
+    other.engine.dispose()
+    engine.dispose()
