@@ -160,6 +160,12 @@ class OpenStore:
         ------
         UnsupportedFieldError
             If the class cannot be mapped.
+
+        Notes
+        -----
+        An edit of a row in a session is not seen by the store: it has no revision, and `verify`
+        tells it as damage until ``store.adopt_changes()`` makes a revision of it.
+        ``from_entity`` saves as `register` does.
         """
         return self._handwritten.model_of(cls) or self._models.of(cls)
 

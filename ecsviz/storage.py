@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.orm import Session
 
 from ecsviz import finding
+from ecsviz.adopting import AdoptingStore
 from ecsviz.collector import collector_paused
 from ecsviz.conflicts import check_note, whole_only
 from ecsviz.database import deferred_interrupt
@@ -19,7 +20,6 @@ from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
 from ecsviz.errors import StorageMovedError
 from ecsviz.identity import derives_from, known_entity_classes
-from ecsviz.migratable import MigratableStore
 from ecsviz.model_rows import check_rows, running, runs
 from ecsviz.parts import as_roots
 from ecsviz.past import AsOf, prune
@@ -43,7 +43,7 @@ from ecsviz.versioned import VersionedStorage
 from ecsviz.writing import Save
 
 
-class SQLAlchemyEntityStorage(VersionedStorage, MigratableStore):
+class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
     """Entity graphs in a relational database, one conventional table per class.
 
     Parameters

@@ -105,6 +105,7 @@ ROOMS = (
     "python_source",
     "opened",
     "migratable",
+    "adopting",
     "memory_saving",
     "merging",
     "versioned",
