@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -32,6 +32,7 @@ from ecsviz.addresses import (
     short_path,
 )
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
+from ecsviz.sqlite_errors import sqlite_error
 from ecsviz.sqlite_files import MAGIC, WatchedFile
 
 Journal = Literal["delete", "wal"]
@@ -63,8 +64,8 @@ class Database:
     def __init__(
         self, target: str | os.PathLike[str] | URL | Engine, journal: Journal, timeout: float
     ) -> None:
-        self.journal = journal
-        self.timeout = timeout
+        self.journal = _checked_journal(journal)
+        self.timeout = _checked_timeout(timeout)
         self.path: Path | None = None
         self._file: WatchedFile | None = None
         self._session_engine: Engine | None = None
@@ -372,7 +373,7 @@ class Database:
         except exc.DBAPIError as err:
             raise self._translate(err) from harmless(err, self.url)
         except sqlite3.Error as err:
-            raise self._translate_sqlite(err) from err
+            raise sqlite_error(err, str(self), self.path, self.timeout) from err
         except UnicodeDecodeError as err:
             raise errors.StorageCorruptError(
                 f"{self}: a text in it is no text ({err.reason}). Restore it from a backup.",
@@ -381,7 +382,7 @@ class Database:
 
     def _translate(self, err: exc.DBAPIError) -> StorageError:
         if isinstance(err.orig, sqlite3.Error):
-            return self._translate_sqlite(err.orig)
+            return sqlite_error(err.orig, str(self), self.path, self.timeout)
         state = getattr(err.orig, "sqlstate", None) or ""
         text = redacted_text(str(err.orig).strip(), self.url)
         if state.startswith("28") or "password authentication failed" in text:
@@ -406,18 +407,6 @@ class Database:
             )
         return StorageError(f"{self}: {text} ({state})", code=state)
 
-    def _translate_sqlite(self, err: sqlite3.Error) -> StorageError:
-        code = getattr(err, "sqlite_errorname", "")
-        for start, (kind, text) in _SQLITE_ERRORS.items():
-            if code.startswith(start):
-                return kind(
-                    f"{self}: " + text.format(seconds=self.timeout),
-                    path=self.path,
-                    code=code,
-                    waited=self.timeout,
-                )
-        return StorageError(f"{self}: {err} ({code or type(err).__name__})", code=code)
-
 
 def _end(conn: Connection) -> None:
     """End a session's transaction, and leave the driver as it was found."""
@@ -431,50 +420,33 @@ def _end(conn: Connection) -> None:
 APPLICATION_ID = 0x45435356
 """Written into SQLite files, so that ``file`` and we can tell: the letters ECSV."""
 
-_SQLITE_ERRORS: dict[str, tuple[type[StorageError], str]] = {
-    "SQLITE_BUSY": (
-        errors.StorageBusyError,
-        (
-            "another program held the database for more than {seconds:g} s. Nothing was saved;"
-            " try again, or open the storage with a longer timeout=."
-        ),
-    ),
-    "SQLITE_LOCKED": (
-        errors.StorageBusyError,
-        "the database is locked by this process. Nothing was saved; end the other transaction.",
-    ),
-    "SQLITE_READONLY": (
-        errors.StorageReadOnlyError,
-        (
-            "the file, or its folder, may only be read. Nothing was saved; change its permissions,"
-            " or copy it elsewhere."
-        ),
-    ),
-    "SQLITE_FULL": (
-        errors.StorageFullError,
-        "the disk is full. Nothing was saved; free some space and register again.",
-    ),
-    "SQLITE_IOERR": (
-        errors.StorageIOError,
-        "reading or writing the file failed. Nothing was saved; check the disk.",
-    ),
-    "SQLITE_CORRUPT": (
-        errors.StorageCorruptError,
-        "the file is damaged. Restore it from a backup.",
-    ),
-    "SQLITE_NOTADB": (
-        errors.NotADatabaseError,
-        "the file is no SQLite database, or is encrypted. Name another file.",
-    ),
-    "SQLITE_CANTOPEN": (
-        StorageOpenError,
-        "the file cannot be opened or made. Check that its folder exists and may be written.",
-    ),
-    "SQLITE_CONSTRAINT_FOREIGNKEY": (
-        StorageError,
-        "a reference leads to a row that does not exist. Nothing was saved.",
-    ),
-}
+
+def _checked_journal(journal: Any) -> str:
+    known = get_args(Journal)
+    found = journal.lower() if isinstance(journal, str) else journal
+    if found not in known:
+        raise errors.InvalidArgumentError(
+            f"journal is {short_repr(journal)}. It is one of {' and '.join(map(repr, known))}.",
+            argument="journal",
+            value=journal,
+        )
+    return str(found)
+
+
+def _checked_timeout(timeout: Any) -> float:
+    known = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if not known or not 0 <= timeout <= _LONGEST:
+        raise errors.InvalidArgumentError(
+            f"timeout is {short_repr(timeout)}. Give the seconds to wait for another writer, from"
+            f" 0 to {_LONGEST:,}.",
+            argument="timeout",
+            value=timeout,
+        )
+    return float(timeout)
+
+
+_LONGEST = 1_000_000
+"""Seconds that SQLite can be told to wait: it counts milliseconds in 32 bits."""
 
 
 # -- processes and signals -------------------------------------------------------------------

@@ -62,8 +62,8 @@ class WatchedFile:
             gone = (stat.st_dev, stat.st_ino) != self._seen
         if gone:
             raise StorageMovedError(
-                f"{short_path(self.path)} is not the file any more that this storage opened: it was moved,"
-                f" deleted or replaced{when}. Open the storage anew.",
+                f"{short_path(self.path)} is not the file any more that this storage opened: it"
+                f" was moved, deleted or replaced{when}. Open the storage anew.",
                 path=self.path,
             )
 

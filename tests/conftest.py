@@ -6,6 +6,7 @@ import importlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 import hypothesis
 import pytest
 
+import ecsviz as ev
 from ecsviz import read_database
 from ecsviz.importers.database import Database
 from tests.browser.lab import FLAGS
@@ -154,3 +156,21 @@ def shop(tmp_path: Path) -> Iterator[Database]:
     """The small database of ``tests.databases``, opened."""
     with read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db:
         yield db
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """A folder of somebody whom permissions bind, as whom the test runs: they do not bind root."""
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:  # imports what it needs
+        store.register(ev.ChatThread())
+        store.verify()
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if root:
+        os.seteuid(65_534)
+    folder = Path(tempfile.mkdtemp(prefix="ecsviz-"))  # pytest's own folders are root's
+    try:
+        yield folder
+    finally:
+        if root:
+            os.seteuid(0)
+        shutil.rmtree(folder)

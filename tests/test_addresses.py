@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -326,43 +326,20 @@ def test_messages_name_the_file_wherever_it_lies(deep: Path) -> None:
 # -- who may read ----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def unprivileged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Run as somebody whom permissions bind; they do not bind root."""
-    ev.SQLAlchemyEntityStorage(":memory:").register(ev.ChatThread())  # imports what is needed
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 @pytest.mark.skipif(os.name == "nt", reason="permissions are others there")
-def test_a_file_that_may_not_be_read(unprivileged: None) -> None:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "a.db")
-        ev.SQLAlchemyEntityStorage(path).register(ev.ChatThread())
-        opened = ev.SQLAlchemyEntityStorage(path)
-        path.chmod(0)
+def test_a_file_that_may_not_be_read(unprivileged: Path) -> None:
+    path = unprivileged / "a.db"
+    ev.SQLAlchemyEntityStorage(path).register(ev.ChatThread())
+    opened = ev.SQLAlchemyEntityStorage(path)
+    for closed, mode in ((path, 0o600), (unprivileged, 0o700)):
+        closed.chmod(0)
         for call in OPENED.values():
             with pytest.raises(errors.EcsvizError, match=r"cannot be read|Cannot read"):
                 call(path)  # type: ignore[arg-type]  # a path is one too
         with pytest.raises(errors.EcsvizError):
             opened.revisions()
-        path.chmod(0o600)
-        Path(folder).chmod(0)
-        for call in OPENED.values():
-            with pytest.raises(errors.EcsvizError, match=r"cannot be read|Cannot read"):
-                call(path)  # type: ignore[arg-type]  # a path is one too
-        with pytest.raises(errors.EcsvizError):
-            opened.revisions()
-        Path(folder).chmod(0o700)
-        assert len(opened.revisions()) == 1
+        closed.chmod(mode)
+    assert len(opened.revisions()) == 1
 
 
 def test_an_error_with_a_url_is_pickled_without_its_password() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import sqlalchemy as sa
@@ -198,3 +201,76 @@ def test_a_child_process_opens_its_own_connections(tmp_path: Path) -> None:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert store.get(thread.ecs_id).title == "from the child"
+
+
+@pytest.mark.parametrize("given", ["WAL", "Wal", "wal", "DELETE"])
+def test_the_journal_in_capitals(tmp_path: Path, given: Any) -> None:
+    path = tmp_path / "a.db"
+    ev.SQLAlchemyEntityStorage(path, journal=given).register(ev.ChatThread())
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        assert conn.execute("PRAGMA journal_mode").fetchone() == (given.lower(),)
+
+
+@pytest.mark.parametrize("given", ["off", "memory", "", None, 1, "wal "])
+def test_no_other_journal(given: Any) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="'delete' and 'wal'"):
+        ev.SQLAlchemyEntityStorage(":memory:", journal=given)
+
+
+@pytest.mark.parametrize("given", ["5", None, -1, float("nan"), float("inf"), True, 10**9])
+def test_a_timeout_that_is_none(given: Any) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="seconds to wait"):
+        ev.SQLAlchemyEntityStorage(":memory:", timeout=given)
+
+
+JOURNALS = ("delete", "wal")
+
+
+def uses(path: Path, thread: ev.ChatThread, opened: Any) -> Iterator[Callable[[], Any]]:
+    yield lambda: opened.register(thread)
+    yield lambda: ev.SQLAlchemyEntityStorage(path).register(thread)
+    yield lambda: ev.SQLAlchemyEntityStorage(path.with_name("b.db")).register(ev.ChatThread())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are others there")
+@pytest.mark.parametrize("journal", JOURNALS)
+def test_a_folder_that_may_only_be_read(journal: Any, unprivileged: Path) -> None:
+    path = unprivileged / "a.db"
+    opened = ev.SQLAlchemyEntityStorage(path, journal=journal)
+    thread = opened.register(ev.ChatThread(title="a"))
+    thread.title = "b"
+    path.chmod(0o400)
+    unprivileged.chmod(0o500)
+    for use in uses(path, thread, opened):
+        with pytest.raises(errors.StorageReadOnlyError, match="may only be read"):
+            use()
+    if journal == "delete":
+        assert opened.get(thread.ecs_id).title == "a"
+    else:
+        with pytest.raises(errors.StorageReadOnlyError, match=r"WAL mode.*ev\.read_database"):
+            opened.get(thread.ecs_id)
+    assert len(ev.read_database(path).frame("chat_threads")) == 1
+    unprivileged.chmod(0o700)
+    path.chmod(0o600)
+    assert opened.register(thread).version == 2
+
+
+@pytest.mark.parametrize("code", ["SQLITE_IOERR_SHMSIZE", "SQLITE_CANTOPEN", "SQLITE_IOERR_WRITE"])
+@pytest.mark.parametrize("journal", JOURNALS)
+def test_a_full_disk(journal: Any, code: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """SQLite has a word for it where it writes pages, none where it makes files."""
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path, journal=journal)
+    thread = store.register(ev.ChatThread(title="a"))
+    failed = sqlite3.OperationalError("disk I/O error")
+    failed.sqlite_errorname = code
+    monkeypatch.setattr("ecsviz.database.Database._prepare", mock.Mock(side_effect=failed))
+    free = mock.Mock(return_value=mock.Mock(free=4096))
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.disk_usage", free)
+        with pytest.raises(errors.StorageFullError, match="free some space") as caught:
+            store.get(thread.ecs_id)
+    assert ("WAL mode" in str(caught.value)) == (journal == "wal")
+    assert (caught.value.code, caught.value.path) == (code, path)
+    with pytest.raises((errors.StorageIOError, errors.StorageOpenError)):
+        store.get(thread.ecs_id)

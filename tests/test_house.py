@@ -71,6 +71,7 @@ ROOMS = (
     "common_columns",
     "mapping",
     "sqlite_files",
+    "sqlite_errors",
     "database",
     "tables",
     "catalog",
