@@ -77,6 +77,8 @@ def sound(url: URL) -> bool:
     database = url.database or ""
     if url.get_backend_name() == "sqlite":
         return not (url.host or url.username or url.password or meant_as_url(str(file_of(url))))
+    if re.search(r"[^\w.@+$\\-]", url.username or ""):  # a password, by another sign than a colon
+        return False
     return not re.search(r"[^\w.:%-]", url.host or "") and not re.search(
         rf"@|://|\b{_SECRET}\s*=", database, re.IGNORECASE
     )
@@ -186,7 +188,7 @@ def as_url(target: str | os.PathLike[str] | URL) -> URL:
 
     given: Any = target
     if isinstance(given, URL):
-        return _checked(given, f"{given.drivername}:")
+        return _checked(given, given.render_as_string())
     if not isinstance(given, (str, os.PathLike)):
         if type(given).__name__ == "AsyncEngine":
             raise asynchronous(given.url)
@@ -221,7 +223,7 @@ def as_url(target: str | os.PathLike[str] | URL) -> URL:
 def _checked(url: URL, text: str) -> URL:
     from sqlalchemy.exc import ArgumentError
 
-    if not sound(url):
+    if not sound(url) or ("@" in (url.username or "") and "%40" not in text):
         raise _mistyped(text)
     try:
         is_async = url.get_dialect().is_async
