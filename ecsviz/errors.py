@@ -31,7 +31,9 @@ from __future__ import annotations
 
 import difflib
 import operator
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -276,6 +278,10 @@ class ImportTimeoutError(EcsvizError, TimeoutError):
     """Reading took longer than allowed."""
 
 
+EXAMPLE = "0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"
+"""What an ``ecs_id`` looks like, for messages."""
+
+
 def short_repr(value: object, limit: int = 80) -> str:
     """Return ``repr(value)``, cut to `limit` characters.
 
@@ -354,6 +360,99 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         return f" There are: {shown}{more}."
     return ""
+
+
+def listed(value: Any, name: str, hint: str) -> list[Any]:
+    """Return an iterable as a list.
+
+    Parameters
+    ----------
+    value, name
+        What was given, and for what.
+    hint
+        What to give.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is not iterable; `hint` says what to give.
+
+    Examples
+    --------
+    >>> listed(3, "ecs_ids", "Give a list of ids.")
+    Traceback (most recent call last):
+    ecsviz.errors.InvalidArgumentError: ecs_ids is 3. Give a list of ids.
+    """
+    # A text is iterable, but nobody means its characters; a class may be, but is no list.
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, type)):
+        return list(value)
+    raise InvalidArgumentError(f"{name} is {short_repr(value)}. {hint}", value=value)
+
+
+def flag(value: Any, name: str) -> bool:
+    """Return whether something is true.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If that cannot be told, as of a DataFrame.
+
+    Examples
+    --------
+    >>> flag(1, "transitive"), flag(None, "transitive")
+    (True, False)
+    """
+    try:
+        return bool(value)
+    except Exception as err:
+        raise InvalidArgumentError(
+            f"{name} is {short_repr(value)}. Give True or False.", value=value
+        ) from err
+
+
+def seconds_or_none(value: Any, name: str) -> float | None:
+    """Return how long something may take; None for as long as it takes.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no number.
+
+    Examples
+    --------
+    >>> seconds_or_none(2, "seconds"), seconds_or_none(None, "seconds")
+    (2, None)
+    """
+    if value is None or isinstance(value, (int, float)):
+        return value
+    raise InvalidArgumentError(
+        f"{name} is {short_repr(value)}. Give a number, or None.", value=value
+    )
+
+
+def file_path(value: Any, name: str = "path") -> Path:
+    """Return a path.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is none, or holds what no name of a file can.
+
+    Examples
+    --------
+    >>> file_path(3)
+    Traceback (most recent call last):
+    ecsviz.errors.InvalidArgumentError: path is 3. Give the path of a file, as a text or a Path.
+    """
+    try:
+        path = Path(value)
+        if b"\0" not in os.fsencode(path):
+            return path
+    except (TypeError, ValueError):
+        pass
+    raise InvalidArgumentError(
+        f"{name} is {short_repr(value)}. Give the path of a file, as a text or a Path.", value=value
+    )
 
 
 def natural_number(value: Any) -> int | None:

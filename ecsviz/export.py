@@ -22,7 +22,8 @@ from ecsviz.export_sheets import to_csv, to_excel
 if TYPE_CHECKING:
     import networkx as nx
 
-    from ecsviz.graph import EntityDependencyGraph
+from ecsviz.errors import file_path
+from ecsviz.graph import EntityDependencyGraph
 
 __all__ = [
     "MAX_LABEL",
@@ -161,7 +162,7 @@ def to_graphml(graph: EntityDependencyGraph, path: str | os.PathLike[str]) -> Pa
     ...     nx.read_graphml(file, force_multigraph=True).number_of_edges()
     2
     """
-    file = Path(path)
+    file = file_path(path)
     file.write_text(graphml_text(graph), encoding="utf-8")
     return file
 
@@ -319,5 +320,5 @@ def to_json(
     """
     text = json.dumps(to_node_link(graph), ensure_ascii=False, indent=indent)
     if path is not None:
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        file_path(path).write_text(text + "\n", encoding="utf-8")
     return text

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from ecsviz.addresses import short_path
 from ecsviz.columns import column_of, objects, python_values
-from ecsviz.errors import ImportFormatError, ValueNotStorableError
+from ecsviz.errors import ImportFormatError, ValueNotStorableError, file_path
 from ecsviz.exact import from_json, json_text, to_json
 from ecsviz.frames_out import to_frames
 from ecsviz.optional import need
@@ -79,7 +79,7 @@ def to_parquet(graph: Any, folder: str | os.PathLike[str]) -> Path:
     arrow = need("pyarrow", extra="parquet", what="Parquet")
     parquet = need("pyarrow.parquet", extra="parquet", what="Parquet")
     nodes, references = graph if isinstance(graph, tuple) else to_frames(graph)
-    place = Path(folder)
+    place = file_path(folder, "folder")
     frames = {VERTICES: nodes, EDGES: references}
     tables = {name: _table(arrow, frame, _OUT[name]) for name, frame in frames.items()}
     place.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,9 @@ def read_parquet(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataF
     unpickled, and no class is needed. O(rows).
     """
     parquet = need("pyarrow.parquet", extra="parquet", what="Parquet")
-    nodes, references = (_frame(parquet, Path(folder) / name) for name in (VERTICES, EDGES))
+    nodes, references = (
+        _frame(parquet, file_path(folder, "folder") / name) for name in (VERTICES, EDGES)
+    )
     return nodes, references
 
 

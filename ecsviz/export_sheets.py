@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ecsviz.columns import objects, python_values
-from ecsviz.errors import GraphTooLargeError
+from ecsviz.errors import GraphTooLargeError, file_path
 from ecsviz.exact import json_text, to_json
 from ecsviz.optional import need
 
@@ -117,7 +117,9 @@ def to_csv(
     options.setdefault("lineterminator", "\r\n")
     text = str(made.to_csv(None, **options))
     if path is not None:
-        with Path(path).open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        with file_path(path).open(
+            "w", encoding="utf-8", errors="backslashreplace", newline=""
+        ) as file:
             file.write(text)
     return text
 
@@ -175,7 +177,7 @@ def to_excel(
 
     need("openpyxl", extra="excel", what="Excel")
     sheets = frames if isinstance(frames, Mapping) else {"Sheet1": frames}
-    file = Path(path)
+    file = file_path(path)
     for name, frame in sheets.items():
         if len(frame) + frame.columns.nlevels > MAX_ROWS:
             raise GraphTooLargeError(

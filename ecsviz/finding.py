@@ -20,7 +20,13 @@ from sqlalchemy.engine import Connection
 from ecsviz.catalog import Catalog
 from ecsviz.codec import clock, instant
 from ecsviz.equality import identical
-from ecsviz.errors import InvalidArgumentError, did_you_mean, natural_number, short_repr
+from ecsviz.errors import (
+    InvalidArgumentError,
+    did_you_mean,
+    listed,
+    natural_number,
+    short_repr,
+)
 from ecsviz.identity import is_entity_class, newest_definition
 from ecsviz.mapping import ClassMap, Mapping, RefColumn, ValueColumn
 from ecsviz.protocol import as_id
@@ -64,7 +70,8 @@ def search(fields: MappingOf[str, Any], order_by: Any, limit: Any, offset: Any) 
     InvalidArgumentError
         If an option has a value that it cannot have.
     """
-    order = (order_by,) if isinstance(order_by, str) else tuple(order_by or ())
+    order = [order_by] if isinstance(order_by, str) or order_by is None else order_by
+    order = [] if order_by is None else listed(order, "order_by", "Give names of fields.")
     for name in order:
         if not isinstance(name, str):
             raise InvalidArgumentError(
@@ -77,7 +84,12 @@ def search(fields: MappingOf[str, Any], order_by: Any, limit: Any, offset: Any) 
             raise InvalidArgumentError(
                 f"{option} is {short_repr(value)}. Give a whole number from 0.", value=value
             )
-    return Search(dict(fields), order, natural_number(limit), int(offset))
+    # No database has more rows, nor takes a larger number.
+    limit, offset = (None if n is None else min(int(n), _MOST) for n in (limit, offset))
+    return Search(dict(fields), tuple(order), limit, offset)
+
+
+_MOST = 2**62
 
 
 def find_rows(

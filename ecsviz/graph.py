@@ -19,7 +19,15 @@ from ecsviz import order
 from ecsviz.collector import collector_paused
 from ecsviz.cycles import Cycle, CycleList
 from ecsviz.elementary import CycleSearch
-from ecsviz.errors import EntityNotFoundError, InvalidIdError, did_you_mean, short_repr
+from ecsviz.errors import (
+    EXAMPLE,
+    EntityNotFoundError,
+    InvalidIdError,
+    did_you_mean,
+    flag,
+    seconds_or_none,
+    short_repr,
+)
 from ecsviz.graph_files import GraphFiles
 from ecsviz.identity import is_entity_class, newest_definition
 from ecsviz.order import NULLABLE, Ints, Order
@@ -250,7 +258,7 @@ class EntityDependencyGraph(GraphFiles, ToHtml):
         return number
 
     def find_entity_by_id(self, ecs_id: UUID | str) -> Any:
-        """Return the entity with an ``ecs_id``, or None.
+        """Return the entity with an ``ecs_id``, or None. O(1) after the first call.
 
         Parameters
         ----------
@@ -261,22 +269,18 @@ class EntityDependencyGraph(GraphFiles, ToHtml):
         ------
         InvalidIdError
             If the text is no UUID and the graph is one of entities.
-
-        Notes
-        -----
-        O(1) after the first call.
         """
         ids = self._parts.ids
-        if not isinstance(ecs_id, UUID) and (not ids or isinstance(ids[0], UUID)):
+        wanted: Any = ecs_id  # of classes and tables, the name
+        if not isinstance(wanted, UUID) and (not ids or isinstance(ids[0], UUID)):
             try:
-                ecs_id = UUID(ecs_id)
-            except (ValueError, AttributeError, TypeError) as err:
+                wanted = UUID(wanted if isinstance(wanted, str) else "")
+            except ValueError as err:
                 raise InvalidIdError(
-                    f"{short_repr(ecs_id)} is not a UUID. An ecs_id looks like"
-                    " 0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b.",
+                    f"{short_repr(ecs_id)} is not a UUID. An ecs_id looks like {EXAMPLE}.",
                     value=ecs_id,
                 ) from err
-        number = self._position.get(ecs_id)
+        number = self._position.get(wanted)
         return None if number is None else self._parts.nodes[number]
 
     @cached_property
@@ -316,11 +320,11 @@ class EntityDependencyGraph(GraphFiles, ToHtml):
         >>> len(graph.dependencies(first)), len(graph.dependencies(first, transitive=True))
         (1, 3)
         """
-        return self._reached(entity, self._out, transitive)
+        return self._reached(entity, self._out, flag(transitive, "transitive"))
 
     def dependents(self, entity: Any, *, transitive: bool = False) -> list[Any]:
         """Return what holds an entity: against the arrows. As `dependencies`."""
-        return self._reached(entity, self._in, transitive)
+        return self._reached(entity, self._in, flag(transitive, "transitive"))
 
     def _reached(self, entity: Any, step: Callable[[int], Any], transitive: bool) -> list[Any]:
         start = self._number(entity)
@@ -463,7 +467,7 @@ class EntityDependencyGraph(GraphFiles, ToHtml):
         False
         """
         with collector_paused():
-            return self._find_cycles(limit, seconds)
+            return self._find_cycles(limit, seconds_or_none(seconds, "seconds"))
 
     def _find_cycles(self, limit: int | None, seconds: float | None) -> CycleList:
         deadline = time.monotonic() + seconds if seconds is not None else float("inf")

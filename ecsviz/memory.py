@@ -42,6 +42,7 @@ from ecsviz.protocol import (
     check_hops,
     check_only,
     check_type,
+    ids_in_order,
     ids_of,
     not_found,
 )
@@ -381,7 +382,7 @@ class InMemoryEntityStorage(VersionedStorage):
 
         Parameters are those of `SQLAlchemyEntityStorage.get_many`.
         """
-        ids = [as_id(value) for value in ecs_ids]
+        ids = ids_in_order(ecs_ids)
         check_hops(hops)
         kinds = check_only(only)
         with steps("loading", progress), self._lock, collector_paused():

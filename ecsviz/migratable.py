@@ -8,6 +8,7 @@ from typing import Any
 
 from ecsviz.changes import Migration
 from ecsviz.entity import Entity
+from ecsviz.errors import InvalidArgumentError, flag, listed, short_repr
 from ecsviz.migrating import Migrate
 from ecsviz.opened import OpenStore
 from ecsviz.protocol import check_entity_class
@@ -110,11 +111,27 @@ class MigratableStore(OpenStore):
         """
         for cls in classes:
             check_entity_class(cls)
+        drop = listed(drop, "drop", "Give a list of 'Class.field'.")
+        rename, convert = (
+            _mapping(given, name) for given, name in ((rename, "rename"), (convert, "convert"))
+        )
+        dry_run = flag(dry_run, "dry_run")
         if not self._database.exists():
             return Migration()
         with self._database.reading() if dry_run else self._database.altering() as conn:
             self._load_types(conn)
-            found = Migrate(conn, self._catalog, classes or None, drop, rename or {}, convert or {})
+            found = Migrate(conn, self._catalog, classes or None, drop, rename, convert)
             if not dry_run:
                 found.apply()
         return found.migration
+
+
+def _mapping(given: Any, name: str) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, MappingOf):
+        raise InvalidArgumentError(
+            f"{name} is {short_repr(given)}. Give a dictionary with 'Class.field' as keys.",
+            value=given,
+        )
+    return dict(given)

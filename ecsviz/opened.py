@@ -167,6 +167,7 @@ class OpenStore:
         tells it as damage until ``store.adopt_changes()`` makes a revision of it.
         ``from_entity`` saves as `register` does.
         """
+        check_entity_class(cls)
         return self._handwritten.model_of(cls) or self._models.of(cls)
 
     @property

@@ -11,11 +11,13 @@ from uuid import UUID
 from ecsviz.diff import GraphDiff
 from ecsviz.entity import Entity
 from ecsviz.errors import (
+    EXAMPLE,
     EntityNotFoundError,
     InvalidArgumentError,
     InvalidIdError,
     NotAnEntityError,
     UnknownTypeError,
+    listed,
     natural_number,
     short_repr,
 )
@@ -187,11 +189,10 @@ def as_id(value: Any) -> UUID:
         found: UUID = value.ecs_id
         return found
     try:
-        return UUID(value)
-    except (ValueError, AttributeError, TypeError) as err:
+        return UUID(value if isinstance(value, str) else "")
+    except ValueError as err:
         raise InvalidIdError(
-            f"{short_repr(value)} is not a UUID. An ecs_id looks like"
-            " 0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b.",
+            f"{short_repr(value)} is not a UUID. An ecs_id looks like {EXAMPLE}.",
             value=value,
         ) from err
 
@@ -210,7 +211,7 @@ def as_registered(given: Any) -> tuple[Any, list[Any]]:
     for root in roots:
         if is_entity_class(root):
             raise NotAnEntityError(
-                f"{root.__name__} is a class. Register entities: its instances.", value=root
+                f"{root.__name__} is a class. Give entities: its instances.", value=root
             )
     return given, roots
 
@@ -255,7 +256,9 @@ def check_only(only: Iterable[type] | None) -> list[type] | None:
     """
     if only is None:
         return None
-    kinds = list(only)
+    kinds: list[type] = (
+        [only] if isinstance(only, type) else listed(only, "only", "Give a list of classes.")
+    )
     for cls in kinds:
         check_entity_class(cls)
     return kinds
@@ -263,7 +266,7 @@ def check_only(only: Iterable[type] | None) -> list[type] | None:
 
 def check_type(entity: Any, expected: type | None) -> Any:
     """Return the entity, or raise if it is not of the expected class."""
-    if expected is not None and not isinstance(entity, expected):
+    if expected is not None and not _is_a(entity, expected):
         raise UnknownTypeError(
             f"{entity.ecs_id} is a {type(entity).__name__}, not a {expected.__name__}."
             " Leave expected_type out, or ask for the right id.",
@@ -271,6 +274,16 @@ def check_type(entity: Any, expected: type | None) -> Any:
             type_name=type(entity).__name__,
         )
     return entity
+
+
+def _is_a(entity: Any, expected: Any) -> bool:
+    try:
+        return isinstance(entity, expected)
+    except TypeError as err:
+        raise NotAnEntityError(
+            f"expected_type is {short_repr(expected)}. Give an entity class, or leave it out.",
+            value=expected,
+        ) from err
 
 
 def not_found(ecs_id: UUID, known: Iterable[UUID], where: str) -> EntityNotFoundError:
@@ -305,4 +318,22 @@ def ids_of(entities_or_ids: Any) -> list[UUID]:
     given = entities_or_ids
     if isinstance(given, (UUID, str)) or is_entity_class(type(given)):
         given = [given]
-    return list(dict.fromkeys(as_id(value) for value in given))
+    elif is_entity_class(given):
+        raise NotAnEntityError(
+            f"{given.__name__} is a class. Give entities or their ids; for all of the class,"
+            f" store.list_by_type({given.__name__}).",
+            value=given,
+        )
+    elif isinstance(given, Mapping):
+        given = list(given.values())
+    return list(dict.fromkeys(map(as_id, listed(given, "What was given", _IDS))))
+
+
+_IDS = "Give an entity, its ecs_id, or a list of them."
+
+
+def ids_in_order(ecs_ids: Any) -> list[UUID]:
+    """Return ids as they were given, one or several."""
+    if isinstance(ecs_ids, (UUID, str)) or is_entity_class(type(ecs_ids)):
+        return [as_id(ecs_ids)]
+    return [as_id(value) for value in listed(ecs_ids, "ecs_ids", _IDS)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, overload
 
+from ecsviz.errors import file_path
+
 
 class ToHtml:
     """Offers `to_html` to what has a picture and tables."""
@@ -30,5 +32,5 @@ class ToHtml:
         text = pages.page_of(self, **options)
         if path is None:
             return text
-        Path(path).write_text(text, encoding="utf-8")
+        file_path(path).write_text(text, encoding="utf-8")
         return Path(path)

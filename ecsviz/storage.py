@@ -33,6 +33,7 @@ from ecsviz.protocol import (
     check_hops,
     check_only,
     check_type,
+    ids_in_order,
     ids_of,
     not_found,
 )
@@ -313,7 +314,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         hops, only, as_of, progress
             As in `get`.
         """
-        ids = [as_id(value) for value in ecs_ids]
+        ids = ids_in_order(ecs_ids)
         now = running.get()
         if isinstance(now, Load) and now.catalog is self._catalog:
             return self._promised(now, ids)

@@ -174,7 +174,7 @@ def wanted_class(catalog: Catalog, cls: Any) -> ClassMap | None:
     if not is_entity_class(cls):
         raise UnknownTypeError(
             f"{short_repr(cls)} is neither an entity class nor the name of a table."
-            f"{did_you_mean(str(cls), catalog.mapping.stored)}",
+            f"{did_you_mean(short_repr(cls), catalog.mapping.stored)}",
             value=cls,
         )
     known = catalog.mapping.map_classes([cls])[0]

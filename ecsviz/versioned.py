@@ -16,7 +16,7 @@ from ecsviz.merging import Merge
 from ecsviz.parts import as_roots
 from ecsviz.past import AsOf
 from ecsviz.post_init import run_post_init
-from ecsviz.protocol import as_id, check_entity_class
+from ecsviz.protocol import as_id, as_registered
 from ecsviz.references import Walk, walk
 from ecsviz.state import is_placeholder, not_loaded
 
@@ -147,7 +147,7 @@ class VersionedStorage:
         stored = self._stored_versions(found.ids)
         for entity in found.entities:
             entity.__dict__["version"] = stored.get(entity.ecs_id, 0)
-        self._register(found, note or f"back to {to}")
+        self._register(found, f"back to {to}" if note is None else note)
         return old
 
     def diff(self, a: Any, b: Any = None) -> GraphDiff:
@@ -205,7 +205,7 @@ class VersionedStorage:
         Parameters
         ----------
         entity
-            An entity that is stored.
+            An entity that is stored, or an iterable of them.
 
         Returns
         -------
@@ -229,12 +229,12 @@ class VersionedStorage:
         >>> store.refresh(thread).messages[0].content, thread.version
         ('hello', 2)
         """
-        check_entity_class(type(entity))
-        live = {e.ecs_id: e for e in walk([entity]).entities}
-        Merge.take_over(live, walk([self.get(entity.ecs_id)]).entities)
-        anew = walk([entity]).entities
+        given, roots = as_registered(entity)
+        live = {e.ecs_id: e for e in walk(roots).entities}
+        Merge.take_over(live, walk(self.get_many([root.ecs_id for root in roots])).entities)
+        anew = walk(roots).entities
         run_post_init(anew, set(map(type, anew)))
-        return entity
+        return given
 
     def merge(self, entity: Any, *, base: AsOf = None) -> Any:
         """Bring what others have stored into a live graph with changes of its own.
@@ -242,7 +242,7 @@ class VersionedStorage:
         Parameters
         ----------
         entity
-            An entity that was read, and changed since.
+            An entity that was read, and changed since; or an iterable of them.
         base
             The revision at which it was read; by default the one that its versions tell.
 
@@ -280,19 +280,21 @@ class VersionedStorage:
         >>> thread.title, thread.source, thread.version
         ('mine', 'theirs', 3)
         """
-        check_entity_class(type(entity))
-        if is_placeholder(entity):
-            raise not_loaded(entity, "version")
-        mine = walk([entity]).entities
-        theirs = walk([self.get(entity.ecs_id)]).entities
+        given, roots = as_registered(entity)
+        mine = walk(roots).entities
+        for root in roots:
+            if is_placeholder(root):
+                raise not_loaded(root, "version")
+        ids = [root.ecs_id for root in roots]
+        theirs = walk(self.get_many(ids)).entities
         if base is None:
             base = self._read_at(mine)
-        before = walk(self.get_many([entity.ecs_id], as_of=base)).entities
+        before = walk(self.get_many(ids, as_of=base)).entities
         extra = {e.ecs_id for e in (*mine, *before)} - {e.ecs_id for e in theirs}
         there = self._stored_versions(sorted(extra))
-        theirs = walk(self.get_many([entity.ecs_id, *there])).entities
+        theirs = walk(self.get_many([*ids, *there])).entities
         Merge(mine, before, theirs).run()
-        return entity
+        return given
 
     def lineage_graph(self, lineage_id: UUID | str | Entity) -> EntityDependencyGraph:
         """Return the family of an entity as a graph: forks refer to what they were forked from.
