@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.conflicts import check_note
-from ecsviz.errors import StoredDataInvalidError
+from ecsviz.errors import StoredDataInvalidError, flag
 from ecsviz.fields import complete_fields
 from ecsviz.history import REVISION, UNTIL, archive, history_of
 from ecsviz.inverse import check_agreement
@@ -401,6 +401,7 @@ class AdoptingStore(MigratableStore):
         >>> len(store.verify()), store.get(thread.ecs_id).title
         (0, 'Rings')
         """
+        only_told = flag(dry_run, "dry_run")
         import pandas as pd
 
         check_note(note)
@@ -412,7 +413,7 @@ class AdoptingStore(MigratableStore):
                 if found:
                     found.run(note)
                     rows = found.rows()
-                if dry_run:
+                if only_told:
                     conn.rollback()
         return pd.DataFrame(rows, columns=list(ADOPTED)).astype(
             {"class": "str", "ecs_id": object, "what": "str", "version": "int64"}
