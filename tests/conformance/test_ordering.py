@@ -236,3 +236,37 @@ def test_classes_whose_values_have_no_common_order(reopen: Open) -> None:
     reopen().register([OfText(value="a"), OfNumber(value=1)])
     with pytest.raises(ev.errors.InvalidArgumentError, match="another type in"):
         reopen().find(Base, order_by="value")  # type: ignore[attr-defined]  # both storages have it
+
+
+class Nameless(dt.tzinfo):
+    """A zone of a user's, which has an offset and no name that others know."""
+
+    def utcoffset(self, when: dt.datetime | None) -> dt.timedelta:
+        return dt.timedelta(hours=3)
+
+    def dst(self, when: dt.datetime | None) -> None:
+        return None
+
+    def tzname(self, when: dt.datetime | None) -> str:
+        return "somewhere"
+
+
+@pytest.mark.parametrize(
+    ("zone", "comes_back"),
+    [
+        (BERLIN, BERLIN),
+        (ZoneInfo("UTC"), ZoneInfo("UTC")),
+        (dt.UTC, dt.UTC),
+        (Nameless(), dt.timezone(dt.timedelta(hours=3))),
+        (dt.timezone(dt.timedelta(hours=3), "here"), dt.timezone(dt.timedelta(hours=3))),
+    ],
+)
+def test_a_time_comes_back_in_its_zone(reopen: Open, zone: dt.tzinfo, comes_back: Any) -> None:
+    value = BACK.replace(tzinfo=zone, fold=1)
+    entity = reopen().register(Sorted(at=value, clock=value.timetz()))
+    again = reopen().get(entity.ecs_id)
+    assert again.at is not None
+    assert again.clock is not None
+    assert repr(again.at.tzinfo) == repr(again.clock.tzinfo) == repr(comes_back)
+    assert (again.at.fold, again.at.utcoffset()) == (1, value.utcoffset())
+    assert reopen().register(again).version == 1
