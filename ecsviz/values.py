@@ -402,11 +402,11 @@ def codec_for(annotation: Any, metadata: Sequence[Any] = ()) -> tuple[Codec, boo
     nullable = len(kinds) < len(members) or annotation in (Any, object)
     _refuse(kinds)
     try:
-        codec = _single_codec(kinds[0]) if len(kinds) == 1 else None
+        single = _single_codec(kinds[0]) if len(kinds) == 1 else None
+        return single or JsonCodec(annotation), nullable
     except NoCodec:  # of the bare class; validators and serializers may stand with it
-        annotation = Annotated[(annotation, *metadata)] if metadata else annotation
-        codec = None
-    return codec or JsonCodec(annotation), nullable
+        described = Annotated[(annotation, *metadata)] if metadata else annotation
+        return JsonCodec(described), nullable
 
 
 def _refuse(kinds: list[Any]) -> None:

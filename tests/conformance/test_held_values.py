@@ -230,6 +230,24 @@ def test_it_is_dumped(field: str, value: Any) -> None:
     assert find_difference(entity, again) is None
 
 
+class Measured(ev.Entity):
+    """Fields that are never None, and that say by ``Annotated`` alone how they are written."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    array: Array
+    vector: Vector
+
+
+def test_arrays_in_fields_that_must_be_set(reopen: Open) -> None:
+    several = [Measured(array=np.array([n, 2.0]), vector=Vector([n, 2.0])) for n in range(3)]
+    reopen().register(several)
+    for entity in several:
+        again = reopen().get(entity.ecs_id)
+        assert find_difference(entity, again) is None
+        assert reopen().register(again).version == 1
+
+
 def test_none_in_a_root_model_is_no_missing_value(reopen: Open) -> None:
     entity = reopen().register(Holder(maybe=Maybe(None)))
     assert reopen().get(entity.ecs_id).maybe == Maybe(None)

@@ -195,6 +195,38 @@ def test_every_kind_of_value_has_its_order_and_is_found(reopen: Open, field: str
         assert store.find(Sorted, **{field: value}, limit=2) == wanted[:2], repr(value)
 
 
+ALIKE: list[tuple[str, list[Any]]] = [
+    # Each list rises; its values share one stand-in, or nearly so.
+    ("floating", [2.0**53, 2**53 + 1, 2.0**53 + 2, 2**53 + 3]),
+    ("floating", [-(10**400), -1e308, 1e308, 10**400]),
+    ("exact", [Decimal(t) for t in ("0.1", "0.10000000000000000001", "0.1000000000000000002")]),
+    ("number", [2**63 - 1, 2**63, 2**63 + 1, 10**40]),
+    ("some_text", ["?", "?\0", "?\ud800", "?\ufffd"]),
+]
+
+
+@pytest.mark.parametrize(("field", "values"), ALIKE)
+def test_stand_ins_that_are_alike(reopen: Open, field: str, values: list[Any]) -> None:
+    rising = [Sorted() for _ in values]
+    for entity, value in zip(rising, values, strict=True):
+        entity.__dict__[field] = value
+    nothing = Sorted()
+    reopen().register([nothing, *rising[::-1]])
+    store: Any = reopen()
+    assert store.find(Sorted, order_by=field) == [*rising, nothing]
+    assert store.find(Sorted, order_by=f"-{field}") == [*rising[::-1], nothing]
+    assert store.find(Sorted, order_by=field, limit=2) == rising[:2]
+
+
+def test_one_time_of_day_in_two_zones(reopen: Open) -> None:
+    noon = dt.time(12, tzinfo=dt.timezone(dt.timedelta(hours=2)))
+    entities = reopen().register([Sorted(clock=noon), Sorted(clock=dt.time(10)), Sorted()])
+    store: Any = reopen()
+    assert store.find(Sorted, clock=dt.time(10, tzinfo=dt.UTC)) == entities[:1]
+    assert store.find(Sorted, clock=dt.time(10)) == entities[1:2]
+    assert store.find(Sorted, clock=dt.time(12)) == []
+
+
 def test_two_orders_at_once(reopen: Open) -> None:
     r = random.Random(7)
     entities = [Sorted(number=2**70 + r.randint(0, 2), yes=r.random() < 0.5) for _ in range(20)]
