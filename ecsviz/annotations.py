@@ -132,6 +132,8 @@ def _stood_for(annotation: Any, owner: type, variables: Variables) -> Any:
     while True:
         if annotation is typing.Self:
             return owner
+        if type(annotation).__name__ == "PydanticRecursiveRef":
+            return _parametrized(annotation.type_ref, owner)
         if isinstance(annotation, TypeVar) and annotation in variables:
             return variables[annotation]
         if isinstance(annotation, TypeVar):
@@ -141,6 +143,23 @@ def _stood_for(annotation: Any, owner: type, variables: Variables) -> Any:
             annotation = annotation.__supertype__
         else:
             return annotation
+
+
+def _parametrized(ref: str, owner: type) -> Any:
+    """Return the class that pydantic means where a generic class names itself: ``Node[int]``.
+
+    Notes
+    -----
+    While ``Node[int]`` is made, its fields can hold no more than a text with the ids of the
+    generic class and of what it is parametrized with.
+    """
+    for cls in (*owner.__mro__, *known_entity_classes()):
+        about = getattr(cls, "__pydantic_generic_metadata__", None) or {}
+        if about.get("origin") is None or f":{id(about['origin'])}[" not in ref:
+            continue
+        if all(f":{id(arg)}" in ref for arg in about["args"]):
+            return cls
+    return Any
 
 
 def complete_fields(cls: type) -> dict[str, FieldInfo]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import enum
+import typing
 import weakref
 from collections.abc import Iterable
 from typing import Any
 
 from ecsviz.annotations import concrete
 from ecsviz.errors import UnsupportedFieldError, short_repr
-from ecsviz.fields import FieldPlan, Shape, class_plan, complete_fields, union_members
+from ecsviz.fields import FieldPlan, Shape, class_plan, complete_fields, strip, union_members
 from ecsviz.identity import newest_definition
 from ecsviz.inverse import inverse_of
 from ecsviz.values import Codec, JsonCodec, NoCodec, Refused, codec_for
@@ -94,11 +96,36 @@ def check_class(cls: Any) -> None:
             cls=cls,
             field=None,
         )
+    if cls.model_config.get("use_enum_values"):
+        _refuse_enums(cls)
     for plan in class_plan(cls).check().fields:
         inverse_of(plan)
         if plan.shape in (Shape.DICT, Shape.NESTED):
             codec_of(cls, plan.name)
     describe(cls)
+
+
+def _refuse_enums(cls: type) -> None:
+    """Raise for an enum in a class whose fields hold the values of enums in their place.
+
+    Not always, though: an unvalidated default and an assignment stay members.
+    """
+    for name, info in complete_fields(cls).items():
+        todo = [concrete(info.annotation, cls)]
+        while todo:
+            kind = strip(todo.pop())
+            todo += typing.get_args(kind)
+            if isinstance(kind, enum.Enum):
+                kind = type(kind)  # of a Literal
+            if isinstance(kind, type) and issubclass(kind, enum.Enum):
+                raise UnsupportedFieldError(
+                    f"{cls.__name__} sets use_enum_values, so that {cls.__name__}.{name} holds"
+                    f" values where it is annotated {kind.__name__}. Leave the setting out (dumps"
+                    " in mode='json' write the values all the same), or annotate the field with a"
+                    " Literal of the values.",
+                    cls=cls,
+                    field=name,
+                )
 
 
 def describe(cls: type) -> dict[str, str]:
