@@ -408,8 +408,8 @@ class AdoptingStore(MigratableStore):
         rows: list[tuple[str, UUID, str, int]] = []
         if self._database.exists():
             with self._database.writing() as conn:
-                next_ids = self._load_types(conn)
-                found = Adopt(conn, self._catalog, next_ids) if self._is_made(conn) else None
+                catalog, next_ids = self._found(conn)
+                found = Adopt(conn, catalog, next_ids) if self._is_made(conn) else None
                 if found:
                     found.run(note)
                     rows = found.rows()

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from ecsviz.errors import UnsupportedFieldError
 from ecsviz.identity import is_entity_class, known_entity_classes
+from ecsviz.once import making
 
 _SEQUENCES: frozenset[Any] = frozenset(
     {
@@ -167,7 +168,8 @@ def complete_fields(cls: type) -> dict[str, FieldInfo]:
     model = typing.cast("type[BaseModel]", cls)
     if not model.__pydantic_complete__:
         try:
-            model.model_rebuild()
+            with making:
+                model.model_rebuild()
         except (PydanticUndefinedAnnotation, NameError) as err:
             missing = getattr(err, "name", None) or str(err)
             raise UnsupportedFieldError(

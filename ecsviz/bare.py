@@ -14,6 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.catalog import Catalog
 from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.history import REVISION, SUFFIX, UNTIL, history_name
@@ -111,17 +112,16 @@ class BareStore:
 
     def __init__(self, store: OpenStore) -> None:
         self._store = store
-        self._mapping, self._catalog = store._mapping, store._catalog
-        self._schema = store.metadata.schema
+        self._schema = store._catalog.metadata.schema
 
     # -- tables ------------------------------------------------------------------------------
 
     def tables(self) -> list[Table]:
         """Return every table: those of entities first, then by kind and name."""
-        with self._store._reading() as conn:
+        with self._store._reading() as (conn, catalog):
             inspector = sa.inspect(conn)
             names = inspector.get_table_names(schema=self._schema)
-            kinds = self._kinds()
+            kinds = _kinds(catalog)
             found = []
             for name in names:
                 kind, type_name = kinds.get(name, ("other", ""))
@@ -131,18 +131,10 @@ class BareStore:
                 found.append(Table(name, kind, type_name, columns, rows))
         return sorted(found, key=lambda table: (_KINDS.index(table.kind), table.name))
 
-    def _kinds(self) -> dict[str, tuple[str, str]]:
-        result = {table.name: ("catalog", "") for table in self._catalog.metadata.tables.values()}
-        for stored in self._mapping.stored.values():
-            for name in stored.tables:
-                result[name] = (_LINKS if name != stored.table else _ENTITIES, stored.name)
-                result[history_name(name)] = ("history", stored.name)
-        return result
-
     def types(self) -> dict[str, StoredType]:
         """Return the stored types by their names."""
-        with self._store._reading():
-            return dict(self._mapping.stored)
+        with self._store._reading() as (_, catalog):
+            return dict(catalog.mapping.stored)
 
     def rows(self, table: str, limit: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Return the columns and the rows of a table, as the database has them.
@@ -159,7 +151,7 @@ class BareStore:
         UnknownTypeError
             If there is no such table.
         """
-        with self._store._reading() as conn:
+        with self._store._reading() as (conn, _):
             inspector = sa.inspect(conn)
             tables = inspector.get_table_names(schema=self._schema)
             if table not in tables:
@@ -215,10 +207,11 @@ class BareStore:
     ) -> EntityDependencyGraph:
         """Return the graph of the stored entities; as ``store.graph()``, without any class."""
         start = None if root is None else as_id(root)
-        with self._store._reading() as conn:
-            nodes, number = self._nodes(conn)
+        with self._store._reading() as (conn, catalog):
+            types = catalog.mapping.stored
+            nodes, number = self._nodes(conn, types)
             edges = _Edges()
-            for stored in self._mapping.stored.values():
+            for stored in types.values():
                 for name, place in stored.layout.items():
                     if "table" in place:
                         self._links(conn, stored, name, edges, lambda end: nodes[number[end]])
@@ -249,10 +242,12 @@ class BareStore:
             kinds=[edges.kinds[n] for n in keep],
         )
 
-    def _nodes(self, conn: Connection) -> tuple[list[BareEntity], dict[tuple[str, int], int]]:
+    def _nodes(
+        self, conn: Connection, types: dict[str, StoredType]
+    ) -> tuple[list[BareEntity], dict[tuple[str, int], int]]:
         nodes: list[BareEntity] = []
         number: dict[tuple[str, int], int] = {}
-        for name, stored in self._mapping.stored.items():
+        for name, stored in types.items():
             row: _Column = sa.column("id")
             shown = _label_fields(stored)
             texts = [
@@ -323,11 +318,11 @@ class BareStore:
             If it was never stored.
         """
         wanted = as_id(ecs_id)
-        with self._store._reading() as conn:
-            for stored in self._mapping.stored.values():
+        with self._store._reading() as (conn, catalog):
+            for stored in catalog.mapping.stored.values():
                 events = self._events(conn, stored, wanted)
                 if events:
-                    return history_frame(events, moments_of(conn, self._catalog))
+                    return history_frame(events, moments_of(conn, catalog))
         raise not_found(wanted, (), str(self._store._database))
 
     def _events(self, conn: Connection, stored: StoredType, ecs_id: UUID) -> list[Event]:
@@ -347,6 +342,16 @@ class BareStore:
 
 _ENTITIES, _LINKS = "entities", "references"
 _KINDS = (_ENTITIES, _LINKS, "history", "catalog", "other")
+
+
+def _kinds(catalog: Catalog) -> dict[str, tuple[str, str]]:
+    """Return per table what it is, and of which type."""
+    result = {table.name: ("catalog", "") for table in catalog.metadata.tables.values()}
+    for stored in catalog.mapping.stored.values():
+        for name in stored.tables:
+            result[name] = (_LINKS if name != stored.table else _ENTITIES, stored.name)
+            result[history_name(name)] = ("history", stored.name)
+    return result
 
 
 def _label_fields(stored: StoredType) -> list[str]:

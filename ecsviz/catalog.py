@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import weakref
 from collections.abc import Iterable, Iterator
@@ -33,6 +34,7 @@ from ecsviz.mapping import (
     RefColumn,
     StoredType,
 )
+from ecsviz.references import Walk
 from ecsviz.seals import digest
 from ecsviz.storable import describe
 from ecsviz.tables import add_column, add_keys, allow_null, make_tables
@@ -44,8 +46,29 @@ _IDENTITY = "store_id"
 """The key of what tells stores apart. Copies and backups have it in common: they are the store."""
 
 
+class _Identity:
+    """Which store it is: one for all catalogs of a store, whatever their transactions find.
+
+    Attributes
+    ----------
+    known
+        As it was found, or made by a transaction that has ended well.
+    given, giving
+        What a transaction gives that may be rolled back yet, and that transaction.
+    before
+        What was known when a transaction began: another may have made the store since.
+    """
+
+    def __init__(self) -> None:
+        self.known: str | None = None
+        self.given: str | None = None
+        self.giving: weakref.ref[Connection] | None = None
+        self.before: weakref.WeakKeyDictionary[Connection, str | None]
+        self.before = weakref.WeakKeyDictionary()
+
+
 class Catalog:
-    """The tables whose names begin with ``ecs_``.
+    """The tables whose names begin with ``ecs_``, with the mapping of what they say.
 
     Attributes
     ----------
@@ -63,9 +86,7 @@ class Catalog:
     def __init__(self, database: Database, mapping: Mapping) -> None:
         self.database = database
         self.mapping = mapping
-        self.identity: str | None = None
-        self._given: str | None = None
-        self._giving: weakref.ref[Connection] | None = None
+        self._identity = _Identity()
         self.metadata = sa.MetaData(naming_convention=NAMING, schema=mapping.metadata.schema)
         self.store = sa.Table(
             "ecs_store",
@@ -107,6 +128,16 @@ class Catalog:
 
     # -- opening -----------------------------------------------------------------------------
 
+    def at(self, stored: dict[str, StoredType]) -> Catalog:
+        """Return the catalog of another state of the store; this one if it is the same."""
+        return self if stored == self.mapping.stored else self.fork(stored)
+
+    def fork(self, stored: dict[str, StoredType] | None = None) -> Catalog:
+        """Return a catalog with a mapping of its own, for a transaction that changes the types."""
+        made = copy.copy(self)
+        made.mapping = self.mapping.fork(self.mapping.stored if stored is None else stored)
+        return made
+
     def check(self, conn: Connection, *, shared: bool) -> bool:
         """Tell whether the database is a store already; False if it is still empty.
 
@@ -122,10 +153,12 @@ class Catalog:
         StorageMovedError
             If it is not the store that was found here before.
         """
+        # Before anything is read, which is when the transaction's state of the store is fixed.
+        known = self._identity.before.setdefault(conn, self._identity.known)
         inspector = sa.inspect(conn)
         tables = inspector.get_table_names(schema=self.metadata.schema)
         if self.store.name not in tables:
-            if self.identity is not None:
+            if known is not None:
                 raise self._moved("it is empty" if not tables else "it holds other tables")
             if tables and not shared:
                 named = ", ".join(sorted(tables)[:5])
@@ -138,7 +171,7 @@ class Catalog:
         c = self.store.c
         query = sa.select(c.key, c.value).where(c.key.in_(("schema_version", _IDENTITY)))
         settings = dict(map(tuple, conn.execute(query)))
-        self._recognise(conn, settings.get(_IDENTITY, ""))
+        self._recognise(conn, known, settings.get(_IDENTITY, ""))
         found = int(settings.get("schema_version", 0))
         if found > SCHEMA_VERSION:
             raise errors.SchemaTooNewError(
@@ -156,12 +189,19 @@ class Catalog:
             )
         return True
 
-    def _recognise(self, conn: Connection, found: str) -> None:
+    @property
+    def identity(self) -> str | None:
+        """Which store this is, as it was found; see the attributes."""
+        return self._identity.known
+
+    def _recognise(self, conn: Connection, known: str | None, found: str) -> None:
         """Raise if this is another store than before; remember the one that it is."""
-        if self.identity and found != self.identity:
+        if known and found != known:
             raise self._moved("it is another store")
-        if self._giving is None or self._giving() is not conn:  # or it may be rolled back yet
-            self.identity = found
+        giving = self._identity.giving
+        # Or it may be rolled back yet; or another thread knows more by now.
+        if (giving is None or giving() is not conn) and not self._identity.known:
+            self._identity.known = found
 
     def _moved(self, why: str) -> errors.StorageMovedError:
         return errors.StorageMovedError(
@@ -171,13 +211,15 @@ class Catalog:
         )
 
     def _give_identity(self, conn: Connection) -> None:
-        self._given, self._giving = uuid4().hex, weakref.ref(conn)
-        conn.execute(sa.insert(self.store).values(key=_IDENTITY, value=self._given))
+        given, self._identity.giving = uuid4().hex, weakref.ref(conn)
+        self._identity.given = given
+        conn.execute(sa.insert(self.store).values(key=_IDENTITY, value=given))
 
     def settle(self) -> None:
         """Remember what was made, after the transaction has ended well."""
-        if self._given is not None:
-            self.identity, self._given, self._giving = self._given, None, None
+        of = self._identity
+        if of.given is not None:
+            of.known, of.given, of.giving = of.given, None, None
 
     def create(self, conn: Connection) -> None:
         """Make our tables; the file of a user's own tables is not marked as ours."""
@@ -192,11 +234,18 @@ class Catalog:
 
     # -- types -------------------------------------------------------------------------------
 
+    def read_types(self, conn: Connection) -> tuple[dict[str, StoredType], dict[str, int]]:
+        """Return which types are stored, and their next free row ids."""
+        rows = conn.execute(sa.select(self.types).order_by(self.types.c.name)).all()
+        stored = {row.name: self._stored_type(row) for row in rows}
+        return stored, {row.name: row.next_id for row in rows}
+
     def load_types(self, conn: Connection) -> dict[str, int]:
         """Read which types are stored into the mapping; return their next free row ids."""
-        rows = conn.execute(sa.select(self.types).order_by(self.types.c.name)).all()
-        self.mapping.set_stored({row.name: self._stored_type(row) for row in rows})
-        return {row.name: row.next_id for row in rows}
+        stored, next_ids = self.read_types(conn)
+        if stored != self.mapping.stored:  # this transaction has made some
+            self.mapping.set_stored(stored)
+        return next_ids
 
     def _stored_type(self, row: Any) -> StoredType:
         try:
@@ -271,6 +320,14 @@ class Catalog:
                 " it; or define the class as it was stored, or give it another name.",
                 table=stored.table,
             )
+
+    def lacks(self, found: Walk) -> bool:
+        """Tell whether a walk needs types, or targets of fields, that are not stored yet."""
+        stored = self.mapping.stored
+        return any(
+            known.type_name not in stored or known.layout() != stored[known.type_name].layout
+            for known in self._with_targets(self.mapping.map_classes(found.classes))
+        ) or bool(self.mapping.new_arcs(found))
 
     @contextmanager
     def synced(self, conn: Connection, maps: Iterable[ClassMap]) -> Iterator[dict[str, int]]:
@@ -399,7 +456,7 @@ class Catalog:
 
     def seal(self, conn: Connection) -> None:
         """Seal what the store says of itself, at the end of every transaction that writes."""
-        if self.identity == "":
+        if self._identity.known == "":
             self._give_identity(conn)
         conn.execute(sa.delete(self.store).where(self.store.c.key == "seal"))
         conn.execute(sa.insert(self.store).values(key="seal", value=self.digest(conn)))

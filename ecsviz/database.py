@@ -32,6 +32,7 @@ from ecsviz.addresses import (
     short_path,
 )
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
+from ecsviz.once import making
 from ecsviz.sqlite_errors import sqlite_error
 from ecsviz.sqlite_files import MAGIC, WatchedFile
 
@@ -71,6 +72,7 @@ class Database:
         self._session_engine: Engine | None = None
         self.closed = False
         self.owns_engine = not isinstance(target, Engine)
+        self._turns = threading.RLock()
         if isinstance(target, Engine):
             if target.dialect.is_async:  # what an AsyncEngine stands on
                 raise asynchronous(target.url)
@@ -86,6 +88,7 @@ class Database:
             if self.owns_engine:
                 sa.event.listen(self.engine, "do_connect", self._file.connect)
         _look_after(self.engine, closing=self.owns_engine)
+        _databases.add(self)
 
     def __str__(self) -> str:
         return str(self.path) if self.path else redacted(self.url)
@@ -244,8 +247,36 @@ class Database:
             self._file.check(when)
 
     @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Let one thread at a time write; the others wait as for another program.
+
+        Raises
+        ------
+        StorageBusyError
+            If another thread has written for longer than the timeout.
+        """
+        if not self._turns.acquire(timeout=min(max(self.timeout, 0), threading.TIMEOUT_MAX)):
+            raise errors.StorageBusyError(
+                f"{self}: another thread held the database for more than {self.timeout:g} s."
+                " Nothing was saved; try again, or open the storage with a longer timeout=.",
+                path=self.path,
+                waited=self.timeout,
+            )
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """Hold a transaction that sees one state of the database."""
+        # Where all threads share one connection, they share its transactions too.
+        alone = isinstance(self.engine.pool, StaticPool)
+        with self.turn() if alone else contextlib.nullcontext(), self._read() as conn:
+            yield conn
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[Connection]:
         with self._connected("REPEATABLE READ") as conn:
             if self.is_sqlite:
                 conn.exec_driver_sql("BEGIN")
@@ -258,7 +289,7 @@ class Database:
         An interrupt (Ctrl-C) is told at its end: in the middle, it would leave the write lock
         held until a garbage collection.
         """
-        with deferred_interrupt(), self._connected("READ COMMITTED") as conn:
+        with deferred_interrupt(), self.turn(), self._connected("READ COMMITTED") as conn:
             if self.is_sqlite:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
             elif self.is_postgresql:
@@ -286,7 +317,7 @@ class Database:
             with self.writing() as conn:
                 yield conn
             return
-        with deferred_interrupt(), self._connected("READ COMMITTED") as conn:
+        with deferred_interrupt(), self.turn(), self._connected("READ COMMITTED") as conn:
             conn.exec_driver_sql("PRAGMA foreign_keys=OFF")
             try:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
@@ -342,6 +373,10 @@ class Database:
         self.check_open()
         if not self.is_sqlite:
             return self.engine
+        with making:
+            return self._make_session_engine()
+
+    def _make_session_engine(self) -> Engine:
         if self._session_engine is None:
             made = sa.create_engine(self.url, pool=self.engine.pool, hide_parameters=True)
             sa.event.listen(made, "begin", self._begin)
@@ -374,6 +409,13 @@ class Database:
             raise self._translate(err) from harmless(err, self.url)
         except sqlite3.Error as err:
             raise sqlite_error(err, str(self), self.path, self.timeout) from err
+        except exc.TimeoutError as err:
+            raise errors.StorageBusyError(
+                f"{self}: all connections are in use ({err.args[0]}). Give an engine with a larger"
+                " pool_size, or use fewer threads at once.",
+                path=self.path,
+                waited=None,
+            ) from err
         except UnicodeDecodeError as err:
             raise errors.StorageCorruptError(
                 f"{self}: a text in it is no text ({err.reason}). Restore it from a backup.",
@@ -455,6 +497,8 @@ _LONGEST = 1_000_000
 _opened: weakref.WeakKeyDictionary[Engine, dict[int, Any]] = weakref.WeakKeyDictionary()
 """The engines in use, each with the connections that are to be closed with it."""
 
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
 _inherited: list[Any] = []
 """In a forked child: connections that the parent goes on using. Closed here, or dropped, they
 would end there."""
@@ -489,7 +533,9 @@ def _close_all(opened: dict[int, Any]) -> None:
 
 
 def _after_fork() -> None:
-    """Drop, in a forked child, connections that the parent goes on using."""
+    """Drop, in a forked child, what the parent and its threads go on using."""
+    for database in list(_databases):  # whoever is writing in the parent
+        database._turns = threading.RLock()
     for engine, opened in list(_opened.items()):
         if not isinstance(engine.pool, StaticPool):  # memory is copied, and the child's own
             _inherited.extend(opened.values())

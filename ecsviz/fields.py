@@ -22,6 +22,7 @@ from ecsviz.annotations import (
 )
 from ecsviz.errors import NotAnEntityError, UnsupportedFieldError
 from ecsviz.identity import is_entity_class
+from ecsviz.once import making
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 
 __all__ = [
@@ -229,8 +230,11 @@ def class_plan(cls: type) -> ClassPlan:
             raise NotAnEntityError(
                 f"{cls.__name__} is not an entity class. Derive it from ev.Entity.", cls=cls
             )
-        plan = _make_plan(cls)
-        setattr(cls, _PLAN, plan)
+        with making:
+            plan = cls.__dict__.get(_PLAN)
+            if plan is None:
+                plan = _make_plan(cls)
+                setattr(cls, _PLAN, plan)
     return plan
 
 

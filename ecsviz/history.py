@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.names import limited
+from ecsviz.once import making
 from ecsviz.statements import run_many
 
 REVISION = "ecs_revision"
@@ -41,18 +42,26 @@ def history_of(table: sa.Table) -> sa.Table:
     """
     found: sa.Table | None = table.info.get("history")
     if found is None:
-        keys = [column.name for column in list(table.columns) if column.primary_key]
-        found = table.info["history"] = sa.Table(
-            history_name(table.name),
-            sa.MetaData(naming_convention=table.metadata.naming_convention, schema=table.schema),
-            *(_past(c, required=c.name in (*keys, REVISION)) for c in table.columns),
-            sa.Column(UNTIL, sa.Integer(), nullable=False),
-            sa.PrimaryKeyConstraint(*keys, REVISION),
-        )
-        indexed = {c.name for key in table.foreign_key_constraints for c in key.columns}
-        indexed |= {"ecs_id"} & set(table.columns.keys())
-        for name in sorted(indexed - set(keys[:1])):
-            sa.Index(limited(f"ix_{found.name}_{name}"), found.c[name])
+        with making:
+            found = table.info.get("history")
+            if found is None:
+                found = table.info["history"] = _make_history(table)
+    return found
+
+
+def _make_history(table: sa.Table) -> sa.Table:
+    keys = [column.name for column in list(table.columns) if column.primary_key]
+    found = sa.Table(
+        history_name(table.name),
+        sa.MetaData(naming_convention=table.metadata.naming_convention, schema=table.schema),
+        *(_past(c, required=c.name in (*keys, REVISION)) for c in table.columns),
+        sa.Column(UNTIL, sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(*keys, REVISION),
+    )
+    indexed = {c.name for key in table.foreign_key_constraints for c in key.columns}
+    indexed |= {"ecs_id"} & set(table.columns.keys())
+    for name in sorted(indexed - set(keys[:1])):
+        sa.Index(limited(f"ix_{found.name}_{name}"), found.c[name])
     return found
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from ecsviz.once import making
+
 if TYPE_CHECKING:
     # For type checkers only: it carries the dataclass_transform that types constructors.
     from pydantic._internal._model_construction import ModelMetaclass as ModelMeta
@@ -30,7 +32,8 @@ class EntityMeta(ModelMeta):
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: Any, **kwargs: Any) -> None:
         super().__init__(name, bases, namespace, **kwargs)
-        _newest[type_key(cls)] = cls
+        with making:
+            _newest[type_key(cls)] = cls
 
     def __instancecheck__(cls, instance: Any) -> bool:
         kind = type(instance)
@@ -74,7 +77,9 @@ def is_entity_class(kind: object) -> bool:
 
 def known_entity_classes() -> list[type]:
     """Return every entity class that is defined now, newest definitions only, by name."""
-    return [cls for _, cls in sorted(_newest.items())]
+    with making:  # no other thread defines one meanwhile
+        found = list(_newest.items())
+    return [cls for _, cls in sorted(found)]
 
 
 def classes_named(name: str) -> list[type]:

@@ -2,205 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from ecsviz import order
+from ecsviz.class_maps import (
+    ClassMap,
+    Collection,
+    InverseList,
+    Layout,
+    RefColumn,
+    StoredType,
+    ValueColumn,
+    columns_in,
+    of_definition,
+)
 from ecsviz.common_columns import BIG, NAMING, SYSTEM_COLUMNS, system_columns
-from ecsviz.errors import DuplicateTypeError
+from ecsviz.errors import DuplicateTypeError, EcsvizError
 from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.handwritten import Handwritten
 from ecsviz.history import REVISION, history_name
 from ecsviz.identity import classes_named, newest_definition, type_key
 from ecsviz.inverse import inverse_of
 from ecsviz.names import Names, allowed_table, limited, snake, table_name
+from ecsviz.once import making
 from ecsviz.references import Walk
 from ecsviz.storable import check_class, codec_of, has_table, opaque_names, with_referenced
-from ecsviz.values import Codec
 
-Layout = dict[str, dict[str, Any]]
-"""Per field, where the store keeps it: ``column``; or ``columns`` (target type → column) with
-``required``, ``position`` and ``inverse``; or ``columns`` with ``table``, ``key``, ``skeleton``."""
-
-
-@dataclass(slots=True)
-class ValueColumn:
-    """A field that holds no entity, and its column.
-
-    Attributes
-    ----------
-    optional
-        Whether the field may be None.
-    """
-
-    name: str
-    column: sa.Column[Any]
-    codec: Codec
-    optional: bool
-
-
-@dataclass(slots=True)
-class RefColumn:
-    """A field that holds one entity: a foreign key per class of what it holds.
-
-    Attributes
-    ----------
-    arcs
-        Type name of the target → its foreign key column. One of them is set.
-    position
-        Where the field is the back-reference of a list: the place in that list.
-    inverse
-        The name of that list's field.
-    """
-
-    plan: FieldPlan
-    arcs: dict[str, sa.Column[Any]]
-    position: sa.Column[Any] | None
-    inverse: str | None
-
-    @property
-    def name(self) -> str:
-        """The field."""
-        return self.plan.name
-
-
-@dataclass(slots=True)
-class InverseList:
-    """A list that its members' back-references say: it needs no table."""
-
-    plan: FieldPlan
-    back: FieldPlan
-
-    @property
-    def name(self) -> str:
-        """The field."""
-        return self.plan.name
-
-
-@dataclass(slots=True)
-class Collection:
-    """A field with an association table: a row per reference.
-
-    Attributes
-    ----------
-    key
-        For a dictionary, the column of its keys.
-    skeleton
-        For nested values, the column of the owner's table that holds the value with numbered
-        places for its references.
-    """
-
-    plan: FieldPlan
-    table: sa.Table
-    arcs: dict[str, sa.Column[Any]]
-    key: ValueColumn | None
-    skeleton: ValueColumn | None
-
-    @property
-    def name(self) -> str:
-        """The field."""
-        return self.plan.name
-
-    @property
-    def columns(self) -> list[sa.Column[Any]]:
-        """The columns: owner, position, a foreign key per class, and the key if there is one."""
-        keys = [] if self.key is None else [self.key.column]
-        return [*list(self.table.columns)[:2], *self.arcs.values(), *keys]
-
-
-@dataclass(slots=True)
-class ClassMap:
-    """One entity class, its table and its columns.
-
-    Attributes
-    ----------
-    by_hand
-        Whether its values are in a table of the user's; see `handwritten`.
-    """
-
-    cls: type
-    type_name: str
-    table: sa.Table
-    by_hand: bool
-    values: list[ValueColumn] = field(default_factory=list)
-    singles: list[RefColumn] = field(default_factory=list)
-    inverse_lists: list[InverseList] = field(default_factory=list)
-    collections: list[Collection] = field(default_factory=list)
-
-    def arcs_of(self, name: str) -> dict[str, sa.Column[Any]] | None:
-        """Return the foreign keys of a field by target; None for a list that has none."""
-        for ref in self.singles:
-            if ref.name == name:
-                return ref.arcs
-        for collection in self.collections:
-            if collection.name == name:
-                return collection.arcs
-        return None
-
-    @property
-    def positions(self) -> list[str]:
-        """The names of the columns that hold places in lists."""
-        return [ref.position.name for ref in self.singles if ref.position is not None]
-
-    @property
-    def references(self) -> list[RefColumn | InverseList | Collection]:
-        """Every field that holds entities."""
-        return [*self.singles, *self.inverse_lists, *self.collections]
-
-    @property
-    def tables(self) -> list[sa.Table]:
-        """The table of the entities and those of their collections."""
-        return [self.table, *(collection.table for collection in self.collections)]
-
-    def layout(self) -> Layout:
-        """Return where every field is kept, as the store notes it."""
-        result: Layout = {value.name: {"column": value.column.name} for value in self.values}
-        for ref in self.singles:
-            result[ref.name] = {
-                "columns": {target: column.name for target, column in ref.arcs.items()},
-                "required": any(not column.nullable for column in ref.arcs.values()),
-                "position": None if ref.position is None else ref.position.name,
-                "inverse": ref.inverse,
-            }
-        for item in self.collections:
-            result[item.name] = {
-                "table": item.table.name,
-                "columns": {target: column.name for target, column in item.arcs.items()},
-                "key": None if item.key is None else item.key.column.name,
-                "skeleton": None if item.skeleton is None else item.skeleton.column.name,
-            }
-        return result
-
-
-@dataclass(frozen=True, slots=True)
-class StoredType:
-    """A type as a store describes it."""
-
-    name: str
-    module: str
-    table: str
-    fields: dict[str, str]
-    layout: Layout = field(default_factory=dict)
-    by_hand: bool = False
-
-    @property
-    def positions(self) -> list[str]:
-        """The names of the columns that hold places in lists."""
-        return [place["position"] for place in self.layout.values() if place.get("position")]
-
-    @property
-    def tables(self) -> list[str]:
-        """The names of its tables."""
-        kept = (place.get("table") for place in self.layout.values())
-        return [self.table, *(name for name in kept if name is not None)]
+__all__ = [
+    "ClassMap",
+    "Collection",
+    "InverseList",
+    "Layout",
+    "Mapping",
+    "RefColumn",
+    "StoredType",
+    "ValueColumn",
+]
 
 
 class Mapping:
-    """All classes of one store and their tables.
+    """The classes and tables of one state of a store.
 
     Parameters
     ----------
@@ -208,6 +54,12 @@ class Mapping:
         The database schema of all tables, where the database has such.
     models
         The hand-written models: of their classes, only what these leave to the store is mapped.
+
+    Notes
+    -----
+    Threads share the mapping of a state, in which classes are mapped when they are first asked
+    for. What changes the state (further types, further targets of a field) happens in a `fork`
+    that one transaction has for itself.
     """
 
     def __init__(self, schema: str | None = None, models: Handwritten | None = None) -> None:
@@ -218,6 +70,36 @@ class Mapping:
         self._names: dict[tuple[str, str], str] = {}
         self._arcs: dict[tuple[str, str], list[str]] = {}  # (type, field) -> further targets
         self._reserved: dict[str, str] = {}  # type → table, of what is being mapped
+        self._met: dict[tuple[str, str], type] = {}  # what has been mapped, here or before a fork
+
+    def fork(self, stored: dict[str, StoredType]) -> Mapping:
+        """Return a mapping of another state of the same store, to be changed without this one.
+
+        Notes
+        -----
+        Classes that are stored are mapped there when they are asked for; of the others, tables
+        keep their names.
+        """
+        with making:
+            made = Mapping(self.metadata.schema, self.models)
+            made._names, made._met = dict(self._names), dict(self._met)
+            made.set_stored(stored)
+            made._map_again(k.cls for name, k in self.by_type.items() if name not in stored)
+            return made
+
+    def map_met(self) -> None:
+        """Map every class that has been mapped, here or in a state before."""
+        with making:
+            self._map_again(self._met.values())
+
+    def _map_again(self, classes: Iterable[type]) -> None:
+        classes = list(classes)
+        try:
+            self.map_classes(classes)
+        except EcsvizError:  # one has been defined anew, and cannot be mapped
+            for cls in classes:
+                with contextlib.suppress(EcsvizError):
+                    self.map_classes([cls])
 
     def set_stored(self, stored: dict[str, StoredType]) -> None:
         """Take over what a store says of its types.
@@ -265,9 +147,12 @@ class Mapping:
         that is not here (a notebook's class, moved) is its own if it has the same fields.
         """
         key = type_key(cls)
-        if key not in self._names:
-            self._names[key] = self._find_name(newest_definition(cls))
-        return self._names[key]
+        found = self._names.get(key)
+        if found is None:
+            with making:
+                found = self._names.get(key) or self._find_name(newest_definition(cls))
+                self._names[key] = found
+        return found
 
     def _find_name(self, cls: type) -> str:
         bare, module = cls.__name__, cls.__module__
@@ -320,30 +205,39 @@ class Mapping:
         UnsupportedFieldError
             For a field that cannot be stored; nothing is mapped then.
         """
-        wanted = [newest_definition(cls) for cls in classes]
-        missing = [c for c in with_referenced(wanted) if self._is_new(c)]
-        if missing:
-            for cls in missing:
-                if self.models.model_of(cls) is None:
-                    check_class(cls)
-            self._add(missing)
-        return [self.by_type[self.type_name(cls)] for cls in wanted]
+        with making:
+            wanted = [newest_definition(cls) for cls in classes]
+            missing = [c for c in with_referenced(wanted) if self._is_new(c)]
+            if missing:
+                for cls in missing:
+                    if self.models.model_of(cls) is None:
+                        check_class(cls)
+                self._add(missing)
+            return [self.by_type[self.type_name(cls)] for cls in wanted]
 
     def map_walk(self, found: Walk) -> list[ClassMap]:
         """Map the classes of a walk, each field with foreign keys to all that it holds there."""
+        with making:
+            self.map_classes(found.classes)
+            for type_name, name, target in self.new_arcs(found):
+                self.add_arc(type_name, name, target)
+            return self.map_classes(found.classes)
+
+    def new_arcs(self, found: Walk) -> list[tuple[str, str, str]]:
+        """Return (type, field, target) for what fields hold in a walk and have no key to."""
         classes = found.classes
-        self.map_classes(classes)
         names = {cls: self.type_name(cls) for cls in classes}
         # Each field once with each class that stands in it.
         kinds = np.asarray(found.kinds)[np.asarray(found.targets)]
         pairs = np.unique(np.asarray(found.slots, dtype=np.int64) * len(classes) + kinds)
         held = {(int(p) // len(classes), names[classes[int(p) % len(classes)]]) for p in pairs}
+        result = []
         for slot, target in sorted(held):
             plan = found.fields[slot]
             arcs = self.by_type[names[plan.owner]].arcs_of(plan.name)
             if arcs is not None and target not in arcs:
-                self.add_arc(names[plan.owner], plan.name, target)
-        return self.map_classes(classes)
+                result.append((names[plan.owner], plan.name, target))
+        return result
 
     def _is_new(self, cls: type) -> bool:
         """Tell whether a class is unmapped, or was defined anew with other fields."""
@@ -353,34 +247,30 @@ class Mapping:
         if known.cls is not cls:
             if self.models.describe(cls) != self.models.describe(known.cls):
                 return True
-            self._rebind(known, cls)
+            self.by_type[known.type_name] = of_definition(known, cls)
         return False
-
-    def _rebind(self, known: ClassMap, cls: type) -> None:
-        """Let a map speak of a newer definition with the same fields."""
-        known.cls = cls
-        plans = {plan.name: plan for plan in class_plan(cls).fields}
-        for reference in known.references:
-            reference.plan = plans[reference.name]
-            if isinstance(reference, InverseList):
-                reference.back = inverse_of(reference.plan) or reference.back
-            elif isinstance(reference, Collection):
-                for column in (reference.key, reference.skeleton):
-                    if column is not None:
-                        column.codec = codec_of(cls, reference.name)[0]
-        for value in known.values:
-            value.codec, value.optional = codec_of(cls, value.name)
 
     def _add(self, classes: list[type]) -> None:
         cyclic = self._cyclic_pairs(with_referenced(classes))
         for cls in classes:
-            self._drop(self.type_name(cls))
-        # All names first: a foreign key leads to a table by its name, and it may be made later.
-        for cls in classes:
-            self._reserved[self.type_name(cls)] = self._name_for(cls)
-        for cls in classes:
-            self._make(cls, cyclic)
-        self._reserved.clear()
+            self._remove_tables(self.type_name(cls))
+        kept = set(self.metadata.tables)
+        try:
+            # All names first: a foreign key leads to a table by its name, and it may be made later.
+            for cls in classes:
+                self._reserved[self.type_name(cls)] = self._name_for(cls)
+            made = [self._make(cls, cyclic) for cls in classes]
+        except BaseException:
+            for name in set(self.metadata.tables) - kept:
+                self.metadata.remove(self.metadata.tables[name])
+            for cls in classes:
+                self.by_type.pop(self.type_name(cls), None)
+            raise
+        finally:
+            self._reserved.clear()
+        # Not before they are whole, and in one step: other threads look here.
+        self.by_type.update((known.type_name, known) for known in made)
+        self._met.update((type_key(cls), cls) for cls in classes)
 
     def _name_for(self, cls: type) -> str:
         type_name = self.type_name(cls)
@@ -392,7 +282,11 @@ class Mapping:
         return self._tables().take_numbered(name)
 
     def _drop(self, type_name: str) -> None:
-        known = self.by_type.pop(type_name, None)
+        self._remove_tables(type_name)
+        self.by_type.pop(type_name, None)
+
+    def _remove_tables(self, type_name: str) -> None:
+        known = self.by_type.get(type_name)
         if known is not None:
             for collection in known.collections:
                 self.metadata.remove(collection.table)
@@ -414,19 +308,19 @@ class Mapping:
         labels = order.strong_components(len(classes), ends[:, 0], ends[:, 1])
         return {(names[a], names[b]) for a, b in edges if labels[a] == labels[b]}
 
-    def _make(self, cls: type, cyclic: set[tuple[str, str]]) -> None:
+    def _make(self, cls: type, cyclic: set[tuple[str, str]]) -> ClassMap:
         type_name = self.type_name(cls)
         stored = self.stored.get(type_name)
         layout: Layout = {} if stored is None else stored.layout
         by_hand = self.models.model_of(cls) is not None
-        names = Names((*SYSTEM_COLUMNS, *_columns_in(layout)))
+        names = Names((*SYSTEM_COLUMNS, *columns_in(layout)))
         values = [
             self._value_column(cls, field_name, names, layout)
             for field_name in (() if by_hand else class_plan(cls).values + opaque_names(cls))
         ]
         columns = (*system_columns(), *(value.column for value in values))
         table = sa.Table(self._reserved[type_name], self.metadata, *columns)
-        known = self.by_type[type_name] = ClassMap(cls, type_name, table, by_hand, values)
+        known = ClassMap(cls, type_name, table, by_hand, values)
         for plan in self.models.kept_fields(cls):
             inverse = inverse_of(plan)
             kept = layout.get(plan.name, {})
@@ -436,6 +330,7 @@ class Mapping:
                 known.inverse_lists.append(InverseList(plan, inverse))
             else:
                 known.collections.append(self._collection(known, plan, names, kept))
+        return known
 
     def _tables(self) -> Names:
         """Return the names of all tables, mapped ones and stored ones."""
@@ -506,11 +401,11 @@ class Mapping:
         return column
 
     def _table_of(self, type_name: str) -> str:
+        if type_name in self._reserved:
+            return self._reserved[type_name]
         if type_name in self.by_type:
             return self.by_type[type_name].table.name
-        if type_name in self.stored:
-            return self.stored[type_name].table
-        return self._reserved[type_name]
+        return self.stored[type_name].table
 
     def _collection(
         self, known: ClassMap, plan: FieldPlan, names: Names, kept: dict[str, Any]
@@ -556,17 +451,4 @@ class Mapping:
         """Let a field hold entities of one more class; its class is mapped anew."""
         known = self.by_type[type_name]
         self._arcs.setdefault((type_name, field_name), []).append(target)
-        self._drop(type_name)
-        self._reserved[type_name] = self._name_for(known.cls)
-        self._make(known.cls, self._cyclic_pairs(with_referenced([known.cls])))
-        self._reserved.clear()
-
-
-def _columns_in(layout: Layout) -> list[str]:
-    """Return the names of all columns that a type's own table has."""
-    names: list[str] = []
-    for place in layout.values():
-        names += [place[key] for key in ("column", "position", "skeleton") if place.get(key)]
-        if "table" not in place:
-            names += place.get("columns", {}).values()
-    return names
+        self._add([known.cls])

@@ -1,4 +1,4 @@
-"""What a store on SQLAlchemy offers for classes that have changed."""
+"""The upkeep of a store on SQLAlchemy: classes that have changed, a past that is too long."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from ecsviz.entity import Entity
 from ecsviz.errors import InvalidArgumentError, flag, listed, short_repr
 from ecsviz.migrating import Migrate
 from ecsviz.opened import OpenStore
+from ecsviz.past import AsOf, prune
 from ecsviz.protocol import check_entity_class
 
 
 class MigratableStore(OpenStore):
-    """A store whose tables can be made to fit changed classes."""
+    """A store that can be kept: its tables fitted to changed classes, its past cut."""
 
     def migrate(
         self,
@@ -119,11 +120,51 @@ class MigratableStore(OpenStore):
         if not self._database.exists():
             return Migration()
         with self._database.reading() if dry_run else self._database.altering() as conn:
-            self._load_types(conn)
-            found = Migrate(conn, self._catalog, classes or None, drop, rename, convert)
+            catalog, _ = self._found(conn)
+            found = Migrate(conn, catalog, classes or None, drop, rename, convert)
             if not dry_run:
                 found.apply()
         return found.migration
+
+    def prune(self, before: AsOf = None) -> int:
+        """Forget the past, in one transaction.
+
+        Parameters
+        ----------
+        before
+            A revision or an aware time from which on the past is kept; None forgets all of it.
+
+        Returns
+        -------
+        int
+            How many superseded rows are gone.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such revision.
+
+        Notes
+        -----
+        What is stored now stays as it is, with its versions, and so does every state from
+        `before` on. O(rows that go).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> for title in "bcd":
+        ...     thread.title = title
+        ...     _ = store.register(thread)
+        >>> store.prune(before=3), store.get(thread.ecs_id, as_of=3).title
+        (2, 'c')
+        """
+        if not self._database.exists():
+            return 0
+        with self._database.writing() as conn:
+            catalog, _ = self._found(conn)
+            return prune(conn, catalog, before) if self._is_made(conn) else 0
 
 
 def _mapping(given: Any, name: str) -> dict[str, Any]:

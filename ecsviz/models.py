@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from ecsviz.errors import StorageError
 from ecsviz.mapping import ClassMap, Collection, InverseList, Mapping, RefColumn
 from ecsviz.model_rows import running
 from ecsviz.names import snake
+from ecsviz.once import making
 
 RESERVED = frozenset({"metadata", "registry", "to_entity", "from_entity"})
 """Names that a declarative class has of its own: a column of that name gets an underscore."""
@@ -37,33 +38,44 @@ class Models:
     storage
         The store, whose own saving and loading ``from_entity`` and ``to_entity`` use.
     mapping
-        Its mapping.
+        Returns its mapping of today.
     """
 
-    def __init__(self, storage: EntityRows, mapping: Mapping) -> None:
+    def __init__(self, storage: EntityRows, mapping: Callable[[], Mapping]) -> None:
         self._storage = storage
-        self._mapping = mapping
+        self._now = mapping
+        self._mapping = mapping()
         self._made: dict[str, Any] = {}
 
     def of(self, cls: type) -> Any:
         """Return the declarative class of an entity class."""
-        known = self._mapping.map_classes([cls])[0]
-        made = self._made.get(known.type_name)
-        if made is None or any(
-            m.__table__ is not self._mapping.by_type[name].table
-            for name, m in self._made.items()
-            if name in self._mapping.by_type
-        ):
-            self._make_all()
-        return self._made[known.type_name]
+        with making:
+            mapping = self._mapping = self._now()
+            mapping.map_met()
+            known = mapping.map_classes([cls])[0]
+            self._make_missing()
+            return self._made[known.type_name]
 
     def all(self) -> dict[type, Any]:
         """Return the declarative classes of all classes mapped so far."""
-        return {known.cls: self.of(known.cls) for known in list(self._mapping.by_type.values())}
+        with making:
+            mapping = self._mapping = self._now()
+            mapping.map_met()
+            self._make_missing()
+            return {known.cls: self._made[name] for name, known in mapping.by_type.items()}
+
+    def _make_missing(self) -> None:
+        maps = self._mapping.by_type
+        if self._made.keys() < maps.keys() or any(
+            made.__table__ is not maps[name].table
+            for name, made in self._made.items()
+            if name in maps
+        ):
+            self._make_all()
 
     def _make_all(self) -> None:
         base: Any = registry(metadata=self._mapping.metadata).generate_base()
-        self._made = {}
+        self._made = {}  # a new one: relationships of those made before look theirs up in the old
         for known in self._mapping.by_type.values():
             namespace = {
                 "__table__": known.table,
@@ -79,8 +91,9 @@ class Models:
                 for change in ("append", "remove", "set"):
                     sa.event.listen(attribute, change, _refuse_change)
 
-    def _target(self, name: str) -> Any:
-        return self._made[name]
+    def _target(self, name: str) -> Callable[[], Any]:
+        made = self._made
+        return lambda: made[name]
 
     # -- attributes --------------------------------------------------------------------------
 
@@ -115,7 +128,7 @@ class Models:
         # On a cycle of tables, what may be NULL at first is filled in by a second statement.
         options["post_update"] = bool(key.nullable)
         return relationship(
-            lambda: self._target(target),
+            self._target(target),
             primaryjoin=key == other.table.c.id,
             foreign_keys=[key],
             remote_side=[other.table.c.id],
@@ -139,7 +152,7 @@ class Models:
             return None
         name = arc_name(ref, known.type_name)
         return relationship(
-            lambda: self._target(member.type_name),
+            self._target(member.type_name),
             # The marks tell the two sides apart where a table refers to itself.
             primaryjoin=sa.and_(
                 remote(foreign(key)) == known.table.c.id, remote(ref.position).is_not(None)
@@ -155,7 +168,7 @@ class Models:
         other = self._mapping.by_type[target].table
         # Only to look at: a row of the association carries a position, and perhaps a key.
         return relationship(
-            lambda: self._target(target),
+            self._target(target),
             secondary=item.table,
             primaryjoin=owner == known.table.c.id,
             secondaryjoin=item.arcs[target] == other.c.id,

@@ -59,13 +59,13 @@ class OpenStore:
     ) -> None:
         self._database = Database(target, journal, timeout)
         self._handwritten = Handwritten(models)
-        self._mapping = Mapping(schema, self._handwritten)
-        self._catalog = Catalog(self._database, self._mapping)
-        self._models = Models(self, self._mapping)
+        # As the last transaction has found the store: each looks what it finds itself.
+        self._catalog = Catalog(self._database, Mapping(schema, self._handwritten))
+        self._models = Models(self, lambda: self._catalog.mapping)
         try:
             if self._database.exists():
                 with self._database.reading() as conn:
-                    self._load_types(conn)
+                    self._found(conn)
         except BaseException:  # also of an interrupt: nobody has the store, to close it
             self._database.close()
             raise
@@ -82,15 +82,15 @@ class OpenStore:
     def _contents(self) -> Contents:
         """Return what is stored: a statement per type, and two for the revisions."""
         where = str(self._database)
-        with self._reading() as conn:
+        with self._reading() as (conn, catalog):
             if not self._is_made(conn):
                 return Contents(where, [])
             types: list[tuple[str, str | None, int]] = []
-            for name, stored in self._mapping.stored.items():
-                table = self._mapping.probe(name)
+            for name, stored in catalog.mapping.stored.items():
+                table = catalog.mapping.probe(name)
                 count = conn.scalar(sa.select(sa.func.count()).select_from(table))
                 types.append((stored.name, stored.table, int(count or 0)))
-            revisions = self._catalog.revisions
+            revisions = catalog.revisions
             c = revisions.c
             total = int(conn.scalar(sa.select(sa.func.count()).select_from(revisions)) or 0)
             newest = sa.select(c.created_at, c.note).order_by(c.number.desc()).limit(1)
@@ -214,14 +214,17 @@ class OpenStore:
         """
         for cls in classes:
             check_entity_class(cls)
-        with self._reading():
-            maps = self._catalog.classes_of(self._mapping.stored) if not classes else []
-            return python_source(self._mapping, maps or self._mapping.map_classes(classes))
+        with self._reading() as (_, catalog):
+            mapping = catalog.mapping
+            maps = catalog.classes_of(mapping.stored) if not classes else []
+            return python_source(mapping, maps or mapping.map_classes(classes))
 
     @property
     def metadata(self) -> sa.MetaData:
         """The tables of all classes mapped so far."""
-        return self._mapping.metadata
+        mapping = self._catalog.mapping
+        mapping.map_met()
+        return mapping.metadata
 
     # -- looking -----------------------------------------------------------------------------
 
@@ -250,12 +253,13 @@ class OpenStore:
 
     def _tables(self) -> sa.MetaData:
         """Return the tables, also of classes that are not defined here: as the database says."""
-        with self._reading() as conn:
-            known = self._mapping.by_type
-            if not self._is_made(conn) or all(name in known for name in self._mapping.stored):
-                return self.metadata
+        with self._reading() as (conn, catalog):
+            mapping = catalog.mapping
+            mapping.map_met()
+            if not self._is_made(conn) or all(name in mapping.by_type for name in mapping.stored):
+                return mapping.metadata
             found = sa.MetaData()
-            found.reflect(conn, schema=self.metadata.schema)
+            found.reflect(conn, schema=mapping.metadata.schema)
             return found
 
     def frame(self, cls_or_table: type[Entity] | str, *, as_of: AsOf = None) -> pd.DataFrame:
@@ -300,15 +304,14 @@ class OpenStore:
            role content  thread_position
         0  user   hello                0
         """
-        with self._reading() as conn:
+        if isinstance(cls_or_table, str) and as_of is not None:
+            raise InvalidArgumentError(
+                f"as_of goes with an entity class, not with the table {cls_or_table!r}."
+                f" The rows of the past are in {history_name(cls_or_table)!r}."
+            )
+        with self._reading(as_of) as (conn, catalog):
             if isinstance(cls_or_table, str):
-                if as_of is not None:
-                    raise InvalidArgumentError(
-                        f"as_of goes with an entity class, not with the table {cls_or_table!r}."
-                        f" The rows of the past are in {history_name(cls_or_table)!r}."
-                    )
-                return store_frames.table_frame(conn, self._catalog, cls_or_table)
-            catalog = self._at(conn, as_of)
+                return store_frames.table_frame(conn, catalog, cls_or_table)
             known = store_frames.wanted_class(catalog, cls_or_table)
             if known is None:
                 with contextlib.closing(OpenStore(":memory:")) as empty:
@@ -317,11 +320,12 @@ class OpenStore:
 
     def _empty_frame(self, cls: type) -> pd.DataFrame:
         """Return the frame of a class of which nothing is stored: the columns alone."""
+        catalog = self._catalog
         with self._database.writing() as conn:
-            self._catalog.create(conn)
-            known = self._mapping.map_classes([cls])[0]
-            with self._catalog.synced(conn, [known]):
-                return store_frames.class_frame(conn, self._catalog, known)
+            catalog.create(conn)
+            known = catalog.mapping.map_classes([cls])[0]
+            with catalog.synced(conn, [known]):
+                return store_frames.class_frame(conn, catalog, known)
 
     def revisions(self) -> pd.DataFrame:
         """Return every change of the store, oldest first.
@@ -346,10 +350,10 @@ class OpenStore:
         0         1           first      1        0        0
         1         2  a better title      0        1        0
         """
-        with self._reading() as conn:
+        with self._reading() as (conn, catalog):
             if not self._is_made(conn):
                 return store_frames.revisions_frame([])
-            return store_frames.stored_revisions(conn, self._catalog)
+            return store_frames.stored_revisions(conn, catalog)
 
     def history(self, ecs_id: UUID | str | Entity) -> pd.DataFrame:
         """Return the versions of an entity, oldest first.
@@ -384,16 +388,15 @@ class OpenStore:
         1        2         2  changed  messages  a greeting
         """
         wanted = as_id(ecs_id)
-        with self._reading() as conn:
-            events = events_of(conn, self._catalog, wanted)
+        with self._reading() as (conn, catalog):
+            events = events_of(conn, catalog, wanted)
             if not events:
-                load = Load(conn, self._catalog)
-                raise not_found(wanted, self._some_ids(load), str(self._database))
-            return history_frame(events, moments_of(conn, self._catalog))
+                raise not_found(wanted, self._some_ids(conn, catalog), str(self._database))
+            return history_frame(events, moments_of(conn, catalog))
 
     def _first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
-        with self._reading() as conn:
-            return first_revisions(conn, self._catalog, ids)
+        with self._reading() as (conn, catalog):
+            return first_revisions(conn, catalog, ids)
 
     def verify(self, entity: Any = None) -> pd.DataFrame:
         """Verify that the store is as it was written.
@@ -433,20 +436,20 @@ class OpenStore:
         0  chat_threads  content
         1                  graph
         """
-        with collector_paused(), self._reading() as conn:
+        with collector_paused(), self._reading() as (conn, catalog):
             problems = []
             if self._is_made(conn):
-                problems = Verify(conn, self._catalog).run()
+                problems = Verify(conn, catalog).run()
             if entity is not None:
-                problems += self._differs(conn, entity)
+                problems += self._differs(conn, catalog, entity)
             return problems_frame(problems)
 
-    def _differs(self, conn: Connection, entity: Any) -> list[Problem]:
-        load = Load(conn, self._catalog)
+    def _differs(self, conn: Connection, catalog: Catalog, entity: Any) -> list[Problem]:
+        load = Load(conn, catalog)
         wanted = as_id(entity)
         found = load.find([wanted])
         if not found:
-            raise not_found(wanted, self._some_ids(load), str(self._database))
+            raise not_found(wanted, self._some_ids(conn, catalog), str(self._database))
         name, row_id = found[wanted]
         difference = find_difference(load.load({name: [row_id]})(name, row_id), entity)
         return [] if difference is None else [Problem("", "", wanted, "graph", difference)]
@@ -473,8 +476,8 @@ class OpenStore:
         in nested values, these are read, with placeholders for the entities. If a validator of
         such a value looks at the entity, the path tells the number of the reference instead.)
         """
-        with self._reading() as conn:
-            return store_frames.stored_references(conn, self._at(conn, as_of))
+        with self._reading(as_of) as (conn, catalog):
+            return store_frames.stored_references(conn, catalog)
 
     def graph(
         self,
@@ -515,40 +518,41 @@ class OpenStore:
         EntityDependencyGraph(2 nodes, 2 references, 1 cyclic component)
         """
         start = None if root is None else as_id(root)
-        with self._reading() as conn:
-            catalog = self._at(conn, as_of)
-            if start is not None:
-                load = Load(conn, catalog)
-                if not load.find([start]):
-                    raise not_found(start, self._some_ids(load), str(self._database))
+        with self._reading(as_of) as (conn, catalog):
+            if start is not None and not Load(conn, catalog).find([start]):
+                raise not_found(start, self._some_ids(conn, catalog), str(self._database))
             return stored_graph(conn, catalog, start, hops)
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """Hold a transaction to read in; an empty database stands for a missing file."""
+    def _reading(self, as_of: AsOf = None) -> Iterator[tuple[Connection, Catalog]]:
+        """Hold a transaction to read in, with the catalog as it finds it, or as of a revision.
+
+        Notes
+        -----
+        An empty database stands for a missing file.
+        """
         if not self._database.exists():
             empty = sa.create_engine("sqlite://", poolclass=NullPool)
             with empty.connect() as conn:
-                yield conn
+                yield conn, self._at(conn, self._catalog.at({}), as_of)
+            empty.dispose()
             return
         with self._database.reading() as conn:
-            self._load_types(conn)
-            yield conn
+            yield conn, self._at(conn, self._found(conn)[0], as_of)
 
-    def _at(self, conn: Connection, as_of: AsOf) -> Catalog:
-        """Return the catalog as of a revision or a time; the present one for None."""
+    def _at(self, conn: Connection, catalog: Catalog, as_of: AsOf) -> Catalog:
         if as_of is None:
-            return self._catalog
+            return catalog
         if not self._is_made(conn):
             check_as_of(as_of, 0)
-            return self._catalog
-        return PastCatalog(self._catalog, revision_of(conn, self._catalog, as_of))
+            return catalog
+        return PastCatalog(catalog, revision_of(conn, catalog, as_of))
 
-    def _some_ids(self, load: Load) -> list[UUID]:
+    def _some_ids(self, conn: Connection, catalog: Catalog) -> list[UUID]:
         result: list[UUID] = []
-        for name in self._mapping.stored:
-            table = load.mapping.probe(name)
-            result += load.conn.scalars(sa.select(table.c.ecs_id).limit(10_000)).all()
+        for name in catalog.mapping.stored:
+            table = catalog.mapping.probe(name)
+            result += conn.scalars(sa.select(table.c.ecs_id).limit(10_000)).all()
         return result
 
     # -- for the declarative models ----------------------------------------------------------
@@ -556,10 +560,9 @@ class OpenStore:
     def load_rows(self, conn: Connection, roots: dict[str, list[int]]) -> list[Any]:
         """Return the entities of some rows, given per type by row id, in a transaction."""
         now = running.get()
-        if isinstance(now, Load) and now.catalog is self._catalog:
+        if isinstance(now, Load) and now.catalog.database is self._database:
             return [now.promise(name, row_id) for name, ids in roots.items() for row_id in ids]
-        self._load_types(conn)
-        entity = Load(conn, self._catalog).load(roots)
+        entity = Load(conn, self._found(conn)[0]).load(roots)
         return [entity(name, row_id) for name, ids in roots.items() for row_id in ids]
 
     def save_in(self, session: Session, entity: Entity) -> int:
@@ -571,8 +574,15 @@ class OpenStore:
     def _is_made(self, conn: Connection) -> bool:
         return self._catalog.check(conn, shared=bool(self._handwritten))
 
-    def _load_types(self, conn: Connection) -> dict[str, int]:
-        if self._is_made(conn):
-            return self._catalog.load_types(conn)
-        self._mapping.set_stored({})  # a transaction that made the tables may have failed
-        return {}
+    def _found(self, conn: Connection) -> tuple[Catalog, dict[str, int]]:
+        """Return the catalog as a transaction finds it, and the next free row ids.
+
+        Notes
+        -----
+        Other threads and processes may have stored types since the transaction before, and one
+        that stored some may have failed: what is known of them belongs to a transaction. It is
+        kept for the next one, which mostly finds the same.
+        """
+        stored, next_ids = self._catalog.read_types(conn) if self._is_made(conn) else ({}, {})
+        found = self._catalog = self._catalog.at(stored)
+        return found, next_ids

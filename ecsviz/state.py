@@ -11,6 +11,7 @@ import datetime as dt
 import decimal
 import fractions
 import pathlib
+import threading
 import uuid
 import weakref
 from collections import deque
@@ -343,6 +344,7 @@ class Bundle:
 # A pickler keeps every object that it has met alive until it ends. As long as a bundle lives,
 # the other entities of its graph are found in it here, and are pickled as part of it.
 _bundles: dict[int, weakref.ref[Bundle]] = {}
+_bundling = threading.RLock()  # held for the dictionary alone: a bundle may end in any thread
 
 
 def reduce_entity(entity: Any) -> tuple[Any, ...]:
@@ -366,11 +368,14 @@ def _bundle_of(entity: Any) -> Bundle:
                 entities.append(other)
 
     def forget(ref: weakref.ref[Bundle]) -> None:
-        for key in positions:
-            if _bundles.get(key) is ref:
-                del _bundles[key]
+        with _bundling:
+            for key in positions:
+                if _bundles.get(key) is ref:
+                    del _bundles[key]
 
-    _bundles.update(dict.fromkeys(positions, weakref.ref(bundle, forget)))
+    found = dict.fromkeys(positions, weakref.ref(bundle, forget))
+    with _bundling:
+        _bundles.update(found)
     return bundle
 
 

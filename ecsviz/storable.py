@@ -13,6 +13,7 @@ from ecsviz.errors import UnsupportedFieldError, short_repr
 from ecsviz.fields import FieldPlan, Shape, class_plan, complete_fields, strip, union_members
 from ecsviz.identity import newest_definition
 from ecsviz.inverse import inverse_of
+from ecsviz.once import making
 from ecsviz.values import Codec, JsonCodec, NoCodec, Refused, codec_for
 
 
@@ -57,28 +58,33 @@ def codec_of(cls: type, name: str) -> tuple[Codec, bool]:
     Of a dictionary of entities, it is the codec of the keys; of nested values with entities, the
     one of their skeleton. Made once per class and field: pydantic's adapters take their time.
     """
-    known = _codecs.setdefault(cls, {})
-    if name not in known:
-        plan = next((plan for plan in class_plan(cls).fields if plan.name == name), None)
-        info = complete_fields(cls)[name]
-        annotation = concrete(info.annotation, cls)
-        try:
-            if plan is None or plan.shape == Shape.OPAQUE:
-                known[name] = codec_for(annotation, info.metadata)
-            elif plan.shape == Shape.DICT:
-                known[name] = (codec_for(plan.key_type)[0], False)
-            else:
-                known[name] = (JsonCodec(plan.annotation), True)
-        except NoCodec as err:
-            what = getattr(annotation, "__name__", None) or str(annotation)
-            raise UnsupportedFieldError(
-                f"{cls.__name__}.{name} is annotated {what}, which cannot be stored: {err}."
-                " Annotate it otherwise, or make it a private attribute (its name begins with _),"
-                " which is not stored.",
-                cls=cls,
-                field=name,
-            ) from err
-    return known[name]
+    found = _codecs.get(cls, {}).get(name)
+    if found is None:
+        with making:
+            known = _codecs.setdefault(cls, {})
+            found = known.get(name) or known.setdefault(name, _make_codec(cls, name))
+    return found
+
+
+def _make_codec(cls: type, name: str) -> tuple[Codec, bool]:
+    plan = next((plan for plan in class_plan(cls).fields if plan.name == name), None)
+    info = complete_fields(cls)[name]
+    annotation = concrete(info.annotation, cls)
+    try:
+        if plan is None or plan.shape == Shape.OPAQUE:
+            return codec_for(annotation, info.metadata)
+        if plan.shape == Shape.DICT:
+            return codec_for(plan.key_type)[0], False
+        return JsonCodec(plan.annotation), True
+    except NoCodec as err:
+        what = getattr(annotation, "__name__", None) or str(annotation)
+        raise UnsupportedFieldError(
+            f"{cls.__name__}.{name} is annotated {what}, which cannot be stored: {err}."
+            " Annotate it otherwise, or make it a private attribute (its name begins with _),"
+            " which is not stored.",
+            cls=cls,
+            field=name,
+        ) from err
 
 
 def check_class(cls: Any) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from ecsviz import finding
 from ecsviz.adopting import AdoptingStore
+from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
 from ecsviz.conflicts import check_note, whole_only
 from ecsviz.database import deferred_interrupt
@@ -20,9 +21,10 @@ from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
 from ecsviz.errors import StorageMovedError
 from ecsviz.identity import derives_from, known_entity_classes
+from ecsviz.mapping import Mapping
 from ecsviz.model_rows import check_rows, running, runs
 from ecsviz.parts import as_roots
-from ecsviz.past import AsOf, prune
+from ecsviz.past import AsOf
 from ecsviz.plan import SavePlan
 from ecsviz.progress import steps
 from ecsviz.protocol import (
@@ -93,7 +95,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             "models": dict(self._handwritten.by_class),
             "journal": self._database.journal,
             "timeout": self._database.timeout,
-            "schema": self._mapping.metadata.schema,
+            "schema": self._catalog.metadata.schema,
         }
         address = self._database.address()
         return _reopened, (type(self), address, self._database.exists(), options)
@@ -106,7 +108,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         The entity gets its version when the session commits.
         """
         now = running.get()
-        if isinstance(now, Save) and now.catalog is self._catalog:
+        if isinstance(now, Save) and now.catalog.database is self._database:
             row_id = now.row_of(entity)
             if row_id is not None:  # a hand-written from_entity() asks for what is being saved
                 return row_id
@@ -136,15 +138,16 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         """
         found = walk(as_roots(entity_or_entities))
         if not self._database.exists():
-            return self._plan(None, found)
+            return self._plan(None, self._catalog.at({}), {}, found)
         with self._database.reading() as conn:
-            return self._plan(conn, found)
+            return self._plan(conn, *self._found(conn), found)
 
-    def _plan(self, conn: Connection | None, found: Walk) -> SavePlan:
-        next_ids = self._load_types(conn) if conn is not None else {}
-        for known in self._mapping.map_classes(_classes(found)):
-            self._catalog.check_fields(known)
-        return Save(conn, self._catalog, found, next_ids).prepare()
+    def _plan(
+        self, conn: Connection | None, catalog: Catalog, next_ids: dict[str, int], found: Walk
+    ) -> SavePlan:
+        for known in catalog.mapping.map_classes(_classes(found)):
+            catalog.check_fields(known)
+        return Save(conn, catalog, found, next_ids).prepare()
 
     def register(
         self, entity_or_entities: Any, note: str | None = None, *, progress: bool | None = None
@@ -190,12 +193,13 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         check_note(note)
         if not found.entities:
             return
-        # An interrupt waits until the entities know their versions.
-        with deferred_interrupt(), collector_paused():
+        # An interrupt, and the next writer, wait until the entities know their versions.
+        with deferred_interrupt(), collector_paused(), self._database.turn():
             # Before there is a file: what cannot be stored must not leave an empty one behind.
             early = None if self._database.exists() else self._prepare(found)
             with self._database.writing() as conn:
                 save = self._save(conn, found, note, early)
+            self._catalog = save.catalog
             save.finish()
 
     def _save(
@@ -209,22 +213,24 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         if not made:
             self._catalog.create(conn)
         save = None if made else early
-        if save is None:
-            self._load_types(conn)
-        with self._catalog.synced(conn, self._mapping.map_walk(found)) as next_ids:
+        catalog = self._found(conn)[0] if save is None else save.catalog
+        if save is None and catalog.lacks(found):
+            catalog = catalog.fork()  # it may fail, and what it makes is not there for others yet
+        with catalog.synced(conn, catalog.mapping.map_walk(found)) as next_ids:
             if save is None:
-                save = Save(conn, self._catalog, found, next_ids)
+                save = Save(conn, catalog, found, next_ids)
                 save.prepare()
             save.write(conn, note)
             if save.written_by_hand:
-                with runs(Load(conn, self._catalog)):
+                with runs(Load(conn, catalog)):
                     check_rows(conn, self._handwritten, save.written_by_hand)
         return save
 
     def _prepare(self, found: Walk) -> Save:
         """Find out what a walk changes where nothing is stored yet."""
-        self._mapping.map_walk(found)
-        save = Save(None, self._catalog, found, {})
+        catalog = self._catalog.fork({})
+        catalog.mapping.map_walk(found)
+        save = Save(None, catalog, found, {})
         save.prepare()
         return save
 
@@ -316,14 +322,14 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         """
         ids = ids_in_order(ecs_ids)
         now = running.get()
-        if isinstance(now, Load) and now.catalog is self._catalog:
+        if isinstance(now, Load) and now.catalog.database is self._database:
             return self._promised(now, ids)
         check_hops(hops)
         kinds = check_only(only)
         if not ids:
             return []
-        with steps("loading", progress), self._reading() as conn:
-            load = Load(conn, self._at(conn, as_of))
+        with steps("loading", progress), self._reading(as_of) as (conn, catalog):
+            load = Load(conn, catalog)
             found = load.find(ids)
             self._check_found(load, ids, found)
             return self._part(load, [found[ecs_id] for ecs_id in ids], hops, kinds)
@@ -335,7 +341,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         roots: dict[str, list[int]] = {}
         for name, row_id in dict.fromkeys(rows):
             roots.setdefault(name, []).append(row_id)
-        names = None if only is None else [n for cls in only for n in self._types_of(cls)]
+        mapping = load.mapping
+        names = None if only is None else [n for cls in only for n in _types_of(cls, mapping)]
         entity = load.load(roots, hops, names)
         return [entity(name, row_id) for name, row_id in rows]
 
@@ -348,7 +355,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
     def _check_found(self, load: Load, ids: list[UUID], found: MappingOf[UUID, Any]) -> None:
         for ecs_id in ids:
             if ecs_id not in found:
-                raise not_found(ecs_id, self._some_ids(load), str(self._database))
+                ids = self._some_ids(load.conn, load.catalog)
+                raise not_found(ecs_id, ids, str(self._database))
 
     def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
         """Return all entities of a class and its subclasses.
@@ -371,9 +379,10 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             If `cls` is no entity class.
         """
         check_entity_class(cls)
-        with self._reading() as conn:
-            load = Load(conn, self._at(conn, as_of))
-            rows = [(name, n) for name in self._types_of(cls) for n in load.all_ids(name)]
+        with self._reading(as_of) as (conn, catalog):
+            load = Load(conn, catalog)
+            names = _types_of(cls, catalog.mapping)
+            rows = [(name, n) for name in names for n in load.all_ids(name)]
             return self._part(load, rows, None, None)
 
     def find(
@@ -441,25 +450,18 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         wanted = finding.search(fields, order_by, limit, offset)
         if self._handwritten.model_of(cls) is not None:
             raise whole_only(self._database)
-        with self._reading() as conn:
-            names = self._types_of(cls)
+        with self._reading(as_of) as (conn, catalog):
+            names = _types_of(cls, catalog.mapping)
             if not names:  # nothing of it is stored, but a misspelt field is still told
-                finding.check_fields(self._mapping.map_classes([cls])[0], wanted)
-            catalog = self._at(conn, as_of)
+                finding.check_fields(catalog.mapping.map_classes([cls])[0], wanted)
             found = finding.find_rows(conn, catalog, names, wanted)
             return self._part(Load(conn, catalog), found, hops, kinds)
-
-    def _types_of(self, cls: type) -> list[str]:
-        """Return the stored types of a class and of its subclasses that are defined here."""
-        kinds = [kind for kind in known_entity_classes() if derives_from(kind, cls)]
-        names = {self._mapping.type_name(kind) for kind in (cls, *kinds)}
-        return [name for name in self._mapping.stored if name in names]
 
     def has_entity(self, ecs_id: UUID | str) -> bool:
         """Tell whether an id is stored."""
         wanted = as_id(ecs_id)
-        with self._reading() as conn:
-            return bool(Load(conn, self._catalog).find([wanted]))
+        with self._reading() as (conn, catalog):
+            return bool(Load(conn, catalog).find([wanted]))
 
     def get_lineage_entities(self, lineage_id: UUID | str) -> list[Any]:
         """Return all entities of one family, in the order of their ids.
@@ -475,16 +477,16 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         """
         wanted = as_id(lineage_id)
         ids: list[UUID] = []
-        with self._reading() as conn:
-            for name in self._mapping.stored:
-                table = self._mapping.probe(name)
+        with self._reading() as (conn, catalog):
+            for name in catalog.mapping.stored:
+                table = catalog.mapping.probe(name)
                 query = sa.select(table.c.ecs_id).where(table.c.ecs_lineage_id == wanted)
                 ids += conn.scalars(query).all()
         return self.get_many(sorted(ids))
 
     def _every_id(self, as_of: AsOf) -> list[UUID]:
-        with self._reading() as conn:
-            mapping = self._at(conn, as_of).mapping
+        with self._reading(as_of) as (conn, catalog):
+            mapping = catalog.mapping
             ids: list[UUID] = []
             for name in mapping.stored:
                 ids += columns_of(conn, sa.select(mapping.probe(name).c.ecs_id))[0]
@@ -492,9 +494,9 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
 
     def _stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
         result: dict[UUID, int] = {}
-        with self._reading() as conn:
-            for name in self._mapping.stored:
-                c = self._mapping.probe(name).c
+        with self._reading() as (conn, catalog):
+            for name in catalog.mapping.stored:
+                c = catalog.mapping.probe(name).c
                 query = sa.select(c.ecs_id, c.ecs_version)
                 result.update(zip(*select_by_keys(conn, query, c.ecs_id, ids), strict=True))
         return result
@@ -534,51 +536,11 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         if not self._database.exists():  # and must not be made in order to delete from it
             raise not_found(ids[0], (), str(self._database))
         with self._database.writing() as conn:
-            self._load_types(conn)
-            load = Load(conn, self._catalog)
+            catalog, _ = self._found(conn)
+            load = Load(conn, catalog)
             found = load.find(ids)
             self._check_found(load, ids, found)
-            Delete(conn, self._catalog, found).run()
-
-    def prune(self, before: AsOf = None) -> int:
-        """Forget the past, in one transaction.
-
-        Parameters
-        ----------
-        before
-            A revision or an aware time from which on the past is kept; None forgets all of it.
-
-        Returns
-        -------
-        int
-            How many superseded rows are gone.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If there is no such revision.
-
-        Notes
-        -----
-        What is stored now stays as it is, with its versions, and so does every state from
-        `before` on. O(rows that go).
-
-        Examples
-        --------
-        >>> import ecsviz as ev
-        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
-        >>> thread = store.register(ev.ChatThread(title="a"))
-        >>> for title in "bcd":
-        ...     thread.title = title
-        ...     _ = store.register(thread)
-        >>> store.prune(before=3), store.get(thread.ecs_id, as_of=3).title
-        (2, 'c')
-        """
-        if not self._database.exists():
-            return 0
-        with self._database.writing() as conn:
-            self._load_types(conn)
-            return prune(conn, self._catalog, before) if self._is_made(conn) else 0
+            Delete(conn, catalog, found).run()
 
 
 def _reopened(
@@ -598,3 +560,10 @@ def _reopened(
 def _classes(found: Walk) -> list[type]:
     """Return the classes of a walk's entities, each once."""
     return list(dict.fromkeys(map(type, found.entities)))
+
+
+def _types_of(cls: type, mapping: Mapping) -> list[str]:
+    """Return the stored types of a class and of its subclasses that are defined here."""
+    kinds = [kind for kind in known_entity_classes() if derives_from(kind, cls)]
+    names = {mapping.type_name(kind) for kind in (cls, *kinds)}
+    return [name for name in mapping.stored if name in names]

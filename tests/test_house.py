@@ -31,6 +31,7 @@ PACKAGE = ROOT / "ecsviz"
 # write `from ecsviz import Entity`.
 ROOMS = (
     "lazy",
+    "once",
     "errors",
     "addresses",
     "collector",
@@ -69,6 +70,7 @@ ROOMS = (
     "seals",
     "handwritten",
     "common_columns",
+    "class_maps",
     "mapping",
     "sqlite_files",
     "sqlite_errors",

@@ -185,11 +185,11 @@ def identity(path: Path) -> str | None:
 
 def forget_identity(path: Path, store: ev.SQLAlchemyEntityStorage) -> None:
     """Make a store as it was written before stores had an identity."""
-    store._catalog.identity = None
+    store._catalog._identity.known = None
     with store._database.writing() as conn:
         conn.exec_driver_sql("DELETE FROM ecs_store WHERE key = 'store_id'")
         store._load_types(conn)
-        store._catalog.identity = None
+        store._catalog._identity.known = None
         store._catalog.seal(conn)
 
 

@@ -83,9 +83,9 @@ def test_what_is_far_away_is_not_followed() -> None:
         last.following = Link()
         last = last.following
     store.register(first)
-    with store._reading() as conn:
-        near = past_of(conn, store._catalog, last.ecs_id)
-        far = past_of(conn, store._catalog, first.ecs_id)
+    with store._reading() as (conn, catalog):
+        near = past_of(conn, catalog, last.ecs_id)
+        far = past_of(conn, catalog, first.ecs_id)
     assert (near.changes, far.changes) == ({1}, None)
     assert far.revisions([1, 2, 3]) == [1, 2, 3]
 

@@ -89,7 +89,7 @@ def at_end(close: Callable[[], Any]) -> None:
 
 
 def _is_store(store: SQLAlchemyEntityStorage) -> bool:
-    with store._reading() as conn:
+    with store._reading() as (conn, _):
         return store._is_made(conn)
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ecsviz.catalog import find_class
 from ecsviz.errors import InvalidArgumentError, UnknownTypeError
 from ecsviz.graph import EntityDependencyGraph
+from ecsviz.mapping import Mapping
 from ecsviz.memory import InMemoryEntityStorage
 from ecsviz.names import snake
 from ecsviz.opened import OpenStore
@@ -167,7 +168,8 @@ def holders_of(store: Any, ecs_id: UUID, limit: int) -> tuple[list[UUID], int]:
     Three statements for every `PARTS` fields that may hold it; in memory, O(references).
     """
     if isinstance(store, InMemoryEntityStorage):
-        records = store._records.values()
+        with store._lock:
+            records = list(store._records.values())
         found = [r for r in records if ecs_id in r.held and r.ecs_id != ecs_id]
         found.sort(key=lambda record: (record.cls.__name__, record.number))
         return [record.ecs_id for record in found[:limit]], len(found)
@@ -177,17 +179,18 @@ def holders_of(store: Any, ecs_id: UUID, limit: int) -> tuple[list[UUID], int]:
 def _in_database(store: OpenStore, ecs_id: UUID, limit: int) -> tuple[list[UUID], int]:
     ids: list[UUID] = []
     total = 0
-    with store._reading() as conn:
-        names = sorted(store._mapping.stored)
+    with store._reading() as (conn, catalog):
+        mapping = catalog.mapping
+        names = sorted(mapping.stored)
         own = [
             sa.select(sa.literal(n).label("n"), probe.c.id).where(probe.c.ecs_id == ecs_id)
-            for n, probe in enumerate(map(store._mapping.probe, names))
+            for n, probe in enumerate(map(mapping.probe, names))
         ]
         here = conn.execute(sa.union_all(*own)).first() if own else None
         if here is None:
             return [], 0
-        defined = [n for n, name in enumerate(names) if find_class(store._mapping.stored[name])]
-        asked = _Holders(store, names, int(here[0]), int(here[1]))
+        defined = [n for n, name in enumerate(names) if find_class(mapping.stored[name])]
+        asked = _Holders(mapping, names, int(here[0]), int(here[1]))
         for either in asked.unions():
             total += conn.scalar(sa.select(sa.func.count()).select_from(either)) or 0
             query = sa.select(either.c.ecs_id).where(either.c.n.in_(defined))
@@ -207,8 +210,8 @@ class _Holders:
         The type of the row, and its id.
     """
 
-    def __init__(self, store: OpenStore, names: list[str], own: int, row: int) -> None:
-        self._mapping = store._mapping
+    def __init__(self, mapping: Mapping, names: list[str], own: int, row: int) -> None:
+        self._mapping = mapping
         self._names = names
         self._own, self._row = own, row
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from ecsviz.catalog import find_class
 from ecsviz.export_rows import plain
 from ecsviz.identity import is_entity_class
-from ecsviz.mapping import StoredType
+from ecsviz.mapping import Mapping
 from ecsviz.memory import InMemoryEntityStorage
 from ecsviz.memory_saving import Held, Record
 from ecsviz.opened import OpenStore
@@ -155,98 +155,98 @@ class SqlRows:
     def __init__(self, store: OpenStore) -> None:
         self._store = store
 
-    def _stored(self) -> dict[str, StoredType]:
-        return self._store._mapping.stored
-
     def classes(self) -> list[StoredClass]:
         """Return the classes, by name; one statement for all of them."""
-        with self._store._reading() as conn:
-            names = sorted(self._stored())
+        with self._store._reading() as (conn, catalog):
+            mapping = catalog.mapping
+            names = sorted(mapping.stored)
             parts = [
                 sa.select(sa.literal(n).label("n"), sa.func.count().label("entities")).select_from(
-                    self._store._mapping.probe(name)
+                    mapping.probe(name)
                 )
                 for n, name in enumerate(names)
             ]
             found = conn.execute(sa.union_all(*parts)).all() if parts else []
             counts = {int(n): int(count) for n, count in found}
-            known = [find_class(self._stored()[name]) is not None for name in names]
+            known = [find_class(mapping.stored[name]) is not None for name in names]
         return [StoredClass(name, counts[n], known[n]) for n, name in enumerate(names)]
 
     def columns(self, name: str) -> list[Column]:
         """Return the columns of a class."""
-        return [column for column, _ in self._fields(name)]
-
-    def _fields(self, name: str) -> list[Field]:
-        """Return the columns with what the store says of where they are."""
-        stored = self._stored()[name]
-        # Of classes with a hand-written model, the store has references alone.
-        own = (Column("ecs_id", "other"), {"column": "ecs_id"})
-        found: list[Field] = [own] if stored.by_hand else []
-        for field, place in stored.layout.items():
-            if "columns" in place and "table" not in place:
-                found.append((Column(field, "entity"), place))
-            elif "column" in place:
-                found.append((Column(field, _kind(stored.fields.get(field, ""))), place))
-        return [*found, (Column("version", "number"), {"column": "ecs_version"})]
-
-    def _table(self, name: str) -> Any:
-        """Return a table with all the columns that are looked at; nothing is asked for it."""
-        probe = self._store._mapping.probe(name)
-        columns: list[Any] = [sa.column("id"), sa.column("ecs_id", sa.Uuid())]
-        for column, place in self._fields(name):
-            if column.name == "ecs_id":
-                continue
-            names = place["columns"].values() if column.kind == "entity" else [place["column"]]
-            kind: Any = {"text": sa.Text(), "yes": sa.Boolean()}.get(column.kind)
-            columns += [sa.column(each, kind) if kind else sa.column(each) for each in names]
-        return sa.table(probe.name, *columns, schema=probe.schema)
+        with self._store._reading() as (_, catalog):
+            return [column for column, _ in _fields(catalog.mapping, name)]
 
     def page(self, name: str, wanted: Wanted) -> Page:
         """Return a page of a class's table."""
-        with self._store._reading() as conn:
-            table = self._table(name)
-            fields = self._fields(name)
+        with self._store._reading() as (conn, catalog):
+            fields = _fields(catalog.mapping, name)
+            table = _table(catalog.mapping, name, fields)
             fits = _fits(table, fields, wanted.search)
             total = conn.scalar(sa.select(sa.func.count()).select_from(table).where(*fits)) or 0
-            arcs = self._arcs(fields)
+            arcs = _arcs(catalog.mapping, fields)
             query = sa.select(table.c.ecs_id, *_cells(table, fields, arcs))
             query = query.select_from(_joined(table, arcs)).where(*fits)
             query = query.order_by(*_order(table, fields, wanted.order_by))
             ids, *rest = columns_of(conn, query.limit(wanted.size).offset(wanted.first))
         return Page([column for column, _ in fields], ids, _rows(fields, len(ids), rest), total)
 
-    def _arcs(self, fields: list[Field]) -> list[tuple[str, Any]]:
-        """Return every foreign key with the table that it leads to."""
-        keys = [
-            item for c, place in fields if c.kind == "entity" for item in place["columns"].items()
-        ]
-        found = []
-        for number, (target, key) in enumerate(keys):
-            probe = self._store._mapping.probe(target)
-            columns: list[Any] = [sa.column("id"), sa.column("ecs_id", sa.Uuid())]
-            other = sa.table(probe.name, *columns, schema=probe.schema)
-            found.append((key, other.alias(f"t{number}")))
-        return found
-
     def class_of(self, ecs_id: UUID) -> str | None:
         """Return the name of the class of an entity; one statement."""
-        with self._store._reading() as conn:
-            names = list(self._stored())
+        with self._store._reading() as (conn, catalog):
+            names = list(catalog.mapping.stored)
             parts = []
             for n, name in enumerate(names):
-                probe = self._store._mapping.probe(name)
+                probe = catalog.mapping.probe(name)
                 parts.append(sa.select(sa.literal(n).label("n")).where(probe.c.ecs_id == ecs_id))
             found = conn.scalar(sa.union_all(*parts)) if parts else None
         return None if found is None else names[found]
 
     def place(self, name: str, ecs_id: UUID) -> int:
         """Return how many entities of a class were stored before one."""
-        with self._store._reading() as conn:
-            table = self._table(name)
+        with self._store._reading() as (conn, catalog):
+            table = catalog.mapping.probe(name)
             own = sa.select(table.c.id).where(table.c.ecs_id == ecs_id).scalar_subquery()
             count = sa.select(sa.func.count()).select_from(table).where(table.c.id < own)
             return int(conn.scalar(count) or 0)
+
+
+def _fields(mapping: Mapping, name: str) -> list[Field]:
+    """Return the columns with what the store says of where they are."""
+    stored = mapping.stored[name]
+    # Of classes with a hand-written model, the store has references alone.
+    own = (Column("ecs_id", "other"), {"column": "ecs_id"})
+    found: list[Field] = [own] if stored.by_hand else []
+    for field, place in stored.layout.items():
+        if "columns" in place and "table" not in place:
+            found.append((Column(field, "entity"), place))
+        elif "column" in place:
+            found.append((Column(field, _kind(stored.fields.get(field, ""))), place))
+    return [*found, (Column("version", "number"), {"column": "ecs_version"})]
+
+
+def _table(mapping: Mapping, name: str, fields: list[Field]) -> Any:
+    """Return a table with all the columns that are looked at; nothing is asked for it."""
+    probe = mapping.probe(name)
+    columns: list[Any] = [sa.column("id"), sa.column("ecs_id", sa.Uuid())]
+    for column, place in fields:
+        if column.name == "ecs_id":
+            continue
+        names = place["columns"].values() if column.kind == "entity" else [place["column"]]
+        kind: Any = {"text": sa.Text(), "yes": sa.Boolean()}.get(column.kind)
+        columns += [sa.column(each, kind) if kind else sa.column(each) for each in names]
+    return sa.table(probe.name, *columns, schema=probe.schema)
+
+
+def _arcs(mapping: Mapping, fields: list[Field]) -> list[tuple[str, Any]]:
+    """Return every foreign key with the table that it leads to."""
+    keys = [item for c, place in fields if c.kind == "entity" for item in place["columns"].items()]
+    found = []
+    for number, (target, key) in enumerate(keys):
+        probe = mapping.probe(target)
+        columns: list[Any] = [sa.column("id"), sa.column("ecs_id", sa.Uuid())]
+        other = sa.table(probe.name, *columns, schema=probe.schema)
+        found.append((key, other.alias(f"t{number}")))
+    return found
 
 
 def _kind(field: str) -> str:
@@ -334,13 +334,17 @@ class MemoryRows:
     def __init__(self, store: InMemoryEntityStorage) -> None:
         self._store = store
 
+    def _every(self) -> list[Record]:
+        with self._store._lock:
+            return list(self._store._records.values())
+
     def _records(self, name: str) -> list[Record]:
-        found = [r for r in self._store._records.values() if r.cls.__name__ == name]
+        found = [r for r in self._every() if r.cls.__name__ == name]
         return sorted(found, key=lambda record: record.number)
 
     def classes(self) -> list[StoredClass]:
         """Return the classes, by name."""
-        counts = Counter(record.cls.__name__ for record in self._store._records.values())
+        counts = Counter(record.cls.__name__ for record in self._every())
         return [StoredClass(name, count, True) for name, count in sorted(counts.items())]
 
     def columns(self, name: str) -> list[Column]:

@@ -77,8 +77,8 @@ def _past(store: Any, ecs_id: UUID) -> tuple[Past, int]:
     if isinstance(store, InMemoryEntityStorage):
         with store._lock:
             return _in_memory(store, ecs_id), store._pruned
-    with store._reading() as conn:
-        return past_of(conn, store._catalog, ecs_id), store._catalog.oldest_revision(conn)
+    with store._reading() as (conn, catalog):
+        return past_of(conn, catalog, ecs_id), catalog.oldest_revision(conn)
 
 
 def _in_memory(store: InMemoryEntityStorage, ecs_id: UUID) -> Past:

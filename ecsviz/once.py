@@ -1,0 +1,18 @@
+"""The lock around what is made once and then shared by all threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Final
+
+making: Final = threading.RLock()
+"""Held while something is made once for a class (its plan, codecs, tables, models), or looked up
+where it may just be in the making. One for all, so that no two threads can wait for each other;
+nobody waits for a database with it."""
+
+if hasattr(os, "register_at_fork"):
+    # A child has only the thread that forked: a lock that another one held would never be free.
+    os.register_at_fork(
+        before=making.acquire, after_in_parent=making.release, after_in_child=making.release
+    )
