@@ -188,7 +188,7 @@ def forget_identity(path: Path, store: ev.SQLAlchemyEntityStorage) -> None:
     store._catalog._identity.known = None
     with store._database.writing() as conn:
         conn.exec_driver_sql("DELETE FROM ecs_store WHERE key = 'store_id'")
-        store._load_types(conn)
+        store._found(conn)
         store._catalog._identity.known = None
         store._catalog.seal(conn)
 
