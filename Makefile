@@ -6,7 +6,7 @@
 #   make demo PYTHON=python3.12    which Python makes .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab bench lint clean
+.PHONY: help demo test test-all quick check lab bench lint clean
 .SUFFIXES:
 
 VENV := .venv
@@ -16,14 +16,38 @@ JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$
 ARGS ?=
 PYTHON ?=
 
+# What the quick half of the tests leaves out: few tests, and most of the time.
+SLOW := scale or postgres or process or sweep or browser
+
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed-lab ## show the tour
 	$(PY) -m ecsviz demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## run the tests and the doctests
 	$(PY) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-all: ## run them on every Python that is here, each in an environment of its own
+	@set -u; ran=; failed=; \
+	list=$$(sh .ci/pythons); \
+	[ -n "$$list" ] || { echo "error: no Python 3.11 or newer that can make environments" >&2; exit 1; }; \
+	set -- $$list; \
+	while [ $$# -ge 2 ]; do \
+		echo "== make test on Python $$1 ($$2)"; \
+		ran="$$ran $$1"; \
+		$(MAKE) test VENV=.venv-$$1 PYTHON="$$2" || failed="$$failed $$1"; \
+		shift 2; \
+	done; \
+	echo "== ran on:$$ran; failed on:$${failed:- none}"; \
+	[ -z "$$failed" ]
+
+# CI tests on further Pythons, where it does not lint: EXTRA=test.
+EXTRA ?= dev
+quick: $(VENV)/.installed-$(EXTRA) ## run the quick half of the tests
+	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "not ($(SLOW))" $(ARGS)
+
+check: lint quick ## check style and types, and run the quick half of the tests
 
 lab: $(VENV)/.installed-lab ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab notebooks $(ARGS)
@@ -36,8 +60,8 @@ lint: $(VENV)/.installed-dev ## check style and types
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy --strict ecsviz
 
-clean: ## remove .venv, caches and build output
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov .coverage
+clean: ## remove the environments, caches and build output
+	rm -rf $(VENV) .venv-3.* build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov .coverage
 	rm -rf ecsviz/widgets/static tests/browser/screenshots
 	find . -name .git -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
@@ -51,6 +75,10 @@ $(VENV)/.installed-lab: pyproject.toml $(SCRIPTS) | $(PY)
 
 $(VENV)/.installed-bench: pyproject.toml $(SCRIPTS) | $(PY)
 	$(PY) -m pip install --quiet --editable ".[bench]"
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml $(SCRIPTS) | $(PY)
+	$(PY) -m pip install --quiet --editable ".[test]"
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(SCRIPTS) | $(PY)

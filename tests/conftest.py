@@ -57,7 +57,11 @@ def _hypothesis_profile() -> str:
         print_blob=True,
         suppress_health_check=quiet,
     )
-    return "ci" if in_ci() else "dev"
+    # CI runs a part of the tests on further interpreters: what differs there, few examples show.
+    hypothesis.settings.register_profile(
+        "quick", parent=hypothesis.settings.get_profile("ci"), max_examples=50
+    )
+    return os.environ.get("ECSVIZ_EXAMPLES") or ("ci" if in_ci() else "dev")
 
 
 hypothesis.settings.load_profile(_hypothesis_profile())
@@ -77,6 +81,33 @@ class _EveryTest:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_EveryTest(), "ecsviz-every-test")
+
+
+MARKS = {
+    "scale": ("test_growth", "test_counts", "test_benchmarks"),
+    "process": (
+        *("test_processes", "test_demo", "test_notebooks", "test_closing", "test_widgets_build"),
+        *("test_importers_stored", "test_read_database_copies", "test_round_trip"),
+    ),
+    "sweep": (
+        *("test_read_database_hostile", "test_draw_hostile", "test_reprs_hostile"),
+        *("test_importers_malformed", "test_verifying", "test_addresses"),
+    ),
+}
+"""The slow files; they were measured with ``--durations``."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow: by its file, or by what it asks for."""
+    by_file = {name: mark for mark, names in MARKS.items() for name in names}
+    for item in items:
+        asked = {*getattr(item, "fixturenames", ()), *item.name.partition("[")[2][:-1].split("-")}
+        if item.path.stem in by_file:
+            item.add_marker(by_file[item.path.stem])
+        if "browser" in item.path.parts or "chromium" in asked:
+            item.add_marker("browser")
+        if not asked.isdisjoint({"postgres_url", "postgresql", "postgres"}):
+            item.add_marker("postgres")
 
 
 def missing(what: str) -> NoReturn:

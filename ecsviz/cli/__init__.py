@@ -89,4 +89,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # whatever the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
-    cli(prog_name="ecsviz")
+    try:
+        cli(prog_name="ecsviz")
+    except OSError as err:  # of what click prints by itself, such as the version
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more can be said there
+        sys.exit(f"Error: {err.strerror or err}.")
