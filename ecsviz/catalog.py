@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateTable, ExecutableDDLElement
 
 from ecsviz import errors
 from ecsviz.common_columns import BIG, NAMING
+from ecsviz.conflicts import SideEffects
 from ecsviz.database import APPLICATION_ID, Database
 from ecsviz.errors import did_you_mean
 from ecsviz.fields import class_plan
@@ -81,12 +82,15 @@ class Catalog:
     identity
         Which store this is, as it was found; None while it is not made, empty if it was made by
         a release that gave none.
+    effects
+        What the saves of this very store have changed beside what they were given.
     """
 
     def __init__(self, database: Database, mapping: Mapping) -> None:
         self.database = database
         self.mapping = mapping
         self._identity = _Identity()
+        self.effects = SideEffects()
         self.metadata = sa.MetaData(naming_convention=NAMING, schema=mapping.metadata.schema)
         self.store = sa.Table(
             "ecs_store",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from ecsviz.errors import (
     DuplicateIdError,
     InvalidArgumentError,
     InvalidIdError,
+    InverseMismatchError,
     LineageError,
     NotLoadedError,
     StaleVersionError,
@@ -116,8 +118,59 @@ def check_lineage(entity: Any, stored: UUID) -> None:
         )
 
 
-def check_version(entity: Any, stored: int) -> None:
+class SideEffects:
+    """Which versions a storage's own changes have raised of entities that were no part of them.
+
+    A save of one end of a pair changes the other end too: the list that a message leaves, the
+    message that a list has lost. A live object of that other end is behind then, though nobody
+    else has written.
+
+    Notes
+    -----
+    Per entity the last unbroken run of such versions: what anybody else writes breaks it. The
+    oldest are forgotten beyond `MOST`, and are stale then.
+
+    Examples
+    --------
+    >>> from uuid import UUID
+    >>> effects, one = SideEffects(), UUID(int=1)
+    >>> effects.note({one: (3, 4)})
+    >>> effects.note({one: (4, 5)})
+    >>> effects.explain(one, 3, 5), effects.explain(one, 2, 5), effects.explain(one, 3, 6)
+    (True, False, False)
+    """
+
+    MOST = 100_000
+
+    def __init__(self) -> None:
+        self._raised: dict[UUID, tuple[int, int]] = {}
+
+    def note(self, raised: Mapping[UUID, tuple[int, int]]) -> None:
+        """Note versions before and after, once they are stored for good."""
+        for ecs_id, (before, after) in raised.items():
+            first, last = self._raised.pop(ecs_id, (before, before))
+            self._raised[ecs_id] = (first if last == before else before, after)
+        for ecs_id in list(self._raised)[: max(0, len(self._raised) - self.MOST)]:
+            self._raised.pop(ecs_id, None)
+
+    def explain(self, ecs_id: UUID, version: int, stored: int) -> bool:
+        """Tell whether nothing else leads from a version to the stored one."""
+        first, last = self._raised.get(ecs_id, (0, 0))
+        return first <= version < last == stored
+
+
+def check_version(entity: Any, stored: int, effects: SideEffects) -> None:
     """Raise if the store has moved on since an entity was read.
+
+    Parameters
+    ----------
+    entity
+        The live one.
+    stored
+        The version of the stored one.
+    effects
+        What the storage has changed by itself. It does not count here: whether the live object
+        goes together with it is seen by what it says.
 
     Raises
     ------
@@ -129,7 +182,9 @@ def check_version(entity: Any, stored: int) -> None:
     Version 0 says that the entity was never read: it was made anew with a known id, as by an
     importer that reads a file once more. It takes the place of what is stored.
     """
-    if entity.version not in (0, stored):
+    if entity.version in (0, stored):
+        return
+    if not effects.explain(entity.ecs_id, entity.version, stored):
         raise StaleVersionError(
             f"{type(entity).__name__} {entity.ecs_id} was read at version {entity.version}, but"
             f" the store holds version {stored}. Nothing was saved. store.diff(entity) shows what"
@@ -151,6 +206,28 @@ def was_deleted(entity: Any, version: int, revision: int) -> StaleVersionError:
         version=entity.version,
         stored_version=None,
         revision=revision,
+    )
+
+
+def left_behind(place: str, back: str, ecs_id: UUID) -> InverseMismatchError:
+    """Return the error for what a list has lost and that cannot be without it.
+
+    Parameters
+    ----------
+    place, back
+        The list, and the required back-reference: ``Class.field``.
+    ecs_id
+        Of the entity that was in the list.
+    """
+    kind, holder = back.partition(".")[0], place.partition(".")[0]
+    return InverseMismatchError(
+        f"{place} does not hold the {kind} {ecs_id} any more, but the stored {back} still is that"
+        f" {holder}, and is required. Nothing was saved. Set its .{back.partition('.')[2]} to"
+        f" another, append it there, and register it, alone or with this {holder}"
+        f" (store.register([child, holder])); or store.delete(child) first.",
+        places=(place, back),
+        ecs_id=ecs_id,
+        left_behind=True,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,6 +10,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.catalog import Catalog
 from ecsviz.conflicts import still_held
 from ecsviz.history import archive
+from ecsviz.lists import Raised, touch
 from ecsviz.mapping import ClassMap
 from ecsviz.model_rows import delete_rows_of
 from ecsviz.seals import digest
@@ -52,12 +52,28 @@ class Delete:
             self.rows.setdefault(name, []).append(row_id)
         self.maps = {known.type_name: known for known in catalog.classes_of(catalog.mapping.stored)}
 
-    def run(self) -> None:
-        """Delete, or raise if something still refers to what is to go."""
+    def run(self) -> Raised:
+        """Delete, as a revision; return the versions of those whose lists have lost something.
+
+        Raises
+        ------
+        BrokenReferenceError
+            If something that stays refers to what is to go.
+        """
+        revision = self.catalog.next_revision(self.conn)
+        raised = self.remove(revision)
+        self.catalog.add_revision(self.conn, revision, None, 0, len(raised), len(self.found))
+        self.catalog.seal(self.conn)
+        return raised
+
+    def remove(self, revision: int) -> Raised:
+        """Delete in a revision that somebody else notes; as `run`."""
         holders = [place for known in self.maps.values() for place in self._holders(known)]
         if holders:
             raise still_held(holders)
-        revision = self.catalog.next_revision(self.conn)
+        raised: Raised = {}
+        for name, others in self._lists_of_others().items():
+            raised |= touch(self.conn, self.catalog, name, others, revision)
         self._note(revision)
         self._archive(revision)
         for name in self.rows:
@@ -68,8 +84,7 @@ class Delete:
         for name, ids in self.rows.items():
             table = self.maps[name].table
             delete_rows(self.conn, table, [(row_id,) for row_id in ids])
-        self.catalog.add_revision(self.conn, revision, None, 0, 0, len(self.found))
-        self.catalog.seal(self.conn)
+        return raised
 
     def _holders(self, known: ClassMap) -> list[str]:
         """Return the places in entities of one class, not deleted, that refer to what is."""
@@ -84,8 +99,6 @@ class Delete:
                 for row_id, ecs_id in zip(*found, strict=True):
                     if row_id not in own:
                         result.append(f"{known.type_name}.{ref.name} of {ecs_id}")
-            if ref.position is not None and own:
-                result += self._listed(known, ref, own)
         for collection in known.collections:
             owner = collection.columns[0]
             for target, column in collection.arcs.items():
@@ -95,15 +108,25 @@ class Delete:
                     result.append(f"{known.type_name}.{collection.name}")
         return result
 
-    def _listed(self, known: ClassMap, ref: Any, own: set[int]) -> list[str]:
-        """Return the lists, of holders not deleted, in which deleted entities stand."""
-        result = []
-        for holder, column in ref.arcs.items():
-            query = sa.select(column).where(ref.position.is_not(None), column.is_not(None))
-            found = select_by_keys(self.conn, query, known.table.c.id, sorted(own))[0]
-            stays = set(found) - set(self.rows.get(holder, ()))
-            if stays:
-                result.append(f"{holder}.{ref.inverse}")
+    def _lists_of_others(self) -> dict[str, set[int]]:
+        """Return, per type, who stays and has what goes in a list.
+
+        Notes
+        -----
+        Only what goes says that it is there, so it is not in the way.
+        """
+        result: dict[str, set[int]] = {}
+        for name, ids in self.rows.items():
+            known = self.maps[name]
+            for ref in known.singles:
+                if ref.position is None:
+                    continue
+                for holder, column in ref.arcs.items():
+                    query = sa.select(column).where(ref.position.is_not(None), column.is_not(None))
+                    found = select_by_keys(self.conn, query, known.table.c.id, sorted(ids))[0]
+                    stays = set(found) - set(self.rows.get(holder, ()))
+                    if stays:
+                        result.setdefault(holder, set()).update(stays)
         return result
 
     def _note(self, revision: int) -> None:

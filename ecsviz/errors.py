@@ -23,6 +23,8 @@
     └── ImportFormatError (ValueError), ImportLimitError (ValueError),
                      ImportTimeoutError (TimeoutError)
 
+    UnpairedReferencesWarning (UserWarning) is no error: two fields that look like a pair.
+
 Each class also inherits the built-in that a caller would expect, and carries its facts as
 attributes, so that a program need not parse the message.
 """
@@ -75,6 +77,7 @@ __all__ = [
     "StorageUrlError",
     "StoredDataInvalidError",
     "UnknownTypeError",
+    "UnpairedReferencesWarning",
     "UnsupportedFieldError",
     "ValueNotStorableError",
     "closest",
@@ -276,6 +279,15 @@ class ImportLimitError(EcsvizError, ValueError):
 
 class ImportTimeoutError(EcsvizError, TimeoutError):
     """Reading took longer than allowed."""
+
+
+class UnpairedReferencesWarning(UserWarning):
+    """A class holds itself in one list and in one field, which may be meant as a pair.
+
+    ``manager: Employee | None`` and ``reports: list[Employee]`` say the same from both ends;
+    ``best: Person | None`` and ``friends: list[Person]`` do not, and look just the same. So it
+    must be said: ``ev.reference(inverse="reports")``, or ``inverse=None`` on one of them.
+    """
 
 
 EXAMPLE = "0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"

@@ -67,7 +67,8 @@ def reference(*, inverse: str | None = _UNSET, name: str | None = None, **option
     inverse
         The name of the field on the other class that says the same from the other side, or
         ``None`` if there is none. Not needed where a class has exactly one ``list[B]`` and
-        ``B`` exactly one field of that class.
+        ``B`` exactly one field of that class; within one class it must be said (a warning asks
+        for it, and ``None`` on either side silences that).
     name
         The name of the column (without ``_id``) or of the association table; the field's name
         by default.

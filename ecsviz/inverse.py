@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import functools
+import sys
+import warnings
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import numpy as np
 from typing_extensions import Format, get_annotations
 
-from ecsviz.errors import InverseMismatchError, UnsupportedFieldError, did_you_mean
+from ecsviz.errors import (
+    InverseMismatchError,
+    UnpairedReferencesWarning,
+    UnsupportedFieldError,
+    did_you_mean,
+)
 from ecsviz.fields import ClassPlan, FieldPlan, Shape, class_plan
-from ecsviz.identity import newest_definition, same_type
+from ecsviz.identity import newest_definition, same_type, type_key
 from ecsviz.order import Ints, split
 from ecsviz.references import Walk
 from ecsviz.state import is_placeholder
@@ -40,7 +47,7 @@ def inverse_of(field: FieldPlan) -> FieldPlan | None:
     Declared with ``ev.reference(inverse=…)`` on either side; or by itself, where A and B are
     two classes, A has exactly one ``list[B]`` and B exactly one field of type A. Within one
     class (a tree's parent and children) it must be declared, since ``friends: list[Person]``
-    and ``best: Person`` look just the same.
+    and ``best: Person`` look just the same; see `hint_at_pairs`.
     """
     if field.shape == Shape.SINGLE:
         return _list_of(field)
@@ -93,6 +100,58 @@ def _back_of(field: FieldPlan) -> FieldPlan | None:
     if len(free_lists) != 1 or len(free_backs) != 1 or free_lists[0].name != field.name:
         return None
     return free_backs[0]
+
+
+_hinted: set[tuple[str, str]] = set()
+"""The classes of which `hint_at_pairs` has spoken, by module and name."""
+
+
+def hint_at_pairs(classes: Iterable[type]) -> None:
+    """Warn, once per class and process, of what may be meant as a pair and is none.
+
+    Parameters
+    ----------
+    classes
+        The classes of what is about to be saved.
+
+    Notes
+    -----
+    Of a class that holds itself in exactly one list and one single field, of which neither side
+    says what its inverse is. With a base class that does so, the base class is named.
+    """
+    for cls in classes:
+        plan = class_plan(newest_definition(cls))
+        lists = [f for f in plan.fields if f.shape == Shape.LIST and f.container is list]
+        backs = [f for f in plan.fields if f.shape == Shape.SINGLE]
+        for listed in lists:
+            owner = _declaring_class(listed)
+            if type_key(owner) in _hinted or not _only(listed, owner):
+                continue
+            alike = [f for f in lists if _only(f, owner)]
+            single = [f for f in backs if _only(f, owner)]
+            free = _undeclared(alike, single), _undeclared(single, alike)
+            if [len(part) for part in free] == [1, 1]:
+                _hinted.add(type_key(owner))
+                _hint(owner.__name__, free[0][0].name, free[1][0].name)
+
+
+def _hint(cls: str, listed: str, back: str) -> None:
+    warnings.warn(
+        f"{cls}.{back} and {cls}.{listed} may be meant as a pair, but are not taken for one, and"
+        f" nothing checks that they agree. If {cls}.{listed} holds those whose .{back} is that"
+        f" {cls}, write {back}: … = ev.reference(inverse={listed!r}, …); if not, say"
+        " ev.reference(inverse=None, …) on one of them.",
+        UnpairedReferencesWarning,
+        stacklevel=_outside(),
+    )
+
+
+def _outside() -> int:
+    """Return the level in the stack, for a warning, of the line that called the package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("ecsviz."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _undeclared(fields: list[FieldPlan], others: list[FieldPlan]) -> list[FieldPlan]:
@@ -325,6 +384,7 @@ def _raise_twice(found: Walk, first: int, second: int) -> None:
 def _mismatch(what: str, way_out: str, places: tuple[str, str]) -> InverseMismatchError:
     return InverseMismatchError(
         f"{what} {way_out}; if the two fields are not each other's inverse, declare"
-        " ev.reference(inverse=None) on one of them.",
+        " ev.reference(inverse=None) on one of them, or name the right one with"
+        " ev.reference(inverse=…).",
         places=places,
     )

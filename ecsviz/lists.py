@@ -7,6 +7,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Protocol
+from uuid import UUID
 
 import numpy as np
 import sqlalchemy as sa
@@ -23,6 +24,9 @@ from ecsviz.statements import select_by_keys, update_rows
 
 Kept = dict[tuple[str, str, str, int], int]
 """(type, back-reference, type and row id of the holder) → how many members stay."""
+
+Raised = dict[UUID, tuple[int, int]]
+"""Entity → its version before, and now."""
 
 NOWHERE = NOTHING
 """Stands, among the positions in lists, for none."""
@@ -77,6 +81,29 @@ class Moves:
     rows: list[tuple[int | None, int]] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Lost:
+    """Members that lists have lost and that are not in the walk: their rows still name them.
+
+    Attributes
+    ----------
+    known, ref
+        Their class, and its back-reference.
+    item
+        The list.
+    holder
+        Its class.
+    rows
+        Their row ids.
+    """
+
+    known: ClassMap
+    ref: RefColumn
+    item: InverseList
+    holder: str
+    rows: list[int]
+
+
 class ListChanges:
     """What changes in the lists of one walk.
 
@@ -90,6 +117,10 @@ class ListChanges:
         Per type the row ids of holders that are not in the walk and lost a member.
     moves
         Positions to be written for rows that are not written as a whole anyway.
+    lost
+        Members that are in no list any more and not in the walk.
+    raised
+        Per entity outside the walk that got a new version, that before and that now.
 
     Notes
     -----
@@ -116,6 +147,8 @@ class ListChanges:
         self.touched: dict[str, set[int]] = {}
         self.outside: dict[str, set[int]] = {}
         self.moves: list[Moves] = []
+        self.lost: list[Lost] = []
+        self.raised: Raised = {}
 
     def find(self) -> None:
         """Compare every list in the walk with the stored one."""
@@ -237,7 +270,9 @@ class ListChanges:
             place_of = {group.ids[n]: n for n in self.stored[name].versions}
             for item in group.known.inverse_lists:
                 for known, ref in self.catalog.members_of(name, item) if place_of else ():
-                    self._find_left_in(known, ref, name, place_of, kept)
+                    gone = self._find_left_in(known, ref, name, place_of, kept)
+                    if gone:
+                        self.lost.append(Lost(known, ref, item, name, gone))
         self._find_lost_outside()
 
     def _find_left_in(
@@ -247,7 +282,8 @@ class ListChanges:
         name: str,
         place_of: dict[int, int],
         kept: Kept,
-    ) -> None:
+    ) -> list[int]:
+        """Find the holders whose list became shorter; return who left and is not in the walk."""
         assert self.conn is not None
         assert ref.position is not None
         key = ref.arcs[name]
@@ -260,17 +296,15 @@ class ListChanges:
             if count > kept.get((known.type_name, ref.name, name, holder), 0)
         ]
         if not short:
-            return
+            return []
         rows = select_by_keys(self.conn, sa.select(known.table.c.id, key).where(there), key, short)
         group = self.rows.groups.get(known.type_name)
         inside = set(group.ids) if group is not None else set()
         inside |= {
             row_id for n, back, row_id in self._rows_out if (n, back) == (known.type_name, ref.name)
         }
-        gone = [(None, row_id) for row_id, _ in zip(*rows, strict=True) if row_id not in inside]
-        if gone:
-            self.moves.append(Moves(known, ref, list(gone)))
         self.touched.setdefault(name, set()).update(place_of[holder] for holder in short)
+        return [row_id for row_id, _ in zip(*rows, strict=True) if row_id not in inside]
 
     def _find_lost_outside(self) -> None:
         """Find holders outside the walk from whose lists a member was taken."""
@@ -309,22 +343,25 @@ class ListChanges:
             update_rows(conn, table, [moved.ref.position, table.c[REVISION]], rows)
             reseal(conn, table, moved.known.positions, [row_id for _, row_id in moved.rows])
         for name, ids in self.outside.items():
-            table = self.catalog.mapping.probe(name)
-            _touch(conn, table, ids, revision)
-            reseal(conn, table, self.catalog.mapping.stored[name].positions, ids)
+            self.raised |= touch(conn, self.catalog, name, ids, revision)
 
 
-def _touch(conn: Connection, table: sa.Table, ids: set[int], revision: int) -> None:
-    """Give the entities of some rows a new version."""
-    query = sa.select(table.c.id, table.c.ecs_version)
-    found = select_by_keys(conn, query, table.c.id, sorted(ids))
-    archive(conn, table, [(row_id,) for row_id in ids], revision)
+def touch(
+    conn: Connection, catalog: Catalog, name: str, ids: Iterable[int], revision: int
+) -> Raised:
+    """Give the entities of some rows of a type a new version; return the versions by entity."""
+    table, wanted = catalog.mapping.probe(name), sorted(ids)
+    query = sa.select(table.c.id, table.c.ecs_id, table.c.ecs_version)
+    found = list(zip(*select_by_keys(conn, query, table.c.id, wanted), strict=True))
+    archive(conn, table, [(row_id,) for row_id in wanted], revision)
     update_rows(
         conn,
         table,
         [table.c.ecs_version, table.c.ecs_revision],
-        [(version + 1, revision, row_id) for row_id, version in zip(*found, strict=True)],
+        [(version + 1, revision, row_id) for row_id, _, version in found],
     )
+    reseal(conn, table, catalog.mapping.stored[name].positions, wanted)
+    return {ecs_id: (version, version + 1) for _, ecs_id, version in found}
 
 
 def _with_none(positions: Ints) -> list[int | None]:

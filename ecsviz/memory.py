@@ -14,10 +14,11 @@ from uuid import UUID
 from ecsviz import finding
 from ecsviz.catalog import differences, outdated
 from ecsviz.collector import collector_paused
-from ecsviz.conflicts import check_note, still_held
+from ecsviz.conflicts import SideEffects, check_note
 from ecsviz.database import deferred_interrupt
 from ecsviz.entity import Entity
 from ecsviz.errors import StorageClosedError, StoragePickleError
+from ecsviz.fields import class_plan, complete_fields
 from ecsviz.identity import derives_from, newest_definition, type_key
 from ecsviz.isomorphic import find_difference
 from ecsviz.mapping import Mapping
@@ -28,7 +29,8 @@ from ecsviz.memory_saving import (
     Record,
     copied,
     events_of_states,
-    holds,
+    mismatches,
+    without,
 )
 from ecsviz.past import AsOf, check_as_of
 from ecsviz.post_init import run_post_init
@@ -46,8 +48,9 @@ from ecsviz.protocol import (
     ids_of,
     not_found,
 )
-from ecsviz.references import Walk, walk
-from ecsviz.state import fill, is_placeholder, shell
+from ecsviz.references import Walk
+from ecsviz.renewing import walk_to_save
+from ecsviz.state import default_of, fill, is_placeholder, shell
 from ecsviz.storable import (
     check_class,
     describe,
@@ -101,6 +104,7 @@ class InMemoryEntityStorage(VersionedStorage):
         self._deleted: dict[UUID, tuple[int, int]] = {}  # version, revision
         self._types: dict[tuple[str, str], dict[str, str]] = {}
         self._revisions: list[Revision] = []
+        self._effects = SideEffects()
         self._pruned = 0  # the oldest revision that can still be looked at
         self._lock: AbstractContextManager[Any] = threading.RLock()
 
@@ -176,30 +180,37 @@ class InMemoryEntityStorage(VersionedStorage):
             return self.get(entity_or_entities)
         given, roots = as_registered(entity_or_entities)
         with steps("saving", progress):
-            self._register(walk(roots), note)
+            self._register(walk_to_save(roots), note)
         return given
 
-    def _register(self, found: Walk, note: str | None) -> None:
+    def _register(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
         check_note(note)
         with self._lock:
             types = self._check_classes(map(type, found.entities))
             number = self._newest() + 1
-            save = MemorySave(found, self._records, self._deleted, number)
+            before = None if added_since is None else self._at(added_since)
+            save = MemorySave(found, self._records, self._deleted, number, self._effects, before)
             save.run()
             added = sum(ecs_id not in self._records for ecs_id in save.records)
             # In one go, whatever interrupt comes: nothing of this can fail any more.
             with deferred_interrupt():
                 self._types.update(types)
-                self._keep(save.records, number)
+                self._effects.note(save.raised)
+                self._keep([*save.records, *save.gone], number)
                 self._records.update(save.records)
                 for ecs_id in save.records:
                     self._deleted.pop(ecs_id, None)
+                self._remove(save.gone, number)
                 if save.records:
-                    self._note(note, added, len(save.records) - added, 0)
+                    self._note(note, added, len(save.records) - added, len(save.gone))
                 for entity in found.entities:
                     if is_placeholder(entity):
                         continue
                     entity.__dict__["version"] = self._records[entity.ecs_id].version
+
+    def _remove(self, ids: Iterable[UUID], revision: int) -> None:
+        for ecs_id in ids:
+            self._deleted[ecs_id] = (self._records.pop(ecs_id).version, revision)
 
     def _keep(self, ids: Iterable[UUID], until: int) -> None:
         """Keep what is about to be superseded."""
@@ -267,6 +278,10 @@ class InMemoryEntityStorage(VersionedStorage):
                 for i, record in self._records.items()
                 for held in record.held
                 if held not in self._records
+            ]
+            problems += [
+                Problem("", str(ecs_id), ecs_id, "pair", detail)
+                for ecs_id, detail in mismatches(self._records)
             ]
             for ecs_id, states in self._past.items():
                 ends = [until for _, until in states]
@@ -339,15 +354,41 @@ class InMemoryEntityStorage(VersionedStorage):
             stored = self._types.get(type_key(cls))
             if stored is None:
                 result[type_key(cls)] = describe(cls)
-            elif lines := differences(stored, describe(cls)):
+            elif not self._add_fields(cls, stored):
                 raise outdated(
                     cls,
-                    lines,
+                    differences(stored, describe(cls)),
                     "entities in this storage",
-                    "Define the class as it was stored, give it another name, or use a new"
-                    " storage.",
+                    "A storage in memory takes further fields with a default alone. Define the"
+                    " class as it was stored, give it another name, or use a new storage.",
                 )
         return result
+
+    def _add_fields(self, cls: Any, stored: dict[str, str]) -> bool:
+        """Give stored entities the defaults of further fields; False if that is not all.
+
+        O(entities), where there are such fields.
+        """
+        now = describe(cls)
+        if now == stored:
+            return True
+        added = [name for name in now if name not in stored]
+        plans = {plan.name for plan in class_plan(cls).fields}
+        if any(now.get(name) != kind for name, kind in stored.items()) or any(
+            info.is_required() or (name in plans and default_of(info, {}))
+            for name, info in complete_fields(cls).items()
+            if name in added
+        ):
+            return False
+
+        past = (record for states in self._past.values() for record, _ in states)
+        for record in (*self._records.values(), *past):
+            if type_key(record.cls) == type_key(cls):
+                for name in added:  # in place, for those who read at this moment
+                    info = complete_fields(cls)[name]
+                    record.state.setdefault(name, default_of(info, record.state))
+        self._types[type_key(cls)] = now
+        return True
 
     # -- getting -----------------------------------------------------------------------------
 
@@ -540,19 +581,13 @@ class InMemoryEntityStorage(VersionedStorage):
         ids = dict.fromkeys(ids_of(entities_or_ids))
         with self._lock:
             self._check_known(self._records, ids)
-            holders = [
-                f"{record.cls.__name__}.{name} of {record.ecs_id}"
-                for record in self._records.values()
-                if record.ecs_id not in ids and not ids.keys().isdisjoint(record.held)
-                for name, value in record.state.items()
-                if holds(value, ids)
-            ]
-            if holders:
-                raise still_held(holders)
+            number = self._newest() + 1
+            shorter = without(self._records, ids, self._records, number)
+            raised = {i: (self._records[i].version, r.version) for i, r in shorter.items()}
             with deferred_interrupt():
                 if ids:
-                    self._keep(ids, self._newest() + 1)
-                    self._note(None, 0, 0, len(ids))
-                for ecs_id in ids:
-                    gone = self._records.pop(ecs_id)
-                    self._deleted[ecs_id] = (gone.version, self._newest())
+                    self._keep([*shorter, *ids], number)
+                    self._note(None, 0, len(shorter), len(ids))
+                self._records.update(shorter)
+                self._effects.note(raised)
+                self._remove(ids, number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -14,12 +14,15 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from ecsviz.conflicts import (
+    SideEffects,
     check_lineage,
     check_own_fields,
     check_version,
     id_taken,
+    left_behind,
     left_out_is_gone,
     left_out_is_listed,
+    still_held,
     was_deleted,
 )
 from ecsviz.equality import identical
@@ -38,6 +41,7 @@ from ecsviz.storable import (
     write_keys,
 )
 from ecsviz.values import JsonCodec, Refused, not_storable
+from ecsviz.verifying import not_in_list
 from ecsviz.versions import Event, events_in_order
 
 WHERE = "this storage"
@@ -80,10 +84,26 @@ class Record:
 class MemorySave:
     """One save of a walk's entities: finds out what changes, and changes nothing.
 
+    Parameters
+    ----------
+    found
+        The walk.
+    stored, deleted
+        What is stored, and what was: its last version, and the revision that deleted it.
+    revision
+        The number of the revision that is about to be.
+    effects
+        What the storage has changed by itself.
+    before
+        What was stored when that was not which is to be deleted if it cannot be without the
+        holder that it has lost; None if that is to be refused.
+
     Attributes
     ----------
     records
         What is to be stored, after `run`.
+    gone
+        What is to be deleted.
     """
 
     def __init__(
@@ -92,8 +112,13 @@ class MemorySave:
         stored: dict[UUID, Record],
         deleted: dict[UUID, tuple[int, int]],
         revision: int,
+        effects: SideEffects,
+        before: Mapping[UUID, Record] | None,
     ) -> None:
         self.revision = revision
+        self.effects = effects
+        self.before = before
+        self.gone: dict[UUID, None] = {}
         self.found = found
         self.stored = stored
         self.deleted = deleted
@@ -112,6 +137,21 @@ class MemorySave:
         check_agreement(self.found, changed.__contains__)
         for position in sorted(changed):
             self._take_from_lists(position)
+        self._leave([self.found.ids[position] for position in sorted(changed)])
+        if self.gone:
+            now = {**self.stored, **self.records}
+            self.records.update(without(now, self.gone, self.stored, self.revision))
+            for ecs_id in self.gone:
+                self.records.pop(ecs_id, None)
+
+    @property
+    def raised(self) -> dict[UUID, tuple[int, int]]:
+        """What got a new version and is not in the walk: the versions before and now."""
+        return {
+            ecs_id: (self.stored[ecs_id].version, record.version)
+            for ecs_id, record in self.records.items()
+            if ecs_id not in self.inside
+        }
 
     def _check_stored(self, position: int) -> None:
         entity = self.found.entities[position]
@@ -127,7 +167,7 @@ class MemorySave:
         if not same_type(record.cls, type(entity)):
             raise id_taken(self.found, entity.ecs_id, record.cls.__name__, WHERE)
         check_lineage(entity, record.lineage_id)
-        check_version(entity, record.version)
+        check_version(entity, record.version, self.effects)
 
     def _compare(self, position: int) -> None:
         """Note a record if the entity is new or its state is another."""
@@ -232,13 +272,151 @@ class MemorySave:
             members = holder.state.get(listed.name) if listed is not None else None
             if listed is None or members is None or Held(entity.ecs_id) not in members:
                 continue
-            state = {**holder.state, listed.name: [m for m in members if m.ecs_id != old.ecs_id]}
-            held = list(holder.held)
-            held.remove(entity.ecs_id)
-            version = self.stored[before.ecs_id].version + 1
-            self.records[before.ecs_id] = dataclasses.replace(
-                holder, state=state, held=tuple(held), version=version, revision=self.revision
+            self._rewrite(holder, listed.name, [m for m in members if m.ecs_id != old.ecs_id])
+
+    def _leave(self, holders: list[UUID]) -> None:
+        """Clear the back-references of what lists have lost, or let go what requires one.
+
+        Raises
+        ------
+        InverseMismatchError
+            If it requires one and is not to be deleted.
+        """
+        optional = []
+        for holder in holders:  # grows while it is read
+            old = self.stored.get(holder)
+            for listed in () if old is None else lists_of(old):
+                assert old is not None
+                now = self._members_now(holder, listed)
+                for held in old.state.get(listed.name, ()):
+                    child = self.records.get(held.ecs_id) or self.stored.get(held.ecs_id)
+                    if child is None or held in now or held.ecs_id in self.inside:
+                        continue
+                    back = back_of(listed, child)
+                    if back is None or child.state[back.name] != Held(holder):
+                        continue
+                    if not back.required:
+                        optional.append((held.ecs_id, back.name))
+                    elif self.before is None or held.ecs_id in self.before:
+                        raise left_behind(listed.place, back.place, held.ecs_id)
+                    elif held.ecs_id not in self.gone:
+                        self.gone[held.ecs_id] = None
+                        holders.append(held.ecs_id)
+        for ecs_id, name in optional:
+            if ecs_id not in self.gone:
+                self._rewrite(self.records.get(ecs_id) or self.stored[ecs_id], name, None)
+
+    def _members_now(self, holder: UUID, listed: FieldPlan) -> set[Any]:
+        if holder in self.gone:
+            return set()
+        return set(self.records[holder].state.get(listed.name, ()))
+
+    def _rewrite(self, record: Record, name: str, value: Any) -> None:
+        """Store another value in one end of a pair, whose entity is not in the walk."""
+        self.records[record.ecs_id] = rewritten(
+            record, name, value, self.stored[record.ecs_id].version + 1, self.revision
+        )
+
+
+def lists_of(record: Record) -> list[FieldPlan]:
+    """Return the lists of an entity that have a back-reference."""
+    plans = class_plan(newest_definition(record.cls)).fields
+    return [p for p in plans if p.shape == Shape.LIST and inverse_of(p) is not None]
+
+
+def back_of(listed: FieldPlan, member: Record) -> FieldPlan | None:
+    """Return the back-reference of a list as the class of a member has it."""
+    back = inverse_of(listed)
+    if back is None or not isinstance(member.state.get(back.name), Held):
+        return None
+    return next(p for p in class_plan(newest_definition(member.cls)).fields if p.name == back.name)
+
+
+def mismatches(records: Mapping[UUID, Record]) -> Iterator[tuple[UUID, str]]:
+    """Yield where the two ends of a pair do not say the same: of which entity, and what."""
+    for ecs_id, record in records.items():
+        for plan in class_plan(newest_definition(record.cls)).fields:
+            other = inverse_of(plan) if plan.shape in (Shape.SINGLE, Shape.LIST) else None
+            value = record.state.get(plan.name)
+            for held in () if other is None or value is None else _listed(value):
+                there = records.get(held.ecs_id)
+                if there is None or other is None:
+                    continue  # a reference that leads nowhere is told as such
+                if plan.shape == Shape.LIST:
+                    if there.state.get(other.name) != Held(ecs_id):
+                        detail = f"{plan.place} holds the {other.place.partition('.')[0]}"
+                        detail += f" {held.ecs_id}, whose .{other.name} does not say so"
+                        yield ecs_id, detail
+                elif other.name in there.state and Held(ecs_id) not in there.state[other.name]:
+                    holder = there.cls.__name__
+                    yield ecs_id, not_in_list(plan.place, holder, held.ecs_id, other.name)
+
+
+def rewritten(record: Record, name: str, value: Any, version: int, revision: int) -> Record:
+    """Return a record with another value of one reference or list."""
+    before = record.state.get(name)
+    held = list(record.held)
+    for part in () if before is None else _listed(before):
+        held.remove(part.ecs_id)
+    held += [part.ecs_id for part in (() if value is None else _listed(value))]
+    state = {**record.state, name: value}
+    return dataclasses.replace(
+        record, state=state, held=tuple(held), version=version, revision=revision
+    )
+
+
+def without(
+    records: Mapping[UUID, Record],
+    ids: Mapping[UUID, Any],
+    stored: Mapping[UUID, Record],
+    revision: int,
+) -> dict[UUID, Record]:
+    """Return the records of those in whose lists some entities stand, without these.
+
+    Parameters
+    ----------
+    records
+        All records.
+    ids
+        What is to be deleted.
+    stored
+        What is stored, whose versions count.
+    revision
+        The number of the revision that is about to be.
+
+    Raises
+    ------
+    BrokenReferenceError
+        If something else holds one of them. The list of a back-reference is not in the way, since
+        only what is deleted says that it is there.
+    """
+    blocking: list[str] = []
+    result: dict[UUID, Record] = {}
+    for record in records.values():
+        if record.ecs_id in ids or ids.keys().isdisjoint(record.held):
+            continue
+        pairs = {listed.name: listed for listed in lists_of(record)}
+        for name, value in record.state.items():
+            if not holds(value, ids):
+                continue
+            backs = (
+                [
+                    (back_of(pairs[name], member), member)
+                    for member in (records[part.ecs_id] for part in value if part.ecs_id in ids)
+                ]
+                if name in pairs
+                else [(None, record)]
             )
+            me = Held(record.ecs_id)
+            if any(back is None or member.state[back.name] != me for back, member in backs):
+                blocking.append(f"{record.cls.__name__}.{name} of {record.ecs_id}")
+                continue
+            left = [part for part in value if part.ecs_id not in ids]
+            before, version = result.get(record.ecs_id, record), stored[record.ecs_id].version + 1
+            result[record.ecs_id] = rewritten(before, name, left, version, revision)
+    if blocking:
+        raise still_held(blocking)
+    return result
 
 
 def _listed(value: Any) -> Any:

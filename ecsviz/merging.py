@@ -14,6 +14,7 @@ from ecsviz.errors import MergeConflictError, short_repr
 from ecsviz.fields import class_plan
 from ecsviz.identity import is_entity_class
 from ecsviz.memory_saving import copied
+from ecsviz.renewing import renew
 from ecsviz.state import is_placeholder
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "(nothing)"})()
@@ -146,6 +147,10 @@ def _redirect(entity: Any, target: Any, live: MappingOf[UUID, Any]) -> None:
         return live.get(part.ecs_id, part) if is_entity_class(type(part)) else NotImplemented
 
     state = {name: copied(value, swap) for name, value in entity.__dict__.items()}
+    if type(target) is not type(entity):  # of an earlier definition of the class
+        for name in type(target).model_fields.keys() - state.keys():
+            target.__dict__.pop(name, None)
+        renew(target, type(entity), {})
     target.__dict__.update(state)
     target.__pydantic_fields_set__.update(state)
 

@@ -411,7 +411,9 @@ class OpenStore:
         DataFrame
             A row per problem, none if all is well: ``table``, ``row`` (str), ``ecs_id`` (UUID
             or None), ``problem`` (``file``, ``schema``, ``content``, ``seal``, ``outside``,
-            ``reference``, ``position``, ``history``, ``revision`` or ``graph``) and ``detail``.
+            ``reference``, ``position``, ``pair``, ``history``, ``revision`` or ``graph``) and
+            ``detail``. A ``pair`` is a list and a back-reference that do not say the same, as
+            earlier releases let them: give the entity another holder, or put it into the list.
 
         Notes
         -----

@@ -25,8 +25,8 @@ class Step:
     ----------
     what
         ``create``, ``insert``, ``update``, ``version`` (a list of it changed, its row did not),
-        ``link`` (association rows), ``unlink``, ``position`` or ``defer`` (a deferred reference
-        is filled in).
+        ``link`` (association rows), ``unlink``, ``position``, ``clear`` (the back-reference of
+        what a list has lost), ``delete`` or ``defer`` (a deferred reference is filled in).
     table
         The table.
     rows

@@ -134,7 +134,14 @@ class EntityStorage(Protocol):
         """Return the versions of an entity, oldest first."""
         ...
 
-    def revert(self, ecs_id: UUID | str | Entity, *, to: AsOf, note: str | None = None) -> Any:
+    def revert(
+        self,
+        ecs_id: UUID | str | Entity,
+        *,
+        to: AsOf,
+        note: str | None = None,
+        delete_added: bool = False,
+    ) -> Any:
         """Bring an entity, and all that it led to, back to an old state, as a new revision."""
         ...
 

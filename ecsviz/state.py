@@ -124,7 +124,7 @@ def fill(entity: Any, values: dict[str, Any], fields_set: set[str]) -> None:
     """Give a shell its state, private attributes at their defaults."""
     _set(entity, "__dict__", values)
     _set(entity, "__pydantic_fields_set__", fields_set)
-    _fill_private(entity, values)
+    fill_private(entity, values)
 
 
 def take_place_of(made: Any, entity: Any) -> None:
@@ -152,7 +152,7 @@ def fill_all(
     _put(entities, "__pydantic_fields_set__", map(set.copy, repeat(set(names), len(states))))
     if cls.__private_attributes__:
         for entity, values in zip(entities, states, strict=True):
-            _fill_private(entity, values)
+            fill_private(entity, values)
 
 
 def _put(entities: Sequence[Any], slot: str, values: Iterable[Any]) -> None:
@@ -173,18 +173,18 @@ consume = deque[Any](maxlen=0).extend
 """Runs through an iterator and keeps nothing, as of a `map` that is called for what it does."""
 
 
-def _fill_private(entity: Any, values: dict[str, Any]) -> None:
+def fill_private(entity: Any, values: dict[str, Any]) -> None:
+    """Give private attributes their defaults, where they have no value yet."""
     private = type(entity).__private_attributes__
     if private:
-        defaults = {name: _default_of(item, values) for name, item in private.items()}
-        object.__setattr__(
-            entity,
-            "__pydantic_private__",
-            {name: value for name, value in defaults.items() if value is not PydanticUndefined},
-        )
+        have = entity.__pydantic_private__ or {}
+        defaults = {n: default_of(item, values) for n, item in private.items() if n not in have}
+        found = {name: v for name, v in defaults.items() if v is not PydanticUndefined}
+        _set(entity, "__pydantic_private__", {**found, **have})
 
 
-def _default_of(attribute: Any, values: dict[str, Any]) -> Any:
+def default_of(attribute: Any, values: dict[str, Any]) -> Any:
+    """Return the default of a field or a private attribute, a new one each time."""
     # get_default() differs between pydantic's releases in whether it calls the factory.
     factory = attribute.default_factory
     if factory is None:

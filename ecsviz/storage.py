@@ -40,7 +40,8 @@ from ecsviz.protocol import (
     not_found,
 )
 from ecsviz.reading import Load
-from ecsviz.references import Walk, walk
+from ecsviz.references import Walk
+from ecsviz.renewing import walk_to_save
 from ecsviz.statements import columns_of, select_by_keys
 from ecsviz.versioned import VersionedStorage
 from ecsviz.writing import Save
@@ -112,7 +113,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             row_id = now.row_of(entity)
             if row_id is not None:  # a hand-written from_entity() asks for what is being saved
                 return row_id
-        save = self._save(session.connection(), walk(as_roots(entity)), None)
+        save = self._save(session.connection(), walk_to_save(as_roots(entity)), None)
         sa.event.listen(session, "after_commit", lambda _: save.finish(), once=True)
         return save.rows.row_id(0)
 
@@ -136,7 +137,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         EcsvizError
             Whatever `register` would raise.
         """
-        found = walk(as_roots(entity_or_entities))
+        found = walk_to_save(as_roots(entity_or_entities))
         if not self._database.exists():
             return self._plan(None, self._catalog.at({}), {}, found)
         with self._database.reading() as conn:
@@ -145,7 +146,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
     def _plan(
         self, conn: Connection | None, catalog: Catalog, next_ids: dict[str, int], found: Walk
     ) -> SavePlan:
-        for known in catalog.mapping.map_classes(_classes(found)):
+        for known in catalog.mapping.map_classes(found.classes):
             catalog.check_fields(known)
         return Save(conn, catalog, found, next_ids).prepare()
 
@@ -172,13 +173,16 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         ------
         StaleVersionError
             If the store has moved on since an entity was read. Nothing is written.
-        NotAnEntityError, DuplicateIdError, InverseMismatchError, UnsupportedFieldError,
-        ValueNotStorableError, SchemaOutdatedError
+        InverseMismatchError
+            If a list and its back-reference disagree, or a list has lost what needs its holder.
+        NotAnEntityError, DuplicateIdError, UnsupportedFieldError, ValueNotStorableError,
+        SchemaOutdatedError
             If something cannot be stored, or does not come back from a hand-written model (the
             first new rows of each class are read back). Nothing is written.
 
         Notes
         -----
+        What a list has lost, and is not saved with it, has no holder in the store from then on.
         Only what changed is written; if nothing did, there is no new revision. O(entities +
         references) in time, a constant number of statements per class.
         """
@@ -186,10 +190,10 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             return self.get(entity_or_entities)
         given, roots = as_registered(entity_or_entities)
         with steps("saving", progress):
-            self._register(walk(roots), note)
+            self._register(walk_to_save(roots), note)
         return given
 
-    def _register(self, found: Walk, note: str | None) -> None:
+    def _register(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
         check_note(note)
         if not found.entities:
             return
@@ -198,7 +202,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             # Before there is a file: what cannot be stored must not leave an empty one behind.
             early = None if self._database.exists() else self._prepare(found)
             with self._database.writing() as conn:
-                save = self._save(conn, found, note, early)
+                save = self._save(conn, found, note, early, added_since)
             self._catalog = save.catalog
             save.finish()
 
@@ -208,6 +212,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         found: Walk,
         note: str | None,
         early: Save | None = None,
+        added_since: AsOf = None,
     ) -> Save:
         made = self._is_made(conn)
         if not made:
@@ -218,7 +223,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             catalog = catalog.fork()  # it may fail, and what it makes is not there for others yet
         with catalog.synced(conn, catalog.mapping.map_walk(found)) as next_ids:
             if save is None:
-                save = Save(conn, catalog, found, next_ids)
+                save = Save(conn, catalog, found, next_ids, added_since)
                 save.prepare()
             save.write(conn, note)
             if save.written_by_hand:
@@ -515,7 +520,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         Raises
         ------
         BrokenReferenceError
-            If something that is not deleted refers to one of them. Nothing is deleted then.
+            If something that is not deleted refers to one of them; nothing is deleted then. A list
+            says no more than its back-reference: it has one less, and its holder a new version.
         EntityNotFoundError
             If an id is not stored.
 
@@ -540,7 +546,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             load = Load(conn, catalog)
             found = load.find(ids)
             self._check_found(load, ids, found)
-            Delete(conn, catalog, found).run()
+            raised = Delete(conn, catalog, found).run()
+        self._catalog.effects.note(raised)
 
 
 def _reopened(
@@ -555,11 +562,6 @@ def _reopened(
             path=store._database.path,
         )
     return store
-
-
-def _classes(found: Walk) -> list[type]:
-    """Return the classes of a walk's entities, each once."""
-    return list(dict.fromkeys(map(type, found.entities)))
 
 
 def _types_of(cls: type, mapping: Mapping) -> list[str]:

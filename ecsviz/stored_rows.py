@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from ecsviz.history import REVISION, UNTIL, history_of
 from ecsviz.mapping import ClassMap, Collection
 from ecsviz.rows import key_said, said
 from ecsviz.seals import SEAL, digest, reseal, sealed_columns, seals_of
-from ecsviz.statements import columns_of, update_rows
+from ecsviz.statements import columns_of, select_by_keys, update_rows
 from ecsviz.values import Refused
 
 NEVER = 2**62
@@ -23,11 +23,21 @@ Bad = Callable[[str, Any, Exception], None]
 
 
 class StoredRows:
-    """All rows of one class, present and past, and those of its collections."""
+    """All rows of one class, present and past, and those of its collections.
 
-    def __init__(self, conn: Connection, known: ClassMap) -> None:
+    Parameters
+    ----------
+    conn
+        A transaction.
+    known
+        The class.
+    ids
+        Of which rows, those of the present alone; None for all.
+    """
+
+    def __init__(self, conn: Connection, known: ClassMap, ids: list[int] | None = None) -> None:
         self.known = known
-        self.columns = _both(conn, known.table)
+        self.columns = _rows(conn, known.table, known.table.c.id, ids)
         self.checksums: list[bytes | None] = self.columns["ecs_checksum"]
         self.stored_seals = self.columns[SEAL]
         names = [c.name for c in sealed_columns(known.table, known.positions)]
@@ -37,7 +47,7 @@ class StoredRows:
             self.spans.setdefault(row_id, []).append((since, until))
         self.links: dict[str, list[dict[str, Any]]] = {}
         for collection in known.collections:
-            found = _both(conn, collection.table)
+            found = _rows(conn, collection.table, collection.columns[0], ids)
             self.links[collection.name] = [
                 dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)
             ]
@@ -105,10 +115,16 @@ class StoredRows:
         return result
 
 
-def _both(conn: Connection, table: sa.Table) -> dict[str, list[Any]]:
-    """Return the rows of a table and of its history, as columns."""
+def _rows(
+    conn: Connection, table: sa.Table, key: sa.Column[Any], ids: list[int] | None
+) -> dict[str, list[Any]]:
+    """Return the rows of a table and of its history, or those of some ids, as columns."""
     past = history_of(table)
     names = [column.name for column in table.columns]
+    if ids is not None:
+        query = sa.select(*map(_as_written, table.columns))
+        found = select_by_keys(conn, query, key, ids)
+        return {**dict(zip(names, found, strict=True)), UNTIL: [NEVER] * len(found[0])}
     now = columns_of(conn, sa.select(*map(_as_written, table.columns)))
     there = [_as_written(past.c[name]) for name in names]
     then = columns_of(conn, sa.select(*there, past.c[UNTIL]))
@@ -145,6 +161,27 @@ def recheck(conn: Connection, known: ClassMap) -> None:
         update_rows(conn, past, [past.c.ecs_checksum], then)
     for one in (table, past):
         reseal(conn, one, known.positions, None)
+
+
+def recheck_rows(conn: Connection, known: ClassMap, ids: list[int]) -> None:
+    """Give some rows of the present the checksums and seals that they have now.
+
+    Notes
+    -----
+    Of hand-written models the values are not here: their rows get a checksum that differs from
+    the one before, so that whoever registers the entity as it was is seen to change it.
+    """
+    rows = StoredRows(conn, known, ids)
+    before = rows.checksums
+    found: Iterable[Any] = (
+        [None if old is None else digest((old, "changed")) for old in before]
+        if known.by_hand
+        else rows.contents(_unreadable)
+    )
+    table, every = known.table, zip(found, before, rows.columns["id"], strict=True)
+    now = [(content, row_id) for content, old, row_id in every if old is not None]
+    update_rows(conn, table, [table.c.ecs_checksum], now)
+    reseal(conn, table, known.positions, ids)
 
 
 def _unreadable(_: str, __: Any, refused: Exception) -> None:

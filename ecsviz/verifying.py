@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection
 from ecsviz.catalog import Catalog, revision_seal
 from ecsviz.errors import EcsvizError
 from ecsviz.history import REVISION, history_of
-from ecsviz.mapping import ClassMap
+from ecsviz.identity import derives_from
+from ecsviz.mapping import ClassMap, RefColumn
 from ecsviz.model_rows import row_problems, runs
 from ecsviz.reading import Load
 from ecsviz.seals import digest
@@ -38,7 +39,7 @@ class Problem:
         Of which entity, where it is one.
     problem
         ``file``, ``schema``, ``content``, ``seal``, ``outside``, ``reference``, ``position``,
-        ``history``, ``revision`` or ``graph``.
+        ``pair``, ``history``, ``revision`` or ``graph``.
     detail
         What is wrong, in words.
     """
@@ -98,6 +99,7 @@ class Verify:
                     self._check_rows(known, newest)
                     self._check_references(known)
                     self._check_places(known)
+                    self._check_pairs(known)
                     if known.by_hand:
                         self._check_model_rows(known)
         with self._reads("ecs_deleted"):
@@ -260,6 +262,51 @@ class Verify:
                         detail = f"the place {place} in {ref.inverse} is taken twice"
                         self._tell(known.table.name, row_id, ecs_id, "position", detail)
                     seen.add((held, place))
+
+    def _check_pairs(self, known: ClassMap) -> None:
+        """In the present, whoever names a holder stands in its list, and the other way round."""
+        rows = self.rows[known.type_name]
+        for ref in known.singles:
+            if ref.position is None:
+                continue
+            arcs = {target: rows.columns[column.name] for target, column in ref.arcs.items()}
+            ids = {target: self._ids_with_list(target, known, ref) for target in arcs}
+            places = rows.columns[ref.position.name]
+            for n, (row_id, ecs_id, _, until) in enumerate(rows.keys()):
+                if until != NEVER:
+                    continue
+                named = [(target, held[n]) for target, held in arcs.items() if held[n] is not None]
+                if named and places[n] is None and named[0][1] in ids[named[0][0]]:
+                    target, held = named[0]
+                    detail = not_in_list(ref.plan.place, target, ids[target][held], ref.inverse)
+                    self._tell(known.table.name, row_id, ecs_id, "pair", detail)
+                elif places[n] is not None and not named:
+                    detail = f"{ref.plan.place} is None, but it has a place in a .{ref.inverse}"
+                    self._tell(known.table.name, row_id, ecs_id, "pair", detail)
+
+    def _ids_with_list(self, target: str, known: ClassMap, ref: RefColumn) -> dict[int, Any]:
+        """Return row id and ecs_id of those in whose lists entities of a class can stand."""
+        there = self.rows.get(target)
+        if there is None or not any(
+            item.name == ref.inverse
+            and item.back.name == ref.name
+            and derives_from(known.cls, item.plan.targets[0])
+            for item in there.known.inverse_lists
+        ):
+            return {}
+        rows = there.keys()
+        return {row_id: ecs_id for row_id, ecs_id, _, until in rows if until == NEVER}
+
+
+def not_in_list(back: str, holder: str, ecs_id: Any, name: str | None) -> str:
+    """Return what `verify` says of an entity that is not in the list of the holder it names.
+
+    Examples
+    --------
+    >>> not_in_list("ChatMessage.thread", "ChatThread", 7, "messages")
+    'ChatMessage.thread is the ChatThread 7, whose .messages does not hold it'
+    """
+    return f"{back} is the {holder} {ecs_id}, whose .{name} does not hold it"
 
 
 def _exists(spans: dict[int, list[tuple[int, int]]], row_id: int, revision: int) -> bool:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ecsviz.diff import GraphDiff, diff
 from ecsviz.entity import Entity
-from ecsviz.errors import InvalidArgumentError
+from ecsviz.errors import InvalidArgumentError, InverseMismatchError
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.identity import is_entity_class
 from ecsviz.merging import Merge
@@ -18,6 +18,7 @@ from ecsviz.past import AsOf
 from ecsviz.post_init import run_post_init
 from ecsviz.protocol import as_id, as_registered
 from ecsviz.references import Walk, walk
+from ecsviz.renewing import walk_to_save
 from ecsviz.state import is_placeholder, not_loaded
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class VersionedStorage:
         def _first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
             """Return for every version of some entities the revision that made it."""
 
-        def _register(self, found: Walk, note: str | None) -> None:
+        def _register(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
             """Store a walk; deleted entities of version 0 come back."""
 
         def _check_open(self) -> None:
@@ -94,7 +95,14 @@ class VersionedStorage:
 
         return explore_store(self)
 
-    def revert(self, ecs_id: UUID | str | Entity, *, to: AsOf, note: str | None = None) -> Any:
+    def revert(
+        self,
+        ecs_id: UUID | str | Entity,
+        *,
+        to: AsOf,
+        note: str | None = None,
+        delete_added: bool = False,
+    ) -> Any:
         """Bring an entity, and all that it led to, back to an old state, as a new revision.
 
         Parameters
@@ -105,17 +113,25 @@ class VersionedStorage:
             A revision or an aware time.
         note
             What this revision is about; by default it says where it goes back to.
+        delete_added
+            Whether what was not stored then, is in its lists now and cannot be without a holder
+            (a message needs its thread) is deleted in the same revision, with what is in the
+            lists of that. By default that is refused.
 
         Returns
         -------
         Entity
             The graph as it was then, with new versions. What was added to its lists since is
-            not in them any more; it stays stored.
+            not in them any more; where it can be without a holder, it stays stored.
 
         Raises
         ------
         EntityNotFoundError
             If it was not stored then.
+        InverseMismatchError
+            If something in its lists now would be left without the holder that it requires.
+        BrokenReferenceError
+            If something that stays refers to what would be deleted.
         StaleVersionError
             If another process writes at the same time.
 
@@ -134,6 +150,12 @@ class VersionedStorage:
         >>> old = store.revert(thread, to=1)
         >>> old.title, old.version, store.get(thread.ecs_id, as_of=2).title
         ('a', 3, 'b')
+        >>> message = old.say("user", "hello")  # a message cannot be without its thread
+        >>> _ = store.register(old)
+        >>> len(store.revert(old, to=3, delete_added=True).messages)
+        0
+        >>> store.has_entity(message.ecs_id), len(store.get(old.ecs_id, as_of=4).messages)
+        (False, 1)
         """
         wanted = as_id(ecs_id)
         if to is None:
@@ -147,7 +169,14 @@ class VersionedStorage:
         stored = self._stored_versions(found.ids)
         for entity in found.entities:
             entity.__dict__["version"] = stored.get(entity.ecs_id, 0)
-        self._register(found, f"back to {to}" if note is None else note)
+        try:
+            note = f"back to {to}" if note is None else note
+            self._register(found, note, to if delete_added else None)
+        except InverseMismatchError as err:
+            if delete_added or not err.facts.get("left_behind"):
+                raise
+            hint = " revert(…, delete_added=True) deletes what was not there yet."
+            raise InverseMismatchError(err.message + hint, **err.facts) from None
         return old
 
     def diff(self, a: Any, b: Any = None) -> GraphDiff:
@@ -211,7 +240,8 @@ class VersionedStorage:
         -------
         Entity
             The same object. Entities that it led to stay the objects that they were and take on
-            their stored state; what was changed and not registered is gone.
+            their stored state; what was changed and not registered is gone. What was made by an
+            earlier definition of its class is an instance of the newest one afterwards.
 
         Raises
         ------
@@ -280,13 +310,11 @@ class VersionedStorage:
         >>> thread.title, thread.source, thread.version
         ('mine', 'theirs', 3)
         """
-        given, roots = as_registered(entity)
-        mine = walk(roots).entities
-        for root in roots:
-            if is_placeholder(root):
-                raise not_loaded(root, "version")
-        ids = [root.ecs_id for root in roots]
-        theirs = walk(self.get_many(ids)).entities
+        check_entity_class(type(entity))
+        if is_placeholder(entity):
+            raise not_loaded(entity, "version")
+        mine = walk_to_save([entity]).entities
+        theirs = walk([self.get(entity.ecs_id)]).entities
         if base is None:
             base = self._read_at(mine)
         before = walk(self.get_many(ids, as_of=base)).entities

@@ -26,6 +26,8 @@ from ecsviz.lists import ListChanges
 from ecsviz.mapping import ClassMap
 from ecsviz.model_rows import runs, write_rows
 from ecsviz.order import Ints
+from ecsviz.orphans import Orphans
+from ecsviz.past import AsOf
 from ecsviz.plan import Deferred, InsertOrder, NewReferences, SavePlan, Step, insert_order
 from ecsviz.progress import step
 from ecsviz.references import Walk
@@ -56,6 +58,8 @@ class Save:
         The walk.
     next_ids
         Per type the next free row id.
+    added_since
+        See `Orphans`.
     """
 
     def __init__(
@@ -64,17 +68,20 @@ class Save:
         catalog: Catalog,
         found: Walk,
         next_ids: dict[str, int],
+        added_since: AsOf = None,
     ) -> None:
         self.conn = conn
         self.catalog = catalog
         self.found = found
         self.next_ids = dict(next_ids)
+        self.added_since = added_since
         self.gone: dict[UUID, int] = {}  # what was deleted and comes back, and its last version
         self.rows = Rows(found, catalog.mapping)
         self.stored: dict[str, Stored] = {}
         self.left_out: dict[str, Stored] = {}
         self.plan = SavePlan()
         self.lists: ListChanges
+        self.orphans: Orphans
         self.inserts: InsertOrder
         self.references = NewReferences()
         self.links: list[LinkChanges] = []
@@ -116,6 +123,8 @@ class Save:
         self.lists.find()
         self._find_versions()
         check_agreement(self.found, self.new_versions.__contains__)
+        self.orphans = Orphans(self.conn, self.catalog, self.lists, self.added_since)
+        self.orphans.find()
         self._order_inserts()
         new = {name: self._new_places(name) for name in groups}
         changed = {name: self._changed_places(name) for name in groups}
@@ -157,7 +166,8 @@ class Save:
         held = group.own("version")
         for place, stored in versions.items():
             if held[place] != stored:
-                check_version(self.found.entities[group.positions[place]], stored)
+                entity = self.found.entities[group.positions[place]]
+                check_version(entity, stored, self.catalog.effects)
         unknown = [group.positions[place] for place in self._new_places(name)]
         if unknown and self.conn is not None:
             self._check_deleted(unknown)
@@ -278,11 +288,21 @@ class Save:
             table, column = moved.known.table, moved.ref.position
             assert column is not None
             self._step("position", table, len(moved.rows), "UPDATE {} SET {}", column.name)
+        self._describe_orphans()
         self._describe_deferred()
         for name, positions in self._by_hand().items():
             model = mapping.models.model_of(self.rows.groups[name].known.cls)
             text = "from_entity(…) in a session"
             plan.steps.append(Step("model", model.__table__.name, len(positions), text))
+
+    def _describe_orphans(self) -> None:
+        by_type = self.catalog.mapping.by_type
+        for name, cleared in self.orphans.cleared.items():
+            for field_name, ids in cleared.items():
+                text = "UPDATE {} SET {} = NULL"
+                self._step("clear", by_type[name].table, len(ids), text, field_name)
+        for name, deleted in self.orphans.deleted.items():
+            self._step("delete", by_type[name].table, len(deleted), "DELETE FROM {}")
 
     def _describe_deferred(self) -> None:
         late = self.inserts.deferred
@@ -339,12 +359,17 @@ class Save:
         write_links(conn, self.links, revision)
         self._write_deferred()
         self.lists.write(conn, revision)
+        self.lists.raised |= self.orphans.clear(conn, revision)
         self._write_by_hand(conn)
+        gone = self.orphans.delete(conn, revision)
         delete_rows(conn, self.catalog.deleted, [(ecs_id,) for ecs_id in self.gone])
         self.catalog.set_next_ids(
             self.conn, {n: i for n, i in self.next_ids.items() if n in self.inserts.types}
         )
-        self.catalog.add_revision(self.conn, revision, note, self.plan.added, self.plan.changed, 0)
+        plan, others = self.plan, len(self.lists.raised)
+        self.catalog.add_revision(
+            self.conn, revision, note, plan.added, plan.changed + others, gone
+        )
         self.catalog.seal(conn)
         return revision
 
@@ -526,6 +551,7 @@ class Save:
     def finish(self) -> None:
         """Tell the entities their versions, after the transaction has ended well."""
         self.catalog.settle()
+        self.catalog.effects.note(self.lists.raised)
         for name, group in self.rows.groups.items():
             for place, version in self.stored[name].versions.items():
                 self.found.entities[group.positions[place]].__dict__["version"] = version

@@ -60,22 +60,6 @@ def test_who_refers_is_told_by_both_storages(tmp_path: Path, holder: object, pla
         assert store.has_entity(node.ecs_id)
 
 
-def test_a_member_of_a_list_is_held_by_the_list(tmp_path: Path) -> None:
-    for store in (ev.SQLAlchemyEntityStorage(tmp_path / "a.db"), ev.InMemoryEntityStorage()):
-        thread = c.Thread()
-        thread.messages = [c.Message(thread=thread), c.Message(thread=thread)]
-        store.register(thread)
-        gone = thread.messages[0]
-        with pytest.raises(errors.BrokenReferenceError, match=r"Thread\.messages"):
-            store.delete(gone)
-        thread.messages.remove(gone)
-        store.register(thread)
-        store.delete(gone)
-        assert len(store.get(thread.ecs_id).messages) == 1
-        thread.title = "goes on"
-        store.register(thread)
-
-
 def test_deleting_is_a_revision_and_all_or_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     store = ev.SQLAlchemyEntityStorage(path)

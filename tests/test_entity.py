@@ -27,7 +27,7 @@ T = TypeVar("T")
 class Node(ev.Entity):
     name: str = ""
     next: Node | None = None
-    links: list[Node] = Field(default_factory=list)
+    links: list[Node] = ev.reference(inverse=None, default_factory=list)
     by_name: dict[str, Node] = Field(default_factory=dict)
     anything: Any = None
 

@@ -57,7 +57,7 @@ class Box(ev.Entity):
 
     value: Any = None
     friend: Box | None = None
-    friends: list[Box] = Field(default_factory=list)
+    friends: list[Box] = ev.reference(inverse=None, default_factory=list)
     circle: set[Box] = Field(default_factory=set)
     by_name: dict[str, Box] = Field(default_factory=dict)
 

@@ -13,7 +13,7 @@ from ecsviz import errors
 
 class Plant(ev.Entity):
     name: str = ""
-    held: list[Plant] = []
+    held: list[Plant] = ev.reference(inverse=None, default_factory=list)
     group: set[Plant] = set()
     by_name: dict[str, Plant] = {}
     next: Plant | None = None

@@ -34,7 +34,7 @@ class Note(ev.Entity):
     text: str = ""
     number: int | None = None
     folder: Folder | None = None
-    links: list[Note] = Field(default_factory=list)
+    links: list[Note] = ev.reference(inverse=None, default_factory=list)
     after: Note | None = None
 
 

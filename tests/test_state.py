@@ -41,7 +41,7 @@ class Node(ev.Entity):
 
     name: str = ""
     next: Node | None = None
-    links: list[Node] = Field(default_factory=list)
+    links: list[Node] = ev.reference(inverse=None, default_factory=list)
     bag: set[Node] = Field(default_factory=set)
     by_name: dict[str, Node] = Field(default_factory=dict)
     row: tuple[Node, ...] = ()
@@ -66,7 +66,7 @@ def chain(n: int, link: Callable[[Node, Node], None]) -> Node:
 
 class Slim(ev.Entity):
     next: Slim | None = None
-    links: list[Slim] = Field(default_factory=list)
+    links: list[Slim] = ev.reference(inverse=None, default_factory=list)
 
 
 def rich() -> Node:

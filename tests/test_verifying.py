@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import sqlite3
 from pathlib import Path
@@ -14,7 +15,9 @@ from pydantic import Field
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.references import walk
+from ecsviz.seals import reseal
 from tests.conftest import in_ci
+from tests.databases import counted
 
 
 class Shelf(ev.Entity):
@@ -260,3 +263,45 @@ def test_limits_of_fields_are_trusted_and_what_breaks_them_is_told(tmp_path: Pat
     conn.close()
     with pytest.raises(errors.StoredDataInvalidError, match=r"tickets\.seats in row 1"):
         store.get(ticket.ecs_id)
+
+
+def test_pairs_that_disagree_are_told_with_both_ends(tmp_path: Path) -> None:
+    """As earlier releases let them: a book that names a shelf which does not hold it."""
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    shelf = Shelf(label="a")
+    shelf.books = [Book(shelf=shelf, title=title) for title in "xyz"]
+    store.register(shelf)
+    with store.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE books SET shelf_position = NULL WHERE title = 'y'")
+        table = store.metadata.tables["books"]
+        reseal(conn, table, ["shelf_position"], None)
+    (found,) = store.verify().itertuples()
+    assert (found.table, found.problem, found.ecs_id) == ("books", "pair", shelf.books[1].ecs_id)
+    detail = f"Book.shelf is the Shelf {shelf.ecs_id}, whose .books does not hold it"
+    assert found.detail == detail
+    again = store.get(shelf.books[1].ecs_id)
+    again.shelf.books.append(again)
+    store.register(again)
+    assert store.verify().empty
+    in_memory = ev.InMemoryEntityStorage()
+    in_memory.register(shelf)
+    record = in_memory._records[shelf.ecs_id]
+    state = {**record.state, "books": record.state["books"][::2]}
+    in_memory._records[shelf.ecs_id] = dataclasses.replace(record, state=state)
+    (found,) = in_memory.verify().itertuples()
+    assert (found.problem, found.ecs_id, found.detail) == ("pair", shelf.books[1].ecs_id, detail)
+
+
+def test_verifying_pairs_makes_no_statement_per_entity(tmp_path: Path) -> None:
+    counts = []
+    for number in (2, 40):
+        store = ev.SQLAlchemyEntityStorage(tmp_path / f"{number}.db")
+        for _ in range(number):
+            shelf = Shelf(label="a")
+            shelf.books = [Book(shelf=shelf, title="x")]
+            store.register(shelf)
+        with counted() as sent:
+            assert store.verify().empty
+        counts.append(len(sent))
+    assert counts[0] == counts[1]

@@ -79,7 +79,9 @@ def edit(graph: list[Any]) -> None:
     node.by_name = {"y": node.links[0]}
     thread.messages.insert(0, thread.messages.pop())
     thread.messages.append(c.Message(thread=thread, text="new"))
-    del thread.messages[1]
+    moved, other = thread.messages.pop(1), c.Thread(title="other")
+    moved.thread, other.messages = other, [moved]
+    graph.append(other)
     shelf.keeper = c.Dog(name="d")
     shelf.things.append(c.Stone())
 
@@ -122,7 +124,7 @@ def test_a_failure_anywhere_in_an_edit_leaves_what_was(tmp_path: Path) -> None:
         assert [e.version for e in ev.EntityDependencyGraph(graph).nodes] == versions
         assert find_difference(kept, store.get_many(stored)) is None, seen[-1]
     assert failures > 20
-    assert find_difference(graph, store.get_many(stored)) is None
+    assert find_difference(graph, store.get_many([e.ecs_id for e in graph])) is None
 
 
 def test_a_failing_commit_leaves_what_was(tmp_path: Path) -> None:
@@ -241,11 +243,17 @@ def test_the_note_and_the_counts_of_a_revision(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     store = ev.SQLAlchemyEntityStorage(path)
     thread = store.register(flat(3), note="first")
-    thread.messages.pop()
+    moved, other = thread.messages.pop(), c.Thread()
+    moved.thread, other.messages = other, [moved]
     thread.messages[0].text = "edited"
-    store.register(thread, note="second")
+    store.register(other, note="second")  # the first thread is no part of it, and loses a message
+    store.register(thread, note="third")
     rows = dump(path)["ecs_revisions"]
-    assert [(row[0], *row[2:6]) for row in rows] == [(1, "first", 4, 0, 0), (2, "second", 0, 2, 0)]
+    assert [(row[0], *row[2:6]) for row in rows] == [
+        (1, "first", 4, 0, 0),
+        (2, "second", 1, 2, 0),
+        (3, "third", 0, 1, 0),
+    ]
 
 
 def test_two_storages_on_one_file_see_each_other(tmp_path: Path) -> None:

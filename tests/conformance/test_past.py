@@ -190,9 +190,9 @@ def test_what_members_of_a_list_do_is_no_change_of_it(reopen: Open) -> None:
     thread.messages = [two, one]
     assert last_change() == "title, messages"
     assert reopen().history(one)["what"].tolist() == ["added"], "a place is no content"
-    thread.messages = [two]
-    assert last_change() == "title, messages"
-    other.messages, one.thread = [one], other
+    other.messages, one.thread, thread.messages = [one], other, [two]
+    assert last_change(other) == "title, messages"
+    one.text = "elsewhere"
     assert last_change(other) == "title"
     other.messages, one.thread, thread.messages = [], thread, [two, one]
     assert last_change(other) == "title, messages"
@@ -254,9 +254,17 @@ def test_what_was_added_since_is_not_in_the_list_any_more(reopen: Open) -> None:
     added.thread = thread
     thread.messages.append(added)
     reopen().register(thread)
-    assert len(reopen().revert(thread, to=1).messages) == 2
+    with pytest.raises(errors.InverseMismatchError, match="delete_added=True") as caught:
+        reopen().revert(thread, to=1)  # it would say a thread that does not hold it
+    assert caught.value.ecs_id == added.ecs_id
+    assert len(reopen().get(thread.ecs_id).messages) == 3
+    assert len(reopen().revert(thread, to=1, delete_added=True).messages) == 2
     assert len(reopen().get(thread.ecs_id).messages) == 2
-    assert reopen().has_entity(added.ecs_id)
+    assert not reopen().has_entity(added.ecs_id)
+    assert reopen().get(added.ecs_id, as_of=2).thread == thread
+    last = reopen().revisions().iloc[-1]
+    assert (last["revision"], last["added"], last["changed"], last["deleted"]) == (3, 0, 1, 1)
+    assert reopen().verify().empty
 
 
 def test_there_must_be_somewhere_to_go(reopen: Open) -> None:
