@@ -514,8 +514,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         Parameters
         ----------
         entities_or_ids
-            An entity or an id, or an iterable of them. Entities that hold each other (a thread
-            and its messages) are deleted together.
+            An entity or an id, or several: those that hold each other are deleted together.
 
         Raises
         ------
