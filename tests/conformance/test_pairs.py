@@ -346,6 +346,22 @@ def test_an_own_effect_is_not_undone_silently(reopen: Open) -> None:
     every_entity_can_be_edited(reopen)
 
 
+def test_a_holder_that_still_says_what_was_is_asked(reopen: Open) -> None:
+    one, two = thread("a", "b"), thread("c")
+    store = reopen()
+    store.register([one, two])
+    moved = one.messages[1]
+    moved.thread = two
+    two.messages.append(moved)
+    store.register(two)  # the first thread is not reached, and holds it still
+    with pytest.raises(errors.InverseMismatchError):
+        store.register(one)
+    assert [m.text for m in store.get(one.ecs_id).messages] == ["a"]
+    one.messages.remove(moved)
+    assert store.register(one).version == 2
+    every_entity_can_be_edited(reopen)
+
+
 def test_others_still_count(reopen: Open) -> None:
     """Somebody else's change between, and another storage object's own ones, are told."""
     one, two = thread("a", "b"), thread("c")
