@@ -156,8 +156,8 @@ class Orphans:
             ids = sorted(set().union(*self.cleared[name].values()))
             once = set(ids) - self.lists.outside.get(name, set())  # these have a new one already
             raised |= touch(conn, self.catalog, name, once, revision)
-            for ref in known.singles:
-                rows = sorted(self.cleared[name].get(ref.name, ()))
+            for ref in (r for r in known.singles if r.name in self.cleared[name]):
+                rows = sorted(self.cleared[name][ref.name])
                 columns: list[Any] = [*ref.arcs.values(), ref.position]
                 nothing = [None] * len(columns)
                 update_rows(conn, table, columns, [(*nothing, row_id) for row_id in rows])

@@ -55,7 +55,7 @@ class Thing(ev.Entity):
     recent: deque[Any] = Field(default_factory=deque)
     tags: Tags | None = None
     friend: Thing | None = None
-    friends: list[Thing] = Field(default_factory=list)
+    friends: list[Thing] = ev.reference(inverse=None, default_factory=list)
     row: tuple[Thing, ...] = ()
     circle: set[Thing] = Field(default_factory=set)
     by_name: dict[str, Thing] = Field(default_factory=dict)

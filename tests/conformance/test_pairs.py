@@ -27,6 +27,8 @@ class Person(ev.Entity):
     name: str = ""
     team: Team | None = None
     room: Room | None = ev.reference(inverse="guests", default=None)
+    boss: Person | None = None
+    knows: dict[str, Person] = {}
 
 
 class Guide(Person):
@@ -97,11 +99,14 @@ def every_entity_can_be_edited(reopen: Open) -> None:
 
 def test_who_leaves_a_list_says_so(reopen: Open) -> None:
     """Where the back-reference may be None it is, once the list has been saved without it."""
-    made = reopen().register(team("a", "b"))
+    made = team("a", "b")
+    made.people[1].boss, made.people[1].knows = made.people[0], {"a": made.people[0]}
+    reopen().register(made)
     gone = made.people.pop()
     reopen().register(made)
     stored = reopen().get(gone.ecs_id)
     assert (stored.team, stored.version, gone.version) == (None, 2, 1)
+    assert (stored.boss, stored.knows) == (gone.boss, gone.knows)
     assert reopen().get(gone.ecs_id, as_of=1).team == made
     assert reopen().history(gone)["fields"].tolist() == ["", "team"]
     assert reopen().history(made)["fields"].tolist() == ["", "people"]
