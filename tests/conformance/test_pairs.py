@@ -39,6 +39,14 @@ class Room(ev.Entity):
     guests: list[Person] = ev.reference(inverse="room", default_factory=list)
 
 
+class Part(ev.Entity):
+    """A tree."""
+
+    name: str = ""
+    whole: Part | None = ev.reference(inverse="parts", default=None)
+    parts: list[Part] = ev.reference(inverse="whole", default_factory=list)
+
+
 class Folder(ev.Entity):
     """A tree whose nodes need their parent, but for the first."""
 
@@ -64,7 +72,7 @@ class Tag(ev.Entity):
     file: File | None = None
 
 
-for _cls in (Team, Person, Guide, Room, Folder, File):
+for _cls in (Team, Person, Guide, Room, Part, Folder, File):
     _cls.model_rebuild()
 
 
@@ -125,6 +133,22 @@ def test_one_member_leaves_two_lists(reopen: Open) -> None:
     reopen().register([made, room])
     stored = reopen().get(gone.ecs_id)
     assert (stored.team, stored.room, stored.version) == (None, None, 2)
+    every_entity_can_be_edited(reopen)
+
+
+def test_who_leaves_a_list_and_loses_a_member_gets_one_version(reopen: Open) -> None:
+    top, middle, leaf = Part(name="top"), Part(name="middle"), Part(name="leaf")
+    top.parts, middle.whole = [middle], top
+    middle.parts, leaf.whole = [leaf], middle
+    store = reopen()
+    store.register(top)
+    top.parts, leaf.whole = [], None
+    store.register([top, leaf])
+    stored = store.get(middle.ecs_id)
+    assert (stored.whole, stored.parts, stored.version) == (None, [], 2)
+    assert store.history(middle)["fields"].tolist() == ["", "whole, parts"]
+    middle.whole, middle.parts = None, []
+    assert store.register(middle).version == 2
     every_entity_can_be_edited(reopen)
 
 
