@@ -310,11 +310,13 @@ class VersionedStorage:
         >>> thread.title, thread.source, thread.version
         ('mine', 'theirs', 3)
         """
-        check_entity_class(type(entity))
-        if is_placeholder(entity):
-            raise not_loaded(entity, "version")
-        mine = walk_to_save([entity]).entities
-        theirs = walk([self.get(entity.ecs_id)]).entities
+        given, roots = as_registered(entity)
+        mine = walk_to_save(roots).entities
+        for root in roots:
+            if is_placeholder(root):
+                raise not_loaded(root, "version")
+        ids = [root.ecs_id for root in roots]
+        theirs = walk(self.get_many(ids)).entities
         if base is None:
             base = self._read_at(mine)
         before = walk(self.get_many(ids, as_of=base)).entities
