@@ -182,8 +182,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
 
         Notes
         -----
-        What a list has lost, and is not saved with it, has no holder from then on. Only what changed
-        is written; else there is no new revision. O(entities + references), statements per class.
+        What a list has lost, and is not saved with it, has no holder from then on. What changed is
+        written; else there is no revision. O(entities + references), statements per class.
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
