@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ecsviz.fields import FieldPlan, class_plan
 from ecsviz.inverse import inverse_of
+from ecsviz.json_columns import JsonColumn
 from ecsviz.storable import codec_of
 from ecsviz.values import Codec
 
@@ -207,6 +208,8 @@ def of_definition(known: ClassMap, cls: type) -> ClassMap:
     values = []
     for value in known.values:
         codec, optional = codec_of(cls, value.name)
+        if isinstance(value.column.type, JsonColumn):
+            value.column.type = codec.sql_type  # which makes objects of the newer classes
         values.append(replace(value, codec=codec, optional=optional))
     singles = [replace(ref, plan=plans[ref.name]) for ref in known.singles]
     return replace(

@@ -21,6 +21,7 @@ from ecsviz.class_maps import (
     columns_in,
     of_definition,
 )
+from ecsviz.codec import JSON
 from ecsviz.common_columns import BIG, NAMING, SYSTEM_COLUMNS, system_columns
 from ecsviz.errors import DuplicateTypeError, EcsvizError
 from ecsviz.fields import FieldPlan, Shape, class_plan
@@ -438,7 +439,7 @@ class Mapping:
             table.append_column(key.column)
         if plan.shape == Shape.NESTED:
             name = kept.get("skeleton") or names.take(plan.name)
-            skeleton_column: sa.Column[Any] = sa.Column(name, codec.sql_type, nullable=True)
+            skeleton_column: sa.Column[Any] = sa.Column(name, JSON, nullable=True)
             skeleton = ValueColumn(plan.name, skeleton_column, codec, True)
             known.table.append_column(skeleton_column)
         return Collection(plan, table, arcs, key, skeleton)

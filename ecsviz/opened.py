@@ -163,6 +163,13 @@ class OpenStore:
 
         Notes
         -----
+        A column gives one Python type: JSON columns the value as its field has it (lists,
+        tuples, sets, models, …), and they take such values, in ``where`` too; times UTC without
+        a zone, durations microseconds, enums their value (or their name, where the values are
+        neither texts nor integers), Decimals what the database computes with (on SQLite floats),
+        everything else its own type. What a column cannot hold exactly stands in ``ecs_exact``,
+        and nested values with entities in them are JSON texts: ``to_entity()`` gives those.
+
         An edit of a row in a session is not seen by the store: it has no revision, and `verify`
         tells it as damage until ``store.adopt_changes()`` makes a revision of it.
         ``from_entity`` saves as `register` does.

@@ -9,7 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ecsviz.codec import JSON
 from ecsviz.common_columns import NAMING
+from ecsviz.json_columns import JsonColumn
 from ecsviz.mapping import ClassMap, Collection, InverseList, Mapping, RefColumn
 from ecsviz.models import arc_name, free_name
 
@@ -282,6 +284,7 @@ def _doc(text: str) -> str:
 
 def _type(kind: sa.types.TypeEngine[Any]) -> str:
     """Return a column type as Python writes it."""
+    kind = JSON if isinstance(kind, JsonColumn) else kind
     text = f"sa.{kind!r}"
     for dialect, variant in kind._variant_mapping.items():
         text += f".with_variant(sa.{variant!r}, {dialect!r})"
@@ -289,7 +292,7 @@ def _type(kind: sa.types.TypeEngine[Any]) -> str:
 
 
 def _python_type(column: sa.Column[Any]) -> str:
-    if isinstance(column.type, sa.JSON):
+    if isinstance(column.type, (sa.JSON, JsonColumn)):
         return "Any"
     return column.type.python_type.__name__
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.copying import copy_columns, is_worth_copying
+from ecsviz.json_columns import JsonColumn
 from ecsviz.state import consume
 
 MANY = 100_000
@@ -109,7 +110,7 @@ def uuids_of(texts: list[Any]) -> list[UUID | None]:
 
 
 def _result_processor(kind: Any, conn: Connection, code: Any) -> Callable[[Any], Any] | None:
-    if isinstance(kind, sa.JSON):
+    if isinstance(kind, (sa.JSON, JsonColumn)):
         return None  # our codec reads JSON itself, and keeps Python's types
     found: Callable[[Any], Any] | None = kind.dialect_impl(conn.dialect).result_processor(
         conn.dialect, code
@@ -299,7 +300,7 @@ def _run_columns(
 
 
 def _bind_processor(kind: Any, conn: Connection) -> Callable[[Any], Any] | None:
-    if isinstance(kind, sa.JSON):
+    if isinstance(kind, (sa.JSON, JsonColumn)):
         return None  # already text
     found: Callable[[Any], Any] | None = kind.dialect_impl(conn.dialect).bind_processor(
         conn.dialect

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.fields import Shape
 from ecsviz.history import REVISION, UNTIL, history_of
+from ecsviz.json_columns import JsonColumn
 from ecsviz.mapping import ClassMap, Collection
 from ecsviz.rows import key_said, said
 from ecsviz.seals import SEAL, digest, reseal, sealed_columns, seals_of
@@ -135,7 +136,7 @@ def _rows(
 
 def _as_written(column: sa.Column[Any]) -> Any:
     # As text: a driver would read JSON, and the checksum is over the text.
-    return sa.cast(column, sa.Text()) if isinstance(column.type, sa.JSON) else column
+    return sa.cast(column, sa.Text()) if isinstance(column.type, (sa.JSON, JsonColumn)) else column
 
 
 def recheck(conn: Connection, known: ClassMap) -> None:

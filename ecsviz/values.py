@@ -38,7 +38,6 @@ from typing_extensions import override
 
 from ecsviz.annotations import hints_of
 from ecsviz.codec import (
-    JSON,
     BoolCodec,
     Codec,
     ConvertedCodec,
@@ -69,6 +68,7 @@ from ecsviz.exact import (
 )
 from ecsviz.fields import strip, union_members
 from ecsviz.identity import is_entity_class
+from ecsviz.json_columns import JsonColumn
 
 __all__ = [
     "BoolCodec",
@@ -141,7 +141,7 @@ class JsonCodec(Codec):
     """
 
     def __init__(self, annotation: Any, adapter: TypeAdapter[Any] | None = None) -> None:
-        super().__init__(JSON)
+        super().__init__(JsonColumn(self))
         self.annotation = annotation
         if adapter is None and not _is_plain(annotation):
             adapter = make_adapter(annotation)

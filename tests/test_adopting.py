@@ -125,7 +125,7 @@ def test_added_rows(store: Any, reopen: Open) -> None:
     with store.session_factory.begin() as session:
         row = session.scalars(sa.select(store.sql_model(Crew))).one()
         own = {"id": 99, "ecs_id": new, "ecs_lineage_id": new, "ecs_version": 0, "ecs_revision": 0}
-        row.sailors.append(store.sql_model(Sailor)(**own, name="d", meta="{}"))
+        row.sailors.append(store.sql_model(Sailor)(**own, name="d", meta={}))
     found = store.adopt_changes()
     assert what(found) == [("Crew", "changed", 2), ("Sailor", "added", 1)]
     assert not len(store.verify())

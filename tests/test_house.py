@@ -59,6 +59,7 @@ ROOMS = (
     "exact",
     "post_init",
     "codec",
+    "json_columns",
     "values",
     "inverse",
     "diff",
