@@ -116,7 +116,7 @@ def test_the_type_of_every_other_column(reopen: Open) -> None:
         "price": 1.5 if sqlite else Decimal("1.5"),
         "flag": True,
         "data": b"\x00a",
-        "at": datetime(2024, 1, 1, 1),  # UTC
+        "at": datetime(2024, 1, 1, 1),  # noqa: DTZ001 - UTC, as the column holds it
         "day": date(2024, 1, 1),
         "clock": time(1, 2),
         "span": 60_000_000,  # microseconds
