@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import quote, quote_plus, unquote
 
 from ecsviz.errors import InvalidArgumentError, StorageOpenError, StorageUrlError, short_repr
@@ -291,3 +291,36 @@ def _absolute(url: URL) -> URL:
     name = url.database or ""
     start = "file:" if name.startswith("file:") else ""
     return url.set(database=f"{start}{Path.cwd() / name.removeprefix('file:')}")
+
+
+Journal = Literal["delete", "wal"]
+
+
+def checked_journal(journal: Any) -> str:
+    """Return the kind of journal, or raise InvalidArgumentError."""
+    known = get_args(Journal)
+    found = journal.lower() if isinstance(journal, str) else journal
+    if found not in known:
+        raise InvalidArgumentError(
+            f"journal is {short_repr(journal)}. It is one of {' and '.join(map(repr, known))}.",
+            argument="journal",
+            value=journal,
+        )
+    return str(found)
+
+
+def checked_timeout(timeout: Any) -> float:
+    """Return how long to wait for another writer, or raise InvalidArgumentError."""
+    known = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if not known or not 0 <= timeout <= _LONGEST:
+        raise InvalidArgumentError(
+            f"timeout is {short_repr(timeout)}. Give the seconds to wait for another writer, from"
+            f" 0 to {_LONGEST:,}.",
+            argument="timeout",
+            value=timeout,
+        )
+    return float(timeout)
+
+
+_LONGEST = 1_000_000
+"""Seconds that SQLite can be told to wait: it counts milliseconds in 32 bits."""

@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateTable, ExecutableDDLElement
 from ecsviz import errors
 from ecsviz.common_columns import BIG, NAMING
 from ecsviz.conflicts import SideEffects
-from ecsviz.database import APPLICATION_ID, Database
+from ecsviz.database import APPLICATION_ID, PROOF, Database
 from ecsviz.errors import did_you_mean
 from ecsviz.fields import class_plan
 from ecsviz.history import history_name, history_of
@@ -455,6 +455,9 @@ class Catalog:
         names = ("number", "created_at", "note", "added", "changed", "deleted")
         values = dict(zip(names, row, strict=True), seal=revision_seal(*row))
         conn.execute(sa.insert(self.revisions).values(values))
+        c = self.revisions.c
+        query = sa.select(c.seal).where(c.number == number)
+        conn.info[PROOF] = (self.revisions, query, values["seal"])
 
     # -- seals -------------------------------------------------------------------------------
 
@@ -463,7 +466,10 @@ class Catalog:
         if self._identity.known == "":
             self._give_identity(conn)
         conn.execute(sa.delete(self.store).where(self.store.c.key == "seal"))
-        conn.execute(sa.insert(self.store).values(key="seal", value=self.digest(conn)))
+        value, c = self.digest(conn), self.store.c
+        conn.execute(sa.insert(self.store).values(key="seal", value=value))
+        query = sa.select(c.value).where(c.key == "seal")
+        conn.info.setdefault(PROOF, (self.store, query, value))
 
     def digest(self, conn: Connection) -> str:
         """Return a digest of the types, of the tables as they were made, and of the settings."""

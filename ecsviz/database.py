@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -22,8 +22,11 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from ecsviz import errors
 from ecsviz.addresses import (
+    Journal,
     as_url,
     asynchronous,
+    checked_journal,
+    checked_timeout,
     file_of,
     harmless,
     in_memory,
@@ -34,9 +37,7 @@ from ecsviz.addresses import (
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
 from ecsviz.once import making
 from ecsviz.sqlite_errors import sqlite_error
-from ecsviz.sqlite_files import MAGIC, WatchedFile
-
-Journal = Literal["delete", "wal"]
+from ecsviz.sqlite_files import MAGIC, WatchedFile, is_sqlite
 
 _NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
 """What drivers raise for an option that they do not know, or of which the value is wrong."""
@@ -65,8 +66,8 @@ class Database:
     def __init__(
         self, target: str | os.PathLike[str] | URL | Engine, journal: Journal, timeout: float
     ) -> None:
-        self.journal = _checked_journal(journal)
-        self.timeout = _checked_timeout(timeout)
+        self.journal = checked_journal(journal)
+        self.timeout = checked_timeout(timeout)
         self.path: Path | None = None
         self._file: WatchedFile | None = None
         self._session_engine: Engine | None = None
@@ -156,7 +157,7 @@ class Database:
             raise
         except (OSError, ValueError) as err:
             raise self._unreadable(err) from err
-        if start and start != MAGIC:
+        if start and not is_sqlite(path, start):
             raise errors.NotADatabaseError(
                 f"{short_path(path)} is no SQLite database (it begins with {short_repr(start)})."
                 " Name another file; a chat export is read with ev.read_chat.",
@@ -339,8 +340,57 @@ class Database:
     def _commit(self, conn: Connection) -> None:
         # With a write-ahead log, SQLite does not notice that its file has no name any more.
         self.check_moved(". Nothing was saved")
-        conn.commit()
+        driver: Any = conn.connection.dbapi_connection
+        # Now: a connection that was lost has no info any more.
+        proof, after = conn.info.pop(PROOF, None), conn.info.pop(AFTER, lambda: None)
+        try:
+            conn.commit()
+        except exc.DBAPIError as err:
+            if self.is_sqlite and driver.in_transaction:
+                saved: bool | None = False  # it is open yet, and is going to be rolled back
+            else:
+                saved = self._is_saved(conn, proof)
+            if saved:
+                after()
+            raise self._said(err, saved) from harmless(err, self.url)
         self.check_moved(", while something was being saved: it may be in the file that was moved")
+        after()
+
+    def _is_saved(self, conn: Connection, proof: Any) -> bool | None:
+        """Tell whether a transaction whose end failed was carried out; None if nobody knows."""
+        if not conn.invalidated and not isinstance(self.engine.pool, StaticPool):
+            conn.invalidate()  # which gives up its locks
+        if proof is None:
+            return None
+        table, query, value = proof
+        try:
+            with self._connected("READ COMMITTED") as other:
+                if self.is_postgresql:
+                    # The server may still be at it: who gets its lock comes after it.
+                    other.exec_driver_sql(f"SET LOCAL lock_timeout = {int(self.timeout * 1000)}")
+                    other.exec_driver_sql(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})")
+                there = sa.inspect(other).has_table(table.name, schema=table.schema)
+                return there and other.scalar(query) == value
+        except StorageError:
+            return None
+
+    def _said(self, err: exc.DBAPIError, saved: bool | None) -> StorageError:
+        found = self._translate(err)
+        text = found.message
+        if saved is False and "Nothing was saved" not in text:
+            text = f"{text} Nothing was saved."
+        elif saved is not False:
+            text = (
+                f"{self}: the database failed at the end of a save ({short_repr(str(err.orig))})."
+            )
+            text += (
+                " All of it is saved, and the entities know their new versions."
+                if saved
+                else " Whether it was saved is not known: store.revisions() of a store opened"
+                " anew tells. The entities have their old versions; store.refresh(entity) takes"
+                " over what is stored."
+            )
+        return type(found)(text, **{**found.facts, "saved": saved})
 
     @contextlib.contextmanager
     def _connected(
@@ -349,6 +399,8 @@ class Database:
         self.check_open()
         self.check_moved()
         with self.translated(), self._connection() as conn:
+            conn.info.pop(PROOF, None)
+            conn.info.pop(AFTER, None)
             if not self.is_sqlite:
                 if self.is_postgresql:
                     conn.execution_options(isolation_level=isolation)
@@ -459,36 +511,15 @@ def _end(conn: Connection) -> None:
         driver.isolation_level = before
 
 
+PROOF = "ecs_proof"
+"""Under which key of a connection's ``info`` a transaction says by what it is known if it was
+carried out: a table, a query and its value."""
+
+AFTER = "ecs_after"
+"""What is to be called when a transaction is known to be carried out: there as well."""
+
 APPLICATION_ID = 0x45435356
 """Written into SQLite files, so that ``file`` and we can tell: the letters ECSV."""
-
-
-def _checked_journal(journal: Any) -> str:
-    known = get_args(Journal)
-    found = journal.lower() if isinstance(journal, str) else journal
-    if found not in known:
-        raise errors.InvalidArgumentError(
-            f"journal is {short_repr(journal)}. It is one of {' and '.join(map(repr, known))}.",
-            argument="journal",
-            value=journal,
-        )
-    return str(found)
-
-
-def _checked_timeout(timeout: Any) -> float:
-    known = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not known or not 0 <= timeout <= _LONGEST:
-        raise errors.InvalidArgumentError(
-            f"timeout is {short_repr(timeout)}. Give the seconds to wait for another writer, from"
-            f" 0 to {_LONGEST:,}.",
-            argument="timeout",
-            value=timeout,
-        )
-    return float(timeout)
-
-
-_LONGEST = 1_000_000
-"""Seconds that SQLite can be told to wait: it counts milliseconds in 32 bits."""
 
 
 # -- processes and signals -------------------------------------------------------------------

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 from sqlalchemy.pool import NullPool
 
 from ecsviz import store_frames
+from ecsviz.addresses import Journal
 from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
-from ecsviz.database import Database, Journal
+from ecsviz.database import Database
 from ecsviz.entity import Entity
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.graph import EntityDependencyGraph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,54 @@ from ecsviz.addresses import short_path
 from ecsviz.errors import StorageMovedError
 
 MAGIC = b"SQLite format 3\x00"
+
+_JOURNALS = {
+    "-journal": (bytes.fromhex("d9d505f920a163d7"),),
+    "-wal": (bytes.fromhex("377f0682"), bytes.fromhex("377f0683")),
+}
+"""What lies beside a database, and how it begins where SQLite has something to make good."""
+
+
+def is_sqlite(path: str | os.PathLike[str], start: bytes | None = None) -> bool:
+    """Tell whether a file is a SQLite database, as far as its first bytes tell.
+
+    Parameters
+    ----------
+    path
+        The file.
+    start
+        Its first bytes, if they have been read.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+
+    Notes
+    -----
+    After a power cut in the first save, the first page may hold anything, zeros for the most
+    part. SQLite puts it right with the journal that lies beside the file; so where there is one,
+    it is SQLite that says what the file is.
+
+    Examples
+    --------
+    >>> is_sqlite("a.db", MAGIC + bytes(84)), is_sqlite("missing.db", bytes(100))
+    (True, False)
+    """
+    if start is None:
+        with Path(path).open("rb") as file:
+            start = file.read(len(MAGIC))
+    return start.startswith(MAGIC) or any(
+        _begins(f"{os.fspath(path)}{suffix}", magic) for suffix, magic in _JOURNALS.items()
+    )
+
+
+def _begins(path: str, magic: tuple[bytes, ...]) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(8).startswith(magic)
+    except (OSError, ValueError):
+        return False
 
 
 class WatchedFile:
@@ -62,8 +111,8 @@ class WatchedFile:
             gone = (stat.st_dev, stat.st_ino) != self._seen
         if gone:
             raise StorageMovedError(
-                f"{short_path(self.path)} is not the file any more that this storage opened: it"
-                f" was moved, deleted or replaced{when}. Open the storage anew.",
+                f"{short_path(self.path)} is not the file any more that this storage opened: it was"
+                f" moved, deleted or replaced{when}. Open the storage anew.",
                 path=self.path,
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from typing import Any
@@ -16,7 +17,7 @@ from ecsviz.adopting import AdoptingStore
 from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
 from ecsviz.conflicts import check_note, whole_only
-from ecsviz.database import deferred_interrupt
+from ecsviz.database import AFTER, deferred_interrupt
 from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
 from ecsviz.errors import StorageMovedError
@@ -202,8 +203,11 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             early = None if self._database.exists() else self._prepare(found)
             with self._database.writing() as conn:
                 save = self._save(conn, found, note, early, added_since)
-            self._catalog = save.catalog
-            save.finish()
+                conn.info[AFTER] = functools.partial(self._carried_out, save)
+
+    def _carried_out(self, save: Save) -> None:
+        self._catalog = save.catalog
+        save.finish()
 
     def _save(
         self,

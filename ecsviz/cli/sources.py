@@ -15,6 +15,7 @@ import click
 from ecsviz.bare import BareStore
 from ecsviz.cli.output import bars, warnings_told
 from ecsviz.errors import (
+    EcsvizError,
     InvalidArgumentError,
     NotAnEcsvizStoreError,
     StorageOpenError,
@@ -24,7 +25,8 @@ from ecsviz.graph import EntityDependencyGraph
 from ecsviz.importers import read_chat
 from ecsviz.importers.database import read_database
 from ecsviz.importers.files import check_path
-from ecsviz.sqlite_files import MAGIC
+from ecsviz.importers.sqlite_file import open_sqlite
+from ecsviz.sqlite_files import is_sqlite
 from ecsviz.storage import SQLAlchemyEntityStorage
 
 classes_option: Callable[..., Any] = click.option(
@@ -116,8 +118,7 @@ def is_database(source: str) -> bool:
         return True
     check_path(source)
     try:
-        with Path(source).open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+        return is_sqlite(source)
     except IsADirectoryError:
         return False
 
@@ -130,11 +131,16 @@ def is_store(source: str) -> bool:
         except NotAnEcsvizStoreError:
             return False
     uri = f"{Path(source).absolute().as_uri()}?mode=ro"
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'ecs_store'"
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as conn:
-            query = "SELECT 1 FROM sqlite_master WHERE name = 'ecs_store'"
             return conn.execute(query).fetchone() is not None
     except sqlite3.Error:
+        pass
+    try:  # a transaction that was cut off is rolled back in a copy
+        with open_sqlite(source) as copy:
+            return copy.execute(query).fetchone() is not None
+    except EcsvizError:
         return False  # whoever opens it next says what is wrong
 
 

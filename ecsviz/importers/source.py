@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from ecsviz.errors import ImportFormatError, short_repr
 from ecsviz.importers.json_text import JsonText
 from ecsviz.importers.limits import Limits
-from ecsviz.importers.sqlite_file import MAGIC, connected, open_sqlite, private_copy
+from ecsviz.importers.sqlite_file import connected, open_sqlite, private_copy
+from ecsviz.sqlite_files import MAGIC, is_sqlite
 
 T = TypeVar("T")
 
@@ -202,10 +203,12 @@ class Source:
         """Whether it is a zip that was not opened, since it lies in another."""
         return self.members is None and self._peek[:4] in ZIP_MAGIC
 
-    @property
+    @cached_property
     def is_database(self) -> bool:
         """Whether it is a SQLite file."""
-        return self._peek.startswith(MAGIC)
+        if self._path is None:
+            return self._peek.startswith(MAGIC)
+        return self.members is None and is_sqlite(self._path, self._peek)
 
     # -- text --------------------------------------------------------------------------------
 

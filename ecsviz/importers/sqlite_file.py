@@ -22,8 +22,7 @@ from typing import Any
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportTimeoutError
 from ecsviz.importers.files import copy_counted, not_opened
 from ecsviz.importers.limits import MAX_BYTES, MAX_VALUE, exceeded
-
-MAGIC = b"SQLite format 3\0"
+from ecsviz.sqlite_files import MAGIC, is_sqlite
 
 _JOURNALS = ("-wal", "-journal")
 """What belongs to a database beside its file; ``-shm`` is an index that SQLite makes anew."""
@@ -152,7 +151,7 @@ def private_copy(
     try:
         copy = Path(folder, "copy.db")
         if isinstance(source, bytes):
-            _check_header(source[: len(MAGIC)], name)
+            _check_header(source.startswith(MAGIC), bool(source), name)
             with copy.open("wb") as target:
                 copy_counted(io.BytesIO(source), target, name, max_bytes)
         else:
@@ -241,7 +240,8 @@ def _copy(path: Path, copy: Path, name: str, max_bytes: int) -> None:
                     continue
                 with here.open("rb") as handle, there.open("wb") as target:
                     if not suffix:
-                        _check_header(handle.read(len(MAGIC)), name)
+                        head = handle.read(len(MAGIC))
+                        _check_header(is_sqlite(path, head), bool(head), name)
                         handle.seek(0)
                     left -= copy_counted(handle, target, name, max_bytes, max_bytes - left)
         except (OSError, ValueError) as err:
@@ -271,10 +271,10 @@ def _state(path: Path) -> list[tuple[int, int] | None]:
     return found
 
 
-def _check_header(head: bytes, name: str) -> None:
-    if head != MAGIC:
+def _check_header(good: bool, anything: bool, name: str) -> None:
+    if not good:
         raise ImportFormatError(
-            f"{name} is no SQLite database" + ("." if head else ": it is empty."),
+            f"{name} is no SQLite database" + ("." if anything else ": it is empty."),
             source=name,
             line=None,
             column=None,
