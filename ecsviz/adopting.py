@@ -23,6 +23,7 @@ from ecsviz.references import walk
 from ecsviz.seals import SEAL, digest, sealed_columns, seals_of
 from ecsviz.statements import columns_of, delete_rows, insert_rows, update_rows
 from ecsviz.stored_rows import NEVER, StoredRows
+from ecsviz.typed import typed_frame
 from ecsviz.values import make_adapter, reason
 from ecsviz.verifying import Problem, Verify
 
@@ -402,8 +403,6 @@ class AdoptingStore(MigratableStore):
         (0, 'Rings')
         """
         only_told = flag(dry_run, "dry_run")
-        import pandas as pd
-
         check_note(note)
         rows: list[tuple[str, UUID, str, int]] = []
         if self._database.exists():
@@ -415,6 +414,4 @@ class AdoptingStore(MigratableStore):
                     rows = found.rows()
                 if only_told:
                     conn.rollback()
-        return pd.DataFrame(rows, columns=list(ADOPTED)).astype(
-            {"class": "str", "ecs_id": object, "what": "str", "version": "int64"}
-        )
+        return typed_frame(rows, dict(zip(ADOPTED, ("str", object, "str", "int64"), strict=True)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.mapping import Layout, StoredType
 from ecsviz.storable import describe
+from ecsviz.typed import typed_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,9 +198,7 @@ class Migration:
             Columns ``class``, ``field``, ``change``, ``stored``, ``class says`` and ``refused``,
             all texts. What is kept of the user's own has no class.
         """
-        import pandas as pd
-
-        return pd.DataFrame(self.rows(), columns=list(CHANGE_HEADINGS))
+        return typed_frame(self.rows(), dict.fromkeys(CHANGE_HEADINGS, "str"))
 
     def __repr__(self) -> str:
         return "\n  ".join([f"Migration: {self.summary()}", *self.lines()])

@@ -14,6 +14,8 @@ from uuid import UUID
 
 import numpy as np
 
+from ecsviz.typed import typed_column
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -48,17 +50,10 @@ def column_of(values: Sequence[Any], *, optional: bool) -> pd.Series[Any]:
     >>> column_of([1, 2.0], optional=False).dtype
     dtype('O')
     """
-    import pandas as pd
-
     there = [value for value in values if value is not None and value is not ABSENT]
     plain = [None if value is ABSENT else value for value in values]
     dtype = _dtype(there, gaps=len(there) < len(values), optional=optional)
-    if dtype is not None:
-        try:
-            return pd.Series(plain, dtype=dtype)
-        except UnicodeError:  # a lone surrogate
-            pass
-    return pd.Series(objects(plain), dtype=object)
+    return typed_column(plain, object if dtype is None else dtype)
 
 
 def _dtype(there: list[Any], *, gaps: bool, optional: bool) -> Any:
@@ -79,13 +74,6 @@ def _dtype(there: list[Any], *, gaps: bool, optional: bool) -> Any:
         if zones == {None}:
             return "datetime64[us]"
     return None
-
-
-def objects(values: Sequence[Any]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    """Return values as an array of objects; numpy would look into each for something nested."""
-    result = np.empty(len(values), dtype=object)
-    result[:] = values
-    return result
 
 
 def python_values(column: pd.Series[Any]) -> list[Any]:

@@ -19,6 +19,7 @@ from ecsviz.paths import format_path
 from ecsviz.references import Walk, walk
 from ecsviz.showing import ToHtml
 from ecsviz.state import is_placeholder
+from ecsviz.typed import typed_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,12 +137,9 @@ class GraphDiff(ToHtml):
             ``field`` (str), ``before`` and ``after`` (the values themselves; entities stand for
             references).
         """
-        import pandas as pd
-
         rows = [(d.what, d.type_name, d.ecs_id, d.field, d.before, d.after) for d in self]
-        frame = pd.DataFrame(rows, columns=list(DIFF_COLUMNS))
-        texts = ["what", "type", "field"]
-        return frame.astype(dict.fromkeys(texts, "str"))
+        texts = dict.fromkeys(("what", "type", "field"), "str")
+        return typed_frame(rows, {**dict.fromkeys(DIFF_COLUMNS, object), **texts})
 
     def draw(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw both states in one picture: added green, removed red, changed amber.

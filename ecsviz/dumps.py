@@ -16,7 +16,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, PlainSerializer, RootModel, ValidationError, WrapSerializer
 from pydantic.fields import FieldInfo
-from pydantic_core import from_json, to_json, to_jsonable_python
+from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
 from ecsviz.collector import collector_paused
 from ecsviz.errors import (
@@ -26,6 +26,7 @@ from ecsviz.errors import (
     InvalidIdError,
     UnknownTypeError,
     UnsupportedFieldError,
+    ValueNotStorableError,
     did_you_mean,
     short_repr,
 )
@@ -296,7 +297,12 @@ class _ClassDumper:
         return next(iter(self._plain({key: None}))) if self.mode == "json" else key
 
     def _plain(self, value: Any) -> Any:
-        return to_jsonable_python(value, **self.modes) if self.mode == "json" else value
+        if self.mode != "json":
+            return value
+        try:
+            return to_jsonable_python(value, **self.modes)
+        except UnicodeError as err:
+            raise _beyond_json(self.name) from err
 
 
 def _own_serializers(cls: Any) -> set[str]:
@@ -320,8 +326,20 @@ def _entity_properties(cls: Any) -> list[str]:
 
 def dump_json(data: Any, *, indent: int | None, ensure_ascii: bool = False) -> str:
     """Return dumped data as JSON. NaN and the infinities become strings, which floats accept."""
-    text = to_json(data, indent=indent, ensure_ascii=ensure_ascii, inf_nan_mode="strings")
+    try:
+        text = to_json(data, indent=indent, ensure_ascii=ensure_ascii, inf_nan_mode="strings")
+    except PydanticSerializationError as err:
+        raise _beyond_json(data[TYPE]) from err
     return text.decode()
+
+
+def _beyond_json(name: str) -> ValueNotStorableError:
+    return ValueNotStorableError(
+        f"The dump of a {name} holds a text with half of a character (a lone surrogate), which"
+        " pydantic's JSON does not take. Leave that out, or use model_dump() or pickle, which keep"
+        " it.",
+        type_name=name,
+    )
 
 
 # -- load ------------------------------------------------------------------------------------
@@ -331,7 +349,7 @@ def parse_json(text: str | bytes | bytearray) -> Any:
     """Return the data of a JSON text, or None if it is none: pydantic then says why."""
     try:
         return from_json(text)
-    except ValueError:
+    except (ValueError, TypeError):  # a text beyond UTF-8 is no str to it
         return None
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ecsviz.addresses import short_path
-from ecsviz.columns import column_of, objects, python_values
+from ecsviz.columns import column_of, python_values
 from ecsviz.errors import ImportFormatError, ValueNotStorableError, file_path
 from ecsviz.exact import from_json, json_text, to_json
 from ecsviz.frames_out import to_frames
 from ecsviz.optional import need
+from ecsviz.typed import objects
 from ecsviz.values import to_plain
 
 if TYPE_CHECKING:

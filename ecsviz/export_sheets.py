@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ecsviz.columns import objects, python_values
+from ecsviz.columns import python_values
 from ecsviz.errors import GraphTooLargeError, file_path
 from ecsviz.exact import json_text, to_json
 from ecsviz.optional import need
+from ecsviz.typed import objects
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ecsviz.identity import is_entity_class
 from ecsviz.labels import label_of
+from ecsviz.typed import objects, typed_column
 
 if TYPE_CHECKING:
     from ecsviz.graph import EntityDependencyGraph
@@ -68,7 +69,7 @@ def nodes_frame(graph: EntityDependencyGraph) -> pd.DataFrame:
     position[order.sequence] = np.arange(n)
     return pd.DataFrame(
         {
-            "ecs_id": pd.Series(_objects(parts.ids), dtype=object),
+            "ecs_id": pd.Series(objects(parts.ids), dtype=object),
             "type": _types(parts.types),
             "label": _texts([label_of(node, LABEL, with_type=False) for node in parts.nodes]),
             "version": pd.array([_version(node) for node in parts.nodes], dtype="Int64"),
@@ -123,7 +124,7 @@ def references_frame(graph: EntityDependencyGraph) -> pd.DataFrame:
     """
     parts, order = graph._parts, graph._order
     m = len(parts.sources)
-    ids = _objects(parts.ids)
+    ids = objects(parts.ids)
     types = _types(parts.types)
     places = [parts.place_of(number) for number in range(m)]
     return pd.DataFrame(
@@ -141,13 +142,6 @@ def references_frame(graph: EntityDependencyGraph) -> pd.DataFrame:
     )
 
 
-def _objects(values: Sequence[Any]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    # Filled, not converted: numpy would look into every value for something nested.
-    result = np.empty(len(values), dtype=object)
-    result[:] = values
-    return result
-
-
 def _types(names: Sequence[str]) -> pd.Categorical[str]:
     # Sorted categories, so that two graphs of the same classes can be concatenated.
     codes: dict[str, int] = {name: code for code, name in enumerate(sorted(set(names)))}
@@ -156,7 +150,8 @@ def _types(names: Sequence[str]) -> pd.Categorical[str]:
 
 
 def _texts(values: list[str]) -> pd.Index[str]:
-    return pd.Index(values, dtype="str")
+    result: pd.Index[str] = pd.Index(typed_column(values, "str"))
+    return result
 
 
 def _version(node: Any) -> int | None:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ecsviz.columns import objects
 from ecsviz.errors import ImportFormatError, short_repr
 from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.frame_rows import class_of, classes_by_name
@@ -14,6 +13,7 @@ from ecsviz.frames_in import from_frames
 from ecsviz.frames_out import CLASS
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.identity import derives_from, is_entity_class
+from ecsviz.typed import objects
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ecsviz.columns import ABSENT, column_of, objects
+from ecsviz.columns import ABSENT, column_of
 from ecsviz.errors import NotAnEntityError, UnsupportedFieldError, short_repr
 from ecsviz.fields import OWN_FIELDS, ClassPlan, FieldPlan, Shape, class_plan
 from ecsviz.graph import EntityDependencyGraph
@@ -15,6 +15,7 @@ from ecsviz.parts import as_roots
 from ecsviz.references import Walk, walk
 from ecsviz.state import is_placeholder, not_loaded
 from ecsviz.storable import check_class, check_held, check_value, codec_of, opaque_names
+from ecsviz.typed import objects
 from ecsviz.values import JsonCodec, Refused, not_storable
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from ecsviz.nested_keys import nested_keys
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.paths import format_path
 from ecsviz.statements import columns_of
+from ecsviz.typed import typed_column, typed_frame
 from ecsviz.values import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ def _series(
     ):
         if type(value.codec) is codec:
             try:
-                return pd.Series(decoded, dtype=optional if value.optional else always)
-            except (OverflowError, UnicodeError, TypeError):
+                return typed_column(decoded, optional if value.optional else always)
+            except (OverflowError, TypeError):
                 break  # beyond what the dtype holds: Python's own objects
     return pd.Series(decoded, dtype=object)
 
@@ -225,10 +226,10 @@ def _frame(
         {
             "source": pd.Series(sources, dtype=object),
             "target": pd.Series(targets, dtype=object),
-            "source_type": pd.Series([source_type] * len(sources), dtype="str"),
-            "target_type": pd.Series([target_type] * len(sources), dtype="str"),
-            "field": pd.Series([field] * len(sources), dtype="str"),
-            "path": pd.Series(paths, dtype="str"),
+            "source_type": typed_column([source_type] * len(sources), "str"),
+            "target_type": typed_column([target_type] * len(sources), "str"),
+            "field": typed_column([field] * len(sources), "str"),
+            "path": typed_column(paths, "str"),
             "kind": pd.Series([kind] * len(sources), dtype="int64"),
         }
     )
@@ -323,11 +324,8 @@ def stored_revisions(conn: Connection, catalog: Catalog) -> pd.DataFrame:
 
 def revisions_frame(revisions: Sequence[Revision]) -> pd.DataFrame:
     """Return revisions as a DataFrame; its columns are those of ``store.revisions()``."""
-    import pandas as pd
-
-    names = ["revision", "at", "note", "added", "changed", "deleted"]
-    frame = pd.DataFrame(list(revisions), columns=names)
-    counts = dict.fromkeys(("revision", "added", "changed", "deleted"), "int64")
-    frame = frame.astype({**counts, "at": "datetime64[us]", "note": "str"})
+    counts = dict.fromkeys(("added", "changed", "deleted"), "int64")
+    kinds = {"revision": "int64", "at": "datetime64[us]", "note": "str"}
+    frame = typed_frame(revisions, {**kinds, **counts})
     frame["at"] = frame["at"].dt.tz_localize("UTC")
     return frame

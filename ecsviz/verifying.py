@@ -22,6 +22,7 @@ from ecsviz.reading import Load
 from ecsviz.seals import digest
 from ecsviz.statements import columns_of
 from ecsviz.stored_rows import NEVER, StoredRows
+from ecsviz.typed import typed_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,12 +54,9 @@ class Problem:
 
 def problems_frame(problems: Iterable[Problem]) -> pd.DataFrame:
     """Return problems as a DataFrame; its columns are those of ``store.verify()``."""
-    import pandas as pd
-
     rows = [(p.table, p.row, p.ecs_id, p.problem, p.detail) for p in problems]
-    frame = pd.DataFrame(rows, columns=["table", "row", "ecs_id", "problem", "detail"])
-    kinds = dict.fromkeys(("table", "row", "problem", "detail"), "str")
-    return frame.astype({**kinds, "ecs_id": object})
+    texts = {"problem": "str", "detail": "str"}
+    return typed_frame(rows, {"table": "str", "row": "str", "ecs_id": object, **texts})
 
 
 class Verify:

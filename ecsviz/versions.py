@@ -15,6 +15,7 @@ from ecsviz.catalog import Catalog
 from ecsviz.history import REVISION, UNTIL, history_of
 from ecsviz.mapping import ClassMap, Collection, InverseList
 from ecsviz.statements import columns_of, key_condition
+from ecsviz.typed import typed_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,16 +31,13 @@ Moments = dict[int, tuple[datetime, str | None]]
 
 def history_frame(events: Iterable[Event], moments: Moments) -> pd.DataFrame:
     """Return what happened to an entity; the columns are those of ``store.history()``."""
-    import pandas as pd
-
     nothing = (None, None)
     rows = [
         (version, revision, *moments.get(revision, nothing), what, fields)
         for version, revision, what, fields in events
     ]
-    frame = pd.DataFrame(rows, columns=["version", "revision", "at", "note", "what", "fields"])
     kinds = {"version": "int64", "revision": "int64", "at": "datetime64[us]"}
-    frame = frame.astype({**kinds, "note": "str", "what": "str", "fields": "str"})
+    frame = typed_frame(rows, {**kinds, "note": "str", "what": "str", "fields": "str"})
     frame["at"] = frame["at"].dt.tz_localize("UTC")
     return frame
 

@@ -38,6 +38,7 @@ ROOMS = (
     "showing",
     "optional",
     "progress",
+    "typed",
     "identity",
     "equality",
     "annotations",

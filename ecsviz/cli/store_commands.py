@@ -12,8 +12,12 @@ from ecsviz.bare import BareStore
 from ecsviz.cli.output import bars, examples, note, show_facts, show_frame, show_table
 from ecsviz.cli.sources import classes_option, connect, load_classes, open_store, read, with_classes
 from ecsviz.errors import UnknownTypeError
+from ecsviz.export import plain
 from ecsviz.references import walk
 from ecsviz.storage import SQLAlchemyEntityStorage
+
+MAX_NOTE = 1_000
+"""Characters of the note that names the files of an import."""
 
 
 @click.command(
@@ -43,7 +47,7 @@ def import_command(
     versions = store._stored_versions([entity.ecs_id for entity in found])
     for entity in found:
         entity.__dict__["version"] = versions.get(entity.ecs_id, 0)
-    names = ", ".join(Path(file).name for file in files)
+    names = plain(", ".join(Path(file).name for file in files), limit=MAX_NOTE)
     store.register(found, note=text or f"import {names}", progress=bars())
     added = changed = 0
     if _count(store) > before:

@@ -17,6 +17,7 @@ from ecsviz.chat import ChatMessage, ChatThread
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
 from ecsviz.importers.base import DraftMessage, DraftThread
 from ecsviz.importers.source import ChatProblem
+from ecsviz.typed import typed_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,18 +93,15 @@ class ChatImport(list[ChatThread]):
         openai-messages     read  messages      1
         openai-messages metadata message k      1
         """
-        import pandas as pd
-
         counts = self._counts.copy()
         formats = {entry[0]: entry[1] for entry in counts if entry[1]}
         for each in self.problems:
             file = each.file or ""
             entry = (file, formats.get(file, ""), "problem", _generic(each.what), each.why)
             counts[entry] += 1
-        names = {"file": "str", "format": "str", "kind": "str", "what": "str", "why": "str"}
+        texts = dict.fromkeys(("file", "format", "kind", "what", "why"), "str")
         rows = [(*entry, count) for entry, count in counts.items()]
-        frame = pd.DataFrame(rows, columns=[*names, "count"])
-        return frame.astype(names | {"count": "int64"})
+        return typed_frame(rows, {**texts, "count": "int64"})
 
 
 _NAMED = re.compile(r"^(['\"].*?['\"]|[^'\"]*)")

@@ -9,6 +9,7 @@ from ecsviz.importers.database.classes import name_fields
 from ecsviz.importers.database.rows import Rows, Where
 from ecsviz.importers.database.schema import ForeignKey, Schema
 from ecsviz.importers.database.values import Fit, series_of
+from ecsviz.typed import typed_column, typed_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,12 +27,12 @@ def tables_frame(schema: Schema, rows: Rows) -> pd.DataFrame:
     into = [key.target for key in schema.sound_keys]
     return pd.DataFrame(
         {
-            "table": pd.Series([table.name for table in tables], dtype="str"),
-            "rows": pd.Series([rows.count(table.name) for table in tables], dtype="int64"),
-            "columns": pd.Series([len(table.columns) for table in tables], dtype="int64"),
-            "primary_key": pd.Series([", ".join(t.primary_key) for t in tables], dtype="str"),
-            "keys": pd.Series([out.count(table.name) for table in tables], dtype="int64"),
-            "referred_by": pd.Series([into.count(table.name) for table in tables], dtype="int64"),
+            "table": typed_column([table.name for table in tables], "str"),
+            "rows": typed_column([rows.count(table.name) for table in tables], "int64"),
+            "columns": typed_column([len(table.columns) for table in tables], "int64"),
+            "primary_key": typed_column([", ".join(t.primary_key) for t in tables], "str"),
+            "keys": typed_column([out.count(table.name) for table in tables], "int64"),
+            "referred_by": typed_column([into.count(table.name) for table in tables], "int64"),
         }
     )
 
@@ -48,12 +49,12 @@ def columns_frame(schema: Schema) -> pd.DataFrame:
     ]
     return pd.DataFrame(
         {
-            "table": pd.Series([table.name for table, _ in every], dtype="str"),
-            "column": pd.Series([column.name for _, column in every], dtype="str"),
-            "field": pd.Series([fields[t.name][c.name] for t, c in every], dtype="str"),
-            "type": pd.Series([column.type for _, column in every], dtype="str"),
-            "nullable": pd.Series([column.nullable for _, column in every], dtype="bool"),
-            "primary_key": pd.Series(places, dtype="Int64"),
+            "table": typed_column([table.name for table, _ in every], "str"),
+            "column": typed_column([column.name for _, column in every], "str"),
+            "field": typed_column([fields[t.name][c.name] for t, c in every], "str"),
+            "type": typed_column([column.type for _, column in every], "str"),
+            "nullable": typed_column([column.nullable for _, column in every], "bool"),
+            "primary_key": typed_column(places, "Int64"),
         }
     )
 
@@ -67,22 +68,20 @@ def keys_frame(schema: Schema, counts: Counts) -> pd.DataFrame:
     told = [counts.get(key, (None, None, None)) for key in keys]
     return pd.DataFrame(
         {
-            "table": pd.Series([key.table for key in keys], dtype="str"),
-            "columns": pd.Series([key.path for key in keys], dtype="str"),
-            "target": pd.Series([key.target for key in keys], dtype="str"),
-            "target_columns": pd.Series([", ".join(k.target_columns) for k in keys], dtype="str"),
-            "field": pd.Series([fields.get(key) for key in keys], dtype="str"),
-            "linked": pd.Series([linked for linked, _, _ in told], dtype="Int64"),
-            "dangling": pd.Series([dangling for _, dangling, _ in told], dtype="Int64"),
-            "null": pd.Series([null for _, _, null in told], dtype="Int64"),
+            "table": typed_column([key.table for key in keys], "str"),
+            "columns": typed_column([key.path for key in keys], "str"),
+            "target": typed_column([key.target for key in keys], "str"),
+            "target_columns": typed_column([", ".join(k.target_columns) for k in keys], "str"),
+            "field": typed_column([fields.get(key) for key in keys], "str"),
+            "linked": typed_column([linked for linked, _, _ in told], "Int64"),
+            "dangling": typed_column([dangling for _, dangling, _ in told], "Int64"),
+            "null": typed_column([null for _, _, null in told], "Int64"),
         }
     )
 
 
 def problems_frame(schema: Schema, counts: Counts) -> pd.DataFrame:
     """Return what cannot be followed or read; see ``Database.problems``."""
-    import pandas as pd
-
     found: list[tuple[str, str, str, str, int | None]] = [
         (name, "", "", f"left out: {why}", None) for name, why in schema.unreadable.items()
     ]
@@ -92,9 +91,8 @@ def problems_frame(schema: Schema, counts: Counts) -> pd.DataFrame:
         elif counts[key][1]:
             why = "dangling values: there is no such row"
             found.append((key.table, key.path, key.target, why, counts[key][1]))
-    frame = pd.DataFrame(found, columns=["table", "columns", "target", "problem", "rows"])
     texts = dict.fromkeys(("table", "columns", "target", "problem"), "str")
-    return frame.astype({**texts, "rows": "Int64"})
+    return typed_frame(found, {**texts, "rows": "Int64"})
 
 
 def rows_frame(

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.importers.database.schema import Column, Kind, Table
+from ecsviz.typed import typed_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -263,7 +264,7 @@ def series_of(fit: Fit, values: Sequence[Any]) -> pd.Series[Any]:
             if fit.zoned:
                 utc = pd.to_datetime(pd.Series(values, dtype=object), utc=True)
                 return utc.astype("datetime64[us, UTC]")
-            return pd.Series(values, dtype=dtypes[fit.nullable])
-        except (OverflowError, UnicodeError, TypeError, ValueError):
+            return typed_column(values, dtypes[fit.nullable])
+        except (OverflowError, TypeError, ValueError):
             pass  # beyond what the dtype holds
     return pd.Series(values, dtype=object)
