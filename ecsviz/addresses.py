@@ -309,17 +309,17 @@ def checked_journal(journal: Any) -> str:
     return str(found)
 
 
-def checked_timeout(timeout: Any) -> float:
-    """Return how long to wait for another writer, or raise InvalidArgumentError."""
-    known = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not known or not 0 <= timeout <= _LONGEST:
+def checked_seconds(seconds: Any, name: str, purpose: str) -> float:
+    """Return the seconds of an argument, or raise InvalidArgumentError."""
+    known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not known or not 0 <= seconds <= _LONGEST:
         raise InvalidArgumentError(
-            f"timeout is {short_repr(timeout)}. Give the seconds to wait for another writer, from"
-            f" 0 to {_LONGEST:,}.",
-            argument="timeout",
-            value=timeout,
+            f"{name} is {short_repr(seconds)}. Give the seconds to {purpose}, from 0 to"
+            f" {_LONGEST:,}.",
+            argument=name,
+            value=seconds,
         )
-    return float(timeout)
+    return float(seconds)
 
 
 _LONGEST = 1_000_000

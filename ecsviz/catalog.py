@@ -21,6 +21,7 @@ from ecsviz.conflicts import SideEffects
 from ecsviz.database import APPLICATION_ID, PROOF, Database
 from ecsviz.errors import did_you_mean
 from ecsviz.fields import class_plan
+from ecsviz.foreign import Seen
 from ecsviz.history import history_name, history_of
 from ecsviz.identity import (
     classes_named,
@@ -84,6 +85,8 @@ class Catalog:
         a release that gave none.
     effects
         What the saves of this very store have changed beside what they were given.
+    seen
+        What else is in the store's file.
     """
 
     def __init__(self, database: Database, mapping: Mapping) -> None:
@@ -129,6 +132,8 @@ class Catalog:
             sa.Column("revision", sa.Integer(), nullable=False),
             sa.Column("seal", sa.LargeBinary(), nullable=False),
         )
+        own = {table.name: table.c.keys() for table in self.metadata.tables.values()}
+        self.seen = Seen(str(database), own)
 
     # -- opening -----------------------------------------------------------------------------
 
@@ -159,8 +164,7 @@ class Catalog:
         """
         # Before anything is read, which is when the transaction's state of the store is fixed.
         known = self._identity.before.setdefault(conn, self._identity.known)
-        inspector = sa.inspect(conn)
-        tables = inspector.get_table_names(schema=self.metadata.schema)
+        tables = self._tables(conn)
         if self.store.name not in tables:
             if known is not None:
                 raise self._moved("it is empty" if not tables else "it holds other tables")
@@ -192,6 +196,16 @@ class Catalog:
                 known=SCHEMA_VERSION,
             )
         return True
+
+    def _tables(self, conn: Connection) -> list[str]:
+        """Return the names of the real tables; of a SQLite file, see what else is in it."""
+        if not self.database.is_sqlite:
+            return sa.inspect(conn).get_table_names(schema=self.metadata.schema)
+        found = self.seen.look(conn)
+        if found.acts:
+            self.database.bound(conn)
+            self.seen.check(conn, ())
+        return found.tables
 
     @property
     def identity(self) -> str | None:
@@ -227,7 +241,7 @@ class Catalog:
 
     def create(self, conn: Connection) -> None:
         """Make our tables; the file of a user's own tables is not marked as ours."""
-        ours = not sa.inspect(conn).get_table_names(schema=self.metadata.schema)
+        ours = not self._tables(conn)
         for table in self.metadata.tables.values():
             conn.execute(CreateTable(table))
         conn.execute(sa.insert(self.store).values(key="schema_version", value=str(SCHEMA_VERSION)))
@@ -242,6 +256,7 @@ class Catalog:
         """Return which types are stored, and their next free row ids."""
         rows = conn.execute(sa.select(self.types).order_by(self.types.c.name)).all()
         stored = {row.name: self._stored_type(row) for row in rows}
+        self.seen.check(conn, stored.values())
         return stored, {row.name: row.next_id for row in rows}
 
     def load_types(self, conn: Connection) -> dict[str, int]:
@@ -342,6 +357,7 @@ class Catalog:
         Rows are written inside: new tables get their foreign keys and indexes at the end, which
         on PostgreSQL takes a third off the first save of a large graph.
         """
+        self.seen.warn_of_triggers(conn, self.mapping.stored.values())
         wider: list[tuple[ClassMap, StoredType]] = []
         every = self._with_targets(maps)
         for known in every:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sqlite3
 import threading
 import weakref
@@ -26,7 +25,7 @@ from ecsviz.addresses import (
     as_url,
     asynchronous,
     checked_journal,
-    checked_timeout,
+    checked_seconds,
     file_of,
     harmless,
     in_memory,
@@ -35,9 +34,10 @@ from ecsviz.addresses import (
     short_path,
 )
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
+from ecsviz.interrupts import deferred_interrupt
 from ecsviz.once import making
 from ecsviz.sqlite_errors import sqlite_error
-from ecsviz.sqlite_files import MAGIC, WatchedFile, is_sqlite
+from ecsviz.sqlite_files import MAGIC, UNTRUSTED, WatchedFile, bound, is_sqlite
 
 _NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
 """What drivers raise for an option that they do not know, or of which the value is wrong."""
@@ -56,6 +56,8 @@ class Database:
         readers read while one writes; a file is changed to it at the end of its first save.
     timeout
         How long to wait for another writer, in seconds.
+    deadline
+        How long a statement may take on a SQLite file in which something acts by itself.
 
     Raises
     ------
@@ -64,10 +66,15 @@ class Database:
     """
 
     def __init__(
-        self, target: str | os.PathLike[str] | URL | Engine, journal: Journal, timeout: float
+        self,
+        target: str | os.PathLike[str] | URL | Engine,
+        journal: Journal,
+        timeout: float,
+        deadline: float = 60.0,
     ) -> None:
         self.journal = checked_journal(journal)
-        self.timeout = checked_timeout(timeout)
+        self.timeout = checked_seconds(timeout, "timeout", "wait for another writer")
+        self.deadline = checked_seconds(deadline, "deadline", "allow a statement")
         self.path: Path | None = None
         self._file: WatchedFile | None = None
         self._session_engine: Engine | None = None
@@ -407,6 +414,7 @@ class Database:
                 yield conn
                 return
             driver: Any = conn.connection.dbapi_connection
+            conn.info[_BOUNDS] = None
             # The driver's own transactions lose updates and let DDL survive a rollback.
             before, driver.isolation_level = driver.isolation_level, None
             try:
@@ -414,11 +422,20 @@ class Database:
                 yield conn
             finally:
                 if not conn.invalidated:  # as it is, closed, after an exit or an interrupt
+                    if (undo := conn.info.pop(_BOUNDS, None)) is not None:
+                        undo()
                     if driver.in_transaction:
                         conn.rollback()
                     driver.isolation_level = before
         if self._file is not None:
             self._file.remember()
+
+    def bound(self, conn: Connection) -> None:
+        """Bound what each statement of a transaction may take: the file holds what acts."""
+        if conn.info.get(_BOUNDS, 0) is None:  # it has none yet, and is no session's
+            driver: Any = conn.connection.dbapi_connection
+            again, conn.info[_BOUNDS] = bound(driver, self.deadline, self.path)
+            sa.event.listen(conn, "before_cursor_execute", again)
 
     def session_engine(self) -> Engine:
         """Return an engine for sessions: the same connections, in explicit transactions."""
@@ -449,6 +466,9 @@ class Database:
         driver.execute("PRAGMA foreign_keys=ON")
         driver.execute(f"PRAGMA busy_timeout={int(self.timeout * 1000)}")
         driver.execute("PRAGMA synchronous=EXTRA")  # with a write-ahead log, it means FULL
+        # Which functions a schema may call on somebody's Engine is the business of who made it.
+        for setting in UNTRUSTED if self.owns_engine else ():
+            driver.execute(f"PRAGMA {setting}")
 
     # -- errors ------------------------------------------------------------------------------
 
@@ -518,12 +538,14 @@ carried out: a table, a query and its value."""
 AFTER = "ecs_after"
 """What is to be called when a transaction is known to be carried out: there as well."""
 
+_BOUNDS = "ecs_bounds"
+"""Where a transaction of ours keeps what takes its bounds away; None while it has none."""
+
 APPLICATION_ID = 0x45435356
 """Written into SQLite files, so that ``file`` and we can tell: the letters ECSV."""
 
 
-# -- processes and signals -------------------------------------------------------------------
-
+# -- processes -------------------------------------------------------------------------------
 
 _opened: weakref.WeakKeyDictionary[Engine, dict[int, Any]] = weakref.WeakKeyDictionary()
 """The engines in use, each with the connections that are to be closed with it."""
@@ -576,23 +598,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-@contextlib.contextmanager
-def deferred_interrupt() -> Iterator[None]:
-    """Hold an interrupt back until the block ends; only the main thread gets them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before):
-        yield
-        return
-    held: list[Any] = []
-    signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if held:
-        before(*held[-1])

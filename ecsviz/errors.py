@@ -17,6 +17,7 @@
     │                NotADatabaseError, NotAnEcsvizStoreError, SchemaOutdatedError,
     │                SchemaTooNewError, StorageCorruptError, StorageReadOnlyError,
     │                StorageFullError, StorageIOError, StorageBusyError (TimeoutError),
+    │                StorageTimeoutError (TimeoutError),
     │                StorageMovedError, StorageClosedError (ValueError), ForkedStorageError,
     │                StorageUrlError (ValueError), StorageAuthError (PermissionError),
     │                MigrationRefusedError (ValueError), StoragePickleError (TypeError)
@@ -45,6 +46,7 @@ __all__ = [
     "DuplicateTypeError",
     "EcsvizError",
     "EntityNotFoundError",
+    "ForeignTriggerWarning",
     "ForkedStorageError",
     "GraphTooLargeError",
     "ImportFormatError",
@@ -74,6 +76,7 @@ __all__ = [
     "StorageOpenError",
     "StoragePickleError",
     "StorageReadOnlyError",
+    "StorageTimeoutError",
     "StorageUrlError",
     "StoredDataInvalidError",
     "UnknownTypeError",
@@ -243,6 +246,14 @@ class StorageIOError(StorageError, OSError):
 
 class StorageBusyError(StorageError, TimeoutError):
     """Another writer held the database for longer than the time-out."""
+
+
+class StorageTimeoutError(StorageError, TimeoutError):
+    """The database did not answer in the time allowed."""
+
+
+class ForeignTriggerWarning(UserWarning):
+    """A table of a store has a trigger that ecsviz did not make."""
 
 
 class StorageMovedError(StorageError, OSError):

@@ -15,11 +15,11 @@ from ecsviz import finding
 from ecsviz.catalog import differences, outdated
 from ecsviz.collector import collector_paused
 from ecsviz.conflicts import SideEffects, check_note
-from ecsviz.database import deferred_interrupt
 from ecsviz.entity import Entity
 from ecsviz.errors import StorageClosedError, StoragePickleError
 from ecsviz.fields import class_plan, complete_fields
 from ecsviz.identity import derives_from, newest_definition, type_key
+from ecsviz.interrupts import deferred_interrupt
 from ecsviz.isomorphic import find_difference
 from ecsviz.mapping import Mapping
 from ecsviz.memory_saving import (

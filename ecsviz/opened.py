@@ -56,9 +56,10 @@ class OpenStore:
         models: MappingOf[type[Entity], Any] | None = None,
         journal: Journal = "delete",
         timeout: float = 5.0,
+        deadline: float = 60.0,
         schema: str | None = None,
     ) -> None:
-        self._database = Database(target, journal, timeout)
+        self._database = Database(target, journal, timeout, deadline)
         self._handwritten = Handwritten(models)
         # As the last transaction has found the store: each looks what it finds itself.
         self._catalog = Catalog(self._database, Mapping(schema, self._handwritten))
@@ -140,7 +141,8 @@ class OpenStore:
     def _check_session(self, _: Session, __: SessionTransaction, conn: Connection) -> None:
         """See to it that a session, too, looks at the store that was opened."""
         self._database.check_moved()
-        self._is_made(conn)
+        if self._is_made(conn) and self._catalog.seen.acts(conn):
+            self._found(conn)
 
     def sql_model(self, cls: type[Entity]) -> Any:
         """Return the declarative class of an entity class: hand-written, or made here.
@@ -419,9 +421,9 @@ class OpenStore:
         DataFrame
             A row per problem, none if all is well: ``table``, ``row`` (str), ``ecs_id`` (UUID
             or None), ``problem`` (``file``, ``schema``, ``content``, ``seal``, ``outside``,
-            ``reference``, ``position``, ``pair``, ``history``, ``revision`` or ``graph``) and
-            ``detail``. A ``pair`` is a list and a back-reference that do not say the same, as
-            earlier releases let them: give the entity another holder, or put it into the list.
+            ``reference``, ``position``, ``pair``, ``history``, ``revision``, ``graph`` or
+            ``foreign``) and ``detail``. ``pair``: a list and a back-reference differ; give the
+            entity another holder, or put it into the list. ``foreign``: somebody's trigger or view.
 
         Notes
         -----

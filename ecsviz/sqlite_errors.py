@@ -38,6 +38,14 @@ _SQLITE_ERRORS: dict[str, tuple[type[StorageError], str]] = {
         errors.StorageIOError,
         "reading or writing the file failed. Nothing was saved; check the disk.",
     ),
+    "SQLITE_INTERRUPT": (
+        errors.StorageTimeoutError,
+        (
+            "a statement took longer than deadline= allows. Nothing was saved. The file holds"
+            " triggers, views, computed columns or checks that ecsviz did not make; verify() lists"
+            " them. If they are yours, open the storage with a longer deadline=."
+        ),
+    ),
     "SQLITE_CORRUPT": (
         errors.StorageCorruptError,
         "the file is damaged. Restore it from a backup.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,56 @@ _JOURNALS = {
     "-wal": (bytes.fromhex("377f0682"), bytes.fromhex("377f0683")),
 }
 """What lies beside a database, and how it begins where SQLite has something to make good."""
+
+
+UNTRUSTED = (
+    "trusted_schema = OFF",  # what the schema calls must be harmless by itself
+    "cell_size_check = ON",  # damage is found while pages are read
+    "mmap_size = 0",  # a file that shrinks must not end the process
+)
+"""The settings with which a file is opened that somebody else may have made."""
+
+_STEPS = 10_000
+"""Instructions of SQLite's machine between two looks at the clock: some 100 microseconds."""
+
+MAX_VALUE = 100_000_000
+"""Bytes of a value that something in a file may compute: ten of them fit into any memory."""
+
+
+def bound(
+    driver: sqlite3.Connection, seconds: float, path: Path | None
+) -> tuple[Callable[..., None], Callable[[], None]]:
+    """Bound in time and size what a connection does.
+
+    Parameters
+    ----------
+    driver
+        The connection.
+    seconds
+        How long a statement may take.
+    path
+        The file: a value that is stored in it is not longer than it is.
+
+    Returns
+    -------
+    tuple
+        What is to be called before each statement, and what takes the bounds away.
+    """
+    until = time.monotonic() + seconds
+
+    def again(*_: Any) -> None:
+        nonlocal until
+        until = time.monotonic() + seconds
+
+    driver.set_progress_handler(lambda: int(time.monotonic() > until), _STEPS)
+    size = 0 if path is None else path.stat().st_size
+    before = driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE + size)
+
+    def undo() -> None:
+        driver.set_progress_handler(None, 0)
+        driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
+
+    return again, undo
 
 
 def is_sqlite(path: str | os.PathLike[str], start: bytes | None = None) -> bool:

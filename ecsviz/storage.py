@@ -17,11 +17,12 @@ from ecsviz.adopting import AdoptingStore
 from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
 from ecsviz.conflicts import check_note, whole_only
-from ecsviz.database import AFTER, deferred_interrupt
+from ecsviz.database import AFTER
 from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
 from ecsviz.errors import StorageMovedError
 from ecsviz.identity import derives_from, known_entity_classes
+from ecsviz.interrupts import deferred_interrupt
 from ecsviz.mapping import Mapping
 from ecsviz.model_rows import check_rows, running, runs
 from ecsviz.parts import as_roots
@@ -67,8 +68,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
     journal
         For SQLite files: ``"delete"`` (the default: no acknowledged save was lost in simulated
         power cuts, and a file moved away is noticed) or ``"wal"`` (reading while writing).
-    timeout
-        How long to wait for another writer, in seconds.
+    timeout, deadline
+        Seconds: for another writer; for a statement where a file has triggers or views of others.
     schema
         The database schema for all tables, where the database has such.
 
@@ -97,6 +98,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             "models": dict(self._handwritten.by_class),
             "journal": self._database.journal,
             "timeout": self._database.timeout,
+            "deadline": self._database.deadline,
             "schema": self._catalog.metadata.schema,
         }
         address = self._database.address()
@@ -548,6 +550,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             load = Load(conn, catalog)
             found = load.find(ids)
             self._check_found(load, ids, found)
+            catalog.seen.warn_of_triggers(conn, catalog.mapping.stored.values())
             raised = Delete(conn, catalog, found).run()
         self._catalog.effects.note(raised)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
@@ -161,7 +162,12 @@ def table_frame(conn: Connection, catalog: Catalog, name: str) -> pd.DataFrame:
             tables=tables,
         )
     table = sa.Table(name, sa.MetaData(), schema=catalog.metadata.schema, autoload_with=conn)
-    return pd.read_sql(sa.select(table), conn)
+    try:
+        return pd.read_sql(sa.select(table), conn)
+    except pd.errors.DatabaseError as err:
+        if isinstance(err.__cause__, exc.DBAPIError):
+            raise err.__cause__ from None  # which is told as in every method
+        raise
 
 
 def wanted_class(catalog: Catalog, cls: Any) -> ClassMap | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog, revision_seal
@@ -40,7 +41,7 @@ class Problem:
         Of which entity, where it is one.
     problem
         ``file``, ``schema``, ``content``, ``seal``, ``outside``, ``reference``, ``position``,
-        ``pair``, ``history``, ``revision`` or ``graph``.
+        ``pair``, ``history``, ``revision``, ``graph`` or ``foreign``.
     detail
         What is wrong, in words.
     """
@@ -81,6 +82,10 @@ class Verify:
 
     def run(self) -> list[Problem]:
         """Verify everything."""
+        stored = self.catalog.mapping.stored.values()
+        for found in self.catalog.seen.foreign(self.conn, stored):
+            detail = f"a {found.kind} that ecsviz did not make"
+            self._tell(found.table, found.name, None, "foreign", detail)
         if self.catalog.database.is_sqlite:
             self._check_file()
         self._check_catalog()
@@ -122,6 +127,15 @@ class Verify:
     # -- the file and the catalog ------------------------------------------------------------
 
     def _check_file(self) -> None:
+        try:
+            self._check_pages()
+        except exc.OperationalError as err:
+            if getattr(err.orig, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
+                raise
+            detail = "was not checked: something in it takes longer than the storage's deadline="
+            self._tell("", "", None, "file", detail)
+
+    def _check_pages(self) -> None:
         for (line,) in self.conn.exec_driver_sql("PRAGMA integrity_check(100)").all():
             if line != "ok":
                 self._tell("", "", None, "file", str(line))

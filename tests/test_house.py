@@ -77,6 +77,8 @@ ROOMS = (
     "mapping",
     "sqlite_files",
     "sqlite_errors",
+    "foreign",
+    "interrupts",
     "database",
     "tables",
     "conflicts",

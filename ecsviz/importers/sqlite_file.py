@@ -22,7 +22,7 @@ from typing import Any
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportTimeoutError
 from ecsviz.importers.files import copy_counted, not_opened
 from ecsviz.importers.limits import MAX_BYTES, MAX_VALUE, exceeded
-from ecsviz.sqlite_files import MAGIC, is_sqlite
+from ecsviz.sqlite_files import MAGIC, UNTRUSTED, is_sqlite
 
 _JOURNALS = ("-wal", "-journal")
 """What belongs to a database beside its file; ``-shm`` is an index that SQLite makes anew."""
@@ -323,9 +323,7 @@ def _check_journal(path: Path, name: str) -> None:
 
 def _harden(connection: sqlite3.Connection, deadline: float, max_value: int) -> None:
     for setting in (
-        "trusted_schema = OFF",  # what the schema calls must be harmless by itself
-        "cell_size_check = ON",  # damage is found while pages are read
-        "mmap_size = 0",  # a file that shrinks must not end the process
+        *UNTRUSTED,
         "temp_store = MEMORY",
         "query_only = ON",
     ):
