@@ -31,7 +31,7 @@ class EntityRows(Protocol):
 
 
 class Models:
-    """The declarative classes of one store, made anew when a table changes.
+    """The declarative classes of one store, made anew when a table or a class changes.
 
     Parameters
     ----------
@@ -46,6 +46,7 @@ class Models:
         self._now = mapping
         self._mapping = mapping()
         self._made: dict[str, Any] = {}
+        self._classes: dict[str, type] = {}
 
     def of(self, cls: type) -> Any:
         """Return the declarative class of an entity class."""
@@ -67,13 +68,15 @@ class Models:
     def _make_missing(self) -> None:
         maps = self._mapping.by_type
         if self._made.keys() < maps.keys() or any(
-            made.__table__ is not maps[name].table
+            # A newer definition with the same fields keeps its table, but has classes of its own.
+            made.__table__ is not maps[name].table or self._classes[name] is not maps[name].cls
             for name, made in self._made.items()
             if name in maps
         ):
             self._make_all()
 
     def _make_all(self) -> None:
+        self._classes = {name: known.cls for name, known in self._mapping.by_type.items()}
         base: Any = registry(metadata=self._mapping.metadata).generate_base()
         self._made = {}  # a new one: relationships of those made before look theirs up in the old
         for known in self._mapping.by_type.values():

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -69,6 +69,7 @@ from ecsviz.exact import (
 from ecsviz.fields import strip, union_members
 from ecsviz.identity import is_entity_class
 from ecsviz.json_columns import JsonColumn
+from ecsviz.validating import around_entities
 
 __all__ = [
     "BoolCodec",
@@ -194,7 +195,7 @@ class JsonCodec(Codec):
                 json_text(data)
                 if self.adapter is None or (refer is not None and resolve is None):
                     return data
-                again = self.adapter.validate_python(from_json(data, resolve), **_BY_NAME)
+                again = self._validate(from_json(data, resolve), **_BY_NAME)
             except Exception as err:  # noqa: BLE001 - a validator of the user's may raise anything
                 why = why or reason(err)
                 if self.adapter is None:
@@ -204,6 +205,12 @@ class JsonCodec(Codec):
                 return data
             why = why or f"pydantic gives it back as another {type(again).__name__}"
         raise Refused(row, value, f"is of type {type(value).__name__} and cannot be stored: {why}")
+
+    @cached_property
+    def _validate(self) -> Callable[..., Any]:
+        # Entities are there already, perhaps not all of their values: their turn comes by itself.
+        assert self.adapter is not None
+        return around_entities(self.adapter)
 
     @property
     def _dumps(self) -> list[Callable[[Any], Any]]:
@@ -233,7 +240,7 @@ class JsonCodec(Codec):
         if self.adapter is None:
             return plain
         try:
-            return self.adapter.validate_python(plain, **_BY_NAME)
+            return self._validate(plain, **_BY_NAME)
         except Exception as err:
             why = f"is not readable as its field's type ({reason(err)})"
             raise Refused(row, plain, why) from err

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeMeta, selectinload
 
 import ecsviz as ev
 from ecsviz.errors import StorageError
+from tests.cells import notebook
 
 
 class Team(ev.Entity):
@@ -162,3 +163,25 @@ def test_rows_made_by_hand_become_entities(store: ev.SQLAlchemyEntityStorage) ->
     again.members.append(Member(name="e", team=again))
     store.register(again)
     assert [m.name for m in store.get(team.ecs_id).members] == list("abcde")
+
+
+def test_columns_give_the_newest_definition_of_a_nested_model() -> None:
+    cell = """
+from pydantic import BaseModel
+
+class Point(BaseModel):
+    x: int = 0
+
+class Named(ev.Entity):
+    at: Point
+"""
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    with notebook() as cells:
+        for _ in range(2):
+            cells.run(cell)
+            store.register(cells.Named(at=cells.Point(x=1)))
+            with store.session_factory() as session:
+                found = session.scalars(sa.select(store.sql_model(cells.Named).at)).all()
+                rows = session.scalars(sa.select(store.sql_model(cells.Named))).all()
+            assert {type(value) for value in (*found, *(row.at for row in rows))} == {cells.Point}
+        assert store.sql_model(cells.Named) is store.sql_model(cells.Named)

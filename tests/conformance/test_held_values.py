@@ -9,12 +9,22 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, RootModel
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    RootModel,
+    field_validator,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
 import ecsviz as ev
+from ecsviz.errors import DuplicateIdError
 from ecsviz.isomorphic import find_difference
 from tests.conformance.conftest import OPENERS, Open
 
@@ -266,3 +276,85 @@ def test_an_array_where_anything_may_be_is_refused(reopen: Open) -> None:
     for value in (np.array([1, 2]), {"x": np.array([1])}):
         with pytest.raises(ev.errors.ValueNotStorableError, match="holds a ndarray"):
             reopen().register(Holder(anything=value))
+
+
+class Looking(ev.Entity):
+    """Its validators say what they saw of an entity that is held inside a plain model."""
+
+    name: str
+    next: Looking | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        SEEN.append(name)
+        return name
+
+    @model_validator(mode="after")
+    def _after(self) -> Looking:
+        SEEN.append(self.name + (self.next.name if self.next else ""))
+        return self
+
+
+class Wrapped(BaseModel):
+    label: str = ""
+    one: Looking | None = None
+    many: list[Looking] = []
+
+    @field_validator("label")
+    @classmethod
+    def _label(cls, label: str) -> str:
+        return label.upper()
+
+
+class Wrapping(ev.Entity):
+    inside: Wrapped
+    several: dict[str, list[Wrapped]] = Field(default_factory=dict)
+
+
+SEEN: list[str] = []
+
+
+def test_reading_does_not_ask_the_validators_of_entities_inside_plain_models(
+    reopen: Open,
+) -> None:
+    looking = Looking(name="a")
+    looking.next = Looking(name="b", next=looking)
+    box = Wrapped(label="x", one=looking, many=[looking, looking.next])
+    whole = Wrapping(inside=box, several={"k": [box, Wrapped(one=looking)]})
+    store = reopen()
+    store.register(whole)
+    SEEN.clear()
+    again = reopen().get(whole.ecs_id)
+    assert SEEN == []
+    assert find_difference(again, whole) is None
+    assert again.inside.label == "X"
+
+
+class Copied(ev.Entity):
+    """A validator that hands out another object, which pydantic puts in the first one's place."""
+
+    name: str = ""
+    other: Copied | None = None
+
+    @model_validator(mode="after")
+    def _copy(self) -> Copied:
+        return self.model_copy()
+
+
+@pytest.mark.filterwarnings("ignore:A custom validator is returning a value other than")
+def test_a_validator_that_returns_a_copy_is_stored_once_or_told(reopen: Open) -> None:
+    inner = Copied(name="inner")
+    outer = Copied(name="outer", other=inner)  # holds a copy that pydantic has made
+    assert outer.other is not inner
+    store = reopen()
+    store.register(outer)
+    assert find_difference(reopen().get(outer.ecs_id), outer) is None
+    for both in (ev.EntityDependencyGraph, store.register):
+        with pytest.raises(DuplicateIdError, match="Two different objects have the ecs_id"):
+            both([outer, inner])
+    ring = Copied(name="ring")
+    ring.other = ring
+    store.register(ring)
+    again = reopen().get(ring.ecs_id)
+    assert again.other is again
