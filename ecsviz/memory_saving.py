@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -135,8 +135,7 @@ class MemorySave:
             self._compare(position)
         changed = {n for n, ecs_id in enumerate(self.found.ids) if ecs_id in self.records}
         check_agreement(self.found, changed.__contains__)
-        for position in sorted(changed):
-            self._take_from_lists(position)
+        self._take_from_lists(sorted(changed))
         self._leave([self.found.ids[position] for position in sorted(changed)])
         if self.gone:
             now = {**self.stored, **self.records}
@@ -254,25 +253,31 @@ class MemorySave:
         position = self.found.position(part)
         return NotImplemented if position is None else {"$ref": position}
 
-    def _take_from_lists(self, position: int) -> None:
-        """Take an entity out of the stored list of a holder that it no longer names."""
-        entity = self.found.entities[position]
-        old = self.stored.get(entity.ecs_id)
-        if old is None:
-            return
-        for plan in class_plan(newest_definition(type(entity))).fields:
-            before = old.state.get(plan.name)
-            if type(before) is not Held or before.ecs_id in self.inside:
+    def _take_from_lists(self, positions: list[int]) -> None:
+        """Take entities out of the stored lists of holders that they no longer name."""
+        # A list at a time: one that loses all of its members is written once.
+        leaving: dict[tuple[UUID, str], set[UUID]] = {}
+        for position in positions:
+            entity = self.found.entities[position]
+            old = self.stored.get(entity.ecs_id)
+            if old is None:
                 continue
-            now = entity.__dict__[plan.name]
-            if now is not None and now.ecs_id == before.ecs_id:
-                continue  # still there: the holder is only a placeholder here
-            listed = inverse_of(plan)
-            holder = self.records.get(before.ecs_id, self.stored[before.ecs_id])
-            members = holder.state.get(listed.name) if listed is not None else None
-            if listed is None or members is None or Held(entity.ecs_id) not in members:
-                continue
-            self._rewrite(holder, listed.name, [m for m in members if m.ecs_id != old.ecs_id])
+            for plan in class_plan(newest_definition(type(entity))).fields:
+                before = old.state.get(plan.name)
+                if type(before) is not Held or before.ecs_id in self.inside:
+                    continue
+                now = entity.__dict__[plan.name]
+                if now is not None and now.ecs_id == before.ecs_id:
+                    continue  # still there: the holder is only a placeholder here
+                listed = inverse_of(plan)
+                if listed is not None:
+                    leaving.setdefault((before.ecs_id, listed.name), set()).add(entity.ecs_id)
+        for (ecs_id, name), gone in leaving.items():
+            holder = self.records.get(ecs_id, self.stored[ecs_id])
+            members = holder.state.get(name, ())
+            left = [member for member in members if member.ecs_id not in gone]
+            if len(left) < len(members):
+                self._rewrite(holder, name, left)
 
     def _leave(self, holders: list[UUID]) -> None:
         """Clear the back-references of what lists have lost, or let go what requires one.
@@ -355,9 +360,13 @@ def mismatches(records: Mapping[UUID, Record]) -> Iterator[tuple[UUID, str]]:
 def rewritten(record: Record, name: str, value: Any, version: int, revision: int) -> Record:
     """Return a record with another value of one reference or list."""
     before = record.state.get(name)
-    held = list(record.held)
-    for part in () if before is None else _listed(before):
-        held.remove(part.ecs_id)
+    gone = Counter(part.ecs_id for part in (() if before is None else _listed(before)))
+    held = []
+    for ecs_id in record.held:
+        if gone[ecs_id]:
+            gone[ecs_id] -= 1
+        else:
+            held.append(ecs_id)
     held += [part.ecs_id for part in (() if value is None else _listed(value))]
     state = {**record.state, name: value}
     return dataclasses.replace(

@@ -17,6 +17,8 @@ import pytest
 import ecsviz as ev
 from benchmarks import graphs, workload
 from benchmarks.growth import counted
+from ecsviz import memory_saving
+from ecsviz.memory_saving import rewritten
 
 SIZE = 20_000
 
@@ -114,3 +116,35 @@ def test_nothing_recurses(tmp_path: Path, make: Callable[[int], Any]) -> None:
         assert len(store.graph(nodes[0], hops=SIZE)) == SIZE
         assert len(store.references_frame()) == len(graph.references)
         assert len(graph.nodes_frame()) == SIZE
+
+
+class _Box(ev.Entity):
+    items: list[_Item] = []
+
+
+class _Item(ev.Entity):
+    box: _Box | None = None
+
+
+@pytest.mark.parametrize("size", [10, 300])
+def test_a_list_in_memory_that_many_leave_is_written_once(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    store, one, other = ev.InMemoryEntityStorage(), _Box(), _Box()
+    one.items = [_Item(box=one) for _ in range(size)]
+    store.register([one, other])
+    for item in one.items:
+        item.box = other
+    one.items, other.items = [], one.items
+    store.register([one, other])
+    written = []
+
+    def count(*args: Any) -> Any:
+        written.append(args[1])
+        return rewritten(*args)
+
+    monkeypatch.setattr(memory_saving, "rewritten", count)
+    assert len(store.revert(one, to=1).items) == size
+    assert written == ["items"]
+    assert store.get(other.ecs_id).items == []
+    assert store.verify().empty
