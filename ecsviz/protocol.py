@@ -333,6 +333,8 @@ def ids_of(entities_or_ids: Any) -> list[UUID]:
         )
     elif isinstance(given, Mapping):
         given = list(given.values())
+    elif not isinstance(given, Iterable):
+        given = [given]  # one thing, and no id
     return list(dict.fromkeys(map(as_id, listed(given, "What was given", _IDS))))
 
 

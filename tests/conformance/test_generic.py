@@ -22,7 +22,7 @@ class Leaf(ev.Entity):
 
 class Node(ev.Entity, Generic[T]):
     value: T
-    next: Node[T] | None = None
+    next: Node[T] | None = ev.reference(inverse=None, default=None)
     many: list[Node[T]] = Field(default_factory=list)
 
 
@@ -30,7 +30,7 @@ class Named(Node[str]):
     """A subclass of a class that was parametrized; pydantic asks it to say again what it holds."""
 
     title: str = ""
-    next: Node[str] | None = None
+    next: Node[str] | None = ev.reference(inverse=None, default=None)
     many: list[Node[str]] = Field(default_factory=list)
 
 
