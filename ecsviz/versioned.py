@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ecsviz.diff import GraphDiff, diff
 from ecsviz.entity import Entity
-from ecsviz.errors import InvalidArgumentError, InverseMismatchError
+from ecsviz.errors import InvalidArgumentError, InverseMismatchError, flag
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.identity import is_entity_class
 from ecsviz.merging import Merge
@@ -157,7 +157,7 @@ class VersionedStorage:
         >>> store.has_entity(message.ecs_id), len(store.get(old.ecs_id, as_of=4).messages)
         (False, 1)
         """
-        wanted = as_id(ecs_id)
+        wanted, delete_added = as_id(ecs_id), flag(delete_added, "delete_added")
         if to is None:
             raise InvalidArgumentError(
                 "to is None. Give the revision or the time to go back to; store.history(ecs_id)"
