@@ -318,7 +318,7 @@ class DatetimeCodec(Codec):
                 column.append(value.replace(tzinfo=None))
             else:
                 exact[row] = _clock_to_json(row, value)
-                column.append(_as_naive_utc(value))
+                column.append(as_naive_utc(value))
         return column, exact
 
     @override
@@ -356,7 +356,8 @@ def instant(value: datetime) -> timedelta:
     return (value.replace(tzinfo=None, fold=0) - _FIRST) - offset
 
 
-def _as_naive_utc(value: datetime) -> datetime:
+def as_naive_utc(value: datetime) -> datetime:
+    """Return a time as columns hold it."""
     since = instant(value)
     # Within a day of year 1 or 9999 an offset may lead beyond: then the nearest that there is.
     return _FIRST + min(max(since, timedelta(0)), _LAST - _FIRST)

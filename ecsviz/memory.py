@@ -32,7 +32,7 @@ from ecsviz.memory_saving import (
     mismatches,
     without,
 )
-from ecsviz.past import AsOf, check_as_of
+from ecsviz.past import AsOf, check_as_of, said_as
 from ecsviz.post_init import run_post_init
 from ecsviz.progress import steps
 from ecsviz.protocol import (
@@ -310,7 +310,8 @@ class InMemoryEntityStorage(VersionedStorage):
             How many superseded states are gone.
         """
         with self._lock:
-            oldest = self._newest() if before is None else self._revision_at(before)
+            with said_as("before"):
+                oldest = self._newest() if before is None else self._revision_at(before)
             kept = {i: [s for s in states if s[1] > oldest] for i, states in self._past.items()}
             gone = sum(map(len, self._past.values())) - sum(map(len, kept.values()))
             records = [*self._records.values(), *(s[0] for states in kept.values() for s in states)]

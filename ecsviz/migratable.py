@@ -11,7 +11,7 @@ from ecsviz.entity import Entity
 from ecsviz.errors import InvalidArgumentError, flag, listed, short_repr
 from ecsviz.migrating import Migrate
 from ecsviz.opened import OpenStore
-from ecsviz.past import AsOf, prune
+from ecsviz.past import AsOf, check_as_of, prune, said_as
 from ecsviz.protocol import check_entity_class
 
 
@@ -121,6 +121,8 @@ class MigratableStore(OpenStore):
             return Migration()
         with self._database.reading() if dry_run else self._database.altering() as conn:
             catalog, _ = self._found(conn)
+            if not self._is_made(conn):
+                return Migration()
             found = Migrate(conn, catalog, classes or None, drop, rename, convert)
             if not dry_run:
                 found.apply()
@@ -160,11 +162,15 @@ class MigratableStore(OpenStore):
         >>> store.prune(before=3), store.get(thread.ecs_id, as_of=3).title
         (2, 'c')
         """
-        if not self._database.exists():
+        with said_as("before"):
+            if self._database.exists():
+                with self._database.writing() as conn:
+                    catalog, _ = self._found(conn)
+                    if self._is_made(conn):
+                        return prune(conn, catalog, before)
+            if before is not None:
+                check_as_of(before, 0)
             return 0
-        with self._database.writing() as conn:
-            catalog, _ = self._found(conn)
-            return prune(conn, catalog, before) if self._is_made(conn) else 0
 
 
 def _mapping(given: Any, name: str) -> dict[str, Any]:

@@ -5,19 +5,34 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
+from ecsviz.codec import as_naive_utc
 from ecsviz.errors import InvalidArgumentError, natural_number, short_repr
 from ecsviz.history import REVISION, UNTIL, as_of, history_name
 from ecsviz.mapping import ClassMap, Collection, Mapping, RefColumn, ValueColumn
 
 AsOf = int | datetime | None
 """A revision, an aware time, or None for now."""
+
+_argument = ContextVar("_argument", default="as_of")
+
+
+@contextmanager
+def said_as(argument: str) -> Iterator[None]:
+    """Let messages about a revision name the argument that the user wrote, where not as_of=."""
+    token = _argument.set(argument)
+    try:
+        yield
+    finally:
+        _argument.reset(token)
 
 
 class PastCatalog(Catalog):
@@ -133,30 +148,31 @@ def check_as_of(wanted: Any, newest: int, oldest: int = 0) -> int | datetime:
     InvalidArgumentError
         If it is neither.
     """
+    name = _argument.get()
     if isinstance(wanted, datetime):
         if wanted.utcoffset() is None:
             raise InvalidArgumentError(
-                f"as_of={wanted.isoformat()} has no time zone. Say which it is: as_of="
+                f"{name}={wanted.isoformat()} has no time zone. Say which it is: {name}="
                 "datetime(…, tzinfo=UTC).",
                 value=wanted,
             )
-        return wanted.astimezone(UTC).replace(tzinfo=None)
+        return as_naive_utc(wanted)
     revision = natural_number(wanted)
     if revision is None:
         raise InvalidArgumentError(
-            f"as_of is {short_repr(wanted)}. Give the number of a revision, which"
+            f"{name} is {short_repr(wanted)}. Give the number of a revision, which"
             " store.revisions() lists, or a datetime with a zone.",
             value=wanted,
         )
     if revision > newest:
         raise InvalidArgumentError(
-            f"as_of={wanted}, but the newest revision is {newest}. store.revisions() lists them.",
+            f"{name}={wanted}, but the newest revision is {newest}. store.revisions() lists them.",
             value=wanted,
             newest=newest,
         )
     if revision < oldest:
         raise InvalidArgumentError(
-            f"as_of={wanted}, but what was before revision {oldest} has been pruned.",
+            f"{name}={wanted}, but what was before revision {oldest} has been pruned.",
             value=wanted,
             oldest=oldest,
         )

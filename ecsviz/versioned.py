@@ -14,7 +14,7 @@ from ecsviz.graph import EntityDependencyGraph
 from ecsviz.identity import is_entity_class
 from ecsviz.merging import Merge
 from ecsviz.parts import as_roots
-from ecsviz.past import AsOf
+from ecsviz.past import AsOf, said_as
 from ecsviz.post_init import run_post_init
 from ecsviz.protocol import as_id, as_registered
 from ecsviz.references import Walk, walk
@@ -164,7 +164,8 @@ class VersionedStorage:
                 " lists them.",
                 value=to,
             )
-        old = self.get(wanted, as_of=to)
+        with said_as("to"):
+            old = self.get(wanted, as_of=to)
         found = walk([old])
         stored = self._stored_versions(found.ids)
         for entity in found.entities:
@@ -211,14 +212,18 @@ class VersionedStorage:
             a, b = None, a
         live = [side for side in (a, b) if _is_live(side)]
         if not live:
-            return diff(self._everything(a), self._everything(b))
+            with said_as("a"):
+                before = self._everything(a)
+            with said_as("b"):
+                return diff(before, self._everything(b))
         ids = [
             entity.ecs_id
             for side in live
             for entity in walk(as_roots(side)).entities
             if not is_placeholder(entity)
         ]
-        return diff(*(as_roots(s) if _is_live(s) else self._those(ids, s) for s in (a, b)))
+        with said_as("b" if _is_live(a) else "a"):
+            return diff(*(as_roots(s) if _is_live(s) else self._those(ids, s) for s in (a, b)))
 
     def _everything(self, as_of: AsOf) -> list[Any]:
         # By id, so that what differs comes in the same order whatever the storage.
@@ -319,7 +324,8 @@ class VersionedStorage:
         theirs = walk(self.get_many(ids)).entities
         if base is None:
             base = self._read_at(mine)
-        before = walk(self.get_many(ids, as_of=base)).entities
+        with said_as("base"):
+            before = walk(self.get_many(ids, as_of=base)).entities
         extra = {e.ecs_id for e in (*mine, *before)} - {e.ecs_id for e in theirs}
         there = self._stored_versions(sorted(extra))
         theirs = walk(self.get_many([*ids, *there])).entities

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -625,3 +626,9 @@ def test_bad_arguments(
     with pytest.raises(errors.InvalidArgumentError, match=told):
         call(store, define("Stranger", x=int))
     assert rows_of(store) == before
+
+
+def test_a_store_that_nobody_has_written_has_nothing_to_migrate(tmp_path: Path) -> None:
+    for where in (tmp_path / "fresh.db", ":memory:"):
+        for dry_run in (True, False):
+            assert not ev.SQLAlchemyEntityStorage(where).migrate(dry_run=dry_run)

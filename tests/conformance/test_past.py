@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -485,3 +485,41 @@ def test_what_is_kept_keeps_its_revisions(reopen: Open) -> None:
     with pytest.raises(errors.InvalidArgumentError, match="before revision 5 has been pruned"):
         reopen().get(old.ecs_id, as_of=start)
     assert len(reopen().verify()) == 0
+
+
+def test_times_at_the_ends_of_time_are_the_earliest_and_the_latest(reopen: Open) -> None:
+    thread = reopen().register(c.thread(1))
+    last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
+    first = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
+    store = reopen()
+    assert store.get(thread.ecs_id, as_of=last).version == 1
+    assert store.revert(thread, to=last).version == 1
+    assert store.prune(before=first) == 0
+    assert store.find(type(thread), as_of=first) == []
+    for early in (
+        lambda: store.get(thread.ecs_id, as_of=first),
+        lambda: store.revert(thread, to=first),
+    ):
+        with pytest.raises(errors.EntityNotFoundError):
+            early()
+    assert store.prune(before=last) == 0
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("bad", ["x", -1, 99, datetime(2020, 1, 1)])  # noqa: DTZ001 - no zone
+def test_a_revision_that_is_none_is_refused_by_the_name_it_was_given(
+    reopen: Open, stored: bool, bad: Any
+) -> None:
+    store, thread = reopen(), c.thread(1)
+    calls = {"before": lambda: store.prune(before=bad), "to": lambda: store.revert(thread, to=bad)}
+    if stored:
+        store.register(thread)
+        calls["base"] = lambda: store.merge(thread, base=bad)
+        calls["as_of"] = lambda: store.get(thread.ecs_id, as_of=bad)
+        if type(bad) is int:
+            calls["a"] = lambda: store.diff(bad, None)
+            calls["b"] = lambda: store.diff(None, bad)
+    for name, call in calls.items():
+        with pytest.raises(errors.InvalidArgumentError) as caught:
+            call()
+        assert caught.value.message.startswith((f"{name}=", f"{name} is "))
