@@ -21,8 +21,9 @@ from sqlalchemy.orm import Session
 
 from ecsviz.codec import Refused
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError, ValueNotStorableError
-from ecsviz.fields import complete_fields
+from ecsviz.fields import class_plan, complete_fields
 from ecsviz.handwritten import Handwritten, as_uuid, loading, stored_id
+from ecsviz.inverse import inverse_of
 from ecsviz.references import walk
 from ecsviz.row_links import Link, LinkRows, ReadLinks, RowOf, links_of, rows_by_id
 from ecsviz.rows import field_text
@@ -248,11 +249,14 @@ def _compare_fields(models: Handwritten, entity: Any, again: Any) -> None:
         except Refused:
             same = False
         if not same:
+            plan = next((plan for plan in class_plan(cls).fields if plan.name == name), None)
+            other = None if plan is None else inverse_of(plan)
             raise ValueNotStorableError(
                 f"{cls.__name__}.{name} does not come back from {model.__name__}: its from_entity"
                 " does not set it, its to_entity does not give it back, or a column or"
                 " relationship cannot hold it as it is. Nothing was saved; complete the model"
-                f" (of a reference, a relationship called {name!r} is enough).",
+                f" (of a reference, a relationship called {name!r} is enough)."
+                + (f" Of a pair, set {other.place} too and register both ends." if other else ""),
                 ecs_id=entity.ecs_id,
                 place=f"{cls.__name__}.{name}",
                 model=model,

@@ -118,7 +118,7 @@ class OpenStore:
 
     @property
     def session_factory(self) -> sessionmaker[Session]:
-        """Makes SQLAlchemy sessions on this store, with foreign keys enforced.
+        """Makes SQLAlchemy sessions on this store: foreign keys enforced, errors SQLAlchemy's own.
 
         Examples
         --------

@@ -9,7 +9,12 @@ from uuid import UUID
 
 from ecsviz.diff import GraphDiff, diff
 from ecsviz.entity import Entity
-from ecsviz.errors import InvalidArgumentError, InverseMismatchError, flag
+from ecsviz.errors import (
+    EntityNotFoundError,
+    InvalidArgumentError,
+    InverseMismatchError,
+    flag,
+)
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.identity import is_entity_class
 from ecsviz.merging import Merge
@@ -174,9 +179,15 @@ class VersionedStorage:
             note = f"back to {to}" if note is None else note
             self._register(found, note, to if delete_added else None)
         except InverseMismatchError as err:
-            if delete_added or not err.facts.get("left_behind"):
+            if not err.facts.get("left_behind"):
                 raise
-            hint = " revert(…, delete_added=True) deletes what was not there yet."
+            try:
+                self.get(err.facts["ecs_id"], as_of=to)
+                hint = " It was elsewhere then: revert(child, to=…) takes it back there."
+            except EntityNotFoundError:
+                if delete_added:
+                    raise err from None
+                hint = " revert(…, delete_added=True) deletes what was not there yet."
             raise InverseMismatchError(err.message + hint, **err.facts) from None
         return old
 

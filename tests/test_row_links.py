@@ -239,6 +239,7 @@ def test_where_there_is_no_place_for_it_register_says_so(tmp_path: Path) -> None
     with pytest.raises(errors.ValueNotStorableError, match=r"Post\.notes does not come back") as e:
         store.register(one)
     assert e.value.place == "Post.notes"
+    assert "Of a pair, set Note.post too and register both ends." in str(e.value)
     assert [n.text for n in store.get(one.ecs_id).notes] == ["0", "1", "2", "3"]
 
 
