@@ -192,8 +192,7 @@ def _field(known: ClassMap, name: str) -> ValueColumn | RefColumn | str:
         raise _not_comparable(known, name, "holds several values")
     names = [*OWN, *(v.name for v in known.values), *(r.name for r in known.singles)]
     raise InvalidArgumentError(
-        f"{known.cls.__name__} has no field {short_repr(name)}.{did_you_mean(name, names)}"
-        f" There are {', '.join(names)}.",
+        f"{known.cls.__name__} has no field {short_repr(name)}.{did_you_mean(name, names)}",
         field=name,
         fields=names,
     )

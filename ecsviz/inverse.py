@@ -348,7 +348,7 @@ def _compare(
             what = "is None" if there is None else f"is another {type(there).__name__}"
             raise _mismatch(
                 f"{found.place_of(number)} holds a {_name(found, member)}, but its"
-                f" {_name(found, member)}.{back} {what}.",
+                f" {_name(found, member)}.{back} {what}." + _which(found, holder, member),
                 f"Set its .{back} to this {_name(found, holder)}, or take it out of the list",
                 (found.place_of(number), f"{_name(found, member)}.{back}"),
             )
@@ -356,7 +356,8 @@ def _compare(
         if concerns(holder) or concerns(member):
             raise _mismatch(
                 f"{found.place_of(number)} is a {_name(found, holder)}"
-                f" whose .{name} does not hold that {_name(found, member)}.",
+                f" whose .{name} does not hold that {_name(found, member)}."
+                + _which(found, holder, member),
                 f"Append it to .{name}, or set {found.place_of(number)} to another or to None",
                 (f"{_name(found, holder)}.{name}", found.place_of(number)),
             )
@@ -370,6 +371,13 @@ def _missing(
 
 def _name(found: Walk, position: int) -> str:
     return type(found.entities[position]).__name__
+
+
+def _which(found: Walk, holder: int, member: int) -> str:
+    """Return a sentence that tells two entities of one class apart."""
+    if _name(found, holder) != _name(found, member):
+        return ""
+    return f" The list is in {found.ids[holder]}, the back-reference in {found.ids[member]}."
 
 
 def _raise_twice(found: Walk, first: int, second: int) -> None:

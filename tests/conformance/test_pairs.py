@@ -653,3 +653,23 @@ def test_the_hint_names_who_declares_the_fields(reopen: Open) -> None:
     with pytest.warns(errors.UnpairedReferencesWarning, match=rf"^{cls.__name__}\.manager"):
         reopen().register(sub())
     reopen().register(cls())
+
+
+def test_who_is_reached_another_way_is_told_apart_by_id(reopen: Open) -> None:
+    one, other = Part(name="one"), Part(name="other")
+    other.whole, one.parts = one, [other]
+    one.whole, other.parts = other, [one]
+    store = reopen()
+    store.register(one)
+    one.parts.clear()
+    with pytest.raises(errors.InverseMismatchError) as caught:
+        store.register(one)
+    said = f"The list is in {one.ecs_id}, the back-reference in {other.ecs_id}."
+    assert said in caught.value.message
+    other.whole = None
+    store.register(one)
+    assert store.get(other.ecs_id).whole is None
+    other.whole = None
+    one.parts = [other]
+    with pytest.raises(errors.InverseMismatchError, match=f"The list is in {one.ecs_id}, the"):
+        store.register(one)

@@ -523,3 +523,13 @@ def test_a_revision_that_is_none_is_refused_by_the_name_it_was_given(
         with pytest.raises(errors.InvalidArgumentError) as caught:
             call()
         assert caught.value.message.startswith((f"{name}=", f"{name} is "))
+
+
+def test_an_unknown_field_is_told_what_there_is_once(reopen: Open) -> None:
+    thread = reopen().register(c.thread(1))
+    for name in ("zzzzzz", "ecs_idd"):
+        with pytest.raises(errors.InvalidArgumentError) as caught:
+            reopen().find(type(thread), **{name: 1})
+        message = caught.value.message
+        assert message.count("There are") + message.count("Did you mean") == 1
+        assert "lineage_id" in caught.value.fields
