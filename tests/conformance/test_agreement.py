@@ -186,9 +186,9 @@ class Story:
         self.live.append(Note(of=self.some(Item), text="new"))
 
     def delete(self) -> None:
-        entity = self.some((Special, Note, Item))
-        if any(isinstance(e, Note) and e.of is entity for e in self.live):
-            return
+        required = [e.of for e in self.live if isinstance(e, Note)]
+        free = [e for e in self.live if isinstance(e, Item) and e not in required]
+        entity = self.r.choice(free)
         for other in self.live:
             let_go(other, lambda held: held is not entity)
         if getattr(entity, "keeper", None) is not None:
@@ -224,10 +224,9 @@ class Story:
         self.saved()
         assert len(self.past) <= before + 1
 
-    def go_on(self) -> None:
+    def go_on(self, what: str) -> None:
         for _ in range(self.r.randint(1, 4)):
             self.edit()
-        what = self.r.choice(["save", "grow", "delete", "add_again", "revert"])
         if what == "revert":
             self.save()
         getattr(self, what)()
@@ -448,15 +447,13 @@ def check_explorer(store: Any, then: Snapshot) -> None:
                     value, cell = value[:100], cell[:100]
                 assert cell == value, (cls, name)
     for entity in then.values():
+        shown.graph = None  # else it stays at what is shown already
         shown.selected = entity.ecs_id
         near = {entity, *live.dependencies(entity), *live.dependents(entity)}
         assert shown.table == type(entity).__name__
         assert str(entity.ecs_id) in shown._page["ids"]
         graph = shown.graph.graph
-        if {e.ecs_id for e in near} != {n.ecs_id for n in graph.nodes}:
-            # It was already in what is shown, around another.
-            assert entity.ecs_id in {n.ecs_id for n in graph.nodes}
-            continue
+        assert {e.ecs_id for e in near} == {n.ecs_id for n in graph.nodes}
         inside = {e.ecs_id for e in near}
         expected = {k: n for k, n in references(live).items() if {k[0], k[3]} <= inside}
         assert references(graph) == expected
@@ -488,15 +485,15 @@ def check_graph_explorer(graph: Any, then: Snapshot) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "seed"), [("memory", 1), ("memory", 2), ("sqlite", 1), ("postgresql", 3)]
+    ("kind", "seed"), [("memory", 1), ("memory", 2), ("sqlite", 1), ("postgresql", 1)]
 )
 def test_all_ways_of_reading_agree(
     kind: str, seed: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     reopen = OPENERS[kind](tmp_path, request)
     story = Story(reopen(), seed)
-    for _ in range(3):
-        story.go_on()
+    for what in ("grow", "delete", "add_again", "revert"):
+        story.go_on(what)
     store, past = reopen(), story.past
     every = {ecs_id for then in past for ecs_id in then}
     newest = past[-1]
