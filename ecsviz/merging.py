@@ -15,7 +15,7 @@ from ecsviz.fields import class_plan
 from ecsviz.identity import is_entity_class
 from ecsviz.memory_saving import copied
 from ecsviz.renewing import renew
-from ecsviz.state import is_placeholder
+from ecsviz.state import forget_computed, is_placeholder
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "(nothing)"})()
 """Stands for what is not there."""
@@ -101,6 +101,7 @@ class Merge:
             for name, value in values.items():
                 live.__dict__[name] = copied(value, self._live)
             live.__dict__["version"] = theirs.version
+            forget_computed(live)
         for ecs_id, entity in self.theirs.items():
             if ecs_id not in self.mine:
                 _redirect(entity, entity, self.mine)
@@ -152,6 +153,7 @@ def _redirect(entity: Any, target: Any, live: MappingOf[UUID, Any]) -> None:
             target.__dict__.pop(name, None)
         renew(target, type(entity), {})
     target.__dict__.update(state)
+    forget_computed(target)
     target.__pydantic_fields_set__.update(state)
 
 

@@ -10,7 +10,7 @@ from ecsviz.fields import Shape, class_plan, complete_fields
 from ecsviz.identity import newest_definition
 from ecsviz.inverse import hint_at_pairs
 from ecsviz.references import Walk, walk
-from ecsviz.state import default_of, fill_private, is_placeholder
+from ecsviz.state import default_of, fill_private, forget_computed, is_placeholder
 from ecsviz.storable import check_held, check_value
 from ecsviz.values import Refused
 
@@ -60,6 +60,7 @@ def renew(entity: Any, cls: type, values: dict[str, Any]) -> None:
     """Make an entity an instance of another definition of its class, with further values."""
     object.__setattr__(entity, "__class__", cls)
     entity.__dict__.update(values)
+    forget_computed(entity)
     fill_private(entity, entity.__dict__)
 
 

@@ -16,6 +16,7 @@ import uuid
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import repeat
 from typing import Any, Final
 
@@ -171,6 +172,14 @@ _SLOTS: Final = {
 }
 consume = deque[Any](maxlen=0).extend
 """Runs through an iterator and keeps nothing, as of a `map` that is called for what it does."""
+
+
+def forget_computed(entity: Any) -> None:
+    """Drop what cached properties have computed from fields that are replaced in place."""
+    state, cls = entity.__dict__, type(entity)
+    for name in state.keys() - cls.model_fields.keys():
+        if isinstance(getattr(cls, name, None), cached_property):
+            del state[name]
 
 
 def fill_private(entity: Any, values: dict[str, Any]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid4
 
 import networkx as nx
 import pytest
 
+import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
 from tests.conformance import classes as c
@@ -533,3 +535,23 @@ def test_an_unknown_field_is_told_what_there_is_once(reopen: Open) -> None:
         message = caught.value.message
         assert message.count("There are") + message.count("Did you mean") == 1
         assert "lineage_id" in caught.value.fields
+
+
+class Counted(ev.Entity):
+    n: int = 0
+
+    @cached_property
+    def twice(self) -> int:
+        return self.n * 2
+
+
+@pytest.mark.parametrize("how", ["refresh", "merge"])
+def test_what_was_computed_goes_with_the_fields_that_are_replaced(reopen: Open, how: str) -> None:
+    store = reopen()
+    here = store.register(Counted(n=1))
+    assert here.twice == 2
+    there = store.get(here.ecs_id)
+    there.n = 9
+    store.register(there)
+    getattr(store, how)(here)
+    assert (here.n, here.twice) == (9, 18)
