@@ -162,7 +162,7 @@ class Adopt:
         query = sa.select(own.c.id, other.c.id, other.c.ecs_version).join(
             other, column == other.c.id
         )
-        for row_id, holder, version in self.conn.execute(query):
+        for row_id, holder, version in zip(*columns_of(self.conn, query), strict=True):
             if row_id in wanted and holder not in of.changed and holder not in of.added:
                 of.touched[holder] = version
 
@@ -331,8 +331,8 @@ def _blocks(problem: Problem, tables: set[str]) -> bool:
     return problem.problem in OUTSIDE and (problem.table in tables)
 
 
-def _unreadable(_: str, __: Any, refused: Exception) -> None:
-    raise ValueError(str(refused))
+def _unreadable(_: str, __: Any, ___: Any, why: str) -> None:
+    raise ValueError(why)
 
 
 def _invalid(

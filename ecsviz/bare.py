@@ -6,7 +6,6 @@ is not here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
-from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
+from ecsviz.driver_values import fetch
+from ecsviz.errors import StorageCorruptError, UnknownTypeError, did_you_mean, short_repr
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.history import REVISION, SUFFIX, UNTIL, history_name
 from ecsviz.labels import NAMES, TEXTS
@@ -24,7 +24,7 @@ from ecsviz.opened import OpenStore
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.paths import format_path
 from ecsviz.protocol import as_id, not_found
-from ecsviz.statements import columns_of
+from ecsviz.statements import columns_of, value_of
 from ecsviz.store_frames import StoredEntity, neighbourhood
 from ecsviz.versions import Event, events_in_order, history_frame, moments_of
 
@@ -127,7 +127,7 @@ class BareStore:
                 kind, type_name = kinds.get(name, ("other", ""))
                 columns = [c["name"] for c in inspector.get_columns(name, schema=self._schema)]
                 count = sa.select(sa.func.count()).select_from(self._table(name))
-                rows = int(conn.scalar(count) or 0)
+                rows = int(value_of(conn, count) or 0)
                 found.append(Table(name, kind, type_name, columns, rows))
         return sorted(found, key=lambda table: (_KINDS.index(table.kind), table.name))
 
@@ -165,7 +165,7 @@ class BareStore:
             names = [c["name"] for c in inspector.get_columns(table, schema=self._schema)]
             key = inspector.get_pk_constraint(table, schema=self._schema)["constrained_columns"]
             query: Any = sa.select(*map(sa.column, names)).select_from(self._table(table))
-            found = conn.execute(query.order_by(*map(sa.column, key)).limit(limit)).all()
+            found, _ = fetch(conn, query.order_by(*map(sa.column, key)).limit(limit))
             return names, [list(row) for row in found]
 
     def _table(self, name: str, *columns: sa.ColumnClause[Any]) -> sa.TableClause:
@@ -214,11 +214,14 @@ class BareStore:
             for stored in types.values():
                 for name, place in stored.layout.items():
                     if "table" in place:
-                        self._links(conn, stored, name, edges, lambda end: nodes[number[end]])
+                        self._links(conn, stored, name, edges, nodes, number)
                     elif "columns" in place:
                         self._singles(conn, stored, name, place, edges)
-        sources = [number[end] for end in edges.sources]
-        targets = [number[end] for end in edges.targets]
+        ends = zip(edges.sources, edges.targets, strict=True)
+        # Not those to or from what others have deleted.
+        there = [n for n, (one, two) in enumerate(ends) if one in number and two in number]
+        sources = [number[edges.sources[n]] for n in there]
+        targets = [number[edges.targets[n]] for n in there]
         chosen = list(range(len(nodes)))
         if start is not None:
             at = next((n for n, node in enumerate(nodes) if node.ecs_id == start), None)
@@ -228,8 +231,8 @@ class BareStore:
         place_of = {old: new for new, old in enumerate(chosen)}
         keep = [
             n
-            for n, ends in enumerate(zip(sources, targets, strict=True))
-            if ends[0] in place_of and ends[1] in place_of
+            for n, two in enumerate(zip(sources, targets, strict=True))
+            if two[0] in place_of and two[1] in place_of
         ]
         return EntityDependencyGraph.from_parts(
             [nodes[n] for n in chosen],
@@ -237,9 +240,9 @@ class BareStore:
             [nodes[n].type_name for n in chosen],
             [place_of[sources[n]] for n in keep],
             [place_of[targets[n]] for n in keep],
-            [edges.paths[n] for n in keep],
-            fields=[edges.fields[n] for n in keep],
-            kinds=[edges.kinds[n] for n in keep],
+            [edges.paths[there[n]] for n in keep],
+            fields=[edges.fields[there[n]] for n in keep],
+            kinds=[edges.kinds[there[n]] for n in keep],
         )
 
     def _nodes(
@@ -248,7 +251,7 @@ class BareStore:
         nodes: list[BareEntity] = []
         number: dict[tuple[str, int], int] = {}
         for name, stored in types.items():
-            row: _Column = sa.column("id")
+            row: _Column = sa.column("id", sa.BigInteger())
             shown = _label_fields(stored)
             texts = [
                 sa.func.substr(sa.column(stored.layout[n]["column"]), 1, LABEL).label(f"t{i}")
@@ -265,16 +268,16 @@ class BareStore:
     def _singles(
         self, conn: Connection, stored: StoredType, name: str, place: dict[str, Any], edges: _Edges
     ) -> None:
-        row: _Column = sa.column("id")
+        row: _Column = sa.column("id", sa.BigInteger())
         kind = _kind(place)
         for target, column in place["columns"].items():
-            key: _Column = sa.column(column)
+            key: _Column = sa.column(column, sa.BigInteger())
             table = self._table(stored.table)
             query = sa.select(row, key).select_from(table).where(key.is_not(None)).order_by(row)
             for holder, held in zip(*columns_of(conn, query), strict=True):
                 edges.add((stored.name, holder), (target, held), name, name, kind)
             if place.get("position") and place.get("inverse"):
-                order: _Column = sa.column(place["position"])
+                order: _Column = sa.column(place["position"], sa.Integer())
                 listed = sa.select(key, row).select_from(table)
                 listed = listed.where(key.is_not(None), order.is_not(None)).order_by(key, order)
                 inverse, last, at = place["inverse"], None, 0
@@ -290,21 +293,35 @@ class BareStore:
         stored: StoredType,
         name: str,
         edges: _Edges,
-        node: Callable[[tuple[str, int]], BareEntity],
+        nodes: list[BareEntity],
+        number: dict[tuple[str, int], int],
     ) -> None:
         place = stored.layout[name]
         table = place["table"]
         in_set = stored.fields.get(name, "").startswith("set ")
-        key = sa.inspect(conn).get_pk_constraint(table, schema=self._schema)["constrained_columns"]
-        owner: _Column = sa.column(key[0])
-        position: _Column = sa.column(key[1])
+        try:
+            found = sa.inspect(conn).get_pk_constraint(table, schema=self._schema)
+        except sa.exc.NoSuchTableError:
+            raise StorageCorruptError(
+                f"ecs_types.layout in row {short_repr(stored.name)} names the table"
+                f" {short_repr(table)}, which does not exist. Restore the store from a backup.",
+                table="ecs_types",
+                column="layout",
+                row_id=stored.name,
+            ) from None
+        key = found["constrained_columns"]
+        owner: _Column = sa.column(key[0], sa.BigInteger())
+        position: _Column = sa.column(key[1], sa.Integer())
         shown = sa.column(place["key"]) if place.get("key") else position
         for target, column in place["columns"].items():
-            held: _Column = sa.column(column)
+            held: _Column = sa.column(column, sa.BigInteger())
             query = sa.select(owner, held, shown).select_from(self._table(table))
             query = query.where(held.is_not(None)).order_by(owner, position)
             for holder, member, at in zip(*columns_of(conn, query), strict=True):
-                path = format_path(name, node((target, member)).ecs_id if in_set else at)
+                node = number.get((target, member))
+                if node is None:
+                    continue
+                path = format_path(name, nodes[node].ecs_id if in_set else at)
                 edges.add((stored.name, holder), (target, member), name, path, COLLECTION)
 
     # -- the past ----------------------------------------------------------------------------
@@ -327,15 +344,15 @@ class BareStore:
 
     def _events(self, conn: Connection, stored: StoredType, ecs_id: UUID) -> list[Event]:
         wanted = sa.column("ecs_id", sa.Uuid())
-        version: _Column = sa.column("ecs_version")
-        since: _Column = sa.column(REVISION)
+        version: _Column = sa.column("ecs_version", sa.Integer())
+        since: _Column = sa.column(REVISION, sa.Integer())
         now = sa.select(version, since, sa.null()).select_from(self._table(stored.table))
         past = self._table(history_name(stored.table))
-        then: Any = sa.select(version, since, sa.column(UNTIL)).select_from(past)
+        then: Any = sa.select(version, since, sa.column(UNTIL, sa.Integer())).select_from(past)
         states = [
             (*row, None)
             for query in (now, then)
-            for row in conn.execute(query.where(wanted == ecs_id)).all()
+            for row in zip(*columns_of(conn, query.where(wanted == ecs_id)), strict=True)
         ]
         return list(events_in_order(sorted(states, key=lambda state: int(state[1])), None))
 

@@ -38,7 +38,9 @@ from ecsviz.mapping import (
 )
 from ecsviz.references import Walk
 from ecsviz.seals import digest
+from ecsviz.statements import columns_of, value_of
 from ecsviz.storable import describe
+from ecsviz.stored_types import Tell, read_types, setting_number, setting_object
 from ecsviz.tables import add_column, add_keys, allow_null, make_tables
 
 SCHEMA_VERSION = 2
@@ -178,9 +180,9 @@ class Catalog:
             return False
         c = self.store.c
         query = sa.select(c.key, c.value).where(c.key.in_(("schema_version", _IDENTITY)))
-        settings = dict(map(tuple, conn.execute(query)))
+        settings = dict(zip(*columns_of(conn, query), strict=True))
         self._recognise(conn, known, settings.get(_IDENTITY, ""))
-        found = int(settings.get("schema_version", 0))
+        found = setting_number("schema_version", settings.get("schema_version"))
         if found > SCHEMA_VERSION:
             raise errors.SchemaTooNewError(
                 f"{self.database} was written by a newer ecsviz (tables of version {found}; this"
@@ -250,14 +252,23 @@ class Catalog:
             conn.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
             conn.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
 
-    # -- types -------------------------------------------------------------------------------
+    # -- settings ----------------------------------------------------------------------------
 
-    def read_types(self, conn: Connection) -> tuple[dict[str, StoredType], dict[str, int]]:
-        """Return which types are stored, and their next free row ids."""
-        rows = conn.execute(sa.select(self.types).order_by(self.types.c.name)).all()
-        stored = {row.name: self._stored_type(row) for row in rows}
-        self.seen.check(conn, stored.values())
-        return stored, {row.name: row.next_id for row in rows}
+    def setting(self, conn: Connection, key: str) -> str | None:
+        """Return what ``ecs_store`` says under a key; None if it says nothing."""
+        c = self.store.c
+        found: str | None = value_of(conn, sa.select(c.value).where(c.key == key))
+        return found
+
+    def number_setting(self, conn: Connection, key: str) -> int:
+        """Return a number that ``ecs_store`` says; 0 if it says nothing."""
+        return setting_number(key, self.setting(conn, key))
+
+    def object_setting(self, conn: Connection, key: str) -> dict[str, Any]:
+        """Return an object that ``ecs_store`` says as JSON; an empty one if it says nothing."""
+        return setting_object(key, self.setting(conn, key))
+
+    # -- types -------------------------------------------------------------------------------
 
     def load_types(self, conn: Connection) -> dict[str, int]:
         """Read which types are stored into the mapping; return their next free row ids."""
@@ -266,20 +277,13 @@ class Catalog:
             self.mapping.set_stored(stored)
         return next_ids
 
-    def _stored_type(self, row: Any) -> StoredType:
-        try:
-            fields, layout = json.loads(row.fields), json.loads(row.layout)
-            found = StoredType(
-                row.name, row.module, row.table_name, fields, layout, bool(row.by_hand)
-            )
-            found.tables, found.positions  # noqa: B018 - both read the layout
-        except (ValueError, TypeError, AttributeError) as err:
-            raise errors.StorageCorruptError(
-                f"{self.database}: what ecs_types says of {errors.short_repr(row.name)} cannot be"
-                " read. Restore the store from a backup.",
-                type_name=row.name,
-            ) from err
-        return found
+    def read_types(
+        self, conn: Connection, tell: Tell | None = None
+    ) -> tuple[dict[str, StoredType], dict[str, int]]:
+        """Return which types are stored, and their next free row ids; see `read_types`."""
+        found, next_ids = read_types(conn, self.types, str(self.database), tell)
+        self.seen.check(conn, found.values())
+        return found, next_ids
 
     def classes_of(self, names: Iterable[str]) -> list[ClassMap]:
         """Map the classes of stored types.
@@ -450,8 +454,7 @@ class Catalog:
 
     def oldest_revision(self, conn: Connection) -> int:
         """Return the oldest revision that can be looked at: what was before has been pruned."""
-        query = sa.select(self.store.c.value).where(self.store.c.key == "oldest_revision")
-        return int(conn.scalar(query) or 0)
+        return self.number_setting(conn, "oldest_revision")
 
     def set_oldest_revision(self, conn: Connection, number: int) -> None:
         """Note from where on there is a past."""
@@ -460,7 +463,11 @@ class Catalog:
 
     def next_revision(self, conn: Connection) -> int:
         """Return the number of the revision that is about to be made."""
-        return int(conn.scalar(sa.select(sa.func.max(self.revisions.c.number))) or 0) + 1
+        return self.newest_revision(conn) + 1
+
+    def newest_revision(self, conn: Connection) -> int:
+        """Return the number of the newest revision, 0 if there is none."""
+        return value_of(conn, sa.select(sa.func.max(self.revisions.c.number))) or 0
 
     def add_revision(
         self, conn: Connection, number: int, note: str | None, added: int, changed: int, gone: int
@@ -490,15 +497,19 @@ class Catalog:
     def digest(self, conn: Connection) -> str:
         """Return a digest of the types, of the tables as they were made, and of the settings."""
         t, s = self.types.c, self.store.c
-        types = conn.execute(sa.select(self.types).order_by(t.name)).all()
-        settings = conn.execute(sa.select(self.store).where(s.key != "seal").order_by(s.key)).all()
-        parts = [tuple(row) for row in (*types, *settings)]
+        parts: list[tuple[Any, ...]] = []
+        for query in (
+            sa.select(self.types).order_by(t.name),
+            sa.select(self.store).where(s.key != "seal").order_by(s.key),
+        ):
+            # Also of what does not fit: a digest is over whatever is there.
+            parts += zip(*columns_of(conn, query, unfit=lambda *_: None), strict=True)
         if self.database.is_sqlite:
             names = {name for stored in self.mapping.stored.values() for name in stored.tables}
             names |= {history_name(name) for name in names}
             names |= {table.name for table in self.metadata.tables.values()}
-            query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
-            made = conn.exec_driver_sql(query).all()
+            text = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
+            made = conn.exec_driver_sql(text).all()
             parts += [tuple(row) for row in made if row[0] in names]
         return digest(tuple(parts)).hex()
 

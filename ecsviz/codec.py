@@ -19,7 +19,14 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from ecsviz.equality import zone_of
-from ecsviz.exact import NoneType, NotPlainError, from_json, microseconds, to_json
+from ecsviz.exact import (
+    UNREADABLE,
+    NoneType,
+    NotPlainError,
+    from_json,
+    microseconds,
+    to_json,
+)
 
 Exact = dict[int, Any]
 """Per row number of a batch, the value in the form of ``to_json``."""
@@ -114,8 +121,9 @@ class Codec:
         for row, data in exact.items():
             try:
                 result[row] = self.restore(data)
-            except (ValueError, LookupError, TypeError) as err:
-                raise Refused(row, data, "is not what ecsviz writes beside a column") from err
+                self.check([result[row]])
+            except (Refused, *UNREADABLE):
+                raise Refused(row, data, "is not what ecsviz writes beside a column") from None
         return result
 
     def restore(self, data: Any) -> Any:
@@ -435,8 +443,8 @@ class TimedeltaCodec(Codec):
         for row, value in enumerate(stored):
             try:
                 result.append(None if value is None else timedelta(microseconds=value))
-            except (TypeError, OverflowError) as err:
-                raise Refused(row, value, "is no number of microseconds") from err
+            except UNREADABLE:
+                raise Refused(row, value, "is no number of microseconds") from None
         return result
 
     @override
@@ -467,8 +475,8 @@ class ConvertedCodec(Codec):
         for row, value in enumerate(self.inner.decode(stored)):
             try:
                 result.append(None if value is None else self.read(value))
-            except (ValueError, KeyError, TypeError) as err:
-                raise Refused(row, value, f"is no {self._name()}") from err
+            except UNREADABLE:
+                raise Refused(row, value, f"is no {self._name()}") from None
         return result
 
     def _name(self) -> str:

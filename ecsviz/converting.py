@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.annotations import concrete
 from ecsviz.catalog import Catalog
 from ecsviz.changes import Declared, take_apart
+from ecsviz.driver_values import exact_by_field, read_exact
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.exact import json_text, microseconds
 from ecsviz.fields import class_plan, complete_fields
@@ -128,8 +129,7 @@ class Conversion:
             self.present = len(ecs_ids)
         self.ids += ecs_ids
         self.keys += zip(ids, revisions, strict=True)
-        beside = {n: json.loads(text) for n, text in enumerate(texts) if text is not None}
-        exact = {n: data[self.old] for n, data in beside.items() if self.old in data}
+        exact = exact_by_field(table, ids, texts).get(self.old, {})
         try:
             values = reader.values(column, exact)
         except Refused as refused:
@@ -218,7 +218,7 @@ class Conversion:
         beside = {tuple(key): text for text, *key in zip(*columns_of(conn, query), strict=True)}
         written = []
         for key, data in exact.items():
-            there = json.loads(beside[key]) if beside[key] else {}
+            there = read_exact(table.name, key, beside[key])
             written.append((json_text({**there, self.name: data}), *key))
         update_rows(conn, table, [table.c.ecs_exact], written)
 
@@ -411,8 +411,7 @@ class Marks:
 
     def __init__(self, conn: Connection, catalog: Catalog) -> None:
         self.conn, self.table = conn, catalog.store
-        query = sa.select(self.table.c.value).where(self.table.c.key == MARKS)
-        self.before: dict[str, dict[str, str]] = json.loads(conn.scalar(query) or "{}")
+        self.before: dict[str, dict[str, str]] = catalog.object_setting(conn, MARKS)
 
     def check(self, stored: StoredType, old: str, cls: type, name: str) -> None:
         """Raise if a field was converted to its present type already."""

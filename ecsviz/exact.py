@@ -24,6 +24,17 @@ MAX_JSON_DEPTH = 200
 """How deep lists and dictionaries may nest in one value: what Python's JSON reader takes safely."""
 
 
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,  # of which decimal.InvalidOperation and OverflowError are
+    RecursionError,
+)
+"""What Python raises where stored data are not what they should be."""
+
+
 class NotPlainError(ValueError):
     """A value that JSON cannot keep; it never leaves this package."""
 
@@ -254,3 +265,42 @@ def json_text(data: Any) -> str:
     except UnicodeEncodeError:  # a lone surrogate
         return json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text
+
+
+def read_json(text: Any) -> Any:
+    """Return what a stored JSON text says.
+
+    Raises
+    ------
+    ValueError
+        For what is no text, no JSON, or nests deeper than anything that `json_text` wrote.
+
+    Examples
+    --------
+    >>> read_json("[1]")
+    [1]
+    >>> read_json("[" * 100_000)
+    Traceback (most recent call last):
+    ValueError: it is no JSON
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, TypeError, RecursionError):  # whose text may quote what is stored
+        raise ValueError("it is no JSON") from None
+    if text.count("[") + text.count("{") > _DEEPEST and _depth(data) > _DEEPEST:
+        raise ValueError("it nests too deep")
+    return data
+
+
+_DEEPEST = 3 * MAX_JSON_DEPTH + 10
+"""How deep the JSON of a value nests: ``{"$map": [[key, value]]}`` takes three levels for one."""
+
+
+def _depth(data: Any) -> int:
+    depth, level = 0, [data]
+    while level := [part for part in level if isinstance(part, (list, dict))]:
+        depth += 1
+        level = [
+            inner for part in level for inner in (part.values() if isinstance(part, dict) else part)
+        ]
+    return depth

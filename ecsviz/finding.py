@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
@@ -19,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.codec import clock, instant
+from ecsviz.driver_values import read_exact
 from ecsviz.equality import identical
 from ecsviz.errors import (
     InvalidArgumentError,
@@ -31,7 +31,7 @@ from ecsviz.identity import is_entity_class, newest_definition
 from ecsviz.mapping import ClassMap, Mapping, RefColumn, ValueColumn
 from ecsviz.protocol import as_id
 from ecsviz.statements import columns_of
-from ecsviz.values import JsonCodec, Refused, not_readable, scalar_types
+from ecsviz.values import JsonCodec, Refused, decoded, scalar_types
 
 OWN = {
     "ecs_id": "ecs_id",
@@ -251,11 +251,15 @@ class _Looking:
             return []
         query = _ordered(chosen, self.wanted)
         columns = columns_of(self.conn, query if limit is None else query.limit(limit))
-        exact = [{} if text is None else json.loads(text) for text in columns[2]]
+        rows = list(zip(*columns[:2], strict=True))
+        exact = [
+            read_exact(self.maps[number].table.name, row_id, text)
+            for (number, row_id), text in zip(rows, columns[2], strict=True)
+        ]
         keep = [
             n
-            for n, (number, beside) in enumerate(zip(columns[0], exact, strict=True))
-            if _fits(self.checks[number], beside)
+            for n, ((number, row_id), beside) in enumerate(zip(rows, exact, strict=True))
+            if _fits(self.maps[number], row_id, self.checks[number], beside)
         ]
         if limit is not None and len(keep) < len(exact):
             # Stand-ins took the place of others: count again, without a limit.
@@ -310,12 +314,13 @@ class _Looking:
                     for n, row in enumerate(rows)
                     if field.name in exact[row]
                 }
-                try:
-                    values = field.codec.values([key[row] for row in rows], beside)
-                except Refused as refused:
-                    row_id = columns[1][rows[refused.row]]
-                    place = f"{known.table.name}.{field.column.name} in row {row_id}"
-                    raise not_readable(refused, place, row_id=row_id) from refused.__cause__
+                values = decoded(
+                    field.codec,
+                    [key[row] for row in rows],
+                    (known.table.name, field.column.name),
+                    [columns[1][row] for row in rows],
+                    beside,
+                )
                 for row, value in zip(rows, field.codec.order(values), strict=True):
                     key[row] = value
         return keys
@@ -406,11 +411,17 @@ def _encoded(known: ClassMap, value: ValueColumn, wanted: Any) -> tuple[Any, boo
 # -- what columns cannot tell ----------------------------------------------------------------
 
 
-def _fits(checks: list[tuple[ValueColumn, Any, bool]], exact: dict[str, Any]) -> bool:
+def _fits(
+    known: ClassMap,
+    row_id: int,
+    checks: list[tuple[ValueColumn, Any, bool]],
+    exact: dict[str, Any],
+) -> bool:
     """Tell whether a row fits whose columns do."""
     for value, sought, is_stand_in in checks:
         if value.name in exact:
-            found = value.codec.restore(exact[value.name])
+            place = (known.table.name, value.column.name)
+            found = decoded(value.codec, [None], place, [row_id], {0: exact[value.name]})[0]
         elif is_stand_in:
             stored, _ = value.codec.encode([sought])
             found = value.codec.decode(stored)[0]

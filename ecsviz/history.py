@@ -7,12 +7,14 @@ not included, as in SQL's system-versioned tables.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.driver_values import invalid
 from ecsviz.names import limited
 from ecsviz.once import making
 from ecsviz.statements import run_many
@@ -96,6 +98,27 @@ def archive(
     )
     statement = sa.insert(past).from_select([*(c.name for c in columns), UNTIL], rows)
     run_many(conn, statement, primary, names, keys)
+
+
+def check_once(name: str, row_ids: list[int]) -> None:
+    """Raise if a row is said twice: as of one revision, an entity has one state.
+
+    Parameters
+    ----------
+    name
+        The table.
+    row_ids
+        The ids of all rows.
+
+    Raises
+    ------
+    StoredDataInvalidError
+        Naming the first of them.
+    """
+    if len(set(row_ids)) < len(row_ids):
+        twice = next(row_id for row_id, count in Counter(row_ids).items() if count > 1)
+        why = "overlaps with another state of the same row"
+        raise invalid(history_name(name), UNTIL, twice, why)
 
 
 def as_of(table: sa.Table, revision: int) -> Any:

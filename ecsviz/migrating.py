@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from ecsviz.catalog import Catalog, find_class
 from ecsviz.changes import Change, Migration, compare, declare, take_apart
 from ecsviz.codec import Refused
 from ecsviz.converting import Conversion, Marks, resolve, unchanged
+from ecsviz.driver_values import read_exact
 from ecsviz.errors import InvalidArgumentError, MigrationRefusedError
 from ecsviz.exact import json_text
 from ecsviz.fields import complete_fields
@@ -23,7 +23,7 @@ from ecsviz.history import REVISION, UNTIL, history_name, history_of
 from ecsviz.identity import derives_from, newest_definition
 from ecsviz.mapping import Collection, Layout, Mapping, StoredType, ValueColumn
 from ecsviz.own_objects import Altered, names_of_ours, own_objects
-from ecsviz.statements import columns_of, update_rows
+from ecsviz.statements import columns_of, update_rows, value_of
 from ecsviz.stored_rows import recheck
 from ecsviz.values import JsonCodec
 
@@ -138,7 +138,7 @@ class Migrate:
     def _count(self, table: str, *conditions: Any) -> int:
         source = sa.table(table, schema=self.catalog.metadata.schema)
         query = sa.select(sa.func.count()).select_from(source).where(*conditions)
-        return int(self.conn.scalar(query) or 0)
+        return int(value_of(self.conn, query) or 0)
 
     def _old_name(self, change: Change) -> str:
         return self.declared.before(change.type_name, change.field)
@@ -185,14 +185,14 @@ class Migrate:
             missing = self._count(stored.table, *nulls)
         else:
             # What a column cannot hold (NaN on SQLite) is NULL in it, and stands beside it.
-            query: sa.Select[Any] = (
-                sa.select(sa.column("ecs_exact"))
+            query: Any = (
+                sa.select(sa.column("id"), sa.column("ecs_exact", sa.Text()))
                 .select_from(sa.table(stored.table, schema=self.catalog.metadata.schema))
                 .where(sa.column(place["column"]).is_(None))
             )
-            texts = self.conn.scalars(query).all()
+            rows = zip(*columns_of(self.conn, query), strict=True)
             name = self._old_name(change)
-            missing = sum(text is None or name not in json.loads(text) for text in texts)
+            missing = sum(name not in read_exact(stored.table, *row) for row in rows)
         if not missing:
             return ""
         return f"{missing} stored {'value is' if missing == 1 else 'values are'} None; fill them in"
@@ -406,7 +406,7 @@ class Alter:
         query = sa.select(exact_column, *keys).where(exact_column.is_not(None))
         rows = []
         for text, *key in zip(*columns_of(self.conn, query), strict=True):
-            kept = rewrite(json.loads(text))
+            kept = rewrite(read_exact(table.name, tuple(key), text))
             written = json_text(kept) if kept else None
             if written != text:
                 rows.append((written, *key))
@@ -498,7 +498,9 @@ class Alter:
             return
         primary = list(table.primary_key.columns)
         texts, *keys = columns_of(self.conn, sa.select(table.c.ecs_exact, *primary))
-        beside = [json.loads(text) if text else {} for text in texts]
+        beside = [
+            read_exact(table.name, key, text) for text, *key in zip(texts, *keys, strict=True)
+        ]
         infos = complete_fields(known.cls)
         columns = []
         for value in values:

@@ -88,4 +88,5 @@ def _steps(
     positions: dict[UUID, list[int]] = defaultdict(list)
     for position in sorted(held, reverse=True):
         positions[held[position].ecs_id].append(position)
-    return [(positions[entity.ecs_id].pop(), steps) for steps, entity in found]
+    # In a damaged value, one may stand oftener than there are positions.
+    return [(places.pop(), steps) for steps, e in found if (places := positions[e.ecs_id])]

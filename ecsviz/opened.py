@@ -20,7 +20,7 @@ from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
 from ecsviz.database import Database
 from ecsviz.entity import Entity
-from ecsviz.errors import InvalidArgumentError
+from ecsviz.errors import BrokenReferenceError, InvalidArgumentError, StoredDataInvalidError
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.handwritten import Handwritten
 from ecsviz.history import history_name
@@ -32,7 +32,9 @@ from ecsviz.past import AsOf, PastCatalog, check_as_of, revision_of
 from ecsviz.protocol import Contents, as_id, check_entity_class, not_found
 from ecsviz.python_source import python_source
 from ecsviz.reading import Load
+from ecsviz.statements import columns_of
 from ecsviz.stored_graph import stored_graph
+from ecsviz.stored_types import Tell
 from ecsviz.verifying import Problem, Verify, problems_frame
 from ecsviz.versions import events_of, first_revisions, history_frame, moments_of
 
@@ -67,7 +69,8 @@ class OpenStore:
         try:
             if self._database.exists():
                 with self._database.reading() as conn:
-                    self._found(conn)
+                    # What cannot be read is told by the first call; verify lists all of it.
+                    self._found(conn, lambda *_: None)
         except BaseException:  # also of an interrupt: nobody has the store, to close it
             self._database.close()
             raise
@@ -87,17 +90,7 @@ class OpenStore:
         with self._reading() as (conn, catalog):
             if not self._is_made(conn):
                 return Contents(where, [])
-            types: list[tuple[str, str | None, int]] = []
-            for name, stored in catalog.mapping.stored.items():
-                table = catalog.mapping.probe(name)
-                count = conn.scalar(sa.select(sa.func.count()).select_from(table))
-                types.append((stored.name, stored.table, int(count or 0)))
-            revisions = catalog.revisions
-            c = revisions.c
-            total = int(conn.scalar(sa.select(sa.func.count()).select_from(revisions)) or 0)
-            newest = sa.select(c.created_at, c.note).order_by(c.number.desc()).limit(1)
-            last = conn.execute(newest).first()
-            return Contents(where, types, total, None if last is None else (last[0], last[1]))
+            return store_frames.stored_contents(conn, catalog, where)
 
     def close(self) -> None:
         """Close what was opened; using the store afterwards raises StorageClosedError.
@@ -448,11 +441,15 @@ class OpenStore:
         0  chat_threads  content
         1                  graph
         """
-        with collector_paused(), self._reading() as (conn, catalog):
-            problems = []
+        problems: list[Problem] = []
+
+        def tell(name: str, why: str) -> None:
+            problems.append(Problem("ecs_types", name, None, "schema", f"cannot be read: {why}"))
+
+        with collector_paused(), self._reading(tell=tell) as (conn, catalog):
             if self._is_made(conn):
-                problems = Verify(conn, catalog).run()
-            if entity is not None:
+                problems += Verify(conn, catalog).run()
+            if entity is not None and not any(p.table == "ecs_types" for p in problems):
                 problems += self._differs(conn, catalog, entity)
             return problems_frame(problems)
 
@@ -463,7 +460,11 @@ class OpenStore:
         if not found:
             raise not_found(wanted, self._some_ids(conn, catalog), str(self._database))
         name, row_id = found[wanted]
-        difference = find_difference(load.load({name: [row_id]})(name, row_id), entity)
+        try:
+            there = load.load({name: [row_id]})(name, row_id)
+        except (StoredDataInvalidError, BrokenReferenceError) as err:
+            return [Problem("", "", wanted, "graph", f"cannot be read: {err}")]
+        difference = find_difference(there, entity)
         return [] if difference is None else [Problem("", "", wanted, "graph", difference)]
 
     def references_frame(self, *, as_of: AsOf = None) -> pd.DataFrame:
@@ -536,11 +537,11 @@ class OpenStore:
             return stored_graph(conn, catalog, start, hops)
 
     @contextlib.contextmanager
-    def _reading(self, as_of: AsOf = None) -> Iterator[tuple[Connection, Catalog]]:
+    def _reading(
+        self, as_of: AsOf = None, tell: Tell | None = None
+    ) -> Iterator[tuple[Connection, Catalog]]:
         """Hold a transaction to read in, with the catalog as it finds it, or as of a revision.
 
-        Notes
-        -----
         An empty database stands for a missing file.
         """
         if not self._database.exists():
@@ -550,7 +551,7 @@ class OpenStore:
             empty.dispose()
             return
         with self._database.reading() as conn:
-            yield conn, self._at(conn, self._found(conn)[0], as_of)
+            yield conn, self._at(conn, self._found(conn, tell)[0], as_of)
 
     def _at(self, conn: Connection, catalog: Catalog, as_of: AsOf) -> Catalog:
         if as_of is None:
@@ -564,7 +565,7 @@ class OpenStore:
         result: list[UUID] = []
         for name in catalog.mapping.stored:
             table = catalog.mapping.probe(name)
-            result += conn.scalars(sa.select(table.c.ecs_id).limit(10_000)).all()
+            result += columns_of(conn, sa.select(table.c.ecs_id).limit(10_000))[0]
         return result
 
     # -- for the declarative models ----------------------------------------------------------
@@ -574,7 +575,8 @@ class OpenStore:
         now = running.get()
         if isinstance(now, Load) and now.catalog.database is self._database:
             return [now.promise(name, row_id) for name, ids in roots.items() for row_id in ids]
-        entity = Load(conn, self._found(conn)[0]).load(roots)
+        with self._database.translated():  # the session is the user's
+            entity = Load(conn, self._found(conn)[0]).load(roots)
         return [entity(name, row_id) for name, ids in roots.items() for row_id in ids]
 
     def save_in(self, session: Session, entity: Entity) -> int:
@@ -586,15 +588,14 @@ class OpenStore:
     def _is_made(self, conn: Connection) -> bool:
         return self._catalog.check(conn, shared=bool(self._handwritten))
 
-    def _found(self, conn: Connection) -> tuple[Catalog, dict[str, int]]:
+    def _found(self, conn: Connection, tell: Tell | None = None) -> tuple[Catalog, dict[str, int]]:
         """Return the catalog as a transaction finds it, and the next free row ids.
 
-        Notes
-        -----
         Other threads and processes may have stored types since the transaction before, and one
         that stored some may have failed: what is known of them belongs to a transaction. It is
         kept for the next one, which mostly finds the same.
         """
-        stored, next_ids = self._catalog.read_types(conn) if self._is_made(conn) else ({}, {})
+        made = self._is_made(conn)
+        stored, next_ids = self._catalog.read_types(conn, tell) if made else ({}, {})
         found = self._catalog = self._catalog.at(stored)
         return found, next_ids

@@ -20,7 +20,7 @@ from ecsviz.history import REVISION, as_of
 from ecsviz.lists import ListChanges, Lost, Moves, Raised, touch
 from ecsviz.mapping import ClassMap, RefColumn
 from ecsviz.past import AsOf, revision_of
-from ecsviz.statements import columns_of, select_by_keys, update_rows
+from ecsviz.statements import columns_of, select_by_keys, update_rows, value_of
 from ecsviz.stored_rows import recheck_rows
 
 Member = tuple[str, int]
@@ -84,7 +84,7 @@ class Orphans:
     def _refuse(self, known: ClassMap, ref: RefColumn, holder: str, row_id: int) -> Any:
         assert self.conn is not None
         c = known.table.c
-        ecs_id = self.conn.scalars(sa.select(c.ecs_id).where(c.id == row_id)).one()
+        ecs_id = value_of(self.conn, sa.select(c.ecs_id).where(c.id == row_id))
         return left_behind(f"{holder}.{ref.inverse}", ref.plan.place, ecs_id)
 
     # -- deleting what was added since -------------------------------------------------------

@@ -18,6 +18,7 @@ from ecsviz.codec import as_naive_utc
 from ecsviz.errors import InvalidArgumentError, natural_number, short_repr
 from ecsviz.history import REVISION, UNTIL, as_of, history_name
 from ecsviz.mapping import ClassMap, Collection, Mapping, RefColumn, ValueColumn
+from ecsviz.statements import columns_of
 
 AsOf = int | datetime | None
 """A revision, an aware time, or None for now."""
@@ -129,13 +130,14 @@ def revision_of(conn: Connection, catalog: Catalog, wanted: AsOf) -> int:
         If it is neither a revision of this store nor a time with a zone.
     """
     c = catalog.revisions.c
-    newest = int(conn.scalar(sa.select(sa.func.max(c.number))) or 0)
-    oldest = catalog.oldest_revision(conn)
+    newest, oldest = catalog.newest_revision(conn), catalog.oldest_revision(conn)
     asked = check_as_of(wanted, newest, oldest)
     if isinstance(asked, int):
         return asked
-    query = sa.select(sa.func.max(c.number)).where(c.created_at <= asked)
-    found = int(conn.scalar(query) or 0)
+    # Compared here: what is no time would be compared all the same by a database.
+    numbers, times = columns_of(conn, sa.select(c.number, c.created_at))
+    until = [number for number, at in zip(numbers, times, strict=True) if at <= asked]
+    found = max(until, default=0)
     check_as_of(found, newest, oldest)
     return found
 
@@ -187,7 +189,7 @@ def prune(conn: Connection, catalog: Catalog, before: AsOf) -> int:
     Revisions that no row speaks of any more go too; the newest stays in any case.
     """
     c = catalog.revisions.c
-    newest = int(conn.scalar(sa.select(sa.func.max(c.number))) or 0)
+    newest = catalog.newest_revision(conn)
     oldest = newest if before is None else revision_of(conn, catalog, before)
     gone = 0
     spoken_of = []

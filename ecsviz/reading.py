@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import UUID
@@ -15,16 +14,18 @@ from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
 from ecsviz.conflicts import present_only, whole_only
 from ecsviz.deep import Wanted, reach, want
+from ecsviz.driver_values import exact_by_field, invalid
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
+from ecsviz.history import check_once
 from ecsviz.loaded import Loaded, bare_columns, entity_columns, lists_of
-from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
+from ecsviz.mapping import ClassMap, Collection, RefColumn
 from ecsviz.model_rows import Making
 from ecsviz.past import PastCatalog
 from ecsviz.post_init import run_post_init
 from ecsviz.progress import step
 from ecsviz.state import fill_all, shell, shells
 from ecsviz.statements import as_driver, columns_of, select_by_keys
-from ecsviz.values import JsonCodec, Refused, not_readable
+from ecsviz.values import JsonCodec, Refused, decoded, not_readable
 
 MAX_ROUNDS = 8
 """How many times the closure goes on level by level before one recursive query finds the rest."""
@@ -145,12 +146,19 @@ class Load:
             raise self._broken(name, row_id)
         return loaded.entities[place]
 
-    def _broken(self, name: str, row_id: int) -> BrokenReferenceError:
+    def _broken(
+        self, name: str, row_id: int, table: str = "", column: str = "", row: Any = None
+    ) -> BrokenReferenceError:
+        at = ", ".join(map(str, row)) if isinstance(row, tuple) else row
+        what = f"{table}.{column} in row {at}" if table else "A reference"
         return BrokenReferenceError(
-            f"A reference leads to row {row_id} of {name}, which does not exist."
+            f"{what} leads to row {row_id} of {name}, which does not exist."
             " The tables were changed outside ecsviz; correct or delete the referring row.",
             type_name=name,
-            row_id=row_id,
+            target_id=row_id,
+            table=table,
+            column=column,
+            row_id=row,
         )
 
     def _load_closure(self, roots: dict[str, list[int]]) -> None:
@@ -334,18 +342,12 @@ class Load:
         wanted = bare_columns(known) if bare else entity_columns(known)
         query = sa.select(*wanted).where(*where)
         step(f"reading {known.table.name}")
-        try:
-            columns = select_by_keys(self.conn, query, key, ids)
-        except (ValueError, TypeError, OverflowError) as err:
-            raise StoredDataInvalidError(
-                f"The table {known.table.name!r} holds a value that does not fit its column"
-                f" ({type(err).__name__}). It was changed outside ecsviz; correct the row.",
-                table=known.table.name,
-            ) from err
+        columns = select_by_keys(self.conn, query, key, ids)
         loaded = self._loaded(known.type_name)
         start = len(loaded.index)
         names = [c.name for c in wanted]
         at = names.index("id")
+        check_once(known.table.name, columns[at])
         if not loaded.index.keys().isdisjoint(columns[at]):
             keep = [n for n, row_id in enumerate(columns[at]) if row_id not in loaded.index]
             columns = [[column[n] for n in keep] for column in columns]
@@ -416,10 +418,12 @@ class Load:
             "parent_id": columns["ecs_parent_id"],
             "version": columns["ecs_version"],
         }
-        exact = self._exact(known, columns)
-        for value in known.values:
-            values[value.name] = self._decode(known, value, columns, exact.get(value.name, {}))
         row_ids = columns["id"]
+        exact = exact_by_field(known.table.name, row_ids, columns["ecs_exact"])
+        for value in known.values:
+            place, there = (known.table.name, value.column.name), exact.get(value.name)
+            stored = columns[value.column.name]
+            values[value.name] = decoded(value.codec, stored, place, row_ids, there)
         for ref in known.singles:
             values[ref.name] = self._singles(loaded, ref)
         for item in known.inverse_lists:
@@ -438,48 +442,14 @@ class Load:
         names = [name for name in known.cls.model_fields if name in values]  # type: ignore[attr-defined]  # a pydantic model
         fill_all(known.cls, loaded.entities, names, [values[name] for name in names])
 
-    def _decode(
-        self,
-        known: ClassMap,
-        value: ValueColumn,
-        columns: dict[str, list[Any]],
-        exact: dict[int, Any],
-    ) -> list[Any]:
-        try:
-            return value.codec.values(columns[value.column.name], exact)
-        except Refused as refused:
-            row_id = columns["id"][refused.row]
-            place = f"{known.table.name}.{value.column.name} in row {row_id}"
-            raise not_readable(
-                refused, place, table=known.table.name, column=value.column.name, row_id=row_id
-            ) from refused.__cause__
-
-    def _exact(self, known: ClassMap, columns: dict[str, list[Any]]) -> dict[str, dict[int, Any]]:
-        """Return what columns cannot hold, by field and place."""
-        result: dict[str, dict[int, Any]] = {}
-        for place, text in enumerate(columns["ecs_exact"]):
-            if text is None:
-                continue
-            try:
-                for name, data in json.loads(text).items():
-                    result.setdefault(name, {})[place] = data
-            except (ValueError, AttributeError) as err:
-                raise StoredDataInvalidError(
-                    f"{known.table.name}.ecs_exact in row {columns['id'][place]} is not what"
-                    " ecsviz writes there. It was changed outside ecsviz; correct the row.",
-                    table=known.table.name,
-                    column="ecs_exact",
-                    row_id=columns["id"][place],
-                ) from err
-        return result
-
     def _singles(self, loaded: Loaded, ref: RefColumn) -> list[Any]:
         result: list[Any] = [None] * len(loaded.index)
         for target, column in ref.arcs.items():
             stored = loaded.columns[column.name]
             if target not in self.loaded:
-                if any(row_id is not None for row_id in stored):
-                    self.entity(target, next(row_id for row_id in stored if row_id is not None))
+                place = next((n for n, row_id in enumerate(stored) if row_id is not None), None)
+                if place is not None:
+                    raise self._broken_at(loaded, target, column.name, place)
                 continue
             index, entities = self.loaded[target].index, self.loaded[target].entities
             try:
@@ -489,17 +459,23 @@ class Load:
                     if row_id is not None:
                         result[place] = entities[index[row_id]]
             except KeyError as err:
-                raise self._broken(target, err.args[0]) from None
+                place = stored.index(err.args[0])
+                raise self._broken_at(loaded, target, column.name, place) from None
         if ref.plan.required and any(held is None for held in result):
             place = next(n for n, held in enumerate(result) if held is None)
-            raise StoredDataInvalidError(
-                f"{loaded.known.table.name} in row {loaded.columns['id'][place]} has no"
-                f" {ref.name}, which {ref.plan.place} requires. The row was changed outside"
-                " ecsviz; correct it.",
-                table=loaded.known.table.name,
-                row_id=loaded.columns["id"][place],
+            raise invalid(
+                loaded.known.table.name,
+                next(iter(ref.arcs.values())).name,
+                loaded.columns["id"][place],
+                f"is NULL, but {ref.plan.place} requires an entity",
             )
         return result
+
+    def _broken_at(
+        self, loaded: Loaded, target: str, column: str, place: int
+    ) -> BrokenReferenceError:
+        held, row = loaded.columns[column][place], loaded.columns["id"][place]
+        return self._broken(target, held, loaded.known.table.name, column, row)
 
     def _members(self, loaded: Loaded, collection: Collection) -> list[list[tuple[int, Any, Any]]]:
         """Return per row the (position, key, entity) of a collection, in order."""
@@ -509,26 +485,29 @@ class Load:
         arcs = list(collection.arcs)
         keys: list[Any] = [None] * len(owners)
         if collection.key is not None:
-            try:
-                keys = collection.key.codec.decode(rest[len(arcs)])
-            except Refused as refused:
-                place = f"{collection.table.name}.{collection.key.column.name}"
-                raise not_readable(refused, place) from refused.__cause__
+            name = collection.key.column.name
+            at = list(zip(owners, positions, strict=True))
+            keys = decoded(collection.key.codec, rest[len(arcs)], (collection.table.name, name), at)
         for n, owner in enumerate(owners):
             target = None
             for arc, column in zip(arcs, rest, strict=False):
                 if column[n] is not None:
-                    target = self.entity(arc, column[n])
+                    target = self._held(collection, arc, column[n], (owner, positions[n]))
             if target is None:
-                raise StoredDataInvalidError(
-                    f"{collection.table.name} has a row that refers to nothing ({owner},"
-                    f" {positions[n]}). It was changed outside ecsviz; delete the row.",
-                    table=collection.table.name,
-                )
+                name = next(iter(collection.arcs.values())).name
+                key = (owner, positions[n])
+                raise invalid(collection.table.name, name, key, "is NULL: it refers to nothing")
             members[loaded.index[owner]].append((positions[n], keys[n], target))
         for row in members:
             row.sort(key=_first)
         return members
+
+    def _held(self, collection: Collection, arc: str, row_id: int, key: Any) -> Any:
+        loaded = self.loaded.get(arc)
+        if loaded is None or row_id not in loaded.index:
+            column = collection.arcs[arc].name
+            raise self._broken(arc, row_id, collection.table.name, column, key)
+        return loaded.entities[loaded.index[row_id]]
 
     def _collections(self, loaded: Loaded, collection: Collection) -> list[Any]:
         members = self._members(loaded, collection)
@@ -550,16 +529,20 @@ class Load:
                 try:
                     value = codec.read(text, place, _resolver(members[place]))
                 except Refused as refused:
-                    where = (
-                        f"{loaded.known.table.name}.{column.name} in row"
-                        f" {loaded.columns['id'][place]}"
-                    )
-                    raise not_readable(refused, where) from refused.__cause__
+                    row_id = loaded.columns["id"][place]
+                    name = loaded.known.table.name
+                    error = not_readable(refused, name, column.name, row_id)
+                    raise error from refused.__cause__
                 loaded.entities[place].__dict__[collection.name] = value
 
 
 def _resolver(row: list[tuple[int, Any, Any]]) -> Callable[[Any], Any]:
-    return lambda number: row[number][2]
+    def resolve(number: Any) -> Any:
+        if type(number) is not int or not 0 <= number < len(row):
+            raise ValueError("it refers to nothing")
+        return row[number][2]
+
+    return resolve
 
 
 def _first(row: Any) -> int:

@@ -36,7 +36,10 @@ def digest(parts: Any) -> bytes:
     """
     # The format of 2003: its bytes depend on the values alone, not on which object is shared.
     # XXH3: nobody is kept out by it, and with BLAKE2 saving took a fourteenth longer.
-    return xxhash.xxh3_64_digest(marshal.dumps(parts, 2))
+    try:
+        return xxhash.xxh3_64_digest(marshal.dumps(parts, 2))
+    except ValueError:  # a damaged file: what is there is not what was sealed
+        return xxhash.xxh3_64_digest(repr(parts).encode(errors="replace"))
 
 
 def sealed_columns(table: Any, positions: Iterable[str]) -> list[Any]:

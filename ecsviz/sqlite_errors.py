@@ -11,6 +11,9 @@ from pathlib import Path
 from ecsviz import errors
 from ecsviz.errors import StorageError, StorageOpenError
 
+MAX_SAID = 300
+"""How much of SQLite's own words a message repeats: names of tables may be of any length."""
+
 _SQLITE_ERRORS: dict[str, tuple[type[StorageError], str]] = {
     "SQLITE_BUSY": (
         errors.StorageBusyError,
@@ -92,7 +95,10 @@ def sqlite_error(err: sqlite3.Error, where: str, path: Path | None, timeout: flo
     for start, (kind, text) in _SQLITE_ERRORS.items():
         if code.startswith(start):
             return kind(f"{where}: " + text.format(seconds=timeout), **facts)
-    return StorageError(f"{where}: {err} ({code or type(err).__name__})", code=code)
+    words = str(err)
+    if "decode to UTF-8" in words:  # it quotes the text
+        words = "a text is no UTF-8. Correct the row: store.verify() tells which"
+    return StorageError(f"{where}: {words[:MAX_SAID]} ({code or type(err).__name__})", code=code)
 
 
 def _of_the_disk(path: Path) -> tuple[type[StorageError] | None, str]:

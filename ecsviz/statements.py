@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.copying import copy_columns, is_worth_copying
+from ecsviz.driver_values import Unfit, convert_each, fetch, fits, invalid_value
+from ecsviz.exact import UNREADABLE
 from ecsviz.json_columns import JsonColumn
 from ecsviz.state import consume
 
@@ -22,7 +24,9 @@ CHUNK = 500
 """How many keys one IN (…) takes where a database has no array parameter."""
 
 
-def columns_of(conn: Connection, query: sa.Select[Any], raw: Sequence[str] = ()) -> list[list[Any]]:
+def columns_of(
+    conn: Connection, query: Any, raw: Sequence[str] = (), unfit: Unfit | None = None
+) -> list[list[Any]]:
     """Run a query and return its columns as lists, in Python's types.
 
     Parameters
@@ -31,17 +35,21 @@ def columns_of(conn: Connection, query: sa.Select[Any], raw: Sequence[str] = ())
         What to run, and where.
     raw
         The names of columns that stay as the driver hands them out; see `as_driver`.
+    unfit
+        Is told of every value that does not fit its column, which stays as the driver has it.
+        By default the first one is an error.
+
+    Raises
+    ------
+    StoredDataInvalidError
+        Naming the table, the row and the column.
 
     Notes
     -----
     The driver's rows are fetched at once and converted column by column: three times faster
     than one result object per row.
     """
-    result = conn.execute(query)
-    cursor: Any = result.cursor
-    rows = cursor.fetchall()
-    codes = [described[1] for described in cursor.description or ()]
-    result.close()
+    rows, codes = fetch(conn, query)
     selected = list(query.selected_columns)
     if not rows:
         return [[] for _ in selected]
@@ -49,15 +57,50 @@ def columns_of(conn: Connection, query: sa.Select[Any], raw: Sequence[str] = ())
     del rows  # of a million, half of the memory
     ids: list[tuple[list[Any], list[Any]]] = []
     for number, column in enumerate(selected):
-        if getattr(column, "name", None) in raw:
-            continue
-        if isinstance(column.type, sa.Uuid) and conn.dialect.name == "sqlite":
-            columns[number] = _read_ids(columns[number], ids)
-            continue
-        process = _result_processor(column.type, conn, codes[number])
-        if process is not None:
-            columns[number] = [process(value) for value in columns[number]]
+        if getattr(column, "name", None) not in raw:
+            columns[number] = _converted(conn, column, codes[number], columns[number], ids) or (
+                _told(conn, column, codes[number], columns[number], number, unfit)
+            )
     return columns
+
+
+def value_of(conn: Connection, query: Any) -> Any:
+    """Return the first value of a query's first row; None where there is no row."""
+    return next(iter(columns_of(conn, query)[0]), None)
+
+
+def _converted(
+    conn: Connection,
+    column: Any,
+    code: Any,
+    values: list[Any],
+    ids: list[tuple[list[Any], list[Any]]],
+) -> list[Any] | None:
+    """Return a column in Python's types; None if not all of it fits."""
+    if not fits(conn, column, values):
+        return None
+    try:
+        if isinstance(column.type, sa.Uuid) and conn.dialect.name == "sqlite":
+            return _read_ids(values, ids)
+        process = _result_processor(column.type, conn, code)
+        return values if process is None else [process(value) for value in values]
+    except UNREADABLE:
+        return None
+
+
+def _told(
+    conn: Connection, column: Any, code: Any, values: list[Any], number: int, unfit: Unfit | None
+) -> list[Any]:
+    """Convert what fits of a column; tell the rest, or raise for the first of it."""
+
+    def tell(row: int, why: str) -> None:
+        if unfit is None:
+            raise invalid_value(conn, column, values[row], why)
+        unfit(number, row, why)
+
+    is_id = isinstance(column.type, sa.Uuid) and conn.dialect.name == "sqlite"
+    process = UUID if is_id else _result_processor(column.type, conn, code)
+    return convert_each(conn, column, values, process, tell)
 
 
 def _read_ids(texts: list[Any], known: list[tuple[list[Any], list[Any]]]) -> list[Any]:

@@ -491,7 +491,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             for name in catalog.mapping.stored:
                 table = catalog.mapping.probe(name)
                 query = sa.select(table.c.ecs_id).where(table.c.ecs_lineage_id == wanted)
-                ids += conn.scalars(query).all()
+                ids += columns_of(conn, query)[0]
         return self.get_many(sorted(ids))
 
     def _every_id(self, as_of: AsOf) -> list[UUID]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import json
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +11,23 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
+from ecsviz.driver_values import exact_by_field
 from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
 from ecsviz.fields import complete_fields, union_members
-from ecsviz.history import SUFFIX
+from ecsviz.history import SUFFIX, check_once
 from ecsviz.identity import is_entity_class
 from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.nested_keys import nested_keys
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.paths import format_path
-from ecsviz.statements import columns_of
+from ecsviz.protocol import Contents
+from ecsviz.statements import columns_of, value_of
 from ecsviz.typed import typed_column, typed_frame
-from ecsviz.values import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec
+from ecsviz.values import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec, decoded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +69,7 @@ def class_frame(conn: Connection, catalog: Catalog, known: ClassMap) -> pd.DataF
         source = source.outerjoin(other, key == other.c.id)
         wanted.append(other.c.ecs_id.label(f"k{number}"))
     wanted += [ref.position for ref in known.singles if ref.position is not None]
+    wanted.append(table.c.id)
     query = sa.select(*wanted).select_from(source).order_by(table.c.id)
     with collector_paused():
         return _class_frame(known, columns_of(conn, query))
@@ -83,9 +84,11 @@ def _class_frame(known: ClassMap, columns: list[list[Any]]) -> pd.DataFrame:
         "parent_id": pd.Series(columns[2], dtype=object),
         "version": pd.Series(columns[3], dtype="int64"),
     }
-    exact = _exact_values(columns[4])
+    rows = columns[-1]
+    check_once(known.table.name, rows)
+    exact = exact_by_field(known.table.name, rows, columns[4])
     for value, stored in zip(known.values, columns[5:], strict=False):
-        result[value.name] = _series(known, value, stored, exact.get(value.name, {}))
+        result[value.name] = _series(known, value, stored, rows, exact.get(value.name))
     at = 5 + len(known.values)
     for ref in known.singles:
         held: list[Any] = [None] * len(columns[0])
@@ -100,17 +103,12 @@ def _class_frame(known: ClassMap, columns: list[list[Any]]) -> pd.DataFrame:
     return pd.DataFrame(result)
 
 
-def _exact_values(texts: list[str | None]) -> dict[str, dict[int, Any]]:
-    result: dict[str, dict[int, Any]] = {}
-    for row, text in enumerate(texts):
-        if text is not None:
-            for name, data in json.loads(text).items():
-                result.setdefault(name, {})[row] = data
-    return result
-
-
 def _series(
-    known: ClassMap, value: ValueColumn, stored: list[Any], exact: dict[int, Any]
+    known: ClassMap,
+    value: ValueColumn,
+    stored: list[Any],
+    rows: list[Any],
+    exact: dict[int, Any] | None,
 ) -> pd.Series[Any]:
     """Return one column in the dtype that fits its field."""
     import pandas as pd
@@ -118,10 +116,10 @@ def _series(
     if isinstance(value.codec, DatetimeCodec):
         # An offset is told by the entity; a frame has one zone per column.
         return pd.Series(pd.to_datetime(pd.Series(stored, dtype="datetime64[us]"), utc=True))
-    decoded = value.codec.values(stored, exact)
+    values = decoded(value.codec, stored, (known.table.name, value.column.name), rows, exact)
     categories = _categories(complete_fields(known.cls)[value.name].annotation)
-    if categories is not None and {v for v in decoded if v is not None} <= set(categories):
-        return pd.Series(pd.Categorical(decoded, categories=categories))
+    if categories is not None and {v for v in values if v is not None} <= set(categories):
+        return pd.Series(pd.Categorical(values, categories=categories))
     for codec, optional, always in (
         (IntCodec, "Int64", "int64"),
         (BoolCodec, "boolean", "bool"),
@@ -130,10 +128,10 @@ def _series(
     ):
         if type(value.codec) is codec:
             try:
-                return typed_column(decoded, optional if value.optional else always)
+                return typed_column(values, optional if value.optional else always)
             except (OverflowError, TypeError):
                 break  # beyond what the dtype holds: Python's own objects
-    return pd.Series(decoded, dtype=object)
+    return pd.Series(values, dtype=object)
 
 
 def _categories(annotation: Any) -> list[Any] | None:
@@ -162,12 +160,14 @@ def table_frame(conn: Connection, catalog: Catalog, name: str) -> pd.DataFrame:
             tables=tables,
         )
     table = sa.Table(name, sa.MetaData(), schema=catalog.metadata.schema, autoload_with=conn)
-    try:
-        return pd.read_sql(sa.select(table), conn)
-    except pd.errors.DatabaseError as err:
-        if isinstance(err.__cause__, exc.DBAPIError):
-            raise err.__cause__ from None  # which is told as in every method
-        raise
+    # As it stands: where a value does not fit its column, the column is as the driver has it.
+    wrong: set[int] = set()
+    query = sa.select(table)
+    columns = columns_of(conn, query, unfit=lambda column, *_: wrong.add(column))
+    made = {}
+    for number, (column, values) in enumerate(zip(table.columns, columns, strict=True)):
+        made[column.name] = pd.Series(values, dtype=object) if number in wrong else values
+    return pd.DataFrame(made)
 
 
 def wanted_class(catalog: Catalog, cls: Any) -> ClassMap | None:
@@ -289,7 +289,11 @@ def _link_frames(
             wanted.append(item.key.column)
         query = sa.select(*wanted).select_from(joined).order_by(owner, position)
         sources, targets, *rest = columns_of(conn, query)
-        keys = rest[0] if item.key is None else item.key.codec.decode(rest[2])
+        keys = rest[0]
+        if item.key is not None:
+            place = (item.table.name, item.key.column.name)
+            at = list(zip(rest[1], rest[0], strict=True))
+            keys = decoded(item.key.codec, rest[2], place, at)
         if item.skeleton is not None:
             keys = [steps.get((row_id, at), at) for at, row_id in zip(*rest, strict=True)]
         if item.plan.container in (set, frozenset):
@@ -318,6 +322,22 @@ def neighbourhood(
                 distance[other] = distance[node] + 1
                 queue.append(other)
     return queue
+
+
+def stored_contents(conn: Connection, catalog: Catalog, where: str) -> Contents:
+    """Return what is stored, for what a notebook shows of a store; `where` it is goes with it."""
+
+    def count(table: Any) -> int:
+        return int(value_of(conn, sa.select(sa.func.count()).select_from(table)) or 0)
+
+    mapping, c = catalog.mapping, catalog.revisions.c
+    types: list[tuple[str, str | None, int]] = [
+        (stored.name, stored.table, count(mapping.probe(name)))
+        for name, stored in mapping.stored.items()
+    ]
+    newest = sa.select(c.created_at, c.note).order_by(c.number.desc()).limit(1)
+    last = next(zip(*columns_of(conn, newest), strict=True), None)
+    return Contents(where, types, count(catalog.revisions), last)
 
 
 def stored_revisions(conn: Connection, catalog: Catalog) -> pd.DataFrame:

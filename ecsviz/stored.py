@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.conflicts import check_lineage
+from ecsviz.driver_values import invalid
 from ecsviz.lists import NOWHERE, StoredPlaces
 from ecsviz.order import Ints
 from ecsviz.rows import Group, Rows
@@ -120,7 +121,13 @@ def _check_lineages(
     if len(places) < len(given) or given != stored:
         for place, there in zip(places, stored, strict=True):
             if given[place] != there:
-                check_lineage(rows.found.entities[group.positions[place]], UUID(str(there)))
+                entity = rows.found.entities[group.positions[place]]
+                try:
+                    stored_lineage = UUID(str(there))
+                except ValueError:
+                    table, row_id = group.known.table.name, group.ids[place]
+                    raise invalid(table, "ecs_lineage_id", row_id, "is no UUID") from None
+                check_lineage(entity, stored_lineage)
 
 
 def _stored_places(

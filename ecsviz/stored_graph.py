@@ -15,12 +15,14 @@ from sqlalchemy.engine import Connection
 from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
 from ecsviz.graph import EntityDependencyGraph
+from ecsviz.history import check_once
 from ecsviz.mapping import ClassMap, Collection, RefColumn
 from ecsviz.nested_keys import nested_keys
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED, Ints
 from ecsviz.paths import format_path
 from ecsviz.statements import columns_of
 from ecsviz.store_frames import StoredEntity, neighbourhood
+from ecsviz.values import decoded
 
 
 @dataclass(slots=True)
@@ -144,6 +146,7 @@ class _Reading:
         for known in self.maps:
             c, name = known.table.c, known.type_name
             row_ids, ids = columns_of(conn, sa.select(c.id, c.ecs_id).order_by(c.id))
+            check_once(known.table.name, row_ids)
             self._rows[name] = len(self.nodes), np.array(row_ids, dtype=np.int64)
             self.nodes += [StoredEntity(ecs_id, name) for ecs_id in ids]
             self.types += [name] * len(ids)
@@ -196,11 +199,13 @@ class _Reading:
                 wanted.append(item.key.column)
             query = sa.select(*wanted).where(column.is_not(None)).order_by(owner, position)
             sources, targets, places, *rest = columns_of(self.conn, query)
-            keys: Any = np.array(places, dtype=np.int32)
+            keys: Any = np.array(places, dtype=np.int64)
             if item.skeleton is not None:
                 keys = [steps.get(at, at[1]) for at in zip(sources, places, strict=True)]
             elif item.key is not None:
-                keys = item.key.codec.decode(rest[0])
+                place = (item.table.name, item.key.column.name)
+                at = list(zip(sources, places, strict=True))
+                keys = decoded(item.key.codec, rest[0], place, at)
             elif item.plan.container in (set, frozenset):
                 keys = MEMBERS
             ends = ((known.type_name, sources), (target, targets))

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.driver_values import invalid
 from ecsviz.fields import Shape
 from ecsviz.history import REVISION, UNTIL, history_of
 from ecsviz.json_columns import JsonColumn
@@ -20,7 +21,8 @@ from ecsviz.values import Refused
 NEVER = 2**62
 """Until when a row of the present is valid."""
 
-Bad = Callable[[str, Any, Exception], None]
+Bad = Callable[[str, Any, Any, str], None]
+"""Is told the table, the row, whose row it is, and what is wrong with it."""
 
 
 class StoredRows:
@@ -28,30 +30,82 @@ class StoredRows:
 
     Parameters
     ----------
-    conn
-        A transaction.
-    known
-        The class.
+    conn, known
+        A transaction, and the class.
+    bad
+        Is told of every value that does not fit its column; its row is left out. By default the
+        first one is an error.
     ids
         Of which rows, those of the present alone; None for all.
     """
 
-    def __init__(self, conn: Connection, known: ClassMap, ids: list[int] | None = None) -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        known: ClassMap,
+        bad: Bad | None = None,
+        ids: list[int] | None = None,
+    ) -> None:
         self.known = known
-        self.columns = _rows(conn, known.table, known.table.c.id, ids)
+        self.spans: dict[int, list[tuple[int, int]]] = {}
+        key = known.table.c.id
+        self.columns = (
+            self._both(conn, known.table, bad, self.spans)
+            if ids is None
+            else _present(conn, known.table, key, ids)
+        )
         self.checksums: list[bytes | None] = self.columns["ecs_checksum"]
         self.stored_seals = self.columns[SEAL]
         names = [c.name for c in sealed_columns(known.table, known.positions)]
         self.seals = seals_of([self.columns[name] for name in names])
-        self.spans: dict[int, list[tuple[int, int]]] = {}
-        for row_id, _, since, until in self.keys():
-            self.spans.setdefault(row_id, []).append((since, until))
         self.links: dict[str, list[dict[str, Any]]] = {}
         for collection in known.collections:
-            found = _rows(conn, collection.table, collection.columns[0], ids)
+            table, key = collection.table, collection.columns[0]
+            found = (
+                self._both(conn, table, bad, {}) if ids is None else _present(conn, table, key, ids)
+            )
             self.links[collection.name] = [
                 dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)
             ]
+
+    def _both(
+        self, conn: Connection, table: sa.Table, bad: Bad | None, spans: dict[int, Any]
+    ) -> dict[str, list[Any]]:
+        """Return the rows of a table and of its history, as columns; note when there were any."""
+        past = history_of(table)
+        names = [column.name for column in table.columns]
+        now = sa.select(*map(_as_written, table.columns))
+        then = sa.select(*(_as_written(past.c[name]) for name in names), past.c[UNTIL])
+        result: dict[str, list[Any]] = {name: [] for name in (*names, UNTIL)}
+        for source, query in ((table, now), (past, then)):
+            wrong: dict[int, list[tuple[int, str]]] = {}
+
+            def unfit(
+                column: int, row: int, why: str, wrong: dict[int, list[tuple[int, str]]] = wrong
+            ) -> None:
+                wrong.setdefault(row, []).append((column, why))
+
+            columns = columns_of(conn, query, unfit=None if bad is None else unfit)
+            if source is table:
+                columns.append([NEVER] * len(columns[0]))
+            found = dict(zip(result, columns, strict=True))
+            whole = zip(found[names[0]], found[REVISION], found[UNTIL], strict=True)
+            for row_id, since, until in whole:
+                if {type(row_id), type(since), type(until)} == {int}:
+                    spans.setdefault(row_id, []).append((since, until))
+            for row, cells in wrong.items():
+                assert bad is not None
+                place = _place(source, {name: found[name][row] for name in found})
+                ecs_id = found["ecs_id"][row] if "ecs_id" in found else None
+                for column, why in cells:
+                    bad(source.name, place, ecs_id, f"{[*result][column]} {why}")
+            for name, column_ in found.items():
+                result[name] += (
+                    [value for n, value in enumerate(column_) if n not in wrong]
+                    if wrong
+                    else column_
+                )
+        return result
 
     def keys(self) -> list[tuple[Any, Any, int, int]]:
         """Return row id, ecs_id, since and until of every row."""
@@ -106,7 +160,7 @@ class StoredRows:
                     decoded = item.key.codec.decode([link[item.key.column.name] for link in there])
                     keys = [key_said(key) for key in decoded]
                 except Refused as refused:
-                    bad(item.table.name, row_id, refused)
+                    bad(item.table.name, row_id, None, f"{item.key.column.name} {refused.why}")
             arcs = {c.name: t for t, c in item.arcs.items()}
             held = [
                 next((said(arcs[n], link[n], first) for n in arcs if link[n] is not None), None)
@@ -116,22 +170,23 @@ class StoredRows:
         return result
 
 
-def _rows(
-    conn: Connection, table: sa.Table, key: sa.Column[Any], ids: list[int] | None
+def _present(
+    conn: Connection, table: sa.Table, key: sa.Column[Any], ids: list[int]
 ) -> dict[str, list[Any]]:
-    """Return the rows of a table and of its history, or those of some ids, as columns."""
-    past = history_of(table)
+    """Return the rows of some ids, as columns."""
+    query = sa.select(*map(_as_written, table.columns))
+    found = select_by_keys(conn, query, key, ids)
     names = [column.name for column in table.columns]
-    if ids is not None:
-        query = sa.select(*map(_as_written, table.columns))
-        found = select_by_keys(conn, query, key, ids)
-        return {**dict(zip(names, found, strict=True)), UNTIL: [NEVER] * len(found[0])}
-    now = columns_of(conn, sa.select(*map(_as_written, table.columns)))
-    there = [_as_written(past.c[name]) for name in names]
-    then = columns_of(conn, sa.select(*there, past.c[UNTIL]))
-    result = {name: [*a, *b] for name, a, b in zip(names, now, then, strict=False)}
-    result[UNTIL] = [*([NEVER] * len(now[0])), *then[-1]]
-    return result
+    return {**dict(zip(names, found, strict=True)), UNTIL: [NEVER] * len(found[0])}
+
+
+def _place(table: sa.Table, row: dict[str, Any]) -> str:
+    """Return the key of a row, which may itself not be what it should be."""
+    said = {name: value if type(value) is int else "?" for name, value in row.items()}
+    if row[UNTIL] == NEVER:
+        return ", ".join(str(said[column.name]) for column in table.primary_key.columns)
+    keys = [c.name for c in table.primary_key.columns if c.name != REVISION]
+    return ", ".join(str(said[name]) for name in keys) + f", {said[REVISION]} to {said[UNTIL]}"
 
 
 def _as_written(column: sa.Column[Any]) -> Any:
@@ -172,7 +227,7 @@ def recheck_rows(conn: Connection, known: ClassMap, ids: list[int]) -> None:
     Of hand-written models the values are not here: their rows get a checksum that differs from
     the one before, so that whoever registers the entity as it was is seen to change it.
     """
-    rows = StoredRows(conn, known, ids)
+    rows = StoredRows(conn, known, ids=ids)
     before = rows.checksums
     found: Iterable[Any] = (
         [None if old is None else digest((old, "changed")) for old in before]
@@ -185,5 +240,6 @@ def recheck_rows(conn: Connection, known: ClassMap, ids: list[int]) -> None:
     reseal(conn, table, known.positions, ids)
 
 
-def _unreadable(_: str, __: Any, refused: Exception) -> None:
-    raise refused
+def _unreadable(table: str, row: Any, _: Any, why: str) -> None:
+    column, _, rest = why.partition(" ")
+    raise invalid(table, column, row, rest)

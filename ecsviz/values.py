@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections.abc
 import enum
 import ipaddress
-import json
 import pathlib
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -54,16 +53,19 @@ from ecsviz.codec import (
     TimeCodec,
     TimedeltaCodec,
 )
+from ecsviz.driver_values import invalid
 from ecsviz.equality import identical, state_of
 from ecsviz.errors import StoredDataInvalidError, ValueNotStorableError
 from ecsviz.exact import (
     MAX_JSON_DEPTH,
     PLAIN_CONTAINERS,
     PLAIN_TYPES,
+    UNREADABLE,
     NoneType,
     NotPlainError,
     from_json,
     json_text,
+    read_json,
     to_json,
 )
 from ecsviz.fields import strip, union_members
@@ -82,6 +84,7 @@ __all__ = [
     "Refused",
     "TextCodec",
     "codec_for",
+    "decoded",
     "from_json",
     "json_text",
     "not_readable",
@@ -227,12 +230,12 @@ class JsonCodec(Codec):
     def read(self, stored: Any, row: int = 0, resolve: Callable[[Any], Any] | None = None) -> Any:
         """Return the value of one JSON text (or of its parsed data)."""
         try:
-            data = json.loads(stored) if isinstance(stored, str) else stored
+            data = read_json(stored) if isinstance(stored, str) else stored
             if isinstance(data, dict) and len(data) == 1 and "$str" in data:
                 data = data["$str"]
             plain = from_json(data, resolve)
-        except (ValueError, TypeError, LookupError, RecursionError) as err:
-            raise Refused(row, stored, "is no JSON of a value") from err
+        except UNREADABLE:
+            raise Refused(row, stored, "is no JSON of a value") from None
         return self.value(plain, row)
 
     def value(self, plain: Any, row: int) -> Any:
@@ -536,11 +539,36 @@ def not_storable(refused: Refused, place: str, **facts: Any) -> ValueNotStorable
     )
 
 
-def not_readable(refused: Refused, place: str, **facts: Any) -> StoredDataInvalidError:
+def decoded(
+    codec: Codec,
+    stored: list[Any],
+    place: tuple[str, str],
+    rows: Sequence[Any],
+    exact: Exact | None = None,
+) -> list[Any]:
+    """Return the values of a column.
+
+    Parameters
+    ----------
+    codec
+        The codec of the field.
+    stored, exact
+        What the column holds, and what it could not hold.
+    place, rows
+        The names of the table and the column, and the key of each row.
+
+    Raises
+    ------
+    StoredDataInvalidError
+        For the first value that does not fit its field.
+    """
+    try:
+        return codec.values(stored, exact or {})
+    except Refused as refused:
+        raise not_readable(refused, *place, rows[refused.row]) from refused.__cause__
+
+
+def not_readable(refused: Refused, table: str, column: str, row: Any) -> StoredDataInvalidError:
     """Return the error for a stored value that does not fit its field."""
-    return StoredDataInvalidError(
-        f"{place} {refused.why}. It was changed outside ecsviz, or the class has changed; correct"
-        " the row.",
-        place=place,
-        **facts,
-    )
+    cause = "It was changed outside ecsviz, or the class has changed"
+    return invalid(table, column, row, refused.why, cause)

@@ -14,10 +14,10 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog, revision_seal
-from ecsviz.errors import EcsvizError
+from ecsviz.errors import EcsvizError, StoredDataInvalidError
 from ecsviz.history import REVISION, history_of
 from ecsviz.identity import derives_from
-from ecsviz.mapping import ClassMap, RefColumn
+from ecsviz.mapping import ClassMap, Collection, RefColumn
 from ecsviz.model_rows import row_problems, runs
 from ecsviz.reading import Load
 from ecsviz.seals import digest
@@ -79,6 +79,8 @@ class Verify:
         self.catalog = catalog
         self.problems: list[Problem] = []
         self.rows: dict[str, StoredRows] = {}
+        self.sealed = True
+        self.oldest = 0
 
     def run(self) -> list[Problem]:
         """Verify everything."""
@@ -92,15 +94,15 @@ class Verify:
         newest = NEVER
         with self._reads("ecs_revisions"):
             newest = self._check_revisions()
-        maps = self.catalog.classes_of(self.catalog.mapping.stored)
+        maps = self._maps()
         for known in maps:
             with self._reads(known.table.name):
-                self.rows[known.type_name] = StoredRows(self.conn, known)
+                self.rows[known.type_name] = StoredRows(self.conn, known, self._bad_value)
         for known in maps:
             if known.type_name in self.rows:
                 with self._reads(known.table.name):
                     self._check_rows(known, newest)
-                    self._check_references(known)
+                    self._check_references(known, newest)
                     self._check_places(known)
                     self._check_pairs(known)
                     if known.by_hand:
@@ -109,16 +111,27 @@ class Verify:
             self._check_deleted()
         return self.problems
 
+    def _maps(self) -> list[ClassMap]:
+        """Map the classes; what nobody knows after the catalog was changed is told."""
+        maps: list[ClassMap] = []
+        for name in self.catalog.mapping.stored:
+            try:
+                maps += self.catalog.classes_of([name])
+            except EcsvizError as err:
+                if self.sealed:
+                    raise
+                self._tell("ecs_types", name, None, "schema", str(err).partition("\n")[0])
+        return maps
+
     @contextlib.contextmanager
     def _reads(self, table: str) -> Iterator[None]:
-        """Tell of a value that is not even of its column's type."""
+        """Tell of a table that is not there, or is not the one that it was."""
         try:
             yield
-        except (ValueError, TypeError, AttributeError, OverflowError) as err:
-            if isinstance(err, EcsvizError):
+        except sa.exc.OperationalError as err:
+            if getattr(err.orig, "sqlite_errorname", "") != "SQLITE_ERROR":
                 raise
-            detail = f"a value does not fit its column ({type(err).__name__})"
-            self._tell(table, "", None, "content", detail)
+            self._tell(table, "", None, "schema", f"cannot be read: {err.orig}")
 
     def _tell(self, table: str, row: Any, ecs_id: Any, problem: str, detail: str) -> None:
         found = ecs_id if isinstance(ecs_id, UUID) else None
@@ -144,8 +157,10 @@ class Verify:
 
     def _check_catalog(self) -> None:
         store = self.catalog.store
-        sealed = self.conn.scalar(sa.select(store.c.value).where(store.c.key == "seal"))
-        if sealed != self.catalog.digest(self.conn):
+        query = sa.select(store.c.value).where(store.c.key == "seal")
+        sealed = columns_of(self.conn, query, unfit=lambda *_: None)[0]
+        if sealed != [self.catalog.digest(self.conn)]:
+            self.sealed = False
             self._tell(
                 "ecs_types",
                 "",
@@ -157,12 +172,12 @@ class Verify:
     def _check_revisions(self) -> int:
         c = self.catalog.revisions.c
         names = [c.number, c.created_at, c.note, c.added, c.changed, c.deleted, c.seal]
-        rows = list(zip(*columns_of(self.conn, sa.select(*names).order_by(c.number)), strict=True))
+        rows = self._readable("ecs_revisions", names, c.number)
         for *row, seal in rows:
             if revision_seal(*row) != seal:
                 self._tell("ecs_revisions", row[0], None, "revision", "is not as it was written")
-        oldest = self.catalog.oldest_revision(self.conn)
-        numbers = [row[0] for row in rows]
+        oldest = self.oldest = self._oldest()
+        numbers = columns_of(self.conn, sa.select(c.number).order_by(c.number))[0]
         for one, two in pairwise(numbers):
             if two != one + 1 and one >= oldest:
                 self._tell("ecs_revisions", one + 1, None, "revision", "is missing")
@@ -170,12 +185,17 @@ class Verify:
             self._tell("ecs_revisions", min(numbers) - 1, None, "revision", "is missing")
         return max(numbers, default=0)
 
+    def _oldest(self) -> int:
+        try:
+            return self.catalog.oldest_revision(self.conn)
+        except StoredDataInvalidError as err:
+            self._tell("ecs_store", "oldest_revision", None, "content", str(err))
+            return 0
+
     def _check_deleted(self) -> None:
         c = self.catalog.deleted.c
-        query = sa.select(c.ecs_id, c.type_name, c.version, c.revision, c.seal)
-        for ecs_id, name, version, revision, seal in zip(
-            *columns_of(self.conn, query), strict=True
-        ):
+        names = [c.ecs_id, c.type_name, c.version, c.revision, c.seal]
+        for ecs_id, name, version, revision, seal in self._readable("ecs_deleted", names):
             if digest((ecs_id.bytes, name, version, revision)) != seal:
                 self._tell("ecs_deleted", ecs_id, ecs_id, "seal", "is not as it was written")
 
@@ -208,8 +228,25 @@ class Verify:
             for ecs_id, detail in row_problems(self.conn, models, known.cls, ids):
                 self._tell(table, ecs_id, ecs_id, "content", detail)
 
-    def _bad_value(self, table: str, row: Any, refused: Exception) -> None:
-        self._tell(table, row, None, "content", f"a value cannot be read: {refused}")
+    def _bad_value(self, table: str, row: Any, ecs_id: Any, why: str) -> None:
+        self._tell(table, row, ecs_id, "content", f"a value cannot be read: {why}")
+
+    def _readable(self, table: str, columns: list[Any], order: Any = None) -> list[tuple[Any, ...]]:
+        """Return the rows of a table of the catalog; those that cannot be read are told."""
+        wrong: set[int] = set()
+        told: list[tuple[int, str]] = []
+
+        def unfit(column: int, row: int, why: str) -> None:
+            wrong.add(row)
+            told.append((row, f"{columns[column].name} {why}"))
+
+        query = sa.select(*columns)
+        query = query if order is None else query.order_by(order)
+        rows = list(zip(*columns_of(self.conn, query, unfit=unfit), strict=True))
+        for row, why in told:
+            key = rows[row][0]
+            self._bad_value(table, key if isinstance(key, (int, UUID)) else "?", key, why)
+        return [row for n, row in enumerate(rows) if n not in wrong]
 
     def _check_intervals(self, known: ClassMap) -> None:
         """Without gap or overlap, each row follows on the one before."""
@@ -233,7 +270,7 @@ class Verify:
                     past, row_id, ecs_id, "history", f"ends at {until}, which deleted nothing"
                 )
 
-    def _check_references(self, known: ClassMap) -> None:
+    def _check_references(self, known: ClassMap, newest: int) -> None:
         rows = self.rows[known.type_name]
         for ref in known.singles:
             for target, column in ref.arcs.items():
@@ -244,15 +281,24 @@ class Verify:
                         detail = f"{ref.name} refers to row {held} of {target}, which is missing"
                         self._tell(known.table.name, row_id, ecs_id, "reference", detail)
         for collection in known.collections:
+            self._check_links(known, collection, newest)
+
+    def _check_links(self, known: ClassMap, collection: Collection, newest: int) -> None:
+        rows, table = self.rows[known.type_name], collection.table.name
+        owner, position = (c.name for c in collection.columns[:2])
+        for link in rows.links[collection.name]:
+            where = f"{link[owner]}, {link[position]}"
+            since = link[REVISION]
+            states = {begin for begin, _ in rows.spans.get(link[owner], ())}
+            # 0: written by others. Before what has been pruned, the holder's state may be gone.
+            if not 0 <= since <= newest or (since > self.oldest and since not in states):
+                self._tell(table, where, None, "history", "its revisions do not exist")
             for target, column in collection.arcs.items():
                 there = self.rows[target].spans if target in self.rows else {}
-                for link in rows.links[collection.name]:
-                    held = link[column.name]
-                    if held is not None and not _exists(there, held, link[REVISION]):
-                        detail = f"refers to row {held} of {target}, which is missing"
-                        owner, position = (c.name for c in collection.columns[:2])
-                        where = f"{link[owner]}, {link[position]}"
-                        self._tell(collection.table.name, where, None, "reference", detail)
+                held = link[column.name]
+                if held is not None and not _exists(there, held, link[REVISION]):
+                    detail = f"refers to row {held} of {target}, which is missing"
+                    self._tell(table, where, None, "reference", detail)
 
     def _check_places(self, known: ClassMap) -> None:
         """In a list, no two members of the present have one place."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog
+from ecsviz.driver_values import read_exact
 from ecsviz.history import REVISION, UNTIL, history_of
 from ecsviz.mapping import ClassMap, Collection, InverseList
 from ecsviz.statements import columns_of, key_condition
@@ -167,7 +167,8 @@ class _Timeline:
         return list(events_in_order(states, changed))
 
     def _edited(self, before: dict[str, Any], after: dict[str, Any]) -> set[str]:
-        exact = [json.loads(row["ecs_exact"] or "{}") for row in (before, after)]
+        name = self.known.table.name
+        exact = [read_exact(name, row["id"], row["ecs_exact"]) for row in (before, after)]
         values = [*self.known.values]
         values += [c.skeleton for c in self.known.collections if c.skeleton is not None]
         changed = {

@@ -18,8 +18,9 @@ from ecsviz.conflicts import (
     left_out_is_gone,
     was_deleted,
 )
+from ecsviz.driver_values import invalid
 from ecsviz.graph import EntityDependencyGraph
-from ecsviz.history import archive
+from ecsviz.history import archive, history_of
 from ecsviz.inverse import check_agreement
 from ecsviz.links import LinkChanges, find_links, write_links
 from ecsviz.lists import ListChanges
@@ -41,8 +42,12 @@ from ecsviz.statements import (
     select_by_keys,
     update_columns,
     update_rows,
+    value_of,
 )
 from ecsviz.stored import DENSE, IDS, Stored, look_up
+
+LAST_ROW = 2**62
+"""No row that ecsviz makes has a higher id."""
 
 
 class Save:
@@ -176,7 +181,7 @@ class Save:
         assert self.conn is not None
         gone = self.catalog.deleted
         made = bool(self.catalog.mapping.stored)
-        if not made or self.conn.scalar(sa.select(gone.c.version).limit(1)) is None:
+        if not made or value_of(self.conn, sa.select(gone.c.version).limit(1)) is None:
             return
         ids = [self.found.ids[position] for position in positions]
         query = sa.select(gone.c.ecs_id, gone.c.version, gone.c.revision)
@@ -192,8 +197,12 @@ class Save:
         known = self.stored[name].versions
         if self.conn is not None and self._is_table(group.known) and len(known) < len(group.ids):
             # Rows may have been added by others, through SQL or a session.
-            highest = self.conn.scalar(sa.select(sa.func.max(group.known.table.c.id)))
-            number = max(number, (highest or 0) + 1)
+            # Also of rows that are gone: two entities with one row id would share their past.
+            for table in (group.known.table, history_of(group.known.table)):
+                highest = value_of(self.conn, sa.select(sa.func.max(table.c.id))) or 0
+                if highest >= LAST_ROW:
+                    raise invalid(table.name, "id", highest, "leaves no higher row id")
+                number = max(number, highest + 1)
         for place in range(len(group.ids)):
             if place not in known:
                 group.ids[place] = number

@@ -17,6 +17,7 @@ from ecsviz.memory import InMemoryEntityStorage
 from ecsviz.names import snake
 from ecsviz.opened import OpenStore
 from ecsviz.references import walk
+from ecsviz.statements import columns_of, value_of
 
 HELD: Final = 60
 HOLDERS: Final = 30
@@ -186,16 +187,16 @@ def _in_database(store: OpenStore, ecs_id: UUID, limit: int) -> tuple[list[UUID]
             sa.select(sa.literal(n).label("n"), probe.c.id).where(probe.c.ecs_id == ecs_id)
             for n, probe in enumerate(map(mapping.probe, names))
         ]
-        here = conn.execute(sa.union_all(*own)).first() if own else None
-        if here is None:
+        here = columns_of(conn, sa.union_all(*own)) if own else [[], []]
+        if not here[0]:
             return [], 0
         defined = [n for n, name in enumerate(names) if find_class(mapping.stored[name])]
-        asked = _Holders(mapping, names, int(here[0]), int(here[1]))
+        asked = _Holders(mapping, names, here[0][0], here[1][0])
         for either in asked.unions():
-            total += conn.scalar(sa.select(sa.func.count()).select_from(either)) or 0
+            total += value_of(conn, sa.select(sa.func.count()).select_from(either)) or 0
             query = sa.select(either.c.ecs_id).where(either.c.n.in_(defined))
             query = query.order_by(either.c.n, either.c.id).limit(limit)
-            ids += conn.scalars(query).all()
+            ids += columns_of(conn, query)[0]
     return ids[:limit], total
 
 

@@ -21,7 +21,7 @@ from ecsviz.mapping import Mapping
 from ecsviz.memory import InMemoryEntityStorage
 from ecsviz.memory_saving import Held, Record
 from ecsviz.opened import OpenStore
-from ecsviz.statements import columns_of
+from ecsviz.statements import columns_of, value_of
 
 CUT: Final = 160
 """How many characters of a value stand in a cell."""
@@ -166,8 +166,8 @@ class SqlRows:
                 )
                 for n, name in enumerate(names)
             ]
-            found = conn.execute(sa.union_all(*parts)).all() if parts else []
-            counts = {int(n): int(count) for n, count in found}
+            found = columns_of(conn, sa.union_all(*parts)) if parts else [[], []]
+            counts = dict(zip(*found, strict=True))
             known = [find_class(mapping.stored[name]) is not None for name in names]
         return [StoredClass(name, counts[n], known[n]) for n, name in enumerate(names)]
 
@@ -182,7 +182,8 @@ class SqlRows:
             fields = _fields(catalog.mapping, name)
             table = _table(catalog.mapping, name, fields)
             fits = _fits(table, fields, wanted.search)
-            total = conn.scalar(sa.select(sa.func.count()).select_from(table).where(*fits)) or 0
+            count = sa.select(sa.func.count()).select_from(table).where(*fits)
+            total = value_of(conn, count) or 0
             arcs = _arcs(catalog.mapping, fields)
             query = sa.select(table.c.ecs_id, *_cells(table, fields, arcs))
             query = query.select_from(_joined(table, arcs)).where(*fits)
@@ -198,7 +199,7 @@ class SqlRows:
             for n, name in enumerate(names):
                 probe = catalog.mapping.probe(name)
                 parts.append(sa.select(sa.literal(n).label("n")).where(probe.c.ecs_id == ecs_id))
-            found = conn.scalar(sa.union_all(*parts)) if parts else None
+            found = value_of(conn, sa.union_all(*parts)) if parts else None
         return None if found is None else names[found]
 
     def place(self, name: str, ecs_id: UUID) -> int:
@@ -207,7 +208,7 @@ class SqlRows:
             table = catalog.mapping.probe(name)
             own = sa.select(table.c.id).where(table.c.ecs_id == ecs_id).scalar_subquery()
             count = sa.select(sa.func.count()).select_from(table).where(table.c.id < own)
-            return int(conn.scalar(count) or 0)
+            return int(value_of(conn, count) or 0)
 
 
 def _fields(mapping: Mapping, name: str) -> list[Field]:

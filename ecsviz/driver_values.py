@@ -1,0 +1,254 @@
+"""A driver's values in Python's types; what does not fit its column is told by table and row.
+
+SQLite takes any value in any column: whoever edits a file may leave a text where a number belongs.
+Every value that is read passes here, so that nothing behind has to expect such a thing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql import visitors
+
+from ecsviz.errors import StoredDataInvalidError, short_repr
+from ecsviz.exact import UNREADABLE, read_json
+from ecsviz.json_columns import JsonColumn
+
+Unfit = Callable[[int, int, str], None]
+"""Is told the number of a column, the number of a row, and why the value there does not fit."""
+
+OWN = frozenset({"id", "ecs_id", "ecs_lineage_id", "ecs_version", "ecs_revision"})
+"""Columns that no row is without, also in history tables, which require nothing."""
+
+
+class Undecodable(bytes):
+    """A text in a SQLite file that is no UTF-8."""
+
+
+# -- fetching --------------------------------------------------------------------------------
+
+
+def fetch(conn: Connection, query: Any) -> tuple[list[Any], list[Any]]:
+    """Run a query; return the driver's rows, and its type codes of the columns.
+
+    Notes
+    -----
+    A text that is no UTF-8 comes as `Undecodable`. The driver's own error would quote it.
+    """
+    try:
+        return _fetch(conn, query)
+    except (sqlite3.OperationalError, exc.OperationalError) as err:
+        if "decode to UTF-8" not in str(err):
+            raise
+    driver: Any = conn.connection.dbapi_connection
+    before, driver.text_factory = driver.text_factory, _text
+    try:
+        return _fetch(conn, query)
+    finally:
+        driver.text_factory = before
+
+
+def _fetch(conn: Connection, query: Any) -> tuple[list[Any], list[Any]]:
+    with contextlib.closing(conn.execute(query)) as result:
+        cursor: Any = result.cursor
+        return cursor.fetchall(), [described[1] for described in cursor.description or ()]
+
+
+def _text(data: bytes) -> str | Undecodable:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return Undecodable(data)
+
+
+# -- fitting ---------------------------------------------------------------------------------
+
+
+def fits(conn: Connection, column: Any, values: list[Any]) -> bool:
+    """Tell whether the driver's values are all of their column's type."""
+    allowed = _allowed(conn, column)
+    if allowed is None:
+        return True
+    if not set(map(type, values)) <= allowed:
+        return False
+    return not isinstance(column.type, sa.Boolean) or set(values) <= {0, 1, None}
+
+
+def convert_each(
+    conn: Connection,
+    column: Any,
+    values: list[Any],
+    convert: Callable[[Any], Any] | None,
+    unfit: Callable[[int, str], None],
+) -> list[Any]:
+    """Convert values one by one; what does not fit is told, and stays as the driver has it."""
+    result = list(values)
+    for row, value in enumerate(values):
+        if not fits(conn, column, [value]):
+            unfit(row, _why(conn, column, value))
+        elif convert is not None and value is not None:
+            try:
+                result[row] = convert(value)
+            except UNREADABLE:  # whose text may quote the value
+                unfit(row, f"is no {_name(column)}")
+    return result
+
+
+def _allowed(conn: Connection, column: Any) -> frozenset[type] | None:
+    """Return the types that a driver may hand out for a column; None if any may."""
+    if conn.dialect.name != "sqlite":
+        return None  # databases that know types keep to them
+    for kind, (types, _) in _TYPES.items():
+        if isinstance(column.type, kind):
+            return types if _is_required(column) else types | {type(None)}
+    return None
+
+
+def _is_required(column: Any) -> bool:
+    if not isinstance(column, sa.ColumnClause):
+        return False
+    in_table = isinstance(getattr(column, "table", None), sa.Table)
+    if in_table and not getattr(column, "nullable", True):
+        return True
+    # Also through the subqueries that say what a table held.
+    return column.name in OWN or any(
+        getattr(base, "primary_key", False) for base in column.base_columns
+    )
+
+
+def _why(conn: Connection, column: Any, value: Any) -> str:
+    if value is None:
+        return "is NULL"
+    if type(value) is Undecodable:
+        return "is a text that is no UTF-8"
+    if type(value) in (_allowed(conn, column) or ()):
+        return f"is no {_name(column)}"
+    return f"is of type {type(value).__name__}, but must be {_name(column)}"
+
+
+def _name(column: Any) -> str:
+    return next((name for kind, (_, name) in _TYPES.items() if isinstance(column.type, kind)), "")
+
+
+# In the order of looking: a truth is a kind of text for no database, but SQLAlchemy's
+# types inherit from each other.
+_TYPES: dict[type, tuple[frozenset[type], str]] = {
+    sa.Boolean: (frozenset({int}), "bool"),
+    sa.Integer: (frozenset({int}), "int"),
+    sa.Numeric: (frozenset({int, float}), "float"),  # and Float, which is one
+    sa.LargeBinary: (frozenset({bytes}), "bytes"),
+    sa.Uuid: (frozenset({str}), "UUID"),
+    sa.DateTime: (frozenset({str}), datetime.__name__),
+    sa.Date: (frozenset({str}), date.__name__),
+    sa.Time: (frozenset({str}), time.__name__),
+    sa.String: (frozenset({str}), "str"),
+    sa.JSON: (frozenset({str}), "JSON"),
+    JsonColumn: (frozenset({str}), "JSON"),
+}
+
+
+# -- what columns cannot hold ---------------------------------------------------------------
+
+
+def read_exact(table: str, row: Any, text: str | None) -> dict[str, Any]:
+    """Return what a row's ``ecs_exact`` keeps, by field.
+
+    Raises
+    ------
+    StoredDataInvalidError
+        If it is not what ecsviz writes there.
+    """
+    if text is None:
+        return {}
+    try:
+        data = read_json(text)
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        raise invalid(table, "ecs_exact", row, "is not what ecsviz writes there")
+    return data
+
+
+def exact_by_field(
+    table: str, rows: Sequence[Any], texts: Sequence[str | None]
+) -> dict[str, dict[int, Any]]:
+    """Return what rows keep beside their columns, by field and place.
+
+    Raises
+    ------
+    StoredDataInvalidError
+        If something there is not what ecsviz writes.
+    """
+    result: dict[str, dict[int, Any]] = {}
+    for place, text in enumerate(texts):
+        if text is not None:
+            for name, data in read_exact(table, rows[place], text).items():
+                result.setdefault(name, {})[place] = data
+    return result
+
+
+# -- telling ---------------------------------------------------------------------------------
+
+
+def invalid(
+    table: str, column: str, row: Any, why: str, cause: str = "It was changed outside ecsviz"
+) -> StoredDataInvalidError:
+    """Return the error for a value in a table that is not what ecsviz writes there.
+
+    Parameters
+    ----------
+    table, column
+        Where.
+    row
+        The key of the row: a number, a text, or a tuple of what makes the key; None if nobody
+        knows.
+    why, cause
+        To follow the place in a sentence; and what may have happened.
+    """
+    keys = row if isinstance(row, tuple) else (row,)
+    at = ", ".join(short_repr(key) if type(key) is str else str(key) for key in keys)
+    place = f"{table}.{column}" + ("" if row is None else f" in row {at}")
+    return StoredDataInvalidError(
+        f"{place} {why}. {cause}; correct the row.",
+        place=place,
+        table=table,
+        column=column,
+        row_id=row,
+    )
+
+
+def invalid_value(conn: Connection, column: Any, value: Any, why: str) -> StoredDataInvalidError:
+    """Return the error for a value of a column, wherever in the database it stands."""
+    places = sorted(_bases(column), key=lambda base: str(base.table.name))
+    for base in places:
+        keys = list(getattr(base.table, "primary_key", ())) or [sa.literal_column("rowid")]
+        rows, _ = fetch(conn, sa.select(base, *keys).select_from(base.table))
+        for found, *key in rows:
+            if type(found) is type(value) and (found == value or value is None):
+                row = tuple(_said(part, one) for part, one in zip(keys, key, strict=True))
+                return invalid(base.table.name, base.name, row[0] if row[1:] == () else row, why)
+    first = places[0] if places else None
+    name = "" if first is None else first.table.name
+    return invalid(name, column.name if first is None else first.name, None, why)
+
+
+def _said(column: Any, key: Any) -> Any:
+    """Return a part of a row's key; not if it is itself what somebody else has left there."""
+    if type(key) is int or (isinstance(column.type, sa.String) and type(key) is str):
+        return key
+    is_id = isinstance(column.type, sa.Uuid) and len(key or "") == 32 and str(key).isalnum()
+    return key if is_id else "(of no key)"
+
+
+def _bases(column: Any) -> list[Any]:
+    """Return the columns of tables from which a column of a query comes."""
+    parts = [*column.base_columns, *visitors.iterate(column)]  # a function has its columns inside
+    found = [part for part in parts if isinstance(part, sa.ColumnClause)]
+    return list(dict.fromkeys(p for p in found if isinstance(p.table, (sa.Table, sa.TableClause))))

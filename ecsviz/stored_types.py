@@ -1,0 +1,165 @@
+"""What a store says of itself, which others may have edited: its settings and its types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.driver_values import invalid
+from ecsviz.errors import StorageCorruptError, short_repr
+from ecsviz.exact import NoneType, read_json
+from ecsviz.mapping import StoredType
+from ecsviz.statements import columns_of
+
+Tell = Callable[[str, str], None]
+"""Is told the name of a type, and why what the store says of it cannot be read."""
+
+
+def setting_number(key: str, text: str | None) -> int:
+    """Return a number that ``ecs_store`` says; 0 if it says nothing.
+
+    Raises
+    ------
+    StoredDataInvalidError
+        If it is none.
+    """
+    if text is not None and not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise invalid("ecs_store", "value", key, "is no whole number")
+    return int(text or 0)
+
+
+def setting_object(key: str, text: str | None) -> dict[str, Any]:
+    """Return an object that ``ecs_store`` says as JSON; an empty one if it says nothing.
+
+    Raises
+    ------
+    StoredDataInvalidError
+        If it is none.
+    """
+    try:
+        found = read_json(text or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise invalid("ecs_store", "value", key, "is not what ecsviz writes there")
+    return found
+
+
+def read_types(
+    conn: Connection, table: sa.Table, where: str, tell: Tell | None
+) -> tuple[dict[str, StoredType], dict[str, int]]:
+    """Return which types are stored, and their next free row ids.
+
+    Parameters
+    ----------
+    conn, table, where
+        A transaction, the table ``ecs_types``, and what the database is called.
+    tell
+        Is told the name of a type that cannot be read, and why; it is left out. If None, the
+        first one is an error.
+
+    Raises
+    ------
+    StorageCorruptError
+        If what the store says of a type cannot be read.
+    """
+    t = table.c
+    query = sa.select(t.name, t.module, t.table_name, t.by_hand, t.fields, t.layout, t.next_id)
+    wrong: dict[int, str] = {}
+    names = [column.name for column in query.selected_columns]
+
+    def unfit(column: int, row: int, why: str) -> None:
+        wrong.setdefault(row, f"{names[column]} {why}")
+
+    types: dict[str, StoredType] = {}
+    next_ids: dict[str, int] = {}
+    rows = list(zip(*columns_of(conn, query.order_by(t.name), unfit=unfit), strict=True))
+    every = {row[0] for row in rows}
+    for number, (name, *said, next_id) in enumerate(rows):
+        why = wrong.get(number, "")
+        if not why:
+            try:
+                types[name] = _read_type((name, *said), every)
+                next_ids[name] = _row_number(next_id)
+                continue
+            except ValueError as err:
+                types.pop(name, None)
+                why = str(err)
+        if tell is None:
+            raise StorageCorruptError(
+                f"{where}: what ecs_types says of {short_repr(name)} cannot be read: {why}."
+                " store.verify() lists all such rows; restore the store from a backup.",
+                table=table.name,
+                column=why.partition(" ")[0],
+                row_id=name,
+                type_name=name,
+            )
+        tell(name if type(name) is str else "", why)
+    return types, next_ids
+
+
+def _read_type(row: tuple[Any, ...], every: set[Any]) -> StoredType:
+    """Return a type as a row of ``ecs_types`` describes it.
+
+    Parameters
+    ----------
+    row
+        Its name, module, table, whether it is by hand, fields and layout.
+    every
+        The names of all types that are stored.
+
+    Raises
+    ------
+    ValueError
+        Naming the column first, if it is not what ecsviz writes.
+    """
+    name, module, table, by_hand, *texts = row
+    fields, layout = (
+        _object(text, column) for text, column in zip(texts, ("fields", "layout"), strict=True)
+    )
+    for field_name, what in fields.items():
+        if type(what) is not str:
+            raise ValueError(f"fields says no type of {short_repr(field_name)}")
+    for field_name, place in layout.items():
+        why = _wrong_place(place, every)
+        if why:
+            raise ValueError(f"layout says of {short_repr(field_name)} {why}")
+    return StoredType(name, module, table, fields, layout, by_hand)
+
+
+def _object(text: str, column: str) -> dict[str, Any]:
+    try:
+        found = read_json(text)
+    except ValueError as err:
+        raise ValueError(f"{column} is not what ecsviz writes: {err}") from None
+    if type(found) is not dict:
+        raise ValueError(f"{column} is not what ecsviz writes: it is no object")
+    return found
+
+
+def _wrong_place(place: Any, every: set[Any]) -> str:
+    """Return what is wrong with what a layout says of a field; nothing if it can be read."""
+    if not isinstance(place, dict):
+        return "nothing that can be read"
+    for key in ("column", "position", "inverse", "table", "key", "skeleton"):
+        if not isinstance(place.get(key), (str, NoneType)):
+            return f"no name as {key}"
+    columns = place.get("columns", {})
+    if not isinstance(columns, dict) or not all(isinstance(c, str) for c in columns.values()):
+        return "no names as columns"
+    if "column" not in place and "columns" not in place:
+        return "no column"
+    unknown = columns.keys() - every
+    if unknown:
+        return f"that it leads to {short_repr(min(unknown))}, which is no stored type"
+    return ""
+
+
+def _row_number(number: int) -> int:
+    """Return the next free row id that a row says; ValueError if it can be none."""
+    if not 0 < number < 2**62:
+        raise ValueError("next_id is no number that a row can have")
+    return number
