@@ -19,14 +19,11 @@ from ecsviz import errors
 from ecsviz.common_columns import BIG, NAMING
 from ecsviz.conflicts import SideEffects
 from ecsviz.database import APPLICATION_ID, PROOF, Database
-from ecsviz.errors import did_you_mean
-from ecsviz.fields import class_plan
 from ecsviz.foreign import Seen
 from ecsviz.history import history_name, history_of
 from ecsviz.identity import (
     classes_named,
     derives_from,
-    known_entity_classes,
     newest_definition,
 )
 from ecsviz.mapping import (
@@ -39,8 +36,14 @@ from ecsviz.mapping import (
 from ecsviz.references import Walk
 from ecsviz.seals import digest
 from ecsviz.statements import columns_of, value_of
-from ecsviz.storable import describe
-from ecsviz.stored_types import Tell, read_types, setting_number, setting_object
+from ecsviz.stored_types import (
+    Tell,
+    fields_of,
+    read_types,
+    setting_number,
+    setting_object,
+    unknown_type,
+)
 from ecsviz.tables import add_column, add_keys, allow_null, make_tables
 
 SCHEMA_VERSION = 2
@@ -535,7 +538,7 @@ def find_class(stored: StoredType) -> type | None:
     """Return the class that is defined here for a stored type, if there is one."""
     found = classes_named(stored.name.rpartition(".")[2] if "[" not in stored.name else stored.name)
     same_module = [cls for cls in found if cls.__module__ == stored.module]
-    same_fields = [cls for cls in found if _fields(cls) == stored.fields]
+    same_fields = [cls for cls in found if fields_of(cls) == stored.fields]
     both = [cls for cls in same_module if cls in same_fields]
     for candidates in (both, same_fields, same_module):
         if candidates:
@@ -576,32 +579,4 @@ def outdated(
         cls=cls,
         differences=lines,
         **facts,
-    )
-
-
-def _fields(cls: type) -> dict[str, str] | None:
-    try:
-        class_plan(cls)
-        return describe(cls)
-    except errors.EcsvizError:
-        return None  # it refers to a class that is not defined yet
-
-
-def unknown_type(stored: StoredType) -> errors.UnknownTypeError:
-    """Return the error for a stored type without a class."""
-    bare = stored.name.rpartition(".")[2]
-    same = [cls for cls in classes_named(bare) if _fields(cls) != stored.fields]
-    fields = ", ".join(f"{name}: {kind}" for name, kind in list(stored.fields.items())[:8])
-    hint = did_you_mean(bare, [cls.__name__ for cls in known_entity_classes()])
-    if same:
-        hint = (
-            f" There is {same[0].__module__}.{bare}, but its fields are others than those of"
-            f" {stored.module}.{bare}."
-        )
-    return errors.UnknownTypeError(
-        f"The store holds entities of type {stored.name!r} (table {stored.table!r}, {fields}),"
-        f" and no such class is defined here.{hint} Define the class {bare}, or import the module"
-        " that does, and try again.",
-        type_name=stored.name,
-        table=stored.table,
     )

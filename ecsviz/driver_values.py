@@ -10,6 +10,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
+from operator import countOf
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql import visitors
 
 from ecsviz.errors import StoredDataInvalidError, short_repr
-from ecsviz.exact import UNREADABLE, read_json
+from ecsviz.exact import UNREADABLE, NoneType, read_json
 from ecsviz.json_columns import JsonColumn
 
 Unfit = Callable[[int, int, str], None]
@@ -72,13 +73,32 @@ def _text(data: bytes) -> str | Undecodable:
 
 
 def fits(conn: Connection, column: Any, values: list[Any]) -> bool:
-    """Tell whether the driver's values are all of their column's type."""
+    """Tell whether the driver's values are all of their column's type.
+
+    Notes
+    -----
+    Of what converting them tells as well, only what no column is without is looked at: every
+    value that is read passes here.
+    """
     allowed = _allowed(conn, column)
     if allowed is None:
         return True
-    if not set(map(type, values)) <= allowed:
-        return False
-    return not isinstance(column.type, sa.Boolean) or set(values) <= {0, 1, None}
+    if isinstance(column.type, _CONVERTED):
+        return NoneType in allowed or all(values)
+    found = _are_all(values, allowed)
+    return found and (not isinstance(column.type, sa.Boolean) or set(values) <= _TRUTHS)
+
+
+def _are_all(values: list[Any], allowed: frozenset[type]) -> bool:
+    """Tell whether all values are of some types; a sum takes a quarter of the time for numbers."""
+    if int in allowed:
+        with contextlib.suppress(TypeError):  # there is a None, or something else
+            return type(sum(values)) in allowed
+    elif values[:1] == [None] and values.count(None) == len(values):
+        return NoneType in allowed
+    elif len(allowed) == 1:
+        return countOf(map(type, values), *allowed) == len(values)
+    return set(map(type, values)) <= allowed
 
 
 def convert_each(
@@ -90,8 +110,10 @@ def convert_each(
 ) -> list[Any]:
     """Convert values one by one; what does not fit is told, and stays as the driver has it."""
     result = list(values)
+    allowed, is_truth = _allowed(conn, column), isinstance(column.type, sa.Boolean)
     for row, value in enumerate(values):
-        if not fits(conn, column, [value]):
+        fit = allowed is None or type(value) in allowed
+        if not fit or (is_truth and value not in _TRUTHS):
             unfit(row, _why(conn, column, value))
         elif convert is not None and value is not None:
             try:
@@ -107,7 +129,7 @@ def _allowed(conn: Connection, column: Any) -> frozenset[type] | None:
         return None  # databases that know types keep to them
     for kind, (types, _) in _TYPES.items():
         if isinstance(column.type, kind):
-            return types if _is_required(column) else types | {type(None)}
+            return types if _is_required(column) else types | {NoneType}
     return None
 
 
@@ -136,6 +158,11 @@ def _why(conn: Connection, column: Any, value: Any) -> str:
 def _name(column: Any) -> str:
     return next((name for kind, (_, name) in _TYPES.items() if isinstance(column.type, kind)), "")
 
+
+_TRUTHS = {0, 1, None}
+
+_CONVERTED = (sa.Uuid, sa.DateTime, sa.Date, sa.Time)
+"""Types whose conversion takes nothing but texts."""
 
 # In the order of looking: a truth is a kind of text for no database, but SQLAlchemy's
 # types inherit from each other.

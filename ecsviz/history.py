@@ -100,13 +100,13 @@ def archive(
     run_many(conn, statement, primary, names, keys)
 
 
-def check_once(name: str, row_ids: list[int]) -> None:
+def check_once(table: Any, row_ids: list[int]) -> None:
     """Raise if a row is said twice: as of one revision, an entity has one state.
 
     Parameters
     ----------
-    name
-        The table.
+    table
+        The table, or what it held; the present has a primary key.
     row_ids
         The ids of all rows.
 
@@ -115,10 +115,10 @@ def check_once(name: str, row_ids: list[int]) -> None:
     StoredDataInvalidError
         Naming the first of them.
     """
-    if len(set(row_ids)) < len(row_ids):
+    if not isinstance(table, sa.Table) and len(set(row_ids)) < len(row_ids):
         twice = next(row_id for row_id, count in Counter(row_ids).items() if count > 1)
         why = "overlaps with another state of the same row"
-        raise invalid(history_name(name), UNTIL, twice, why)
+        raise invalid(history_name(table.name), UNTIL, twice, why)
 
 
 def as_of(table: sa.Table, revision: int) -> Any:

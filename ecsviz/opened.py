@@ -592,8 +592,7 @@ class OpenStore:
         """Return the catalog as a transaction finds it, and the next free row ids.
 
         Other threads and processes may have stored types since the transaction before, and one
-        that stored some may have failed: what is known of them belongs to a transaction. It is
-        kept for the next one, which mostly finds the same.
+        that stored some may have failed: what is known of them belongs to a transaction.
         """
         made = self._is_made(conn)
         stored, next_ids = self._catalog.read_types(conn, tell) if made else ({}, {})

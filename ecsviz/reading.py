@@ -347,7 +347,7 @@ class Load:
         start = len(loaded.index)
         names = [c.name for c in wanted]
         at = names.index("id")
-        check_once(known.table.name, columns[at])
+        check_once(known.table, columns[at])
         if not loaded.index.keys().isdisjoint(columns[at]):
             keep = [n for n, row_id in enumerate(columns[at]) if row_id not in loaded.index]
             columns = [[column[n] for n in keep] for column in columns]

@@ -85,7 +85,7 @@ def _class_frame(known: ClassMap, columns: list[list[Any]]) -> pd.DataFrame:
         "version": pd.Series(columns[3], dtype="int64"),
     }
     rows = columns[-1]
-    check_once(known.table.name, rows)
+    check_once(known.table, rows)
     exact = exact_by_field(known.table.name, rows, columns[4])
     for value, stored in zip(known.values, columns[5:], strict=False):
         result[value.name] = _series(known, value, stored, rows, exact.get(value.name))

@@ -146,7 +146,7 @@ class _Reading:
         for known in self.maps:
             c, name = known.table.c, known.type_name
             row_ids, ids = columns_of(conn, sa.select(c.id, c.ecs_id).order_by(c.id))
-            check_once(known.table.name, row_ids)
+            check_once(known.table, row_ids)
             self._rows[name] = len(self.nodes), np.array(row_ids, dtype=np.int64)
             self.nodes += [StoredEntity(ecs_id, name) for ecs_id in ids]
             self.types += [name] * len(ids)

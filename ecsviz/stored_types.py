@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.driver_values import invalid
-from ecsviz.errors import StorageCorruptError, short_repr
+from ecsviz.errors import (
+    EcsvizError,
+    StorageCorruptError,
+    UnknownTypeError,
+    did_you_mean,
+    short_repr,
+)
 from ecsviz.exact import NoneType, read_json
+from ecsviz.fields import class_plan
+from ecsviz.identity import classes_named, known_entity_classes
 from ecsviz.mapping import StoredType
 from ecsviz.statements import columns_of
+from ecsviz.storable import describe
 
 Tell = Callable[[str, str], None]
 """Is told the name of a type, and why what the store says of it cannot be read."""
@@ -77,7 +87,7 @@ def read_types(
     types: dict[str, StoredType] = {}
     next_ids: dict[str, int] = {}
     rows = list(zip(*columns_of(conn, query.order_by(t.name), unfit=unfit), strict=True))
-    every = {row[0] for row in rows}
+    every = frozenset(row[0] for row in rows)
     for number, (name, *said, next_id) in enumerate(rows):
         why = wrong.get(number, "")
         if not why:
@@ -101,7 +111,8 @@ def read_types(
     return types, next_ids
 
 
-def _read_type(row: tuple[Any, ...], every: set[Any]) -> StoredType:
+@lru_cache(maxsize=1_000)  # every transaction reads them; mostly they are as before
+def _read_type(row: tuple[Any, ...], every: frozenset[Any]) -> StoredType:
     """Return a type as a row of ``ecs_types`` describes it.
 
     Parameters
@@ -140,7 +151,7 @@ def _object(text: str, column: str) -> dict[str, Any]:
     return found
 
 
-def _wrong_place(place: Any, every: set[Any]) -> str:
+def _wrong_place(place: Any, every: frozenset[Any]) -> str:
     """Return what is wrong with what a layout says of a field; nothing if it can be read."""
     if not isinstance(place, dict):
         return "nothing that can be read"
@@ -163,3 +174,32 @@ def _row_number(number: int) -> int:
     if not 0 < number < 2**62:
         raise ValueError("next_id is no number that a row can have")
     return number
+
+
+def fields_of(cls: type) -> dict[str, str] | None:
+    """Return what a store would say of a class; None if it cannot be told yet."""
+    try:
+        class_plan(cls)
+        return describe(cls)
+    except EcsvizError:
+        return None  # it refers to a class that is not defined yet
+
+
+def unknown_type(stored: StoredType) -> UnknownTypeError:
+    """Return the error for a stored type without a class."""
+    bare = stored.name.rpartition(".")[2]
+    same = [cls for cls in classes_named(bare) if fields_of(cls) != stored.fields]
+    fields = ", ".join(f"{name}: {kind}" for name, kind in list(stored.fields.items())[:8])
+    hint = did_you_mean(bare, [cls.__name__ for cls in known_entity_classes()])
+    if same:
+        hint = (
+            f" There is {same[0].__module__}.{bare}, but its fields are others than those of"
+            f" {stored.module}.{bare}."
+        )
+    return UnknownTypeError(
+        f"The store holds entities of type {stored.name!r} (table {stored.table!r}, {fields}),"
+        f" and no such class is defined here.{hint} Define the class {bare}, or import the module"
+        " that does, and try again.",
+        type_name=stored.name,
+        table=stored.table,
+    )

@@ -92,7 +92,7 @@ MARKS = {
     "sweep": (
         *("test_read_database_hostile", "test_draw_hostile", "test_reprs_hostile"),
         *("test_importers_malformed", "test_verifying", "test_addresses"),
-        "test_foreign",
+        *("test_damaged", "test_foreign"),
     ),
 }
 """The slow files; they were measured with ``--durations``."""

@@ -115,11 +115,12 @@ def told(call: d.Call, path: Path, shelf: Any) -> errors.EcsvizError | None:
     return None
 
 
-def check_told(error: errors.EcsvizError | None) -> None:
+def check_told(error: errors.EcsvizError | None, *, named: bool = False) -> None:
+    """Check what an error says; what was put where names of tables and types stand may be in it."""
     if error is None:
         return
     assert len(str(error)) < 2_000
-    assert "quite another thing" not in str(error)
+    assert named or "quite another thing" not in str(error)
     corrupt = isinstance(error, errors.StorageCorruptError) and "type_name" in error.facts
     if corrupt or isinstance(error, errors.StoredDataInvalidError):
         assert error.table
@@ -135,7 +136,8 @@ def test_a_wrong_value_in_any_cell(whole: Path, tmp_path: Path) -> None:
     good = ev.SQLAlchemyEntityStorage(whole)
     kept = pickle.dumps(good.get(SHELF))
     good.engine.dispose()
-    for number, (cell, wrong, name) in enumerate(drawn(whole, chance)):
+    # Every eighth: all of them take minutes.
+    for number, (cell, wrong, name) in enumerate(drawn(whole, chance)[::8]):
         path = copy_of(whole, tmp_path)
         before = content_of(path, cell)
         if not d.damage(path, cell, wrong):
@@ -144,7 +146,8 @@ def test_a_wrong_value_in_any_cell(whole: Path, tmp_path: Path) -> None:
             if number % 4 == 0:
                 check_verified(path, cell, content_of(path, cell) != before)
             else:
-                check_told(told({**d.READS, **d.WRITES}[name], path, pickle.loads(kept)))
+                error = told({**d.READS, **d.WRITES}[name], path, pickle.loads(kept))
+                check_told(error, named=cell.table == "ecs_types")
         except Exception as err:
             err.add_note(f"{wrong} in {cell}, {name}")
             raise
@@ -154,7 +157,7 @@ def check_verified(path: Path, cell: d.Cell, is_changed: bool) -> None:
     """verify() gives a frame, with a row where something is changed."""
     problems: list[Any] = []
     error = told(lambda store, _: problems.append(store.verify()), path, None)
-    check_told(error)
+    check_told(error, named=cell.table == "ecs_types")
     if error is not None:
         assert cell.table == "ecs_store"  # which version of the tables it is, nobody knows
     elif is_changed and cell.column != "position":  # as long as the order stays, so does the list
