@@ -136,6 +136,7 @@ USES: dict[str, Callable[[Any, ev.ChatThread], Any]] = {
     "prune": lambda store, thread: store.prune(),
     "explore": lambda store, thread: store.explore(),
     "migrate": lambda store, thread: store.migrate(),
+    "adopt_changes": lambda store, thread: store.adopt_changes(),
     "frame": lambda store, thread: store.frame(ev.ChatThread),
     "references_frame": lambda store, thread: store.references_frame(),
     "graph": lambda store, thread: store.graph(),

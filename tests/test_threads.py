@@ -34,7 +34,7 @@ class Part(ev.Entity):
 
 class Special(Part):
     weight: float = 0.0
-    beside: Part | None = None
+    beside: Part | None = ev.reference(inverse=None, default=None)
 
 class Whole(ev.Entity):
     name: str = ""
