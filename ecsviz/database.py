@@ -36,7 +36,7 @@ from ecsviz.addresses import (
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
 from ecsviz.interrupts import deferred_interrupt
 from ecsviz.once import making
-from ecsviz.sqlite_errors import sqlite_error
+from ecsviz.sqlite_errors import sqlite_error, unreadable
 from ecsviz.sqlite_files import MAGIC, UNTRUSTED, WatchedFile, bound, is_sqlite
 
 _NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
@@ -163,21 +163,13 @@ class Database:
         except errors.EcsvizError:
             raise
         except (OSError, ValueError) as err:
-            raise self._unreadable(err) from err
+            raise unreadable(path, err) from err
         if start and not is_sqlite(path, start):
             raise errors.NotADatabaseError(
                 f"{short_path(path)} is no SQLite database (it begins with {short_repr(start)})."
                 " Name another file; a chat export is read with ev.read_chat.",
                 path=path,
             )
-
-    def _unreadable(self, err: OSError | ValueError) -> StorageOpenError:
-        reason = getattr(err, "strerror", None) or str(err)
-        return StorageOpenError(
-            f"{short_path(str(self.path))} cannot be read: {reason}. Check who may read the file"
-            " and look into its folder.",
-            path=self.path,
-        )
 
     # -- elsewhere, and the end --------------------------------------------------------------
 
@@ -240,14 +232,11 @@ class Database:
         ------
         StorageMovedError
             If there was a file, and it is gone.
+        StorageOpenError
+            If it cannot be looked at.
         """
         self.check_open()
-        try:
-            return self._file is None or self._file.exists()
-        except StorageError:
-            raise
-        except OSError as err:
-            raise self._unreadable(err) from err
+        return self._file is None or self._file.exists()
 
     def check_moved(self, when: str = "") -> None:
         """Raise StorageMovedError if the file is not the one any more that was opened."""

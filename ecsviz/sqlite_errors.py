@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
 from pathlib import Path
 
 from ecsviz import errors
+from ecsviz.addresses import short_path
 from ecsviz.errors import StorageError, StorageOpenError
 
 MAX_SAID = 300
@@ -89,6 +91,8 @@ def sqlite_error(err: sqlite3.Error, where: str, path: Path | None, timeout: flo
     facts = {"path": path, "code": code, "waited": timeout}
     vague = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_READONLY")
     if code.startswith(vague) and path is not None:
+        if (why := why_unreadable(path)) is not None:
+            return unreadable(path, why)
         kind, said = _of_the_disk(path)
         if kind is not None:
             return kind(f"{where}: {said}", **facts)
@@ -99,6 +103,41 @@ def sqlite_error(err: sqlite3.Error, where: str, path: Path | None, timeout: flo
     if "decode to UTF-8" in words:  # it quotes the text
         words = "a text is no UTF-8. Correct the row: store.verify() tells which"
     return StorageError(f"{where}: {words[:MAX_SAID]} ({code or type(err).__name__})", code=code)
+
+
+def unreadable(path: Path, err: OSError | ValueError, when: str = "") -> StorageOpenError:
+    """Return the error for a file that is there, or may be, and cannot be read.
+
+    Parameters
+    ----------
+    path
+        The file.
+    err
+        What the system said.
+    when
+        What went on meanwhile, for the message.
+    """
+    reason = getattr(err, "strerror", None) or str(err)
+    return StorageOpenError(
+        f"{short_path(path)} cannot be read: {reason}{when}. Check who may read the file and look"
+        " into its folder.",
+        path=path,
+    )
+
+
+def why_unreadable(path: Path) -> OSError | None:
+    """Return what keeps a file from being read, if it is there and something does."""
+    # It is not opened: closing it would give up the locks that other connections have on it.
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as err:
+        return err
+    effective = os.access in os.supports_effective_ids
+    if os.access(path, os.R_OK, effective_ids=effective):
+        return None
+    return PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _of_the_disk(path: Path) -> tuple[type[StorageError] | None, str]:

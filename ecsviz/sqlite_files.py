@@ -11,6 +11,7 @@ from typing import Any
 
 from ecsviz.addresses import short_path
 from ecsviz.errors import StorageMovedError
+from ecsviz.sqlite_errors import unreadable, why_unreadable
 
 MAGIC = b"SQLite format 3\x00"
 
@@ -139,14 +140,24 @@ class WatchedFile:
         ------
         StorageMovedError
             If the one that was seen is gone, or another stands in its place.
+        StorageOpenError
+            If nobody can tell, as the folder may not be looked into.
         """
-        if self._seen is None:
-            return self.path.exists()
-        self.check()
+        if self._seen is not None:
+            self.check()
+            return True
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except (OSError, ValueError) as err:
+            raise unreadable(self.path, err) from err
         return True
 
     def check(self, when: str = "") -> None:
         """Raise StorageMovedError if a file was seen, and is not there any more.
+
+        StorageOpenError is raised if nobody can tell.
 
         Parameters
         ----------
@@ -157,8 +168,10 @@ class WatchedFile:
             return
         try:
             stat = self.path.stat()
-        except (OSError, ValueError):
+        except (FileNotFoundError, NotADirectoryError):
             gone = True  # the file, its folder, or the disk with both
+        except OSError as err:
+            raise unreadable(self.path, err, when) from err
         else:
             gone = (stat.st_dev, stat.st_ino) != self._seen
         if gone:
@@ -192,6 +205,8 @@ class WatchedFile:
             name += ("&" if "?" in name else "?") + "mode=rw"
         try:
             return dialect.connect(name, *args[1:], **{**options, "uri": True})
-        except sqlite3.Error:
+        except sqlite3.Error as err:
             self.check()
+            if (why := why_unreadable(self.path)) is not None:
+                raise unreadable(self.path, why) from err
             raise

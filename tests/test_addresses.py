@@ -338,7 +338,7 @@ def test_a_file_that_may_not_be_read(unprivileged: Path) -> None:
         for call in OPENED.values():
             with pytest.raises(errors.EcsvizError, match=r"cannot be read|Cannot read"):
                 call(path)  # type: ignore[arg-type]  # a path is one too
-        with pytest.raises(errors.EcsvizError):
+        with pytest.raises(errors.StorageOpenError, match="cannot be read: Permission denied"):
             opened.revisions()
         closed.chmod(mode)
     assert len(opened.revisions()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -87,6 +88,43 @@ def refused(calls: dict[str, Callable[[], Any]]) -> list[str]:
         else:
             wrong.append(f"{name}: returned")
     return wrong
+
+
+@pytest.fixture(scope="module")
+def _imported() -> None:
+    store, thread = filled(":memory:")
+    for call in reading_calls(store, thread).values():
+        call()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are others there")
+@pytest.mark.usefixtures("_imported")  # before there are no permissions for that
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+@pytest.mark.parametrize("closed", ["file", "folder"])
+def test_what_may_not_be_read_any_more_is_not_gone(
+    unprivileged: Path, closed: str, journal: Any
+) -> None:
+    path = unprivileged / "a.db"
+    store, thread = filled(path, journal=journal)
+    calls = {**reading_calls(store, thread), **writing_calls(store, thread)}
+    taken = path if closed == "file" else unprivileged
+    before = taken.stat().st_mode
+    taken.chmod(0)
+    wrong = []
+    for name, call in calls.items():
+        try:
+            call()
+        except errors.StorageOpenError as err:
+            if type(err) is errors.StorageOpenError and "cannot be read: Permission" in str(err):
+                continue
+            wrong.append(f"{name}: {err!r}")
+        except Exception as err:  # noqa: BLE001 - whatever it is, it is the wrong one
+            wrong.append(f"{name}: {err!r}")
+        else:
+            wrong.append(f"{name}: returned")
+    taken.chmod(before)
+    assert wrong == []
+    assert store.get(thread.ecs_id).title == "second", "and it is the same one"
 
 
 def seen(folder: Path) -> dict[str, bytes]:
