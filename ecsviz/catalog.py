@@ -217,6 +217,11 @@ class Catalog:
         """Which store this is, as it was found; see the attributes."""
         return self._identity.known
 
+    def expect(self, identity: str | None) -> None:
+        """Raise StorageMovedError if this is another store than the one that was pickled."""
+        if identity and self._identity.known != identity:
+            raise self._moved("another store is there than when this storage was pickled")
+
     def _recognise(self, conn: Connection, known: str | None, found: str) -> None:
         """Raise if this is another store than before; remember the one that it is."""
         if known and found != known:

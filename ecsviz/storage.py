@@ -101,8 +101,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             "deadline": self._database.deadline,
             "schema": self._catalog.metadata.schema,
         }
-        address = self._database.address()
-        return _reopened, (type(self), address, self._database.exists(), options)
+        address, made = self._database.address(), self._database.exists()
+        return _reopened, (type(self), address, made, options, self._catalog.identity)
 
     # -- for the declarative models ----------------------------------------------------------
 
@@ -556,7 +556,11 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
 
 
 def _reopened(
-    cls: type[SQLAlchemyEntityStorage], address: URL, made: bool, options: dict[str, Any]
+    cls: type[SQLAlchemyEntityStorage],
+    address: URL,
+    made: bool,
+    options: dict[str, Any],
+    identity: str | None = None,
 ) -> SQLAlchemyEntityStorage:
     """Open a store that was pickled."""
     store = cls(address, **options)
@@ -566,6 +570,11 @@ def _reopened(
             " machine needs the same file under the same path, or a database with a server.",
             path=store._database.path,
         )
+    try:
+        store._catalog.expect(identity)
+    except StorageMovedError:
+        store.close()
+        raise
     return store
 
 

@@ -7,6 +7,7 @@ import gc
 import inspect
 import os
 import pickle
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -324,6 +325,25 @@ def test_a_store_that_is_not_there_any_more(tmp_path: Path) -> None:
     new = pickle.loads(pickle.dumps(ev.SQLAlchemyEntityStorage(tmp_path / "b.db")))
     assert not (tmp_path / "b.db").exists()
     new.register(ev.ChatThread())
+
+
+def test_another_store_where_it_was_pickled(tmp_path: Path) -> None:
+    """Other contents under the same path are no place for a worker to save into."""
+    store, thread = filled(tmp_path / "a.db")
+    opened = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    later = ev.SQLAlchemyEntityStorage(tmp_path / "b.db")  # not there yet, until its first save
+    later.register(ev.ChatThread(title="b"))
+    pickles = [pickle.dumps(known) for known in (store, opened, later)]
+    assert all(titles(pickle.loads(pickled)) for pickled in pickles)
+    shutil.copyfile(tmp_path / "a.db", tmp_path / "backup.db")
+    for name in ("a.db", "b.db"):
+        (tmp_path / name).unlink()
+        ev.SQLAlchemyEntityStorage(tmp_path / name).register(ev.ChatThread(title="another"))
+    for pickled in pickles:
+        with pytest.raises(errors.StorageMovedError, match="was pickled"):
+            pickle.loads(pickled)
+    shutil.copyfile(tmp_path / "backup.db", tmp_path / "a.db")
+    assert pickle.loads(pickles[0]).get(thread.ecs_id).title == "Cycles", "a copy is the store"
 
 
 @pytest.mark.parametrize(
