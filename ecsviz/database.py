@@ -342,8 +342,9 @@ class Database:
         try:
             conn.commit()
         except exc.DBAPIError as err:
-            if self.is_sqlite and driver.in_transaction:
-                saved: bool | None = False  # it is open yet, and is going to be rolled back
+            if proof is None or (self.is_sqlite and driver.in_transaction):
+                # Nothing was to be saved; or it is open yet, and is going to be rolled back.
+                saved: bool | None = False
             else:
                 saved = self._is_saved(conn, proof)
             if saved:
@@ -356,8 +357,6 @@ class Database:
         """Tell whether a transaction whose end failed was carried out; None if nobody knows."""
         if not conn.invalidated and not isinstance(self.engine.pool, StaticPool):
             conn.invalidate()  # which gives up its locks
-        if proof is None:
-            return None
         table, query, value = proof
         try:
             with self._connected("READ COMMITTED") as other:
@@ -380,7 +379,8 @@ class Database:
                 f"{self}: the database failed at the end of a save ({short_repr(str(err.orig))})."
             )
             text += (
-                " All of it is saved, and the entities know their new versions."
+                " All of it is saved, and what was given to register knows its new versions;"
+                " store.refresh(entity) brings anything else up to date."
                 if saved
                 else " Whether it was saved is not known: store.revisions() of a store opened"
                 " anew tells. The entities have their old versions; store.refresh(entity) takes"

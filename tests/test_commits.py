@@ -109,6 +109,56 @@ def test_every_write_says_so(tmp_path: Path, call: str, how: str) -> None:
     assert caught.value.saved is (how == "done")
 
 
+def test_what_is_in_memory_after_a_revert(tmp_path: Path) -> None:
+    """The graph that it would have returned is lost; what the caller holds is as it was."""
+    store = failing_store(tmp_path / "a.db")
+    thread = store.register(ev.ChatThread(title="a"))
+    thread.title = "b"
+    store.register(thread)
+    Failing.how, Failing.code = "done", "SQLITE_IOERR_UNLOCK"
+    with pytest.raises(errors.StorageError, match=r"given to register .*refresh") as caught:
+        store.revert(thread, to=1)
+    assert caught.value.saved is True
+    assert (thread.title, thread.version) == ("b", 2)
+    store.refresh(thread)
+    assert (thread.title, thread.version) == ("a", 3), "as the message says"
+    thread.title = "c"
+    assert store.register(thread).version == 4
+
+
+@pytest.mark.parametrize("how", ["done", "rolled back"])
+def test_where_nothing_is_written(tmp_path: Path, how: str) -> None:
+    store = failing_store(tmp_path / "a.db")
+    thread = store.register(ev.ChatThread(title="a"))
+    calls: list[Any] = [store.migrate, lambda: store.register(thread)]
+    for call in calls:
+        Failing.how, Failing.code = how, "SQLITE_IOERR_UNLOCK"
+        with pytest.raises(errors.StorageError, match="Nothing was saved") as caught:
+            call()
+        assert caught.value.saved is False
+    assert (thread.version, len(store.revisions()), len(store.verify())) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("how", ["done", "rolled back"])
+def test_a_migration_says_so(tmp_path: Path, how: str) -> None:
+    class Dish(ev.Entity):
+        minutes: int
+
+    store = failing_store(tmp_path / "a.db")
+    dish = store.register(Dish(minutes=30))
+
+    class Dish(ev.Entity):  # type: ignore[no-redef]  # as in a notebook
+        hours: int
+
+    Failing.how, Failing.code = how, "SQLITE_IOERR_UNLOCK"
+    with pytest.raises(errors.StorageError) as caught:
+        store.migrate(rename={"Dish.minutes": "hours"})
+    assert caught.value.saved is (how == "done")
+    if how == "rolled back":
+        store.migrate(rename={"Dish.minutes": "hours"})
+    assert store.get(dish.ecs_id).hours == 30
+
+
 @pytest.mark.parametrize("how", ["before", "after"])
 def test_the_server_is_gone(postgres_url: str, how: str) -> None:  # noqa: F811 - the fixture
     engine = sa.create_engine(postgres_url)
