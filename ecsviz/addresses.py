@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 from ecsviz.errors import InvalidArgumentError, StorageOpenError, StorageUrlError, short_repr
 
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 HIDDEN = "***"
 
 _KNOWN = "postgresql|postgres|mysql|mariadb|sqlite|oracle|mssql|duckdb|cockroachdb|redshift"
-_SCHEME = re.compile(rf"\s*((?:{_KNOWN})(?:\+\w+)?)\s*:", re.IGNORECASE)
+_SCHEME = re.compile(rf"\s*((?:{_KNOWN}|file)(?:\+\w+)?)\s*:", re.IGNORECASE)
 _SECRET = r"\w*(?:pass|pwd|secret|token|credential|api_?key)\w*"  # noqa: S105 - what the names of such options hold
+
+_FILE_URI = re.compile(r"\s*file:", re.IGNORECASE)
 
 _MEANT_AS_URL = re.compile(
     rf"""
     ://                                      # whatever stands before it, as in DATABASE_URL=…
     | ^\s*[\w.+-]{{2,}}\s*:\s*/              # a slash is missing (C:/ is a drive)
-    | ^\s*(?:{_KNOWN}|jdbc|odbc)(?:\+\w+)?:  # both are
+    | ^\s*(?:{_KNOWN}|jdbc|odbc|file)(?:\+\w+)?:  # both are
     | (?:[^/\\:\s]{{2,}}:|[^/\\:\s]:(?![\\/]))[^@]*@  # a login: user:password@
     | \b{_SECRET}\s*[=:]                     # libpq's host=… password=…
     """,
@@ -36,6 +38,8 @@ _MEANT_AS_URL = re.compile(
 )
 
 _ASSIGNED = re.compile(rf"(\b{_SECRET}\s*=\s*)(?:'[^']*'|[^\s;&]+)", re.IGNORECASE)
+
+_DRIVE = re.compile(r"^/?[A-Z]:(?=[\\/])", re.IGNORECASE)
 
 _HARMLESS = frozenset(
     {
@@ -79,6 +83,8 @@ def sound(url: URL) -> bool:
         return not (url.host or url.username or url.password or meant_as_url(str(file_of(url))))
     if re.search(r"[^\w.@+$\\-]", url.username or ""):  # a password, by another sign than a colon
         return False
+    if url.get_backend_name() in _SYNCHRONOUS or url.host:  # a login behind a host that is none
+        database = _DRIVE.sub("", database).replace(":", "@")
     return not re.search(r"[^\w.:%-]", url.host or "") and not re.search(
         rf"@|://|\b{_SECRET}\s*=", database, re.IGNORECASE
     )
@@ -203,7 +209,7 @@ def as_url(target: str | os.PathLike[str] | URL) -> URL:
     if text == ":memory:":
         return URL.create("sqlite")
     is_text = isinstance(target, str)
-    if not (is_text and "://" in text):
+    if not is_text or "://" not in text or _FILE_URI.match(text):
         if is_text and meant_as_url(text):
             raise _mistyped(text)
         try:
@@ -236,12 +242,35 @@ def _checked(url: URL, text: str) -> URL:
 
 def _mistyped(text: str) -> StorageUrlError:
     shown = scheme_of(text)
+    if _FILE_URI.match(text):
+        return StorageUrlError(
+            f"{shown!r} is how SQLite itself names a file. Give it as {_as_sqlite_url(text)}. A"
+            " file of such a name is given as pathlib.Path(…).",
+            url=shown,
+        )
     return StorageUrlError(
         f"{shown!r} is no database URL (what stands behind the scheme is not shown: a password may"
         " be in it). It looks like sqlite:///threads.db or postgresql+psycopg://user@host/name; in"
         " a password, @ is %40, / is %2F. A file of such a name is given as pathlib.Path(…).",
         url=shown,
     )
+
+
+def _as_sqlite_url(text: str) -> str:
+    """Return the URL for one of SQLite's own URIs, with values of harmless options alone.
+
+    Examples
+    --------
+    >>> _as_sqlite_url("file:x.db?mode=ro&key=word")
+    'sqlite:///file:x.db?mode=ro&key=***&uri=true'
+    """
+    name, _, query = text.strip()[len("file:") :].partition("#")[0].partition("?")
+    name = re.sub(r"^//(?:localhost)?(?=/)", "", name)
+    options = dict(parse_qsl(query)) | {"uri": "true"}
+    told = "&".join(
+        f"{quote(k)}={quote(v) if k.lower() in _HARMLESS else HIDDEN}" for k, v in options.items()
+    )
+    return f"sqlite:///file:{short_path(name)[1:-1]}?{told}"
 
 
 _SYNCHRONOUS = {

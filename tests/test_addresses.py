@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,7 @@ from sqlalchemy.engine import URL
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.addresses import redacted, short_path
+from ecsviz.addresses import as_url, redacted, short_path
 from ecsviz.cli import cli
 from tests.conftest import require_optional
 from tests.databases import SHOP, make_sqlite
@@ -73,6 +75,13 @@ MISTYPED = [
     f"sqlite:///no folder/a.db?password={SECRET}",
     f"sqlite:///:memory:?key={SECRET}",
     f"mssql+pyodbc:///?odbc_connect=DRIVER%3DX%3BPWD%3D{SECRET}",
+    f"postgresql+psycopg://{NOBODY_THERE}/me:{SECRET}",
+    f"postgresql+psycopg:///me:{SECRET}",
+    f"mysql+pymysql://host/me:{SECRET}",
+    f"file:x.db?mode=ro&key={SECRET}",
+    f"file:///x.db?key={SECRET}&mode=ro",
+    f"file:x.db?{SECRET}",
+    f"file://me:{SECRET}@host/x.db",
     f"nothing://me:{SECRET}@host/db",
     f"postgresql+nothing://me:{SECRET}@host/db",
     f"postgresql+asyncpg://me:{SECRET}@host/db",
@@ -207,6 +216,13 @@ def test_what_of_a_url_is_shown() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text", ["duckdb:///md:chats", "duckdb:///:memory:", "firebird+fdb://me@host/C:/chats.fdb"]
+)
+def test_a_colon_may_be_part_of_a_name(text: str) -> None:
+    assert as_url(text).database == text.partition("://")[2].partition("/")[2]
+
+
 @pytest.mark.parametrize("text", ["postgresql:/me:x@host/db", "me:x@host/db"])
 def test_a_mistyped_url_is_told_how_it_looks(text: str) -> None:
     with pytest.raises(errors.StorageUrlError, match=r"postgresql\+psycopg://user@host/name"):
@@ -225,12 +241,44 @@ def test_files_of_unusual_names(name: str) -> None:
     assert ev.read_database(name).tables
 
 
-@pytest.mark.parametrize("name", ["me:x@host.db", "password=x.db", "sqlite:a.db"])
+@pytest.mark.parametrize("name", ["me:x@host.db", "password=x.db", "sqlite:a.db", "file:a.db"])
 def test_a_file_whose_name_looks_like_a_url(name: str) -> None:
     with pytest.raises(errors.StorageUrlError, match=r"pathlib\.Path"):
         ev.SQLAlchemyEntityStorage(name)
     ev.SQLAlchemyEntityStorage(Path(name)).register(ev.ChatThread())
     assert len(ev.SQLAlchemyEntityStorage(name).revisions()) == 1, "it is there now"
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("file:x.db?mode=ro", "sqlite:///file:x.db?mode=ro&uri=true"),
+        ("file:x.db?mode=ro&uri=true", "sqlite:///file:x.db?mode=ro&uri=true"),
+        ("file:x.db", "sqlite:///file:x.db?uri=true"),
+        ("file:FOLDER/x.db?mode=ro", "sqlite:///file:FOLDER/x.db?mode=ro&uri=true"),
+        ("file://FOLDER/x.db?mode=ro", "sqlite:///file:FOLDER/x.db?mode=ro&uri=true"),
+        ("file://localhostFOLDER/x.db?mode=ro", "sqlite:///file:FOLDER/x.db?mode=ro&uri=true"),
+        (" FILE:x.db?mode=ro", "sqlite:///file:x.db?mode=ro&uri=true"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="paths are others there")
+def test_a_uri_of_sqlite(text: str, instead: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="ecsviz-"))  # short: a long path is cut
+    monkeypatch.chdir(folder)
+    text, instead = (each.replace("FOLDER", str(folder)) for each in (text, instead))
+    thread = ev.SQLAlchemyEntityStorage("x.db").register(ev.ChatThread(title="x"))
+    for call in (ev.SQLAlchemyEntityStorage, ev.read_database):
+        with pytest.raises(errors.StorageUrlError, match=r"pathlib\.Path") as caught:
+            call(text)
+        assert f"Give it as {instead}. " in str(caught.value)
+    assert [path.name for path in folder.iterdir()] == ["x.db"]
+    with ev.SQLAlchemyEntityStorage(instead) as store:
+        assert store.get(thread.ecs_id).title == "x"
+        if "mode=ro" in instead:
+            with pytest.raises(errors.StorageReadOnlyError):
+                store.register(ev.ChatThread())
+    assert ev.read_database(instead).tables
+    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("target", [7, None, ["a.db"], object()])
