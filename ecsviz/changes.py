@@ -337,10 +337,6 @@ def declare(
     InvalidArgumentError
         If there is no such class or field, or it has not gone.
     """
-    if isinstance(drop, str):
-        raise InvalidArgumentError(
-            f"drop is the text {drop!r}. Give a list: drop=[{drop!r}].", value=drop
-        )
     dropped = {place for text in drop for place in _resolve("drop", text, types)}
     renamed: dict[tuple[str, str], str] = {}
     resolved = {text: _resolve("rename", text, types) for text in rename}

@@ -112,7 +112,8 @@ class MigratableStore(OpenStore):
         """
         for cls in classes:
             check_entity_class(cls)
-        drop = listed(drop, "drop", "Give a list of 'Class.field'.")
+        few = f"Give a list: drop=[{drop!r}]." if isinstance(drop, str) else None
+        drop = listed(drop, "drop", few or "Give a list of 'Class.field'.")
         rename, convert = (
             _mapping(given, name) for given, name in ((rename, "rename"), (convert, "convert"))
         )
