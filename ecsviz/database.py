@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import NullPool, SingletonThreadPool, StaticPool
 
 from ecsviz import errors
 from ecsviz.addresses import (
@@ -36,8 +35,10 @@ from ecsviz.addresses import (
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
 from ecsviz.interrupts import deferred_interrupt
 from ecsviz.once import making
+from ecsviz.server_errors import server_error
 from ecsviz.sqlite_errors import sqlite_error, unreadable
 from ecsviz.sqlite_files import MAGIC, UNTRUSTED, WatchedFile, bound, is_sqlite
+from ecsviz.turns import ISOLATION, KeptConnection, Lent, Turns, leave
 
 _NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
 """What drivers raise for an option that they do not know, or of which the value is wrong."""
@@ -80,7 +81,9 @@ class Database:
         self._session_engine: Engine | None = None
         self.closed = False
         self.owns_engine = not isinstance(target, Engine)
-        self._turns = threading.RLock()
+        self._turns = Turns(self, self.timeout)
+        self.turn = self._turns.turn
+        self._kept: KeptConnection | None = None
         if isinstance(target, Engine):
             if target.dialect.is_async:  # what an AsyncEngine stands on
                 raise asynchronous(target.url)
@@ -117,10 +120,21 @@ class Database:
             options["connect_args"] = {"timeout": self.timeout, "check_same_thread": False}
             # A connection each time: it cannot outlive its file, its process or its thread.
             options["poolclass"] = StaticPool if in_memory(self.url) else NullPool
+            if in_memory(self.url):
+                options["connect_args"]["factory"] = KeptConnection
         try:
-            return sa.create_engine(self.url, **options)
+            made = sa.create_engine(self.url, **options)
         except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, *_NOT_TAKEN) as err:
             raise self._no_way(err) from harmless(err, self.url)
+        if made.pool.__class__ is StaticPool:
+            sa.event.listen(made, "do_connect", self._keep)
+        return made
+
+    def _keep(self, dialect: Any, _: Any, args: Any, options: Any) -> Any:
+        self.check_open()
+        if self._kept is None:
+            self._kept = dialect.connect(*args, **options)
+        return self._kept
 
     def _no_way(self, err: Exception) -> StorageUrlError:
         said = redacted_text(str(err), self.url).partition("\n")[0].rstrip(".")
@@ -134,6 +148,7 @@ class Database:
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Connection]:
         try:
+            self._check_free()
             conn = self.engine.connect()
         except errors.EcsvizError:
             raise
@@ -203,6 +218,8 @@ class Database:
             # memory that is a new, empty database.
             sa.event.listen(self.engine, "do_connect", self._refuse, insert=True)
             self.engine.dispose()
+            if self._kept is not None:
+                self._kept.end()
 
     def _refuse(self, *_: Any) -> None:
         self.check_open()
@@ -242,27 +259,6 @@ class Database:
         """Raise StorageMovedError if the file is not the one any more that was opened."""
         if self._file is not None:
             self._file.check(when)
-
-    @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Let one thread at a time write; the others wait as for another program.
-
-        Raises
-        ------
-        StorageBusyError
-            If another thread has written for longer than the timeout.
-        """
-        if not self._turns.acquire(timeout=min(max(self.timeout, 0), threading.TIMEOUT_MAX)):
-            raise errors.StorageBusyError(
-                f"{self}: another thread held the database for more than {self.timeout:g} s."
-                " Nothing was saved; try again, or open the storage with a longer timeout=.",
-                path=self.path,
-                waited=self.timeout,
-            )
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -404,6 +400,7 @@ class Database:
                 return
             driver: Any = conn.connection.dbapi_connection
             conn.info[_BOUNDS] = None
+            self._end_before(driver)
             # The driver's own transactions lose updates and let DDL survive a rollback.
             before, driver.isolation_level = driver.isolation_level, None
             try:
@@ -436,19 +433,47 @@ class Database:
 
     def _make_session_engine(self) -> Engine:
         if self._session_engine is None:
-            made = sa.create_engine(self.url, pool=self.engine.pool, hide_parameters=True)
+            source: dict[str, Any] = {"pool": self.engine.pool}
+            if isinstance(self.engine.pool, StaticPool):
+                source = {"creator": self._lend, "poolclass": NullPool}
+            made = sa.create_engine(self.url, hide_parameters=True, **source)
             sa.event.listen(made, "begin", self._begin)
-            sa.event.listen(made, "commit", _end)
-            sa.event.listen(made, "rollback", _end)
+            sa.event.listen(made, "checkin", leave)
             self._session_engine = made
         return self._session_engine
 
+    def _lend(self) -> Lent:
+        hold = self._turns.take(session=True)
+        try:
+            self._check_free()
+            return Lent(self.engine.raw_connection(), lambda: self._turns.give_back(hold))
+        except BaseException:
+            self._turns.give_back(hold)
+            raise
+
     def _begin(self, conn: Connection) -> None:
         driver: Any = conn.connection.dbapi_connection
-        conn.info["ecs_isolation"] = driver.isolation_level
-        driver.isolation_level = None
-        self._prepare(driver)
-        driver.execute("BEGIN")
+        with self.translated():
+            self._end_before(driver)
+            conn.info.setdefault(ISOLATION, driver.isolation_level)
+            driver.isolation_level = None
+            self._prepare(driver)
+            driver.execute("BEGIN")
+
+    def _check_free(self) -> None:
+        """Raise StorageBusyError if the one connection is in use: its pool would roll it back."""
+        pool = self.engine.pool
+        if self.is_sqlite and isinstance(pool, StaticPool):
+            driver: Any = pool.connection.dbapi_connection
+            if driver is not None and driver.in_transaction:
+                raise self._turns.in_use()
+
+    def _end_before(self, driver: sqlite3.Connection) -> None:
+        """End what is left open on a connection: the driver commits it when its mode is changed."""
+        if driver.in_transaction:
+            if isinstance(self.engine.pool, SingletonThreadPool):
+                raise self._turns.in_use()  # and not left: whoever has it goes on
+            driver.rollback()
 
     def _prepare(self, driver: sqlite3.Connection) -> None:
         """Set what SQLite keeps per connection; none of it works inside a transaction."""
@@ -486,38 +511,8 @@ class Database:
     def _translate(self, err: exc.DBAPIError) -> StorageError:
         if isinstance(err.orig, sqlite3.Error):
             return sqlite_error(err.orig, str(self), self.path, self.timeout)
-        state = getattr(err.orig, "sqlstate", None) or ""
         text = redacted_text(str(err.orig).strip(), self.url)
-        if state.startswith("28") or "password authentication failed" in text:
-            return errors.StorageAuthError(
-                f"{self} refused the login: {text}. Check user and password.", url=str(self)
-            )
-        if state in ("40001", "40P01", "55P03"):
-            return errors.StorageBusyError(f"{self} is busy: {text}. Try again.", waited=None)
-        if state == "3F000":
-            return StorageOpenError(
-                f"{self} has no such schema ({text.splitlines()[0]}). Make it with CREATE SCHEMA,"
-                " or leave schema= out.",
-                url=str(self),
-            )
-        if state == "53100":
-            return errors.StorageFullError(f"{self}: the disk is full. Nothing was saved.")
-        if state == "25006":
-            return errors.StorageReadOnlyError(f"{self} may only be read.")
-        if not state or state.startswith("08") or err.connection_invalidated:
-            return StorageOpenError(
-                f"{self} could not be reached: {text}. Check host, port and name.", url=str(self)
-            )
-        return StorageError(f"{self}: {text} ({state})", code=state)
-
-
-def _end(conn: Connection) -> None:
-    """End a session's transaction, and leave the driver as it was found."""
-    # The event comes before SQLAlchemy commits or rolls back; the driver does that all the same.
-    driver: Any = conn.connection.dbapi_connection
-    before = conn.info.pop("ecs_isolation", None)
-    if before is not None and not driver.in_transaction:
-        driver.isolation_level = before
+        return server_error(err, str(self), text)
 
 
 PROOF = "ecs_proof"
@@ -571,13 +566,13 @@ def _close_all(opened: dict[int, Any]) -> None:
     while opened:
         _, conn = opened.popitem()
         with contextlib.suppress(Exception):  # nobody is there whom it could be told
-            conn.close()
+            conn.end() if isinstance(conn, KeptConnection) else conn.close()
 
 
 def _after_fork() -> None:
     """Drop, in a forked child, what the parent and its threads go on using."""
     for database in list(_databases):  # whoever is writing in the parent
-        database._turns = threading.RLock()
+        database._turns.reset()
     for engine, opened in list(_opened.items()):
         if not isinstance(engine.pool, StaticPool):  # memory is copied, and the child's own
             _inherited.extend(opened.values())
