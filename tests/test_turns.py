@@ -6,7 +6,7 @@ import gc
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,29 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz import errors
 
+_engines: list[sa.Engine] = []
 
-def _of_one_connection() -> sa.Engine:
-    return sa.create_engine(
-        "sqlite://", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}
-    )
+
+def _made(**options: Any) -> sa.Engine:
+    _engines.append(sa.create_engine("sqlite://", **options))
+    return _engines[-1]
 
 
 SHARED: dict[str, Callable[[], Any]] = {
     "memory": lambda: ":memory:",
-    "static": _of_one_connection,
-    "by_thread": lambda: sa.create_engine("sqlite://"),
+    "static": lambda: _made(
+        poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}
+    ),
+    "by_thread": _made,
 }
 """What gives a session and the store the same connection."""
+
+
+@pytest.fixture(autouse=True)
+def _disposed() -> Iterator[None]:
+    yield
+    while _engines:
+        _engines.pop().dispose()
 
 
 def _edit(session: Any, store: Any, title: str) -> None:
