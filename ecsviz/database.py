@@ -33,6 +33,7 @@ from ecsviz.addresses import (
     short_path,
 )
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
+from ecsviz.forks import not_while_forking
 from ecsviz.interrupts import deferred_interrupt
 from ecsviz.once import making
 from ecsviz.server_errors import server_error
@@ -390,7 +391,7 @@ class Database:
     ) -> Iterator[Connection]:
         self.check_open()
         self.check_moved()
-        with self.translated(), self._connection() as conn:
+        with not_while_forking(), self.translated(), self._connection() as conn:
             conn.info.pop(PROOF, None)
             conn.info.pop(AFTER, None)
             if not self.is_sqlite:

@@ -32,6 +32,7 @@ PACKAGE = ROOT / "ecsviz"
 ROOMS = (
     "lazy",
     "once",
+    "forks",
     "errors",
     "addresses",
     "collector",

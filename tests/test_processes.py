@@ -157,6 +157,49 @@ def test_a_forked_child_may_use_the_storage(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.parametrize("work", ["store.register(ev.ChatThread())", "store.get(thread.ecs_id)"])
+def test_a_child_may_save_whatever_threads_did_at_the_fork(tmp_path: Path, work: str) -> None:
+    code = f"""
+    import os, sys, threading, warnings
+    import ecsviz as ev
+    warnings.simplefilter("ignore")  # of forks with threads, from Python 3.12 on
+    sys.setswitchinterval(1e-4)
+    store = ev.SQLAlchemyEntityStorage({str(tmp_path / "fork.db")!r}, timeout=10)
+    thread = store.register(ev.ChatThread(title="parent"))
+    ends, begun = threading.Event(), threading.Event()
+    def works():
+        while not ends.is_set():
+            {work}
+            begun.set()
+    threads = [threading.Thread(target=works) for _ in range(2)]
+    for each in threads:
+        each.start()
+    begun.wait()
+    children = []
+    for n in range(6):
+        goes, go = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(go)
+            os.read(goes, 1)  # until the parent works no more
+            store.register(ev.ChatThread(title=f"child {{n}}"))
+            os._exit(0)
+        children.append((child, go))
+    ends.set()
+    for each in threads:
+        each.join()
+    for _, go in children:
+        os.write(go, b"x")
+    for child, _ in children:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    titles = {{each.title for each in store.list_by_type(ev.ChatThread)}}
+    assert titles >= {{f"child {{n}}" for n in range(6)}}, titles
+    """
+    done = run(tmp_path, textwrap.dedent(code))
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_interrupt_waits_for_the_end_of_the_transaction(tmp_path: Path) -> None:
     """Ctrl-C in the middle of a save: the save is whole, and the lock is free."""
     code = f"""
