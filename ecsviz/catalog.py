@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement
 
 from ecsviz import errors
@@ -36,6 +37,7 @@ from ecsviz.mapping import (
 from ecsviz.references import Walk
 from ecsviz.seals import digest
 from ecsviz.statements import columns_of, value_of
+from ecsviz.store_identity import NEWEST, StoreIdentity, newest_and
 from ecsviz.stored_types import (
     Tell,
     fields_of,
@@ -51,27 +53,6 @@ SCHEMA_VERSION = 2
 
 _IDENTITY = "store_id"
 """The key of what tells stores apart. Copies and backups have it in common: they are the store."""
-
-
-class _Identity:
-    """Which store it is: one for all catalogs of a store, whatever their transactions find.
-
-    Attributes
-    ----------
-    known
-        As it was found, or made by a transaction that has ended well.
-    given, giving
-        What a transaction gives that may be rolled back yet, and that transaction.
-    before
-        What was known when a transaction began: another may have made the store since.
-    """
-
-    def __init__(self) -> None:
-        self.known: str | None = None
-        self.given: str | None = None
-        self.giving: weakref.ref[Connection] | None = None
-        self.before: weakref.WeakKeyDictionary[Connection, str | None]
-        self.before = weakref.WeakKeyDictionary()
 
 
 class Catalog:
@@ -97,7 +78,8 @@ class Catalog:
     def __init__(self, database: Database, mapping: Mapping) -> None:
         self.database = database
         self.mapping = mapping
-        self._identity = _Identity()
+        shared = isinstance(database.engine.pool, (StaticPool, SingletonThreadPool))
+        self._identity = StoreIdentity(remembers=not shared)
         self.effects = SideEffects()
         self.metadata = sa.MetaData(naming_convention=NAMING, schema=mapping.metadata.schema)
         self.store = sa.Table(
@@ -168,7 +150,8 @@ class Catalog:
             If it is not the store that was found here before.
         """
         # Before anything is read, which is when the transaction's state of the store is fixed.
-        known = self._identity.before.setdefault(conn, self._identity.known)
+        begun = self._identity.begin(conn)
+        known = begun.known
         tables = self._tables(conn)
         if self.store.name not in tables:
             if known is not None:
@@ -183,8 +166,18 @@ class Catalog:
             return False
         c = self.store.c
         query = sa.select(c.key, c.value).where(c.key.in_(("schema_version", _IDENTITY)))
-        settings = dict(zip(*columns_of(conn, query), strict=True))
+        both = query.add_columns(*newest_and(self.revisions, begun.newest))
+        try:  # in the same statement
+            found_all = columns_of(conn, both, raw=NEWEST)
+        except sa.exc.OperationalError:  # a column less, of which verify tells
+            if not self.database.is_sqlite:
+                raise
+            found_all = columns_of(conn, query)
+        keys, values, *newest = found_all
+        settings = dict(zip(keys, values, strict=True))
         self._recognise(conn, known, settings.get(_IDENTITY, ""))
+        if keys and newest:
+            self._identity.look_back(begun, *(column[0] for column in newest))
         found = setting_number("schema_version", settings.get("schema_version"))
         if found > SCHEMA_VERSION:
             raise errors.SchemaTooNewError(
@@ -237,6 +230,17 @@ class Catalog:
             " read or saved. Put the store back, or open this one anew.",
             path=self.database.path,
         )
+
+    def _check_back(self, conn: Connection) -> None:
+        if self._identity.begin(conn).went_back:
+            raise self._moved(
+                "it is older than what was seen of it, since a backup was put back in its place"
+            )
+
+    def carried_out(self, made: tuple[int, bytes] | None) -> None:
+        """Remember the revision that a transaction has made, which has ended well."""
+        if made is not None:
+            self._identity.remember(*made)
 
     def _give_identity(self, conn: Connection) -> None:
         given, self._identity.giving = uuid4().hex, weakref.ref(conn)
@@ -471,6 +475,7 @@ class Catalog:
 
     def next_revision(self, conn: Connection) -> int:
         """Return the number of the revision that is about to be made."""
+        self._check_back(conn)
         return self.newest_revision(conn) + 1
 
     def newest_revision(self, conn: Connection) -> int:
@@ -479,21 +484,24 @@ class Catalog:
 
     def add_revision(
         self, conn: Connection, number: int, note: str | None, added: int, changed: int, gone: int
-    ) -> None:
-        """Note a revision."""
+    ) -> tuple[int, bytes]:
+        """Note a revision; return its number and its seal."""
         now = datetime.now(UTC).replace(tzinfo=None)
         row = (number, now, note, added, changed, gone)
         names = ("number", "created_at", "note", "added", "changed", "deleted")
-        values = dict(zip(names, row, strict=True), seal=revision_seal(*row))
+        seal = revision_seal(*row)
+        values = dict(zip(names, row, strict=True), seal=seal)
         conn.execute(sa.insert(self.revisions).values(values))
         c = self.revisions.c
         query = sa.select(c.seal).where(c.number == number)
-        conn.info[PROOF] = (self.revisions, query, values["seal"])
+        conn.info[PROOF] = (self.revisions, query, seal)
+        return number, seal
 
     # -- seals -------------------------------------------------------------------------------
 
     def seal(self, conn: Connection) -> None:
         """Seal what the store says of itself, at the end of every transaction that writes."""
+        self._check_back(conn)
         if self._identity.known == "":
             self._give_identity(conn)
         conn.execute(sa.delete(self.store).where(self.store.c.key == "seal"))

@@ -209,6 +209,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
 
     def _carried_out(self, save: Save) -> None:
         self._catalog = save.catalog
+        self._catalog.carried_out(save.made)
         save.finish()
 
     def _save(

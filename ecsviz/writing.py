@@ -92,6 +92,7 @@ class Save:
         self.links: list[LinkChanges] = []
         self.new_versions: dict[int, int] = {}  # position -> version, of what is written
         self.written_by_hand: list[Any] = []
+        self.made: tuple[int, bytes] | None = None  # the revision: its number and seal
 
     # -- finding out -------------------------------------------------------------------------
 
@@ -376,7 +377,7 @@ class Save:
             self.conn, {n: i for n, i in self.next_ids.items() if n in self.inserts.types}
         )
         plan, others = self.plan, len(self.lists.raised)
-        self.catalog.add_revision(
+        self.made = self.catalog.add_revision(
             self.conn, revision, note, plan.added, plan.changed + others, gone
         )
         self.catalog.seal(conn)

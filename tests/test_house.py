@@ -87,6 +87,7 @@ ROOMS = (
     "database",
     "tables",
     "conflicts",
+    "store_identity",
     "catalog",
     "past",
     "changes",

@@ -210,9 +210,88 @@ def test_a_backup_put_back_in_place_is_the_same_store(path: Path, tmp_path: Path
         store.register(thread)
     mine = store.get(thread.ecs_id)
     mine.title = "on from the backup"
-    store.register(mine)
+    with pytest.raises(errors.StorageMovedError, match="backup"):
+        store.register(mine)
+    ev.SQLAlchemyEntityStorage(path).register(mine)
     copy = ev.SQLAlchemyEntityStorage(tmp_path / "backup.db")
     assert copy.get(thread.ecs_id).title == "second", "and a copy can be used by itself"
+
+
+def back_in_place(path: Path) -> dict[str, Any]:
+    """Put a backup back while a store is open; another writes the same numbers anew."""
+    store, thread = filled(path)
+    backup = path.read_bytes()
+    thread.title = "third"
+    store.register(thread)
+    reader = ev.SQLAlchemyEntityStorage(path)
+    read = reader.get(thread.ecs_id)
+    path.write_bytes(backup)
+    other = ev.SQLAlchemyEntityStorage(path)
+    theirs = other.get(thread.ecs_id)
+    theirs.title = "the other's"
+    assert other.register(theirs).version == thread.version
+    return {"saved": (store, thread), "read": (reader, read)}
+
+
+@pytest.mark.parametrize("how", ["saved", "read"])
+def test_a_backup_in_which_the_numbers_are_given_anew(path: Path, how: str) -> None:
+    """The versions agree by chance, so what was unchanged would be written over the other's."""
+    store, thread = back_in_place(path)[how]
+    before = path.read_bytes()
+    calls = {
+        "register": lambda: store.register(thread),
+        "adopt": store.adopt_changes,
+        "prune": store.prune,
+        "delete": lambda: store.delete([thread, *thread.messages]),
+        "revert": lambda: store.revert(thread, to=1),
+    }
+    assert refused(calls) == []
+    assert path.read_bytes() == before
+    assert store.get(thread.ecs_id).title == "the other's", "it can be looked at"
+    assert store.verify().empty
+    assert refused(calls) == [], "having looked makes no difference"
+    assert thread.version == 3
+    assert ev.SQLAlchemyEntityStorage(path).register(store.get(thread.ecs_id)).version == 3
+
+
+def test_going_forth_is_not_going_back(path: Path) -> None:
+    """What others save, delete and prune; what is rolled back, and what never ends well."""
+    store, thread = filled(path)
+    other = ev.SQLAlchemyEntityStorage(path)
+    for number in range(3):
+        theirs = other.get(thread.ecs_id)
+        theirs.title = f"theirs {number}"
+        other.register(theirs)
+    other.prune()
+    assert store.refresh(thread) is thread
+    thread.title = "mine"
+    store.register(thread)
+    with store.session_factory() as session:
+        thread.title = "rolled back"
+        store.sql_model(ev.ChatThread).from_entity(thread, session)
+        session.flush()
+        session.rollback()
+    thread.title = "mine again"
+    store.register(thread)
+    alone = other.register(ev.ChatThread(title="alone"))
+    other.delete(alone)
+    other.prune()
+    thread.title = "and again"
+    store.register(thread)
+    assert store.verify().empty
+
+
+def test_a_session_of_a_store_in_memory_is_rolled_back() -> None:
+    """Its connection is the store's, which sees what the session has not committed."""
+    store, thread = filled(":memory:")
+    with store.session_factory() as session:
+        new = ev.ChatThread(title="rolled back")
+        store.sql_model(ev.ChatThread).from_entity(new, session)
+        session.flush()
+        session.rollback()
+    thread.title = "third"
+    store.register(thread)
+    assert store.get(thread.ecs_id).title == "third"
 
 
 def identity(path: Path) -> str | None:
