@@ -103,7 +103,9 @@ def test_nothing_is_imported_by_name(tmp_path: Path) -> None:
         print(type(error).__name__)
     """
     read = run(tmp_path, code, written.stdout.strip())
-    assert (read.returncode, read.stdout.strip()) == (0, "UnknownTypeError"), read.stderr
+    assert read.returncode == 0, read.stderr
+    # There is no such class; and what other types say of it does not fit either.
+    assert read.stdout.strip() in {"UnknownTypeError", "StorageCorruptError"}
 
 
 def _increment(path: str, ecs_id: str, times: int) -> None:
