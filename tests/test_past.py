@@ -83,6 +83,12 @@ def without(holder: tuple[Any, ...], member: UUID) -> tuple[Any, ...]:
     return (version + 1, (kind, *fields))
 
 
+def cleared(member: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a note's state after its folder was saved without it."""
+    version, (kind, *fields) = member
+    return (version + 1, (kind, *((n, None if n == "folder" else v) for n, v in fields)))
+
+
 def field(state: tuple[Any, ...], name: str) -> Any:
     return dict(state[1][1:])[name]
 
@@ -128,6 +134,11 @@ class Machine(RuleBasedStateMachine):
             version = before[holder][0] + 1
             for member in members:
                 self.stored[holder] = (version, without(self.stored[holder], member)[1])
+        for entity in entities:
+            if isinstance(entity, Folder) and entity.ecs_id in before:
+                old_notes = field(before[entity.ecs_id], "notes")
+                for member in set(old_notes) - set(said(entity.notes)) - inside:
+                    self.stored[member] = cleared(self.stored[member])
 
     def note(self) -> None:
         if self.stored != self.snapshots[-1]:
@@ -271,12 +282,18 @@ class Machine(RuleBasedStateMachine):
     def delete(self, data: Any) -> None:
         world = self.sessions[0].ecs_id  # stays, or there is nothing to go on with
         wanted = data.draw(st.sampled_from(sorted(self.stored.keys() - {world})))
-        holders = [i for i, state in self.stored.items() if i != wanted and _holds(state, wanted)]
+        kind = self.stored[wanted][1][0]
+        folder = field(self.stored[wanted], "folder") if kind == "Note" else None
+        left = dict(self.stored)
+        if folder is not None:  # the list that the note's own reference says is not in the way
+            left[folder] = without(left[folder], wanted)
+        holders = [i for i, state in left.items() if i != wanted and _holds(state, wanted)]
         if holders:
             with pytest.raises(errors.BrokenReferenceError):
                 self.store.delete(wanted)
         else:
             self.store.delete(wanted)
+            self.stored = left
             self.gone[wanted] = self.stored.pop(wanted)[0]
             self.note()
         self.check(None)
