@@ -15,10 +15,12 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator, core_schema
 from sqlalchemy.engine import Connection
+from typing_extensions import override
 
 from ecsviz.annotations import concrete
 from ecsviz.catalog import Catalog
 from ecsviz.changes import Declared, take_apart
+from ecsviz.codec import IntCodec
 from ecsviz.driver_values import exact_by_field, read_exact
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.exact import json_text, microseconds
@@ -38,10 +40,21 @@ Types = MappingOf[str, tuple[StoredType, type]]
 MARKS = "converted"
 """The key in ``ecs_store`` of which fields were converted, and to what."""
 
+
+class _Integers(IntCodec):
+    """Integers; a duration too long for its column stands beside it, the others as integers."""
+
+    @override
+    def restore(self, data: Any) -> Any:
+        value = super().restore(data)
+        return microseconds(value) if type(value) is timedelta else value
+
+
 _HELD = (str, bool, int, float, Decimal, bytes, datetime, date, time, UUID, Any)
 # What a column holds, by its SQL type: all that a store knows of a class that is gone.
 _READERS: dict[str, Codec] = {
-    str(codec.sql_type.compile()): codec for codec in (codec_for(kind)[0] for kind in _HELD)
+    str(codec.sql_type.compile()): codec
+    for codec in (*(codec_for(kind)[0] for kind in _HELD), _Integers())
 }
 
 
@@ -131,13 +144,9 @@ class Conversion:
         self.keys += zip(ids, revisions, strict=True)
         exact = exact_by_field(table, ids, texts).get(self.old, {})
         try:
-            values = reader.values(column, exact)
+            return reader.values(column, exact)
         except Refused as refused:
             raise Refused(before + refused.row, refused.value, refused.why) from refused
-        for n in exact:  # a duration too long for its column; the others stand there as integers
-            if type(values[n]) is timedelta:
-                values[n] = microseconds(values[n])
-        return values
 
     # -- converting --------------------------------------------------------------------------
 
@@ -301,12 +310,6 @@ def resolve(
     InvalidArgumentError
         If there is no such class or field, or its values cannot be converted.
     """
-    if not isinstance(convert, MappingOf):
-        raise InvalidArgumentError(
-            f"convert is a {type(convert).__name__}. Give a dictionary:"
-            " convert={'Class.field': function}.",
-            value=convert,
-        )
     result: dict[Place, Callable[[Any], Any]] = {}
     for text, function in convert.items():
         if not callable(function):

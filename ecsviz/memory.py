@@ -337,7 +337,9 @@ class InMemoryEntityStorage(VersionedStorage):
             result: dict[tuple[UUID, int], int] = {}
             for ecs_id in ids:
                 states = [record for record, _ in self._past.get(ecs_id, [])]
-                for record in (*states, self._records[ecs_id]):
+                if ecs_id in self._records:  # another thread may have deleted it by now
+                    states.append(self._records[ecs_id])
+                for record in states:
                     result.setdefault((ecs_id, record.version), record.revision)
             return result
 

@@ -199,7 +199,8 @@ def as_id(value: Any) -> UUID:
         return UUID(value if isinstance(value, str) else "")
     except ValueError as err:
         raise InvalidIdError(
-            f"{short_repr(value)} is not a UUID. An ecs_id looks like {EXAMPLE}.",
+            f"{short_repr(value)} is not a UUID. Give an entity or its ecs_id, which looks like"
+            f" {EXAMPLE}.",
             value=value,
         ) from err
 

@@ -482,7 +482,7 @@ def test_marks_tell_types_apart() -> None:
         ({"Recipe.cook": str}, "it holds entities"),
         ({"Recipe.old": str}, "It is called 'new' now"),
         ({"Recipe.minutes": int, "Dish.minutes": int}, "twice"),
-        ([("Recipe.minutes", int)], "convert is a list. Give a dictionary"),
+        ([("Recipe.minutes", int)], "Give a dictionary with"),
     ],
 )
 def test_bad_arguments(store: Store, convert: Any, told: str) -> None:

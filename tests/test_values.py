@@ -310,8 +310,9 @@ def test_what_others_wrote_is_told(stored: str) -> None:
     with pytest.raises(Refused) as caught:
         codec.decode([None, stored])
     assert caught.value.row == 1
-    error = not_readable(caught.value, "points.point in row 3", row_id=3)
-    assert "points.point in row 3" in str(error)
+    error = not_readable(caught.value, "points", "point", 3)
+    assert "points.point" in str(error)
+    assert "row 3" in str(error)
     assert "no number" not in str(error)
 
 
