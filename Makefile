@@ -59,6 +59,7 @@ lint: $(VENV)/.installed-dev ## check style and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy --strict ecsviz
+	$(PY) ecsviz/widgets/js/hatch_build.py check
 
 clean: ## remove the environments, caches and build output
 	rm -rf $(VENV) .venv-3.* build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov .coverage

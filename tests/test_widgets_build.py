@@ -18,9 +18,13 @@ from ecsviz.widgets import base
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "ecsviz" / "widgets" / "js"
-SCRIPTS = sorted(
-    path for path in SOURCES.rglob("*.js") if "node_modules" not in path.relative_to(SOURCES).parts
+FILES = sorted(
+    path
+    for path in SOURCES.rglob("*")
+    if path.is_file() and not {"node_modules", "__pycache__"} & set(path.relative_to(SOURCES).parts)
 )
+SCRIPTS = [path for path in FILES if path.suffix == ".js"]
+STYLED = [path for path in FILES if path.suffix in (".js", ".css")]
 
 
 @pytest.fixture(name="hook")
@@ -43,6 +47,12 @@ def _copied(hook: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return hook
 
 
+def add_entry(path: Path, name: str, source: str) -> None:
+    about = json.loads(path.read_text(encoding="utf-8"))
+    about["exports"][name] = source
+    path.write_text(json.dumps(about), encoding="utf-8")
+
+
 def test_what_is_installed_is_made_of_these_sources(hook: ModuleType) -> None:
     assert hook.is_current(), "`pip install -e .` makes the bundles anew"
 
@@ -59,12 +69,12 @@ def test_it_makes_nothing_anew_without_need(
 @pytest.mark.parametrize(
     "change",
     [
-        lambda folder: (folder / "js/widgets/explorer.js").write_text("export default {};"),
+        lambda folder: (folder / "js/graph/explorer.js").write_text("export default {};"),
         lambda folder: (folder / "js/shared/new.js").touch(),
         lambda folder: (folder / "js/package-lock.json").unlink(),
         lambda folder: (folder / "static/explorer.js").unlink(),
         lambda folder: (folder / "static/sources.sha256").unlink(),
-        lambda folder: (folder / "js/widgets/another.js").write_text("export default {};"),
+        lambda folder: add_entry(folder / "js/package.json", "./another", "./graph/another.js"),
     ],
 )
 def test_a_change_is_noticed(
@@ -104,6 +114,34 @@ def test_the_lock_pins_everything_by_checksum_and_names_no_address() -> None:
     for name, version in (asked["dependencies"] | asked["devDependencies"]).items():
         assert packages[f"node_modules/{name}"]["version"] == version
     assert all("integrity" in about for name, about in packages.items() if name)
+
+
+def test_the_map_names_every_file_once() -> None:
+    text = (SOURCES / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `([^`]+)` \| \S.* \| \S.* \|$", text, flags=re.MULTILINE)
+    files = {path.relative_to(SOURCES).as_posix() for path in FILES} - {"README.md"}
+    assert sorted(named) == sorted(files)
+
+
+def test_a_folder_is_a_widget_or_shared() -> None:
+    entries = json.loads((SOURCES / "package.json").read_text(encoding="utf-8"))["exports"]
+    assert set(entries) == {"./explorer", "./thread", "./store", "./cytoscape"}
+    widgets = {Path(source).parts[0] for source in entries.values()} - {"libraries"}
+    scripts = [path.relative_to(SOURCES) for path in FILES if path.suffix in (".js", ".ts", ".css")]
+    assert {path.parts[0] for path in scripts} == {*widgets, "libraries", "shared"}
+    assert all(len(path.parts) == 2 for path in scripts), "one floor"
+
+
+@pytest.mark.parametrize("path", STYLED, ids=lambda path: path.name)
+def test_a_file_imports_its_own_folder_and_what_is_shared(path: Path) -> None:
+    folder = path.parent.name
+    text = path.read_text(encoding="utf-8")
+    for name in re.findall(r"""\b(?:import|from)\s*\(?["']([^"']+)["']""", text):
+        found = (path.parent / name).resolve().relative_to(SOURCES)
+        if folder == "libraries":
+            assert "/" not in name, "a library is a package"
+        else:
+            assert found.parts[0] in {folder, "shared"}, name
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

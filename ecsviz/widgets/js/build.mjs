@@ -1,4 +1,4 @@
-// Bundles every file of widgets/ and libraries/ into one file each: node build.mjs OUTPUT_FOLDER
+// Makes one bundle of each entry in the "exports" of package.json: node build.mjs OUTPUT_FOLDER
 //
 // A widget's bundle is saved into every notebook that shows it, so it holds our own code only;
 // libraries are sent by the kernel to the page that needs them, once.
@@ -27,27 +27,26 @@ function notices(inputs) {
   });
 }
 
+const { exports: entries } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
 mkdirSync(output, { recursive: true });
-for (const folder of ["widgets", "libraries"]) {
-  for (const entry of readdirSync(join(here, folder)).filter((name) => name.endsWith(".js"))) {
-    const result = await build({
-      absWorkingDir: here,
-      entryPoints: [join(here, folder, entry)],
-      outdir: output,
-      write: false,
-      bundle: true,
-      format: "esm",
-      minify: true,
-      target: "es2022",
-      charset: "utf8",
-      legalComments: "eof",
-      metafile: true,
-      logLevel: "warning",
-    });
-    const told = notices(result.metafile.inputs);
-    for (const file of result.outputFiles) {
-      const notice = file.path.endsWith(".js") ? told.join("") : "";
-      writeFileSync(join(output, basename(file.path)), notice + file.text);
-    }
+for (const [name, source] of Object.entries(entries)) {
+  const result = await build({
+    absWorkingDir: here,
+    entryPoints: [{ in: source, out: name }],
+    outdir: output,
+    write: false,
+    bundle: true,
+    format: "esm",
+    minify: true,
+    target: "es2022",
+    charset: "utf8",
+    legalComments: "eof",
+    metafile: true,
+    logLevel: "warning",
+  });
+  const told = notices(result.metafile.inputs);
+  for (const file of result.outputFiles) {
+    const notice = file.path.endsWith(".js") ? told.join("") : "";
+    writeFileSync(join(output, basename(file.path)), notice + file.text);
   }
 }

@@ -1,4 +1,4 @@
-"""Bundles the JavaScript of the widgets while the Python package is built.
+"""Bundles the JavaScript of the widgets while the Python package is built, and checks it.
 
 npm and Node come from PyPI (see ``[build-system]`` in pyproject.toml), so the machine needs
 neither. What is built lies in ``ecsviz/widgets/static`` and is not kept in git; it is made anew
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -24,6 +27,8 @@ OUTPUT: Final = SOURCES.parent / "static"
 STAMP: Final = "sources.sha256"
 """Its text is the checksum of the sources from which the files beside it were made."""
 LEFT_OUT: Final = {"node_modules", "__pycache__"}
+STYLED: Final = ("**/*.{js,mjs,ts,css}", "package.json")
+"""The files whose style is checked."""
 SHOWN: Final = 4_000
 """How many characters of npm's complaint are shown: its end, where the reason stands."""
 
@@ -62,9 +67,9 @@ def checksum() -> str:
 
 
 def expected() -> list[str]:
-    """Return the names of the bundles."""
-    found = [*SOURCES.glob("widgets/*.js"), *SOURCES.glob("libraries/*.js")]
-    return sorted(path.name for path in found)
+    """Return the names of the bundles: one for each entry in package.json's ``exports``."""
+    about = json.loads((SOURCES / "package.json").read_text(encoding="utf-8"))
+    return sorted(f"{name.removeprefix('./')}.js" for name in about["exports"])
 
 
 def is_current(output: Path = OUTPUT) -> bool:
@@ -93,17 +98,39 @@ def bundle(output: Path = OUTPUT) -> bool:
     if is_current(output):
         return False
     total = checksum()
-    # Elsewhere: npm's folder of packages would only be in the way here, and a build that breaks
-    # leaves nothing half-made.
+    with _packages("--omit=dev") as work:
+        made = work / "static"
+        _run("node", "build.mjs", str(made), cwd=work)
+        (made / STAMP).write_text(total, encoding="ascii")
+        shutil.rmtree(output, ignore_errors=True)
+        shutil.copytree(made, output)
+    return True
+
+
+def check() -> None:
+    """Check the style of the sources.
+
+    Raises
+    ------
+    BundleError
+        If something is wrong with them; the message holds what the checkers say.
+    """
+    with _packages() as work:
+        _run("node", "node_modules/prettier/bin/prettier.cjs", "--check", *STYLED, cwd=work)
+
+
+@contextmanager
+def _packages(*options: str) -> Iterator[Path]:
+    """Make a copy of the sources that has the packages they need.
+
+    Elsewhere: npm's folder of packages would only be in the way here, and a build that breaks
+    leaves nothing half-made.
+    """
     with TemporaryDirectory(prefix="ecsviz-widgets-") as folder:
         work = Path(folder, "js")
         shutil.copytree(SOURCES, work, ignore=shutil.ignore_patterns(*LEFT_OUT))
-        _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=work)
-        _run("node", "build.mjs", str(Path(folder, "static")), cwd=work)
-        Path(folder, "static", STAMP).write_text(total, encoding="ascii")
-        shutil.rmtree(output, ignore_errors=True)
-        shutil.copytree(Path(folder, "static"), output)
-    return True
+        _run("npm", "ci", "--ignore-scripts", "--prefer-offline", *options, cwd=work)
+        yield work
 
 
 def _run(program: str, *arguments: str, cwd: Path) -> None:
@@ -120,10 +147,16 @@ def _run(program: str, *arguments: str, cwd: Path) -> None:
         check=False,
     )
     if done.returncode:
+        needs = (
+            ""
+            if program != "npm"
+            else (
+                " It needs npm's registry, or npm's cache of it; a wheel of ecsviz needs neither."
+            )
+        )
         raise BundleError(
-            f"The widgets' JavaScript could not be bundled: `{program} {' '.join(arguments)}`"
-            f" ended with {done.returncode}. It needs npm's registry, or npm's cache of it; a wheel"
-            f" of ecsviz needs neither. What it said:\n{done.stdout[-SHOWN:].strip()}"
+            f"The widgets' JavaScript: `{program} {' '.join(arguments)}` ended with"
+            f" {done.returncode}.{needs} What it said:\n{done.stdout[-SHOWN:].strip()}"
         )
 
 
@@ -147,5 +180,19 @@ def _command(program: str) -> tuple[list[str], dict[str, str]]:
     return command, {**os.environ, "PATH": path}
 
 
+def main(arguments: list[str]) -> int:
+    """Make the bundles, or with ``check`` look for faults in the sources."""
+    try:
+        if arguments == ["check"]:
+            check()
+            sys.stdout.write("no faults\n")
+        else:
+            sys.stdout.write("made\n" if bundle() else "nothing to do\n")
+    except BundleError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write("made\n" if bundle() else "nothing to do\n")
+    sys.exit(main(sys.argv[1:]))

@@ -3,8 +3,8 @@
 import { h } from "../shared/dom.js";
 import { library } from "../shared/kernel.js";
 import { colours, onTheme } from "../shared/theme.js";
-import { Detail } from "./detail.js";
-import { Points } from "./points.js";
+import { Detail } from "./picture_cytoscape.js";
+import { Points } from "./picture_points.js";
 
 const HELP =
   "Arrow keys go along references: down to what is held, up to what holds it, left and right" +

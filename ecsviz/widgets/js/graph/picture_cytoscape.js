@@ -1,7 +1,7 @@
 // The picture of up to some hundred elements in full detail, drawn by Cytoscape.
 
 import { later, onceAFrame } from "../shared/dom.js";
-import { FONT, SIZE, fitted } from "./fitting.js";
+import { FONT, SIZE, fitted } from "./label_fitting.js";
 import { DEFERRED, HUB, IN_CYCLE, boundsOf, linesBetween, markImage, mix } from "./scene.js";
 
 const NAMED = 90; // lines: with more of them, names of fields would hide the picture

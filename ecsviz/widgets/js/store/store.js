@@ -1,7 +1,7 @@
 // What is in a store. Python reads a page of one table at a time; the graph around the chosen row is
 // another widget, shown inside this one.
 
-import "../store/store.css";
+import "./store.css";
 import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
 import { follow, onTold } from "../shared/kernel.js";
 import { hideStill } from "../shared/still.js";
@@ -342,7 +342,8 @@ function render({ model, el }) {
       spoken.say(is("status"));
     }),
     follow(model, ["_told"], () => {
-      told.textContent = is("_told") || "Choose a row to see what it holds and what holds it, as a graph.";
+      told.textContent =
+        is("_told") || "Choose a row to see what it holds and what holds it, as a graph.";
       if (is("_told")) spoken.say(is("_told"));
     }),
     follow(model, ["graph"], showGraph),

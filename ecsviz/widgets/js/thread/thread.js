@@ -1,15 +1,15 @@
 // A chat thread. Python holds which branch is shown and what is selected, in traits, and sends the
 // texts of what is in sight.
 
-import "../thread/thread.css";
+import "./thread.css";
 import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
 import { follow, numbers, onTold, put } from "../shared/kernel.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
-import { makeBubble } from "../thread/bubble.js";
-import { makeList } from "../thread/list.js";
-import { makePanel } from "../thread/panel.js";
-import { makePast } from "../thread/past.js";
+import { makeBubble } from "./bubble.js";
+import { makeList } from "./virtual_list.js";
+import { makePanel } from "./panel.js";
+import { makePast } from "./revisions.js";
 
 const NONE = -1;
 const KEPT = 2_000; // messages whose texts the page keeps

@@ -1,13 +1,13 @@
 // The explorer of a dependency graph. Python holds what is shown and what is selected, in traits;
 // this shows it, and says what the reader does.
 
-import "../explorer/explorer.css";
-import { makeDetails } from "../explorer/details.js";
-import { makePicture } from "../explorer/picture.js";
-import { decode, mark } from "../explorer/scene.js";
-import { makeCycles, makeOrder } from "../explorer/stepper.js";
-import { makeTable } from "../explorer/table.js";
-import { makeToolbar } from "../explorer/toolbar.js";
+import "./explorer.css";
+import { makeDetails } from "./details.js";
+import { makePicture } from "./picture.js";
+import { decode, mark } from "./scene.js";
+import { makeCycles, makeOrder } from "./stepper.js";
+import { makeTable } from "./table.js";
+import { makeToolbar } from "./toolbar.js";
 import { announcer, fill, fresh, h } from "../shared/dom.js";
 import { follow, numbers, onTold, put } from "../shared/kernel.js";
 import { hideStill } from "../shared/still.js";
