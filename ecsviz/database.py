@@ -39,7 +39,7 @@ from ecsviz.once import making
 from ecsviz.server_errors import server_error
 from ecsviz.sqlite_errors import sqlite_error, unreadable
 from ecsviz.sqlite_files import MAGIC, UNTRUSTED, WatchedFile, bound, is_sqlite
-from ecsviz.turns import ISOLATION, KeptConnection, Lent, Turns, leave
+from ecsviz.turns import ISOLATION, KeptConnection, Lent, OwnConnection, Turns, leave
 
 _NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
 """What drivers raise for an option that they do not know, or of which the value is wrong."""
@@ -121,8 +121,8 @@ class Database:
             options["connect_args"] = {"timeout": self.timeout, "check_same_thread": False}
             # A connection each time: it cannot outlive its file, its process or its thread.
             options["poolclass"] = StaticPool if in_memory(self.url) else NullPool
-            if in_memory(self.url):
-                options["connect_args"]["factory"] = KeptConnection
+            made_as = KeptConnection if in_memory(self.url) else OwnConnection
+            options["connect_args"]["factory"] = made_as
         try:
             made = sa.create_engine(self.url, **options)
         except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, *_NOT_TAKEN) as err:

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -163,7 +164,42 @@ def leave(driver: Any, record: Any) -> None:
             driver.isolation_level = before
 
 
-class KeptConnection(sqlite3.Connection):
+class OwnConnection(sqlite3.Connection):
+    """A connection whose statements end with their transaction.
+
+    Notes
+    -----
+    An interrupt leaves a statement half read, and the traceback, which a notebook keeps, holds its
+    cursor. As long as it lives, SQLite keeps the file locked, even when the connection is closed.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+
+    def cursor(self, *args: Any, **options: Any) -> Any:
+        """Return a cursor, that of `execute` too."""
+        made = super().cursor(*args, **options)
+        self._cursors.add(made)
+        return made
+
+    def rollback(self) -> None:
+        """End what runs, and roll back."""
+        self._end_statements()
+        super().rollback()
+
+    def close(self) -> None:
+        """End what runs, and close."""
+        self._end_statements()
+        super().close()
+
+    def _end_statements(self) -> None:
+        for each in list(self._cursors):
+            with contextlib.suppress(sqlite3.Error):
+                each.close()
+
+
+class KeptConnection(OwnConnection):
     """A connection to a database in memory, which would be gone with it."""
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
+from ecsviz.state import consume
 
 _engines: list[sa.Engine] = []
 
@@ -179,6 +180,40 @@ def test_memory_outlives_an_interrupt_and_a_lost_connection() -> None:
     with store.engine.connect() as conn:  # the engine's own transactions are what they were
         conn.execute(sa.text("UPDATE chat_threads SET title = 'edited'"))
     assert store.get(thread.ecs_id).title == "a"
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal", None])
+def test_an_interrupted_reading_holds_no_lock(tmp_path: Path, journal: Any) -> None:
+    """A notebook keeps the traceback of the last error, and with it a cursor that is half read."""
+
+    def interrupt(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.startswith("SELECT"):
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+
+    path = ":memory:" if journal is None else str(tmp_path / "a.db")
+    with ev.SQLAlchemyEntityStorage(path, journal=journal or "delete", timeout=0.05) as store:
+        thread = store.register(ev.ChatThread(title="a"))
+        model = store.sql_model(ev.ChatThread)
+        session = store.session_factory()
+        sessions = session.get_bind()
+        for engine in (store.engine, sessions):
+            sa.event.listen(engine, "after_cursor_execute", interrupt)
+        kept = []
+        for use in (store.get, store.history, lambda _: session.execute(sa.select(model)).all()):
+            for number in (1, 2, 3):
+                left = [number]
+                with pytest.raises(KeyboardInterrupt) as caught:
+                    consume(use(thread.ecs_id) for _ in range(9))
+                kept.append(caught.value)
+                session.close()
+                thread.title += "!"
+                store.register(thread)
+                if number == 1:
+                    assert store.get(thread.ecs_id).title == thread.title
+        assert len(kept) == 9
+        assert store.verify().empty
 
 
 def test_a_commit_that_failed_stays_undone(tmp_path: Path) -> None:
