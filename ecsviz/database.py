@@ -407,10 +407,16 @@ class Database:
             try:
                 self._prepare(driver)
                 yield conn
+            except (sqlite3.OperationalError, exc.OperationalError) as err:
+                code = getattr(getattr(err, "orig", err), "sqlite_errorname", "")
+                if code == "SQLITE_INTERRUPT" and (of := conn.info[_BOUNDS]) and not of[1]():
+                    # Ctrl-C, while Python looked at the clock: the driver swallows what it raises.
+                    raise KeyboardInterrupt from err
+                raise
             finally:
                 if not conn.invalidated:  # as it is, closed, after an exit or an interrupt
-                    if (undo := conn.info.pop(_BOUNDS, None)) is not None:
-                        undo()
+                    if bounds := conn.info.pop(_BOUNDS, None):
+                        bounds[0]()
                     if driver.in_transaction:
                         conn.rollback()
                     driver.isolation_level = before
@@ -421,7 +427,7 @@ class Database:
         """Bound what each statement of a transaction may take: the file holds what acts."""
         if conn.info.get(_BOUNDS, 0) is None:  # it has none yet, and is no session's
             driver: Any = conn.connection.dbapi_connection
-            again, conn.info[_BOUNDS] = bound(driver, self.deadline, self.path)
+            again, *conn.info[_BOUNDS] = bound(driver, self.deadline, self.path)
             sa.event.listen(conn, "before_cursor_execute", again)
 
     def session_engine(self) -> Engine:
@@ -524,7 +530,8 @@ AFTER = "ecs_after"
 """What is to be called when a transaction is known to be carried out: there as well."""
 
 _BOUNDS = "ecs_bounds"
-"""Where a transaction of ours keeps what takes its bounds away; None while it has none."""
+"""Where a transaction of ours keeps what takes its bounds away, and what tells whether its time is
+over; None while it has none."""
 
 APPLICATION_ID = 0x45435356
 """Written into SQLite files, so that ``file`` and we can tell: the letters ECSV."""

@@ -29,7 +29,11 @@ _KINDS = {
 """How SQLite begins what it notes of a thing. It goes by that, and so do we: the column ``type``
 beside it is only what somebody wrote there."""
 
-_COMPUTED = re.compile(r"\b(AS|GENERATED|CHECK|DEFAULT)\b", re.IGNORECASE)
+_COMPUTED = re.compile(
+    r"\b(AS|GENERATED|CHECK|DEFAULT(?!\s+('[^']*'|[+-]?[\d.]+)[\s,)]))\b", re.IGNORECASE
+)
+"""What may run in the text of a table. A literal as a default, such as our own, does nothing."""
+
 _PARTIAL = re.compile(r"\bWHERE\b", re.IGNORECASE)
 
 

@@ -38,7 +38,7 @@ MAX_VALUE = 100_000_000
 
 def bound(
     driver: sqlite3.Connection, seconds: float, path: Path | None
-) -> tuple[Callable[..., None], Callable[[], None]]:
+) -> tuple[Callable[..., None], Callable[[], None], Callable[[], bool]]:
     """Bound in time and size what a connection does.
 
     Parameters
@@ -53,7 +53,8 @@ def bound(
     Returns
     -------
     tuple
-        What is to be called before each statement, and what takes the bounds away.
+        What is to be called before each statement, what takes the bounds away, and what tells
+        whether the time is over.
     """
     until = time.monotonic() + seconds
 
@@ -61,7 +62,10 @@ def bound(
         nonlocal until
         until = time.monotonic() + seconds
 
-    driver.set_progress_handler(lambda: int(time.monotonic() > until), _STEPS)
+    def late() -> bool:
+        return time.monotonic() > until
+
+    driver.set_progress_handler(late, _STEPS)
     size = 0 if path is None else path.stat().st_size
     before = driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE + size)
 
@@ -69,7 +73,7 @@ def bound(
         driver.set_progress_handler(None, 0)
         driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
-    return again, undo
+    return again, undo, late
 
 
 def is_sqlite(path: str | os.PathLike[str], start: bytes | None = None) -> bool:

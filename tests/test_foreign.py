@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sqlite3
 import warnings
 from pathlib import Path
@@ -171,6 +172,52 @@ def test_another_schema_with_the_number_of_the_last(tmp_path: Path) -> None:
     assert set(store.verify()["row"]) == {"own"}
     with pytest.warns(errors.ForeignTriggerWarning, match="own on chat_threads"):
         store.delete([thread, *thread.messages])
+
+
+def test_an_interrupt_is_no_deadline(tmp_path: Path) -> None:
+    """Python notices it while SQLite asks for the time, and the driver swallows it there."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "a.db"
+    store, thread = filled(path)
+    body = f"SELECT (SELECT max(x) FROM ({ENDLESS} SELECT x FROM c))"
+    sql(path, f"CREATE TRIGGER slow AFTER UPDATE ON chat_threads BEGIN {body}; END")
+    thread.title = "third"
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with pytest.warns(errors.ForeignTriggerWarning), pytest.raises(KeyboardInterrupt):
+            store.register(thread)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert store.get(thread.ecs_id).title == "second"
+    assert thread.version == 2
+
+
+class Shelf(ev.Entity):
+    books: list[Book] = []
+
+
+class Book(ev.Entity):
+    title: str = ""
+
+
+@pytest.mark.parametrize("default", ["DEFAULT '0'", "DEFAULT -1", "DEFAULT (1 + 1)"])
+def test_a_store_of_ours_alone_has_no_deadline(default: str) -> None:
+    """A table of a list has a literal as a default, which runs nothing; others may."""
+    with ev.SQLAlchemyEntityStorage(":memory:", deadline=0) as store:
+        shelf = store.register(Shelf(books=[Book() for _ in range(2_000)]))
+        assert len(store.get(shelf.ecs_id).books) == 2_000
+        with store.engine.begin() as conn:
+            conn.exec_driver_sql(f"CREATE TABLE more (number INTEGER {default})")
+        if "(" not in default:
+            assert len(store.get(shelf.ecs_id).books) == 2_000
+            return
+        with pytest.raises(errors.StorageTimeoutError):
+            store.get(shelf.ecs_id)
 
 
 @pytest.mark.parametrize("deadline", [-1, "soon", None, float("nan")])
