@@ -237,7 +237,29 @@ def _checked(url: URL, text: str) -> URL:
         return url  # making the engine says what is wrong
     if is_async:
         raise asynchronous(url)
+    _check_uri(url)
     return _absolute(url)
+
+
+def _check_uri(url: URL) -> None:
+    """Raise StorageUrlError if options meant for SQLite would become a part of a file's name."""
+    name = url.database or ":memory:"
+    if url.get_backend_name() != "sqlite" or name.startswith("file:"):
+        return
+    is_uri = str(url.query.get("uri", "")).lower() in {"true", "t", "yes", "y", "on", "1"}
+    if is_uri and not _OF_THE_DRIVER.issuperset(url.query):
+        text = redacted(url.set(database="NAME")).replace("NAME", f"file:{name}")
+        raise StorageUrlError(
+            "With uri=true, SQLite takes its options for a part of the file's name, unless that"
+            f" begins with 'file:'. Give it as {text}.",
+            url=redacted(url),
+        )
+
+
+_OF_THE_DRIVER = frozenset(
+    {"uri", "timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"}
+)
+"""The options in a SQLite URL that Python's driver takes, and SQLite does not see."""
 
 
 def _mistyped(text: str) -> StorageUrlError:

@@ -197,7 +197,7 @@ def test_no_part_of_a_mutated_url_is_told(data: st.DataObject) -> None:
 
 
 def test_a_store_shows_no_password(tmp_path: Path) -> None:
-    for text in (f"sqlite:///{tmp_path}/a.db?mode=rwc&uri=true", str(tmp_path / "b.db")):
+    for text in (f"sqlite:///file:{tmp_path}/a.db?mode=rwc&uri=true", str(tmp_path / "b.db")):
         store = ev.SQLAlchemyEntityStorage(text)
         assert "***" not in repr(store)
         assert "***" not in store._repr_html_()
@@ -396,3 +396,20 @@ def test_an_error_with_a_url_is_pickled_without_its_password() -> None:
     with pytest.raises(errors.StorageOpenError) as caught:
         ev.SQLAlchemyEntityStorage(SOUND)
     assert SECRET.encode() not in pickle.dumps(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x.db", "FOLDER/x.db", ":memory:", ""])
+def test_options_are_no_part_of_a_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would make a file ``x.db?nolock=1``, and the next connection another one."""
+    monkeypatch.chdir(tmp_path)
+    name = name.replace("FOLDER", str(tmp_path))
+    for how in ("store", "read_database"):
+        with pytest.raises(errors.StorageUrlError) as caught:
+            OPENED[how](f"sqlite:///{name}?nolock=1&uri=true")
+        assert f"sqlite:///file:{name or ':memory:'}?nolock=1&uri=true" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    with ev.SQLAlchemyEntityStorage("sqlite:///x.db?timeout=3&uri=true") as store:
+        store.register(ev.ChatThread(title="a"))
+    assert [path.name for path in tmp_path.iterdir()] == ["x.db"]
