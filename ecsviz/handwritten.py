@@ -16,9 +16,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from ecsviz.errors import UnsupportedFieldError
+from ecsviz.errors import (
+    InvalidArgumentError,
+    NotAnEntityError,
+    UnsupportedFieldError,
+    short_repr,
+)
 from ecsviz.fields import FieldPlan, Shape, class_plan
-from ecsviz.identity import newest_definition, type_key
+from ecsviz.identity import is_entity_class, newest_definition, type_key
 from ecsviz.inverse import inverse_of
 from ecsviz.state import shell, take_place_of
 from ecsviz.storable import describe
@@ -39,12 +44,21 @@ class Handwritten:
     ------
     UnsupportedFieldError
         If a model lacks one of these.
+    InvalidArgumentError, NotAnEntityError
+        If it is no such dictionary.
     """
 
     def __init__(self, models: MappingOf[type, Any] | None = None) -> None:
         self.by_key: dict[tuple[str, str], Any] = {}
         self.by_class: dict[type, Any] = {}
         self.links: dict[type, list[Any]] = {}  # what `row_links` has found out
+        if models is not None and not isinstance(models, MappingOf):
+            raise InvalidArgumentError(
+                f"models is {short_repr(models)}. Give a dictionary: an entity class, and the model"
+                " that stores it.",
+                argument="models",
+                value=models,
+            )
         for cls, model in (models or {}).items():
             _check_model(cls, model)
             _patch_to_entity(cls, model)
@@ -101,6 +115,12 @@ def stored_id(model: Any, ecs_id: UUID) -> Any:
 
 
 def _check_model(cls: type, model: Any) -> None:
+    if not is_entity_class(cls):
+        raise NotAnEntityError(
+            f"models names {short_repr(cls)}, which is not an entity class. Give the subclass of"
+            " ev.Entity that the model stores.",
+            value=cls,
+        )
     missing = [name for name in (*NEEDED, "ecs_id") if not hasattr(model, name)]
     if missing:
         raise UnsupportedFieldError(

@@ -23,7 +23,7 @@ from ecsviz.class_maps import (
 )
 from ecsviz.codec import JSON
 from ecsviz.common_columns import BIG, NAMING, SYSTEM_COLUMNS, system_columns
-from ecsviz.errors import DuplicateTypeError, EcsvizError
+from ecsviz.errors import DuplicateTypeError, EcsvizError, InvalidArgumentError, short_repr
 from ecsviz.fields import FieldPlan, Shape, class_plan
 from ecsviz.handwritten import Handwritten
 from ecsviz.history import REVISION, history_name
@@ -64,6 +64,12 @@ class Mapping:
     """
 
     def __init__(self, schema: str | None = None, models: Handwritten | None = None) -> None:
+        if schema is not None and not isinstance(schema, str):
+            raise InvalidArgumentError(
+                f"schema is {short_repr(schema)}. Give the name of a database's schema.",
+                argument="schema",
+                value=schema,
+            )
         self.models = models or Handwritten()
         self.metadata = sa.MetaData(naming_convention=NAMING, schema=schema)
         self.by_type: dict[str, ClassMap] = {}

@@ -20,6 +20,7 @@ from ecsviz.mapping import ClassMap, Collection, RefColumn
 from ecsviz.nested_keys import nested_keys
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED, Ints
 from ecsviz.paths import format_path
+from ecsviz.protocol import check_hops
 from ecsviz.statements import columns_of
 from ecsviz.store_frames import StoredEntity, neighbourhood
 from ecsviz.values import decoded
@@ -86,6 +87,7 @@ def stored_graph(
     -----
     A statement per class and per column that refers; some 250 bytes a node and 30 a reference.
     """
+    check_hops(hops)
     with collector_paused():
         reading = _Reading(conn, catalog)
         nodes, types, blocks = reading.nodes, reading.types, list(reading.blocks())

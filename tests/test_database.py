@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -274,3 +275,27 @@ def test_a_full_disk(journal: Any, code: str, tmp_path: Path, monkeypatch: Any) 
     assert (caught.value.code, caught.value.path) == (code, path)
     with pytest.raises((errors.StorageIOError, errors.StorageOpenError)):
         store.get(thread.ecs_id)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"models": 3}, "models is 3. Give a dictionary"),
+        ({"models": [ev.ChatThread]}, "Give a dictionary"),
+        ({"models": {3: int}}, "models names 3, which is not an entity class"),
+        ({"models": {"ChatThread": int}}, "models names 'ChatThread'"),
+        ({"schema": 3}, "schema is 3. Give the name"),
+    ],
+)
+def test_options_of_a_store_are_checked(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(errors.EcsvizError, match=re.escape(said)):
+        ev.SQLAlchemyEntityStorage(":memory:", **options)
+
+
+@pytest.mark.parametrize("hops", [-1, 1.5, "x", True])
+def test_hops_of_a_stored_graph_are_checked(hops: Any) -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    thread = store.register(ev.ChatThread(title="a"))
+    for root in (thread, None):
+        with pytest.raises(errors.InvalidArgumentError, match="hops is"):
+            store.graph(root, hops=hops)
