@@ -127,6 +127,8 @@ class InMemoryEntityStorage(VersionedStorage):
         )
 
     def __repr__(self) -> str:
+        if isinstance(self._lock, _Closed):
+            return "InMemoryEntityStorage(closed)"
         return f"InMemoryEntityStorage({len(self._records):,} entities)"
 
     def _repr_html_(self) -> str:

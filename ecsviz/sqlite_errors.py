@@ -20,8 +20,9 @@ _SQLITE_ERRORS: dict[str, tuple[type[StorageError], str]] = {
     "SQLITE_BUSY": (
         errors.StorageBusyError,
         (
-            "another program held the database for more than {seconds:g} s. Nothing was saved;"
-            " try again, or open the storage with a longer timeout=."
+            "another program, or a session or connection of this one, held the database for more"
+            " than {seconds:g} s. Nothing was saved; end what is open there and try again, or open"
+            " the storage with a longer timeout=."
         ),
     ),
     "SQLITE_LOCKED": (

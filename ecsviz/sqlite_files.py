@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from ecsviz.addresses import short_path
@@ -177,7 +178,8 @@ class WatchedFile:
         except OSError as err:
             raise unreadable(self.path, err, when) from err
         else:
-            gone = (stat.st_dev, stat.st_ino) != self._seen
+            # A system may give the number of a file that was deleted to the next thing it makes.
+            gone = (stat.st_dev, stat.st_ino) != self._seen or not S_ISREG(stat.st_mode)
         if gone:
             raise StorageMovedError(
                 f"{short_path(self.path)} is not the file any more that this storage opened: it was"

@@ -189,6 +189,9 @@ def test_how_a_closed_store_is_shown(tmp_path: Path) -> None:
     store, _ = filled(tmp_path / "a.db")
     store.close()
     assert repr(store).endswith("a.db', closed)")
+    with ev.InMemoryEntityStorage() as memory:
+        assert repr(memory) == "InMemoryEntityStorage(0 entities)"
+    assert repr(memory) == "InMemoryEntityStorage(closed)"
     assert "was closed" in store._repr_html_()
 
 
