@@ -158,6 +158,14 @@ def test_every_method_tells_and_nothing_is_made(
     assert seen(path.parent) == before
 
 
+def test_a_folder_with_the_number_of_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, thread = filled(path)
+    folder_in_its_place(path)
+    now = path.stat()
+    monkeypatch.setattr(store._database._file, "_seen", (now.st_dev, now.st_ino))
+    assert refused(reading_calls(store, thread)) == []
+
+
 @pytest.mark.parametrize("way", [deleted, emptied, overwritten])
 def test_a_notebook_shows_a_line(path: Path, way: Callable[[Path], None]) -> None:
     """A notebook swallows exceptions in what a cell shows, so that one is shown, not raised."""
