@@ -119,6 +119,9 @@ class InMemoryEntityStorage(VersionedStorage):
         with self._lock:
             pass
 
+    def _one_state(self) -> AbstractContextManager[Any]:
+        return self._lock
+
     def __reduce__(self) -> NoReturn:
         raise StoragePickleError(
             "An InMemoryEntityStorage cannot be pickled or copied: it lies in the memory of this"
@@ -385,7 +388,6 @@ class InMemoryEntityStorage(VersionedStorage):
             if name in added
         ):
             return False
-
         past = (record for states in self._past.values() for record, _ in states)
         for record in (*self._records.values(), *past):
             if type_key(record.cls) == type_key(cls):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from typing import TYPE_CHECKING, Any
@@ -29,10 +30,9 @@ from ecsviz.mapping import Mapping
 from ecsviz.model_rows import running
 from ecsviz.models import Models
 from ecsviz.past import AsOf, PastCatalog, check_as_of, revision_of
-from ecsviz.protocol import Contents, as_id, check_entity_class, not_found
+from ecsviz.protocol import Contents, as_id, check_entity_class
 from ecsviz.python_source import python_source
 from ecsviz.reading import Load
-from ecsviz.statements import columns_of
 from ecsviz.stored_graph import stored_graph
 from ecsviz.stored_types import Tell
 from ecsviz.verifying import Problem, Verify, problems_frame
@@ -66,6 +66,7 @@ class OpenStore:
         # As the last transaction has found the store: each looks what it finds itself.
         self._catalog = Catalog(self._database, Mapping(schema, self._handwritten))
         self._models = Models(self, lambda: self._catalog.mapping)
+        self._begun = threading.local()  # what `_reading` holds, per thread
         try:
             if self._database.exists():
                 with self._database.reading() as conn:
@@ -86,11 +87,10 @@ class OpenStore:
 
     def _contents(self) -> Contents:
         """Return what is stored: a statement per type, and two for the revisions."""
-        where = str(self._database)
         with self._reading() as (conn, catalog):
             if not self._is_made(conn):
-                return Contents(where, [])
-            return store_frames.stored_contents(conn, catalog, where)
+                return Contents(str(self._database), [])
+            return store_frames.stored_contents(conn, catalog, str(self._database))
 
     def close(self) -> None:
         """Close what was opened; using the store afterwards raises StorageClosedError.
@@ -189,9 +189,8 @@ class OpenStore:
         Returns
         -------
         str
-            The module's text. It imports SQLAlchemy alone; its ``Base.metadata`` describes the
-            very tables of this store. Of classes with a hand-written model it has what the store
-            keeps of them (``ecs_of_…``).
+            The module's text. It imports SQLAlchemy alone; its ``Base.metadata`` describes this
+            store's tables. Of hand-written models it has what the store keeps (``ecs_of_…``).
 
         Raises
         ------
@@ -283,9 +282,8 @@ class OpenStore:
             column per field that holds no entity; ``<field>_ecs_id`` (UUID objects or None) per
             reference, to join with ``ecs_id``; ``<field>_position`` (Int64) where it is the
             place in a list. Texts are ``str``, optional integers and booleans ``Int64`` and
-            ``boolean``, times ``datetime64[us, UTC]``, enums and Literals categories; what
-            pandas has no type for stays Python's. Lists and dictionaries of entities are in
-            `references_frame`.
+            ``boolean``, times ``datetime64[us, UTC]``, enums and Literals categories; what pandas
+            has no type for stays Python's. `references_frame` has lists of entities.
 
         Raises
         ------
@@ -394,7 +392,7 @@ class OpenStore:
         with self._reading() as (conn, catalog):
             events = events_of(conn, catalog, wanted)
             if not events:
-                raise not_found(wanted, self._some_ids(conn, catalog), str(self._database))
+                raise store_frames.not_stored(conn, catalog, wanted)
             return history_frame(events, moments_of(conn, catalog))
 
     def _first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
@@ -458,7 +456,7 @@ class OpenStore:
         wanted = as_id(entity)
         found = load.find([wanted])
         if not found:
-            raise not_found(wanted, self._some_ids(conn, catalog), str(self._database))
+            raise store_frames.not_stored(conn, catalog, wanted)
         name, row_id = found[wanted]
         try:
             there = load.load({name: [row_id]})(name, row_id)
@@ -533,7 +531,7 @@ class OpenStore:
         start = None if root is None else as_id(root)
         with self._reading(as_of) as (conn, catalog):
             if start is not None and not Load(conn, catalog).find([start]):
-                raise not_found(start, self._some_ids(conn, catalog), str(self._database))
+                raise store_frames.not_stored(conn, catalog, start)
             return stored_graph(conn, catalog, start, hops)
 
     @contextlib.contextmanager
@@ -542,31 +540,33 @@ class OpenStore:
     ) -> Iterator[tuple[Connection, Catalog]]:
         """Hold a transaction to read in, with the catalog as it finds it, or as of a revision.
 
-        An empty database stands for a missing file.
+        Whatever its thread reads inside is read in it: what several calls return fits together.
         """
-        if not self._database.exists():
-            empty = sa.create_engine("sqlite://", poolclass=NullPool)
-            with empty.connect() as conn:
-                yield conn, self._at(conn, self._catalog.at({}), as_of)
-            empty.dispose()
+        outer: Any = getattr(self._begun, "state", None)
+        fresh = outer is None or outer[0].closed or tell  # an interrupt may have left one behind
+        with self._begin(tell) if fresh else contextlib.nullcontext(outer) as state:
+            try:
+                self._begun.state = state
+                yield state[0], self._at(state[0], state[1], as_of)
+            finally:
+                self._begun.state = outer
+
+    @contextlib.contextmanager
+    def _begin(self, tell: Tell | None) -> Iterator[tuple[Connection, Catalog]]:
+        """Begin a transaction to read in; an empty database stands for a missing file."""
+        if self._database.exists():
+            with self._database.reading() as conn:
+                yield conn, self._found(conn, tell)[0]
             return
-        with self._database.reading() as conn:
-            yield conn, self._at(conn, self._found(conn, tell)[0], as_of)
+        with sa.create_engine("sqlite://", poolclass=NullPool).connect() as conn:
+            yield conn, self._catalog.at({})
 
     def _at(self, conn: Connection, catalog: Catalog, as_of: AsOf) -> Catalog:
-        if as_of is None:
-            return catalog
-        if not self._is_made(conn):
+        if as_of is not None and self._is_made(conn):
+            return PastCatalog(catalog, revision_of(conn, catalog, as_of))
+        if as_of is not None:
             check_as_of(as_of, 0)
-            return catalog
-        return PastCatalog(catalog, revision_of(conn, catalog, as_of))
-
-    def _some_ids(self, conn: Connection, catalog: Catalog) -> list[UUID]:
-        result: list[UUID] = []
-        for name in catalog.mapping.stored:
-            table = catalog.mapping.probe(name)
-            result += columns_of(conn, sa.select(table.c.ecs_id).limit(10_000))[0]
-        return result
+        return catalog
 
     # -- for the declarative models ----------------------------------------------------------
 

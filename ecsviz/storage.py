@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,7 @@ from ecsviz.reading import Load
 from ecsviz.references import Walk
 from ecsviz.renewing import walk_to_save
 from ecsviz.statements import columns_of, select_by_keys
+from ecsviz.store_frames import not_stored
 from ecsviz.versioned import VersionedStorage
 from ecsviz.writing import Save
 
@@ -366,8 +368,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
     def _check_found(self, load: Load, ids: list[UUID], found: MappingOf[UUID, Any]) -> None:
         for ecs_id in ids:
             if ecs_id not in found:
-                ids = self._some_ids(load.conn, load.catalog)
-                raise not_found(ecs_id, ids, str(self._database))
+                raise not_stored(load.conn, load.catalog, ecs_id)
 
     def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
         """Return all entities of a class and its subclasses.
@@ -493,7 +494,10 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
                 table = catalog.mapping.probe(name)
                 query = sa.select(table.c.ecs_id).where(table.c.ecs_lineage_id == wanted)
                 ids += columns_of(conn, query)[0]
-        return self.get_many(sorted(ids))
+            return self.get_many(sorted(ids))
+
+    def _one_state(self) -> AbstractContextManager[Any]:
+        return self._reading()
 
     def _every_id(self, as_of: AsOf) -> list[UUID]:
         with self._reading(as_of) as (conn, catalog):
@@ -553,7 +557,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             self._check_found(load, ids, found)
             catalog.seen.warn_of_triggers(conn, catalog.mapping.stored.values())
             raised = Delete(conn, catalog, found).run()
-        self._catalog.effects.note(raised)
+            conn.info[AFTER] = functools.partial(catalog.effects.note, raised)
 
 
 def _reopened(

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
 from ecsviz.driver_values import exact_by_field
-from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
+from ecsviz.errors import EntityNotFoundError, UnknownTypeError, did_you_mean, short_repr
 from ecsviz.fields import complete_fields, union_members
 from ecsviz.history import SUFFIX, check_once
 from ecsviz.identity import is_entity_class
@@ -24,7 +24,7 @@ from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
 from ecsviz.nested_keys import nested_keys
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.paths import format_path
-from ecsviz.protocol import Contents
+from ecsviz.protocol import Contents, not_found
 from ecsviz.statements import columns_of, value_of
 from ecsviz.typed import typed_column, typed_frame
 from ecsviz.values import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec, decoded
@@ -322,6 +322,15 @@ def neighbourhood(
                 distance[other] = distance[node] + 1
                 queue.append(other)
     return queue
+
+
+def not_stored(conn: Connection, catalog: Catalog, ecs_id: UUID) -> EntityNotFoundError:
+    """Return the error for an id that is not stored; it names those that are most alike."""
+    ids: list[UUID] = []
+    for name in catalog.mapping.stored:
+        table = catalog.mapping.probe(name)
+        ids += columns_of(conn, sa.select(table.c.ecs_id).limit(10_000))[0]
+    return not_found(ecs_id, ids, str(catalog.database))
 
 
 def stored_contents(conn: Connection, catalog: Catalog, where: str) -> Contents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -61,6 +62,9 @@ class VersionedStorage:
 
         def _register(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
             """Store a walk; deleted entities of version 0 come back."""
+
+        def _one_state(self) -> AbstractContextManager[Any]:
+            """Hold one state of the store: what is read inside fits together."""
 
         def _check_open(self) -> None:
             """Raise StorageClosedError if the storage was closed."""
@@ -169,10 +173,11 @@ class VersionedStorage:
                 " lists them.",
                 value=to,
             )
-        with said_as("to"):
-            old = self.get(wanted, as_of=to)
-        found = walk([old])
-        stored = self._stored_versions(found.ids)
+        with self._one_state():
+            with said_as("to"):
+                old = self.get(wanted, as_of=to)
+            found = walk([old])
+            stored = self._stored_versions(found.ids)
         for entity in found.entities:
             entity.__dict__["version"] = stored.get(entity.ecs_id, 0)
         try:
@@ -222,27 +227,27 @@ class VersionedStorage:
         if b is None and _is_live(a):
             a, b = None, a
         live = [side for side in (a, b) if _is_live(side)]
-        if not live:
-            with said_as("a"):
-                before = self._everything(a)
-            with said_as("b"):
-                return diff(before, self._everything(b))
         ids = [
             entity.ecs_id
             for side in live
             for entity in walk(as_roots(side)).entities
             if not is_placeholder(entity)
         ]
-        with said_as("b" if _is_live(a) else "a"):
-            return diff(*(as_roots(s) if _is_live(s) else self._those(ids, s) for s in (a, b)))
+        sides = []
+        with self._one_state():
+            for name, side in (("a", a), ("b", b)):
+                with said_as(name):
+                    among = ids if live else None
+                    sides.append(as_roots(side) if _is_live(side) else self._state(side, among))
+        return diff(*sides)
 
-    def _everything(self, as_of: AsOf) -> list[Any]:
-        # By id, so that what differs comes in the same order whatever the storage.
-        return self.get_many(sorted(self._every_id(as_of)), as_of=as_of)
-
-    def _those(self, ids: list[UUID], as_of: AsOf) -> list[Any]:
-        there = set(self._every_id(as_of))
-        return self.get_many([i for i in dict.fromkeys(ids) if i in there], as_of=as_of)
+    def _state(self, as_of: AsOf, among: Iterable[UUID] | None = None) -> list[Any]:
+        """Return everything that is, or was, stored; or what of some ids."""
+        with self._one_state():
+            there = set(self._every_id(as_of))
+            # By id, so that what differs comes in the same order whatever the storage.
+            wanted = sorted(there) if among is None else dict.fromkeys(among)
+            return self.get_many([i for i in wanted if i in there], as_of=as_of)
 
     def refresh(self, entity: Any) -> Any:
         """Bring a live graph up to date with the store, in place.
@@ -332,14 +337,15 @@ class VersionedStorage:
             if is_placeholder(root):
                 raise not_loaded(root, "version")
         ids = [root.ecs_id for root in roots]
-        theirs = walk(self.get_many(ids)).entities
-        if base is None:
-            base = self._read_at(mine)
-        with said_as("base"):
-            before = walk(self.get_many(ids, as_of=base)).entities
-        extra = {e.ecs_id for e in (*mine, *before)} - {e.ecs_id for e in theirs}
-        there = self._stored_versions(sorted(extra))
-        theirs = walk(self.get_many([*ids, *there])).entities
+        with self._one_state():
+            theirs = walk(self.get_many(ids)).entities
+            if base is None:
+                base = self._read_at(mine)
+            with said_as("base"):
+                before = walk(self.get_many(ids, as_of=base)).entities
+            extra = {e.ecs_id for e in (*mine, *before)} - {e.ecs_id for e in theirs}
+            there = self._stored_versions(sorted(extra))
+            theirs = walk(self.get_many([*ids, *there])).entities
         Merge(mine, before, theirs).run()
         return given
 

@@ -88,6 +88,7 @@ MARKS = {
     "process": (
         *("test_processes", "test_demo", "test_notebooks", "test_closing", "test_widgets_build"),
         *("test_importers_stored", "test_read_database_copies", "test_round_trip"),
+        "test_processes_meeting",
     ),
     "sweep": (
         *("test_read_database_hostile", "test_draw_hostile", "test_reprs_hostile"),

@@ -213,9 +213,10 @@ def _export_parquet(
         raise click.UsageError("--to parquet needs --out.")
     if format_ is None and is_database(source):
         store = open_store(source)
-        entities: Any = with_classes(
-            modules, lambda: store.get_many(store._every_id(None), progress=bars())
-        )
+        with store._one_state():
+            entities: Any = with_classes(
+                modules, lambda: store.get_many(store._every_id(None), progress=bars())
+            )
     else:
         entities = read(source, format_)
     export.to_parquet(entities, out)

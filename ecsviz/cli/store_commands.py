@@ -14,7 +14,6 @@ from ecsviz.cli.sources import classes_option, connect, load_classes, open_store
 from ecsviz.errors import UnknownTypeError
 from ecsviz.export import plain
 from ecsviz.references import walk
-from ecsviz.storage import SQLAlchemyEntityStorage
 
 MAX_NOTE = 1_000
 """Characters of the note that names the files of an import."""
@@ -41,7 +40,6 @@ def import_command(
     """
     threads = [thread for file in files for thread in read(file, format_, timezone)]
     store = connect(target)
-    before = _count(store)
     found = walk({thread.ecs_id: thread for thread in threads}.values()).entities
     # Read anew, an entity knows nothing of its version; what the source says now counts.
     versions = store._stored_versions([entity.ecs_id for entity in found])
@@ -49,10 +47,9 @@ def import_command(
         entity.__dict__["version"] = versions.get(entity.ecs_id, 0)
     names = plain(", ".join(Path(file).name for file in files), limit=MAX_NOTE)
     store.register(found, note=text or f"import {names}", progress=bars())
-    added = changed = 0
-    if _count(store) > before:
-        last = store.revisions().iloc[-1]
-        added, changed = int(last["added"]), int(last["changed"])
+    # By their versions: the newest revision may be another process's by now.
+    added = len(found) - len(versions)
+    changed = sum(entity.version != versions.get(entity.ecs_id) for entity in found) - added
     show_facts(
         [
             ("threads", len(threads)),
@@ -62,10 +59,6 @@ def import_command(
             ("store", str(store._database)),  # without a password
         ]
     )
-
-
-def _count(store: SQLAlchemyEntityStorage) -> int:
-    return len(store.revisions())
 
 
 @click.command(

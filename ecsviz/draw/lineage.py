@@ -142,18 +142,18 @@ def draw_lineage(
 
 
 def _read(store: Any, lineage: Any) -> _Family:
-    graph = store.lineage_graph(lineage)
-    parts = graph._parts
-    parents = [-1] * len(parts.nodes)
-    for source, target in zip(parts.sources.tolist(), parts.targets.tolist(), strict=True):
-        parents[source] = target
-    order = depth_first(parents)[:MAX_MEMBERS]
+    with store._one_state():
+        parts = store.lineage_graph(lineage)._parts
+        parents = [-1] * len(parts.nodes)
+        for source, target in zip(parts.sources.tolist(), parts.targets.tolist(), strict=True):
+            parents[source] = target
+        order = depth_first(parents)[:MAX_MEMBERS]
+        members = [parts.nodes[node] for node in order]
+        histories = [store.history(member.ecs_id) for member in members]
     place = {node: number for number, node in enumerate(order)}
-    members = [parts.nodes[node] for node in order]
     forks = [place.get(parents[node], -1) for node in order]
     events = []
-    for number, member in enumerate(members):
-        history = store.history(member.ecs_id)
+    for number, (member, history) in enumerate(zip(members, histories, strict=True)):
         columns = [history[name].tolist() for name in ("version", "revision", "what", "at")]
         for version, revision, what, at in zip(*columns, strict=True):
             first = what == "added" and member.parent_id is not None

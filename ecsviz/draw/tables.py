@@ -17,6 +17,7 @@ from ecsviz.identity import is_entity_class, newest_definition
 from ecsviz.inverse import inverse_of
 from ecsviz.labels import clean_text
 from ecsviz.layout import DrawingOptionError
+from ecsviz.once import making
 from ecsviz.parts import parts_of_classes
 
 TYPE_COLUMNS: Final = 18
@@ -146,12 +147,12 @@ def _unknown(what: Any) -> DrawingOptionError:
 
 def _of_store(metadata: sa.MetaData) -> Schema:
     """Leave out what a store keeps for itself: it is the same everywhere."""
-    tables = [
-        table
-        for table in metadata.tables.values()
-        if not table.name.startswith(OWN_PREFIX) and not table.name.endswith("_history")
-    ]
-    found = _of_tables(tables)
+    with making:  # other threads may be adding tables, and then their keys
+        found = _of_tables(
+            table
+            for table in metadata.tables.values()
+            if not table.name.startswith(OWN_PREFIX) and not table.name.endswith("_history")
+        )
     boxes = [
         Box(box.name, tuple(c for c in box.columns if not _is_own(c.name))) for box in found.boxes
     ]

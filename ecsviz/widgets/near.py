@@ -95,13 +95,14 @@ def near_of(store: Any, ecs_id: UUID) -> Near:
     >>> near_of(store, message.ecs_id).told
     'showing 2 of 2 entities that it holds and 2 of 2 that hold it'
     """
-    held = _held(*_read(store, [ecs_id]))
-    holders, total = holders_of(store, ecs_id, HOLDERS)
-    first = [ecs_id, *(entity.ecs_id for entity in held[:HELD])]
-    try:
-        nodes = _read(store, dict.fromkeys([*first, *holders]))
-    except UnknownTypeError:  # of something else that a holder holds
-        nodes = _read(store, first)
+    with store._one_state():
+        held = _held(*_read(store, [ecs_id]))
+        holders, total = holders_of(store, ecs_id, HOLDERS)
+        first = [ecs_id, *(entity.ecs_id for entity in held[:HELD])]
+        try:
+            nodes = _read(store, dict.fromkeys([*first, *holders]))
+        except UnknownTypeError:  # of something else that a holder holds
+            nodes = _read(store, first)
     graph = _among(nodes)
     place = graph._find(ecs_id)
     assert place is not None

@@ -323,6 +323,8 @@ class StoreExplorer(LiveWidget):
             return
         if name not in {found.name for found in self._classes}:
             self.refresh()
+        if name not in {found.name for found in self._classes}:  # it is gone by now
+            return
         with self.hold_sync():
             if self.table != name:
                 self.table = name

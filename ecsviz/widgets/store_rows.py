@@ -117,7 +117,7 @@ class Rows(Protocol):
         ...
 
     def place(self, name: str, ecs_id: UUID) -> int:
-        """Return how many entities of a class were stored before one."""
+        """Return how many entities of a class were stored before one; 0 if it is gone."""
         ...
 
 
@@ -179,6 +179,8 @@ class SqlRows:
     def page(self, name: str, wanted: Wanted) -> Page:
         """Return a page of a class's table."""
         with self._store._reading() as (conn, catalog):
+            if name not in catalog.mapping.stored:
+                return Page([], [], [], 0)
             fields = _fields(catalog.mapping, name)
             table = _table(catalog.mapping, name, fields)
             fits = _fits(table, fields, wanted.search)
@@ -203,8 +205,10 @@ class SqlRows:
         return None if found is None else names[found]
 
     def place(self, name: str, ecs_id: UUID) -> int:
-        """Return how many entities of a class were stored before one."""
+        """Return how many entities of a class were stored before one; 0 if it is gone."""
         with self._store._reading() as (conn, catalog):
+            if name not in catalog.mapping.stored:
+                return 0
             table = catalog.mapping.probe(name)
             own = sa.select(table.c.id).where(table.c.ecs_id == ecs_id).scalar_subquery()
             count = sa.select(sa.func.count()).select_from(table).where(table.c.id < own)
@@ -213,7 +217,9 @@ class SqlRows:
 
 def _fields(mapping: Mapping, name: str) -> list[Field]:
     """Return the columns with what the store says of where they are."""
-    stored = mapping.stored[name]
+    stored = mapping.stored.get(name)
+    if stored is None:  # another thread or process has renamed the class
+        return []
     # Of classes with a hand-written model, the store has references alone.
     own = (Column("ecs_id", "other"), {"column": "ecs_id"})
     found: list[Field] = [own] if stored.by_hand else []
@@ -376,8 +382,9 @@ class MemoryRows:
         return None if record is None else record.cls.__name__
 
     def place(self, name: str, ecs_id: UUID) -> int:
-        """Return how many entities of a class were stored before one."""
-        return [record.ecs_id for record in self._records(name)].index(ecs_id)
+        """Return how many entities of a class were stored before one; 0 if it is gone."""
+        ids = [record.ecs_id for record in self._records(name)]
+        return ids.index(ecs_id) if ecs_id in ids else 0
 
 
 def _columns_of(records: list[Record]) -> list[Column]:

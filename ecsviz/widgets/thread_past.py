@@ -55,10 +55,11 @@ def moments_of(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], li
     >>> [(moment["revision"], moment["note"]) for moment in moments], shown
     ([(1, ''), (3, 'asked')], [range(1, 4)])
     """
-    store.history(thread)  # raises where there is none
-    frame = store.revisions()
+    with store._one_state():
+        store.history(thread)  # raises where there is none
+        frame = store.revisions()
+        past, oldest = _past(store, thread.ecs_id)
     newest = int(frame["revision"].max())
-    past, oldest = _past(store, thread.ecs_id)
     frame = frame[frame["revision"].isin(past.revisions(frame["revision"].tolist()))]
     notes = frame["note"].fillna("").tolist()
     numbers, times = frame["revision"].tolist(), frame["at"].tolist()
