@@ -287,6 +287,6 @@ def whole_only(where: Any) -> InvalidArgumentError:
 def present_only(where: Any) -> InvalidArgumentError:
     """Return the error for a look at the past of models that keep none."""
     return InvalidArgumentError(
-        f"{where} keeps some of this in hand-written models, which have no history. Leave as_of"
-        " out."
+        f"{where} keeps some of this in hand-written models, which have no history: it can"
+        " neither be read as it was (as_of=) nor brought back (revert)."
     )

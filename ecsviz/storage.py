@@ -17,11 +17,11 @@ from ecsviz import finding
 from ecsviz.adopting import AdoptingStore
 from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
-from ecsviz.conflicts import check_note, whole_only
+from ecsviz.conflicts import check_note
 from ecsviz.database import AFTER
 from ecsviz.deleting import Delete
 from ecsviz.entity import Entity
-from ecsviz.errors import StorageMovedError
+from ecsviz.errors import InvalidArgumentError, StorageMovedError
 from ecsviz.identity import derives_from, known_entity_classes
 from ecsviz.interrupts import deferred_interrupt
 from ecsviz.mapping import Mapping
@@ -461,7 +461,11 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         kinds = check_only(only)
         wanted = finding.search(fields, order_by, limit, offset)
         if self._handwritten.model_of(cls) is not None:
-            raise whole_only(self._database)
+            raise InvalidArgumentError(
+                f"{cls.__name__} has a hand-written model, which find() does not search. Write a"
+                " select() on that; its rows have to_entity().",
+                value=cls,
+            )
         with self._reading(as_of) as (conn, catalog):
             names = _types_of(cls, catalog.mapping)
             if not names:  # nothing of it is stored, but a misspelt field is still told
