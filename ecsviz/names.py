@@ -9,6 +9,8 @@ from collections.abc import Iterable
 MAX_NAME = 63
 """The longest identifier, in bytes, that PostgreSQL tells apart."""
 
+_HALVES = re.compile(r"[\ud800-\udfff]")
+
 RESERVED_TABLES = ("ecs_", "sqlite_", "pg_")
 """How no table of an entity class may begin: our own tables, and those of the databases."""
 
@@ -102,3 +104,15 @@ def limited(name: str) -> str:
         return name
     tail = hashlib.blake2b(raw, digest_size=4).hexdigest()
     return raw[: MAX_NAME - 9].decode(errors="ignore") + "_" + tail
+
+
+def can_be_name(text: str) -> bool:
+    r"""Tell whether a table or a column of some database can be called so.
+
+    Examples
+    --------
+    >>> can_be_name("chat_threads"), can_be_name(""), can_be_name("a\0b"), can_be_name("\ud800")
+    (True, False, False, False)
+    """
+    # Hand-written models may have longer names than those made here.
+    return 0 < len(text) <= 10 * MAX_NAME and "\0" not in text and not _HALVES.search(text)

@@ -17,10 +17,11 @@ from ecsviz.errors import (
     did_you_mean,
     short_repr,
 )
-from ecsviz.exact import NoneType, read_json
+from ecsviz.exact import read_json
 from ecsviz.fields import class_plan
 from ecsviz.identity import classes_named, known_entity_classes
 from ecsviz.mapping import StoredType
+from ecsviz.names import can_be_name
 from ecsviz.statements import columns_of
 from ecsviz.storable import describe
 
@@ -128,6 +129,8 @@ def _read_type(row: tuple[Any, ...], every: frozenset[Any]) -> StoredType:
         Naming the column first, if it is not what ecsviz writes.
     """
     name, module, table, by_hand, *texts = row
+    if not can_be_name(table):
+        raise ValueError("table_name is no name that a table can have")
     fields, layout = (
         _object(text, column) for text, column in zip(texts, ("fields", "layout"), strict=True)
     )
@@ -156,10 +159,10 @@ def _wrong_place(place: Any, every: frozenset[Any]) -> str:
     if not isinstance(place, dict):
         return "nothing that can be read"
     for key in ("column", "position", "inverse", "table", "key", "skeleton"):
-        if not isinstance(place.get(key), (str, NoneType)):
+        if not _is_name(place.get(key, "said nowhere")):
             return f"no name as {key}"
     columns = place.get("columns", {})
-    if not isinstance(columns, dict) or not all(isinstance(c, str) for c in columns.values()):
+    if not isinstance(columns, dict) or not all(map(_is_name, columns.values())):
         return "no names as columns"
     if "column" not in place and "columns" not in place:
         return "no column"
@@ -167,6 +170,10 @@ def _wrong_place(place: Any, every: frozenset[Any]) -> str:
     if unknown:
         return f"that it leads to {short_repr(min(unknown))}, which is no stored type"
     return ""
+
+
+def _is_name(said: Any) -> bool:
+    return said is None or (type(said) is str and can_be_name(said))
 
 
 def _row_number(number: int) -> int:

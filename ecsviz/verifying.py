@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.catalog import Catalog, revision_seal
 from ecsviz.errors import EcsvizError, StoredDataInvalidError
-from ecsviz.history import REVISION, history_of
+from ecsviz.history import REVISION, UNTIL, history_of
 from ecsviz.identity import derives_from
 from ecsviz.mapping import ClassMap, Collection, RefColumn
 from ecsviz.model_rows import row_problems, runs
@@ -205,8 +205,7 @@ class Verify:
         rows = self.rows[known.type_name]
         contents = None if known.by_hand else rows.contents(self._bad_value)
         for n, (row_id, ecs_id, since, until) in enumerate(rows.keys()):
-            table = known.table.name if until == NEVER else history_of(known.table).name
-            where = row_id if until == NEVER else f"{row_id}, {since} to {until}"
+            table, where = _place(known.table, row_id, since, until)
             if rows.checksums[n] is None:
                 self._tell(table, where, ecs_id, "outside", "was not written by ecsviz")
                 continue
@@ -276,22 +275,30 @@ class Verify:
             for target, column in ref.arcs.items():
                 there = self.rows[target].spans if target in self.rows else {}
                 values = rows.columns[column.name]
-                for held, (row_id, ecs_id, since, _) in zip(values, rows.keys(), strict=True):
+                for held, (row_id, ecs_id, since, until) in zip(values, rows.keys(), strict=True):
                     if held is not None and not _exists(there, held, since):
+                        table, where = _place(known.table, row_id, since, until)
                         detail = f"{ref.name} refers to row {held} of {target}, which is missing"
-                        self._tell(known.table.name, row_id, ecs_id, "reference", detail)
+                        self._tell(table, where, ecs_id, "reference", detail)
         for collection in known.collections:
             self._check_links(known, collection, newest)
 
     def _check_links(self, known: ClassMap, collection: Collection, newest: int) -> None:
-        rows, table = self.rows[known.type_name], collection.table.name
+        rows = self.rows[known.type_name]
+        spans = rows.spans
         owner, position = (c.name for c in collection.columns[:2])
         for link in rows.links[collection.name]:
-            where = f"{link[owner]}, {link[position]}"
-            since = link[REVISION]
-            states = {begin for begin, _ in rows.spans.get(link[owner], ())}
+            since, until = link[REVISION], link[UNTIL]
+            key = f"{link[owner]}, {link[position]}"
+            table, where = _place(collection.table, key, since, until)
+            states = {begin for begin, _ in spans.get(link[owner], ())}
+            ends = {end for _, end in spans.get(link[owner], ())}
             # 0: written by others. Before what has been pruned, the holder's state may be gone.
-            if not 0 <= since <= newest or (since > self.oldest and since not in states):
+            if (
+                not 0 <= since <= newest
+                or (since > self.oldest and since not in states)
+                or (until > self.oldest and until not in ends)
+            ):
                 self._tell(table, where, None, "history", "its revisions do not exist")
             for target, column in collection.arcs.items():
                 there = self.rows[target].spans if target in self.rows else {}
@@ -365,6 +372,13 @@ def not_in_list(back: str, holder: str, ecs_id: Any, name: str | None) -> str:
     'ChatMessage.thread is the ChatThread 7, whose .messages does not hold it'
     """
     return f"{back} is the {holder} {ecs_id}, whose .{name} does not hold it"
+
+
+def _place(table: sa.Table, key: Any, since: int, until: int) -> tuple[str, Any]:
+    """Return the table in which a row of the present or the past stands, and what it is called."""
+    if until == NEVER:
+        return table.name, key
+    return history_of(table).name, f"{key}, {since} to {until}"
 
 
 def _exists(spans: dict[int, list[tuple[int, int]]], row_id: int, revision: int) -> bool:
