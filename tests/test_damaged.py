@@ -240,6 +240,8 @@ EDITS = {
     "no target": "UPDATE shelf_labels SET label_id = NULL",
     "an end before the beginning": "UPDATE books_history SET ecs_until = 1 WHERE ecs_revision = 4",
     "an end that never comes": "UPDATE shelfs_history SET ecs_until = 99",
+    "an end of a link alone": "UPDATE shelf_rooms_history SET ecs_until = 2",
+    "a table of no name": "UPDATE ecs_types SET table_name = char(97, 0, 98) WHERE name = 'Label'",
     "a revision less": "DELETE FROM ecs_revisions WHERE number = 2",
     "the newest revision less": "DELETE FROM ecs_revisions WHERE number = 5",
     "no revision": "DELETE FROM ecs_revisions",
