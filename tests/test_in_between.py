@@ -7,6 +7,7 @@ import copy
 import itertools
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.diff import GraphDiff
+from ecsviz.draw import tables
 from ecsviz.widgets.near import near_of
 from ecsviz.widgets.thread_past import moments_of
 from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
@@ -303,6 +305,87 @@ def test_in_postgresql(name: str, postgres_url: str) -> None:  # noqa: F811 - th
 
     check(make, name, CALLS[name][1][0])
     engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["wal", "postgresql"])
+def test_every_statement_of_a_call_sees_one_state(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "wal":  # where one may write while another reads
+        of = Sql(tmp_path / "a.db", journal="wal")
+    else:
+        url, schema = request.getfixturevalue("postgres_url"), "each_statement"
+        engine = sa.create_engine(url)
+        with engine.begin() as conn:
+            conn.execute(sa.schema.CreateSchema(schema))
+        engine.dispose()
+        of = Sql(url, schema=schema)
+    fill(of.store)
+
+    def edit(store: Any) -> None:
+        thread = store.get(CHAT[0].ecs_id)
+        thread.title = thread.messages[0].content = f"{thread.version}"
+        thread.say("user", thread.title)
+        store.register(thread)
+
+    for number in itertools.count(1):
+        seen: list[int] = []
+
+        def run(*_: Any, seen: list[int] = seen, number: int = number) -> None:
+            seen.append(1)
+            if len(seen) == number:
+                of.others(edit)
+
+        before = plain(of.store.get(CHAT[0].ecs_id))
+        sa.event.listen(of.store.engine, "before_cursor_execute", run)
+        found = plain(of.store.get(CHAT[0].ecs_id))
+        sa.event.remove(of.store.engine, "before_cursor_execute", run)
+        if len(seen) < number:
+            break
+        assert found in (before, plain(of.store.get(CHAT[0].ecs_id))), number
+    assert number > 5
+    of.close()
+
+
+def test_what_a_delete_did_is_known_when_the_next_thread_saves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:
+        thread = store.register(copy.deepcopy(CHAT[0]))
+        gone = thread.messages.pop()
+        thread.title = "b"
+        turns = store._database._turns
+        give_back, saved = turns.give_back, []
+
+        def next_in_turn(hold: Any) -> None:
+            give_back(hold)
+            monkeypatch.undo()
+            saved.append(store.register(thread).version)
+
+        monkeypatch.setattr(turns, "give_back", next_in_turn)
+        store.delete(gone)  # the thread has another version from then on
+        assert saved == [store.get(thread.ecs_id).version]
+
+
+def test_no_table_is_made_while_a_picture_looks_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(ev.Entity):
+        name: str = ""
+
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:
+        store.register(copy.deepcopy(CHAT[0]))
+        look, threads = tables._of_tables, []
+
+        def meanwhile(listed: Any) -> Any:
+            first = next(listed)
+            threads.append(threading.Thread(target=store.sql_model, args=(Late,)))
+            threads[0].start()
+            threads[0].join(0.2)  # it waits, or it has made its table
+            return look(itertools.chain([first], listed))
+
+        monkeypatch.setattr(tables, "_of_tables", meanwhile)
+        assert store.draw_schema().get_title(loc="left").startswith("2 tables")
+        threads[0].join()
+        assert "lates" in store.metadata.tables
 
 
 def test_what_an_interrupt_leaves_is_not_read_in(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
-from ecsviz import errors
+from ecsviz import errors, fields, mapping, storable
 from ecsviz.isomorphic import find_difference
 from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 from tests.conftest import in_ci
@@ -167,6 +168,55 @@ def test_new_classes_in_postgresql(
             conn.execute(sa.schema.CreateSchema(schema))
         meet(module(), lambda s=schema: ev.SQLAlchemyEntityStorage(engine, schema=s))
     engine.dispose()
+
+
+ONCE: list[tuple[Any, str, Callable[[Any], Any]]] = [
+    (fields, "_make_plan", lambda cls: ev.EntityDependencyGraph(cls())),
+    (storable, "_make_codec", lambda cls: ev.InMemoryEntityStorage().register(cls())),
+]
+"""Where something is made once for a class, and what needs it."""
+
+
+def while_made(
+    monkeypatch: pytest.MonkeyPatch, of: Any, name: str, cls: type, use: Callable[[], Any]
+) -> list[Any]:
+    """Let a second thread come while something is made for a class; return what was made."""
+    make, made, second = getattr(of, name), [], []
+
+    def meanwhile(*given: Any) -> Any:
+        if cls not in given:
+            return make(*given)
+        made.append(given)
+        if not second:
+            second.append(threading.Thread(target=use))
+            second[0].start()
+            second[0].join(0.2)  # it waits, or it has made its own by now
+        return make(*given)
+
+    monkeypatch.setattr(of, name, meanwhile)
+    use()
+    second[0].join()
+    return made
+
+
+@pytest.mark.parametrize(("of", "name", "use"), ONCE)
+def test_what_is_made_once_for_a_class(
+    of: Any, name: str, use: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fresh(ev.Entity):
+        name: str = ""
+
+    assert len(while_made(monkeypatch, of, name, Fresh, lambda: use(Fresh))) == 1
+
+
+def test_a_table_is_made_once_for_a_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fresh(ev.Entity):
+        name: str = ""
+
+    with ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as store:
+        store.register(ev.ChatThread())
+        find = functools.partial(store.find, Fresh, name="a")
+        assert len(while_made(monkeypatch, mapping.Mapping, "_make", Fresh, find)) == 1
 
 
 # -- every method ------------------------------------------------------------------------------
