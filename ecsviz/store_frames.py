@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -20,9 +21,9 @@ from ecsviz.errors import EntityNotFoundError, UnknownTypeError, did_you_mean, s
 from ecsviz.fields import complete_fields, union_members
 from ecsviz.history import SUFFIX, check_once
 from ecsviz.identity import is_entity_class
-from ecsviz.mapping import ClassMap, Collection, RefColumn, ValueColumn
+from ecsviz.mapping import ClassMap, Collection, InverseList, RefColumn, ValueColumn
 from ecsviz.nested_keys import nested_keys
-from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
+from ecsviz.order import COLLECTION, NULLABLE, REQUIRED, Ints
 from ecsviz.paths import format_path
 from ecsviz.protocol import Contents, not_found
 from ecsviz.statements import columns_of, value_of
@@ -201,6 +202,7 @@ def stored_references(conn: Connection, catalog: Catalog) -> pd.DataFrame:
             for known in maps
             for frame in (
                 *(f for ref in known.singles for f in _single_frames(conn, catalog, known, ref)),
+                *(f for i in known.inverse_lists for f in _list_frames(conn, catalog, known, i)),
                 *(f for c in known.collections for f in _link_frames(conn, catalog, known, c)),
             )
             if len(frame)
@@ -254,24 +256,55 @@ def _single_frames(
         sources, targets = columns_of(conn, ends.order_by(table.c.id))
         paths = [ref.name] * len(sources)
         result.append(_frame(sources, targets, known.type_name, target, ref.name, paths, kind))
-        if ref.position is not None and ref.inverse is not None:
-            listed = ends.where(ref.position.is_not(None)).order_by(key, ref.position)
-            members, holders = columns_of(conn, listed)
-            paths = _numbered(holders, ref.inverse)
-            result.append(
-                _frame(holders, members, target, known.type_name, ref.inverse, paths, COLLECTION)
-            )
     return result
 
 
-def _numbered(holders: list[Any], field: str) -> list[str]:
-    """Return ``field[0]``, ``field[1]``, … anew for every holder."""
-    paths, last, number = [], None, 0
-    for holder in holders:
-        number = number + 1 if holder == last else 0
-        last = holder
-        paths.append(f"{field}[{number}]")
-    return paths
+def _list_frames(
+    conn: Connection, catalog: Catalog, known: ClassMap, item: InverseList
+) -> list[pd.DataFrame]:
+    members = catalog.members_of(known.type_name, item)
+    holders, result = known.table.alias("holder"), []
+    columns = []
+    for other, ref in members:
+        assert ref.position is not None
+        key, c = ref.arcs[known.type_name], other.table.c
+        joined = other.table.join(holders, key == holders.c.id)
+        ends = sa.select(holders.c.ecs_id, c.ecs_id, key, ref.position).select_from(joined)
+        query = ends.where(ref.position.is_not(None)).order_by(key, ref.position)
+        columns.append(columns_of(conn, query))
+    numbers = numbered([(keys, positions) for _, _, keys, positions in columns])
+    for (other, _), (sources, targets, *_), places in zip(members, columns, numbers, strict=True):
+        paths = [f"{item.name}[{number}]" for number in places.tolist()]
+        names = known.type_name, other.type_name
+        result.append(_frame(sources, targets, *names, item.name, paths, COLLECTION))
+    return result
+
+
+def numbered(parts: Sequence[tuple[list[int], list[int]]]) -> list[Ints]:
+    """Return where members stand in their lists: 0, 1, 2, … anew for every holder.
+
+    Parameters
+    ----------
+    parts
+        Per class of the members their holders' row ids, and what orders them there: the members
+        of one list may be of several classes, and their positions have gaps.
+
+    Examples
+    --------
+    >>> [n.tolist() for n in numbered([([1, 1, 2], [5, 9, 4]), ([1, 2], [7, 3])])]
+    [[0, 2, 1], [1, 0]]
+    """
+    none = np.zeros(0, dtype=np.int64)
+    holders = np.concatenate([none, *(part[0] for part in parts)]).astype(np.int64)
+    positions = np.concatenate([none, *(part[1] for part in parts)]).astype(np.int64)
+    order = np.lexsort((positions, holders))
+    every, held = np.arange(len(order)), holders[order]
+    begins = np.ones(len(order), dtype=bool)
+    begins[1:] = held[1:] != held[:-1]
+    numbers = np.zeros(len(order), dtype=np.int32)
+    numbers[order] = every - np.maximum.accumulate(np.where(begins, every, 0))
+    ends = np.cumsum([len(part[0]) for part in parts])
+    return np.split(numbers, ends[:-1]) if len(parts) else []
 
 
 def _link_frames(

@@ -16,13 +16,13 @@ from ecsviz.catalog import Catalog
 from ecsviz.collector import collector_paused
 from ecsviz.graph import EntityDependencyGraph
 from ecsviz.history import check_once
-from ecsviz.mapping import ClassMap, Collection, RefColumn
+from ecsviz.mapping import ClassMap, Collection, InverseList, RefColumn
 from ecsviz.nested_keys import nested_keys
 from ecsviz.order import COLLECTION, NULLABLE, REQUIRED, Ints
 from ecsviz.paths import format_path
 from ecsviz.protocol import check_hops
 from ecsviz.statements import columns_of
-from ecsviz.store_frames import StoredEntity, neighbourhood
+from ecsviz.store_frames import StoredEntity, neighbourhood, numbered
 from ecsviz.values import decoded
 
 
@@ -158,6 +158,8 @@ class _Reading:
         for known in self.maps:
             for ref in known.singles:
                 yield from self._singles(known, ref)
+            for listed in known.inverse_lists:
+                yield from self._lists(known, listed)
             for item in known.collections:
                 yield from self._links(known, item)
 
@@ -186,11 +188,20 @@ class _Reading:
             held = sa.select(c.id, key).where(key.is_not(None))
             sources, targets = columns_of(self.conn, held.order_by(c.id))
             yield self._block(ref.name, kind, ((name, sources), (target, targets)))
-            if ref.position is not None and ref.inverse is not None:
-                listed = held.where(ref.position.is_not(None)).order_by(key, ref.position)
-                members, holders = columns_of(self.conn, listed)
-                ends = ((target, holders), (name, members))
-                yield self._block(ref.inverse, COLLECTION, ends, _numbers(holders))
+
+    def _lists(self, known: ClassMap, item: InverseList) -> Iterator[_Block]:
+        members = self.catalog.members_of(known.type_name, item)
+        columns = []
+        for other, ref in members:
+            assert ref.position is not None
+            key = ref.arcs[known.type_name]
+            listed = sa.select(key, ref.position, other.table.c.id)
+            listed = listed.where(key.is_not(None), ref.position.is_not(None))
+            columns.append(columns_of(self.conn, listed.order_by(key, ref.position)))
+        numbers = numbered([(holders, positions) for holders, positions, _ in columns])
+        for (other, _), (holders, _, ids), keys in zip(members, columns, numbers, strict=True):
+            ends = ((known.type_name, holders), (other.type_name, ids))
+            yield self._block(item.name, COLLECTION, ends, keys)
 
     def _links(self, known: ClassMap, item: Collection) -> Iterator[_Block]:
         owner, position = item.columns[:2]
@@ -212,12 +223,3 @@ class _Reading:
                 keys = MEMBERS
             ends = ((known.type_name, sources), (target, targets))
             yield self._block(item.name, COLLECTION, ends, keys)
-
-
-def _numbers(holders: list[int]) -> Any:
-    """Return 0, 1, 2, … anew for every holder; equal ones stand together."""
-    held = np.array(holders, dtype=np.int64)
-    every = np.arange(len(held))
-    begins = np.ones(len(held), dtype=bool)
-    begins[1:] = held[1:] != held[:-1]
-    return (every - np.maximum.accumulate(np.where(begins, every, 0))).astype(np.int32)

@@ -267,6 +267,24 @@ def test_the_statements_do_not_grow_with_the_entities(tmp_path: Path) -> None:
     assert sent[0] == sent[1]
 
 
+@pytest.mark.parametrize("count", [2, 3, 4, 6, 7])
+def test_as_many_rows_as_are_asked_for_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """One fewer than a batch, as many, one more; and around two batches."""
+    monkeypatch.setattr("ecsviz.row_links.BATCH", 3)
+    store = Store(tmp_path / "a.db", models=models_of("two_way"))
+    one = store.register(post(count))
+    assert said(store.get(one.ecs_id)) == said(one)
+    one.notes.reverse()
+    for note, other in itertools.pairwise(one.notes):
+        note.answers, other.answers = other, None
+    store.register(one)
+    assert said(store.get(one.ecs_id)) == said(one)
+    assert [n.text for n in store.list_by_type(Note)] == [str(n) for n in range(count)]
+    assert store.verify().empty
+
+
 def test_a_ring_of_rows_of_one_table(tmp_path: Path) -> None:
     store = Store(tmp_path / "a.db", models=models_of("two_way"))
     one = post(5)

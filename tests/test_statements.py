@@ -80,6 +80,20 @@ def test_nothing_to_write_is_no_statement(conn: Connection, statements: list[str
     assert statements == []
 
 
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8, 9])
+def test_keys_go_in_parts_where_a_database_takes_no_arrays(
+    conn: Connection, statements: list[str], monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    insert_rows(conn, TABLE, list(TABLE.c), ROWS[:12])
+    statements.clear()
+    monkeypatch.setattr("ecsviz.statements.CHUNK", 4)
+    monkeypatch.setattr(conn.dialect, "name", "another")
+    wanted = list(range(1, count + 1))
+    columns = select_by_keys(conn, sa.select(TABLE.c.id, TABLE.c.at), TABLE.c.id, wanted)
+    assert columns == [wanted, [ROWS[n][2] for n in wanted]]
+    assert len(statements) == -(-count // 4)
+
+
 def test_many_keys_are_asked_for_at_once(conn: Connection, statements: list[str]) -> None:
     insert_rows(conn, TABLE, list(TABLE.c), ROWS)
     statements.clear()
