@@ -331,6 +331,8 @@ class Mapping:
         for plan in self.models.kept_fields(cls):
             inverse = inverse_of(plan)
             kept = layout.get(plan.name, {})
+            if (plan.shape == Shape.SINGLE) == ("table" in kept):
+                kept = {}  # one entity has become several, or the other way: see `check_fields`
             if plan.shape == Shape.SINGLE:
                 known.singles.append(self._single(known, plan, inverse, names, cyclic, kept))
             elif inverse is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.common_columns import SYSTEM_COLUMNS
 from ecsviz.driver_values import invalid
 from ecsviz.errors import (
     EcsvizError,
@@ -19,9 +21,10 @@ from ecsviz.errors import (
 )
 from ecsviz.exact import read_json
 from ecsviz.fields import class_plan
+from ecsviz.history import REVISION
 from ecsviz.identity import classes_named, known_entity_classes
-from ecsviz.mapping import StoredType
-from ecsviz.names import can_be_name
+from ecsviz.mapping import Layout, StoredType
+from ecsviz.names import can_be_name, snake
 from ecsviz.statements import columns_of
 from ecsviz.storable import describe
 
@@ -141,6 +144,8 @@ def _read_type(row: tuple[Any, ...], every: frozenset[Any]) -> StoredType:
         why = _wrong_place(place, every)
         if why:
             raise ValueError(f"layout says of {short_repr(field_name)} {why}")
+    if twice := _named_twice(name, table, layout):
+        raise ValueError(f"layout says {short_repr(twice)} twice")
     return StoredType(name, module, table, fields, layout, by_hand)
 
 
@@ -158,22 +163,42 @@ def _wrong_place(place: Any, every: frozenset[Any]) -> str:
     """Return what is wrong with what a layout says of a field; nothing if it can be read."""
     if not isinstance(place, dict):
         return "nothing that can be read"
-    for key in ("column", "position", "inverse", "table", "key", "skeleton"):
-        if not _is_name(place.get(key, "said nowhere")):
+    if "columns" not in place:
+        return "" if _is_name(place.get("column")) else "no column"
+    for key in ("position", "inverse", "table", "key", "skeleton"):
+        if place.get(key) is not None and not _is_name(place[key]):
             return f"no name as {key}"
-    columns = place.get("columns", {})
+    if type(place.get("required", True)) is not bool:
+        return "neither true nor false as required"
+    columns = place["columns"]
     if not isinstance(columns, dict) or not all(map(_is_name, columns.values())):
         return "no names as columns"
-    if "column" not in place and "columns" not in place:
-        return "no column"
     unknown = columns.keys() - every
     if unknown:
         return f"that it leads to {short_repr(min(unknown))}, which is no stored type"
     return ""
 
 
+def _named_twice(type_name: str, table: str, layout: Layout) -> str:
+    """Return the name of a column or a table that stands for two; nothing if there is none."""
+    columns, tables = list(SYSTEM_COLUMNS), [table]
+    groups = [columns, tables]
+    for place in layout.values():
+        said = {key: name for key, name in place.items() if type(name) is str}
+        columns += [said[key] for key in ("column", "position", "skeleton") if key in said]
+        arcs = place.get("columns", {}).values()
+        if "table" in said:
+            tables.append(said["table"])
+            own = (f"{snake(type_name)}_id", "position", REVISION)
+            groups.append([*own, *arcs, *([said["key"]] if "key" in said else ())])
+        else:
+            columns += arcs
+    twice = (name for group in groups for name, count in Counter(group).items() if count > 1)
+    return next(twice, "")
+
+
 def _is_name(said: Any) -> bool:
-    return said is None or (type(said) is str and can_be_name(said))
+    return type(said) is str and can_be_name(said)
 
 
 def _row_number(number: int) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pickle
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -254,6 +256,12 @@ EDITS = {
     "an unknown target": "UPDATE ecs_types SET layout = replace(layout, '\"Label\":', '\"No\":')",
     "an unknown column": "UPDATE ecs_types SET layout = replace(layout, 'title', 'tittle')",
     "an unknown link table": "UPDATE ecs_types SET layout = replace(layout, 'shelf_best', 'best')",
+    "a column for two": "UPDATE ecs_types SET layout = json_set(layout, '$.pages.column', 'title')"
+    " WHERE name = 'Book'",
+    "a column of ours": "UPDATE ecs_types SET layout = json_set(layout, '$.pages.column', 'ecs_id')"
+    " WHERE name = 'Book'",
+    "a link table for two": "UPDATE ecs_types SET layout ="
+    " json_set(layout, '$.twice.table', 'shelf_best') WHERE name = 'Shelf'",
     "too low a next id": "UPDATE ecs_types SET next_id = 1",
     "too high a next id": "UPDATE ecs_types SET next_id = 9223372036854775807",
     "the highest row": "UPDATE labels SET id = 9223372036854775807 WHERE id = 2",
@@ -280,3 +288,50 @@ def test_values_that_mean_nothing(path: Path, shelf: bytes, what: str) -> None:
             except Exception as err:
                 err.add_note(f"{name}: {what}")
                 raise
+
+
+# -- where fields are stored ------------------------------------------------------------------
+
+
+def places(path: Path) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """Return one field of every kind: by what its place says, its type, its name, its place."""
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        layouts = {
+            n: json.loads(text) for n, text in conn.execute("SELECT name, layout FROM ecs_types")
+        }
+    return {
+        " ".join(key for key in sorted(place) if place[key] is not None): (name, field, place)
+        for name, layout in layouts.items()
+        for field, place in layout.items()
+    }
+
+
+def test_a_place_that_is_none_is_told(whole: Path, tmp_path: Path, shelf: bytes) -> None:
+    """Each part of each kind of place is left out, nothing, no text, or that of another kind."""
+    found = places(whole)
+    assert {"column", "columns inverse position required", "columns table"} <= set(found)
+    tried = [
+        (name, field, changed)
+        for name, field, place in found.values()
+        for changed in (
+            *({k: v for k, v in place.items() if k != key} for key in place),
+            *({**place, key: wrong} for key in place for wrong in (None, [])),
+            {**place, "columns": dict.fromkeys(place.get("columns", ()))},
+            *(other for *_, other in found.values() if set(other) != set(place)),
+        )
+    ]
+    wrong = Counter[str]()
+    for name, field, changed in tried:
+        path = copy_of(whole, tmp_path)
+        said = json.dumps(changed).replace("'", "''")
+        edit(
+            path,
+            f"UPDATE ecs_types SET layout = json_set(layout, '$.{field}', json('{said}'))"
+            f" WHERE name = '{name}'",
+        )
+        with opened(path) as store:
+            for call in ("verify", "get", "graph told", "migrate dry"):
+                answer = told(d.READS[call], store, pickle.loads(shelf))
+                check_told(answer)
+                wrong[call] += isinstance(answer, Exception)
+    assert min(wrong["get"], wrong["migrate dry"]) > len(tried) // 4

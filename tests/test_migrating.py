@@ -262,6 +262,18 @@ def test_another_type_is_refused(store: ev.SQLAlchemyEntityStorage, kind: Any) -
         store.migrate()
 
 
+@pytest.mark.parametrize("back", [False, True])
+def test_one_that_becomes_several_is_refused(store: ev.SQLAlchemyEntityStorage, back: bool) -> None:
+    """The column of the one may have the name of what a list's own table calls its holder."""
+    one: Any = ("Recipe | None", None)
+    several: Any = ("list[Recipe]", Field(default_factory=list))
+    store.register(define("Recipe", recipe=several if back else one)())
+    define("Recipe", recipe=one if back else several)
+    with pytest.raises(errors.MigrationRefusedError, match=r"retyped .*\n.*would have to be conv"):
+        store.migrate()
+    assert len(store.list_by_type(define("Recipe", recipe=several if back else one))) == 1
+
+
 @pytest.mark.parametrize(
     ("field", "why"),
     [
