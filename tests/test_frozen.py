@@ -10,6 +10,7 @@ import doctest
 import gzip
 import importlib
 import json
+import os
 import pickle
 import re
 import subprocess
@@ -51,6 +52,28 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 
 # -- names, signatures, options --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What is written where no other test has defined classes of the same names."""
+    code = """
+import json
+from tests import test_frozen as t
+texts = {name: write() for name, write in t.written().items()}
+print(json.dumps({"from_csv": t.from_csv(), **texts}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path_factory.mktemp("alone"),
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def test_nothing_public_is_lost() -> None:
@@ -452,9 +475,14 @@ def test_parquet_has_its_columns() -> None:
         assert {field.name: str(field.type) for field in there if field.name in kinds} == kinds
 
 
-def test_csv_is_read() -> None:
+def from_csv(**options: Any) -> bool:
     nodes, references = (pd.read_csv(EXPORTS / f"{name}.csv") for name in ("nodes", "references"))
-    assert same(ev.from_frames(nodes, references), CHAT)
+    return same(ev.from_frames(nodes, references, **options), CHAT)
+
+
+def test_csv_is_read(alone: dict[str, Any]) -> None:
+    assert alone["from_csv"]
+    assert from_csv(classes=[ev.ChatThread, ev.ChatMessage])
 
 
 def test_graphml_is_read() -> None:
@@ -501,8 +529,8 @@ def parsed(text: str) -> Any:
 
 
 @pytest.mark.parametrize("name", written())
-def test_what_is_written_is_as_it_was(name: str) -> None:
-    was, now = (EXPORTS / name).read_text(encoding="utf-8"), written()[name]()
+def test_what_is_written_is_as_it_was(name: str, alone: dict[str, Any]) -> None:
+    was, now = (EXPORTS / name).read_text(encoding="utf-8"), alone[name]
     if name.endswith(".json"):
         assert parsed(now) == parsed(was)
     else:

@@ -309,7 +309,7 @@ def test_every_method_from_any_thread(
         request.addfinalizer(engine.dispose)
         with engine.begin() as conn:
             conn.execute(sa.schema.CreateSchema("any_thread"))
-        store = ev.SQLAlchemyEntityStorage(engine, schema="any_thread")
+        store = ev.SQLAlchemyEntityStorage(engine, schema="any_thread", timeout=60)
     else:
         target = kind if kind == ":memory:" else tmp_path / "a.db"
         store = ev.SQLAlchemyEntityStorage(target, timeout=60)
