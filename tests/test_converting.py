@@ -328,6 +328,7 @@ def test_a_table_of_ones_own_is_left_alone(tmp_path: Any) -> None:
     store.register(note(text="7"))
     with pytest.raises(errors.InvalidArgumentError, match=r"a table of your own \(models=\)"):
         store.migrate(convert={"Note.text": int})
+    engine.dispose()
 
 
 def test_a_dry_run_tells_it_and_changes_nothing(store: Store) -> None:
