@@ -307,6 +307,34 @@ ROOMS = """() => {
 }"""
 
 
+INK = """layer => {
+  const canvas = document.querySelector(`.ecsviz-picture [data-layer=${layer}]`);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.filter((value, k) => k % 4 === 3 && value > 0).length;
+}"""
+ABOVE = "() => document.querySelector('.ecsviz-picture [data-layer=above]').toDataURL()"
+
+
+def test_what_a_filter_hides_leaves_no_lines_and_no_marks_among_points(chat: Notebook) -> None:
+    page = chat.page
+    chat.python("w.view = 'map'")
+    drawn(chat, "map")
+    page.wait_for_function(f"() => ({INK})('lines') > 100")
+    chat.python("w.type_filter = 'ChatThread'")
+    page.wait_for_function(f"() => ({INK})('lines') === 0")
+    page.wait_for_function(f"() => ({INK})('above') > 0")  # the label of the one that is left
+    page.wait_for_timeout(300)
+    assert page.evaluate(INK, "lines") == 0, "not drawn again either"
+    before = page.evaluate(ABOVE)
+    chat.python("w.selected = loop")  # which is hidden
+    page.wait_for_selector(f"{DETAILS} h3:has-text('A loop.')")
+    page.wait_for_timeout(300)
+    assert page.evaluate(ABOVE) == before
+    chat.python("w.type_filter = None")
+    page.wait_for_function(f"() => ({INK})('lines') > 100")
+    page.wait_for_function(f"before => ({ABOVE})() !== before", arg=before)
+
+
 def test_labels_stay_in_their_boxes(notebook: Notebook) -> None:
     notebook.open("wide", WIDE)
     drawn(notebook, "nodes")

@@ -27,7 +27,7 @@ OUTPUT: Final = SOURCES.parent / "static"
 STAMP: Final = "sources.sha256"
 """Its text is the checksum of the sources from which the files beside it were made."""
 LEFT_OUT: Final = {"node_modules", "__pycache__"}
-STYLED: Final = ("**/*.{js,mjs,ts,css}", "package.json")
+STYLED: Final = ("**/*.{js,mjs,ts,css}", "package.json", "tsconfig.json")
 """The files whose style is checked."""
 SHOWN: Final = 4_000
 """How many characters of npm's complaint are shown: its end, where the reason stands."""
@@ -108,7 +108,7 @@ def bundle(output: Path = OUTPUT) -> bool:
 
 
 def check() -> None:
-    """Check the style of the sources.
+    """Check the style and the types of the sources.
 
     Raises
     ------
@@ -117,6 +117,7 @@ def check() -> None:
     """
     with _packages() as work:
         _run("node", "node_modules/prettier/bin/prettier.cjs", "--check", *STYLED, cwd=work)
+        _run("node", "node_modules/typescript/bin/tsc", "--project", "tsconfig.json", cwd=work)
 
 
 @contextmanager

@@ -2,15 +2,19 @@
 
 import { fill, h } from "../shared/dom.js";
 
-/** Returns the panel. `acts` has `select(node)`, `open()`, `close()`. */
+/** @import { Details, Link, Links, NoDetails } from "./traits.d.ts" */
+/** @typedef {{ select(node: number): void, open(): void, close(): void }} Acts */
+
+/** Returns the panel. @param {Acts} acts */
 export function makeDetails(acts) {
   const element = h("section", {
     class: "ecsviz-details",
     "aria-label": "Details",
     tabindex: "-1",
   });
+  /** @param {Details | NoDetails} about @param {boolean} [expandable] */
   const show = (about, expandable) => {
-    if (!about || about.node === undefined)
+    if (about.node === undefined)
       return fill(
         element,
         h(
@@ -43,12 +47,13 @@ export function makeDetails(acts) {
       fields(about),
     );
   };
-  show(null);
+  show({});
   return { element, show };
 }
 
+/** @param {Links} about @param {Acts} acts */
 function links(about, acts) {
-  const line = (link) =>
+  const line = (/** @type {Link} */ link) =>
     h(
       "li",
       {},
@@ -78,6 +83,7 @@ function links(about, acts) {
   ];
 }
 
+/** @param {Details} about */
 function fields(about) {
   if (!about.fields.length) return [];
   return [

@@ -8,56 +8,65 @@ import { decode, mark } from "./scene.js";
 import { makeCycles, makeOrder } from "./stepper.js";
 import { makeTable } from "./table.js";
 import { makeToolbar } from "./toolbar.js";
-import { announcer, fill, fresh, h } from "../shared/dom.js";
-import { follow, numbers, onTold, put } from "../shared/kernel.js";
+import { announcer, fill, fresh, h, pen } from "../shared/dom.js";
+import { follow, numbers, onTold, put, sender } from "../shared/kernel.js";
 import { hideStill } from "../shared/still.js";
 import { isDark, onTheme } from "../shared/theme.js";
 
+/** @import { Pair } from "./scene.js" */
+/** @import * as base from "../shared/model.d.ts" */
+/** @import { About, Details, NoDetails, Widget } from "./traits.d.ts" */
+
+/** @param {base.Shown<Widget>} shown */
 function render({ model, el }) {
   const about = model.get("_about");
   const spoken = announcer();
-  const send = (name, facts) => model.send({ do: name, ...facts });
-  const select = (node) => send("select", { node });
+  const send = sender(model);
+  const select = (/** @type {number} */ node) => send("select", { node });
   let scene = decode(model.get("_scene"));
   let asTable = false;
 
   // -- what the reader does ----------------------------------------------------------------
 
-  const inPicture = (element) => ({
+  const inPicture = (/** @type {number} */ element) => ({
     node: scene.nodes[element] ?? -1,
     group: scene.groups[element] ?? -1,
   });
-  const open = (element) => {
+  const open = (/** @type {number} */ element) => {
     const { node, group } = inPicture(element);
     if (node < 0 && group < 0) return;
     spoken.say("opening");
     send("open", node < 0 ? { group } : { node });
   };
-  const close = (element) => {
+  const close = (/** @type {number} */ element) => {
     const { node, group } = inPicture(element);
     send("close", { node: Math.max(node, 0), group: Math.max(group, 0) });
   };
   const taps = {
     helpId: fresh("help"),
+    /** @param {number} element */
     tap(element) {
       const { node, group } = inPicture(element);
       if (element < 0) select(-1);
       else if (node >= 0) select(node);
       else send("open", { group });
     },
+    /** @param {number} element */
     open(element) {
       const { node } = inPicture(element);
       if (node >= 0) open(element);
     },
-    ask: (nodes) => send("labels", { nodes }),
+    ask: (/** @type {number[]} */ nodes) => send("labels", { nodes }),
     alone: () =>
       complain(
         "The kernel does not answer: what is shown can be looked at, but not searched or opened.",
       ),
     key,
   };
-  const around = { listed: [], place: 0, from: -1 }; // where the arrow keys have come from
+  /** @type {{ listed: number[], place: number }} */
+  const around = { listed: [], place: 0 }; // where the arrow keys have come from
 
+  /** @param {KeyboardEvent} event */
   function key(event) {
     const details = model.get("_details");
     const at = model.get("_at");
@@ -71,14 +80,16 @@ function render({ model, el }) {
     else return false;
     return true;
   }
+  /** @param {Details | NoDetails} details @param {boolean} out */
   function go(details, out) {
     if (details.node === undefined) return put(model, "step", 1);
     const ends = details.links.listed.filter((link) => link.out === out).map((link) => link.node);
     const listed = [...new Set(ends)];
     if (!listed.length) return spoken.say(out ? "It holds nothing." : "Nothing holds it.");
-    Object.assign(around, { listed, place: 0, from: details.node });
+    Object.assign(around, { listed, place: 0 });
     return select(listed[0]);
   }
+  /** @param {number} by */
   function turn(by) {
     const here = model.get("_details").node;
     if (around.listed[around.place] !== here || around.listed.length < 2) {
@@ -125,14 +136,14 @@ function render({ model, el }) {
   });
   const order = makeOrder({ step: (step) => put(model, "step", step) }, about.count);
   const cycles = makeCycles({
-    cycles: () => model.get("_cycles").listed || send("cycles"),
+    cycles: () => void (model.get("_cycles").listed || send("cycles")),
     cycle: (number) => put(model, "cycle", number),
     along: (step) => put(model, "cycle_step", step),
   });
   const status = h("p", { class: "ecsviz-status ecsviz-note", "aria-live": "off" });
   const legend = h("span", { class: "ecsviz-inline ecsviz-legends" });
   const error = h("p", { class: "ecsviz-error", role: "alert", hidden: true });
-  const complain = (text) => {
+  const complain = (/** @type {string} */ text) => {
     error.textContent = text;
     error.hidden = !text;
   };
@@ -168,6 +179,7 @@ function render({ model, el }) {
   root.addEventListener("keydown", (event) => {
     if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
   });
+  /** @type {typeof model.get} */
   const asIs = (name) => model.get(name);
   function showControls() {
     const found = asIs("_rows").total ?? 0;
@@ -216,6 +228,7 @@ function render({ model, el }) {
   }
   function showWay() {
     const elementOf = new Map(Array.from(scene.nodes, (node, i) => [node, i]));
+    /** @type {Pair[]} */
     const pairs = asIs("_steps").map(({ source, target, path }) => [
       elementOf.get(source) ?? -1,
       elementOf.get(target) ?? -1,
@@ -260,21 +273,28 @@ function render({ model, el }) {
   };
 }
 
-/** The name as the page knows it: Python's may hold what cannot be shown. */
+/**
+ * The name as the page knows it: Python's may hold what cannot be shown.
+ *
+ * @param {string | null} name
+ * @param {About} about
+ */
 function typeShown(name, about) {
   return name === null || about.types.some(([shown]) => shown === name) ? name : null;
 }
 
+/** @param {About} about */
 function legendOf(about) {
   const entries = about.legend.map((entry) => {
     const canvas = h("canvas", { width: 24, height: 24, "aria-hidden": "true" });
-    const context = canvas.getContext("2d");
+    const context = pen(canvas);
     context.fillStyle = isDark() ? entry.dark : entry.light;
     mark(context, entry.shape, 12, 12, 8.5);
     context.fill();
     return h("span", { class: "ecsviz-legend" }, canvas, entry.name);
   });
-  const stroke = (look) => h("span", { class: `ecsviz-stroke ${look}`, "aria-hidden": "true" });
+  const stroke = (/** @type {string} */ look) =>
+    h("span", { class: `ecsviz-stroke ${look}`, "aria-hidden": "true" });
   if (about.cyclic)
     entries.push(
       h("span", { class: "ecsviz-legend" }, stroke(""), "in a cycle"),

@@ -6,6 +6,19 @@ import { colours, onTheme } from "../shared/theme.js";
 import { Detail } from "./picture_cytoscape.js";
 import { Points } from "./picture_points.js";
 
+/** @import { Model } from "../shared/model.d.ts" */
+/** @import { LegendEntry, Widget } from "./traits.d.ts" */
+/** @import { Pair, Scene } from "./scene.js" */
+
+/**
+ * What a picture says of the reader: by element, -1 is the ground.
+ *
+ * @typedef {object} Taps
+ * @property {(element: number) => void} tap
+ * @property {(element: number) => void} open
+ * @property {(nodes: number[]) => void} ask - for labels
+ */
+
 const HELP =
   "Arrow keys go along references: down to what is held, up to what holds it, left and right" +
   " to others of the same. Enter opens, Shift+Enter closes, Escape leaves, slash searches, plus," +
@@ -13,7 +26,14 @@ const HELP =
 
 const PATIENCE = 1_500; // ms
 
-/** Returns the picture. `acts` has `tap`, `open`, `ask`, and `key` for keys that are not its own. */
+/**
+ * Returns the picture. `acts.key` takes the keys that are not its own, and tells whether it did;
+ * `alone` is called where the kernel does not answer.
+ *
+ * @param {Model<Widget>} model
+ * @param {LegendEntry[]} legend
+ * @param {Taps & { helpId: string, alone(): void, key(event: KeyboardEvent): boolean }} acts
+ */
 export function makePicture(model, legend, acts) {
   const stage = h("div", { class: "ecsviz-stage" });
   const help = h("p", { class: "ecsviz-unseen", id: acts.helpId }, HELP);
@@ -29,19 +49,24 @@ export function makePicture(model, legend, acts) {
     },
     stage,
   );
+  /** @type {Points | Detail | null} */
   let drawing = null;
-  let last = null; // what is to be shown, in case that Cytoscape comes later
+  /** @type {Scene | null} - what is to be shown, in case that Cytoscape comes later */
+  let last = null;
   let gone = false;
+  /** @type {{ mask: Uint8Array, at: number, step: number, way: [Pair[], number] }} */
   const now = { mask: new Uint8Array(0), at: -1, step: 0, way: [[], -1] };
 
   // While a scene is on its way, what belongs to it waits.
-  const ready = () => drawing !== null && drawing.scene === last;
-  const apply = () => {
-    if (now.mask.length === last.count) drawing.mask(now.mask);
+  const ready = () => (drawing !== null && drawing.scene === last ? drawing : null);
+  /** @param {Points | Detail} drawing @param {Scene} scene */
+  const apply = (drawing, scene) => {
+    if (now.mask.length === scene.count) drawing.mask(now.mask);
     drawing.saved(now.step);
     drawing.way(...now.way);
-    if (now.at < last.count) drawing.point(now.at, false);
+    if (now.at < scene.count) drawing.point(now.at, false);
   };
+  /** @param {Scene} scene @param {() => Points | Detail} make */
   const draw = (scene, make) => {
     if (gone || last !== scene) return;
     const made = make();
@@ -49,16 +74,17 @@ export function makePicture(model, legend, acts) {
       drawing?.destroy();
       drawing = made;
     }
-    drawing.show(scene);
-    apply();
+    made.show(scene);
+    apply(made, scene);
     host.dataset.drawn = scene.kind;
   };
   const asPoints = () =>
     drawing instanceof Points ? drawing : new Points(stage, colours(host), legend, acts);
-  const show = async (scene) => {
+  const show = async (/** @type {Scene} */ scene) => {
     last = scene;
     if (scene.kind === "map") return draw(scene, asPoints);
     const coming = library(model, "cytoscape");
+    /** @param {typeof import("cytoscape")} cytoscape */
     const detail = (cytoscape) =>
       drawing instanceof Detail
         ? drawing
@@ -68,12 +94,13 @@ export function makePicture(model, legend, acts) {
       setTimeout(() => draw(scene, asPoints), PATIENCE),
       setTimeout(() => !gone && acts.alone(), 12 * PATIENCE),
     ];
-    const cytoscape = await coming.finally(() => waits.forEach(clearTimeout));
+    const cytoscape = await coming.finally(() => waits.forEach((timer) => clearTimeout(timer)));
     draw(scene, () => detail(cytoscape));
   };
 
   // For tests, which click where a reader would.
-  host.placeOf = (element) => (ready() ? drawing.placeOf(element) : null);
+  const placeOf = (/** @type {number} */ element) => ready()?.placeOf(element) ?? null;
+  Object.assign(host, { placeOf });
   host.addEventListener("pointerdown", () => host.focus({ preventScroll: true }));
   host.addEventListener("keydown", (event) => {
     const key = event.key;
@@ -102,26 +129,32 @@ export function makePicture(model, legend, acts) {
     element: h("div", { class: "ecsviz-frame" }, host, help),
     focus: () => host.focus({ preventScroll: true }),
     show,
-    name: (text) => host.setAttribute("aria-label", `Picture of the graph: ${text}`),
-    labels: (labels) => drawing instanceof Points && drawing.name(labels),
-    zoom: (factor) => drawing?.zoom(factor),
+    name: (/** @type {string} */ text) =>
+      host.setAttribute("aria-label", `Picture of the graph: ${text}`),
+    labels: (/** @type {Record<string, string>} */ labels) =>
+      drawing instanceof Points && drawing.name(labels),
+    zoom: (/** @type {number} */ factor) => drawing?.zoom(factor),
     fit: () => drawing?.fit(),
+    /** @param {Uint8Array} values */
     mask(values) {
       now.mask = values;
-      if (ready() && values.length === last.count) drawing.mask(values);
+      if (values.length === last?.count) ready()?.mask(values);
     },
+    /** @param {number} at */
     point(at) {
       now.at = at;
       const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      if (ready() && at < last.count) drawing.point(at, !still);
+      if (last && at < last.count) ready()?.point(at, !still);
     },
+    /** @param {number} step */
     saved(step) {
       now.step = step;
-      if (ready()) drawing.saved(step);
+      ready()?.saved(step);
     },
+    /** @param {Pair[]} pairs @param {number} which */
     way(pairs, which) {
       now.way = [pairs, which];
-      if (ready()) drawing.way(pairs, which);
+      ready()?.way(pairs, which);
     },
     destroy() {
       gone = true;

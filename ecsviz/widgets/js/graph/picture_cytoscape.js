@@ -1,8 +1,17 @@
 // The picture of up to some hundred elements in full detail, drawn by Cytoscape.
 
-import { later, onceAFrame } from "../shared/dom.js";
+import { later, onceAFrame, pen } from "../shared/dom.js";
 import { FONT, SIZE, fitted } from "./label_fitting.js";
-import { DEFERRED, HUB, IN_CYCLE, boundsOf, linesBetween, markImage, mix } from "./scene.js";
+import { DEFERRED, HUB, IN_CYCLE, boundsOf, decode } from "./scene.js";
+import { linesBetween, markImage, mix } from "./scene.js";
+
+/** @import * as cy from "cytoscape" */
+/** @import { Colours } from "../shared/theme.js" */
+/** @import { Taps } from "./picture.js" */
+/** @import { Pair, Scene } from "./scene.js" */
+/** @import { LegendEntry } from "./traits.d.ts" */
+/** @typedef {string | number | number[] | ((element: any) => string | number)} Setting */
+/** @typedef {{ selector: string, style: Record<string, Setting> }} Look */
 
 const NAMED = 90; // lines: with more of them, names of fields would hide the picture
 const CURVED = 700; // lines: more are drawn straight, which is quicker
@@ -17,7 +26,18 @@ const NAME_ALONE = {
 };
 
 export class Detail {
-  /** `taps` has `tap(element)` and `open(element)`; -1 is the ground. */
+  /** @type {Scene} */
+  scene = decode({});
+  at = -1;
+  fitted = false; // a view that is not on the page yet has no size
+
+  /**
+   * @param {typeof import("cytoscape")} cytoscape
+   * @param {HTMLElement} host
+   * @param {Colours} colours
+   * @param {LegendEntry[]} legend
+   * @param {Taps} taps
+   */
   constructor(cytoscape, host, colours, legend, taps) {
     this.host = host;
     this.legend = legend;
@@ -38,7 +58,9 @@ export class Detail {
       textureOnViewport: true,
       pixelRatio: Math.min(devicePixelRatio, 2),
     });
-    this.retell = later(() => this.cy.nodes(".told, .under").updateStyle(), 120);
+    // Cytoscape's declarations leave out `updateStyle`, and some of what a style may be.
+    const retold = () => /** @type {any} */ (this.cy.nodes(".told, .under"));
+    this.retell = later(() => retold().updateStyle(), 120);
     this.cy.on("zoom", this.retell);
     this.paint = onceAFrame(() => this.drawGround());
     this.cy.on("render viewport resize", this.paint);
@@ -50,28 +72,30 @@ export class Detail {
     this.cy.on("dbltap", "node", (event) => taps.open(event.target.data("i")));
   }
 
+  /** @param {Scene} scene */
   show(scene) {
     this.scene = scene;
     this.at = -1;
     const curved = scene.sources.length <= CURVED;
     this.cy.elements().remove();
-    this.cy.style(this.sheet()); // before there are elements: each is styled once
+    this.restyle(); // before there are elements: each is styled once
     this.cy.batch(() => {
       this.cy.add(nodesOf(scene));
       this.cy.add(linesOf(scene, curved));
     });
     if (scene.sources.length <= NAMED) this.makeRoom();
-    this.fitted = false; // a view that is not on the page yet has no size
+    this.fitted = false;
     this.fit();
   }
 
   /** Leaves out names of lines that would be written over names that stand there already. */
   makeRoom() {
+    /** @type {cy.BoundingBox12[]} */
     const taken = [];
     const without = this.cy.edges().filter((edge) => {
       if (edge.isLoop() || !edge.style("source-label")) return false;
       const box = edge.boundingBox(NAME_ALONE);
-      const apart = (from, to) => to - from <= SPACE; // of one box's begin and another's end
+      const apart = (/** @type {number} */ from, /** @type {number} */ to) => to - from <= SPACE; // of one box's begin and another's end
       const free = taken.every(
         (other) =>
           apart(other.x1, box.x2) ||
@@ -102,6 +126,7 @@ export class Detail {
     this.cy.viewport({ zoom, pan });
   }
 
+  /** @param {number} factor */
   zoom(factor) {
     const node = this.at >= 0 ? this.cy.$id(`n${this.at}`) : null;
     const middle = { x: this.cy.width() / 2, y: this.cy.height() / 2 };
@@ -110,17 +135,23 @@ export class Detail {
     this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition });
   }
 
-  /** Where an element is in the picture. */
+  /** Where an element is in the picture. @param {number} i */
   placeOf(i) {
     const { x, y } = this.cy.$id(`n${i}`).renderedPosition();
     return [x, y];
   }
 
+  /** @param {number} dx @param {number} dy */
   pan(dx, dy) {
     this.cy.panBy({ x: dx, y: dy });
   }
 
-  /** Marks the selected element and what is next to it. */
+  /**
+   * Marks the selected element and what is next to it.
+   *
+   * @param {number} at
+   * @param {boolean} gentle
+   */
   point(at, gentle) {
     this.cy.batch(() => {
       this.cy.elements(".chosen, .near, .told").removeClass("chosen near told");
@@ -144,12 +175,17 @@ export class Detail {
     }
   }
 
+  /** @param {cy.CollectionReturnValue} node */
   inSight(node) {
     const { x1, y1, x2, y2 } = node.renderedBoundingBox({ includeLabels: false });
     return x1 >= 0 && y1 >= 0 && x2 <= this.cy.width() && y2 <= this.cy.height();
   }
 
-  /** Per element 0 where a filter hides it, 1 where a search fades it, 2 where it is found. */
+  /**
+   * Per element 0 where a filter hides it, 1 where a search fades it, 2 where it is found.
+   *
+   * @param {Uint8Array} values
+   */
   mask(values) {
     this.cy.batch(() => {
       for (let i = 0; i < values.length; i += 1)
@@ -160,7 +196,7 @@ export class Detail {
     });
   }
 
-  /** Fades what is saved after a step; 0 fades nothing. */
+  /** Fades what is saved after a step; 0 fades nothing. @param {number} step */
   saved(step) {
     this.cy.batch(() => {
       for (let i = 0; i < this.scene.count; i += 1)
@@ -168,7 +204,12 @@ export class Detail {
     });
   }
 
-  /** Marks a way of references, given as [source, target] elements, and the one that is taken. */
+  /**
+   * Marks a way of references, and the one that is taken.
+   *
+   * @param {Pair[]} pairs
+   * @param {number} now
+   */
   way(pairs, now) {
     this.cy.batch(() => {
       this.cy.elements(".way, .now").removeClass("way now");
@@ -182,15 +223,16 @@ export class Detail {
     });
   }
 
+  /** @param {Colours} colours */
   theme(colours) {
     this.colours = colours;
-    if (this.scene) this.cy.style(this.sheet());
+    this.restyle();
     this.paint();
   }
 
   resize() {
     this.cy.resize();
-    if (this.scene && !this.fitted) this.fit();
+    if (!this.fitted) this.fit();
     this.paint();
   }
 
@@ -204,10 +246,10 @@ export class Detail {
       this.ground.width = Math.round(wide * ratio);
       this.ground.height = Math.round(high * ratio);
     }
-    const context = this.ground.getContext("2d");
+    const context = pen(this.ground);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.ground.width, this.ground.height);
-    if (!this.scene?.hulls.length) return;
+    if (!this.scene.hulls.length) return;
     const { x, y } = this.cy.pan();
     const zoom = this.cy.zoom() * ratio;
     context.setTransform(zoom, 0, 0, zoom, x * ratio, y * ratio);
@@ -225,9 +267,16 @@ export class Detail {
     }
   }
 
+  restyle() {
+    this.cy.style(/** @type {any} */ (this.sheet()));
+  }
+
+  /** @returns {Look[]} */
   sheet() {
     const { text, muted, line, accent, cycle, ground, dark } = this.colours;
+    /** @param {cy.NodeSingular} node */
     const entry = (node) => this.legend[node.data("code")] ?? this.legend[0];
+    /** @param {cy.NodeSingular} node */
     const colour = (node) => (dark ? entry(node).dark : entry(node).light);
     const few = this.scene.sources.length <= NAMED;
     return [
@@ -397,6 +446,7 @@ export class Detail {
   }
 }
 
+/** @param {Scene} scene @returns {cy.ElementDefinition[]} */
 function nodesOf(scene) {
   return Array.from({ length: scene.count }, (_, i) => ({
     group: "nodes",
@@ -413,12 +463,14 @@ function nodesOf(scene) {
   }));
 }
 
+/** @param {Scene} scene @param {number} i */
 function labelOf(scene, i) {
   const lines = [scene.labels[i], scene.notes[i]].filter(Boolean);
   if (scene.close) return lines.join("\n"); // beside a dot there is room
   return lines.map((line) => fitted(line, scene.sizes[2 * i])).join("\n");
 }
 
+/** @param {Scene} scene @param {boolean} curved @returns {cy.ElementDefinition[]} */
 function linesOf(scene, curved) {
   return Array.from(scene.sources, (source, k) => {
     const target = scene.targets[k];
@@ -442,24 +494,38 @@ function linesOf(scene, curved) {
   });
 }
 
-/** Returns how much of a straight line is seen between two boxes, and whether it runs flat. */
+/**
+ * Returns how much of a straight line is seen between two boxes, and whether it runs flat.
+ *
+ * @param {Scene} scene
+ * @param {number} source
+ * @param {number} target
+ */
 function courseOf({ places, sizes }, source, target) {
   const [dx, dy] = [0, 1].map((axis) => places[2 * target + axis] - places[2 * source + axis]);
   const length = Math.hypot(dx, dy) || 1;
-  const hidden = (i) =>
+  const hidden = (/** @type {number} */ i) =>
     Math.min(sizes[2 * i] / Math.abs(dx || 1e-9), sizes[2 * i + 1] / Math.abs(dy || 1e-9)) / 2;
   const seen = length * (1 - hidden(source) - hidden(target));
   return { seen, flat: source !== target && Math.abs(dx) > 2 * Math.abs(dy) };
 }
 
-/** Returns bends as Cytoscape has them: along the straight line, and away from it. */
+/**
+ * Returns bends as Cytoscape has them: along the straight line, and away from it.
+ *
+ * @param {Scene} scene
+ * @param {number} k
+ * @param {number} source
+ * @param {number} target
+ */
 function bendsOf(scene, k, source, target) {
-  const at = (i) => [scene.places[2 * i], scene.places[2 * i + 1]];
+  const at = (/** @type {number} */ i) => [scene.places[2 * i], scene.places[2 * i + 1]];
   const [sx, sy] = at(source);
   const [tx, ty] = at(target);
   const [dx, dy] = [tx - sx, ty - sy];
   const length = Math.hypot(dx, dy);
   if (length < 1) return null;
+  /** @type {number[][]} */
   const [weights, distances] = [[], []];
   for (let b = scene.starts[k]; b < scene.starts[k + 1]; b += 1) {
     const [px, py] = [scene.bends[2 * b] - sx, scene.bends[2 * b + 1] - sy];

@@ -3,8 +3,15 @@
 // Points are set pixel by pixel in every frame. Lines cost more: they are drawn in slices while
 // nothing moves, and while something does, their last picture is moved along.
 
-import { later, onceAFrame } from "../shared/dom.js";
-import { DEFERRED, HUB, IN_CYCLE, boundsOf, channels, mark } from "./scene.js";
+import { later, onceAFrame, pen } from "../shared/dom.js";
+import { DEFERRED, HUB, IN_CYCLE, boundsOf, channels, decode, mark } from "./scene.js";
+
+/** @import { Colours } from "../shared/theme.js" */
+/** @import { Taps } from "./picture.js" */
+/** @import { Pair, Point, Scene } from "./scene.js" */
+/** @import { LegendEntry } from "./traits.d.ts" */
+/** @typedef {CanvasRenderingContext2D} Context */
+/** @typedef {{ scale: number, x: number, y: number }} Sight - of what is where on the page */
 
 const MARGIN = 16;
 const SLICE = 6; // ms of a frame that lines may take
@@ -15,7 +22,37 @@ const REACH = 12; // px: how far from a point one may click
 const NEAR = 200; // lines of the selected element
 
 export class Points {
-  /** `taps` has `tap(element)`, `open(element)`, and `ask(nodes)` for labels; -1 is the ground. */
+  /** @type {Scene} */
+  scene = decode({});
+  /** @type {Sight} */
+  view = { scale: 1, x: 0, y: 0 };
+  /** @type {Sight | null} - the view in which the lines are drawn */
+  kept = null;
+  drawing = 0; // which of the drawings of lines is the last that began
+  fitted = false; // a view that is not on the page yet has no size
+  ratio = 1;
+  wide = 1;
+  high = 1;
+  least = 0; // as far as one can zoom out
+  at = -1;
+  under = -1;
+  until = 0;
+  /** @type {Uint8Array | null} - see `mask` */
+  passes = null;
+  /** @type {{ source: number, target: number, now: boolean }[]} */
+  steps = [];
+  /** @type {Map<number, string>} */
+  named = new Map();
+  /** @type {number[]} - the points in sight */
+  seen = [];
+  /** @type {ImageData | null} */
+  image = null;
+  pixels = new Uint32Array(0);
+  /** @type {{ key: string, made: HTMLCanvasElement[] } | null} */
+  stamped = null;
+  stop = new AbortController();
+
+  /** @param {HTMLElement} host @param {Colours} colours @param {LegendEntry[]} legend @param {Taps} taps */
   constructor(host, colours, legend, taps) {
     this.host = host;
     this.colours = colours;
@@ -28,22 +65,24 @@ export class Points {
       host.append(canvas);
       return canvas;
     });
-    this.view = { scale: 1, x: 0, y: 0 };
-    this.kept = null; // the view in which the lines are drawn
     this.back = document.createElement("canvas");
     this.lines = document.createElement("canvas");
-    this.named = new Map();
     this.frame = onceAFrame(() => this.draw());
     this.rest = later(() => this.atRest(), 120);
-    this.hover = later((i) => this.tellOf(i), 120);
+    this.hover = later((/** @type {number} */ i) => this.tellOf(i), 120);
     this.listen();
   }
 
   listen() {
-    const stop = new AbortController();
-    this.stop = stop;
+    /**
+     * @template {keyof HTMLElementEventMap} K
+     * @param {K} event
+     * @param {(event: HTMLElementEventMap[K]) => void} handler
+     * @param {AddEventListenerOptions} [options]
+     */
     const on = (event, handler, options) =>
-      this.host.addEventListener(event, handler, { signal: stop.signal, ...options });
+      this.host.addEventListener(event, handler, { signal: this.stop.signal, ...options });
+    /** @type {{ x: number, y: number, moved: boolean } | null} */
     let from = null;
     on("pointerdown", (event) => {
       if (event.button !== 0) return;
@@ -78,6 +117,7 @@ export class Points {
     );
   }
 
+  /** @param {Scene} scene */
   show(scene) {
     this.scene = scene;
     this.at = -1;
@@ -85,8 +125,7 @@ export class Points {
     this.until = 0;
     this.steps = [];
     this.named = new Map(scene.labels.map((label, i) => [i, label]));
-    this.kept = null;
-    this.fitted = false; // a view that is not on the page yet has no size
+    this.fitted = false;
     this.resize();
   }
 
@@ -107,8 +146,7 @@ export class Points {
       canvas.width = Math.round(this.wide * this.ratio);
       canvas.height = Math.round(this.high * this.ratio);
     }
-    this.kept = null;
-    if (!this.scene) return;
+    this.giveUpLines();
     if (this.fitted) this.moved();
     else this.fit();
   }
@@ -131,10 +169,16 @@ export class Points {
     this.moved();
   }
 
-  /** Zooms around a place of the page; else around what is selected, or the middle. */
+  /**
+   * Zooms around a place of the page; else around what is selected, or the middle.
+   *
+   * @param {number} factor
+   * @param {number} [x]
+   * @param {number} [y]
+   */
   zoom(factor, x, y) {
     const { view } = this;
-    if (x === undefined) {
+    if (x === undefined || y === undefined) {
       [x, y] = this.at >= 0 ? this.onPage(this.at) : [-1, -1];
       if (x < 0 || y < 0 || x > this.wide || y > this.high) [x, y] = [this.wide / 2, this.high / 2];
     }
@@ -144,17 +188,19 @@ export class Points {
     this.moved();
   }
 
-  /** Where an element is in the picture. */
+  /** Where an element is in the picture. @param {number} i */
   placeOf(i) {
     return this.onPage(i);
   }
 
+  /** @param {number} dx @param {number} dy */
   pan(dx, dy) {
     this.view = { ...this.view, x: this.view.x + dx, y: this.view.y + dy };
     this.moved();
   }
 
-  point(at) {
+  /** @param {number} at @param {boolean} [_gentle] - points do not glide */
+  point(at, _gentle) {
     this.at = at;
     if (at >= 0 && this.fitted) {
       const [x, y] = this.onPage(at);
@@ -164,28 +210,38 @@ export class Points {
     this.moved();
   }
 
+  /**
+   * Hides and fades: per element 0 where a filter hides it, 1 where a search fades it, else 2.
+   *
+   * @param {Uint8Array} values
+   */
   mask(values) {
+    const before = this.passes;
     this.passes = values.length ? values : null;
+    if (values.some((value, i) => (value === 0) !== (before?.[i] === 0))) this.giveUpLines();
     this.moved();
   }
 
+  /** @param {number} step */
   saved(step) {
     this.until = step;
     this.moved();
   }
 
+  /** @param {Pair[]} pairs @param {number} now */
   way(pairs, now) {
     this.steps = pairs.map(([source, target], k) => ({ source, target, now: k === now }));
     this.moved();
   }
 
+  /** @param {Colours} colours */
   theme(colours) {
     this.colours = colours;
-    this.kept = null;
-    if (this.scene) this.moved();
+    this.giveUpLines();
+    this.moved();
   }
 
-  /** Labels that were asked for have come. */
+  /** Labels that were asked for have come. @param {Record<string, string>} labels */
   name(labels) {
     for (const [node, label] of Object.entries(labels)) this.named.set(Number(node), label);
     this.moved();
@@ -199,6 +255,13 @@ export class Points {
     this.rest();
   }
 
+  /** Lines that are drawn, or half drawn, show what is no longer so. */
+  giveUpLines() {
+    this.kept = null;
+    this.drawing += 1;
+  }
+
+  /** @param {number} i @returns {Point} */
   onPage(i) {
     const { scale, x, y } = this.view;
     return [this.scene.places[2 * i] * scale + x, this.scene.places[2 * i + 1] * scale + y];
@@ -206,7 +269,7 @@ export class Points {
 
   draw() {
     const { scene, view, ratio } = this;
-    const lines = this.layers[0].getContext("2d");
+    const lines = pen(this.layers[0]);
     lines.setTransform(1, 0, 0, 1, 0, 0);
     lines.clearRect(0, 0, this.layers[0].width, this.layers[0].height);
     if (this.kept) {
@@ -228,34 +291,36 @@ export class Points {
     const { scale, x, y } = this.view;
     const [left, right] = [(-9 - x) / scale, (this.wide + 9 - x) / scale];
     const [top, bottom] = [(-9 - y) / scale, (this.high + 9 - y) / scale];
+    /** @type {number[]} */
     const seen = [];
     for (let i = 0; i < count; i += 1) {
       const [px, py] = [places[2 * i], places[2 * i + 1]];
       if (px < left || px > right || py < top || py > bottom) continue;
-      if (this.passes && this.passes[i] === 0) continue;
+      if (this.hidden(i)) continue;
       seen.push(i);
     }
     return seen;
   }
 
+  /** @param {number} i */
+  hidden(i) {
+    return this.passes?.[i] === 0;
+  }
+
+  /** @param {number} i */
   faded(i) {
-    return (
-      (this.passes && this.passes[i] === 1) || (this.until > 0 && this.scene.steps[i] > this.until)
-    );
+    return this.passes?.[i] === 1 || (this.until > 0 && this.scene.steps[i] > this.until);
   }
 
-  colour(i) {
-    const entry = this.legend[this.scene.codes[i]] ?? this.legend[0];
-    return this.colours.dark ? entry.dark : entry.light;
-  }
-
+  /** @param {number} size */
   drawPixels(size) {
     const canvas = this.layers[1];
-    const context = canvas.getContext("2d");
+    const context = pen(canvas);
     const { width, height } = canvas;
-    if (this.image?.width !== width || this.image?.height !== height) {
-      this.image = context.createImageData(width, height);
-      this.pixels = new Uint32Array(this.image.data.buffer);
+    let image = this.image;
+    if (image?.width !== width || image.height !== height) {
+      this.image = image = context.createImageData(width, height);
+      this.pixels = new Uint32Array(image.data.buffer);
     }
     this.pixels.fill(0);
     const { places, codes } = this.scene;
@@ -276,10 +341,10 @@ export class Points {
           this.pixels.fill(ink, row * width + left, row * width + right);
       }
     }
-    context.putImageData(this.image, 0, 0);
+    context.putImageData(image, 0, 0);
   }
 
-  /** Per type its colour as a pixel, little-endian. */
+  /** Per type its colour as a pixel, little-endian. @param {number} alpha */
   inks(alpha) {
     return this.legend.map((entry) => {
       const [red, green, blue] = channels(this.colours.dark ? entry.dark : entry.light);
@@ -287,9 +352,10 @@ export class Points {
     });
   }
 
+  /** @param {number} size */
   drawMarks(size) {
     const canvas = this.layers[1];
-    const context = canvas.getContext("2d");
+    const context = pen(canvas);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     const stamps = this.stamps(size);
@@ -306,6 +372,7 @@ export class Points {
     context.globalAlpha = 1;
   }
 
+  /** @param {number} size */
   stamps(size) {
     const key = `${Math.round(size)} ${this.colours.dark}`;
     if (this.stamped?.key === key) return this.stamped.made;
@@ -313,7 +380,7 @@ export class Points {
       const stamp = document.createElement("canvas");
       const radius = (Math.round(size) * this.ratio) / 2;
       stamp.width = stamp.height = Math.ceil(radius * 2.6) + 2;
-      const context = stamp.getContext("2d");
+      const context = pen(stamp);
       context.fillStyle = this.colours.dark ? entry.dark : entry.light;
       mark(context, entry.shape, stamp.width / 2, stamp.height / 2, radius);
       context.fill();
@@ -323,22 +390,23 @@ export class Points {
     return made;
   }
 
+  /** @param {number} size */
   drawAbove(size) {
-    const canvas = this.layers[2];
-    const context = canvas.getContext("2d");
+    const context = pen(this.layers[2]);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.wide, this.high);
     this.drawWay(context);
-    if (this.at >= 0) this.drawChosen(context, size);
+    if (this.at >= 0 && !this.hidden(this.at)) this.drawChosen(context, size);
     if (this.seen.length <= LABELLED && size >= 7)
       for (const i of this.seen) this.write(context, i, size);
     else if (this.at >= 0) this.write(context, this.at, size);
     if (this.under >= 0 && this.under !== this.at) this.write(context, this.under, size, true);
   }
 
+  /** @param {Context} context */
   drawWay(context) {
     for (const { source, target, now } of this.steps) {
-      if (source < 0 || target < 0) continue;
+      if (source < 0 || target < 0 || this.hidden(source) || this.hidden(target)) continue;
       context.strokeStyle = now ? this.colours.accent : this.colours.cycle;
       context.lineWidth = now ? 4 : 2;
       context.beginPath();
@@ -348,6 +416,7 @@ export class Points {
     }
   }
 
+  /** @param {Context} context @param {number} size */
   drawChosen(context, size) {
     const { sources, targets } = this.scene;
     context.strokeStyle = this.colours.text;
@@ -357,6 +426,7 @@ export class Points {
     let drawn = 0;
     for (let k = 0; k < sources.length && drawn < NEAR; k += 1) {
       if (sources[k] !== this.at && targets[k] !== this.at) continue;
+      if (this.hidden(sources[k]) || this.hidden(targets[k])) continue;
       context.moveTo(...this.onPage(sources[k]));
       context.lineTo(...this.onPage(targets[k]));
       drawn += 1;
@@ -371,9 +441,10 @@ export class Points {
     context.stroke();
   }
 
+  /** @param {Context} context @param {number} i @param {number} size */
   write(context, i, size, boxed = i === this.at) {
     const label = this.named.get(i);
-    if (!label) return;
+    if (!label || this.hidden(i)) return;
     const [x, y] = this.onPage(i);
     context.font = "12px system-ui, sans-serif";
     context.textBaseline = "middle";
@@ -394,22 +465,24 @@ export class Points {
   // -- at rest ---------------------------------------------------------------------------------
 
   atRest() {
-    if (!this.scene) return;
     const { view } = this;
     if (this.kept?.scale !== view.scale || this.kept?.x !== view.x || this.kept?.y !== view.y)
       this.drawLines(view);
-    if (this.seen?.length <= LABELLED) this.askFor(this.seen);
+    if (this.seen.length <= LABELLED) this.askFor(this.seen);
     if (this.at >= 0) this.askFor([this.at]);
   }
 
+  /** @param {number[]} elements */
   askFor(elements) {
     const nodes = elements.filter((i) => !this.named.has(i)).map((i) => this.scene.nodes[i]);
     const known = nodes.filter((node) => node >= 0);
     if (known.length) this.taps.ask(known);
   }
 
+  /** @param {Sight} view */
   drawLines(view) {
-    const context = this.back.getContext("2d");
+    const context = pen(this.back);
+    const drawing = (this.drawing += 1);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.back.width, this.back.height);
     context.setTransform(
@@ -423,11 +496,14 @@ export class Points {
     context.lineWidth = 1 / view.scale;
     let next = 0;
     const slice = () => {
-      if (this.view !== view || !this.scene) return; // moved on
+      if (this.view !== view || this.drawing !== drawing) return; // moved on
       const end = performance.now() + SLICE;
       while (next < this.scene.sources.length && performance.now() < end)
         next = this.stroke(context, next);
-      if (next < this.scene.sources.length) return requestAnimationFrame(slice);
+      if (next < this.scene.sources.length) {
+        requestAnimationFrame(slice);
+        return;
+      }
       [this.back, this.lines] = [this.lines, this.back];
       this.kept = view;
       this.frame();
@@ -435,7 +511,12 @@ export class Points {
     slice();
   }
 
-  /** Draws some lines of one look; returns where the next ones begin. */
+  /**
+   * Draws some lines of one look; returns where the next ones begin.
+   *
+   * @param {Context} context
+   * @param {number} first
+   */
   stroke(context, first) {
     const { sources, targets, flags, places } = this.scene;
     const look = flags[first];
@@ -447,7 +528,7 @@ export class Points {
     let k = first;
     for (; k < sources.length && k < first + BATCH && flags[k] === look; k += 1) {
       const [a, b] = [sources[k], targets[k]];
-      if (this.passes && !(this.passes[a] && this.passes[b])) continue;
+      if (this.hidden(a) || this.hidden(b)) continue;
       context.moveTo(places[2 * a], places[2 * a + 1]);
       context.lineTo(places[2 * b], places[2 * b + 1]);
     }
@@ -457,11 +538,12 @@ export class Points {
 
   // -- pointing --------------------------------------------------------------------------------
 
+  /** @param {MouseEvent} event */
   elementAt(event) {
     const box = this.host.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     let [best, nearest] = [-1, Math.max(REACH, this.view.scale * 8) ** 2];
-    for (const i of this.seen ?? []) {
+    for (const i of this.seen) {
       const [px, py] = this.onPage(i);
       const far = (px - x) ** 2 + (py - y) ** 2;
       if (far < nearest) [best, nearest] = [i, far];
@@ -469,6 +551,7 @@ export class Points {
     return best;
   }
 
+  /** @param {MouseEvent} event */
   hoverAt(event) {
     const i = this.elementAt(event);
     if (i === this.under) return;
@@ -478,6 +561,7 @@ export class Points {
     this.hover(i);
   }
 
+  /** @param {number} i */
   tellOf(i) {
     if (i >= 0 && i === this.under) this.askFor([i]);
   }
@@ -487,7 +571,7 @@ export class Points {
     this.rest.stop();
     this.hover.stop();
     this.frame.stop();
-    this.scene = null;
+    this.giveUpLines();
     for (const canvas of this.layers) canvas.remove();
     this.host.style.cursor = "";
   }

@@ -1,27 +1,34 @@
 // A scene as Python sends it: numbers in typed arrays, one entry per element or line.
 
+import { pen } from "../shared/dom.js";
 import { numbers } from "../shared/kernel.js";
+
+/** @import { Numbers, SceneState, Shape } from "./traits.d.ts" */
+/** @typedef {ReturnType<typeof decode>} Scene */
+/** @typedef {[number, number]} Point */
+/** @typedef {[source: number, target: number, path: string]} Pair - a reference, by elements */
 
 export const IN_CYCLE = 1;
 export const DEFERRED = 2;
 export const HUB = 4; // one of many that lead to, or from, the same element
 
-/** Returns a scene with its bytes as arrays. */
+/** Returns a scene with its bytes as arrays. @param {Partial<SceneState>} state */
 export function decode(state) {
-  const ints = (name) => numbers(Int32Array, state[name]);
-  const indices = (name) => numbers(Uint32Array, state[name]);
-  const floats = (name) => numbers(Float32Array, state[name]);
+  const ints = (/** @type {Numbers} */ name) => numbers(Int32Array, state[name]);
+  const indices = (/** @type {Numbers} */ name) => numbers(Uint32Array, state[name]);
+  const floats = (/** @type {Numbers} */ name) => numbers(Float32Array, state[name]);
+  const count = state.count ?? 0;
   const all = state.kind === "map"; // then element i is node i
   return {
     kind: state.kind ?? "nodes",
     close: state.close ?? false,
     told: state.told ?? "",
-    count: state.count ?? 0,
+    count,
     labels: state.labels ?? [],
     notes: state.notes ?? [],
     names: state.names ?? [],
-    nodes: all ? Int32Array.from({ length: state.count }, (_, i) => i) : ints("nodes"),
-    groups: all ? new Int32Array(state.count).fill(-1) : ints("groups"),
+    nodes: all ? Int32Array.from({ length: count }, (_, i) => i) : ints("nodes"),
+    groups: all ? new Int32Array(count).fill(-1) : ints("groups"),
     codes: numbers(Uint8Array, state.codes),
     steps: ints("steps"),
     places: floats("places"),
@@ -36,7 +43,7 @@ export function decode(state) {
   };
 }
 
-/** Returns left, top, right and bottom of all elements. */
+/** Returns left, top, right and bottom of all elements. @param {Scene} scene */
 export function boundsOf(scene) {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < scene.count; i += 1) {
@@ -58,17 +65,32 @@ export function boundsOf(scene) {
   return scene.count ? { left, top, right, bottom } : { left: 0, top: 0, right: 1, bottom: 1 };
 }
 
-/** Returns which lines lead from one element to another. */
+/**
+ * Returns which lines lead from one element to another.
+ *
+ * @param {Scene} scene
+ * @param {number} source
+ * @param {number} target
+ */
 export function linesBetween(scene, source, target) {
+  /** @type {number[]} */
   const found = [];
   for (let k = 0; k < scene.sources.length; k += 1)
     if (scene.sources[k] === source && scene.targets[k] === target) found.push(k);
   return found;
 }
 
-/** Draws the mark of a type around a point of a canvas; `r` is about half its width. */
+/**
+ * Draws the mark of a type around a point of a canvas; `r` is about half its width.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Shape} shape
+ * @param {number} x
+ * @param {number} y
+ * @param {number} r
+ */
 export function mark(context, shape, x, y, r) {
-  const line = (...points) => {
+  const line = (/** @type {Point[]} */ ...points) => {
     points.forEach(([dx, dy], k) => context[k ? "lineTo" : "moveTo"](x + dx * r, y + dy * r));
     context.closePath();
   };
@@ -78,6 +100,7 @@ export function mark(context, shape, x, y, r) {
 }
 
 const A = 0.36;
+/** @type {Record<Exclude<Shape, "circle">, Point[]>} */
 const CORNERS = {
   square: [[-0.88, -0.88], [0.88, -0.88], [0.88, 0.88], [-0.88, 0.88]],
   up: [[0, -1.05], [1.05, 0.9], [-1.05, 0.9]],
@@ -87,35 +110,46 @@ const CORNERS = {
   cross: [[-1, -0.5], [-0.5, -1], [0, -0.5], [0.5, -1], [1, -0.5], [0.5, 0], [1, 0.5], [0.5, 1], [0, 0.5], [-0.5, 1], [-1, 0.5], [-0.5, 0]],
 }; // prettier-ignore
 
-/** Returns the mark of a type as the address of an image that holds itself. */
+/**
+ * Returns the mark of a type as the address of an image that holds itself.
+ *
+ * @param {Shape} shape
+ * @param {string} colour
+ */
 export function markImage(shape, colour) {
-  const points = (CORNERS[shape] ?? []).map(([x, y]) => `${12 + x * 9},${12 + y * 9}`).join(" ");
+  const corners = shape === "circle" ? [] : CORNERS[shape];
+  const points = corners.map(([x, y]) => `${12 + x * 9},${12 + y * 9}`).join(" ");
   const drawn =
     shape === "circle" ? '<circle cx="12" cy="12" r="9"/>' : `<polygon points="${points}"/>`;
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" fill="${colour}">${drawn}</svg>`;
   return `data:image/svg+xml;utf8,${encodeURIComponent(svg)}`;
 }
 
-/** Mixes two colours given as #rrggbb or rgb(…): `share` of the first. */
+/**
+ * Mixes two colours given as #rrggbb or rgb(…): `share` of the first.
+ *
+ * @param {string} one
+ * @param {string} other
+ * @param {number} share
+ */
 export function mix(one, other, share) {
   const [a, b] = [channels(one), channels(other)];
   return `rgb(${a.map((value, k) => Math.round(share * value + (1 - share) * b[k])).join(",")})`;
 }
 
+/** @type {Map<string, number[]>} */
 const painter = new Map();
-/** Returns red, green and blue of any colour that the page knows. */
+/** Returns red, green and blue of any colour that the page knows. @param {string} colour */
 export function channels(colour) {
-  if (!painter.has(colour)) {
-    const context = document.createElement("canvas").getContext("2d");
+  let found = painter.get(colour);
+  if (!found) {
+    const context = pen(document.createElement("canvas"));
     context.fillStyle = colour;
-    const told = context.fillStyle;
-    const hex = told.startsWith("#")
-      ? told
-          .slice(1)
-          .match(/../g)
-          .map((pair) => parseInt(pair, 16))
-      : told.match(/[\d.]+/g).map(Number);
-    painter.set(colour, hex.slice(0, 3));
+    const told = String(context.fillStyle);
+    const hex = told.startsWith("#");
+    const parts = told.match(hex ? /[^#]{2}/g : /[\d.]+/g) ?? [];
+    found = parts.slice(0, 3).map((part) => (hex ? parseInt(part, 16) : Number(part)));
+    painter.set(colour, found);
   }
-  return painter.get(colour);
+  return found;
 }

@@ -2,7 +2,14 @@
 
 import { count, fill, fresh, h, later } from "../shared/dom.js";
 
-/** Returns the row that steps through the order. `acts` has `step(number)`. */
+/** @import { Cycles, NoCycles, Step } from "./traits.d.ts" */
+
+/**
+ * Returns the row that steps through the order.
+ *
+ * @param {{ step(number: number): void }} acts
+ * @param {number} total
+ */
 export function makeOrder(acts, total) {
   const told = h("output", { class: "ecsviz-note ecsviz-told" });
   const slider = h("input", {
@@ -16,6 +23,7 @@ export function makeOrder(acts, total) {
   });
   const send = later(acts.step, 40);
   let now = 0;
+  /** @param {string} text @param {string} label @param {string} name @param {() => number} goal */
   const button = (text, label, name, goal) =>
     h(
       "button",
@@ -41,6 +49,7 @@ export function makeOrder(acts, total) {
   );
   return {
     element,
+    /** @param {number} step @param {string} title */
     show(step, title) {
       now = step;
       slider.value = String(step);
@@ -53,7 +62,11 @@ export function makeOrder(acts, total) {
   };
 }
 
-/** Returns the row that steps through a cycle. `acts` has `cycles()`, `cycle(k)`, `along(k)`. */
+/**
+ * Returns the row that steps through a cycle.
+ *
+ * @param {{ cycles(): void, cycle(number: number | null): void, along(step: number): void }} acts
+ */
 export function makeCycles(acts) {
   const name = fresh("cycle");
   const select = h("select", {
@@ -65,6 +78,7 @@ export function makeCycles(acts) {
   });
   const told = h("output", { class: "ecsviz-note ecsviz-told", dir: "auto" });
   let [now, total] = [0, 0];
+  /** @param {string} text @param {string} label @param {number} by */
   const turn = (text, label, by) =>
     h(
       "button",
@@ -88,7 +102,7 @@ export function makeCycles(acts) {
     next,
     told,
   );
-  const offer = (about) => {
+  const offer = (/** @type {Cycles | NoCycles} */ about) => {
     const chosen = select.value;
     fill(
       select,
@@ -101,6 +115,7 @@ export function makeCycles(acts) {
   return {
     element,
     offer,
+    /** @param {number | null} cycle @param {Step[]} steps @param {number} step */
     show(cycle, steps, step) {
       select.value = cycle === null ? "" : String(cycle);
       [now, total] = [step, steps.length];

@@ -2,7 +2,17 @@
 
 import { count, fill, h } from "../shared/dom.js";
 
-/** Returns the table. `acts` has `select(node)` and `rows(first)`. */
+/** @import { Row, Rows } from "./traits.d.ts" */
+
+/** @type {Record<string, number>} */
+const STEPS = { ArrowDown: 1, ArrowUp: -1 };
+
+/**
+ * Returns the table.
+ *
+ * @param {{ select(node: number): void, rows(first: number): void }} acts
+ * @param {number} size
+ */
 export function makeTable(acts, size) {
   const caption = h("caption", { class: "ecsviz-note" });
   const body = h("tbody", { on: { keydown: move } });
@@ -45,16 +55,19 @@ export function makeTable(acts, size) {
     table,
     h("div", { class: "ecsviz-row" }, back, next),
   );
+  /** @type {Rows} */
   let now = { first: 0, total: 0, listed: [], told: "" };
 
+  /** @param {KeyboardEvent} event */
   function move(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const step = STEPS[event.key];
     if (!step) return;
     const buttons = [...body.querySelectorAll("button")];
-    buttons[buttons.indexOf(document.activeElement) + step]?.focus();
+    buttons[buttons.findIndex((button) => button === document.activeElement) + step]?.focus();
     event.preventDefault();
   }
 
+  /** @param {Rows} rows */
   function show(rows) {
     now = rows;
     caption.textContent = rows.told;
@@ -63,7 +76,7 @@ export function makeTable(acts, size) {
     next.disabled = rows.first + rows.listed.length >= rows.total;
   }
 
-  const line = (row) =>
+  const line = (/** @type {Row} */ row) =>
     h(
       "tr",
       { "data-node": row.node },
@@ -91,8 +104,9 @@ export function makeTable(acts, size) {
   return {
     element,
     show,
+    /** @param {number} node */
     point(node) {
-      for (const row of body.children) {
+      for (const row of body.rows) {
         const here = Number(row.dataset.node) === node;
         row.toggleAttribute("data-chosen", here);
         if (here) {

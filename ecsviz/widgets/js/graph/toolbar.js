@@ -2,6 +2,33 @@
 
 import { count, fill, fresh, h, later } from "../shared/dom.js";
 
+/** @import { About, By, ViewName } from "./traits.d.ts" */
+
+/**
+ * @typedef {object} Acts
+ * @property {(text: string, now?: boolean) => void} search
+ * @property {(name: string | null) => void} type
+ * @property {(on: boolean) => void} cyclesOnly
+ * @property {(name: ViewName) => void} view
+ * @property {(by: By) => void} by
+ * @property {() => void} table
+ * @property {(factor: number) => void} zoom
+ * @property {() => void} fit
+ */
+/**
+ * What the toolbar shows; `can` tells of views whether there is something to show.
+ *
+ * @typedef {object} Shown
+ * @property {string} search
+ * @property {string | null} type
+ * @property {boolean} cyclesOnly
+ * @property {ViewName} view
+ * @property {By} groupBy
+ * @property {boolean} asTable
+ * @property {{ around: boolean, found: boolean }} can
+ */
+
+/** @type {[ViewName, string][]} */
 const VIEWS = [
   ["all", "One by one"],
   ["groups", "Groups"],
@@ -9,13 +36,14 @@ const VIEWS = [
   ["around", "Around"],
   ["found", "Found"],
 ];
+/** @type {[By, string][]} */
 const BY = [
   ["auto", "whatever tells most"],
   ["component", "component (thread)"],
   ["type", "type"],
 ];
 
-/** Returns the toolbar. `acts` has `search`, `type`, `cyclesOnly`, `view`, `by`, `table`, `zoom`, `fit`. */
+/** Returns the toolbar. @param {Acts} acts @param {About} about */
 export function makeToolbar(acts, about) {
   const typed = about.live ? later(acts.search, 180) : null;
   const search = h("input", {
@@ -53,6 +81,8 @@ export function makeToolbar(acts, about) {
     type: "checkbox",
     on: { change: () => acts.cyclesOnly(cycles.checked) },
   });
+  const tooLarge = about.count > about.limit;
+  const why = `more than ${count(about.limit)} are not shown one by one`;
   const views = new Map(
     VIEWS.map(([name, text]) => [
       name,
@@ -60,6 +90,7 @@ export function makeToolbar(acts, about) {
         "button",
         {
           type: "button",
+          title: name === "all" && tooLarge ? why : null,
           "data-view": name,
           "aria-pressed": "false",
           on: { click: () => acts.view(name) },
@@ -76,21 +107,17 @@ export function makeToolbar(acts, about) {
   const byName = fresh("by");
   const by = h(
     "select",
-    { id: byName, on: { change: () => acts.by(by.value) } },
+    { id: byName, on: { change: () => acts.by(/** @type {By} */ (by.value)) } },
     BY.map(([value, text]) => h("option", { value }, text)),
   );
   const byRow = h("span", { class: "ecsviz-inline" }, h("label", { for: byName }, "by "), by);
+  /** @param {string} text @param {string} label @param {() => void} act */
   const small = (text, label, act) =>
     h(
       "button",
       { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } },
       text,
     );
-  if (about.count > about.limit) {
-    const all = views.get("all");
-    all.disabled = true;
-    all.title = `more than ${count(about.limit)} are not shown one by one`;
-  }
   const element = h(
     "div",
     { class: "ecsviz-toolbar" },
@@ -116,15 +143,18 @@ export function makeToolbar(acts, about) {
   return {
     element,
     focus: () => search.focus(),
+    /** @param {Shown} shown */
     show({ search: text, type, cyclesOnly, view, groupBy, asTable, can }) {
       if (document.activeElement !== search) search.value = text;
       types.value = type === null ? "" : String(about.types.findIndex(([name]) => name === type));
       cycles.checked = cyclesOnly;
-      for (const [name, button] of views)
+      /** @type {Partial<Record<ViewName, boolean>>} */
+      const cannot = { all: tooLarge, around: !can.around, found: !can.found };
+      for (const [name, button] of views) {
         button.setAttribute("aria-pressed", String(!asTable && name === view));
+        button.disabled = cannot[name] ?? false;
+      }
       table.setAttribute("aria-pressed", String(asTable));
-      views.get("around").disabled = !can.around;
-      views.get("found").disabled = !can.found;
       byRow.hidden = view !== "groups" || asTable;
       by.value = groupBy;
     },

@@ -1,54 +1,69 @@
 // Elements of the page. Everything that is shown passes here: texts become text nodes, and
 // attributes are taken from a list in which nothing loads or runs.
 
-const TAGS = new Set(
-  (
-    "a button canvas caption code col colgroup datalist dd details div dl dt fieldset h3 h4 input kbd" +
-    " label legend li ol option output p pre progress section select small span strong summary" +
-    " table tbody td textarea th thead tr ul"
-  ).split(" "),
-);
-const ATTRIBUTES = new Set(
-  (
-    "id class role title tabindex type value placeholder min max step for name dir lang scope" +
-    " colspan rowspan disabled checked hidden open selected readonly spellcheck autocomplete list" +
-    " rows cols size width height start"
-  ).split(" "),
-);
+/** @import { Children, Props, Tag } from "./elements.d.ts" */
+
+// The types of elements.d.ts are made of these words too.
+export const TAGS = /** @type {const} */ ([
+  "a button canvas caption code col colgroup datalist dd details div dl dt fieldset h3 h4 input kbd",
+  "label legend li ol option output p pre progress section select small span strong summary",
+  "table tbody td textarea th thead tr ul",
+]);
+export const ATTRIBUTES = /** @type {const} */ ([
+  "id class role title tabindex type value placeholder min max step for name dir lang scope",
+  "colspan rowspan disabled checked hidden open selected readonly spellcheck autocomplete list",
+  "rows cols size width height start",
+]);
+const tags = new Set(TAGS.join(" ").split(" "));
+const attributes = new Set(ATTRIBUTES.join(" ").split(" "));
 
 /**
  * Returns an element. `props` are attributes of the list above, `aria-…` and `data-…`; `on` holds
  * event handlers, `style` single properties. Children are elements, texts, or nothing.
+ *
+ * @template {Tag} T
+ * @param {T} tag
+ * @param {Props} props
+ * @param {...Children} children
  */
 export function h(tag, props = {}, ...children) {
-  if (!TAGS.has(tag)) throw new Error(`no element of ours: ${tag}`);
+  if (!tags.has(tag)) throw new Error(`no element of ours: ${tag}`);
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) set(element, name, value);
-  element.append(...children.flat().filter((child) => child != null && child !== false));
+  element.append(...present(children));
   return element;
 }
 
+/** @param {Children[]} children */
+const present = (children) => children.flat().filter((child) => child != null && child !== false);
+
+/** @param {HTMLElement} element @param {string} name @param {any} value */
 function set(element, name, value) {
   if (value == null || value === false) return;
   if (name === "on") {
     for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
   } else if (name === "style") {
     for (const [key, setting] of Object.entries(value)) element.style.setProperty(key, setting);
-  } else if (ATTRIBUTES.has(name) || name.startsWith("aria-") || name.startsWith("data-")) {
+  } else if (attributes.has(name) || name.startsWith("aria-") || name.startsWith("data-")) {
     element.setAttribute(name, value === true ? "" : String(value));
   } else {
     throw new Error(`no attribute of ours: ${name}`);
   }
 }
 
-/** Puts children in the place of what an element holds. */
+/**
+ * Puts children in the place of what an element holds.
+ *
+ * @param {HTMLElement} element
+ * @param {...Children} children
+ */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat().filter((child) => child != null && child !== false));
+  element.replaceChildren(...present(children));
   return element;
 }
 
 let made = 0;
-/** Returns an id that no other element of the page has. */
+/** Returns an id that no other element of the page has. @param {string} name */
 export function fresh(name) {
   made += 1;
   return `ecsviz-${name}-${made}`;
@@ -59,6 +74,7 @@ export function announcer() {
   const region = h("div", { class: "ecsviz-unseen", role: "status", "aria-live": "polite" });
   return {
     element: region,
+    /** @param {string} text */
     say(text) {
       // The same text again is news too.
       region.textContent = region.textContent === text ? `${text}\u00a0` : text;
@@ -66,10 +82,16 @@ export function announcer() {
   };
 }
 
-/** Returns a function that calls `work` once, `wait` ms after it was last called itself. */
+/**
+ * Returns a function that calls `work` once, `wait` ms after it was last called itself.
+ *
+ * @template {unknown[]} A
+ * @param {(...values: A) => void} work
+ * @param {number} wait
+ */
 export function later(work, wait) {
   let timer = 0;
-  const call = (...values) => {
+  const call = (/** @type {A} */ ...values) => {
     clearTimeout(timer);
     timer = setTimeout(() => work(...values), wait);
   };
@@ -77,7 +99,7 @@ export function later(work, wait) {
   return call;
 }
 
-/** Returns a function that calls `work` at most once a frame. */
+/** Returns a function that calls `work` at most once a frame. @param {() => void} work */
 export function onceAFrame(work) {
   let asked = 0;
   const call = () => {
@@ -91,5 +113,12 @@ export function onceAFrame(work) {
   return call;
 }
 
-/** Returns a number as people read it: 12,345. */
+/** Returns what draws on a canvas. @param {HTMLCanvasElement} canvas */
+export function pen(canvas) {
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("this page cannot draw");
+  return context;
+}
+
+/** Returns a number as people read it: 12,345. @param {number} number */
 export const count = (number) => number.toLocaleString("en-US");

@@ -1,9 +1,34 @@
 // What goes between the page and Python: traits, messages, libraries.
 
+/** @import { Bytes, Model, Send, Widget } from "./model.d.ts" */
+/** @typedef {() => void} Stop */
+/** @typedef {Promise<any> & { there?: boolean, listen?: (from: Model<any>) => void }} Coming */
+
 const LIBRARIES = Symbol.for("ecsviz.libraries");
 
-/** Calls `taken` with every answer of one name; returns how to stop that. */
+/**
+ * Returns what asks Python for something.
+ *
+ * @template {Widget} W
+ * @param {Model<W>} model
+ * @returns {Send<W>}
+ */
+export function sender(model) {
+  return (name, ...facts) => model.send({ do: name, ...facts[0] });
+}
+
+/**
+ * Calls `taken` with every answer of one name; returns how to stop that.
+ *
+ * @template {Widget} W
+ * @template {keyof W["told"]} K
+ * @param {Model<W>} model
+ * @param {K} name
+ * @param {(message: W["told"][K], buffers: Bytes[]) => void} taken
+ * @returns {Stop}
+ */
 export function onTold(model, name, taken) {
+  /** @param {any} message @param {Bytes[]} [buffers] */
   const take = (message, buffers) => {
     if (message?.told === name) taken(message, buffers ?? []);
   };
@@ -11,7 +36,15 @@ export function onTold(model, name, taken) {
   return () => model.off("msg:custom", take);
 }
 
-/** Calls `taken` now and whenever one of the traits changes; returns how to stop that. */
+/**
+ * Calls `taken` now and whenever one of the traits changes; returns how to stop that.
+ *
+ * @template {Widget} W
+ * @param {Model<W>} model
+ * @param {(keyof W["traits"] & string)[]} names
+ * @param {() => void} taken
+ * @returns {Stop}
+ */
 export function follow(model, names, taken) {
   for (const name of names) model.on(`change:${name}`, taken);
   taken();
@@ -20,13 +53,27 @@ export function follow(model, names, taken) {
   };
 }
 
-/** Sets a trait and sends it to Python. */
+/**
+ * Sets a trait and sends it to Python.
+ *
+ * @template {Widget} W
+ * @template {keyof W["traits"]} K
+ * @param {Model<W>} model
+ * @param {K} name
+ * @param {W["traits"][K]} value
+ */
 export function put(model, name, value) {
   model.set(name, value);
   model.save_changes();
 }
 
-/** Returns a typed array on what a trait of bytes, or bytes in a trait, holds. */
+/**
+ * Returns a typed array on what a trait of bytes, or bytes in a trait, holds.
+ *
+ * @template A
+ * @param {new (source: any) => A} Kind
+ * @param {Bytes} [bytes]
+ */
 export function numbers(Kind, bytes) {
   if (!bytes) return new Kind(0);
   const { buffer, byteOffset, byteLength } =
@@ -41,24 +88,37 @@ export function numbers(Kind, bytes) {
  * Returns a library, which the kernel sends once a page; waits as long as the kernel is busy.
  *
  * Not in the widget's own bundle, because that is saved into every notebook.
+ *
+ * @param {Model<any>} model
+ * @param {string} name
+ * @returns {Promise<any>}
  */
 export function library(model, name) {
-  const known = (globalThis[LIBRARIES] ??= new Map());
-  if (!known.has(name)) {
+  const page = /** @type {{ [LIBRARIES]?: Map<string, Coming> }} */ (globalThis);
+  const known = (page[LIBRARIES] ??= new Map());
+  const coming = known.get(name);
+  if (!coming) {
     const asked = fetchLibrary(model, name);
     known.set(name, asked);
     asked.catch(() => known.delete(name));
-  } else if (!known.get(name).there) {
-    model.send({ do: "library", name }); // the kernel that was asked may be gone
-    known.get(name).listen?.(model);
+    return asked;
   }
-  return known.get(name);
+  if (!coming.there) {
+    model.send({ do: "library", name }); // the kernel that was asked may be gone
+    coming.listen?.(model);
+  }
+  return coming;
 }
 
+/** @param {Model<any>} model @param {string} name */
 function fetchLibrary(model, name) {
+  /** @type {Stop[]} */
   const stops = [];
+  /** @type {(from: Model<any>) => void} */
   let listen;
+  /** @type {Coming} */
   const asked = new Promise((resolve, reject) => {
+    /** @param {Bytes} bytes */
     const take = async (bytes) => {
       if (asked.there) return;
       asked.there = true;

@@ -7,10 +7,16 @@ export function isDark() {
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-/** Returns the colours that an element's style sheet gives, for what is drawn on a canvas. */
+/** @typedef {ReturnType<typeof colours>} Colours */
+/**
+ * Returns the colours that an element's style sheet gives, for what is drawn on a canvas.
+ *
+ * @param {Element} element
+ */
 export function colours(element) {
   const style = getComputedStyle(element);
-  const read = (name, otherwise) => style.getPropertyValue(`--ev-${name}`).trim() || otherwise;
+  const read = (/** @type {string} */ name, /** @type {string} */ otherwise) =>
+    style.getPropertyValue(`--ev-${name}`).trim() || otherwise;
   return {
     dark: isDark(),
     ground: read("ground", "#fff"),
@@ -22,7 +28,12 @@ export function colours(element) {
   };
 }
 
-/** Calls `changed` when the theme does; returns how to stop that. */
+/**
+ * Calls `changed` when the theme does; returns how to stop that.
+ *
+ * @param {Element} element
+ * @param {() => void} changed
+ */
 export function onTheme(element, changed) {
   const apply = () => {
     element.classList.toggle("ecsviz-dark", isDark());

@@ -3,13 +3,22 @@
 
 import "./store.css";
 import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
-import { follow, onTold } from "../shared/kernel.js";
+import { follow, onTold, sender } from "../shared/kernel.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
 
+/** @import { Happened } from "../shared/elements.d.ts" */
+/** @import * as base from "../shared/model.d.ts" */
+/** @import { Column, Value, Widget } from "./traits.d.ts" */
+
+/** @type {Record<string, number>} */
+const STEPS = { ArrowDown: 1, ArrowUp: -1 };
+
+/** @param {base.Shown<Widget>} shown */
 function render({ model, el }) {
+  /** @type {typeof model.get} */
   const is = (name) => model.get(name);
-  const send = (name, facts) => model.send({ do: name, ...facts });
+  const send = sender(model);
   const spoken = announcer();
 
   // -- what is there -----------------------------------------------------------------------
@@ -86,7 +95,7 @@ function render({ model, el }) {
     { class: "ecsviz-rows", role: "region", "aria-labelledby": statusId, tabindex: "0" },
     h("table", { "aria-describedby": statusId }, h("thead", {}, head), body),
   );
-  const look = later((text) => send("search", { text }), 220);
+  const look = later((/** @type {string} */ text) => send("search", { text }), 220);
   const search = h("input", {
     type: "search",
     class: "ecsviz-search",
@@ -105,7 +114,9 @@ function render({ model, el }) {
   });
   const size = () => is("_about").size;
   const last = () => Math.max(Math.ceil((is("_page").total ?? 0) / size()) - 1, 0) * size();
-  const turn = (first) => send("turn", { first: Math.min(Math.max(first, 0), last()) });
+  const turn = (/** @type {number} */ first) =>
+    send("turn", { first: Math.min(Math.max(first, 0), last()) });
+  /** @param {string} text @param {string} label @param {() => void} act */
   const small = (text, label, act) =>
     h(
       "button",
@@ -157,7 +168,7 @@ function render({ model, el }) {
     const focused = body.contains(document.activeElement);
     fill(
       body,
-      (page.rows ?? []).map((cells, row) => line(page, columns, cells, row)),
+      (page.rows ?? []).map((cells, row) => line(page.ids ?? [], columns, cells, row)),
     );
     if (focused) box.focus({ preventScroll: true });
     const total = page.total ?? 0;
@@ -169,23 +180,25 @@ function render({ model, el }) {
       : "";
     point();
   }
-  function line(page, columns, cells, row) {
-    const pick = (event) => {
+  /** @param {string[]} ids @param {Column[]} columns @param {Value[]} cells @param {number} row */
+  function line(ids, columns, cells, row) {
+    const pick = (/** @type {Happened<MouseEvent>} */ event) => {
       if (!event.target.closest("[data-follow]") && !String(getSelection())) send("pick", { row });
     };
     return h(
       "tr",
-      { "data-id": page.ids[row], "data-row": row, on: { click: pick } },
+      { "data-id": ids[row], "data-row": row, on: { click: pick } },
       cells.map((value, n) => cell(columns[n], value, row, n)),
     );
   }
+  /** @param {Column} column @param {Value} value @param {number} row @param {number} n */
   function cell(column, value, row, n) {
-    const shown = text(column, value);
+    const shown = text(value);
     const look = {
       class: column.kind === "number" ? "ecsviz-number" : `ecsviz-cell ecsviz-${column.kind}`,
       dir: "auto",
     };
-    if (value !== null && column.kind === "entity") {
+    if (typeof value === "string" && column.kind === "entity") {
       const label = `${column.name}: …${value.slice(-6)}`;
       return h(
         "td",
@@ -212,7 +225,8 @@ function render({ model, el }) {
       h("button", { type: "button", class: "ecsviz-link", "data-pick": row }, shown || "(empty)"),
     );
   }
-  function text(column, value) {
+  /** @param {Value} value */
+  function text(value) {
     if (value === null) return "–";
     if (value === true || value === false) return value ? "yes" : "no";
     return typeof value === "number"
@@ -220,15 +234,16 @@ function render({ model, el }) {
       : value;
   }
   function point() {
-    for (const row of body.children) {
+    for (const row of body.rows) {
       const here = row.dataset.id === is("selected");
       row.toggleAttribute("data-chosen", here);
       if (here) row.setAttribute("aria-current", "true");
       else row.removeAttribute("aria-current");
     }
   }
+  /** @param {Happened<KeyboardEvent>} event */
   function move(event) {
-    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const by = STEPS[event.key];
     const row = event.target.closest("tr");
     if (!by || !row) return;
     const next = body.children[Number(row.dataset.row) + by];
@@ -240,12 +255,15 @@ function render({ model, el }) {
 
   const told = h("p", { class: "ecsviz-note" });
   const graph = h("div", { class: "ecsviz-graph" });
+  /** @type {{ reference: unknown, view: base.View | null } | null} */
   let shown = null;
   async function showGraph() {
     const reference = is("graph");
     if (shown?.reference === reference) return;
     shown?.view?.remove();
-    const mine = (shown = { reference, view: null });
+    /** @type {NonNullable<typeof shown>} */
+    const mine = { reference, view: null };
+    shown = mine;
     fill(graph);
     if (!reference) return;
     try {
@@ -259,14 +277,15 @@ function render({ model, el }) {
       mine.view = view;
       fill(graph, view.el);
     } catch (problem) {
-      if (shown === mine) complain(`The graph cannot be shown: ${problem.message}`);
+      const why = problem instanceof Error ? problem.message : String(problem);
+      if (shown === mine) complain(`The graph cannot be shown: ${why}`);
     }
   }
 
   // -- all of it ---------------------------------------------------------------------------
 
   const error = h("p", { class: "ecsviz-error", role: "alert", hidden: true });
-  const complain = (words) => {
+  const complain = (/** @type {string} */ words) => {
     error.textContent = words;
     error.hidden = !words;
   };

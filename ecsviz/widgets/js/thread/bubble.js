@@ -3,12 +3,29 @@
 
 import { count, h } from "../shared/dom.js";
 
+/** @import { Happened } from "../shared/elements.d.ts" */
+/** @import { Facts } from "./traits.d.ts" */
+/**
+ * @typedef {object} Acts
+ * @property {(n: number) => void} select
+ * @property {(n: number, by: number) => void} turn
+ * @property {((n: number) => void) | null} compare
+ * @property {(n: number) => void} whole
+ */
+/** @typedef {[code: boolean, text: string, language: string]} Part */
+
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`\n]{0,40})$/;
 const BLOCKS = 200;
 const MARKED = 100;
 const ROLES = new Set(["user", "assistant", "system", "tool"]);
 
-/** Returns the bubble of a message. `acts`: `select`, `turn(n, by)`, `compare(n)`, `whole(n)`. */
+/**
+ * Returns the bubble of a message; `text` is the whole, where it was asked for.
+ *
+ * @param {Facts} facts
+ * @param {Acts} acts
+ * @param {{ wanted: string, chosen: boolean, place: string, text?: string }} shown
+ */
 export function makeBubble(facts, acts, { wanted, chosen, place, text }) {
   const shown = text ?? facts.text;
   const cut = shown.length < facts.length && text === undefined && facts.length > facts.text.length;
@@ -47,12 +64,14 @@ export function makeBubble(facts, acts, { wanted, chosen, place, text }) {
   );
 }
 
+/** @param {Happened<MouseEvent>} event @param {Facts} facts @param {Acts} acts */
 function chose(event, facts, acts) {
   // Not when a button was meant, or when somebody marks text in order to copy it.
   if (event.target.closest("button") || String(getSelection())) return;
   acts.select(facts.n);
 }
 
+/** @param {Facts} facts */
 function head(facts) {
   const more = [facts.author && facts.role, facts.model, facts.at].filter(Boolean).join(" · ");
   return h(
@@ -65,8 +84,11 @@ function head(facts) {
   );
 }
 
+/** @param {Facts} facts @param {Acts} acts */
 function fork(facts, acts) {
   const [place, of] = facts.fork;
+  const { compare } = acts;
+  /** @param {number} by @param {string} text @param {string} label */
   const turn = (by, text, label) =>
     h(
       "button",
@@ -86,27 +108,30 @@ function fork(facts, acts) {
     turn(-1, "‹", "previous branch"),
     h("span", { class: "ecsviz-number" }, `${count(place)}/${count(of)}`),
     turn(1, "›", "next branch"),
-    acts.compare &&
+    compare &&
       h(
         "button",
         {
           type: "button",
           "data-do": "compare",
           title: "show two branches side by side",
-          on: { click: () => acts.compare(facts.n) },
+          on: { click: () => compare(facts.n) },
         },
         "side by side",
       ),
   );
 }
 
-/** Returns a text as [code?, text, language] in order. */
+/** Returns the parts of a text in order. @param {string} text */
 export function blocks(text) {
+  /** @type {Part[]} */
   const parts = [];
+  /** @type {string[]} */
   let lines = [];
+  /** @type {string | null} */
   let fence = null;
   let language = "";
-  const close = (code) => {
+  const close = (/** @type {boolean} */ code) => {
     if (lines.length) parts.push([code, lines.join("\n"), language]);
     lines = [];
   };
@@ -115,7 +140,7 @@ export function blocks(text) {
     if (found && fence === null) {
       close(false);
       [fence, language] = [found[1], found[2].trim()];
-    } else if (found && found[1].startsWith(fence) && !found[2]) {
+    } else if (found && fence !== null && found[1].startsWith(fence) && !found[2]) {
       close(true);
       fence = null;
       language = "";
@@ -125,6 +150,7 @@ export function blocks(text) {
   return parts;
 }
 
+/** @param {Part} part @param {string} wanted */
 function block([code, text, language], wanted) {
   if (!code)
     return h("div", { class: "ecsviz-text" }, marked(text.replace(/^\n+|\n+$/g, ""), wanted));
@@ -136,10 +162,11 @@ function block([code, text, language], wanted) {
   );
 }
 
-/** Returns a text in which what is looked for stands out. */
+/** Returns a text in which what is looked for stands out. @param {string} text @param {string} wanted */
 function marked(text, wanted) {
   const low = text.toLowerCase();
   if (!wanted || low.length !== text.length) return [text];
+  /** @type {(string | Node)[]} */
   const parts = [];
   let from = 0;
   for (

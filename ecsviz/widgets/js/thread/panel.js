@@ -3,6 +3,12 @@
 
 import { count, fill, fresh, h } from "../shared/dom.js";
 
+/** @import { Change, Changes, Facts, Hit, Hits, Leaf, Leaves } from "./traits.d.ts" */
+/** @import { NoChanges, NoHits } from "./traits.d.ts" */
+/** @typedef {"message" | "branches" | "found" | "changes"} Tab */
+/** @typedef {(number: number) => void} Take */
+
+/** @type {[Tab, string][]} */
 const TABS = [
   ["message", "Message"],
   ["branches", "Branches"],
@@ -10,38 +16,51 @@ const TABS = [
   ["changes", "Changes"],
 ];
 
-/** Returns the panel. `acts`: `select`, `leaves`, `hits`, `json`, `beside`, `size`. */
+/** @type {Record<string, number>} */
+const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
+
+/**
+ * Returns something for each tab.
+ *
+ * @template T
+ * @param {(name: Tab, text: string) => T} make
+ * @returns {Record<Tab, T>}
+ */
+function ofEach(make) {
+  const made = TABS.map(([name, text]) => [name, make(name, text)]);
+  return Object.fromEntries(made);
+}
+
+/**
+ * Returns the panel; a page of its lists has `size` lines.
+ *
+ * @param {{ select: Take, leaves: Take, hits: Take, json: Take, beside: Take, size: number }} acts
+ */
 export function makePanel(acts) {
-  const names = new Map(TABS.map(([name]) => [name, fresh(name)]));
-  const tabs = new Map(
-    TABS.map(([name, text]) => [
-      name,
-      h(
-        "button",
-        {
-          type: "button",
-          role: "tab",
-          id: `${names.get(name)}-tab`,
-          "data-tab": name,
-          "aria-controls": names.get(name),
-          on: { click: () => open(name) },
-        },
-        text,
-      ),
-    ]),
+  const names = ofEach((name) => fresh(name));
+  const tabs = ofEach((name, text) =>
+    h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `${names[name]}-tab`,
+        "data-tab": name,
+        "aria-controls": names[name],
+        on: { click: () => open(name) },
+      },
+      text,
+    ),
   );
-  const panes = new Map(
-    TABS.map(([name]) => [
-      name,
-      h("div", {
-        id: names.get(name),
-        role: "tabpanel",
-        class: "ecsviz-pane",
-        tabindex: "0",
-        "aria-labelledby": `${names.get(name)}-tab`,
-        "data-pane": name,
-      }),
-    ]),
+  const panes = ofEach((name) =>
+    h("div", {
+      id: names[name],
+      role: "tabpanel",
+      class: "ecsviz-pane",
+      tabindex: "0",
+      "aria-labelledby": `${names[name]}-tab`,
+      "data-pane": name,
+    }),
   );
   const bar = h(
     "div",
@@ -51,27 +70,31 @@ export function makePanel(acts) {
       "aria-label": "Beside the chat",
       on: { keydown: walk },
     },
-    [...tabs.values()],
+    Object.values(tabs),
   );
-  const element = h("div", { class: "ecsviz-side" }, bar, [...panes.values()]);
-  let opened = "";
+  const element = h("div", { class: "ecsviz-side" }, bar, Object.values(panes));
+  /** @type {Tab | null} */
+  let opened = null;
 
+  /** @param {Tab} name */
   function open(name) {
     if (name === "branches" && opened !== name) acts.leaves(0);
     opened = name;
-    for (const [other, tab] of tabs) {
-      tab.setAttribute("aria-selected", String(other === name));
-      tab.tabIndex = other === name ? 0 : -1;
-      panes.get(other).hidden = other !== name;
+    for (const [other] of TABS) {
+      tabs[other].setAttribute("aria-selected", String(other === name));
+      tabs[other].tabIndex = other === name ? 0 : -1;
+      panes[other].hidden = other !== name;
     }
   }
+  /** @param {KeyboardEvent} event */
   function walk(event) {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const by = STEPS[event.key];
     if (!by) return;
-    const seen = TABS.map(([name]) => name).filter((name) => !tabs.get(name).hidden);
-    const name = seen[(seen.indexOf(opened) + by + seen.length) % seen.length];
+    const seen = TABS.map(([name]) => name).filter((name) => !tabs[name].hidden);
+    const here = seen.findIndex((name) => name === opened);
+    const name = seen[(here + by + seen.length) % seen.length];
     open(name);
-    tabs.get(name).focus();
+    tabs[name].focus();
     event.preventDefault();
   }
 
@@ -88,15 +111,17 @@ export function makePanel(acts) {
     h("summary", {}, "Raw JSON"),
     code,
   );
+  /** @type {Facts | null} */
   let about = null;
   function askJson() {
     if (!raw.open || !about) return;
     code.textContent = "…";
     acts.json(about.n);
   }
+  /** @param {Facts | null} facts @param {string} place */
   function message(facts, place) {
     about = facts;
-    const pane = panes.get("message");
+    const pane = panes.message;
     if (!facts)
       return fill(
         pane,
@@ -141,6 +166,7 @@ export function makePanel(acts) {
 
   // -- lists -------------------------------------------------------------------------------
 
+  /** @param {Leaves | Hits} told @param {Take} ask */
   const pages = (told, ask) => [
     h("p", { class: "ecsviz-note" }, told.said),
     told.total > acts.size &&
@@ -172,8 +198,9 @@ export function makePanel(acts) {
         ),
       ),
   ];
+  /** @param {Leaves} told */
   function branches(told) {
-    const line = (leaf) =>
+    const line = (/** @type {Leaf} */ leaf) =>
       h(
         "li",
         { "data-chosen": leaf.n === told.here },
@@ -207,14 +234,15 @@ export function makePanel(acts) {
         ),
       );
     fill(
-      panes.get("branches"),
+      panes.branches,
       pages(told, acts.leaves),
       h("ul", { class: "ecsviz-lines" }, told.listed.map(line)),
     );
   }
+  /** @param {Hits | NoHits} hits @param {string} wanted */
   function found(hits, wanted) {
-    tabs.get("found").textContent = wanted ? `Found ${count(hits.total ?? 0)}` : "Found";
-    const line = (hit) =>
+    tabs.found.textContent = wanted ? `Found ${count(hits.total ?? 0)}` : "Found";
+    const line = (/** @type {Hit} */ hit) =>
       h(
         "li",
         {},
@@ -235,30 +263,31 @@ export function makePanel(acts) {
       );
     if (!wanted)
       return fill(
-        panes.get("found"),
+        panes.found,
         h("p", { class: "ecsviz-note" }, "Search looks through all branches."),
       );
     return fill(
-      panes.get("found"),
-      pages(hits, acts.hits),
+      panes.found,
+      hits.total !== undefined && pages(hits, acts.hits),
       h("ul", { class: "ecsviz-lines" }, (hits.listed ?? []).map(line)),
     );
   }
+  /** @param {Changes | NoChanges} told @param {boolean} can */
   function changes(told, can) {
-    tabs.get("changes").hidden = !can;
+    tabs.changes.hidden = !can;
     if (opened === "changes" && !can) open("message");
     if (!told.listed)
       return fill(
-        panes.get("changes"),
+        panes.changes,
         h("p", { class: "ecsviz-note" }, "Choose a revision to compare with."),
       );
-    const line = (item) =>
+    const line = (/** @type {Change} */ { node, ...item }) =>
       h(
         "li",
         { "data-mark": item.what === "added" || item.what === "removed" ? item.what : "changed" },
         h("span", { class: "ecsviz-tag" }, item.what),
         " ",
-        item.node === null
+        node === null
           ? h("span", { dir: "auto" }, item.name)
           : h(
               "button",
@@ -266,8 +295,8 @@ export function makePanel(acts) {
                 type: "button",
                 class: "ecsviz-link",
                 dir: "auto",
-                "data-change": item.node,
-                on: { click: () => acts.select(item.node) },
+                "data-change": node,
+                on: { click: () => acts.select(node) },
               },
               item.name,
             ),
@@ -287,14 +316,14 @@ export function makePanel(acts) {
           ),
       );
     return fill(
-      panes.get("changes"),
+      panes.changes,
       h("p", { class: "ecsviz-note" }, told.told),
       h("ul", { class: "ecsviz-lines" }, told.listed.map(line)),
     );
   }
 
   open("message");
-  message(null);
+  message(null, "");
   return {
     element,
     open,
@@ -303,6 +332,7 @@ export function makePanel(acts) {
     branches,
     found,
     changes,
+    /** @param {number} node @param {string} text */
     json(node, text) {
       if (about?.n === node) code.textContent = text;
     },

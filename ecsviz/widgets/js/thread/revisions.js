@@ -2,9 +2,12 @@
 
 import { fill, fresh, h, later } from "../shared/dom.js";
 
+/** @import { Moment } from "./traits.d.ts" */
+/** @typedef {(number: number | null) => void} Take */
+
 const OFFERED = 200;
 
-/** Returns the row. `acts`: `revision(number or null)`, `since(number or null)`. */
+/** Returns the row. @param {{ revision: Take, since: Take }} acts */
 export function makePast(acts) {
   const sliderId = fresh("revision");
   const selectId = fresh("since");
@@ -32,15 +35,19 @@ export function makePast(acts) {
     h("label", { for: selectId }, "compare with"),
     since,
   );
+  /** @type {Moment[]} */
   let moments = [];
-  const send = later((place) => acts.revision(moments[place]?.revision ?? null), 120);
+  const send = later(
+    (/** @type {number} */ place) => acts.revision(moments[place]?.revision ?? null),
+    120,
+  );
 
   function move() {
     const place = Number(slider.value);
     say(place);
     send(place);
   }
-  /** After the last revision stands the thread as it was given. */
+  /** After the last revision stands the thread as it was given. @param {number} place */
   function say(place) {
     const moment = moments[place];
     const text = moment
@@ -51,6 +58,7 @@ export function makePast(acts) {
   }
   return {
     element,
+    /** @param {Moment[]} listed */
     offer(listed) {
       moments = listed;
       element.hidden = !moments.length;
@@ -64,6 +72,7 @@ export function makePast(acts) {
         ),
       );
     },
+    /** @param {number | null} revision @param {number | null} compared */
     show(revision, compared) {
       const place =
         revision === null

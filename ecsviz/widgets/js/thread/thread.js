@@ -3,7 +3,7 @@
 
 import "./thread.css";
 import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
-import { follow, numbers, onTold, put } from "../shared/kernel.js";
+import { follow, numbers, onTold, put, sender } from "../shared/kernel.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
 import { makeBubble } from "./bubble.js";
@@ -11,29 +11,40 @@ import { makeList } from "./virtual_list.js";
 import { makePanel } from "./panel.js";
 import { makePast } from "./revisions.js";
 
+/** @import * as base from "../shared/model.d.ts" */
+/** @import { Facts, Widget } from "./traits.d.ts" */
+
 const NONE = -1;
+/** @type {Record<string, number>} */
+const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
 const KEPT = 2_000; // messages whose texts the page keeps
 const ASKED = 40; // how many rows are asked for at once
 
+/** @param {base.Shown<Widget>} shown */
 function render({ model, el }) {
+  /** @type {typeof model.get} */
   const is = (name) => model.get(name);
-  const send = (name, facts) => model.send({ do: name, ...facts });
+  const send = sender(model);
   const spoken = announcer();
-  const known = new Map(); // number → facts of a message
-  const whole = new Map(); // number → its whole text
+  /** @type {Map<number, Facts>} - number → facts of a message */
+  const known = new Map();
+  /** @type {Map<number, string>} - number → its whole text */
+  const whole = new Map();
   let rows = new Int32Array(0);
   let edition = 0;
-  let asked = new Set(); // blocks of rows that are on their way
+  /** @type {Set<number>} - blocks of rows that are on their way */
+  let asked = new Set();
 
   // -- rows --------------------------------------------------------------------------------
 
-  const left = (i) => rows[3 * i];
-  const right = (i) => rows[3 * i + 1];
+  const left = (/** @type {number} */ i) => rows[3 * i];
+  const right = (/** @type {number} */ i) => rows[3 * i + 1];
   const many = () => rows.length / 3;
   const shared = () => is("_shown").shared ?? many();
   const wanted = () => is("search").trim().toLowerCase();
-  const isChosen = (facts) => facts.id === is("selected");
+  const isChosen = (/** @type {Facts} */ facts) => facts.id === is("selected");
 
+  /** @param {number} number @param {number} i @param {boolean} onRight */
   function cell(number, i, onRight) {
     if (number === NONE) return h("div", { class: "ecsviz-nobody", "aria-hidden": "true" });
     const facts = known.get(number);
@@ -59,7 +70,7 @@ function render({ model, el }) {
         return h(
           "div",
           { class: two ? "ecsviz-line ecsviz-two" : "ecsviz-line", "data-row": i },
-          cell(left(i), i),
+          cell(left(i), i, false),
           two && cell(right(i), i, true),
         );
       },
@@ -72,7 +83,7 @@ function render({ model, el }) {
           if (asked.has(from)) continue;
           const end = Math.min(from + ASKED, many());
           for (let i = from; i < end; i += 1) {
-            const lacks = (number) => number !== NONE && !known.has(number);
+            const lacks = (/** @type {number} */ number) => number !== NONE && !known.has(number);
             if (!lacks(left(i)) && !lacks(right(i))) continue;
             asked.add(from);
             send("messages", { first: from, count: ASKED });
@@ -95,6 +106,7 @@ function render({ model, el }) {
     "Arrow keys: up and down go from message to message, left and right switch branches, slash searches.",
   );
 
+  /** @param {Facts[]} messages */
   function learn(messages) {
     for (const facts of messages) {
       known.delete(facts.n);
@@ -107,6 +119,7 @@ function render({ model, el }) {
     }
     asked = new Set();
   }
+  /** @param {(i: number) => boolean} test */
   function renew(test) {
     for (const i of [...list.rows().keys()]) if (test(i)) list.renew(i);
   }
@@ -114,23 +127,27 @@ function render({ model, el }) {
   // -- what the reader does ----------------------------------------------------------------
 
   const acts = {
+    /** @param {number} number */
     select(number) {
       panel.open("message");
       send("select", { node: number });
     },
+    /** @param {number} number @param {number} by */
     turn: (number, by) => send("switch", { node: number, by }),
+    /** @param {number} number */
     compare(number) {
       // What stands beside: the next branch of the same fork, or the one before.
-      const [place, of] = known.get(number).fork;
+      const [place, of] = known.get(number)?.fork ?? [1, 1];
       send("compare", { node: number, by: place < of ? 1 : -1 });
     },
-    whole: (number) => send("text", { node: number }),
+    whole: (/** @type {number} */ number) => send("text", { node: number }),
   };
+  /** @param {KeyboardEvent} event */
   function key(event) {
     if (event.target !== list.element) return;
     const at = is("_at");
-    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
-    const go = (i) => {
+    const by = STEPS[event.key];
+    const go = (/** @type {number} */ i) => {
       const column =
         at >= 0 && right(at) !== NONE && known.get(right(at))?.id === is("selected") ? right : left;
       const row = Math.max(Math.min(i, many() - 1), 0);
@@ -152,7 +169,7 @@ function render({ model, el }) {
 
   // -- parts -------------------------------------------------------------------------------
 
-  const look = later((text) => put(model, "search", text), 180);
+  const look = later((/** @type {string} */ text) => put(model, "search", text), 180);
   const search = h("input", {
     type: "search",
     class: "ecsviz-search",
@@ -174,6 +191,7 @@ function render({ model, el }) {
       },
     },
   });
+  /** @param {string} text @param {string} label @param {() => void} act */
   const small = (text, label, act) =>
     h(
       "button",
@@ -234,47 +252,51 @@ function render({ model, el }) {
 
   // -- what Python says --------------------------------------------------------------------
 
+  let last = { edition: NONE, shared: 0 };
+  /** @type {string | null} */
+  let told = null; // of the chosen message
   function showRows() {
     const shown = is("_shown");
     const old = rows;
-    const oldShared = showRows.shared;
+    const before = last;
     if (shown.edition !== edition) {
       known.clear();
       whole.clear();
       edition = shown.edition;
     }
     rows = numbers(Int32Array, is("_rows"));
-    showRows.shared = shared();
+    last = { edition, shared: shared() };
     learn(shown.messages ?? []);
     // A row that shows the same message stays, so that nothing jumps and the focus is kept.
+    /** @param {number} i @param {HTMLElement} node */
     const same = (i, node) =>
       old[3 * i] === left(i) &&
       old[3 * i + 1] === right(i) &&
-      i < oldShared === i < shared() &&
+      i < before.shared === i < shared() &&
       !node.querySelector(".ecsviz-waiting");
-    list.show(many(), edition === showRows.edition ? same : undefined);
-    showRows.edition = edition;
+    list.show(many(), edition === before.edition ? same : undefined);
     alone.hidden = is("beside") === null;
     if (panel.opened() === "branches") send("leaves", { first: 0 });
     showChosen();
   }
   function showChosen() {
-    let facts = null;
-    for (const node of list.element.querySelectorAll(".ecsviz-message")) {
-      const told = known.get(Number(node.dataset.node));
-      const chosen = Boolean(told) && isChosen(told);
+    /** @type {NodeListOf<HTMLElement>} */
+    const bubbles = list.element.querySelectorAll(".ecsviz-message");
+    for (const node of bubbles) {
+      const about = known.get(Number(node.dataset.node));
+      const chosen = about !== undefined && isChosen(about);
       node.toggleAttribute("data-chosen", chosen);
       if (chosen) node.setAttribute("aria-current", "true");
       else node.removeAttribute("aria-current");
     }
-    for (const told of known.values()) if (isChosen(told)) facts = told;
+    const facts = [...known.values()].find(isChosen) ?? null;
     const at = is("_at");
     const place = `${count(at + 1)} of ${count(many())}`;
     const shown = facts && `${facts.id} ${place}`;
-    if (shown !== showChosen.told || !facts) panel.message(facts, place);
-    if (facts && shown !== showChosen.told)
+    if (shown !== told || !facts) panel.message(facts, place);
+    if (facts && shown !== told)
       spoken.say(`${facts.role}, message ${place}: ${facts.text.slice(0, 160)}`);
-    showChosen.told = shown;
+    told = shown;
     title.toggleAttribute("data-chosen", is("selected") === is("_about").id);
   }
   function showFound() {
@@ -287,7 +309,7 @@ function render({ model, el }) {
     placed.textContent =
       is("_place") < 0
         ? count(found.total ?? 0)
-        : `${count(is("_place") + 1)}/${count(found.total)}`;
+        : `${count(is("_place") + 1)}/${count(found.total ?? 0)}`;
   }
   const stops = [
     follow(model, ["_shown", "selected"], () => {
@@ -295,6 +317,7 @@ function render({ model, el }) {
     }),
     follow(model, ["_about"], () => {
       const about = is("_about");
+      /** @param {number} number @param {string} one @param {string} more */
       const plural = (number, one, more) => `${count(number)} ${number === 1 ? one : more}`;
       fill(
         title,
@@ -318,7 +341,7 @@ function render({ model, el }) {
       if (is("search").trim()) panel.open("found");
       setTimeout(() => renew(() => true), 0);
     }),
-    follow(model, ["_hits"], () => is("search").trim() && spoken.say(is("_hits").said)),
+    follow(model, ["_hits"], () => is("search").trim() && spoken.say(is("_hits").said ?? "")),
     follow(model, ["_changes", "_about"], () =>
       panel.changes(is("_changes"), is("_about").revisions.length > 0),
     ),

@@ -5,24 +5,33 @@
 
 import { h, onceAFrame } from "../shared/dom.js";
 
+/** @import { Props } from "../shared/elements.d.ts" */
+/**
+ * @typedef {object} Acts
+ * @property {(i: number) => HTMLElement} row - makes the element of a row
+ * @property {(i: number, width: number) => number} guess - how high it may be
+ * @property {(i: number) => string} key - by what it is known again
+ * @property {(first: number, last: number) => void} shown - is told
+ */
+
 const BEYOND = 500; // px above and below what is in sight
 const MOST = 80; // rows in the page
 const TALLEST = 12_000_000; // px: browsers cannot scroll much further
 
-/**
- * Returns the list. `acts.row(i)` makes the element of a row, `acts.guess(i, width)` says how high
- * it may be, `acts.key(i)` by what it is known again, `acts.shown(first, last)` is told.
- */
+/** Returns the list. @param {Acts} acts @param {Props} props */
 export function makeList(acts, props) {
   const above = h("div", { "aria-hidden": "true" });
   const body = h("div", {});
   const below = h("div", { "aria-hidden": "true" });
   const element = h("div", props, above, body, below);
+  /** @type {Map<string, number>} */
   const heights = new Map();
-  let nodes = new Map(); // row → element
+  /** @type {Map<number, HTMLElement>} - row → element */
+  let nodes = new Map();
   let count = 0;
   let offsets = new Float64Array(1);
-  let pin = null; // { row, at }: the row that must stay at a place
+  /** @type {{ row: number, at: number } | null} - the row that must stay at a place */
+  let pin = null;
   let width = 0;
 
   const render = onceAFrame(draw);
@@ -48,7 +57,7 @@ export function makeList(acts, props) {
         offsets[i] + (heights.get(acts.key(i)) ?? Math.min(acts.guess(i, width), most));
   }
 
-  /** The row at a place, by halving. */
+  /** The row at a place, by halving. @param {number} y */
   function rowAt(y) {
     let low = 0;
     let high = count - 1;
@@ -91,8 +100,14 @@ export function makeList(acts, props) {
     return wrong;
   }
 
-  /** Puts rows into the page; those that are there stay, with the focus in them. */
+  /**
+   * Puts rows into the page; those that are there stay, with the focus in them.
+   *
+   * @param {number} first
+   * @param {number} last
+   */
   function put(first, last) {
+    /** @type {typeof nodes} */
     const next = new Map();
     for (let i = first; i <= last; i += 1) next.set(i, nodes.get(i) ?? acts.row(i));
     const stay = new Set(next.values());
@@ -111,7 +126,12 @@ export function makeList(acts, props) {
 
   return {
     element,
-    /** Shows rows anew; those of which `same` says so stay as they are. */
+    /**
+     * Shows rows anew; those of which `same` says so stay as they are.
+     *
+     * @param {number} number
+     * @param {(i: number, node: HTMLElement) => boolean} same
+     */
     show(number, same = () => false) {
       count = number;
       for (const [i, node] of nodes) {
@@ -123,7 +143,7 @@ export function makeList(acts, props) {
       place();
       render();
     },
-    /** Makes one row anew, where it is in the page. */
+    /** Makes one row anew, where it is in the page. @param {number} i */
     renew(i) {
       const node = nodes.get(i);
       if (!node) return;
@@ -132,7 +152,7 @@ export function makeList(acts, props) {
       nodes.set(i, made);
       render();
     },
-    /** Scrolls so that a row is in sight; not at all if it is. */
+    /** Scrolls so that a row is in sight; not at all if it is. @param {number} i */
     reveal(i) {
       if (i < 0 || i >= count) return;
       const top = element.scrollTop;
