@@ -1,6 +1,7 @@
 """A driver's values in Python's types; what does not fit its column is told by table and row.
 
 SQLite takes any value in any column: whoever edits a file may leave a text where a number belongs.
+A server keeps its types, and has values of them that Python has not, such as a day before Christ.
 Every value that is read passes here, so that nothing behind has to expect such a thing.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from operator import countOf
 from typing import Any
@@ -30,7 +31,7 @@ OWN = frozenset({"id", "ecs_id", "ecs_lineage_id", "ecs_version", "ecs_revision"
 
 
 class Undecodable(bytes):
-    """A text in a SQLite file that is no UTF-8."""
+    """What a driver has no value for, such as a text in a SQLite file that is no UTF-8."""
 
 
 # -- fetching --------------------------------------------------------------------------------
@@ -41,19 +42,67 @@ def fetch(conn: Connection, query: Any) -> tuple[list[Any], list[Any]]:
 
     Notes
     -----
-    A text that is no UTF-8 comes as `Undecodable`. The driver's own error would quote it.
+    What the driver has no value for comes as `Undecodable`. Its own error would quote it.
     """
     try:
         return _fetch(conn, query)
     except (sqlite3.OperationalError, exc.OperationalError) as err:
         if "decode to UTF-8" not in str(err):
             raise
+    except _unreadable(conn):
+        if conn.dialect.driver != "psycopg":
+            raise
+    with _lenient(conn):
+        return _fetch(conn, query)
+
+
+def _unreadable(conn: Connection) -> tuple[type[Exception], ...]:
+    """Return what a driver raises that has read a value which Python has not."""
+    driver: Any = conn.dialect.loaded_dbapi
+    return (*UNREADABLE, driver.DataError)
+
+
+@contextlib.contextmanager
+def _lenient(conn: Connection) -> Iterator[None]:
+    """Let the driver hand out what it has no value for."""
+    if conn.dialect.name != "sqlite":
+        sa.event.listen(conn, "before_cursor_execute", _take_any)
+        try:
+            yield
+        finally:
+            sa.event.remove(conn, "before_cursor_execute", _take_any)
+        return
     driver: Any = conn.connection.dbapi_connection
     before, driver.text_factory = driver.text_factory, _text
     try:
-        return _fetch(conn, query)
+        yield
     finally:
         driver.text_factory = before
+
+
+def _take_any(_: Connection, cursor: Any, *__: Any) -> None:
+    """Let one cursor of psycopg hand out times and JSON that Python has no value for."""
+    for name in ("date", "time", "timetz", "timestamp", "timestamptz", "json", "jsonb"):
+        oid = cursor.adapters.types[name].oid
+        cursor.adapters.register_loader(oid, _any(cursor.adapters.get_loader(oid, 0)))
+
+
+def _any(reader: Any) -> Any:
+    """Return a loader of psycopg that lets `Undecodable` stand for what another cannot load."""
+    from psycopg.adapt import Loader
+
+    class Lenient(Loader):
+        def __init__(self, oid: int, context: Any = None) -> None:
+            super().__init__(oid, context)
+            self._reader = reader(oid, context)
+
+        def load(self, data: Any) -> Any:
+            try:
+                return self._reader.load(data)
+            except Exception:  # noqa: BLE001 - of psycopg, or of who reads JSON
+                return Undecodable(data)
+
+    return Lenient
 
 
 def _fetch(conn: Connection, query: Any) -> tuple[list[Any], list[Any]]:
@@ -82,11 +131,18 @@ def fits(conn: Connection, column: Any, values: list[Any]) -> bool:
     """
     allowed = _allowed(conn, column)
     if allowed is None:
-        return True
+        return _are_there(column, values)
     if isinstance(column.type, _CONVERTED):
         return NoneType in allowed or all(values)
     found = _are_all(values, allowed)
     return found and (not isinstance(column.type, sa.Boolean) or set(values) <= _TRUTHS)
+
+
+def _are_there(column: Any, values: list[Any]) -> bool:
+    """Tell whether the driver had a value for each, and none is missing that is required."""
+    if isinstance(column.type, _READ) and Undecodable in map(type, values):
+        return False
+    return not _is_required(column) or all(values) or None not in values
 
 
 def _are_all(values: list[Any], allowed: frozenset[type]) -> bool:
@@ -112,7 +168,7 @@ def convert_each(
     result = list(values)
     allowed, is_truth = _allowed(conn, column), isinstance(column.type, sa.Boolean)
     for row, value in enumerate(values):
-        fit = allowed is None or type(value) in allowed
+        fit = _are_there(column, [value]) if allowed is None else type(value) in allowed
         if not fit or (is_truth and value not in _TRUTHS):
             unfit(row, _why(conn, column, value))
         elif convert is not None and value is not None:
@@ -148,9 +204,10 @@ def _is_required(column: Any) -> bool:
 def _why(conn: Connection, column: Any, value: Any) -> str:
     if value is None:
         return "is NULL"
-    if type(value) is Undecodable:
+    allowed = _allowed(conn, column)
+    if type(value) is Undecodable and allowed is not None:
         return "is a text that is no UTF-8"
-    if type(value) in (_allowed(conn, column) or ()):
+    if allowed is None or type(value) in allowed:
         return f"is no {_name(column)}"
     return f"is of type {type(value).__name__}, but must be {_name(column)}"
 
@@ -163,6 +220,9 @@ _TRUTHS = {0, 1, None}
 
 _CONVERTED = (sa.Uuid, sa.DateTime, sa.Date, sa.Time)
 """Types whose conversion takes nothing but texts."""
+
+_READ = (sa.DateTime, sa.Date, sa.Time, sa.JSON, JsonColumn)
+"""Types of which a server has values that Python has not."""
 
 # In the order of looking: a truth is a kind of text for no database, but SQLAlchemy's
 # types inherit from each other.

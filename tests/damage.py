@@ -18,9 +18,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pydantic
+import sqlalchemy as sa
 from pydantic import Field
 
 import ecsviz as ev
+from ecsviz import errors
 
 
 class Colour(enum.Enum):
@@ -430,3 +432,40 @@ def moved(shelf: Any) -> Any:
     shelf.books.insert(0, Book(shelf=shelf, title="new"))
     shelf.labels.clear()
     return shelf
+
+
+# -- what is answered ------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def opened(path: Any) -> Iterator[ev.SQLAlchemyEntityStorage]:
+    store = ev.SQLAlchemyEntityStorage(path)
+    try:
+        yield store
+    finally:
+        store.engine.dispose()
+
+
+def told(call: Call, at: Any, shelf: Any) -> errors.EcsvizError | None:
+    """Call something of a damaged store, or of where one is; whatever is not ours comes out."""
+    try:
+        with opened(at) if isinstance(at, Path | sa.URL) else contextlib.nullcontext(at) as store:
+            call(store, shelf)
+    except errors.EcsvizError as err:
+        return err
+    return None
+
+
+def check_told(error: errors.EcsvizError | None, *, named: bool = False) -> None:
+    """Check what an error says; what was put where names of tables and types stand may be in it."""
+    if error is None:
+        return
+    assert len(str(error)) < 2_000
+    assert named or "quite another thing" not in str(error)
+    corrupt = isinstance(error, errors.StorageCorruptError) and "type_name" in error.facts
+    if corrupt or isinstance(error, errors.StoredDataInvalidError):
+        assert error.table
+        assert error.column
+        assert error.table in str(error)
+        assert error.column in str(error)
+        assert hasattr(error, "row_id")

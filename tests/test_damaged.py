@@ -9,14 +9,11 @@ import pickle
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import ecsviz as ev
-from ecsviz import errors
 from tests import damage as d
 from tests.damage import SHELF
 
@@ -82,57 +79,23 @@ def drawn(whole: Path) -> list[tuple[d.Cell, str]]:
     return result
 
 
-@contextlib.contextmanager
-def opened(path: Path | None) -> Iterator[ev.SQLAlchemyEntityStorage]:
-    store = ev.SQLAlchemyEntityStorage(path)
-    try:
-        yield store
-    finally:
-        store.engine.dispose()
-
-
-def told(call: d.Call, at: Any, shelf: Any) -> errors.EcsvizError | None:
-    """Call something of a damaged store, or of a file; whatever is not ours comes out."""
-    try:
-        with opened(at) if isinstance(at, Path) else contextlib.nullcontext(at) as store:
-            call(store, shelf)
-    except errors.EcsvizError as err:
-        return err
-    return None
-
-
-def check_told(error: errors.EcsvizError | None, *, named: bool = False) -> None:
-    """Check what an error says; what was put where names of tables and types stand may be in it."""
-    if error is None:
-        return
-    assert len(str(error)) < 2_000
-    assert named or "quite another thing" not in str(error)
-    corrupt = isinstance(error, errors.StorageCorruptError) and "type_name" in error.facts
-    if corrupt or isinstance(error, errors.StoredDataInvalidError):
-        assert error.table
-        assert error.column
-        assert error.table in str(error)
-        assert error.column in str(error)
-        assert hasattr(error, "row_id")
-
-
 @pytest.fixture(scope="session")
 def shelf(whole: Path) -> bytes:
     """A shelf that was read while all was well, pickled."""
-    with opened(whole) as store:
+    with d.opened(whole) as store:
         return pickle.dumps(store.get(SHELF))
 
 
 def test_all_that_is_asked_has_an_answer(path: Path, shelf: bytes, tmp_path: Path) -> None:
     """Or nothing would be tried below."""
     other = tmp_path / "other.db"
-    with opened(path) as store:
+    with d.opened(path) as store:
         for name, call in {**d.READS, **d.WRITES}.items():
             at: Any = store
             if name in d.WRITES:
                 at = other
                 other.write_bytes(path.read_bytes())
-            assert told(call, at, pickle.loads(shelf)) is None, name
+            assert d.told(call, at, pickle.loads(shelf)) is None, name
 
 
 SWEEP = os.environ.get("ECSVIZ_SWEEP", "1/8")
@@ -159,7 +122,7 @@ def asked(number: int) -> list[str]:
 def test_a_wrong_value_in_any_cell(path: Path, shelf: bytes, tmp_path: Path) -> None:
     """Only our errors come out, whatever is called."""
     other = tmp_path / "other.db"
-    with d.damaged(path) as file, opened(path) as store:
+    with d.damaged(path) as file, d.opened(path) as store:
         pairs = [pair for n, pair in enumerate(drawn(path)) if is_in_part(n)]
         for number, (cell, wrong) in enumerate(pairs):
             file.put(cell, wrong)
@@ -170,8 +133,8 @@ def test_a_wrong_value_in_any_cell(path: Path, shelf: bytes, tmp_path: Path) -> 
                     at = other
                     other.write_bytes(path.read_bytes())
                 try:
-                    error = told({**d.READS, **d.WRITES}[name], at, pickle.loads(shelf))
-                    check_told(error, named=cell.table == "ecs_types")
+                    error = d.told({**d.READS, **d.WRITES}[name], at, pickle.loads(shelf))
+                    d.check_told(error, named=cell.table == "ecs_types")
                 except Exception as err:
                     err.add_note(f"{wrong} in {cell}, {name}")
                     raise
@@ -208,7 +171,7 @@ def is_listed(cell: d.Cell, problems: Any) -> bool:
 
 
 def test_verify_lists_every_damaged_row(path: Path) -> None:
-    with d.damaged(path) as file, opened(path) as store:
+    with d.damaged(path) as file, d.opened(path) as store:
         for batch in [one for n, one in enumerate(batches(drawn(path))) if is_in_part(n)]:
             # As long as the order of links stays, so does the list.
             changed = [
@@ -219,9 +182,9 @@ def test_verify_lists_every_damaged_row(path: Path) -> None:
             found: list[Any] = []
             of_itself = batch[0][0].table in ("ecs_store", "ecs_types")
             at: Any = path if of_itself else store
-            error = told(lambda store, _, found=found: found.append(store.verify()), at, None)
+            error = d.told(lambda store, _, found=found: found.append(store.verify()), at, None)
             if error is not None:
-                check_told(error, named=True)
+                d.check_told(error, named=True)
                 # Which version of the tables it is, nobody knows.
                 assert batch[0][0].table == "ecs_store", changed
             for cell, wrong in changed if error is None else ():
@@ -274,7 +237,7 @@ EDITS = {
 def test_values_that_mean_nothing(path: Path, shelf: bytes, what: str) -> None:
     """Whatever is asked, the answer is right or an error of ours; verify() sees the damage."""
     edit(path, EDITS[what])
-    with opened(path) as store:
+    with d.opened(path) as store:
         assert len(store.verify())
         hurt = path.read_bytes()
         for name, call in {**d.READS, **d.WRITES}.items():
@@ -284,7 +247,7 @@ def test_values_that_mean_nothing(path: Path, shelf: bytes, what: str) -> None:
                 path.write_bytes(hurt)
             try:
                 at: Any = path if name in d.WRITES else store
-                check_told(told(call, at, pickle.loads(shelf)))
+                d.check_told(d.told(call, at, pickle.loads(shelf)))
             except Exception as err:
                 err.add_note(f"{name}: {what}")
                 raise
@@ -329,9 +292,9 @@ def test_a_place_that_is_none_is_told(whole: Path, tmp_path: Path, shelf: bytes)
             f"UPDATE ecs_types SET layout = json_set(layout, '$.{field}', json('{said}'))"
             f" WHERE name = '{name}'",
         )
-        with opened(path) as store:
+        with d.opened(path) as store:
             for call in ("verify", "get", "graph told", "migrate dry"):
-                answer = told(d.READS[call], store, pickle.loads(shelf))
-                check_told(answer)
+                answer = d.told(d.READS[call], store, pickle.loads(shelf))
+                d.check_told(answer)
                 wrong[call] += isinstance(answer, Exception)
     assert min(wrong["get"], wrong["migrate dry"]) > len(tried) // 4
