@@ -71,7 +71,7 @@ clean: ## remove the environments, caches and build output
 SCRIPTS := $(shell find ecsviz/widgets/js -name node_modules -prune -o -type f -print)
 
 $(VENV)/.installed-lab: pyproject.toml $(SCRIPTS) | $(PY)
-	$(PY) -m pip install --quiet --editable ".[lab,layout]"
+	$(PY) -m pip install --quiet --editable ".[lab]"
 	@touch $@
 
 $(VENV)/.installed-bench: pyproject.toml $(SCRIPTS) | $(PY)

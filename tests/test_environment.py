@@ -24,8 +24,6 @@ CONDA_NAMES = {
 ONLY_ON_PYPI: dict[str, str] = {}
 # What environment.yml has besides, and why.
 CONDA_ONLY = {"pip": "installs ecsviz itself from the folder"}
-# Upper bounds, and why; everything else has a lower bound only.
-CAPPED = {"graphlay": "young, and changes between minor releases"}
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +96,7 @@ def test_every_dependency_has_a_lower_bound_only(project: dict[str, Any]) -> Non
         requirement = Requirement(line)
         if requirement.name == "ecsviz":
             continue  # an extra that includes others
-        operators = sorted(spec.operator for spec in requirement.specifier)
-        allowed = ["<", ">="] if requirement.name in CAPPED else [">="]
-        assert operators == allowed, line
+        assert [spec.operator for spec in requirement.specifier] == [">="], line
 
 
 def test_extras_include_only_extras_that_exist(project: dict[str, Any]) -> None:

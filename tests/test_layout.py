@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,25 +15,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
 from scipy.optimize import isotonic_regression
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull
 
 import ecsviz as ev
-from ecsviz.layout import Layout, compound, engine, layout_graph, overview, pulls
+from ecsviz.layout import Layout, compound, layout_graph, overview, pulls
 from ecsviz.layout.compound import HUB, LOOP, RING, ROWS, SIDE
-from ecsviz.layout.grid import Grid
 from ecsviz.layout.inside import look_inside
 from ecsviz.layout.layered import arrange
-from ecsviz.layout.ordering import crossings, order_rows
 from ecsviz.layout.packing import pack, pack_on_page
 from ecsviz.layout.pulls import Pulls, isotonic
 from ecsviz.layout.rings import ring_order, ring_places
 from ecsviz.order import COLLECTION, NULLABLE
 
 Graph = ev.EntityDependencyGraph
-ENGINES = ("auto", "numpy")
 
 
 def _edges_among(n: int) -> st.SearchStrategy[tuple[int, list[tuple[int, int]]]]:
@@ -119,22 +119,19 @@ def graphs(draw: st.DrawFn) -> Graph:
     return graph_of(edges, n, kinds)
 
 
-@given(graphs(), st.sampled_from(ENGINES), st.booleans())
-def test_nothing_overlaps_and_components_stay_together(
-    graph: Graph, engine_name: Any, wide: bool
-) -> None:
+@given(graphs(), st.booleans())
+def test_nothing_overlaps_and_components_stay_together(graph: Graph, wide: bool) -> None:
     sizes = None
     if wide:
         chance = random.Random(len(graph))
         sizes = np.array([(0.4 + 1.6 * chance.random(), 0.3) for _ in range(len(graph))])
-    check(layout_graph(graph, sizes=sizes, engine=engine_name))
+    check(layout_graph(graph, sizes=sizes))
 
 
-@pytest.mark.parametrize("engine_name", ENGINES)
 @pytest.mark.parametrize("seed", range(8))
-def test_dependents_stand_above_what_they_depend_on(seed: int, engine_name: Any) -> None:
+def test_dependents_stand_above_what_they_depend_on(seed: int) -> None:
     graph = random_graph(seed, 40, 55)
-    layout = layout_graph(graph, engine=engine_name)
+    layout = layout_graph(graph)
     check(layout)
     parts = graph._parts
     between = layout.component[parts.sources] != layout.component[parts.targets]
@@ -156,13 +153,12 @@ def test_generations_are_rows() -> None:
     assert heights == sorted(heights)
 
 
-@pytest.mark.parametrize("engine_name", ENGINES)
-def test_it_is_deterministic(engine_name: Any) -> None:
+def test_it_is_deterministic() -> None:
     graph = random_graph(3, 60, 90)
-    one, two = (layout_graph(graph, engine=engine_name) for _ in range(2))
+    one, two = (layout_graph(graph) for _ in range(2))
     assert np.array_equal(one.positions, two.positions)
     assert np.array_equal(one.bends, two.bends)
-    again = layout_graph(random_graph(3, 60, 90), engine=engine_name)
+    again = layout_graph(random_graph(3, 60, 90))
     assert np.array_equal(one.positions, again.positions)
 
 
@@ -208,121 +204,22 @@ def test_classes_and_entities_have_layouts() -> None:
         assert len(layout) == len(graph)
 
 
-# -- graphlay, and without it ----------------------------------------------------------------
-
-
-def without_graphlay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "graphlay", None)  # what `import` takes for missing
-    assert engine.load() is None
-
-
-def test_without_graphlay_the_fallback_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = random_graph(1, 50, 70, acyclic=True)
-    expected = layout_graph(graph, engine="numpy")
-    without_graphlay(monkeypatch)
-    found = layout_graph(graph)
-    check(found)
-    assert np.array_equal(found.positions, expected.positions)
-
-
-def test_graphlay_is_used_where_it_crosses_less(require_optional: Any) -> None:
-    require_optional("graphlay")
-    graph = random_graph(1, 50, 70, acyclic=True)
-    ours, best = (layout_graph(graph, engine=name) for name in ("numpy", "auto"))
-    assert not np.array_equal(ours.positions, best.positions)
-    assert crossing_lines(graph, best) <= crossing_lines(graph, ours)
-
-
-def crossing_lines(graph: Graph, layout: Layout) -> int:
-    """Count the crossings of the references, bends included, piece by piece."""
-    pieces = []
-    parts = graph._parts
-    ends = zip(parts.sources.tolist(), parts.targets.tolist(), strict=True)
-    for number, (source, target) in enumerate(ends):
-        points = np.vstack(
-            (layout.positions[source], layout.route(number), layout.positions[target])
-        )
-        pieces += list(zip(points[:-1].tolist(), points[1:].tolist(), strict=True))
-    count = 0
-    for i, (a, b) in enumerate(pieces):
-        for c, d in pieces[:i]:
-            count += proper(a, b, c, d)
-    return count
-
-
-def proper(a: list[float], b: list[float], c: list[float], d: list[float]) -> bool:
-    def side(p: list[float], q: list[float], r: list[float]) -> float:
-        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
-
-    return side(a, b, c) * side(a, b, d) < -1e-9 and side(c, d, a) * side(c, d, b) < -1e-9
-
-
-def test_graphlay_that_fails_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken:
-        GraphlayError = ValueError
-
-        @staticmethod
-        def layout(*_: Any, **__: Any) -> Any:
-            raise ValueError("a bad request")
-
-    graph = random_graph(1, 50, 70, acyclic=True)
-    expected = layout_graph(graph, engine="numpy")
-    monkeypatch.setattr(engine, "load", lambda: Broken)
-    assert np.array_equal(layout_graph(graph).positions, expected.positions)
-
-
-def test_graphlay_is_not_asked_for_what_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> Any:
-        raise AssertionError("asked")
-
-    graph = random_graph(2, 1500, 2200, acyclic=True)
-    calls: list[int] = []
-
-    class Counting:
-        GraphlayError = ValueError
-
-        @staticmethod
-        def layout(*_: Any, **__: Any) -> Any:
-            calls.append(1)
-            return refuse()
-
-    monkeypatch.setattr(engine, "load", lambda: Counting)
-    layout_graph(graph)
-    assert calls == []
-
-
-def test_our_order_crosses_far_less_than_none() -> None:
-    graph = random_graph(4, 120, 150, acyclic=True)
-    parts = graph._parts
-    rank = graph._order.generation
-    near = np.flatnonzero(rank[parts.sources] - rank[parts.targets] == 1)
-    n = len(graph)
-    one = np.ones(n)
-    grid = Grid(
-        one,
-        one,
-        rank,
-        np.zeros(n, dtype=np.int64),
-        np.arange(n),
-        parts.sources[near],
-        parts.targets[near],
-        np.ones(len(near)),
-        n,
-        0.1,
-    )
-    before = crossings(grid, np.arange(n, dtype=float))
-    after = crossings(grid, order_rows(grid))
-    assert after < 0.5 * before
-
-
-def test_crossings_are_counted() -> None:
-    # Two rows of three, every line turned round: three pairs cross.
-    rank = np.array([1, 1, 1, 0, 0, 0])
-    one, none = np.ones(6), np.zeros(6, dtype=np.int64)
-    ends = np.array([0, 1, 2]), np.array([5, 4, 3])
-    grid = Grid(one, one, rank, none, np.arange(6), *ends, np.ones(3), 6, 0.1)
-    assert crossings(grid, np.arange(6.0)) == 3
-    assert crossings(grid, order_rows(grid)) == 0
+def test_a_picture_hangs_on_no_optional_package(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {Requirement(line).name.replace("-", "_") for line in project["dependencies"]}
+    allowed = {"ecsviz", *needed, *sys.stdlib_module_names} - {"importlib"}
+    paths = [p for room in ("layout", "draw") for p in (root / "ecsviz" / room).rglob("*.py")]
+    assert len(paths) > 20
+    for path in paths:
+        tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        names = []
+        for node in tree:
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names += [f"{node.module}.{alias.name}" for alias in node.names]
+        assert {name.partition(".")[0] for name in names} <= allowed, path
+        assert not [name for name in names if "optional" in name], path
 
 
 # -- rows ------------------------------------------------------------------------------------

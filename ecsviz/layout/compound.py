@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ecsviz import order
 from ecsviz.layout.blocks import block_places
-from ecsviz.layout.engine import order_with_graphlay
 from ecsviz.layout.grid import Floats, Rows
 from ecsviz.layout.implied import implied_references
 from ecsviz.layout.inside import Inside, look_inside
@@ -20,8 +19,6 @@ from ecsviz.order import Bools, Ints
 
 if TYPE_CHECKING:
     from ecsviz.graph import EntityDependencyGraph
-
-Engine = Literal["auto", "numpy"]
 
 LOOP: Final = 0
 """A reference from a node to itself."""
@@ -191,7 +188,6 @@ def layout_graph(
     gap: tuple[float, float] = DEFAULT_GAP,
     page: tuple[float, float] = DEFAULT_PAGE,
     name_room: float = 0.0,
-    engine: Engine = "auto",
 ) -> Layout:
     """Return where the nodes of a graph stand.
 
@@ -208,9 +204,6 @@ def layout_graph(
         shows more on it. The page of a notebook by default.
     name_room
         How wide several nodes that hang together are at least, so that a name fits above them.
-    engine
-        ``"auto"`` takes graphlay for graphs of up to some hundred nodes if it is installed;
-        ``"numpy"`` never.
 
     Returns
     -------
@@ -235,7 +228,7 @@ def layout_graph(
     n = len(graph)
     if sizes is None:
         sizes = np.full((n, 2), DEFAULT_SIZE)
-    return _Work(graph, np.asarray(sizes, dtype=np.float64), gap, page, name_room, engine).run()
+    return _Work(graph, np.asarray(sizes, dtype=np.float64), gap, page, name_room).run()
 
 
 class _Work:
@@ -248,13 +241,11 @@ class _Work:
         gap: tuple[float, float],
         page: tuple[float, float],
         name_room: float,
-        engine: Engine,
     ) -> None:
         parts, found = graph._parts, graph._order
         self.graph, self.n = graph, len(parts.nodes)
         self.sizes, self.gap, self.page = sizes, gap, page
         self.name_room = name_room
-        self.engine = order_with_graphlay if engine == "auto" else None
         self.sources, self.targets, self.kinds = parts.sources, parts.targets, parts.kinds
         self.component, self.generation = found.component, found.generation
         self.sequence, self.cyclic = found.sequence, found.cyclic
@@ -303,10 +294,7 @@ class _Work:
     def _arrange(
         self, sizes: Floats, high: Ints, low: Ints, rank: Ints, group: Ints, first: Ints
     ) -> Rows:
-        rows = arrange(
-            sizes, high, low, rank, group,
-            first=first, gap=self.gap, page=self.page, engine=self.engine,
-        )  # fmt: skip
+        rows = arrange(sizes, high, low, rank, group, first=first, gap=self.gap, page=self.page)
         return fold(rows, sizes, group, high, low, self.gap, FOLDED * self.page[1])
 
     def _packed(self, rows: Rows, group: Ints) -> Floats:

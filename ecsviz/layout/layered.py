@@ -8,13 +8,14 @@ ten thousand small ones cost no more than one large one.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from ecsviz.layout.grid import Floats, Grid, Rows
-from ecsviz.layout.ordering import crossings, order_rows
+from ecsviz.layout.ordering import order_rows
 from ecsviz.layout.places import place
+from ecsviz.layout.sifting import fewer_crossings
 from ecsviz.order import Ints
 
 MAX_BENDS: Final = 40_000
@@ -37,7 +38,6 @@ def arrange(
     first: Ints,
     gap: tuple[float, float],
     page: tuple[float, float],
-    engine: Any = None,
 ) -> Rows:
     """Place boxes in rows.
 
@@ -57,23 +57,15 @@ def arrange(
         The room between neighbours in a row, and between rows.
     page
         Width and height of the page: rows are broken where that lets it show more.
-    engine
-        A function that gives a key by which rows are sorted, in place of our own order: see
-        ``ecsviz.layout.engine``.
 
     Notes
     -----
-    Deterministic. Our own placement is O(sweeps · (boxes + bends + lines) log boxes), with at
-    most 24 sweeps and fewer the more rows there are.
+    Deterministic. O(sweeps · (boxes + bends + lines) log boxes), with at most 24 sweeps and fewer
+    the more rows there are; for sifting see ``fewer_crossings``.
     """
     rank, folded = _broken_rows(sizes, high, low, rank, group, first, gap, page)
     grid, starts = _with_bends(sizes, high, low, rank, group, first, gap[0])
-    key = order_rows(grid)
-    if engine is not None and (fewest := crossings(grid, key)):
-        other = engine(grid)
-        # Ours keeps what comes first on the left, so it is taken where it is as good.
-        if other is not None and crossings(grid, other) < fewest:
-            key = other
+    key = fewer_crossings(grid, order_rows(grid))
     x = place(grid, key, _free_width(grid, gap[1], page))
     y, height = _heights(grid, x, gap[1], folded)
     return _straightened(_at_origin(grid, x, y, starts), height[len(rank) :])

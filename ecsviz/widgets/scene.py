@@ -442,9 +442,7 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
     n = len(graph)
     few = n <= ROWS
     if few:
-        layout = layout_graph(
-            graph, sizes=np.full((n, 2), POINT), gap=POINT_GAP, page=POINT_PAGE, engine="numpy"
-        )
+        layout = layout_graph(graph, sizes=np.full((n, 2), POINT), gap=POINT_GAP, page=POINT_PAGE)
         places, hub = _pixels(layout.positions), layout.shape == HUB
     else:
         places, hub = in_lines(order.sequence), np.zeros(len(parts.sources), dtype=bool)
