@@ -14,9 +14,9 @@ import networkx as nx
 import ecsviz as ev
 from benchmarks import workload
 from benchmarks.timing import Goal, Section, Table, rounds
-from ecsviz.references import Walk, walk
+from ecsviz.domain.walk import Walk, walk
 
-WALK = "the bare walk (`ecsviz.references.walk`)"
+WALK = "the bare walk (`ecsviz.domain.walk`)"
 OURS = "walk, components and order"
 NETWORKX = "networkx on the arrays of a walk: building, condensation, order"
 

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 import ecsviz as ev
 from benchmarks import workload
 from benchmarks.timing import Goal, Section, Table
-from ecsviz.references import walk
+from ecsviz.domain.walk import walk
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 REFERENCE_SIZE = 10_000

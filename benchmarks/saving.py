@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import ecsviz as ev
 from benchmarks import peers, workload
 from benchmarks.timing import Contender, Goal, Section, profiled, rounds
-from ecsviz.collector import collector_paused
+from ecsviz.basics.garbage import collector_paused
 from ecsviz.isomorphic import find_difference
 
 EXECUTEMANY = "`executemany` of prebuilt tuples"

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import typing as _t
 
-from ecsviz.chat import ChatMessage, ChatThread
-from ecsviz.cycles import Cycle
-from ecsviz.diff import GraphDiff, diff
-from ecsviz.entity import Entity
+from ecsviz.basics.lazy import lazy as _lazy
+from ecsviz.basics.lazy import stand_in as _stand_in
+from ecsviz.basics.views import connect as _connect
+from ecsviz.domain.chat import ChatMessage, ChatThread
+from ecsviz.domain.diff import GraphDiff, diff
+from ecsviz.domain.entity import Entity
+from ecsviz.domain.fields import reference
+from ecsviz.domain.walk import Reference
 from ecsviz.errors import EcsvizError
-from ecsviz.fields import reference
-from ecsviz.graph import CycleStatus, EntityDependencyGraph
-from ecsviz.lazy import lazy as _lazy
-from ecsviz.references import Reference
+from ecsviz.graph.cycles import Cycle
+from ecsviz.graph.dependency_graph import CycleStatus, EntityDependencyGraph
 
 if _t.TYPE_CHECKING:
-    from ecsviz.frames_in import from_frames
-    from ecsviz.frames_networkx import from_networkx
-    from ecsviz.frames_out import to_frames
+    from ecsviz.frames.from_frames import from_frames
+    from ecsviz.frames.from_networkx import from_networkx
+    from ecsviz.frames.to_frames import to_frames
     from ecsviz.importers import read_chat
     from ecsviz.importers.database import read_database
-    from ecsviz.memory import InMemoryEntityStorage
-    from ecsviz.plan import SavePlan
-    from ecsviz.protocol import EntityStorage
-    from ecsviz.samples import sample
-    from ecsviz.storage import SQLAlchemyEntityStorage
+    from ecsviz.importers.samples import sample
+    from ecsviz.storage.memory.store import InMemoryEntityStorage
+    from ecsviz.storage.protocol import EntityStorage
+    from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
+    from ecsviz.storage.save_plan import SavePlan
 
 __version__ = "0.1.0"
 __all__ = [
@@ -54,25 +56,66 @@ __all__ = [
 # What brings SQLAlchemy and the importers with it is loaded when it is asked for, so that
 # `import ecsviz` takes no longer than what it stands on. (`diff` cannot be: its room has its name.)
 _ROOMS = {
-    "EntityStorage": "ecsviz.protocol",
-    "InMemoryEntityStorage": "ecsviz.memory",
-    "SQLAlchemyEntityStorage": "ecsviz.storage",
-    "SavePlan": "ecsviz.plan",
-    "from_frames": "ecsviz.frames_in",
-    "from_networkx": "ecsviz.frames_networkx",
+    "EntityStorage": "ecsviz.storage.protocol",
+    "InMemoryEntityStorage": "ecsviz.storage.memory.store",
+    "SQLAlchemyEntityStorage": "ecsviz.storage.relational.store",
+    "SavePlan": "ecsviz.storage.save_plan",
+    "from_frames": "ecsviz.frames.from_frames",
+    "from_networkx": "ecsviz.frames.from_networkx",
     "read_chat": "ecsviz.importers",
     "read_database": "ecsviz.importers.database",
     "sample": "ecsviz.samples",
-    "to_frames": "ecsviz.frames_out",
-    # Modules with names of their own, reached as `ev.samples.sample_file`.
+    "to_frames": "ecsviz.frames.to_frames",
+}
+# Modules with names of their own, reached as `ev.samples.sample_file`.
+_MODULES = {
+    "chat": "ecsviz.domain.chat",
     "draw": "ecsviz.draw",
     "export": "ecsviz.export",
     "importers": "ecsviz.importers",
     "isomorphic": "ecsviz.isomorphic",
     "samples": "ecsviz.samples",
 }
-__getattr__ = _lazy(__name__, _ROOMS)
+__getattr__ = _lazy(__name__, _ROOMS, _MODULES)
+
+# Who answers where a class says that it can be drawn, explored or written (`basics.views`).
+_connect(
+    {
+        "ChatThread.draw_timeline": "ecsviz.draw.draw_timeline",
+        "ChatThread.explore": "ecsviz.widgets.explore_thread",
+        "GraphDiff.draw": "ecsviz.draw.draw_diff",
+        "GraphViews.draw": "ecsviz.draw.draw_graph",
+        "GraphViews.explore": "ecsviz.widgets.explore_graph",
+        "GraphViews.to_cytoscape": "ecsviz.export.to_cytoscape",
+        "GraphViews.to_dot": "ecsviz.export.to_dot",
+        "GraphViews.to_frames": "ecsviz.frames.to_frames.to_frames",
+        "GraphViews.to_graphml": "ecsviz.export.to_graphml",
+        "GraphViews.to_json": "ecsviz.export.to_json",
+        "GraphViews.to_mermaid": "ecsviz.export.to_mermaid",
+        "GraphViews.to_node_link": "ecsviz.export.to_node_link",
+        "GraphViews.to_parquet": "ecsviz.export.to_parquet",
+        "InMemoryEntityStorage.draw_schema": "ecsviz.draw.draw_schema",
+        "OpenStore.draw_schema": "ecsviz.draw.draw_schema",
+        "ToHtml.to_html": "ecsviz.export.page.to_html",
+        "VersionedStorage.draw_lineage": "ecsviz.draw.lineage.draw_family",
+        "VersionedStorage.explore": "ecsviz.widgets.explore_store",
+    }
+)
+# Pickles, and examples that people copied, name modules as they were before there were folders.
+for _old, _new in {
+    "changes": "storage.relational.upkeep.class_changes",
+    "cycles": "graph.cycles",
+    "diff": "domain.diff",
+    "fields": "domain.fields",
+    "importers.base": "importers.chat.drafts",
+    "importers.building": "importers.chat.building",
+    "importers.source": "importers.chat.source",
+    "plan": "storage.save_plan",
+    "references": "domain.walk",
+    "state": "domain.objects",
+}.items():
+    _stand_in(f"ecsviz.{_old}", f"ecsviz.{_new}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_ROOMS})
+    return sorted({*globals(), *__all__, *_ROOMS, *_MODULES})

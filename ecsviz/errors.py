@@ -9,7 +9,8 @@
     │                LineageError (ValueError), InverseMismatchError (ValueError),
     │                BrokenReferenceError (LookupError), UnsupportedFieldError (TypeError),
     │                ValueNotStorableError (ValueError), GraphTooLargeError (ValueError),
-    │                NotLoadedError (AttributeError), InvalidArgumentError (ValueError)
+    │                NotLoadedError (AttributeError), InvalidArgumentError (ValueError),
+    │                UnknownOptionError (TypeError)
     ├── StorageError (OSError is mixed in where the file system is the cause)
     │                StaleVersionError (ValueError), MergeConflictError (ValueError),
     │                StoredDataInvalidError (ValueError),
@@ -79,6 +80,7 @@ __all__ = [
     "StorageTimeoutError",
     "StorageUrlError",
     "StoredDataInvalidError",
+    "UnknownOptionError",
     "UnknownTypeError",
     "UnpairedReferencesWarning",
     "UnsupportedFieldError",
@@ -126,6 +128,10 @@ class EcsvizError(Exception):
 
 def _rebuild(cls: type[EcsvizError], message: str, facts: dict[str, Any]) -> EcsvizError:
     return cls(message, **facts)
+
+
+class UnknownOptionError(EcsvizError, TypeError):
+    """A method was given an option that it does not have."""
 
 
 class NotAnEntityError(EcsvizError, TypeError):
@@ -497,3 +503,30 @@ def natural_number(value: Any) -> int | None:
     except TypeError:  # an array of several
         return None
     return number if number >= 0 else None
+
+
+def invalid(
+    table: str, column: str, row: Any, why: str, cause: str = "It was changed outside ecsviz"
+) -> StoredDataInvalidError:
+    """Return the error for a value in a table that is not what ecsviz writes there.
+
+    Parameters
+    ----------
+    table, column
+        Where.
+    row
+        The key of the row: a number, a text, or a tuple of what makes the key; None if nobody
+        knows.
+    why, cause
+        To follow the place in a sentence; and what may have happened.
+    """
+    keys = row if isinstance(row, tuple) else (row,)
+    at = ", ".join(short_repr(key) if type(key) is str else str(key) for key in keys)
+    place = f"{table}.{column}" + ("" if row is None else f" in row {at}")
+    return StoredDataInvalidError(
+        f"{place} {why}. {cause}; correct the row.",
+        place=place,
+        table=table,
+        column=column,
+        row_id=row,
+    )

@@ -311,7 +311,7 @@ def _told(*words: str) -> Call:
 
 def _exported(store: ev.SQLAlchemyEntityStorage, _: Any) -> None:
     from ecsviz.export import to_csv, to_excel
-    from ecsviz.export_parquet import to_parquet
+    from ecsviz.export.parquet import to_parquet
 
     folder = store._database.path.parent
     graph = store.graph()

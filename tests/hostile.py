@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import Final
 
-from ecsviz import html as html_room
+from ecsviz.basics import html as html_room
 
 HOSTILE: Final = (
     # scripts

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import ecsviz as ev
-from ecsviz.bare import BareStore
+from ecsviz.storage.relational.classless import BareStore
 
 Calls = dict[str, Callable[[], Any]]
 

@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.addresses import as_url, redacted, short_path
+from ecsviz.basics.addresses import as_url, redacted, short_path
 from ecsviz.cli import cli
 from tests.conftest import require_optional
 from tests.databases import SHOP, make_sqlite

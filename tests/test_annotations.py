@@ -32,7 +32,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import TypeAliasType
 
 import ecsviz as ev
-from ecsviz.annotations import (
+from ecsviz.domain.annotations import (
     Reading,
     can_hold_entities,
     complete_fields,

@@ -10,7 +10,7 @@ import pytest
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.catalog import SCHEMA_VERSION
+from ecsviz.storage.relational.schema.catalog import SCHEMA_VERSION
 
 
 def make(**fields: Any) -> Any:

@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 
 import ecsviz as ev
-from ecsviz.changes import Change, Declared, Described, Migration, compare, take_apart
-from ecsviz.mapping import Mapping, StoredType
-from ecsviz.storable import describe
+from ecsviz.storage.relational.schema.mapping import Mapping, StoredType
+from ecsviz.storage.relational.upkeep.class_changes import (
+    Change,
+    Declared,
+    Described,
+    Migration,
+    compare,
+    take_apart,
+)
+from ecsviz.values.field_codecs import describe
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import ecsviz as ev
-from ecsviz import cli, demo
-from ecsviz.demo import report
+from ecsviz import cli
+from ecsviz.cli import demo
+from ecsviz.cli.demo import report
 
 
 def run(*arguments: str) -> Result:

@@ -22,9 +22,9 @@ from click.testing import CliRunner, Result
 
 import ecsviz as ev
 from ecsviz import cli
-from ecsviz.bare import BareStore
 from ecsviz.cli import output
-from ecsviz.demo import report
+from ecsviz.cli.demo import report
+from ecsviz.storage.relational.classless import BareStore
 from tests.conformance import classes as c
 from tests.conformance.conftest import postgres_url
 from tests.hostile import HOSTILE

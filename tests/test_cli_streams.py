@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ecsviz as ev
-from ecsviz.demo.report import environment
+from ecsviz.cli.demo.report import environment
 
 pytestmark = [
     pytest.mark.process,

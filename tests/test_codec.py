@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ecsviz.codec import (
+from ecsviz.domain.equality import identical
+from ecsviz.values.column_codecs import (
     BoolCodec,
     Codec,
     ConvertedCodec,
@@ -24,7 +25,6 @@ from ecsviz.codec import (
     TextCodec,
     TimedeltaCodec,
 )
-from ecsviz.equality import identical
 
 
 def there_and_back(codec: Codec, values: list[Any]) -> tuple[list[Any], list[Any]]:

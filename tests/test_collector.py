@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ecsviz.collector import collector_paused
+from ecsviz.basics.garbage import collector_paused
 
 
 @pytest.fixture(autouse=True)

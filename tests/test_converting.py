@@ -18,7 +18,7 @@ from pydantic import Field
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.converting import Marks, field_validator, mark_of
+from ecsviz.storage.relational.upkeep.convert import Marks, field_validator, mark_of
 from tests.conformance.conftest import Open
 from tests.databases import counted
 from tests.test_migrating import (
@@ -358,7 +358,7 @@ def test_what_fails_is_undone(
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"ecsviz.converting.{broken}", fail)
+        patch.setattr(f"ecsviz.storage.relational.upkeep.convert.{broken}", fail)
         with pytest.raises(RuntimeError):
             store.migrate(convert={"Recipe.minutes": int})
     assert (rows_of(store), shape(store)) == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 import ecsviz as ev
-from ecsviz.cycles import Cycle, CycleList
+from ecsviz.graph.cycles import Cycle, CycleList
 from tests.entity_graphs import graph_of
 
 

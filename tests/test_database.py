@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.database import APPLICATION_ID
+from ecsviz.storage.sql.engine import APPLICATION_ID
 
 
 def register_and_get(target: Any) -> None:
@@ -265,7 +265,9 @@ def test_a_full_disk(journal: Any, code: str, tmp_path: Path, monkeypatch: Any) 
     thread = store.register(ev.ChatThread(title="a"))
     failed = sqlite3.OperationalError("disk I/O error")
     failed.sqlite_errorname = code
-    monkeypatch.setattr("ecsviz.database.Database._prepare", mock.Mock(side_effect=failed))
+    monkeypatch.setattr(
+        "ecsviz.storage.sql.engine.Database._prepare", mock.Mock(side_effect=failed)
+    )
     free = mock.Mock(return_value=mock.Mock(free=4096))
     with monkeypatch.context() as patched:
         patched.setattr("shutil.disk_usage", free)

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 import ecsviz as ev
-from ecsviz import demo
-from ecsviz.demo import DemoError, measure, report, tour
+from ecsviz.cli import demo
+from ecsviz.cli.demo import DemoError, measure, report, tour
 from ecsviz.isomorphic import find_difference
 from ecsviz.samples import sample_file
 

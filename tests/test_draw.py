@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import ecsviz as ev
+from ecsviz.domain.labels import clean_text, label_of
 from ecsviz.draw import DrawingOptionError, draw_graph
 from ecsviz.draw import text as draw_text
 from ecsviz.draw.curves import arrowheads, make_curves
@@ -30,7 +31,6 @@ from ecsviz.draw.plan import NAME_ROOM
 from ecsviz.draw.style import CYCLE, PALETTE, categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.errors import EcsvizError, EntityNotFoundError
-from ecsviz.labels import clean_text, label_of
 from ecsviz.layout import layout_graph
 from tests.hostile import HOSTILE
 
@@ -237,7 +237,7 @@ def test_lines_of_a_star_are_nearly_straight_unless_they_must_be_upright() -> No
     graph = graph_of([("hub", f"leaf {k}", "x") for k in range(7)])
     sizes = np.tile([1.0, 0.3], (8, 1))
     layout = layout_graph(graph, sizes=sizes)
-    parts = graph._parts
+    parts = graph.arrays
 
     def bent(line: Any) -> float:
         """How far aside of the way from end to end a line leads, as a share of it."""
@@ -278,7 +278,7 @@ def test_curves_begin_and_end_at_the_borders() -> None:
     graph = Graph(chat(7))
     sizes = np.tile([1.4, 0.3], (8, 1))
     layout = layout_graph(graph, sizes=sizes)
-    parts = graph._parts
+    parts = graph.arrays
     curves = make_curves(layout, parts.sources, parts.targets, labelled=True, arrow=0.1)
     assert len(curves.lines) == len(parts.sources)
     for number, (source, target) in enumerate(

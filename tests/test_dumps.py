@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ecsviz as ev
-from ecsviz import dumps
+from ecsviz.domain import serializing as dumps
 from ecsviz.isomorphic import find_difference
 from tests.dump_classes import (
     LONG,

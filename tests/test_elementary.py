@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsviz.elementary import CycleSearch
+from ecsviz.graph.cycle_search import CycleSearch
 
 LONG = 100_000
 Edges = list[tuple[int, int]]

@@ -18,8 +18,8 @@ import pytest
 from pydantic import BaseModel
 
 import ecsviz as ev
-from ecsviz.equality import Comparison, identical
-from ecsviz.exact import json_text, to_json
+from ecsviz.domain.equality import Comparison, identical
+from ecsviz.values.tagged_json import json_text, to_json
 
 TWO = timezone(timedelta(hours=2))
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ecsviz as ev
-from ecsviz.equality import identical
-from ecsviz.exact import (
+from ecsviz.domain.equality import identical
+from ecsviz.values.tagged_json import (
     MAX_JSON_DEPTH,
     NotPlainError,
     from_json,

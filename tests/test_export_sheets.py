@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 
 import ecsviz as ev
 from ecsviz import export
+from ecsviz.basics.optional import NotInstalledError
 from ecsviz.errors import GraphTooLargeError
-from ecsviz.export_sheets import MAX_CELL, neutral
+from ecsviz.export.sheets import MAX_CELL, neutral
 from ecsviz.isomorphic import find_difference
-from ecsviz.optional import NotInstalledError
 from tests.conformance import classes as c
 from tests.hostile import HOSTILE
 

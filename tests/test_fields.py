@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 import ecsviz as ev
+from ecsviz.domain.fields import OWN_FIELDS, Shape, class_plan, option_of
 from ecsviz.errors import NotAnEntityError, UnsupportedFieldError
-from ecsviz.fields import OWN_FIELDS, Shape, class_plan, option_of
 from tests.cells import notebook
 
 

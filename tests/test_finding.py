@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.state import is_placeholder
+from ecsviz.domain.objects import is_placeholder
 from tests.conformance import classes as c
 from tests.conformance.conftest import OPENERS, Open, postgres_url
 

@@ -280,7 +280,7 @@ def test_a_plain_store_is_not_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     def fail(*_: Any) -> None:
         raise AssertionError("bounds cost time")
 
-    monkeypatch.setattr("ecsviz.database.bound", fail)
+    monkeypatch.setattr("ecsviz.storage.sql.engine.bound", fail)
     store, thread = filled(tmp_path / "a.db")
     assert store.get(thread.ecs_id).title == "second"
     sql(tmp_path / "a.db", "CREATE VIEW short AS SELECT title FROM chat_threads")

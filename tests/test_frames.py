@@ -11,7 +11,7 @@ import pytest
 from pydantic import Field
 
 import ecsviz as ev
-from ecsviz import frames
+from ecsviz.graph import frames
 from ecsviz.samples import sample
 
 NODES = {

@@ -19,10 +19,10 @@ from pydantic import AfterValidator, BaseModel, Field, create_model, model_valid
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.columns import column_of, python_values
-from ecsviz.equality import identical
-from ecsviz.export_parquet import read_parquet, to_parquet
-from ecsviz.frames_out import NODE_COLUMNS, REFERENCE_COLUMNS
+from ecsviz.domain.equality import identical
+from ecsviz.export.parquet import read_parquet, to_parquet
+from ecsviz.frames.columns import column_of, python_values
+from ecsviz.frames.to_frames import NODE_COLUMNS, REFERENCE_COLUMNS
 from ecsviz.isomorphic import find_difference
 from tests.conformance import classes as c
 from tests.conformance.test_round_trip import SHAPES as STORED_SHAPES

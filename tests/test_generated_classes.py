@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ecsviz as ev
-from ecsviz.fields import Shape, class_plan
-from ecsviz.inverse import inverse_of
+from ecsviz.domain.fields import Shape, class_plan
+from ecsviz.domain.inverse import inverse_of
 from ecsviz.isomorphic import find_difference
 
 EXAMPLES = 2000 if settings.default.max_examples >= 500 else settings.default.max_examples

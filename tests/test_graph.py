@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 import ecsviz as ev
+from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.errors import (
     DuplicateIdError,
     EntityNotFoundError,
@@ -26,7 +27,6 @@ from ecsviz.errors import (
     NotAnEntityError,
     UnsupportedFieldError,
 )
-from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 from tests.cells import notebook
 from tests.entity_graphs import Vertex, edge_lists, graph_of, names_of, vertices
 

@@ -17,8 +17,8 @@ import pytest
 import ecsviz as ev
 from benchmarks import graphs, workload
 from benchmarks.growth import counted
-from ecsviz import memory_saving
-from ecsviz.memory_saving import rewritten
+from ecsviz.storage.memory import saving as memory_saving
+from ecsviz.storage.memory.saving import rewritten
 
 SIZE = 20_000
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import networkx as nx
 import pytest
 
 import ecsviz
@@ -26,214 +27,72 @@ PACKAGE = ROOT / "ecsviz"
 # Which way imports run
 # ---------------------------------------------------------------------------------------------
 
-# The one table. A room (a module, or a folder with all that is in it) may import the rooms before
-# it and itself. The root, `ecsviz`, stands where its own imports end: only what comes after it may
-# write `from ecsviz import Entity`.
-ROOMS = (
-    "lazy",
-    "once",
-    "forks",
+# The one table: folders (and modules) of ecsviz/ from the bottom up. What stands in one may import
+# its own folder and those before it, wherever in a file the import stands; there is no exception.
+# "face" is what people import by name: ``ecsviz`` itself and its two-line modules.
+FLOORS = (
     "errors",
-    "addresses",
-    "collector",
-    "showing",
-    "optional",
-    "progress",
-    "typed",
-    "identity",
-    "equality",
-    "annotations",
-    "order",
-    "fields",
-    "paths",
-    "references",
-    "isomorphic",
-    "state",
-    "validating",
-    "dumps",
-    "entity",
-    "chat",
-    "elementary",
-    "cycles",
-    "parts",
-    "graph_files",
-    "graph",
-    "exact",
-    "post_init",
-    "codec",
-    "json_columns",
-    "driver_values",
+    "basics",
+    "domain",
     "values",
-    "inverse",
-    "diff",
-    "storable",
-    "renewing",
-    "names",
-    "copying",
-    "statements",
-    "history",
-    "seals",
-    "handwritten",
-    "common_columns",
-    "class_maps",
-    "mapping",
-    "stored_types",
-    "server_errors",
-    "sqlite_errors",
-    "sqlite_files",
-    "foreign",
-    "interrupts",
-    "turns",
-    "database",
-    "tables",
-    "conflicts",
-    "store_identity",
-    "catalog",
-    "past",
-    "changes",
-    "plan",
-    "rows",
-    "links",
-    "lists",
-    "stored",
-    "stored_rows",
-    "row_links",
-    "model_rows",
-    "deleting",
-    "orphans",
-    "writing",
-    "deep",
-    "loaded",
-    "reading",
-    "versions",
-    "reached",
-    "verifying",
-    "converting",
-    "own_objects",
-    "migrating",
-    "nested_keys",
-    "protocol",
-    "store_frames",
-    "stored_graph",
-    "finding",
-    "models",
-    "python_source",
-    "opened",
-    "migratable",
-    "adopting",
-    "memory_saving",
-    "merging",
-    "versioned",
-    "storage",
-    "memory",
-    "labels",
-    "html",
-    "frames",
-    "columns",
-    "fitting",
-    "frames_out",
-    "frame_rows",
-    "frames_in",
-    "frames_networkx",
-    "reprs",
-    "export_rows",
-    "export_mermaid",
-    "export_parquet",
-    "export_sheets",
-    "export",
+    "graph",
     "layout",
+    "storage",
+    "frames",
     "draw",
-    "pages",
-    "widgets",
+    "export",
     "importers",
-    "samples",
-    "ecsviz",
-    "demo",
-    "bare",
+    "widgets",
+    "face",
     "cli",
-    "__main__",
 )
+FACE = ("__init__", "isomorphic", "samples")
+CLI = ("__main__",)
 
-# Imports that run up: (room, what it imports) -> why. Allowed inside a function or under
-# TYPE_CHECKING, never when the module is loaded.
-UPWARD = {
-    ("graph", "frames"): "nodes_frame() and references_frame() are conveniences",
-    ("entity", "reprs"): "what a notebook shows of an entity",
-    ("opened", "reprs"): "what a notebook shows of a store",
-    ("memory", "reprs"): "what a notebook shows of a store",
-    ("graph", "reprs"): "what a notebook shows of a graph",
-    ("cycles", "reprs"): "what a notebook shows of a list of cycles",
-    ("plan", "reprs"): "what a notebook shows of a save plan",
-    ("changes", "reprs"): "what a notebook shows of a migration",
-    ("diff", "reprs"): "what a notebook shows of two states",
-    ("reprs", "importers"): "only the type of what is shown",
-    ("showing", "pages"): "to_html() is a convenience",
-    ("diff", "draw"): "draw() is a convenience",
-    ("graph", "export"): "to_mermaid(), to_dot(), ... are conveniences",
-    ("graph", "draw"): "draw() is a convenience",
-    ("chat", "draw"): "draw_timeline() is a convenience",
-    ("opened", "draw"): "draw_schema() is a convenience",
-    ("memory", "draw"): "draw_schema() is a convenience",
-    ("versioned", "draw"): "draw_lineage() is a convenience",
-    ("graph_files", "export"): "to_json(), to_parquet(), ... are conveniences",
-    ("graph_files", "frames_out"): "to_frames() is a convenience",
-    ("graph", "widgets"): "explore() is a convenience",
-    ("chat", "widgets"): "explore() is a convenience",
-    ("versioned", "widgets"): "explore() is a convenience",
+# The same rule inside; "." are the files that stand directly in the folder. A folder's
+# ``__init__`` may name everything in it.
+INSIDE = {
+    "storage": ("sql", ".", "memory", "relational"),
+    "storage.relational": ("schema", "past", "models", "load", "save", "upkeep", "look", "."),
+    "widgets": (".", "graph", "thread", "store"),
 }
 
 
 @dataclass(frozen=True)
 class Import:
-    """One import of something of ours: from which room, of which, where, and when it runs."""
+    """One import of something of ours: from which module, of which, and where."""
 
-    room: str
+    module: str
     target: str
     place: str
-    on_load: bool
 
 
-def rooms_of(package: Path) -> dict[Path, str]:
-    """Return the room of every Python file."""
+def modules_of(package: Path) -> dict[str, Path]:
+    """Return every module of a package by its name inside it; the package itself is ``""``."""
     found = {}
     for path in sorted(package.rglob("*.py")):
-        first = path.relative_to(package).parts[0].removesuffix(".py")
-        found[path] = package.name if first == "__init__" else first
+        parts = list(path.relative_to(package).with_suffix("").parts)
+        if "js" not in parts:
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
-def imports_of(package: Path, rooms: Iterable[str]) -> Iterator[Import]:
-    """Yield every import of one room by another, wherever in a file it stands."""
-    known = {*rooms, *rooms_of(package).values()}
-    for path, room in rooms_of(package).items():
+def imports_of(package: Path) -> Iterator[Import]:
+    """Yield every import of one module by another, wherever in a file it stands."""
+    known = modules_of(package)
+    for module, path in known.items():
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
         parents = [package.name, *path.relative_to(package).parts[:-1]]
-        for node, on_load in walk(tree):
-            for module in imported(node, parents):
-                parts = module.split(".")
-                if parts[0] != package.name:
-                    continue
-                # `from ecsviz import graph` is the room; `from ecsviz import Entity` is the root.
-                target = parts[1] if len(parts) > 1 and parts[1] in known else package.name
-                if target != room:
-                    place = f"{path.relative_to(package.parent)}:{node.lineno}"
-                    yield Import(room, target, place, on_load)
-
-
-def walk(tree: ast.Module) -> Iterator[tuple[ast.stmt | ast.expr, bool]]:
-    """Yield the nodes that may import, and whether they run when the module is loaded."""
-    todo: list[tuple[ast.AST, bool]] = [(tree, True)]
-    while todo:
-        node, on_load = todo.pop()
-        if isinstance(node, ast.Import | ast.ImportFrom | ast.Call):
-            yield node, on_load
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            on_load = False
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            todo += [(child, False) for child in node.body]
-            todo += [(child, on_load) for child in node.orelse]
-            continue
-        todo += [(child, on_load) for child in ast.iter_child_nodes(node)]
+        for node in ast.walk(tree):
+            for name in imported(node, parents):
+                root, _, rest = f"{name}.".partition(".")
+                target = rest.rstrip(".")
+                # `from toy.high import x`: the module, or else a name in it.
+                while target and target not in known:
+                    target = target.rpartition(".")[0]
+                if root == package.name and target != module:
+                    place = f"{path.relative_to(package.parent)}:{getattr(node, 'lineno', 0)}"
+                    yield Import(module, target, place)
 
 
 def imported(node: ast.AST, parents: list[str]) -> Iterable[str]:
@@ -253,56 +112,91 @@ def imported(node: ast.AST, parents: list[str]) -> Iterable[str]:
     return []
 
 
+def floor_of(module: str) -> str:
+    """Return the folder of the one table in which a module stands."""
+    first = module.partition(".")[0] or "__init__"
+    return "face" if first in FACE else "cli" if first in CLI else first
+
+
+def room_in(folder: str, module: str, path: Path) -> str | None:
+    """Return in which part of a folder a module stands; None for elsewhere and for its face."""
+    if not module.startswith(f"{folder}."):
+        return None
+    rest = module.removeprefix(f"{folder}.").split(".")
+    return rest[0] if len(rest) > 1 or path.name == "__init__.py" else "."
+
+
 def breaches(
-    package: Path, rooms: tuple[str, ...], upward: dict[tuple[str, str], str]
+    package: Path, floors: tuple[str, ...], inside: dict[str, tuple[str, ...]]
 ) -> list[str]:
     """Return what is wrong with the direction of the imports, one sentence for each."""
-    rank = {room: number for number, room in enumerate(rooms)}
-    present = set(rooms_of(package).values())
-    wrong = [f"room {room!r} is missing in the table" for room in sorted(present - set(rank))]
-    used = set()
-    for found in imports_of(package, rooms):
-        if found.room not in rank or found.target not in rank:
-            continue  # told above
-        if rank[found.target] < rank[found.room]:
-            continue
-        used.add((found.room, found.target))
-        if found.on_load:
-            wrong.append(f"{found.place}: {found.room} imports {found.target}, which is above it")
-        elif (found.room, found.target) not in upward:
-            wrong.append(
-                f"{found.place}: {found.room} imports {found.target}, which is above it, "
-                "and the table of exceptions does not list that"
+    known = modules_of(package)
+    wrong = [
+        f"{floor!r} is missing in the table"
+        for floor in sorted({floor_of(module) for module in known} - set(floors))
+    ]
+    for found in imports_of(package):
+        pairs = [(floors, floor_of(found.module), floor_of(found.target))]
+        for folder, order in inside.items():
+            one, other = (
+                room_in(folder, module, known[module]) for module in (found.module, found.target)
             )
-    for room, target in upward:
-        if {room, target} <= present and (room, target) not in used:
-            wrong.append(f"the exception {room} -> {target} is not needed")
+            if one is not None and other is not None:
+                pairs.append((order, one, other))
+        for order, room, target in pairs:
+            if room in order and target in order and order.index(target) > order.index(room):
+                wrong.append(f"{found.place}: {room} imports {target}, which is above it")
+    for folder, order in inside.items():
+        rooms = {room_in(folder, module, path) for module, path in known.items()} - {None}
+        wrong += [f"{room!r} is missing in {folder}" for room in sorted(rooms - set(order))]
     return wrong
 
 
+def circles(package: Path) -> list[list[str]]:
+    """Return the circles of files that import each other, each in one order."""
+    graph: nx.DiGraph[str] = nx.DiGraph((i.module, i.target) for i in imports_of(package))
+    return [sorted(part) for part in nx.strongly_connected_components(graph) if len(part) > 1]
+
+
 def test_imports_run_one_way() -> None:
-    assert breaches(PACKAGE, ROOMS, UPWARD) == []
+    assert breaches(PACKAGE, FLOORS, INSIDE) == []
 
 
-def test_the_tables_are_sound() -> None:
-    assert len(set(ROOMS)) == len(ROOMS)
-    rank = {room: number for number, room in enumerate(ROOMS)}
-    for (room, target), reason in UPWARD.items():
-        assert rank[room] < rank[target], "this import does not run up"
-        assert reason
+def test_no_files_import_each_other() -> None:
+    assert circles(PACKAGE) == []
 
 
-TOY_ROOMS = ("low", "middle", "high", "toy")
+def test_few_rooms_stand_on_the_ground_floor() -> None:
+    rooms = {module.partition(".")[0] or "__init__" for module in modules_of(PACKAGE)}
+    assert len(rooms) <= 17
+    entries = {path.name for path in PACKAGE.iterdir()} - {"__pycache__", "py.typed"}
+    assert {name.removesuffix(".py") for name in entries} == rooms, "py.typed is no room"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(PACKAGE.rglob("__init__.py")) if path.parent != PACKAGE],
+    ids=lambda path: str(path.relative_to(PACKAGE).parent),
+)
+def test_every_folder_says_what_it_is(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert re.search(r"(M|m)ay\s+import", text), "what it may import"
+    begin = re.findall(r"Begin\s+(?:reading\s+)?at\s+``([\w./]+)", text)
+    assert begin, "where to begin reading"
+    assert all((path.parent / name).exists() for name in begin)
+
+
+TOY_FLOORS = ("low", "middle", "high", "face")
+TOY_INSIDE = {"high": ("under", ".", "over")}
 ABOVE = "{} imports {}, which is above it"
-UNLISTED = ABOVE + ", and the table of exceptions does not list that"
 
 
 def make_toy(folder: Path, file: str, text: str) -> Path:
     package = folder / "toy"
-    (package / "high").mkdir(parents=True)
-    for name in ("__init__.py", "low.py", "middle.py", "high/__init__.py", "high/other.py"):
+    for name in ("high/under", "high/over"):
+        (package / name).mkdir(parents=True)
+    files = ("__init__.py", "low.py", "middle.py", "high/__init__.py", "high/other.py")
+    for name in (*files, "high/under/deep.py", "high/over/tall.py"):
         (package / name).touch()
     (package / file).write_text(text)
     return package
@@ -321,10 +215,15 @@ def make_toy(folder: Path, file: str, text: str) -> Path:
         ("high/inner.py", "from ..low import x"),
         ("high/inner.py", "from .other import x"),
         ("__init__.py", "from toy.high import x"),
+        ("high/over/tall.py", "from toy.high.under.deep import x"),
+        ("high/over/tall.py", "from toy.high.other import x"),
+        ("high/__init__.py", "from toy.high.over.tall import x"),
     ],
 )
 def test_the_checker_lets_pass_what_runs_down(tmp_path: Path, file: str, text: str) -> None:
-    assert breaches(make_toy(tmp_path, file, text), TOY_ROOMS, {}) == []
+    package = make_toy(tmp_path, file, text)
+    assert breaches(package, TOY_FLOORS, TOY_INSIDE) == []
+    assert circles(package) == []
 
 
 @pytest.mark.parametrize(
@@ -336,91 +235,58 @@ def test_the_checker_lets_pass_what_runs_down(tmp_path: Path, file: str, text: s
         ("low.py", "from . import high", 1, ABOVE.format("low", "high")),
         ("low.py", "from .high import x", 1, ABOVE.format("low", "high")),
         ("low.py", "from toy.high.other import x", 1, ABOVE.format("low", "high")),
-        ("low.py", "from toy import Thing", 1, ABOVE.format("low", "toy")),
-        ("low.py", "import toy", 1, ABOVE.format("low", "toy")),
+        ("low.py", "from toy import Thing", 1, ABOVE.format("low", "face")),
+        ("low.py", "import toy", 1, ABOVE.format("low", "face")),
         ("low.py", "class A:\n  if 1:\n    import toy.high", 3, ABOVE.format("low", "high")),
         ("low.py", "try:\n  import toy.high\nfinally: ...", 2, ABOVE.format("low", "high")),
         ("low.py", "x = importlib.import_module('toy.high')", 1, ABOVE.format("low", "high")),
         ("low.py", "x = import_module('.high', 'toy')", 1, ABOVE.format("low", "high")),
-        ("high/other.py", "import toy", 1, ABOVE.format("high", "toy")),
-        ("low.py", "def f():\n  import toy.high", 2, UNLISTED.format("low", "high")),
-        ("low.py", "if TYPE_CHECKING:\n  import toy.high", 2, UNLISTED.format("low", "high")),
-        ("low.py", "if t.TYPE_CHECKING:\n  import toy.high", 2, UNLISTED.format("low", "high")),
-        ("high/other.py", "def f():\n  from .. import Thing", 2, UNLISTED.format("high", "toy")),
+        ("high/other.py", "import toy", 1, ABOVE.format("high", "face")),
+        ("low.py", "def f():\n  import toy.high", 2, ABOVE.format("low", "high")),
+        ("low.py", "if TYPE_CHECKING:\n  import toy.high", 2, ABOVE.format("low", "high")),
+        ("low.py", "if t.TYPE_CHECKING:\n  import toy.high", 2, ABOVE.format("low", "high")),
+        ("high/other.py", "def f():\n  from .. import Thing", 2, ABOVE.format("high", "face")),
+        ("high/other.py", "from toy.high.over import tall", 1, ABOVE.format(".", "over")),
+        ("high/under/deep.py", "import toy.high.other", 1, ABOVE.format("under", ".")),
+        ("high/under/deep.py", "import toy.high.over.tall", 1, ABOVE.format("under", "over")),
     ],
 )
 def test_the_checker_sees_a_breach(
     tmp_path: Path, file: str, text: str, line: int, told: str
 ) -> None:
-    found = breaches(make_toy(tmp_path, file, text), TOY_ROOMS, {})
+    found = breaches(make_toy(tmp_path, file, text), TOY_FLOORS, TOY_INSIDE)
     assert found == [f"{Path('toy', file)}:{line}: {told}"]
 
 
 def test_the_checker_sees_a_room_without_a_place(tmp_path: Path) -> None:
     package = make_toy(tmp_path, "attic.py", "")
-    assert breaches(package, TOY_ROOMS, {}) == ["room 'attic' is missing in the table"]
+    assert breaches(package, TOY_FLOORS, {}) == ["'attic' is missing in the table"]
+    assert breaches(package, (*TOY_FLOORS, "attic"), {"high": ("under", ".")}) == [
+        "'over' is missing in high"
+    ]
 
 
-def test_the_checker_takes_a_listed_exception_only_inside_a_function(tmp_path: Path) -> None:
-    package = make_toy(tmp_path, "middle.py", "")
-    low = package / "low.py"
-    listed = {("low", "high"): "a reason"}
-    low.write_text("def f():\n    import toy.high")
-    assert breaches(package, TOY_ROOMS, listed) == []
-    low.write_text("import toy.high")
-    (told,) = breaches(package, TOY_ROOMS, listed)
-    assert "low imports high" in told
-    low.write_text("")
-    assert breaches(package, TOY_ROOMS, listed) == ["the exception low -> high is not needed"]
+def test_the_checker_sees_a_circle(tmp_path: Path) -> None:
+    package = make_toy(tmp_path, "high/other.py", "def f():\n  import toy.high.next")
+    (package / "high" / "next.py").write_text("import toy.high.other")
+    assert circles(package) == [["high.next", "high.other"]]
 
 
 # ---------------------------------------------------------------------------------------------
 # What is public
 # ---------------------------------------------------------------------------------------------
 
-# What the package promises, and the room that it comes from.
-PROMISED = {
-    "ChatMessage": "chat",
-    "ChatThread": "chat",
-    "Cycle": "graph",
-    "CycleStatus": "graph",
-    "EcsvizError": "errors",
-    "Entity": "entity",
-    "EntityDependencyGraph": "graph",
-    "EntityStorage": "storage",
-    "GraphDiff": "diff",
-    "InMemoryEntityStorage": "storage",
-    "Reference": "references",
-    "SQLAlchemyEntityStorage": "storage",
-    "SavePlan": "plan",
-    "diff": "diff",
-    "read_chat": "importers",
-    "from_frames": "frames_in",
-    "from_networkx": "frames_networkx",
-    "read_database": "importers",
-    "reference": "references",
-    "sample": "samples",
-    "to_frames": "frames_out",
-}
-
-
-def test_all_holds_what_is_promised() -> None:
-    here = set(rooms_of(PACKAGE).values())
-    due = {name for name, room in PROMISED.items() if room in here}
-    assert due <= set(ecsviz.__all__)
-
 
 def test_all_is_exactly_what_is_exported() -> None:
     assert len(set(ecsviz.__all__)) == len(ecsviz.__all__)
     for name in ecsviz.__all__:
         assert getattr(ecsviz, name) is not None
-    rooms = set(rooms_of(PACKAGE).values())
     exported = {
         name
         for name, value in vars(ecsviz).items()
         if not name.startswith("_")
         and name != "annotations"  # `from __future__ import annotations`
-        and not (isinstance(value, ModuleType) and name in rooms)
+        and not isinstance(value, ModuleType)
     }
     assert exported <= set(ecsviz.__all__)
     assert set(ecsviz.__all__) <= set(dir(ecsviz)), "names made on first use belong in __dir__"
@@ -446,11 +312,7 @@ def run(code: str) -> str:
 def test_no_module_hides_a_public_name() -> None:
     # Loading ecsviz.diff, the module, would put it in the place of ecsviz.diff, the function, if
     # the function came only on first use.
-    modules = sorted(
-        ".".join(["ecsviz", *path.relative_to(PACKAGE).with_suffix("").parts])
-        for path, room in rooms_of(PACKAGE).items()
-        if path.name != "__init__.py" and room != "__main__"
-    )
+    modules = [f"ecsviz.{name}" for name in modules_of(PACKAGE) if name not in {"", "__main__"}]
     assert modules
     out = run(
         "import importlib, json, types, ecsviz\n"
@@ -478,8 +340,30 @@ def test_the_first_picture_of_a_chat_is_light() -> None:
         "print(json.dumps(sorted(sys.modules)))"
     )
     loaded = set(json.loads(out))
-    assert "ecsviz.widgets.explorer" in loaded
+    assert "ecsviz.widgets.graph.explorer" in loaded
     assert not {"matplotlib", "pandas", "scipy", "sqlalchemy"} & loaded
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        (
+            "store = ev.InMemoryEntityStorage(); store.register(thread); thread.title = 'b'\n"
+            "store.register(thread); store.find(ev.ChatThread, title='b', order_by='title')\n"
+            "store.history(thread.ecs_id); store.verify(); store.get(thread.ecs_id, as_of=1)"
+        ),
+        "ev.to_frames(thread); ev.from_frames(*ev.to_frames(thread))",
+        "ev.read_chat(ev.samples.sample_file('chats'))",
+    ],
+    ids=["memory", "frames", "read_chat"],
+)
+def test_what_needs_no_database_loads_no_sqlalchemy(code: str) -> None:
+    out = run(
+        "import sys, ecsviz as ev\n"
+        "thread = ev.ChatThread(title='a'); thread.say('user', 'hello')\n"
+        f"{code}\nprint('sqlalchemy' in sys.modules)"
+    )
+    assert out == "False\n"
 
 
 def test_the_version_is_the_changelogs() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecsviz.html import (
+from ecsviz.basics.html import (
     LOOKS,
     MAX_TEXT,
     Element,

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 import ecsviz as ev
-from ecsviz.identity import (
+from ecsviz.domain.entity_class import (
     classes_named,
     derives_from,
     is_entity_class,

@@ -14,9 +14,9 @@ from ecsviz.importers import (
     ChatImportWarning,
     read_chat,
 )
-from ecsviz.importers.base import one_line, read_time
-from ecsviz.importers.json_text import free_name
-from ecsviz.importers.trees import arrange
+from ecsviz.importers.chat.drafts import one_line, read_time
+from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.trees import arrange
 from tests.chat_files import (
     CONTENTS,
     NO_MESSAGE,

@@ -14,8 +14,8 @@ import pytest
 
 from ecsviz.errors import EcsvizError, ImportLimitError, ImportTimeoutError, InvalidArgumentError
 from ecsviz.importers import read_chat
-from ecsviz.importers.json_text import JsonText
-from ecsviz.importers.limits import Limits
+from ecsviz.importers.chat.json_text import JsonText
+from ecsviz.importers.files import Limits
 from tests.chat_files import EXPORT, conversation, encode, node, zipped
 from tests.chat_formats import SAMPLES, openai_messages
 

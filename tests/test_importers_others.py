@@ -18,8 +18,8 @@ from ecsviz.importers import (
     Source,
     format_names,
     read_chat,
-    registry,
 )
+from ecsviz.importers.chat import registry
 from tests.chat_files import EXPORT
 
 MODULE = """

@@ -18,10 +18,10 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.diff import GraphDiff
+from ecsviz.domain.diff import GraphDiff
 from ecsviz.draw import tables
-from ecsviz.widgets.near import near_of
-from ecsviz.widgets.thread_past import moments_of
+from ecsviz.widgets.store.neighbours import near_of
+from ecsviz.widgets.thread.past import moments_of
 from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 
 Call = Callable[[Any, Any], Any]

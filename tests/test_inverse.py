@@ -10,9 +10,9 @@ import pytest
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.fields import class_plan
-from ecsviz.inverse import check_agreement, inverse_of
-from ecsviz.references import walk
+from ecsviz.domain.fields import class_plan
+from ecsviz.domain.inverse import check_agreement, inverse_of
+from ecsviz.domain.walk import walk
 
 
 def pair(cls: Any, name: str) -> str | None:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ecsviz as ev
-from ecsviz import labels
-from ecsviz.labels import clean_text, label_of
+from ecsviz.domain import labels
+from ecsviz.domain.labels import clean_text, label_of
 
 
 class Grade(Enum):

@@ -22,14 +22,13 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull
 
 import ecsviz as ev
+from ecsviz.basics.order import COLLECTION, NULLABLE
 from ecsviz.layout import Layout, compound, layout_graph, overview, pulls
 from ecsviz.layout.compound import HUB, LOOP, RING, ROWS, SIDE
-from ecsviz.layout.inside import look_inside
 from ecsviz.layout.layered import arrange
 from ecsviz.layout.packing import pack, pack_on_page
 from ecsviz.layout.pulls import Pulls, isotonic
-from ecsviz.layout.rings import ring_order, ring_places
-from ecsviz.order import COLLECTION, NULLABLE
+from ecsviz.layout.rings import look_inside, ring_order, ring_places
 
 Graph = ev.EntityDependencyGraph
 
@@ -133,7 +132,7 @@ def test_dependents_stand_above_what_they_depend_on(seed: int) -> None:
     graph = random_graph(seed, 40, 55)
     layout = layout_graph(graph)
     check(layout)
-    parts = graph._parts
+    parts = graph.arrays
     between = layout.component[parts.sources] != layout.component[parts.targets]
     assert between.any()
     assert (layout.generation[parts.sources] > layout.generation[parts.targets])[between].all()
@@ -377,7 +376,7 @@ def test_a_thread_is_a_tree_below_its_hub() -> None:
         assert height[id(thread)] > height[id(message)]
         if message.parent is not None:
             assert height[id(message.parent)] > height[id(message)]
-    fields = [graph._parts.place_of(k)[0] for k in range(len(layout.shape))]
+    fields = [graph.arrays.place_of(k)[0] for k in range(len(layout.shape))]
     for field, shape in zip(fields, layout.shape.tolist(), strict=True):
         assert shape == ROWS if field in {"parent", "replies"} else shape in {HUB, ROWS}
     assert (layout.shape == HUB).sum() == 2 * 29, "all but the first message hang on it from afar"
@@ -389,7 +388,7 @@ def test_what_is_only_depended_on_stands_below() -> None:
     graph = graph_of(edges, 12, [NULLABLE] * len(edges))
     layout = layout_graph(graph)
     assert not layout.ring.any()
-    parts = graph._parts
+    parts = graph.arrays
     down = layout.positions[parts.sources, 1] > layout.positions[parts.targets, 1]
     assert down.sum() > 0.8 * len(edges)
 
@@ -428,7 +427,7 @@ def test_references_within_a_row_are_told_apart() -> None:
     side = np.flatnonzero(layout.shape == SIDE)
     assert len(side)
     y = layout.positions[:, 1]
-    parts = graph._parts
+    parts = graph.arrays
     assert y[parts.sources[side]] == pytest.approx(y[parts.targets[side]])
 
 
@@ -526,7 +525,7 @@ def test_an_overview_of_threads_has_one_group_for_each() -> None:
     assert found.counts.tolist() == [6] * 9
     assert found.labels[0] == ("A thread", "6 entities")
     assert found.holds_cycle.all()
-    assert len(found.graph._parts.sources) == 0
+    assert len(found.graph.arrays.sources) == 0
     assert found.inner == len(Graph(threads).references)
 
 
@@ -548,7 +547,7 @@ def test_a_giant_component_is_told_in_steps() -> None:
     assert found.counts.sum() == 701
     assert found.labels[0] == ("A thread", "")
     assert found.in_cycle.all()
-    parts = found.graph._parts
+    parts = found.graph.arrays
     assert found.lines.sum() + found.inner == len(graph.references)
     names = {parts.place_of(k)[0].split(" ×")[0] for k in range(len(parts.sources))}
     assert names <= {"messages", "thread", "parent", "replies", "messages, replies"}
@@ -568,7 +567,7 @@ def test_a_deep_graph_is_told_in_ranges_of_generations() -> None:
 def test_an_overview_by_type_has_one_group_for_each_type() -> None:
     found = overview(Graph(chat(20)), by="type")
     assert sorted(found.counts.tolist()) == [1, 20]
-    fields = [found.graph._parts.place_of(k)[0] for k in range(2)]
+    fields = [found.graph.arrays.place_of(k)[0] for k in range(2)]
     assert sorted(fields) == ["messages ×20", "thread ×20"]
     assert found.deferred.tolist() == [field.startswith("messages") for field in fields]
     assert found.holds_cycle.tolist() == [count > 1 for count in found.counts.tolist()]

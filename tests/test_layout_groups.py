@@ -74,7 +74,7 @@ def test_of_several_kinds_each_is_a_group() -> None:
     assert sorted(names) == ["Customer", "Customer + Order", "Item", "Order"]
     assert dict(found.labels)["Item"] == "1,600 nodes"
     assert "components of 2" in dict(found.labels)["Customer + Order"]
-    parts = found.graph._parts
+    parts = found.graph.arrays
     lines = {
         (names[a], names[b], parts.place_of(k)[0].split(" ")[0])
         for k, (a, b) in enumerate(zip(parts.sources, parts.targets, strict=True))
@@ -116,11 +116,11 @@ def test_of_very_many_lines_the_weakest_are_left_out_and_it_says_so() -> None:
     a, b = zip(*edges, strict=True)
     graph = Graph.from_parts(names, names, kinds, a, b, ["x"] * len(a))
     found = overview(graph, by="type")
-    count = len(found.graph._parts.sources)
+    count = len(found.graph.arrays.sources)
     assert found.weak > 0
     assert count <= MAX_LINES + 2 * len(found)
     assert found.lines.sum() + found.inner + found.weak == len(graph.references)
-    joined = {*found.graph._parts.sources.tolist(), *found.graph._parts.targets.tolist()}
+    joined = {*found.graph.arrays.sources.tolist(), *found.graph.arrays.targets.tolist()}
     assert joined == set(range(len(found))), "no group loses its strongest line"
     assert found.lines.min() >= 1
     (note,) = [

@@ -35,7 +35,7 @@ def graph_of(pairs: list[tuple[int, int]], nodes: int) -> Graph:
 @pytest.mark.parametrize("back", [0, 30])
 def test_what_is_not_implied_is_the_transitive_reduction(seed: int, back: int) -> None:
     graph = dense_graph(seed, back=back)
-    parts, order = graph._parts, graph._order
+    parts, order = graph.arrays, graph.ordering
     implied = implied_references(graph)
     assert implied.sum() > 50
     assert not (implied & order.deferred).any()
@@ -54,7 +54,7 @@ def test_graphs_with_room_show_all() -> None:
     assert len(few) < CROWD
     assert not implied_references(graph_of(few, 12)).any()
     sparse = dense_graph(0, nodes=200, each=1)
-    assert len(sparse._parts.sources) > CROWD
+    assert len(sparse.arrays.sources) > CROWD
     assert not implied_references(sparse).any()
     assert not implied_references(graph_of([], 0)).any()
 
@@ -64,7 +64,7 @@ def test_a_thread_is_no_crowd() -> None:
     for number in range(80):
         thread.say("user", f"message {number}")
     graph = Graph(thread)
-    assert len(graph._parts.sources) > CROWD
+    assert len(graph.arrays.sources) > CROWD
     assert not implied_references(graph).any()
 
 
@@ -84,7 +84,7 @@ def test_they_are_drawn_faint_and_it_says_so() -> None:
 
 def test_highlighted_ones_are_not_faint() -> None:
     graph = dense_graph(1, back=0)
-    pairs = list(zip(graph._parts.sources.tolist(), graph._parts.targets.tolist(), strict=True))
+    pairs = list(zip(graph.arrays.sources.tolist(), graph.arrays.targets.tolist(), strict=True))
     first = int(np.flatnonzero(implied_references(graph))[0])
     ax = draw_graph(graph, label=False, highlight=[f"n{number}" for number in pairs[first]])
     assert np.array(found(ax, "references").get_colors())[first, 3] == 1.0

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from ecsviz.layout import sifting
 from ecsviz.layout.grid import Grid
-from ecsviz.layout.ordering import crossings, order_rows
+from ecsviz.layout.layered import crossings, order_rows
 from ecsviz.layout.sifting import fewer_crossings
 from tests.test_layout import random_graph
 
 
 def test_our_order_crosses_far_less_than_none() -> None:
     graph = random_graph(4, 120, 150, acyclic=True)
-    parts = graph._parts
-    rank = graph._order.generation
+    parts = graph.arrays
+    rank = graph.ordering.generation
     near = np.flatnonzero(rank[parts.sources] - rank[parts.targets] == 1)
     n = len(graph)
     one = np.ones(n)

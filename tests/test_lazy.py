@@ -8,7 +8,8 @@ import sys
 import pytest
 
 import ecsviz
-from ecsviz import draw, lazy, widgets
+from ecsviz import draw, widgets
+from ecsviz.basics import lazy
 
 
 @pytest.mark.parametrize("package", [ecsviz, draw, widgets])
@@ -34,7 +35,8 @@ def test_what_is_not_there_is_told_as_python_does(package: object) -> None:
 
 
 def test_what_is_asked_for_stands_there_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    get = lazy.lazy("ecsviz.lazy", {"OrderedDict": "collections", "abc": "collections.abc"})
+    rooms, modules = {"OrderedDict": "collections"}, {"abc": "collections.abc"}
+    get = lazy.lazy("ecsviz.basics.lazy", rooms, modules)
     monkeypatch.setattr(lazy, "OrderedDict", None, raising=False)  # so that it goes afterwards
     monkeypatch.setattr(lazy, "abc", None, raising=False)
     assert get("OrderedDict") is lazy.OrderedDict  # type: ignore[attr-defined]  # just put there

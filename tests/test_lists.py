@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsviz.lists import NOWHERE, _positions
+from ecsviz.storage.relational.save.list_positions import NOWHERE, _positions
 
 Before = list[int | None]
 before = st.lists(st.none() | st.integers(-50, 50), max_size=12)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
-from ecsviz.mapping import Mapping, StoredType
+from ecsviz.storage.relational.schema.mapping import Mapping, StoredType
 
 
 def tables(store: ev.SQLAlchemyEntityStorage) -> dict[str, dict[str, Any]]:

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.equality import identical
-from ecsviz.memory_saving import copied
+from ecsviz.domain.equality import identical
+from ecsviz.storage.copies import copied
 from tests.conformance import classes as c
 
 

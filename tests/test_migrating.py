@@ -606,7 +606,7 @@ def test_what_fails_is_undone(
 
     options: dict[str, Any] = {"rename": {"Recipe.title": "name"}, "drop": ["Recipe.note"]}
     with monkeypatch.context() as patch:
-        patch.setattr(f"ecsviz.migrating.Alter.{broken}", fail)
+        patch.setattr(f"ecsviz.storage.relational.upkeep.migrate.Alter.{broken}", fail)
         with pytest.raises(RuntimeError):
             store.migrate(**options)
     assert (rows_of(store), shape(store)) == before

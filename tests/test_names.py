@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ecsviz.names import MAX_NAME, Names, allowed_table, limited, snake, table_name
+from ecsviz.storage.relational.schema.naming import (
+    MAX_NAME,
+    Names,
+    allowed_table,
+    limited,
+    snake,
+    table_name,
+)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ecsviz.demo import NEEDED, report, tour
+from ecsviz.cli.demo import NEEDED, report, tour
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.name))

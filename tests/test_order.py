@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsviz import order
-from ecsviz.order import (
+from ecsviz.basics import order
+from ecsviz.basics.order import (
     COLLECTION,
     NULLABLE,
     REQUIRED,

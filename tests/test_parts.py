@@ -10,9 +10,9 @@ import pytest
 from pydantic import BaseModel, Field
 
 import ecsviz as ev
+from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.errors import NotAnEntityError, UnsupportedFieldError
-from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
-from ecsviz.parts import (
+from ecsviz.graph.arrays import (
     References,
     as_roots,
     make_parts,

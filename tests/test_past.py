@@ -14,7 +14,7 @@ from pydantic import Field
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.references import walk
+from ecsviz.domain.walk import walk
 from tests.conftest import in_ci
 
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.paths import MAX_KEY, format_path
-from ecsviz.references import walk
+from ecsviz.domain.paths import MAX_KEY, format_path
+from ecsviz.domain.walk import walk
 
 
 class Stop(ev.Entity):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ecsviz as ev
-from ecsviz.plan import NewReferences, SavePlan, Step, insert_order
+from ecsviz.storage.save_plan import NewReferences, SavePlan, Step, insert_order
 
 Ref = tuple[int, int, tuple[str, str], bool]
 

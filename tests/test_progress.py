@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import ecsviz as ev
-from ecsviz import progress
-from ecsviz.progress import step, steps
+from ecsviz.basics import progress
+from ecsviz.basics.progress import step, steps
 
 
 @pytest.fixture(name="clock")

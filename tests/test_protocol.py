@@ -8,7 +8,7 @@ import pytest
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.protocol import as_id, check_type, ids_of, not_found
+from ecsviz.storage.protocol import as_id, check_type, ids_of, not_found
 
 
 def test_the_storage_is_one() -> None:

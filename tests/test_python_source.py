@@ -16,8 +16,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.mapping import Mapping
-from ecsviz.python_source import python_source
+from ecsviz.storage.relational.models.python_source import python_source
+from ecsviz.storage.relational.schema.mapping import Mapping
 from tests.conformance import classes as conformance
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import ecsviz as ev
-from ecsviz import reached
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError
 from ecsviz.isomorphic import find_difference
-from ecsviz.reached import NEVER, Reached, past_of
-from ecsviz.widgets.thread_past import moments_of
+from ecsviz.storage.relational.past import reach as reached
+from ecsviz.storage.relational.past.reach import NEVER, Reached, past_of
+from ecsviz.widgets.thread.past import moments_of
 
 
 @pytest.fixture(name="store", params=[ev.SQLAlchemyEntityStorage, ev.InMemoryEntityStorage])

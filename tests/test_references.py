@@ -17,15 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 import ecsviz as ev
+from ecsviz.domain.fields import Shape
+from ecsviz.domain.paths import MAX_VALUE_DEPTH, Attr, Steps, format_path, nested_entities
+from ecsviz.domain.walk import Reference, node_name, refuse_hidden, walk
 from ecsviz.errors import (
     DuplicateIdError,
     InvalidIdError,
     NotAnEntityError,
     UnsupportedFieldError,
 )
-from ecsviz.fields import Shape
-from ecsviz.paths import MAX_VALUE_DEPTH, Attr, Steps, format_path, nested_entities
-from ecsviz.references import Reference, node_name, refuse_hidden, walk
 
 
 class Leaf(ev.Entity):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from ecsviz.reprs import MAX_CYCLES, MAX_LISTED, MAX_TYPES, SEARCHED, cycles_html, graph_html
 
 import ecsviz as ev
-from ecsviz.reprs import MAX_CYCLES, MAX_LISTED, MAX_TYPES, SEARCHED, cycles_html, graph_html
 from ecsviz.samples import sample
 from tests.hostile import HOSTILE, assert_harmless, shape, texts
 

@@ -15,12 +15,12 @@ from pydantic import ConfigDict, Field, SecretStr
 
 import ecsviz as ev
 from ecsviz import reprs
-from ecsviz.changes import Change, Migration
+from ecsviz.basics.html import readable
 from ecsviz.errors import StorageBusyError
-from ecsviz.html import readable
+from ecsviz.export.page import MAX_ROWS
 from ecsviz.importers import ChatImport
-from ecsviz.importers.source import ChatProblem
-from ecsviz.pages import MAX_ROWS
+from ecsviz.importers.chat.source import ChatProblem
+from ecsviz.storage.relational.upkeep.class_changes import Change, Migration
 from tests.hostile import HOSTILE, as_note, assert_harmless, shape, texts
 
 many = pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

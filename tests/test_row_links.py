@@ -272,7 +272,7 @@ def test_as_many_rows_as_are_asked_for_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     """One fewer than a batch, as many, one more; and around two batches."""
-    monkeypatch.setattr("ecsviz.row_links.BATCH", 3)
+    monkeypatch.setattr("ecsviz.storage.relational.models.relationships.BATCH", 3)
     store = Store(tmp_path / "a.db", models=models_of("two_way"))
     one = store.register(post(count))
     assert said(store.get(one.ecs_id)) == said(one)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsviz.seals import seals_of
+from ecsviz.storage.relational.schema.seals import seals_of
 
 IDS = [uuid4() for _ in range(3)]
 

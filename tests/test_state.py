@@ -20,7 +20,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 import ecsviz as ev
-from ecsviz import state
+from ecsviz.domain import objects as state
 from ecsviz.isomorphic import find_difference
 from tests.cells import notebook
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ecsviz.statements import (
+from ecsviz.storage.sql.statements import (
     CHUNK,
     columns_of,
     delete_rows,
@@ -86,7 +86,7 @@ def test_keys_go_in_parts_where_a_database_takes_no_arrays(
 ) -> None:
     insert_rows(conn, TABLE, list(TABLE.c), ROWS[:12])
     statements.clear()
-    monkeypatch.setattr("ecsviz.statements.CHUNK", 4)
+    monkeypatch.setattr("ecsviz.storage.sql.statements.CHUNK", 4)
     monkeypatch.setattr(conn.dialect, "name", "another")
     wanted = list(range(1, count + 1))
     columns = select_by_keys(conn, sa.select(TABLE.c.id, TABLE.c.at), TABLE.c.id, wanted)

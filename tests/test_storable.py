@@ -11,9 +11,16 @@ from pydantic import ConfigDict, SecretStr
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.fields import class_plan
-from ecsviz.storable import check_class, check_held, check_value, codec_of, describe, write_keys
-from ecsviz.values import Refused
+from ecsviz.domain.fields import class_plan
+from ecsviz.values.codecs import Refused
+from ecsviz.values.field_codecs import (
+    check_class,
+    check_held,
+    check_value,
+    codec_of,
+    describe,
+    write_keys,
+)
 
 
 class Handmade:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
-from ecsviz.history import history_of
+from ecsviz.storage.relational.schema.history_tables import history_of
 from tests.conformance.conftest import OPENERS, postgres_url
 
 __all__ = ["postgres_url"]
@@ -109,7 +109,7 @@ def test_what_a_failing_save_made_is_gone(
     def fail(*arguments: object) -> None:
         raise RuntimeError("a failure")
 
-    monkeypatch.setattr("ecsviz.catalog.add_keys", fail)
+    monkeypatch.setattr("ecsviz.storage.relational.schema.catalog.add_keys", fail)
     made = shelf()
     with pytest.raises(RuntimeError, match="a failure"):
         store.register(made)

@@ -16,8 +16,11 @@ import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
-from ecsviz import errors, fields, mapping, storable
+from ecsviz import errors
+from ecsviz.domain import fields
 from ecsviz.isomorphic import find_difference
+from ecsviz.storage.relational.schema import mapping
+from ecsviz.values import field_codecs as storable
 from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 from tests.conftest import in_ci
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.state import consume
+from ecsviz.domain.objects import consume
 
 _engines: list[sa.Engine] = []
 

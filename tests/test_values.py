@@ -38,8 +38,8 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from ecsviz.equality import identical
-from ecsviz.values import JsonCodec, NoCodec, Refused, codec_for, not_readable, not_storable
+from ecsviz.domain.equality import identical
+from ecsviz.values.codecs import JsonCodec, NoCodec, Refused, codec_for, not_readable, not_storable
 
 
 class Colour(enum.Enum):

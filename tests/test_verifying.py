@@ -14,8 +14,8 @@ from pydantic import Field
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.references import walk
-from ecsviz.seals import reseal
+from ecsviz.domain.walk import walk
+from ecsviz.storage.relational.schema.seals import reseal
 from tests.conftest import in_ci
 from tests.databases import counted
 

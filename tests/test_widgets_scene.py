@@ -8,9 +8,9 @@ import pytest
 import ecsviz as ev
 from ecsviz.draw.style import MARKERS, PALETTE
 from ecsviz.samples import sample
-from ecsviz.widgets import scene as room
-from ecsviz.widgets.around import Around
-from ecsviz.widgets.scene import (
+from ecsviz.widgets.graph import scene as room
+from ecsviz.widgets.graph.details import Around
+from ecsviz.widgets.graph.scene import (
     DEFERRED,
     IN_CYCLE,
     LINES,
@@ -52,7 +52,7 @@ def test_nodes_one_by_one_with_every_reference() -> None:
     scene = all_of(graph)
     assert len(scene) == len(graph) == 4
     assert len(scene.sources) == len(graph.references)
-    order = graph._order
+    order = graph.ordering
     assert ((scene.flags & IN_CYCLE) > 0).tolist() == order.in_cycle.tolist()
     assert ((scene.flags & DEFERRED) > 0).tolist() == order.deferred.tolist()
     assert scene.names == [reference.path for reference in graph.references]
@@ -76,7 +76,7 @@ def test_a_part_keeps_what_the_whole_graph_says_of_its_references() -> None:
     for line, name in enumerate(scene.names):
         source = graph.nodes[scene.nodes[scene.sources[line]]]
         number = whole[source, name]
-        assert bool(scene.flags[line] & DEFERRED) == bool(graph._order.deferred[number])
+        assert bool(scene.flags[line] & DEFERRED) == bool(graph.ordering.deferred[number])
     assert scene.told.startswith("showing 2 of 3 entities and 2 of")
     assert scene.of_node.tolist().count(-1) == 1
 

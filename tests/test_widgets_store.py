@@ -21,10 +21,10 @@ import ecsviz as ev
 from ecsviz.errors import InvalidArgumentError, InvalidIdError, UnknownTypeError
 from ecsviz.export import plain
 from ecsviz.widgets import StoreExplorer, explore_store
-from ecsviz.widgets import near as near_room
-from ecsviz.widgets import store as room
-from ecsviz.widgets.near import holders_of, near_of
-from ecsviz.widgets.store_rows import Wanted, rows_of
+from ecsviz.widgets.store import explorer as room
+from ecsviz.widgets.store import neighbours as near_room
+from ecsviz.widgets.store.neighbours import holders_of, near_of
+from ecsviz.widgets.store.pages import Wanted, rows_of
 from tests import test_handwritten as by_hand
 from tests.conformance.conftest import OPENERS, postgres_url
 from tests.hostile import HOSTILE, assert_harmless, texts

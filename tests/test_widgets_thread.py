@@ -21,10 +21,10 @@ from ecsviz.errors import (
     UnknownTypeError,
 )
 from ecsviz.widgets import ThreadExplorer, explore_thread
-from ecsviz.widgets import thread as room
-from ecsviz.widgets.thread_past import moments_of
-from ecsviz.widgets.thread_texts import TEXT, message_json
-from ecsviz.widgets.thread_tree import Branches
+from ecsviz.widgets.thread import explorer as room
+from ecsviz.widgets.thread.past import moments_of
+from ecsviz.widgets.thread.texts import TEXT, message_json
+from ecsviz.widgets.thread.tree import Branches
 from tests.hostile import HOSTILE, assert_harmless, texts
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import ecsviz as ev
+from ecsviz.basics.views import View
 from ecsviz.errors import EcsvizError
 
 
@@ -144,6 +145,8 @@ def cases() -> Iterator[tuple[str, str, str]]:
     }
     for kind, cls in kinds.items():
         for name in public(cls):
+            if isinstance(inspect.getattr_static(cls, name), View):
+                continue  # the functions that answer have their own checks
             for parameter in inspect.signature(getattr(cls, name)).parameters.values():
                 asked = parameter.name not in LEFT_OUT and parameter.name != "self"
                 if asked and parameter.kind is not parameter.VAR_KEYWORD:

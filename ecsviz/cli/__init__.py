@@ -1,7 +1,8 @@
 """The command line: a thin shell over the API.
 
 Exit codes: 0, done; 1, an error that is told in one line, or problems that ``verify`` found; 2,
-wrong usage.
+wrong usage. May import everything; nobody imports it. Begin reading at ``graph_commands.py`` (what
+shows a graph) or ``store_commands.py``; ``sources.py`` says what a path or URL is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import click
 
 from ecsviz import __version__
-from ecsviz.addresses import short_path
+from ecsviz.basics.addresses import short_path
 from ecsviz.cli.demo_commands import demo_command, lab_command
 from ecsviz.cli.graph_commands import export_command, graph_command
 from ecsviz.cli.store_commands import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ecsviz import demo
+from ecsviz.cli import demo
 from ecsviz.importers.files import check_path
 
 

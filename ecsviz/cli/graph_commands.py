@@ -11,9 +11,7 @@ from typing import Any
 import click
 
 from ecsviz import export
-from ecsviz.addresses import short_path
-from ecsviz.bare import BareStore, Table
-from ecsviz.catalog import find_class
+from ecsviz.basics.addresses import short_path
 from ecsviz.cli.output import bars, examples, note, show_facts, show_table
 from ecsviz.cli.sources import (
     classes_option,
@@ -25,15 +23,17 @@ from ecsviz.cli.sources import (
     read,
     with_classes,
 )
+from ecsviz.domain.labels import label_of
 from ecsviz.errors import (
     InvalidArgumentError,
     SchemaOutdatedError,
     UnknownTypeError,
     did_you_mean,
 )
-from ecsviz.graph import EntityDependencyGraph
-from ecsviz.labels import label_of
-from ecsviz.storage import SQLAlchemyEntityStorage
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.storage.relational.classless import BareStore, Table
+from ecsviz.storage.relational.schema.catalog import find_class
+from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
 
 _PICTURES = frozenset({".svg", ".png", ".pdf"})
 

@@ -11,7 +11,7 @@ from warnings import catch_warnings, simplefilter
 
 import click
 
-from ecsviz.export import plain
+from ecsviz.basics.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from ecsviz.bare import BareStore
 from ecsviz.cli.output import bars, warnings_told
 from ecsviz.errors import (
     EcsvizError,
@@ -21,13 +20,14 @@ from ecsviz.errors import (
     StorageOpenError,
     UnknownTypeError,
 )
-from ecsviz.graph import EntityDependencyGraph
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers import read_chat
 from ecsviz.importers.database import read_database
 from ecsviz.importers.files import check_path
 from ecsviz.importers.sqlite_file import open_sqlite
-from ecsviz.sqlite_files import is_sqlite
-from ecsviz.storage import SQLAlchemyEntityStorage
+from ecsviz.storage.relational.classless import BareStore
+from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
+from ecsviz.storage.sql.sqlite_files import is_sqlite
 
 classes_option: Callable[..., Any] = click.option(
     "--classes",

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from ecsviz.bare import BareStore
+from ecsviz.basics.text import plain
 from ecsviz.cli.output import bars, examples, note, show_facts, show_frame, show_table
 from ecsviz.cli.sources import classes_option, connect, load_classes, open_store, read, with_classes
+from ecsviz.domain.walk import walk
 from ecsviz.errors import UnknownTypeError
-from ecsviz.export import plain
-from ecsviz.references import walk
+from ecsviz.storage.relational.classless import BareStore
 
 MAX_NOTE = 1_000
 """Characters of the note that names the files of an import."""

@@ -1,10 +1,15 @@
-"""Pictures with matplotlib, which is imported when the first one is drawn."""
+"""Pictures with matplotlib, which is imported when the first one is drawn.
+
+May import ``layout/`` and what is below, of ``storage/`` what a store says of its tables. Begin
+reading at ``graph.py``: it makes a ``picture`` (what is shown), then a ``plan`` (where), and draws
+nodes, references and labels on a ``frame``. Timelines, lineages and schemas have a room each.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ecsviz.lazy import lazy
+from ecsviz.basics.lazy import lazy
 
 if TYPE_CHECKING:
     from ecsviz.draw.diff import draw_diff

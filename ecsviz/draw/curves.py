@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout import Layout
 from ecsviz.layout.compound import HUB, LOOP, RING, ROWS
 from ecsviz.layout.grid import Floats
-from ecsviz.order import Bools, Ints
 
 STEPS: Final = 22
 """How many points make one bow: enough to look round when it is printed."""

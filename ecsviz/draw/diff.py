@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from ecsviz.domain.paths import format_path
 from ecsviz.draw.graph import draw_picture
 from ecsviz.draw.picture import make_picture
-from ecsviz.graph import EntityDependencyGraph
-from ecsviz.paths import format_path
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ecsviz.diff import GraphDiff
+    from ecsviz.domain.diff import GraphDiff
 
 STATES: Final = {
     "added": ("#2E9E5B", "P"),
@@ -132,7 +132,7 @@ def _touched(
 ) -> tuple[EntityDependencyGraph, dict[UUID, str]]:
     """Return the part that differs, with its neighbours."""
     nodes = graph.nodes
-    parts = graph._parts
+    parts = graph.arrays
     ends = list(zip(parts.sources.tolist(), parts.targets.tolist(), strict=True))
     differs = {n for n, node in enumerate(nodes) if states[node.ecs_id] != "unchanged"}
     near = differs | {b for a, b in ends if a in differs}

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from ecsviz.basics.order import Bools
 from ecsviz.draw.frame import Canvas
 from ecsviz.draw.nodes import overlaps
 from ecsviz.draw.picture import Picture
@@ -13,7 +14,6 @@ from ecsviz.draw.plan import Plan
 from ecsviz.layout import Layout
 from ecsviz.layout.compound import LOOP
 from ecsviz.layout.grid import Floats
-from ecsviz.order import Bools
 
 SIZE: Final = 7.2
 HEIGHT: Final = 0.125
@@ -84,7 +84,7 @@ def _names(picture: Picture, layout: Layout, shown: Bools) -> dict[int, str]:
     """Return what is written beside which reference: beside nested loops the names of all."""
     names: dict[int, str] = {}
     outermost: dict[int, int] = {}
-    sources = picture.graph._parts.sources.tolist()
+    sources = picture.graph.arrays.sources.tolist()
     for k in np.flatnonzero(shown).tolist():
         names[k] = picture.field_of(k)
         if layout.shape[k] == LOOP:

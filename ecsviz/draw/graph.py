@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ecsviz.basics.order import Bools
+from ecsviz.basics.progress import step, steps
 from ecsviz.draw import frame
 from ecsviz.draw.edge_labels import draw_edge_labels
-from ecsviz.draw.lines import draw_references
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
 from ecsviz.draw.picture import GroupBy, Picture, make_picture
 from ecsviz.draw.plan import FONT, Plan, make_plan
+from ecsviz.draw.references import draw_references
 from ecsviz.draw.style import categories, fixed_categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.layout.compound import HUB
-from ecsviz.order import Bools
-from ecsviz.progress import step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ecsviz.graph import EntityDependencyGraph
+    from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 MAX_NODES: Final = 600
 """Above so many nodes a graph is drawn in groups: more marks are a texture, not a picture."""
@@ -33,7 +33,7 @@ MANY_ALIKE: Final = 5
 """A field's name is not written where more references of it start, or end, at one node."""
 
 
-def draw_graph(
+def draw_graph(  # noqa: PLR0913 - the options of a picture
     graph: EntityDependencyGraph,
     ax: Axes | None = None,
     *,
@@ -45,6 +45,7 @@ def draw_graph(
     title: str | None = None,
     legend: bool = True,
     edge_labels: bool | None = None,
+    progress: bool | None = None,
 ) -> Axes:
     """Draw a dependency graph in rows: dependents above, what they depend on below.
 
@@ -74,6 +75,9 @@ def draw_graph(
         Whether to explain colours and lines.
     edge_labels
         Whether references carry the names of their fields. None: where there is room.
+
+    progress
+        Whether a bar shows the steps; None shows it where it takes longer than a second.
 
     Returns
     -------
@@ -105,17 +109,20 @@ def draw_graph(
     >>> ax.get_title(loc="left")
     '2 entities, 2 references, 1 cyclic component'
     """
-    step("grouping")
-    picture = make_picture(
-        graph,
-        color_by=color_by,
-        label=label,
-        highlight=highlight,
-        max_nodes=max_nodes,
-        group_by=group_by,
-    )
-    none = f"no {color_by}" if isinstance(color_by, str) else "none"
-    return draw_picture(picture, ax, none=none, title=title, legend=legend, edge_labels=edge_labels)
+    with steps("drawing", progress):
+        step("grouping")
+        picture = make_picture(
+            graph,
+            color_by=color_by,
+            label=label,
+            highlight=highlight,
+            max_nodes=max_nodes,
+            group_by=group_by,
+        )
+        none = f"no {color_by}" if isinstance(color_by, str) else "none"
+        return draw_picture(
+            picture, ax, none=none, title=title, legend=legend, edge_labels=edge_labels
+        )
 
 
 def draw_picture(
@@ -202,7 +209,7 @@ def _names_references(count: int, scale: float, asked: bool | None) -> bool:
 
 def _repeated(picture: Picture) -> Bools:
     """Tell which names say nothing: those of a field that leads to, or from, many the same way."""
-    parts = picture.graph._parts
+    parts = picture.graph.arrays
     sources, targets = parts.sources.tolist(), parts.targets.tolist()
     fields = [parts.place_of(number)[0] for number in range(len(sources))]
     here = Counter(zip(sources, fields, strict=True))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ecsviz.domain.labels import label_of
 from ecsviz.draw import frame
 from ecsviz.draw.nodes import RISE
 from ecsviz.draw.style import fixed_categories, theme_of, with_alpha
 from ecsviz.draw.text import Writer
-from ecsviz.labels import label_of
 from ecsviz.layout.lanes import depth_first
 
 if TYPE_CHECKING:
@@ -58,6 +58,18 @@ class _Family:
     parents: list[int]
     events: list[_Event]
     total: int
+
+
+def draw_family(
+    store: Any,
+    lineage_id: Any,
+    ax: Axes | None = None,
+    *,
+    title: str | None = None,
+    legend: bool = True,
+) -> Axes:
+    """Draw the family of an entity: `draw_lineage` as the method of a store."""
+    return draw_lineage(store, lineage_id, ax, title=title, legend=legend)
 
 
 def draw_lineage(
@@ -143,7 +155,7 @@ def draw_lineage(
 
 def _read(store: Any, lineage: Any) -> _Family:
     with store._one_state():
-        parts = store.lineage_graph(lineage)._parts
+        parts = store.lineage_graph(lineage).arrays
         parents = [-1] * len(parts.nodes)
         for source, target in zip(parts.sources.tolist(), parts.targets.tolist(), strict=True):
             parents[source] = target

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ecsviz.domain.labels import DEFAULT_LIMIT
 from ecsviz.draw.frame import Canvas
 from ecsviz.draw.picture import Picture
 from ecsviz.draw.plan import (
@@ -19,7 +20,6 @@ from ecsviz.draw.plan import (
     named_components,
 )
 from ecsviz.draw.style import mix, with_alpha
-from ecsviz.labels import DEFAULT_LIMIT
 from ecsviz.layout import Layout
 from ecsviz.layout.compound import HULL_PAD
 from ecsviz.layout.grid import Floats
@@ -237,7 +237,7 @@ def _label_and_places(
 
 
 def _named(picture: Picture, layout: Layout, owners: set[int]) -> list[int]:
-    parts = picture.graph._parts
+    parts = picture.graph.arrays
     ends = np.concatenate((parts.sources, parts.targets))
     degree = np.bincount(ends, minlength=len(layout))
     order = np.argsort(-degree, kind="stable")

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
 
-from ecsviz.cycles import Cycle
+from ecsviz.basics.order import Bools, Ints
+from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.domain.fields import OWN_FIELDS
+from ecsviz.domain.labels import clean_text, label_of
 from ecsviz.errors import did_you_mean, short_repr
-from ecsviz.fields import OWN_FIELDS
-from ecsviz.identity import is_entity_class
-from ecsviz.labels import clean_text, label_of
+from ecsviz.graph.cycles import Cycle
 from ecsviz.layout import DrawingOptionError, Overview, overview
 from ecsviz.layout.implied import implied_references
 from ecsviz.layout.overview import noun_of
-from ecsviz.order import Bools, Ints
 
 if TYPE_CHECKING:
-    from ecsviz.graph import EntityDependencyGraph
+    from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 GroupBy = Literal["auto", "component", "type", "thread"]
 
@@ -100,7 +100,7 @@ def _one_by_one(
     lit: Bools | None,
     lit_references: Bools | None,
 ) -> Picture:
-    found = graph._order
+    found = graph.ordering
     implied = implied_references(graph)
     return Picture(
         graph,
@@ -129,7 +129,7 @@ def _in_groups(
     lit_references: Bools | None,
 ) -> Picture:
     if color_by == "type":
-        values: list[Any] = list(groups.graph._parts.types)
+        values: list[Any] = list(groups.graph.arrays.types)
     else:
         # A group has the value that most of its members have.
         every = _values(graph, color_by)
@@ -142,10 +142,10 @@ def _in_groups(
     if lit is not None:
         lit_groups = np.zeros(len(groups), dtype=bool)
         lit_groups[groups.group[lit]] = True
-    places = groups.graph._parts.place_of
+    places = groups.graph.arrays.place_of
     lit_lines = None
     if lit_groups is not None and lit_references is not None:
-        ends = groups.graph._parts
+        ends = groups.graph.arrays
         lit_lines = lit_groups[ends.sources] & lit_groups[ends.targets]
     return Picture(
         groups.graph,
@@ -168,8 +168,8 @@ def _in_groups(
 
 def counts_of(graph: EntityDependencyGraph) -> str:
     """Return a graph's figures: nodes, references, cyclic components."""
-    nodes, references = len(graph), len(graph._parts.sources)
-    cyclic = int(graph._order.cyclic.sum())
+    nodes, references = len(graph), len(graph.arrays.sources)
+    cyclic = int(graph.ordering.cyclic.sum())
     return ", ".join(
         (
             f"{nodes:,} {noun_of(graph, nodes)}",
@@ -191,7 +191,7 @@ def _note(graph: EntityDependencyGraph, groups: Overview) -> str:
         f"Showing {count:,} group{'s' * (count != 1)} of {len(graph):,} {noun},"
         f" grouped by {groups.by}."
     )
-    references = len(graph._parts.sources)
+    references = len(graph.arrays.sources)
     if groups.inner:
         which = "All" if groups.inner == references else f"{groups.inner:,} of {references:,}"
         note += f" {which} references lie inside groups."
@@ -223,7 +223,7 @@ class _Names(Sequence[str]):
 
 
 def _labels(graph: EntityDependencyGraph, label: Any) -> Sequence[str]:
-    nodes = graph._parts.nodes
+    nodes = graph.arrays.nodes
     if label is False:
         return [""] * len(nodes)
     if label is None or label is True:
@@ -234,17 +234,17 @@ def _labels(graph: EntityDependencyGraph, label: Any) -> Sequence[str]:
 
 def _values(graph: EntityDependencyGraph, color_by: Any) -> list[Any]:
     if color_by == "type":
-        return list(graph._parts.types)
+        return list(graph.arrays.types)
     if color_by == "component":
         # Single nodes share one colour: only what hangs together tells something.
-        component = graph._order.component
+        component = graph.ordering.component
         several = np.bincount(component, minlength=1)[component] > 1
         return [
             f"component {number + 1}" if more else "single"
             for number, more in zip(component.tolist(), several.tolist(), strict=True)
         ]
     if color_by == "generation":
-        return list(graph._order.generation.tolist())
+        return list(graph.ordering.generation.tolist())
     return [_shown(value) for value in _asked(graph, color_by, "color_by")]
 
 
@@ -261,7 +261,7 @@ def _shown(value: Any) -> str | int | float | None:
 
 def _asked(graph: EntityDependencyGraph, what: Any, option: str) -> list[Any]:
     """Return what a function, or a field, gives for every node."""
-    nodes = graph._parts.nodes
+    nodes = graph.arrays.nodes
     if callable(what):
         return [what(node) for node in nodes]
     known: dict[str, None] = {}
@@ -310,7 +310,7 @@ def _lit_references(
     """Return which references are highlighted: a cycle's own, or those among the nodes."""
     if lit is None:
         return None
-    parts = graph._parts
+    parts = graph.arrays
     among = lit[parts.sources] & lit[parts.targets]
     if isinstance(highlight, Cycle):
         nodes = [graph._number(node) for node in highlight.nodes]
@@ -321,5 +321,5 @@ def _lit_references(
 
 
 def _place(graph: EntityDependencyGraph, number: int) -> str:
-    field, path = graph._parts.place_of(number)
+    field, path = graph.arrays.place_of(number)
     return path if len(path) <= 14 else field

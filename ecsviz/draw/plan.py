@@ -8,16 +8,16 @@ from typing import Final
 
 import numpy as np
 
+from ecsviz.basics.order import Bools, Ints
+from ecsviz.basics.progress import step
+from ecsviz.domain.labels import DEFAULT_LIMIT
 from ecsviz.draw import frame
 from ecsviz.draw.curves import Curves, make_curves
 from ecsviz.draw.picture import Picture
 from ecsviz.draw.style import Category, Theme
 from ecsviz.draw.text import Writer
-from ecsviz.labels import DEFAULT_LIMIT
 from ecsviz.layout import Layout, layout_graph
 from ecsviz.layout.grid import Floats
-from ecsviz.order import Bools, Ints
-from ecsviz.progress import step
 
 FONT: Final = 9.0
 """The size of a label in points, where a unit of the layout is an inch."""
@@ -144,7 +144,7 @@ def make_plan(
     if not labelled and any(picture.labels):
         text += " There is no room for all labels."
     note = frame.wrapped(text, writer, width - 2 * frame.MARGIN)
-    parts = picture.graph._parts
+    parts = picture.graph.arrays
     cyclic = np.unique(layout.component[parts.sources[picture.in_cycle]])
     entries = _entries(picture, codes, kinds, theme, writer) if legend else []
     columns, rows = frame.rows_of(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
@@ -165,7 +165,7 @@ def _fitting(
     picture: Picture, writer: Writer, room: tuple[float, float]
 ) -> tuple[Layout, Curves, Sequence[str], bool]:
     """Lay out with labels as they are, else with shorter ones, else without."""
-    parts = picture.graph._parts
+    parts = picture.graph.arrays
     n = len(picture.labels)
     widths = (DEFAULT_LIMIT, SHORT_LABEL, 0) if any(picture.labels) else (0,)
     for columns in widths if n <= MAX_LABELLED else (0,):
@@ -213,7 +213,7 @@ def _bounds(layout: Layout, curves: Curves) -> tuple[float, float, float, float]
 
 def named_components(picture: Picture) -> set[int]:
     """Return the components that are named as a whole: a store's threads, by their titles."""
-    sizes = np.bincount(picture.graph._order.component)
+    sizes = np.bincount(picture.graph.ordering.component)
     several = np.flatnonzero(sizes > 1)
     most = 2 * int(sizes[several].sum()) >= len(picture.graph)
     named = picture.lit is None and SEVERAL <= len(several) <= MAX_NAMES and most
@@ -222,7 +222,7 @@ def named_components(picture: Picture) -> set[int]:
 
 def name_room(picture: Picture) -> float:
     """Return how wide what is named as a whole is at least; 0 where it hangs on other things."""
-    alone = bool(picture.graph._order.in_cycle.all()) and any(picture.labels)
+    alone = bool(picture.graph.ordering.in_cycle.all()) and any(picture.labels)
     return NAME_ROOM if alone and named_components(picture) else 0.0
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.draw import frame
 from ecsviz.draw.curves import Curves, make_curves
 from ecsviz.draw.nodes import RISE, rounded_boxes
 from ecsviz.draw.style import PALETTE, mix, rgb, theme_of
 from ecsviz.draw.tables import Box, Column, Link, Schema, schema_of
 from ecsviz.draw.text import Writer
-from ecsviz.graph import EntityDependencyGraph
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, layout_graph
 from ecsviz.layout.grid import Floats
-from ecsviz.order import COLLECTION, NULLABLE, REQUIRED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,7 +148,7 @@ def draw_schema(
 def _counts(schema: Schema) -> str:
     box, link = schema.nouns
     boxes, links = len(schema.boxes), len(schema.links)
-    cyclic = int(_graph(schema)._order.cyclic.sum())
+    cyclic = int(_graph(schema).ordering.cyclic.sum())
     return ", ".join(
         (
             f"{boxes:,} {_plural(box, boxes)}",
@@ -213,7 +213,7 @@ def _fitting(schema: Schema, writer: Writer, room: tuple[float, float]) -> _Plan
         cards = [_card(box, writer, detail) for box in schema.boxes]
         sizes = np.array([(card.width, card.height) for card in cards]).reshape(-1, 2)
         layout = layout_graph(graph, sizes=sizes, gap=GAP, page=page)
-        parts = graph._parts
+        parts = graph.arrays
         curves = make_curves(
             layout, parts.sources, parts.targets, labelled=True, arrow=FOOT, upright=True
         )
@@ -314,8 +314,8 @@ def _draw(canvas: frame.Canvas, schema: Schema, plan: _Plan) -> None:
 def _draw_ground(canvas: frame.Canvas, plan: _Plan) -> None:
     from matplotlib.collections import PolyCollection
 
-    parts, layout, theme = plan.graph._parts, plan.layout, canvas.theme
-    cyclic = np.unique(layout.component[parts.sources[plan.graph._order.in_cycle]])
+    parts, layout, theme = plan.graph.arrays, plan.layout, canvas.theme
+    cyclic = np.unique(layout.component[parts.sources[plan.graph.ordering.in_cycle]])
     if len(cyclic):
         canvas.ax.add_collection(
             PolyCollection(
@@ -334,7 +334,7 @@ def _draw_links(canvas: frame.Canvas, schema: Schema, plan: _Plan) -> None:
     from matplotlib.collections import LineCollection, PolyCollection
 
     theme, curves = canvas.theme, plan.curves
-    in_cycle = plan.graph._order.in_cycle
+    in_cycle = plan.graph.ordering.in_cycle
     lines = [
         np.vstack((line, tip)) for line, tip in zip(list(curves.lines), curves.tips, strict=True)
     ]
@@ -476,7 +476,7 @@ def _write_card(canvas: frame.Canvas, card: _Card, left: float, right: float, to
 
 
 def _legend(plan: _Plan, theme: Any, writer: Writer) -> list[frame.Entry]:
-    in_cycle = plan.graph._order.in_cycle
+    in_cycle = plan.graph.ordering.in_cycle
     return frame.legend_entries(
         [],
         theme,

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from ecsviz.labels import clean_text
+from ecsviz.basics.order import Ints
+from ecsviz.domain.labels import clean_text
 from ecsviz.layout.grid import Floats
-from ecsviz.order import Ints
 
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442")
 """Okabe and Ito (2008), without vermillion, which is the colour of cycles, and black."""

@@ -11,14 +11,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import NoReferencedColumnError, NoReferencedTableError, SQLAlchemyError
 
+from ecsviz.basics.once import making
+from ecsviz.domain.entity_class import is_entity_class, newest_definition
+from ecsviz.domain.fields import OWN_FIELDS, Shape, class_plan
+from ecsviz.domain.inverse import inverse_of
+from ecsviz.domain.labels import clean_text
 from ecsviz.errors import short_repr
-from ecsviz.fields import OWN_FIELDS, Shape, class_plan
-from ecsviz.identity import is_entity_class, newest_definition
-from ecsviz.inverse import inverse_of
-from ecsviz.labels import clean_text
+from ecsviz.graph.arrays import parts_of_classes
 from ecsviz.layout import DrawingOptionError
-from ecsviz.once import making
-from ecsviz.parts import parts_of_classes
 
 TYPE_COLUMNS: Final = 18
 """How wide the name of a type may be, in columns."""

@@ -6,7 +6,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Any, Final
 
-from ecsviz.labels import clean_text
+from ecsviz.domain.labels import clean_text
 
 SUBSTITUTES: Final = ("□", "?")
 """What stands for a character that no font has."""

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from ecsviz.basics.order import Ints
+from ecsviz.domain.labels import clean_text
 from ecsviz.draw import frame
 from ecsviz.draw.nodes import RISE
 from ecsviz.draw.style import Category, categories, theme_of, with_alpha
 from ecsviz.draw.text import Writer
 from ecsviz.errors import short_repr
-from ecsviz.labels import clean_text
 from ecsviz.layout import DrawingOptionError
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.lanes import fold_branches, lanes_of
-from ecsviz.order import Ints
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

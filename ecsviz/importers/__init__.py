@@ -42,7 +42,11 @@ To have it found by everybody, a package offers the class as an entry point, und
 
 `read_chat` loads it where it is named, or where no format of ecsviz recognises a file. `Source`
 offers JSON values with their places in the file, and the tables of SQLite files opened safely;
-``Place.take`` checks types; ``grow`` (in `ecsviz.importers.trees`) makes a tree from parents' ids.
+``Place.take`` checks types; ``grow`` makes a tree from parents' ids.
+
+Importers stand above storage, frames and pictures, and may import them; nobody below imports an
+importer. Begin reading at ``chat/reading.py``; ``database/`` reads whole databases, ``samples.py``
+has small graphs of our own.
 '''
 
 from __future__ import annotations
@@ -53,17 +57,16 @@ from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ecsviz.collector import collector_paused
+from ecsviz.basics.garbage import collector_paused
 from ecsviz.errors import InvalidArgumentError, short_repr
-from ecsviz.importers.base import ChatFormat, DraftMessage, DraftThread
-from ecsviz.importers.building import ChatImport, ChatImportWarning
-from ecsviz.importers.files import ImportSourceError
-from ecsviz.importers.limits import MAX_BYTES, MAX_VALUE, Limits
-from ecsviz.importers.opening import opened
-from ecsviz.importers.reading import ChatReader
-from ecsviz.importers.registry import FORMATS, format_names
-from ecsviz.importers.source import ChatProblem, Place, Source
-from ecsviz.importers.trees import Node, grow
+from ecsviz.importers.chat.building import ChatImport, ChatImportWarning
+from ecsviz.importers.chat.drafts import ChatFormat, DraftMessage, DraftThread
+from ecsviz.importers.chat.opening import opened
+from ecsviz.importers.chat.reading import ChatReader
+from ecsviz.importers.chat.registry import FORMATS, format_names
+from ecsviz.importers.chat.source import ChatProblem, Place, Source
+from ecsviz.importers.chat.trees import Node, grow
+from ecsviz.importers.files import MAX_BYTES, MAX_VALUE, ImportSourceError, Limits
 
 __all__ = [
     "FORMATS",

@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportTimeoutError
-from ecsviz.importers.files import copy_counted, not_opened
-from ecsviz.importers.limits import MAX_BYTES, MAX_VALUE, exceeded
-from ecsviz.sqlite_files import MAGIC, UNTRUSTED, is_sqlite
+from ecsviz.importers.files import MAX_BYTES, MAX_VALUE, copy_counted, exceeded, not_opened
+from ecsviz.storage.sql.sqlite_files import MAGIC, UNTRUSTED, is_sqlite
 
 _JOURNALS = ("-wal", "-journal")
 """What belongs to a database beside its file; ``-shm`` is an index that SQLite makes anew."""

@@ -6,6 +6,9 @@ or ring-like one stands on a circle in the order of a cycle, or, where cycles me
 nodes, on a circle for each; a larger one in rows of its own,
 those saved first at the top where they collect the others (a thread above its messages), and
 at the bottom where they are only depended on.
+
+May import ``graph/`` and what is below. Begin reading at ``compound.py``: it lays each part out by
+itself (``layered``, ``rings``, ``blocks``) and packs the parts on a page.
 """
 
 from __future__ import annotations

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ecsviz import order
+from ecsviz.basics import order
+from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout.blocks import block_places
 from ecsviz.layout.grid import Floats, Rows
 from ecsviz.layout.implied import implied_references
-from ecsviz.layout.inside import Inside, look_inside
 from ecsviz.layout.layered import arrange
 from ecsviz.layout.packing import fold, pack_on_page
-from ecsviz.layout.rings import MAX_IMPROVED, ring_order, ring_places
-from ecsviz.order import Bools, Ints
+from ecsviz.layout.rings import MAX_IMPROVED, Inside, look_inside, ring_order, ring_places
 
 if TYPE_CHECKING:
-    from ecsviz.graph import EntityDependencyGraph
+    from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 LOOP: Final = 0
 """A reference from a node to itself."""
@@ -242,7 +241,7 @@ class _Work:
         page: tuple[float, float],
         name_room: float,
     ) -> None:
-        parts, found = graph._parts, graph._order
+        parts, found = graph.arrays, graph.ordering
         self.graph, self.n = graph, len(parts.nodes)
         self.sizes, self.gap, self.page = sizes, gap, page
         self.name_room = name_room
@@ -388,7 +387,7 @@ class _Work:
 
     def _seen(self, implied: Bools) -> Ints:
         """Return the pairs that references join which are neither faint nor lead back."""
-        seen = np.flatnonzero(self.inside & ~implied & ~self.graph._order.deferred)
+        seen = np.flatnonzero(self.inside & ~implied & ~self.graph.ordering.deferred)
         a, b = self.sources[seen], self.targets[seen]
         return np.asarray(np.minimum(a, b) * self.n + np.maximum(a, b))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecsviz.order import Ints
+from ecsviz.basics.order import Ints
 
 Floats = NDArray[np.float64]
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from ecsviz.basics.order import Bools, Ints
+from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.errors import EcsvizError, did_you_mean, short_repr
-from ecsviz.identity import is_entity_class
-from ecsviz.layout.inside import look_inside
-from ecsviz.order import Bools, Ints
+from ecsviz.layout.rings import look_inside
 
 if TYPE_CHECKING:
-    from ecsviz.graph import EntityDependencyGraph
+    from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 By = Literal["auto", "component", "type", "thread"]
 
@@ -64,9 +64,9 @@ class Grouping:
 
 def grouped(graph: EntityDependencyGraph, limit: int, by: Any) -> Grouping:
     """Decide which nodes are told as one; the parameters are those of ``overview``."""
-    component = graph._order.component
+    component = graph.ordering.component
     n = len(component)
-    types = _codes(graph._parts.types)
+    types = _codes(graph.arrays.types)
     nowhere, nobody = np.full(n, -1), np.zeros(n, dtype=bool)
     if by == "type" or n == 0:
         return Grouping(types, "type", nowhere, nobody)
@@ -127,7 +127,7 @@ def _around(graph: EntityDependencyGraph, types: Ints, by: Any) -> Grouping:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import dijkstra
 
-    parts, n = graph._parts, len(types)
+    parts, n = graph.arrays, len(types)
     name = by.__name__ if is_entity_class(by) else by
     names = _names_meant(list(dict.fromkeys(parts.types)), name)
     owner = np.array([kind in names for kind in parts.types], dtype=bool)
@@ -173,7 +173,7 @@ def _alike(
     The largest stay by themselves, so that a store of a thousand threads shows some by name.
     Returns per component its group, the words for that, and its range of generations.
     """
-    component, count = graph._order.component, len(sizes)
+    component, count = graph.ordering.component, len(sizes)
     kinds = int(types.max()) + 1
     pairs = np.unique(component * kinds + types)
     starts = np.searchsorted(pairs // kinds, np.arange(count + 1)).tolist()
@@ -190,7 +190,7 @@ def _alike(
     named[largest] = largest
     size = np.ceil(np.log2(sizes)).astype(np.int64) if most else (sizes > 1).astype(np.int64)
     generation = np.zeros(count, dtype=np.int64)
-    generation[component] = graph._order.generation
+    generation[component] = graph.ordering.generation
     most_groups = min(limit, ENOUGH + len(largest))
     nowhere = np.full(count, -1)
     # Two kinds are parts of one thing; where there are more, their names are what one looks for.

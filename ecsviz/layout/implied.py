@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ecsviz.layout.inside import look_inside
-from ecsviz.order import Bools, Ints
+from ecsviz.basics.order import Bools, Ints
+from ecsviz.layout.rings import look_inside
 
 if TYPE_CHECKING:
-    from ecsviz.graph import EntityDependencyGraph
+    from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 CROWD: Final = 150
 DENSE: Final = 3.0
@@ -48,7 +48,7 @@ def implied_references(graph: EntityDependencyGraph) -> Bools:
     >>> int((~implied_references(graph)).sum())  # from each to the next
     29
     """
-    parts, found = graph._parts, graph._order
+    parts, found = graph.arrays, graph.ordering
     n, sources, targets = len(parts.nodes), parts.sources, parts.targets
     if len(sources) < CROWD or n > MAX_NODES:
         return np.zeros(len(sources), dtype=bool)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecsviz.order import Bools, Ints
+from ecsviz.basics.order import Bools, Ints
 
 
 def depth_first(parents: Sequence[int]) -> list[int]:

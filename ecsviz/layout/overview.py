@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ecsviz.labels import label_of
+from ecsviz.basics.order import Bools, Ints
+from ecsviz.domain.labels import label_of
 from ecsviz.layout.groups import By, Grouping, grouped
-from ecsviz.order import Bools, Ints
 
 if TYPE_CHECKING:
-    from ecsviz.graph import EntityDependencyGraph
+    from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 MAX_LINES: Final = 40
 """Of more lines between groups, the weakest are left out: they would hide the others."""
@@ -105,7 +105,7 @@ def overview(
     ([('one', '2 entities'), ('two', '')], 'component')
     """
     found = grouped(graph, limit, by)
-    group = _renumbered(found.group, graph._order.sequence, graph._order.component)
+    group = _renumbered(found.group, graph.ordering.sequence, graph.ordering.component)
     labels, types = _labels(graph, group, found)
     return _quotient(graph, group, labels, types, found)
 
@@ -124,7 +124,7 @@ def _renumbered(group: Ints, sequence: Ints, component: Ints) -> Ints:
 def _labels(
     graph: EntityDependencyGraph, group: Ints, grouping: Grouping
 ) -> tuple[list[tuple[str, str]], list[str]]:
-    parts, found = graph._parts, graph._order
+    parts, found = graph.arrays, graph.ordering
     count = int(group.max()) + 1 if len(group) else 0
     of_group: list[list[int]] = [[] for _ in range(count)]
     for node in found.sequence.tolist():
@@ -169,10 +169,10 @@ def _type_names(types: Any, members: list[int]) -> str:
 
 def noun_of(graph: EntityDependencyGraph, count: int) -> str:
     """Return what a graph's nodes are called: entities, classes, tables, rows, or nodes."""
-    from ecsviz.identity import is_entity_class
+    from ecsviz.domain.entity_class import is_entity_class
 
-    kinds = set(graph._parts.types[:1])
-    node = graph._parts.nodes[0] if len(graph) else None
+    kinds = set(graph.arrays.types[:1])
+    node = graph.arrays.nodes[0] if len(graph) else None
     if is_entity_class(type(node)) or hasattr(node, "type_name"):
         return "entity" if count == 1 else "entities"
     if kinds == {"class"}:
@@ -191,7 +191,7 @@ def _quotient(
     types: list[str],
     grouping: Grouping,
 ) -> Overview:
-    parts, found = graph._parts, graph._order
+    parts, found = graph.arrays, graph.ordering
     count = len(labels)
     a, b = group[parts.sources], group[parts.targets]
     inner = a == b
@@ -261,7 +261,7 @@ def _fields(graph: EntityDependencyGraph, outer: Ints, which: Ints, lines: Ints)
     result = []
     for first, count in zip(starts[:-1], lines.tolist(), strict=True):
         asked = outer[order[first : first + min(count, SAMPLE)]].tolist()
-        names = sorted({graph._parts.place_of(number)[0] for number in asked})
+        names = sorted({graph.arrays.place_of(number)[0] for number in asked})
         shown = ", ".join(names[:2]) + (", …" if len(names) > 2 else "")
         result.append(f"{shown} ×{count:,}" if count > 1 else shown)
     return result

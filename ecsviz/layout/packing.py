@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from ecsviz.basics.order import Ints
 from ecsviz.layout.grid import Floats, Rows
-from ecsviz.order import Ints
 
 TALL: Final = 2.4
 """A part is folded if it is so many times taller than wide, and taller than the page."""

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
+from ecsviz.basics.order import Ints
 from ecsviz.layout.grid import Floats, Grid
 from ecsviz.layout.pulls import Pulls, isotonic
 from ecsviz.layout.trees import place_trees
-from ecsviz.order import Ints
 
 ROW_STEPS: Final = 3_000
 """How many rows are moved in all sweeps together."""

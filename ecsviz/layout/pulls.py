@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from ecsviz.basics.order import Ints
 from ecsviz.layout.grid import Floats
-from ecsviz.order import Ints
 
 FEW: Final = 3_000
 """Up to how many boxes are moved without scipy: some 1 ms."""

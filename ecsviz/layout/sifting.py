@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout.grid import Floats, Grid
-from ecsviz.order import Bools, Ints
 
 WORK: Final = 250_000
 """How many pairs of segments between the same rows are looked at in all: some 0.1 s."""

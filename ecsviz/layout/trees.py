@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from ecsviz.basics.order import Ints
 from ecsviz.layout.grid import Floats, Grid
-from ecsviz.order import Ints
 
 WIDER: Final = 1.1
 """How much wider a tree may become where that makes the picture smaller."""

@@ -1,18 +1,20 @@
 """Live widgets, on anywidget: the explorers of graphs, chat threads and stores.
 
-What a page runs lies in ``js/`` and is bundled while the package is built.
+What a page runs lies in ``js/`` and is bundled while the package is built. Widgets may import
+everything but the command line; nobody below imports a widget. Begin reading at ``base.py``, then
+``graph/explorer.py``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ecsviz.lazy import lazy
+from ecsviz.basics.lazy import lazy
 
 if TYPE_CHECKING:
-    from ecsviz.widgets.explorer import GraphExplorer, explore_graph
-    from ecsviz.widgets.store import StoreExplorer, explore_store
-    from ecsviz.widgets.thread import ThreadExplorer, explore_thread
+    from ecsviz.widgets.graph.explorer import GraphExplorer, explore_graph
+    from ecsviz.widgets.store.explorer import StoreExplorer, explore_store
+    from ecsviz.widgets.thread.explorer import ThreadExplorer, explore_thread
 
 __all__ = [
     "GraphExplorer",
@@ -25,12 +27,12 @@ __all__ = [
 
 # Loaded when asked for: a store brings SQLAlchemy with it, which a graph does without.
 _ROOMS: Final = {
-    "GraphExplorer": "ecsviz.widgets.explorer",
-    "StoreExplorer": "ecsviz.widgets.store",
-    "ThreadExplorer": "ecsviz.widgets.thread",
-    "explore_graph": "ecsviz.widgets.explorer",
-    "explore_store": "ecsviz.widgets.store",
-    "explore_thread": "ecsviz.widgets.thread",
+    "GraphExplorer": "ecsviz.widgets.graph.explorer",
+    "StoreExplorer": "ecsviz.widgets.store.explorer",
+    "ThreadExplorer": "ecsviz.widgets.thread.explorer",
+    "explore_graph": "ecsviz.widgets.graph.explorer",
+    "explore_store": "ecsviz.widgets.store.explorer",
+    "explore_thread": "ecsviz.widgets.thread.explorer",
 }
 __getattr__ = lazy(__name__, _ROOMS)
 

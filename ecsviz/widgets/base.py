@@ -16,8 +16,8 @@ import anywidget
 import traitlets
 from IPython.display import display
 
+from ecsviz.basics.html import Child, Element, block, element, picture
 from ecsviz.errors import EcsvizError, InvalidIdError, short_repr
-from ecsviz.html import Child, Element, block, element, picture
 
 STATIC: Final = Path(__file__).parent / "static"
 LIBRARIES: Final = frozenset({"cytoscape"})

@@ -20,11 +20,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import ecsviz as ev
-from ecsviz import copying, errors, references, statements
+from ecsviz import errors
+from ecsviz.domain import walk as references
+from ecsviz.domain.objects import is_placeholder
 from ecsviz.isomorphic import find_difference
-from ecsviz.reading import MAX_ROUNDS
-from ecsviz.state import is_placeholder
-from ecsviz.widgets import store as shown_store
+from ecsviz.storage.relational.load.load import MAX_ROUNDS
+from ecsviz.storage.sql import copying, statements
+from ecsviz.widgets.store import explorer as shown_store
 from tests.conformance import class_sets
 from tests.conformance import classes as c
 from tests.conformance.class_sets import Grown, Plan, class_set, held, plans, targets_of, within

@@ -12,8 +12,8 @@ import pytest
 
 import ecsviz as ev
 from ecsviz import errors
+from ecsviz.domain.objects import is_placeholder
 from ecsviz.isomorphic import find_difference
-from ecsviz.state import is_placeholder
 from tests.conformance import classes as c
 from tests.conformance.conftest import Open
 

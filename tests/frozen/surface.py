@@ -206,7 +206,7 @@ def entry_of(thing: Any) -> dict[str, Any]:
         return {"kind": "attribute"} | examples_of(thing)
     if isinstance(thing, (classmethod, staticmethod)):
         thing = thing.__func__
-    if inspect.isfunction(thing) or inspect.isbuiltin(thing):
+    if inspect.isfunction(thing) or inspect.isbuiltin(thing) or hasattr(thing, "__wrapped__"):
         text = returned(thing)
         return {"kind": "function", "parameters": parameters_of(thing), "returns": text} | (
             examples_of(thing)

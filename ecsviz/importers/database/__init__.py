@@ -1,4 +1,8 @@
-"""Databases of others: `read_database` and what it returns."""
+"""Databases of others: `read_database` and what it returns.
+
+May import ``storage/sql/``, ``graph/``, ``draw/`` and what is below. Begin at ``reader.py``;
+``reflect.py`` reads the schema, ``rows.py`` follows keys, ``making.py`` makes entities.
+"""
 
 from __future__ import annotations
 

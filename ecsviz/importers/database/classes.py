@@ -12,8 +12,8 @@ from typing import Annotated, Any, ForwardRef
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema, core_schema
 
-from ecsviz.entity import Entity
-from ecsviz.fields import reference
+from ecsviz.domain.entity import Entity
+from ecsviz.domain.fields import reference
 from ecsviz.importers.database.graphs import is_required
 from ecsviz.importers.database.names import class_names, field_names, reference_name
 from ecsviz.importers.database.schema import ForeignKey, Schema

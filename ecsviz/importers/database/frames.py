@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ecsviz.basics.result_frames import typed_column, typed_frame
 from ecsviz.importers.database.classes import name_fields
 from ecsviz.importers.database.rows import Rows, Where
 from ecsviz.importers.database.schema import ForeignKey, Schema
 from ecsviz.importers.database.values import Fit, series_of
-from ecsviz.typed import typed_column, typed_frame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, Literal, NamedTuple
 
+from ecsviz.basics.order import NULLABLE, REQUIRED
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, natural_number, short_repr
-from ecsviz.graph import EntityDependencyGraph
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database.rows import Found, Locator, Rows, Where
 from ecsviz.importers.database.schema import ForeignKey, Schema
-from ecsviz.order import NULLABLE, REQUIRED
 
 Direction = Literal["both", "dependencies", "dependents"]
 """Along the keys, against them, or either way."""

@@ -10,13 +10,13 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from ecsviz.collector import collector_paused
+from ecsviz.basics.garbage import collector_paused
+from ecsviz.domain.objects import fill, shell
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.importers.database.classes import Made
 from ecsviz.importers.database.rows import Locator, Rows, Where
 from ecsviz.importers.database.schema import ForeignKey, Table
 from ecsviz.importers.database.values import Fit
-from ecsviz.state import fill, shell
 
 NAMESPACE: Final = UUID("5a1c9a52-64cf-4d53-9a3c-3f0d1f7a6a2e")
 """The UUIDv5 namespace of rows. Never change it: stored rows would not be found."""

@@ -8,9 +8,9 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
-from ecsviz.entity import Entity
+from ecsviz.domain.entity import Entity
 from ecsviz.importers.database.schema import ForeignKey, Table
-from ecsviz.names import Names
+from ecsviz.storage.relational.schema.naming import Names
 
 TAKEN: Final = frozenset({*dir(Entity), *Entity.model_fields})
 """What a field cannot be called, since every entity has it: ``version``, ``copy``, ``json``, …"""

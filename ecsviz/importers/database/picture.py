@@ -84,8 +84,8 @@ def drawn_schema(schema: Schema, uniques: Uniques) -> Drawn:
 
 
 def _columns(table: Table, keys: set[str]) -> tuple[Column, ...]:
+    from ecsviz.domain.labels import clean_text
     from ecsviz.draw import tables as draw
-    from ecsviz.labels import clean_text
 
     return tuple(
         draw.Column(

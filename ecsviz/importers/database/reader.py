@@ -18,7 +18,7 @@ from ecsviz.errors import (
     natural_number,
     short_repr,
 )
-from ecsviz.graph import EntityDependencyGraph
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database import frames, graphs
 from ecsviz.importers.database.classes import Made, make_classes
 from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
@@ -29,8 +29,8 @@ from ecsviz.importers.database.rows import Rows, Where
 from ecsviz.importers.database.schema import ForeignKey
 from ecsviz.importers.database.source import Source
 from ecsviz.importers.database.values import Fit, fits_of
-from ecsviz.importers.limits import MAX_BYTES
-from ecsviz.protocol import EntityStorage
+from ecsviz.importers.files import MAX_BYTES
+from ecsviz.storage.protocol import EntityStorage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,7 +156,7 @@ class Database:
         )
 
     def _repr_html_(self) -> str:
-        from ecsviz import html
+        from ecsviz.basics import html
 
         out = [key.table for key in self.keys]
         listed = [

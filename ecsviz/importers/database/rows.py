@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.importers.database.schema import ForeignKey, Schema, Table
-from ecsviz.statements import columns_of, key_condition
+from ecsviz.storage.sql.statements import columns_of, key_condition
 
 Locator: TypeAlias = Any
 """Which row of its table: a value, or a tuple of values. Only good while the database is open."""

@@ -19,8 +19,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import StaticPool
 
-from ecsviz import database
-from ecsviz.addresses import as_url, file_of, in_memory, short_path
+from ecsviz.basics.addresses import as_url, file_of, in_memory, short_path
 from ecsviz.errors import (
     EcsvizError,
     ImportFormatError,
@@ -32,6 +31,7 @@ from ecsviz.errors import (
 )
 from ecsviz.importers.files import not_opened
 from ecsviz.importers.sqlite_file import open_sqlite, translated
+from ecsviz.storage.sql import engine as database
 
 _STEPS = 1_000
 """Instructions of SQLite's machine between two looks at the clock."""

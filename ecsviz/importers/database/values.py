@@ -18,8 +18,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.basics.result_frames import typed_column
 from ecsviz.importers.database.schema import Column, Kind, Table
-from ecsviz.typed import typed_column
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,50 @@
+"""Text for people and for files: one line, nothing that acts, singular and plural."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MAX_LABEL: Final = 80
+"""Characters of a label: what still reads as one."""
+
+# What a file of text must not hold, or what would change how it reads: control characters, line
+# and paragraph separators, halves of surrogate pairs, non-characters, and the marks that turn the
+# direction of writing.
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
+    "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]|[\U0001fffe\U0001ffff]"
+)
+
+
+def plain(text: str, limit: int = MAX_LABEL) -> str:
+    r"""Return one line of text without control characters.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    limit
+        Characters, `MAX_LABEL` by default; what is longer ends in ``…``.
+
+    Examples
+    --------
+    >>> plain("a\n b\x07\u202e"), plain("x" * 10, limit=4)
+    ('a b', 'xxx…')
+    """
+    if len(text) <= limit and text.isprintable():
+        return text.strip()
+    # Twice the limit is enough to cut from, and keeps a huge text from being worked through.
+    line = " ".join(_UNWANTED.sub("", text[: 2 * limit]).split())
+    return line if len(line) <= limit and len(text) <= 2 * limit else line[: limit - 1] + "…"
+
+
+def plural(count: int, word: str) -> str:
+    """Return a word as it stands beside a count.
+
+    Examples
+    --------
+    >>> plural(1, "node"), plural(0, "node")
+    ('node', 'nodes')
+    """
+    return word if count == 1 else f"{word}s"

@@ -1,0 +1,61 @@
+"""Export: graphs and frames in the formats of other tools, and pages to keep.
+
+May import ``frames/``, ``draw/`` and what is below them; nobody below may import it. Each format
+has a room. Begin reading at ``formats.py``. Every name below is loaded when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ecsviz.basics.lazy import lazy
+
+if TYPE_CHECKING:
+    from ecsviz.basics.text import MAX_LABEL, plain
+    from ecsviz.export.formats import (
+        graphml_text,
+        to_cytoscape,
+        to_dot,
+        to_graphml,
+        to_json,
+        to_networkx,
+        to_node_link,
+    )
+    from ecsviz.export.mermaid import MERMAID_LIMIT, to_mermaid
+    from ecsviz.export.parquet import read_parquet, to_parquet
+    from ecsviz.export.sheets import to_csv, to_excel
+
+__all__ = [
+    "MAX_LABEL",
+    "MERMAID_LIMIT",
+    "graphml_text",
+    "plain",
+    "read_parquet",
+    "to_csv",
+    "to_cytoscape",
+    "to_dot",
+    "to_excel",
+    "to_graphml",
+    "to_json",
+    "to_mermaid",
+    "to_networkx",
+    "to_node_link",
+    "to_parquet",
+]
+
+_ROOMS: Final = {
+    **dict.fromkeys(("MAX_LABEL", "plain"), "ecsviz.basics.text"),
+    **dict.fromkeys(("MERMAID_LIMIT", "to_mermaid"), "ecsviz.export.mermaid"),
+    **dict.fromkeys(("read_parquet", "to_parquet"), "ecsviz.export.parquet"),
+    **dict.fromkeys(("to_csv", "to_excel"), "ecsviz.export.sheets"),
+    **dict.fromkeys(
+        ("graphml_text", "to_cytoscape", "to_dot", "to_graphml", "to_json"),
+        "ecsviz.export.formats",
+    ),
+    **dict.fromkeys(("to_networkx", "to_node_link"), "ecsviz.export.formats"),
+}
+__getattr__ = lazy(__name__, _ROOMS)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

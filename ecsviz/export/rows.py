@@ -1,0 +1,64 @@
+"""The nodes and references of a graph as plain rows, for writers of other formats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ecsviz.basics.text import MAX_LABEL, plain
+from ecsviz.domain.labels import label_of
+
+if TYPE_CHECKING:
+    from ecsviz.graph.dependency_graph import EntityDependencyGraph
+
+
+def node_rows(graph: EntityDependencyGraph) -> list[dict[str, Any]]:
+    """Return a row per node: id, label, type, ecs_id, order, generation, in_cycle."""
+    parts, order = graph.arrays, graph.ordering
+    position = np.empty(len(parts.nodes), dtype=np.int64)
+    position[order.sequence] = np.arange(len(parts.nodes))
+    return [
+        {
+            "id": f"n{number}",
+            "label": plain(label_of(node, MAX_LABEL)),
+            "type": plain(kind),
+            "ecs_id": plain(str(node_id)),
+            "order": place,
+            "generation": generation,
+            "in_cycle": in_cycle,
+        }
+        for number, (node, kind, node_id, place, generation, in_cycle) in enumerate(
+            zip(
+                parts.nodes,
+                parts.types,
+                parts.ids,
+                position.tolist(),
+                order.generation.tolist(),
+                order.cyclic[order.component].tolist(),
+                strict=True,
+            )
+        )
+    ]
+
+
+def edge_rows(graph: EntityDependencyGraph) -> list[dict[str, Any]]:
+    """Return a row per reference: id, source, target, label, field, deferred, in_cycle."""
+    parts, order = graph.arrays, graph.ordering
+    result = []
+    ends = zip(parts.sources.tolist(), parts.targets.tolist(), strict=True)
+    deferred, in_cycle = order.deferred.tolist(), order.in_cycle.tolist()
+    for number, (source, target) in enumerate(ends):
+        field, path = parts.place_of(number)
+        result.append(
+            {
+                "id": f"e{number}",
+                "source": f"n{source}",
+                "target": f"n{target}",
+                "label": plain(path),
+                "field": plain(field),
+                "deferred": deferred[number],
+                "in_cycle": in_cycle[number],
+            }
+        )
+    return result

@@ -1,0 +1,577 @@
+"""EntityDependencyGraph: cycles, order, generations; to networkx.
+
+The same object is made from live entities, from entity classes, from what a store holds and
+from a database's foreign keys; the rooms below only hand it nodes and references.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+import numpy as np
+
+from ecsviz.basics import order
+from ecsviz.basics.garbage import collector_paused
+from ecsviz.basics.order import NULLABLE, Ints, Order
+from ecsviz.domain.entity_class import is_entity_class, newest_definition
+from ecsviz.domain.walk import node_name
+from ecsviz.errors import (
+    EXAMPLE,
+    EntityNotFoundError,
+    InvalidIdError,
+    did_you_mean,
+    flag,
+    seconds_or_none,
+    short_repr,
+)
+from ecsviz.graph.arrays import (
+    Parts,
+    References,
+    as_roots,
+    make_parts,
+    parts_of_classes,
+    parts_of_entities,
+)
+from ecsviz.graph.cells import graph_html
+from ecsviz.graph.cycle_search import CycleSearch
+from ecsviz.graph.cycles import Cycle, CycleList
+from ecsviz.graph.views import GraphViews
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import pandas as pd
+
+DEFAULT_CYCLES = 1_000
+"""How many cycles are listed at the most: enough to see a pattern, quick to show."""
+DEFAULT_SECONDS = 2.0
+"""How long the listing of cycles may take, in seconds: what one waits for in a notebook."""
+
+
+class CycleStatus(enum.Enum):
+    """Whether a graph has a cycle."""
+
+    NO_CYCLE = "no cycle"
+    CYCLE_DETECTED = "cycle detected"
+
+    def __repr__(self) -> str:
+        return f"CycleStatus.{self.name}"
+
+
+def _no_place(number: int) -> tuple[str, str]:
+    raise IndexError(number)
+
+
+class EntityDependencyGraph(GraphViews):
+    """Which entity holds which: components, cycles, topological order.
+
+    Parameters
+    ----------
+    entities
+        One entity, several, or entity classes; None leaves the graph empty.
+
+    Notes
+    -----
+    An arrow goes from the holder to the held: the source depends on the target. The topological
+    order has dependencies first. Kept as arrays; O(entities + references) in time and memory.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> graph = ev.EntityDependencyGraph(thread)
+    >>> graph.status, graph.is_acyclic
+    (CycleStatus.CYCLE_DETECTED, False)
+    >>> graph.get_cycles()
+    [Cycle(ChatThread.messages[0] -> ChatMessage.thread)]
+    >>> [type(entity).__name__ for entity in graph.get_topological_sort()]
+    ['ChatThread', 'ChatMessage']
+    """
+
+    def __init__(self, entities: Any = None) -> None:
+        self.arrays = make_parts([], [], [], (), (), (), _no_place)
+        if entities is not None:
+            self.build_graph(entities)
+
+    # -- making ------------------------------------------------------------------------------
+
+    def build_graph(self, entities: Any) -> Self:
+        """Find everything that is reachable from the given entities or entity classes.
+
+        Parameters
+        ----------
+        entities
+            One entity or an iterable of entities; one entity class or an iterable of them.
+
+        Returns
+        -------
+        EntityDependencyGraph
+            This graph, so that calls can be chained. What it held before is forgotten.
+
+        Raises
+        ------
+        NotAnEntityError
+            If anything given, or held where an entity should be, is none.
+        DuplicateIdError
+            If two different objects carry one ``ecs_id``; the message names both places.
+        UnsupportedFieldError
+            If an entity stands where no reference can be stored (``Any``, a dict key).
+
+        Notes
+        -----
+        O(entities + references); iterative.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> ev.EntityDependencyGraph().build_graph(ev.sample("chain", n=3))
+        EntityDependencyGraph(3 nodes, 2 references, no cycle)
+        """
+        roots = as_roots(entities)
+        of_classes = bool(roots) and is_entity_class(roots[0])
+        parts = parts_of_classes(roots) if of_classes else parts_of_entities(roots)
+        return self._set_parts(parts)
+
+    def _set_parts(self, parts: Parts) -> Self:
+        self.__dict__.clear()  # what was derived from other parts
+        self.arrays = parts
+        return self
+
+    @classmethod
+    def from_parts(
+        cls,
+        nodes: Sequence[Any],
+        ids: Sequence[Any],
+        types: Sequence[str],
+        sources: Sequence[int] | Ints,
+        targets: Sequence[int] | Ints,
+        paths: Sequence[str],
+        *,
+        fields: Sequence[str] | None = None,
+        kinds: Sequence[int] | Ints | None = None,
+    ) -> EntityDependencyGraph:
+        """Return a graph of given nodes and references, for other rooms and other packages.
+
+        Parameters
+        ----------
+        nodes
+            What stands for each node.
+        ids
+            A sortable, hashable id for each.
+        types
+            The name of each node's type.
+        sources, targets
+            Per reference the position of its holder and of what is held.
+        paths
+            Per reference its place in the holder.
+        fields
+            Per reference its field; the path if not given.
+        kinds
+            Per reference ``ecsviz.order.COLLECTION``, ``NULLABLE`` or ``REQUIRED``; all
+            ``NULLABLE`` if not given.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> graph = ev.EntityDependencyGraph.from_parts(
+        ...     ["staff", "store"],
+        ...     ["staff", "store"],
+        ...     ["table"] * 2,
+        ...     [0, 1],
+        ...     [1, 0],
+        ...     ["store_id", "manager_id"],
+        ... )
+        >>> graph.get_cycles()
+        [Cycle(staff.store_id -> store.manager_id)]
+        """
+        names = paths if fields is None else fields
+        kinds = [NULLABLE] * len(sources) if kinds is None else kinds
+        parts = make_parts(
+            nodes,
+            ids,
+            types,
+            sources,
+            targets,
+            kinds,
+            lambda number: (names[number], paths[number]),
+        )
+        return cls()._set_parts(parts)
+
+    # -- nodes and references ----------------------------------------------------------------
+
+    @property
+    def nodes(self) -> list[Any]:
+        """The entities (classes, tables, …), roots first, in the order in which they were met."""
+        return list(self.arrays.nodes)
+
+    @property
+    def references(self) -> References:
+        """Every reference, by source and within a source by field."""
+        return References(self.arrays, range(len(self.arrays.sources)))
+
+    def __len__(self) -> int:
+        return len(self.arrays.nodes)
+
+    def __contains__(self, node: object) -> bool:
+        return self._find(node) is not None
+
+    def __repr__(self) -> str:
+        nodes, references = len(self.arrays.nodes), len(self.arrays.sources)
+        cyclic = int(self.ordering.cyclic.sum())
+        state = "no cycle" if not cyclic else f"{cyclic:,} cyclic component{'s' * (cyclic > 1)}"
+        return f"EntityDependencyGraph({nodes:,} nodes, {references:,} references, {state})"
+
+    @cached_property
+    def _position(self) -> dict[Any, int]:
+        return {node_id: number for number, node_id in enumerate(self.arrays.ids)}
+
+    def _find(self, node: Any) -> int | None:
+        if is_entity_class(type(node)):
+            return self._position.get(node.__dict__.get("ecs_id"))
+        if is_entity_class(node):
+            node = newest_definition(node)
+        if isinstance(node, (UUID, str)):
+            return self._position.get(node)
+        return self._by_object.get(id(node))
+
+    @cached_property
+    def _by_object(self) -> dict[int, int]:
+        return {id(node): number for number, node in enumerate(self.arrays.nodes)}
+
+    def _number(self, node: Any) -> int:
+        number = self._find(node)
+        if number is None:
+            names = [i for i in self.arrays.ids if isinstance(i, str)]
+            near = did_you_mean(node, names) if isinstance(node, str) else ""
+            raise EntityNotFoundError(
+                f"{node_name(node)} is not in this graph of {len(self):,} nodes.{near}"
+                " Build the graph from something that leads to it.",
+                node=node,
+            )
+        return number
+
+    def find_entity_by_id(self, ecs_id: UUID | str) -> Any:
+        """Return the entity with an ``ecs_id``, or None. O(1) after the first call.
+
+        Parameters
+        ----------
+        ecs_id
+            A UUID, or its text; for classes and tables, the name.
+
+        Raises
+        ------
+        InvalidIdError
+            If the text is no UUID and the graph is one of entities.
+        """
+        ids = self.arrays.ids
+        wanted: Any = ecs_id  # of classes and tables, the name
+        if not isinstance(wanted, UUID) and (not ids or isinstance(ids[0], UUID)):
+            try:
+                wanted = UUID(wanted if isinstance(wanted, str) else "")
+            except ValueError as err:
+                raise InvalidIdError(
+                    f"{short_repr(ecs_id)} is not a UUID. An ecs_id looks like {EXAMPLE}.",
+                    value=ecs_id,
+                ) from err
+        number = self._position.get(wanted)
+        return None if number is None else self.arrays.nodes[number]
+
+    @cached_property
+    def _out(self) -> Callable[[int], Any]:
+        return order.group(self.arrays.sources, self.arrays.targets)
+
+    @cached_property
+    def _in(self) -> Callable[[int], Any]:
+        return order.group(self.arrays.targets, self.arrays.sources)
+
+    def dependencies(self, entity: Any, *, transitive: bool = False) -> list[Any]:
+        """Return what an entity holds: along the arrows.
+
+        Parameters
+        ----------
+        entity
+            A node of this graph.
+        transitive
+            Whether to go on to what those hold. The entity itself is listed only if it holds
+            itself and `transitive` is False.
+
+        Returns
+        -------
+        list
+            Each entity once: in the order of the references, the nearest first.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If the entity is not in the graph.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> graph = ev.EntityDependencyGraph(ev.sample("chain", n=4))
+        >>> first = graph.nodes[0]
+        >>> len(graph.dependencies(first)), len(graph.dependencies(first, transitive=True))
+        (1, 3)
+        """
+        return self._reached(entity, self._out, flag(transitive, "transitive"))
+
+    def dependents(self, entity: Any, *, transitive: bool = False) -> list[Any]:
+        """Return what holds an entity: against the arrows. As `dependencies`."""
+        return self._reached(entity, self._in, flag(transitive, "transitive"))
+
+    def _reached(self, entity: Any, step: Callable[[int], Any], transitive: bool) -> list[Any]:
+        start = self._number(entity)
+        found = dict.fromkeys(step(start).tolist())
+        if transitive:
+            found.pop(start, None)
+            queue = list(found)
+            for number in queue:
+                for other in step(number).tolist():
+                    if other not in found and other != start:
+                        found[other] = None
+                        queue.append(other)
+        return [self.arrays.nodes[number] for number in found]
+
+    # -- order -------------------------------------------------------------------------------
+
+    @cached_property
+    def ordering(self) -> Order:
+        """Components, generations and order of the nodes, as arrays."""
+        parts = self.arrays
+        return order.topological_order(
+            len(parts.nodes), parts.sources, parts.targets, parts.rank(), parts.kinds
+        )
+
+    @cached_property
+    def _in_order(self) -> Any:
+        nodes = np.fromiter(self.arrays.nodes, dtype=object, count=len(self.arrays.nodes))
+        return nodes[self.ordering.sequence]
+
+    @property
+    def status(self) -> CycleStatus:
+        """Whether there is a cycle. O(entities + references), once."""
+        return CycleStatus.NO_CYCLE if self.is_acyclic else CycleStatus.CYCLE_DETECTED
+
+    @property
+    def is_acyclic(self) -> bool:
+        """Whether there is no cycle, not even a reference of an entity to itself."""
+        return not bool(self.ordering.cyclic.any())
+
+    def get_topological_sort(self) -> list[Any]:
+        """Return all entities, dependencies first: the order of saving.
+
+        Returns
+        -------
+        list
+            Components by generation, then by the lowest id of their members; the members of a
+            component stand together, in an order that defers few references.
+
+        Notes
+        -----
+        Deterministic, and independent of the order in which fields are visited. See
+        ``ecsviz.order.topological_order`` for method and cost.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> [
+        ...     node.name
+        ...     for node in ev.EntityDependencyGraph(ev.sample("chain", n=3)).get_topological_sort()
+        ... ]
+        ['n3', 'n2', 'n1']
+        """
+        return list(self._in_order)
+
+    def generations(self) -> list[list[Any]]:
+        """Return the entities by generation.
+
+        Returns
+        -------
+        list of list
+            First what depends on nothing outside its own component, then what depends only on
+            that, and so on; within a generation in topological order.
+        """
+        result: list[list[Any]] = []
+        generation = self.ordering.generation.tolist()
+        for number in self.ordering.sequence.tolist():
+            while len(result) <= generation[number]:
+                result.append([])
+            result[generation[number]].append(self.arrays.nodes[number])
+        return result
+
+    def cyclic_components(self) -> list[list[Any]]:
+        """Return the strongly connected components that hold a cycle.
+
+        Returns
+        -------
+        list of list
+            In topological order: components with several members, and single entities that
+            hold themselves.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> graph = ev.EntityDependencyGraph(ev.sample("interlocked"))
+        >>> [len(component) for component in graph.cyclic_components()]
+        [7]
+        """
+        component = self.ordering.component[self.ordering.sequence]
+        begins = np.flatnonzero(np.diff(component, prepend=-1))
+        ends = [*begins.tolist(), len(component)][1:]
+        spans = zip(begins.tolist(), ends, self.ordering.cyclic[component[begins]], strict=True)
+        return [self._in_order[start:end].tolist() for start, end, found in spans if found]
+
+    @property
+    def deferred(self) -> References:
+        """The references that close cycles: they are written after both ends exist."""
+        return References(self.arrays, np.flatnonzero(self.ordering.deferred).tolist())
+
+    # -- cycles ------------------------------------------------------------------------------
+
+    def get_cycles(
+        self, limit: int | None = DEFAULT_CYCLES, *, seconds: float | None = DEFAULT_SECONDS
+    ) -> CycleList:
+        """Return the elementary cycles, shortest first.
+
+        Parameters
+        ----------
+        limit
+            How many at the most; None for all. 1,000 by default: there can be exponentially
+            many.
+        seconds
+            How long to search, in seconds; None for as long as it takes.
+
+        Returns
+        -------
+        CycleList
+            A list of `Cycle`; its ``complete`` and ``reason`` say whether there are more.
+
+        Notes
+        -----
+        A cycle starts with its entity of lowest id. Exact, and the same in every run; what is in
+        no cycle costs nothing. See ``ecsviz.graph.cycle_search.CycleSearch`` for the method.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> graph = ev.EntityDependencyGraph(ev.sample("interlocked"))
+        >>> [len(cycle) for cycle in graph.get_cycles()]
+        [3, 3, 3]
+        >>> graph.get_cycles(limit=1).complete
+        False
+        """
+        with collector_paused():
+            return self._find_cycles(limit, seconds_or_none(seconds, "seconds"))
+
+    def _find_cycles(self, limit: int | None, seconds: float | None) -> CycleList:
+        deadline = time.monotonic() + seconds if seconds is not None else float("inf")
+        search = self._cycle_search(deadline)
+        result = CycleList()
+        for found in search:
+            if limit is not None and len(result) >= limit:
+                result.reason = f"the limit is {limit:,}; give limit=None for all"
+                return result
+            result.append(self._cycle(found))
+        if search.timed_out:
+            result.reason = f"{seconds:g} s were over; give seconds=None for all"
+        return result
+
+    def _cycle_search(self, deadline: float) -> CycleSearch:
+        edges = np.flatnonzero(self.ordering.in_cycle)
+        sources, targets = self.arrays.sources[edges], self.arrays.targets[edges]
+        nodes = order.distinct(sources)  # in a cycle, every target is a source
+        nodes = nodes[np.argsort(self.arrays.rank()[nodes])]
+        return CycleSearch(nodes, sources, targets, deadline)
+
+    @cached_property
+    def _between(self) -> Callable[[int, int], Any]:
+        """Gives the references on cycles from one position to another."""
+        edges = np.flatnonzero(self.ordering.in_cycle)
+        ends = self.arrays.sources[edges] * len(self) + self.arrays.targets[edges]
+        by_ends = np.argsort(ends, kind="stable")
+        edges, ends = edges[by_ends], ends[by_ends]
+
+        def between(source: int, target: int) -> Any:
+            key = source * len(self) + target
+            return edges[np.searchsorted(ends, key) : np.searchsorted(ends, key, "right")].tolist()
+
+        return between
+
+    def _cycle(self, numbers: list[int]) -> Cycle:
+        references = [
+            self.arrays.reference(edge)
+            for ends in zip(numbers, [*numbers[1:], numbers[0]], strict=True)
+            for edge in self._between(*ends)
+        ]
+        return Cycle([self.arrays.nodes[number] for number in numbers], references)
+
+    # -- out ---------------------------------------------------------------------------------
+
+    def to_networkx(self) -> nx.MultiDiGraph[Any]:
+        """Return the graph for networkx.
+
+        Returns
+        -------
+        MultiDiGraph
+            Nodes are ids (``ecs_id``, or names), with ``entity``, ``type`` and ``generation``.
+            Edges are keyed by path, with ``field``, ``path`` and ``deferred``; two references
+            between the same two entities are two edges.
+
+        Examples
+        --------
+        >>> import ecsviz as ev, networkx as nx
+        >>> G = ev.EntityDependencyGraph(ev.sample("chain", n=3)).to_networkx()
+        >>> nx.is_directed_acyclic_graph(G), G.number_of_edges()
+        (True, 2)
+        """
+        import networkx as nx
+
+        result: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
+        generation = self.ordering.generation.tolist()
+        result.add_nodes_from(
+            (node_id, {"entity": node, "type": kind, "generation": level})
+            for node_id, node, kind, level in zip(
+                self.arrays.ids, self.arrays.nodes, self.arrays.types, generation, strict=True
+            )
+        )
+        deferred = self.ordering.deferred.tolist()
+        ends = zip(self.arrays.sources.tolist(), self.arrays.targets.tolist(), strict=True)
+        ids = self.arrays.ids
+        with collector_paused():
+            for number, (source, target) in enumerate(ends):
+                field, path = self.arrays.place_of(number)
+                data = {"field": field, "path": path, "deferred": deferred[number]}
+                result.add_edge(ids[source], ids[target], key=path, **data)
+        return result
+
+    def _repr_html_(self) -> str:
+        return graph_html(self.arrays, self.ordering, self.get_cycles)
+
+    def nodes_frame(self) -> pd.DataFrame:
+        """Return the nodes as a DataFrame, one row each.
+
+        Returns
+        -------
+        DataFrame
+            Shape (nodes, 10): the columns of `ecsviz.graph.frames.nodes_frame`.
+        """
+        from ecsviz.graph import frames
+
+        return frames.nodes_frame(self.arrays, self.ordering)
+
+    def references_frame(self) -> pd.DataFrame:
+        """Return the references as a DataFrame, one row each.
+
+        Returns
+        -------
+        DataFrame
+            Shape (references, 8): the columns of `ecsviz.graph.frames.references_frame`.
+        """
+        from ecsviz.graph import frames
+
+        return frames.references_frame(self.arrays, self.ordering)

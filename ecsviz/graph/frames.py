@@ -1,0 +1,163 @@
+"""Graphs as DataFrames with documented columns.
+
+Column names and dtypes do not depend on what a graph holds: an empty graph gives frames that
+join, group and concatenate like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ecsviz.basics.order import Order
+from ecsviz.basics.result_frames import objects, typed_column
+from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.domain.labels import label_of
+from ecsviz.graph.arrays import Parts
+
+LABEL = 40
+"""How wide a label may be, in columns: pandas shows 50 of a text."""
+
+
+def nodes_frame(arrays: Parts, ordering: Order) -> pd.DataFrame:
+    """Return one row for every node of a graph.
+
+    Parameters
+    ----------
+    arrays, ordering
+        Those of a graph of entities, classes or tables.
+
+    Returns
+    -------
+    DataFrame
+        Shape (nodes, 10), in the order of ``graph.nodes``, with a ``RangeIndex``:
+
+        - ``ecs_id`` (object): the entity's UUID; a class's or table's name.
+        - ``type`` (category): the name of the entity's class.
+        - ``label`` (str): a short text for people, without the type; not unique.
+        - ``version`` (Int64): 0 = never stored; NA where there are no versions.
+        - ``order`` (int64): the place in the topological order, 0 = saved first.
+        - ``generation`` (int64): 0 = depends on nothing outside its own component.
+        - ``component`` (int64): its strongly connected component, in topological order.
+        - ``in_cycle`` (bool): whether that component is cyclic.
+        - ``dependencies`` (int64): how many references go out. Two references to one entity
+          count twice, as they are two rows of `references_frame`.
+        - ``dependents`` (int64): how many references come in, counted likewise.
+
+    Notes
+    -----
+    O(nodes + references).
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> frame = ev.EntityDependencyGraph(thread).nodes_frame()
+    >>> frame[["type", "order", "generation", "in_cycle", "dependencies"]]
+              type  order  generation  in_cycle  dependencies
+    0   ChatThread      0           0      True             1
+    1  ChatMessage      1           0      True             1
+    """
+    parts, order = arrays, ordering
+    n = len(parts.nodes)
+    position = np.empty(n, dtype=np.int64)
+    position[order.sequence] = np.arange(n)
+    return pd.DataFrame(
+        {
+            "ecs_id": pd.Series(objects(parts.ids), dtype=object),
+            "type": _types(parts.types),
+            "label": _texts([label_of(node, LABEL, with_type=False) for node in parts.nodes]),
+            "version": pd.array([_version(node) for node in parts.nodes], dtype="Int64"),
+            "order": position,
+            "generation": order.generation,
+            "component": order.component,
+            "in_cycle": order.cyclic[order.component],
+            "dependencies": np.bincount(parts.sources, minlength=n).astype(np.int64),
+            "dependents": np.bincount(parts.targets, minlength=n).astype(np.int64),
+        },
+        index=pd.RangeIndex(n),
+    )
+
+
+def references_frame(arrays: Parts, ordering: Order) -> pd.DataFrame:
+    """Return one row for every reference of a graph.
+
+    Parameters
+    ----------
+    arrays, ordering
+        Those of a graph of entities, classes or tables.
+
+    Returns
+    -------
+    DataFrame
+        Shape (references, 8), in the order of ``graph.references``, with a ``RangeIndex``:
+
+        - ``source``, ``target`` (object): the ``ecs_id`` of the holder and of what is held; both
+          join ``nodes_frame().ecs_id``.
+        - ``source_type``, ``target_type`` (category): their types, with the categories of
+          ``nodes_frame().type``.
+        - ``field`` (category): the holder's field.
+        - ``path`` (str): the place, field included: ``messages[3]``.
+        - ``in_cycle`` (bool): whether both ends are in one component.
+        - ``deferred`` (bool): whether the reference is written after both ends exist, because
+          it closes a cycle.
+
+    Notes
+    -----
+    O(nodes + references).
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> frame = ev.EntityDependencyGraph(thread).references_frame()
+    >>> frame[["source_type", "path", "target_type", "in_cycle", "deferred"]]
+       source_type         path  target_type  in_cycle  deferred
+    0   ChatThread  messages[0]  ChatMessage      True      True
+    1  ChatMessage       thread   ChatThread      True     False
+    """
+    parts, order = arrays, ordering
+    m = len(parts.sources)
+    ids = objects(parts.ids)
+    types = _types(parts.types)
+    places = [parts.place_of(number) for number in range(m)]
+    return pd.DataFrame(
+        {
+            "source": pd.Series(ids[parts.sources], dtype=object),
+            "target": pd.Series(ids[parts.targets], dtype=object),
+            "source_type": types[parts.sources],
+            "target_type": types[parts.targets],
+            "field": _types([field for field, _ in places]),
+            "path": _texts([path for _, path in places]),
+            "in_cycle": order.in_cycle,
+            "deferred": order.deferred,
+        },
+        index=pd.RangeIndex(m),
+    )
+
+
+def _types(names: Sequence[str]) -> pd.Categorical[str]:
+    # Sorted categories, so that two graphs of the same classes can be concatenated.
+    codes: dict[str, int] = {name: code for code, name in enumerate(sorted(set(names)))}
+    numbers = np.fromiter((codes[name] for name in names), dtype=np.int64, count=len(names))
+    return pd.Categorical.from_codes(numbers, categories=_texts(list(codes)))
+
+
+def _texts(values: list[str]) -> pd.Index[str]:
+    result: pd.Index[str] = pd.Index(typed_column(values, "str"))
+    return result
+
+
+def _version(node: Any) -> int | None:
+    if is_entity_class(type(node)):
+        version = node.__dict__.get("version")
+    elif isinstance(node, (str, type)):
+        return None
+    else:
+        version = getattr(node, "version", None)
+    return version if isinstance(version, int) else None

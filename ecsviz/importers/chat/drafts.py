@@ -1,0 +1,257 @@
+"""What the chat formats share: the protocol, drafts of threads and messages, times and titles.
+
+A format yields a `DraftThread` for every chat that it finds. Ids, duplicates, times, warnings,
+limits and the report are dealt with elsewhere, once for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from ecsviz.importers.chat.source import Source
+
+TITLE_LENGTH = 60
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_NUMBER = re.compile(r"\d{9,12}|\d{1,12}\.\d{1,9}")
+"""Seconds as a text; eight digits are a date."""
+
+
+class ChatFormat(Protocol):
+    """What a format must offer.
+
+    Attributes
+    ----------
+    name
+        What ``format=`` takes, and the threads' ``source``.
+    title
+        What it is called in a sentence.
+    """
+
+    name: str
+    title: str
+
+    def recognises(self, source: Source) -> bool:
+        """Tell by the content whether a file is of this format.
+
+        Parameters
+        ----------
+        source
+            ``head`` is the beginning of a text, ``first`` the first JSON value or None,
+            ``first_item`` the first JSON object or empty, ``tables`` the tables of a SQLite file
+            or empty, ``members`` the files of a zip or folder or None. A zip or folder that no
+            format recognises as a whole is read file by file.
+        """
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        """Yield the threads; raise what ``Place.wrong`` returns where the file is not right."""
+
+
+@dataclass(slots=True, kw_only=True)
+class DraftMessage:
+    """A message as a format found it; see `ChatMessage` for the attributes.
+
+    Attributes
+    ----------
+    created_at
+        Without a zone where the source shows a wall clock: `read_chat` is told which zone it is.
+    id
+        The message's ``source_id``.
+    parent
+        The position, in the thread's messages, of what it answers: before its own.
+    key
+        What it goes by where it has no id: by default role, author, text and time. A format that
+        may read the same file otherwise when it is longer gives what stands in the file.
+    """
+
+    role: str
+    content: str = ""
+    id: str | None = None
+    parent: int | None = None
+    author: str | None = None
+    model: str | None = None
+    created_at: datetime | None = None
+    hidden: bool = False
+    key: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class DraftThread:
+    """A thread as a format found it; see `ChatThread` for the attributes."""
+
+    title: str = ""
+    id: str | None = None
+    messages: list[DraftMessage] = field(default_factory=list)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    problems: list[tuple[str | None, str, str]] = field(default_factory=list)
+
+    def add(self, message: DraftMessage) -> int:
+        """Append a message and return its position, which its answers take as ``parent``."""
+        self.messages.append(message)
+        return len(self.messages) - 1
+
+    def follow(self, message: DraftMessage) -> int:
+        """Append a message that answers the last one, and return its position."""
+        message.parent = len(self.messages) - 1 if self.messages else None
+        return self.add(message)
+
+    def tell(self, node: str | None, what: str, why: str) -> None:
+        """Record what could not be placed as the source has it."""
+        self.problems.append((node, what, why))
+
+    def time(
+        self,
+        node: str | None,
+        holder: dict[str, Any],
+        key: str,
+        rest: dict[str, Any],
+        *,
+        wall: bool = False,
+    ) -> datetime | None:
+        """Return the time at ``holder[key]``; what is none is told and put into `rest`."""
+        raw = holder.get(key)
+        if raw is None:
+            return None
+        found = read_time(raw, wall=wall)
+        if found is None:
+            rest[key] = raw
+            self.tell(node, f"{key!r}", "not a time; the value is in the metadata")
+        return found
+
+    def role(self, node: str | None, raw: str | None) -> str:
+        """Return a role; one that is missing is told."""
+        if raw:
+            return raw
+        self.tell(node, "'role'", "missing; the role is 'unknown'")
+        return "unknown"
+
+    def settle(self) -> None:
+        """Take title and time, where there are none, from the first message that has them."""
+        if not self.title:
+            texts = (one_line(m.content) for m in self.messages if m.role != "system")
+            self.title = next(filter(None, texts), "")
+        if self.created_at is None:
+            self.created_at = next((m.created_at for m in self.messages if m.created_at), None)
+
+
+def read_time(raw: object, *, wall: bool = False) -> datetime | None:
+    """Return a time in UTC, or None if `raw` is none.
+
+    Parameters
+    ----------
+    raw
+        Seconds since 1970 as a number or text, or milliseconds as a number, or a text in
+        ISO 8601; without an offset it is UTC.
+    wall
+        A text without an offset is a wall clock, and is returned without a zone.
+
+    Examples
+    --------
+    >>> read_time(1704067200.25).isoformat(), read_time("2024-01-01T01:00:00+01:00").isoformat()
+    ('2024-01-01T00:00:00.250000+00:00', '2024-01-01T00:00:00+00:00')
+    >>> read_time("1704067200") == read_time(1704067200) == read_time(1704067200000)
+    True
+    >>> read_time("20240101").isoformat()
+    '2024-01-01T00:00:00+00:00'
+    >>> read_time("yesterday") is read_time(1e300) is read_time(True) is None
+    True
+    """
+    try:
+        if isinstance(raw, str):
+            if _NUMBER.fullmatch(raw):
+                whole, _, part = raw.partition(".")
+                # Not as a float, which would move Slack's microseconds.
+                micro = timedelta(microseconds=int((part + "000000")[:6]))
+                return _EPOCH + timedelta(seconds=int(whole)) + micro
+            when = datetime.fromisoformat(raw)
+            if when.tzinfo is None:
+                return when if wall else when.replace(tzinfo=UTC)
+            return when.astimezone(UTC)
+        if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
+            if 1e11 < raw < 1e14:  # as seconds, after the year 5138
+                return _EPOCH + timedelta(milliseconds=raw)
+            return _EPOCH + timedelta(seconds=raw)
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+def one_line(text: str, limit: int = TITLE_LENGTH) -> str:
+    r"""Return the beginning of a text as a title: one line, cut at a word.
+
+    Examples
+    --------
+    >>> one_line("How do I\nmake bread?"), one_line("abc def ghi", limit=8)
+    ('How do I make bread?', 'abc def…')
+    """
+    line = " ".join(text[: limit * 20].split())
+    if len(line) <= limit:
+        return line
+    cut = line[: limit - 1]
+    words = cut.rfind(" ") if line[limit - 1] != " " else limit
+    return (cut[:words] if words > limit // 2 else cut).rstrip() + "…"
+
+
+def rest_of(holder: dict[str, Any], *placed: str) -> dict[str, Any]:
+    """Return what has no place of its own: all keys but those."""
+    return {key: value for key, value in holder.items() if key not in placed}
+
+
+def blocks_text(content: object, *kinds: str) -> tuple[str, bool]:
+    """Return the text of a content that may come in blocks, and whether that is all of it.
+
+    Parameters
+    ----------
+    content
+        A text, None, or a list of texts and of ``{"type": "text", "text": …}``, as the
+        interfaces of OpenAI and Anthropic have it.
+    kinds
+        The types of blocks whose ``text`` is read, besides ``"text"``.
+
+    Examples
+    --------
+    >>> blocks_text([{"type": "text", "text": "a"}, {"type": "image", "url": "x"}])
+    ('a', False)
+    """
+    if content is None or isinstance(content, str):
+        return content or "", True
+    if not isinstance(content, list):
+        return "", False
+    texts: list[str] = []
+    whole = len(content) == 1
+    for block in content:
+        if isinstance(block, str):
+            texts.append(block)
+        elif isinstance(block, dict) and block.get("type", "text") in ("text", *kinds):
+            if isinstance(text := block.get("text"), str):
+                texts.append(text)
+            whole = whole and block.keys() <= {"type", "text"} and block.get("type") == "text"
+        else:
+            whole = False
+    return "\n".join(filter(None, texts)), whole and len(texts) == 1
+
+
+def as_json(raw: object) -> Any:
+    """Return what a text holds as JSON, or the value itself if it holds none.
+
+    Notes
+    -----
+    For columns of databases. What nests too deep, or has integers of too many digits, stays the
+    text that it is.
+    """
+    if not isinstance(raw, str):
+        return raw
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw

@@ -1,0 +1,64 @@
+"""ChatBot UI's export: history, folders and prompts in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ecsviz.importers.chat.drafts import DraftThread, rest_of
+from ecsviz.importers.chat.formats.openai_messages import message_of
+from ecsviz.importers.chat.source import Place, Source
+
+
+class ChatBotUI:
+    """Reads ``{"version", "history": […], "folders": […], "prompts": […]}``.
+
+    Notes
+    -----
+    Each message answers the one before it. A conversation's folder stands in its metadata by
+    name. Saved prompts are no chats; that they are left out is told.
+    """
+
+    name = "chatbot-ui"
+    title = "ChatBot UI export (.json)"
+
+    def recognises(self, source: Source) -> bool:
+        """Tell whether it is an object with a list ``history``."""
+        first = source.first
+        return (
+            isinstance(first, dict)
+            and isinstance(first.get("history"), list)
+            and bool({"version", "folders", "prompts"} & first.keys())
+        )
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        """Yield a thread for every conversation of the history."""
+        for place, value in source.items("export"):
+            export = place.check(value, dict, "it")
+            folders = {
+                str(folder["id"]): folder
+                for folder in place.take(export, "folders", list) or []
+                if isinstance(folder, dict) and isinstance(folder.get("id"), str | int)
+            }
+            for number, raw in enumerate(place.take(export, "history", list) or [], 1):
+                here = place.at("conversation", number)
+                yield _thread(here, here.check(raw, dict, "a conversation"), folders)
+            for key in export:
+                if key not in ("version", "history", "folders") and export[key]:
+                    source.leave(f"{key!r}", "no chats")
+
+
+def _thread(place: Place, item: dict[str, Any], folders: dict[str, Any]) -> DraftThread:
+    draft = DraftThread(id=place.ident(item, "id"), title=place.take(item, "name", str) or "")
+    draft.metadata = rest_of(item, "id", "name", "messages")
+    folder = place.ident(item, "folderId")
+    if folder in folders:
+        draft.metadata["folder"] = folders[folder]
+    for number, raw in enumerate(place.take(item, "messages", list) or [], 1):
+        here = place.at("message", number)
+        message = message_of(draft, here, here.check(raw, dict, "a message"))
+        if message.metadata.get("type") == "text":  # the only kind it knows
+            del message.metadata["type"]
+        draft.follow(message)
+    draft.settle()
+    return draft

@@ -1,0 +1,229 @@
+"""ChatGPT's data export: ``conversations.json``, or the zip that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ecsviz.errors import short_repr
+from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
+from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.source import Place, Source
+from ecsviz.importers.chat.trees import arrange
+
+_LINKS = frozenset({"id", "message", "parent", "children"})
+"""The keys of a node that say where it stands; others go to the metadata."""
+
+_PLACED = frozenset({"id", "author", "content", "create_time"})
+"""The keys of a message that have a field of their own; all others go to the metadata."""
+
+_THREAD = frozenset({"mapping", "title", "create_time", "update_time"})
+
+_PLAIN = frozenset({"content_type", "parts"})
+
+_TEXTS = (
+    "parts",  # text, multimodal_text
+    "text",  # code, execution_output, tether_quote, system_error
+    "result",  # tether_browsing_display
+    "thoughts",
+    "content",  # reasoning_recap
+    "user_profile",  # user_editable_context
+    "user_instructions",
+    "model_set_context",
+)
+"""Where the content types keep what a person reads, in reading order."""
+
+
+class ChatGPT:
+    """Reads a list of conversations, a single one, or an object that holds several.
+
+    Notes
+    -----
+    A conversation has a ``mapping`` from node ids to nodes; a node has ``parent``, ``children``
+    and ``message``. Any of them may be missing. A node without a message becomes no entity: what
+    hangs on it is linked to the nearest node above that has one, and the node itself stands in
+    the thread's ``metadata["null_nodes"]``. A message's ``source_id`` is the id of its node, for
+    that is what ``metadata["current_node"]`` and the links name.
+
+    In a message's metadata, ``"content"`` is the source's content object where it is more than
+    one text, ``"metadata"`` the source's own, ``"node"`` what else the node says. An export
+    split into ``conversations-000.json`` and so on is read from its folder or zip.
+    """
+
+    name = "chatgpt"
+    title = "ChatGPT export (conversations.json or its zip)"
+
+    def recognises(self, source: Source) -> bool:
+        """Tell whether the first value is, or holds, a conversation."""
+        first = source.first
+        if isinstance(first, list):
+            return any(map(_is_conversation, first))
+        if not isinstance(first, dict):
+            return False
+        inside = first.get("conversations")
+        return (
+            _is_conversation(first)
+            or (isinstance(inside, list) and any(map(_is_conversation, inside)))
+            or any(map(_has_mapping, first.values()))
+        )
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        """Yield a thread for every conversation."""
+        for place, value in source.items("conversation"):
+            for where, name, item in _conversations(source, place, value):
+                yield _thread(where, name, where.check(item, dict, "a conversation"))
+
+
+def _is_conversation(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return "mapping" in value or (
+        # An empty one, as some exports have it.
+        "title" in value and bool({"current_node", "update_time"} & value.keys())
+    )
+
+
+def _has_mapping(value: object) -> bool:
+    return isinstance(value, dict) and "mapping" in value
+
+
+def _conversations(
+    source: Source, place: Place, value: Any
+) -> Iterator[tuple[Place, str | None, Any]]:
+    """Yield the conversations that a value holds, with the name under which it holds them."""
+    if not isinstance(value, dict) or _is_conversation(value):
+        yield place, None, value
+    elif "conversations" in value:
+        for key in value:
+            if key != "conversations":
+                source.tell(
+                    f"{short_repr(key)} beside 'conversations'", "no conversation; not read"
+                )
+        for number, item in enumerate(place.take(value, "conversations", list) or [], 1):
+            yield Place(source.name).at("conversation", number), None, item
+    elif any(_has_mapping(item) for item in value.values()):
+        for key, item in value.items():
+            if _has_mapping(item):
+                yield Place(source.name).at("conversation", key), key, item
+            else:
+                source.tell(f"{short_repr(key)} beside conversations", "no conversation; not read")
+    else:
+        raise place.wrong("no conversation: it has neither 'mapping' nor 'title' and times")
+
+
+def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread:
+    ids = [place.take(item, key, str) for key in ("id", "conversation_id")]
+    ident = ids[0] or ids[1] or name or None
+    here = place.at("id", ident) if ident and ident != name else place
+    draft = DraftThread(id=ident, title=here.take(item, "title", str) or "")
+    draft.metadata = {
+        key: value
+        for key, value in item.items()
+        if key not in _THREAD and not (key in ("id", "conversation_id") and value == ident)
+    }
+    draft.created_at = draft.time(None, item, "create_time", draft.metadata)
+    draft.updated_at = draft.time(None, item, "update_time", draft.metadata)
+    mapping = here.take(item, "mapping", dict)
+    if mapping is None:
+        draft.tell(None, "'mapping'", "missing; the thread has no messages")
+        return draft
+    nodes = {
+        key: {} if node is None else here.check(node, dict, f"node {short_repr(key)}")
+        for key, node in mapping.items()
+    }
+    _fill(draft, here, nodes)
+    current = here.take(item, "current_node", str)
+    if current is not None and current not in nodes:
+        draft.tell(None, "'current_node'", "not in the file")
+    return draft
+
+
+def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) -> None:
+    parents: dict[str, str] = {}
+    children: dict[str, list[str]] = {}
+    for key, node in nodes.items():
+        here = place.at("node", key)
+        if (parent := here.take(node, "parent", str)) is not None:
+            parents[key] = parent
+        kids = here.take(node, "children", list) or []
+        children[key] = [here.check(kid, str, "a member of 'children'") for kid in kids]
+    astray: set[str | None] = set()
+
+    def tell(node: str | None, what: str, why: str) -> None:
+        astray.add(node)
+        draft.tell(node, what, why)
+
+    nulls: list[Any] = []
+    nearest: dict[str, int | None] = {}  # the position of the message at, or above, a node
+    for key, above in arrange(list(nodes), parents, children, tell):
+        node, here = nodes[key], place.at("node", key)
+        parent_at = nearest[above] if above is not None else None
+        raw = here.take(node, "message", dict)
+        if raw is None:
+            nulls.append({"id": key, **{k: v for k, v in node.items() if k != "message"}})
+            nearest[key] = parent_at
+            continue
+        message = _message(draft, here, key, raw)
+        message.parent = parent_at
+        rest = {k: v for k, v in node.items() if k not in _LINKS}
+        if node.get("id", key) != key:
+            rest["id"] = node["id"]
+        if key in astray:  # what could not be placed must not be lost
+            rest |= {k: node[k] for k in ("parent", "children") if k in node}
+        if rest:
+            message.metadata[free_name(message.metadata, "node")] = rest
+        nearest[key] = len(draft.messages)
+        draft.messages.append(message)
+    if nulls:
+        draft.metadata[free_name(draft.metadata, "null_nodes")] = nulls
+
+
+def _message(draft: DraftThread, place: Place, key: str, raw: dict[str, Any]) -> DraftMessage:
+    rest = {k: v for k, v in raw.items() if k not in _PLACED}
+    if raw.get("id", key) != key:
+        rest["id"] = raw["id"]
+    author = place.take(raw, "author", dict) or {}
+    role, name = place.take(author, "role", str), place.take(author, "name", str)
+    if not role:
+        draft.tell(key, "'role'", "missing; the role is 'unknown'")
+    if any(value for k, value in author.items() if k not in ("role", "name")):
+        rest["author"] = author
+    said = place.take(raw, "metadata", dict) or {}
+    model = said.get("model_slug")
+    text, whole = _content(place, raw.get("content"))
+    if not whole:
+        rest["content"] = raw["content"]
+    return DraftMessage(
+        id=key,
+        role=role or "unknown",
+        content=text,
+        author=name,
+        model=model if isinstance(model, str) else None,
+        created_at=draft.time(key, raw, "create_time", rest),
+        hidden=said.get("is_visually_hidden_from_conversation") is True,
+        metadata=rest,
+    )
+
+
+def _content(place: Place, raw: Any) -> tuple[str, bool]:
+    """Return the text that a person reads, and whether that is all that `raw` holds."""
+    if raw is None or isinstance(raw, str):
+        return raw or "", True
+    content = place.check(raw, dict, "'content'")
+    parts = place.take(content, "parts", list)
+    if content.get("content_type", "text") == "text" and not content.keys() - _PLAIN:
+        match parts:
+            case [str(text)]:
+                return text, True
+    texts = [text for key in _TEXTS for text in _texts(content.get(key))]
+    return "\n".join(filter(None, texts)), False
+
+
+def _texts(value: Any) -> Iterator[str]:
+    for part in value if isinstance(value, list) else [value]:
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dict):
+            # A part {"content_type", "text"}, or a thought {"summary", "content"}.
+            inner = (part.get(key) for key in ("text", "summary", "content"))
+            yield from (text for text in inner if isinstance(text, str))

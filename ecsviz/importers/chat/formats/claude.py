@@ -1,0 +1,94 @@
+"""Claude's data export: ``conversations.json``, the zip that holds it, or one conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, blocks_text, rest_of
+from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.source import Place, Source
+from ecsviz.importers.chat.trees import Node, grow
+
+_ROLES = {"human": "user"}
+
+_PARENT = "parent_message_uuid"
+
+_NO_PARENT = "00000000-0000-4000-8000-000000000000"
+"""What a first message names as its parent."""
+
+
+class Claude:
+    """Reads a list of conversations with ``chat_messages``, or a single one.
+
+    Notes
+    -----
+    Where messages name their parents, those are the links; else each message answers the one
+    before it. The text is that of the ``"text"`` blocks; blocks of other kinds (thinking, tools)
+    are kept in the metadata's ``"content"``, with attachments and files beside it.
+    """
+
+    name = "claude"
+    title = "Claude export (conversations.json or its zip)"
+
+    def recognises(self, source: Source) -> bool:
+        """Tell whether the first object has ``chat_messages``."""
+        return isinstance(source.first_item.get("chat_messages"), list)
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        """Yield a thread for every conversation."""
+        for place, value in source.items("conversation"):
+            yield _thread(place, place.check(value, dict, "a conversation"))
+
+
+def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
+    ident = place.ident(item, "uuid")
+    here = place.at("uuid", ident) if ident else place
+    draft = DraftThread(id=ident, title=here.take(item, "name", str) or "")
+    draft.metadata = rest_of(item, "uuid", "name", "created_at", "updated_at", "chat_messages")
+    draft.created_at = draft.time(None, item, "created_at", draft.metadata)
+    draft.updated_at = draft.time(None, item, "updated_at", draft.metadata)
+    listed = here.take(item, "chat_messages", list)
+    if listed is None:
+        draft.tell(None, "'chat_messages'", "missing; the thread has no messages")
+    raws = [here.check(raw, dict, "a message") for raw in listed or []]
+    linked = any(_PARENT in raw for raw in raws)
+    nodes: list[Node] = []
+    for number, raw in enumerate(raws, 1):
+        spot = here.at("message", number)
+        message = _message(draft, spot, raw)
+        parent = spot.ident(raw, _PARENT) if linked else None
+        if linked:
+            nodes.append(Node(message.id, None if parent == _NO_PARENT else parent, message))
+        else:
+            draft.follow(message)
+    grow(draft, nodes, _PARENT)
+    draft.settle()
+    return draft
+
+
+def _message(draft: DraftThread, place: Place, raw: dict[str, Any]) -> DraftMessage:
+    ident = place.ident(raw, "uuid")
+    rest = rest_of(raw, "uuid", "sender", "text", "content", "created_at", _PARENT)
+    sender = draft.role(ident, place.take(raw, "sender", str))
+    if sender in _ROLES:
+        rest["sender"] = sender
+    content = raw.get("content")
+    if content is not None:
+        place.check(content, str if isinstance(content, str) else list, "'content'")
+    text, whole = blocks_text(content)
+    if not whole:
+        rest[free_name(rest, "content")] = content
+    flat = place.take(raw, "text", str)
+    if flat and flat != text:
+        if text:
+            rest["text"] = flat
+        else:
+            text = flat
+    return DraftMessage(
+        id=ident,
+        role=_ROLES.get(sender, sender),
+        content=text,
+        created_at=draft.time(ident, raw, "created_at", rest),
+        metadata=rest,
+    )

@@ -1,0 +1,97 @@
+"""LangChain's chat histories: the table of ``SQLChatMessageHistory``, or a list in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ecsviz.importers.chat.database_rows import clean, table_with
+from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, as_json, blocks_text, rest_of
+from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.source import Place, Source
+
+_ROLES = {
+    "human": "user",
+    "ai": "assistant",
+    "AIMessageChunk": "assistant",
+    "HumanMessageChunk": "user",
+    "function": "tool",
+}
+
+_COLUMNS = ("id", "session_id", "message")
+
+
+class LangChain:
+    """Reads ``{"type", "data": {"content", …}}``, a row or an item each.
+
+    Notes
+    -----
+    A session is a thread; each message answers the one before it. A row's number is its
+    message's id, since the messages' own ids may be missing or repeat. The table may have any
+    name; it is known by its columns ``id``, ``session_id`` and ``message``.
+    """
+
+    name = "langchain"
+    title = "LangChain chat history (database or .json)"
+
+    def recognises(self, source: Source) -> bool:
+        """Tell whether there is such a table, or the first object is such a message."""
+        if source.is_database:
+            return table_with(source, *_COLUMNS) is not None
+        item = source.first_item
+        data = item.get("data")
+        return isinstance(item.get("type"), str) and isinstance(data, dict) and "content" in data
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        """Yield a thread for every session."""
+        if not source.is_database:
+            draft = DraftThread()
+            for place, value in source.items("message"):
+                draft.follow(_message(draft, place, place.check(value, dict, "a message"), None))
+            draft.settle()
+            yield draft
+            return
+        table = table_with(source, *_COLUMNS)
+        if table is None:
+            raise Place(source.name).wrong(f"no table has the columns {', '.join(_COLUMNS)}")
+        drafts: dict[str, DraftThread] = {}
+        with source.database() as connection:
+            for place, row in source.rows(connection, table, "id"):
+                session = place.ident(row, "session_id") or ""
+                draft = drafts.setdefault(session, DraftThread(id=session or None))
+                value = place.check(as_json(row["message"]), dict, "'message'")
+                message = _message(draft, place, value, place.ident(row, "id"))
+                for key, item in clean(row, *_COLUMNS, "created_at").items():
+                    message.metadata[free_name(message.metadata, key)] = item
+                message.created_at = draft.time(message.id, row, "created_at", message.metadata)
+                draft.follow(message)
+        for draft in drafts.values():
+            draft.settle()
+            yield draft
+
+
+def _message(
+    draft: DraftThread, place: Place, item: dict[str, Any], ident: str | None
+) -> DraftMessage:
+    data = place.take(item, "data", dict) or {}
+    rest = rest_of(item, "type", "data")
+    inner = rest_of(data, "content", "type", "name", "role")
+    own = place.take(data, "id", str)
+    if ident is None:
+        ident = own or None
+        inner.pop("id", None)
+    rest |= {key: value for key, value in inner.items() if value not in (None, {}, [], False)}
+    kind = draft.role(ident, place.take(item, "type", str))
+    role = place.take(data, "role", str) or _ROLES.get(kind, kind)
+    if kind != role:
+        rest["type"] = kind
+    text, whole = blocks_text(data.get("content"))
+    if not whole:
+        rest[free_name(rest, "content")] = data["content"]
+    return DraftMessage(
+        id=ident,
+        role=role,
+        content=text,
+        author=place.take(data, "name", str),
+        metadata=rest,
+    )

@@ -1,0 +1,102 @@
+"""LibreChat's export of a conversation, nested or flat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, rest_of
+from ecsviz.importers.chat.source import Place, Source
+from ecsviz.importers.chat.trees import Node, grow
+
+_NO_PARENT = "00000000-0000-0000-0000-000000000000"
+"""What a first message names as its parent."""
+
+_PLACED = frozenset(
+    {"messageId", "parentMessageId", "sender", "text", "model", "createdAt", "children", "content"}
+)
+
+
+class LibreChat:
+    """Reads ``{"conversationId", "messages": […]}``; answers may stand in ``children``."""
+
+    name = "librechat"
+    title = "LibreChat export (.json)"
+
+    def recognises(self, source: Source) -> bool:
+        """Tell whether the first object has a ``conversationId`` and messages."""
+        item = source.first_item
+        return "conversationId" in item and isinstance(item.get("messages"), list)
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        """Yield a thread for every conversation."""
+        for place, value in source.items("conversation"):
+            item = place.check(value, dict, "a conversation")
+            ident = place.ident(item, "conversationId")
+            draft = DraftThread(id=ident, title=place.take(item, "title", str) or "")
+            draft.metadata = rest_of(item, "conversationId", "title", "messages")
+            listed = place.take(item, "messages", list)
+            if listed is None:
+                draft.tell(None, "'messages'", "missing; the thread has no messages")
+            grow(draft, _flatten(draft, place, listed or []), "parentMessageId")
+            draft.settle()
+            yield draft
+
+
+def _flatten(draft: DraftThread, place: Place, listed: list[Any]) -> list[Node]:
+    """Return all messages, each before its own answers."""
+    nodes: list[Node] = []
+    todo: list[tuple[Any, Node | None]] = [(raw, None) for raw in reversed(listed)]
+    while todo:
+        raw, above = todo.pop()
+        item = place.check(raw, dict, "a message")
+        ident = place.ident(item, "messageId")
+        here = place.at("message", ident) if ident else place
+        said = here.ident(item, "parentMessageId")
+        parent = None if said == _NO_PARENT else said
+        message = _message(draft, here, ident, item)
+        if above is not None and parent != above.id:
+            if parent is not None:
+                message.metadata["parentMessageId"] = said
+                why = "is not the message that it is an answer of; kept there"
+                draft.tell(ident, "'parentMessageId'", why)
+            parent = above.id
+        node = Node(ident or f"#{len(nodes) + 1}", parent, message)
+        nodes.append(node)
+        children = here.take(item, "children", list) or []
+        todo.extend((child, node) for child in reversed(children))
+    return nodes
+
+
+def _message(
+    draft: DraftThread, place: Place, ident: str | None, item: dict[str, Any]
+) -> DraftMessage:
+    rest = rest_of(item, *_PLACED, "isCreatedByUser")
+    if rest.get("conversationId") == draft.id:
+        rest.pop("conversationId", None)
+    by_user = place.take(item, "isCreatedByUser", bool)
+    sender = place.take(item, "sender", str)
+    if by_user is None and sender is not None:
+        by_user = sender.lower() == "user"
+    text = place.take(item, "text", str) or ""
+    if item.get("content") is not None:
+        rest["content"] = item["content"]
+        text = text or "\n".join(_texts(item["content"]))
+    return DraftMessage(
+        id=ident,
+        role=draft.role(ident, {True: "user", False: "assistant"}.get(by_user)),  # type: ignore[arg-type]  # None has none
+        content=text,
+        author=None if sender in (None, "", "user", "User") else sender,
+        model=place.take(item, "model", str),
+        created_at=draft.time(ident, item, "createdAt", rest),
+        metadata=rest,
+    )
+
+
+def _texts(content: object) -> Iterator[str]:
+    for part in content if isinstance(content, list) else [content]:
+        text = part.get("text") if isinstance(part, dict) else part
+        if isinstance(text, dict):  # as the assistants' interface has it
+            text = text.get("value")
+        if isinstance(text, str) and text:
+            yield text

@@ -1,0 +1,117 @@
+"""The sessions that OpenAI's Agents SDK keeps in SQLite, plain and with branches."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from ecsviz.errors import short_repr
+from ecsviz.importers.chat.database_rows import Row, clean, grouped, table_with
+from ecsviz.importers.chat.drafts import DraftThread, as_json
+from ecsviz.importers.chat.formats.openai_messages import message_of
+from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.source import Place, Source
+from ecsviz.importers.chat.trees import Node, grow
+
+_COLUMNS = ("id", "session_id", "message_data")
+
+_STRUCTURE = "message_structure"
+
+
+class OpenAIAgents:
+    """Reads the items of every session.
+
+    Notes
+    -----
+    A row's number is its message's id. Without branches, each item answers the one before it in
+    its session. With them (``message_structure``), it answers the one before it in its branch;
+    the branches that hold an item stand in its metadata. The tables may have any name; that of
+    the items is known by its columns.
+    """
+
+    name = "openai-agents"
+    title = "OpenAI Agents SDK sessions (database)"
+
+    def recognises(self, source: Source) -> bool:
+        """Tell whether there is a table of items."""
+        return table_with(source, *_COLUMNS) is not None
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        """Yield a thread for every session, also for those without items."""
+        table = table_with(source, *_COLUMNS)
+        if table is None:
+            raise Place(source.name).wrong(f"no table has the columns {', '.join(_COLUMNS)}")
+        drafts: dict[str | None, DraftThread] = {}
+        nodes: dict[str | None, list[Node]] = {}
+        with source.database() as connection:
+            sessions = table_with(source, "session_id", "created_at", "updated_at", without=["id"])
+            for place, row in source.rows(connection, sessions or ""):
+                ident = place.ident(row, "session_id")
+                draft = drafts.setdefault(ident, DraftThread(id=ident))
+                draft.metadata = clean(row, "session_id", "created_at", "updated_at")
+                draft.created_at = draft.time(None, row, "created_at", draft.metadata)
+                draft.updated_at = draft.time(None, row, "updated_at", draft.metadata)
+            branches = _branches(connection, source)
+            for place, row in source.rows(connection, table, "id"):
+                session = place.ident(row, "session_id")
+                draft = drafts.setdefault(session, DraftThread(id=session))
+                ident = place.ident(row, "id")
+                value = place.check(as_json(row["message_data"]), dict, "'message_data'")
+                message = message_of(draft, place, value, ident)
+                for key, item in clean(row, *_COLUMNS, "created_at").items():
+                    message.metadata[free_name(message.metadata, key)] = item
+                if message.created_at is None:
+                    when = draft.time(ident, row, "created_at", message.metadata)
+                    message.created_at = when
+                listed = nodes.setdefault(session, [])
+                above = listed[-1].id if listed else None
+                if (known := branches.get(session)) is not None:
+                    above = _above(draft, known, ident, message.metadata)
+                listed.append(Node(ident, above, message))
+            for session, usage in grouped(connection, source, "turn_usage", "session_id").items():
+                if session in drafts:
+                    drafts[session].metadata["turn_usage"] = [
+                        clean(row, "id", "session_id") for row in usage
+                    ]
+        for session, draft in drafts.items():
+            grow(draft, nodes.get(session, []))
+            draft.settle()
+            yield draft
+
+
+Structure = dict[str, list[tuple[str | None, Row]]]
+"""Item → for each branch that holds it: the item before it there, and the row."""
+
+
+def _branches(connection: sqlite3.Connection, source: Source) -> dict[str | None, Structure]:
+    """Return, for each session, where its items stand in the branches."""
+    found: dict[str | None, Structure] = {}
+    if not source.has_table(_STRUCTURE, "session_id", "message_id", "branch_id"):
+        return found
+    last: dict[tuple[str | None, str | None], str | None] = {}
+    for place, row in source.rows(connection, _STRUCTURE, "sequence_number"):
+        session, item = place.ident(row, "session_id"), place.ident(row, "message_id")
+        if item is None:
+            continue
+        branch = session, place.ident(row, "branch_id")
+        known = found.setdefault(session, {})
+        known.setdefault(item, []).append((last.get(branch), row))
+        last[branch] = item
+    return found
+
+
+def _above(
+    draft: DraftThread, known: Structure, ident: str | None, rest: dict[str, object]
+) -> str | None:
+    """Return what an item answers, and keep what its branches say of it."""
+    places = known.get(ident or "", [])
+    if not places:
+        draft.tell(ident, "its place in a branch", "not in the file; kept as a root")
+        return None
+    rest["branches"] = [clean(row, "id", "session_id", "message_id") for _, row in places]
+    first = places[0][0]
+    for other, row in places[1:]:
+        if other != first:
+            branch = short_repr(row.get("branch_id"))
+            draft.tell(ident, f"parent in branch {branch}", "is another; kept under the first")
+    return first

@@ -1,0 +1,144 @@
+"""Messages as OpenAI's interfaces take and give them, in JSON or JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, blocks_text, rest_of
+from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.source import Place, Source
+
+_PLACED = frozenset({"id", "role", "content", "name", "model", "created_at", "type"})
+
+_TEXT_BLOCKS = ("input_text", "output_text", "summary_text")
+
+_ROLES = {"function_call": "assistant", "function_call_output": "tool", "reasoning": "assistant"}
+"""The roles of items that have a type instead."""
+
+_FAKE_ID = "__fake_id__"
+"""What the Agents SDK writes where a model gave no id."""
+
+
+class OpenAIMessages:
+    """Reads lists of ``{"role", "content"}``: bare, in ``"messages"``, or in a request's body.
+
+    Notes
+    -----
+    A list of messages, and lines that are messages, are one thread; an object with ``messages``
+    is one each, as in files for fine-tuning and batches. Each message answers the one before it.
+    """
+
+    name = "openai-messages"
+    title = "OpenAI messages (.json or .jsonl)"
+
+    def recognises(self, source: Source) -> bool:
+        """Tell whether the first object is, or holds, a message."""
+        item = source.first_item
+        listed = _listed(item)
+        first = next((each for each in listed or [] if isinstance(each, dict)), {})
+        return any("role" in each and "content" in each for each in (item, first))
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        """Yield a thread for every list of messages; then one of those that stand alone."""
+        alone = DraftThread()
+        for place, value in source.items("item"):
+            if isinstance(value, list):
+                draft = DraftThread()
+                _fill(draft, place, value)
+                draft.settle()
+                yield draft
+                continue
+            item = place.check(value, dict, "it")
+            if (found := _listed(item)) is None and "role" in item:
+                alone.follow(message_of(alone, place, item))
+            else:
+                yield _thread(place, item, found)
+        if alone.messages:
+            alone.settle()
+            yield alone
+
+
+def _listed(item: dict[str, Any]) -> list[Any] | None:
+    body = item.get("body")
+    for holder in (item, body if isinstance(body, dict) else {}):
+        if isinstance(holder.get("messages"), list):
+            found: list[Any] = holder["messages"]
+            return found
+    return None
+
+
+def _thread(place: Place, item: dict[str, Any], listed: list[Any] | None) -> DraftThread:
+    ident = next(filter(None, (place.ident(item, key) for key in ("id", "custom_id"))), None)
+    draft = DraftThread(id=ident)
+    draft.metadata = rest_of(item, "messages", "created_at", "updated_at")
+    for key in ("id", "custom_id"):
+        if draft.metadata.get(key) == ident:
+            draft.metadata.pop(key, None)
+    for key in ("title", "name"):
+        if not draft.title and isinstance(item.get(key), str):
+            draft.title = draft.metadata.pop(key)
+    if "messages" not in item and isinstance(item.get("body"), dict):
+        draft.metadata["body"] = rest_of(item["body"], "messages")
+    draft.created_at = draft.time(None, item, "created_at", draft.metadata)
+    draft.updated_at = draft.time(None, item, "updated_at", draft.metadata)
+    if listed is None:
+        raise place.wrong("neither a message (no 'role') nor a list of them (no 'messages')")
+    _fill(draft, place, listed)
+    draft.settle()
+    return draft
+
+
+def _fill(draft: DraftThread, place: Place, listed: list[Any]) -> None:
+    for number, raw in enumerate(listed, 1):
+        here = place.at("message", number)
+        draft.follow(message_of(draft, here, here.check(raw, dict, "a message")))
+
+
+def message_of(
+    draft: DraftThread, place: Place, item: dict[str, Any], ident: str | None = None
+) -> DraftMessage:
+    """Return the message of an item: one with a role, or a call, its output, or a reasoning.
+
+    Parameters
+    ----------
+    draft
+        The thread, which is told what could not be placed.
+    place
+        Where the item stands.
+    item
+        What the interface gave.
+    ident
+        The id to take instead of the item's own, which then goes to the metadata.
+    """
+    own = place.ident(item, "id")
+    rest = rest_of(item, *_PLACED)
+    if own is not None and (ident is not None or own == _FAKE_ID):
+        rest["id"], own = item["id"], None
+    ident = ident or own
+    kind = place.take(item, "type", str)
+    role = place.take(item, "role", str) or _ROLES.get(kind or "", kind)
+    if kind is not None and kind != "message":
+        rest["type"] = kind
+    content = next((item[k] for k in ("content", "output", "summary") if item.get(k)), None)
+    text, whole = blocks_text(content, *_TEXT_BLOCKS)
+    if whole:
+        rest = {k: v for k, v in rest.items() if v is not content}
+    elif "content" in item:
+        rest[free_name(rest, "content")] = item["content"]
+    return DraftMessage(
+        id=ident,
+        role=draft.role(ident, role),
+        content=text,
+        author=place.take(item, "name", str) if kind in (None, "message") else _keep(rest, item),
+        model=place.take(item, "model", str),
+        created_at=draft.time(ident, item, "created_at", rest),
+        metadata=rest,
+    )
+
+
+def _keep(rest: dict[str, Any], item: dict[str, Any]) -> str | None:
+    """Keep the name of a called function, which is no author's, in the metadata."""
+    if "name" in item:
+        rest["name"] = item["name"]
+    return None

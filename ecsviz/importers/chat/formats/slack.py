@@ -1,0 +1,148 @@
+"""Slack's export: a zip, or its folder, with a folder a channel and a file a day; or one day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, rest_of
+from ecsviz.importers.chat.source import Place, Source
+from ecsviz.importers.chat.trees import Node, grow
+
+_DAY = re.compile(r"(?:.*/)?([^/]+)/\d{4}-\d\d-\d\d\.json")
+
+_CHANNELS = ("channels.json", "groups.json", "dms.json", "mpims.json")
+
+_PLACED = frozenset({"ts", "text", "thread_ts"})
+
+
+class Slack:
+    """Reads the messages of every channel, in the order of the days.
+
+    Notes
+    -----
+    A thread is a channel. A message in one of Slack's threads answers the message that began it;
+    others answer none. A message's id is its ``ts``, which is unique in a channel. The author is
+    looked up in ``users.json``; bots have the role ``"tool"``, what Slack itself says
+    ``"system"``.
+    """
+
+    name = "slack"
+    title = "Slack export (zip or folder)"
+
+    def recognises(self, source: Source) -> bool:
+        """Tell whether a day's file, or the file itself, holds messages with ``ts``."""
+        if source.members is None:
+            return _is_message(source.first_item)
+        days = (source.members[name] for name in source.members if _DAY.fullmatch(name))
+        return any(_is_message(day.first_item) for _, day in zip(range(10), days, strict=False))
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        """Yield a thread for every channel that has messages."""
+        if source.members is None:
+            draft = DraftThread()
+            yield _grown(draft, list(_nodes(draft, source, {})))
+            return
+        people = {user["id"]: user for user in _records(source, "users.json")}
+        known: dict[str, dict[str, Any]] = {}
+        for name in _CHANNELS:
+            for channel in _records(source, name):
+                known[str(channel.get("name") or channel["id"])] = channel
+                known[channel["id"]] = channel
+        days: dict[str, list[str]] = {}
+        for name in sorted(source.members):
+            if found := _DAY.fullmatch(name):
+                days.setdefault(found[1], []).append(name)
+            elif PurePosixPath(name).name == "users.json":
+                source.leave(name, "only the names of authors are taken from it")
+            elif PurePosixPath(name).name not in _CHANNELS:
+                source.leave(name, "no messages")
+        for folder, names in days.items():
+            channel = known.get(folder, {})
+            draft = DraftThread(id=channel.get("id") or folder, title=folder)
+            if rest := rest_of(channel, "id", "name"):
+                draft.metadata["channel"] = rest
+            nodes = [node for name in names for node in _nodes(draft, source.members[name], people)]
+            yield _grown(draft, nodes)
+
+
+def _is_message(item: dict[str, Any]) -> bool:
+    return item.get("type") == "message" and isinstance(item.get("ts"), str)
+
+
+def _records(source: Source, wanted: str) -> list[dict[str, Any]]:
+    """Return the records with an id of a file at the top of the export."""
+    assert source.members is not None
+    for name in source.members:
+        if PurePosixPath(name).name == wanted:
+            listed = source.members[name].first
+            return [
+                each
+                for each in (listed if isinstance(listed, list) else [])
+                if isinstance(each, dict) and isinstance(each.get("id"), str)
+            ]
+    return []
+
+
+def _grown(draft: DraftThread, nodes: list[Node]) -> DraftThread:
+    grow(draft, nodes, "thread_ts")
+    if draft.title:
+        draft.created_at = next((m.created_at for m in draft.messages if m.created_at), None)
+    else:
+        draft.settle()
+    return draft
+
+
+def _nodes(draft: DraftThread, day: Source, people: dict[str, Any]) -> Iterator[Node]:
+    for place, value in day.items("message"):
+        item = place.check(value, dict, "a message")
+        ident = place.take(item, "ts", str) or None
+        began = place.take(item, "thread_ts", str)
+        parent = None if began == ident else began
+        yield Node(ident, parent, _message(draft, place, ident, item, people))
+
+
+def _message(
+    draft: DraftThread,
+    place: Place,
+    ident: str | None,
+    item: dict[str, Any],
+    people: dict[str, Any],
+) -> DraftMessage:
+    rest = rest_of(item, *_PLACED)
+    kind = place.take(item, "subtype", str) or ""
+    if rest.get("type") == "message":
+        del rest["type"]
+    if "bot_id" in item or kind == "bot_message":
+        role = "tool"
+    elif kind and kind not in ("thread_broadcast", "file_share", "me_message"):
+        role = "system"
+    else:
+        role = "user"
+    return DraftMessage(
+        id=ident,
+        role=role,
+        content=place.take(item, "text", str) or "",
+        author=_author(item, people),
+        created_at=draft.time(ident, item, "ts", rest),
+        metadata=rest,
+    )
+
+
+def _author(item: dict[str, Any], people: dict[str, Any]) -> str | None:
+    user = item.get("user")
+    known = people.get(user) if isinstance(user, str) else None
+    for record in (known, item.get("user_profile"), item.get("bot_profile")):
+        if not isinstance(record, dict):
+            continue
+        profile = record.get("profile")
+        for holder in (profile if isinstance(profile, dict) else {}, record):
+            for key in ("display_name", "real_name", "name"):
+                if isinstance(found := holder.get(key), str) and found:
+                    return found
+    for name in (item.get("username"), user):
+        if isinstance(name, str) and name:
+            return name
+    return None

@@ -1,0 +1,133 @@
+"""WhatsApp's export of a chat: a text with a line, or several, a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+
+from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
+from ecsviz.importers.chat.source import Place, Source
+
+_LINE = re.compile(
+    r"[\u200e\u200f\u202a\u202c\ufeff]*"  # marks of direction
+    r"(?P<open>\[)?"  # on iOS; Android writes " - " behind the time
+    r"(?P<stamp>(?P<a>\d{1,4})(?P<sep>[./-])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{2,4}),?\s"
+    r"(?P<h>\d{1,2})[:.](?P<m>\d\d)(?:[:.](?P<s>\d\d))?(?:\s?(?P<half>[AaPp])\.?\s?[Mm]\.?)?)"
+    r"(?(open)\]\s|\s-\s)"
+    r"(?P<rest>.*)",
+    re.DOTALL,
+)
+
+_AUTHOR = re.compile(r"(?P<name>[^:\n]{1,100}): (?P<text>.*)|(?P<bare>[^:\n]{1,100}):", re.DOTALL)
+
+Found = tuple[int, re.Match[str], list[str]]
+"""A message's line number, its first line, and the lines that follow."""
+
+
+class WhatsApp:
+    """Reads the lines of a chat; a line without a time belongs to the message before it.
+
+    Notes
+    -----
+    The file does not say what answers what, so no message has a parent. Times are the phone's
+    wall clock, read as UTC or in the ``timezone=`` of `read_chat`, in an order of day and month
+    that depends on the phone: it is found by what makes dates, and then by what makes them come
+    in order; the time as it stands is kept in the metadata. What nobody wrote has the role
+    ``"system"``.
+    """
+
+    name = "whatsapp"
+    title = "WhatsApp chat (.txt)"
+
+    def recognises(self, source: Source) -> bool:
+        """Tell whether the first line that is not empty begins with a date and a time."""
+        line = next(filter(None, source.head.split("\n")), "")
+        return _LINE.match(line) is not None
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        """Yield the one thread."""
+        found = _lines(source)
+        draft = DraftThread()
+        order = _order(draft, [match for _, match, _ in found])
+        authors: dict[str, None] = {}
+        for number, match, more in found:
+            text = "\n".join([match["rest"], *more])
+            said = _AUTHOR.fullmatch(text)
+            author = (said["name"] or said["bare"]) if said else None
+            if author:
+                authors[author] = None
+            when = _time(match, order)
+            metadata = {"time": match["stamp"]}
+            if when is None:
+                draft.tell(f"line {number}", "'time'", "not a time; the value is in the metadata")
+            draft.add(
+                DraftMessage(
+                    role="user" if author else "system",
+                    content=(said["text"] or "") if said else text,
+                    author=author,
+                    created_at=when,
+                    # Not by the time: a longer file may tell day and month better.
+                    key=f"{match['stamp']} {text}",
+                    metadata=metadata,
+                )
+            )
+        draft.title = ", ".join(list(authors)[:4]) + (", …" if len(authors) > 4 else "")
+        draft.settle()
+        yield draft
+
+
+def _lines(source: Source) -> list[Found]:
+    found: list[Found] = []
+    for number, raw in enumerate(source.text.split("\n"), 1):
+        line = raw.removesuffix("\r")
+        match = _LINE.fullmatch(line)
+        if match is not None:
+            found.append((number, match, []))
+        elif found:
+            found[-1][2].append(line)
+        elif line.strip():
+            raise Place(source.name, number).wrong("no line of a chat: no date and time before it")
+    if found and found[-1][2] and not found[-1][2][-1]:
+        found[-1][2].pop()  # the end of the last line
+    if not found:
+        raise Place(source.name).wrong("no line begins with a date and a time")
+    return found
+
+
+def _order(draft: DraftThread, lines: list[re.Match[str]]) -> str:
+    """Return in which order day, month and year stand: the one that makes the most sense."""
+    if not lines:
+        return "dmy"
+    if len(lines[0]["a"]) == 4:
+        return "ymd"
+    clock = any(match["half"] for match in lines)
+    orders = ("mdy", "dmy") if clock and lines[0]["sep"] == "/" else ("dmy", "mdy")
+
+    def faults(order: str) -> tuple[int, int]:
+        times = [_time(match, order) for match in lines]
+        known = [each for each in times if each is not None]
+        return len(times) - len(known), sum(late < early for early, late in pairwise(known))
+
+    first, second = map(faults, orders)
+    if first == second and any(match["a"] != match["b"] for match in lines):
+        shown = {"mdy": "month, day", "dmy": "day, month"}[orders[0]]
+        draft.tell(None, "the order of day and month", f"cannot be told; read as {shown}")
+    return orders[0] if first <= second else orders[1]
+
+
+def _time(match: re.Match[str], order: str) -> datetime | None:
+    parts = dict(zip(order, map(int, match.group("a", "b", "c")), strict=True))
+    year = parts["y"] + (2000 if parts["y"] < 100 else 0)
+    hour = int(match["h"])
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if match["half"] in "pP" else 0)
+    try:
+        return datetime(  # noqa: DTZ001 - a wall clock
+            *(year, parts["m"], parts["d"]), *(hour, int(match["m"]), int(match["s"] or 0))
+        )
+    except ValueError:
+        return None

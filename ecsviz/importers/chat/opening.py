@@ -1,0 +1,225 @@
+"""A path, bytes, a zip, a folder or a list of them → sources, within the limits."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
+from ecsviz.importers.chat.source import HEAD, ZIP_MAGIC, Source
+from ecsviz.importers.files import (
+    BLOCK,
+    ImportSourceError,
+    Limits,
+    check_path,
+    copy_counted,
+    exceeded,
+    not_opened,
+)
+
+_ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
+    *(ValueError, RuntimeError, NotImplementedError),  # passwords, unknown compression
+)
+
+_SMALL = 10 * BLOCK
+"""Bytes below which no ratio is a bomb."""
+
+
+@contextmanager
+def opened(source: Any, limits: Limits) -> Iterator[list[Source]]:
+    """Yield what there is to read.
+
+    Parameters
+    ----------
+    source
+        A path, bytes, or a list of them.
+    limits
+        They hold for all together.
+    """
+    opener = _Opener(limits)
+    with opener.stack:
+        several = list(source) if isinstance(source, list | tuple) else [source]
+        if not several:
+            raise ImportSourceError("The list of files to read is empty. Name one.", source=source)
+        yield [opener.open(each) for each in several]
+
+
+class _Opener:
+    """Opens files, and counts what is read of them."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.stack = ExitStack()
+        self._count = 0
+        self._members = 0
+
+    def open(self, source: Any) -> Source:
+        if isinstance(source, bytes | bytearray | memoryview):
+            return self._bytes(bytes(source))
+        if not isinstance(source, str | os.PathLike) or isinstance(os.fspath(source), bytes):
+            raise ImportSourceError(
+                f"A chat is read from a path or from bytes, not from a {type(source).__name__}.",
+                source=source,
+            )
+        check_path(source)
+        path = Path(source)
+        try:
+            return self._folder(path) if path.is_dir() else self._file(path, path.name)
+        except (OSError, ValueError) as err:
+            if isinstance(err, EcsvizError):
+                raise
+            raise not_opened(path, err) from err
+
+    def _bytes(self, data: bytes) -> Source:
+        if _is_zip(data[:4]):
+            return self._zip(io.BytesIO(data), "<bytes>", len(data))
+        return Source(
+            "<bytes>", data[:HEAD], lambda: self._all(io.BytesIO(data), "<bytes>"), self.limits
+        )
+
+    def _file(self, path: Path, name: str, inside: bool = False) -> Source:
+        handle = path.open("rb")
+        peek = handle.read(HEAD)
+        if _is_zip(peek[:4]) and not inside:
+            self.stack.callback(handle.close)
+            return self._zip(handle, name, path.stat().st_size)
+        handle.close()
+
+        def load() -> bytes:
+            try:
+                with path.open("rb") as again:
+                    return self._all(again, name)
+            except (OSError, ValueError) as err:
+                if isinstance(err, EcsvizError):
+                    raise
+                raise not_opened(path, err) from err
+
+        return Source(name, peek, load, self.limits, path, stack=self.stack)
+
+    def _folder(self, path: Path) -> Source:
+        found: dict[str, Callable[[], Source]] = {}
+        for folder, folders, names in os.walk(path):  # which does not follow links
+            folders.sort()
+            for name in sorted(names):
+                here = Path(folder, name)
+                if not here.is_file():
+                    continue  # a pipe or the like, which would never end
+                inside = here.relative_to(path).as_posix()
+                shown = f"{path.name}/{inside}"
+                self._one_more(path.name)
+                found[inside] = partial(self._file, here, shown, inside=True)
+        return Source(path.name, b"", lambda: b"", self.limits, path, _Members(found))
+
+    def _zip(self, handle: Any, name: str, size: int) -> Source:
+        with _zip_errors(name):
+            archive = self.stack.enter_context(zipfile.ZipFile(handle))
+            found: dict[str, Callable[[], Source]] = {}
+            for info in archive.infolist():
+                self._one_more(name)
+                if not info.is_dir():
+                    found[info.filename] = _Member(self, archive, info, name, size)
+        return Source(name, b"", lambda: b"", self.limits, None, _Members(found))
+
+    def _one_more(self, name: str) -> None:
+        self._members += 1
+        if self._members > self.limits.max_members:
+            limit = self.limits.max_members
+            raise exceeded(name, f"holds more than {limit:,} files", "max_members", limit)
+
+    def _all(self, handle: Any, name: str) -> bytes:
+        target = io.BytesIO()
+        self._count += copy_counted(handle, target, name, self.limits.max_bytes, self._count)
+        return target.getvalue()
+
+
+class _Member:
+    """One file in a zip, opened when it is asked for."""
+
+    def __init__(
+        self, opener: _Opener, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, size: int
+    ) -> None:
+        self.opener = opener
+        self.archive = archive
+        self.info = info
+        self.zip_name = name
+        self.size = size
+        self.name = f"{name}/{info.filename}"
+
+    def __call__(self) -> Source:
+        with _zip_errors(self.zip_name), self.archive.open(self.info) as handle:
+            peek = handle.read(HEAD)
+        return Source(self.name, peek, self.load, self.opener.limits, stack=self.opener.stack)
+
+    def load(self) -> bytes:
+        with _zip_errors(self.zip_name), self.archive.open(self.info) as handle:
+            return self.opener._all(_Rated(handle, self), self.name)
+
+
+class _Rated:
+    """Reads a member, and watches how many bytes come out of how few."""
+
+    def __init__(self, handle: Any, member: _Member) -> None:
+        self.handle = handle
+        self.member = member
+        self.count = 0
+
+    def read(self, size: int) -> bytes:
+        block: bytes = self.handle.read(size)
+        self.count += len(block)
+        limits, member = self.member.opener.limits, self.member
+        packed = max(1, min(member.info.compress_size, member.size))
+        total = member.opener._count + self.count
+        if self.count > max(_SMALL, limits.max_ratio * packed) or total > max(
+            _SMALL, limits.max_ratio * member.size
+        ):
+            what = f"unpacks to more than {limits.max_ratio:,} times its size"
+            raise exceeded(member.name, what, "max_ratio", limits.max_ratio)
+        return block
+
+
+class _Members(Mapping[str, Source]):
+    """The files inside, each opened when it is first asked for."""
+
+    def __init__(self, found: dict[str, Callable[[], Source]]) -> None:
+        self._found = found
+        self._made: dict[str, Source] = {}
+
+    def __getitem__(self, key: str) -> Source:
+        if key not in self._made:
+            self._made[key] = self._found[key]()
+        return self._made[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def _is_zip(magic: bytes) -> bool:
+    return magic in ZIP_MAGIC
+
+
+@contextmanager
+def _zip_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except EcsvizError:
+        raise
+    except _ZIP_ERRORS as err:
+        raise ImportFormatError(
+            f"{name} is a zip that cannot be read ({short_repr(str(err))}). Download it again; if"
+            " it has a password, unpack it first and read the file inside.",
+            source=name,
+            line=None,
+            column=None,
+        ) from err

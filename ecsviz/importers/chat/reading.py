@@ -1,0 +1,211 @@
+"""One call of `read_chat`: sources in, threads out, with problems, warning and report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import tzinfo
+from typing import Any
+
+from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
+from ecsviz.importers.chat.building import Builder, ChatImport
+from ecsviz.importers.chat.drafts import ChatFormat, DraftThread
+from ecsviz.importers.chat.registry import FORMATS, checked, format_named, formats_of_others
+from ecsviz.importers.chat.source import Source
+
+_SMALL = 5_000_000
+"""Characters that are read in well under a second: no progress bar is made for them, and none
+of the threads that tqdm starts."""
+
+
+class ChatReader:
+    """Reads sources one after the other into one result.
+
+    Parameters
+    ----------
+    wanted
+        A format, or its name; None recognises it.
+    progress
+        See `read_chat`.
+    zone
+        The zone of wall clocks.
+    """
+
+    def __init__(self, wanted: object, progress: bool | None, zone: tzinfo) -> None:
+        self.found = ChatImport()
+        self._builder = Builder(self.found, zone)
+        self._progress = progress
+        self._wanted: ChatFormat | None = None
+        self._others: list[ChatFormat] | None = None
+        if isinstance(wanted, str):
+            self._wanted = format_named(wanted)
+        elif wanted is not None:
+            self._wanted = checked(wanted, type(wanted).__name__)
+
+    def read(self, source: Source) -> None:
+        """Read a file, or all chats of a zip or folder."""
+        if source.members is None:
+            chosen = self._wanted or self._recognised(source)
+            if chosen is None:
+                raise unknown(source)
+            self._take(source, chosen)
+            return
+        whole = self._recognised(source)
+        if whole is not None:
+            self._take(source, whole)
+        else:
+            self._read_members(source)
+
+    def _read_members(self, source: Source) -> None:
+        assert source.members is not None
+        names, read, refused = list(source.members), 0, []
+        for name in sorted(names):
+            member = source.members[name]
+            try:
+                chosen = self._recognised(member)
+                if chosen is None:
+                    raise unknown(member)
+            except ImportFormatError as err:
+                if not err.facts.get("foreign"):
+                    raise
+                refused.append((name, member))
+                continue
+            read += 1
+            self._take(member, chosen)
+        if not read:
+            raise ImportFormatError(
+                f"{source.name} holds no file with a chat that is known here:"
+                f" {', '.join(short_repr(name) for name in names[:5]) or 'it is empty'}. {known()}",
+                source=source.name,
+                members=names,
+                line=None,
+                column=None,
+            )
+        for _, member in refused:
+            self._builder.begin("", member.name)
+            self._builder.count("not read", "file", _why(member))
+
+    def _recognised(self, source: Source) -> ChatFormat | None:
+        if self._wanted is not None:
+            return self._wanted if _is(self._wanted, source) else None
+        found = next((each for each in FORMATS if _is(each, source)), None)
+        if found is None:
+            if self._others is None:
+                self._others = formats_of_others()
+            found = next((each for each in self._others if _is(each, source)), None)
+        return found
+
+    def _take(self, source: Source, chosen: ChatFormat) -> None:
+        self._builder.begin(chosen.name, source.name)
+        before = len(self.found.problems)
+        bar = _bar(source, self._progress)
+        try:
+            for draft in _drafts(chosen, source):
+                self._builder.add(draft)
+                if bar is not None:
+                    bar.update()
+        finally:
+            if bar is not None:
+                bar.close()
+        self.found.problems[before:before] = source.problems
+        for what, why in source.left:
+            self._builder.count("not read", what, why)
+        for table, rows in source.unread_tables().items():
+            self._builder.count("not read", f"rows of {table}", "no chats", by=rows)
+
+    def warning(self, name: str) -> str | None:
+        """Return what to warn of, or None."""
+        problems = self.found.problems
+        if not problems:
+            return None
+        shown = "\n".join(f"  {problem}" for problem in problems[:5])
+        more = f"\n  … and {len(problems) - 5:,} more" if len(problems) > 5 else ""
+        count = f"{len(problems):,} thing" + ("" if len(problems) == 1 else "s")
+        return (
+            f"{name}: {count} could not be placed as the file has it; no message was left out."
+            f" The result's .problems lists all, .report() counts them:\n{shown}{more}"
+        )
+
+
+def _is(each: ChatFormat, source: Source) -> bool:
+    if each in FORMATS:
+        return each.recognises(source)
+    with _blamed(each, source):
+        return bool(each.recognises(source))
+
+
+def _drafts(chosen: ChatFormat, source: Source) -> Iterator[DraftThread]:
+    if chosen in FORMATS:
+        yield from chosen.read(source)
+        return
+    with _blamed(chosen, source):
+        yield from chosen.read(source)
+
+
+@contextmanager
+def _blamed(chosen: ChatFormat, source: Source) -> Iterator[None]:
+    """Turn whatever a format of others raises into an error that names it."""
+    try:
+        yield
+    except EcsvizError:
+        raise
+    except Exception as err:
+        raise ImportFormatError(
+            f"The chat format {short_repr(chosen.name)} failed on {source.name}:"
+            f" {type(err).__name__}. Mend the format, or name another with format=.",
+            format=chosen.name,
+            source=source.name,
+            line=None,
+            column=None,
+        ) from err
+
+
+def unknown(source: Source) -> ImportFormatError:
+    """Return the error for a file of no known format, with the best that can be said."""
+    facts: dict[str, Any] = {
+        "source": source.name,
+        "formats": [each.name for each in FORMATS],
+        "line": 1,
+        "column": 1,
+        "foreign": True,
+    }
+    if source.is_database:
+        tables = ", ".join(short_repr(name) for name in list(source.tables)[:5]) or "none"
+        what = f"is a SQLite database, but none of a chat that is known here (tables: {tables})"
+        way = "ev.read_database reads any database."
+        return ImportFormatError(f"{source.name} {what}. {way} {known()}", **facts)
+    try:
+        source.check_json()
+    except ImportFormatError as err:
+        if err.facts.get("line") is None or not err.facts.get("foreign"):
+            return err
+        if source.looks_like_json:
+            return ImportFormatError(f"{err.message} {known()}", **{**err.facts, "foreign": True})
+        what = "holds neither JSON nor a zip of it, nor a database or text of a chat known here"
+        return ImportFormatError(f"{source.name} {what}. {known()}", **facts)
+    what = "no chat that is known here" if source.first else "empty"
+    return ImportFormatError(f"{source.name} is JSON, but {what}. {known()}", **facts)
+
+
+def known() -> str:
+    """Return a sentence with the known formats: all, since a user looks for his own."""
+    return "Known formats: " + ", ".join(each.name for each in FORMATS) + "."
+
+
+def _why(member: Source) -> str:
+    if member.is_database:
+        return "no chat database that is known here"
+    if member.is_zip:
+        return "a zip inside; read it by itself"
+    if member.looks_like_json:
+        return "no chat that is known here"
+    return "no text of a chat" if member.head else "neither text nor a database"
+
+
+def _bar(source: Source, progress: bool | None) -> Any:
+    if progress is False or (progress is None and source.size < _SMALL):
+        return None
+    from tqdm.auto import tqdm  # in a notebook, it loads ipywidgets
+
+    total = source.total if source.looks_like_json else None
+    return tqdm(total=total, unit=" chats", delay=0 if progress else 1, leave=bool(progress))

@@ -1,0 +1,434 @@
+"""What every storage with a past can do: going back, comparing states, catching up, merging."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from ecsviz.basics.views import view
+from ecsviz.domain.diff import GraphDiff, diff
+from ecsviz.domain.entity import Entity
+from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.domain.objects import is_placeholder, not_loaded
+from ecsviz.domain.post_init import run_post_init
+from ecsviz.domain.walk import Walk, walk
+from ecsviz.errors import (
+    EntityNotFoundError,
+    InvalidArgumentError,
+    InverseMismatchError,
+    flag,
+)
+from ecsviz.graph.arrays import as_roots
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.storage.as_of import AsOf, said_as
+from ecsviz.storage.merging import Merge
+from ecsviz.storage.protocol import as_id, as_registered
+from ecsviz.storage.renewal import walk_to_save
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+class VersionedStorage:
+    """The methods that are the same for every storage with a past."""
+
+    if TYPE_CHECKING:
+
+        def get(self, ecs_id: Any, *, as_of: AsOf = None) -> Any:
+            """Return an entity, now or as it was."""
+
+        def get_many(self, ecs_ids: Iterable[Any], *, as_of: AsOf = None) -> list[Any]:
+            """Return entities, now or as they were."""
+
+        def history(self, ecs_id: UUID | str | Entity) -> pd.DataFrame:
+            """Return the versions of an entity."""
+
+        def get_lineage_entities(self, lineage_id: UUID | str) -> list[Any]:
+            """Return a family."""
+
+        def _every_id(self, as_of: AsOf) -> list[UUID]:
+            """Return the ids of everything that is, or was, stored."""
+
+        def _stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
+            """Return the versions of those that are stored."""
+
+        def _first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
+            """Return for every version of some entities the revision that made it."""
+
+        def _register(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
+            """Store a walk; deleted entities of version 0 come back."""
+
+        def _one_state(self) -> AbstractContextManager[Any]:
+            """Hold one state of the store: what is read inside fits together."""
+
+        def _check_open(self) -> None:
+            """Raise StorageClosedError if the storage was closed."""
+
+        def close(self) -> None:
+            """Give back what was opened."""
+
+    def __enter__(self) -> Self:
+        self._check_open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @view
+    def explore(self) -> Any:
+        """Return a live widget that shows what is stored: classes, revisions, tables, graphs.
+
+        Returns
+        -------
+        StoreExplorer
+            A widget; its trait ``selected``, the ``ecs_id`` of the chosen entity, works in both
+            directions.
+
+        Notes
+        -----
+        A page of one table is read at a time; the store searches, sorts and cuts.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> _ = store.register(ev.sample("thread"))
+        >>> store.explore()
+        StoreExplorer(InMemoryEntityStorage(19 entities): 19 entities of 2 classes)
+        """
+        raise NotImplementedError
+
+    def revert(
+        self,
+        ecs_id: UUID | str | Entity,
+        *,
+        to: AsOf,
+        note: str | None = None,
+        delete_added: bool = False,
+    ) -> Any:
+        """Bring an entity, and all that it led to, back to an old state, as a new revision.
+
+        Parameters
+        ----------
+        ecs_id
+            An entity or its id; it may have been deleted since.
+        to
+            A revision or an aware time.
+        note
+            What this revision is about; by default it says where it goes back to.
+        delete_added
+            Whether what was not stored then, is in its lists now and cannot be without a holder
+            (a message needs its thread) is deleted in the same revision, with what is in the
+            lists of that. By default that is refused.
+
+        Returns
+        -------
+        Entity
+            The graph as it was then, with new versions. What was added to its lists since is
+            not in them any more; where it can be without a holder, it stays stored.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If it was not stored then.
+        InverseMismatchError
+            If something in its lists now would be left without the holder that it requires.
+        BrokenReferenceError
+            If something that stays refers to what would be deleted.
+        StaleVersionError
+            If another process writes at the same time.
+
+        Notes
+        -----
+        Nothing is lost: the states in between stay in the history. Where all is as it was,
+        there is no new revision. O(entities of the old state).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> thread.title = "b"
+        >>> _ = store.register(thread)
+        >>> old = store.revert(thread, to=1)
+        >>> old.title, old.version, store.get(thread.ecs_id, as_of=2).title
+        ('a', 3, 'b')
+        >>> message = old.say("user", "hello")  # a message cannot be without its thread
+        >>> _ = store.register(old)
+        >>> len(store.revert(old, to=3, delete_added=True).messages)
+        0
+        >>> store.has_entity(message.ecs_id), len(store.get(old.ecs_id, as_of=4).messages)
+        (False, 1)
+        """
+        wanted, delete_added = as_id(ecs_id), flag(delete_added, "delete_added")
+        if to is None:
+            raise InvalidArgumentError(
+                "to is None. Give the revision or the time to go back to; store.history(ecs_id)"
+                " lists them.",
+                value=to,
+            )
+        with self._one_state():
+            with said_as("to"):
+                old = self.get(wanted, as_of=to)
+            found = walk([old])
+            stored = self._stored_versions(found.ids)
+        for entity in found.entities:
+            entity.__dict__["version"] = stored.get(entity.ecs_id, 0)
+        try:
+            note = f"back to {to}" if note is None else note
+            self._register(found, note, to if delete_added else None)
+        except InverseMismatchError as err:
+            if not err.facts.get("left_behind"):
+                raise
+            try:
+                self.get(err.facts["ecs_id"], as_of=to)
+                hint = " It was elsewhere then: revert(child, to=…) takes it back there."
+            except EntityNotFoundError:
+                if delete_added:
+                    raise err from None
+                hint = " revert(…, delete_added=True) deletes what was not there yet."
+            raise InverseMismatchError(err.message + hint, **err.facts) from None
+        return old
+
+    def diff(self, a: Any, b: Any = None) -> GraphDiff:
+        """Return what differs between two states.
+
+        Parameters
+        ----------
+        a, b
+            The state before and the state after. Each is a revision, an aware time, None for
+            the present, or live entities. Two revisions are compared whole; with live entities,
+            only what these and their stored states lead to is. Live entities alone are compared
+            with what is stored of them.
+
+        Returns
+        -------
+        GraphDiff
+            Empty if nothing differs.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> thread.title = "b"
+        >>> [(d.what, d.field) for d in store.diff(thread)]  # what registering it would change
+        [('edited', 'title')]
+        >>> _ = store.register(thread)
+        >>> [(d.field, d.before, d.after) for d in store.diff(1, 2)]
+        [('title', 'a', 'b')]
+        """
+        if b is None and _is_live(a):
+            a, b = None, a
+        live = [side for side in (a, b) if _is_live(side)]
+        ids = [
+            entity.ecs_id
+            for side in live
+            for entity in walk(as_roots(side)).entities
+            if not is_placeholder(entity)
+        ]
+        sides = []
+        with self._one_state():
+            for name, side in (("a", a), ("b", b)):
+                with said_as(name):
+                    among = ids if live else None
+                    sides.append(as_roots(side) if _is_live(side) else self._state(side, among))
+        return diff(*sides)
+
+    def _state(self, as_of: AsOf, among: Iterable[UUID] | None = None) -> list[Any]:
+        """Return everything that is, or was, stored; or what of some ids."""
+        with self._one_state():
+            there = set(self._every_id(as_of))
+            # By id, so that what differs comes in the same order whatever the storage.
+            wanted = sorted(there) if among is None else dict.fromkeys(among)
+            return self.get_many([i for i in wanted if i in there], as_of=as_of)
+
+    def refresh(self, entity: Any) -> Any:
+        """Bring a live graph up to date with the store, in place.
+
+        Parameters
+        ----------
+        entity
+            An entity that is stored, or an iterable of them.
+
+        Returns
+        -------
+        Entity
+            The same object. Entities that it led to stay the objects that they were and take on
+            their stored state; what was changed and not registered is gone. What was made by an
+            earlier definition of its class is an instance of the newest one afterwards.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If it is not stored (any more).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> other = store.get(thread.ecs_id)  # as in another notebook
+        >>> message = other.say("user", "hello")
+        >>> _ = store.register(other)
+        >>> store.refresh(thread).messages[0].content, thread.version
+        ('hello', 2)
+        """
+        given, roots = as_registered(entity)
+        live = {e.ecs_id: e for e in walk(roots).entities}
+        Merge.take_over(live, walk(self.get_many([root.ecs_id for root in roots])).entities)
+        anew = walk(roots).entities
+        run_post_init(anew, set(map(type, anew)))
+        return given
+
+    def merge(self, entity: Any, *, base: AsOf = None) -> Any:
+        """Bring what others have stored into a live graph with changes of its own.
+
+        Parameters
+        ----------
+        entity
+            An entity that was read, and changed since; or an iterable of them.
+        base
+            The revision at which it was read; by default the one that its versions tell.
+
+        Returns
+        -------
+        Entity
+            The same object, ready to be registered: what only one side has changed is as that
+            side has it.
+
+        Raises
+        ------
+        MergeConflictError
+            If both sides have changed the same field to different values. Its ``conflicts``
+            lists them all; nothing has changed then.
+        EntityNotFoundError
+            If it is not stored (any more).
+        NotLoadedError
+            If it was left out when its neighbourhood was read, and only stands for it.
+
+        Notes
+        -----
+        Three-way and by field: a list that both sides have changed is a conflict, since nobody
+        can tell which order is meant. Sets and dictionaries are merged by member. O(entities).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> other = store.get(thread.ecs_id)
+        >>> other.source = "theirs"
+        >>> _ = store.register(other)
+        >>> thread.title = "mine"
+        >>> _ = store.register(store.merge(thread))
+        >>> thread.title, thread.source, thread.version
+        ('mine', 'theirs', 3)
+        """
+        given, roots = as_registered(entity)
+        mine = walk_to_save(roots).entities
+        for root in roots:
+            if is_placeholder(root):
+                raise not_loaded(root, "version")
+        ids = [root.ecs_id for root in roots]
+        with self._one_state():
+            theirs = walk(self.get_many(ids)).entities
+            if base is None:
+                base = self._read_at(mine)
+            with said_as("base"):
+                before = walk(self.get_many(ids, as_of=base)).entities
+            extra = {e.ecs_id for e in (*mine, *before)} - {e.ecs_id for e in theirs}
+            there = self._stored_versions(sorted(extra))
+            theirs = walk(self.get_many([*ids, *there])).entities
+        Merge(mine, before, theirs).run()
+        return given
+
+    def lineage_graph(self, lineage_id: UUID | str | Entity) -> EntityDependencyGraph:
+        """Return the family of an entity as a graph: forks refer to what they were forked from.
+
+        Parameters
+        ----------
+        lineage_id
+            The id of the family, or an entity of it.
+
+        Returns
+        -------
+        EntityDependencyGraph
+            Its nodes are the stored entities of the family; ``to_networkx()`` and ``draw()``
+            show it.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> first = store.register(ev.ChatThread(title="a"))
+        >>> second = store.register(first.fork())
+        >>> store.lineage_graph(first)
+        EntityDependencyGraph(2 nodes, 1 references, no cycle)
+        """
+        wanted = lineage_id.lineage_id if is_entity_class(type(lineage_id)) else as_id(lineage_id)  # type: ignore[union-attr]  # an entity has one
+        family = self.get_lineage_entities(wanted)
+        place = {entity.ecs_id: n for n, entity in enumerate(family)}
+        edges = [
+            (n, place[entity.parent_id])
+            for n, entity in enumerate(family)
+            if entity.parent_id in place
+        ]
+        return EntityDependencyGraph.from_parts(
+            family,
+            [entity.ecs_id for entity in family],
+            [type(entity).__name__ for entity in family],
+            [source for source, _ in edges],
+            [target for _, target in edges],
+            ["parent_id"] * len(edges),
+        )
+
+    @view
+    def draw_lineage(
+        self, lineage_id: UUID | str | Entity, ax: Axes | None = None, **options: Any
+    ) -> Axes:
+        """Draw the family of an entity: versions along lines, forks below what they come from.
+
+        Parameters
+        ----------
+        lineage_id
+            The id of the family, or an entity of it.
+        ax
+            Where to draw. None makes a figure.
+        **options
+            ``title`` and ``legend``: those of ``ecsviz.draw.draw_lineage``.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> first = store.register(ev.ChatThread(title="a"))
+        >>> second = store.register(first.fork())
+        >>> store.draw_lineage(second).get_title(loc="left")
+        '2 entities, 2 versions, 1 fork'
+        """
+        raise NotImplementedError
+
+    def _read_at(self, entities: list[Any]) -> int:
+        """Return the revision as of which entities have the versions that they have."""
+        read = [entity for entity in entities if not is_placeholder(entity) and entity.version]
+        stored = self._stored_versions([entity.ecs_id for entity in read])
+        read = [entity for entity in read if entity.ecs_id in stored]
+        made = self._first_revisions([entity.ecs_id for entity in read])
+        for entity in read:
+            if (entity.ecs_id, entity.version) not in made:
+                raise InvalidArgumentError(
+                    f"The store knows no version {entity.version} of {type(entity).__name__}"
+                    f" {entity.ecs_id} (any more). Say with base= at which revision it was read.",
+                    ecs_id=entity.ecs_id,
+                )
+        return max((made[entity.ecs_id, entity.version] for entity in read), default=0)
+
+
+def _is_live(side: Any) -> bool:
+    """Tell whether something is entities, not a revision or a time."""
+    return not (side is None or isinstance(side, datetime) or hasattr(side, "__index__"))

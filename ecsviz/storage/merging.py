@@ -1,0 +1,198 @@
+"""Three states of a graph made one: what both sides changed since they had the same, by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.domain.equality import by_id, identical
+from ecsviz.domain.fields import class_plan
+from ecsviz.domain.objects import forget_computed, is_placeholder
+from ecsviz.errors import MergeConflictError, short_repr
+from ecsviz.storage.copies import copied
+from ecsviz.storage.renewal import renew
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda _: "(nothing)"})()
+"""Stands for what is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A field that two sides have changed to different values.
+
+    Attributes
+    ----------
+    type_name, ecs_id, field
+        Where; the field is empty if the entity itself was deleted.
+    base, mine, theirs
+        The value both began with, and what each has made of it.
+    """
+
+    type_name: str
+    ecs_id: UUID
+    field: str
+    base: Any
+    mine: Any
+    theirs: Any
+
+    def __str__(self) -> str:
+        where = f"{self.type_name} …{str(self.ecs_id)[-6:]}"
+        if not self.field:
+            return f"{where}: changed here, deleted in the store"
+        return (
+            f"{where}.{self.field}: {_said(self.base)} → here {_said(self.mine)},"
+            f" in the store {_said(self.theirs)}"
+        )
+
+
+def fields_of(cls: type) -> list[str]:
+    """Return the fields of a class that a merge compares."""
+    plan = class_plan(cls)
+    return [*plan.values, *(item.name for item in plan.fields)]
+
+
+class Merge:
+    """One merge of the state that was read (`base`), `mine` and `theirs`.
+
+    Parameters
+    ----------
+    mine, base, theirs
+        Entities of the three states; `mine` are the live ones.
+    """
+
+    def __init__(self, mine: Iterable[Any], base: Iterable[Any], theirs: Iterable[Any]) -> None:
+        self.mine = {e.ecs_id: e for e in mine}
+        self.base = {e.ecs_id: e for e in base}
+        self.theirs = {e.ecs_id: e for e in theirs}
+        self.conflicts: list[Conflict] = []
+
+    def run(self) -> None:
+        """Change the live entities, or raise.
+
+        Raises
+        ------
+        MergeConflictError
+            If a field cannot be merged. Nothing is changed then.
+        """
+        merged = {
+            ecs_id: self._entity(entity)
+            for ecs_id, entity in self.mine.items()
+            if ecs_id in self.theirs and not is_placeholder(entity)
+        }
+        for ecs_id, entity in self.mine.items():
+            if ecs_id in self.base and ecs_id not in self.theirs and self._changed(entity):
+                kind = type(entity).__name__
+                self.conflicts.append(Conflict(kind, ecs_id, "", MISSING, MISSING, MISSING))
+        if self.conflicts:
+            lines = "\n  ".join(str(c) for c in self.conflicts[:10])
+            raise MergeConflictError(
+                f"{len(self.conflicts)} fields were changed here and in the store, so nothing was"
+                f" merged:\n  {lines}\nSet each to what it should be in the entity that"
+                " store.get() gives, or refresh() and repeat your changes.",
+                conflicts=self.conflicts,
+            )
+        for ecs_id, values in merged.items():
+            live, theirs = self.mine[ecs_id], self.theirs[ecs_id]
+            for name, value in values.items():
+                live.__dict__[name] = copied(value, self._live)
+            live.__dict__["version"] = theirs.version
+            forget_computed(live)
+        for ecs_id, entity in self.theirs.items():
+            if ecs_id not in self.mine:
+                _redirect(entity, entity, self.mine)
+
+    def _live(self, part: Any) -> Any:
+        if not is_entity_class(type(part)):
+            return NotImplemented
+        return self.mine.get(part.ecs_id, self.theirs.get(part.ecs_id, part))
+
+    def _changed(self, entity: Any) -> bool:
+        if is_placeholder(entity):
+            return False
+        base = self.base[entity.ecs_id].__dict__
+        return any(
+            not identical(base.get(n, MISSING), entity.__dict__.get(n, MISSING), by_id)
+            for n in fields_of(type(entity))
+        )
+
+    def _entity(self, entity: Any) -> dict[str, Any]:
+        """Return the merged values of an entity's fields, noting conflicts."""
+        mine, theirs = entity.__dict__, self.theirs[entity.ecs_id].__dict__
+        before = self.base.get(entity.ecs_id)
+        base = {} if before is None else before.__dict__
+        result = {}
+        for name in fields_of(type(entity)):
+            values = [state.get(name, MISSING) for state in (base, mine, theirs)]
+            found = _three_way(*values)
+            if found is MISSING:
+                self.conflicts.append(Conflict(type(entity).__name__, entity.ecs_id, name, *values))
+            result[name] = found
+        return result
+
+    @staticmethod
+    def take_over(live: MappingOf[UUID, Any], fresh: Iterable[Any]) -> None:
+        """Give live entities the state of others with the same ids; new ones stay what they are."""
+        for entity in fresh:
+            _redirect(entity, live.get(entity.ecs_id, entity), live)
+
+
+def _redirect(entity: Any, target: Any, live: MappingOf[UUID, Any]) -> None:
+    """Copy an entity's state, with live entities in the places of others of the same id."""
+
+    def swap(part: Any) -> Any:
+        return live.get(part.ecs_id, part) if is_entity_class(type(part)) else NotImplemented
+
+    state = {name: copied(value, swap) for name, value in entity.__dict__.items()}
+    if type(target) is not type(entity):  # of an earlier definition of the class
+        for name in type(target).model_fields.keys() - state.keys():
+            target.__dict__.pop(name, None)
+        renew(target, type(entity), {})
+    target.__dict__.update(state)
+    forget_computed(target)
+    target.__pydantic_fields_set__.update(state)
+
+
+def _three_way(base: Any, mine: Any, theirs: Any) -> Any:
+    """Return the merged value, `MISSING` where there is none that both sides would accept."""
+    if identical(mine, theirs, by_id) or identical(base, theirs, by_id):
+        return mine
+    if identical(base, mine, by_id):
+        return theirs
+    kinds = {type(base), type(mine), type(theirs)}
+    if len(kinds) == 1 and isinstance(base, AbstractSet):
+        made: Any = type(mine)
+        return made((mine - (base - theirs)) | (theirs - base))
+    if kinds == {dict}:
+        return _merged_dict(base, mine, theirs)
+    return MISSING
+
+
+def _merged_dict(base: Any, mine: Any, theirs: Any) -> Any:
+    result = {}
+    for key in dict.fromkeys([*mine, *theirs]):
+        values = [side.get(key, MISSING) for side in (base, mine, theirs)]
+        found = _three_way(*values)
+        if found is MISSING and not (values[1] is MISSING or values[2] is MISSING):
+            return MISSING
+        if found is MISSING and not all(_gone(values[0], side) for side in values[1:]):
+            return MISSING  # one side has deleted what the other has changed
+        if found is not MISSING:
+            result[key] = found
+    return result
+
+
+def _gone(base: Any, side: Any) -> bool:
+    return side is MISSING or identical(base, side, by_id)
+
+
+def _said(value: Any) -> str:
+    if is_entity_class(type(value)):
+        return f"{type(value).__name__} …{str(value.ecs_id)[-6:]}"
+    if isinstance(value, (list, tuple, set, frozenset, dict)) and value:
+        return f"<{type(value).__name__} of {len(value)}>"
+    return short_repr(value)

@@ -1,0 +1,120 @@
+"""What lies deep: everything that some rows lead to, by one recursive query."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as CollectionOf
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.sql.statements import columns_of, key_condition
+
+Wanted = dict[str, dict[int, None]]
+"""Row ids per type, each once, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One kind of reference: from rows of one type, by a column, to rows of another."""
+
+    source: str
+    target: str
+    of: Any
+    to: Any
+    conditions: tuple[Any, ...] = ()
+
+
+def reach(
+    conn: Connection,
+    catalog: Catalog,
+    starts: MappingOf[str, list[int]],
+    kinds: CollectionOf[str],
+) -> Wanted:
+    """Return everything that some rows lead to.
+
+    Parameters
+    ----------
+    conn, catalog
+        A transaction, and what the store says of itself.
+    starts
+        Row ids per type.
+    kinds
+        The types whose own references are followed.
+
+    Notes
+    -----
+    One statement, however deep it goes.
+    """
+    edges = _edges(catalog, list(starts), kinds)
+    codes = {
+        name: n
+        for n, name in enumerate(dict.fromkeys(n for e in edges for n in (e.source, e.target)))
+    }
+    first = []
+    for name, ids in starts.items():
+        if name in codes:
+            key = catalog.mapping.probe(name).c.id
+            chosen = sa.select(sa.literal(codes[name]).label("t"), key.label("i"))
+            first.append(chosen.where(key_condition(conn, key, ids)))
+    if not first:
+        return {}
+    # A common table expression made of a compound select takes no union, that of a select does.
+    begin = first[0] if len(first) == 1 else sa.select(sa.union_all(*first).subquery("starts"))
+    found = begin.cte("reach", recursive=True)
+    steps = [
+        sa.select(sa.literal(codes[e.target]).label("t"), e.to.label("i")).where(
+            e.of == found.c.i, found.c.t == codes[e.source], e.to.is_not(None), *e.conditions
+        )
+        for e in edges
+    ]
+    if conn.dialect.name == "sqlite":
+        whole = found.union(*steps)
+    else:
+        # Elsewhere the recursive part may name the result only once.
+        each = sa.union_all(*(step.correlate(found) for step in steps)).lateral("each_step")
+        whole = found.union(sa.select(each.c.t, each.c.i).select_from(found.join(each, sa.true())))
+    codes_found, ids = columns_of(conn, sa.select(whole.c.t, whole.c.i))
+    names = {number: name for name, number in codes.items()}
+    wanted: Wanted = {}
+    for code, row_id in zip(codes_found, ids, strict=True):
+        wanted.setdefault(names[code], {})[row_id] = None
+    return wanted
+
+
+def _edges(catalog: Catalog, names: list[str], kinds: CollectionOf[str]) -> list[Edge]:
+    """Return every kind of reference that can be met from some types."""
+    edges: list[Edge] = []
+    seen = dict.fromkeys(names)
+    queue = list(seen)
+    for name in queue:
+        known = catalog.classes_of([name])[0]
+        found: list[Edge] = []
+        for ref in known.singles:
+            found += [Edge(name, t, known.table.c.id, c) for t, c in ref.arcs.items()]
+        for item in known.inverse_lists:
+            for other, ref in catalog.members_of(name, item):
+                assert ref.position is not None
+                there = (ref.position.is_not(None),)
+                found.append(Edge(name, other.type_name, ref.arcs[name], other.table.c.id, there))
+        for collection in known.collections:
+            owner = collection.columns[0]
+            found += [Edge(name, t, owner, c) for t, c in collection.arcs.items()]
+        edges += found
+        for edge in found:
+            if edge.target in kinds and edge.target not in seen:
+                seen[edge.target] = None
+                queue.append(edge.target)
+    return [edge for edge in edges if edge.target in seen]
+
+
+def want(wanted: Wanted, name: str, ids: Iterable[int | None]) -> None:
+    """Add the row ids of one type to what is wanted; None is no id."""
+    found = dict.fromkeys(ids)
+    found.pop(None, None)
+    if found:
+        wanted.setdefault(name, {}).update(found)  # type: ignore[arg-type]  # None was taken out

@@ -1,0 +1,94 @@
+"""Rows that were read, as columns, and the lists that they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from ecsviz.basics.order import Ints
+from ecsviz.storage.relational.schema.history_tables import REVISION
+from ecsviz.storage.relational.schema.mapping import ClassMap
+from ecsviz.storage.relational.schema.seals import SEAL
+
+
+@dataclass(slots=True)
+class Loaded:
+    """The rows of one type that were read, as columns.
+
+    Attributes
+    ----------
+    columns
+        By column name.
+    index
+        Row id → place.
+    entities
+        The objects, at first with nothing but their ids.
+    links
+        Per collection: the columns of its association rows.
+    promised
+        Row id → an object that is held by others already.
+    made
+        For a hand-written model: id → what its ``to_entity`` has made.
+    """
+
+    known: ClassMap
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    index: dict[int, int] = field(default_factory=dict)
+    entities: list[Any] = field(default_factory=list)
+    links: dict[str, list[list[Any]]] = field(default_factory=dict)
+    promised: dict[int, Any] = field(default_factory=dict)
+    made: dict[UUID, Any] = field(default_factory=dict)
+
+
+def lists_of(every: Iterable[Loaded]) -> dict[tuple[str, str, int], list[Any]]:
+    """Return the members of every list that back-references say, in order."""
+    found: dict[tuple[str, str], list[tuple[Ints, Ints, list[Any]]]] = {}
+    for loaded in every:
+        for ref in loaded.known.singles:
+            if ref.position is None or ref.inverse is None:
+                continue
+            positions = loaded.columns[ref.position.name]
+            for holder, column in ref.arcs.items():
+                there = _both(loaded.columns[column.name], positions, loaded.entities)
+                found.setdefault((holder, ref.inverse), []).append(there)
+    result: dict[tuple[str, str, int], list[Any]] = {}
+    for key, parts in found.items():
+        # Members of one list may be of several classes.
+        holders, positions_ = (np.concatenate([p[n] for p in parts]) for n in (0, 1))
+        members = [entity for part in parts for entity in part[2]]
+        order = np.lexsort((positions_, holders))
+        ends = np.flatnonzero(np.diff(holders[order], append=-1, prepend=-1))
+        inside = [members[n] for n in order.tolist()]
+        for start, end in pairwise(ends.tolist()):
+            result[(*key, int(holders[order[start]]))] = inside[start:end]
+    return result
+
+
+def _both(
+    holders: list[Any], positions: list[Any], entities: list[Any]
+) -> tuple[Ints, Ints, list[Any]]:
+    """Return the holders, positions and entities of the rows that have both."""
+    if None in holders or None in positions:
+        rows = zip(holders, positions, entities, strict=True)
+        kept = [row for row in rows if row[0] is not None and row[1] is not None]
+        holders, positions, entities = ([row[n] for row in kept] for n in range(3))
+    return np.array(holders, dtype=np.int64), np.array(positions, dtype=np.int64), entities
+
+
+def entity_columns(known: ClassMap) -> list[Any]:
+    """Return the columns of which entities are made: not those that only the store looks at."""
+    return [c for c in known.table.columns if c.name not in ("ecs_checksum", SEAL, REVISION)]
+
+
+def bare_columns(known: ClassMap) -> list[Any]:
+    """Return what says where a placeholder stands: its ids, and its place in lists."""
+    columns: list[Any] = [known.table.c.id, known.table.c.ecs_id]
+    for ref in known.singles:
+        if ref.position is not None:
+            columns += [*ref.arcs.values(), ref.position]
+    return columns

@@ -1,0 +1,392 @@
+"""A store's tables and references as DataFrames, and its dependency graph, without objects."""
+
+from __future__ import annotations
+
+import enum
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.basics.garbage import collector_paused
+from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED, Ints
+from ecsviz.basics.result_frames import typed_column
+from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.domain.fields import complete_fields, union_members
+from ecsviz.domain.paths import format_path
+from ecsviz.errors import EntityNotFoundError, UnknownTypeError, did_you_mean, short_repr
+from ecsviz.storage.protocol import Contents, not_found
+from ecsviz.storage.relational.look.nested_keys import nested_keys
+from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.relational.schema.history_tables import SUFFIX, check_once
+from ecsviz.storage.relational.schema.mapping import (
+    ClassMap,
+    Collection,
+    InverseList,
+    RefColumn,
+    ValueColumn,
+)
+from ecsviz.storage.reports import revisions_frame
+from ecsviz.storage.sql.driver_values import exact_by_field
+from ecsviz.storage.sql.statements import columns_of, value_of
+from ecsviz.values.codecs import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec, decoded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntity:
+    """A node of a store's graph: an entity that was not loaded."""
+
+    ecs_id: UUID
+    type_name: str
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name} …{str(self.ecs_id)[-6:]}>"
+
+
+# -- one class -------------------------------------------------------------------------------
+
+
+def class_frame(conn: Connection, catalog: Catalog, known: ClassMap) -> pd.DataFrame:
+    """Return one class's entities; see ``SQLAlchemyEntityStorage.frame``."""
+    table = known.table
+    keys = [(ref, target, key) for ref in known.singles for target, key in ref.arcs.items()]
+    wanted: list[Any] = [
+        table.c.ecs_id,
+        table.c.ecs_lineage_id,
+        table.c.ecs_parent_id,
+        table.c.ecs_version,
+        table.c.ecs_exact,
+        *(value.column for value in known.values),
+    ]
+    source: Any = table
+    for number, (_, target, key) in enumerate(keys):
+        other = catalog.mapping.by_type[target].table.alias(f"t{number}")
+        source = source.outerjoin(other, key == other.c.id)
+        wanted.append(other.c.ecs_id.label(f"k{number}"))
+    wanted += [ref.position for ref in known.singles if ref.position is not None]
+    wanted.append(table.c.id)
+    query = sa.select(*wanted).select_from(source).order_by(table.c.id)
+    with collector_paused():
+        return _class_frame(known, columns_of(conn, query))
+
+
+def _class_frame(known: ClassMap, columns: list[list[Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    result: dict[str, Any] = {
+        "ecs_id": pd.Series(columns[0], dtype=object),
+        "lineage_id": pd.Series(columns[1], dtype=object),
+        "parent_id": pd.Series(columns[2], dtype=object),
+        "version": pd.Series(columns[3], dtype="int64"),
+    }
+    rows = columns[-1]
+    check_once(known.table, rows)
+    exact = exact_by_field(known.table.name, rows, columns[4])
+    for value, stored in zip(known.values, columns[5:], strict=False):
+        result[value.name] = _series(known, value, stored, rows, exact.get(value.name))
+    at = 5 + len(known.values)
+    for ref in known.singles:
+        held: list[Any] = [None] * len(columns[0])
+        for _ in ref.arcs:
+            held = [b if a is None else a for a, b in zip(held, columns[at], strict=True)]
+            at += 1
+        result[f"{ref.name}_ecs_id"] = pd.Series(held, dtype=object)
+    for ref in known.singles:
+        if ref.position is not None:
+            result[ref.position.name] = pd.Series(columns[at], dtype="Int64")
+            at += 1
+    return pd.DataFrame(result)
+
+
+def _series(
+    known: ClassMap,
+    value: ValueColumn,
+    stored: list[Any],
+    rows: list[Any],
+    exact: dict[int, Any] | None,
+) -> pd.Series[Any]:
+    """Return one column in the dtype that fits its field."""
+    import pandas as pd
+
+    if isinstance(value.codec, DatetimeCodec):
+        # An offset is told by the entity; a frame has one zone per column.
+        return pd.Series(pd.to_datetime(pd.Series(stored, dtype="datetime64[us]"), utc=True))
+    values = decoded(value.codec, stored, (known.table.name, value.column.name), rows, exact)
+    categories = _categories(complete_fields(known.cls)[value.name].annotation)
+    if categories is not None and {v for v in values if v is not None} <= set(categories):
+        return pd.Series(pd.Categorical(values, categories=categories))
+    for codec, optional, always in (
+        (IntCodec, "Int64", "int64"),
+        (BoolCodec, "boolean", "bool"),
+        (FloatCodec, "float64", "float64"),
+        (TextCodec, "str", "str"),
+    ):
+        if type(value.codec) is codec:
+            try:
+                return typed_column(values, optional if value.optional else always)
+            except (OverflowError, TypeError):
+                break  # beyond what the dtype holds: Python's own objects
+    return pd.Series(values, dtype=object)
+
+
+def _categories(annotation: Any) -> list[Any] | None:
+    """Return the values of an enum or a Literal, if a column can tell them apart."""
+    members = [m for m in union_members(annotation) if m is not type(None)]
+    if len(members) != 1:
+        return None
+    if typing.get_origin(members[0]) is typing.Literal:
+        values = list(typing.get_args(members[0]))
+        return values if len(set(values)) == len(values) else None  # 1 and True are one to pandas
+    if isinstance(members[0], type) and issubclass(members[0], enum.Enum):
+        return list(members[0])
+    return None
+
+
+def table_frame(conn: Connection, catalog: Catalog, name: str) -> pd.DataFrame:
+    """Return any table of the store as it stands."""
+    import pandas as pd
+
+    tables = sa.inspect(conn).get_table_names(schema=catalog.metadata.schema)
+    if name not in tables:
+        close = [table for table in tables if table.endswith(SUFFIX) <= name.endswith(SUFFIX)]
+        raise UnknownTypeError(
+            f"There is no table {short_repr(name)}.{did_you_mean(name, close)}",
+            table=name,
+            tables=tables,
+        )
+    table = sa.Table(name, sa.MetaData(), schema=catalog.metadata.schema, autoload_with=conn)
+    # As it stands: where a value does not fit its column, the column is as the driver has it.
+    wrong: set[int] = set()
+    query = sa.select(table)
+    columns = columns_of(conn, query, unfit=lambda column, *_: wrong.add(column))
+    made = {}
+    for number, (column, values) in enumerate(zip(table.columns, columns, strict=True)):
+        made[column.name] = pd.Series(values, dtype=object) if number in wrong else values
+    return pd.DataFrame(made)
+
+
+def wanted_class(catalog: Catalog, cls: Any) -> ClassMap | None:
+    """Return the map of a class, None if nothing of it is stored.
+
+    Raises
+    ------
+    UnknownTypeError
+        If it is no entity class.
+    """
+    if not is_entity_class(cls):
+        raise UnknownTypeError(
+            f"{short_repr(cls)} is neither an entity class nor the name of a table."
+            f"{did_you_mean(short_repr(cls), catalog.mapping.stored)}",
+            value=cls,
+        )
+    known = catalog.mapping.map_classes([cls])[0]
+    catalog.check_fields(known)
+    return known if known.type_name in catalog.mapping.stored else None
+
+
+# -- references ------------------------------------------------------------------------------
+
+
+def stored_references(conn: Connection, catalog: Catalog) -> pd.DataFrame:
+    """Return every stored reference; see ``SQLAlchemyEntityStorage.references_frame``."""
+    maps = catalog.classes_of(catalog.mapping.stored)
+    with collector_paused():
+        frames = [
+            frame
+            for known in maps
+            for frame in (
+                *(f for ref in known.singles for f in _single_frames(conn, catalog, known, ref)),
+                *(f for i in known.inverse_lists for f in _list_frames(conn, catalog, known, i)),
+                *(f for c in known.collections for f in _link_frames(conn, catalog, known, c)),
+            )
+            if len(frame)
+        ]
+        return _joined(frames or [_frame([], [], "", "", "", [], NULLABLE)])
+
+
+def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    result = pd.concat(frames, ignore_index=True)
+    for name in ("source_type", "target_type", "field"):
+        result[name] = result[name].astype("category")
+    return result
+
+
+def _frame(
+    sources: list[Any],
+    targets: list[Any],
+    source_type: str,
+    target_type: str,
+    field: str,
+    paths: list[str],
+    kind: int,
+) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "source": pd.Series(sources, dtype=object),
+            "target": pd.Series(targets, dtype=object),
+            "source_type": typed_column([source_type] * len(sources), "str"),
+            "target_type": typed_column([target_type] * len(sources), "str"),
+            "field": typed_column([field] * len(sources), "str"),
+            "path": typed_column(paths, "str"),
+            "kind": pd.Series([kind] * len(sources), dtype="int64"),
+        }
+    )
+
+
+def _single_frames(
+    conn: Connection, catalog: Catalog, known: ClassMap, ref: RefColumn
+) -> list[pd.DataFrame]:
+    result = []
+    table = known.table
+    kind = REQUIRED if ref.plan.required else NULLABLE
+    for target, key in ref.arcs.items():
+        other = catalog.mapping.by_type[target].table.alias("other")
+        joined = table.join(other, key == other.c.id)
+        ends = sa.select(table.c.ecs_id, other.c.ecs_id).select_from(joined)
+        sources, targets = columns_of(conn, ends.order_by(table.c.id))
+        paths = [ref.name] * len(sources)
+        result.append(_frame(sources, targets, known.type_name, target, ref.name, paths, kind))
+    return result
+
+
+def _list_frames(
+    conn: Connection, catalog: Catalog, known: ClassMap, item: InverseList
+) -> list[pd.DataFrame]:
+    members = catalog.members_of(known.type_name, item)
+    holders, result = known.table.alias("holder"), []
+    columns = []
+    for other, ref in members:
+        assert ref.position is not None
+        key, c = ref.arcs[known.type_name], other.table.c
+        joined = other.table.join(holders, key == holders.c.id)
+        ends = sa.select(holders.c.ecs_id, c.ecs_id, key, ref.position).select_from(joined)
+        query = ends.where(ref.position.is_not(None)).order_by(key, ref.position)
+        columns.append(columns_of(conn, query))
+    numbers = numbered([(keys, positions) for _, _, keys, positions in columns])
+    for (other, _), (sources, targets, *_), places in zip(members, columns, numbers, strict=True):
+        paths = [f"{item.name}[{number}]" for number in places.tolist()]
+        names = known.type_name, other.type_name
+        result.append(_frame(sources, targets, *names, item.name, paths, COLLECTION))
+    return result
+
+
+def numbered(parts: Sequence[tuple[list[int], list[int]]]) -> list[Ints]:
+    """Return where members stand in their lists: 0, 1, 2, … anew for every holder.
+
+    Parameters
+    ----------
+    parts
+        Per class of the members their holders' row ids, and what orders them there: the members
+        of one list may be of several classes, and their positions have gaps.
+
+    Examples
+    --------
+    >>> [n.tolist() for n in numbered([([1, 1, 2], [5, 9, 4]), ([1, 2], [7, 3])])]
+    [[0, 2, 1], [1, 0]]
+    """
+    none = np.zeros(0, dtype=np.int64)
+    holders = np.concatenate([none, *(part[0] for part in parts)]).astype(np.int64)
+    positions = np.concatenate([none, *(part[1] for part in parts)]).astype(np.int64)
+    order = np.lexsort((positions, holders))
+    every, held = np.arange(len(order)), holders[order]
+    begins = np.ones(len(order), dtype=bool)
+    begins[1:] = held[1:] != held[:-1]
+    numbers = np.zeros(len(order), dtype=np.int32)
+    numbers[order] = every - np.maximum.accumulate(np.where(begins, every, 0))
+    ends = np.cumsum([len(part[0]) for part in parts])
+    return np.split(numbers, ends[:-1]) if len(parts) else []
+
+
+def _link_frames(
+    conn: Connection, catalog: Catalog, known: ClassMap, item: Collection
+) -> list[pd.DataFrame]:
+    result = []
+    owner, position = item.columns[:2]
+    steps = nested_keys(conn, catalog, known, item)
+    for target, column in item.arcs.items():
+        other = catalog.mapping.by_type[target].table.alias("other")
+        joined = item.table.join(known.table, owner == known.table.c.id)
+        joined = joined.join(other, column == other.c.id)
+        wanted = [known.table.c.ecs_id, other.c.ecs_id, position, owner]
+        if item.key is not None:
+            wanted.append(item.key.column)
+        query = sa.select(*wanted).select_from(joined).order_by(owner, position)
+        sources, targets, *rest = columns_of(conn, query)
+        keys = rest[0]
+        if item.key is not None:
+            place = (item.table.name, item.key.column.name)
+            at = list(zip(rest[1], rest[0], strict=True))
+            keys = decoded(item.key.codec, rest[2], place, at)
+        if item.skeleton is not None:
+            keys = [steps.get((row_id, at), at) for at, row_id in zip(*rest, strict=True)]
+        if item.plan.container in (set, frozenset):
+            keys = targets
+        paths = [format_path(item.name, key) for key in keys]
+        result.append(
+            _frame(sources, targets, known.type_name, target, item.name, paths, COLLECTION)
+        )
+    return result
+
+
+def neighbourhood(
+    n: int, sources: list[int], targets: list[int], root: int, hops: int | None
+) -> list[int]:
+    """Return the root and what it leads to within some hops, nearest first."""
+    out: list[list[int]] = [[] for _ in range(n)]
+    for source, target in zip(sources, targets, strict=True):
+        out[source].append(target)
+    distance = {root: 0}
+    queue = [root]
+    for node in queue:
+        if hops is not None and distance[node] >= hops:
+            continue
+        for other in out[node]:
+            if other not in distance:
+                distance[other] = distance[node] + 1
+                queue.append(other)
+    return queue
+
+
+def not_stored(conn: Connection, catalog: Catalog, ecs_id: UUID) -> EntityNotFoundError:
+    """Return the error for an id that is not stored; it names those that are most alike."""
+    ids: list[UUID] = []
+    for name in catalog.mapping.stored:
+        table = catalog.mapping.probe(name)
+        ids += columns_of(conn, sa.select(table.c.ecs_id).limit(10_000))[0]
+    return not_found(ecs_id, ids, str(catalog.database))
+
+
+def stored_contents(conn: Connection, catalog: Catalog, where: str) -> Contents:
+    """Return what is stored, for what a notebook shows of a store; `where` it is goes with it."""
+
+    def count(table: Any) -> int:
+        return int(value_of(conn, sa.select(sa.func.count()).select_from(table)) or 0)
+
+    mapping, c = catalog.mapping, catalog.revisions.c
+    types: list[tuple[str, str | None, int]] = [
+        (stored.name, stored.table, count(mapping.probe(name)))
+        for name, stored in mapping.stored.items()
+    ]
+    newest = sa.select(c.created_at, c.note).order_by(c.number.desc()).limit(1)
+    last = next(zip(*columns_of(conn, newest), strict=True), None)
+    return Contents(where, types, count(catalog.revisions), last)
+
+
+def stored_revisions(conn: Connection, catalog: Catalog) -> pd.DataFrame:
+    """Return the revisions of a store."""
+    c = catalog.revisions.c
+    query = sa.select(c.number, c.created_at, c.note, c.added, c.changed, c.deleted)
+    columns = columns_of(conn, query.order_by(c.number))
+    return revisions_frame(list(zip(*columns, strict=True)))

@@ -1,0 +1,442 @@
+"""Lists that their members' rows say: which positions change, which members leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Protocol
+from uuid import UUID
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.basics.order import Ints
+from ecsviz.storage.checks import left_out_is_listed
+from ecsviz.storage.relational.save.rows import NONE, Group, Rows
+from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.relational.schema.history_tables import REVISION, archive
+from ecsviz.storage.relational.schema.mapping import ClassMap, InverseList, RefColumn
+from ecsviz.storage.relational.schema.seals import NOTHING, reseal
+from ecsviz.storage.sql.statements import select_by_keys, update_rows
+
+Kept = dict[tuple[str, str, str, int], int]
+"""(type, back-reference, type and row id of the holder) → how many members stay."""
+
+Raised = dict[UUID, tuple[int, int]]
+"""Entity → its version before, and now."""
+
+NOWHERE = NOTHING
+"""Stands, among the positions in lists, for none."""
+
+
+@dataclass(slots=True)
+class StoredPlaces:
+    """Per entity of a group, in which list it is stored, and where there.
+
+    Attributes
+    ----------
+    arcs
+        The types of holders.
+    kinds
+        The number of the holder's type in `arcs`; -1 where the entity is in no list.
+    holders
+        The row ids of the holders.
+    positions
+        The positions; `NOWHERE` where the entity is in no list.
+    """
+
+    arcs: list[str]
+    kinds: Ints
+    holders: Ints
+    positions: Ints
+
+    @classmethod
+    def empty(cls, arcs: Iterable[str], size: int) -> StoredPlaces:
+        """Return places of entities of which none is in a list."""
+        none = np.full(size, -1, dtype=np.int64)
+        return cls(list(arcs), none, none.copy(), np.full(size, NOWHERE, dtype=np.int64))
+
+    def within(self, holder_type: str) -> Any:
+        """Return which entities are in a list of a type."""
+        return self.kinds == (self.arcs.index(holder_type) if holder_type in self.arcs else -2)
+
+
+class StoredLists(Protocol):
+    """What is read of the stored rows, per type."""
+
+    versions: dict[int, int]
+    checksums: dict[int, bytes | None]
+    lists: dict[str, StoredPlaces]
+
+
+@dataclass(slots=True)
+class Moves:
+    """Rows of one table whose position changes: (new position, row id)."""
+
+    known: ClassMap
+    ref: RefColumn
+    rows: list[tuple[int | None, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Lost:
+    """Members that lists have lost and that are not in the walk: their rows still name them.
+
+    Attributes
+    ----------
+    known, ref
+        Their class, and its back-reference.
+    item
+        The list.
+    holder
+        Its class.
+    rows
+        Their row ids.
+    """
+
+    known: ClassMap
+    ref: RefColumn
+    item: InverseList
+    holder: str
+    rows: list[int]
+
+
+class ListChanges:
+    """What changes in the lists of one walk.
+
+    Attributes
+    ----------
+    positions
+        Per (type, back-reference) the position of each entity of that group, or None.
+    touched
+        Per type the places of stored entities whose list changed.
+    outside
+        Per type the row ids of holders that are not in the walk and lost a member.
+    moves
+        Positions to be written for rows that are not written as a whole anyway.
+    lost
+        Members that are in no list any more and not in the walk.
+    raised
+        Per entity outside the walk that got a new version, that before and that now.
+
+    Notes
+    -----
+    A position only says what comes before what. Appending and prepending leave all other
+    positions as they are, removing leaves a gap; anything else numbers the list anew.
+    """
+
+    def __init__(
+        self,
+        conn: Connection | None,
+        catalog: Catalog,
+        rows: Rows,
+        stored: MappingOf[str, StoredLists],
+        left_out: MappingOf[str, StoredLists],
+    ) -> None:
+        self.conn = conn
+        self.catalog = catalog
+        self.rows = rows
+        self.stored = stored
+        self.left_out = left_out
+        self._kept_out: Kept = {}
+        self._rows_out: set[tuple[str, str, int]] = set()
+        self.positions: dict[tuple[str, str], Ints] = {}
+        self.touched: dict[str, set[int]] = {}
+        self.outside: dict[str, set[int]] = {}
+        self.moves: list[Moves] = []
+        self.lost: list[Lost] = []
+        self.raised: Raised = {}
+
+    def find(self) -> None:
+        """Compare every list in the walk with the stored one."""
+        for name, group in self.rows.groups.items():
+            for ref in group.known.singles:
+                if ref.position is not None:
+                    self.positions[name, ref.name] = np.full(len(group.positions), NOWHERE)
+        for name, group in self.rows.groups.items():
+            for item in group.known.inverse_lists:
+                self._place_members(name, group, item)
+        if self.left_out:
+            self._keep_places()
+        self._find_left(self._count_kept())
+        self._find_moves()
+
+    def positions_at(self, type_name: str, back: str, places: list[int]) -> list[int | None]:
+        """Return the positions that some entities of a group shall have."""
+        return _with_none(self.positions[type_name, back][places])
+
+    def _stored(self, group: Group, back: str) -> StoredPlaces | None:
+        name = group.known.type_name
+        stored = self.left_out if self.rows.left_out.get(name) is group else self.stored
+        return stored[name].lists.get(back)
+
+    def _place_members(self, name: str, group: Group, item: InverseList) -> None:
+        """Give the members of the lists of one field their positions."""
+        back, members = item.back.name, group.members[item.name]
+        if not len(members.references):
+            return
+        targets = np.asarray(self.rows.found.targets)[members.references]
+        holders = np.asarray(group.ids, dtype=np.int64)[members.places]
+        numbers, local = self.rows.numbers[targets], self.rows.local[targets]
+        before = np.full(len(targets), NOWHERE)
+        for number in np.unique(numbers).tolist():
+            stored = self._stored(self.rows.every[number], back)
+            if stored is not None:
+                these = np.flatnonzero(numbers == number)
+                at = local[these]
+                same = stored.within(name)[at] & (stored.holders[at] == holders[these])
+                before[these[same]] = stored.positions[at[same]]
+        after = _positions(before, members.places)
+        for number in np.unique(numbers).tolist():
+            these, other = np.flatnonzero(numbers == number), self.rows.every[number]
+            type_name = other.known.type_name
+            if self.rows.left_out.get(type_name) is other:
+                for n in these.tolist():
+                    holder = (name, int(holders[n]))
+                    self._place_left_out(holder, item, int(targets[n]), int(after[n]))
+            elif (type_name, back) in self.positions:
+                self.positions[type_name, back][local[these]] = after[these]
+        changed = set(members.places[before != after].tolist())
+        changed &= self.stored[name].versions.keys()
+        if changed:
+            self.touched.setdefault(name, set()).update(changed)
+
+    def _place_left_out(
+        self, holder: tuple[str, int], item: InverseList, target: int, position: int
+    ) -> None:
+        """Give a placeholder its position; that it is in the list is stored already."""
+        back, name, row_id = item.back.name, self.rows.type_of(target), self.rows.row_id(target)
+        stored, place = self.left_out[name].lists.get(back), self.rows.place_at(target)
+        is_there = stored is not None and bool(stored.within(holder[0])[place])
+        if stored is None or not is_there or stored.holders[place] != holder[1]:
+            raise left_out_is_listed(self.rows.found, item.plan.place, target)
+        if position != stored.positions[place]:
+            known = self.rows.group_at(target).known
+            ref = next(r for r in known.singles if r.name == back)
+            self.moves.append(Moves(known, ref, [(position, row_id)]))
+        key = (name, back, *holder)
+        self._kept_out[key] = self._kept_out.get(key, 0) + 1
+        self._rows_out.add((name, back, row_id))
+
+    def _keep_places(self) -> None:
+        """Let what a placeholder's list holds stand where it stands."""
+        for (name, back), wanted in self.positions.items():
+            group, stored = self.rows.groups[name], self.stored[name]
+            was, stays = stored.lists.get(back), self._stays(group, back)
+            for place, target in enumerate(group.targets[back].tolist()):
+                if target == NONE or not self.rows.is_left_out(target):
+                    continue
+                known = self.rows.group_at(target).known
+                if not any(item.back.name == back for item in known.inverse_lists):
+                    continue
+                if was is not None and stays[place]:
+                    wanted[place] = was.positions[place]
+                elif stored.checksums.get(place) != group.checksums[place]:
+                    holder = self.rows.found.place(group.positions[place])
+                    raise left_out_is_listed(self.rows.found, f"{holder}.{back}", target)
+
+    def _stays(self, group: Group, back: str) -> Any:
+        """Return which entities are stored in a list of the very entity that they hold now."""
+        was, targets = self._stored(group, back), group.targets[back]
+        result = np.zeros(len(targets), dtype=bool)
+        for number, kind in enumerate(was.arcs if was is not None else ()):
+            assert was is not None
+            these = (was.kinds == number) & self.rows.of_type(targets, kind)
+            result |= these & (self.rows.row_ids()[targets] == was.holders)
+        return result
+
+    def _count_kept(self) -> Kept:
+        """Count, per list, the members of each class that were and are in it."""
+        kept: Kept = dict(self._kept_out)
+        for (name, back), wanted in self.positions.items():
+            group = self.rows.groups[name]
+            was = self.stored[name].lists.get(back)
+            if was is None:
+                continue
+            stays = self._stays(group, back) & (wanted != NOWHERE)
+            for number, kind in enumerate(was.arcs):
+                holders = was.holders[stays & (was.kinds == number)]
+                for holder, count in zip(*map(_as_list, _counted(holders)), strict=True):
+                    key = (name, back, kind, holder)
+                    kept[key] = kept.get(key, 0) + count
+        return kept
+
+    def _find_left(self, kept: Kept) -> None:
+        """Find members that were in a list and are not any more."""
+        for name, group in self.rows.groups.items():
+            place_of = {group.ids[n]: n for n in self.stored[name].versions}
+            for item in group.known.inverse_lists:
+                for known, ref in self.catalog.members_of(name, item) if place_of else ():
+                    gone = self._find_left_in(known, ref, name, place_of, kept)
+                    if gone:
+                        self.lost.append(Lost(known, ref, item, name, gone))
+        self._find_lost_outside()
+
+    def _find_left_in(
+        self,
+        known: ClassMap,
+        ref: RefColumn,
+        name: str,
+        place_of: dict[int, int],
+        kept: Kept,
+    ) -> list[int]:
+        """Find the holders whose list became shorter; return who left and is not in the walk."""
+        assert self.conn is not None
+        assert ref.position is not None
+        key = ref.arcs[name]
+        there = ref.position.is_not(None)
+        counted = sa.select(key, sa.func.count()).where(there).group_by(key)
+        holders, counts = select_by_keys(self.conn, counted, key, list(place_of))
+        short = [
+            holder
+            for holder, count in zip(holders, counts, strict=True)
+            if count > kept.get((known.type_name, ref.name, name, holder), 0)
+        ]
+        if not short:
+            return []
+        rows = select_by_keys(self.conn, sa.select(known.table.c.id, key).where(there), key, short)
+        group = self.rows.groups.get(known.type_name)
+        inside = set(group.ids) if group is not None else set()
+        inside |= {
+            row_id for n, back, row_id in self._rows_out if (n, back) == (known.type_name, ref.name)
+        }
+        self.touched.setdefault(name, set()).update(place_of[holder] for holder in short)
+        return [row_id for row_id, _ in zip(*rows, strict=True) if row_id not in inside]
+
+    def _find_lost_outside(self) -> None:
+        """Find holders outside the walk from whose lists a member was taken."""
+        inside = {name: set(group.ids) for name, group in self.rows.groups.items()}
+        for name, back in self.positions:
+            group, was = self.rows.groups[name], self.stored[name].lists.get(back)
+            if was is None:
+                continue
+            moved = ~self._stays(group, back)
+            for number, kind in enumerate(was.arcs):
+                for row_id in set(was.holders[moved & (was.kinds == number)].tolist()):
+                    if row_id not in inside.get(kind, ()):
+                        self.outside.setdefault(kind, set()).add(row_id)
+
+    def _find_moves(self) -> None:
+        for (name, back), wanted in self.positions.items():
+            group, stored = self.rows.groups[name], self.stored[name]
+            if not stored.versions:
+                continue
+            ref = next(r for r in group.known.singles if r.name == back)
+            was = stored.lists.get(back) or StoredPlaces.empty(ref.arcs, len(wanted))
+            places = np.flatnonzero(wanted != was.positions).tolist()
+            places = [place for place in places if place in stored.versions]
+            if places:
+                ids = [group.ids[place] for place in places]
+                rows = list(zip(_with_none(wanted[places]), ids, strict=True))
+                self.moves.append(Moves(group.known, ref, rows))
+
+    def write(self, conn: Connection, revision: int) -> None:
+        """Write the positions, and the versions of holders outside the walk."""
+        for moved in self.moves:
+            assert moved.ref.position is not None
+            table = moved.known.table
+            archive(conn, table, [(row_id,) for _, row_id in moved.rows], revision)
+            rows = [(position, revision, row_id) for position, row_id in moved.rows]
+            update_rows(conn, table, [moved.ref.position, table.c[REVISION]], rows)
+            reseal(conn, table, moved.known.positions, [row_id for _, row_id in moved.rows])
+        for name, ids in self.outside.items():
+            self.raised |= touch(conn, self.catalog, name, ids, revision)
+
+
+def touch(
+    conn: Connection, catalog: Catalog, name: str, ids: Iterable[int], revision: int
+) -> Raised:
+    """Give the entities of some rows of a type a new version; return the versions by entity."""
+    table, wanted = catalog.mapping.probe(name), sorted(ids)
+    query = sa.select(table.c.id, table.c.ecs_id, table.c.ecs_version)
+    found = list(zip(*select_by_keys(conn, query, table.c.id, wanted), strict=True))
+    archive(conn, table, [(row_id,) for row_id in wanted], revision)
+    update_rows(
+        conn,
+        table,
+        [table.c.ecs_version, table.c.ecs_revision],
+        [(version + 1, revision, row_id) for row_id, _, version in found],
+    )
+    reseal(conn, table, catalog.mapping.stored[name].positions, wanted)
+    return {ecs_id: (version, version + 1) for _, ecs_id, version in found}
+
+
+def _with_none(positions: Ints) -> list[int | None]:
+    nowhere = positions == NOWHERE
+    column: Any = positions
+    if nowhere.any():
+        column = positions.astype(object)
+        column[nowhere] = None
+    found: list[int | None] = column.tolist()
+    return found
+
+
+def _counted(values: Ints) -> tuple[Ints, Ints]:
+    return np.unique(values, return_counts=True)
+
+
+def _as_list(values: Ints) -> list[int]:
+    found: list[int] = values.tolist()
+    return found
+
+
+def _positions(before: Ints, lists: Ints) -> Ints:
+    """Return the positions of members of lists, one list after the other.
+
+    Parameters
+    ----------
+    before
+        The positions that they have, or `NOWHERE`.
+    lists
+        Which list each is in: members of one list stand together.
+
+    Examples
+    --------
+    >>> new = NOWHERE
+    >>> _positions(np.array([new, new, 3, 7, 4, 3]), np.array([0, 0, 1, 1, 2, 2])).tolist()
+    [0, 1, 3, 7, 0, 1]
+    """
+    size = len(before)
+    begins = np.flatnonzero(np.concatenate([[True], lists[1:] != lists[:-1]]))
+    counts = np.diff([*begins, size])
+    known = before != NOWHERE
+    falls = np.zeros(size, dtype=bool)
+    falls[1:] = (before[1:] <= before[:-1]) & (lists[1:] == lists[:-1])
+    new = np.add.reduceat(known, begins, dtype=np.int64) == 0
+    kept = (np.add.reduceat(~known, begins, dtype=np.int64) == 0) & (
+        np.add.reduceat(falls, begins, dtype=np.int64) == 0
+    )
+    after = np.where(np.repeat(new, counts), np.arange(size) - np.repeat(begins, counts), before)
+    for number in np.flatnonzero(~(new | kept)).tolist():
+        span = slice(begins[number], begins[number] + counts[number])
+        after[span] = _mixed_positions(_with_none(before[span]))
+    return after
+
+
+def _mixed_positions(before: list[int | None]) -> list[int]:
+    """Return positions in rising order that change as few of the given ones as is simple.
+
+    Examples
+    --------
+    >>> _mixed_positions([0, 1, 5, None]), _mixed_positions([None, 3, 4])
+    ([0, 1, 5, 6], [2, 3, 4])
+    >>> _mixed_positions([4, 3])
+    [0, 1]
+    """
+    known = [(n, position) for n, position in enumerate(before) if position is not None]
+    values = [position for _, position in known]
+    rising = all(a < b for a, b in pairwise(values))
+    if not known or not rising or known[-1][0] - known[0][0] != len(known) - 1:
+        return list(range(len(before)))
+    first, start = known[0]
+    return [
+        position
+        if position is not None
+        else start + (n - first)
+        if n < first
+        else values[-1] + n - known[-1][0]
+        for n, position in enumerate(before)
+    ]

@@ -1,0 +1,152 @@
+"""What the store holds of the entities of a walk: their versions, checksums and places in lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.basics.order import Ints
+from ecsviz.errors import invalid
+from ecsviz.storage.checks import check_lineage
+from ecsviz.storage.relational.save.list_positions import NOWHERE, StoredPlaces
+from ecsviz.storage.relational.save.rows import Group, Rows
+from ecsviz.storage.sql.statements import columns_of, select_by_keys
+
+DENSE = 3
+"""A table is read as a whole where more than one row in so many is asked for."""
+
+IDS = ("ecs_id", "ecs_lineage_id")
+"""Columns that are compared in the driver's form."""
+
+
+@dataclass(slots=True)
+class Stored:
+    """What the store holds of a group's entities, by their place in the group.
+
+    Attributes
+    ----------
+    versions, checksums
+        Of those that are stored.
+    lists
+        Per back-reference with a position, in which list the entities are, and where.
+    """
+
+    versions: dict[int, int] = field(default_factory=dict)
+    checksums: dict[int, bytes | None] = field(default_factory=dict)
+    lists: dict[str, StoredPlaces] = field(default_factory=dict)
+
+
+def look_up(
+    conn: Connection | None, rows: Rows, group: Group, is_table: bool, next_id: int
+) -> Stored:
+    """Read what is stored of a group's entities.
+
+    Parameters
+    ----------
+    conn
+        A transaction; None where nothing is stored yet.
+    rows, group
+        The entities. Their row ids are filled in, 0 where there is none.
+    is_table
+        Whether the group's table exists.
+    next_id
+        Its next free row id.
+
+    Notes
+    -----
+    Ids are compared as the driver hands them out: to make UUIDs of them takes longer than
+    to read them. Where much of a table is asked for, all of it is read, in the order of its
+    rows, which is mostly that of the walk as well.
+    """
+    result = Stored()
+    size = len(group.positions)
+    group.ids = [0] * size
+    if not is_table:
+        return result
+    table = group.known.table
+    backs = [ref for ref in group.known.singles if ref.position is not None]
+    wanted: list[sa.Column[Any]] = [
+        table.c.ecs_id,
+        table.c.id,
+        table.c.ecs_version,
+        table.c.ecs_lineage_id,
+        table.c.ecs_checksum,
+    ]
+    for ref in backs:
+        wanted += [*ref.arcs.values(), ref.position]  # type: ignore[list-item]  # has one
+    assert conn is not None
+    ids = group.driver_ids(conn)
+    query = sa.select(*wanted)
+    if size * DENSE > next_id:
+        columns = columns_of(conn, query.order_by(table.c.id), raw=IDS)
+    else:
+        columns = select_by_keys(conn, query, table.c.ecs_id, ids, raw=IDS)
+    places = list(range(size))
+    if columns[0] != ids:
+        place = dict(zip(ids, places, strict=True))
+        every = [place.get(ecs_id) for ecs_id in columns[0]]
+        keep = [n for n, found in enumerate(every) if found is not None]
+        if len(keep) < len(every):
+            columns = [[column[n] for n in keep] for column in columns]
+        places = [found for found in every if found is not None]
+    if len(places) == size and columns[0] == ids:
+        group.ids = columns[1]
+    else:
+        for n, row_id in zip(places, columns[1], strict=True):
+            group.ids[n] = row_id
+    _check_lineages(conn, rows, group, places, columns[3])
+    result.versions = dict(zip(places, columns[2], strict=True))
+    result.checksums = dict(zip(places, columns[4], strict=True))
+    at = 5
+    for ref in backs:
+        count = len(ref.arcs)
+        result.lists[ref.name] = _stored_places(
+            list(ref.arcs), size, places, columns[at : at + count], columns[at + count]
+        )
+        at += count + 1
+    return result
+
+
+def _check_lineages(
+    conn: Connection, rows: Rows, group: Group, places: list[int], stored: list[Any]
+) -> None:
+    if len(group.states[0]) == 1:
+        return  # placeholders, which do not tell their family
+    given = group.driver_lineages(conn)
+    if len(places) < len(given) or given != stored:
+        for place, there in zip(places, stored, strict=True):
+            if given[place] != there:
+                entity = rows.found.entities[group.positions[place]]
+                try:
+                    stored_lineage = UUID(str(there))
+                except ValueError:
+                    table, row_id = group.known.table.name, group.ids[place]
+                    raise invalid(table, "ecs_lineage_id", row_id, "is no UUID") from None
+                check_lineage(entity, stored_lineage)
+
+
+def _stored_places(
+    arcs: list[str], size: int, places: list[int], holders: list[list[Any]], positions: list[Any]
+) -> StoredPlaces:
+    """Return where entities are stored in lists, from the columns of their rows."""
+    result = StoredPlaces.empty(arcs, size)
+    at = np.array(places, dtype=np.int64)
+    where = _numbers(positions, NOWHERE)
+    for number, column in enumerate(holders):
+        ids = _numbers(column, -1)
+        there = (ids != -1) & (where != NOWHERE)
+        result.kinds[at[there]] = number
+        result.holders[at[there]] = ids[there]
+        result.positions[at[there]] = where[there]
+    return result
+
+
+def _numbers(column: list[Any], none: int) -> Ints:
+    if None in column:
+        column = [none if value is None else value for value in column]
+    return np.array(column, dtype=np.int64)

@@ -1,0 +1,583 @@
+"""Saving: what differs from the store is found first, then written with bulk statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.basics.order import Ints
+from ecsviz.basics.progress import step
+from ecsviz.domain.inverse import check_agreement
+from ecsviz.domain.walk import Walk
+from ecsviz.errors import invalid
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.storage.as_of import AsOf
+from ecsviz.storage.checks import (
+    check_own_fields,
+    check_version,
+    id_taken,
+    left_out_is_gone,
+    was_deleted,
+)
+from ecsviz.storage.relational.models.handwritten_rows import runs, write_rows
+from ecsviz.storage.relational.save.link_tables import LinkChanges, find_links, write_links
+from ecsviz.storage.relational.save.list_positions import ListChanges
+from ecsviz.storage.relational.save.lookup import DENSE, IDS, Stored, look_up
+from ecsviz.storage.relational.save.orphans import Orphans
+from ecsviz.storage.relational.save.rows import NONE, Group, Rows
+from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.relational.schema.history_tables import archive, history_of
+from ecsviz.storage.relational.schema.mapping import ClassMap
+from ecsviz.storage.relational.schema.seals import SEAL, reseal, seals_of
+from ecsviz.storage.save_plan import (
+    Deferred,
+    InsertOrder,
+    NewReferences,
+    SavePlan,
+    Step,
+    insert_order,
+)
+from ecsviz.storage.sql.statements import (
+    as_driver,
+    columns_of,
+    delete_rows,
+    insert_columns,
+    select_by_keys,
+    update_columns,
+    update_rows,
+    value_of,
+)
+
+LAST_ROW = 2**62
+"""No row that ecsviz makes has a higher id."""
+
+
+class Save:
+    """One save of a walk's entities.
+
+    Parameters
+    ----------
+    conn
+        A transaction; None where there is no database yet (`explain`).
+    catalog
+        The store's catalog, its types read.
+    found
+        The walk.
+    next_ids
+        Per type the next free row id.
+    added_since
+        See `Orphans`.
+    """
+
+    def __init__(
+        self,
+        conn: Connection | None,
+        catalog: Catalog,
+        found: Walk,
+        next_ids: dict[str, int],
+        added_since: AsOf = None,
+    ) -> None:
+        self.conn = conn
+        self.catalog = catalog
+        self.found = found
+        self.next_ids = dict(next_ids)
+        self.added_since = added_since
+        self.gone: dict[UUID, int] = {}  # what was deleted and comes back, and its last version
+        self.rows = Rows(found, catalog.mapping)
+        self.stored: dict[str, Stored] = {}
+        self.left_out: dict[str, Stored] = {}
+        self.plan = SavePlan()
+        self.lists: ListChanges
+        self.orphans: Orphans
+        self.inserts: InsertOrder
+        self.references = NewReferences()
+        self.links: list[LinkChanges] = []
+        self.new_versions: dict[int, int] = {}  # position -> version, of what is written
+        self.written_by_hand: list[Any] = []
+        self.made: tuple[int, bytes] | None = None  # the revision: its number and seal
+
+    # -- finding out -------------------------------------------------------------------------
+
+    def prepare(self) -> SavePlan:
+        """Find out what is to be written; nothing is written yet.
+
+        Raises
+        ------
+        StaleVersionError, DuplicateIdError, LineageError, InverseMismatchError,
+        ValueNotStorableError
+            If what is given and what is stored do not go together.
+        """
+        groups = self.rows.groups
+        step("looking up")
+        if not all(group.is_sound() for group in groups.values()):
+            check_own_fields(self.found)
+        for name, group in groups.items():
+            self.stored[name] = self._look_up(group)
+        for name, group in self.rows.left_out.items():
+            stored = self.left_out[name] = self._look_up(group)
+            for place, position in enumerate(group.positions):
+                if place not in stored.versions:
+                    raise left_out_is_gone(self.found, position)
+        self._check_new_ids()
+        for name, group in groups.items():
+            self._check_versions(name, group)
+            self._allocate(name, group)
+        step("encoding")
+        self.rows.encode()
+        step("checksums")
+        self.rows.checksum()
+        step("comparing")
+        self.lists = ListChanges(self.conn, self.catalog, self.rows, self.stored, self.left_out)
+        self.lists.find()
+        self._find_versions()
+        check_agreement(self.found, self.new_versions.__contains__)
+        self.orphans = Orphans(self.conn, self.catalog, self.lists, self.added_since)
+        self.orphans.find()
+        self._order_inserts()
+        new = {name: self._new_places(name) for name in groups}
+        changed = {name: self._changed_places(name) for name in groups}
+        self.links = find_links(self.conn, self.rows, new, changed)
+        self._describe()
+        return self.plan
+
+    def _is_table(self, known: ClassMap) -> bool:
+        return self.conn is not None and known.type_name in self.catalog.mapping.stored
+
+    def _look_up(self, group: Group) -> Stored:
+        next_id = self.next_ids.get(group.known.type_name, 1)
+        return look_up(self.conn, self.rows, group, self._is_table(group.known), next_id)
+
+    def _check_new_ids(self) -> None:
+        """Refuse an id that the store knows as an entity of another type."""
+        if self.conn is None:
+            return
+        new = {name: self._new_places(name) for name in self.rows.groups}
+        for name, stored in self.catalog.mapping.stored.items():
+            ids: dict[Any, UUID] = {}
+            for other, places in new.items():
+                if other != name and places:
+                    group = self.rows.groups[other]
+                    driver_ids, own = group.driver_ids(self.conn), group.own("ecs_id")
+                    ids.update((driver_ids[place], own[place]) for place in places)
+            table = self.catalog.mapping.probe(name)
+            query = sa.select(table.c.ecs_id)
+            if len(ids) * DENSE > self.next_ids.get(name, 1):
+                (known,) = columns_of(self.conn, query, raw=IDS)
+            else:
+                (known,) = select_by_keys(self.conn, query, table.c.ecs_id, list(ids), raw=IDS)
+            for driver_id in known:
+                if driver_id in ids:
+                    raise id_taken(self.found, ids[driver_id], name, f"table {stored.table!r}")
+
+    def _check_versions(self, name: str, group: Group) -> None:
+        versions = self.stored[name].versions
+        held = group.own("version")
+        for place, stored in versions.items():
+            if held[place] != stored:
+                entity = self.found.entities[group.positions[place]]
+                check_version(entity, stored, self.catalog.effects)
+        unknown = [group.positions[place] for place in self._new_places(name)]
+        if unknown and self.conn is not None:
+            self._check_deleted(unknown)
+
+    def _check_deleted(self, positions: list[int]) -> None:
+        assert self.conn is not None
+        gone = self.catalog.deleted
+        made = bool(self.catalog.mapping.stored)
+        if not made or value_of(self.conn, sa.select(gone.c.version).limit(1)) is None:
+            return
+        ids = [self.found.ids[position] for position in positions]
+        query = sa.select(gone.c.ecs_id, gone.c.version, gone.c.revision)
+        found = select_by_keys(self.conn, query, gone.c.ecs_id, ids)
+        for ecs_id, version, revision in zip(*found, strict=True):
+            entity = self.found.entities[self.found.ids.index(ecs_id)]
+            if entity.version:
+                raise was_deleted(entity, version, revision)
+            self.gone[ecs_id] = version
+
+    def _allocate(self, name: str, group: Group) -> None:
+        number = self.next_ids.get(name, 1)
+        known = self.stored[name].versions
+        if self.conn is not None and self._is_table(group.known) and len(known) < len(group.ids):
+            # Rows may have been added by others, through SQL or a session.
+            # Also of rows that are gone: two entities with one row id would share their past.
+            for table in (group.known.table, history_of(group.known.table)):
+                highest = value_of(self.conn, sa.select(sa.func.max(table.c.id))) or 0
+                if highest >= LAST_ROW:
+                    raise invalid(table.name, "id", highest, "leaves no higher row id")
+                number = max(number, highest + 1)
+        for place in range(len(group.ids)):
+            if place not in known:
+                group.ids[place] = number
+                number += 1
+        self.next_ids[name] = number
+
+    def _find_versions(self) -> None:
+        for name, group in self.rows.groups.items():
+            stored = self.stored[name]
+            new = self._new_places(name)
+            held = group.own("version")
+            positions = [group.positions[place] for place in new]
+            self.new_versions.update(
+                zip(positions, (held[place] or 1 for place in new), strict=True)
+            )
+            if self.gone:
+                for position in positions:
+                    gone = self.gone.get(self.found.ids[position])
+                    if gone:
+                        self.new_versions[position] = gone + 1
+            changed = {*self._changed_places(name), *self.lists.touched.get(name, ())}
+            changed &= stored.versions.keys()
+            for place in sorted(changed):
+                self.new_versions[group.positions[place]] = stored.versions[place] + 1
+            self.plan.added += len(new)
+            self.plan.changed += len(changed)
+            self.plan.unchanged += len(stored.versions) - len(changed)
+
+    def _new_places(self, name: str) -> list[int]:
+        known, size = self.stored[name].versions, len(self.rows.groups[name].positions)
+        if not known:
+            return list(range(size))
+        return [] if len(known) == size else [n for n in range(size) if n not in known]
+
+    def _changed_places(self, name: str) -> list[int]:
+        """Return the places of stored entities whose own row says something else now."""
+        group, stored = self.rows.groups[name], self.stored[name]
+        return [n for n, old in stored.checksums.items() if old != group.checksums[n]]
+
+    def _order_inserts(self) -> None:
+        new = {
+            name: [group.positions[n] for n in self._new_places(name)]
+            for name, group in self.rows.groups.items()
+        }
+        new = {name: positions for name, positions in new.items() if positions}
+        is_new = np.zeros(len(self.found.entities), dtype=bool)
+        for positions in new.values():
+            is_new[positions] = True
+        for name, positions in new.items():
+            group = self.rows.groups[name]
+            for ref in group.known.singles:
+                nullable = all(column.nullable for column in ref.arcs.values())
+                targets = group.targets[ref.name][self.rows.local[positions]]
+                both = (targets != NONE) & is_new[targets]
+                if both.any():
+                    sources = np.array(positions, dtype=np.int64)[both]
+                    self.references.add((name, ref.name), nullable, sources, targets[both])
+        self.inserts = insert_order(new, self.references)
+
+    # -- telling -----------------------------------------------------------------------------
+
+    def _describe(self) -> None:
+        plan = self.plan
+        mapping = self.catalog.mapping
+        if plan:
+            plan.order = self.inserts.types + sorted(
+                name
+                for name in self.rows.groups
+                if name not in self.inserts.types and self._changed_places(name)
+            )
+        for known in (group.known for group in self.rows.groups.values()):
+            if known.type_name not in mapping.stored:
+                for table in (known.table, *(c.table for c in known.collections)):
+                    plan.steps.append(Step("create", table.name, 0, f"CREATE TABLE {table.name}"))
+            plan.inverse += [
+                f"{item.plan.place} needs no rows: {item.back.place} says it"
+                for item in known.inverse_lists
+            ]
+        for name in self.inserts.types:
+            table = self.rows.groups[name].known.table
+            self._step("insert", table, len(self.inserts.rows[name]), "INSERT INTO {}")
+        for name, group in self.rows.groups.items():
+            self._step("update", group.known.table, len(self._changed_places(name)), "UPDATE {}")
+            touched = self.lists.touched.get(name, set()) - set(self._changed_places(name))
+            self._step("version", group.known.table, len(touched), "UPDATE {} SET ecs_version")
+        for change in self.links:
+            table = change.collection.table
+            self._step("unlink", table, len(change.deleted), "DELETE FROM {}")
+            self._step("link", table, len(change.updated), "UPDATE {}")
+            self._step("link", table, len(change.inserted), "INSERT INTO {}")
+        for moved in self.lists.moves:
+            table, column = moved.known.table, moved.ref.position
+            assert column is not None
+            self._step("position", table, len(moved.rows), "UPDATE {} SET {}", column.name)
+        self._describe_orphans()
+        self._describe_deferred()
+        for name, positions in self._by_hand().items():
+            model = mapping.models.model_of(self.rows.groups[name].known.cls)
+            text = "from_entity(…) in a session"
+            plan.steps.append(Step("model", model.__table__.name, len(positions), text))
+
+    def _describe_orphans(self) -> None:
+        by_type = self.catalog.mapping.by_type
+        for name, cleared in self.orphans.cleared.items():
+            for field_name, ids in cleared.items():
+                text = "UPDATE {} SET {} = NULL"
+                self._step("clear", by_type[name].table, len(ids), text, field_name)
+        for name, deleted in self.orphans.deleted.items():
+            self._step("delete", by_type[name].table, len(deleted), "DELETE FROM {}")
+
+    def _describe_deferred(self) -> None:
+        late = self.inserts.deferred
+        if not late:
+            return
+        new = self.references
+        sources, column_of = new.sources[late].tolist(), new.column_of[late].tolist()
+        wanted = {(s, new.columns[c][1]) for s, c in zip(sources, column_of, strict=True)}
+        numbers: dict[tuple[int, str], int] = {}
+        of_late = np.isin(np.asarray(self.found.sources), new.sources[late])
+        for number in np.flatnonzero(of_late).tolist():
+            key = self.found.sources[number], self.found.fields[self.found.slots[number]].name
+            if key in wanted:
+                numbers[key] = number
+        columns: dict[tuple[str, str], int] = {}
+        for source, at in zip(sources, column_of, strict=True):
+            column = new.columns[at]
+            how = "update" if new.nullable[at] else "constraint"
+            reference = self.found.reference(numbers[source, column[1]])
+            self.plan.deferred.append(Deferred(reference, how))
+            if new.nullable[at]:
+                columns[column] = columns.get(column, 0) + 1
+        for (name, field_name), count in columns.items():
+            table = self.rows.groups[name].known.table
+            self._step("defer", table, count, "UPDATE {} SET {}", field_name)
+
+    def _step(
+        self, what: str, table: sa.Table, rows: int, statement: str, column: str = ""
+    ) -> None:
+        if rows:
+            text = statement.format(table.name, column)
+            self.plan.steps.append(Step(what, table.name, rows, text))
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def write(self, conn: Connection, note: str | None) -> int | None:
+        """Write what `prepare` found; return the revision's number, None if nothing changed.
+
+        Parameters
+        ----------
+        conn
+            The transaction. Where nothing was stored yet, there was none to prepare in.
+        note
+            What the revision is about.
+        """
+        if not self.plan:
+            return None
+        self.conn = conn
+        revision = self.catalog.next_revision(self.conn)
+        step("writing")
+        self._insert(revision)
+        self._update(revision)
+        step("writing references")
+        write_links(conn, self.links, revision)
+        self._write_deferred()
+        self.lists.write(conn, revision)
+        self.lists.raised |= self.orphans.clear(conn, revision)
+        self._write_by_hand(conn)
+        gone = self.orphans.delete(conn, revision)
+        delete_rows(conn, self.catalog.deleted, [(ecs_id,) for ecs_id in self.gone])
+        self.catalog.set_next_ids(
+            self.conn, {n: i for n, i in self.next_ids.items() if n in self.inserts.types}
+        )
+        plan, others = self.plan, len(self.lists.raised)
+        self.made = self.catalog.add_revision(
+            self.conn, revision, note, plan.added, plan.changed + others, gone
+        )
+        self.catalog.seal(conn)
+        return revision
+
+    def _columns(self, known: ClassMap) -> list[sa.Column[Any]]:
+        """Return all columns but the row id, in the order of `_row_columns`."""
+        c = known.table.c
+        columns: list[Any] = [
+            c.ecs_id,
+            c.ecs_lineage_id,
+            c.ecs_parent_id,
+            c.ecs_version,
+            c.ecs_revision,
+            c.ecs_checksum,
+            c[SEAL],
+            c.ecs_exact,
+            *(value.column for value in known.values),
+            *(x.skeleton.column for x in known.collections if x.skeleton is not None),
+        ]
+        for ref in known.singles:
+            columns += ref.arcs.values()
+            if ref.position is not None:
+                columns.append(ref.position)
+        return columns
+
+    def _row_columns(
+        self, group: Group, places: list[int], revision: int, later: dict[str, Ints]
+    ) -> list[list[Any]]:
+        """Return the values of `_columns` for some entities, as columns for the driver.
+
+        Parameters
+        ----------
+        group, places
+            The entities.
+        revision
+            The revision that writes them.
+        later
+            Per reference the positions of those whose target is filled in afterwards.
+        """
+        assert self.conn is not None
+        c, conn = group.known.table.c, self.conn
+        pick = _picker(places, len(group.positions))
+        versions = [self.new_versions[position] for position in pick(group.positions)]
+        columns: list[list[Any]] = [
+            pick(group.driver_ids(conn)),
+            pick(group.driver_lineages(conn)),
+            as_driver(conn, c.ecs_parent_id, pick(group.own("parent_id"))),
+            versions,
+            [revision] * len(places),
+            pick(group.checksums),
+            self._seals(group, places, revision, (pick(group.id_bytes()), versions)),
+            pick(group.exact),
+        ]
+        stored = [value.column for value in group.known.values]
+        stored += [x.skeleton.column for x in group.known.collections if x.skeleton is not None]
+        for column, values in zip(stored, group.values, strict=True):
+            columns.append(as_driver(conn, column, pick(values)))
+        for ref in group.known.singles:
+            targets = group.targets[ref.name][places]
+            if ref.name in later:
+                late = np.isin(np.array(group.positions, dtype=np.int64)[places], later[ref.name])
+                targets = np.where(late, NONE, targets)
+            columns += self._key_columns(list(ref.arcs), targets)
+            if ref.position is not None:
+                columns.append(self.lists.positions_at(group.known.type_name, ref.name, places))
+        return columns
+
+    def _seals(
+        self, group: Group, places: list[int], revision: int, own: tuple[list[bytes], list[int]]
+    ) -> list[int]:
+        """Return the seals of rows, of which ids and versions are at hand."""
+        ids, versions = own
+        back_of = {
+            ref.position.name: ref.name for ref in group.known.singles if ref.position is not None
+        }
+        kind, size = group.known.type_name, len(group.positions)
+        columns: list[Any] = [
+            np.array(group.ids, dtype=np.int64)[places],
+            ids,
+            np.array(versions, dtype=np.int64),
+            np.full(len(places), revision),
+            _picker(places, size)(group.checksums),
+            *(self.lists.positions[kind, back_of[name]][places] for name in sorted(back_of)),
+        ]
+        return seals_of(columns)
+
+    def _key_columns(self, arcs: list[str], targets: Ints) -> list[list[Any]]:
+        if len(arcs) == 1:
+            return [self.rows.keys_of(targets)]
+        return [self.rows.keys_of(targets, arc) for arc in arcs]
+
+    def _late(self) -> dict[tuple[str, str], Ints]:
+        """Return per column that is filled in afterwards the numbers of its new references."""
+        late = np.array(self.inserts.deferred, dtype=np.int64)
+        result = {}
+        for number, column in enumerate(self.references.columns):
+            these = late[self.references.column_of[late] == number]
+            if len(these) and self.references.nullable[number]:
+                result[column] = these
+        return result
+
+    def _insert(self, revision: int) -> None:
+        assert self.conn is not None
+        late = self._late()
+        for name in self.inserts.types:
+            group = self.rows.groups[name]
+            places = self.rows.local[self.inserts.rows[name]].tolist()
+            later = {
+                field: self.references.sources[these]
+                for (owner, field), these in late.items()
+                if owner == name
+            }
+            columns = self._row_columns(group, places, revision, later)
+            ids = [group.ids[place] for place in places]
+            insert_columns(
+                self.conn,
+                group.known.table,
+                [group.known.table.c.id, *self._columns(group.known)],
+                [ids, *columns],
+            )
+
+    def _update(self, revision: int) -> None:
+        assert self.conn is not None
+        for name, group in self.rows.groups.items():
+            changed = self._changed_places(name)
+            moved = [group.ids[n] for n in {*changed, *self.lists.touched.get(name, ())}]
+            archive(self.conn, group.known.table, [(row_id,) for row_id in moved], revision)
+            if changed:
+                columns = self._row_columns(group, changed, revision, {})
+                ids = [group.ids[place] for place in changed]
+                update_columns(
+                    self.conn, group.known.table, self._columns(group.known), [*columns, ids]
+                )
+            touched = self.lists.touched.get(name, set()) - set(changed)
+            table, places = group.known.table, sorted(touched)
+            update_rows(
+                self.conn,
+                table,
+                [table.c.ecs_version, table.c.ecs_revision],
+                [(self.new_versions[group.positions[n]], revision, group.ids[n]) for n in places],
+            )
+            reseal(self.conn, table, group.known.positions, [group.ids[n] for n in places])
+
+    def _write_deferred(self) -> None:
+        assert self.conn is not None
+        for (name, field_name), these in self._late().items():
+            known = self.rows.groups[name].known
+            single = next(s for s in known.singles if s.name == field_name)
+            keys = self._key_columns(list(single.arcs), self.references.targets[these])
+            ids = self.rows.row_ids()[self.references.sources[these]].tolist()
+            update_rows(
+                self.conn, known.table, list(single.arcs.values()), zip(*keys, ids, strict=True)
+            )
+
+    def _by_hand(self) -> dict[str, list[int]]:
+        """Return the positions of what hand-written models have to write, by type."""
+        found = {
+            name: [p for p in group.positions if p in self.new_versions]
+            for name, group in self.rows.groups.items()
+            if group.known.by_hand
+        }
+        return {name: positions for name, positions in found.items() if positions}
+
+    def _write_by_hand(self, conn: Connection) -> None:
+        written = {p for positions in self._by_hand().values() for p in positions}
+        if not written:
+            return
+        graph = EntityDependencyGraph(self.found.entities)
+        position = {id(entity): n for n, entity in enumerate(self.found.entities)}
+        order = [e for e in graph.get_topological_sort() if position[id(e)] in written]
+        with runs(self):
+            write_rows(conn, self.catalog.mapping.models, order)
+        self.written_by_hand = order
+
+    def row_of(self, entity: Any) -> int | None:
+        """Return the row id of an entity that is being saved, None if it is not."""
+        position = self.found.position(entity)
+        return None if position is None else self.rows.row_id(position)
+
+    def finish(self) -> None:
+        """Tell the entities their versions, after the transaction has ended well."""
+        self.catalog.settle()
+        self.catalog.effects.note(self.lists.raised)
+        for name, group in self.rows.groups.items():
+            for place, version in self.stored[name].versions.items():
+                self.found.entities[group.positions[place]].__dict__["version"] = version
+        for position, version in self.new_versions.items():
+            self.found.entities[position].__dict__["version"] = version
+
+
+def _picker(places: list[int], size: int) -> Callable[[list[Any]], list[Any]]:
+    """Return what takes some places out of a column; of all of them, the column itself."""
+    if places == list(range(size)):
+        return lambda column: column
+    return lambda column: [column[place] for place in places]

@@ -1,0 +1,568 @@
+"""What a store says about itself: its version, its types, its revisions, what was deleted."""
+
+from __future__ import annotations
+
+import copy
+import json
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
+from sqlalchemy.schema import CreateTable, ExecutableDDLElement
+
+from ecsviz import errors
+from ecsviz.domain.entity_class import classes_named, derives_from, newest_definition
+from ecsviz.domain.walk import Walk
+from ecsviz.storage.checks import SideEffects, differences, outdated
+from ecsviz.storage.relational.schema.ddl import add_column, add_keys, allow_null, make_tables
+from ecsviz.storage.relational.schema.foreign import Seen
+from ecsviz.storage.relational.schema.history_tables import history_name, history_of
+from ecsviz.storage.relational.schema.mapping import (
+    ClassMap,
+    InverseList,
+    Mapping,
+    RefColumn,
+    StoredType,
+)
+from ecsviz.storage.relational.schema.seals import digest
+from ecsviz.storage.relational.schema.store_identity import NEWEST, StoreIdentity, newest_and
+from ecsviz.storage.relational.schema.stored_types import (
+    Tell,
+    fields_of,
+    read_types,
+    setting_number,
+    setting_object,
+    unknown_type,
+)
+from ecsviz.storage.relational.schema.system_columns import BIG, NAMING
+from ecsviz.storage.sql.engine import APPLICATION_ID, PROOF, Database
+from ecsviz.storage.sql.statements import columns_of, value_of
+
+SCHEMA_VERSION = 2
+"""Which layout of tables this release writes."""
+
+_IDENTITY = "store_id"
+"""The key of what tells stores apart. Copies and backups have it in common: they are the store."""
+
+
+class Catalog:
+    """The tables whose names begin with ``ecs_``, with the mapping of what they say.
+
+    Attributes
+    ----------
+    types
+        ``ecs_types``: a row per entity class, with its table and the next free row id.
+    revisions
+        ``ecs_revisions``: a row per `register` that changed something.
+    deleted
+        ``ecs_deleted``: which entities were deleted, so that none comes back by mistake.
+    identity
+        Which store this is, as it was found; None while it is not made, empty if it was made by
+        a release that gave none.
+    effects
+        What the saves of this very store have changed beside what they were given.
+    seen
+        What else is in the store's file.
+    """
+
+    def __init__(self, database: Database, mapping: Mapping) -> None:
+        self.database = database
+        self.mapping = mapping
+        shared = isinstance(database.engine.pool, (StaticPool, SingletonThreadPool))
+        self._identity = StoreIdentity(remembers=not shared)
+        self.effects = SideEffects()
+        self.metadata = sa.MetaData(naming_convention=NAMING, schema=mapping.metadata.schema)
+        self.store = sa.Table(
+            "ecs_store",
+            self.metadata,
+            sa.Column("key", sa.String(40), primary_key=True),
+            sa.Column("value", sa.Text(), nullable=False),
+        )
+        self.types = sa.Table(
+            "ecs_types",
+            self.metadata,
+            sa.Column("name", sa.String(200), primary_key=True),
+            sa.Column("module", sa.Text(), nullable=False),
+            sa.Column("table_name", sa.String(63), nullable=False, unique=True),
+            sa.Column("by_hand", sa.Boolean(), nullable=False),
+            sa.Column("fields", sa.Text(), nullable=False),
+            sa.Column("layout", sa.Text(), nullable=False),
+            sa.Column("next_id", BIG, nullable=False),
+        )
+        self.revisions = sa.Table(
+            "ecs_revisions",
+            self.metadata,
+            sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),
+            sa.Column("created_at", sa.DateTime(), nullable=False),
+            sa.Column("note", sa.Text()),
+            sa.Column("added", sa.Integer(), nullable=False),
+            sa.Column("changed", sa.Integer(), nullable=False),
+            sa.Column("deleted", sa.Integer(), nullable=False),
+            sa.Column("seal", sa.LargeBinary(), nullable=False),
+        )
+        self.deleted = sa.Table(
+            "ecs_deleted",
+            self.metadata,
+            sa.Column("ecs_id", sa.Uuid(), primary_key=True),
+            sa.Column("type_name", sa.String(200), nullable=False),
+            sa.Column("version", sa.Integer(), nullable=False),
+            sa.Column("revision", sa.Integer(), nullable=False),
+            sa.Column("seal", sa.LargeBinary(), nullable=False),
+        )
+        own = {table.name: table.c.keys() for table in self.metadata.tables.values()}
+        self.seen = Seen(str(database), own)
+
+    # -- opening -----------------------------------------------------------------------------
+
+    def at(self, stored: dict[str, StoredType]) -> Catalog:
+        """Return the catalog of another state of the store; this one if it is the same."""
+        return self if stored == self.mapping.stored else self.fork(stored)
+
+    def fork(self, stored: dict[str, StoredType] | None = None) -> Catalog:
+        """Return a catalog with a mapping of its own, for a transaction that changes the types."""
+        made = copy.copy(self)
+        made.mapping = self.mapping.fork(self.mapping.stored if stored is None else stored)
+        return made
+
+    def check(self, conn: Connection, *, shared: bool) -> bool:
+        """Tell whether the database is a store already; False if it is still empty.
+
+        Parameters
+        ----------
+        shared
+            Whether other tables may stand beside ours (hand-written models).
+
+        Raises
+        ------
+        NotAnEcsvizStoreError, SchemaTooNewError, SchemaOutdatedError
+            If it is not one of ours, or not of this release.
+        StorageMovedError
+            If it is not the store that was found here before.
+        """
+        # Before anything is read, which is when the transaction's state of the store is fixed.
+        begun = self._identity.begin(conn)
+        known = begun.known
+        tables = self._tables(conn)
+        if self.store.name not in tables:
+            if known is not None:
+                raise self._moved("it is empty" if not tables else "it holds other tables")
+            if tables and not shared:
+                named = ", ".join(sorted(tables)[:5])
+                raise errors.NotAnEcsvizStoreError(
+                    f"{self.database} was not made by ecsviz: it holds the tables {named}."
+                    " Name another file; to look at this one, use ev.read_database.",
+                    tables=tables,
+                )
+            return False
+        c = self.store.c
+        query = sa.select(c.key, c.value).where(c.key.in_(("schema_version", _IDENTITY)))
+        both = query.add_columns(*newest_and(self.revisions, begun.newest))
+        try:  # in the same statement
+            found_all = columns_of(conn, both, raw=NEWEST)
+        except sa.exc.OperationalError:  # a column less, of which verify tells
+            if not self.database.is_sqlite:
+                raise
+            found_all = columns_of(conn, query)
+        keys, values, *newest = found_all
+        settings = dict(zip(keys, values, strict=True))
+        self._recognise(conn, known, settings.get(_IDENTITY, ""))
+        if keys and newest:
+            self._identity.look_back(begun, *(column[0] for column in newest))
+        found = setting_number("schema_version", settings.get("schema_version"))
+        if found > SCHEMA_VERSION:
+            raise errors.SchemaTooNewError(
+                f"{self.database} was written by a newer ecsviz (tables of version {found}; this"
+                f" release knows {SCHEMA_VERSION}). Update: pip install --upgrade ecsviz.",
+                found=found,
+                known=SCHEMA_VERSION,
+            )
+        if found < SCHEMA_VERSION:
+            raise errors.SchemaOutdatedError(
+                f"{self.database} has tables of version {found}; this release writes"
+                f" {SCHEMA_VERSION}. Open it with the release that made it.",
+                found=found,
+                known=SCHEMA_VERSION,
+            )
+        return True
+
+    def _tables(self, conn: Connection) -> list[str]:
+        """Return the names of the real tables; of a SQLite file, see what else is in it."""
+        if not self.database.is_sqlite:
+            return sa.inspect(conn).get_table_names(schema=self.metadata.schema)
+        found = self.seen.look(conn)
+        if found.acts:
+            self.database.bound(conn)
+            self.seen.check(conn, ())
+        return found.tables
+
+    @property
+    def identity(self) -> str | None:
+        """Which store this is, as it was found; see the attributes."""
+        return self._identity.known
+
+    def expect(self, identity: str | None) -> None:
+        """Raise StorageMovedError if this is another store than the one that was pickled."""
+        if identity and self._identity.known != identity:
+            raise self._moved("another store is there than when this storage was pickled")
+
+    def _recognise(self, conn: Connection, known: str | None, found: str) -> None:
+        """Raise if this is another store than before; remember the one that it is."""
+        if known and found != known:
+            raise self._moved("it is another store")
+        giving = self._identity.giving
+        # Or it may be rolled back yet; or another thread knows more by now.
+        if (giving is None or giving() is not conn) and not self._identity.known:
+            self._identity.known = found
+
+    def _moved(self, why: str) -> errors.StorageMovedError:
+        return errors.StorageMovedError(
+            f"{self.database} is not the store any more that was opened here: {why}. Nothing was"
+            " read or saved. Put the store back, or open this one anew.",
+            path=self.database.path,
+        )
+
+    def _check_back(self, conn: Connection) -> None:
+        if self._identity.begin(conn).went_back:
+            raise self._moved(
+                "it is older than what was seen of it, since a backup was put back in its place"
+            )
+
+    def carried_out(self, made: tuple[int, bytes] | None) -> None:
+        """Remember the revision that a transaction has made, which has ended well."""
+        if made is not None:
+            self._identity.remember(*made)
+
+    def _give_identity(self, conn: Connection) -> None:
+        given, self._identity.giving = uuid4().hex, weakref.ref(conn)
+        self._identity.given = given
+        conn.execute(sa.insert(self.store).values(key=_IDENTITY, value=given))
+
+    def settle(self) -> None:
+        """Remember what was made, after the transaction has ended well."""
+        of = self._identity
+        if of.given is not None:
+            of.known, of.given, of.giving = of.given, None, None
+
+    def create(self, conn: Connection) -> None:
+        """Make our tables; the file of a user's own tables is not marked as ours."""
+        ours = not self._tables(conn)
+        for table in self.metadata.tables.values():
+            conn.execute(CreateTable(table))
+        conn.execute(sa.insert(self.store).values(key="schema_version", value=str(SCHEMA_VERSION)))
+        self._give_identity(conn)
+        if self.database.is_sqlite and ours:
+            conn.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+            conn.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    # -- settings ----------------------------------------------------------------------------
+
+    def setting(self, conn: Connection, key: str) -> str | None:
+        """Return what ``ecs_store`` says under a key; None if it says nothing."""
+        c = self.store.c
+        found: str | None = value_of(conn, sa.select(c.value).where(c.key == key))
+        return found
+
+    def number_setting(self, conn: Connection, key: str) -> int:
+        """Return a number that ``ecs_store`` says; 0 if it says nothing."""
+        return setting_number(key, self.setting(conn, key))
+
+    def object_setting(self, conn: Connection, key: str) -> dict[str, Any]:
+        """Return an object that ``ecs_store`` says as JSON; an empty one if it says nothing."""
+        return setting_object(key, self.setting(conn, key))
+
+    # -- types -------------------------------------------------------------------------------
+
+    def load_types(self, conn: Connection) -> dict[str, int]:
+        """Read which types are stored into the mapping; return their next free row ids."""
+        stored, next_ids = self.read_types(conn)
+        if stored != self.mapping.stored:  # this transaction has made some
+            self.mapping.set_stored(stored)
+        return next_ids
+
+    def read_types(
+        self, conn: Connection, tell: Tell | None = None
+    ) -> tuple[dict[str, StoredType], dict[str, int]]:
+        """Return which types are stored, and their next free row ids; see `read_types`."""
+        found, next_ids = read_types(conn, self.types, str(self.database), tell)
+        self.seen.check(conn, found.values())
+        return found, next_ids
+
+    def classes_of(self, names: Iterable[str]) -> list[ClassMap]:
+        """Map the classes of stored types.
+
+        Raises
+        ------
+        UnknownTypeError
+            If no class is defined for one; nothing is ever imported by name.
+        """
+        return [self._map_stored(self.mapping.stored[name]) for name in names]
+
+    def _map_stored(self, stored: StoredType) -> ClassMap:
+        known = self.mapping.by_type.get(stored.name)
+        cls = newest_definition(known.cls) if known else find_class(stored)
+        if cls is None or self.mapping.type_name(cls) != stored.name:
+            raise unknown_type(stored)
+        found = self.mapping.map_classes([cls])[0]
+        self.check_fields(found)
+        return found
+
+    def members_of(self, holder: str, item: InverseList) -> list[tuple[ClassMap, RefColumn]]:
+        """Return the stored classes whose rows can stand in a list, and their back-reference.
+
+        Raises
+        ------
+        UnknownTypeError
+            If no class is defined for one.
+        """
+        names = [
+            name
+            for name, stored in self.mapping.stored.items()
+            if (place := stored.layout.get(item.back.name)) is not None
+            and place.get("inverse") == item.name
+            and holder in place["columns"]
+        ]
+        return [
+            (known, ref)
+            for known in self.classes_of(names)
+            for ref in known.singles
+            if ref.name == item.back.name and derives_from(known.cls, item.plan.targets[0])
+        ]
+
+    def check_fields(self, known: ClassMap) -> None:
+        """Raise if a class and its table differ."""
+        stored = self.mapping.stored.get(known.type_name)
+        if stored is None:
+            return
+        if stored.by_hand != known.by_hand:
+            raise otherwise_stored(stored, known)
+        lines = differences(stored.fields, self.mapping.models.describe(known.cls))
+        if lines:
+            raise outdated(
+                known.cls,
+                lines,
+                f"table {stored.table!r}",
+                "store.migrate(dry_run=True) shows what can be done about it, store.migrate() does"
+                " it; or define the class as it was stored, or give it another name.",
+                table=stored.table,
+            )
+
+    def lacks(self, found: Walk) -> bool:
+        """Tell whether a walk needs types, or targets of fields, that are not stored yet."""
+        stored = self.mapping.stored
+        return any(
+            known.type_name not in stored or known.layout() != stored[known.type_name].layout
+            for known in self._with_targets(self.mapping.map_classes(found.classes))
+        ) or bool(self.mapping.new_arcs(found))
+
+    @contextmanager
+    def synced(self, conn: Connection, maps: Iterable[ClassMap]) -> Iterator[dict[str, int]]:
+        """Make what tables and columns are missing; give every type's next free row id.
+
+        Notes
+        -----
+        Rows are written inside: new tables get their foreign keys and indexes at the end, which
+        on PostgreSQL takes a third off the first save of a large graph.
+        """
+        self.seen.warn_of_triggers(conn, self.mapping.stored.values())
+        wider: list[tuple[ClassMap, StoredType]] = []
+        every = self._with_targets(maps)
+        for known in every:
+            self.check_fields(known)
+            stored = self.mapping.stored.get(known.type_name)
+            if stored is not None and known.layout() != stored.layout:
+                wider.append((known, stored))
+        keys = self._create_types(conn, every)
+        if wider:  # their new keys may lead to the tables just made
+            add_keys(conn, keys)
+            keys = []
+        for known, stored in wider:
+            self._add_arcs(conn, known, stored)
+        yield self.load_types(conn)
+        add_keys(conn, keys)
+
+    def create_targets(self, conn: Connection, maps: Iterable[ClassMap]) -> None:
+        """Make the tables of classes that others hold for the first time."""
+        add_keys(conn, self._create_types(conn, self._with_targets(maps)))
+
+    def _create_types(
+        self, conn: Connection, maps: Iterable[ClassMap]
+    ) -> list[ExecutableDDLElement]:
+        fresh = [known for known in maps if known.type_name not in self.mapping.stored]
+        keys = make_tables(conn, [table for known in fresh for table in known.tables])
+        if fresh:
+            conn.execute(sa.insert(self.types), [self._type_row(known) for known in fresh])
+        return keys
+
+    def write_type(self, conn: Connection, known: ClassMap) -> None:
+        """Note what a class is like now."""
+        row = self._type_row(known)
+        conn.execute(
+            sa.update(self.types)
+            .where(self.types.c.name == known.type_name)
+            .values({name: row[name] for name in ("module", "fields", "layout")})
+        )
+
+    def _with_targets(self, maps: Iterable[ClassMap]) -> list[ClassMap]:
+        """Return the maps and those of every class that their tables refer to."""
+        found = {known.type_name: known for known in maps}
+        queue = list(found.values())
+        for known in queue:
+            names = [target for ref in known.singles for target in ref.arcs]
+            names += [target for item in known.collections for target in item.arcs]
+            members = (newest_definition(item.plan.targets[0]) for item in known.inverse_lists)
+            names += [self.mapping.type_name(cls) for cls in members]
+            for name in names:
+                other = self.mapping.by_type.get(name)
+                if other is not None and name not in found:
+                    found[name] = other
+                    queue.append(other)
+        return queue
+
+    def _type_row(self, known: ClassMap) -> dict[str, Any]:
+        return {
+            "name": known.type_name,
+            "module": known.cls.__module__,
+            "table_name": known.table.name,
+            "by_hand": known.by_hand,
+            "fields": json.dumps(self.mapping.models.describe(known.cls)),
+            "layout": json.dumps(known.layout()),
+            "next_id": 1,
+        }
+
+    def create_tables(self, conn: Connection, tables: list[sa.Table]) -> None:
+        """Make tables that may refer to each other."""
+        add_keys(conn, make_tables(conn, tables))
+
+    def _add_arcs(self, conn: Connection, known: ClassMap, stored: StoredType) -> None:
+        """Add the foreign keys of classes that a field holds for the first time."""
+        links = [(item.name, item.table, item.arcs) for item in known.collections]
+        keys = [(ref.name, known.table, ref.arcs) for ref in known.singles]
+        for name, table, arcs in (*keys, *links):
+            place = stored.layout.get(name, {})
+            for target, column in arcs.items():
+                if target not in place.get("columns", {}):
+                    add_column(conn, table, column)
+                    past = history_of(table)
+                    add_column(conn, past, past.c[column.name])
+                elif place.get("required") and column.nullable:
+                    allow_null(conn, table, column)
+        conn.execute(
+            sa.update(self.types)
+            .where(self.types.c.name == known.type_name)
+            .values(layout=json.dumps(known.layout()))
+        )
+
+    # -- revisions ---------------------------------------------------------------------------
+
+    def oldest_revision(self, conn: Connection) -> int:
+        """Return the oldest revision that can be looked at: what was before has been pruned."""
+        return self.number_setting(conn, "oldest_revision")
+
+    def set_oldest_revision(self, conn: Connection, number: int) -> None:
+        """Note from where on there is a past."""
+        conn.execute(sa.delete(self.store).where(self.store.c.key == "oldest_revision"))
+        conn.execute(sa.insert(self.store).values(key="oldest_revision", value=str(number)))
+
+    def next_revision(self, conn: Connection) -> int:
+        """Return the number of the revision that is about to be made."""
+        self._check_back(conn)
+        return self.newest_revision(conn) + 1
+
+    def newest_revision(self, conn: Connection) -> int:
+        """Return the number of the newest revision, 0 if there is none."""
+        return value_of(conn, sa.select(sa.func.max(self.revisions.c.number))) or 0
+
+    def add_revision(
+        self, conn: Connection, number: int, note: str | None, added: int, changed: int, gone: int
+    ) -> tuple[int, bytes]:
+        """Note a revision; return its number and its seal."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        row = (number, now, note, added, changed, gone)
+        names = ("number", "created_at", "note", "added", "changed", "deleted")
+        seal = revision_seal(*row)
+        values = dict(zip(names, row, strict=True), seal=seal)
+        conn.execute(sa.insert(self.revisions).values(values))
+        c = self.revisions.c
+        query = sa.select(c.seal).where(c.number == number)
+        conn.info[PROOF] = (self.revisions, query, seal)
+        return number, seal
+
+    # -- seals -------------------------------------------------------------------------------
+
+    def seal(self, conn: Connection) -> None:
+        """Seal what the store says of itself, at the end of every transaction that writes."""
+        self._check_back(conn)
+        if self._identity.known == "":
+            self._give_identity(conn)
+        conn.execute(sa.delete(self.store).where(self.store.c.key == "seal"))
+        value, c = self.digest(conn), self.store.c
+        conn.execute(sa.insert(self.store).values(key="seal", value=value))
+        query = sa.select(c.value).where(c.key == "seal")
+        conn.info.setdefault(PROOF, (self.store, query, value))
+
+    def digest(self, conn: Connection) -> str:
+        """Return a digest of the types, of the tables as they were made, and of the settings."""
+        t, s = self.types.c, self.store.c
+        parts: list[tuple[Any, ...]] = []
+        for query in (
+            sa.select(self.types).order_by(t.name),
+            sa.select(self.store).where(s.key != "seal").order_by(s.key),
+        ):
+            # Also of what does not fit: a digest is over whatever is there.
+            parts += zip(*columns_of(conn, query, unfit=lambda *_: None), strict=True)
+        if self.database.is_sqlite:
+            names = {name for stored in self.mapping.stored.values() for name in stored.tables}
+            names |= {history_name(name) for name in names}
+            names |= {table.name for table in self.metadata.tables.values()}
+            text = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
+            made = conn.exec_driver_sql(text).all()
+            parts += [tuple(row) for row in made if row[0] in names]
+        return digest(tuple(parts)).hex()
+
+    def set_next_ids(self, conn: Connection, next_ids: dict[str, int]) -> None:
+        """Note the next free row ids. A row id is never given twice."""
+        if next_ids:
+            conn.execute(
+                sa.update(self.types)
+                .where(self.types.c.name == sa.bindparam("of"))
+                .values(next_id=sa.bindparam("to")),
+                [{"of": name, "to": number} for name, number in next_ids.items()],
+            )
+
+
+def revision_seal(
+    number: int, at: datetime, note: str | None, added: int, changed: int, deleted: int
+) -> bytes:
+    """Return the seal of a revision."""
+    return digest((number, at.isoformat(), note, added, changed, deleted))
+
+
+def find_class(stored: StoredType) -> type | None:
+    """Return the class that is defined here for a stored type, if there is one."""
+    found = classes_named(stored.name.rpartition(".")[2] if "[" not in stored.name else stored.name)
+    same_module = [cls for cls in found if cls.__module__ == stored.module]
+    same_fields = [cls for cls in found if fields_of(cls) == stored.fields]
+    both = [cls for cls in same_module if cls in same_fields]
+    for candidates in (both, same_fields, same_module):
+        if candidates:
+            return candidates[0]
+    return None
+
+
+def otherwise_stored(stored: StoredType, known: ClassMap) -> errors.SchemaOutdatedError:
+    """Return the error for a class whose hand-written model came or went."""
+    name = known.cls.__name__
+    text = (
+        f"{name} is stored here through a hand-written model, and none was given. Open the store"
+        f" with models={{{name}: …}}."
+        if stored.by_hand
+        else f"{name} is stored here in the table {stored.table!r}, which ecsviz made. Leave it"
+        " out of models=, or name another store."
+    )
+    return errors.SchemaOutdatedError(text, cls=known.cls, table=stored.table)

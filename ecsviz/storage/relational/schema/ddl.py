@@ -1,0 +1,130 @@
+"""Making tables, and altering those that hold data already, in the transaction that needs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.schema import (
+    AddConstraint,
+    CreateColumn,
+    CreateIndex,
+    CreateTable,
+    ExecutableDDLElement,
+)
+
+from ecsviz.errors import SchemaOutdatedError
+from ecsviz.storage.relational.schema.history_tables import history_of
+
+
+def make_tables(conn: Connection, tables: list[sa.Table]) -> list[ExecutableDDLElement]:
+    """Make tables and their history tables; return what makes their keys and indexes.
+
+    Notes
+    -----
+    What is returned is for `add_keys`, once the rows are written: to sort them all at the end
+    takes a third of the time that looking every row up takes. Where constraints cannot be added
+    to a table (SQLite), only indexes come late.
+    """
+    keys: list[ExecutableDDLElement] = []
+    late: list[ExecutableDDLElement] = []
+    for table in tables:
+        past = history_of(table)
+        if conn.dialect.supports_alter:
+            # What is to be added to a table is no longer part of it: a copy stands for it here.
+            copy = table.to_metadata(
+                sa.MetaData(naming_convention=table.metadata.naming_convention)
+            )
+            own = (c for c in copy.constraints if not isinstance(c, sa.ForeignKeyConstraint))
+            keys += [AddConstraint(constraint) for constraint in own]
+            late += [AddConstraint(constraint) for constraint in table.foreign_key_constraints]
+            conn.execute(CreateTable(copy, include_foreign_key_constraints=[]))
+        else:
+            conn.execute(CreateTable(table))
+        conn.execute(CreateTable(past))
+        late += [CreateIndex(index) for index in (*table.indexes, *past.indexes)]
+    return keys + late
+
+
+def add_keys(conn: Connection, keys: list[ExecutableDDLElement]) -> None:
+    """Make the keys and indexes of tables that `make_tables` made."""
+    for key in keys:
+        conn.execute(key)
+
+
+def add_column(conn: Connection, table: sa.Table, column: sa.Column[Any]) -> None:
+    """Add a nullable column with its foreign key and index."""
+    prepare = conn.dialect.identifier_preparer
+    keys = [c for c in table.foreign_key_constraints if column in list(c.columns)]
+    text = f"ALTER TABLE {prepare.format_table(table)} ADD COLUMN {_definition(conn, column)}"
+    if not conn.dialect.supports_alter:
+        for key in keys:
+            target = next(iter(key.elements)).column
+            text += f" REFERENCES {prepare.format_table(target.table)} ({target.name})"
+    conn.exec_driver_sql(text)
+    if conn.dialect.supports_alter:
+        for key in keys:
+            conn.execute(AddConstraint(key))
+    for index in table.indexes:
+        if column in list(index.columns):
+            conn.execute(CreateIndex(index))
+
+
+def allow_null(conn: Connection, table: sa.Table, column: sa.Column[Any]) -> None:
+    """Take NOT NULL from a column.
+
+    Raises
+    ------
+    SchemaOutdatedError
+        If the database has no way to do so.
+    """
+    prepare = conn.dialect.identifier_preparer
+    if conn.dialect.name == "sqlite":
+        _edit_schema(conn, table, column)
+    elif conn.dialect.name == "postgresql":
+        conn.exec_driver_sql(
+            f"ALTER TABLE {prepare.format_table(table)}"
+            f" ALTER COLUMN {prepare.format_column(column)} DROP NOT NULL"
+        )
+    else:
+        raise SchemaOutdatedError(
+            f"{table.name}.{column.name} is required in the database, but now has to allow NULL."
+            f" Alter it: on {conn.dialect.name}, ecsviz knows no way.",
+            table=table.name,
+            column=column.name,
+        )
+
+
+def _edit_schema(conn: Connection, table: sa.Table, column: sa.Column[Any]) -> None:
+    """Edit the table's text in SQLite's schema, which has no statement for this.
+
+    Notes
+    -----
+    SQLite's documentation of ALTER TABLE, "Making other kinds of table schema changes", allows
+    this for removing NOT NULL: the rows on disk do not change.
+    """
+    strict = column._copy()
+    strict.nullable = False
+    before, after = f"\t{_definition(conn, strict)}, ", f"\t{_definition(conn, column)}, "
+    query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
+    text: str = conn.exec_driver_sql(query, (table.name,)).scalar_one()
+    if text.count(before) != 1:
+        raise SchemaOutdatedError(
+            f"{table.name}.{column.name} has to allow NULL, but the table is not as ecsviz made it."
+            " Take NOT NULL from the column by hand.",
+            table=table.name,
+            column=column.name,
+        )
+    version = conn.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    conn.exec_driver_sql("PRAGMA writable_schema=ON")
+    try:
+        update = "UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?"
+        conn.exec_driver_sql(update, (text.replace(before, after), table.name))
+        conn.exec_driver_sql(f"PRAGMA schema_version={version + 1}")
+    finally:
+        conn.exec_driver_sql("PRAGMA writable_schema=RESET")
+
+
+def _definition(conn: Connection, column: sa.Column[Any]) -> str:
+    return str(CreateColumn(column).compile(dialect=conn.dialect))

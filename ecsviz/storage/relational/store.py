@@ -1,0 +1,595 @@
+"""The storages: what every one offers, and the one on SQLAlchemy."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from contextlib import AbstractContextManager
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.orm import Session
+
+from ecsviz.basics.garbage import collector_paused
+from ecsviz.basics.interrupts import deferred_interrupt
+from ecsviz.basics.progress import steps
+from ecsviz.domain.entity import Entity
+from ecsviz.domain.entity_class import derives_from, known_entity_classes
+from ecsviz.domain.walk import Walk
+from ecsviz.errors import InvalidArgumentError, StorageMovedError
+from ecsviz.graph.arrays import as_roots
+from ecsviz.storage.as_of import AsOf
+from ecsviz.storage.checks import check_note
+from ecsviz.storage.comparing import VersionedStorage
+from ecsviz.storage.protocol import (
+    E_,
+    as_id,
+    as_registered,
+    check_entity_class,
+    check_hops,
+    check_only,
+    check_type,
+    ids_in_order,
+    ids_of,
+    not_found,
+)
+from ecsviz.storage.relational.load.find import fields_of, find_rows
+from ecsviz.storage.relational.load.load import Load
+from ecsviz.storage.relational.look.frames import not_stored
+from ecsviz.storage.relational.models.handwritten_rows import check_rows, running, runs
+from ecsviz.storage.relational.save.delete import Delete
+from ecsviz.storage.relational.save.save import Save
+from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.relational.schema.mapping import Mapping
+from ecsviz.storage.relational.store_adopting import AdoptingStore
+from ecsviz.storage.renewal import walk_to_save
+from ecsviz.storage.save_plan import SavePlan
+from ecsviz.storage.search import search
+from ecsviz.storage.sql.engine import AFTER
+from ecsviz.storage.sql.statements import columns_of, select_by_keys
+
+
+class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
+    """Entity graphs in a relational database, one conventional table per class.
+
+    Parameters
+    ----------
+    target
+        A path (made at the first `register`), a SQLAlchemy URL, an Engine, or ``":memory:"``.
+    models
+        Hand-written declarative models for some classes, with an ``ecs_id`` column,
+        ``from_entity(entity, session)`` and ``to_entity()``. They keep values, and references
+        to classes that have a model too; those that the methods leave out, the store sets and
+        reads through the model's relationships and foreign keys: the one of the field's name, or
+        the only one to its class; a list's order through ``position`` or the column of
+        ``order_by``. References to other classes need no column: the store
+        keeps them, in ``ecs_of_…`` tables, and fills them in after ``to_entity()`` (which may
+        leave out a required one with ``model_construct``).
+    journal
+        For SQLite files: ``"delete"`` (the default: no acknowledged save was lost in simulated
+        power cuts, and a file moved away is noticed) or ``"wal"`` (reading while writing).
+    timeout, deadline
+        Seconds: for another writer; for a statement where a file has triggers or views of others.
+    schema
+        The database schema for all tables, where the database has such.
+
+    Notes
+    -----
+    Nothing is stored before `register`; everything in one transaction; the number of statements
+    grows with classes, not with entities. It can stand in a ``with`` statement, which closes it.
+    It can be pickled, and is opened by its URL where it is unpickled (the password in a URL goes
+    with it); one in memory, or on an Engine, cannot.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> store.register(thread) is thread
+    True
+    >>> again = store.get(thread.ecs_id)
+    >>> again.messages[0].thread is again, again.version
+    (True, 1)
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {
+            "models": dict(self._handwritten.by_class),
+            "journal": self._database.journal,
+            "timeout": self._database.timeout,
+            "deadline": self._database.deadline,
+            "schema": self._catalog.metadata.schema,
+        }
+        address, made = self._database.address(), self._database.exists()
+        return _reopened, (type(self), address, made, options, self._catalog.identity)
+
+    # -- for the declarative models ----------------------------------------------------------
+
+    def save_in(self, session: Session, entity: Entity) -> int:
+        """Save an entity in a session's transaction; return its row id.
+
+        The entity gets its version when the session commits.
+        """
+        now = running.get()
+        if isinstance(now, Save) and now.catalog.database is self._database:
+            row_id = now.row_of(entity)
+            if row_id is not None:  # a hand-written from_entity() asks for what is being saved
+                return row_id
+        save = self._save(session.connection(), walk_to_save(as_roots(entity)), None)
+        sa.event.listen(session, "after_commit", lambda _: save.finish(), once=True)
+        return save.rows.row_id(0)
+
+    # -- saving ------------------------------------------------------------------------------
+
+    def explain(self, entity_or_entities: Any) -> SavePlan:
+        """Return what `register` would do, without doing it.
+
+        Parameters
+        ----------
+        entity_or_entities
+            As for `register`.
+
+        Returns
+        -------
+        SavePlan
+            Steps, order of the types, deferred references; shows as a table.
+
+        Raises
+        ------
+        EcsvizError
+            Whatever `register` would raise.
+        """
+        found = walk_to_save(as_roots(entity_or_entities))
+        if not self._database.exists():
+            return self._plan(None, self._catalog.at({}), {}, found)
+        with self._database.reading() as conn:
+            return self._plan(conn, *self._found(conn), found)
+
+    def _plan(
+        self, conn: Connection | None, catalog: Catalog, next_ids: dict[str, int], found: Walk
+    ) -> SavePlan:
+        for known in catalog.mapping.map_classes(found.classes):
+            catalog.check_fields(known)
+        return Save(conn, catalog, found, next_ids).prepare()
+
+    def register(
+        self, entity_or_entities: Any, note: str | None = None, *, progress: bool | None = None
+    ) -> Any:
+        """Store entities with everything they lead to, in one transaction.
+
+        Parameters
+        ----------
+        entity_or_entities
+            An entity or an iterable of entities; or an id, which is looked up as by `get`.
+        note
+            What this revision is about.
+        progress
+            Whether a bar is shown; None shows one if it takes longer than a second.
+
+        Returns
+        -------
+        Entity
+            What was given, its versions brought up to date.
+
+        Raises
+        ------
+        StaleVersionError
+            If the store has moved on since an entity was read. Nothing is written.
+        InverseMismatchError
+            If a list and its back-reference disagree, or a list has lost what needs its holder.
+        NotAnEntityError, DuplicateIdError, UnsupportedFieldError, ValueNotStorableError,
+        SchemaOutdatedError
+            If something cannot be stored, or does not come back from a hand-written model (the
+            first new rows of each class are read back). Nothing is written.
+
+        Notes
+        -----
+        What a list has lost, and is not saved with it, has no holder from then on. What changed is
+        written; else there is no revision. O(entities + references), statements per class.
+        """
+        if isinstance(entity_or_entities, (UUID, str)):
+            return self.get(entity_or_entities)
+        given, roots = as_registered(entity_or_entities)
+        with steps("saving", progress):
+            self._register(walk_to_save(roots), note)
+        return given
+
+    def _register(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
+        check_note(note)
+        if not found.entities:
+            return
+        # An interrupt, and the next writer, wait until the entities know their versions.
+        with deferred_interrupt(), collector_paused(), self._database.turn():
+            # Before there is a file: what cannot be stored must not leave an empty one behind.
+            early = None if self._database.exists() else self._prepare(found)
+            with self._database.writing() as conn:
+                save = self._save(conn, found, note, early, added_since)
+                conn.info[AFTER] = functools.partial(self._carried_out, save)
+
+    def _carried_out(self, save: Save) -> None:
+        self._catalog = save.catalog
+        self._catalog.carried_out(save.made)
+        save.finish()
+
+    def _save(
+        self,
+        conn: Connection,
+        found: Walk,
+        note: str | None,
+        early: Save | None = None,
+        added_since: AsOf = None,
+    ) -> Save:
+        made = self._is_made(conn)
+        if not made:
+            self._catalog.create(conn)
+        save = None if made else early
+        catalog = self._found(conn)[0] if save is None else save.catalog
+        if save is None and catalog.lacks(found):
+            catalog = catalog.fork()  # it may fail, and what it makes is not there for others yet
+        with catalog.synced(conn, catalog.mapping.map_walk(found)) as next_ids:
+            if save is None:
+                save = Save(conn, catalog, found, next_ids, added_since)
+                save.prepare()
+            save.write(conn, note)
+            if save.written_by_hand:
+                with runs(Load(conn, catalog)):
+                    check_rows(conn, self._handwritten, save.written_by_hand)
+        return save
+
+    def _prepare(self, found: Walk) -> Save:
+        """Find out what a walk changes where nothing is stored yet."""
+        catalog = self._catalog.fork({})
+        catalog.mapping.map_walk(found)
+        save = Save(None, catalog, found, {})
+        save.prepare()
+        return save
+
+    # -- getting -----------------------------------------------------------------------------
+
+    def get(
+        self,
+        ecs_id: UUID | str,
+        expected_type: type[E_] | None = None,
+        *,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
+        progress: bool | None = None,
+    ) -> Any:
+        """Return the entity of an id, with everything it leads to.
+
+        Parameters
+        ----------
+        ecs_id
+            A UUID or its text.
+        expected_type
+            The class that it must be of.
+        hops
+            How many references to follow; None for all. What lies beyond is there as
+            placeholders.
+        only
+            Classes, with their subclasses, whose entities are read; others are placeholders. What
+            was asked for by its id is read in any case.
+        as_of
+            A revision or an aware time: everything as it was then, deleted entities included.
+        progress
+            Whether a bar is shown; None shows one if it takes longer than a second.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If the id is not stored.
+        InvalidIdError
+            If it is no UUID.
+        UnknownTypeError
+            If the store holds a type for which no class is defined here, or the entity is not
+            of the expected one.
+
+        Notes
+        -----
+        Every call makes new objects. O(what is read); a constant number of statements per class,
+        with `hops` per class and hop. Values are checked for their types, JSON is validated; that
+        limits and validators of fields held when it was saved is trusted: `verify` tells by its
+        checksum what was not written here. A placeholder is an object of its class that has its
+        ``ecs_id`` and nothing else: looking at another field raises NotLoadedError. Registering
+        the part leaves what was left out as it is; a change that would have to change it too is
+        refused.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> part = store.get(thread.ecs_id, hops=0)
+        >>> part.title, part.messages == [message], hasattr(part.messages[0], "content")
+        ('Cycles', True, False)
+        >>> part.title = "Rings"
+        >>> store.register(part).version, store.get(message.ecs_id).content
+        (2, 'hello')
+        """
+        found = self.get_many([ecs_id], hops=hops, only=only, as_of=as_of, progress=progress)
+        return check_type(found[0], expected_type)
+
+    def get_many(
+        self,
+        ecs_ids: Iterable[UUID | str],
+        *,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
+        progress: bool | None = None,
+    ) -> list[Any]:
+        """Return several entities, in the given order; what they share is one object.
+
+        Parameters
+        ----------
+        ecs_ids
+            UUIDs or their texts.
+        hops, only, as_of, progress
+            As in `get`.
+        """
+        ids = ids_in_order(ecs_ids)
+        now = running.get()
+        if isinstance(now, Load) and now.catalog.database is self._database:
+            return self._promised(now, ids)
+        check_hops(hops)
+        kinds = check_only(only)
+        if not ids:
+            return []
+        with steps("loading", progress), self._reading(as_of) as (conn, catalog):
+            load = Load(conn, catalog)
+            found = load.find(ids)
+            self._check_found(load, ids, found)
+            return self._part(load, [found[ecs_id] for ecs_id in ids], hops, kinds)
+
+    def _part(
+        self, load: Load, rows: list[tuple[str, int]], hops: int | None, only: list[type] | None
+    ) -> list[Any]:
+        """Return the entities of rows, each given by type and row id, with what they lead to."""
+        roots: dict[str, list[int]] = {}
+        for name, row_id in dict.fromkeys(rows):
+            roots.setdefault(name, []).append(row_id)
+        mapping = load.mapping
+        names = None if only is None else [n for cls in only for n in _types_of(cls, mapping)]
+        entity = load.load(roots, hops, names)
+        return [entity(name, row_id) for name, row_id in rows]
+
+    def _promised(self, load: Load, ids: list[UUID]) -> list[Any]:
+        """Return entities as they will be, to a hand-written ``to_entity`` that asks for them."""
+        found = load.find(ids)
+        self._check_found(load, ids, found)
+        return [load.promise(*found[ecs_id]) for ecs_id in ids]
+
+    def _check_found(self, load: Load, ids: list[UUID], found: MappingOf[UUID, Any]) -> None:
+        for ecs_id in ids:
+            if ecs_id not in found:
+                raise not_stored(load.conn, load.catalog, ecs_id)
+
+    def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
+        """Return all entities of a class and its subclasses.
+
+        Parameters
+        ----------
+        cls
+            An entity class.
+        as_of
+            When; as in `get`.
+
+        Returns
+        -------
+        list
+            Class by class, in the order of their names; each in the order of storing.
+
+        Raises
+        ------
+        NotAnEntityError
+            If `cls` is no entity class.
+        """
+        check_entity_class(cls)
+        with self._reading(as_of) as (conn, catalog):
+            load = Load(conn, catalog)
+            names = _types_of(cls, catalog.mapping)
+            rows = [(name, n) for name in names for n in load.all_ids(name)]
+            return self._part(load, rows, None, None)
+
+    def find(
+        self,
+        cls: type[E_],
+        *,
+        order_by: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+        as_of: AsOf = None,
+        **fields: Any,
+    ) -> list[E_]:
+        """Return the entities of a class whose fields have some values.
+
+        Parameters
+        ----------
+        cls
+            An entity class; its subclasses are searched too.
+        order_by
+            Fields that hold one value, ``"-created_at"`` for falling order. None comes last. By
+            default, and among equals: class by class, in the order of storing.
+        limit, offset
+            How many at most, and how many to pass over.
+        hops, only
+            How much of what they lead to is read; as in `get`.
+        as_of
+            When; as in `get`.
+        **fields
+            Field and value; for a reference an entity, its id, or None.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the class has no such field, or it holds several values; if a value is not of the
+            field's type.
+        NotAnEntityError
+            If `cls` is no entity class.
+
+        Notes
+        -----
+        One statement finds the rows, or two where columns hold stand-ins (integers beyond 64 bits).
+        For conditions other than equality, and for fields with the names of these options, write
+        a ``select()`` on `sql_model`, whose rows have ``to_entity()``. Aware times are equal where
+        they are one instant. Values are ordered as Python orders them, texts by code point, times
+        without an offset as if in UTC; NaN comes last. In a field of several types
+        (``int | str``) 1 is neither 1.0 nor True, and there is no order.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> for text in ("hello", "what is a cycle?"):
+        ...     _ = thread.say("user", text)
+        >>> _ = store.register(thread)
+        >>> found = store.find(ev.ChatMessage, role="user", order_by="-content", limit=1)
+        >>> [message.content for message in found]
+        ['what is a cycle?']
+        """
+        check_entity_class(cls)
+        check_hops(hops)
+        kinds = check_only(only)
+        wanted = search(fields, order_by, limit, offset)
+        if self._handwritten.model_of(cls) is not None:
+            raise InvalidArgumentError(
+                f"{cls.__name__} has a hand-written model, which find() does not search. Write a"
+                " select() on that; its rows have to_entity().",
+                value=cls,
+            )
+        with self._reading(as_of) as (conn, catalog):
+            names = _types_of(cls, catalog.mapping)
+            if not names:  # nothing of it is stored, but a misspelt field is still told
+                fields_of(catalog.mapping.map_classes([cls])[0]).check(wanted)
+            found = find_rows(conn, catalog, names, wanted)
+            return self._part(Load(conn, catalog), found, hops, kinds)
+
+    def has_entity(self, ecs_id: UUID | str) -> bool:
+        """Tell whether an id is stored."""
+        wanted = as_id(ecs_id)
+        with self._reading() as (conn, catalog):
+            return bool(Load(conn, catalog).find([wanted]))
+
+    def get_lineage_entities(self, lineage_id: UUID | str) -> list[Any]:
+        """Return all entities of one family, in the order of their ids.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> first = store.register(ev.ChatThread(title="a"))
+        >>> second = store.register(first.fork())
+        >>> store.get_lineage_entities(first.lineage_id) == [first, second]
+        True
+        """
+        wanted = as_id(lineage_id)
+        ids: list[UUID] = []
+        with self._reading() as (conn, catalog):
+            for name in catalog.mapping.stored:
+                table = catalog.mapping.probe(name)
+                query = sa.select(table.c.ecs_id).where(table.c.ecs_lineage_id == wanted)
+                ids += columns_of(conn, query)[0]
+            return self.get_many(sorted(ids))
+
+    def _one_state(self) -> AbstractContextManager[Any]:
+        return self._reading()
+
+    def _every_id(self, as_of: AsOf) -> list[UUID]:
+        with self._reading(as_of) as (conn, catalog):
+            mapping = catalog.mapping
+            ids: list[UUID] = []
+            for name in mapping.stored:
+                ids += columns_of(conn, sa.select(mapping.probe(name).c.ecs_id))[0]
+            return ids
+
+    def _stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
+        result: dict[UUID, int] = {}
+        with self._reading() as (conn, catalog):
+            for name in catalog.mapping.stored:
+                c = catalog.mapping.probe(name).c
+                query = sa.select(c.ecs_id, c.ecs_version)
+                result.update(zip(*select_by_keys(conn, query, c.ecs_id, ids), strict=True))
+        return result
+
+    # -- deleting ----------------------------------------------------------------------------
+
+    def delete(self, entities_or_ids: Any) -> None:
+        """Delete entities that nothing else refers to, in one transaction.
+
+        Parameters
+        ----------
+        entities_or_ids
+            An entity or an id, or several: those that hold each other are deleted together.
+
+        Raises
+        ------
+        BrokenReferenceError
+            If something that is not deleted refers to one of them; nothing is deleted then. A list
+            says no more than its back-reference: it has one less, and its holder a new version.
+        EntityNotFoundError
+            If an id is not stored.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="a")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> store.delete([thread, *thread.messages])
+        >>> store.has_entity(thread.ecs_id)
+        False
+        """
+        ids = ids_of(entities_or_ids)
+        if not ids:
+            return
+        if not self._database.exists():  # and must not be made in order to delete from it
+            raise not_found(ids[0], (), str(self._database))
+        with self._database.writing() as conn:
+            catalog, _ = self._found(conn)
+            load = Load(conn, catalog)
+            found = load.find(ids)
+            self._check_found(load, ids, found)
+            catalog.seen.warn_of_triggers(conn, catalog.mapping.stored.values())
+            raised = Delete(conn, catalog, found).run()
+            conn.info[AFTER] = functools.partial(catalog.effects.note, raised)
+
+
+def _reopened(
+    cls: type[SQLAlchemyEntityStorage],
+    address: URL,
+    made: bool,
+    options: dict[str, Any],
+    identity: str | None = None,
+) -> SQLAlchemyEntityStorage:
+    """Open a store that was pickled."""
+    store = cls(address, **options)
+    if made and not store._database.exists():
+        raise StorageMovedError(
+            f"{store._database} is not there, but was when this storage was pickled. Another"
+            " machine needs the same file under the same path, or a database with a server.",
+            path=store._database.path,
+        )
+    try:
+        store._catalog.expect(identity)
+    except StorageMovedError:
+        store.close()
+        raise
+    return store
+
+
+def _types_of(cls: type, mapping: Mapping) -> list[str]:
+    """Return the stored types of a class and of its subclasses that are defined here."""
+    kinds = [kind for kind in known_entity_classes() if derives_from(kind, cls)]
+    names = {mapping.type_name(kind) for kind in (cls, *kinds)}
+    return [name for name in mapping.stored if name in names]

@@ -1,0 +1,294 @@
+"""SavePlan: the order of saving, the deferred references and the statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ecsviz.basics import order
+from ecsviz.basics.html import block, element, shown_of, table
+from ecsviz.basics.order import NULLABLE, REQUIRED
+from ecsviz.domain.walk import Reference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEADINGS = ("step", "what", "table", "rows", "statement")
+MAX_STEPS = 30
+"""How many steps a cell lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a save, run once for all its rows.
+
+    Attributes
+    ----------
+    what
+        ``create``, ``insert``, ``update``, ``version`` (a list of it changed, its row did not),
+        ``link`` (association rows), ``unlink``, ``position``, ``clear`` (the back-reference of
+        what a list has lost), ``delete`` or ``defer`` (a deferred reference is filled in).
+    table
+        The table.
+    rows
+        How many rows.
+    statement
+        The SQL, shortened.
+    """
+
+    what: str
+    table: str
+    rows: int
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A reference that is written after both ends exist.
+
+    Attributes
+    ----------
+    reference
+        The reference.
+    how
+        ``"update"``: the column is NULL at first; ``"constraint"``: the column is required, and
+        its foreign key is checked at the end of the transaction.
+    """
+
+    reference: Reference
+    how: str
+
+
+@dataclass(slots=True)
+class SavePlan:
+    """What `register` is about to do, or has done.
+
+    Attributes
+    ----------
+    steps
+        The statements in order.
+    order
+        The names of the types, dependencies first.
+    deferred
+        References that close cycles between rows that are new.
+    added, changed, unchanged
+        How many entities.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> plan = ev.SQLAlchemyEntityStorage(":memory:").explain(thread)
+    >>> plan.added, plan.order, len(plan.deferred)
+    (2, ['ChatThread', 'ChatMessage'], 0)
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    deferred: list[Deferred] = field(default_factory=list)
+    inverse: list[str] = field(default_factory=list)
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self.added or self.changed)
+
+    def summary(self) -> str:
+        """Return one sentence: how many entities, rows and statements."""
+        rows = sum(step.rows for step in self.steps if step.what != "create")
+        return (
+            f"{self.added:,} new, {self.changed:,} changed, {self.unchanged:,} unchanged"
+            f" entities: {rows:,} rows in {len(self.steps)} statements,"
+            f" {len(self.deferred):,} deferred references"
+        )
+
+    def table(self) -> list[tuple[str, str, str, str, str]]:
+        """Return the steps as rows of text under `HEADINGS`."""
+        return [
+            (str(n), s.what, s.table, f"{s.rows:,}" if s.rows else "", s.statement)
+            for n, s in enumerate(self.steps, 1)
+        ]
+
+    def notes(self, limit: int = 10) -> list[str]:
+        """Return what is deferred and what lists need no rows, as sentences."""
+        lines = [f"order: {' → '.join(self.order)}"] if self.order else []
+        lines += self.inverse
+        for item in self.deferred[:limit]:
+            how = {
+                "update": "filled in by an UPDATE",
+                "constraint": "checked at the end of the transaction",
+            }[item.how]
+            lines.append(f"deferred: {item.reference!r}, {how}")
+        if len(self.deferred) > limit:
+            lines.append(f"deferred: … {len(self.deferred) - limit:,} more")
+        return lines
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the steps as a DataFrame.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``step`` (int), ``what``, ``table``, ``rows`` (int) and ``statement``.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "step": range(1, len(self.steps) + 1),
+                "what": [s.what for s in self.steps],
+                "table": [s.table for s in self.steps],
+                "rows": [s.rows for s in self.steps],
+                "statement": [s.statement for s in self.steps],
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (number, step.what, step.table, step.rows or None, step.statement)
+            for number, step in enumerate(self.steps[:MAX_STEPS], 1)
+        ]
+        caption = f"Save plan: {self.summary()}"
+        note = (
+            shown_of(len(rows), len(self.steps), "steps") if len(rows) < len(self.steps) else None
+        )
+        steps = table(HEADINGS, rows, caption=caption, note=note)
+        if not rows:
+            steps = element("p", caption, look="line")
+        return str(block(steps, *(element("p", line, look="note") for line in self.notes())))
+
+    def __repr__(self) -> str:
+        rows = [HEADINGS, *self.table()]
+        widths = [max(len(row[n]) for row in rows) for n in range(len(HEADINGS) - 1)]
+        lines = [
+            "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]).rstrip()
+            for row in rows
+        ]
+        return "\n".join([f"SavePlan: {self.summary()}", *lines, *self.notes()])
+
+
+@dataclass(slots=True)
+class NewReferences:
+    """Foreign keys between new rows.
+
+    Attributes
+    ----------
+    columns
+        The columns that hold them: (type, field).
+    nullable
+        Per column whether it may be NULL.
+    sources, targets
+        Per reference the positions of its holder and of what is held.
+    column_of
+        Per reference the number of its column.
+    """
+
+    columns: list[tuple[str, str]] = field(default_factory=list)
+    nullable: list[bool] = field(default_factory=list)
+    sources: order.Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    targets: order.Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    column_of: order.Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def add(
+        self, column: tuple[str, str], nullable: bool, sources: order.Ints, targets: order.Ints
+    ) -> None:
+        """Add the references of one column."""
+        number = np.full(len(sources), len(self.columns), dtype=np.int64)
+        self.columns.append(column)
+        self.nullable.append(nullable)
+        self.sources = np.concatenate([self.sources, sources])
+        self.targets = np.concatenate([self.targets, targets])
+        self.column_of = np.concatenate([self.column_of, number])
+
+
+@dataclass(slots=True)
+class InsertOrder:
+    """In which order new rows are inserted, and what is filled in afterwards.
+
+    Attributes
+    ----------
+    types
+        Type names, dependencies first.
+    rows
+        Per type the positions of its new entities, dependencies first.
+    deferred
+        Positions in the list of references: those that lead to a row inserted later.
+    """
+
+    types: list[str]
+    rows: dict[str, list[int]]
+    deferred: list[int]
+
+
+def insert_order(groups: dict[str, list[int]], references: NewReferences) -> InsertOrder:
+    """Return the order of inserting new rows, one statement per type.
+
+    Parameters
+    ----------
+    groups
+        Per type the positions of its new entities.
+    references
+        The foreign keys between them.
+
+    Notes
+    -----
+    Types come in topological order; between types on a cycle, the columns against that order
+    are deferred (nullable ones first). Rows of a type that refers to itself come in topological
+    order too; what is left are the references that close cycles. O((rows + references) log).
+    """
+    names = sorted(groups)
+    kinds = np.zeros(1 + max(map(max, groups.values()), default=0), dtype=np.int64)
+    for n, name in enumerate(names):
+        kinds[groups[name]] = n
+    number = {name: n for n, name in enumerate(names)}
+    owners = np.array([number[name] for name, _ in references.columns], dtype=np.int64)
+    nullable = np.array(references.nullable, dtype=bool)
+    targets = kinds[references.targets]
+    within = owners[references.column_of] == targets
+    # Between types, all references of one column to one type are one edge.
+    edge_of = references.column_of * len(names) + targets
+    edges = np.unique(edge_of[~within])
+    columns = edges // max(1, len(names))
+    found = order.topological_order(
+        len(names),
+        owners[columns],
+        edges % max(1, len(names)),
+        np.arange(len(names), dtype=np.int64),
+        np.where(nullable[columns], NULLABLE, REQUIRED).astype(np.int64),
+    )
+    late = ~within & np.isin(edge_of, edges[found.deferred])
+    result = InsertOrder(
+        [names[n] for n in found.sequence.tolist()], {}, np.flatnonzero(late).tolist()
+    )
+    for name in result.types:
+        own = np.flatnonzero(within & (targets == number[name]))
+        result.rows[name], late_rows = _order_rows(groups[name], references, own, nullable)
+        result.deferred += own[late_rows].tolist()
+    return result
+
+
+def _order_rows(
+    group: list[int], references: NewReferences, own: order.Ints, nullable: Any
+) -> tuple[list[int], Any]:
+    """Order the new rows of one type; also return which of its references lead forward."""
+    if not len(own):
+        return group, slice(0, 0)
+    positions = np.array(group, dtype=np.int64)
+    local = np.zeros(int(positions.max()) + 1, dtype=np.int64)
+    local[positions] = np.arange(len(positions))
+    sources, targets = local[references.sources[own]], local[references.targets[own]]
+    kinds = np.where(nullable[references.column_of[own]], NULLABLE, REQUIRED).astype(np.int64)
+    rank = np.arange(len(group), dtype=np.int64)
+    found = order.topological_order(len(group), sources, targets, rank, kinds)
+    # A row that refers to itself is no obstacle: it exists when its own key is checked.
+    late = found.deferred & (sources != targets)
+    rows: list[int] = positions[found.sequence].tolist()
+    return rows, np.flatnonzero(late)

@@ -1,0 +1,592 @@
+"""The way to the database: engines, safe transactions, bulk statements, translated errors.
+
+What differs between databases stands here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.pool import NullPool, SingletonThreadPool, StaticPool
+
+from ecsviz import errors
+from ecsviz.basics.addresses import (
+    Journal,
+    as_url,
+    asynchronous,
+    checked_journal,
+    checked_seconds,
+    file_of,
+    harmless,
+    in_memory,
+    redacted,
+    redacted_text,
+    short_path,
+)
+from ecsviz.basics.forks import not_while_forking
+from ecsviz.basics.interrupts import deferred_interrupt
+from ecsviz.basics.once import making
+from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
+from ecsviz.storage.sql.server_errors import server_error
+from ecsviz.storage.sql.sqlite_errors import sqlite_error, unreadable
+from ecsviz.storage.sql.sqlite_files import MAGIC, UNTRUSTED, WatchedFile, bound, is_sqlite
+from ecsviz.storage.sql.turns import ISOLATION, KeptConnection, Lent, OwnConnection, Turns, leave
+
+_NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
+"""What drivers raise for an option that they do not know, or of which the value is wrong."""
+
+
+class Database:
+    """One database and the transactions on it.
+
+    Parameters
+    ----------
+    target
+        A path, a SQLAlchemy URL, or an Engine.
+    journal
+        SQLite's way to survive a power cut. ``"delete"`` with ``synchronous=EXTRA`` lost no
+        acknowledged save and notices a file that was moved away; ``"wal"`` lets
+        readers read while one writes; a file is changed to it at the end of its first save.
+    timeout
+        How long to wait for another writer, in seconds.
+    deadline
+        How long a statement may take on a SQLite file in which something acts by itself.
+
+    Raises
+    ------
+    StorageUrlError, StorageOpenError, NotADatabaseError
+        If the target cannot be one.
+    """
+
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | URL | Engine,
+        journal: Journal,
+        timeout: float,
+        deadline: float = 60.0,
+    ) -> None:
+        self.journal = checked_journal(journal)
+        self.timeout = checked_seconds(timeout, "timeout", "wait for another writer")
+        self.deadline = checked_seconds(deadline, "deadline", "allow a statement")
+        self.path: Path | None = None
+        self._file: WatchedFile | None = None
+        self._session_engine: Engine | None = None
+        self.closed = False
+        self.owns_engine = not isinstance(target, Engine)
+        self._turns = Turns(self, self.timeout)
+        self.turn = self._turns.turn
+        self._kept: KeptConnection | None = None
+        if isinstance(target, Engine):
+            if target.dialect.is_async:  # what an AsyncEngine stands on
+                raise asynchronous(target.url)
+            self.engine = target
+            self.url = target.url
+        else:
+            self.url = as_url(target)
+            self.engine = self._make_engine()
+        if self.url.get_backend_name() == "sqlite" and not in_memory(self.url):
+            self.path = file_of(self.url)
+            self._check_file()
+            self._file = WatchedFile(self.path)
+            if self.owns_engine:
+                sa.event.listen(self.engine, "do_connect", self._file.connect)
+        _look_after(self.engine, closing=self.owns_engine)
+        _databases.add(self)
+
+    def __str__(self) -> str:
+        return str(self.path) if self.path else redacted(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is SQLite."""
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether the database is PostgreSQL."""
+        return self.engine.dialect.name == "postgresql"
+
+    def _make_engine(self) -> Engine:
+        options: dict[str, Any] = {"hide_parameters": True}
+        if self.url.get_backend_name() == "sqlite":
+            options["connect_args"] = {"timeout": self.timeout, "check_same_thread": False}
+            # A connection each time: it cannot outlive its file, its process or its thread.
+            options["poolclass"] = StaticPool if in_memory(self.url) else NullPool
+            made_as = KeptConnection if in_memory(self.url) else OwnConnection
+            options["connect_args"]["factory"] = made_as
+        try:
+            made = sa.create_engine(self.url, **options)
+        except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, *_NOT_TAKEN) as err:
+            raise self._no_way(err) from harmless(err, self.url)
+        if made.pool.__class__ is StaticPool:
+            sa.event.listen(made, "do_connect", self._keep)
+        return made
+
+    def _keep(self, dialect: Any, _: Any, args: Any, options: Any) -> Any:
+        self.check_open()
+        if self._kept is None:
+            self._kept = dialect.connect(*args, **options)
+        return self._kept
+
+    def _no_way(self, err: Exception) -> StorageUrlError:
+        said = redacted_text(str(err), self.url).partition("\n")[0].rstrip(".")
+        return StorageUrlError(
+            f"No way to open {redacted(self.url)}: {said}."
+            " Install the database's driver (for PostgreSQL: pip install 'ecsviz[postgres]'),"
+            " or check the part before '://' and the options behind '?'.",
+            url=redacted(self.url),
+        )
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        try:
+            self._check_free()
+            conn = self.engine.connect()
+        except errors.EcsvizError:
+            raise
+        except _NOT_TAKEN as err:
+            raise self._no_way(err) from harmless(err, self.url)
+        with conn:
+            yield conn
+
+    def _check_file(self) -> None:
+        path = self.path
+        assert path is not None
+        try:
+            if path.is_dir():
+                raise StorageOpenError(
+                    f"{short_path(path)} is a folder. Name a file in it.", path=path
+                )
+            if not path.exists():
+                if not path.parent.is_dir():
+                    raise StorageOpenError(
+                        f"{short_path(path)} cannot be made: there is no folder"
+                        f" {short_path(path.parent)}. Make it first.",
+                        path=path,
+                    )
+                return
+            with path.open("rb") as file:
+                start = file.read(len(MAGIC))
+        except errors.EcsvizError:
+            raise
+        except (OSError, ValueError) as err:
+            raise unreadable(path, err) from err
+        if start and not is_sqlite(path, start):
+            raise errors.NotADatabaseError(
+                f"{short_path(path)} is no SQLite database (it begins with {short_repr(start)})."
+                " Name another file; a chat export is read with ev.read_chat.",
+                path=path,
+            )
+
+    # -- elsewhere, and the end --------------------------------------------------------------
+
+    def address(self) -> URL:
+        """Return the URL under which another process opens the same database.
+
+        Raises
+        ------
+        StoragePickleError
+            If there is none.
+        """
+        self.check_open()
+        if self.owns_engine and not (self.is_sqlite and in_memory(self.url)):
+            return self.url
+        if self.owns_engine:
+            why = "lies in the memory of this process alone. Give it a path instead of ':memory:'"
+        else:
+            why = "was opened on an Engine, which lives in this process. Open it by its URL"
+        raise errors.StoragePickleError(
+            f"This storage cannot be pickled or copied: it {why}, as in"
+            " ev.SQLAlchemyEntityStorage('threads.db'), and each process opens that by itself."
+        )
+
+    def close(self) -> None:
+        """Close what was opened here; an Engine that was handed in stays its owner's."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.owns_engine:
+            # A session, or whoever else still holds the engine, would get a new connection: in
+            # memory that is a new, empty database.
+            sa.event.listen(self.engine, "do_connect", self._refuse, insert=True)
+            self.engine.dispose()
+            if self._kept is not None:
+                self._kept.end()
+
+    def _refuse(self, *_: Any) -> None:
+        self.check_open()
+
+    def check_open(self) -> None:
+        """Raise StorageClosedError if this was closed."""
+        if not self.closed:
+            return
+        if in_memory(self.url) and self.owns_engine and self.is_sqlite:
+            raise errors.StorageClosedError(
+                "This storage was closed, and as it lay in memory, what it held is gone. A path"
+                " instead of ':memory:' keeps it: ev.SQLAlchemyEntityStorage('threads.db').",
+                path=None,
+            )
+        raise errors.StorageClosedError(
+            f"The storage on {self} was closed. Open it again with ev.SQLAlchemyEntityStorage(…);"
+            " all that was registered is there.",
+            path=self.path,
+        )
+
+    # -- transactions ------------------------------------------------------------------------
+
+    def exists(self) -> bool:
+        """Tell whether there is anything to read yet.
+
+        Raises
+        ------
+        StorageMovedError
+            If there was a file, and it is gone.
+        StorageOpenError
+            If it cannot be looked at.
+        """
+        self.check_open()
+        return self._file is None or self._file.exists()
+
+    def check_moved(self, when: str = "") -> None:
+        """Raise StorageMovedError if the file is not the one any more that was opened."""
+        if self._file is not None:
+            self._file.check(when)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Hold a transaction that sees one state of the database."""
+        # Where all threads share one connection, they share its transactions too.
+        alone = isinstance(self.engine.pool, StaticPool)
+        with self.turn() if alone else contextlib.nullcontext(), self._read() as conn:
+            yield conn
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self._connected("REPEATABLE READ") as conn:
+            if self.is_sqlite:
+                conn.exec_driver_sql("BEGIN")
+            yield conn
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Hold a transaction that alone may write: all or nothing.
+
+        An interrupt (Ctrl-C) is told at its end: in the middle, it would leave the write lock
+        held until a garbage collection.
+        """
+        with deferred_interrupt(), self.turn(), self._connected("READ COMMITTED") as conn:
+            if self.is_sqlite:
+                conn.exec_driver_sql("BEGIN IMMEDIATE")
+            elif self.is_postgresql:
+                # One writer at a time, so that ids and revisions need no retries.
+                conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})")
+            yield conn
+            self._commit(conn)
+            if self.is_sqlite and self.journal == "wal":
+                # Not before: the file might be somebody else's. Nor is it urgent.
+                driver: Any = conn.connection.dbapi_connection
+                with contextlib.suppress(sqlite3.OperationalError):
+                    driver.execute("PRAGMA journal_mode=WAL")
+
+    @contextlib.contextmanager
+    def altering(self) -> Iterator[Connection]:
+        """Hold a transaction as `writing` does, in which tables may be made anew.
+
+        Notes
+        -----
+        SQLite alters a table by making another and dropping the first, with foreign keys turned
+        off meanwhile, which it does only outside a transaction. They are checked at the end
+        (SQLite's documentation of ALTER TABLE, "Making other kinds of table schema changes").
+        """
+        if not self.is_sqlite:
+            with self.writing() as conn:
+                yield conn
+            return
+        with deferred_interrupt(), self.turn(), self._connected("READ COMMITTED") as conn:
+            conn.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            try:
+                conn.exec_driver_sql("BEGIN IMMEDIATE")
+                yield conn
+                broken = conn.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
+                if broken:
+                    rows = ", ".join(f"row {row[1]} of {row[0]}" for row in broken)
+                    raise StorageError(
+                        f"{self}: {rows} would refer to what is not there. Nothing was changed."
+                    )
+                self._commit(conn)
+            finally:
+                if not conn.invalidated:
+                    driver: Any = conn.connection.dbapi_connection
+                    if driver.in_transaction:
+                        conn.rollback()
+                    driver.execute("PRAGMA foreign_keys=ON")
+
+    def _commit(self, conn: Connection) -> None:
+        # With a write-ahead log, SQLite does not notice that its file has no name any more.
+        self.check_moved(". Nothing was saved")
+        driver: Any = conn.connection.dbapi_connection
+        # Now: a connection that was lost has no info any more.
+        proof, after = conn.info.pop(PROOF, None), conn.info.pop(AFTER, lambda: None)
+        try:
+            conn.commit()
+        except exc.DBAPIError as err:
+            if proof is None or (self.is_sqlite and driver.in_transaction):
+                # Nothing was to be saved; or it is open yet, and is going to be rolled back.
+                saved: bool | None = False
+            else:
+                saved = self._is_saved(conn, proof)
+            if saved:
+                after()
+            raise self._said(err, saved) from harmless(err, self.url)
+        self.check_moved(", while something was being saved: it may be in the file that was moved")
+        after()
+
+    def _is_saved(self, conn: Connection, proof: Any) -> bool | None:
+        """Tell whether a transaction whose end failed was carried out; None if nobody knows."""
+        if not conn.invalidated and not isinstance(self.engine.pool, StaticPool):
+            conn.invalidate()  # which gives up its locks
+        table, query, value = proof
+        try:
+            with self._connected("READ COMMITTED") as other:
+                if self.is_postgresql:
+                    # The server may still be at it: who gets its lock comes after it.
+                    other.exec_driver_sql(f"SET LOCAL lock_timeout = {int(self.timeout * 1000)}")
+                    other.exec_driver_sql(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})")
+                there = sa.inspect(other).has_table(table.name, schema=table.schema)
+                return there and other.scalar(query) == value
+        except StorageError:
+            return None
+
+    def _said(self, err: exc.DBAPIError, saved: bool | None) -> StorageError:
+        found = self._translate(err)
+        text = found.message
+        if saved is False and "Nothing was saved" not in text:
+            text = f"{text} Nothing was saved."
+        elif saved is not False:
+            text = (
+                f"{self}: the database failed at the end of a save ({short_repr(str(err.orig))})."
+            )
+            text += (
+                " All of it is saved, and what was given to register knows its new versions;"
+                " store.refresh(entity) brings anything else up to date."
+                if saved
+                else " Whether it was saved is not known: store.revisions() of a store opened"
+                " anew tells. The entities have their old versions; store.refresh(entity) takes"
+                " over what is stored."
+            )
+        return type(found)(text, **{**found.facts, "saved": saved})
+
+    @contextlib.contextmanager
+    def _connected(
+        self, isolation: Literal["REPEATABLE READ", "READ COMMITTED"]
+    ) -> Iterator[Connection]:
+        self.check_open()
+        self.check_moved()
+        with not_while_forking(), self.translated(), self._connection() as conn:
+            conn.info.pop(PROOF, None)
+            conn.info.pop(AFTER, None)
+            if not self.is_sqlite:
+                if self.is_postgresql:
+                    conn.execution_options(isolation_level=isolation)
+                yield conn
+                return
+            driver: Any = conn.connection.dbapi_connection
+            conn.info[_BOUNDS] = None
+            self._end_before(driver)
+            # The driver's own transactions lose updates and let DDL survive a rollback.
+            before, driver.isolation_level = driver.isolation_level, None
+            try:
+                self._prepare(driver)
+                yield conn
+            except (sqlite3.OperationalError, exc.OperationalError) as err:
+                code = getattr(getattr(err, "orig", err), "sqlite_errorname", "")
+                if code == "SQLITE_INTERRUPT" and (of := conn.info[_BOUNDS]) and not of[1]():
+                    # Ctrl-C, while Python looked at the clock: the driver swallows what it raises.
+                    raise KeyboardInterrupt from err
+                raise
+            finally:
+                if not conn.invalidated:  # as it is, closed, after an exit or an interrupt
+                    if bounds := conn.info.pop(_BOUNDS, None):
+                        bounds[0]()
+                    if driver.in_transaction:
+                        conn.rollback()
+                    driver.isolation_level = before
+        if self._file is not None:
+            self._file.remember()
+
+    def bound(self, conn: Connection) -> None:
+        """Bound what each statement of a transaction may take: the file holds what acts."""
+        if conn.info.get(_BOUNDS, 0) is None:  # it has none yet, and is no session's
+            driver: Any = conn.connection.dbapi_connection
+            again, *conn.info[_BOUNDS] = bound(driver, self.deadline, self.path)
+            sa.event.listen(conn, "before_cursor_execute", again)
+
+    def session_engine(self) -> Engine:
+        """Return an engine for sessions: the same connections, in explicit transactions."""
+        self.check_open()
+        if not self.is_sqlite:
+            return self.engine
+        with making:
+            return self._make_session_engine()
+
+    def _make_session_engine(self) -> Engine:
+        if self._session_engine is None:
+            source: dict[str, Any] = {"pool": self.engine.pool}
+            if isinstance(self.engine.pool, StaticPool):
+                source = {"creator": self._lend, "poolclass": NullPool}
+            made = sa.create_engine(self.url, hide_parameters=True, **source)
+            sa.event.listen(made, "begin", self._begin)
+            sa.event.listen(made, "checkin", leave)
+            self._session_engine = made
+        return self._session_engine
+
+    def _lend(self) -> Lent:
+        hold = self._turns.take(session=True)
+        try:
+            self._check_free()
+            return Lent(self.engine.raw_connection(), lambda: self._turns.give_back(hold))
+        except BaseException:
+            self._turns.give_back(hold)
+            raise
+
+    def _begin(self, conn: Connection) -> None:
+        driver: Any = conn.connection.dbapi_connection
+        with self.translated():
+            self._end_before(driver)
+            conn.info.setdefault(ISOLATION, driver.isolation_level)
+            driver.isolation_level = None
+            self._prepare(driver)
+            driver.execute("BEGIN")
+
+    def _check_free(self) -> None:
+        """Raise StorageBusyError if the one connection is in use: its pool would roll it back."""
+        pool = self.engine.pool
+        if self.is_sqlite and isinstance(pool, StaticPool):
+            driver: Any = pool.connection.dbapi_connection
+            if driver is not None and driver.in_transaction:
+                raise self._turns.in_use()
+
+    def _end_before(self, driver: sqlite3.Connection) -> None:
+        """End what is left open on a connection: the driver commits it when its mode is changed."""
+        if driver.in_transaction:
+            if isinstance(self.engine.pool, SingletonThreadPool):
+                raise self._turns.in_use()  # and not left: whoever has it goes on
+            driver.rollback()
+
+    def _prepare(self, driver: sqlite3.Connection) -> None:
+        """Set what SQLite keeps per connection; none of it works inside a transaction."""
+        driver.execute("PRAGMA foreign_keys=ON")
+        driver.execute(f"PRAGMA busy_timeout={int(self.timeout * 1000)}")
+        driver.execute("PRAGMA synchronous=EXTRA")  # with a write-ahead log, it means FULL
+        # Which functions a schema may call on somebody's Engine is the business of who made it.
+        for setting in UNTRUSTED if self.owns_engine else ():
+            driver.execute(f"PRAGMA {setting}")
+
+    # -- errors ------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn the driver's errors into those of ``ecsviz.errors``."""
+        try:
+            yield
+        except exc.DBAPIError as err:
+            raise self._translate(err) from harmless(err, self.url)
+        except sqlite3.Error as err:
+            raise sqlite_error(err, str(self), self.path, self.timeout) from err
+        except exc.TimeoutError as err:
+            raise errors.StorageBusyError(
+                f"{self}: all connections are in use ({err.args[0]}). Give an engine with a larger"
+                " pool_size, or use fewer threads at once.",
+                path=self.path,
+                waited=None,
+            ) from err
+        except UnicodeDecodeError as err:
+            raise errors.StorageCorruptError(
+                f"{self}: a text in it is no text ({err.reason}). Restore it from a backup.",
+                path=self.path,
+            ) from err
+
+    def _translate(self, err: exc.DBAPIError) -> StorageError:
+        if isinstance(err.orig, sqlite3.Error):
+            return sqlite_error(err.orig, str(self), self.path, self.timeout)
+        text = redacted_text(str(err.orig).strip(), self.url)
+        return server_error(err, str(self), text)
+
+
+PROOF = "ecs_proof"
+"""Under which key of a connection's ``info`` a transaction says by what it is known if it was
+carried out: a table, a query and its value."""
+
+AFTER = "ecs_after"
+"""What is to be called when a transaction is known to be carried out: there as well."""
+
+_BOUNDS = "ecs_bounds"
+"""Where a transaction of ours keeps what takes its bounds away, and what tells whether its time is
+over; None while it has none."""
+
+APPLICATION_ID = 0x45435356
+"""Written into SQLite files, so that ``file`` and we can tell: the letters ECSV."""
+
+
+# -- processes -------------------------------------------------------------------------------
+
+_opened: weakref.WeakKeyDictionary[Engine, dict[int, Any]] = weakref.WeakKeyDictionary()
+"""The engines in use, each with the connections that are to be closed with it."""
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+_inherited: list[Any] = []
+"""In a forked child: connections that the parent goes on using. Closed here, or dropped, they
+would end there."""
+
+
+def _look_after(engine: Engine, *, closing: bool) -> None:
+    """Close an engine's connections when it is dropped, and leave a parent's alone in a child.
+
+    Parameters
+    ----------
+    engine
+        What is watched, not held: a finalizer that knew it, or its pool, would keep it for ever.
+    closing
+        Whether it was made here. A pool that is dropped with open connections closes none, and
+        the drivers warn of each.
+    """
+    if engine in _opened:
+        return
+    opened: dict[int, Any] = {}
+    _opened[engine] = opened
+    if closing:
+        sa.event.listen(engine, "connect", lambda conn, _: opened.update({id(conn): conn}))
+        sa.event.listen(engine, "close", lambda conn, _: opened.pop(id(conn), None))
+        weakref.finalize(engine, _close_all, opened)
+
+
+def _close_all(opened: dict[int, Any]) -> None:
+    while opened:
+        _, conn = opened.popitem()
+        with contextlib.suppress(Exception):  # nobody is there whom it could be told
+            conn.end() if isinstance(conn, KeptConnection) else conn.close()
+
+
+def _after_fork() -> None:
+    """Drop, in a forked child, what the parent and its threads go on using."""
+    for database in list(_databases):  # whoever is writing in the parent
+        database._turns.reset()
+    for engine, opened in list(_opened.items()):
+        if not isinstance(engine.pool, StaticPool):  # memory is copied, and the child's own
+            _inherited.extend(opened.values())
+            opened.clear()
+            engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

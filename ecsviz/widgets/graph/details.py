@@ -1,0 +1,210 @@
+"""What is around one node of a graph: its fields, its references, its neighbours.
+
+Texts and numbers only; nothing is built for more than is shown.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+
+from ecsviz.basics.html import readable, shown_of
+from ecsviz.basics.order import Ints, group
+from ecsviz.basics.text import plain
+from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.domain.labels import label_of
+from ecsviz.errors import short_repr
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
+
+FIELDS: Final = 50
+"""How many fields of an entity are shown."""
+LINKED: Final = 200
+"""How many references of one entity are listed in each direction."""
+
+_PLAIN: Final = (bool, int, float, Decimal, UUID, datetime, date, time, timedelta)
+
+
+class Around:
+    """Looks at one node of a graph after the other.
+
+    Exists so that what a graph needs for it (references grouped by their ends) is made once.
+    Nodes are named by their number, their place in ``graph.nodes``.
+
+    Parameters
+    ----------
+    graph
+        Of entities, classes or tables.
+
+    Attributes
+    ----------
+    steps
+        Shape (nodes,): the place of every node in the topological order, from 1.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> around = Around(ev.EntityDependencyGraph(thread))
+    >>> around.name(1)
+    '2. ChatMessage user: hello'
+    >>> [link["text"] for link in around.links(1)["listed"]]
+    ['thread: 1. ChatThread Cycles', '1. ChatThread Cycles: messages[0]']
+    """
+
+    def __init__(self, graph: EntityDependencyGraph) -> None:
+        self._parts, self._order = graph.arrays, graph.ordering
+        edges = np.arange(len(self._parts.sources))
+        self._leaving = group(self._parts.sources, edges)
+        self._coming = group(self._parts.targets, edges)
+        self.steps: Ints = np.empty(len(self._parts.nodes), dtype=np.int64)
+        self.steps[self._order.sequence] = np.arange(1, len(self.steps) + 1)
+
+    def step(self, number: int) -> int:
+        """Return the place of a node in the topological order, from 1."""
+        return int(self.steps[number])
+
+    def name(self, number: int) -> str:
+        """Return the place in the order and the label: unlike any other node's name."""
+        return f"{self.step(number):,}. {plain(label_of(self._parts.nodes[number], 60))}"
+
+    def row(self, number: int) -> dict[str, Any]:
+        """Return a node as a line of a table: names, numbers and texts."""
+        cyclic = bool(self._order.cyclic[self._order.component[number]])
+        return {
+            "node": number,
+            "step": self.step(number),
+            "type": plain(self._parts.types[number], 60),
+            "label": plain(label_of(self._parts.nodes[number], 60, with_type=False)),
+            "out": len(self._leaving(number)),
+            "in": len(self._coming(number)),
+            "cycle": cyclic,
+        }
+
+    def about(self, number: int) -> dict[str, Any]:
+        """Return all that is told of a selected node.
+
+        Returns
+        -------
+        dict
+            ``node``, ``step``, ``title``, ``facts``, ``id``; ``fields`` as (name, value or None)
+            and ``fieldsTold``; ``links``, see `links`.
+        """
+        rows = fields_of(self._parts.nodes[number])
+        return {
+            "node": number,
+            "step": self.step(number),
+            "title": plain(label_of(self._parts.nodes[number], 80)),
+            "facts": self._facts(number),
+            "id": plain(str(self._parts.ids[number]), 200),
+            "fields": rows[:FIELDS],
+            "fieldsTold": shown_of(FIELDS, len(rows), "fields") if len(rows) > FIELDS else "",
+            "links": self.links(number),
+        }
+
+    def _facts(self, number: int) -> str:
+        order = self._order
+        component = order.component[number]
+        members = int(np.count_nonzero(order.component == component))
+        inside = f"in a cyclic component of {members:,}" if members > 1 else "holds itself"
+        return (
+            f"step {self.step(number):,} of {len(self._parts.nodes):,},"
+            f" generation {int(order.generation[number]):,},"
+            f" {inside if order.cyclic[component] else 'in no cycle'}"
+        )
+
+    def links(self, number: int) -> dict[str, Any]:
+        """Return the references out of and into a node.
+
+        Returns
+        -------
+        dict
+            ``told``: how many are listed. ``listed``: per reference its ``text``, the other
+            end as ``node``, whether it leads ``out``, and whether it is ``deferred``.
+        """
+        leaving, coming = self._leaving(number), self._coming(number)
+        listed = []
+        for edge in leaving[:LINKED].tolist():
+            target = int(self._parts.targets[edge])
+            text = f"{self._path(edge)}: {self.name(target)}"
+            listed.append(self._link(text, target, edge, out=True))
+        for edge in coming[:LINKED].tolist():
+            source = int(self._parts.sources[edge])
+            text = f"{self.name(source)}: {self._path(edge)}"
+            listed.append(self._link(text, source, edge, out=False))
+        told = f"{_counted(len(leaving))} out, {_counted(len(coming))} in"
+        return {"told": told, "listed": listed}
+
+    def _link(self, text: str, other: int, edge: int, *, out: bool) -> dict[str, Any]:
+        deferred = bool(self._order.deferred[edge])
+        return {"text": text, "node": other, "out": out, "deferred": deferred}
+
+    def _path(self, edge: int) -> str:
+        return plain(self._parts.place_of(edge)[1])
+
+    def neighbours(self, number: int) -> list[int]:
+        """Return what a node holds, then what holds it, each once and without itself.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> chain = ev.EntityDependencyGraph(ev.sample("chain", n=3))
+        >>> Around(chain).neighbours(1)
+        [2, 0]
+        """
+        parts = self._parts
+        found = np.concatenate(
+            (parts.targets[self._leaving(number)], parts.sources[self._coming(number)])
+        )
+        return [other for other in dict.fromkeys(found.tolist()) if other != number]
+
+
+def _counted(total: int) -> str:
+    return f"{total:,}" if total <= LINKED else f"{LINKED:,} of {total:,}"
+
+
+def fields_of(node: Any) -> list[tuple[str, str | None]]:
+    """Return the fields of a node as (name, value), to stand in a table.
+
+    Parameters
+    ----------
+    node
+        An entity: its values, other entities by their short names. An entity class: its
+        annotations. Anything else has no fields.
+
+    Notes
+    -----
+    Properties are not evaluated. Long values are cut, which is said in them.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> fields_of(ev.ChatThread(title="Cycles"))[3:5]
+    [('title', 'Cycles'), ('messages', '[]')]
+    """
+    if is_entity_class(type(node)):
+        # As the entity's own repr shows it; but texts whole, since one wants to read them.
+        shown = {name: value for name, value in node.__repr_args__() if name is not None}
+        return [
+            (name, _shown(value, shown.get(name, value)))
+            for name, value in node.__dict__.items()
+            if name != "ecs_id"
+        ]
+    if is_entity_class(node):
+        return [
+            (name, readable(short_repr(field.annotation)))
+            for name, field in node.model_fields.items()
+        ]
+    return []
+
+
+def _shown(value: Any, otherwise: Any) -> str | None:
+    if value is None:
+        return None
+    if type(value) is str:
+        return readable(value)
+    return readable(str(value) if type(value) in _PLAIN else repr(otherwise))

@@ -1,0 +1,498 @@
+"""What the explorer's picture shows: elements with places, and lines between them, as arrays.
+
+A scene is made of nodes one by one, of groups that can be opened, or of all nodes as points. A
+page gets it as binary: places never become text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from ecsviz.basics.html import shown_of
+from ecsviz.basics.order import Bools, Ints
+from ecsviz.basics.text import plain
+from ecsviz.domain.labels import columns_of, label_of
+from ecsviz.draw.style import MARKERS, categories, hex_of
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.layout import Layout, Overview, layout_graph, overview
+from ecsviz.layout.compound import HUB
+from ecsviz.layout.grid import Floats
+from ecsviz.layout.groups import By
+from ecsviz.layout.overview import noun_of
+
+Kind = Literal["nodes", "groups", "map"]
+
+UNIT: Final = 80.0
+"""How many pixels of the page one unit of the layout is, which is an inch of a printed picture."""
+LABEL: Final = 28
+"""How wide a label may be, in columns."""
+COLUMN: Final = 6.6
+LINE: Final = 16.0
+PAD: Final = (34.0, 12.0)
+"""The size of a box in pixels, apart from its text: the mark, and the space around."""
+GAP: Final = (0.34, 0.62)
+CLOSE: Final = (0.32, 0.34)
+DOT: Final = 16.0
+READABLE: Final = 0.38
+"""Where boxes would be shrunk to less than this, nodes are dots instead, whose labels are told one
+by one: the room between dots in units, and their size in pixels."""
+STAGE: Final = (900.0, 430.0)
+"""How large the picture is on the page, about, in pixels."""
+POINT: Final = 0.16
+POINT_GAP: Final = (0.14, 0.30)
+PAGE: Final = (11.0, 5.4)
+POINT_PAGE: Final = (14.0, 7.0)
+"""The room between boxes, the size of a point and the room between points, and the page that a
+layout fills: in units."""
+GROUPS: Final = 120
+"""How many groups there are at the most: what can still be read."""
+ROWS: Final = 30_000
+"""Up to how many nodes the points stand in the rows of the layout: some 0.7 s. More stand in the
+order of saving, line by line."""
+LINES: Final = 6_000
+"""How many references are drawn among points: more are a texture, and slow."""
+HULLS: Final = 80
+"""How many cyclic components stand on shaded ground."""
+SHAPES: Final = dict(
+    zip(MARKERS, ("circle", "square", "up", "diamond", "down", "plus", "cross"), strict=True)
+)
+IN_CYCLE, DEFERRED, TO_HUB = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Legend:
+    """The types of a graph, by colour and mark, as in its picture.
+
+    Attributes
+    ----------
+    codes
+        Shape (nodes,): the entry of every node.
+    entries
+        Per entry its name, mark, colours on light and on dark ground, and number of nodes.
+    """
+
+    codes: Ints
+    entries: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What is shown.
+
+    Attributes
+    ----------
+    kind
+        Of what the elements are.
+    nodes
+        Shape (elements,): the node that an element stands for, or -1 for a group.
+    groups
+        Shape (elements,): the group that an element is, or is a member of; -1 for none.
+    of_node
+        Shape (nodes of the graph,): the element that shows a node, or -1.
+    labels, notes
+        Per element its first and second line; none for points.
+    sources, targets
+        Shape (lines,): the elements that a line joins.
+    flags
+        Shape (lines,): ``IN_CYCLE | DEFERRED | TO_HUB``.
+    names
+        Per line the path, or the field and how many references it stands for.
+    close
+        Whether elements are dots, as there is no room for boxes.
+    places, sizes
+        Shape (elements, 2): the middle, x to the right and y down, and width and height; in
+        pixels.
+    hulls
+        The outlines of cyclic components, in pixels.
+    starts, bends
+        As those of a layout, in pixels.
+    told
+        What is shown of what there is.
+    """
+
+    kind: Kind
+    nodes: Ints
+    groups: Ints
+    of_node: Ints
+    labels: Sequence[str]
+    notes: Sequence[str]
+    sources: Ints
+    targets: Ints
+    flags: Ints
+    names: Sequence[str]
+    told: str
+    close: bool = False
+    places: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    sizes: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    hulls: Sequence[Floats] = ()
+    starts: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    bends: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def state(self, codes: Ints, steps: Ints) -> dict[str, Any]:
+        """Return the scene as a trait holds it: numbers as bytes, little-endian.
+
+        Parameters
+        ----------
+        codes, steps
+            Shape (nodes of the graph,): the legend's entry and the place in the order of each.
+        """
+        shown = np.flatnonzero(self.of_node >= 0)
+        code, step = np.zeros(len(self), np.int64), np.full(len(self), len(codes) + 1)
+        element = self.of_node[shown]
+        np.minimum.at(step, element, steps[shown])
+        lead = steps[shown] == step[element]
+        code[element[lead]] = codes[shown[lead]]
+        outline = [0, *np.cumsum([len(points) for points in self.hulls]).tolist()]
+        hulls = np.concatenate(self.hulls) if len(self.hulls) else np.zeros((0, 2))
+        all_nodes = self.kind == "map"  # element i is node i, as a page knows
+        return {
+            "kind": self.kind,
+            "told": self.told,
+            "close": self.close,
+            "labels": list(self.labels),
+            "notes": list(self.notes),
+            "names": list(self.names),
+            "count": len(self),
+            "nodes": b"" if all_nodes else self.nodes.astype("<i4").tobytes(),
+            "groups": b"" if all_nodes else self.groups.astype("<i4").tobytes(),
+            "codes": code.astype("u1").tobytes(),
+            "steps": step.astype("<i4").tobytes(),
+            "places": self.places.astype("<f4").tobytes(),
+            "sizes": self.sizes.astype("<f4").tobytes(),
+            "sources": self.sources.astype("<u4").tobytes(),
+            "targets": self.targets.astype("<u4").tobytes(),
+            "flags": self.flags.astype("u1").tobytes(),
+            "outlines": np.array(outline).astype("<u4").tobytes(),
+            "hulls": hulls.astype("<f4").tobytes(),
+            "starts": self.starts.astype("<u4").tobytes(),
+            "bends": self.bends.astype("<f4").tobytes(),
+        }
+
+
+def legend_of(graph: EntityDependencyGraph) -> Legend:
+    """Return the colours and marks of a graph's types: those of its picture."""
+    types = graph.arrays.types
+    codes, light = categories(types)
+    _, dark = categories(types, dark=True)
+    counts = np.bincount(codes, minlength=len(light)).tolist()
+    entries = [
+        {
+            "name": kind.name,
+            "shape": SHAPES[kind.marker],
+            "light": hex_of(kind.color),
+            "dark": hex_of(other.color),
+            "count": count,
+        }
+        for kind, other, count in zip(light, dark, counts, strict=True)
+    ]
+    return Legend(codes, entries)
+
+
+# -- nodes one by one --------------------------------------------------------------------------
+
+
+def nodes_scene(graph: EntityDependencyGraph, numbers: Ints, what: str = "") -> Scene:
+    """Return the scene of some nodes and of all references among them.
+
+    Parameters
+    ----------
+    graph
+        The whole graph.
+    numbers
+        Shape (shown,): the nodes.
+    what
+        What is special about them, to be said: "around 3. ChatThread".
+
+    Notes
+    -----
+    O(references), and the layout of what is shown.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> scene = nodes_scene(ev.EntityDependencyGraph(thread), np.array([0, 1]))
+    >>> scene.labels, scene.names
+    (['Cycles', 'user: hello'], ['messages[0]', 'thread'])
+    """
+    parts, order = graph.arrays, graph.ordering
+    of_node = np.full(len(graph), -1)
+    of_node[numbers] = np.arange(len(numbers))
+    edges = np.flatnonzero((of_node[parts.sources] >= 0) & (of_node[parts.targets] >= 0))
+    told = shown_of(len(numbers), len(graph), noun_of(graph, len(graph)))
+    scene = Scene(
+        "nodes",
+        np.asarray(numbers),
+        np.full(len(numbers), -1),
+        of_node,
+        [label_of(parts.nodes[number], LABEL, with_type=False) for number in numbers.tolist()],
+        [""] * len(numbers),
+        of_node[parts.sources[edges]],
+        of_node[parts.targets[edges]],
+        IN_CYCLE * order.in_cycle[edges] + DEFERRED * order.deferred[edges],
+        [plain(parts.place_of(edge)[1], 40) for edge in edges.tolist()],
+        f"{told}{', ' + what if what else ''}"
+        f" and {len(edges):,} of {len(parts.sources):,} references",
+    )
+    return _placed(scene, [parts.types[number] for number in numbers.tolist()], parts.kinds[edges])
+
+
+def _placed(scene: Scene, types: Sequence[str], kinds: Ints) -> Scene:
+    """Return a scene with its boxes laid out."""
+    sizes = np.array(
+        [
+            (max(columns_of(label), columns_of(note)) * COLUMN, LINE * (1 + bool(note)))
+            for label, note in zip(scene.labels, scene.notes, strict=True)
+        ]
+    ).reshape(-1, 2)
+    sizes += PAD
+    small = EntityDependencyGraph.from_parts(
+        scene.labels,
+        range(len(scene)),
+        types,
+        scene.sources.tolist(),
+        scene.targets.tolist(),
+        scene.names,
+        kinds=kinds.tolist(),
+    )
+    layout = None
+    needed = float((sizes / UNIT + GAP).prod(axis=1).sum()) * UNIT**2
+    if needed * READABLE**2 <= STAGE[0] * STAGE[1]:  # else there is no room for boxes
+        layout = layout_graph(small, sizes=sizes / UNIT, gap=GAP, page=PAGE)
+    if scene.kind == "nodes" and (layout is None or _shrunk(layout) < READABLE):
+        dots = np.full((len(scene), 2), DOT / UNIT)
+        closer = layout_graph(small, sizes=dots, gap=CLOSE, page=PAGE)
+        if layout is None or _shrunk(closer) > 1.4 * _shrunk(layout):
+            return _with_layout(replace(scene, close=True), closer)
+    if layout is None:
+        layout = layout_graph(small, sizes=sizes / UNIT, gap=GAP, page=PAGE)
+    return _with_layout(scene, layout)
+
+
+def _shrunk(layout: Layout) -> float:
+    """Return the scale at which a layout fits the page."""
+    left, bottom, right, top = layout.bounds
+    wide, high = max(right - left, 0.1) * UNIT, max(top - bottom, 0.1) * UNIT
+    return min(STAGE[0] / wide, STAGE[1] / high, 1.0)
+
+
+def _with_layout(scene: Scene, layout: Layout) -> Scene:
+    several = np.flatnonzero(layout.cyclic)[:HULLS].tolist()
+    return replace(
+        scene,
+        flags=scene.flags + TO_HUB * (layout.shape == HUB),
+        places=_pixels(layout.positions),
+        sizes=layout.sizes * UNIT,
+        hulls=[_pixels(layout.hull(number)) for number in several],
+        starts=layout.starts,
+        bends=_pixels(layout.bends),
+    )
+
+
+def _pixels(points: Floats) -> Floats:
+    return np.asarray(points * (UNIT, -UNIT))  # a page's y goes down
+
+
+# -- groups ------------------------------------------------------------------------------------
+
+
+def groups_of(graph: EntityDependencyGraph, by: By = "auto", limit: int = GROUPS) -> Overview:
+    """Return the groups of a graph that a page can show; by others where those are too many."""
+    most = min(limit, GROUPS)
+    found = overview(graph, most, by=by)
+    return found if len(found) <= most or by == "auto" else overview(graph, most)
+
+
+def groups_scene(
+    graph: EntityDependencyGraph, groups: Overview, opened: Mapping[int, int], limit: int
+) -> Scene:
+    """Return the scene of groups, some of which are opened.
+
+    Parameters
+    ----------
+    graph
+        The whole graph.
+    groups
+        Its groups.
+    opened
+        Group → the first of its members to show, counted in the order of saving.
+    limit
+        How many elements there may be. What of a group does not fit stays a group.
+
+    Notes
+    -----
+    O((nodes + references) log references), and the layout of what is shown.
+    """
+    parts, order = graph.arrays, graph.ordering
+    left = limit - len(groups)
+    members: dict[int, Ints] = {}
+    for group, first in opened.items():
+        inside = order.sequence[groups.group[order.sequence] == group]
+        members[group] = inside[first : first + max(left, 0)]
+        left -= len(members[group])
+    shown = np.concatenate([*members.values(), np.zeros(0, np.int64)]).astype(np.int64)
+    counts = groups.counts.copy()
+    for group, inside in members.items():
+        counts[group] -= len(inside)
+    kept = np.flatnonzero(counts > 0)
+    of_group = np.full(len(groups), -1)
+    of_group[kept] = np.arange(len(kept))
+    of_node = of_group[groups.group]
+    of_node[shown] = len(kept) + np.arange(len(shown))
+    keys, which = _joined_lines(of_node, graph)
+    total = len(kept) + len(shown)
+    flags, names = _quotient_lines(graph, keys, which)
+    singles = counts[kept] == 1
+    first_of = np.zeros(len(groups), dtype=np.int64)
+    first_of[groups.group[order.sequence[::-1]]] = order.sequence[::-1]
+    alone = np.where(singles & ~np.isin(kept, list(members)), first_of[kept], -1)
+    scene = Scene(
+        "groups",
+        np.concatenate((alone, shown)),
+        np.concatenate((kept, groups.group[shown])),
+        of_node,
+        [plain(groups.labels[g][0], LABEL) for g in kept.tolist()]
+        + [label_of(parts.nodes[number], LABEL, with_type=False) for number in shown.tolist()],
+        [_rest(groups, g, int(counts[g]), g in members) for g in kept.tolist()] + [""] * len(shown),
+        keys // max(total, 1),
+        keys % max(total, 1),
+        flags,
+        names,
+        _groups_told(graph, groups, len(kept), len(shown)),
+    )
+    types = [groups.graph.arrays.types[g] for g in kept.tolist()]
+    types += [parts.types[number] for number in shown.tolist()]
+    kinds = np.zeros(len(keys), dtype=np.int64)
+    outer = which >= 0
+    np.maximum.at(kinds, which[outer], parts.kinds[outer])
+    return _placed(scene, types, kinds)
+
+
+def _rest(groups: Overview, group: int, count: int, opened: bool) -> str:
+    if opened:
+        return f"{count:,} more"
+    return groups.labels[group][1] if count > 1 else ""
+
+
+def _groups_told(graph: EntityDependencyGraph, groups: Overview, kept: int, shown: int) -> str:
+    noun = noun_of(graph, len(graph))
+    told = f"showing {kept:,} of {len(groups):,} groups"
+    if shown:
+        told += f" and, one by one, {shown:,} of {len(graph):,} {noun}"
+    else:
+        told += f" of {len(graph):,} {noun}"
+    return f"{told}; grouped by {groups.by}"
+
+
+def _joined_lines(of_node: Ints, graph: EntityDependencyGraph) -> tuple[Ints, Ints]:
+    """Return the pairs of elements that references join, and per reference its pair or -1."""
+    parts = graph.arrays
+    total = int(of_node.max()) + 1 if len(of_node) else 0
+    a, b = of_node[parts.sources], of_node[parts.targets]
+    outer = np.flatnonzero((a != b) | (parts.sources == parts.targets))
+    which = np.full(len(a), -1)
+    keys, which[outer] = np.unique(a[outer] * max(total, 1) + b[outer], return_inverse=True)
+    return keys, which
+
+
+def _quotient_lines(
+    graph: EntityDependencyGraph, keys: Ints, which: Ints
+) -> tuple[Ints, list[str]]:
+    parts, order = graph.arrays, graph.ordering
+    outer = np.flatnonzero(which >= 0)
+    lines = np.bincount(which[outer], minlength=len(keys))
+    in_cycle = np.bincount(which[outer], order.in_cycle[outer], len(keys)) > 0
+    deferred = np.bincount(which[outer], order.deferred[outer], len(keys)) == lines
+    first = np.zeros(len(keys), dtype=np.int64)
+    first[which[outer[::-1]]] = outer[::-1]
+    names = [
+        plain(
+            parts.place_of(edge)[1] if count == 1 else f"{parts.place_of(edge)[0]} ×{count:,}", 40
+        )
+        for edge, count in zip(first.tolist(), lines.tolist(), strict=True)
+    ]
+    return IN_CYCLE * in_cycle + DEFERRED * (in_cycle & deferred), names
+
+
+# -- all nodes as points -----------------------------------------------------------------------
+
+
+def map_scene(graph: EntityDependencyGraph) -> Scene:
+    """Return the scene of all nodes as points.
+
+    Parameters
+    ----------
+    graph
+        Of any size.
+
+    Notes
+    -----
+    Up to `ROWS` nodes in the rows of the layout, O((nodes + references) log nodes); more in the
+    order of saving from below, line by line, O(nodes). At most `LINES` references, evenly taken.
+    """
+    parts, order = graph.arrays, graph.ordering
+    n = len(graph)
+    few = n <= ROWS
+    if few:
+        layout = layout_graph(graph, sizes=np.full((n, 2), POINT), gap=POINT_GAP, page=POINT_PAGE)
+        places, hub = _pixels(layout.positions), layout.shape == HUB
+    else:
+        places, hub = in_lines(order.sequence), np.zeros(len(parts.sources), dtype=bool)
+    flags = IN_CYCLE * order.in_cycle + DEFERRED * order.deferred + TO_HUB * hub
+    edges = _thinned(parts.sources, parts.targets)
+    edges = edges[np.argsort(flags[edges], kind="stable")]  # like ones are drawn at one stroke
+    noun = noun_of(graph, n)
+    how = "" if few else ", in the order of saving from below"
+    return Scene(
+        "map",
+        np.arange(n),
+        np.full(n, -1),
+        np.arange(n),
+        (),
+        (),
+        parts.sources[edges],
+        parts.targets[edges],
+        flags[edges],
+        (),
+        f"{shown_of(n, n, noun)} as points{how}"
+        f" and {len(edges):,} of {len(parts.sources):,} references",
+        places=places,
+    )
+
+
+def in_lines(sequence: Ints) -> Floats:
+    """Return places in lines from below, as wide as a page, shape (nodes, 2), in pixels.
+
+    Examples
+    --------
+    >>> in_lines(np.array([1, 0])).tolist()
+    [[16.0, 0.0], [0.0, 0.0]]
+    """
+    n = len(sequence)
+    wide = max(int(np.ceil(np.sqrt(n * POINT_PAGE[0] / POINT_PAGE[1]))), 1)
+    places = np.zeros((n, 2))
+    number = np.arange(n)
+    places[sequence] = np.column_stack((number % wide, -(number // wide))) * 16.0
+    return places
+
+
+def _thinned(sources: Ints, targets: Ints) -> Ints:
+    edges = np.flatnonzero(sources != targets)
+    if len(edges) <= LINES:
+        return edges
+    return edges[np.linspace(0, len(edges) - 1, LINES).astype(np.int64)]
+
+
+def elements_of(scene: Scene, wanted: Bools) -> Bools:
+    """Return which elements show, or hold, one of the `wanted` nodes, shape (elements,)."""
+    found = np.zeros(len(scene), dtype=bool)
+    found[scene.of_node[wanted & (scene.of_node >= 0)]] = True
+    return found

@@ -1,0 +1,260 @@
+"""What of a graph the explorer shows, and how that changes when a reader opens and closes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from ecsviz.basics.order import Ints
+from ecsviz.basics.text import plain
+from ecsviz.domain.labels import label_of
+from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, did_you_mean, short_repr
+from ecsviz.graph.cycles import CycleList
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.layout import Overview
+from ecsviz.layout.groups import By
+from ecsviz.widgets.graph.details import Around
+from ecsviz.widgets.graph.scene import Scene, groups_of, groups_scene, map_scene, nodes_scene
+
+View = Literal["all", "groups", "map", "around", "found"]
+
+VIEWS: Final = ("all", "groups", "map", "around", "found")
+MAPPED: Final = 10_000
+"""From how many entities on the first view is all of them as points."""
+CYCLES: Final = 200
+"""How many cycles can be chosen, the shortest first."""
+CYCLE_SECONDS: Final = 1.0
+"""How long they are searched for."""
+
+
+class Showing:
+    """What a reader has opened, and the scene that this makes.
+
+    Parameters
+    ----------
+    graph
+        The whole graph.
+    around
+        Looks at its nodes.
+    limit
+        How many elements are shown one by one at the most.
+
+    Attributes
+    ----------
+    group_by
+        What groups are made by.
+    opened
+        Group → the first of its members that is shown.
+    core
+        The nodes of which all neighbours are shown.
+    members
+        Nodes that are shown without their neighbours: those of a cycle.
+    matches
+        The nodes that search and filters leave, in the order of saving.
+    now
+        The scene that is shown.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> graph = ev.EntityDependencyGraph(ev.sample("chain", n=5))
+    >>> showing = Showing(graph, Around(graph), 500)
+    >>> showing.core = [2]
+    >>> showing.show("around").told
+    'showing 3 of 5 entities, around 3. Node n3 and 2 of 4 references'
+    """
+
+    def __init__(self, graph: EntityDependencyGraph, around: Around, limit: int) -> None:
+        self.graph = graph
+        self.around = around
+        self.limit = limit
+        self.group_by: By = "auto"
+        self.opened: dict[int, int] = {}
+        self.core: list[int] = []
+        self.members: list[int] = []
+        self.matches: Ints = graph.ordering.sequence
+        self.now: Scene
+
+    def first(self) -> View:
+        """Return the view to begin with: the most detailed that the graph is not too large for."""
+        n = len(self.graph)
+        return "all" if n <= self.limit else "groups" if n < MAPPED else "map"
+
+    def check(self, view: str) -> None:
+        """Raise an error if there is no such view of this graph."""
+        if view not in VIEWS:
+            raise InvalidArgumentError(
+                f"view={short_repr(view)} is none.{did_you_mean(view, VIEWS)}"
+                f" There are {', '.join(map(repr, VIEWS))}.",
+                value=view,
+            )
+        if view == "all" and len(self.graph) > self.limit:
+            raise GraphTooLargeError(
+                f"view='all' shows up to {self.limit:,} entities one by one, and there are"
+                f" {len(self.graph):,}. Take 'groups', 'map' or 'around', or a higher limit=.",
+                n=len(self.graph),
+                limit=self.limit,
+            )
+
+    def show(self, view: View) -> Scene:
+        """Make the scene of a view."""
+        if view == "map":
+            self.now = self._map
+        elif view == "groups":
+            self.now = groups_scene(self.graph, self.groups, self.opened, self.limit)
+        elif view == "all":
+            self.now = nodes_scene(self.graph, np.arange(len(self.graph)))
+        elif view == "found":
+            self.now = nodes_scene(self.graph, self.matches[: self.limit], "those found first")
+        else:
+            self.now = nodes_scene(self.graph, self._near(), self._words())
+        return self.now
+
+    @cached_property
+    def _map(self) -> Scene:
+        return map_scene(self.graph)
+
+    def _near(self) -> Ints:
+        """Return the nodes in the middle and as many of their neighbours as there is room for."""
+        shown = dict.fromkeys([*self.members, *self.core])
+        for number in self.core:
+            shown.update(dict.fromkeys(self.around.neighbours(number)))
+        return np.array(list(shown)[: self.limit], dtype=np.int64)
+
+    def _words(self) -> str:
+        if not self.core:
+            return "those of one cycle"
+        names = [self.around.name(number) for number in self.core[:2]]
+        more = f" and {len(self.core) - 2:,} more" if len(self.core) > 2 else ""
+        return f"around {', '.join(names)}{more}"
+
+    def element_of(self, number: int | None) -> int:
+        """Return the element that shows a node, or -1."""
+        return -1 if number is None else int(self.now.of_node[number])
+
+    def shows_each(self, numbers: list[int]) -> bool:
+        """Tell whether the scene shows some nodes one by one, as more than points."""
+        elements = self.now.of_node[numbers]
+        return bool((elements >= 0).all() and (self.now.nodes[elements] >= 0).all()) and (
+            self.now.kind != "map"
+        )
+
+    def look_around(self, number: int) -> None:
+        """Show a node with its neighbours, and nothing else."""
+        self.core, self.members = [number], []
+
+    def look_at(self, members: list[int]) -> None:
+        """Show some nodes, and nothing else."""
+        self.core, self.members = [], members
+
+    # -- opening and closing -----------------------------------------------------------------
+
+    @cached_property
+    def groups(self) -> Overview:
+        """The groups of the graph."""
+        return groups_of(self.graph, self.group_by, self.limit)
+
+    def group_anew(self, by: By) -> None:
+        """Make other groups, all closed."""
+        self.group_by = by
+        self.opened = {}
+        self.__dict__.pop("groups", None)
+
+    def open_group(self, group: int) -> bool:
+        """Open a group, or go on to those of its members that were not shown.
+
+        Returns
+        -------
+        bool
+            Whether there was room for it.
+        """
+        if group in self.opened:
+            first = self.opened.pop(group) + self._members_shown(group)
+            self.opened[group] = first if first < self.groups.counts[group] else 0
+        else:
+            self.opened[group] = 0
+        self.show("groups")
+        if self._members_shown(group):
+            return True
+        self.opened.pop(group)
+        self.show("groups")
+        return False
+
+    def _members_shown(self, group: int) -> int:
+        return int((self.now.groups[self.now.nodes >= 0] == group).sum())
+
+    def open_node(self, number: int) -> None:
+        """Show all neighbours of a node as well."""
+        self.core = [*(other for other in self.core if other != number), number]
+
+    def close_node(self, number: int) -> bool:
+        """Take away what only this node had brought; tell whether there was something."""
+        if number not in self.core or (len(self.core) == 1 and not self.members):
+            return False
+        self.core.remove(number)
+        return True
+
+
+class Cycles:
+    """The cycles of a graph, to be stepped through; found when they are first asked for.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> cycles = Cycles(ev.EntityDependencyGraph(thread))
+    >>> cycles.listed()
+    {'told': '1 cycle', 'listed': ['2: ChatThread Cycles → ChatMessage user: h…']}
+    >>> [step["path"] for step in cycles.steps(0)]
+    ['messages[0]', 'thread']
+    """
+
+    def __init__(self, graph: EntityDependencyGraph) -> None:
+        self.graph = graph
+
+    @cached_property
+    def found(self) -> CycleList:
+        """The shortest cycles."""
+        return self.graph.get_cycles(limit=CYCLES, seconds=CYCLE_SECONDS)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def listed(self) -> dict[str, Any]:
+        """Return what one can choose from, and how much of what there is that is."""
+        lines = [
+            plain(f"{len(cycle)}: " + " → ".join(label_of(n, 20) for n in cycle.nodes[:4]), 90)
+            for cycle in self.found
+        ]
+        told = f"{len(lines):,} cycle{'s' * (len(lines) != 1)}"
+        if not self.found.complete:
+            told = f"the {len(lines):,} shortest cycles; there are more"
+        return {"told": told, "listed": lines}
+
+    @cached_property
+    def _deferred(self) -> set[tuple[int, str]]:
+        return {(self.graph._number(r.source), r.path) for r in self.graph.deferred}
+
+    def steps(self, number: int) -> list[dict[str, Any]]:
+        """Return a cycle's references: both ends by number, the path, and all as text."""
+        result = []
+        for reference in self.found[number].references:
+            source = self.graph._number(reference.source)
+            text = f"{label_of(reference.source, 40)} → {reference.path}"
+            result.append(
+                {
+                    "source": source,
+                    "target": self.graph._number(reference.target),
+                    "path": plain(reference.path, 40),
+                    "text": plain(f"{text} → {label_of(reference.target, 40)}", 200),
+                    "deferred": (source, reference.path) in self._deferred,
+                }
+            )
+        return result
+
+    def members(self, number: int) -> list[int]:
+        """Return a cycle's nodes, by number."""
+        return [self.graph._number(node) for node in self.found[number].nodes]

@@ -1,0 +1,384 @@
+"""What is in a store: classes, revisions, tables page by page, and the graph around a row.
+
+However much is stored, a page of one table goes to the page in the browser, and what is around one
+entity. Searching, sorting and paging are the store's work.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+import traitlets
+from ipywidgets import widget_serialization
+
+from ecsviz.basics.html import Child, element, shown_of, table
+from ecsviz.basics.text import plain
+from ecsviz.errors import (
+    EcsvizError,
+    EntityNotFoundError,
+    InvalidArgumentError,
+    UnknownTypeError,
+    did_you_mean,
+    short_repr,
+)
+from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
+from ecsviz.widgets.graph.explorer import GraphExplorer
+from ecsviz.widgets.store.neighbours import near_of
+from ecsviz.widgets.store.pages import BIG, Column, Page, Wanted, cell, rows_of
+
+ROWS: Final = 25
+"""How many rows a page has."""
+CLASSES: Final = 200
+"""How many classes are listed, the largest first."""
+REVISIONS: Final = 20
+"""How many revisions are listed, the newest first."""
+
+
+def explore_store(store: Any) -> StoreExplorer:
+    """Return a live widget that shows what is in a store.
+
+    Parameters
+    ----------
+    store
+        An `SQLAlchemyEntityStorage` or an `InMemoryEntityStorage`.
+
+    Returns
+    -------
+    StoreExplorer
+        A widget; its trait ``selected`` works in both directions.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> _ = store.register(thread)
+    >>> shown = explore_store(store)
+    >>> shown.table, shown.status
+    ('ChatMessage', 'showing 1 of 1 rows of ChatMessage')
+    >>> shown.selected = thread
+    >>> shown.table, len(shown.graph.graph)
+    ('ChatThread', 2)
+    """
+    return StoreExplorer(store)
+
+
+class StoreExplorer(LiveWidget):
+    """The widget that `explore_store` returns.
+
+    Attributes
+    ----------
+    selected
+        A trait: the ``ecs_id`` of the chosen entity as text, or None. To choose one shows its
+        class, and what is around it as a graph. Ids that are not stored are taken too, so that it
+        can be linked with the selection of other widgets.
+    table
+        A trait: the name of the class whose entities are listed, or None.
+    search
+        A trait: what is looked for in the texts of the table; or an ``ecs_id``.
+    order_by
+        A trait: the field that the rows are sorted by, with a minus in front for falling order;
+        empty for the order of storing.
+    first
+        A trait: the number of the first row that is shown, from 0.
+    graph
+        A trait: the `GraphExplorer` of what is around the chosen entity, or None.
+    status
+        A trait: what is shown of what there is, in words.
+    store
+        The store.
+    """
+
+    bundle: ClassVar[str] = "store"
+    answers: ClassVar[dict[str, str]] = {
+        "table": "_on_pick_table",
+        "pick": "_on_pick",
+        "follow": "_on_follow",
+        "search": "_on_search",
+        "sort": "_on_sort",
+        "turn": "_on_turn",
+        "refresh": "_on_refresh",
+    }
+
+    table = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    search = traitlets.Unicode().tag(sync=True)
+    order_by = traitlets.Unicode().tag(sync=True)
+    first = traitlets.Int(0, min=0).tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
+    graph = traitlets.Instance(GraphExplorer, allow_none=True).tag(
+        sync=True, **widget_serialization
+    )
+
+    _about = traitlets.Dict(help="classes and revisions").tag(sync=True)
+    _page = traitlets.Dict(help="a page of the table").tag(sync=True)
+    _told = traitlets.Unicode(help="what the graph shows, or why there is none").tag(sync=True)
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self._rows = rows_of(store)
+        self._read: Page | None = None
+        self._settling = False
+        self._classes = self._rows.classes()
+        super().__init__(table=self._classes_by_size()[0].name if self._classes else None)
+        self._introduce()
+        self._show()
+        self._connect()
+
+    def _connect(self) -> None:
+        self.observe(lambda _: self._on_selected(), "selected")
+        self.observe(lambda _: self._on_table(), "table")
+        self.observe(lambda _: self._restart(), ["search", "order_by"])
+        self.observe(lambda _: None if self._settling else self._show(), "first")
+
+    def _classes_by_size(self) -> list[Any]:
+        return sorted(self._classes, key=lambda found: (-found.count, found.name))
+
+    def _introduce(self) -> None:
+        classes = self._classes_by_size()
+        revisions = self.store.revisions()
+        newest = revisions.iloc[::-1].head(REVISIONS)
+        self._about = {
+            "name": plain(repr(self.store), 100),
+            "entities": sum(found.count for found in classes),
+            "classes": [
+                {"n": n, "name": plain(c.name, 80), "count": c.count, "defined": c.defined}
+                for n, c in enumerate(classes[:CLASSES])
+            ],
+            "said": shown_of(min(len(classes), CLASSES), len(classes), "classes"),
+            "revisions": [
+                {
+                    "revision": row.revision,
+                    "at": f"{row.at:%Y-%m-%d %H:%M:%S}",
+                    "note": plain(row.note, 80) if isinstance(row.note, str) else "",
+                    "counts": _counts(row),
+                }
+                for row in newest.itertuples()
+            ],
+            "revised": shown_of(len(newest), len(revisions), "revisions"),
+            "size": ROWS,
+        }
+
+    def refresh(self) -> None:
+        """Read anew what has been stored since."""
+        self._classes = self._rows.classes()
+        self._introduce()
+        if self.table is None and self._classes:
+            self.table = self._classes_by_size()[0].name
+        self._show()
+
+    # -- the table ---------------------------------------------------------------------------
+
+    @traitlets.validate("table")
+    def _check_table(self, proposal: Any) -> str | None:
+        names = [found.name for found in self._classes]
+        if proposal.value is not None and proposal.value not in names:
+            raise UnknownTypeError(
+                f"{short_repr(proposal.value)} is no class of this store."
+                f"{did_you_mean(proposal.value, names)} refresh() looks for new ones.",
+                value=proposal.value,
+            )
+        return None if proposal.value is None else str(proposal.value)
+
+    @traitlets.validate("order_by")
+    def _check_order(self, proposal: Any) -> str:
+        order: str = proposal.value
+        names = [column.name for column in self._columns() if column.sorts]
+        if order and order.removeprefix("-") not in names:
+            raise InvalidArgumentError(
+                f"{self.table} cannot be sorted by {short_repr(order)}."
+                f"{did_you_mean(order.removeprefix('-'), names)} There are {', '.join(names)}.",
+                value=order,
+            )
+        return order
+
+    def _columns(self) -> list[Column]:
+        return [] if self.table is None else self._rows.columns(self.table)
+
+    def _on_table(self) -> None:
+        with self.hold_sync():
+            self._settle(search="", order_by="", first=0)
+            self._show()
+
+    def _restart(self) -> None:
+        if not self._settling:
+            self._settle(first=0)
+            self._show()
+
+    def _settle(self, **traits: Any) -> None:
+        """Set traits without showing what they change."""
+        before, self._settling = self._settling, True
+        try:
+            for name, value in traits.items():
+                setattr(self, name, value)
+        finally:
+            self._settling = before
+
+    def _show(self) -> None:
+        """Read a page and send it."""
+        if self.table is None:
+            self._read, self._page, self.status = None, {}, "nothing is stored"
+            return
+        wanted = Wanted(self.search, self.order_by, self.first, ROWS)
+        self._read = page = self._rows.page(self.table, wanted)
+        if self.first and not page.ids:  # beyond the end
+            self._settle(first=max((page.total - 1) // ROWS, 0) * ROWS)
+            wanted = Wanted(self.search, self.order_by, self.first, ROWS)
+            self._read = page = self._rows.page(self.table, wanted)
+        columns = page.columns
+        with self.hold_sync():
+            self._page = {
+                "columns": [
+                    {"name": plain(c.name, 60), "kind": c.kind, "sorts": c.sorts} for c in columns
+                ],
+                "ids": [str(ecs_id) for ecs_id in page.ids],
+                "rows": [
+                    [_shown(c, value) for c, value in zip(columns, row, strict=True)]
+                    for row in page.rows
+                ],
+                "total": page.total,
+            }
+            self.status = self._said(page)
+
+    def _said(self, page: Page) -> str:
+        text = shown_of(len(page.ids), page.total, f"rows of {plain(self.table or '', 60)}")
+        if len(page.ids) < page.total:
+            text += f" ({self.first + 1:,} to {self.first + len(page.ids):,})"
+        if self.search.strip():
+            text += " that match"
+        return text
+
+    # -- what the reader does ----------------------------------------------------------------
+
+    def _on_pick_table(self, message: Message) -> None:
+        classes = self._classes_by_size()
+        number = whole_number(message, "n", 0, len(classes) - 1)
+        if number is not None:
+            self.table = classes[number].name
+
+    def _on_pick(self, message: Message) -> None:
+        """Choose a row, by its place on the page."""
+        ids = [] if self._read is None else self._read.ids
+        row = whole_number(message, "row", 0, len(ids) - 1)
+        if row is not None:
+            self._graph_around(ids[row])
+            self.selected = ids[row]
+
+    def _on_follow(self, message: Message) -> None:
+        """Choose what a cell holds."""
+        page = self._read
+        if page is None:
+            return
+        row = whole_number(message, "row", 0, len(page.rows) - 1)
+        column = whole_number(message, "column", 0, len(page.columns) - 1)
+        if row is not None and column is not None and isinstance(page.rows[row][column], UUID):
+            self.selected = page.rows[row][column]
+
+    def _on_sort(self, message: Message) -> None:
+        """Sort by a column: rising, then falling, then as it was stored."""
+        columns = self._columns()
+        number = whole_number(message, "column", 0, len(columns) - 1)
+        if number is not None and columns[number].sorts:
+            name = columns[number].name
+            self.order_by = {"": name, name: f"-{name}", f"-{name}": ""}.get(self.order_by, name)
+
+    def _on_search(self, message: Message) -> None:
+        text = message.get("text")
+        if isinstance(text, str):
+            self.search = text
+
+    def _on_turn(self, message: Message) -> None:
+        first = whole_number(message, "first", 0, BIG)
+        if first is not None:
+            self.first = first
+
+    def _on_refresh(self, message: Message) -> None:  # noqa: ARG002  # it says nothing more
+        self.refresh()
+
+    # -- what is selected --------------------------------------------------------------------
+
+    @traitlets.validate("selected")
+    def _check_selected(self, proposal: Any) -> str | None:
+        return None if proposal.value is None else str(uuid_of(proposal.value))
+
+    def _on_selected(self) -> None:
+        if self.selected is None:
+            if self.graph is not None:
+                self.graph.selected = None
+            return
+        ecs_id = UUID(self.selected)
+        self._show_row(ecs_id)
+        if self.graph is not None and self.graph.graph.find_entity_by_id(ecs_id) is not None:
+            self.graph.selected = self.selected
+        else:
+            self._graph_around(ecs_id)
+
+    def _show_row(self, ecs_id: UUID) -> None:
+        """Turn to the page that an entity is on, unless it is searched or sorted."""
+        if self._read is not None and ecs_id in self._read.ids:
+            return
+        name = self._rows.class_of(ecs_id)
+        if name is None:
+            return
+        if name not in {found.name for found in self._classes}:
+            self.refresh()
+        if name not in {found.name for found in self._classes}:  # it is gone by now
+            return
+        with self.hold_sync():
+            if self.table != name:
+                self.table = name
+            if not (self.search or self.order_by):
+                self.first = self._rows.place(name, ecs_id) // ROWS * ROWS
+
+    def _graph_around(self, ecs_id: UUID) -> None:
+        """Show what is around an entity; or say why that cannot be shown."""
+        old = self.graph
+        try:
+            near = near_of(self.store, ecs_id)
+        except EntityNotFoundError:
+            self.graph, self._told = None, f"{ecs_id} is not in this store."
+        except EcsvizError as error:
+            self.graph, self._told = None, str(error)
+        else:
+            made = GraphExplorer(near.graph)
+            made.selected = ecs_id
+            made.observe(lambda change: self._on_graph(made, change.new), "selected")
+            self._told = near.told
+            self.graph = made
+        if old is not None:
+            old.close()
+
+    def _on_graph(self, graph: GraphExplorer, ecs_id: str | None) -> None:
+        if graph is self.graph and ecs_id is not None:
+            self.selected = ecs_id
+
+    # -- where it is not alive ---------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        entities = sum(found.count for found in self._classes)
+        return (
+            f"StoreExplorer({plain(repr(self.store), 80)}: {entities:,} entities of"
+            f" {len(self._classes):,} {'class' if len(self._classes) == 1 else 'classes'})"
+        )
+
+    def _still(self) -> list[Child]:
+        about = self._about
+        classes = [(c["name"], c["count"]) for c in about["classes"]]
+        revisions = [(r["revision"], r["at"], r["note"], r["counts"]) for r in about["revisions"]]
+        return [
+            element("p", about["name"], look="title", dir="auto"),
+            table(["class", "entities"], classes, note=about["said"]),
+            table(["revision", "at (UTC)", "note", "entities"], revisions, note=about["revised"]),
+        ]
+
+
+def _counts(row: Any) -> str:
+    counts = [(row.added, "added"), (row.changed, "changed"), (row.deleted, "deleted")]
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing"
+
+
+def _shown(column: Column, value: Any) -> Any:
+    if column.kind == "time" and value is not None:
+        return plain(str(value)[:19])  # to the second
+    return cell(value)

@@ -1,0 +1,99 @@
+"""The past of a thread: the revisions of a store that changed it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from ecsviz.basics.text import plain
+from ecsviz.domain.chat import ChatThread
+from ecsviz.storage.memory.store import InMemoryEntityStorage
+from ecsviz.storage.relational.past.reach import NEVER, Past, Reached, past_of, since_oldest
+
+NOTE: Final = 80
+"""How many characters of a note are shown."""
+PRUNED: Final = "the oldest that is kept"
+"""Stands for the note of what an earlier revision changed, or after it."""
+
+
+def moments_of(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], list[range]]:
+    """Return the revisions that changed a thread, or what it led to then, and which can be shown.
+
+    Parameters
+    ----------
+    store
+        An `SQLAlchemyEntityStorage` or an `InMemoryEntityStorage`.
+    thread
+        What is stored there.
+
+    Returns
+    -------
+    list of dict
+        Each revision that shows another state than the one before, with its time and note. Where
+        the past has been pruned, the first is the oldest that is kept.
+    list of range
+        All revisions as of which the thread can be read.
+
+    Raises
+    ------
+    EntityNotFoundError
+        If it is not stored there.
+
+    Notes
+    -----
+    Where the store cannot tell in a few statements what changed, all that can be read.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> store = ev.InMemoryEntityStorage()
+    >>> thread = store.register(ev.ChatThread(title="Cycles"))
+    >>> _ = store.register(ev.ChatThread(title="another"))
+    >>> message = thread.say("user", "hello")
+    >>> _ = store.register(thread, note="asked")
+    >>> moments, shown = moments_of(store, thread)
+    >>> [(moment["revision"], moment["note"]) for moment in moments], shown
+    ([(1, ''), (3, 'asked')], [range(1, 4)])
+    """
+    with store._one_state():
+        store.history(thread)  # raises where there is none
+        frame = store.revisions()
+        past, oldest = _past(store, thread.ecs_id)
+    newest = int(frame["revision"].max())
+    frame = frame[frame["revision"].isin(past.revisions(frame["revision"].tolist()))]
+    notes = frame["note"].fillna("").tolist()
+    numbers, times = frame["revision"].tolist(), frame["at"].tolist()
+    moments = []
+    for number, at, given in zip(numbers, times, notes, strict=True):
+        note = plain(given, NOTE)
+        if number == oldest:
+            changed = past.changes is not None and number in past.changes
+            note = " · ".join([note] * bool(note and changed) + [PRUNED])
+        moments.append({"revision": number, "at": f"{at:%Y-%m-%d %H:%M:%S}", "note": note})
+    return moments, [range(since, min(until, newest + 1)) for since, until in past.there]
+
+
+def _past(store: Any, ecs_id: UUID) -> tuple[Past, int]:
+    """Return the past of an entity, and the oldest revision that is kept of the whole store."""
+    if isinstance(store, InMemoryEntityStorage):
+        with store._lock:
+            return _in_memory(store, ecs_id), store._pruned
+    with store._reading() as (conn, catalog):
+        return past_of(conn, catalog, ecs_id), catalog.oldest_revision(conn)
+
+
+def _in_memory(store: InMemoryEntityStorage, ecs_id: UUID) -> Past:
+    def states(node: UUID) -> list[Any]:
+        found: list[Any] = [*store._past.get(node, ())]
+        return [*found, (store._records[node], NEVER)] if node in store._records else found
+
+    spans = [(record.revision, until) for record, until in states(ecs_id)]
+    there = since_oldest(spans, store._pruned)
+    reached = Reached({ecs_id: there})
+    while fresh := reached.fresh():
+        for node in fresh:
+            for record, until in states(node):
+                reached.say(node, record.revision, until)
+                for other in set(record.held):
+                    reached.refer(node, other, record.revision, until)
+    return Past(there, reached.changes())

@@ -1,0 +1,203 @@
+"""What is said of a thread's messages: facts for the page, raw JSON, and bubbles that stand in."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, time
+from typing import Any, Final
+from uuid import UUID
+
+from ecsviz.basics.html import Child, Element, element, readable, shown_of
+from ecsviz.basics.text import plain
+from ecsviz.domain.chat import ChatMessage, ChatThread
+from ecsviz.domain.diff import Difference, GraphDiff
+from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.errors import short_repr
+from ecsviz.widgets.thread.tree import Branches
+
+TEXT: Final = 4_000
+"""How many characters of a message stand in its bubble until the whole is asked for."""
+WHOLE: Final = 1_000_000
+"""How many characters of a message, or of its JSON, are shown at the most."""
+SNIPPET: Final = 60
+"""How many characters stand on either side of what a search has found."""
+CHANGES: Final = 200
+"""How many differences between two revisions are listed."""
+STILL: Final = 6
+"""How many messages stand in for a thread where the widget is not alive."""
+
+
+def facts_of(branches: Branches, number: int) -> dict[str, Any]:
+    """Return what a bubble shows of a message.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> facts = facts_of(Branches(thread), 0)
+    >>> facts["role"], facts["text"], facts["length"], facts["fork"]
+    ('user', 'hello', 5, [1, 1])
+    """
+    message = branches.messages[number]
+    siblings = branches.siblings(number)
+    return {
+        "n": number,
+        "id": str(message.ecs_id),
+        "role": plain(message.role, 40),
+        "author": _optional(message.author),
+        "model": _optional(message.model),
+        "at": None if message.created_at is None else f"{message.created_at:%Y-%m-%d %H:%M}",
+        "text": cut(message.content, TEXT),
+        "length": len(message.content),
+        "hidden": message.hidden,
+        "fork": [siblings.index(number) + 1, len(siblings)],
+    }
+
+
+def cut(text: str, limit: int) -> str:
+    """Return the beginning of a text, as every reader can take it; not saying that it is cut."""
+    return readable(text[:limit], limit)
+
+
+def _optional(text: str | None) -> str | None:
+    return None if text is None else plain(text, 60)
+
+
+def snippet(message: ChatMessage, wanted: str) -> list[str]:
+    """Return what stands before, at and after the place where a text is found.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> message = ev.ChatThread().say("user", "What is a cycle?")
+    >>> snippet(message, "CYCLE"), snippet(message, "user")
+    (['What is a ', 'cycle', '?'], ['What is a cycle?', '', ''])
+    """
+    text = message.content
+    sought = wanted.strip().casefold()
+    at = text.casefold().find(sought)
+    # Folding may change the length of a text: then only its beginning is shown.
+    if at < 0 or text[at : at + len(sought)].casefold() != sought:
+        return [plain(text, 2 * SNIPPET), "", ""]
+    before, after = text[max(at - SNIPPET, 0) : at], text[at + len(sought) :][:SNIPPET]
+    parts = ["…" + before if at > SNIPPET else before, text[at : at + len(sought)], after]
+    return [_one_line(part) for part in parts]
+
+
+def _one_line(text: str) -> str:
+    return readable(" ".join(text.split("\n")))
+
+
+def message_json(message: Any) -> str:
+    """Return a message as JSON: all its fields; entities that it holds as their ids.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> message = ev.ChatThread().say("user", "hello")
+    >>> told = json.loads(message_json(message))
+    >>> told["content"], told["thread"] == str(message.thread.ecs_id)
+    ('hello', True)
+    """
+    fields = {"type": type(message).__name__, **message.__dict__}
+    for name, value in fields.items():
+        try:
+            json.dumps(value, default=_plain_value)
+        except (TypeError, ValueError, RecursionError):  # keys that JSON has not, or far too deep
+            fields[name] = short_repr(value)
+    text = json.dumps(fields, default=_plain_value, ensure_ascii=False, indent=2)
+    return readable(text, WHOLE)
+
+
+def _plain_value(value: Any) -> Any:
+    if is_entity_class(type(value)):
+        return str(value.ecs_id)
+    if isinstance(value, (UUID, date, time)):
+        return value.isoformat() if isinstance(value, (date, time)) else str(value)
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, (set, frozenset)):
+        return list(value)
+    # A plain model inside a field is its fields; anything else what Python says of it.
+    return dict(value.__dict__) if hasattr(value, "model_fields_set") else short_repr(value)
+
+
+# -- two revisions ---------------------------------------------------------------------------
+
+
+def changes_of(found: GraphDiff, branches: Branches) -> list[dict[str, Any]]:
+    """Return the differences between two states of a thread, for the page.
+
+    Returns
+    -------
+    list of dict
+        At most `CHANGES`: ``what``, ``node`` (the number of the message, or None where it is not
+        in the second state), ``name``, and ``before`` and ``after`` (texts, or None).
+    """
+    listed = found.differences[:CHANGES]
+    gone = {item.ecs_id for item in listed if item.what == "removed"}
+    removed = {
+        ecs_id: entity
+        for ecs_id, entity in zip(found.before.ids, found.before.entities, strict=True)
+        if ecs_id in gone
+    }
+    return [_change(item, branches, removed) for item in listed]
+
+
+def _change(item: Difference, branches: Branches, removed: Mapping[UUID, Any]) -> dict[str, Any]:
+    number = branches.number.get(item.ecs_id)
+    message = removed.get(item.ecs_id) if number is None else branches.messages[number]
+    name = f"{item.type_name} …{str(item.ecs_id)[-6:]}"
+    if isinstance(message, ChatMessage):
+        name = f"{plain(message.role, 20)}: {plain(message.content, 60)}"
+    before, after = item.before, item.after
+    if item.what in ("added", "removed"):
+        before = after = None  # where it is, the chat shows
+    elif item.what != "edited" or not (isinstance(before, str) and isinstance(after, str)):
+        _, _, _, _, before, after = item.row()
+    return {
+        "what": item.what,
+        "node": number,
+        "name": f"{name} ({plain(item.field, 40)})" if item.field else name,
+        "before": readable(before, SNIPPET * 10) if before else None,
+        "after": readable(after, SNIPPET * 10) if after else None,
+    }
+
+
+def marks_of(found: GraphDiff) -> dict[UUID, str]:
+    """Return which entities were added, and which differ otherwise."""
+    marks: dict[UUID, str] = {}
+    for item in found.differences:
+        if item.what == "added":
+            marks[item.ecs_id] = "added"
+        elif item.what != "removed":
+            marks.setdefault(item.ecs_id, "changed")
+    return marks
+
+
+# -- where the widget is not alive -----------------------------------------------------------
+
+
+def still_thread(thread: ChatThread, branches: Branches, path: Iterable[int]) -> list[Child]:
+    """Return the first messages of a branch as bubbles, with what they are a part of."""
+    shown = list(path)
+    title = plain(thread.title, 200) or "A chat without a title"
+    children: list[Child] = [element("p", title, look="title", dir="auto")]
+    children += [_bubble(branches.messages[number]) for number in shown[:STILL]]
+    note = shown_of(min(len(shown), STILL), len(shown), "messages of this branch")
+    total = f"{len(branches):,} in {len(branches.leaves):,} branches"
+    children.append(element("p", f"{note}; {total}" if shown else note, look="note"))
+    return children
+
+
+def _bubble(message: ChatMessage) -> Element:
+    own = message.role == "user"
+    return element(
+        "div",
+        element("p", plain(message.author or message.role, 60), look="note"),
+        element("p", readable(message.content, 600), look="line", dir="auto"),
+        look="bubble-own" if own else "bubble",
+    )

@@ -1,0 +1,23 @@
+"""How many files of ecsviz a call enters: what somebody reads who follows it."""
+
+from __future__ import annotations
+
+from tests.entered import calls, files_entered
+
+MOST = {"register": 45, "get": 35, "draw": 32, "explore": 29}
+
+
+def test_calls_enter_few_files() -> None:
+    for call in calls().values():  # imports, and what is made once
+        call()
+    entered = {name: files_entered(call) for name, call in calls().items()}
+    assert {name: len(files) for name, files in entered.items()} == MOST, (
+        f"a smaller figure is written here, a larger one has a reason: {entered}"
+    )
+
+
+def test_the_count_sees_what_is_entered() -> None:
+    entered = calls()["register"]
+    files = files_entered(entered)
+    assert files[0] == "storage/relational/store.py"
+    assert "storage/relational/save/save.py" in files
