@@ -238,14 +238,14 @@ class TestNames:
     def test_a_class_of_the_users_goes_before_a_ready_made_one(self) -> None:
         program = (
             "import ecsviz as ev\n"
-            "from ecsviz import dumps\n"
+            "from ecsviz.domain.entity_class import type_name\n"
             "from ecsviz.isomorphic import find_difference\n"
             "thread = ev.sample('thread')\n"
             "assert thread.model_dump()['$type'] == 'ChatThread'\n"
             "class ChatThread(ev.Entity):\n"
             "    title: str = 'mine'\n"
             "assert ev.Entity.model_validate({'$type': 'ChatThread'}).title == 'mine'\n"
-            "assert dumps.type_name(ChatThread) == 'ChatThread'\n"
+            "assert type_name(ChatThread) == 'ChatThread'\n"
             "data = thread.model_dump()\n"
             "assert data['$type'] == 'ecsviz.chat.ChatThread'\n"
             "assert find_difference(thread, ev.Entity.model_validate(data)) is None\n"

@@ -11,7 +11,6 @@ import pytest
 from pydantic import Field
 
 import ecsviz as ev
-from ecsviz.graph import frames
 from ecsviz.samples import sample
 
 NODES = {
@@ -208,5 +207,5 @@ def test_a_frame_is_a_copy(folder: Folder) -> None:
             frame[name] = True
         for name in frame.columns[frame.dtypes == "int64"]:
             frame.loc[:, name] = -1
-    pd.testing.assert_frame_equal(frames.nodes_frame(graph), before[0])
-    pd.testing.assert_frame_equal(frames.references_frame(graph), before[1])
+    pd.testing.assert_frame_equal(graph.nodes_frame(), before[0])
+    pd.testing.assert_frame_equal(graph.references_frame(), before[1])

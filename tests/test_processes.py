@@ -208,7 +208,6 @@ def test_an_interrupt_waits_for_the_end_of_the_transaction(tmp_path: Path) -> No
     import os, signal
     import sqlalchemy as sa
     import ecsviz as ev
-    from ecsviz import writing
     path = {str(tmp_path / "stop.db")!r}
     store = ev.SQLAlchemyEntityStorage(path)
     thread = ev.ChatThread(title="x")

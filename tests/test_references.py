@@ -296,9 +296,9 @@ def test_many_are_walked_as_one_by_one(
     seed: int, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roots = tangle(seed, 200, share)
-    monkeypatch.setattr("ecsviz.references.MANY", 70)
+    monkeypatch.setattr("ecsviz.domain.walk.MANY", 70)
     found = walk(roots)
-    monkeypatch.setattr("ecsviz.references.SHORT_RUN", 10**9)
+    monkeypatch.setattr("ecsviz.domain.walk.SHORT_RUN", 10**9)
     expected = walk(roots)
     assert found.entities == expected.entities
     for name in ("sources", "targets", "slots", "kinds", "keys", "classes", "ids"):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from ecsviz.reprs import MAX_CYCLES, MAX_LISTED, MAX_TYPES, SEARCHED, cycles_html, graph_html
 
 import ecsviz as ev
+from ecsviz.graph.cells import MAX_CYCLES, MAX_LISTED, MAX_TYPES, SEARCHED
+from ecsviz.graph.cycles import CycleList
 from ecsviz.samples import sample
 from tests.hostile import HOSTILE, assert_harmless, shape, texts
 
 
 def test_a_graph_says_what_it_consists_of() -> None:
     graph = ev.EntityDependencyGraph(sample("interlocked"))
-    shown = texts(graph_html(graph))
+    shown = texts(graph._repr_html_())
     assert shown == (
         "EntityDependencyGraph: 7 nodes, 9 references, 1 generation"
         "typenodesNode7"
@@ -22,16 +23,16 @@ def test_a_graph_says_what_it_consists_of() -> None:
 
 
 def test_a_graph_without_cycles_says_so() -> None:
-    shown = texts(graph_html(ev.EntityDependencyGraph(sample("chain", n=3))))
+    shown = texts(ev.EntityDependencyGraph(sample("chain", n=3))._repr_html_())
     assert shown.endswith("No cycle.")
     assert "3 nodes, 2 references, 3 generations" in shown
-    assert texts(graph_html(ev.EntityDependencyGraph())) == (
+    assert texts(ev.EntityDependencyGraph()._repr_html_()) == (
         "EntityDependencyGraph: 0 nodes, 0 references, 0 generationsNo cycle."
     )
 
 
 def test_singular_and_plural() -> None:
-    shown = texts(graph_html(ev.EntityDependencyGraph(sample("self_loop"))))
+    shown = texts(ev.EntityDependencyGraph(sample("self_loop"))._repr_html_())
     assert "1 node, 1 reference, 1 generation" in shown
     assert "1 cyclic component with 1 reference, of which 1 is deferred." in shown
 
@@ -51,7 +52,7 @@ def complete(n: int) -> ev.EntityDependencyGraph:
 
 
 def test_a_dense_graph_shows_the_first_cycles_and_says_that_there_are_more() -> None:
-    shown = graph_html(complete(40))
+    shown = complete(40)._repr_html_()
     assert [tag for tag, _ in shape(shown)].count("li") == MAX_CYCLES
     assert "the first 5, shortest first; get_cycles() lists more" in texts(shown)
 
@@ -63,29 +64,29 @@ def test_cycles_of_a_large_graph_are_not_searched(monkeypatch: pytest.MonkeyPatc
         names, names, ["table"] * n, range(n), [*range(1, n), 0], ["next"] * n
     )
     monkeypatch.setattr(graph, "get_cycles", lambda *args, **options: pytest.fail("searched"))
-    assert texts(graph_html(graph)).endswith("get_cycles() lists them.")
+    assert texts(graph._repr_html_()).endswith("get_cycles() lists them.")
 
 
 def test_many_types_are_cut_the_most_frequent_first() -> None:
     types = [f"type {number}" for number in range(30) for _ in range(number + 1)]
     n = len(types)
     graph = ev.EntityDependencyGraph.from_parts(range(n), range(n), types, [], [], [])
-    shown = graph_html(graph)
+    shown = graph._repr_html_()
     assert f"showing {MAX_TYPES} of 30 types" in texts(shown)
     assert "typenodestype 2930type 2829" in texts(shown)
 
 
 def test_a_list_of_cycles() -> None:
     graph = ev.EntityDependencyGraph(sample("two_cycle"))
-    shown = texts(cycles_html(graph.get_cycles()))
+    shown = texts(graph.get_cycles()._repr_html_())
     assert shown == "1 cycle.Cycle(Node.links[0] -> Node.links[0])"
-    assert texts(cycles_html([])) == "No cycle."
+    assert texts(CycleList()._repr_html_()) == "No cycle."
     many = complete(7).get_cycles(limit=None)
     assert len(many) > MAX_LISTED
-    shown = texts(cycles_html(many))
+    shown = texts(many._repr_html_())
     assert shown.startswith(f"{len(many):,} cycles.")
     assert shown.endswith(f"showing {MAX_LISTED} of {len(many):,} cycles")
-    cut = texts(cycles_html(complete(7).get_cycles(limit=3)))
+    cut = texts(complete(7).get_cycles(limit=3)._repr_html_())
     assert cut.startswith("3 cycles listed, shortest first; there are more: the limit is 3")
     assert "showing" not in cut
 
@@ -99,7 +100,7 @@ def test_hostile_names_stay_text() -> None:
         graph = ev.EntityDependencyGraph.from_parts(
             names, numbers, names, numbers, numbers, names, fields=names
         )
-        made.append((graph_html(graph), cycles_html(graph.get_cycles())))
+        made.append((graph._repr_html_(), graph.get_cycles()._repr_html_()))
     for hostile, ours in zip(*made, strict=True):
         assert_harmless(hostile)
         assert shape(hostile) == shape(ours)
@@ -112,10 +113,3 @@ def test_a_save_plan_shows_as_a_table() -> None:
     assert "INSERT INTO chat_messages" in shown
     assert "order: ChatThread → ChatMessage" in shown
     assert "<b>" not in shown
-
-
-def test_graphs_and_cycles_show_themselves() -> None:
-    graph = ev.EntityDependencyGraph(sample("two_cycle"))
-    assert graph._repr_html_() == graph_html(graph)
-    cycles = graph.get_cycles()
-    assert cycles._repr_html_() == cycles_html(cycles)

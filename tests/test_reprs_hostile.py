@@ -14,12 +14,12 @@ from IPython.core.formatters import DisplayFormatter
 from pydantic import ConfigDict, Field, SecretStr
 
 import ecsviz as ev
-from ecsviz import reprs
 from ecsviz.basics.html import readable
 from ecsviz.errors import StorageBusyError
 from ecsviz.export.page import MAX_ROWS
 from ecsviz.importers import ChatImport
 from ecsviz.importers.chat.source import ChatProblem
+from ecsviz.storage.cells import store_html
 from ecsviz.storage.relational.upkeep.class_changes import Change, Migration
 from tests.hostile import HOSTILE, as_note, assert_harmless, shape, texts
 
@@ -363,7 +363,7 @@ def test_a_store_that_cannot_be_read_says_so_and_raises_nothing(tmp_path: Path) 
     def broken() -> Any:
         raise StorageBusyError("the database is <busy>")
 
-    shown = reprs.store_html("Store", broken)
+    shown = store_html("Store", broken)
     assert texts(shown) == "Storethe database is <busy>"
     assert_harmless(shown)
     path = tmp_path / "a.db"

@@ -44,7 +44,7 @@ class Fitting:
         Parameters
         ----------
         cells
-            From ``ecsviz.columns.python_values``.
+            From ``ecsviz.frames.columns.python_values``.
         of_floats
             Whether the column's dtype is one of floats, where NaN may stand for None.
         strict

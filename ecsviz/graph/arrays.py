@@ -33,7 +33,7 @@ class Parts:
     sources, targets
         Per reference the position of its holder and of what is held, shape (references,).
     kinds
-        Per reference ``COLLECTION``, ``NULLABLE`` or ``REQUIRED`` (``ecsviz.order``).
+        Per reference ``COLLECTION``, ``NULLABLE`` or ``REQUIRED`` (``ecsviz.basics.order``).
     place_of
         Gives a reference's field and path.
     rising

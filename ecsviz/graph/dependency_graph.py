@@ -172,7 +172,7 @@ class EntityDependencyGraph(GraphViews):
         fields
             Per reference its field; the path if not given.
         kinds
-            Per reference ``ecsviz.order.COLLECTION``, ``NULLABLE`` or ``REQUIRED``; all
+            Per reference ``ecsviz.basics.order.COLLECTION``, ``NULLABLE`` or ``REQUIRED``; all
             ``NULLABLE`` if not given.
 
         Examples
@@ -374,7 +374,7 @@ class EntityDependencyGraph(GraphViews):
         Notes
         -----
         Deterministic, and independent of the order in which fields are visited. See
-        ``ecsviz.order.topological_order`` for method and cost.
+        ``ecsviz.basics.order.topological_order`` for method and cost.
 
         Examples
         --------

@@ -193,7 +193,7 @@ def measure(source: str | os.PathLike[str] | None = None, *, progress: bool = Fa
 
     Examples
     --------
-    >>> from ecsviz.demo import measure
+    >>> from ecsviz.cli.demo import measure
     >>> report = measure()
     >>> report.threads, report.messages, report.equal
     (6, 98, True)

@@ -64,7 +64,7 @@ class BareEntity(StoredEntity):
     Attributes
     ----------
     label_state
-        The beginnings of the texts by which people know it, for `ecsviz.labels.label_of`.
+        The beginnings of the texts by which people know it, for `ecsviz.domain.labels.label_of`.
     """
 
     label_state: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
