@@ -95,6 +95,9 @@ def test_json_columns_hold_the_values_of_their_fields(name: str, value: Any, reo
     with store.session_factory.begin() as session:
         row = session.scalars(sa.select(model).where(model.text == "other")).one()
         setattr(row, name, value)
+    with store.session_factory() as session:
+        found = session.scalars(sa.select(model.text).where(column == value))
+        assert set(found) == {"a", "other"}
     assert getattr(store.get(other.ecs_id), name) == value
     store.adopt_changes()
     assert not len(store.verify())
