@@ -253,6 +253,39 @@ def test_values_that_mean_nothing(path: Path, shelf: bytes, what: str) -> None:
                 raise
 
 
+ROOMS = """UPDATE shelfs SET rooms = '[{"name": "x", "label": {"$ref": %s}}]'"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "call", "place"),
+    [
+        (ROOMS % -1, "get", ("shelfs", "rooms")),
+        (ROOMS % "false", "get", ("shelfs", "rooms")),
+        (ROOMS % 99, "get", ("shelfs", "rooms")),
+        (
+            """UPDATE books SET ecs_exact = '{"title": ["x"]}' WHERE id = 1""",
+            "get",
+            ("books", "title"),
+        ),
+        (
+            "UPDATE shelfs_history SET ecs_until = 99",
+            "get as_of 5",
+            ("shelfs_history", "ecs_until"),
+        ),
+    ],
+)
+def test_nothing_is_read_as_something_else(
+    path: Path, statement: str, call: str, place: tuple[str, str]
+) -> None:
+    """The last of several, the first for false, a list for a text, one of two states."""
+    edit(path, statement)
+    calls = {**d.READS, "get as_of 5": lambda s, _: s.get(SHELF, as_of=5)}
+    with d.opened(path) as store:
+        error = d.told(calls[call], store, None)
+    assert error is not None
+    assert (error.table, error.column) == place  # type: ignore[attr-defined]  # of invalid data
+
+
 # -- where fields are stored ------------------------------------------------------------------
 
 
