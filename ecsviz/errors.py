@@ -372,8 +372,8 @@ def closest(name: str, known: Iterable[str], count: int = 5) -> list[str]:
     return [folded[other] for other in found]
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that names what exists instead, or nothing.
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return a sentence that names what exists instead, or nothing; `name` may be no text.
 
     Examples
     --------
@@ -381,7 +381,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     " Did you mean 'ChatThread'?"
     """
     names = list(known)
-    near = closest(name, names)
+    near = closest(name, names) if isinstance(name, str) else []
     if near:
         return " Did you mean " + " or ".join(repr(other) for other in near) + "?"
     if names:
@@ -459,6 +459,25 @@ def seconds_or_none(value: Any, name: str) -> float | None:
     )
 
 
+def text_or_none(value: Any, name: str) -> str | None:
+    """Return a text; None where there is none.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is something else.
+
+    Examples
+    --------
+    >>> text_or_none(3, "title")
+    Traceback (most recent call last):
+    ecsviz.errors.InvalidArgumentError: title is 3. Give a text, or None.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidArgumentError(f"{name} is {short_repr(value)}. Give a text, or None.", value=value)
+
+
 def file_path(value: Any, name: str = "path") -> Path:
     """Return a path.
 
@@ -503,6 +522,28 @@ def natural_number(value: Any) -> int | None:
     except TypeError:  # an array of several
         return None
     return number if number >= 0 else None
+
+
+def count_or_none(value: Any, name: str) -> int | None:
+    """Return how many of something there may be; None for any number.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no `natural_number`.
+
+    Examples
+    --------
+    >>> count_or_none(2, "limit"), count_or_none(None, "limit")
+    (2, None)
+    """
+    number = natural_number(value)
+    if number is None and value is not None:
+        raise InvalidArgumentError(
+            f"{name} is {short_repr(value)}. Give a whole number from 0, or None for all.",
+            value=value,
+        )
+    return number
 
 
 def invalid(

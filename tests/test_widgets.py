@@ -121,7 +121,7 @@ def test_what_is_not_in_the_graph_is_refused_and_changes_nothing(
         explorer.selected = uuid4()
     with pytest.raises(InvalidIdError, match="'nonsense' is not a UUID"):
         explorer.selected = "nonsense"
-    with pytest.raises(traitlets.TraitError):
+    with pytest.raises(InvalidIdError, match=r"selected is 3\. Give an entity"):
         explorer.selected = 3
     assert explorer.selected == str(thread.ecs_id)
     assert explorer.entity is thread

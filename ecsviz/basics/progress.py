@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
+from ecsviz.errors import flag
+
 DELAY: Final = 1.0
 """Seconds of quiet: what is done by then needs no bar."""
 
@@ -80,6 +82,7 @@ def steps(what: str, progress: bool | None) -> Iterator[None]:
     >>> with steps("saving", progress=None):
     ...     step("writing")  # too quick for a bar
     """
+    progress = None if progress is None else flag(progress, "progress")
     made = Steps(what, progress) if progress is not False else None
     token = _running.set(made)
     try:

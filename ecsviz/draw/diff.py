@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from ecsviz.domain.diff import GraphDiff
 from ecsviz.domain.paths import format_path
 from ecsviz.draw.graph import draw_picture
-from ecsviz.draw.picture import make_picture
+from ecsviz.draw.options import checked
+from ecsviz.draw.picture import DrawingOptionError, make_picture
+from ecsviz.errors import count_or_none, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from ecsviz.domain.diff import GraphDiff
 
 STATES: Final = {
     "added": ("#2E9E5B", "P"),
@@ -33,7 +34,7 @@ def draw_diff(
     title: str | None = None,
     legend: bool = True,
     label: Any = None,
-    max_whole: int = MAX_WHOLE,
+    max_whole: int | None = MAX_WHOLE,
 ) -> Axes:
     """Draw two states in one picture: added green, removed red, changed amber, the rest grey.
 
@@ -51,12 +52,17 @@ def draw_diff(
         As in `draw_graph`.
     max_whole
         With more entities than this, only what differs is drawn, with what it refers to and
-        what refers to it; the title says how many of how many.
+        what refers to it; the title says how many of how many. None draws all.
 
     Returns
     -------
     Axes
         As of `draw_graph`.
+
+    Raises
+    ------
+    DrawingOptionError
+        As `draw_graph`; if `found` is no GraphDiff.
 
     Notes
     -----
@@ -71,9 +77,16 @@ def draw_diff(
     >>> message = thread.say("user", "hello")
     >>> ax = draw_diff(ev.diff(before, thread))
     """
+    if not isinstance(found, GraphDiff):
+        raise DrawingOptionError(
+            f"{short_repr(found)} is no GraphDiff. Give what ev.diff or store.diff returned.",
+            option="found",
+            value=found,
+        )
+    most = checked(count_or_none, max_whole, "max_whole")
     graph, states = _both_states(found)
     total = len(graph)
-    if total > max_whole:
+    if most is not None and total > most:
         graph, states = _touched(graph, states)
     picture = make_picture(
         graph,

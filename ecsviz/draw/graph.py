@@ -13,11 +13,13 @@ from ecsviz.basics.progress import step, steps
 from ecsviz.draw import frame
 from ecsviz.draw.edge_labels import draw_edge_labels
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
+from ecsviz.draw.options import checked, flag_or_none, title_and_legend
 from ecsviz.draw.picture import GroupBy, Picture, make_picture
 from ecsviz.draw.plan import FONT, Plan, make_plan
 from ecsviz.draw.references import draw_references
 from ecsviz.draw.style import categories, fixed_categories, theme_of
 from ecsviz.draw.text import Writer
+from ecsviz.graph.views import graph_of
 from ecsviz.layout.compound import HUB
 
 if TYPE_CHECKING:
@@ -91,7 +93,8 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     EntityNotFoundError
         If something to highlight is not in the graph.
     DrawingOptionError
-        If `color_by`, `label` or `group_by` names what is not there.
+        If `color_by`, `label` or `group_by` names what is not there, or another option is
+        nothing of its kind; if a function that was given raises, with its error as the cause.
 
     Notes
     -----
@@ -109,10 +112,10 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     >>> ax.get_title(loc="left")
     '2 entities, 2 references, 1 cyclic component'
     """
-    with steps("drawing", progress):
+    with steps("drawing", flag_or_none(progress, "progress")):
         step("grouping")
         picture = make_picture(
-            graph,
+            checked(graph_of, graph, "graph"),
             color_by=color_by,
             label=label,
             highlight=highlight,
@@ -136,6 +139,8 @@ def draw_picture(
     fixed: Mapping[str, tuple[str, str]] | None = None,
 ) -> Axes:
     """Draw a picture that is made; `fixed` are colours and marks of values that have a meaning."""
+    title, legend = title_and_legend(title, legend)
+    edge_labels = flag_or_none(edge_labels, "edge_labels")
     writer = Writer()
     theme = theme_of(frame.ground_of(ax))
     codes, kinds = (

@@ -11,9 +11,11 @@ import numpy as np
 from ecsviz.domain.labels import label_of
 from ecsviz.draw import frame
 from ecsviz.draw.nodes import RISE
+from ecsviz.draw.options import checked, title_and_legend
 from ecsviz.draw.style import fixed_categories, theme_of, with_alpha
 from ecsviz.draw.text import Writer
 from ecsviz.layout.lanes import depth_first
+from ecsviz.storage.comparing import storage_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,6 +103,11 @@ def draw_lineage(
         Its collections carry names: ``get_gid()`` is ``"marks"``, ``"lives"`` (a line per
         entity), ``"leads"`` (from there to its name) or ``"forks"`` (from a parent to its fork).
 
+    Raises
+    ------
+    DrawingOptionError
+        If `store` is no storage, or `title` no text.
+
     Notes
     -----
     From left to right stand the revisions of the store that changed one of the family, numbered
@@ -116,7 +123,8 @@ def draw_lineage(
     >>> draw_lineage(store, first).get_title(loc="left")
     '2 entities, 2 versions, 1 fork'
     """
-    family = _read(store, lineage)
+    title, legend = title_and_legend(title, legend)
+    family = _read(checked(storage_of, store, "store"), lineage)
     writer = Writer()
     theme = theme_of(frame.ground_of(ax))
     room = frame.room_for(ax)

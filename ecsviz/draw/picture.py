@@ -13,7 +13,8 @@ from ecsviz.basics.order import Bools, Ints
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import OWN_FIELDS
 from ecsviz.domain.labels import clean_text, label_of
-from ecsviz.errors import did_you_mean, short_repr
+from ecsviz.draw.options import checked, said_of
+from ecsviz.errors import count_or_none, did_you_mean, short_repr
 from ecsviz.graph.cycles import Cycle
 from ecsviz.layout import DrawingOptionError, Overview, overview
 from ecsviz.layout.implied import implied_references
@@ -28,6 +29,8 @@ __all__ = ["DrawingOptionError", "GroupBy", "Picture", "counts_of", "make_pictur
 
 BUILT_IN: Final = ("type", "component", "generation")
 """What ``color_by`` knows in every graph."""
+HUGE: Final = 10**300
+"""From here on a whole number is a text: no scale has room for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,11 +88,12 @@ def make_picture(
     group_by: GroupBy | str | type | None,
 ) -> Picture:
     """Decide what is shown; the parameters are those of ``ecsviz.draw.draw_graph``."""
+    max_nodes = checked(count_or_none, max_nodes, "max_nodes")
     lit = _lit(graph, highlight)
     lit_references = _lit_references(graph, highlight, lit)
     if group_by is None and (max_nodes is None or len(graph) <= max_nodes):
         return _one_by_one(graph, color_by, label, lit, lit_references)
-    groups = overview(graph, max_nodes or 600, by=group_by or "auto")
+    groups = overview(graph, max_nodes or 600, by="auto" if group_by is None else group_by)
     return _in_groups(graph, groups, color_by, lit, lit_references)
 
 
@@ -128,7 +132,7 @@ def _in_groups(
     lit: Bools | None,
     lit_references: Bools | None,
 ) -> Picture:
-    if color_by == "type":
+    if isinstance(color_by, str) and color_by == "type":
         values: list[Any] = list(groups.graph.arrays.types)
     else:
         # A group has the value that most of its members have.
@@ -233,9 +237,10 @@ def _labels(graph: EntityDependencyGraph, label: Any) -> Sequence[str]:
 
 
 def _values(graph: EntityDependencyGraph, color_by: Any) -> list[Any]:
-    if color_by == "type":
+    built_in = color_by if isinstance(color_by, str) else ""
+    if built_in == "type":
         return list(graph.arrays.types)
-    if color_by == "component":
+    if built_in == "component":
         # Single nodes share one colour: only what hangs together tells something.
         component = graph.ordering.component
         several = np.bincount(component, minlength=1)[component] > 1
@@ -243,7 +248,7 @@ def _values(graph: EntityDependencyGraph, color_by: Any) -> list[Any]:
             f"component {number + 1}" if more else "single"
             for number, more in zip(component.tolist(), several.tolist(), strict=True)
         ]
-    if color_by == "generation":
+    if built_in == "generation":
         return list(graph.ordering.generation.tolist())
     return [_shown(value) for value in _asked(graph, color_by, "color_by")]
 
@@ -252,7 +257,9 @@ def _shown(value: Any) -> str | int | float | None:
     """Return a value as a legend or a label can hold it."""
     if isinstance(value, enum.Enum):
         value = value.value
-    if value is None or isinstance(value, (int, float)):
+    if value is None or isinstance(value, float):
+        return value
+    if isinstance(value, int) and abs(value) < HUGE:
         return value
     if is_entity_class(type(value)):
         return label_of(value)
@@ -263,7 +270,7 @@ def _asked(graph: EntityDependencyGraph, what: Any, option: str) -> list[Any]:
     """Return what a function, or a field, gives for every node."""
     nodes = graph.arrays.nodes
     if callable(what):
-        return [what(node) for node in nodes]
+        return [said_of(node, what, option) for node in nodes]
     known: dict[str, None] = {}
     for node in nodes:
         if is_entity_class(type(node)):
@@ -273,7 +280,7 @@ def _asked(graph: EntityDependencyGraph, what: Any, option: str) -> list[Any]:
         options += BUILT_IN if option == "color_by" else []
         raise DrawingOptionError(
             f"{option}={short_repr(what)} is no field of what is drawn."
-            f"{did_you_mean(str(what), options)} Give a field's name, or a function of a node.",
+            f"{did_you_mean(what, options)} Give a field's name, or a function of a node.",
             option=option,
             value=what,
         )

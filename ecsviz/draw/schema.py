@@ -12,6 +12,7 @@ from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.draw import frame
 from ecsviz.draw.curves import Curves, make_curves
 from ecsviz.draw.nodes import RISE, rounded_boxes
+from ecsviz.draw.options import title_and_legend
 from ecsviz.draw.style import PALETTE, mix, rgb, theme_of
 from ecsviz.draw.tables import Box, Column, Link, Schema, schema_of
 from ecsviz.draw.text import Writer
@@ -101,7 +102,7 @@ def draw_schema(
     Raises
     ------
     DrawingOptionError
-        If there is nothing in `what` that can be drawn so.
+        If there is nothing in `what` that can be drawn so, or `title` is no text.
 
     Notes
     -----
@@ -117,6 +118,7 @@ def draw_schema(
     >>> ax.get_title(loc="left")
     '2 classes, 2 references, 1 cyclic component'
     """
+    title, legend = title_and_legend(title, legend)
     schema = schema_of(what)
     writer = Writer()
     theme = theme_of(frame.ground_of(ax))

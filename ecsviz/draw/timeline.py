@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -14,9 +14,10 @@ from ecsviz.basics.order import Ints
 from ecsviz.domain.labels import clean_text
 from ecsviz.draw import frame
 from ecsviz.draw.nodes import RISE
+from ecsviz.draw.options import checked, title_and_legend
 from ecsviz.draw.style import Category, categories, theme_of, with_alpha
 from ecsviz.draw.text import Writer
-from ecsviz.errors import short_repr
+from ecsviz.errors import count_or_none, short_repr
 from ecsviz.layout import DrawingOptionError
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.lanes import fold_branches, lanes_of
@@ -113,7 +114,8 @@ def draw_timeline(
     Raises
     ------
     DrawingOptionError
-        If `thread` has no messages, `by` is unknown, or there are no times to draw by.
+        If `thread` has no messages, `by` is unknown, there are no times to draw by, or another
+        option is nothing of its kind.
 
     Notes
     -----
@@ -127,11 +129,15 @@ def draw_timeline(
     >>> ax.get_title(loc="left").split(chr(10))[1]
     '18 messages, 6 branches'
     """
+    title, legend = title_and_legend(title, legend)
+    max_branches = checked(count_or_none, max_branches, "max_branches")
     found = _read(thread)
-    if by not in ("auto", "time", "position") or (by == "time" and not found.dated):
+    asked: Any = by
+    known = isinstance(asked, str) and asked in get_args(By)
+    if not known or (by == "time" and not found.dated):
         raise DrawingOptionError(
             f"by={short_repr(by)} is no way to draw this thread: "
-            + ("not all messages have created_at." if by == "time" else "there is none such.")
+            + ("not all messages have created_at." if known else "there is none such.")
             + " Give 'position' or 'auto'.",
             option="by",
             value=by,

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from xml.sax.saxutils import escape
 
 from ecsviz.export.rows import edge_rows, node_rows
@@ -19,7 +19,7 @@ from ecsviz.export.rows import edge_rows, node_rows
 if TYPE_CHECKING:
     import networkx as nx
 
-from ecsviz.errors import file_path
+from ecsviz.errors import InvalidArgumentError, file_path, natural_number, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 __all__ = [
@@ -31,6 +31,9 @@ __all__ = [
     "to_networkx",
     "to_node_link",
 ]
+
+MAX_INDENT: Final = 100
+"""How many blanks stand before a line of JSON at the most, per level."""
 
 
 def to_dot(graph: EntityDependencyGraph) -> str:
@@ -282,7 +285,7 @@ def to_json(
     graph: EntityDependencyGraph,
     path: str | os.PathLike[str] | None = None,
     *,
-    indent: int | None = None,
+    indent: int | str | None = None,
 ) -> str:
     """Return a graph as node-link JSON text.
 
@@ -293,7 +296,7 @@ def to_json(
     path
         A file to write it to as well; it is replaced.
     indent
-        As in ``json.dumps``.
+        As in ``json.dumps``: how many blanks, up to 100, or the blanks themselves.
 
     Returns
     -------
@@ -307,6 +310,13 @@ def to_json(
     >>> nx.node_link_graph(json.loads(text)).number_of_nodes()
     3
     """
+    blank = isinstance(indent, str) and not indent.strip(" \t\r\n")
+    if not (indent is None or blank or natural_number(indent) in range(MAX_INDENT + 1)):
+        raise InvalidArgumentError(
+            f"indent is {short_repr(indent)}. Give a whole number from 0 to {MAX_INDENT}, blanks,"
+            " or None for one line.",
+            value=indent,
+        )
     text = json.dumps(to_node_link(graph), ensure_ascii=False, indent=indent)
     if path is not None:
         file_path(path).write_text(text + "\n", encoding="utf-8")

@@ -6,8 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from ecsviz.basics.text import plain
-from ecsviz.errors import GraphTooLargeError
+from ecsviz.errors import GraphTooLargeError, count_or_none
 from ecsviz.export.rows import edge_rows, node_rows
+from ecsviz.graph.views import graph_of
 
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -40,6 +41,8 @@ def to_mermaid(graph: EntityDependencyGraph, *, limit: int | None = MERMAID_LIMI
 
     Raises
     ------
+    InvalidArgumentError
+        If `graph` is no graph, or `limit` no number.
     GraphTooLargeError
         If the quotient has more boxes or arrows than `limit`, too.
 
@@ -72,7 +75,8 @@ def to_mermaid(graph: EntityDependencyGraph, *, limit: int | None = MERMAID_LIMI
         n1 -->|"parent #215; 92"| n1
     <BLANKLINE>
     """
-    size = max(len(graph), len(graph.references))
+    limit = count_or_none(limit, "limit")
+    size = max(len(graph_of(graph)), len(graph.references))
     if limit is not None and size > limit:
         return _quotient(graph, limit)
     return _written(

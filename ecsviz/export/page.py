@@ -10,7 +10,7 @@ from ecsviz.basics import html
 from ecsviz.basics.html import Cell, Child, element, shown_of
 from ecsviz.domain.diff import DIFF_COLUMNS, GraphDiff
 from ecsviz.domain.labels import clean_text, label_of
-from ecsviz.errors import file_path
+from ecsviz.errors import file_path, text_or_none
 from ecsviz.graph.cells import graph_element
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
@@ -51,6 +51,7 @@ def page_of(shown: Any, *, title: str | None = None, **options: Any) -> str:
     >>> "default-src 'none'" in page, "<b>" in page, "&lt;b&gt;hello" in page
     (True, False, True)
     """
+    title = text_or_none(title, "title")
     ax = _drawn(shown, options)
     heading = title if title is not None else str(ax.get_title(loc="left"))
     figure: Figure = ax.get_figure(root=True)
@@ -63,11 +64,12 @@ def to_html(
     shown: Any, path: str | Path | None = None, *, title: str | None = None, **options: Any
 ) -> str | Path:
     """Return `page_of` as text, or write it to a file and return the path."""
+    file = None if path is None else file_path(path)
     text = page_of(shown, title=title, **options)
-    if path is None:
+    if file is None:
         return text
-    file_path(path).write_text(text, encoding="utf-8")
-    return Path(path)
+    file.write_text(text, encoding="utf-8")
+    return file
 
 
 def _drawn(shown: Any, options: dict[str, Any]) -> Any:

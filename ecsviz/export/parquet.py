@@ -13,7 +13,13 @@ from uuid import UUID
 from ecsviz.basics.addresses import short_path
 from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import objects
-from ecsviz.errors import ImportFormatError, ValueNotStorableError, file_path
+from ecsviz.errors import (
+    ImportFormatError,
+    InvalidArgumentError,
+    ValueNotStorableError,
+    file_path,
+    short_repr,
+)
 from ecsviz.frames.columns import column_of, python_values
 from ecsviz.frames.to_frames import to_frames
 from ecsviz.values.codecs import to_plain
@@ -79,7 +85,7 @@ def to_parquet(graph: Any, folder: str | os.PathLike[str]) -> Path:
     """
     arrow = need("pyarrow", extra="parquet", what="Parquet")
     parquet = need("pyarrow.parquet", extra="parquet", what="Parquet")
-    nodes, references = graph if isinstance(graph, tuple) else to_frames(graph)
+    nodes, references = _frames(graph)
     place = file_path(folder, "folder")
     frames = {VERTICES: nodes, EDGES: references}
     tables = {name: _table(arrow, frame, _OUT[name]) for name, frame in frames.items()}
@@ -123,6 +129,22 @@ def read_parquet(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataF
 
 
 # -- out -------------------------------------------------------------------------------------
+
+
+def _frames(given: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    import pandas as pd
+
+    are = [isinstance(one, pd.DataFrame) for one in given] if isinstance(given, tuple) else []
+    if not any(are):
+        return to_frames(given)
+    if are != [True, True]:
+        raise InvalidArgumentError(
+            f"graph is {short_repr(given)}. Give a graph, entities, or the two DataFrames that"
+            " ev.to_frames returned.",
+            value=given,
+        )
+    nodes, references = given
+    return nodes, references
 
 
 def _table(arrow: Any, frame: pd.DataFrame, out: dict[str, str]) -> Any:

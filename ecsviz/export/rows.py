@@ -8,6 +8,7 @@ import numpy as np
 
 from ecsviz.basics.text import MAX_LABEL, plain
 from ecsviz.domain.labels import label_of
+from ecsviz.graph.views import graph_of
 
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def node_rows(graph: EntityDependencyGraph) -> list[dict[str, Any]]:
     """Return a row per node: id, label, type, ecs_id, order, generation, in_cycle."""
-    parts, order = graph.arrays, graph.ordering
+    parts, order = graph_of(graph).arrays, graph.ordering
     position = np.empty(len(parts.nodes), dtype=np.int64)
     position[order.sequence] = np.arange(len(parts.nodes))
     return [
@@ -44,7 +45,7 @@ def node_rows(graph: EntityDependencyGraph) -> list[dict[str, Any]]:
 
 def edge_rows(graph: EntityDependencyGraph) -> list[dict[str, Any]]:
     """Return a row per reference: id, source, target, label, field, deferred, in_cycle."""
-    parts, order = graph.arrays, graph.ordering
+    parts, order = graph_of(graph).arrays, graph.ordering
     result = []
     ends = zip(parts.sources.tolist(), parts.targets.tolist(), strict=True)
     deferred, in_cycle = order.deferred.tolist(), order.in_cycle.tolist()

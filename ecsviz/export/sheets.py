@@ -21,7 +21,13 @@ import numpy as np
 
 from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import objects
-from ecsviz.errors import GraphTooLargeError, file_path
+from ecsviz.errors import (
+    GraphTooLargeError,
+    InvalidArgumentError,
+    file_path,
+    flag,
+    short_repr,
+)
 from ecsviz.frames.columns import python_values
 from ecsviz.values.tagged_json import json_text, to_json
 
@@ -112,7 +118,7 @@ def to_csv(
     fine,2
     <BLANKLINE>
     """
-    made = _mapped(frame, _csv_value if safe else _plain_value, "iufbM")
+    made = _mapped(_frame(frame), _csv_value if flag(safe, "safe") else _plain_value, "iufbM")
     # RFC 4180's line ends. With them a carriage return inside a cell is quoted too: bare, what
     # follows it would be a row of its own.
     options.setdefault("lineterminator", "\r\n")
@@ -177,7 +183,9 @@ def to_excel(
     import pandas as pd
 
     need("openpyxl", extra="excel", what="Excel")
-    sheets = frames if isinstance(frames, Mapping) else {"Sheet1": frames}
+    given = frames if isinstance(frames, Mapping) else {"Sheet1": frames}
+    sheets = {name: _frame(frame, "frames") for name, frame in given.items()}
+    safe, index = flag(safe, "safe"), flag(index, "index")
     file = file_path(path)
     for name, frame in sheets.items():
         if len(frame) + frame.columns.nlevels > MAX_ROWS:
@@ -195,6 +203,18 @@ def to_excel(
         for name, frame in (made or {"Sheet1": pd.DataFrame()}).items():
             frame.to_excel(writer, sheet_name=name, index=index)
     return file
+
+
+def _frame(value: Any, name: str = "frame") -> pd.DataFrame:
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame):
+        return value
+    raise InvalidArgumentError(
+        f"{name}: {short_repr(value)} is no pandas.DataFrame. ev.to_frames and the"
+        " stores give some.",
+        value=value,
+    )
 
 
 def _mapped(frame: pd.DataFrame, change: Callable[[Any], Any], kinds: str) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from ecsviz.errors import (
     EXAMPLE,
     EntityNotFoundError,
     InvalidIdError,
+    count_or_none,
     did_you_mean,
     flag,
     seconds_or_none,
@@ -466,7 +467,8 @@ class EntityDependencyGraph(GraphViews):
         False
         """
         with collector_paused():
-            return self._find_cycles(limit, seconds_or_none(seconds, "seconds"))
+            limit, seconds = count_or_none(limit, "limit"), seconds_or_none(seconds, "seconds")
+            return self._find_cycles(limit, seconds)
 
     def _find_cycles(self, limit: int | None, seconds: float | None) -> CycleList:
         deadline = time.monotonic() + seconds if seconds is not None else float("inf")

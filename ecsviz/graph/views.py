@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ecsviz.basics.views import ToHtml, view
+from ecsviz.errors import InvalidArgumentError, short_repr
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+
+G = TypeVar("G")
 
 
 class GraphViews(ToHtml):
@@ -68,3 +72,24 @@ class GraphViews(ToHtml):
     def to_parquet(self, folder: str | os.PathLike[str]) -> Path:
         """Write the entities as Parquet; see ``ecsviz.export.to_parquet``."""
         raise NotImplementedError
+
+
+def graph_of(value: G, name: str = "graph") -> G:
+    """Return a graph.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is none.
+
+    Examples
+    --------
+    >>> graph_of(3)
+    Traceback (most recent call last):
+    ecsviz.errors.InvalidArgumentError: graph is 3. Give an EntityDependencyGraph.
+    """
+    if isinstance(value, GraphViews):
+        return value
+    raise InvalidArgumentError(
+        f"{name} is {short_repr(value)}. Give an EntityDependencyGraph.", value=value
+    )

@@ -68,6 +68,9 @@ def grouped(graph: EntityDependencyGraph, limit: int, by: Any) -> Grouping:
     n = len(component)
     types = _codes(graph.arrays.types)
     nowhere, nobody = np.full(n, -1), np.zeros(n, dtype=bool)
+    by = by.__name__ if is_entity_class(by) else by
+    if not isinstance(by, str):
+        raise _no_way(by, [])
     if by == "type" or n == 0:
         return Grouping(types, "type", nowhere, nobody)
     sizes = np.bincount(component)
@@ -117,7 +120,7 @@ def _banded(level: Ints, component: Ints, giants: Bools) -> Ints:
     return np.where(steps > BANDS, level * BANDS // steps, level)
 
 
-def _around(graph: EntityDependencyGraph, types: Ints, by: Any) -> Grouping:
+def _around(graph: EntityDependencyGraph, types: Ints, by: str) -> Grouping:
     """Put every node to the nearest of one type: messages to their thread.
 
     Notes
@@ -128,8 +131,7 @@ def _around(graph: EntityDependencyGraph, types: Ints, by: Any) -> Grouping:
     from scipy.sparse.csgraph import dijkstra
 
     parts, n = graph.arrays, len(types)
-    name = by.__name__ if is_entity_class(by) else by
-    names = _names_meant(list(dict.fromkeys(parts.types)), name)
+    names = _names_meant(list(dict.fromkeys(parts.types)), by)
     owner = np.array([kind in names for kind in parts.types], dtype=bool)
     matrix = csr_array((np.ones(len(parts.sources)), (parts.sources, parts.targets)), shape=(n, n))
     _, _, nearest = dijkstra(
@@ -148,20 +150,24 @@ def _around(graph: EntityDependencyGraph, types: Ints, by: Any) -> Grouping:
     return Grouping(group.astype(np.int64), told, np.full(n, -1), owner)
 
 
-def _names_meant(known: list[str], name: Any) -> set[str]:
+def _names_meant(known: list[str], name: str) -> set[str]:
     if name in known:
         return {name}
     if name == "thread":
         found = {kind for kind in known if kind.lower().endswith(THREADS)}
         if found:
             return found
-    raise DrawingOptionError(
-        f"group_by={short_repr(name)} is no way to group, and no type of what is drawn."
-        f"{did_you_mean(str(name), known)}"
+    raise _no_way(name, known)
+
+
+def _no_way(by: Any, known: list[str]) -> DrawingOptionError:
+    return DrawingOptionError(
+        f"group_by={short_repr(by)} is no way to group, and no type of what is drawn."
+        f"{did_you_mean(by, known)}"
         " Give 'component', 'type', 'thread', 'auto', the name of a type, or None to group large"
         " graphs only.",
         option="group_by",
-        value=name,
+        value=by,
     )
 
 

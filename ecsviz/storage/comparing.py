@@ -20,6 +20,7 @@ from ecsviz.errors import (
     InvalidArgumentError,
     InverseMismatchError,
     flag,
+    short_repr,
 )
 from ecsviz.graph.arrays import as_roots
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -432,3 +433,20 @@ class VersionedStorage:
 def _is_live(side: Any) -> bool:
     """Tell whether something is entities, not a revision or a time."""
     return not (side is None or isinstance(side, datetime) or hasattr(side, "__index__"))
+
+
+def storage_of(value: Any, name: str = "store") -> VersionedStorage:
+    """Return a storage.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is none.
+    """
+    if isinstance(value, VersionedStorage):
+        return value
+    raise InvalidArgumentError(
+        f"{name} is {short_repr(value)}. Give a SQLAlchemyEntityStorage or an"
+        " InMemoryEntityStorage.",
+        value=value,
+    )

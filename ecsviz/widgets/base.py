@@ -82,7 +82,14 @@ class EntityId(traitlets.Unicode[Any, Any]):
         """Return the text."""
         # An entity, or what stands for one that a store did not load.
         ecs_id = value if isinstance(value, UUID) else getattr(value, "ecs_id", None)
-        return super().validate(obj, str(ecs_id) if isinstance(ecs_id, UUID) else value)
+        text = str(ecs_id) if isinstance(ecs_id, UUID) else value
+        if isinstance(text, str):
+            return super().validate(obj, text)
+        raise InvalidIdError(
+            f"{self.name} is {short_repr(value)}. Give an entity, its ecs_id, that as text, or"
+            " None.",
+            value=value,
+        )
 
 
 class LiveWidget(anywidget.AnyWidget):

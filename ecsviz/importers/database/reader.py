@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
+from ecsviz.basics.views import view
 from ecsviz.errors import (
     InvalidArgumentError,
     StoragePickleError,
@@ -272,6 +273,7 @@ class Database:
         """
         return graphs.table_graph(self._schema)
 
+    @view
     def draw_schema(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw the tables with their columns, keys and crow's feet.
 
@@ -302,9 +304,7 @@ class Database:
         '2 tables, 1 foreign key, no cycle'
         >>> folder.cleanup()
         """
-        from ecsviz.draw import draw_schema
-
-        return draw_schema(self, ax, **options)
+        raise NotImplementedError
 
     def _drawn(self) -> Drawn:
         with self._source.reading() as conn:

@@ -19,8 +19,15 @@ from ecsviz.basics.order import Bools
 from ecsviz.basics.text import plain
 from ecsviz.domain.labels import label_of
 from ecsviz.draw.picture import counts_of
-from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, did_you_mean, short_repr
+from ecsviz.errors import (
+    EntityNotFoundError,
+    InvalidArgumentError,
+    did_you_mean,
+    natural_number,
+    short_repr,
+)
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.graph.views import graph_of
 from ecsviz.layout.groups import By
 from ecsviz.layout.overview import noun_of
 from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
@@ -73,7 +80,8 @@ def explore_graph(
     EntityNotFoundError, InvalidIdError
         If `selected` is not in the graph.
     InvalidArgumentError
-        If there is no such view, or the graph is too large for it.
+        If `graph` is no graph, `limit` no number, there is no such view, or the graph is too
+        large for it.
 
     Examples
     --------
@@ -88,6 +96,7 @@ def explore_graph(
     explorer = GraphExplorer(graph, limit=limit)
     explorer.selected = selected
     if view is not None:
+        explorer._showing.check(view)  # a trait tells in words of its own what is no text
         explorer.view = view
     return explorer
 
@@ -155,7 +164,13 @@ class GraphExplorer(LiveWidget):
     )
 
     def __init__(self, graph: EntityDependencyGraph, *, limit: int = DETAILED) -> None:
-        self.graph = graph
+        if natural_number(limit) is None:
+            raise InvalidArgumentError(
+                f"limit is {short_repr(limit)}. Give a whole number: how many entities are shown"
+                " one by one.",
+                value=limit,
+            )
+        self.graph = graph_of(graph)
         self._parts, self._order = graph.arrays, graph.ordering
         self._around = Around(graph)
         self._showing = Showing(graph, self._around, max(1, limit))

@@ -82,9 +82,9 @@ class Showing:
         n = len(self.graph)
         return "all" if n <= self.limit else "groups" if n < MAPPED else "map"
 
-    def check(self, view: str) -> None:
+    def check(self, view: object) -> None:
         """Raise an error if there is no such view of this graph."""
-        if view not in VIEWS:
+        if not isinstance(view, str) or view not in VIEWS:
             raise InvalidArgumentError(
                 f"view={short_repr(view)} is none.{did_you_mean(view, VIEWS)}"
                 f" There are {', '.join(map(repr, VIEWS))}.",

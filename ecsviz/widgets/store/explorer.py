@@ -22,6 +22,7 @@ from ecsviz.errors import (
     did_you_mean,
     short_repr,
 )
+from ecsviz.storage.comparing import storage_of
 from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
 from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.store.neighbours import near_of
@@ -116,7 +117,7 @@ class StoreExplorer(LiveWidget):
     _told = traitlets.Unicode(help="what the graph shows, or why there is none").tag(sync=True)
 
     def __init__(self, store: Any) -> None:
-        self.store = store
+        self.store: Any = storage_of(store)
         self._rows = rows_of(store)
         self._read: Page | None = None
         self._settling = False

@@ -16,6 +16,7 @@ from ecsviz.basics.text import plain
 from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, UnknownTypeError, short_repr
+from ecsviz.storage.comparing import storage_of
 from ecsviz.widgets.base import EntityId, LiveWidget, Message, uuid_of, whole_number
 from ecsviz.widgets.thread.past import moments_of
 from ecsviz.widgets.thread.texts import (
@@ -141,7 +142,8 @@ class ThreadExplorer(LiveWidget):
     _changes = traitlets.Dict(help="what differs between the two revisions").tag(sync=True)
 
     def __init__(self, thread: ChatThread, store: Any = None) -> None:
-        self.thread, self.store = thread, store
+        self.thread: ChatThread = thread
+        self.store: Any = None if store is None else storage_of(store)
         self._old: dict[int, ChatThread] = {}
         self._found: list[int] = []
         self._difference: GraphDiff | None = None
