@@ -83,12 +83,12 @@ def test_what_fails_to_open():
 def test_what_fails_or_is_interrupted_half_way():
     for error in (KeyboardInterrupt, MemoryError, sqlite3.OperationalError("disk I/O error")):
         for place, call in (
-            ("catalog.Catalog.check", a_store),
-            ("catalog.Catalog.check", lambda: a_store(STORE)),
-            ("writing.Save.write", a_store),
-            ("writing.Save.write", lambda: a_store(STORE)),
+            ("storage.relational.schema.catalog.Catalog.check", a_store),
+            ("storage.relational.schema.catalog.Catalog.check", lambda: a_store(STORE)),
+            ("storage.relational.save.save.Save.write", a_store),
+            ("storage.relational.save.save.Save.write", lambda: a_store(STORE)),
             ("importers.database.reader.reflect", lambda: ev.read_database(STORE)),
-            ("importers.source.Source.rows", lambda: ev.read_chat(LOGS)),
+            ("importers.chat.source.Source.rows", lambda: ev.read_chat(LOGS)),
         ):
             with (
                 contextlib.suppress(KeyboardInterrupt, MemoryError, ev.EcsvizError),
