@@ -213,6 +213,19 @@ def topological_order(n: int, sources: Ints, targets: Ints, rank: Ints, kind: In
     edges out of collections count only if there are no others; what is cyclic even then is
     ordered greedily (the node with the fewest unmet dependencies first), a heuristic for the
     minimum feedback arc set, which is NP-hard. O((n + edges) log n).
+
+    Examples
+    --------
+    A thread, 0, and its messages 1 and 2, of which 2 answers 1. All three are one component: the
+    thread lists both messages (edges 0 and 1), each names its thread (2 and 3), and 2 its parent
+    (4). Edges out of the list are left aside, as they cost nothing; without them, 1 needs 0, and
+    2 needs 0 and 1: the order is 0, 1, 2, and what leads to a later node, the list, is deferred.
+
+    >>> sources, targets = np.array([0, 0, 1, 2, 2]), np.array([1, 2, 0, 0, 1])
+    >>> kind = np.array([COLLECTION, COLLECTION, REQUIRED, REQUIRED, NULLABLE])
+    >>> found = topological_order(3, sources, targets, np.arange(3), kind)
+    >>> found.component.tolist(), found.sequence.tolist(), found.deferred.tolist()
+    ([0, 0, 0], [0, 1, 2], [True, True, False, False, False])
     """
     labels = strong_components(n, sources, targets)
     component, generation = _ordered_components(n, labels, sources, targets, rank)

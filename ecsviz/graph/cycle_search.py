@@ -41,6 +41,18 @@ class CycleSearch:
     start, paths are extended only as far as the way back to it is short enough for the length
     that is looked for; the shortest that was cut off is the next length (iterative deepening,
     Korf 1985). Elementary cycles can be exponentially many: bound what is taken.
+
+    Examples
+    --------
+    A ring 0 → 1 → 2 → 3 → 0 with two chords, 1 → 0 and 2 → 0. The pair 0, 1 is read off the edges.
+    All four nodes are one block; 0 has most edges and is the start. The shortest way back to 0 is
+    0 edges from 0, 1 from 1, 2 and 3: with length 3 the path 0, 1, 2 closes, and at 2 the way by
+    3 is cut off, as it takes 4 edges in all: that is the next length. With 0 taken out, no block
+    of three nodes is left.
+
+    >>> sources, targets = np.array([0, 1, 2, 3, 1, 2]), np.array([1, 2, 3, 0, 0, 0])
+    >>> list(CycleSearch(range(4), sources, targets, time.monotonic() + 9))
+    [[0, 1], [0, 1, 2], [0, 1, 2, 3]]
     """
 
     def __init__(

@@ -32,6 +32,12 @@ def place(grid: Grid, key: Floats, free: Floats) -> Floats:
     Rows are moved by turns: upwards above the middle of what hangs below, downwards below the
     middle of what they hang on, and at last between both. What a row may do without changing
     its order is an isotonic regression. What is a tree is placed as one, see `place_trees`.
+
+    By numbers: a row of three boxes, each 2 wide, whose wishes are 5, 4 and 9. They must stand 2
+    apart at the least, in this order. Less their least places in the row (0, 2, 4), the wishes
+    are 5, 2 and 5, and must not fall: the first two become their mean, 3.5. With the least places
+    added again, the boxes stand at 3.5, 5.5 and 9: the two that were in each other's way share
+    the disadvantage, the third has its wish.
     """
     n = len(grid)
     order = np.lexsort((key, grid.group, grid.row))

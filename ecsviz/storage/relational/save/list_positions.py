@@ -421,6 +421,11 @@ def _mixed_positions(before: list[int | None]) -> list[int]:
 
     Examples
     --------
+    Positions need not be dense, only rise: of a list whose members stood at 0, 1, 5, one that is
+    appended gets 6, and two put before members at 3 and 4 would get 1 and 2: one row is written
+    for each that is new. Only where the known ones no longer rise, or something new stands
+    between them, the list is counted anew from 0, and every row is written.
+
     >>> _mixed_positions([0, 1, 5, None]), _mixed_positions([None, 3, 4])
     ([0, 1, 5, 6], [2, 3, 4])
     >>> _mixed_positions([4, 3])

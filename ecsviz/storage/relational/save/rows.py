@@ -1,4 +1,16 @@
-"""Entities → rows: what every entity of a walk would have in its table, column by column."""
+"""Entities → rows: what every entity of a walk would have in its table, column by column.
+
+A walk numbers entities and references; rows are made of these numbers. Take a thread with two
+messages, of which the second answers the first. The walk finds the thread at position 0, the
+messages at 1 and 2, and five references. That makes two groups:
+
+- ``ChatThread``: positions [0]; of its list, ``Members(references=[0, 1], places=[0, 0],
+  starts=[0, 2])``: references 0 and 1 are of the entity at place 0 of the group.
+- ``ChatMessage``: positions [1, 2]; ``values`` has a list per column, so ``content`` is one list of
+  two texts; ``targets`` has an array per reference: ``thread`` [0, 0] and ``parent`` [-1, 1], where
+  -1 is `NONE`. Once the thread's row has the id 7 and the first message's the id 20, `Rows.keys_of`
+  turns these into what the foreign keys hold: [7, 7] and [None, 20].
+"""
 
 from __future__ import annotations
 
