@@ -49,20 +49,6 @@ def test_a_note_with_half_of_a_character(store: ev.InMemoryEntityStorage, half: 
     store.register(Stone(), note="ab\ud7ff\ue000")
 
 
-def test_what_was_deleted_is_told_with_its_versions(store: ev.InMemoryEntityStorage) -> None:
-    mine = store.register(Stone())
-    theirs: Any = store.get(mine.ecs_id)
-    theirs.name = "changed"
-    store.register(theirs)
-    store.delete(theirs)
-    mine.name = "mine"
-    says = r"deleted in revision 3 \(at version 2\); this one was read at version 1"
-    with pytest.raises(errors.StaleVersionError, match=says) as caught:
-        store.register(mine)
-    told = caught.value
-    assert (told.version, told.stored_version, told.revision) == (1, None, 3)
-
-
 def test_a_version_that_the_store_has_not_reached(store: ev.InMemoryEntityStorage) -> None:
     stone = store.register(Stone())
     stone.name, stone.version = "changed", 5
@@ -94,11 +80,3 @@ def test_all_holders_are_facts_and_five_are_shown(
     assert len(caught.value.holders) == count
     assert str(caught.value).count("Wall.stones of ") == 5
     assert (", …" in str(caught.value)) == (count > 5)
-
-
-def test_both_lineages_are_facts(store: ev.InMemoryEntityStorage) -> None:
-    stone = store.register(Stone())
-    stored, stone.lineage_id = stone.lineage_id, uuid4()
-    with pytest.raises(errors.LineageError) as caught:
-        store.register(stone)
-    assert (caught.value.lineage_id, caught.value.stored) == (stone.lineage_id, stored)

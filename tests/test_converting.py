@@ -18,7 +18,7 @@ from pydantic import Field
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.storage.relational.upkeep.convert import Marks, field_validator, mark_of
+from ecsviz.storage.relational.upkeep.convert import Marks, mark_of
 from tests.conformance.conftest import Open
 from tests.databases import counted
 from tests.test_migrating import (
@@ -244,14 +244,6 @@ def test_the_class_itself_says_what_fits(store: Store, reopen: Open) -> None:
     assert rows_of(store) == before
     store.migrate(convert={"Recipe.minutes": int})
     assert reopen().get(soup.ecs_id).minutes == 108
-
-
-def test_the_validator_is_that_of_the_class() -> None:
-    recipe = define("Recipe", minutes=Annotated[int, Field(gt=1)])
-    found = field_validator(recipe, "minutes")
-    assert found.validate_python([{"minutes": "7"}]) == [{"minutes": 7}]
-    with pytest.raises(pydantic.ValidationError):
-        found.validate_python([{"minutes": 1}])
 
 
 # -- nothing by halves -----------------------------------------------------------------------

@@ -16,26 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecsviz.graph.cycle_search import CycleSearch
-
-LONG = 100_000
-Edges = list[tuple[int, int]]
-
-
-def graph_of(n: int, edges: Edges) -> nx.MultiDiGraph[int]:
-    graph: nx.MultiDiGraph[int] = nx.MultiDiGraph()
-    graph.add_nodes_from(range(n))
-    graph.add_edges_from(edges)
-    return graph
-
-
-@st.composite
-def graphs(draw: st.DrawFn, max_nodes: int = 9, max_edges: int = 24) -> tuple[int, Edges]:
-    """A graph with parallel edges and self loops."""
-    n = draw(st.integers(0, max_nodes))
-    if n == 0:
-        return 0, []
-    node = st.integers(0, n - 1)
-    return n, draw(st.lists(st.tuples(node, node), max_size=max_edges))
+from tests.test_order import LONG, Edges, graph_of, graphs
 
 
 def search(nodes: list[int], edges: Iterable[tuple[int, int]], **options: Any) -> CycleSearch:

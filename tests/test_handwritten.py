@@ -120,14 +120,6 @@ def test_one_row_per_message_in_order(store: ev.SQLAlchemyEntityStorage, path: P
     assert [m.version for m in thread.messages] == [1] * 5
 
 
-def test_registering_twice_changes_nothing(store: ev.SQLAlchemyEntityStorage, path: Path) -> None:
-    thread = store.register(make())
-    before = dump(path)
-    store.register(thread)
-    store.register(store.get(thread.ecs_id))
-    assert dump(path) == before
-
-
 def test_the_same_graph_comes_back(path: Path, store: ev.SQLAlchemyEntityStorage) -> None:
     thread = store.register(make())
     again = ev.SQLAlchemyEntityStorage(path, models=MODELS).get(thread.ecs_id, Thread)
@@ -153,45 +145,6 @@ def test_only_what_changed_is_written(store: ev.SQLAlchemyEntityStorage, path: P
     assert [r[2] for r in found["my_messages"]] == ["0", "1", "edited", "3", "4", "new"]
     assert [r[2] for r in found["my_threads"]] == ["y"]
     assert [r[3:5] for r in found["ecs_revisions"]] == [(6, 0), (0, 1), (1, 1)]
-
-
-def test_stale_versions_are_refused(path: Path, store: ev.SQLAlchemyEntityStorage) -> None:
-    thread = store.register(make())
-    mine, theirs = store.get(thread.ecs_id), store.get(thread.ecs_id)
-    theirs.title = "theirs"
-    store.register(theirs)
-    mine.title = "mine"
-    before = dump(path)
-    with pytest.raises(errors.StaleVersionError, match=r"read at version 1.*holds version 2"):
-        store.register(mine)
-    assert dump(path) == before
-
-
-def test_a_failing_model_leaves_nothing(
-    store: ev.SQLAlchemyEntityStorage, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(entity: Any, session: Any) -> Any:
-        raise RuntimeError("broken")
-
-    monkeypatch.setattr(MessageSQL, "from_entity", fail)
-    thread = make()
-    with pytest.raises(RuntimeError, match="broken"):
-        store.register(thread)
-    assert not dump(path)
-    assert thread.version == 0
-
-
-def test_listing_asking_and_deleting(store: ev.SQLAlchemyEntityStorage, path: Path) -> None:
-    one, two = store.register([make(1), make(2)])
-    assert {t.ecs_id for t in store.list_by_type(Thread)} == {one.ecs_id, two.ecs_id}
-    assert len(store.list_by_type(Message)) == 3
-    assert store.has_entity(one.ecs_id)
-    assert store.get_lineage_entities(one.lineage_id) == [one]
-    store.delete([one, *one.messages])
-    assert not store.has_entity(one.ecs_id)
-    assert len(dump(path)["my_messages"]) == 2
-    with pytest.raises(errors.EntityNotFoundError):
-        store.get(one.ecs_id)
 
 
 def test_the_users_database_stays_the_users(path: Path) -> None:
@@ -222,13 +175,6 @@ def test_a_model_without_the_methods_is_refused(path: Path) -> None:
 
     with pytest.raises(errors.UnsupportedFieldError, match="no from_entity and no to_entity"):
         ev.SQLAlchemyEntityStorage(path, models={Thread: Poor})
-
-
-def test_a_list_that_disagrees_is_refused(store: ev.SQLAlchemyEntityStorage) -> None:
-    thread = make()
-    thread.messages[0].thread = Thread(title="other")
-    with pytest.raises(errors.InverseMismatchError, match=r"Thread\.messages\[0\]"):
-        store.register(thread)
 
 
 class Remark(ev.Entity):

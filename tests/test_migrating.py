@@ -197,15 +197,6 @@ def test_a_renamed_field_keeps_its_values(store: ev.SQLAlchemyEntityStorage, reo
     check(reopen, got, [1, 1])
 
 
-def test_two_fields_exchange_their_names(store: ev.SQLAlchemyEntityStorage, reopen: Open) -> None:
-    soup = store.register(define("Recipe", a=str, b=str)(a="1\0", b="2"))
-    define("Recipe", a=str, b=str)
-    assert not store.migrate()
-    store.migrate(rename={"Recipe.a": "b", "Recipe.b": "a"})
-    got = reopen().get(soup.ecs_id)
-    assert (got.a, got.b) == ("2", "1\0")
-
-
 def test_what_stands_beside_the_columns_comes_in_the_order_of_the_class(
     store: ev.SQLAlchemyEntityStorage, reopen: Open
 ) -> None:

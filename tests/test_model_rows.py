@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -465,27 +463,3 @@ def test_the_python_source_has_the_tables_of_the_store(store: ev.SQLAlchemyEntit
     assert "__tablename__ = 'ecs_of_persons'" in text
     assert "full_name" not in text
     compile(text, "models.py", "exec")
-
-
-OTHER_PROCESS = """
-import sys
-import ecsviz as ev
-from tests.test_model_rows import make_models, Person
-store = ev.SQLAlchemyEntityStorage(sys.argv[1], models=make_models(None))
-ann = store.list_by_type(Person)[0]
-person = ann if ann.name == "Ann" else ann.friend
-print([b.title for b in person.books], person.books[0].sequel.author is person)
-"""
-
-
-def test_another_process_reads_it(tmp_path: Path) -> None:
-    path = tmp_path / "other.db"
-    ev.SQLAlchemyEntityStorage(path, models=make_models(None)).register(library())
-    done = subprocess.run(
-        [sys.executable, "-c", OTHER_PROCESS, str(path)],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[1],
-    )
-    assert done.stdout.strip() == "['Two', 'One'] True"

@@ -396,17 +396,6 @@ class TestShells:
         assert shell.__dict__ == {"ecs_id": node.ecs_id}
         assert shell.model_fields_set == set()
 
-    def test_filling_sets_private_defaults(self) -> None:
-        shells = [state.shell(Node, None) for _ in range(2)]
-        for shell in shells:
-            state.fill(shell, dict(Node().__dict__), {"name"})
-        assert shells[0]._private is None
-        assert shells[0]._made == []
-        assert shells[0]._made is not shells[1]._made
-        assert not hasattr(shells[0], "_unset")
-        assert shells[0].model_fields_set == {"name"}
-        assert repr(shells[0]).startswith("Node(name=''")
-
     def test_many_at_once_share_nothing(self) -> None:
         ids = [Node().ecs_id for _ in range(2)]
         first, second = state.shells(Node, ids)
@@ -425,12 +414,6 @@ class TestShells:
         shells = state.shells(Node, [Node().ecs_id, Node().ecs_id])
         with pytest.raises(ValueError, match="2 entities and 1 rows"):
             state.fill_all(Node, shells, ["name"], [["a"]])
-
-    def test_a_class_without_private_attributes(self) -> None:
-        shell = state.shell(Locked, None)
-        state.fill(shell, dict(Locked(name="x").__dict__), set())
-        assert shell.name == "x"
-        assert copy.deepcopy(shell).name == "x"
 
 
 def test_a_cached_property_is_copied_with_its_entity() -> None:

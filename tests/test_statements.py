@@ -12,11 +12,8 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.storage.sql.statements import (
     CHUNK,
-    columns_of,
-    delete_rows,
     insert_rows,
     select_by_keys,
-    update_rows,
 )
 
 TABLE = sa.Table(
@@ -50,36 +47,6 @@ def conn(statements: list[str]) -> Iterator[Connection]:
     engine.dispose()
 
 
-def test_rows_come_back_as_they_went_in(conn: Connection, statements: list[str]) -> None:
-    insert_rows(conn, TABLE, list(TABLE.c), ROWS)
-    assert len(statements) == 1
-    found = columns_of(conn, sa.select(*TABLE.c).order_by(TABLE.c.id))
-    assert list(zip(*found, strict=True)) == ROWS
-    assert {type(value) for value in found[3]} == {bool}
-
-
-def test_columns_may_come_in_any_order(conn: Connection) -> None:
-    columns = [TABLE.c.yes, TABLE.c.key, TABLE.c.id]
-    insert_rows(conn, TABLE, columns, [(True, UUID(int=5), 7)])
-    assert conn.execute(sa.select(*TABLE.c)).all() == [(7, UUID(int=5), None, True)]
-
-
-def test_updates_and_deletes_go_by_key(conn: Connection, statements: list[str]) -> None:
-    insert_rows(conn, TABLE, list(TABLE.c), ROWS[:4])
-    update_rows(conn, TABLE, [TABLE.c.yes, TABLE.c.key], [(None, UUID(int=9), 1), (True, None, 3)])
-    delete_rows(conn, TABLE, [(0,)])
-    rows = conn.execute(sa.select(TABLE.c.id, TABLE.c.key, TABLE.c.yes).order_by(TABLE.c.id)).all()
-    assert rows == [(1, UUID(int=9), None), (2, UUID(int=2), True), (3, None, True)]
-    assert len(statements) == 4
-
-
-def test_nothing_to_write_is_no_statement(conn: Connection, statements: list[str]) -> None:
-    insert_rows(conn, TABLE, list(TABLE.c), [])
-    update_rows(conn, TABLE, [TABLE.c.yes], [])
-    delete_rows(conn, TABLE, [])
-    assert statements == []
-
-
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8, 9])
 def test_keys_go_in_parts_where_a_database_takes_no_arrays(
     conn: Connection, statements: list[str], monkeypatch: pytest.MonkeyPatch, count: int
@@ -92,13 +59,3 @@ def test_keys_go_in_parts_where_a_database_takes_no_arrays(
     columns = select_by_keys(conn, sa.select(TABLE.c.id, TABLE.c.at), TABLE.c.id, wanted)
     assert columns == [wanted, [ROWS[n][2] for n in wanted]]
     assert len(statements) == -(-count // 4)
-
-
-def test_many_keys_are_asked_for_at_once(conn: Connection, statements: list[str]) -> None:
-    insert_rows(conn, TABLE, list(TABLE.c), ROWS)
-    statements.clear()
-    wanted = [row[1] for row in ROWS[::2]] + [UUID(int=10**9)]
-    keys, ids = select_by_keys(conn, sa.select(TABLE.c.key, TABLE.c.id), TABLE.c.key, wanted)
-    assert sorted(ids) == [row[0] for row in ROWS[::2]]
-    assert set(keys) == set(wanted[:-1])
-    assert len(statements) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import uuid
 from pathlib import Path
 
 import pytest
@@ -64,28 +63,6 @@ def test_explain_tells_what_register_then_does(tmp_path: Path) -> None:
     assert list(plan.to_frame().columns) == ["step", "what", "table", "rows", "statement"]
 
 
-def test_a_required_cycle_waits_for_the_end_of_the_transaction() -> None:
-    class Left(ev.Entity):
-        right: Right
-
-    class Right(ev.Entity):
-        left: Left
-        other: Right | None = None
-
-    Left.model_rebuild(_types_namespace={"Right": Right})
-    ecs_id = uuid.uuid4()
-    left = Left.model_construct(ecs_id=ecs_id, lineage_id=ecs_id, parent_id=None, version=0)
-    left.right = Right(left=left)
-    left.right.other = Right(left=left, other=left.right)
-    store = ev.SQLAlchemyEntityStorage(":memory:")
-    plan = store.explain(left)
-    assert sorted(item.how for item in plan.deferred) == ["constraint", "update"]
-    store.register(left)
-    again = store.get(left.ecs_id)
-    assert again.right.left is again
-    assert again.right.other.other is again.right
-
-
 def test_an_engine_is_used_as_it_is_and_left_as_it_was(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'mine.db'}")
     store = ev.SQLAlchemyEntityStorage(engine)
@@ -140,29 +117,12 @@ def test_foreign_keys_are_enforced_in_sessions_too() -> None:
             session.commit()
 
 
-def test_note_and_counts_of_revisions(tmp_path: Path) -> None:
-    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
-    thread = branched()
-    store.register(thread, note="first")
-    store.register(thread, note="nothing new")
-    thread.say("user", "more")
-    store.register(thread)
-    found = rows(tmp_path / "a.db", "ecs_revisions")
-    assert [(r[0], r[2], r[3], r[4]) for r in found] == [(1, "first", 4, 0), (2, None, 1, 1)]
-
-
 def test_register_of_an_id_gets_it() -> None:
     store = ev.SQLAlchemyEntityStorage(":memory:")
     thread = store.register(branched())
     again = store.register(thread.ecs_id)
     assert again == thread
     assert again is not thread
-
-
-def test_register_of_a_class_is_refused() -> None:
-    store = ev.SQLAlchemyEntityStorage(":memory:")
-    with pytest.raises(errors.NotAnEntityError, match="is a class"):
-        store.register(Person)
 
 
 def test_a_generator_of_entities_is_given_back_as_a_list() -> None:

@@ -239,51 +239,7 @@ def test_an_unchanged_graph_changes_no_row(tmp_path: Path) -> None:
     assert len(before["ecs_revisions"]) == 1
 
 
-def test_the_note_and_the_counts_of_a_revision(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    store = ev.SQLAlchemyEntityStorage(path)
-    thread = store.register(flat(3), note="first")
-    moved, other = thread.messages.pop(), c.Thread()
-    moved.thread, other.messages = other, [moved]
-    thread.messages[0].text = "edited"
-    store.register(other, note="second")  # the first thread is no part of it, and loses a message
-    store.register(thread, note="third")
-    rows = dump(path)["ecs_revisions"]
-    assert [(row[0], *row[2:6]) for row in rows] == [
-        (1, "first", 4, 0, 0),
-        (2, "second", 1, 2, 0),
-        (3, "third", 0, 1, 0),
-    ]
-
-
-def test_two_storages_on_one_file_see_each_other(tmp_path: Path) -> None:
-    one = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
-    two = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
-    node = one.register(c.Node(name="a"))
-    mine = two.get(node.ecs_id)
-    mine.name = "b"
-    two.register(mine)
-    node.name = "c"
-    with pytest.raises(errors.StaleVersionError) as caught:
-        one.register(node)
-    assert (caught.value.version, caught.value.stored_version) == (1, 2)
-    assert "version 1" in str(caught.value)
-    assert "version 2" in str(caught.value)
-    assert one.get(node.ecs_id).name == "b"
-
-
 # -- cycles ----------------------------------------------------------------------------------
-
-
-def test_foreign_keys_hold_at_every_commit(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    store = ev.SQLAlchemyEntityStorage(path)
-    graph = store.register(first())
-    edit(graph)
-    store.register(graph)
-    conn = sqlite3.connect(path)
-    assert conn.execute("PRAGMA foreign_key_check").fetchall() == []
-    conn.close()
 
 
 def test_required_references_are_never_null_and_optional_ones_are_deferred(tmp_path: Path) -> None:

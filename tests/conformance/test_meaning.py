@@ -243,16 +243,20 @@ def test_a_deleted_entity_does_not_come_back_unnoticed(reopen: Open) -> None:
     copy = reopen().get(node.ecs_id)
     reopen().delete(node)
     copy.name = "y"
-    with pytest.raises(errors.StaleVersionError, match="deleted"):
+    says = r"deleted in revision 2 \(at version 1\); this one was read at version 1"
+    with pytest.raises(errors.StaleVersionError, match=says) as caught:
         reopen().register(copy)
+    told = caught.value
+    assert (told.version, told.stored_version, told.revision) == (1, None, 2)
     assert not reopen().has_entity(node.ecs_id)
 
 
 def test_an_entity_of_another_lineage_is_refused(reopen: Open) -> None:
     node = reopen().register(c.Node())
-    node.lineage_id = c.Node().ecs_id
-    with pytest.raises(errors.LineageError):
+    stored, node.lineage_id = node.lineage_id, c.Node().ecs_id
+    with pytest.raises(errors.LineageError) as caught:
         reopen().register(node)
+    assert (caught.value.lineage_id, caught.value.stored) == (node.lineage_id, stored)
 
 
 def test_an_import_of_known_ids_updates(reopen: Open) -> None:
@@ -457,17 +461,32 @@ def test_values_that_do_not_fit_their_field(reopen: Open, field: str, value: Any
     assert (good.version, entity.version) == (0, 0)
 
 
-def test_a_required_reference_that_is_missing(reopen: Open) -> None:
-    shelf = c.Shelf(keeper=c.Animal())
-    shelf.keeper = None  # type: ignore[assignment]
-    with pytest.raises(errors.ValueNotStorableError, match="keeper"):
-        reopen().register(shelf)
+@pytest.mark.parametrize(
+    ("make", "field", "value", "error"),
+    [
+        (lambda: c.Shelf(keeper=c.Animal()), "keeper", None, errors.ValueNotStorableError),
+        (c.Node, "next", "text", errors.NotAnEntityError),
+        (c.Node, "links", None, errors.ValueNotStorableError),
+        (c.Node, "links", (), errors.ValueNotStorableError),
+        (c.Node, "links", {}, errors.NotAnEntityError),
+        (c.Node, "by_name", [], errors.NotAnEntityError),
+        (c.Node, "grid", None, errors.ValueNotStorableError),
+    ],
+)
+def test_what_is_no_reference(
+    reopen: Open, make: Any, field: str, value: Any, error: type[Exception]
+) -> None:
+    entity = make()
+    setattr(entity, field, value)
+    with pytest.raises(error, match=field):
+        reopen().register(entity)
 
 
-def test_a_value_in_a_references_place(reopen: Open) -> None:
+@pytest.mark.parametrize("field", ["name", "next", "links"])
+def test_a_field_that_was_never_set(reopen: Open, field: str) -> None:
     node = c.Node()
-    node.next = "text"  # type: ignore[assignment]
-    with pytest.raises(errors.NotAnEntityError, match=r"Node\.next"):
+    del node.__dict__[field]
+    with pytest.raises(errors.ValueNotStorableError, match="never set"):
         reopen().register(node)
 
 

@@ -227,22 +227,6 @@ def test_shapes(reopen: Open, shape: str) -> None:
     assert_round_trip(reopen, SHAPES[shape]())
 
 
-def test_empty_is_not_none(reopen: Open) -> None:
-    none = assert_round_trip(reopen, c.Node())
-    empty = assert_round_trip(reopen, c.Node(optional=[]))
-    assert none.optional is None
-    assert empty.optional == []
-
-
-def test_sharing_and_cycles(reopen: Open) -> None:
-    again = assert_round_trip(reopen, c.mutual())
-    assert again.right.left is again
-    again = assert_round_trip(reopen, c.thread())
-    assert all(message.thread is again for message in again.messages)
-    assert again.messages[0].replies[0] is again.messages[1]
-    assert again.messages[1].parent is again.messages[0]
-
-
 def test_get_many_shares_what_they_have_in_common(reopen: Open) -> None:
     shared = named("shared")
     one, two = c.Node(next=shared), c.Node(next=shared)
