@@ -118,8 +118,8 @@ def test_the_number_of_steps_does_not_grow_with_the_entities(
 ) -> None:
     counts = []
     for size in (10, 1_000):
-        made: list[progress.Steps] = []
-        monkeypatch.setattr(progress, "Steps", _noting(made))
+        made: list[progress.ProgressSteps] = []
+        monkeypatch.setattr(progress, "ProgressSteps", _noting(made))
         store = ev.SQLAlchemyEntityStorage(":memory:")
         chain = ev.sample("chain", n=size)
         store.register(chain)
@@ -130,7 +130,7 @@ def test_the_number_of_steps_does_not_grow_with_the_entities(
     assert all(count > 3 for each in counts for count in each)
 
 
-def _noting(made: list[progress.Steps]) -> Any:
+def _noting(made: list[progress.ProgressSteps]) -> Any:
     class Noted(STEPS):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
@@ -139,7 +139,7 @@ def _noting(made: list[progress.Steps]) -> Any:
     return Noted
 
 
-STEPS = progress.Steps
+STEPS = progress.ProgressSteps
 
 
 def test_nothing_of_tqdm_is_imported_before(root: Path) -> None:

@@ -242,7 +242,7 @@ def test_columns_that_are_called_as_the_row_id(tmp_path: Path, taken: list[str])
 
 def test_a_database_without_row_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # As in databases where a table without a primary key has nothing to tell its rows by.
-    monkeypatch.setattr(rows_module.Rows, "_row_id", lambda self, table: None)
+    monkeypatch.setattr(rows_module.TableRows, "_row_id", lambda self, table: None)
     with ev.read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db:
         graph = db.row_graph()
         assert len(graph.references) == 13  # two lines that are alike are one row

@@ -19,7 +19,7 @@ DELAY: Final = 1.0
 """Seconds of quiet: what is done by then needs no bar."""
 
 
-class Steps:
+class ProgressSteps:
     """The steps of one call, and their bar once there is one."""
 
     def __init__(self, what: str, progress: bool | None) -> None:
@@ -62,7 +62,7 @@ def is_watched() -> bool:
     return sys.stderr.isatty() or (ipython is not None and ipython.get_ipython() is not None)
 
 
-_running: ContextVar[Steps | None] = ContextVar("ecsviz_progress", default=None)
+_running: ContextVar[ProgressSteps | None] = ContextVar("ecsviz_progress", default=None)
 
 
 @contextlib.contextmanager
@@ -83,7 +83,7 @@ def steps(what: str, progress: bool | None) -> Iterator[None]:
     ...     step("writing")  # too quick for a bar
     """
     progress = None if progress is None else flag(progress, "progress")
-    made = Steps(what, progress) if progress is not False else None
+    made = ProgressSteps(what, progress) if progress is not False else None
     token = _running.set(made)
     try:
         yield

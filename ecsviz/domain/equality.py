@@ -74,10 +74,10 @@ def of_any(entity: Any) -> Any:  # noqa: ARG001 - whichever it is
     return None
 
 
-class Step(NamedTuple):
+class ComparedStep(NamedTuple):
     """A step into a value; made into text only where something differs."""
 
-    before: Step | None
+    before: ComparedStep | None
     form: str
     part: Any = None
 
@@ -88,7 +88,7 @@ class Step(NamedTuple):
         return "".join(step.form.format(_short(step.part)) for step in reversed(steps))
 
 
-Pair = tuple[Step | None, Any, Any]
+Pair = tuple[ComparedStep | None, Any, Any]
 
 
 class Comparison:
@@ -114,7 +114,9 @@ class Comparison:
         self._numbers: dict[int, tuple[int, Any]] = {}  # by id, with the value for the same reason
         self._forms: dict[Any, int] = {}
 
-    def differ(self, a: Any, b: Any, step: Step | None = None) -> tuple[Step | None, str] | None:
+    def differ(
+        self, a: Any, b: Any, step: ComparedStep | None = None
+    ) -> tuple[ComparedStep | None, str] | None:
         """Return where two values first differ and what stands there, or None."""
         todo: list[Pair] = [(step, a, b)]
         while todo:
@@ -131,11 +133,13 @@ class Comparison:
             todo += reversed(found)
         return None
 
-    def meet(self, step: Step | None, a: Any, b: Any) -> str | None:  # noqa: ARG002 - for those that go by the place
+    def meet(self, step: ComparedStep | None, a: Any, b: Any) -> str | None:  # noqa: ARG002 - for those that go by the place
         """Tell what is wrong with taking one entity for the other."""
         return None if self.entities(a) == self.entities(b) else "other entities"
 
-    def _same_type(self, step: Step | None, a: Any, b: Any, found: list[Pair]) -> str | None:
+    def _same_type(
+        self, step: ComparedStep | None, a: Any, b: Any, found: list[Pair]
+    ) -> str | None:
         compare = self._parts_of(a)
         if compare is None:
             same = _same_scalar(a, b)
@@ -166,32 +170,34 @@ class Comparison:
 
     # -- two containers of one type ----------------------------------------------------------
 
-    def _sequences(self, step: Step | None, a: Any, b: Any, found: list[Pair]) -> str | None:
+    def _sequences(
+        self, step: ComparedStep | None, a: Any, b: Any, found: list[Pair]
+    ) -> str | None:
         found += [
-            (Step(step, "[{}]", place), x, y)
+            (ComparedStep(step, "[{}]", place), x, y)
             for place, (x, y) in enumerate(zip(a, b, strict=False))
             if not (type(x) is type(y) and type(x) in PLAIN and x == y)
         ]
         if len(a) != len(b):
             # What differs before the end says more than the length does, so it goes first.
-            found.append((Step(step, ": length"), len(a), len(b)))
+            found.append((ComparedStep(step, ": length"), len(a), len(b)))
         elif isinstance(a, deque) and a.maxlen != b.maxlen:
-            found.append((Step(step, ".maxlen"), a.maxlen, b.maxlen))
+            found.append((ComparedStep(step, ".maxlen"), a.maxlen, b.maxlen))
         return None
 
-    def _mappings(self, step: Step | None, a: Any, b: Any, found: list[Pair]) -> str | None:
+    def _mappings(self, step: ComparedStep | None, a: Any, b: Any, found: list[Pair]) -> str | None:
         if list(map(self.number, a)) == list(map(self.number, b)):
             for (x, one), (y, other) in zip(a.items(), b.items(), strict=True):
                 if type(one) is type(other) and type(one) in PLAIN and one == other:
                     continue
                 if self.enters and type(x) not in PLAIN:
-                    found.append((Step(step, " (a key)"), x, y))
-                found.append((Step(step, "[{}]", x), one, other))
+                    found.append((ComparedStep(step, " (a key)"), x, y))
+                found.append((ComparedStep(step, "[{}]", x), one, other))
             return None
         told = self._unmatched(step, a, b, found, "the key ", " (a key)")
         return told if told or found else "the keys stand in another order"
 
-    def _sets(self, step: Step | None, a: Any, b: Any, found: list[Pair]) -> str | None:
+    def _sets(self, step: ComparedStep | None, a: Any, b: Any, found: list[Pair]) -> str | None:
         numbers = list(map(self.number, a)), list(map(self.number, b))
         if Counter(numbers[0]) != Counter(numbers[1]):
             return self._unmatched(step, a, b, found, "", "{{{}}}")
@@ -202,11 +208,13 @@ class Comparison:
             )
             pairs = [(x, y) for (_, x), (_, y) in zip(ours, theirs, strict=True)]
             pairs = [(x, y) for x, y in pairs if type(x) not in PLAIN]
-            found += [(Step(step, "{{{}}}", x), x, y) for x, y in sorted(pairs, key=_by_text)]
+            found += [
+                (ComparedStep(step, "{{{}}}", x), x, y) for x, y in sorted(pairs, key=_by_text)
+            ]
         return None
 
     def _unmatched(
-        self, step: Step | None, a: Any, b: Any, found: list[Pair], what: str, form: str
+        self, step: ComparedStep | None, a: Any, b: Any, found: list[Pair], what: str, form: str
     ) -> str | None:
         """Tell of a member or key that only one side has."""
         ours, theirs = ({self.number(x): x for x in each} for each in (a, b))
@@ -219,31 +227,35 @@ class Comparison:
             other = _equal_one(x, new)
             if other is MISSING:
                 return f"{what}{_short(x)} is only in the first graph"
-            found.append((Step(step, form, x), x, other))
+            found.append((ComparedStep(step, form, x), x, other))
             return None
         for y in new:
             return f"{what}{_short(y)} is only in the second graph"
         return None
 
-    def _objects(self, step: Step | None, a: Any, b: Any, found: list[Pair]) -> str | None:
+    def _objects(self, step: ComparedStep | None, a: Any, b: Any, found: list[Pair]) -> str | None:
         """Plain models and dataclasses."""
         state_a, state_b = state_of(a), state_of(b)
         found += [
-            (Step(step, ".{}", _Name(name)), state_a.get(name, MISSING), state_b.get(name, MISSING))
+            (
+                ComparedStep(step, ".{}", _Name(name)),
+                state_a.get(name, MISSING),
+                state_b.get(name, MISSING),
+            )
             for name in dict.fromkeys((*state_a, *state_b))
         ]
         return None
 
-    def _members(self, step: Step | None, a: Any, b: Any, found: list[Pair]) -> str | None:
+    def _members(self, step: ComparedStep | None, a: Any, b: Any, found: list[Pair]) -> str | None:
         """Members of an enum, of which the class may have been defined anew."""
         if a is b:
             return None
         if a.name != b.name or type(a) is type(b):
             return _unequal(a, b)
-        found.append((Step(step, ".value"), a.value, b.value))
+        found.append((ComparedStep(step, ".value"), a.value, b.value))
         return None
 
-    def _arrays(self, step: Step | None, a: Any, b: Any, found: list[Pair]) -> str | None:
+    def _arrays(self, step: ComparedStep | None, a: Any, b: Any, found: list[Pair]) -> str | None:
         """Arrays and tables: by what they hold, since their ``==`` gives an array."""
         equals = getattr(a, "equals", None)
         if callable(equals):

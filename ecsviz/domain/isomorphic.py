@@ -12,7 +12,7 @@ from typing import Any
 from typing_extensions import override
 
 from ecsviz.domain.entity_class import is_entity_class, same_type
-from ecsviz.domain.equality import MISSING, PLAIN, Comparison, Step, by_id, extra_of
+from ecsviz.domain.equality import MISSING, PLAIN, ComparedStep, Comparison, by_id, extra_of
 from ecsviz.domain.fields import OWN_FIELDS
 from ecsviz.errors import NotAnEntityError, short_repr
 
@@ -79,7 +79,7 @@ def find_difference(a: Any, b: Any, *, versions: bool = True) -> str | None:
     >>> find_difference(thread, other)
     "ChatThread.messages[0].content: 'hello' != 'Hello'"
     """
-    return _Comparison(versions).run(a, b)
+    return _IsomorphicComparison(versions).run(a, b)
 
 
 def roots_of(given: Any) -> tuple[list[Any], bool]:
@@ -97,7 +97,7 @@ def roots_of(given: Any) -> tuple[list[Any], bool]:
     return roots, single
 
 
-class _Comparison(Comparison):
+class _IsomorphicComparison(Comparison):
     """One comparison: which entity was found to stand for which, and how each was reached."""
 
     enters = True
@@ -106,7 +106,9 @@ class _Comparison(Comparison):
         super().__init__(by_id)
         self.skipped = () if versions else ("version",)
         self.pairs: list[tuple[Any, Any]] = []
-        self.reached: list[tuple[int, Step]] = []  # per pair: from which pair, by which step
+        self.reached: list[
+            tuple[int, ComparedStep]
+        ] = []  # per pair: from which pair, by which step
         self.first: dict[int, int] = {}  # id of an entity -> its pair
         self.second: dict[int, int] = {}
         self.current = -1  # the pair whose fields are compared
@@ -117,7 +119,7 @@ class _Comparison(Comparison):
             return f"{len(roots_a):,} given entities != {len(roots_b):,}"
         for number, (x, y) in enumerate(zip(roots_a, roots_b, strict=True)):
             name = type(x).__name__
-            step = Step(None, name if single_a else f"[{number}] {name}")
+            step = ComparedStep(None, name if single_a else f"[{number}] {name}")
             told = self.meet(step, x, y)
             if told is not None:
                 return self.told(step, told)
@@ -129,7 +131,7 @@ class _Comparison(Comparison):
         return None
 
     @override
-    def meet(self, step: Step | None, a: Any, b: Any) -> str | None:
+    def meet(self, step: ComparedStep | None, a: Any, b: Any) -> str | None:
         """Take `a` for the counterpart of `b`, or tell why it cannot be."""
         in_first, in_second = self.first.get(id(a)), self.second.get(id(b))
         if in_first is not None and in_first == in_second:
@@ -159,14 +161,14 @@ class _Comparison(Comparison):
             x, y = state_a.get(name, MISSING), state_b.get(name, MISSING)
             if name in self.skipped or (type(x) is type(y) and type(x) in PLAIN and x == y):
                 continue
-            found = self.differ(x, y, Step(None, f".{name}"))
+            found = self.differ(x, y, ComparedStep(None, f".{name}"))
             if found is not None:
                 return self.told(*found)
         return None
 
     # -- telling -----------------------------------------------------------------------------
 
-    def told(self, step: Step | None, what: str) -> str:
+    def told(self, step: ComparedStep | None, what: str) -> str:
         return f"{self.place(self.current, str(step))}: {what}"
 
     def place(self, number: int, step: str = "") -> str:

@@ -38,7 +38,7 @@ from ecsviz.domain.paths import (
     too_deep,
     value_parts,
 )
-from ecsviz.domain.validating import Raw, References, validate_all, validate_into
+from ecsviz.domain.validating import HeldReferences, Raw, validate_all, validate_into
 from ecsviz.domain.walk import refuse_hidden
 from ecsviz.errors import (
     BrokenReferenceError,
@@ -400,7 +400,7 @@ class Loader:
         self.options = {**options, "strict": False}
         self.shells: dict[int, Any] = {}
         self.todo: collections.deque[Raw] = collections.deque()
-        self.references = References()
+        self.references = HeldReferences()
         # (container, key or index, id, holder, field) of every reference to what stands elsewhere
         self.holes: list[tuple[Any, Any, Any, Any, FieldPlan]] = []
         self.reader = cast("Callable[[Any], _ClassReader]", functools.cache(_ClassReader))

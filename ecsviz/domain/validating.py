@@ -39,7 +39,7 @@ class Raw(NamedTuple):
     place: str
 
 
-class References:
+class HeldReferences:
     """Who holds whom, while nobody has a state."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class References:
 
 
 def validate_all(
-    raws: Sequence[Raw], references: References, validate: Callable[[Raw], None]
+    raws: Sequence[Raw], references: HeldReferences, validate: Callable[[Raw], None]
 ) -> None:
     """Validate entities, those that are held before those that hold them.
 

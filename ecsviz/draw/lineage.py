@@ -195,7 +195,7 @@ def _counts(family: _Family) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
+class _LineagePlan:
     centre: Any
     x_of: Mapping[int, float]
     names: list[tuple[float, float, str]]
@@ -203,7 +203,7 @@ class _Plan:
     bounds: tuple[float, float, float, float]
 
 
-def _plan(family: _Family, writer: Writer, room: tuple[float, float]) -> _Plan:
+def _plan(family: _Family, writer: Writer, room: tuple[float, float]) -> _LineagePlan:
     revisions = sorted({event.revision for event in family.events})
     labels = [writer.clean(label_of(member, COLUMNS), COLUMNS) for member in family.members]
     versions = [member.version for member in family.members]
@@ -224,7 +224,7 @@ def _plan(family: _Family, writer: Writer, room: tuple[float, float]) -> _Plan:
     at = {event.revision: event.at for event in family.events}
     ticks = [(x_of[r], foot - 0.06, f"{r:,}") for r in revisions[::every]]
     ticks += _dates([(x_of[r], at[r]) for r in revisions], foot - 0.22)
-    return _Plan(centre, x_of, placed, ticks, (-0.3, foot - 0.32, right + 0.1, 0.5 * LANE))
+    return _LineagePlan(centre, x_of, placed, ticks, (-0.3, foot - 0.32, right + 0.1, 0.5 * LANE))
 
 
 def _dates(moments: list[tuple[float, str]], y: float) -> list[tuple[float, float, str]]:
@@ -239,7 +239,7 @@ def _dates(moments: list[tuple[float, str]], y: float) -> list[tuple[float, floa
     return named
 
 
-def _draw_lines(canvas: frame.Canvas, family: _Family, plan: _Plan) -> None:
+def _draw_lines(canvas: frame.Canvas, family: _Family, plan: _LineagePlan) -> None:
     from matplotlib.collections import LineCollection
 
     theme = canvas.theme
@@ -273,7 +273,7 @@ def _draw_lines(canvas: frame.Canvas, family: _Family, plan: _Plan) -> None:
             )
 
 
-def _draw_marks(canvas: frame.Canvas, plan: _Plan, codes: Any, kinds: list[Any]) -> None:
+def _draw_marks(canvas: frame.Canvas, plan: _LineagePlan, codes: Any, kinds: list[Any]) -> None:
     size = max(MARK * canvas.scale * 72, 1.5) ** 2
     for code, kind in enumerate(kinds):
         here = np.flatnonzero(codes == code)
@@ -290,7 +290,7 @@ def _draw_marks(canvas: frame.Canvas, plan: _Plan, codes: Any, kinds: list[Any])
         )
 
 
-def _write(canvas: frame.Canvas, plan: _Plan) -> None:
+def _write(canvas: frame.Canvas, plan: _LineagePlan) -> None:
     theme, options = canvas.theme, canvas.writer.options()
     for x, y, text in plan.names:
         canvas.ax.text(

@@ -14,7 +14,7 @@ from ecsviz.draw.curves import Curves, make_curves
 from ecsviz.draw.nodes import RISE, rounded_boxes
 from ecsviz.draw.options import title_and_legend
 from ecsviz.draw.style import PALETTE, mix, rgb, theme_of
-from ecsviz.draw.tables import Box, Column, Link, Schema, schema_of
+from ecsviz.draw.tables import Box, DrawnColumn, DrawnLink, DrawnSchema, schema_of
 from ecsviz.draw.text import Writer
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, layout_graph
@@ -64,7 +64,7 @@ class _Card:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
+class _SchemaPlan:
     graph: EntityDependencyGraph
     cards: list[_Card]
     layout: Layout
@@ -147,7 +147,7 @@ def draw_schema(
     return ax
 
 
-def _counts(schema: Schema) -> str:
+def _counts(schema: DrawnSchema) -> str:
     box, link = schema.nouns
     boxes, links = len(schema.boxes), len(schema.links)
     cyclic = int(_graph(schema).ordering.cyclic.sum())
@@ -166,7 +166,7 @@ def _plural(word: str, count: int) -> str:
     return f"{word}es" if word.endswith("s") else f"{word}s"
 
 
-def _note(schema: Schema, plan: _Plan) -> str:
+def _note(schema: DrawnSchema, plan: _SchemaPlan) -> str:
     lines = "A crow's foot is the side of the many, a bar of the one; a ring: there may be none."
     said = lines if schema.links else ""
     if any(kind.endswith("?") for card in plan.cards for _, _, kind in card.rows):
@@ -177,7 +177,9 @@ def _note(schema: Schema, plan: _Plan) -> str:
 # -- where everything stands -----------------------------------------------------------------
 
 
-def _readable(schema: Schema, writer: Writer, room: tuple[float, float]) -> tuple[Schema, _Plan]:
+def _readable(
+    schema: DrawnSchema, writer: Writer, room: tuple[float, float]
+) -> tuple[DrawnSchema, _SchemaPlan]:
     """Lay out all tables, or, if their names could not be read, as many as can."""
     shown, plan = schema, _fitting(schema, writer, room)
     while HEAD * plan.scale < SMALLEST_NAME and len(shown.boxes) > FEWEST:
@@ -187,14 +189,14 @@ def _readable(schema: Schema, writer: Writer, room: tuple[float, float]) -> tupl
     return shown, plan
 
 
-def _busiest(schema: Schema, count: int) -> Schema:
+def _busiest(schema: DrawnSchema, count: int) -> DrawnSchema:
     """Return the tables with the most links, and the links between them."""
     links = Counter(end for link in schema.links for end in {link.source, link.target})
     kept = sorted(sorted(range(len(schema.boxes)), key=lambda n: -links[n])[:count])
     place = {number: at for at, number in enumerate(kept)}
     (box, link), total = schema.nouns, len(schema.boxes)
     note = f"Shown are, of {total:,} {_plural(box, total)}, the {count:,} with the most {link}s."
-    return Schema(
+    return DrawnSchema(
         tuple(schema.boxes[number] for number in kept),
         tuple(
             replace(link, source=place[link.source], target=place[link.target])
@@ -206,7 +208,7 @@ def _busiest(schema: Schema, count: int) -> Schema:
     )
 
 
-def _fitting(schema: Schema, writer: Writer, room: tuple[float, float]) -> _Plan:
+def _fitting(schema: DrawnSchema, writer: Writer, room: tuple[float, float]) -> _SchemaPlan:
     """Lay out with all columns, else with the keys, else without any."""
     graph = _graph(schema)
     page = max(room[0] - 2 * frame.MARGIN, 0.5), max(room[1] - 2 * frame.MARGIN - 0.8, 0.5)
@@ -222,14 +224,14 @@ def _fitting(schema: Schema, writer: Writer, room: tuple[float, float]) -> _Plan
         bounds = _bounds(layout, curves)
         wide, tall = bounds[2] - bounds[0], bounds[3] - bounds[1]
         scale = min(1.0, page[0] / max(wide, 0.1), page[1] / max(tall, 0.1))
-        plan = _Plan(graph, cards, layout, curves, bounds, scale, _left_out(schema, detail))
+        plan = _SchemaPlan(graph, cards, layout, curves, bounds, scale, _left_out(schema, detail))
         if TEXT * scale >= SMALLEST:
             break
     assert plan is not None
     return plan
 
 
-def _graph(schema: Schema) -> EntityDependencyGraph:
+def _graph(schema: DrawnSchema) -> EntityDependencyGraph:
     names = [box.name for box in schema.boxes]
     kinds = [
         COLLECTION if link.many_targets else NULLABLE if link.optional else REQUIRED
@@ -247,7 +249,7 @@ def _graph(schema: Schema) -> EntityDependencyGraph:
 
 
 def _card(box: Box, writer: Writer, detail: str) -> _Card:
-    shown: list[Column] = list(box.columns)
+    shown: list[DrawnColumn] = list(box.columns)
     if detail == "keys":
         shown = [column for column in shown if column.mark]
     elif detail == "none":
@@ -277,7 +279,7 @@ def _card(box: Box, writer: Writer, detail: str) -> _Card:
     return _Card(name, tuple(rows), width)
 
 
-def _left_out(schema: Schema, detail: str) -> str:
+def _left_out(schema: DrawnSchema, detail: str) -> str:
     if detail == "none":
         return "There is no room for columns."
     if detail == "keys":
@@ -299,7 +301,7 @@ def _bounds(layout: Layout, curves: Curves) -> tuple[float, float, float, float]
 # -- drawing ---------------------------------------------------------------------------------
 
 
-def _draw(canvas: frame.Canvas, schema: Schema, plan: _Plan) -> None:
+def _draw(canvas: frame.Canvas, schema: DrawnSchema, plan: _SchemaPlan) -> None:
     if not schema.boxes:
         canvas.ax.text(
             0.5, 0.5, "nothing to draw: there are no tables", transform=canvas.ax.transAxes,
@@ -313,7 +315,7 @@ def _draw(canvas: frame.Canvas, schema: Schema, plan: _Plan) -> None:
     _draw_cards(canvas, plan)
 
 
-def _draw_ground(canvas: frame.Canvas, plan: _Plan) -> None:
+def _draw_ground(canvas: frame.Canvas, plan: _SchemaPlan) -> None:
     from matplotlib.collections import PolyCollection
 
     parts, layout, theme = plan.graph.arrays, plan.layout, canvas.theme
@@ -332,7 +334,7 @@ def _draw_ground(canvas: frame.Canvas, plan: _Plan) -> None:
         )
 
 
-def _draw_links(canvas: frame.Canvas, schema: Schema, plan: _Plan) -> None:
+def _draw_links(canvas: frame.Canvas, schema: DrawnSchema, plan: _SchemaPlan) -> None:
     from matplotlib.collections import LineCollection, PolyCollection
 
     theme, curves = canvas.theme, plan.curves
@@ -386,7 +388,7 @@ def _draw_links(canvas: frame.Canvas, schema: Schema, plan: _Plan) -> None:
         )
 
 
-def _ends(link: Link) -> tuple[tuple[int, bool, bool], tuple[int, bool, bool]]:
+def _ends(link: DrawnLink) -> tuple[tuple[int, bool, bool], tuple[int, bool, bool]]:
     """Return per end of a link whether it is of the many, and whether there may be none."""
     # Nothing says that a row must be referred to.
     return (0, link.many_sources, True), (1, link.many_targets, link.optional or link.many_targets)
@@ -417,7 +419,7 @@ def _foot(line: Floats, *, many: bool, none: bool) -> tuple[list[Floats], Floats
     return strokes, start + (reach + 0.045) * along + circle
 
 
-def _draw_cards(canvas: frame.Canvas, plan: _Plan) -> None:
+def _draw_cards(canvas: frame.Canvas, plan: _SchemaPlan) -> None:
     from matplotlib.collections import PolyCollection
 
     layout, theme, scale = plan.layout, canvas.theme, canvas.scale
@@ -477,7 +479,7 @@ def _write_card(canvas: frame.Canvas, card: _Card, left: float, right: float, to
             write(right - PAD, y, kind, TEXT, color=theme.muted, ha="right", gid="kind")
 
 
-def _legend(plan: _Plan, theme: Any, writer: Writer) -> list[frame.Entry]:
+def _legend(plan: _SchemaPlan, theme: Any, writer: Writer) -> list[frame.Entry]:
     in_cycle = plan.graph.ordering.in_cycle
     return frame.legend_entries(
         [],

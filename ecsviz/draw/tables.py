@@ -27,7 +27,7 @@ OWN_PREFIX: Final = "ecs_"
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class DrawnColumn:
     """A column of a table, or a field of a class.
 
     Attributes
@@ -51,11 +51,11 @@ class Box:
     """A table or a class."""
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[DrawnColumn, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class DrawnLink:
     """A foreign key, or a reference of a class.
 
     Attributes
@@ -81,16 +81,16 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
+class DrawnSchema:
     """Boxes and links, what they are called, and what could not be shown."""
 
     boxes: tuple[Box, ...]
-    links: tuple[Link, ...]
+    links: tuple[DrawnLink, ...]
     nouns: tuple[str, str]
     note: str = ""
 
 
-def schema_of(what: Any) -> Schema:
+def schema_of(what: Any) -> DrawnSchema:
     """Return what tables or classes consist of.
 
     Parameters
@@ -114,7 +114,7 @@ def schema_of(what: Any) -> Schema:
             return _of_store(what._tables())
         return _of_tables(metadata.tables.values())
     if hasattr(what, "_drawn"):  # a database of others
-        found: Schema = what._drawn()
+        found: DrawnSchema = what._drawn()
         return found
     if hasattr(what, "_stored_classes"):  # in memory, where there are no tables
         return _of_classes(what._stored_classes())
@@ -145,7 +145,7 @@ def _unknown(what: Any) -> DrawingOptionError:
 # -- tables ----------------------------------------------------------------------------------
 
 
-def _of_store(metadata: sa.MetaData) -> Schema:
+def _of_store(metadata: sa.MetaData) -> DrawnSchema:
     """Leave out what a store keeps for itself: it is the same everywhere."""
     with making:  # other threads may be adding tables, and then their keys
         found = _of_tables(
@@ -158,7 +158,7 @@ def _of_store(metadata: sa.MetaData) -> Schema:
     ]
     hidden = any(_is_own(c.name) for box in found.boxes for c in box.columns)
     note = "Columns that ecsviz keeps for itself (ecs_…) are not shown." if hidden else ""
-    return Schema(
+    return DrawnSchema(
         tuple(boxes), found.links, found.nouns, " ".join(filter(None, (found.note, note)))
     )
 
@@ -167,10 +167,10 @@ def _is_own(name: str) -> bool:
     return name.startswith(OWN_PREFIX) and name != "ecs_id"
 
 
-def _of_tables(tables: Iterable[sa.Table]) -> Schema:
+def _of_tables(tables: Iterable[sa.Table]) -> DrawnSchema:
     listed = sorted(tables, key=lambda table: table.fullname)
     place = {table: number for number, table in enumerate(listed)}
-    links: list[Link] = []
+    links: list[DrawnLink] = []
     astray = 0
     for number, table in enumerate(listed):
         for key in sorted(table.foreign_key_constraints, key=lambda key: list(key.column_keys)):
@@ -180,7 +180,7 @@ def _of_tables(tables: Iterable[sa.Table]) -> Schema:
                 continue
             columns = list(key.columns)
             links.append(
-                Link(
+                DrawnLink(
                     number,
                     target,
                     ", ".join(column.name for column in columns),
@@ -191,7 +191,7 @@ def _of_tables(tables: Iterable[sa.Table]) -> Schema:
     boxes = tuple(Box(table.fullname, tuple(map(_column, table.columns))) for table in listed)
     some = f"{astray:,} foreign key{'s' * (astray != 1)}"
     note = f"{some} to tables that are not here {'is' if astray == 1 else 'are'} not shown."
-    return Schema(boxes, tuple(links), ("table", "foreign key"), note if astray else "")
+    return DrawnSchema(boxes, tuple(links), ("table", "foreign key"), note if astray else "")
 
 
 def _target(key: sa.ForeignKeyConstraint) -> sa.Table | None:
@@ -211,12 +211,12 @@ def _is_unique(table: sa.Table, names: set[str]) -> bool:
     return any(found and found <= names for found in sets)
 
 
-def _column(column: sa.Column[Any]) -> Column:
+def _column(column: sa.Column[Any]) -> DrawnColumn:
     try:
         kind = str(column.type)
     except SQLAlchemyError:  # a type that only its dialect can write
         kind = type(column.type).__name__
-    return Column(
+    return DrawnColumn(
         column.name,
         clean_text("" if kind == "NULL" else kind, TYPE_COLUMNS),
         " ".join(["PK"] * column.primary_key + ["FK"] * bool(column.foreign_keys)),
@@ -227,11 +227,11 @@ def _column(column: sa.Column[Any]) -> Column:
 # -- entity classes --------------------------------------------------------------------------
 
 
-def _of_classes(classes: list[Any]) -> Schema:
+def _of_classes(classes: list[Any]) -> DrawnSchema:
     """Return classes and those that their fields lead to; two inverse fields are one link."""
     parts = parts_of_classes(classes)
     place = {cls: number for number, cls in enumerate(parts.nodes)}
-    links: list[Link] = []
+    links: list[DrawnLink] = []
     for number, cls in enumerate(parts.nodes):
         for field in class_plan(cls).fields:
             back = inverse_of(field)
@@ -242,21 +242,21 @@ def _of_classes(classes: list[Any]) -> Schema:
             for target in field.targets:
                 end = place[newest_definition(target)]
                 optional = not field.required
-                links.append(Link(number, end, name, many_targets=several, optional=optional))
+                links.append(DrawnLink(number, end, name, many_targets=several, optional=optional))
     boxes = tuple(Box(name, _fields(cls)) for name, cls in zip(parts.ids, parts.nodes, strict=True))
-    return Schema(boxes, tuple(links), ("class", "reference"))
+    return DrawnSchema(boxes, tuple(links), ("class", "reference"))
 
 
-def _fields(cls: type) -> tuple[Column, ...]:
+def _fields(cls: type) -> tuple[DrawnColumn, ...]:
     plan = class_plan(cls)
     holding = {field.name for field in plan.fields}
-    found = [Column("ecs_id", "UUID", "id")]
+    found = [DrawnColumn("ecs_id", "UUID", "id")]
     for name, info in cls.model_fields.items():  # type: ignore[attr-defined]  # a pydantic model
         if name not in OWN_FIELDS:
             kind = annotation_text(info.annotation)
             optional = kind.endswith(" | None")
             kind = kind.removesuffix(" | None")
-            found.append(Column(name, kind, "→" if name in holding else "", optional))
+            found.append(DrawnColumn(name, kind, "→" if name in holding else "", optional))
     return tuple(found)
 
 

@@ -278,7 +278,7 @@ def _lit(messages: list[Any], highlight: Any) -> Ints | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
+class _TimelinePlan:
     """Where messages stand, in inches, and what is written where."""
 
     centre: Floats
@@ -292,7 +292,7 @@ class _Plan:
     note: str
 
 
-def _listed(thread: _Thread, writer: Writer) -> _Plan:
+def _listed(thread: _Thread, writer: Writer) -> _TimelinePlan:
     """Rows from the top down: the branches, then what was said, as in a log of revisions."""
     lane = lanes_of(thread.parents)
     n = len(lane)
@@ -324,7 +324,7 @@ def _listed(thread: _Thread, writer: Writer) -> _Plan:
     width = left + max(widest, 1.0)
     height = max(ROW - y - ROW, ROW) if n else ROW
     bounds = (0.0, y + 0.5 * ROW, width, 0.5 * ROW)
-    return _Plan(places, True, MARK, LANE, texts, width, height, bounds, "")
+    return _TimelinePlan(places, True, MARK, LANE, texts, width, height, bounds, "")
 
 
 def _stamps(times: list[datetime | None]) -> list[str]:
@@ -364,7 +364,7 @@ def _span(gap: timedelta) -> str:
     return f"{seconds:.0f} seconds"
 
 
-def _along(thread: _Thread, by: By, ax: Axes | None) -> _Plan:
+def _along(thread: _Thread, by: By, ax: Axes | None) -> _TimelinePlan:
     """Place marks from left to right, lanes below each other, and an axis at the foot."""
     lane = lanes_of(thread.parents)
     n = len(lane)
@@ -391,7 +391,7 @@ def _along(thread: _Thread, by: By, ax: Axes | None) -> _Plan:
     foot = -step * (lanes - 1) - (0.32 if thread.folded.any() else 0.5 * LANE)
     texts = [(at, foot - 0.2, text, "tick") for at, text in _ticks(thread, x, width, timed)]
     bounds = (-0.2, foot - TICKS, width + 0.2, 0.5 * LANE)
-    return _Plan(
+    return _TimelinePlan(
         places,
         False,
         _mark(lane, x, step),
@@ -450,7 +450,7 @@ def _ticks(thread: _Thread, x: Floats, width: float, timed: bool) -> list[tuple[
 def _draw(
     canvas: frame.Canvas,
     thread: _Thread,
-    plan: _Plan,
+    plan: _TimelinePlan,
     codes: Ints,
     kinds: list[Category],
     lit: Ints | None,
@@ -501,7 +501,9 @@ def _draw(
         )
 
 
-def _draw_branches(canvas: frame.Canvas, parents: list[int], plan: _Plan, lit: Ints | None) -> None:
+def _draw_branches(
+    canvas: frame.Canvas, parents: list[int], plan: _TimelinePlan, lit: Ints | None
+) -> None:
     from matplotlib.collections import LineCollection
 
     theme = canvas.theme
@@ -527,7 +529,7 @@ def _draw_branches(canvas: frame.Canvas, parents: list[int], plan: _Plan, lit: I
     )
 
 
-def _draw_folded(canvas: frame.Canvas, folded: Ints, plan: _Plan) -> None:
+def _draw_folded(canvas: frame.Canvas, folded: Ints, plan: _TimelinePlan) -> None:
     """Draw a tick below every message on which folded branches hang, and their number."""
     from matplotlib.collections import LineCollection
 

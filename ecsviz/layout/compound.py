@@ -10,7 +10,7 @@ import numpy as np
 from ecsviz.basics import order
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout.blocks import block_places
-from ecsviz.layout.grid import Floats, Rows
+from ecsviz.layout.grid import BoxRows, Floats
 from ecsviz.layout.implied import implied_references
 from ecsviz.layout.layered import arrange
 from ecsviz.layout.packing import fold, pack_on_page
@@ -287,16 +287,16 @@ class _Work:
         corner = self._packed(rows, group)
         centre = corner[group] + rows.positions
         bends = rows.points + corner[group[high]].repeat(np.diff(rows.starts), axis=0)
-        outer = Rows(centre, rows.groups, rows.starts, bends)
+        outer = BoxRows(centre, rows.groups, rows.starts, bends)
         return self._result(centre, self.box, outer, inner)
 
     def _arrange(
         self, sizes: Floats, high: Ints, low: Ints, rank: Ints, group: Ints, first: Ints
-    ) -> Rows:
+    ) -> BoxRows:
         rows = arrange(sizes, high, low, rank, group, first=first, gap=self.gap, page=self.page)
         return fold(rows, sizes, group, high, low, self.gap, FOLDED * self.page[1])
 
-    def _packed(self, rows: Rows, group: Ints) -> Floats:
+    def _packed(self, rows: BoxRows, group: Ints) -> Floats:
         sizes = rows.groups.copy()
         # Single nodes make a grid, so they are equally wide.
         alone = np.bincount(group) == 1
@@ -311,7 +311,7 @@ class _Work:
 
     # -- inside components ---------------------------------------------------------------
 
-    def _inside(self) -> Rows:
+    def _inside(self) -> BoxRows:
         """Place the members of components in their boxes; return the lines within."""
         found = look_inside(self.graph)
         joined = np.bincount(self.component[found.pairs[:, 0]], minlength=self.count)
@@ -354,7 +354,7 @@ class _Work:
             self.local[members] += places - (low + high) / 2
             self.box[number] = high - low
 
-    def _layers(self, layered: Bools, found: Inside) -> Rows:
+    def _layers(self, layered: Bools, found: Inside) -> BoxRows:
         """Place the members of components that are no rings in rows of their own."""
         nodes = np.flatnonzero(layered[self.component])
         if not len(nodes):
@@ -383,7 +383,7 @@ class _Work:
         self.local[nodes] += rows.positions - middle[group]
         self.box[names] = rows.groups
         bends = rows.points - middle[group[number[high]]].repeat(np.diff(rows.starts), axis=0)
-        return Rows(rows.positions, rows.groups, rows.starts, bends)
+        return BoxRows(rows.positions, rows.groups, rows.starts, bends)
 
     def _seen(self, implied: Bools) -> Ints:
         """Return the pairs that references join which are neither faint nor lead back."""
@@ -417,7 +417,7 @@ class _Work:
 
     # -- the result ----------------------------------------------------------------------
 
-    def _result(self, centre: Floats, box: Floats, outer: Rows, inner: Rows) -> Layout:
+    def _result(self, centre: Floats, box: Floats, outer: BoxRows, inner: BoxRows) -> Layout:
         positions = centre[self.component] + self.local if self.n else self.local
         boxes = np.column_stack((centre - box / 2, centre + box / 2))
         starts, bends = self._bends(centre, outer, inner)
@@ -436,7 +436,7 @@ class _Work:
             bends,
         )
 
-    def _bends(self, centre: Floats, outer: Rows, inner: Rows) -> tuple[Ints, Floats]:
+    def _bends(self, centre: Floats, outer: BoxRows, inner: BoxRows) -> tuple[Ints, Floats]:
         if not (self.line >= 0).any():
             return np.zeros(len(self.line) + 1, dtype=np.int64), np.zeros((0, 2))
         own = self.inside
@@ -457,9 +457,9 @@ class _Work:
         return starts, bends + shift
 
 
-def _no_rows() -> Rows:
+def _no_rows() -> BoxRows:
     none = np.zeros((0, 2))
-    return Rows(none, none, np.zeros(1, dtype=np.int64), none)
+    return BoxRows(none, none, np.zeros(1, dtype=np.int64), none)
 
 
 def _hanging_together(first: Ints, a: Ints, b: Ints) -> Ints:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from ecsviz.basics.order import Ints
-from ecsviz.layout.grid import Floats, Grid, Rows
+from ecsviz.layout.grid import BoxRows, Floats, Grid
 from ecsviz.layout.places import place
 from ecsviz.layout.pulls import Pulls
 from ecsviz.layout.sifting import fewer_crossings
@@ -39,7 +39,7 @@ def arrange(
     first: Ints,
     gap: tuple[float, float],
     page: tuple[float, float],
-) -> Rows:
+) -> BoxRows:
     """Place boxes in rows.
 
     Parameters
@@ -216,7 +216,7 @@ def _heights(grid: Grid, x: Floats, gap: float, part: Ints) -> tuple[Floats, Flo
     return np.asarray((total - base + height / 2)[inverse]), np.asarray(height[inverse])
 
 
-def _at_origin(grid: Grid, x: Floats, y: Floats, starts: Ints) -> Rows:
+def _at_origin(grid: Grid, x: Floats, y: Floats, starts: Ints) -> BoxRows:
     """Shift every group to the origin."""
     groups = int(grid.group.max()) + 1 if len(grid) else 0
     half = np.column_stack((np.maximum(grid.room - grid.gap, 0.0), grid.height)) / 2
@@ -226,10 +226,10 @@ def _at_origin(grid: Grid, x: Floats, y: Floats, starts: Ints) -> Rows:
     np.minimum.at(low, grid.group, centre - half)
     np.maximum.at(high, grid.group, centre + half)
     centre = centre - low[grid.group]
-    return Rows(centre[: grid.boxes], high - low, starts, centre[grid.boxes :])
+    return BoxRows(centre[: grid.boxes], high - low, starts, centre[grid.boxes :])
 
 
-def _straightened(rows: Rows, height: Floats) -> Rows:
+def _straightened(rows: BoxRows, height: Floats) -> BoxRows:
     """Give lines that pass a high row two bends, at its head and at its foot.
 
     With one in the middle they would cut the corners of what stands beside them.
@@ -244,7 +244,7 @@ def _straightened(rows: Rows, height: Floats) -> Rows:
     points[first, 1] += height[places[first]] / 2
     points[second, 1] -= height[places[second]] / 2
     before = np.concatenate(([0], np.cumsum(1 + high)))
-    return Rows(rows.positions, rows.groups, before[rows.starts], points)
+    return BoxRows(rows.positions, rows.groups, before[rows.starts], points)
 
 
 ROW_STEPS: Final = 3_000

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from ecsviz.basics.order import Ints
-from ecsviz.layout.grid import Floats, Rows
+from ecsviz.layout.grid import BoxRows, Floats
 
 TALL: Final = 2.4
 """A part is folded if it is so many times taller than wide, and taller than the page."""
@@ -99,14 +99,14 @@ def pack_on_page(sizes: Floats, gap: float, page: tuple[float, float]) -> Floats
 
 
 def fold(
-    rows: Rows,
+    rows: BoxRows,
     sizes: Floats,
     group: Ints,
     high: Ints,
     low: Ints,
     gap: tuple[float, float],
     page: float,
-) -> Rows:
+) -> BoxRows:
     """Break groups that are tall and narrow into columns, read from left to right.
 
     Parameters
@@ -149,10 +149,12 @@ def fold(
     if not changed:
         return rows
     starts = np.concatenate(([0], np.cumsum([len(points) for points in bends])))
-    return Rows(positions, groups, starts.astype(np.int64), np.concatenate(bends))
+    return BoxRows(positions, groups, starts.astype(np.int64), np.concatenate(bends))
 
 
-def _cuts(rows: Rows, boxes: Ints, lines: Ints, high: Ints, low: Ints, width: float) -> list[float]:
+def _cuts(
+    rows: BoxRows, boxes: Ints, lines: Ints, high: Ints, low: Ints, width: float
+) -> list[float]:
     """Return the heights at which columns end, from the top; none if lines are in the way."""
     levels = np.unique(rows.positions[boxes, 1])
     between = (levels[1:] + levels[:-1]) / 2

@@ -16,7 +16,7 @@ from ecsviz.domain.entity import Entity
 from ecsviz.domain.fields import reference
 from ecsviz.importers.database.graphs import is_required
 from ecsviz.importers.database.names import class_names, field_names, reference_name
-from ecsviz.importers.database.schema import ForeignKey, Schema
+from ecsviz.importers.database.schema import ForeignKey, ForeignSchema
 from ecsviz.importers.database.values import Fit
 
 
@@ -67,7 +67,7 @@ class Made:
     references: Mapping[ForeignKey, str]
 
 
-def name_fields(schema: Schema) -> tuple[dict[str, dict[str, str]], dict[ForeignKey, str]]:
+def name_fields(schema: ForeignSchema) -> tuple[dict[str, dict[str, str]], dict[ForeignKey, str]]:
     """Return table → column → field, and foreign key → field."""
     fields = {name: field_names(table) for name, table in schema.tables.items()}
     references: dict[ForeignKey, str] = {}
@@ -80,7 +80,7 @@ def name_fields(schema: Schema) -> tuple[dict[str, dict[str, str]], dict[Foreign
 
 
 def make_classes(
-    stem: str, schema: Schema, fits: Mapping[str, list[Fit]], dangling: Iterable[ForeignKey]
+    stem: str, schema: ForeignSchema, fits: Mapping[str, list[Fit]], dangling: Iterable[ForeignKey]
 ) -> Made:
     """Return an entity class for every table.
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ecsviz.basics.result_frames import typed_column, typed_frame
 from ecsviz.importers.database.classes import name_fields
-from ecsviz.importers.database.rows import Rows, Where
-from ecsviz.importers.database.schema import ForeignKey, Schema
+from ecsviz.importers.database.rows import TableRows, Where
+from ecsviz.importers.database.schema import ForeignKey, ForeignSchema
 from ecsviz.importers.database.values import Fit, series_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ Counts = Mapping[ForeignKey, tuple[int, int, int]]
 """Of each key that can be followed: rows that refer to a row, that dangle, that have a NULL."""
 
 
-def tables_frame(schema: Schema, rows: Rows) -> pd.DataFrame:
+def tables_frame(schema: ForeignSchema, rows: TableRows) -> pd.DataFrame:
     """Return one row for every table; see ``Database.tables_frame``."""
     import pandas as pd
 
@@ -37,7 +37,7 @@ def tables_frame(schema: Schema, rows: Rows) -> pd.DataFrame:
     )
 
 
-def columns_frame(schema: Schema) -> pd.DataFrame:
+def columns_frame(schema: ForeignSchema) -> pd.DataFrame:
     """Return one row for every column; see ``Database.columns_frame``."""
     import pandas as pd
 
@@ -59,7 +59,7 @@ def columns_frame(schema: Schema) -> pd.DataFrame:
     )
 
 
-def keys_frame(schema: Schema, counts: Counts) -> pd.DataFrame:
+def keys_frame(schema: ForeignSchema, counts: Counts) -> pd.DataFrame:
     """Return one row for every foreign key; see ``Database.keys_frame``."""
     import pandas as pd
 
@@ -80,7 +80,7 @@ def keys_frame(schema: Schema, counts: Counts) -> pd.DataFrame:
     )
 
 
-def problems_frame(schema: Schema, counts: Counts) -> pd.DataFrame:
+def problems_frame(schema: ForeignSchema, counts: Counts) -> pd.DataFrame:
     """Return what cannot be followed or read; see ``Database.problems``."""
     found: list[tuple[str, str, str, str, int | None]] = [
         (name, "", "", f"left out: {why}", None) for name, why in schema.unreadable.items()
@@ -96,7 +96,7 @@ def problems_frame(schema: Schema, counts: Counts) -> pd.DataFrame:
 
 
 def rows_frame(
-    rows: Rows, table: str, fits: list[Fit], where: Where, limit: int | None
+    rows: TableRows, table: str, fits: list[Fit], where: Where, limit: int | None
 ) -> pd.DataFrame:
     """Return the rows of a table; see ``Database.frame``."""
     import pandas as pd

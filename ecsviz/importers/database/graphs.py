@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, NamedTuple
 from ecsviz.basics.order import NULLABLE, REQUIRED
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, natural_number, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
-from ecsviz.importers.database.rows import Found, Locator, Rows, Where
-from ecsviz.importers.database.schema import ForeignKey, Schema
+from ecsviz.importers.database.rows import FoundRows, Locator, TableRows, Where
+from ecsviz.importers.database.schema import ForeignKey, ForeignSchema
 
 Direction = Literal["both", "dependencies", "dependents"]
 """Along the keys, against them, or either way."""
@@ -53,13 +53,13 @@ class Row(str):
         return type(self), (self.table, self.key, str(self))
 
 
-def is_required(schema: Schema, key: ForeignKey) -> bool:
+def is_required(schema: ForeignSchema, key: ForeignKey) -> bool:
     """Tell whether no column of a key may be NULL."""
     columns = {column.name: column for column in schema.tables[key.table].columns}
     return not any(columns[name].nullable for name in key.columns)
 
 
-def table_graph(schema: Schema) -> EntityDependencyGraph:
+def table_graph(schema: ForeignSchema) -> EntityDependencyGraph:
     """Return the dependency graph of the tables; see ``Database.graph``."""
     names = list(schema.tables)
     place = {name: number for number, name in enumerate(names)}
@@ -123,7 +123,7 @@ class RowGraph:
         How many there may be; None for any number.
     """
 
-    def __init__(self, rows: Rows, limit: int | None) -> None:
+    def __init__(self, rows: TableRows, limit: int | None) -> None:
         self.rows = rows
         self.schema = rows.schema
         self.limit = limit
@@ -149,7 +149,7 @@ class RowGraph:
     def _most(self) -> int | None:
         return None if self.limit is None else self.limit + 1
 
-    def _add(self, table: str, rows: Found) -> list[Locator]:
+    def _add(self, table: str, rows: FoundRows) -> list[Locator]:
         """Take rows in, and return those that are new."""
         known = self.found.setdefault(table, {})
         new = []

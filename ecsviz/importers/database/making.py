@@ -14,8 +14,8 @@ from ecsviz.basics.garbage import collector_paused
 from ecsviz.domain.objects import fill, shell
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.importers.database.classes import Made
-from ecsviz.importers.database.rows import Locator, Rows, Where
-from ecsviz.importers.database.schema import ForeignKey, Table
+from ecsviz.importers.database.rows import Locator, TableRows, Where
+from ecsviz.importers.database.schema import ForeignKey, ForeignTable
 from ecsviz.importers.database.values import Fit
 
 NAMESPACE: Final = UUID("5a1c9a52-64cf-4d53-9a3c-3f0d1f7a6a2e")
@@ -27,7 +27,7 @@ _ROUNDS: Final = 12
 chain of rows must not cost a statement for each."""
 
 
-class Making:
+class EntityMaking:
     """Makes the entities of some rows, with all that they lead to.
 
     Parameters
@@ -43,7 +43,7 @@ class Making:
     """
 
     def __init__(
-        self, rows: Rows, made: Made, fits: Mapping[str, list[Fit]], limit: int | None
+        self, rows: TableRows, made: Made, fits: Mapping[str, list[Fit]], limit: int | None
     ) -> None:
         self.rows = rows
         self.schema = rows.schema
@@ -186,7 +186,7 @@ class Making:
 # -- ids -------------------------------------------------------------------------------------
 
 
-def row_ids(table: Table, values: Sequence[Sequence[Any]], count: int) -> list[UUID]:
+def row_ids(table: ForeignTable, values: Sequence[Sequence[Any]], count: int) -> list[UUID]:
     """Return the ``ecs_id`` of every row.
 
     Parameters

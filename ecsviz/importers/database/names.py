@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ecsviz.domain.entity import Entity
-from ecsviz.importers.database.schema import ForeignKey, Table
+from ecsviz.importers.database.schema import ForeignKey, ForeignTable
 from ecsviz.storage.relational.schema.naming import Names
 
 TAKEN: Final = frozenset({*dir(Entity), *Entity.model_fields})
@@ -46,7 +46,7 @@ def _is_reserved(name: str) -> bool:
     return name.startswith(("model_validate", "model_dump")) and not name.endswith("_")
 
 
-def field_names(table: Table) -> dict[str, str]:
+def field_names(table: ForeignTable) -> dict[str, str]:
     """Return column → field of a table; no two columns have one field."""
     found: dict[str, str] = {}
     # Columns that keep their names come first, whatever the order.

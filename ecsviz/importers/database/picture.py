@@ -11,17 +11,16 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.importers.database.reflect import sqlite_uniques
-from ecsviz.importers.database.schema import ForeignKey, Schema, Table
+from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
 
 if TYPE_CHECKING:
-    from ecsviz.draw.tables import Column
-    from ecsviz.draw.tables import Schema as Drawn
+    from ecsviz.draw.tables import DrawnColumn, DrawnSchema
 
 Uniques = dict[str, list[Collection[str]]]
 """Table → sets of columns of which no two rows have the same values."""
 
 
-def uniques_of(conn: Connection, schema: Schema) -> Uniques:
+def uniques_of(conn: Connection, schema: ForeignSchema) -> Uniques:
     """Return which columns are unique, primary keys included: there, a key leads from one row.
 
     Notes
@@ -54,13 +53,13 @@ _WHERE = "postgresql_where"
 """An index of some rows only: the others may have the same values."""
 
 
-def drawn_schema(schema: Schema, uniques: Uniques) -> Drawn:
+def drawn_schema(schema: ForeignSchema, uniques: Uniques) -> DrawnSchema:
     """Return tables and keys for ``ecsviz.draw``; what cannot be followed is told in a note."""
     from ecsviz.draw import tables as draw
 
     place = {name: number for number, name in enumerate(schema.tables)}
     links = [
-        draw.Link(
+        draw.DrawnLink(
             place[key.table],
             place[key.target],
             key.path,
@@ -80,15 +79,15 @@ def drawn_schema(schema: Schema, uniques: Uniques) -> Drawn:
         draw.Box(name, _columns(table, out.get(name, set())))
         for name, table in schema.tables.items()
     ]
-    return draw.Schema(tuple(boxes), tuple(links), ("table", "foreign key"), _note(schema))
+    return draw.DrawnSchema(tuple(boxes), tuple(links), ("table", "foreign key"), _note(schema))
 
 
-def _columns(table: Table, keys: set[str]) -> tuple[Column, ...]:
+def _columns(table: ForeignTable, keys: set[str]) -> tuple[DrawnColumn, ...]:
     from ecsviz.domain.labels import clean_text
     from ecsviz.draw import tables as draw
 
     return tuple(
-        draw.Column(
+        draw.DrawnColumn(
             column.name,
             clean_text(column.type, draw.TYPE_COLUMNS),
             " ".join(["PK"] * (column.name in table.primary_key) + ["FK"] * (column.name in keys)),
@@ -98,7 +97,7 @@ def _columns(table: Table, keys: set[str]) -> tuple[Column, ...]:
     )
 
 
-def _note(schema: Schema) -> str:
+def _note(schema: ForeignSchema) -> str:
     faulty: list[ForeignKey] = [key for key in schema.keys if key.fault is not None]
     left_out = (
         (len(faulty), "foreign key", "cannot be followed"),

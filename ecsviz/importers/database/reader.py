@@ -23,12 +23,12 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database import frames, graphs
 from ecsviz.importers.database.classes import Made, make_classes
 from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
-from ecsviz.importers.database.making import MAX_ENTITIES, Making
+from ecsviz.importers.database.making import MAX_ENTITIES, EntityMaking
 from ecsviz.importers.database.picture import drawn_schema, uniques_of
 from ecsviz.importers.database.reflect import reflect
-from ecsviz.importers.database.rows import Rows, Where
+from ecsviz.importers.database.rows import TableRows, Where
 from ecsviz.importers.database.schema import ForeignKey
-from ecsviz.importers.database.source import Source
+from ecsviz.importers.database.source import DatabaseSource
 from ecsviz.importers.database.values import Fit, fits_of
 from ecsviz.importers.files import MAX_BYTES
 from ecsviz.storage.protocol import EntityStorage
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from ecsviz.draw.tables import Schema as Drawn
+    from ecsviz.draw.tables import DrawnSchema as Drawn
 
 TIMEOUT = 60.0
 """Seconds that one call may take on a SQLite file: a hostile one can keep a query busy for ever."""
@@ -115,7 +115,7 @@ def read_database(
     >>> db.close()
     >>> folder.cleanup()
     """
-    return Database(Source(url_or_path, timeout, max_bytes), schema)
+    return Database(DatabaseSource(url_or_path, timeout, max_bytes), schema)
 
 
 class Database:
@@ -134,7 +134,7 @@ class Database:
         ``target_columns``, and ``fault`` if it cannot be followed.
     """
 
-    def __init__(self, source: Source, schema: str | None) -> None:
+    def __init__(self, source: DatabaseSource, schema: str | None) -> None:
         self._source = source
         self._row_ids: dict[str, str | None] = {}
         self._fits: dict[str, list[Fit]] = {}
@@ -445,7 +445,7 @@ class Database:
         name, made = self._known(table), self._made
         _check_limit(limit)
         with self._source.reading() as conn:
-            making = Making(self._rows(conn), made, self._fits, max_entities)
+            making = EntityMaking(self._rows(conn), made, self._fits, max_entities)
             return making.some(name, where, limit)
 
     def copy_to(
@@ -479,15 +479,15 @@ class Database:
         """
         made = self._made
         with self._source.reading() as conn:
-            found = Making(self._rows(conn), made, self._fits, max_entities).everything()
+            found = EntityMaking(self._rows(conn), made, self._fits, max_entities).everything()
         everyone = [entity for entities in found.values() for entity in entities]
         store.register(everyone, note=note or f"copied from {self.name}")
         return found
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _rows(self, conn: sa.Connection) -> Rows:
-        return Rows(conn, self._schema, self._row_ids)
+    def _rows(self, conn: sa.Connection) -> TableRows:
+        return TableRows(conn, self._schema, self._row_ids)
 
     def _fits_of(self, conn: sa.Connection, tables: Iterable[str]) -> dict[str, list[Fit]]:
         for name in tables:

@@ -19,13 +19,19 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import ObjectKind
 
 from ecsviz.errors import StorageOpenError, short_repr
-from ecsviz.importers.database.schema import Column, ForeignKey, Kind, Schema, Table
+from ecsviz.importers.database.schema import (
+    ForeignColumn,
+    ForeignKey,
+    ForeignSchema,
+    ForeignTable,
+    Kind,
+)
 
 _HIDDEN = 1
 """How ``table_xinfo`` marks a virtual table's columns that are none of its data."""
 
 
-def reflect(conn: Connection, schema: str | None) -> Schema:
+def reflect(conn: Connection, schema: str | None) -> ForeignSchema:
     """Return what a database consists of.
 
     Raises
@@ -43,7 +49,7 @@ def reflect(conn: Connection, schema: str | None) -> Schema:
     return found
 
 
-def _checked(schema: Schema, key: ForeignKey, any_case: bool) -> ForeignKey:
+def _checked(schema: ForeignSchema, key: ForeignKey, any_case: bool) -> ForeignKey:
     """Return a key whose ends are named as their tables name them, or that tells its fault."""
     target = _named(key.target, schema.tables, any_case)
     if target is None:
@@ -111,8 +117,8 @@ _VIRTUAL = "a virtual table, whose rows a module computes; modules are not run o
 _ALL = "m.name NOT LIKE 'sqlite~_%' ESCAPE '~'"
 
 
-def _of_sqlite(conn: Connection) -> Schema:
-    found = Schema()
+def _of_sqlite(conn: Connection) -> ForeignSchema:
+    found = ForeignSchema()
     names: list[str] = []
     for name, kind in conn.exec_driver_sql(_TABLES):
         if not _is_text(name):
@@ -130,7 +136,7 @@ def _of_sqlite(conn: Connection) -> Schema:
         if name in found.unreadable:
             continue
         key = [row[1] for row in sorted(told, key=lambda row: int(row[4])) if row[4]]
-        found.tables[name] = Table(name, tuple(map(_sqlite_column, told)), tuple(key))
+        found.tables[name] = ForeignTable(name, tuple(map(_sqlite_column, told)), tuple(key))
         for _, parts in groupby(keys.get(name, ()), key=lambda row: row[1]):
             rows = list(parts)
             if not all(text is None or _is_text(text) for row in rows for text in row[2:]):
@@ -187,12 +193,12 @@ def sqlite_uniques(conn: Connection, names: list[str]) -> Iterator[tuple[str, li
                 yield name, columns
 
 
-def _sqlite_column(row: Any) -> Column:
+def _sqlite_column(row: Any) -> ForeignColumn:
     _, name, declared, not_null, place, _ = row
     kind = sqlite_kind(declared)
     # The row id itself: SQLite does not let it be NULL, and does not say so.
     is_row_id = place == 1 and declared.upper() == "INTEGER"
-    return Column(name, declared, kind, not (not_null or is_row_id))
+    return ForeignColumn(name, declared, kind, not (not_null or is_row_id))
 
 
 _SQLITE_KINDS: tuple[tuple[str, Kind], ...] = (
@@ -239,14 +245,14 @@ _PARTITIONS = sa.text(
 )
 
 
-def _of_others(conn: Connection, schema: str | None) -> Schema:
+def _of_others(conn: Connection, schema: str | None) -> ForeignSchema:
     inspector = sa.inspect(conn)
     if schema is not None and schema not in inspector.get_schema_names():
         names = ", ".join(repr(name) for name in inspector.get_schema_names()[:5])
         raise StorageOpenError(
             f"There is no schema {short_repr(schema)}. There are: {names}.", schema=schema
         )
-    found = Schema(views=sorted(inspector.get_view_names(schema=schema)))
+    found = ForeignSchema(views=sorted(inspector.get_view_names(schema=schema)))
     parts: set[str] = set()
     if conn.dialect.name == "postgresql":
         found.views += sorted(inspector.get_materialized_view_names(schema=schema))
@@ -265,7 +271,7 @@ def _of_others(conn: Connection, schema: str | None) -> Schema:
         if not made:
             found.unreadable[name] = "it has no columns"
             continue
-        found.tables[name] = Table(name, made, key, schema)
+        found.tables[name] = ForeignTable(name, made, key, schema)
         for told in keys.get(place, ()):
             target, there = told["referred_table"], told["referred_schema"]
             if there != schema:
@@ -281,13 +287,13 @@ def _of_others(conn: Connection, schema: str | None) -> Schema:
     return found
 
 
-def _other_column(conn: Connection, told: Any) -> Column:
+def _other_column(conn: Connection, told: Any) -> ForeignColumn:
     kind = told["type"]
     try:
         declared = kind.compile(dialect=conn.dialect)
     except exc.CompileError:
         declared = type(kind).__name__
-    return Column(told["name"], declared, _kind_of(kind), bool(told["nullable"]), kind)
+    return ForeignColumn(told["name"], declared, _kind_of(kind), bool(told["nullable"]), kind)
 
 
 _KINDS: tuple[tuple[type[Any], Kind], ...] = (

@@ -19,7 +19,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
-from ecsviz.importers.database.schema import ForeignKey, Schema, Table
+from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
 from ecsviz.storage.sql.statements import columns_of, key_condition
 
 Locator: TypeAlias = Any
@@ -34,7 +34,7 @@ _FEW_PARAMETERS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRows:
     """Rows of one table.
 
     Attributes
@@ -49,7 +49,7 @@ class Found:
     keys: list[tuple[Any, ...]]
 
 
-class Rows:
+class TableRows:
     """Reads rows of one database, in one transaction.
 
     Parameters
@@ -63,7 +63,7 @@ class Rows:
     """
 
     def __init__(
-        self, conn: Connection, schema: Schema, row_ids: dict[str, str | None] | None = None
+        self, conn: Connection, schema: ForeignSchema, row_ids: dict[str, str | None] | None = None
     ) -> None:
         self.conn = conn
         self.schema = schema
@@ -76,7 +76,7 @@ class Rows:
         query = sa.select(sa.func.count()).select_from(self._table(name).sql)
         return int(self.conn.execute(query).scalar_one())
 
-    def find(self, name: str, where: Where = None, limit: int | None = None) -> Found:
+    def find(self, name: str, where: Where = None, limit: int | None = None) -> FoundRows:
         """Return the rows of a table that meet a condition, in the table's order."""
         table = self._table(name)
         at = table.sql
@@ -119,7 +119,7 @@ class Rows:
         return _tuples(columns[: len(located)]), columns[len(located) :]
 
     def _chosen(
-        self, query: sa.Select[Any], table: Table, at: Any, where: Where, limit: int | None
+        self, query: sa.Select[Any], table: ForeignTable, at: Any, where: Where, limit: int | None
     ) -> list[list[Any]]:
         """Run a query for the rows that meet a condition, and return columns as lists."""
         if limit is not None:
@@ -143,7 +143,7 @@ class Rows:
 
     def links(
         self, key: ForeignKey, sources: Sequence[Locator] | None = None
-    ) -> tuple[list[Locator], Found]:
+    ) -> tuple[list[Locator], FoundRows]:
         """Return which rows refer to which by a key.
 
         Parameters
@@ -162,10 +162,10 @@ class Rows:
 
     def links_to(
         self, key: ForeignKey, targets: Sequence[Locator], limit: int | None
-    ) -> tuple[Found, list[Locator]]:
+    ) -> tuple[FoundRows, list[Locator]]:
         """Return the rows that refer to some rows by a key, at most `limit`, and to which."""
         found, there = self._links(key, None, targets, limit)
-        return Found(found, there.keys), there.locators
+        return FoundRows(found, there.keys), there.locators
 
     def _links(
         self,
@@ -173,7 +173,7 @@ class Rows:
         sources: Sequence[Locator] | None,
         targets: Sequence[Locator] | None,
         limit: int | None,
-    ) -> tuple[list[Locator], Found]:
+    ) -> tuple[list[Locator], FoundRows]:
         source, target = self._table(key.table), self._table(key.target)
         here, there = source.sql.alias("s"), target.sql.alias("t")
         ends = [self._locators(source, here, "s"), self._locators(target, there, "t")]
@@ -216,14 +216,14 @@ class Rows:
 
     # -- locators ----------------------------------------------------------------------------
 
-    def _table(self, name: str) -> Table:
+    def _table(self, name: str) -> ForeignTable:
         return self.schema.tables[name]
 
     def has_row_id(self, name: str) -> bool:
         """Tell whether a table's rows have a number of their own: SQLite's row id."""
         return self._row_id(self._table(name)) is not None
 
-    def _row_id(self, table: Table) -> str | None:
+    def _row_id(self, table: ForeignTable) -> str | None:
         """Return how a table calls its row id, None if it has none."""
         if self.conn.dialect.name != "sqlite":
             return None
@@ -233,7 +233,7 @@ class Rows:
             self._row_ids[table.name] = next((n for n in free if self._knows(table, n)), None)
         return self._row_ids[table.name]
 
-    def _knows(self, table: Table, name: str) -> bool:
+    def _knows(self, table: ForeignTable, name: str) -> bool:
         # Not in double quotes: a name that is none would be taken for a text.
         try:
             self.conn.exec_driver_sql(
@@ -245,7 +245,7 @@ class Rows:
             return False
         return True
 
-    def _locators(self, table: Table, at: Any, called: str) -> list[sa.ColumnElement[Any]]:
+    def _locators(self, table: ForeignTable, at: Any, called: str) -> list[sa.ColumnElement[Any]]:
         """Return the expressions that tell a row of a table."""
         name = self._row_id(table)
         if name is not None:
@@ -276,7 +276,7 @@ class Rows:
             yield at.in_(locators[start : start + step])
 
 
-def quoted(conn: Connection, table: Table) -> str:
+def quoted(conn: Connection, table: ForeignTable) -> str:
     """Return a table's name as it is written in SQL."""
     preparer = conn.dialect.identifier_preparer
     name = preparer.quote_identifier(table.name)
@@ -289,7 +289,7 @@ def _on(key: ForeignKey, here: Any, there: Any) -> sa.ColumnElement[bool]:
     return sa.and_(*(there.c[other] == here.c[own] for own, other in pairs))
 
 
-def condition(table: Table, at: sa.TableClause, where: Any) -> Any:
+def condition(table: ForeignTable, at: sa.TableClause, where: Any) -> Any:
     """Return a condition on the rows of a table as SQLAlchemy has it.
 
     Raises
@@ -344,11 +344,11 @@ def _forms(value: Any) -> list[Any]:
     return [str(value)] if isinstance(value, UUID) else [value]
 
 
-def _found(columns: list[list[Any]], located: int) -> Found:
+def _found(columns: list[list[Any]], located: int) -> FoundRows:
     locators = _tuples(columns[:located])
     rest = columns[located:]
     keys = list(zip(*rest, strict=True)) if rest else [()] * len(locators)
-    return Found(locators, keys)
+    return FoundRows(locators, keys)
 
 
 def _tuples(columns: list[list[Any]]) -> list[Locator]:

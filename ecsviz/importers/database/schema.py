@@ -33,7 +33,7 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ForeignColumn:
     """One column of a table.
 
     Attributes
@@ -92,7 +92,7 @@ class ForeignKey:
 
 
 @dataclass(frozen=True)
-class Table:
+class ForeignTable:
     """One table.
 
     Attributes
@@ -104,7 +104,7 @@ class Table:
     """
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[ForeignColumn, ...]
     primary_key: tuple[str, ...]
     schema: str | None = None
 
@@ -122,7 +122,7 @@ class Table:
 
 
 @dataclass(slots=True)
-class Schema:
+class ForeignSchema:
     """All of a database that was reflected.
 
     Attributes
@@ -137,7 +137,7 @@ class Schema:
         Table → why it could not be reflected.
     """
 
-    tables: dict[str, Table] = field(default_factory=dict)
+    tables: dict[str, ForeignTable] = field(default_factory=dict)
     keys: list[ForeignKey] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)

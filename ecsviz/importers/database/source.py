@@ -41,7 +41,7 @@ _AS_TEXT = functools.partial(str, encoding="utf-8", errors="surrogateescape")
 """How texts of SQLite are read: any bytes may stand there, and none are lost."""
 
 
-class Source:
+class DatabaseSource:
     """One database that is only read.
 
     Parameters

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.result_frames import typed_column
-from ecsviz.importers.database.schema import Column, Kind, Table
+from ecsviz.importers.database.schema import ForeignColumn, ForeignTable, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ class Fit:
         return found | None if self.nullable and found is not Any else found
 
 
-def fits_of(conn: Connection, table: Table) -> list[Fit]:
+def fits_of(conn: Connection, table: ForeignTable) -> list[Fit]:
     """Return how each column of a table is given.
 
     Notes
@@ -131,7 +131,7 @@ def _found_in(quoted_column: str) -> str:
     return "+".join(f"{bit}*max({test})" for bit, test in tests.items())
 
 
-def _fit(conn: Connection, table: Table, column: Column, bits: int) -> Fit:
+def _fit(conn: Connection, table: ForeignTable, column: ForeignColumn, bits: int) -> Fit:
     kind = column.kind
     nullable = bool(bits & _NULL) or (column.nullable and column.name not in table.primary_key)
     held = bits & (_INT | _REAL | _TEXT | _BLOB)
@@ -192,7 +192,9 @@ _TEMPORAL: Final[dict[Kind, tuple[Kind, ...]]] = {
 """What is declared → what its texts are tried as."""
 
 
-def _all_parse(conn: Connection, table: Table, column: Column, parse: Callable[[str], Any]) -> bool:
+def _all_parse(
+    conn: Connection, table: ForeignTable, column: ForeignColumn, parse: Callable[[str], Any]
+) -> bool:
     at = table.sql.c[column.name]
     try:
         for (text,) in conn.execute(sa.select(at).where(at.is_not(None)).distinct()):
@@ -205,7 +207,7 @@ def _all_parse(conn: Connection, table: Table, column: Column, parse: Callable[[
 # -- other databases -------------------------------------------------------------------------
 
 
-def _declared(column: Column) -> Fit:
+def _declared(column: ForeignColumn) -> Fit:
     kind = column.kind
     convert = _CONVERT.get(kind)
     return Fit((_TYPES[kind],), column.nullable, convert, kind == "zoned")

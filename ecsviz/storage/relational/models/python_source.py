@@ -62,10 +62,10 @@ def python_source(mapping: Mapping, maps: Iterable[ClassMap]) -> str:
     str
         Python that imports SQLAlchemy alone. Its ``Base.metadata`` makes the very same tables.
     """
-    return Source(mapping, maps).text()
+    return ModuleText(mapping, maps).text()
 
 
-class Source:
+class ModuleText:
     """The text of one module."""
 
     def __init__(self, mapping: Mapping, maps: Iterable[ClassMap]) -> None:
