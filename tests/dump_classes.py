@@ -10,10 +10,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from pydantic import (
-    BaseModel,
-    Field,
-)
+import pytest
+from pydantic import BaseModel, Field
 
 import ecsviz as ev
 from ecsviz.isomorphic import find_difference
@@ -105,6 +103,12 @@ def text(entity: Any, **options: Any) -> Any:
 
 WAYS = {"python": python, "json": as_json, "text": text}
 Way = Callable[..., Any]
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+def again(request: pytest.FixtureRequest) -> Way:
+    way: Way = request.param
+    return way
 
 
 def same(entity: Any, again: Way, **options: Any) -> Any:

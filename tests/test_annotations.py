@@ -37,10 +37,7 @@ from ecsviz.domain.annotations import (
     can_hold_entities,
     complete_fields,
     concrete,
-    entities_only,
     hints_of,
-    strip,
-    union_members,
 )
 from ecsviz.errors import UnsupportedFieldError
 
@@ -295,25 +292,6 @@ def test_entities_where_nobody_can_find_them(annotation: Any, where: str) -> Non
 @pytest.mark.parametrize("annotation", [Iterable[int], Custom[int], set[tuple[int, str]]])
 def test_values_may_stand_there(annotation: Any) -> None:
     assert Reading(annotation, B).blind is None
-
-
-def test_strip() -> None:
-    assert strip(Annotated[Annotated[int, 1], 2]) is int
-    assert strip(Alias) == A | None
-    assert strip(list[int]) == list[int]
-
-
-def test_union_members() -> None:
-    assert union_members(Union[int, Annotated[Optional[str], 1]]) == (int, str, type(None))  # noqa: UP007, UP045 - see above
-    assert union_members(int | str) == (int, str)
-    assert union_members(int) == (int,)
-
-
-def test_entities_only() -> None:
-    assert entities_only(A) == (False, True)
-    assert entities_only(A | B | None) == (True, True)
-    assert entities_only(A | int) == (False, False)
-    assert entities_only(type(None)) == (True, False)
 
 
 def test_concrete_leaves_what_needs_no_change() -> None:

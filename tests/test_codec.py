@@ -48,6 +48,12 @@ def there_and_back(codec: Codec, values: list[Any]) -> tuple[list[Any], list[Any
             [datetime(2024, 1, 1, 2, tzinfo=UTC), None],
             [datetime(2024, 1, 1, 2), None],  # noqa: DTZ001 - columns are naive UTC
         ),
+        # The second time when clocks go back is kept.
+        (
+            DatetimeCodec(),
+            [datetime(2024, 10, 27, 2, tzinfo=UTC, fold=1)],
+            [datetime(2024, 10, 27, 2)],  # noqa: DTZ001 - as above
+        ),
     ],
 )
 def test_columns_hold_what_sql_can_compare(
@@ -68,12 +74,6 @@ def test_ordinary_values_need_nothing_beside() -> None:
         (TimedeltaCodec(), [timedelta(1, 2, 3)]),
     ):
         assert codec.encode(list(values))[1] == {}
-
-
-def test_the_second_time_when_clocks_go_back_is_kept() -> None:
-    value = datetime(2024, 10, 27, 2, tzinfo=UTC, fold=1)
-    (again,) = there_and_back(DatetimeCodec(), [value])[1]
-    assert again.fold == 1
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ from ecsviz.errors import (
 from ecsviz.isomorphic import find_difference
 from tests.cells import notebook
 from tests.dump_classes import (
-    WAYS,
     Box,
     Every,
     Leaf,
@@ -36,14 +35,11 @@ from tests.dump_classes import (
     Special,
     Way,
     a,
+    again,
     same,
 )
 
-
-@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
-def again(request: pytest.FixtureRequest) -> Way:
-    way: Way = request.param
-    return way
+__all__ = ["again"]
 
 
 class TestErrors:

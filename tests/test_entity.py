@@ -180,12 +180,6 @@ class TestOwnFields:
         assert More(title="x").title == "x"
         assert More().version == 0
 
-    def test_revalidation_is_refused(self) -> None:
-        with pytest.raises(UnsupportedFieldError, match="revalidate_instances"):
-
-            class Page(ev.Entity):
-                model_config = ConfigDict(revalidate_instances="always")
-
 
 class TestRepr:
     def test_what_it_shows(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Generic, Optional, Self, TypeVar, Union
 
@@ -165,14 +164,6 @@ def test_only_entity_classes_have_plans() -> None:
     assert caught.value.cls is Plain
 
 
-def test_a_key_that_is_an_entity_is_refused() -> None:
-    class Keyed(ev.Entity):
-        scores: dict[A, int] = Field(default_factory=dict)
-
-    with pytest.raises(UnsupportedFieldError, match=r"Keyed\.scores holds entities as dict keys"):
-        class_plan(Keyed).check()
-
-
 @pytest.mark.parametrize("annotation", [Iterable[A], set[tuple[A, int]]])
 def test_a_place_where_nobody_can_look_is_refused(annotation: Any) -> None:
     class Blind(ev.Entity):
@@ -225,14 +216,3 @@ class TestReference:
         assert Node(next=node).next is node
         with pytest.raises(ValueError, match="Node"):
             Node(next=5)  # type: ignore[arg-type]  # that is the point
-
-
-def test_dataclasses_with_entities() -> None:
-    @dataclasses.dataclass
-    class Meta:
-        author: A
-
-    class Holder(ev.Entity):
-        meta: Meta
-
-    assert class_plan(Holder).fields[0].targets == (A,)

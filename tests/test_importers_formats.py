@@ -77,6 +77,7 @@ def test_the_same_file_gives_the_same_ids_and_a_longer_one_keeps_them(sample: Sa
     def ids(data: bytes) -> list[str]:
         return [str(e.ecs_id) for thread in read(data) for e in (thread, *thread.messages)]
 
+    assert {e.ecs_id.version for thread in read(sample.data) for e in thread.messages} <= {5}
     before, after = ids(sample.data), ids(sample.longer)
     assert before == ids(sample.data)
     assert len(set(before)) == len(before)

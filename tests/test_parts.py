@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 import ecsviz as ev
 from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED
-from ecsviz.errors import NotAnEntityError, UnsupportedFieldError
+from ecsviz.errors import NotAnEntityError
 from ecsviz.graph.arrays import (
     References,
     as_roots,
@@ -156,13 +156,6 @@ class TestClasses:
             parts_of_classes([Author, Plain])
         with pytest.raises(NotAnEntityError, match="entity classes"):
             parts_of_classes([Author, Author()])
-
-    def test_an_unsupported_field(self) -> None:
-        class Keyed(ev.Entity):
-            scores: dict[Author, int] = Field(default_factory=dict)
-
-        with pytest.raises(UnsupportedFieldError, match=r"Keyed\.scores"):
-            parts_of_classes([Keyed])
 
 
 class TestRoots:

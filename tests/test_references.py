@@ -505,14 +505,6 @@ class TestRefused:
             list(nested_entities([deep], "Every.matrix"))
 
 
-def test_an_unresolved_forward_reference_is_told() -> None:
-    class Waiting(ev.Entity):
-        next: Missing | None = None  # noqa: F821 - not defined, which is the point
-
-    with pytest.raises(UnsupportedFieldError, match="Define 'Missing' first"):
-        walk([Waiting.model_construct()])
-
-
 class TestText:
     def test_paths(self) -> None:
         assert format_path("one", None) == "one"
