@@ -8,7 +8,7 @@ import logging
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import ecsviz as ev
-from ecsviz.domain.labels import clean_text, label_of
 from ecsviz.draw import DrawingOptionError, draw_graph
 from ecsviz.draw import text as draw_text
 from ecsviz.draw.curves import arrowheads, make_curves
@@ -346,10 +345,11 @@ def test_colour_by_field_function_component_and_generation() -> None:
     assert legend(draw_graph(two, color_by="component"))[:2] == ["component 1", "component 2"]
 
 
-def test_categories_take_anything() -> None:
-    class Colour(enum.Enum):
-        RED = "red"
+class Colour(enum.Enum):
+    RED = "red"
 
+
+def test_categories_take_anything() -> None:
     codes, kinds = categories([Colour.RED, None, "$x$", 3, Colour.RED], none="nothing")
     assert [kinds[code].name for code in codes] == ["red", "nothing", "$x$", "3", "red"]
     codes, kinds = categories([float(k) for k in range(100)])
@@ -827,89 +827,6 @@ def test_widths_are_measured() -> None:
     assert writer.width("iiii", 9) < writer.width("WWWW", 9)
     assert writer.width("abc", 18) == pytest.approx(2 * writer.width("abc", 9), rel=0.02)
     assert writer.width("", 9) == 0
-
-
-# -- labels ------------------------------------------------------------------------------------
-
-
-class Colour(enum.Enum):
-    RED = "red"
-
-
-class Plain(ev.Entity):
-    count: int = 3
-    note: str = ""
-
-
-class Named(ev.Entity):
-    external_id: str = "0123"
-    subtitle: str = "second"
-    name: str = ""
-
-
-class Bare(ev.Entity):
-    flag: bool = True
-
-
-@pytest.mark.parametrize(
-    ("make", "expected"),
-    [
-        (lambda: ev.ChatThread(title="Cycles"), "ChatThread Cycles"),
-        (ev.ChatThread, "ChatThread"),
-        (lambda: chat(1).messages[0], "ChatMessage user: messa…"),
-        (lambda: Named(name="first"), "Named first"),
-        (Named, "Named second"),
-        (Plain, "Plain count=3"),
-        (lambda: Plain(note="hello"), "Plain hello"),
-        (Bare, "Bare"),
-        (lambda: ev.ChatThread, "ChatThread"),
-        (lambda: "orders", "orders"),
-    ],
-)
-def test_labels(make: Callable[[], Any], expected: str) -> None:
-    assert label_of(make()) == expected
-
-
-def test_a_label_without_its_type() -> None:
-    assert label_of(ev.ChatThread(title="Cycles"), with_type=False) == "Cycles"
-    assert label_of(Bare(), with_type=False) == "Bare"
-
-
-def test_properties_are_not_evaluated_for_a_label() -> None:
-    class Trap(ev.Entity):
-        @property
-        def name(self) -> str:
-            raise AssertionError("evaluated")
-
-    assert label_of(Trap()) == "Trap"
-
-
-@pytest.mark.parametrize(
-    ("text", "limit", "expected"),
-    [
-        ("short", 24, "short"),
-        ("exactly ten", 11, "exactly ten"),
-        ("one more than that", 10, "one more…"),
-        ("日本語", 4, "日…"),
-        ("日本語", 6, "日本語"),
-        ("com.example.deeply.nested", 12, "…eply.nested"),
-        ("com.example.deep.er", 9, "…deep.er"),
-        ("  many \n\t spaces ", 24, "many spaces"),
-        ("a\u202eb\u200bc\x07", 24, "abc"),
-        ("e" + "\u0301" * 50, 24, "e\u0301\u0301"),
-        ("\ud800", 24, ""),
-    ],
-)
-def test_texts_are_cleaned_and_cut(text: str, limit: int, expected: str) -> None:
-    assert clean_text(text, limit) == expected
-
-
-@pytest.mark.parametrize("text", BAD)
-def test_every_label_is_one_short_line(text: str) -> None:
-    shown = label_of(ev.ChatThread(title=text)) if "\ud800" not in text else clean_text(text)
-    assert len(shown) <= 24
-    assert shown.isprintable()
-    assert "\n" not in shown
 
 
 # -- the house ---------------------------------------------------------------------------------

@@ -38,11 +38,24 @@ def make(**fields: Any) -> Any:
         ({"grade": Grade.LOW}, "Thing grade=low"),
         ({"yes": True}, "Thing"),
         ({"raw": b"abc", "parts": ["a"]}, "Thing"),
+        ({"external_id": "0123", "subtitle": "second", "name": ""}, "Thing second"),
+        ({"count": 3, "note": "hello"}, "Thing hello"),
         ({}, "Thing"),
     ],
 )
 def test_what_an_entity_is_called(fields: dict[str, Any], label: str) -> None:
     assert label_of(make(**fields)) == label
+    assert label_of(make(**fields), with_type=False) == label.removeprefix("Thing ")
+
+
+def test_a_label_with_its_type_has_no_more_room() -> None:
+    assert label_of(make(role="user", content="message 0")) == "Thing user: message 0"
+    assert label_of(make(role="user", content="a long message")) == "Thing user: a long mess…"
+
+
+@pytest.mark.parametrize("node", [ev.ChatThread, "ChatThread"])
+def test_classes_and_names_of_tables_are_their_labels(node: Any) -> None:
+    assert label_of(node) == "ChatThread"
 
 
 def test_properties_are_never_evaluated() -> None:
@@ -66,6 +79,7 @@ def test_a_placeholder_has_its_class_alone(tmp_path: Any) -> None:
     ("text", "shown"),
     [
         ("a\r\n\tb", "a b"),
+        ("  many \n\t spaces ", "many spaces"),
         ("a\u202eb\u200fc", "abc"),
         ("\x1b[31mred", "[31mred"),
         ("a\ud800b", "ab"),
@@ -78,6 +92,21 @@ def test_a_placeholder_has_its_class_alone(tmp_path: Any) -> None:
 )
 def test_texts_are_cleaned_and_cut(text: str, shown: str) -> None:
     assert clean_text(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "shown"),
+    [
+        ("exactly ten", 11, "exactly ten"),
+        ("one more than that", 10, "one more…"),
+        ("日本語", 4, "日…"),
+        ("日本語", 6, "日本語"),
+        ("com.example.deeply.nested", 12, "…eply.nested"),
+        ("com.example.deep.er", 9, "…deep.er"),
+    ],
+)
+def test_texts_are_cut_to_a_limit(text: str, limit: int, shown: str) -> None:
+    assert clean_text(text, limit) == shown
 
 
 @given(text=st.text(st.characters(codec=None, exclude_categories=())), limit=st.integers(1, 40))

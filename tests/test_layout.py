@@ -29,6 +29,7 @@ from ecsviz.layout.layered import arrange
 from ecsviz.layout.packing import pack, pack_on_page
 from ecsviz.layout.pulls import Pulls, isotonic
 from ecsviz.layout.rings import look_inside, ring_order, ring_places
+from tests.test_draw import chat
 
 Graph = ev.EntityDependencyGraph
 
@@ -58,15 +59,6 @@ def random_graph(seed: int, n: int, edges: int, *, acyclic: bool = False) -> Gra
     if acyclic:
         pairs = [(max(pair), min(pair)) for pair in pairs if pair[0] != pair[1]]
     return graph_of(pairs, n, [chance.randrange(3) for _ in pairs])
-
-
-def chat(messages: int, seed: int = 0) -> ev.ChatThread:
-    chance = random.Random(seed)
-    thread = ev.ChatThread(title="A thread")
-    for number in range(messages):
-        parent = chance.choice(thread.messages) if thread.messages else None
-        thread.say("user" if number % 2 == 0 else "assistant", f"message {number}", parent)
-    return thread
 
 
 def boxes_of(layout: Layout) -> np.ndarray[Any, Any]:
