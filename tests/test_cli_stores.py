@@ -28,6 +28,7 @@ from ecsviz.storage.relational.classless import BareStore
 from tests.conformance import classes as c
 from tests.conformance.conftest import postgres_url
 from tests.hostile import HOSTILE
+from tests.processes import in_a_new_process
 
 __all__ = ["postgres_url"]
 
@@ -80,18 +81,10 @@ print(thread.ecs_id)
 
 
 @pytest.fixture(name="unknown", scope="module")
-def _unknown(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[Path, str]:
+def _unknown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A store of classes that a process of its own has defined, and the id of a thread."""
     path = tmp_path_factory.mktemp("unknown") / "other.db"
-    done = subprocess.run(
-        [sys.executable, "-c", UNKNOWN, str(path)],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return path, done.stdout.strip()
+    return path, in_a_new_process(UNKNOWN, path).strip()
 
 
 RUNNER = """
@@ -107,16 +100,8 @@ for arguments in json.loads(sys.argv[1]):
 def elsewhere(*commands: list[Any], cwd: Path) -> list[tuple[int, str, str]]:
     """Run commands in a process of its own, where no class of the tests is defined."""
     given = json.dumps([list(map(str, arguments)) for arguments in commands])
-    done = subprocess.run(
-        [sys.executable, "-c", RUNNER, given],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=report.environment(),
-    )
-    assert done.returncode == 0, done.stderr
-    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+    told = in_a_new_process(RUNNER, given, cwd=cwd, **report.environment())
+    return [tuple(json.loads(line)) for line in told.splitlines()]
 
 
 # -- import -----------------------------------------------------------------------------------

@@ -95,20 +95,18 @@ def test_a_file_that_may_only_be_read(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_nothing_is_made_by_reading(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    store = ev.SQLAlchemyEntityStorage(path)
-    with pytest.raises(errors.EntityNotFoundError):
-        store.get(ev.ChatThread(title="a").ecs_id)
-    assert store.list_by_type(ev.ChatThread) == []
-    assert not path.exists()
-
-
-@pytest.mark.parametrize("target", ["nonsense://", "sqlite+nonsense:///a.db", "://"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("nonsense://", "sqlite+nonsense:///a.db", "://"),
+        *("nosuchdb://me:secret@host/name", "postgresql://me:secret@host:port/name"),
+    ],
+)
 def test_an_url_that_is_none(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(errors.EcsvizError):
+    with pytest.raises(errors.EcsvizError) as caught:
         ev.SQLAlchemyEntityStorage(target).register(ev.ChatThread(title="a"))
+    assert "secret" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -173,18 +171,6 @@ def test_a_write_begins_with_its_lock(tmp_path: Path) -> None:
     store.register(ev.ChatThread(title="b"))
     begins = [statement for statement in said if statement.startswith("BEGIN")]
     assert begins == ["BEGIN IMMEDIATE"]
-
-
-def test_a_file_that_was_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    store = ev.SQLAlchemyEntityStorage(path)
-    thread = store.register(ev.ChatThread(title="a"))
-    path.rename(tmp_path / "b.db")
-    thread.title = "b"
-    with pytest.raises(errors.StorageMovedError):
-        store.register(thread)
-    assert not path.exists()
-    assert ev.SQLAlchemyEntityStorage(tmp_path / "b.db").get(thread.ecs_id).title == "a"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

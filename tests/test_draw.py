@@ -6,8 +6,6 @@ import enum
 import io
 import logging
 import random
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from ecsviz.draw.text import Writer
 from ecsviz.errors import EcsvizError, EntityNotFoundError
 from ecsviz.layout import layout_graph
 from tests.hostile import HOSTILE
+from tests.processes import in_a_new_process
 
 Graph = ev.EntityDependencyGraph
 
@@ -841,8 +840,7 @@ def test_pyplot_is_imported_only_for_a_figure_of_our_own() -> None:
         "ev.EntityDependencyGraph().draw(ax=Figure().add_subplot())\n"
         "print('matplotlib.pyplot' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False"]
+    assert in_a_new_process(code).split() == ["False", "False"]
 
 
 def test_the_jdk_packages_are_drawn(shared: Path) -> None:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
-import pytest
 from matplotlib.colors import to_hex
 
 import ecsviz as ev
 from ecsviz.draw import draw_diff
 from ecsviz.draw.diff import STATES
 from ecsviz.draw.style import fixed_categories
-
-
-@pytest.fixture(autouse=True)
-def _close() -> Iterator[None]:
-    yield
-    plt.close("all")
+from tests.test_draw import legend
 
 
 def states(count: int) -> tuple[ev.ChatThread, ev.ChatThread]:
@@ -31,10 +24,6 @@ def states(count: int) -> tuple[ev.ChatThread, ev.ChatThread]:
     thread.messages.pop(1)
     thread.say("user", "new")
     return before, thread
-
-
-def legend(ax: plt.Axes) -> list[str]:
-    return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def test_every_state_has_its_colour_and_its_mark() -> None:
@@ -69,7 +58,7 @@ def test_it_draws_where_it_is_told_and_on_dark_ground() -> None:
     with plt.style.context("dark_background"):
         _, ax = plt.subplots()
         assert ev.diff(*states(2)).draw(ax, title="Two states", legend=False) is ax
-    assert ax.get_legend() is None
+    assert legend(ax) == []
 
 
 def test_nothing_differs() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import enum
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +22,7 @@ from ecsviz.draw.schema import FOOT, MAX_COLUMNS, SMALLEST_NAME
 from ecsviz.draw.style import CYCLE
 from ecsviz.draw.tables import annotation_text, schema_of
 from tests.hostile import HOSTILE
+from tests.processes import in_a_new_process
 from tests.test_draw import all_texts, found, legend, paint, texts, title
 
 
@@ -218,7 +217,7 @@ def test_a_store_draws_tables_of_classes_that_are_not_defined_here(tmp_path: Pat
         "ev.SQLAlchemyEntityStorage(sys.argv[1]).register(Elsewhere(name='x'))"
     )
     path = tmp_path / "a.db"
-    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    in_a_new_process(code, path)
     ax = ev.SQLAlchemyEntityStorage(path).draw_schema()
     assert sorted(texts(ax, "label")) == ["elsewhere_friends", "elsewheres"]
     assert title(ax) == "2 tables, 2 foreign keys, no cycle"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -38,6 +36,7 @@ from tests.dump_classes import (
     again,
     same,
 )
+from tests.processes import in_a_new_process
 
 __all__ = ["again"]
 
@@ -247,7 +246,7 @@ class TestNames:
             "assert find_difference(thread, ev.Entity.model_validate(data)) is None\n"
         )
         # In a process of its own: other tests have classes of that name too.
-        subprocess.run([sys.executable, "-c", program], check=True)
+        in_a_new_process(program)
 
     def test_the_newest_definition(self) -> None:
         source = "class Cell(ev.Entity):\n    name: str = ''\nclass Sub(Cell):\n    pass\n"

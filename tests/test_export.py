@@ -116,11 +116,6 @@ def test_cytoscape(graph: ev.EntityDependencyGraph) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_node_link(graph: ev.EntityDependencyGraph) -> None:
-    data = json.loads(json.dumps(export.to_node_link(graph), allow_nan=False))
-    check(graph, nx.node_link_graph(data))
-
-
 def test_ids_are_those_of_the_entities() -> None:
     graph = GRAPHS["thread"]()
     ids = [data["ecs_id"] for _, data in export.to_networkx(graph).nodes(data=True)]

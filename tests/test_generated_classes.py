@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import itertools
 import pickle
-import subprocess
 import sys
 import types
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import ecsviz as ev
 from ecsviz.domain.fields import Shape, class_plan
 from ecsviz.domain.inverse import inverse_of
 from ecsviz.isomorphic import find_difference
+from tests.processes import in_a_new_process
 
 EXAMPLES = 2000 if settings.default.max_examples >= 500 else settings.default.max_examples
 
@@ -238,7 +238,7 @@ def _forget() -> Iterator[None]:
 
 # Which of their references might be meant as a pair is left to chance.
 @pytest.mark.filterwarnings("ignore::ecsviz.errors.UnpairedReferencesWarning")
-def test_generated_classes(tmp_path: Path, root: Path) -> None:
+def test_generated_classes(tmp_path: Path) -> None:
     """Every example is stored in a file of its own; a fresh process reads them all."""
     numbers: list[int] = []
 
@@ -271,12 +271,4 @@ def test_generated_classes(tmp_path: Path, root: Path) -> None:
     save()
     assert len(set(numbers)) >= EXAMPLES // 2
     (tmp_path / "numbers.pickle").write_bytes(pickle.dumps(numbers))
-    done = subprocess.run(
-        [sys.executable, "-c", READER, str(tmp_path)],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert int(done.stdout) == len(numbers)
+    assert int(in_a_new_process(READER, tmp_path)) == len(numbers)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,6 +24,7 @@ from ecsviz.errors import (
 )
 from tests.cells import notebook
 from tests.entity_graphs import Vertex, edge_lists, graph_of, names_of, vertices
+from tests.processes import in_a_new_process
 
 Graph = ev.EntityDependencyGraph
 LONG = 100_000
@@ -396,16 +394,7 @@ json.dump([
 
 def test_every_process_sees_the_same() -> None:
     """Another hash seed, and so another order of sets, changes nothing."""
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("0", "1", "12345")
-    }
+    outputs = {in_a_new_process(PROGRAM, PYTHONHASHSEED=seed) for seed in ("0", "1", "12345")}
     assert len(outputs) == 1
     assert len(json.loads(outputs.pop())[1]) == 40
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, Impo
 from ecsviz.importers import read_chat
 from ecsviz.importers.files import ImportSourceError
 from ecsviz.importers.sqlite_file import open_sqlite
+from tests.processes import in_a_new_process
 
 
 def made(path: Path, script: str) -> Path:
@@ -75,7 +74,7 @@ os._exit(0)
 
 def test_what_a_crashed_writer_left_is_rolled_back(tmp_path: Path) -> None:
     path = made(tmp_path / "a.db", ROWS)
-    subprocess.run([sys.executable, "-c", CRASH, str(path)], check=True)
+    in_a_new_process(CRASH, path)
     journal = tmp_path / "a.db-journal"
     assert journal.stat().st_size > 0
     whole = path.read_bytes()
@@ -86,7 +85,7 @@ def test_what_a_crashed_writer_left_is_rolled_back(tmp_path: Path) -> None:
 
 def test_a_journal_that_names_a_file_to_delete_is_refused(tmp_path: Path) -> None:
     path = made(tmp_path / "a.db", ROWS)
-    subprocess.run([sys.executable, "-c", CRASH, str(path)], check=True)
+    in_a_new_process(CRASH, path)
     victim = tmp_path / "victim.txt"
     victim.write_text("precious")
     journal = tmp_path / "a.db-journal"

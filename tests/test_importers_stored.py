@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ import ecsviz as ev
 from ecsviz.importers import read_chat
 from ecsviz.isomorphic import find_difference
 from tests.chat_formats import SAMPLES, Sample, llm_old
+from tests.processes import in_a_new_process
 
 READER = """
 import sys
@@ -40,15 +38,7 @@ def test_every_format_comes_back_in_a_fresh_process(tmp_path: Path) -> None:
         threads = read_chat(path)
         ev.SQLAlchemyEntityStorage(path.with_suffix(".db")).register(threads)
         count += len(threads)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", READER, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(ev.__file__).parents[1])},
-    )
-    assert done.returncode == 0, done.stderr
-    told = done.stdout.splitlines()
+    told = in_a_new_process(READER, tmp_path, options=("-W", "error")).splitlines()
     assert len(told) == count
     assert {line.partition(" ")[2] for line in told} == {"None"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import random
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -29,6 +28,7 @@ from ecsviz.layout.layered import arrange
 from ecsviz.layout.packing import pack, pack_on_page
 from ecsviz.layout.pulls import Pulls, isotonic
 from ecsviz.layout.rings import look_inside, ring_order, ring_places
+from tests.processes import in_a_new_process
 from tests.test_draw import chat
 
 Graph = ev.EntityDependencyGraph
@@ -153,18 +153,12 @@ def test_it_is_deterministic() -> None:
     assert np.array_equal(one.positions, again.positions)
 
 
-def test_it_is_the_same_in_another_process(root: Path) -> None:
+def test_it_is_the_same_in_another_process() -> None:
     code = (
-        f"import sys; sys.path.insert(0, {str(root)!r})\n"
         "from tests.test_layout import layout_graph, random_graph\n"
         "print(layout_graph(random_graph(5, 40, 60)).positions.round(9).tolist())"
     )
-    out = [
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout
-        for _ in range(2)
-    ]
+    out = [in_a_new_process(code) for _ in range(2)]
     assert out[0] == out[1]
     assert len(out[0]) > 100
 
@@ -183,8 +177,7 @@ def test_a_layout_needs_no_matplotlib() -> None:
         "layout_graph(ev.EntityDependencyGraph(ev.ChatThread(title='x')))\n"
         "print('matplotlib' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert in_a_new_process(code).strip() == "False"
 
 
 def test_classes_and_entities_have_layouts() -> None:

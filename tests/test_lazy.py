@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 import ecsviz
 from ecsviz import draw, widgets
 from ecsviz.basics import lazy
+from tests.processes import in_a_new_process
 
 
 @pytest.mark.parametrize("package", [ecsviz, draw, widgets])
@@ -46,5 +44,4 @@ def test_what_is_asked_for_stands_there_from_then_on(monkeypatch: pytest.MonkeyP
 def test_nothing_heavy_comes_with_the_import() -> None:
     heavy = "{'sqlalchemy', 'pandas', 'matplotlib', 'scipy', 'networkx', 'ipywidgets'}"
     code = f"import ecsviz, ecsviz.draw, ecsviz.widgets, sys; print({heavy} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    assert in_a_new_process(code).strip() == "set()"

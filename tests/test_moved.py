@@ -198,15 +198,6 @@ def test_the_first_save_is_remembered(path: Path) -> None:
     assert path.read_bytes() == b""
 
 
-def test_what_never_was_there_is_empty(path: Path) -> None:
-    store = ev.SQLAlchemyEntityStorage(path)
-    assert store.revisions().empty
-    assert not store.has_entity(ev.ChatThread(title="a").ecs_id)
-    assert not path.exists()
-    thread = store.register(ev.ChatThread(title="a"))
-    assert store.get(thread.ecs_id).title == "a"
-
-
 def test_a_first_save_that_failed_leaves_no_identity(path: Path) -> None:
     """What was rolled back does not count as a store that was there."""
     store = ev.SQLAlchemyEntityStorage(path)

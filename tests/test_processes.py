@@ -140,26 +140,6 @@ def test_no_update_is_lost_between_writers(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
-def test_a_forked_child_may_use_the_storage(tmp_path: Path) -> None:
-    code = f"""
-    import os
-    import ecsviz as ev
-    store = ev.SQLAlchemyEntityStorage({str(tmp_path / "fork.db")!r})
-    thread = store.register(ev.ChatThread(title="parent"))
-    child = os.fork()
-    if child == 0:
-        again = store.get(thread.ecs_id)
-        again.title = "child"
-        store.register(again)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert store.get(thread.ecs_id).title == "child"
-    """
-    done = run(tmp_path, textwrap.dedent(code))
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.parametrize("work", ["store.register(ev.ChatThread())", "store.get(thread.ecs_id)"])
 def test_a_child_may_save_whatever_threads_did_at_the_fork(tmp_path: Path, work: str) -> None:
     code = f"""
@@ -200,29 +180,3 @@ def test_a_child_may_save_whatever_threads_did_at_the_fork(tmp_path: Path, work:
     """
     done = run(tmp_path, textwrap.dedent(code))
     assert done.returncode == 0, done.stderr
-
-
-def test_an_interrupt_waits_for_the_end_of_the_transaction(tmp_path: Path) -> None:
-    """Ctrl-C in the middle of a save: the save is whole, and the lock is free."""
-    code = f"""
-    import os, signal
-    import sqlalchemy as sa
-    import ecsviz as ev
-    path = {str(tmp_path / "stop.db")!r}
-    store = ev.SQLAlchemyEntityStorage(path)
-    thread = ev.ChatThread(title="x")
-    thread.say("user", "hello")
-    @sa.event.listens_for(store.engine, "before_cursor_execute")
-    def stop(conn, cursor, statement, *rest):
-        if "INSERT INTO chat_messages" in statement:
-            os.kill(os.getpid(), signal.SIGINT)
-    try:
-        store.register(thread)
-    except KeyboardInterrupt:
-        print("interrupted")
-    other = ev.SQLAlchemyEntityStorage(path, timeout=0.1)
-    print(len(other.get(thread.ecs_id).messages))
-    other.register(ev.ChatThread(title="y"))
-    """
-    done = run(tmp_path, textwrap.dedent(code))
-    assert done.stdout.split() == ["interrupted", "1"], done.stderr

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import ecsviz as ev
 from ecsviz.importers.database import Database
 from ecsviz.isomorphic import find_difference
 from tests.databases import SHOP, make_sqlite
+from tests.processes import in_a_new_process
 from tests.test_read_database import check_figures
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,10 +117,7 @@ def test_another_process_reads_the_copy(tmp_path: Path) -> None:
     path = make_sqlite(tmp_path / "shop.db", SHOP)
     with ev.read_database(path) as db:
         db.copy_to(ev.SQLAlchemyEntityStorage(tmp_path / "store.db"))
-    command = [sys.executable, "-c", FRESH, str(path), str(tmp_path / "store.db")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [15, 15, [], 1]
+    assert json.loads(in_a_new_process(FRESH, path, tmp_path / "store.db")) == [15, 15, [], 1]
 
 
 # -- real databases --------------------------------------------------------------------------

@@ -150,6 +150,7 @@ def test_collections_of_a_type_first_met_far_down_are_read_too(path: Path) -> No
 def test_nothing_is_read_from_what_is_not_there(tmp_path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(tmp_path / "none.db")
     assert store.get_many([]) == []
+    assert store.revisions().empty
     assert store.list_by_type(c.Node) == []
     assert not store.has_entity(c.Node().ecs_id)
     assert store.get_lineage_entities(c.Node().ecs_id) == []

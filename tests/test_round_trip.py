@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from hypothesis import strategies as st
 import ecsviz as ev
 from ecsviz.isomorphic import find_difference
 from tests.conformance import classes as c
+from tests.processes import in_a_new_process
 
 texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)
 floats = st.floats(allow_nan=True, allow_infinity=True)
@@ -149,7 +148,7 @@ open(sys.argv[3], "wb").write(pickle.dumps(found))
 """
 
 
-def test_in_another_process(tmp_path: Path, root: Path) -> None:
+def test_in_another_process(tmp_path: Path) -> None:
     """All examples go into one file, which one fresh process reads as a whole."""
     store = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
     stored: list[list[Any]] = []
@@ -162,8 +161,7 @@ def test_in_another_process(tmp_path: Path, root: Path) -> None:
     save()
     wanted, found = tmp_path / "wanted", tmp_path / "found"
     wanted.write_bytes(pickle.dumps([[entity.ecs_id for entity in graph] for graph in stored]))
-    arguments = [str(tmp_path / "store.db"), str(wanted), str(found)]
-    subprocess.run([sys.executable, "-c", READER, *arguments], check=True, cwd=root)
+    in_a_new_process(READER, tmp_path / "store.db", wanted, found)
     graphs_read = pickle.loads(found.read_bytes())
     assert len(graphs_read) == len(stored) >= settings.default.max_examples // 2
     for before, after in zip(stored, graphs_read, strict=True):

@@ -10,8 +10,6 @@ import functools
 import gc
 import io
 import pickle
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +21,7 @@ import ecsviz as ev
 from ecsviz.domain import objects as state
 from ecsviz.isomorphic import find_difference
 from tests.cells import notebook
+from tests.processes import in_a_new_process
 
 LONG = 100_000
 
@@ -318,10 +317,9 @@ class TestPickle:
             "assert all(m.thread is thread for m in thread.messages)\n"
             "print(len(ev.EntityDependencyGraph(thread)))\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+        assert int(in_a_new_process(program, path)) == len(
+            ev.EntityDependencyGraph(ev.sample("thread"))
         )
-        assert int(done.stdout) == len(ev.EntityDependencyGraph(ev.sample("thread")))
 
     def test_what_changed_between_two_pickles_is_in_the_second(self) -> None:
         first = rich()

@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
-from ecsviz import errors
 
 
 class Person(ev.Entity):
@@ -77,35 +76,6 @@ def test_an_engine_is_used_as_it_is_and_left_as_it_was(tmp_path: Path) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize(("journal", "mode"), [("delete", "delete"), ("wal", "wal")])
-def test_settings_that_lose_nothing(tmp_path: Path, journal: str, mode: str) -> None:
-    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db", journal=journal)  # type: ignore[arg-type]
-    store.register(branched())
-    with store._database.writing() as conn:
-        driver = conn.connection.dbapi_connection
-        assert driver is not None
-        values = {
-            name: driver.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        }
-    assert values == {
-        "journal_mode": mode,
-        "synchronous": 3,  # EXTRA, which with a write-ahead log is FULL
-        "foreign_keys": 1,
-        "busy_timeout": 5000,
-    }
-
-
-def test_the_file_says_whose_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    ev.SQLAlchemyEntityStorage(path).register(branched())
-    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
-        assert conn.execute("PRAGMA application_id").fetchone() == (0x45435356,)
-        assert conn.execute("PRAGMA user_version").fetchone() == (2,)
-        assert conn.execute("PRAGMA foreign_key_check").fetchall() == []
-        assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
 def test_foreign_keys_are_enforced_in_sessions_too() -> None:
     store = ev.SQLAlchemyEntityStorage(":memory:")
     store.register(Person(name="a"))
@@ -130,15 +100,6 @@ def test_a_generator_of_entities_is_given_back_as_a_list() -> None:
     people = store.register(Person(name=name) for name in "abc")
     assert [person.version for person in people] == [1, 1, 1]
     assert store.list_by_type(Person) == people
-
-
-def test_the_seed_of_a_url_never_shows_its_password() -> None:
-    with pytest.raises(errors.StorageUrlError) as caught:
-        ev.SQLAlchemyEntityStorage("nosuchdb://me:secret@host/name")
-    assert "secret" not in str(caught.value)
-    with pytest.raises(errors.StorageUrlError) as caught:
-        ev.SQLAlchemyEntityStorage("postgresql://me:secret@host:port/name")
-    assert "secret" not in str(caught.value)
 
 
 def test_repr_names_the_file(tmp_path: Path) -> None:

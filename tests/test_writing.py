@@ -160,7 +160,8 @@ def test_a_failure_releases_the_lock(tmp_path: Path) -> None:
 )
 def test_an_interrupt_is_told_after_the_versions(tmp_path: Path) -> None:
     """Ctrl-C during a save ends it whole: the next save must not find a conflict with itself."""
-    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
     node = store.register(c.Node(name="a"))
     node.name = "b"
 
@@ -174,6 +175,7 @@ def test_an_interrupt_is_told_after_the_versions(tmp_path: Path) -> None:
     sa.event.remove(store.engine, "before_cursor_execute", interrupt)
     assert node.version == 2
     assert store.get(node.ecs_id).name == "b"
+    ev.SQLAlchemyEntityStorage(path, timeout=0.1).register(c.Node())  # nothing is locked
     node.name = "c"
     assert store.register(node).version == 3
 
