@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 import ecsviz as ev
-from benchmarks.timing import Contender, Goal, Seconds, Section, rounds
+from benchmarks.timing import Contender, Seconds, Section, rounds
 from benchmarks.workload import ROOT
 
 LINES = "LineCollection and scatter, places given"
@@ -75,8 +75,7 @@ def draw(folder: Path, size: int, repeats: int) -> Section:
             "From the graph to the rendered picture. `graph.draw()` draws large graphs in groups."
         ],
     )
-    goal = Goal(6, f"{DRAW}, to {LINES}", 1.5, race.ratio(DRAW, LINES))
-    return Section("draw", [race], [goal])
+    return Section("draw", [race], [race.at_most(6, 1.5, DRAW, LINES)])
 
 
 def importing(what: str) -> Contender:
@@ -103,5 +102,4 @@ def imports(folder: Path, size: int, repeats: int) -> Section:
         limit=IMPORT_PARTS,
         notes=["`import pydantic` alone loads its models only when they are first used."],
     )
-    goal = Goal(6, f"{IMPORT}, to {IMPORT_PARTS}", 1.3, race.ratio(IMPORT, IMPORT_PARTS))
-    return Section("import", [race], [goal])
+    return Section("import", [race], [race.at_most(6, 1.3, IMPORT, IMPORT_PARTS)])

@@ -63,8 +63,8 @@ def graph(folder: Path, size: int, repeats: int) -> Section:
         )
     table, node, reference = memory(max(size // 5, 100))
     goals = [
-        Goal(5, f"{OURS}, to {WALK}", 2, race.ratio(OURS, WALK)),
-        Goal(5, f"{OURS}, faster than {NETWORKX}", 12, race.ratio(NETWORKX, OURS), at_least=True),
+        race.at_most(5, 2, OURS, WALK),
+        race.faster(5, 12, OURS, NETWORKX),
         Goal(5, "memory of a node, beyond the entity", NODE_BYTES, node, "bytes"),
         Goal(5, "memory of a reference", REFERENCE_BYTES, reference, "bytes"),
     ]

@@ -13,16 +13,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 import ecsviz as ev
 from benchmarks import workload
-from benchmarks.timing import Goal, Section, Table
+from benchmarks.timing import Goal, Section, Table, counted
 from ecsviz.domain.walk import walk
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -71,20 +68,6 @@ def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
     cpu, start = time.process_time(), time.perf_counter()
     result = work()
     return time.perf_counter() - start, time.process_time() - cpu, result
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        statements.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def find_cycles_in(graph: ev.EntityDependencyGraph) -> Callable[[], None]:
@@ -224,14 +207,13 @@ def growths(records: list[dict[str, Any]], step: str, clock: str = "seconds") ->
     for shape in SHAPES:
         of_shape = {r["size"]: r for r in records if r["shape"] == shape}
         if len(of_shape) > 1:
-            small, large = of_shape.get(REFERENCE_SIZE, min_of(of_shape)), of_shape[max(of_shape)]
+            small, large = (
+                of_shape.get(REFERENCE_SIZE, of_shape[min(of_shape)]),
+                of_shape[max(of_shape)],
+            )
             each = [r[clock][step] / (r["entities"] + r["references"]) for r in (small, large)]
             result[shape] = each[1] / each[0]
     return result
-
-
-def min_of(records: dict[int, Any]) -> Any:
-    return records[min(records)]
 
 
 def goals(

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from benchmarks import peers, workload
-from benchmarks.timing import Contender, Goal, Section, profiled, rounds
+from benchmarks.timing import Contender, Measured, Section, profiled, rounds
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.isomorphic import find_difference
 
@@ -160,13 +160,10 @@ def save(folder: Path, size: int, repeats: int) -> Section:
     )
     now.pop("stack").close()
     goals = [
-        Goal(1, f"{REGISTER}, to {EXECUTEMANY}", 2.2, race.ratio(REGISTER, EXECUTEMANY)),
-        *(
-            Goal(1, f"{REGISTER} faster than {p}", x, race.ratio(p, REGISTER), at_least=True)
-            for p, x in ((ADD_ALL, 6), (SQLMODEL, 8), (BY_OBJECT, 8))
-        ),
-        Goal(2, f"{UNCHANGED}, to the first", 0.6, race.ratio(UNCHANGED, REGISTER)),
-        Goal(2, f"{CHANGED}, to the first", 0.8, race.ratio(CHANGED, REGISTER)),
+        race.at_most(1, 2.2, REGISTER, EXECUTEMANY),
+        *(race.faster(1, x, REGISTER, p) for p, x in ((ADD_ALL, 6), (SQLMODEL, 8), (BY_OBJECT, 8))),
+        race.at_most(2, 0.6, UNCHANGED, REGISTER, f"{UNCHANGED}, to the first"),
+        race.at_most(2, 0.8, CHANGED, REGISTER, f"{CHANGED}, to the first"),
     ]
     return Section("save", [race], goals)
 
@@ -218,9 +215,9 @@ def load(folder: Path, size: int, repeats: int) -> Section:
         )
         profile = profiled("Where the time of `get` goes", ours, apart="fetchall")
     goals = [
-        Goal(3, f"{GET}, to {FETCHALL}", 3.5, race.ratio(GET, FETCHALL)),
+        race.at_most(3, 3.5, GET, FETCHALL),
         *(
-            Goal(3, f"`get` faster than {peer}", 10, race.ratio(peer, GET), at_least=True)
+            race.faster(3, 10, GET, peer, f"`get` faster than {peer}")
             for peer in (SAME_ROWS_LOAD, SELECTINLOAD)
         ),
     ]
@@ -287,30 +284,41 @@ def same_frames(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(ours.sort_values("number"), theirs.sort_values("number"))
 
 
+def frames(
+    title: str,
+    store: ev.SQLAlchemyEntityStorage,
+    connect: Callable[[ExitStack], Any],
+    repeats: int,
+) -> Measured:
+    """Race for the frame of all notes of a store; `connect` gives what the driver asks with."""
+    query = frame_query(store)
+    same_frames(store.frame(workload.Note), pd.read_sql(query, store.engine))
+    text = str(query.compile(store.engine))
+
+    def fetchall(stack: ExitStack) -> Callable[[], object]:
+        connection = connect(stack)
+        return lambda: connection.execute(text).fetchall()
+
+    return rounds(
+        title,
+        {
+            FETCHALL: fetchall,
+            FRAME: lambda stack: lambda: store.frame(workload.Note),
+            READ_SQL: lambda stack: lambda: pd.read_sql(query, store.engine),
+        },
+        repeats,
+        limit=FETCHALL,
+        notes=["Text, integer, float, time with zone, truth value; equal values and dtypes."],
+    )
+
+
 def frame(folder: Path, size: int, repeats: int) -> Section:
-    files = Files(folder)
     with ExitStack() as opened:
-        store = open_store(files.new(opened), opened)
+        path = Files(folder).new(opened)
+        store = open_store(path, opened)
         store.register(workload.notes(size))
-        query = frame_query(store)
-        same_frames(store.frame(workload.Note), pd.read_sql(query, store.engine))
-        sql = str(query.compile(store.engine))
-
-        def fetchall(stack: ExitStack) -> Callable[[], object]:
-            path = store.engine.url.database or ""
-            connection = stack.enter_context(closing(sqlite3.connect(path)))
-            return lambda: connection.execute(sql).fetchall()
-
-        race = rounds(
-            f"A DataFrame of {size:,} rows with typed columns",
-            {
-                FETCHALL: fetchall,
-                FRAME: lambda stack: lambda: store.frame(workload.Note),
-                READ_SQL: lambda stack: lambda: pd.read_sql(query, store.engine),
-            },
-            repeats,
-            limit=FETCHALL,
-            notes=["Text, integer, float, time with zone, truth value; equal values and dtypes."],
+        title = f"A DataFrame of {size:,} rows with typed columns"
+        race = frames(
+            title, store, lambda s: s.enter_context(closing(sqlite3.connect(path))), repeats
         )
-    goal = Goal(4, f"{FRAME} faster than {READ_SQL}", 2, race.ratio(READ_SQL, FRAME), at_least=True)
-    return Section("frame", [race], [goal])
+    return Section("frame", [race], [race.faster(4, 2, FRAME, READ_SQL)])

@@ -8,11 +8,13 @@ import pstats
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 Contender = Callable[[ExitStack], Callable[[], object]]
 """Gets ready, which is not measured, and returns the work that is. What it opens, it hands to the
@@ -43,6 +45,15 @@ class Measured:
     def ratio(self, name: str, other: str) -> float | None:
         """Return how many times as long `name` took: the median of the ratios of the rounds."""
         return median_ratio(self.seconds.get(name), self.seconds.get(other))
+
+    def at_most(self, number: int, bound: float, name: str, to: str, text: str = "") -> Goal:
+        """Return the goal that `name` takes at most so many times as long as another."""
+        return Goal(number, text or f"{name}, to {to}", bound, self.ratio(name, to))
+
+    def faster(self, number: int, bound: float, name: str, than: str, text: str = "") -> Goal:
+        """Return the goal that `name` is at least so many times as fast as another."""
+        text = text or f"{name} faster than {than}"
+        return Goal(number, text, bound, self.ratio(than, name), at_least=True)
 
 
 def median_ratio(above: list[float] | None, below: list[float] | None) -> float | None:
@@ -167,6 +178,21 @@ def profiled(title: str, contender: Contender, *, apart: str = "", lines: int = 
         " collector, held off before, looks at all that was made."
     )
     return Table(title, ["function", "% of the time"], rows, [note], records)
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Collect the statements that SQLAlchemy sends, whatever the engine."""
+    sent: list[str] = []
+
+    def note(*given: Any) -> None:
+        sent.append(given[2])
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def stats_of(profile: cProfile.Profile) -> dict[Any, Any]:

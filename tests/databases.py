@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import sqlalchemy as sa
-
+from benchmarks.timing import counted
 from ecsviz import read_database
 from ecsviz.importers.database import Database
+
+__all__ = ["SHOP", "counted", "make_sqlite", "read"]
 
 SHOP = """
     CREATE TABLE country (code TEXT PRIMARY KEY, name TEXT NOT NULL);
@@ -57,18 +55,3 @@ def make_sqlite(path: Path, *scripts: str) -> Path:
 def read(tmp_path: Path, *scripts: str) -> Database:
     """Write a SQLite file and open it."""
     return read_database(make_sqlite(tmp_path / "a.db", *scripts))
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """Collect the statements that SQLAlchemy sends, whatever the engine."""
-    sent: list[str] = []
-
-    def note(*given: Any) -> None:
-        sent.append(given[2])
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)

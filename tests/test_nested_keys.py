@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, field_validator
 
 import ecsviz as ev
-from benchmarks.growth import counted
+from tests.databases import counted
 
 
 class Leaf(ev.Entity):

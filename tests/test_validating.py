@@ -28,6 +28,7 @@ from pydantic import (
 
 import ecsviz as ev
 from ecsviz.isomorphic import find_difference
+from tests.conformance.test_post_init import Deep
 from tests.dump_classes import LONG, WAYS, Way
 
 
@@ -240,27 +241,17 @@ def test_without_cycles_everything_held_is_complete(root: Any) -> None:
                 assert thing._sum == sum(held.number for held in thing.many)
 
 
-class Step(ev.Entity):
-    """Counts how deep it stands, from what it holds: each must come after the next."""
-
-    next: Step | None = None
-    _depth: int = PrivateAttr(default=0)
-
-    def model_post_init(self, context: Any) -> None:
-        self._depth = 0 if self.next is None else self.next._depth + 1
-
-
 def test_a_chain_of_100_000_is_validated_from_its_end() -> None:
-    step = Step()
+    step = Deep()
     for _ in range(LONG - 1):
-        step = Step(next=step)
+        step = Deep(next=step)
     assert WAYS["python"](step)._depth == step._depth == LONG - 1
 
 
 def test_frames_are_validated_from_the_end() -> None:
-    step = Step()
+    step = Deep()
     for _ in range(9):
-        step = Step(next=step)
+        step = Deep(next=step)
     nodes, references = ev.to_frames(step)
     for frame in (nodes, nodes[::-1]):
         again = {e.ecs_id: e for e in ev.from_frames(frame, references)}
@@ -271,7 +262,7 @@ def test_networkx_is_validated_from_the_end() -> None:
     import networkx as nx
 
     graph = nx.DiGraph([(1, 2), (2, 3)])
-    assert [step._depth for step in ev.from_networkx(graph, Step)] == [2, 1, 0]
+    assert [step._depth for step in ev.from_networkx(graph, Deep)] == [2, 1, 0]
 
 
 def test_a_long_ring_is_filled_before_it_is_validated() -> None:

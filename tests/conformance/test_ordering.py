@@ -104,6 +104,7 @@ def a_text(r: random.Random) -> Any:
         "\ue000",
         "\U0001f600",
         '"',
+        "'",
         "%",
     ]
     return "".join(r.choices(letters, k=r.randint(0, 3)))
