@@ -96,7 +96,7 @@ _connect(
         "GraphViews.to_node_link": "ecsviz.export.to_node_link",
         "GraphViews.to_parquet": "ecsviz.export.to_parquet",
         "InMemoryEntityStorage.draw_schema": "ecsviz.draw.draw_schema",
-        "OpenStore.draw_schema": "ecsviz.draw.draw_schema",
+        "StoreTables.draw_schema": "ecsviz.draw.draw_schema",
         "ToHtml.to_html": "ecsviz.export.page.to_html",
         "VersionedStorage.draw_lineage": "ecsviz.draw.lineage.draw_family",
         "VersionedStorage.explore": "ecsviz.widgets.explore_store",

@@ -301,7 +301,7 @@ def _told(*words: str) -> Call:
 
         from ecsviz.cli import cli
 
-        path = str(store._database.path)
+        path = str(store.inside.database.path)
         result = CliRunner().invoke(cli, [words[0], path, *words[1:]])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -313,7 +313,7 @@ def _exported(store: ev.SQLAlchemyEntityStorage, _: Any) -> None:
     from ecsviz.export import to_csv, to_excel
     from ecsviz.export.parquet import to_parquet
 
-    folder = store._database.path.parent
+    folder = store.inside.database.path.parent
     graph = store.graph()
     frames = [store.revisions(), store.references_frame()]
     to_parquet(ev.EntityDependencyGraph(store.get(SHELF)), folder / "parquet")

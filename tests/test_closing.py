@@ -314,7 +314,7 @@ def test_what_a_pickle_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.chdir(tmp_path / "elsewhere")
         again = pickle.loads(pickled)
         assert titles(again) == titles(store) != []
-        assert (again._database.journal, again._database.timeout) == ("wal", 2.5)
+        assert (again.inside.database.journal, again.inside.database.timeout) == ("wal", 2.5)
         assert not list(Path().iterdir())
         monkeypatch.chdir(tmp_path)
 

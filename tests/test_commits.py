@@ -86,7 +86,7 @@ def test_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if Failing.how is None:
             raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(store._database, "_prepare", fail)
+    monkeypatch.setattr(store.inside.database, "_prepare", fail)
     Failing.how = "rolled back"
     with pytest.raises(errors.StorageError) as caught:
         store.register(thread)

@@ -428,7 +428,7 @@ def test_a_conversion_is_not_made_twice(store: Store, reopen: Open) -> None:
     define("Recipe", title=(str, ""))
     store.migrate(drop=["Recipe.time"])
     with store.engine.connect() as conn:
-        assert Marks(conn, store._catalog).before == {"Recipe": {}}
+        assert Marks(conn, store.inside.catalog).before == {"Recipe": {}}
 
 
 def test_an_enum_gets_other_members_twice(store: Store, reopen: Open) -> None:

@@ -125,7 +125,7 @@ def test_no_error_shows_the_password() -> None:
 def test_the_settings_of_every_transaction(tmp_path: Path, journal: Any, mode: str) -> None:
     store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db", journal=journal, timeout=3)
     store.register(ev.ChatThread(title="a"))
-    for hold in (store._database.reading, store._database.writing):
+    for hold in (store.inside.database.reading, store.inside.database.writing):
         with hold() as conn:
             pragmas = {
                 name: conn.exec_driver_sql(f"PRAGMA {name}").scalar()

@@ -164,7 +164,7 @@ class Memory:
 
     @contextlib.contextmanager
     def watched(self, begin: Callable[[], None]) -> Iterator[None]:
-        lock = self.store._lock
+        lock = self.store.inside.kept.lock
 
         class Watched:
             depth = 0
@@ -181,9 +181,9 @@ class Memory:
                 self.depth -= 1
                 lock.__exit__(None, None, None)
 
-        self.store._lock = Watched()  # type: ignore[assignment]
+        self.store.inside.kept.lock = Watched()  # type: ignore[assignment]
         yield
-        self.store._lock = lock
+        self.store.inside.kept.lock = lock
 
 
 class Sql:
@@ -354,7 +354,7 @@ def test_what_a_delete_did_is_known_when_the_next_thread_saves(
         thread = store.register(copy.deepcopy(CHAT[0]))
         gone = thread.messages.pop()
         thread.title = "b"
-        turns = store._database._turns
+        turns = store.inside.database._turns
         give_back, saved = turns.give_back, []
 
         def next_in_turn(hold: Any) -> None:
@@ -391,8 +391,8 @@ def test_no_table_is_made_while_a_picture_looks_at_all(monkeypatch: pytest.Monke
 def test_what_an_interrupt_leaves_is_not_read_in(tmp_path: Path) -> None:
     with ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as store:
         fill(store)
-        with store._reading():
-            left = store._begun.state
-        store._begun.state = left  # as when the interrupt comes at the very end
+        with store.inside.reading():
+            left = store.inside._begun.state
+        store.inside._begun.state = left  # as when the interrupt comes at the very end
         delete_it(store)
         assert len(store.get(CHAT[0].ecs_id).messages) == 1

@@ -101,11 +101,11 @@ def test_an_interrupt_waits_until_all_is_stored(monkeypatch: pytest.MonkeyPatch)
             seen.append(len(self))
             update(self, *args, **kwargs)
 
-    store._records = Slow()
+    store.inside.kept.records = Slow()
     with pytest.raises(KeyboardInterrupt):
         store.register(node)
     assert seen == [0]
-    assert len(store._records) == 6
+    assert len(store.inside.kept.records) == 6
     assert node.version == 1
 
 

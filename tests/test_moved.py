@@ -162,7 +162,7 @@ def test_a_folder_with_the_number_of_the_file(path: Path, monkeypatch: pytest.Mo
     store, thread = filled(path)
     folder_in_its_place(path)
     now = path.stat()
-    monkeypatch.setattr(store._database._file, "_seen", (now.st_dev, now.st_ino))
+    monkeypatch.setattr(store.inside.database._file, "_seen", (now.st_dev, now.st_ino))
     assert refused(reading_calls(store, thread)) == []
 
 
@@ -313,12 +313,12 @@ def identity(path: Path) -> str | None:
 
 def forget_identity(path: Path, store: ev.SQLAlchemyEntityStorage) -> None:
     """Make a store as it was written before stores had an identity."""
-    store._catalog._identity.known = None
-    with store._database.writing() as conn:
+    store.inside.catalog._identity.known = None
+    with store.inside.database.writing() as conn:
         conn.exec_driver_sql("DELETE FROM ecs_store WHERE key = 'store_id'")
-        store._found(conn)
-        store._catalog._identity.known = None
-        store._catalog.seal(conn)
+        store.inside.found(conn)
+        store.inside.catalog._identity.known = None
+        store.inside.catalog.seal(conn)
 
 
 def test_an_older_store_gets_its_identity_with_the_next_write(path: Path) -> None:

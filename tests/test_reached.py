@@ -13,7 +13,8 @@ import ecsviz as ev
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError
 from ecsviz.isomorphic import find_difference
 from ecsviz.storage.relational.past import reach as reached
-from ecsviz.storage.relational.past.reach import NEVER, Reached, past_of
+from ecsviz.storage.relational.past.reach import past_of
+from ecsviz.storage.spans import NEVER, Reached, Span
 from ecsviz.widgets.thread.past import moments_of
 
 
@@ -26,7 +27,7 @@ def _store(request: pytest.FixtureRequest) -> Any:
 # -- spans -----------------------------------------------------------------------------------
 
 
-def follow(begin: list[reached.Span], *references: tuple[str, str, int, int]) -> Reached:
+def follow(begin: list[Span], *references: tuple[str, str, int, int]) -> Reached:
     """Return what is reached from "a"."""
     found = Reached({"a": begin})
     for reference in references:
@@ -83,7 +84,7 @@ def test_what_is_far_away_is_not_followed() -> None:
         last.following = Link()
         last = last.following
     store.register(first)
-    with store._reading() as (conn, catalog):
+    with store.inside.reading() as (conn, catalog):
         near = past_of(conn, catalog, last.ecs_id)
         far = past_of(conn, catalog, first.ecs_id)
     assert (near.changes, far.changes) == ({1}, None)

@@ -286,9 +286,9 @@ def test_pairs_that_disagree_are_told_with_both_ends(tmp_path: Path) -> None:
     assert store.verify().empty
     in_memory = ev.InMemoryEntityStorage()
     in_memory.register(shelf)
-    record = in_memory._records[shelf.ecs_id]
+    record = in_memory.inside.kept.records[shelf.ecs_id]
     state = {**record.state, "books": record.state["books"][::2]}
-    in_memory._records[shelf.ecs_id] = dataclasses.replace(record, state=state)
+    in_memory.inside.kept.records[shelf.ecs_id] = dataclasses.replace(record, state=state)
     (found,) = in_memory.verify().itertuples()
     assert (found.problem, found.ecs_id, found.detail) == ("pair", shelf.books[1].ecs_id, detail)
 

@@ -186,7 +186,7 @@ def test_steps_go_through_the_order_and_say_so(explorer: GraphExplorer) -> None:
     explorer.step = 2
     explorer.step = 0
     assert explorer.selected is None
-    assert "step 2 of 3" in explorer._around.about(explorer.graph._number(order[1]))["facts"]
+    assert "step 2 of 3" in explorer._around.about(explorer.graph.number_of(order[1]))["facts"]
 
 
 def test_a_cycle_is_stepped_through_reference_by_reference(
@@ -236,7 +236,7 @@ def test_a_cycle_comes_without_all_that_hangs_on_it() -> None:
     assert "showing 2 of 601 entities, those of one cycle" in explorer.status
     explorer.cycle_step = 1
     assert len(shown(explorer)) == 2
-    number = explorer.graph._number(explorer.entity)
+    number = explorer.graph.number_of(explorer.entity)
     ask(explorer, "open", node=number)
     assert len(shown(explorer)) >= 2
     ask(explorer, "close", node=number)
@@ -282,12 +282,12 @@ def test_a_neighbourhood_expands_and_collapses() -> None:
 
     assert names() == ["n3", "n4", "n5"]
     assert "showing 3 of 7 entities" in explorer.status
-    number = explorer.graph._number(nodes[4])
+    number = explorer.graph.number_of(nodes[4])
     ask(explorer, "open", node=number)
     assert names() == ["n3", "n4", "n5", "n6"]
     ask(explorer, "close", node=number)
     assert names() == ["n3", "n4", "n5"]
-    ask(explorer, "close", node=explorer.graph._number(nodes[3]))
+    ask(explorer, "close", node=explorer.graph.number_of(nodes[3]))
     assert names() == ["n3", "n4", "n5"], "the last one stays"
     explorer.selected = nodes[0]
     assert names() == ["n1", "n2"], "what was not shown is the new middle"
@@ -309,7 +309,7 @@ def test_groups_open_and_close() -> None:
     explorer = explore_graph(ev.EntityDependencyGraph(threads), view="groups")
     assert explorer.status == "showing 5 of 5 groups of 15 entities; grouped by component"
     assert shown(explorer) == []
-    group = int(explorer._showing.groups.group[explorer.graph._number(threads[2])])
+    group = int(explorer._showing.groups.group[explorer.graph.number_of(threads[2])])
     ask(explorer, "open", group=group)
     assert set(shown(explorer)) == {threads[2], *threads[2].messages}
     assert "4 of 5 groups and, one by one, 3 of 15 entities" in explorer.status
@@ -417,7 +417,7 @@ def test_groups_are_found_by_what_is_in_them() -> None:
     threads[1].say("user", "needle")
     explorer = explore_graph(ev.EntityDependencyGraph(threads), view="groups")
     explorer.search = "needle"
-    holds = int(explorer._showing.now.of_node[explorer.graph._number(threads[1])])
+    holds = int(explorer._showing.now.of_node[explorer.graph.number_of(threads[1])])
     assert mask(explorer)[holds] == 2
     assert mask(explorer)[1 - holds] == 1
 

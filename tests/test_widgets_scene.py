@@ -70,7 +70,7 @@ def test_arrows_point_down_on_the_page() -> None:
 def test_a_part_keeps_what_the_whole_graph_says_of_its_references() -> None:
     thread = chat(2)
     graph = graph_of(thread)
-    two = np.array([graph._number(thread), graph._number(thread.messages[0])])
+    two = np.array([graph.number_of(thread), graph.number_of(thread.messages[0])])
     scene = nodes_scene(graph, two)
     whole = {(r.source, r.path): k for k, r in enumerate(graph.references)}
     for line, name in enumerate(scene.names):

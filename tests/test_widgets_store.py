@@ -20,11 +20,11 @@ from pydantic import Field
 import ecsviz as ev
 from ecsviz.errors import InvalidArgumentError, InvalidIdError, UnknownTypeError
 from ecsviz.export import plain
+from ecsviz.storage.looking import Wanted
+from ecsviz.storage.relational.look import holders
 from ecsviz.widgets import StoreExplorer, explore_store
 from ecsviz.widgets.store import explorer as room
-from ecsviz.widgets.store import neighbours as near_room
-from ecsviz.widgets.store.neighbours import holders_of, near_of
-from ecsviz.widgets.store.pages import Wanted, rows_of
+from ecsviz.widgets.store.neighbours import near_of
 from tests import test_handwritten as by_hand
 from tests.conformance.conftest import OPENERS, postgres_url
 from tests.hostile import HOSTILE, assert_harmless, texts
@@ -321,9 +321,9 @@ def test_queries_are_asked_in_several_batches(monkeypatch: pytest.MonkeyPatch) -
     store = ev.SQLAlchemyEntityStorage(":memory:")
     label = Label(name="held")
     store.register([Parcel(main=label, labels=[label]), Volume(title="t"), label])
-    once = holders_of(store, label.ecs_id, 9)
-    monkeypatch.setattr(near_room, "PARTS", 1)
-    assert holders_of(store, label.ecs_id, 9) == once
+    once = store.inside.holders(label.ecs_id, 9)
+    monkeypatch.setattr(holders, "PARTS", 1)
+    assert store.inside.holders(label.ecs_id, 9) == once
     assert once[1] == 1
 
 
@@ -466,7 +466,7 @@ def test_storages_tell_the_same(
     made = shelf(40)
     twin = copy.deepcopy(made)
     stores = OPENERS[opener](tmp_path, request)(), ev.InMemoryEntityStorage()
-    one, other = (rows_of(store) for store in stores)
+    one, other = (store.inside for store in stores)
     for store, graph in zip(stores, (made, twin), strict=True):
         store.register(graph)
     assert one.classes() == other.classes()

@@ -213,9 +213,9 @@ def _export_parquet(
         raise click.UsageError("--to parquet needs --out.")
     if format_ is None and is_database(source):
         store = open_store(source)
-        with store._one_state():
+        with store.inside.one_state():
             entities: Any = with_classes(
-                modules, lambda: store.get_many(store._every_id(None), progress=bars())
+                modules, lambda: store.get_many(store.inside.every_id(None), progress=bars())
             )
     else:
         entities = read(source, format_)

@@ -61,11 +61,11 @@ def open_store(target: str) -> SQLAlchemyEntityStorage:
         If it does not exist, or is no store.
     """
     store = connect(target)
-    shown = str(store._database) if "://" in target else target  # without a password
-    if not store._database.exists():
+    shown = str(store.inside.database) if "://" in target else target  # without a password
+    if not store.inside.database.exists():
         raise StorageOpenError(
             f"There is no file {shown}. 'ecsviz import FILE --store {shown}' would make it.",
-            path=store._database.path,
+            path=store.inside.database.path,
         )
     if not _is_store(store):
         raise NotAnEcsvizStoreError(
@@ -91,8 +91,8 @@ def at_end(close: Callable[[], Any]) -> None:
 
 
 def _is_store(store: SQLAlchemyEntityStorage) -> bool:
-    with store._reading() as (conn, _):
-        return store._is_made(conn)
+    with store.inside.reading() as (conn, _):
+        return store.inside.is_made(conn)
 
 
 def with_classes(modules: Sequence[str], run: Callable[[], Any]) -> Any:

@@ -42,7 +42,7 @@ def import_command(
     store = connect(target)
     found = walk({thread.ecs_id: thread for thread in threads}.values()).entities
     # Read anew, an entity knows nothing of its version; what the source says now counts.
-    versions = store._stored_versions([entity.ecs_id for entity in found])
+    versions = store.inside.stored_versions([entity.ecs_id for entity in found])
     for entity in found:
         entity.__dict__["version"] = versions.get(entity.ecs_id, 0)
     names = plain(", ".join(Path(file).name for file in files), limit=MAX_NOTE)
@@ -56,7 +56,7 @@ def import_command(
             ("entities", len(found)),
             ("added", added),
             ("changed", changed),
-            ("store", str(store._database)),  # without a password
+            ("store", str(store.inside.database)),  # without a password
         ]
     )
 
@@ -75,7 +75,7 @@ def info_command(store: str) -> None:
     tables = [table for table in bare.tables() if table.kind == "entities"]
     revisions = opened.revisions()
     facts = [
-        ("store", str(opened._database)),  # without a password
+        ("store", str(opened.inside.database)),  # without a password
         ("classes", len(tables)),
         ("entities", sum(table.rows for table in tables)),
         ("revisions", len(revisions)),

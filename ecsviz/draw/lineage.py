@@ -162,7 +162,7 @@ def draw_lineage(
 
 
 def _read(store: Any, lineage: Any) -> _Family:
-    with store._one_state():
+    with store.inside.one_state():
         parts = store.lineage_graph(lineage).arrays
         parents = [-1] * len(parts.nodes)
         for source, target in zip(parts.sources.tolist(), parts.targets.tolist(), strict=True):

@@ -292,7 +292,7 @@ def _lit(graph: EntityDependencyGraph, highlight: Any) -> Bools | None:
         return None
     lit = np.zeros(len(graph), dtype=bool)
     for node in _highlighted(highlight):
-        lit[graph._number(node)] = True
+        lit[graph.number_of(node)] = True
     return lit
 
 
@@ -320,7 +320,7 @@ def _lit_references(
     parts = graph.arrays
     among = lit[parts.sources] & lit[parts.targets]
     if isinstance(highlight, Cycle):
-        nodes = [graph._number(node) for node in highlight.nodes]
+        nodes = [graph.number_of(node) for node in highlight.nodes]
         steps = set(zip(nodes, [*nodes[1:], nodes[0]], strict=True))
         ends = zip(parts.sources.tolist(), parts.targets.tolist(), strict=True)
         among &= np.array([end in steps for end in ends], dtype=bool)

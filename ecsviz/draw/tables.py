@@ -108,16 +108,15 @@ def schema_of(what: Any) -> DrawnSchema:
         what = [what]
     if isinstance(what, sa.MetaData):
         return _of_tables(what.tables.values())
+    asked = getattr(what, "inside", what)  # a store's; or a database of others
+    if hasattr(asked, "drawn"):
+        found: sa.MetaData | list[Any] | DrawnSchema = asked.drawn()
+        if isinstance(found, sa.MetaData):
+            return _of_store(found)
+        return _of_classes(found) if isinstance(found, list) else found
     metadata = None if isinstance(what, (str, bytes)) else getattr(what, "metadata", None)
     if isinstance(metadata, sa.MetaData) and not hasattr(what, "__table__"):
-        if hasattr(what, "sql_model"):
-            return _of_store(what._tables())
         return _of_tables(metadata.tables.values())
-    if hasattr(what, "_drawn"):  # a database of others
-        found: DrawnSchema = what._drawn()
-        return found
-    if hasattr(what, "_stored_classes"):  # in memory, where there are no tables
-        return _of_classes(what._stored_classes())
     listed = [what] if hasattr(what, "__table__") else _listed(what)
     if listed and all(is_entity_class(item) for item in listed):
         return _of_classes(listed)

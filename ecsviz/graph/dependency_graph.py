@@ -219,7 +219,7 @@ class EntityDependencyGraph(GraphViews):
         return len(self.arrays.nodes)
 
     def __contains__(self, node: object) -> bool:
-        return self._find(node) is not None
+        return self.find_number(node) is not None
 
     def __repr__(self) -> str:
         nodes, references = len(self.arrays.nodes), len(self.arrays.sources)
@@ -231,7 +231,8 @@ class EntityDependencyGraph(GraphViews):
     def _position(self) -> dict[Any, int]:
         return {node_id: number for number, node_id in enumerate(self.arrays.ids)}
 
-    def _find(self, node: Any) -> int | None:
+    def find_number(self, node: Any) -> int | None:
+        """Return the number of a node in `arrays`, None if it is none; no promise."""
         if is_entity_class(type(node)):
             return self._position.get(node.__dict__.get("ecs_id"))
         if is_entity_class(node):
@@ -244,8 +245,9 @@ class EntityDependencyGraph(GraphViews):
     def _by_object(self) -> dict[int, int]:
         return {id(node): number for number, node in enumerate(self.arrays.nodes)}
 
-    def _number(self, node: Any) -> int:
-        number = self._find(node)
+    def number_of(self, node: Any) -> int:
+        """Return the number of a node in `arrays`, or raise EntityNotFoundError; no promise."""
+        number = self.find_number(node)
         if number is None:
             names = [i for i in self.arrays.ids if isinstance(i, str)]
             near = did_you_mean(node, names) if isinstance(node, str) else ""
@@ -326,7 +328,7 @@ class EntityDependencyGraph(GraphViews):
         return self._reached(entity, self._in, flag(transitive, "transitive"))
 
     def _reached(self, entity: Any, step: Callable[[int], Any], transitive: bool) -> list[Any]:
-        start = self._number(entity)
+        start = self.number_of(entity)
         found = dict.fromkeys(step(start).tolist())
         if transitive:
             found.pop(start, None)

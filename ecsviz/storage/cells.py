@@ -9,7 +9,7 @@ from ecsviz.basics import html
 from ecsviz.basics.html import Cell, Child, block, element, shown_of
 from ecsviz.basics.text import plural
 from ecsviz.errors import EcsvizError
-from ecsviz.storage.protocol import Contents
+from ecsviz.storage.looking import Contents
 
 MAX_LISTED: Final = 30
 """How many types are listed."""

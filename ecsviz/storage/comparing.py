@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -14,7 +13,7 @@ from ecsviz.domain.entity import Entity
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.objects import is_placeholder, not_loaded
 from ecsviz.domain.post_init import run_post_init
-from ecsviz.domain.walk import Walk, walk
+from ecsviz.domain.walk import walk
 from ecsviz.errors import (
     EntityNotFoundError,
     InvalidArgumentError,
@@ -25,6 +24,8 @@ from ecsviz.errors import (
 from ecsviz.graph.arrays import as_roots
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.as_of import AsOf, said_as
+from ecsviz.storage.cells import store_html
+from ecsviz.storage.looking import Inside
 from ecsviz.storage.merging import Merge
 from ecsviz.storage.protocol import as_id, as_registered
 from ecsviz.storage.renewal import walk_to_save
@@ -35,7 +36,15 @@ if TYPE_CHECKING:
 
 
 class VersionedStorage:
-    """The methods that are the same for every storage with a past."""
+    """The methods that are the same for every storage with a past.
+
+    Attributes
+    ----------
+    inside
+        For the rooms of ecsviz: no promise.
+    """
+
+    inside: Inside
 
     if TYPE_CHECKING:
 
@@ -51,33 +60,18 @@ class VersionedStorage:
         def get_lineage_entities(self, lineage_id: UUID | str) -> list[Any]:
             """Return a family."""
 
-        def _every_id(self, as_of: AsOf) -> list[UUID]:
-            """Return the ids of everything that is, or was, stored."""
-
-        def _stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
-            """Return the versions of those that are stored."""
-
-        def _first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
-            """Return for every version of some entities the revision that made it."""
-
-        def _register(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
-            """Store a walk; deleted entities of version 0 come back."""
-
-        def _one_state(self) -> AbstractContextManager[Any]:
-            """Hold one state of the store: what is read inside fits together."""
-
-        def _check_open(self) -> None:
-            """Raise StorageClosedError if the storage was closed."""
-
         def close(self) -> None:
             """Give back what was opened."""
 
     def __enter__(self) -> Self:
-        self._check_open()
+        self.inside.check_open()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _repr_html_(self) -> str:
+        return store_html(type(self).__name__, self.inside.contents)
 
     @view
     def explore(self) -> Any:
@@ -172,16 +166,16 @@ class VersionedStorage:
                 " lists them.",
                 value=to,
             )
-        with self._one_state():
+        with self.inside.one_state():
             with said_as("to"):
                 old = self.get(wanted, as_of=to)
             found = walk([old])
-            stored = self._stored_versions(found.ids)
+            stored = self.inside.stored_versions(found.ids)
         for entity in found.entities:
             entity.__dict__["version"] = stored.get(entity.ecs_id, 0)
         try:
             note = f"back to {to}" if note is None else note
-            self._register(found, note, to if delete_added else None)
+            self.inside.save(found, note, to if delete_added else None)
         except InverseMismatchError as err:
             if not err.facts.get("left_behind"):
                 raise
@@ -233,20 +227,12 @@ class VersionedStorage:
             if not is_placeholder(entity)
         ]
         sides = []
-        with self._one_state():
+        with self.inside.one_state():
             for name, side in (("a", a), ("b", b)):
                 with said_as(name):
                     among = ids if live else None
-                    sides.append(as_roots(side) if _is_live(side) else self._state(side, among))
+                    sides.append(as_roots(side) if _is_live(side) else _state(self, side, among))
         return diff(*sides)
-
-    def _state(self, as_of: AsOf, among: Iterable[UUID] | None = None) -> list[Any]:
-        """Return everything that is, or was, stored; or what of some ids."""
-        with self._one_state():
-            there = set(self._every_id(as_of))
-            # By id, so that what differs comes in the same order whatever the storage.
-            wanted = sorted(there) if among is None else dict.fromkeys(among)
-            return self.get_many([i for i in wanted if i in there], as_of=as_of)
 
     def refresh(self, entity: Any) -> Any:
         """Bring a live graph up to date with the store, in place.
@@ -336,14 +322,14 @@ class VersionedStorage:
             if is_placeholder(root):
                 raise not_loaded(root, "version")
         ids = [root.ecs_id for root in roots]
-        with self._one_state():
+        with self.inside.one_state():
             theirs = walk(self.get_many(ids)).entities
             if base is None:
-                base = self._read_at(mine)
+                base = _read_at(self.inside, mine)
             with said_as("base"):
                 before = walk(self.get_many(ids, as_of=base)).entities
             extra = {e.ecs_id for e in (*mine, *before)} - {e.ecs_id for e in theirs}
-            there = self._stored_versions(sorted(extra))
+            there = self.inside.stored_versions(sorted(extra))
             theirs = walk(self.get_many([*ids, *there])).entities
         Merge(mine, before, theirs).run()
         return given
@@ -414,20 +400,29 @@ class VersionedStorage:
         """
         raise NotImplementedError
 
-    def _read_at(self, entities: list[Any]) -> int:
-        """Return the revision as of which entities have the versions that they have."""
-        read = [entity for entity in entities if not is_placeholder(entity) and entity.version]
-        stored = self._stored_versions([entity.ecs_id for entity in read])
-        read = [entity for entity in read if entity.ecs_id in stored]
-        made = self._first_revisions([entity.ecs_id for entity in read])
-        for entity in read:
-            if (entity.ecs_id, entity.version) not in made:
-                raise InvalidArgumentError(
-                    f"The store knows no version {entity.version} of {type(entity).__name__}"
-                    f" {entity.ecs_id} (any more). Say with base= at which revision it was read.",
-                    ecs_id=entity.ecs_id,
-                )
-        return max((made[entity.ecs_id, entity.version] for entity in read), default=0)
+
+def _state(store: VersionedStorage, as_of: AsOf, among: Iterable[UUID] | None) -> list[Any]:
+    """Return everything that is, or was, stored; or what of some ids."""
+    there = set(store.inside.every_id(as_of))
+    # By id, so that what differs comes in the same order whatever the storage.
+    wanted = sorted(there) if among is None else dict.fromkeys(among)
+    return store.get_many([i for i in wanted if i in there], as_of=as_of)
+
+
+def _read_at(inside: Inside, entities: list[Any]) -> int:
+    """Return the revision as of which entities have the versions that they have."""
+    read = [entity for entity in entities if not is_placeholder(entity) and entity.version]
+    stored = inside.stored_versions([entity.ecs_id for entity in read])
+    read = [entity for entity in read if entity.ecs_id in stored]
+    made = inside.first_revisions([entity.ecs_id for entity in read])
+    for entity in read:
+        if (entity.ecs_id, entity.version) not in made:
+            raise InvalidArgumentError(
+                f"The store knows no version {entity.version} of {type(entity).__name__}"
+                f" {entity.ecs_id} (any more). Say with base= at which revision it was read.",
+                ecs_id=entity.ecs_id,
+            )
+    return max((made[entity.ecs_id, entity.version] for entity in read), default=0)
 
 
 def _is_live(side: Any) -> bool:

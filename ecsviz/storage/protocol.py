@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from operator import eq
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 from uuid import UUID
 
 from ecsviz.domain.diff import GraphDiff
@@ -30,27 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 E_ = TypeVar("E_", bound=Entity)
-
-
-class Contents(NamedTuple):
-    """What a store holds, for people: where it is, its types, its last change.
-
-    Attributes
-    ----------
-    where
-        The file or the address, without a password.
-    types
-        Type, table (or None) and number of entities.
-    revisions
-        How many.
-    last
-        When the last one was (UTC), and its note.
-    """
-
-    where: str
-    types: list[tuple[str, str | None, int]]
-    revisions: int = 0
-    last: tuple[datetime, str | None] | None = None
 
 
 @runtime_checkable

@@ -46,7 +46,7 @@ def click(notebook: Notebook, element: int, *, count: int = 1) -> None:
 
 def element_of(notebook: Notebook, entity: str) -> int:
     """Return the element that shows an entity."""
-    found: int = notebook.value(f"int(w._showing.now.of_node[graph._number({entity})])")
+    found: int = notebook.value(f"int(w._showing.now.of_node[graph.number_of({entity})])")
     return found
 
 

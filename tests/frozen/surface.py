@@ -63,7 +63,10 @@ MAGIC = {
     *("__iter__", "__len__", "__repr__", "__str__", "_repr_html_", "_repr_mimebundle_"),
 }
 
-PLUMBING = {"answers", "bundle", "load_rows", "model_config", "save_in", "still", "tell"}
+PLUMBING = {
+    *("answers", "bundle", "drawn", "find_number", "inside", "model_config", "number_of"),
+    *("still", "tell"),
+}
 """Members without an underscore that only the package itself asks for: no promise."""
 
 

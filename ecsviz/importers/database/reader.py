@@ -306,7 +306,8 @@ class Database:
         """
         raise NotImplementedError
 
-    def _drawn(self) -> Drawn:
+    def drawn(self) -> Drawn:
+        """Return what `draw_schema` shows: no promise."""
         with self._source.reading() as conn:
             return drawn_schema(self._schema, uniques_of(conn, self._schema))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.paths import value_parts
 from ecsviz.domain.walk import Walk
 from ecsviz.storage.checks import (
-    SideEffects,
     check_lineage,
     check_own_fields,
     check_version,
@@ -29,45 +27,11 @@ from ecsviz.storage.checks import (
     was_deleted,
 )
 from ecsviz.storage.copies import copied
+from ecsviz.storage.memory.kept import Held, Kept, Record
+from ecsviz.storage.memory.loading import WHERE
 from ecsviz.storage.reports import Event, events_in_order, not_in_list
 from ecsviz.values.codecs import JsonCodec, Refused, not_storable
 from ecsviz.values.field_codecs import check_held, check_value, codec_of, opaque_names, write_keys
-
-WHERE = "this storage"
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What stands for an entity in a stored state."""
-
-    ecs_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One entity as it is stored.
-
-    Attributes
-    ----------
-    number
-        When it was stored first.
-    revision
-        Since when it is so.
-    state
-        The user's fields; in them, a `Held` in the place of every entity.
-    held
-        The ids of all entities in `state`, as often as they are there.
-    """
-
-    cls: type
-    ecs_id: UUID
-    lineage_id: UUID
-    parent_id: UUID | None
-    version: int
-    number: int
-    revision: int
-    state: dict[str, Any]
-    held: tuple[UUID, ...]
 
 
 class MemorySave:
@@ -77,12 +41,8 @@ class MemorySave:
     ----------
     found
         The walk.
-    stored, deleted
-        What is stored, and what was: its last version, and the revision that deleted it.
-    revision
-        The number of the revision that is about to be.
-    effects
-        What the storage has changed by itself.
+    kept
+        What the storage keeps.
     before
         What was stored when that was not which is to be deleted if it cannot be without the
         holder that it has lost; None if that is to be refused.
@@ -98,19 +58,15 @@ class MemorySave:
     def __init__(
         self,
         found: Walk,
-        stored: dict[UUID, Record],
-        deleted: dict[UUID, tuple[int, int]],
-        revision: int,
-        effects: SideEffects,
+        kept: Kept,
         before: Mapping[UUID, Record] | None,
     ) -> None:
-        self.revision = revision
-        self.effects = effects
+        self.found = found
+        self.stored, self.deleted = kept.records, kept.deleted
+        self.revision = kept.newest + 1
+        self.effects = kept.effects
         self.before = before
         self.gone: dict[UUID, None] = {}
-        self.found = found
-        self.stored = stored
-        self.deleted = deleted
         self.left_out = {e.ecs_id for e in found.entities if is_placeholder(e)}
         self.inside = set(found.ids) - self.left_out
         self.records: dict[UUID, Record] = {}

@@ -24,7 +24,7 @@ from ecsviz.storage.relational.past.history import moments_of
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, SUFFIX, UNTIL, history_name
 from ecsviz.storage.relational.schema.mapping import StoredType
-from ecsviz.storage.relational.store_base import OpenStore
+from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
 from ecsviz.storage.reports import Event, events_in_order, history_frame
 from ecsviz.storage.sql.driver_values import fetch
 from ecsviz.storage.sql.statements import columns_of, value_of
@@ -111,15 +111,15 @@ class BareStore:
     EntityDependencyGraph(2 nodes, 2 references, 1 cyclic component)
     """
 
-    def __init__(self, store: OpenStore) -> None:
-        self._store = store
-        self._schema = store._catalog.metadata.schema
+    def __init__(self, store: SQLAlchemyEntityStorage) -> None:
+        self._inside = store.inside
+        self._schema = self._inside.catalog.metadata.schema
 
     # -- tables ------------------------------------------------------------------------------
 
     def tables(self) -> list[Table]:
         """Return every table: those of entities first, then by kind and name."""
-        with self._store._reading() as (conn, catalog):
+        with self._inside.reading() as (conn, catalog):
             inspector = sa.inspect(conn)
             names = inspector.get_table_names(schema=self._schema)
             kinds = _kinds(catalog)
@@ -134,7 +134,7 @@ class BareStore:
 
     def types(self) -> dict[str, StoredType]:
         """Return the stored types by their names."""
-        with self._store._reading() as (_, catalog):
+        with self._inside.reading() as (_, catalog):
             return dict(catalog.mapping.stored)
 
     def rows(self, table: str, limit: int | None = None) -> tuple[list[str], list[list[Any]]]:
@@ -152,7 +152,7 @@ class BareStore:
         UnknownTypeError
             If there is no such table.
         """
-        with self._store._reading() as (conn, _):
+        with self._inside.reading() as (conn, _):
             inspector = sa.inspect(conn)
             tables = inspector.get_table_names(schema=self._schema)
             if table not in tables:
@@ -208,7 +208,7 @@ class BareStore:
     ) -> EntityDependencyGraph:
         """Return the graph of the stored entities; as ``store.graph()``, without any class."""
         start = None if root is None else as_id(root)
-        with self._store._reading() as (conn, catalog):
+        with self._inside.reading() as (conn, catalog):
             types = catalog.mapping.stored
             nodes, number = self._nodes(conn, types)
             edges = _Edges()
@@ -227,7 +227,7 @@ class BareStore:
         if start is not None:
             at = next((n for n, node in enumerate(nodes) if node.ecs_id == start), None)
             if at is None:
-                raise not_found(start, [n.ecs_id for n in nodes], str(self._store._database))
+                raise not_found(start, [n.ecs_id for n in nodes], str(self._inside.database))
             chosen = neighbourhood(len(nodes), sources, targets, at, hops)
         place_of = {old: new for new, old in enumerate(chosen)}
         keep = [
@@ -336,12 +336,12 @@ class BareStore:
             If it was never stored.
         """
         wanted = as_id(ecs_id)
-        with self._store._reading() as (conn, catalog):
+        with self._inside.reading() as (conn, catalog):
             for stored in catalog.mapping.stored.values():
                 events = self._events(conn, stored, wanted)
                 if events:
                     return history_frame(events, moments_of(conn, catalog))
-        raise not_found(wanted, (), str(self._store._database))
+        raise not_found(wanted, (), str(self._inside.database))
 
     def _events(self, conn: Connection, stored: StoredType, ecs_id: UUID) -> list[Event]:
         wanted = sa.column("ecs_id", sa.Uuid())

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
-from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection
-from sqlalchemy.orm import Session
+from sqlalchemy.engine import URL, Engine
 
-from ecsviz.basics.garbage import collector_paused
-from ecsviz.basics.interrupts import deferred_interrupt
+from ecsviz.basics.addresses import Journal
 from ecsviz.basics.progress import steps
 from ecsviz.domain.entity import Entity
-from ecsviz.domain.entity_class import derives_from, known_entity_classes
-from ecsviz.domain.walk import Walk
 from ecsviz.errors import InvalidArgumentError, StorageMovedError
 from ecsviz.graph.arrays import as_roots
 from ecsviz.storage.as_of import AsOf
-from ecsviz.storage.checks import check_note
 from ecsviz.storage.comparing import VersionedStorage
 from ecsviz.storage.protocol import (
     E_,
@@ -36,23 +30,22 @@ from ecsviz.storage.protocol import (
     ids_of,
     not_found,
 )
+from ecsviz.storage.relational.inside import SqlInside
 from ecsviz.storage.relational.load.find import fields_of, find_rows
+from ecsviz.storage.relational.load.ids import every_id, types_of
 from ecsviz.storage.relational.load.load import Load
-from ecsviz.storage.relational.look.frames import not_stored
-from ecsviz.storage.relational.models.handwritten_rows import check_rows, running, runs
 from ecsviz.storage.relational.save.delete import Delete
-from ecsviz.storage.relational.save.save import Save
-from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.mapping import Mapping
-from ecsviz.storage.relational.store_adopting import AdoptingStore
+from ecsviz.storage.relational.store_frames import StoreFrames
+from ecsviz.storage.relational.store_tables import StoreTables
+from ecsviz.storage.relational.store_upkeep import StoreUpkeep
 from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.save_plan import SavePlan
 from ecsviz.storage.search import search
 from ecsviz.storage.sql.engine import AFTER
-from ecsviz.storage.sql.statements import columns_of, select_by_keys
 
 
-class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
+class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreUpkeep):
     """Entity graphs in a relational database, one conventional table per class.
 
     Parameters
@@ -96,32 +89,46 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
     (True, 1)
     """
 
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | URL | Engine,
+        *,
+        models: MappingOf[type[Entity], Any] | None = None,
+        journal: Journal = "delete",
+        timeout: float = 5.0,
+        deadline: float = 60.0,
+        schema: str | None = None,
+    ) -> None:
+        self.inside: SqlInside = SqlInside(
+            target,
+            models=models,
+            journal=journal,
+            timeout=timeout,
+            deadline=deadline,
+            schema=schema,
+        )
+
+    def __repr__(self) -> str:
+        closed = ", closed" if self.inside.database.closed else ""
+        return f"SQLAlchemyEntityStorage({str(self.inside.database)!r}{closed})"
+
+    def close(self) -> None:
+        """Close what was opened; using the store afterwards raises StorageClosedError.
+
+        An Engine that was handed in stays open. A store that is dropped closes by itself.
+        """
+        self.inside.database.close()
+
     def __reduce__(self) -> tuple[Any, ...]:
         options = {
-            "models": dict(self._handwritten.by_class),
-            "journal": self._database.journal,
-            "timeout": self._database.timeout,
-            "deadline": self._database.deadline,
-            "schema": self._catalog.metadata.schema,
+            "models": dict(self.inside.handwritten.by_class),
+            "journal": self.inside.database.journal,
+            "timeout": self.inside.database.timeout,
+            "deadline": self.inside.database.deadline,
+            "schema": self.inside.catalog.metadata.schema,
         }
-        address, made = self._database.address(), self._database.exists()
-        return _reopened, (type(self), address, made, options, self._catalog.identity)
-
-    # -- for the declarative models ----------------------------------------------------------
-
-    def save_in(self, session: Session, entity: Entity) -> int:
-        """Save an entity in a session's transaction; return its row id.
-
-        The entity gets its version when the session commits.
-        """
-        now = running.get()
-        if isinstance(now, Save) and now.catalog.database is self._database:
-            row_id = now.row_of(entity)
-            if row_id is not None:  # a hand-written from_entity() asks for what is being saved
-                return row_id
-        save = self._save(session.connection(), walk_to_save(as_roots(entity)), None)
-        sa.event.listen(session, "after_commit", lambda _: save.finish(), once=True)
-        return save.rows.row_id(0)
+        address, made = self.inside.database.address(), self.inside.database.exists()
+        return _reopened, (type(self), address, made, options, self.inside.catalog.identity)
 
     # -- saving ------------------------------------------------------------------------------
 
@@ -143,18 +150,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         EcsvizError
             Whatever `register` would raise.
         """
-        found = walk_to_save(as_roots(entity_or_entities))
-        if not self._database.exists():
-            return self._plan(None, self._catalog.at({}), {}, found)
-        with self._database.reading() as conn:
-            return self._plan(conn, *self._found(conn), found)
-
-    def _plan(
-        self, conn: Connection | None, catalog: Catalog, next_ids: dict[str, int], found: Walk
-    ) -> SavePlan:
-        for known in catalog.mapping.map_classes(found.classes):
-            catalog.check_fields(known)
-        return Save(conn, catalog, found, next_ids).prepare()
+        return self.inside.plan(walk_to_save(as_roots(entity_or_entities)))
 
     def register(
         self, entity_or_entities: Any, note: str | None = None, *, progress: bool | None = None
@@ -195,58 +191,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             return self.get(entity_or_entities)
         given, roots = as_registered(entity_or_entities)
         with steps("saving", progress):
-            self._register(walk_to_save(roots), note)
+            self.inside.save(walk_to_save(roots), note)
         return given
-
-    def _register(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
-        check_note(note)
-        if not found.entities:
-            return
-        # An interrupt, and the next writer, wait until the entities know their versions.
-        with deferred_interrupt(), collector_paused(), self._database.turn():
-            # Before there is a file: what cannot be stored must not leave an empty one behind.
-            early = None if self._database.exists() else self._prepare(found)
-            with self._database.writing() as conn:
-                save = self._save(conn, found, note, early, added_since)
-                conn.info[AFTER] = functools.partial(self._carried_out, save)
-
-    def _carried_out(self, save: Save) -> None:
-        self._catalog = save.catalog
-        self._catalog.carried_out(save.made)
-        save.finish()
-
-    def _save(
-        self,
-        conn: Connection,
-        found: Walk,
-        note: str | None,
-        early: Save | None = None,
-        added_since: AsOf = None,
-    ) -> Save:
-        made = self._is_made(conn)
-        if not made:
-            self._catalog.create(conn)
-        save = None if made else early
-        catalog = self._found(conn)[0] if save is None else save.catalog
-        if save is None and catalog.lacks(found):
-            catalog = catalog.fork()  # it may fail, and what it makes is not there for others yet
-        with catalog.synced(conn, catalog.mapping.map_walk(found)) as next_ids:
-            if save is None:
-                save = Save(conn, catalog, found, next_ids, added_since)
-                save.prepare()
-            save.write(conn, note)
-            if save.written_by_hand:
-                with runs(Load(conn, catalog)):
-                    check_rows(conn, self._handwritten, save.written_by_hand)
-        return save
-
-    def _prepare(self, found: Walk) -> Save:
-        """Find out what a walk changes where nothing is stored yet."""
-        catalog = self._catalog.fork({})
-        catalog.mapping.map_walk(found)
-        save = Save(None, catalog, found, {})
-        save.prepare()
-        return save
 
     # -- getting -----------------------------------------------------------------------------
 
@@ -335,41 +281,19 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             As in `get`.
         """
         ids = ids_in_order(ecs_ids)
-        now = running.get()
-        if isinstance(now, Load) and now.catalog.database is self._database:
-            return self._promised(now, ids)
+        now = self.inside.running_load()
+        if now is not None:  # a hand-written to_entity() asks for what will be there
+            there = now.find_all(ids)
+            return [now.promise(*there[ecs_id]) for ecs_id in ids]
         check_hops(hops)
         kinds = check_only(only)
         if not ids:
             return []
-        with steps("loading", progress), self._reading(as_of) as (conn, catalog):
+        with steps("loading", progress), self.inside.reading(as_of) as (conn, catalog):
             load = Load(conn, catalog)
-            found = load.find(ids)
-            self._check_found(load, ids, found)
-            return self._part(load, [found[ecs_id] for ecs_id in ids], hops, kinds)
-
-    def _part(
-        self, load: Load, rows: list[tuple[str, int]], hops: int | None, only: list[type] | None
-    ) -> list[Any]:
-        """Return the entities of rows, each given by type and row id, with what they lead to."""
-        roots: dict[str, list[int]] = {}
-        for name, row_id in dict.fromkeys(rows):
-            roots.setdefault(name, []).append(row_id)
-        mapping = load.mapping
-        names = None if only is None else [n for cls in only for n in _types_of(cls, mapping)]
-        entity = load.load(roots, hops, names)
-        return [entity(name, row_id) for name, row_id in rows]
-
-    def _promised(self, load: Load, ids: list[UUID]) -> list[Any]:
-        """Return entities as they will be, to a hand-written ``to_entity`` that asks for them."""
-        found = load.find(ids)
-        self._check_found(load, ids, found)
-        return [load.promise(*found[ecs_id]) for ecs_id in ids]
-
-    def _check_found(self, load: Load, ids: list[UUID], found: MappingOf[UUID, Any]) -> None:
-        for ecs_id in ids:
-            if ecs_id not in found:
-                raise not_stored(load.conn, load.catalog, ecs_id)
+            there = load.find_all(ids)
+            rows = [there[ecs_id] for ecs_id in ids]
+            return load.entities(rows, hops, _names(kinds, catalog.mapping))
 
     def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
         """Return all entities of a class and its subclasses.
@@ -392,11 +316,11 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
             If `cls` is no entity class.
         """
         check_entity_class(cls)
-        with self._reading(as_of) as (conn, catalog):
+        with self.inside.reading(as_of) as (conn, catalog):
             load = Load(conn, catalog)
-            names = _types_of(cls, catalog.mapping)
+            names = types_of(cls, catalog.mapping)
             rows = [(name, n) for name in names for n in load.all_ids(name)]
-            return self._part(load, rows, None, None)
+            return load.entities(rows)
 
     def find(
         self,
@@ -461,23 +385,23 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         check_hops(hops)
         kinds = check_only(only)
         wanted = search(fields, order_by, limit, offset)
-        if self._handwritten.model_of(cls) is not None:
+        if self.inside.handwritten.model_of(cls) is not None:
             raise InvalidArgumentError(
                 f"{cls.__name__} has a hand-written model, which find() does not search. Write a"
                 " select() on that; its rows have to_entity().",
                 value=cls,
             )
-        with self._reading(as_of) as (conn, catalog):
-            names = _types_of(cls, catalog.mapping)
+        with self.inside.reading(as_of) as (conn, catalog):
+            names = types_of(cls, catalog.mapping)
             if not names:  # nothing of it is stored, but a misspelt field is still told
                 fields_of(catalog.mapping.map_classes([cls])[0]).check(wanted)
             found = find_rows(conn, catalog, names, wanted)
-            return self._part(Load(conn, catalog), found, hops, kinds)
+            return Load(conn, catalog).entities(found, hops, _names(kinds, catalog.mapping))
 
     def has_entity(self, ecs_id: UUID | str) -> bool:
         """Tell whether an id is stored."""
         wanted = as_id(ecs_id)
-        with self._reading() as (conn, catalog):
+        with self.inside.reading() as (conn, catalog):
             return bool(Load(conn, catalog).find([wanted]))
 
     def get_lineage_entities(self, lineage_id: UUID | str) -> list[Any]:
@@ -493,33 +417,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         True
         """
         wanted = as_id(lineage_id)
-        ids: list[UUID] = []
-        with self._reading() as (conn, catalog):
-            for name in catalog.mapping.stored:
-                table = catalog.mapping.probe(name)
-                query = sa.select(table.c.ecs_id).where(table.c.ecs_lineage_id == wanted)
-                ids += columns_of(conn, query)[0]
-            return self.get_many(sorted(ids))
-
-    def _one_state(self) -> AbstractContextManager[Any]:
-        return self._reading()
-
-    def _every_id(self, as_of: AsOf) -> list[UUID]:
-        with self._reading(as_of) as (conn, catalog):
-            mapping = catalog.mapping
-            ids: list[UUID] = []
-            for name in mapping.stored:
-                ids += columns_of(conn, sa.select(mapping.probe(name).c.ecs_id))[0]
-            return ids
-
-    def _stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
-        result: dict[UUID, int] = {}
-        with self._reading() as (conn, catalog):
-            for name in catalog.mapping.stored:
-                c = catalog.mapping.probe(name).c
-                query = sa.select(c.ecs_id, c.ecs_version)
-                result.update(zip(*select_by_keys(conn, query, c.ecs_id, ids), strict=True))
-        return result
+        with self.inside.reading() as (conn, catalog):
+            return self.get_many(sorted(every_id(conn, catalog, wanted)))
 
     # -- deleting ----------------------------------------------------------------------------
 
@@ -553,13 +452,12 @@ class SQLAlchemyEntityStorage(VersionedStorage, AdoptingStore):
         ids = ids_of(entities_or_ids)
         if not ids:
             return
-        if not self._database.exists():  # and must not be made in order to delete from it
-            raise not_found(ids[0], (), str(self._database))
-        with self._database.writing() as conn:
-            catalog, _ = self._found(conn)
+        if not self.inside.database.exists():  # and must not be made in order to delete from it
+            raise not_found(ids[0], (), str(self.inside.database))
+        with self.inside.database.writing() as conn:
+            catalog, _ = self.inside.found(conn)
             load = Load(conn, catalog)
-            found = load.find(ids)
-            self._check_found(load, ids, found)
+            found = load.find_all(ids)
             catalog.seen.warn_of_triggers(conn, catalog.mapping.stored.values())
             raised = Delete(conn, catalog, found).run()
             conn.info[AFTER] = functools.partial(catalog.effects.note, raised)
@@ -574,22 +472,20 @@ def _reopened(
 ) -> SQLAlchemyEntityStorage:
     """Open a store that was pickled."""
     store = cls(address, **options)
-    if made and not store._database.exists():
+    if made and not store.inside.database.exists():
         raise StorageMovedError(
-            f"{store._database} is not there, but was when this storage was pickled. Another"
+            f"{store.inside.database} is not there, but was when this storage was pickled. Another"
             " machine needs the same file under the same path, or a database with a server.",
-            path=store._database.path,
+            path=store.inside.database.path,
         )
     try:
-        store._catalog.expect(identity)
+        store.inside.catalog.expect(identity)
     except StorageMovedError:
         store.close()
         raise
     return store
 
 
-def _types_of(cls: type, mapping: Mapping) -> list[str]:
-    """Return the stored types of a class and of its subclasses that are defined here."""
-    kinds = [kind for kind in known_entity_classes() if derives_from(kind, cls)]
-    names = {mapping.type_name(kind) for kind in (cls, *kinds)}
-    return [name for name in mapping.stored if name in names]
+def _names(kinds: list[type] | None, mapping: Mapping) -> list[str] | None:
+    """Return the stored types of classes to which reading is confined; None for all."""
+    return None if kinds is None else [name for cls in kinds for name in types_of(cls, mapping)]

@@ -1,23 +1,165 @@
-"""The upkeep of a store on SQLAlchemy: classes that have changed, a past that is too long."""
+"""The upkeep of a store on SQLAlchemy: verified, adopted, fitted to changed classes, pruned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from sqlalchemy.engine import Connection
+
+from ecsviz.basics.garbage import collector_paused
+from ecsviz.basics.result_frames import typed_frame
 from ecsviz.domain.entity import Entity
-from ecsviz.errors import InvalidArgumentError, flag, listed, short_repr
+from ecsviz.domain.isomorphic import find_difference
+from ecsviz.errors import (
+    BrokenReferenceError,
+    InvalidArgumentError,
+    StoredDataInvalidError,
+    flag,
+    listed,
+    short_repr,
+)
 from ecsviz.storage.as_of import AsOf, check_as_of, said_as
-from ecsviz.storage.protocol import check_entity_class
+from ecsviz.storage.checks import check_note
+from ecsviz.storage.protocol import as_id, check_entity_class
+from ecsviz.storage.relational.inside import SqlInside
+from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.past.past_catalog import prune
-from ecsviz.storage.relational.store_base import OpenStore
+from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.relational.upkeep.adopt import ADOPTED, Adopt
 from ecsviz.storage.relational.upkeep.class_changes import Migration
 from ecsviz.storage.relational.upkeep.migrate import Migrate
+from ecsviz.storage.relational.upkeep.verify import Verify
+from ecsviz.storage.reports import Problem, problems_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-class MigratableStore(OpenStore):
-    """A store that can be kept: its tables fitted to changed classes, its past cut."""
+class StoreUpkeep:
+    """The part of `SQLAlchemyEntityStorage` that keeps a store in order."""
+
+    inside: SqlInside
+
+    def verify(self, entity: Any = None) -> pd.DataFrame:
+        """Verify that the store is as it was written.
+
+        Parameters
+        ----------
+        entity
+            A live graph: that the stored one is isomorphic to it is proved too.
+
+        Returns
+        -------
+        DataFrame
+            A row per problem, none if all is well: ``table``, ``row`` (str), ``ecs_id`` (UUID
+            or None), ``problem`` (``file``, ``schema``, ``content``, ``seal``, ``outside``,
+            ``reference``, ``position``, ``pair``, ``history``, ``revision``, ``graph`` or
+            ``foreign``) and ``detail``. ``pair``: a list and a back-reference differ; give the
+            entity another holder, or put it into the list. ``foreign``: somebody's trigger or view.
+
+        Notes
+        -----
+        Every row carries a checksum of its content and a seal over the rest; they are computed
+        anew from what is stored. Rows that were written through SQL or a session show up as
+        ``content`` or ``outside``: those of the present until their entities are registered
+        again, those of the past until they are pruned. Of hand-written
+        models, only what the store keeps of them is verified. Damage beyond reading raises
+        StorageCorruptError. O(rows of the present and the past).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="Cycles"))
+        >>> len(store.verify(thread))
+        0
+        >>> with store.engine.begin() as conn:
+        ...     _ = conn.exec_driver_sql("UPDATE chat_threads SET title = 'Rings'")
+        >>> store.verify(thread)[["table", "problem"]]
+                  table  problem
+        0  chat_threads  content
+        1                  graph
+        """
+        problems: list[Problem] = []
+
+        def tell(name: str, why: str) -> None:
+            problems.append(Problem("ecs_types", name, None, "schema", f"cannot be read: {why}"))
+
+        with collector_paused(), self.inside.reading(tell=tell) as (conn, catalog):
+            if self.inside.is_made(conn):
+                problems += Verify(conn, catalog).run()
+            if entity is not None and not any(p.table == "ecs_types" for p in problems):
+                problems += _differences(conn, catalog, entity)
+            return problems_frame(problems)
+
+    def adopt_changes(self, note: str | None = None, *, dry_run: bool = False) -> pd.DataFrame:
+        """Take over rows that were changed, added or deleted through SQL, as one revision.
+
+        Parameters
+        ----------
+        note
+            What the revision is about.
+        dry_run
+            Only tell what would be adopted, or why it cannot be.
+
+        Returns
+        -------
+        DataFrame
+            A row per entity: ``class``, ``ecs_id``, ``what`` (``added``, ``changed`` or
+            ``deleted``) and the new ``version``. Empty if nothing was changed; there is no new
+            revision then.
+
+        Raises
+        ------
+        StoredDataInvalidError, BrokenReferenceError, InverseMismatchError
+            If a row cannot be read as an entity of its class, refers to what is not there, or a
+            list and its back-reference disagree. Nothing is written then.
+
+        Notes
+        -----
+        SQL overwrites in place, so what a row said before is not known any more. The history
+        says: from the revision that last wrote the row, and from this one on, what was found
+        now. An entity that was deleted keeps its last archived state until this revision; of one
+        that was deleted before it ever changed, no trace is left to adopt. A holder whose list
+        gained or changed a member gets a new version with it. Objects in memory are at the old
+        version: `register` raises StaleVersionError for them. Added rows need an ``ecs_id``, an
+        ``ecs_lineage_id``, any number as ``ecs_version`` and ``ecs_revision``, and on PostgreSQL a
+        free ``id``. The tables of
+        hand-written models are not looked at. O(all rows, present and past); statements per
+        class.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="Cycles"))
+        >>> with store.session_factory.begin() as session:
+        ...     row = session.query(store.sql_model(ev.ChatThread)).one()
+        ...     row.title = "Rings"
+        >>> len(store.verify())
+        1
+        >>> store.adopt_changes(note="by hand")[["class", "what", "version"]]
+                class     what  version
+        0  ChatThread  changed        2
+        >>> len(store.verify()), store.get(thread.ecs_id).title
+        (0, 'Rings')
+        """
+        only_told = flag(dry_run, "dry_run")
+        check_note(note)
+        rows: list[tuple[str, UUID, str, int]] = []
+        if self.inside.database.exists():
+            with self.inside.database.writing() as conn:
+                catalog, next_ids = self.inside.found(conn)
+                found = Adopt(conn, catalog, next_ids) if self.inside.is_made(conn) else None
+                if found:
+                    found.run(note)
+                    rows = found.rows()
+                if only_told:
+                    conn.rollback()
+        return typed_frame(rows, dict(zip(ADOPTED, ("str", object, "str", "int64"), strict=True)))
 
     def migrate(
         self,
@@ -119,11 +261,11 @@ class MigratableStore(OpenStore):
             _mapping(given, name) for given, name in ((rename, "rename"), (convert, "convert"))
         )
         dry_run = flag(dry_run, "dry_run")
-        if not self._database.exists():
+        if not self.inside.database.exists():
             return Migration()
-        with self._database.reading() if dry_run else self._database.altering() as conn:
-            catalog, _ = self._found(conn)
-            if not self._is_made(conn):
+        with self.inside.database.reading() if dry_run else self.inside.database.altering() as conn:
+            catalog, _ = self.inside.found(conn)
+            if not self.inside.is_made(conn):
                 return Migration()
             found = Migrate(conn, catalog, classes or None, drop, rename, convert)
             if not dry_run:
@@ -165,14 +307,27 @@ class MigratableStore(OpenStore):
         (2, 'c')
         """
         with said_as("before"):
-            if self._database.exists():
-                with self._database.writing() as conn:
-                    catalog, _ = self._found(conn)
-                    if self._is_made(conn):
+            if self.inside.database.exists():
+                with self.inside.database.writing() as conn:
+                    catalog, _ = self.inside.found(conn)
+                    if self.inside.is_made(conn):
                         return prune(conn, catalog, before)
             if before is not None:
                 check_as_of(before, 0)
             return 0
+
+
+def _differences(conn: Connection, catalog: Catalog, entity: Any) -> list[Problem]:
+    """Return in what the stored graph is not isomorphic to a live one."""
+    load = Load(conn, catalog)
+    wanted = as_id(entity)
+    rows = list(load.find_all([wanted]).values())
+    try:
+        (there,) = load.entities(rows)
+    except (StoredDataInvalidError, BrokenReferenceError) as err:
+        return [Problem("", "", wanted, "graph", f"cannot be read: {err}")]
+    difference = find_difference(there, entity)
+    return [] if difference is None else [Problem("", "", wanted, "graph", difference)]
 
 
 def _mapping(given: Any, name: str) -> dict[str, Any]:

@@ -241,7 +241,7 @@ class GraphExplorer(LiveWidget):
         """Finds a node by what `selected` says, which is always text."""
         ids = self._parts.ids
         if not ids or isinstance(ids[0], UUID):
-            return lambda text: self.graph._find(uuid_of(text))
+            return lambda text: self.graph.find_number(uuid_of(text))
         return {str(node_id): number for number, node_id in enumerate(ids)}.get
 
     @traitlets.validate("selected")

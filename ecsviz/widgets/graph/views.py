@@ -236,18 +236,18 @@ class Cycles:
 
     @cached_property
     def _deferred(self) -> set[tuple[int, str]]:
-        return {(self.graph._number(r.source), r.path) for r in self.graph.deferred}
+        return {(self.graph.number_of(r.source), r.path) for r in self.graph.deferred}
 
     def steps(self, number: int) -> list[dict[str, Any]]:
         """Return a cycle's references: both ends by number, the path, and all as text."""
         result = []
         for reference in self.found[number].references:
-            source = self.graph._number(reference.source)
+            source = self.graph.number_of(reference.source)
             text = f"{label_of(reference.source, 40)} → {reference.path}"
             result.append(
                 {
                     "source": source,
-                    "target": self.graph._number(reference.target),
+                    "target": self.graph.number_of(reference.target),
                     "path": plain(reference.path, 40),
                     "text": plain(f"{text} → {label_of(reference.target, 40)}", 200),
                     "deferred": (source, reference.path) in self._deferred,
@@ -257,4 +257,4 @@ class Cycles:
 
     def members(self, number: int) -> list[int]:
         """Return a cycle's nodes, by number."""
-        return [self.graph._number(node) for node in self.found[number].nodes]
+        return [self.graph.number_of(node) for node in self.found[number].nodes]

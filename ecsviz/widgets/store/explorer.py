@@ -23,10 +23,10 @@ from ecsviz.errors import (
     short_repr,
 )
 from ecsviz.storage.comparing import storage_of
+from ecsviz.storage.looking import Page, PageColumn, Wanted
 from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
 from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.store.neighbours import near_of
-from ecsviz.widgets.store.pages import BIG, Column, Page, Wanted, cell, rows_of
 
 ROWS: Final = 25
 """How many rows a page has."""
@@ -34,6 +34,10 @@ CLASSES: Final = 200
 """How many classes are listed, the largest first."""
 REVISIONS: Final = 20
 """How many revisions are listed, the newest first."""
+CUT: Final = 160
+"""How many characters of a value stand in a cell."""
+BIG: Final = 2**53
+"""Beyond this, a number of a page is another than the one of Python."""
 
 
 def explore_store(store: Any) -> StoreExplorer:
@@ -118,10 +122,10 @@ class StoreExplorer(LiveWidget):
 
     def __init__(self, store: Any) -> None:
         self.store: Any = storage_of(store)
-        self._rows = rows_of(store)
+        self._inside = store.inside
         self._read: Page | None = None
         self._settling = False
-        self._classes = self._rows.classes()
+        self._classes = self._inside.classes()
         super().__init__(table=self._classes_by_size()[0].name if self._classes else None)
         self._introduce()
         self._show()
@@ -163,7 +167,7 @@ class StoreExplorer(LiveWidget):
 
     def refresh(self) -> None:
         """Read anew what has been stored since."""
-        self._classes = self._rows.classes()
+        self._classes = self._inside.classes()
         self._introduce()
         if self.table is None and self._classes:
             self.table = self._classes_by_size()[0].name
@@ -194,8 +198,8 @@ class StoreExplorer(LiveWidget):
             )
         return order
 
-    def _columns(self) -> list[Column]:
-        return [] if self.table is None else self._rows.columns(self.table)
+    def _columns(self) -> list[PageColumn]:
+        return [] if self.table is None else self._inside.columns(self.table)
 
     def _on_table(self) -> None:
         with self.hold_sync():
@@ -222,11 +226,11 @@ class StoreExplorer(LiveWidget):
             self._read, self._page, self.status = None, {}, "nothing is stored"
             return
         wanted = Wanted(self.search, self.order_by, self.first, ROWS)
-        self._read = page = self._rows.page(self.table, wanted)
+        self._read = page = self._inside.page(self.table, wanted)
         if self.first and not page.ids:  # beyond the end
             self._settle(first=max((page.total - 1) // ROWS, 0) * ROWS)
             wanted = Wanted(self.search, self.order_by, self.first, ROWS)
-            self._read = page = self._rows.page(self.table, wanted)
+            self._read = page = self._inside.page(self.table, wanted)
         columns = page.columns
         with self.hold_sync():
             self._page = {
@@ -319,7 +323,7 @@ class StoreExplorer(LiveWidget):
         """Turn to the page that an entity is on, unless it is searched or sorted."""
         if self._read is not None and ecs_id in self._read.ids:
             return
-        name = self._rows.class_of(ecs_id)
+        name = self._inside.class_of(ecs_id)
         if name is None:
             return
         if name not in {found.name for found in self._classes}:
@@ -330,7 +334,7 @@ class StoreExplorer(LiveWidget):
             if self.table != name:
                 self.table = name
             if not (self.search or self.order_by):
-                self.first = self._rows.place(name, ecs_id) // ROWS * ROWS
+                self.first = self._inside.place(name, ecs_id) // ROWS * ROWS
 
     def _graph_around(self, ecs_id: UUID) -> None:
         """Show what is around an entity; or say why that cannot be shown."""
@@ -379,7 +383,22 @@ def _counts(row: Any) -> str:
     return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing"
 
 
-def _shown(column: Column, value: Any) -> Any:
+def _shown(column: PageColumn, value: Any) -> Any:
     if column.kind == "time" and value is not None:
         return plain(str(value)[:19])  # to the second
     return cell(value)
+
+
+def cell(value: Any) -> Any:
+    r"""Return a value as it goes to a page: None, a truth, a number, or a short text.
+
+    Examples
+    --------
+    >>> cell(None), cell(3), cell(2**70), cell("a\nb"), cell([1])
+    (None, 3, '1180591620717411303424', 'a b', '[1]')
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if type(value) is int and abs(value) < BIG:
+        return value
+    return plain(str(value), CUT)

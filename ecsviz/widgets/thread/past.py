@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from uuid import UUID
 
 from ecsviz.basics.text import plain
 from ecsviz.domain.chat import ChatThread
-from ecsviz.storage.memory.store import InMemoryEntityStorage
-from ecsviz.storage.relational.past.reach import NEVER, Past, Reached, past_of, since_oldest
 
 NOTE: Final = 80
 """How many characters of a note are shown."""
@@ -55,10 +52,10 @@ def moments_of(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], li
     >>> [(moment["revision"], moment["note"]) for moment in moments], shown
     ([(1, ''), (3, 'asked')], [range(1, 4)])
     """
-    with store._one_state():
+    with store.inside.one_state():
         store.history(thread)  # raises where there is none
         frame = store.revisions()
-        past, oldest = _past(store, thread.ecs_id)
+        past, oldest = store.inside.past(thread.ecs_id)
     newest = int(frame["revision"].max())
     frame = frame[frame["revision"].isin(past.revisions(frame["revision"].tolist()))]
     notes = frame["note"].fillna("").tolist()
@@ -71,29 +68,3 @@ def moments_of(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], li
             note = " · ".join([note] * bool(note and changed) + [PRUNED])
         moments.append({"revision": number, "at": f"{at:%Y-%m-%d %H:%M:%S}", "note": note})
     return moments, [range(since, min(until, newest + 1)) for since, until in past.there]
-
-
-def _past(store: Any, ecs_id: UUID) -> tuple[Past, int]:
-    """Return the past of an entity, and the oldest revision that is kept of the whole store."""
-    if isinstance(store, InMemoryEntityStorage):
-        with store._lock:
-            return _in_memory(store, ecs_id), store._pruned
-    with store._reading() as (conn, catalog):
-        return past_of(conn, catalog, ecs_id), catalog.oldest_revision(conn)
-
-
-def _in_memory(store: InMemoryEntityStorage, ecs_id: UUID) -> Past:
-    def states(node: UUID) -> list[Any]:
-        found: list[Any] = [*store._past.get(node, ())]
-        return [*found, (store._records[node], NEVER)] if node in store._records else found
-
-    spans = [(record.revision, until) for record, until in states(ecs_id)]
-    there = since_oldest(spans, store._pruned)
-    reached = Reached({ecs_id: there})
-    while fresh := reached.fresh():
-        for node in fresh:
-            for record, until in states(node):
-                reached.say(node, record.revision, until)
-                for other in set(record.held):
-                    reached.refer(node, other, record.revision, until)
-    return Past(there, reached.changes())

@@ -17,6 +17,7 @@ from ecsviz.domain.post_init import run_post_init
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError, invalid
 from ecsviz.storage.checks import present_only, whole_only
 from ecsviz.storage.relational.load.closure import Wanted, reach, want
+from ecsviz.storage.relational.load.ids import not_stored
 from ecsviz.storage.relational.load.loaded_rows import (
     Loaded,
     bare_columns,
@@ -24,7 +25,7 @@ from ecsviz.storage.relational.load.loaded_rows import (
     lists_of,
 )
 from ecsviz.storage.relational.models.handwritten_rows import Making
-from ecsviz.storage.relational.past.past_catalog import PastCatalog
+from ecsviz.storage.relational.past.past_catalog import PastMapping
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import check_once
 from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, RefColumn
@@ -85,6 +86,20 @@ class Load:
             }
         return result
 
+    def find_all(self, ids: list[UUID]) -> dict[UUID, tuple[str, int]]:
+        """Return the type and row id of each id.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If one is not stored.
+        """
+        found = self.find(ids)
+        for ecs_id in ids:
+            if ecs_id not in found:
+                raise not_stored(self.conn, self.catalog, ecs_id)
+        return found
+
     def all_ids(self, name: str) -> list[int]:
         """Return the row ids of all entities of a type, in order."""
         table = self.mapping.probe(name)
@@ -136,6 +151,19 @@ class Load:
                 self._fill_nested(self._whole(loaded))
             self._run_post_init()
         return self.entity
+
+    def entities(
+        self,
+        rows: list[tuple[str, int]],
+        hops: int | None = None,
+        only: Iterable[str] | None = None,
+    ) -> list[Any]:
+        """Return the entities of rows, each given by type and row id; see `load`."""
+        roots: dict[str, list[int]] = {}
+        for name, row_id in dict.fromkeys(rows):
+            roots.setdefault(name, []).append(row_id)
+        entity = self.load(roots, hops, only)
+        return [entity(name, row_id) for name, row_id in rows]
 
     def _run_post_init(self) -> None:
         # What hand-written models made was made by a constructor.
@@ -194,7 +222,7 @@ class Load:
         """Make the entities of hand-written models, and read whatever else they lead to."""
         if not any(self._by_hand()):
             return
-        if isinstance(self.catalog, PastCatalog):
+        if isinstance(self.mapping, PastMapping):
             raise present_only(self.catalog.database)
         if partial:
             raise whole_only(self.catalog.database)

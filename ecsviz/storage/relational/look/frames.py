@@ -19,8 +19,8 @@ from ecsviz.basics.result_frames import typed_column
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import complete_fields, union_members
 from ecsviz.domain.paths import format_path
-from ecsviz.errors import EntityNotFoundError, UnknownTypeError, did_you_mean, short_repr
-from ecsviz.storage.protocol import Contents, not_found
+from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
+from ecsviz.storage.looking import Contents
 from ecsviz.storage.relational.look.nested_keys import nested_keys
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import SUFFIX, check_once
@@ -357,15 +357,6 @@ def neighbourhood(
                 distance[other] = distance[node] + 1
                 queue.append(other)
     return queue
-
-
-def not_stored(conn: Connection, catalog: Catalog, ecs_id: UUID) -> EntityNotFoundError:
-    """Return the error for an id that is not stored; it names those that are most alike."""
-    ids: list[UUID] = []
-    for name in catalog.mapping.stored:
-        table = catalog.mapping.probe(name)
-        ids += columns_of(conn, sa.select(table.c.ecs_id).limit(10_000))[0]
-    return not_found(ecs_id, ids, str(catalog.database))
 
 
 def stored_contents(conn: Connection, catalog: Catalog, where: str) -> Contents:

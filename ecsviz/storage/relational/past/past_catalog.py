@@ -23,22 +23,20 @@ from ecsviz.storage.relational.schema.mapping import (
 from ecsviz.storage.sql.statements import columns_of
 
 
-class PastCatalog(Catalog):
-    """A catalog whose tables hold what they held as of a revision. It can only be read."""
-
-    def __init__(self, catalog: Catalog, revision: int) -> None:
-        self.__dict__.update(catalog.__dict__)
-        self.revision = revision
-        self.mapping = PastMapping(catalog.mapping, revision)
+def past_catalog(catalog: Catalog, revision: int) -> Catalog:
+    """Return a catalog whose tables hold what they held as of a revision; it is only read."""
+    return catalog.over(PastMapping(catalog.mapping, revision))
 
 
 class PastMapping(Mapping):
-    """A mapping whose tables are those of the past."""
+    """A mapping whose tables are those of the past; it is only read."""
 
     def __init__(self, now: Mapping, revision: int) -> None:
-        self.__dict__.update(now.__dict__)
+        super().__init__(now.metadata.schema, now.models)
         self.now = now
         self.revision = revision
+        self.metadata = now.metadata
+        self.stored = now.stored
         self.by_type = _PastMaps(self)  # type: ignore[assignment]  # read like a dictionary
 
     def map_classes(self, classes: Iterable[type]) -> list[ClassMap]:

@@ -126,8 +126,12 @@ class Catalog:
 
     def fork(self, stored: dict[str, StoredType] | None = None) -> Catalog:
         """Return a catalog with a mapping of its own, for a transaction that changes the types."""
+        return self.over(self.mapping.fork(self.mapping.stored if stored is None else stored))
+
+    def over(self, mapping: Mapping) -> Catalog:
+        """Return this catalog with another mapping; what it knows of the store they share."""
         made = copy.copy(self)
-        made.mapping = self.mapping.fork(self.mapping.stored if stored is None else stored)
+        made.mapping = mapping
         return made
 
     def check(self, conn: Connection, *, shared: bool) -> bool:

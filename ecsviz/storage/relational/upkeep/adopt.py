@@ -10,26 +10,23 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ecsviz.basics.result_frames import typed_frame
 from ecsviz.domain.fields import complete_fields
 from ecsviz.domain.inverse import check_agreement
 from ecsviz.domain.walk import walk
-from ecsviz.errors import StoredDataInvalidError, flag
-from ecsviz.storage.checks import check_note
+from ecsviz.errors import StoredDataInvalidError
 from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.save.checksums import NEVER, StoredRows
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, archive, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.relational.schema.seals import SEAL, digest, sealed_columns, seals_of
-from ecsviz.storage.relational.store_upkeep import MigratableStore
 from ecsviz.storage.relational.upkeep.verify import Verify
 from ecsviz.storage.reports import Problem
 from ecsviz.storage.sql.statements import columns_of, delete_rows, insert_rows, update_rows
 from ecsviz.values.codecs import make_adapter, reason
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 ADOPTED = ("class", "ecs_id", "what", "version")
 
@@ -346,73 +343,3 @@ def _invalid(
         row_id=row_id,
         column=column,
     )
-
-
-class AdoptingStore(MigratableStore):
-    """A store that takes over what was changed through SQL."""
-
-    def adopt_changes(self, note: str | None = None, *, dry_run: bool = False) -> pd.DataFrame:
-        """Take over rows that were changed, added or deleted through SQL, as one revision.
-
-        Parameters
-        ----------
-        note
-            What the revision is about.
-        dry_run
-            Only tell what would be adopted, or why it cannot be.
-
-        Returns
-        -------
-        DataFrame
-            A row per entity: ``class``, ``ecs_id``, ``what`` (``added``, ``changed`` or
-            ``deleted``) and the new ``version``. Empty if nothing was changed; there is no new
-            revision then.
-
-        Raises
-        ------
-        StoredDataInvalidError, BrokenReferenceError, InverseMismatchError
-            If a row cannot be read as an entity of its class, refers to what is not there, or a
-            list and its back-reference disagree. Nothing is written then.
-
-        Notes
-        -----
-        SQL overwrites in place, so what a row said before is not known any more. The history
-        says: from the revision that last wrote the row, and from this one on, what was found
-        now. An entity that was deleted keeps its last archived state until this revision; of one
-        that was deleted before it ever changed, no trace is left to adopt. A holder whose list
-        gained or changed a member gets a new version with it. Objects in memory are at the old
-        version: `register` raises StaleVersionError for them. Added rows need an ``ecs_id``, an
-        ``ecs_lineage_id``, any number as ``ecs_version`` and ``ecs_revision``, and on PostgreSQL a
-        free ``id``. The tables of
-        hand-written models are not looked at. O(all rows, present and past); statements per
-        class.
-
-        Examples
-        --------
-        >>> import ecsviz as ev
-        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
-        >>> thread = store.register(ev.ChatThread(title="Cycles"))
-        >>> with store.session_factory.begin() as session:
-        ...     row = session.query(store.sql_model(ev.ChatThread)).one()
-        ...     row.title = "Rings"
-        >>> len(store.verify())
-        1
-        >>> store.adopt_changes(note="by hand")[["class", "what", "version"]]
-                class     what  version
-        0  ChatThread  changed        2
-        >>> len(store.verify()), store.get(thread.ecs_id).title
-        (0, 'Rings')
-        """
-        only_told = flag(dry_run, "dry_run")
-        check_note(note)
-        rows: list[tuple[str, UUID, str, int]] = []
-        if self._database.exists():
-            with self._database.writing() as conn:
-                catalog, next_ids = self._found(conn)
-                found = Adopt(conn, catalog, next_ids) if self._is_made(conn) else None
-                if found:
-                    found.run(note)
-                    rows = found.rows()
-                if only_told:
-                    conn.rollback()
-        return typed_frame(rows, dict(zip(ADOPTED, ("str", object, "str", "int64"), strict=True)))

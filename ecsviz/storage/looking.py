@@ -1,0 +1,179 @@
+"""What the rooms above ask of any store besides its entities: its inside, in plain data.
+
+``store.inside`` answers it, for the storage in memory and the one on SQLAlchemy alike. A class need
+not be defined here: the store itself knows its fields.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Protocol
+from uuid import UUID
+
+from ecsviz.domain.walk import Walk
+from ecsviz.storage.as_of import AsOf
+from ecsviz.storage.spans import Past
+
+SOUGHT: Final = 1_000
+"""How many characters of a search are looked for: databases bound their patterns."""
+
+
+class Contents(NamedTuple):
+    """What a store holds, for people: where it is, its types, its last change.
+
+    Attributes
+    ----------
+    where
+        The file or the address, without a password.
+    types
+        Type, table (or None) and number of entities.
+    revisions
+        How many.
+    last
+        When the last one was (UTC), and its note.
+    """
+
+    where: str
+    types: list[tuple[str, str | None, int]]
+    revisions: int = 0
+    last: tuple[datetime, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClass:
+    """A class of a store: its name, how many entities it has, and whether it is defined here."""
+
+    name: str
+    count: int
+    defined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageColumn:
+    """A column of a page.
+
+    Attributes
+    ----------
+    name
+        The field.
+    kind
+        ``text``, ``number``, ``yes`` (or no), ``time``, ``other``, or ``entity``.
+    """
+
+    name: str
+    kind: str
+
+    @property
+    def sorts(self) -> bool:
+        """Whether there is an order of its values."""
+        return self.kind not in ("entity", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some entities of a class, a row each.
+
+    Attributes
+    ----------
+    columns
+        The fields that hold one value each.
+    ids
+        Per row the ``ecs_id``.
+    rows
+        Per row the cells: of ``entity`` columns the ``ecs_id``, else what Python has.
+    total
+        How many rows fit in all.
+    """
+
+    columns: list[PageColumn]
+    ids: list[UUID]
+    rows: list[list[Any]]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which page: of what fits a search, in the order of a column, from a row on."""
+
+    search: str = ""
+    order_by: str = ""
+    first: int = 0
+    size: int = 50
+
+    @property
+    def sought(self) -> str:
+        """What is looked for in texts; empty for everything."""
+        return self.search.strip()[:SOUGHT]
+
+
+class Inside(Protocol):
+    """The inside of a store: what the methods of all stores, pictures and widgets ask of it."""
+
+    def one_state(self) -> AbstractContextManager[Any]:
+        """Hold one state of the store: what is read inside fits together."""
+
+    def check_open(self) -> None:
+        """Raise StorageClosedError if the store was closed."""
+
+    def save(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
+        """Store a walk; deleted entities of version 0 come back.
+
+        Parameters
+        ----------
+        found, note
+            What `register` was given.
+        added_since
+            What was not stored then, and is left without a holder that it requires, is deleted;
+            None refuses that.
+        """
+
+    # -- ids and versions --------------------------------------------------------------------
+
+    def every_id(self, as_of: AsOf) -> list[UUID]:
+        """Return the ids of everything that is, or was, stored."""
+
+    def stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
+        """Return the versions of those that are stored."""
+
+    def first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
+        """Return for every version of some entities the revision that made it."""
+
+    def past(self, ecs_id: UUID) -> tuple[Past, int]:
+        """Return the past of an entity, and the oldest revision that is kept of the store."""
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def contents(self) -> Contents:
+        """Return what is stored, for people."""
+
+    def drawn(self) -> Any:
+        """Return what a picture of the schema shows: a ``MetaData``, or entity classes."""
+
+    def classes(self) -> list[StoredClass]:
+        """Return the stored classes, by name."""
+
+    def columns(self, name: str) -> list[PageColumn]:
+        """Return the columns that pages of a class have."""
+
+    def page(self, name: str, wanted: Wanted) -> Page:
+        """Return a page of a class."""
+
+    def class_of(self, ecs_id: UUID) -> str | None:
+        """Return the name of the class of an entity, None if it is not stored."""
+
+    def place(self, name: str, ecs_id: UUID) -> int:
+        """Return how many entities of a class were stored before one; 0 if it is gone."""
+
+    def holders(self, ecs_id: UUID, limit: int) -> tuple[list[UUID], int]:
+        """Return the first entities that hold one, and how many do.
+
+        Parameters
+        ----------
+        ecs_id
+            What is held.
+        limit
+            How many to return: by class, those stored first; none of classes that are not
+            defined here.
+        """

@@ -1,0 +1,163 @@
+"""The inside of an InMemoryEntityStorage: what it keeps, saved and looked at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import AbstractContextManager
+from typing import Any
+from uuid import UUID
+
+from ecsviz.basics.interrupts import deferred_interrupt
+from ecsviz.domain.entity_class import type_key
+from ecsviz.domain.objects import is_placeholder
+from ecsviz.domain.walk import Walk
+from ecsviz.storage.as_of import AsOf
+from ecsviz.storage.checks import check_note
+from ecsviz.storage.looking import Contents, Page, PageColumn, StoredClass, Wanted
+from ecsviz.storage.memory.kept import Kept, Record
+from ecsviz.storage.memory.loading import check_classes
+from ecsviz.storage.memory.pages import columns_of, page_of
+from ecsviz.storage.memory.saving import MemorySave
+from ecsviz.storage.spans import NEVER, Past, Reached, since_oldest
+
+
+class MemoryInside:
+    """What is kept in memory, as the rooms of ecsviz ask for it; see `looking.Inside`.
+
+    Attributes
+    ----------
+    kept
+        What is kept; whoever looks at it takes its lock.
+    """
+
+    def __init__(self) -> None:
+        self.kept = Kept()
+
+    def one_state(self) -> AbstractContextManager[Any]:
+        """Hold one state of the storage."""
+        return self.kept.lock
+
+    def check_open(self) -> None:
+        """Raise StorageClosedError if the storage was closed."""
+        with self.kept.lock:
+            pass
+
+    def save(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
+        """Store a walk; see `looking.Inside`."""
+        check_note(note)
+        kept = self.kept
+        with kept.lock:
+            types = check_classes(kept, map(type, found.entities))
+            before = None if added_since is None else kept.at(added_since)
+            save = MemorySave(found, kept, before)
+            save.run()
+            added = sum(ecs_id not in kept.records for ecs_id in save.records)
+            # In one go, whatever interrupt comes: nothing of this can fail any more.
+            with deferred_interrupt():
+                kept.types.update(types)
+                kept.effects.note(save.raised)
+                kept.supersede([*save.records, *save.gone], save.revision)
+                kept.records.update(save.records)
+                for ecs_id in save.records:
+                    kept.deleted.pop(ecs_id, None)
+                kept.remove(save.gone, save.revision)
+                if save.records:
+                    kept.note(note, added, len(save.records) - added, len(save.gone))
+                for entity in found.entities:
+                    if not is_placeholder(entity):
+                        entity.__dict__["version"] = kept.records[entity.ecs_id].version
+
+    # -- ids and versions --------------------------------------------------------------------
+
+    def every_id(self, as_of: AsOf) -> list[UUID]:
+        """Return the ids of everything that is, or was, stored."""
+        with self.kept.lock:
+            return list(self.kept.at(as_of))
+
+    def stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
+        """Return the versions of those that are stored."""
+        with self.kept.lock:
+            records = self.kept.records
+            return {i: records[i].version for i in ids if i in records}
+
+    def first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
+        """Return for every version of some entities the revision that made it."""
+        with self.kept.lock:
+            result: dict[tuple[UUID, int], int] = {}
+            for ecs_id in ids:
+                for record, _ in self.kept.states(ecs_id):
+                    result.setdefault((ecs_id, record.version), record.revision)
+            return result
+
+    def past(self, ecs_id: UUID) -> tuple[Past, int]:
+        """Return the past of an entity, and the oldest revision that is kept."""
+        with self.kept.lock:
+            oldest = self.kept.pruned
+            there = since_oldest([(r.revision, until) for r, until in self._spans(ecs_id)], oldest)
+            reached = Reached({ecs_id: there})
+            while fresh := reached.fresh():
+                for node in fresh:
+                    for record, until in self._spans(node):
+                        reached.say(node, record.revision, until)
+                        for other in set(record.held):
+                            reached.refer(node, other, record.revision, until)
+            return Past(there, reached.changes()), oldest
+
+    def _spans(self, ecs_id: UUID) -> list[tuple[Record, int]]:
+        states = self.kept.states(ecs_id)
+        return [(record, NEVER if until is None else until) for record, until in states]
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def contents(self) -> Contents:
+        """Return what is stored, for people."""
+        with self.kept.lock:
+            revisions = self.kept.revisions
+            counts = Counter(record.cls.__name__ for record in self.kept.records.values())
+            last = (revisions[-1][1], revisions[-1][2]) if revisions else None
+            types: list[tuple[str, str | None, int]] = [(n, None, k) for n, k in counts.items()]
+            return Contents("in memory", types, len(revisions), last)
+
+    def drawn(self) -> list[type]:
+        """Return the stored classes; there are no tables here."""
+        with self.kept.lock:
+            records = self.kept.records.values()
+            return list({type_key(record.cls): record.cls for record in records}.values())
+
+    def classes(self) -> list[StoredClass]:
+        """Return the stored classes, by name."""
+        with self.kept.lock:
+            counts = Counter(record.cls.__name__ for record in self.kept.records.values())
+        return [StoredClass(name, count, True) for name, count in sorted(counts.items())]
+
+    def columns(self, name: str) -> list[PageColumn]:
+        """Return the columns that pages of a class have."""
+        return columns_of(self._records(name))
+
+    def page(self, name: str, wanted: Wanted) -> Page:
+        """Return a page of a class."""
+        return page_of(self._records(name), wanted)
+
+    def class_of(self, ecs_id: UUID) -> str | None:
+        """Return the name of the class of an entity, None if it is not stored."""
+        with self.kept.lock:
+            record = self.kept.records.get(ecs_id)
+            return None if record is None else record.cls.__name__
+
+    def place(self, name: str, ecs_id: UUID) -> int:
+        """Return how many entities of a class were stored before one; 0 if it is gone."""
+        ids = [record.ecs_id for record in self._records(name)]
+        return ids.index(ecs_id) if ecs_id in ids else 0
+
+    def holders(self, ecs_id: UUID, limit: int) -> tuple[list[UUID], int]:
+        """Return the first entities that hold one, and how many do; O(references)."""
+        with self.kept.lock:
+            records = self.kept.records.values()
+            found = [r for r in records if ecs_id in r.held and r.ecs_id != ecs_id]
+        found.sort(key=lambda record: (record.cls.__name__, record.number))
+        return [record.ecs_id for record in found[:limit]], len(found)
+
+    def _records(self, name: str) -> list[Record]:
+        with self.kept.lock:
+            found = [r for r in self.kept.records.values() if r.cls.__name__ == name]
+        return sorted(found, key=lambda record: record.number)

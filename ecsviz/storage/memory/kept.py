@@ -1,0 +1,164 @@
+"""What a storage in memory keeps: the present states, those of the past, and the revisions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+from uuid import UUID
+
+from ecsviz.errors import StorageClosedError
+from ecsviz.storage.as_of import AsOf, check_as_of
+from ecsviz.storage.checks import SideEffects
+from ecsviz.storage.reports import Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What stands for an entity in a stored state."""
+
+    ecs_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entity as it is stored.
+
+    Attributes
+    ----------
+    number
+        When it was stored first.
+    revision
+        Since when it is so.
+    state
+        The user's fields; in them, a `Held` in the place of every entity.
+    held
+        The ids of all entities in `state`, as often as they are there.
+    """
+
+    cls: type
+    ecs_id: UUID
+    lineage_id: UUID
+    parent_id: UUID | None
+    version: int
+    number: int
+    revision: int
+    state: dict[str, Any]
+    held: tuple[UUID, ...]
+
+
+class _Closed(AbstractContextManager[None]):
+    """Stands for the lock of a storage that was closed."""
+
+    def __enter__(self) -> NoReturn:
+        raise StorageClosedError(
+            "This storage was closed, and as it lay in memory, what it held is gone."
+            " ev.SQLAlchemyEntityStorage('threads.db') keeps it."
+        )
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Kept:
+    """Everything that a storage in memory keeps.
+
+    Attributes
+    ----------
+    lock
+        Every method of the storage takes it; of a closed one it cannot be taken.
+    records
+        The present states.
+    past
+        Those before, each with the revision until when.
+    deleted
+        Version and revision of what is gone.
+    types
+        Per class what it stores.
+    revisions
+        What `revisions_frame` shows.
+    effects
+        What the storage has changed by itself.
+    pruned
+        The oldest revision that can still be looked at.
+    """
+
+    def __init__(self) -> None:
+        self.lock: AbstractContextManager[Any] = threading.RLock()
+        self.effects = SideEffects()
+        self.pruned = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.records: dict[UUID, Record] = {}
+        self.past: dict[UUID, list[tuple[Record, int]]] = {}
+        self.deleted: dict[UUID, tuple[int, int]] = {}
+        self.types: dict[tuple[str, str], dict[str, str]] = {}
+        self.revisions: list[Revision] = []
+
+    def close(self) -> None:
+        """Let go of everything."""
+        with suppress(StorageClosedError), self.lock:
+            self.lock = _Closed()
+            self._begin()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return isinstance(self.lock, _Closed)
+
+    # -- revisions ---------------------------------------------------------------------------
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest revision, 0 if there is none."""
+        return self.revisions[-1][0] if self.revisions else 0
+
+    def revision_at(self, as_of: AsOf) -> int:
+        """Return the number of the revision that `as_of=` names."""
+        asked = check_as_of(as_of, self.newest, self.pruned)
+        if isinstance(asked, int):
+            return asked
+        found = max((r[0] for r in self.revisions if r[1] <= asked), default=0)
+        check_as_of(found, self.newest, self.pruned)
+        return found
+
+    def at(self, as_of: AsOf) -> Mapping[UUID, Record]:
+        """Return what was stored as of a revision or a time."""
+        if as_of is None:
+            return self.records
+        as_of = self.revision_at(as_of)
+        found = {i: r for i, r in self.records.items() if r.revision <= as_of}
+        for ecs_id, states in self.past.items():
+            for record, until in states:
+                if record.revision <= as_of < until:
+                    found[ecs_id] = record
+        return found
+
+    def states(self, ecs_id: UUID) -> list[tuple[Record, int | None]]:
+        """Return the states of an entity, oldest first, each with the revision until when."""
+        states: list[tuple[Record, int | None]] = [*self.past.get(ecs_id, ())]
+        if ecs_id in self.records:
+            states.append((self.records[ecs_id], None))
+        return states
+
+    # -- changing ----------------------------------------------------------------------------
+
+    def supersede(self, ids: Iterable[UUID], until: int) -> None:
+        """Keep the states that are about to be superseded."""
+        for ecs_id in ids:
+            if ecs_id in self.records:
+                self.past.setdefault(ecs_id, []).append((self.records[ecs_id], until))
+
+    def remove(self, ids: Iterable[UUID], revision: int) -> None:
+        """Take entities away, and remember that they are gone."""
+        for ecs_id in ids:
+            self.deleted[ecs_id] = (self.records.pop(ecs_id).version, revision)
+
+    def note(self, note: str | None, added: int, changed: int, deleted: int) -> None:
+        """Note a revision."""
+        number, now = self.newest + 1, datetime.now(UTC).replace(tzinfo=None)
+        self.revisions.append((number, now, note, added, changed, deleted))

@@ -1,0 +1,321 @@
+"""The inside of a store on SQLAlchemy: its database, its catalog, and its transactions.
+
+What happens in a transaction are functions of the rooms below, which take (connection, catalog).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Iterator
+from collections.abc import Mapping as MappingOf
+from contextlib import AbstractContextManager
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from ecsviz.basics.addresses import Journal
+from ecsviz.basics.garbage import collector_paused
+from ecsviz.basics.interrupts import deferred_interrupt
+from ecsviz.domain.entity import Entity
+from ecsviz.domain.walk import Walk
+from ecsviz.graph.arrays import as_roots
+from ecsviz.storage.as_of import AsOf, check_as_of
+from ecsviz.storage.checks import check_note
+from ecsviz.storage.looking import Contents, Page, PageColumn, StoredClass, Wanted
+from ecsviz.storage.relational.load import ids as stored_ids
+from ecsviz.storage.relational.load.load import Load
+from ecsviz.storage.relational.look import holders, pages
+from ecsviz.storage.relational.look.frames import stored_contents
+from ecsviz.storage.relational.models.handwritten_rows import check_rows, running, runs
+from ecsviz.storage.relational.models.models import Models
+from ecsviz.storage.relational.past.history import first_revisions
+from ecsviz.storage.relational.past.past_catalog import past_catalog, revision_of
+from ecsviz.storage.relational.past.reach import past_of
+from ecsviz.storage.relational.save.save import Save
+from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.relational.schema.handwritten import Handwritten
+from ecsviz.storage.relational.schema.mapping import Mapping
+from ecsviz.storage.relational.schema.stored_types import Tell
+from ecsviz.storage.renewal import walk_to_save
+from ecsviz.storage.save_plan import SavePlan
+from ecsviz.storage.spans import Past
+from ecsviz.storage.sql.engine import AFTER, Database
+
+
+class SqlInside:
+    """A database with what is known of the store in it; see `looking.Inside`.
+
+    Parameters
+    ----------
+    target, models, journal, timeout, deadline, schema
+        As of `SQLAlchemyEntityStorage`.
+
+    Attributes
+    ----------
+    database
+        The database.
+    handwritten, models
+        The declarative models: those that were given, and those that are made here.
+    catalog
+        As the last transaction has found the store: each looks what it finds itself.
+    """
+
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | URL | Engine,
+        *,
+        models: MappingOf[type[Entity], Any] | None = None,
+        journal: Journal = "delete",
+        timeout: float = 5.0,
+        deadline: float = 60.0,
+        schema: str | None = None,
+    ) -> None:
+        self.database = Database(target, journal, timeout, deadline)
+        self.handwritten = Handwritten(models)
+        self.catalog = Catalog(self.database, Mapping(schema, self.handwritten))
+        self.models = Models(self, lambda: self.catalog.mapping)
+        self._begun = threading.local()  # what `reading` holds, per thread
+        try:
+            if self.database.exists():
+                with self.database.reading() as conn:
+                    # What cannot be read is told by the first call; verify lists all of it.
+                    self.found(conn, lambda *_: None)
+        except BaseException:  # also of an interrupt: nobody has the store, to close it
+            self.database.close()
+            raise
+
+    def check_open(self) -> None:
+        """Raise StorageClosedError if the store was closed."""
+        self.database.check_open()
+
+    # -- transactions ------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def reading(
+        self, as_of: AsOf = None, tell: Tell | None = None
+    ) -> Iterator[tuple[Connection, Catalog]]:
+        """Hold a transaction to read in, with the catalog as it finds it, or as of a revision.
+
+        Whatever its thread reads inside is read in it: what several calls return fits together.
+        """
+        outer: Any = getattr(self._begun, "state", None)
+        fresh = outer is None or outer[0].closed or tell  # an interrupt may have left one behind
+        with self._begin(tell) if fresh else contextlib.nullcontext(outer) as state:
+            try:
+                self._begun.state = state
+                yield state[0], self._at(state[0], state[1], as_of)
+            finally:
+                self._begun.state = outer
+
+    @contextlib.contextmanager
+    def _begin(self, tell: Tell | None) -> Iterator[tuple[Connection, Catalog]]:
+        """Begin a transaction to read in; an empty database stands for a missing file."""
+        if self.database.exists():
+            with self.database.reading() as conn:
+                yield conn, self.found(conn, tell)[0]
+            return
+        with sa.create_engine("sqlite://", poolclass=NullPool).connect() as conn:
+            yield conn, self.catalog.at({})
+
+    def _at(self, conn: Connection, catalog: Catalog, as_of: AsOf) -> Catalog:
+        if as_of is not None and self.is_made(conn):
+            return past_catalog(catalog, revision_of(conn, catalog, as_of))
+        if as_of is not None:
+            check_as_of(as_of, 0)
+        return catalog
+
+    def one_state(self) -> AbstractContextManager[Any]:
+        """Hold one state of the store: what is read inside fits together."""
+        return self.reading()
+
+    def is_made(self, conn: Connection) -> bool:
+        """Tell whether the database is a store already; False if it is still empty."""
+        return self.catalog.check(conn, shared=bool(self.handwritten))
+
+    def found(self, conn: Connection, tell: Tell | None = None) -> tuple[Catalog, dict[str, int]]:
+        """Return the catalog as a transaction finds it, and the next free row ids.
+
+        Other threads and processes may have stored types since the transaction before, and one
+        that stored some may have failed: what is known of them belongs to a transaction.
+        """
+        made = self.is_made(conn)
+        stored, next_ids = self.catalog.read_types(conn, tell) if made else ({}, {})
+        found = self.catalog = self.catalog.at(stored)
+        return found, next_ids
+
+    # -- saving ------------------------------------------------------------------------------
+
+    def plan(self, found: Walk) -> SavePlan:
+        """Return what saving a walk would do."""
+        if not self.database.exists():
+            return self._plan(None, self.catalog.at({}), {}, found)
+        with self.database.reading() as conn:
+            return self._plan(conn, *self.found(conn), found)
+
+    def _plan(
+        self, conn: Connection | None, catalog: Catalog, next_ids: dict[str, int], found: Walk
+    ) -> SavePlan:
+        for known in catalog.mapping.map_classes(found.classes):
+            catalog.check_fields(known)
+        return Save(conn, catalog, found, next_ids).prepare()
+
+    def save(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
+        """Store a walk in one transaction; see `looking.Inside`."""
+        check_note(note)
+        if not found.entities:
+            return
+        # An interrupt, and the next writer, wait until the entities know their versions.
+        with deferred_interrupt(), collector_paused(), self.database.turn():
+            # Before there is a file: what cannot be stored must not leave an empty one behind.
+            early = None if self.database.exists() else self._prepare(found)
+            with self.database.writing() as conn:
+                save = self._save(conn, found, note, early, added_since)
+                conn.info[AFTER] = functools.partial(self._carried_out, save)
+
+    def _carried_out(self, save: Save) -> None:
+        self.catalog = save.catalog
+        self.catalog.carried_out(save.made)
+        save.finish()
+
+    def _save(
+        self,
+        conn: Connection,
+        found: Walk,
+        note: str | None,
+        early: Save | None = None,
+        added_since: AsOf = None,
+    ) -> Save:
+        made = self.is_made(conn)
+        if not made:
+            self.catalog.create(conn)
+        save = None if made else early
+        catalog = self.found(conn)[0] if save is None else save.catalog
+        if save is None and catalog.lacks(found):
+            catalog = catalog.fork()  # it may fail, and what it makes is not there for others yet
+        with catalog.synced(conn, catalog.mapping.map_walk(found)) as next_ids:
+            if save is None:
+                save = Save(conn, catalog, found, next_ids, added_since)
+                save.prepare()
+            save.write(conn, note)
+            if save.written_by_hand:
+                with runs(Load(conn, catalog)):
+                    check_rows(conn, self.handwritten, save.written_by_hand)
+        return save
+
+    def _prepare(self, found: Walk) -> Save:
+        """Find out what a walk changes where nothing is stored yet."""
+        catalog = self.catalog.fork({})
+        catalog.mapping.map_walk(found)
+        save = Save(None, catalog, found, {})
+        save.prepare()
+        return save
+
+    # -- for the declarative models ----------------------------------------------------------
+
+    def running_load(self) -> Load | None:
+        """Return the load of this store that calls the user's methods just now, if one does."""
+        now = running.get()
+        here = isinstance(now, Load) and now.catalog.database is self.database
+        return now if here else None
+
+    def load_rows(self, conn: Connection, roots: dict[str, list[int]]) -> list[Any]:
+        """Return the entities of some rows, given per type by row id, in a transaction."""
+        rows = [(name, row_id) for name, ids in roots.items() for row_id in ids]
+        now = self.running_load()
+        if now is not None:
+            return [now.promise(*row) for row in rows]
+        with self.database.translated():  # the session is the user's
+            return Load(conn, self.found(conn)[0]).entities(rows)
+
+    def save_in(self, session: Session, entity: Entity) -> int:
+        """Save an entity in a session's transaction; return its row id.
+
+        The entity gets its version when the session commits.
+        """
+        now = running.get()
+        if isinstance(now, Save) and now.catalog.database is self.database:
+            row_id = now.row_of(entity)
+            if row_id is not None:  # a hand-written from_entity() asks for what is being saved
+                return row_id
+        save = self._save(session.connection(), walk_to_save(as_roots(entity)), None)
+        sa.event.listen(session, "after_commit", lambda _: save.finish(), once=True)
+        return save.rows.row_id(0)
+
+    # -- ids and versions --------------------------------------------------------------------
+
+    def every_id(self, as_of: AsOf) -> list[UUID]:
+        """Return the ids of everything that is, or was, stored."""
+        with self.reading(as_of) as (conn, catalog):
+            return stored_ids.every_id(conn, catalog)
+
+    def stored_versions(self, ids: list[UUID]) -> dict[UUID, int]:
+        """Return the versions of those that are stored."""
+        with self.reading() as (conn, catalog):
+            return stored_ids.stored_versions(conn, catalog, ids)
+
+    def first_revisions(self, ids: list[UUID]) -> dict[tuple[UUID, int], int]:
+        """Return for every version of some entities the revision that made it."""
+        with self.reading() as (conn, catalog):
+            return first_revisions(conn, catalog, ids)
+
+    def past(self, ecs_id: UUID) -> tuple[Past, int]:
+        """Return the past of an entity, and the oldest revision that is kept of the store."""
+        with self.reading() as (conn, catalog):
+            return past_of(conn, catalog, ecs_id), catalog.oldest_revision(conn)
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def contents(self) -> Contents:
+        """Return what is stored: a statement per type, and two for the revisions."""
+        with self.reading() as (conn, catalog):
+            if not self.is_made(conn):
+                return Contents(str(self.database), [])
+            return stored_contents(conn, catalog, str(self.database))
+
+    def drawn(self) -> sa.MetaData:
+        """Return the tables, also of classes that are not defined here: as the database says."""
+        with self.reading() as (conn, catalog):
+            mapping = catalog.mapping
+            mapping.map_met()
+            if not self.is_made(conn) or all(name in mapping.by_type for name in mapping.stored):
+                return mapping.metadata
+            found = sa.MetaData()
+            found.reflect(conn, schema=mapping.metadata.schema)
+            return found
+
+    def classes(self) -> list[StoredClass]:
+        """Return the stored classes, by name."""
+        with self.reading() as (conn, catalog):
+            return pages.stored_classes(conn, catalog)
+
+    def columns(self, name: str) -> list[PageColumn]:
+        """Return the columns that pages of a class have."""
+        with self.reading() as (_, catalog):
+            return pages.columns_in_pages(catalog, name)
+
+    def page(self, name: str, wanted: Wanted) -> Page:
+        """Return a page of a class."""
+        with self.reading() as (conn, catalog):
+            return pages.page_of(conn, catalog, name, wanted)
+
+    def class_of(self, ecs_id: UUID) -> str | None:
+        """Return the name of the class of an entity, None if it is not stored."""
+        with self.reading() as (conn, catalog):
+            return pages.class_of(conn, catalog, ecs_id)
+
+    def place(self, name: str, ecs_id: UUID) -> int:
+        """Return how many entities of a class were stored before one; 0 if it is gone."""
+        with self.reading() as (conn, catalog):
+            return pages.place_of(conn, catalog, name, ecs_id)
+
+    def holders(self, ecs_id: UUID, limit: int) -> tuple[list[UUID], int]:
+        """Return the first entities that hold one, and how many do; see `looking.Inside`."""
+        with self.reading() as (conn, catalog):
+            return holders.holders_of(conn, catalog, ecs_id, limit)

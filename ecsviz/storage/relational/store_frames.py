@@ -1,0 +1,231 @@
+"""What analysts look at: frames of classes, tables, references and revisions; the graph."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from ecsviz.domain.entity import Entity
+from ecsviz.errors import InvalidArgumentError
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.storage.as_of import AsOf
+from ecsviz.storage.protocol import as_id
+from ecsviz.storage.relational.inside import SqlInside
+from ecsviz.storage.relational.load.ids import not_stored
+from ecsviz.storage.relational.load.load import Load
+from ecsviz.storage.relational.look import frames
+from ecsviz.storage.relational.look.graph import stored_graph
+from ecsviz.storage.relational.past.history import events_of, moments_of
+from ecsviz.storage.relational.schema.history_tables import history_name
+from ecsviz.storage.reports import history_frame, revisions_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class StoreFrames:
+    """The part of `SQLAlchemyEntityStorage` for analysts: no entities are made."""
+
+    inside: SqlInside
+
+    def frame(self, cls_or_table: type[Entity] | str, *, as_of: AsOf = None) -> pd.DataFrame:
+        """Return the entities of one class, or any table, as a DataFrame.
+
+        Parameters
+        ----------
+        cls_or_table
+            An entity class, or the name of a table, which is given as it stands.
+        as_of
+            A revision or an aware time: the class's entities as they were then.
+
+        Returns
+        -------
+        DataFrame
+            A row per entity in the order of storing, without its subclasses' entities. Columns:
+            ``ecs_id``, ``lineage_id``, ``parent_id`` (UUID objects), ``version`` (int64); a
+            column per field that holds no entity; ``<field>_ecs_id`` (UUID objects or None) per
+            reference, to join with ``ecs_id``; ``<field>_position`` (Int64) where it is the
+            place in a list. Texts are ``str``, optional integers and booleans ``Int64`` and
+            ``boolean``, times ``datetime64[us, UTC]``, enums and Literals categories; what pandas
+            has no type for stays Python's. `references_frame` has lists of entities.
+
+        Raises
+        ------
+        UnknownTypeError
+            If there is no such class or table.
+
+        Notes
+        -----
+        One query with a join per reference; no objects are made. O(rows).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> store.frame(ev.ChatMessage)[["role", "content", "thread_position"]]
+           role content  thread_position
+        0  user   hello                0
+        """
+        if isinstance(cls_or_table, str) and as_of is not None:
+            raise InvalidArgumentError(
+                f"as_of goes with an entity class, not with the table {cls_or_table!r}."
+                f" The rows of the past are in {history_name(cls_or_table)!r}."
+            )
+        with self.inside.reading(as_of) as (conn, catalog):
+            if isinstance(cls_or_table, str):
+                return frames.table_frame(conn, catalog, cls_or_table)
+            known = frames.wanted_class(catalog, cls_or_table)
+            if known is None:
+                return _empty_frame(cls_or_table)
+            return frames.class_frame(conn, catalog, known)
+
+    def revisions(self) -> pd.DataFrame:
+        """Return every change of the store, oldest first.
+
+        Returns
+        -------
+        DataFrame
+            A row per `register` that changed something and per `delete`: ``revision`` (int64, from
+            1), ``at`` (datetime64[us, UTC]), ``note`` (str, missing where there is none),
+            ``added``, ``changed`` and ``deleted`` (int64: how many entities).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"), note="first")
+        >>> thread.title = "b"
+        >>> _ = store.register(thread, note="a better title")
+        >>> _ = store.register(thread, note="nothing has changed: no revision")
+        >>> store.revisions()[["revision", "note", "added", "changed", "deleted"]]
+           revision            note  added  changed  deleted
+        0         1           first      1        0        0
+        1         2  a better title      0        1        0
+        """
+        with self.inside.reading() as (conn, catalog):
+            if not self.inside.is_made(conn):
+                return revisions_frame([])
+            return frames.stored_revisions(conn, catalog)
+
+    def history(self, ecs_id: UUID | str | Entity) -> pd.DataFrame:
+        """Return the versions of an entity, oldest first.
+
+        Parameters
+        ----------
+        ecs_id
+            An entity or its id; it may have been deleted.
+
+        Returns
+        -------
+        DataFrame
+            A row per version, and one per deletion: ``version``, ``revision`` (int64), ``at``
+            (datetime64[us, UTC]), ``note`` (str), ``what`` (``added``, ``changed`` or
+            ``deleted``) and ``fields`` (str: those that this version changed, with commas).
+
+        Raises
+        ------
+        EntityNotFoundError
+            If it was never stored, or all of it has been pruned.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="a"))
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread, note="a greeting")
+        >>> store.history(thread)[["version", "revision", "what", "fields", "note"]]
+           version  revision     what    fields        note
+        0        1         1    added                   NaN
+        1        2         2  changed  messages  a greeting
+        """
+        wanted = as_id(ecs_id)
+        with self.inside.reading() as (conn, catalog):
+            events = events_of(conn, catalog, wanted)
+            if not events:
+                raise not_stored(conn, catalog, wanted)
+            return history_frame(events, moments_of(conn, catalog))
+
+    def references_frame(self, *, as_of: AsOf = None) -> pd.DataFrame:
+        """Return every stored reference.
+
+        Parameters
+        ----------
+        as_of
+            A revision or an aware time: the references as they were then.
+
+        Returns
+        -------
+        DataFrame
+            A row per reference: ``source``, ``target`` (UUID objects, to join with ``ecs_id``),
+            ``source_type``, ``target_type``, ``field`` (categories), ``path`` (str, such as
+            ``messages[3]``, as the live graph says it) and ``kind`` (int64: 0 out of a
+            collection, 1 optional, 2 required).
+
+        Notes
+        -----
+        A query per reference field and target class; no objects are made. (Where entities stand
+        in nested values, these are read, with placeholders for the entities. If a validator of
+        such a value looks at the entity, the path tells the number of the reference instead.)
+        """
+        with self.inside.reading(as_of) as (conn, catalog):
+            return frames.stored_references(conn, catalog)
+
+    def graph(
+        self,
+        root: Entity | UUID | str | None = None,
+        hops: int | None = None,
+        *,
+        as_of: AsOf = None,
+    ) -> EntityDependencyGraph:
+        """Return the dependency graph of what is stored, without making the entities.
+
+        Parameters
+        ----------
+        root
+            Where to begin; None for everything.
+        hops
+            How many references to follow from the root; None for all.
+        as_of
+            A revision or an aware time: the graph as it was then.
+
+        Returns
+        -------
+        EntityDependencyGraph
+            Its nodes carry ``ecs_id`` and ``type_name``.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If the root is not stored.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> store.graph()
+        EntityDependencyGraph(2 nodes, 2 references, 1 cyclic component)
+        """
+        start = None if root is None else as_id(root)
+        with self.inside.reading(as_of) as (conn, catalog):
+            if start is not None and not Load(conn, catalog).find([start]):
+                raise not_stored(conn, catalog, start)
+            return stored_graph(conn, catalog, start, hops)
+
+
+def _empty_frame(cls: type[Entity]) -> pd.DataFrame:
+    """Return the frame of a class of which nothing is stored: the columns alone."""
+    inside = SqlInside(":memory:")
+    catalog = inside.catalog
+    with contextlib.closing(inside.database), inside.database.writing() as conn:
+        catalog.create(conn)
+        known = catalog.mapping.map_classes([cls])[0]
+        with catalog.synced(conn, [known]):
+            return frames.class_frame(conn, catalog, known)
