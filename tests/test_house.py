@@ -273,6 +273,118 @@ def test_the_checker_sees_a_circle(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------------------------------
+# What is private
+# ---------------------------------------------------------------------------------------------
+
+# Names with an underscore that others have given, and of which there is no other.
+FOREIGN = {
+    "_copy": "SQLAlchemy: a column as it stands, for a table of the same columns",
+    "_fields": "named tuples, which the standard library documents",
+    "_getframe": "sys: where a class is defined, as the standard library's own collections ask it",
+    "_replace": "named tuples, which the standard library documents",
+    "_type_affinity": "SQLAlchemy: which of its general types a database's own type is",
+    "_variant_mapping": "SQLAlchemy: what a type is on other databases",
+}
+ASKS = {"getattr", "hasattr", "setattr", "delattr"}
+
+
+def is_private(name: object) -> bool:
+    return isinstance(name, str) and name.startswith("_") and not name.startswith("__")
+
+
+def own_names(tree: ast.AST) -> set[str]:
+    """Return what the classes of a file define, or set in themselves."""
+    found = set()
+    for cls in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+        for node in ast.walk(cls):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                found.add(node.name)
+            elif isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Store):
+                found.add(node.attr if isinstance(node, ast.Attribute) else node.id)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)  # of __slots__
+    return found
+
+
+def private_looks(text: str) -> list[str]:
+    """Return where a file looks into what is another file's: a line and what is read there.
+
+    An object may look into another of its kind, by a plain name (``other._rows``); never into
+    what an object holds (``self.store._rows``).
+    """
+    tree = ast.parse(text)
+    own, wrong = own_names(tree), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr):
+            if node.attr not in own | FOREIGN.keys() or (
+                isinstance(node.value, (ast.Attribute, ast.Subscript)) and node.attr not in FOREIGN
+            ):
+                wrong.append(f"{node.lineno}: {ast.unparse(node)}")
+        elif isinstance(node, ast.ImportFrom):
+            wrong += [f"{node.lineno}: {a.name}" for a in node.names if is_private(a.name)]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ASKS:
+            name = node.args[1].value if isinstance(node.args[1], ast.Constant) else ""
+            if is_private(name) and name not in FOREIGN:
+                wrong.append(f"{node.lineno}: {ast.unparse(node)}")
+        elif isinstance(node, ast.Call) and re.match(
+            r".*__dict__\.update\(.*__dict__\b", ast.unparse(node)
+        ):
+            wrong.append(f"{node.lineno}: {ast.unparse(node)}")
+    return wrong
+
+
+def test_no_room_looks_into_another() -> None:
+    texts = {name: path.read_text(encoding="utf-8") for name, path in modules_of(PACKAGE).items()}
+    assert {name: found for name, text in texts.items() if (found := private_looks(text))} == {}
+    whole = "".join(texts.values())
+    assert [name for name in FOREIGN if not re.search(rf"\.{name}\b", whole)] == []
+
+
+OTHER = "class A:\n  def __init__(self): self._rows = []\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("store._rows", ["1: store._rows"]),
+        ("def f(store): return store.inside._rows()", ["1: store.inside._rows"]),
+        ("class A:\n  def f(self): return self._rows", ["2: self._rows"]),
+        (OTHER + "  def f(self): return self.store._rows", ["3: self.store._rows"]),
+        (OTHER + "  def f(self, n): return self.stores[n]._rows", ["3: self.stores[n]._rows"]),
+        ("from ecsviz.graph import _order", ["1: _order"]),
+        ("getattr(store, '_rows', None)", ["1: getattr(store, '_rows', None)"]),
+        ("a.__dict__.update(b.__dict__)", ["1: a.__dict__.update(b.__dict__)"]),
+        (OTHER + "  def f(self, other): return self._rows + other._rows", []),
+        ("class A:\n  def _f(self): ...\n  def g(self): return self._f()", []),
+        ("item._replace(a=1), item.__dict__, item.rows, getattr(a, '__name__')", []),
+    ],
+)
+def test_the_checker_sees_a_look(text: str, told: list[str]) -> None:
+    assert private_looks(text) == told
+
+
+@pytest.mark.parametrize("kind", ["InMemoryEntityStorage", "SQLAlchemyEntityStorage"])
+def test_a_store_is_a_face_of_its_inside(kind: str) -> None:
+    cls = getattr(ecsviz, kind)
+    store = cls() if kind.startswith("InMemory") else cls(":memory:")
+    assert list(vars(store)) == ["inside"]
+    parts = cls.__mro__[:-1]
+    assert {name for part in parts for name in vars(part) if is_private(name)} == {"_repr_html_"}
+    assert {part.__bases__ for part in parts[1:]} == {(object,)}, "side by side, no chain"
+
+
+def test_no_widget_speaks_to_a_database() -> None:
+    names = {
+        name.partition(".")[0]
+        for path in (PACKAGE / "widgets").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in imported(node, [])
+    }
+    assert "ipywidgets" in names
+    assert "sqlalchemy" not in names
+
+
+# ---------------------------------------------------------------------------------------------
 # What is public
 # ---------------------------------------------------------------------------------------------
 

@@ -162,6 +162,7 @@ class Builder:
 
     def __init__(self, found: ChatImport, zone: tzinfo) -> None:
         self.found = found
+        self._counts = found._counts
         self.zone = zone
         self.format = ""
         self.source = ""
@@ -187,7 +188,7 @@ class Builder:
     def count(self, kind: str, what: str, why: str = "", by: int = 1) -> None:
         """Count something for the report."""
         if by:
-            self.found._counts[self.source, self.format, kind, what, why] += by
+            self._counts[self.source, self.format, kind, what, why] += by
 
     def add(self, draft: DraftThread) -> None:
         """Add the thread of a draft to the result.

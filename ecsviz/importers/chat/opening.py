@@ -59,7 +59,7 @@ class _Opener:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.stack = ExitStack()
-        self._count = 0
+        self.count = 0
         self._members = 0
 
     def open(self, source: Any) -> Source:
@@ -83,7 +83,7 @@ class _Opener:
         if _is_zip(data[:4]):
             return self._zip(io.BytesIO(data), "<bytes>", len(data))
         return Source(
-            "<bytes>", data[:HEAD], lambda: self._all(io.BytesIO(data), "<bytes>"), self.limits
+            "<bytes>", data[:HEAD], lambda: self.read_all(io.BytesIO(data), "<bytes>"), self.limits
         )
 
     def _file(self, path: Path, name: str, inside: bool = False) -> Source:
@@ -97,7 +97,7 @@ class _Opener:
         def load() -> bytes:
             try:
                 with path.open("rb") as again:
-                    return self._all(again, name)
+                    return self.read_all(again, name)
             except (OSError, ValueError) as err:
                 if isinstance(err, EcsvizError):
                     raise
@@ -135,9 +135,10 @@ class _Opener:
             limit = self.limits.max_members
             raise exceeded(name, f"holds more than {limit:,} files", "max_members", limit)
 
-    def _all(self, handle: Any, name: str) -> bytes:
+    def read_all(self, handle: Any, name: str) -> bytes:
+        """Return all that is left of a file; of all together there is a limit."""
         target = io.BytesIO()
-        self._count += copy_counted(handle, target, name, self.limits.max_bytes, self._count)
+        self.count += copy_counted(handle, target, name, self.limits.max_bytes, self.count)
         return target.getvalue()
 
 
@@ -161,7 +162,7 @@ class _Member:
 
     def load(self) -> bytes:
         with _zip_errors(self.zip_name), self.archive.open(self.info) as handle:
-            return self.opener._all(_Rated(handle, self), self.name)
+            return self.opener.read_all(_Rated(handle, self), self.name)
 
 
 class _Rated:
@@ -177,7 +178,7 @@ class _Rated:
         self.count += len(block)
         limits, member = self.member.opener.limits, self.member
         packed = max(1, min(member.info.compress_size, member.size))
-        total = member.opener._count + self.count
+        total = member.opener.count + self.count
         if self.count > max(_SMALL, limits.max_ratio * packed) or total > max(
             _SMALL, limits.max_ratio * member.size
         ):
