@@ -1,6 +1,7 @@
 """Storage: whole graphs stored in one transaction, and the same graphs back.
 
-``protocol.py`` says what every storage offers, ``memory/`` does it in plain Python, and
+``protocol.py`` says what every storage offers, ``looking.py`` what pictures, widgets and the
+command line ask of its ``inside`` besides; ``memory/`` does it in plain Python, and
 ``relational/`` on SQLAlchemy, over ``sql/`` (engines, transactions, bulk statements). May import
 ``graph/``, ``values/`` and what is below. Begin reading at ``protocol.py``.
 """

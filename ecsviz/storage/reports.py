@@ -1,4 +1,4 @@
-"""TODO."""
+"""What a storage reports: revisions, what happened to an entity, problems; as DataFrames."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from ecsviz.basics.result_frames import typed_frame
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 if TYPE_CHECKING:
     import pandas as pd

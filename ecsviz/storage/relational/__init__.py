@@ -1,7 +1,9 @@
 """The storage on SQLAlchemy: one table per class, read and written in bulk.
 
-``store.py`` is the facade. Below it stand, in the order of imports: ``schema/`` (classes as
-tables, the catalog), ``models/`` (declarative models), ``past/``, ``save/``, ``load/``, ``look/``
-(frames and graphs without objects) and ``upkeep/`` (verify, migrate). They may import ``sql/`` and
-the rooms beside ``relational/``, but for ``memory/``. Begin at ``store.py``.
+``store.py`` and the three ``store_….py`` beside it are the facade, over ``inside.py``, which has
+the database, the catalog and the transactions. Below it stand, in the order of imports:
+``schema/`` (classes as tables, the catalog), ``models/`` (declarative models), ``past/``,
+``save/``, ``load/``, ``look/`` (frames, graphs and pages without objects) and ``upkeep/`` (verify,
+adopt, migrate). They may import ``sql/`` and the rooms beside ``relational/``, but for
+``memory/``. Begin at ``store.py``.
 """

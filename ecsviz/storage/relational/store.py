@@ -1,4 +1,4 @@
-"""The storages: what every one offers, and the one on SQLAlchemy."""
+"""SQLAlchemyEntityStorage: entities saved, got, found and deleted in a relational database."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,9 +14,6 @@ from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, Inver
 from ecsviz.storage.reports import Event, Moments, events_in_order
 from ecsviz.storage.sql.driver_values import read_exact
 from ecsviz.storage.sql.statements import columns_of, key_condition
-
-if TYPE_CHECKING:
-    pass
 
 
 def moments_of(conn: Connection, catalog: Catalog) -> Moments:
