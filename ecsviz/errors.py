@@ -34,11 +34,9 @@ attributes, so that a program need not parse the message.
 from __future__ import annotations
 
 import difflib
-import operator
-import os
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 __all__ = [
     "BrokenReferenceError",
@@ -133,77 +131,208 @@ def _rebuild(cls: type[EcsvizError], message: str, facts: dict[str, Any]) -> Ecs
 class UnknownOptionError(EcsvizError, TypeError):
     """A method was given an option that it does not have."""
 
+    option: str = ""
+    """The option."""
+
 
 class NotAnEntityError(EcsvizError, TypeError):
     """Something that must be an entity is none."""
+
+    value: Any = None
+    """What was given."""
+    place: str | None = None
+    """Where it stands, if inside something."""
 
 
 class UnknownTypeError(EcsvizError, LookupError):
     """A store holds a type for which no class is defined here."""
 
+    type_name: str | None = None
+    """The type for which no class is defined here."""
+    table: str | None = None
+    """The table that was asked for."""
+    ecs_id: UUID | None = None
+    """Of which entity it is the type."""
+
 
 class DuplicateTypeError(EcsvizError, TypeError):
     """Two different classes claim one type."""
+
+    name: str | None = None
+    """The name."""
+    modules: Sequence[str] = ()
+    """Where its classes are."""
 
 
 class InvalidIdError(EcsvizError, ValueError):
     """A value is not a UUID."""
 
+    value: Any = None
+    """What was given."""
+
 
 class EntityNotFoundError(EcsvizError, KeyError):
     """No entity with this id is stored."""
+
+    ecs_id: Any = None
+    """The id that is not there."""
+    closest: Sequence[Any] = ()
+    """Ids that look like it."""
 
 
 class DuplicateIdError(EcsvizError, ValueError):
     """Two different objects carry one ``ecs_id``."""
 
+    ecs_id: UUID | None = None
+    """The id."""
+    places: Sequence[str] = ()
+    """Where the two entities stand."""
+
 
 class LineageError(EcsvizError, ValueError):
     """An entity and its stored self belong to different families."""
+
+    ecs_id: UUID | None = None
+    """The entity."""
+    lineage_id: UUID | None = None
+    """The family that it says it is of."""
+    stored: Any = None
+    """What the store says."""
 
 
 class InverseMismatchError(EcsvizError, ValueError):
     """A list and its back-reference disagree."""
 
+    ecs_id: UUID | None = None
+    """The entity."""
+    places: Sequence[str] = ()
+    """Both ends, as text."""
+    left_behind: bool = False
+    """Whether a list has lost what needs its holder."""
+
 
 class BrokenReferenceError(EcsvizError, LookupError):
     """A reference leads to something that does not exist."""
+
+    ecs_id: UUID | None = None
+    """Which entity refers, or is referred to."""
+    type_name: str | None = None
+    """Its type."""
+    target_id: Any = None
+    """What is missing."""
+    holders: Any = None
+    """What still refers to it."""
+    place: str | None = None
+    """Where."""
+    table: Any = None
+    column: Any = None
+    row_id: Any = None
+    """Where, if in a table."""
 
 
 class InvalidArgumentError(EcsvizError, ValueError):
     """An option has a value that it cannot have."""
 
+    argument: str | None = None
+    """The argument."""
+    value: Any = None
+    """What was given."""
+    field: str | None = None
+    """The field that is named."""
+    fields: Sequence[str] = ()
+    """Those that there are."""
+
 
 class NotLoadedError(EcsvizError, AttributeError):
     """What a reading left out is used as if it were here: a placeholder, a private attribute."""
+
+    ecs_id: UUID | None = None
+    """The entity that was left out."""
+    type_name: str | None = None
+    """Its type."""
+    field: str | None = None
+    """The field that was looked at."""
 
 
 class UnsupportedFieldError(EcsvizError, TypeError):
     """A field's type cannot be mapped to tables."""
 
+    cls: type | None = None
+    """The class."""
+    field: str | None = None
+    """The field; None for the class as a whole."""
+
 
 class ValueNotStorableError(EcsvizError, ValueError):
     """A value does not fit its field, or cannot be given back exactly."""
+
+    ecs_id: UUID | None = None
+    """The entity."""
+    type_name: str | None = None
+    """Its type."""
+    field: str | None = None
+    place: str | None = None
+    """The field, and where inside it."""
+    value_type: str | None = None
+    """The type of the value; the value itself is never shown."""
 
 
 class GraphTooLargeError(EcsvizError, ValueError):
     """A graph is too large for what was asked."""
 
+    n: int | None = None
+    """How many there are."""
+    limit: int | None = None
+    """How many are allowed."""
+
 
 class StorageError(EcsvizError):
     """The base of what goes wrong between a storage and its database."""
+
+    code: str | None = None
+    """What the database calls its error."""
+    path: Any = None
+    """The file."""
+    url: str | None = None
+    """The address, as far as it may be shown."""
 
 
 class StaleVersionError(StorageError, ValueError):
     """The store has moved on since the entity was read."""
 
+    ecs_id: UUID | None = None
+    """The entity."""
+    version: int | None = None
+    """The version that it has here."""
+    stored_version: int | None = None
+    """The version in the store; None if it was deleted."""
+    revision: int | None = None
+    """The revision that changed it, where that is known."""
+
 
 class MergeConflictError(StorageError, ValueError):
     """Two sides have changed the same field to different values."""
 
+    conflicts: Sequence[Any] = ()
+    """Each entity and field, with the three values."""
+
 
 class StoredDataInvalidError(StorageError, ValueError):
     """A stored value does not fit the field that it is stored for."""
+
+    place: str | None = None
+    """Table, column and row, as text."""
+    table: str | None = None
+    column: str | None = None
+    """Where."""
+    row_id: Any = None
+    """The key of the row."""
+    ecs_id: UUID | None = None
+    """Of which entity."""
+    type_name: str | None = None
+    """Its type."""
+    problems: Any = None
+    """All of them, as `verify` lists them."""
 
 
 class CorruptEntityError(StorageError):
@@ -221,21 +350,48 @@ class NotADatabaseError(StorageOpenError):
 class NotAnEcsvizStoreError(StorageOpenError):
     """The database was not made by ecsviz."""
 
+    tables: Sequence[str] = ()
+    """The tables that are there."""
+
 
 class SchemaOutdatedError(StorageOpenError):
     """The store's tables are older than the classes or than this release."""
+
+    cls: type | None = None
+    """The class that differs."""
+    differences: Sequence[str] = ()
+    """In what it differs, a line a field."""
+    table: str | None = None
+    column: str | None = None
+    """Where."""
+    found: int | None = None
+    known: int | None = None
+    """The version of the tables, and of this release."""
 
 
 class MigrationRefusedError(StorageError, ValueError):
     """Tables cannot be made to fit changed classes without losing or inventing something."""
 
+    migration: Any = None
+    """What would have been done, with what is refused."""
+
 
 class SchemaTooNewError(StorageOpenError):
     """The store was written by a newer release."""
 
+    found: int | None = None
+    known: int | None = None
+    """The version of the store, and of this release."""
+
 
 class StorageCorruptError(StorageError):
     """The database says that its own file is damaged."""
+
+    table: str | None = None
+    column: str | None = None
+    """Where."""
+    row_id: Any = None
+    """The key of the row."""
 
 
 class StorageReadOnlyError(StorageError, OSError):
@@ -252,6 +408,9 @@ class StorageIOError(StorageError, OSError):
 
 class StorageBusyError(StorageError, TimeoutError):
     """Another writer held the database for longer than the time-out."""
+
+    waited: float | None = None
+    """How long, in seconds."""
 
 
 class StorageTimeoutError(StorageError, TimeoutError):
@@ -289,13 +448,35 @@ class StorageAuthError(StorageError, PermissionError):
 class ImportFormatError(EcsvizError, ValueError):
     """A file is not what it should be."""
 
+    source: Any = None
+    """The file."""
+    line: Any = None
+    column: Any = None
+    """Where in it."""
+    place: str | None = None
+    """Where in the value."""
+    format: str | None = None
+    """The format as which it was read."""
+    truncated: bool = False
+    """Whether the file ends in the middle."""
+
 
 class ImportLimitError(EcsvizError, ValueError):
     """A file exceeds a limit that protects this process."""
 
+    source: Any = None
+    argument: str | None = None
+    limit: Any = None
+    """The file, the argument that raises the limit, and the limit."""
+
 
 class ImportTimeoutError(EcsvizError, TimeoutError):
     """Reading took longer than allowed."""
+
+    source: Any = None
+    argument: str | None = None
+    limit: float | None = None
+    """The file, the argument that raises the limit, and the limit, in seconds."""
 
 
 class UnpairedReferencesWarning(UserWarning):
@@ -389,161 +570,6 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         return f" There are: {shown}{more}."
     return ""
-
-
-def listed(value: Any, name: str, hint: str) -> list[Any]:
-    """Return an iterable as a list.
-
-    Parameters
-    ----------
-    value, name
-        What was given, and for what.
-    hint
-        What to give.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is not iterable; `hint` says what to give.
-
-    Examples
-    --------
-    >>> listed(3, "ecs_ids", "Give a list of ids.")
-    Traceback (most recent call last):
-    ecsviz.errors.InvalidArgumentError: ecs_ids is 3. Give a list of ids.
-    """
-    # A text is iterable, but nobody means its characters; a class may be, but is no list.
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, type)):
-        return list(value)
-    raise InvalidArgumentError(f"{name} is {short_repr(value)}. {hint}", value=value)
-
-
-def flag(value: Any, name: str) -> bool:
-    """Return whether something is true.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If that cannot be told, as of a DataFrame.
-
-    Examples
-    --------
-    >>> flag(1, "transitive"), flag(None, "transitive")
-    (True, False)
-    """
-    try:
-        return bool(value)
-    except Exception as err:
-        raise InvalidArgumentError(
-            f"{name} is {short_repr(value)}. Give True or False.", value=value
-        ) from err
-
-
-def seconds_or_none(value: Any, name: str) -> float | None:
-    """Return how long something may take; None for as long as it takes.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is no number.
-
-    Examples
-    --------
-    >>> seconds_or_none(2, "seconds"), seconds_or_none(None, "seconds")
-    (2, None)
-    """
-    if value is None or isinstance(value, (int, float)):
-        return value
-    raise InvalidArgumentError(
-        f"{name} is {short_repr(value)}. Give a number, or None.", value=value
-    )
-
-
-def text_or_none(value: Any, name: str) -> str | None:
-    """Return a text; None where there is none.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is something else.
-
-    Examples
-    --------
-    >>> text_or_none(3, "title")
-    Traceback (most recent call last):
-    ecsviz.errors.InvalidArgumentError: title is 3. Give a text, or None.
-    """
-    if value is None or isinstance(value, str):
-        return value
-    raise InvalidArgumentError(f"{name} is {short_repr(value)}. Give a text, or None.", value=value)
-
-
-def file_path(value: Any, name: str = "path") -> Path:
-    """Return a path.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is none, or holds what no name of a file can.
-
-    Examples
-    --------
-    >>> file_path(3)
-    Traceback (most recent call last):
-    ecsviz.errors.InvalidArgumentError: path is 3. Give the path of a file, as a text or a Path.
-    """
-    try:
-        path = Path(value)
-        if b"\0" not in os.fsencode(path):
-            return path
-    except (TypeError, ValueError):
-        pass
-    raise InvalidArgumentError(
-        f"{name} is {short_repr(value)}. Give the path of a file, as a text or a Path.", value=value
-    )
-
-
-def natural_number(value: Any) -> int | None:
-    """Return a whole number from 0 as an int, None if the value is something else.
-
-    Notes
-    -----
-    What stands in a DataFrame is numpy's, and no int.
-
-    Examples
-    --------
-    >>> natural_number(3), natural_number(-1), natural_number(True), natural_number("3")
-    (3, None, None, None)
-    """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        return None
-    try:
-        number = operator.index(value)
-    except TypeError:  # an array of several
-        return None
-    return number if number >= 0 else None
-
-
-def count_or_none(value: Any, name: str) -> int | None:
-    """Return how many of something there may be; None for any number.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is no `natural_number`.
-
-    Examples
-    --------
-    >>> count_or_none(2, "limit"), count_or_none(None, "limit")
-    (2, None)
-    """
-    number = natural_number(value)
-    if number is None and value is not None:
-        raise InvalidArgumentError(
-            f"{name} is {short_repr(value)}. Give a whole number from 0, or None for all.",
-            value=value,
-        )
-    return number
 
 
 def invalid(

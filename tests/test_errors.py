@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import inspect
 import pickle
 import re
+from pathlib import Path
 
 import pytest
 
+import ecsviz as ev
 from ecsviz import errors
 from ecsviz.errors import EcsvizError, StorageError, closest, did_you_mean, short_repr
 
@@ -127,3 +130,34 @@ class TestSuggestions:
         assert did_you_mean("zzz", ["a", "b"]) == " There are: 'a', 'b'."
         assert did_you_mean("zzz", map(str, range(7))).endswith("'4' and 2 more.")
         assert did_you_mean("zzz", []) == ""
+
+
+def facts_told() -> dict[str, set[str]]:
+    """Return, by the name of an error's class, the facts with which the package raises it."""
+    told: dict[str, set[str]] = {}
+    for path in Path(ev.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func).rpartition(".")[2]
+                told.setdefault(name, set()).update(k.arg for k in node.keywords if k.arg)
+    return told
+
+
+TYPED = {
+    *("StaleVersionError", "MergeConflictError", "StoredDataInvalidError", "NotLoadedError"),
+    *("MigrationRefusedError", "SchemaTooNewError", "StorageBusyError", "StorageMovedError"),
+    *("StorageUrlError", "StorageAuthError", "ImportLimitError", "ImportTimeoutError"),
+    *("LineageError", "InverseMismatchError", "DuplicateTypeError", "UnknownOptionError"),
+}
+"""The errors all of whose facts are attributes with types; of others, those that matter."""
+
+
+@pytest.mark.parametrize("name", sorted(TYPED))
+def test_facts_are_typed_and_documented(name: str) -> None:
+    cls = getattr(errors, name)
+    annotated = {each for base in cls.__mro__ for each in inspect.get_annotations(base)}
+    assert facts_told()[name] <= annotated - {"message", "facts"}
+    assert all(hasattr(cls("it failed"), each) for each in annotated - {"message", "facts"})
+    source = inspect.getsource(cls)
+    for each in inspect.get_annotations(cls):
+        assert re.search(rf'\n    {each}: [^\n]+\n(    \w+: [^\n]+\n)*    """[A-Z]', source), each

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
-from ecsviz.errors import flag
+from ecsviz.basics.arguments import flag
 
 DELAY: Final = 1.0
 """Seconds of quiet: what is done by then needs no bar."""

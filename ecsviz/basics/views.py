@@ -78,8 +78,8 @@ def view(stub: F) -> F:
     --------
     >>> import inspect, ecsviz as ev
     >>> graph = ev.EntityDependencyGraph(ev.sample("two_cycle"))
-    >>> inspect.signature(graph.draw).parameters["legend"]
-    <Parameter "legend: bool = True">
+    >>> inspect.signature(graph.draw).parameters["legend"].default
+    True
     >>> graph.draw(legends=False)
     Traceback (most recent call last):
     ecsviz.errors.UnknownOptionError: draw() has no option 'legends'. Did you mean 'legend'? ...

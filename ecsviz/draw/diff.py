@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from ecsviz.basics.arguments import count_or_none
 from ecsviz.domain.diff import GraphDiff
 from ecsviz.domain.paths import format_path
 from ecsviz.draw.graph import draw_picture
 from ecsviz.draw.options import checked
 from ecsviz.draw.picture import DrawingOptionError, make_picture
-from ecsviz.errors import count_or_none, short_repr
+from ecsviz.errors import short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ecsviz.basics.arguments import flag, text_or_none
 from ecsviz.domain.labels import label_of
-from ecsviz.errors import InvalidArgumentError, flag, short_repr, text_or_none
+from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.layout import DrawingOptionError
 
 T = TypeVar("T")

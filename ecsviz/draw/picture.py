@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
 
+from ecsviz.basics.arguments import count_or_none
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import OWN_FIELDS
 from ecsviz.domain.labels import clean_text, label_of
 from ecsviz.draw.options import checked, said_of
-from ecsviz.errors import count_or_none, did_you_mean, short_repr
+from ecsviz.errors import did_you_mean, short_repr
 from ecsviz.graph.cycles import Cycle
 from ecsviz.layout import DrawingOptionError, Overview, overview
 from ecsviz.layout.implied import implied_references

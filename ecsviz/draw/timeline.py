@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
+from ecsviz.basics.arguments import count_or_none
 from ecsviz.basics.order import Ints
 from ecsviz.domain.labels import clean_text
 from ecsviz.draw import frame
@@ -17,7 +18,7 @@ from ecsviz.draw.nodes import RISE
 from ecsviz.draw.options import checked, title_and_legend
 from ecsviz.draw.style import Category, categories, theme_of, with_alpha
 from ecsviz.draw.text import Writer
-from ecsviz.errors import count_or_none, short_repr
+from ecsviz.errors import short_repr
 from ecsviz.layout import DrawingOptionError
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.lanes import fold_branches, lanes_of

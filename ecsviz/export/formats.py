@@ -19,7 +19,8 @@ from ecsviz.export.rows import edge_rows, node_rows
 if TYPE_CHECKING:
     import networkx as nx
 
-from ecsviz.errors import InvalidArgumentError, file_path, natural_number, short_repr
+from ecsviz.basics.arguments import file_path, natural_number
+from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 __all__ = [

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from ecsviz.basics.arguments import count_or_none
 from ecsviz.basics.text import plain
-from ecsviz.errors import GraphTooLargeError, count_or_none
+from ecsviz.errors import GraphTooLargeError
 from ecsviz.export.rows import edge_rows, node_rows
 from ecsviz.graph.views import graph_of
 

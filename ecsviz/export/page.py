@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ecsviz.basics import html
+from ecsviz.basics.arguments import file_path, text_or_none
 from ecsviz.basics.html import Cell, Child, element, shown_of
 from ecsviz.domain.diff import DIFF_COLUMNS, GraphDiff
 from ecsviz.domain.labels import clean_text, label_of
-from ecsviz.errors import file_path, text_or_none
 from ecsviz.graph.cells import graph_element
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 

@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ecsviz.basics.addresses import short_path
+from ecsviz.basics.arguments import file_path
 from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import objects
-from ecsviz.errors import (
-    ImportFormatError,
-    InvalidArgumentError,
-    ValueNotStorableError,
-    file_path,
-    short_repr,
-)
+from ecsviz.errors import ImportFormatError, InvalidArgumentError, ValueNotStorableError, short_repr
 from ecsviz.frames.columns import column_of, python_values
 from ecsviz.frames.to_frames import to_frames
 from ecsviz.values.codecs import to_plain

@@ -19,15 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ecsviz.basics.arguments import file_path, flag
 from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import objects
-from ecsviz.errors import (
-    GraphTooLargeError,
-    InvalidArgumentError,
-    file_path,
-    flag,
-    short_repr,
-)
+from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, short_repr
 from ecsviz.frames.columns import python_values
 from ecsviz.values.tagged_json import json_text, to_json
 

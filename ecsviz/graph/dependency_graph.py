@@ -16,20 +16,12 @@ from uuid import UUID
 import numpy as np
 
 from ecsviz.basics import order
+from ecsviz.basics.arguments import count_or_none, flag, seconds_or_none
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.order import NULLABLE, Ints, Order
 from ecsviz.domain.entity_class import is_entity_class, newest_definition
 from ecsviz.domain.walk import node_name
-from ecsviz.errors import (
-    EXAMPLE,
-    EntityNotFoundError,
-    InvalidIdError,
-    count_or_none,
-    did_you_mean,
-    flag,
-    seconds_or_none,
-    short_repr,
-)
+from ecsviz.errors import EXAMPLE, EntityNotFoundError, InvalidIdError, did_you_mean, short_repr
 from ecsviz.graph.arrays import (
     Parts,
     References,

@@ -8,7 +8,8 @@ from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
-from ecsviz.errors import InvalidArgumentError, natural_number, short_repr
+from ecsviz.basics.arguments import natural_number
+from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.values.column_codecs import as_naive_utc
 
 AsOf = int | datetime | None

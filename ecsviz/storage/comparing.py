@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
+from ecsviz.basics.arguments import flag
 from ecsviz.basics.views import view
 from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.domain.entity import Entity
@@ -18,7 +19,6 @@ from ecsviz.errors import (
     EntityNotFoundError,
     InvalidArgumentError,
     InverseMismatchError,
-    flag,
     short_repr,
 )
 from ecsviz.graph.arrays import as_roots

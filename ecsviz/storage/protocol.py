@@ -7,6 +7,7 @@ from operator import eq
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 from uuid import UUID
 
+from ecsviz.basics.arguments import listed, natural_number
 from ecsviz.domain.diff import GraphDiff
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.entity_class import is_entity_class
@@ -17,8 +18,6 @@ from ecsviz.errors import (
     InvalidIdError,
     NotAnEntityError,
     UnknownTypeError,
-    listed,
-    natural_number,
     short_repr,
 )
 from ecsviz.graph.arrays import as_roots

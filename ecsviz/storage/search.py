@@ -11,9 +11,10 @@ from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
+from ecsviz.basics.arguments import listed, natural_number
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import Shape, class_plan
-from ecsviz.errors import InvalidArgumentError, did_you_mean, listed, natural_number, short_repr
+from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.storage.protocol import as_id
 from ecsviz.values.codecs import JsonCodec, Refused, scalar_types
 from ecsviz.values.column_codecs import Codec, clock, instant

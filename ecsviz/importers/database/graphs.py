@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, Literal, NamedTuple
 
+from ecsviz.basics.arguments import natural_number
 from ecsviz.basics.order import NULLABLE, REQUIRED
-from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, natural_number, short_repr
+from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database.rows import FoundRows, Locator, TableRows, Where
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema

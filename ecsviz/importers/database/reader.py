@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
+from ecsviz.basics.arguments import natural_number
 from ecsviz.basics.views import view
 from ecsviz.errors import (
     InvalidArgumentError,
     StoragePickleError,
     UnknownTypeError,
     did_you_mean,
-    natural_number,
     short_repr,
 )
 from ecsviz.graph.dependency_graph import EntityDependencyGraph

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
+from ecsviz.basics.arguments import flag, listed
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.result_frames import typed_frame
 from ecsviz.domain.entity import Entity
@@ -17,8 +18,6 @@ from ecsviz.errors import (
     BrokenReferenceError,
     InvalidArgumentError,
     StoredDataInvalidError,
-    flag,
-    listed,
     short_repr,
 )
 from ecsviz.storage.as_of import AsOf, check_as_of, said_as

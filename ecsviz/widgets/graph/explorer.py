@@ -14,18 +14,13 @@ from uuid import UUID
 import numpy as np
 import traitlets
 
+from ecsviz.basics.arguments import natural_number
 from ecsviz.basics.html import Child, element, shown_of, table
 from ecsviz.basics.order import Bools
 from ecsviz.basics.text import plain
 from ecsviz.domain.labels import label_of
 from ecsviz.draw.picture import counts_of
-from ecsviz.errors import (
-    EntityNotFoundError,
-    InvalidArgumentError,
-    did_you_mean,
-    natural_number,
-    short_repr,
-)
+from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.views import graph_of
 from ecsviz.layout.groups import By
