@@ -468,4 +468,4 @@ def check_told(error: errors.EcsvizError | None, *, named: bool = False) -> None
         assert error.column
         assert error.table in str(error)
         assert error.column in str(error)
-        assert hasattr(error, "row_id")
+        assert "row_id" in error.facts
