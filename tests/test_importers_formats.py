@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from datetime import timezone as tz
@@ -57,6 +58,11 @@ def texts(thread: ChatThread) -> list[tuple[str, str]]:
 
 def test_every_format_has_a_sample() -> None:
     assert {sample.format for sample in SAMPLES.values()} == {each.name for each in FORMATS}
+
+
+def test_every_format_is_named_in_the_help() -> None:
+    named = set(re.findall(r'``"([\w-]+)"``', str(read_chat.__doc__)))
+    assert {each.name for each in FORMATS} <= named
 
 
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)

@@ -33,6 +33,11 @@ class ChatFormat(Protocol):
         What ``format=`` takes, and the threads' ``source``.
     title
         What it is called in a sentence.
+
+    Notes
+    -----
+    A format of things that others build upon, such as any list of messages, has
+    ``general = True`` as well: what another format recognises too is the other's.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from typing import Any
@@ -88,11 +88,11 @@ class ChatReader:
     def _recognised(self, source: Source) -> ChatFormat | None:
         if self._wanted is not None:
             return self._wanted if _is(self._wanted, source) else None
-        found = next((each for each in FORMATS if _is(each, source)), None)
+        found = _chosen(FORMATS, source)
         if found is None:
             if self._others is None:
                 self._others = formats_of_others()
-            found = next((each for each in self._others if _is(each, source)), None)
+            found = _chosen(self._others, source)
         return found
 
     def _take(self, source: Source, chosen: ChatFormat) -> None:
@@ -122,9 +122,21 @@ class ChatReader:
         more = f"\n  … and {len(problems) - 5:,} more" if len(problems) > 5 else ""
         count = f"{len(problems):,} thing" + ("" if len(problems) == 1 else "s")
         return (
-            f"{name}: {count} could not be placed as the file has it; no message was left out."
-            f" The result's .problems lists all, .report() counts them:\n{shown}{more}"
+            f"{name}: {count} could not be placed as the file has it; no message that was read is"
+            f" left out. The result's .problems lists all, .report() counts them:\n{shown}{more}"
         )
+
+
+def _chosen(formats: Sequence[ChatFormat], source: Source) -> ChatFormat | None:
+    """Return the format that reads a file; if several could, tell it."""
+    claiming = [each for each in formats if _is(each, source)]
+    particular = [each for each in claiming if not getattr(each, "general", False)]
+    found = sorted(particular or claiming, key=lambda each: each.name)
+    if len(found) > 1:
+        others = ", ".join(repr(each.name) for each in found[1:])
+        why = f"may be {others} too; read as {found[0].name!r} alone. Name another with format="
+        source.tell("its format", why)
+    return found[0] if found else None
 
 
 def _is(each: ChatFormat, source: Source) -> bool:

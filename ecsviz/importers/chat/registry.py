@@ -42,7 +42,7 @@ FORMATS: tuple[ChatFormat, ...] = (
     LLM(),
     OpenAIAgents(),
 )
-"""The formats of ecsviz, in the order in which they are tried: the more particular first."""
+"""The formats of ecsviz, as they are listed; which of them reads a file does not depend on it."""
 
 
 def format_names() -> list[str]:

@@ -31,6 +31,7 @@ class OpenAIMessages:
 
     name = "openai-messages"
     title = "OpenAI messages (.json or .jsonl)"
+    general = True
 
     def recognises(self, source: Source) -> bool:
         """Tell whether the first object is, or holds, a message."""

@@ -1,0 +1,108 @@
+"""Which format reads a file does not depend on the order in which formats are listed."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from ecsviz.importers import FORMATS, ChatFormat, DraftMessage, DraftThread, Source, read_chat
+from ecsviz.importers.chat import reading
+from ecsviz.importers.chat.opening import opened
+from ecsviz.importers.chat.source import of_bytes
+from ecsviz.importers.files import Limits
+from tests.chat_files import encode, read, said
+from tests.chat_formats import AGENTS, ITEMS, MESSAGE_STORE, SAMPLES, SESSIONS, Sample, database
+
+MESSAGE = {"role": "user", "content": "Hi"}
+
+
+def is_json(sample: Sample) -> bool:
+    return sample.data[:1] in (b"{", b"[") and sample.format != "whatsapp"
+
+
+JSON = {name: sample for name, sample in SAMPLES.items() if is_json(sample)}
+
+
+def claiming(source: Source) -> set[str]:
+    found = [each for each in FORMATS if each.recognises(source)]
+    return {each.name for each in found if not getattr(each, "general", False)} or {
+        each.name for each in found
+    }
+
+
+def also_a_message(data: bytes) -> bytes:
+    """Return a JSON file of which the first object is a message as OpenAI has it, too."""
+    first, *rest = json.loads(data) if data[:1] == b"[" else map(json.loads, data.splitlines())
+    return encode([first | MESSAGE, *rest]) if data[:1] == b"[" else encode(first | MESSAGE)
+
+
+@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+def test_no_two_formats_recognise_one_file(sample: Sample) -> None:
+    for data in (sample.data, sample.longer):
+        with opened(data, Limits()) as (source,):
+            assert claiming(source) == {sample.format}, (
+                "let `recognises` of one of them ask for more, or say `general = True` in one"
+            )
+
+
+@pytest.mark.parametrize("sample", JSON.values(), ids=JSON)
+def test_a_general_format_leaves_a_file_to_the_others(sample: Sample) -> None:
+    source = of_bytes(also_a_message(sample.data))
+    assert claiming(source) == {sample.format}
+    general = [each for each in FORMATS if getattr(each, "general", False)]
+    assert all(each.recognises(source) for each in general), "else nothing is tried here"
+    assert [each.name for each in general] == ["openai-messages"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_order_of_the_list_does_not_matter(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    files = [sample.data for sample in SAMPLES.values()]
+    files += [also_a_message(sample.data) for sample in JSON.values()]
+    expected = [{thread.source for thread in read(data)} for data in files]
+    shuffled = list(FORMATS)
+    random.Random(seed).shuffle(shuffled)
+    monkeypatch.setattr(reading, "FORMATS", tuple(shuffled))
+    assert [{thread.source for thread in read(data)} for data in files] == expected
+
+
+class Lines:
+    """Reads whatever begins with a word; stands for two formats that take the same files."""
+
+    title = "Lines"
+
+    def __init__(self, name: str, *, general: bool = False) -> None:
+        self.name, self.general = name, general
+
+    def recognises(self, source: Source) -> bool:
+        return source.head.startswith("Lines")
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        draft = DraftThread(id="one")
+        draft.follow(DraftMessage(role="user", content=source.text))
+        yield draft
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("formats", [(Lines("b"), Lines("c"), Lines("a", general=True))])
+def test_of_two_that_take_one_file_the_name_decides_and_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, formats: tuple[ChatFormat, ...], turned: bool
+) -> None:
+    monkeypatch.setattr(reading, "FORMATS", formats[::-1] if turned else formats)
+    found = read(b"Lines")
+    assert [thread.source for thread in found] == ["b"]
+    assert said(found) == [(None, None, "its format")]
+    assert "may be 'c' too; read as 'b' alone" in found.problems[0].why
+    monkeypatch.setattr(reading, "FORMATS", (formats[2], formats[0]))
+    assert [thread.source for thread in read_chat(b"Lines")] == ["b"]  # without a warning
+
+
+def test_a_database_of_two_kinds_is_read_as_one_and_told() -> None:
+    row = ("message_store", (1, "s", json.dumps({"type": "human", "data": {"content": "Hi"}})))
+    both = database(AGENTS + MESSAGE_STORE, *SESSIONS, *ITEMS, row)
+    found = read(both)
+    assert {thread.source for thread in found} == {"langchain"}
+    assert said(found) == [(None, None, "its format")]
+    assert {thread.source for thread in read_chat(both, "openai-agents")} == {"openai-agents"}
