@@ -5,6 +5,7 @@ Each `Sample` says what reading gives. `longer` is the same file a message later
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -36,6 +37,18 @@ class Sample:
     @property
     def longer(self) -> bytes:
         return self.make(True)
+
+    @property
+    def kind(self) -> str:
+        """What the file is: "database", "zip", "JSON", "JSON lines" or "text"."""
+        begins = {b"SQLi": "database", b"PK\x03\x04": "zip"}
+        kind = begins.get(self.data[:4], "text")
+        first, *more = self.data.strip().splitlines()
+        try:
+            json.loads(first)
+        except ValueError:
+            return kind
+        return "JSON lines" if more else "JSON"
 
 
 def lines(*values: Any) -> bytes:

@@ -19,11 +19,7 @@ from tests.chat_formats import AGENTS, ITEMS, MESSAGE_STORE, SAMPLES, SESSIONS, 
 MESSAGE = {"role": "user", "content": "Hi"}
 
 
-def is_json(sample: Sample) -> bool:
-    return sample.data[:1] in (b"{", b"[") and sample.format != "whatsapp"
-
-
-JSON = {name: sample for name, sample in SAMPLES.items() if is_json(sample)}
+JSON = {name: sample for name, sample in SAMPLES.items() if sample.kind.startswith("JSON")}
 
 
 def claiming(source: Source) -> set[str]:
