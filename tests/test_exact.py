@@ -14,15 +14,8 @@ from hypothesis import strategies as st
 
 import ecsviz as ev
 from ecsviz.domain.equality import identical
-from ecsviz.values.tagged_json import (
-    MAX_JSON_DEPTH,
-    NotPlainError,
-    from_json,
-    json_text,
-    microseconds,
-    settled,
-    to_json,
-)
+from ecsviz.domain.scalars import NotPlainError, microseconds
+from ecsviz.values.tagged_json import MAX_JSON_DEPTH, from_json, json_text, settled, to_json
 
 TWO = timezone(timedelta(hours=2))
 

@@ -15,19 +15,16 @@ import enum
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from ecsviz.domain.entity_class import is_entity_class, same_type, type_key
+from ecsviz.domain.scalars import SCALARS, Scalar
 from ecsviz.errors import short_repr
 
-PLAIN = frozenset({type(None), bool, int, str, bytes, UUID, date, timedelta})
+PLAIN = frozenset(kind for kind, row in SCALARS.items() if row.equal_is_same)
 """Types of which two values are the same where they are equal."""
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "nothing"})()
 
@@ -311,37 +308,25 @@ class Comparison:
         return said if _is_true(lambda: said in {said: None}) else (type_key(kind), "id", id(value))
 
 
-def scalar_form(value: Any) -> Any:  # noqa: PLR0911 - one kind of value after another
+def scalar_form(value: Any) -> Any:
     """Return what two scalars of one type must have in common; `MISSING` for unknown types.
 
     Examples
     --------
+    >>> from decimal import Decimal
     >>> scalar_form(-0.0), scalar_form(Decimal("1.10"))
     ('-0.0', '1.10')
     """
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        return int.__int__(value)
-    if isinstance(value, float):
-        return float.__repr__(value)  # has its sign, and says nan
-    if isinstance(value, (bytes, bytearray)):
+    row = SCALARS.get(type(value)) or _row_of_subclass(value)
+    if row is not None:
+        return value if row.form is None else row.form(value)
+    if isinstance(value, bytearray):
         return bytes(value)
-    if isinstance(value, complex):
-        return complex.__repr__(value)
-    if isinstance(value, Decimal):
-        return Decimal.__str__(value)  # has its zeros
-    if isinstance(value, (datetime, time)):
-        naive = value.replace(tzinfo=None, fold=0)
-        return naive.isoformat(), value.fold, value.utcoffset(), zone_of(value)
-    if value is None or isinstance(value, (UUID, date, timedelta)):
-        return value
-    return MISSING
+    return complex.__repr__(value) if isinstance(value, complex) else MISSING
 
 
-def zone_of(value: datetime | time) -> str | None:
-    """Return the name of a time's zone; None if it has but an offset, or not even that."""
-    return value.tzinfo.key if isinstance(value.tzinfo, ZoneInfo) else None
+def _row_of_subclass(value: Any) -> Scalar | None:
+    return next((row for kind, row in SCALARS.items() if isinstance(value, kind)), None)
 
 
 def _same_scalar(a: Any, b: Any) -> bool | None:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-import decimal
 import fractions
 import pathlib
 import threading
-import uuid
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,29 +23,14 @@ from pydantic_core import PydanticUndefined
 
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.domain.entity_class import is_entity_class, newest_definition
+from ecsviz.domain.scalars import SCALARS
 from ecsviz.errors import NotLoadedError
 
 ATOMS = frozenset(
     {
-        type(None),
-        bool,
-        int,
-        float,
-        complex,
-        str,
-        bytes,
-        range,
-        type,
-        uuid.UUID,
-        dt.date,
-        dt.time,
-        dt.datetime,
-        dt.timedelta,
-        dt.timezone,
-        decimal.Decimal,
-        fractions.Fraction,
-        pathlib.PosixPath,
-        pathlib.WindowsPath,
+        *SCALARS,
+        *(complex, fractions.Fraction, range, type, dt.timezone),
+        *(pathlib.PosixPath, pathlib.WindowsPath),
     }
 )
 """Types whose values never change and hold nothing: a copy may share them."""

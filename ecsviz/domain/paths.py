@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import is_named_tuple
+from ecsviz.domain.scalars import SCALARS
 from ecsviz.errors import UnsupportedFieldError
 
 MAX_VALUE_DEPTH = 200
@@ -126,7 +127,7 @@ def too_deep(place: str) -> UnsupportedFieldError:
     )
 
 
-_LEAVES = frozenset({str, int, float, bool, bytes, bytearray, range, array.array, type(None)})
+_LEAVES = frozenset({*SCALARS, bytearray, range, array.array})
 
 
 def value_parts(item: Any) -> Iterable[tuple[Any, Any]]:

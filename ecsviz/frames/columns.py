@@ -10,19 +10,17 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 import numpy as np
 
 from ecsviz.basics.result_frames import typed_column
+from ecsviz.domain.scalars import SCALARS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ABSENT: Final[Any] = type("Absent", (), {"__repr__": lambda _: "absent"})()
 """Stands in the rows whose class has no such field."""
-
-NoneType = type(None)
 
 
 def column_of(values: Sequence[Any], *, optional: bool) -> pd.Series[Any]:
@@ -103,7 +101,7 @@ def python_values(column: pd.Series[Any]) -> list[Any]:
     return [value if type(value) in _PLAIN else _python_value(value) for value in values]
 
 
-_PLAIN = frozenset({str, int, float, bool, bytes, NoneType, datetime, UUID})
+_PLAIN = frozenset(SCALARS)
 
 
 def _python_value(value: Any) -> Any:

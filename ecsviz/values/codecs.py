@@ -38,6 +38,7 @@ from ecsviz.domain.annotations import hints_of
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.equality import identical, state_of
 from ecsviz.domain.fields import strip, union_members
+from ecsviz.domain.scalars import SCALARS, NoneType, NotPlainError
 from ecsviz.domain.validating import around_entities
 from ecsviz.errors import StoredDataInvalidError, ValueNotStorableError, invalid
 from ecsviz.values.column_codecs import (
@@ -62,8 +63,6 @@ from ecsviz.values.tagged_json import (
     PLAIN_CONTAINERS,
     PLAIN_TYPES,
     UNREADABLE,
-    NoneType,
-    NotPlainError,
     from_json,
     json_text,
     read_json,
@@ -479,6 +478,9 @@ def _single_codec(kind: Any) -> Codec | None:
         return None
     if issubclass(kind, enum.Enum):
         return _enum_codec(kind)
+    if kind in SCALARS:
+        row = SCALARS[kind]
+        return ConvertedCodec(TextCodec(), (kind,), row.write, row.read)
     if kind in _AS_TEXT:
         exact = (type(kind("a")),) if issubclass(kind, pathlib.PurePath) else (kind,)
         return ConvertedCodec(TextCodec(), exact, str, kind)

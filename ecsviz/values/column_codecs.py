@@ -17,15 +17,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from ecsviz.domain.equality import zone_of
-from ecsviz.values.tagged_json import (
-    UNREADABLE,
-    NoneType,
-    NotPlainError,
-    from_json,
-    microseconds,
-    to_json,
-)
+from ecsviz.domain.scalars import NoneType, NotPlainError, microseconds, zone_of
+from ecsviz.values.tagged_json import UNREADABLE, from_json, to_json
 
 Exact = dict[int, Any]
 """Per row number of a batch, the value in the form of ``to_json``."""

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, time, timedelta, timezone
-from decimal import Decimal
-from functools import partial
-from typing import Any, TypeVar
-from uuid import UUID
-from zoneinfo import ZoneInfo
+from datetime import UTC, timezone
+from typing import Any
 
-from ecsviz.domain.equality import zone_of
+from ecsviz.domain.scalars import SCALARS, Clock, NoneType, NotPlainError, zone_of
 from ecsviz.errors import short_repr
-
-NoneType = type(None)
 
 MAX_JSON_DEPTH = 200
 """How deep lists and dictionaries may nest in one value: what Python's JSON reader takes safely."""
@@ -33,10 +26,6 @@ UNREADABLE = (
     RecursionError,
 )
 """What Python raises where stored data are not what they should be."""
-
-
-class NotPlainError(ValueError):
-    """A value that JSON cannot keep; it never leaves this package."""
 
 
 def to_json(  # noqa: PLR0911 - one kind of value after another
@@ -67,6 +56,7 @@ def to_json(  # noqa: PLR0911 - one kind of value after another
     --------
     >>> to_json({"a": (1, None)})
     {'a': {'$tuple': [1, None]}}
+    >>> from decimal import Decimal
     >>> from_json(to_json({1: Decimal("1.10")}))
     {1: Decimal('1.10')}
     """
@@ -76,25 +66,29 @@ def to_json(  # noqa: PLR0911 - one kind of value after another
             return found
     kind = type(value)
     if kind is str:
-        return value if _is_json_text(value) else {"$codepoints": list(map(ord, value))}
+        return value if _is_json_text(value) else _tagged(value)
     if kind in _JSON_TYPES:
         return value
     if depth > MAX_JSON_DEPTH:
         raise NotPlainError(f"it nests more than {MAX_JSON_DEPTH} deep, or holds itself")
     if kind is int:
-        return value if -(2**63) <= value < 2**63 else {"$int": hex(value)}
+        return value if -(2**63) <= value < 2**63 else _tagged(value)
     if kind is float:
-        return value if math.isfinite(value) else {"$float": repr(value)}
+        return value if math.isfinite(value) else _tagged(value)
     if kind is list:
         return [to_json(part, refer, depth + 1) for part in value]
     if kind is dict:
         return _dict_to_json(value, refer, depth)
     if kind in _CONTAINERS:
         return _container_to_json(value, refer, depth)
-    if kind in _SCALARS:
-        tag, write, _ = _SCALARS[kind]
-        return {tag: write(value)}
+    if kind in SCALARS:
+        return _tagged(value)
     raise NotPlainError(f"it holds a {kind.__name__}, of which the annotation does not tell")
+
+
+def _tagged(value: Any) -> Any:
+    row = SCALARS[type(value)]
+    return {row.tag: row.write(value)}
 
 
 def _container_to_json(value: Any, refer: Any, depth: int) -> Any:
@@ -150,41 +144,12 @@ def _from_tag(tag: str, inner: Any, resolve: Callable[[Any], Any] | None) -> Any
     raise ValueError(f"unknown tag {short_repr(tag)}")
 
 
-Clock = TypeVar("Clock", datetime, time)
-
-
-def _write_clock(value: datetime | time) -> str:
-    """Write a time as ISO 8601 has it, with the name of its zone in brackets, as RFC 9557 has it.
-
-    A tilde marks the second of two times when clocks go back.
-    """
-    zone = zone_of(value)
-    if zone is None and value.tzinfo is not None and value.utcoffset() is None:
-        raise NotPlainError("its time zone has neither a name nor an offset")
-    return f"{value.isoformat()}{'~' * value.fold}{f'[{zone}]' if zone else ''}"
-
-
-def _read_clock(kind: type[Clock], text: str) -> Clock:
-    text, _, zone = text.removesuffix("]").partition("[")
-    value = kind.fromisoformat(text.removesuffix("~"))
-    value = value.replace(fold=int(text.endswith("~")))
-    if not zone:
-        return value
-    try:
-        zoned = value.replace(tzinfo=ZoneInfo(zone))
-    except (KeyError, ValueError, OSError) as err:  # no zone of that name is known here
-        if value.tzinfo is None:
-            raise ValueError(f"the time zone {short_repr(zone)} is not known here") from err
-        return value
-    # Zone data change: what was stored is an instant and an offset, so these stay as they were.
-    return zoned if value.tzinfo is None or zoned.utcoffset() == value.utcoffset() else value
-
-
 def settled(value: Clock) -> Clock:
     """Return a time as it comes back from `from_json`: in a named zone, or at a fixed offset.
 
     Examples
     --------
+    >>> from datetime import datetime, timedelta
     >>> east = timezone(timedelta(hours=2), "summer")
     >>> settled(datetime(2024, 7, 1, tzinfo=east)).tzinfo
     datetime.timezone(datetime.timedelta(seconds=7200))
@@ -193,11 +158,6 @@ def settled(value: Clock) -> Clock:
     if offset is None or value.tzinfo is UTC or zone_of(value) is not None:
         return value
     return value.replace(tzinfo=timezone(offset))
-
-
-def microseconds(value: timedelta) -> int:
-    """Return a duration in whole microseconds; ``timedelta.total_seconds`` would round."""
-    return (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
 
 
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -226,24 +186,12 @@ _CONTAINER_BY_TAG: dict[str, Callable[[Any], Any]] = {
     **{tag: kind for kind, tag in _CONTAINERS.items()},
     "$deque": _read_deque,
 }
-_SCALARS: dict[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
-    bytes: ("$bytes", lambda v: base64.b64encode(v).decode(), base64.b64decode),
-    datetime: ("$datetime", _write_clock, partial(_read_clock, datetime)),
-    date: ("$date", date.isoformat, date.fromisoformat),
-    time: ("$time", _write_clock, partial(_read_clock, time)),
-    timedelta: ("$timedelta", microseconds, lambda v: timedelta(microseconds=v)),
-    Decimal: ("$decimal", str, Decimal),
-    UUID: ("$uuid", str, UUID),
-}
 _BY_TAG: dict[str, Callable[[Any], Any]] = {
-    "$codepoints": lambda v: "".join(map(chr, v)),
-    "$int": lambda v: int(v, 16),
-    "$float": float,
-    **{tag: read for tag, _, read in _SCALARS.values()},
+    row.tag: row.read for row in SCALARS.values() if row.tag is not None
 }
 
-PLAIN_TYPES: frozenset[Any] = frozenset({str, int, float, *_JSON_TYPES, *_SCALARS})
-"""The scalars that `to_json` takes."""
+PLAIN_TYPES: frozenset[Any] = frozenset(kind for kind, row in SCALARS.items() if row.untyped)
+"""The scalars of which an annotation need tell nothing for `to_json` to keep them."""
 PLAIN_CONTAINERS: frozenset[Any] = frozenset({list, dict, tuple, set, frozenset})
 """The containers that `to_json` takes; but a deque stands as a list where its field says that it
 is one."""

@@ -5,10 +5,7 @@ Texts and numbers only; nothing is built for more than is shown.
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 import numpy as np
 
@@ -17,6 +14,7 @@ from ecsviz.basics.order import Ints, group
 from ecsviz.basics.text import plain
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.labels import label_of
+from ecsviz.domain.scalars import SCALARS
 from ecsviz.errors import short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
@@ -25,7 +23,7 @@ FIELDS: Final = 50
 LINKED: Final = 200
 """How many references of one entity are listed in each direction."""
 
-_PLAIN: Final = (bool, int, float, Decimal, UUID, datetime, date, time, timedelta)
+_PLAIN: Final = frozenset(SCALARS) - {bytes}
 
 
 class Around:

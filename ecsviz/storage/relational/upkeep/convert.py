@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from ecsviz.domain.annotations import concrete
 from ecsviz.domain.fields import class_plan, complete_fields
+from ecsviz.domain.scalars import microseconds
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, history_name
@@ -31,7 +32,7 @@ from ecsviz.storage.sql.statements import columns_of, update_rows
 from ecsviz.values.codecs import Codec, Refused, codec_for, reason
 from ecsviz.values.column_codecs import IntCodec
 from ecsviz.values.field_codecs import codec_of, describe, opaque_names
-from ecsviz.values.tagged_json import json_text, microseconds
+from ecsviz.values.tagged_json import json_text
 
 Place = tuple[str, str]
 """A type and a field of it."""
