@@ -7,12 +7,20 @@ import dataclasses
 import json
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 import ecsviz as ev
 from ecsviz import export
@@ -20,7 +28,7 @@ from ecsviz.domain.equality import identical
 from ecsviz.domain.objects import ATOMS
 from ecsviz.domain.scalars import SCALARS
 from ecsviz.storage.protocol import EntityStorage
-from ecsviz.values.codecs import codec_for
+from ecsviz.values.codecs import JsonCodec, codec_for
 from ecsviz.values.tagged_json import from_json, json_text, to_json
 from ecsviz.widgets.graph.details import fields_of
 from tests.conftest import require_optional
@@ -43,6 +51,12 @@ SAMPLES: dict[type, tuple[Any, ...]] = {
     date: (date.min, date(2024, 2, 29), date.max),
     timedelta: (timedelta(0), timedelta(microseconds=-1), timedelta.max),
     UUID: (UUID(int=0), UUID(int=1), UUID(int=2**128 - 1)),
+    IPv4Interface: (IPv4Interface("10.1.2.3/8"), IPv4Interface("10.1.2.3/16")),
+    IPv6Interface: (IPv6Interface("fe80::1/64"), IPv6Interface("fe80::1/48")),
+    IPv4Address: (IPv4Address("10.1.2.3"), IPv4Address(0)),
+    IPv6Address: (IPv6Address("fe80::1"), IPv6Address("fe80::1%eth0"), IPv6Address("::a01:203")),
+    IPv4Network: (IPv4Network("10.0.0.0/8"), IPv4Network("10.0.0.0/16")),
+    IPv6Network: (IPv6Network("fe80::/64"), IPv6Network("::/0")),
 }
 
 VALUES = [
@@ -162,3 +176,13 @@ def test_a_field_of_the_type_has_a_column(kind: type) -> None:
     values = list(SAMPLES[kind])
     assert identical(codec.values(*codec.encode(values)), values)
     assert codec.sql_name != "JSON"
+
+
+@pytest.mark.parametrize("kind", [kind for kind, row in SCALARS.items() if not row.untyped])
+def test_fields_that_name_a_type_are_written_as_before_it_had_a_row(kind: Any) -> None:
+    values = list(SAMPLES[kind])
+    codec, _ = codec_for(list[kind])
+    assert isinstance(codec, JsonCodec)
+    text = json_text(TypeAdapter(list[kind]).dump_python(values, mode="json"))
+    assert codec.write(values) == text
+    assert identical(codec.read(text), values)

@@ -10,6 +10,14 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -138,6 +146,12 @@ SCALARS: Final[dict[type, Scalar]] = {
         _old(date, "$date", date.isoformat, date.fromisoformat),
         _old(timedelta, "$timedelta", microseconds, lambda v: timedelta(microseconds=v)),
         _old(UUID, "$uuid", str, UUID),
+        Scalar(IPv4Interface, "$ipv4interface", str, IPv4Interface),
+        Scalar(IPv6Interface, "$ipv6interface", str, IPv6Interface),
+        Scalar(IPv4Address, "$ipv4address", str, IPv4Address),
+        Scalar(IPv6Address, "$ipv6address", str, IPv6Address),
+        Scalar(IPv4Network, "$ipv4network", str, IPv4Network),
+        Scalar(IPv6Network, "$ipv6network", str, IPv6Network),
     )
 }
 """By type what is known of it; a subclass stands before what it is one of."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections.abc
 import enum
-import ipaddress
 import pathlib
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -481,26 +480,16 @@ def _single_codec(kind: Any) -> Codec | None:
     if kind in SCALARS:
         row = SCALARS[kind]
         return ConvertedCodec(TextCodec(), (kind,), row.write, row.read)
-    if kind in _AS_TEXT:
-        exact = (type(kind("a")),) if issubclass(kind, pathlib.PurePath) else (kind,)
-        return ConvertedCodec(TextCodec(), exact, str, kind)
+    if kind in _PATHS:
+        return ConvertedCodec(TextCodec(), (_PATHS[kind],), str, kind)
     return _text_codec(kind)
 
 
-_AS_TEXT: frozenset[Any] = frozenset(
-    {
-        pathlib.Path,
-        pathlib.PurePath,
-        pathlib.PurePosixPath,
-        pathlib.PureWindowsPath,
-        ipaddress.IPv4Address,
-        ipaddress.IPv6Address,
-        ipaddress.IPv4Network,
-        ipaddress.IPv6Network,
-        ipaddress.IPv4Interface,
-        ipaddress.IPv6Interface,
-    }
-)
+_PATHS: dict[Any, type] = {
+    kind: type(kind("a"))
+    for kind in (pathlib.Path, pathlib.PurePath, pathlib.PurePosixPath, pathlib.PureWindowsPath)
+}
+"""What paths are called, and of which type they are on this system."""
 
 
 def _enum_codec(kind: type[enum.Enum]) -> Codec:
