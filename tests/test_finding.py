@@ -14,12 +14,12 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.domain.objects import is_placeholder
 from tests.conformance import classes as c
-from tests.conformance.conftest import OPENERS, Open, postgres_url
+from tests.conformance.conftest import KINDS, OPENERS, Open, postgres_url
 
 __all__ = ["postgres_url"]
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def reopen(request: pytest.FixtureRequest, tmp_path: Any) -> Open:
     return OPENERS[request.param](tmp_path, request)
 

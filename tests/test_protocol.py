@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +46,17 @@ def test_not_found_suggests_the_closest() -> None:
     assert str(known) in str(error)
     assert error.closest == [str(known)]
     assert "Did you mean" not in str(not_found(asked, [], "here"))
+
+
+def test_the_suite_asks_of_no_storage_that_it_is_the_one_in_memory() -> None:
+    """What only a store with tables has is asked of those: a further storage is none of ours."""
+    folder = Path(__file__).parent / "conformance"
+    asked = [
+        f"{path.name}:{node.lineno}"
+        for path in sorted(folder.glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "isinstance"
+        and "InMemoryEntityStorage" in ast.unparse(node.args[1])
+    ]
+    assert asked == [], "ask for SQLAlchemyEntityStorage, or with hasattr"

@@ -1,4 +1,4 @@
-"""Which storages the suite runs on. A further storage needs one entry in `OPENERS`."""
+"""Which storages the suite runs on: a further one has an entry in `OPENERS`, and one in `KINDS`."""
 
 from __future__ import annotations
 
@@ -80,6 +80,10 @@ OPENERS: dict[str, Callable[[Path, pytest.FixtureRequest], Open]] = {
     "postgresql": _postgresql,
     "postgresql-copy": _copied,
 }
+
+
+KINDS = ("memory", "sqlite", "postgresql")
+"""One storage of each kind: what takes long, or compares storages, runs on these."""
 
 
 @pytest.fixture(params=list(OPENERS))

@@ -24,7 +24,7 @@ from pydantic import BaseModel
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
-from tests.conformance.conftest import OPENERS
+from tests.conformance.conftest import KINDS, OPENERS
 
 
 class Colour(enum.Enum):
@@ -484,9 +484,7 @@ def check_graph_explorer(graph: Any, then: Snapshot) -> None:
     shown.close()
 
 
-@pytest.mark.parametrize(
-    ("kind", "seed"), [("memory", 1), ("memory", 2), ("sqlite", 1), ("postgresql", 1)]
-)
+@pytest.mark.parametrize(("kind", "seed"), [("memory", 2), *((kind, 1) for kind in KINDS)])
 def test_all_ways_of_reading_agree(
     kind: str, seed: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

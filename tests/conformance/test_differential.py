@@ -18,7 +18,7 @@ from pydantic import Field, RootModel
 
 import ecsviz as ev
 from ecsviz.isomorphic import find_difference
-from tests.conformance.conftest import OPENERS
+from tests.conformance.conftest import KINDS, OPENERS
 
 BERLIN = ZoneInfo("Europe/Berlin")
 BACK = dt.datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN)
@@ -252,9 +252,8 @@ def by_id(entity: Any) -> int:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_storages_agree(seed: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    names = ("memory", "sqlite", "postgresql")
     entities = [*(Thing() for _ in range(4)), Owner(), Owner()]
-    sides = [Side(OPENERS[name](tmp_path, request)(), copy.deepcopy(entities)) for name in names]
+    sides = [Side(OPENERS[name](tmp_path, request)(), copy.deepcopy(entities)) for name in KINDS]
     for step in range(20):
         told = []
         for side in sides:

@@ -26,13 +26,13 @@ from typing_extensions import TypedDict
 import ecsviz as ev
 from ecsviz.errors import DuplicateIdError
 from ecsviz.isomorphic import find_difference
-from tests.conformance.conftest import OPENERS, Open
+from tests.conformance.conftest import KINDS, OPENERS, Open
 
 T = TypeVar("T")
 NAN = float("nan")
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def reopen(request: pytest.FixtureRequest, tmp_path: Any) -> Open:
     return OPENERS[request.param](tmp_path, request)
 

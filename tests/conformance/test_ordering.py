@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import ecsviz as ev
-from tests.conformance.conftest import OPENERS, Open
+from tests.conformance.conftest import KINDS, OPENERS, Open
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = (None, dt.UTC, BERLIN, ZoneInfo("UTC"), dt.timezone(dt.timedelta(hours=-14)))
@@ -54,7 +54,7 @@ class Sorted(ev.Entity):
     mixed: Mixed | None = None
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def reopen(request: pytest.FixtureRequest, tmp_path: Any) -> Open:
     return OPENERS[request.param](tmp_path, request)
 
