@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import networkx as nx
 import pandas as pd
 import pytest
 from pydantic import Field
 
 import ecsviz as ev
+from ecsviz import export
+from ecsviz.graph.columns import NODE_COLUMNS
 from ecsviz.samples import sample
+from ecsviz.widgets.graph.details import Around
 
 NODES = {
     "ecs_id": "object",
@@ -85,7 +91,7 @@ def test_columns_and_dtypes_do_not_depend_on_the_graph(
     nodes, references = graph.nodes_frame(), graph.references_frame()
     assert list(dtypes(nodes).items()) == list(NODES.items())
     assert list(dtypes(references).items()) == list(REFERENCES.items())
-    assert nodes.shape == (len(graph), 10)
+    assert nodes.shape == (len(graph), len(NODES))
     assert references.shape == (len(graph.references), 8)
     for frame in (nodes, references):
         assert isinstance(frame.index, pd.RangeIndex)
@@ -209,3 +215,33 @@ def test_a_frame_is_a_copy(folder: Folder) -> None:
             frame.loc[:, name] = -1
     pd.testing.assert_frame_equal(graph.nodes_frame(), before[0])
     pd.testing.assert_frame_equal(graph.references_frame(), before[1])
+
+
+def test_every_column_is_documented_where_it_stands() -> None:
+    def told(function: Any) -> str:
+        return " ".join(str(function.__doc__).split())
+
+    for column in NODE_COLUMNS:
+        line = f"- ``{column.name}`` ({column.dtype}): {column.says}"
+        assert line in told(ev.EntityDependencyGraph.nodes_frame)
+        assert (line in told(export.to_networkx)) == column.exported
+    assert all("{columns}" not in told(f) for f in (export.to_networkx, ev.to_frames))
+
+
+def test_a_column_reaches_exports_and_explorer(folder: Folder, tmp_path: Path) -> None:
+    graph = ev.EntityDependencyGraph(folder)
+    frame, around = graph.nodes_frame(), Around(graph)
+    assert list(frame) == [column.name for column in NODE_COLUMNS]
+    nodes = export.to_node_link(graph)["nodes"]
+    graphml = nx.read_graphml(export.to_graphml(graph, tmp_path / "a.graphml"))
+    for column in NODE_COLUMNS:
+        values = frame[column.name].tolist()
+        if column.exported:
+            assert [node[column.name] for node in nodes] == values
+            assert [graphml.nodes[node["id"]][column.name] for node in nodes] == values
+        elif column.name not in ("ecs_id", "type", "label"):
+            assert column.name not in nodes[0]
+        if column.fact is not None:
+            facts = [around.about(number)["facts"] for number in range(len(frame))]
+            said = map(column.fact.format, values)
+            assert all(text in fact for text, fact in zip(said, facts, strict=True))

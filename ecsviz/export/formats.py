@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from xml.sax.saxutils import escape
 
 from ecsviz.export.rows import edge_rows, node_rows
+from ecsviz.graph.columns import EXPORTED, documented
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -96,6 +97,7 @@ def _dot(text: str) -> str:
     return text
 
 
+@documented(EXPORTED)
 def to_networkx(graph: EntityDependencyGraph) -> nx.MultiDiGraph[str]:
     """Return a graph for networkx that holds texts, numbers and truth values only.
 
@@ -107,10 +109,11 @@ def to_networkx(graph: EntityDependencyGraph) -> nx.MultiDiGraph[str]:
     Returns
     -------
     MultiDiGraph
-        Nodes ``n0``, … with ``label``, ``type``, ``ecs_id``, ``order``, ``generation``,
-        ``in_cycle``; edges with the keys ``e0``, … and ``label`` (the path), ``field``,
-        ``deferred``, ``in_cycle``. Unlike ``graph.to_networkx()``, no entities: what any writer
-        of networkx can write.
+        Edges with the keys ``e0``, … and ``label`` (the path), ``field``, ``deferred``,
+        ``in_cycle``. Unlike ``graph.to_networkx()``, no entities: what any writer of networkx
+        can write. Nodes ``n0``, … with ``label``, ``type``, ``ecs_id`` and
+
+        {columns}
 
     Notes
     -----
@@ -186,13 +189,12 @@ def _graphml_data(row: dict[str, Any], kind: str, names: dict[str, str]) -> str:
     return "".join(f'<data key="{kind}_{name}">{escape(str(row[name]))}</data>' for name in names)
 
 
+_GRAPHML = {"int64": "long", "bool": "boolean"}
 _NODE_TYPES = {
     "label": "string",
     "type": "string",
     "ecs_id": "string",
-    "order": "long",
-    "generation": "long",
-    "in_cycle": "boolean",
+    **{each.name: _GRAPHML.get(each.dtype, "string") for each in EXPORTED},
 }
 _EDGE_TYPES = {
     "label": "string",

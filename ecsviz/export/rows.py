@@ -8,6 +8,7 @@ import numpy as np
 
 from ecsviz.basics.text import MAX_LABEL, plain
 from ecsviz.domain.labels import label_of
+from ecsviz.graph.columns import EXPORTED, Column
 from ecsviz.graph.views import graph_of
 
 if TYPE_CHECKING:
@@ -15,32 +16,28 @@ if TYPE_CHECKING:
 
 
 def node_rows(graph: EntityDependencyGraph) -> list[dict[str, Any]]:
-    """Return a row per node: id, label, type, ecs_id, order, generation, in_cycle."""
+    """Return a row per node: id, label, type, ecs_id, and the columns that are exported."""
     parts, order = graph_of(graph).arrays, graph.ordering
-    position = np.empty(len(parts.nodes), dtype=np.int64)
-    position[order.sequence] = np.arange(len(parts.nodes))
+    columns = {each.name: _exported(each, each.values(parts, order)) for each in EXPORTED}
+    more = zip(*columns.values(), strict=True)
     return [
         {
             "id": f"n{number}",
             "label": plain(label_of(node, MAX_LABEL)),
             "type": plain(kind),
             "ecs_id": plain(str(node_id)),
-            "order": place,
-            "generation": generation,
-            "in_cycle": in_cycle,
+            **dict(zip(columns, values, strict=True)),
         }
-        for number, (node, kind, node_id, place, generation, in_cycle) in enumerate(
-            zip(
-                parts.nodes,
-                parts.types,
-                parts.ids,
-                position.tolist(),
-                order.generation.tolist(),
-                order.cyclic[order.component].tolist(),
-                strict=True,
-            )
+        for number, (node, kind, node_id, values) in enumerate(
+            zip(parts.nodes, parts.types, parts.ids, more, strict=True)
         )
     ]
+
+
+def _exported(column: Column, values: Any) -> list[Any]:
+    if column.dtype in ("int64", "bool"):
+        return np.asarray(values).tolist()  # type: ignore[no-any-return]  # numpy says Any
+    return ["" if value is None else plain(str(value)) for value in values]
 
 
 def edge_rows(graph: EntityDependencyGraph) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ from ecsviz.graph.arrays import (
     parts_of_entities,
 )
 from ecsviz.graph.cells import graph_html
+from ecsviz.graph.columns import NODE_COLUMNS, documented
 from ecsviz.graph.cycle_search import CycleSearch
 from ecsviz.graph.cycles import Cycle, CycleList
 from ecsviz.graph.views import GraphViews
@@ -548,13 +549,16 @@ class EntityDependencyGraph(GraphViews):
     def _repr_html_(self) -> str:
         return graph_html(self.arrays, self.ordering, self.get_cycles)
 
+    @documented(NODE_COLUMNS)
     def nodes_frame(self) -> pd.DataFrame:
         """Return the nodes as a DataFrame, one row each.
 
         Returns
         -------
         DataFrame
-            Shape (nodes, 10): the columns of `ecsviz.graph.frames.nodes_frame`.
+            In the order of ``nodes``, with a ``RangeIndex``:
+
+            {columns}
         """
         from ecsviz.graph import frames
 

@@ -14,12 +14,8 @@ import pandas as pd
 
 from ecsviz.basics.order import Order
 from ecsviz.basics.result_frames import objects, typed_column
-from ecsviz.domain.entity_class import is_entity_class
-from ecsviz.domain.labels import label_of
 from ecsviz.graph.arrays import Parts
-
-LABEL = 40
-"""How wide a label may be, in columns: pandas shows 50 of a text."""
+from ecsviz.graph.columns import NODE_COLUMNS
 
 
 def nodes_frame(arrays: Parts, ordering: Order) -> pd.DataFrame:
@@ -33,19 +29,8 @@ def nodes_frame(arrays: Parts, ordering: Order) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Shape (nodes, 10), in the order of ``graph.nodes``, with a ``RangeIndex``:
-
-        - ``ecs_id`` (object): the entity's UUID; a class's or table's name.
-        - ``type`` (category): the name of the entity's class.
-        - ``label`` (str): a short text for people, without the type; not unique.
-        - ``version`` (Int64): 0 = never stored; NA where there are no versions.
-        - ``order`` (int64): the place in the topological order, 0 = saved first.
-        - ``generation`` (int64): 0 = depends on nothing outside its own component.
-        - ``component`` (int64): its strongly connected component, in topological order.
-        - ``in_cycle`` (bool): whether that component is cyclic.
-        - ``dependencies`` (int64): how many references go out. Two references to one entity
-          count twice, as they are two rows of `references_frame`.
-        - ``dependents`` (int64): how many references come in, counted likewise.
+        A column for each of `NODE_COLUMNS`, in the order of ``graph.nodes``, with a
+        ``RangeIndex``.
 
     Notes
     -----
@@ -62,25 +47,19 @@ def nodes_frame(arrays: Parts, ordering: Order) -> pd.DataFrame:
     0   ChatThread      0           0      True             1
     1  ChatMessage      1           0      True             1
     """
-    parts, order = arrays, ordering
-    n = len(parts.nodes)
-    position = np.empty(n, dtype=np.int64)
-    position[order.sequence] = np.arange(n)
-    return pd.DataFrame(
-        {
-            "ecs_id": pd.Series(objects(parts.ids), dtype=object),
-            "type": _types(parts.types),
-            "label": _texts([label_of(node, LABEL, with_type=False) for node in parts.nodes]),
-            "version": pd.array([_version(node) for node in parts.nodes], dtype="Int64"),
-            "order": position,
-            "generation": order.generation,
-            "component": order.component,
-            "in_cycle": order.cyclic[order.component],
-            "dependencies": np.bincount(parts.sources, minlength=n).astype(np.int64),
-            "dependents": np.bincount(parts.targets, minlength=n).astype(np.int64),
-        },
-        index=pd.RangeIndex(n),
-    )
+    columns = {
+        column.name: _typed(column.values(arrays, ordering), column.dtype)
+        for column in NODE_COLUMNS
+    }
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(arrays.nodes)))
+
+
+def _typed(values: Any, dtype: str) -> Any:
+    if dtype == "category":
+        return _types(values)
+    if dtype in ("int64", "bool"):
+        return np.asarray(values, dtype)
+    return typed_column(values, object if dtype == "object" else dtype)
 
 
 def references_frame(arrays: Parts, ordering: Order) -> pd.DataFrame:
@@ -151,13 +130,3 @@ def _types(names: Sequence[str]) -> pd.Categorical[str]:
 def _texts(values: list[str]) -> pd.Index[str]:
     result: pd.Index[str] = pd.Index(typed_column(values, "str"))
     return result
-
-
-def _version(node: Any) -> int | None:
-    if is_entity_class(type(node)):
-        version = node.__dict__.get("version")
-    elif isinstance(node, (str, type)):
-        return None
-    else:
-        version = getattr(node, "version", None)
-    return version if isinstance(version, int) else None

@@ -5,6 +5,7 @@ Texts and numbers only; nothing is built for more than is shown.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.labels import label_of
 from ecsviz.domain.scalars import SCALARS
 from ecsviz.errors import short_repr
+from ecsviz.graph.columns import NODE_COLUMNS
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 FIELDS: Final = 50
@@ -104,15 +106,22 @@ class Around:
             "links": self.links(number),
         }
 
+    @cached_property
+    def _told(self) -> list[tuple[str, Any]]:
+        parts, order = self._parts, self._order
+        return [(each.fact, each.values(parts, order)) for each in NODE_COLUMNS if each.fact]
+
     def _facts(self, number: int) -> str:
         order = self._order
         component = order.component[number]
         members = int(np.count_nonzero(order.component == component))
         inside = f"in a cyclic component of {members:,}" if members > 1 else "holds itself"
-        return (
-            f"step {self.step(number):,} of {len(self._parts.nodes):,},"
-            f" generation {int(order.generation[number]):,},"
-            f" {inside if order.cyclic[component] else 'in no cycle'}"
+        return ", ".join(
+            [
+                f"step {self.step(number):,} of {len(self._parts.nodes):,}",
+                *(fact.format(values[number]) for fact, values in self._told),
+                inside if order.cyclic[component] else "in no cycle",
+            ]
         )
 
     def links(self, number: int) -> dict[str, Any]:
