@@ -112,6 +112,24 @@ def test_every_type_has_samples() -> None:
     assert set(SCALARS) <= ATOMS
 
 
+def test_no_type_that_stores_hold_otherwise_is_untyped() -> None:
+    first = {
+        type(None),
+        bool,
+        int,
+        float,
+        str,
+        bytes,
+        Decimal,
+        datetime,
+        time,
+        date,
+        timedelta,
+        UUID,
+    }
+    assert {kind for kind, row in SCALARS.items() if row.untyped} == first
+
+
 def test_a_subclass_stands_before_what_it_is_one_of() -> None:
     kinds = list(SCALARS)
     for number, kind in enumerate(kinds):
