@@ -12,8 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ecsviz.storage.sql.copying import WORTH_COPYING, copy_columns, is_worth_copying
-from ecsviz.storage.sql.statements import columns_of
+from ecsviz.storage.sql.statements import WORTH_COPYING, columns_of, copy_columns, is_worth_copying
 from tests.conformance.conftest import postgres_url
 
 __all__ = ["postgres_url"]

@@ -11,12 +11,11 @@ import numpy as np
 from ecsviz.basics.order import Bools
 from ecsviz.basics.progress import step, steps
 from ecsviz.draw import frame
-from ecsviz.draw.edge_labels import draw_edge_labels
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
 from ecsviz.draw.options import checked, flag_or_none, title_and_legend
 from ecsviz.draw.picture import GroupBy, Picture, make_picture
 from ecsviz.draw.plan import FONT, Plan, make_plan
-from ecsviz.draw.references import draw_references
+from ecsviz.draw.references import draw_edge_labels, draw_references
 from ecsviz.draw.style import categories, fixed_categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.graph.views import graph_of

@@ -68,7 +68,7 @@ def _postgresql(tmp_path: Path, request: pytest.FixtureRequest) -> Open:
 
 def _copied(tmp_path: Path, request: pytest.FixtureRequest) -> Open:
     """PostgreSQL, where every row goes by COPY, as rows in their hundreds do."""
-    request.getfixturevalue("monkeypatch").setattr("ecsviz.storage.sql.copying.WORTH_COPYING", 1)
+    request.getfixturevalue("monkeypatch").setattr("ecsviz.storage.sql.statements.WORTH_COPYING", 1)
     return _postgresql(tmp_path, request)
 
 

@@ -25,7 +25,7 @@ from ecsviz.domain import walk as references
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.isomorphic import find_difference
 from ecsviz.storage.relational.load.load import MAX_ROUNDS
-from ecsviz.storage.sql import copying, statements
+from ecsviz.storage.sql import statements
 from ecsviz.widgets.store import explorer as shown_store
 from tests.conformance import class_sets
 from tests.conformance import classes as c
@@ -402,7 +402,7 @@ LIMIT = 4
 def test_as_many_rows_as_go_at_a_time(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One fewer than the limit of a batch or a page, as many, one more; and around two batches."""
     for module, name in (
-        (copying, "WORTH_COPYING"),
+        (statements, "WORTH_COPYING"),
         (references, "MANY"),
         (statements, "MANY"),
         (shown_store, "ROWS"),

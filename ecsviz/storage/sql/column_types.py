@@ -39,7 +39,7 @@ def column_type(codec: Codec) -> sa.types.TypeEngine[Any]:
     --------
     >>> from ecsviz.values.codecs import codec_for
     >>> column_type(codec_for(int)[0]), column_type(codec_for(list[int])[0])
-    (BigInteger(), JsonColumn())
+    (BigInteger(), JsonColumn(none_as_null=True))
     """
     return JsonColumn(codec) if isinstance(codec, JsonCodec) else _TYPES[codec.sql_name]
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 from uuid import UUID, SafeUUID
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.domain.objects import consume
 from ecsviz.storage.sql.column_types import JsonColumn
-from ecsviz.storage.sql.copying import copy_columns, is_worth_copying
 from ecsviz.storage.sql.driver_values import Unfit, convert_each, fetch, fits, invalid_value
 from ecsviz.values.tagged_json import UNREADABLE
 
@@ -349,3 +350,51 @@ def _bind_processor(kind: Any, conn: Connection) -> Callable[[Any], Any] | None:
         conn.dialect
     )
     return found
+
+
+WORTH_COPYING = 200
+"""From how many rows on COPY is used: below, to begin and end it takes longer than it saves."""
+
+SENT_AS = {"uuid": "bytea", "json": "text"}
+"""Types that are sent as another of the same bytes: ids as sixteen bytes, JSON as our text."""
+
+
+def is_worth_copying(conn: Connection, rows: int) -> bool:
+    """Tell whether rows should go by COPY: psycopg has it, and there are enough of them."""
+    return bool(conn.dialect.driver == "psycopg") and rows >= WORTH_COPYING
+
+
+def copy_columns(
+    conn: Connection,
+    table: sa.Table,
+    columns: Sequence[sa.Column[Any]],
+    values: Sequence[list[Any]],
+) -> None:
+    """Insert rows, given column by column in the driver's form.
+
+    Notes
+    -----
+    Four times faster than INSERT; in the binary form, which spares the server from reading
+    numbers, ids and bytes as text, twice as fast again.
+    """
+    prepare = conn.dialect.identifier_preparer
+    names = ", ".join(prepare.format_column(column) for column in columns)
+    statement = f"COPY {prepare.format_table(table)} ({names}) FROM STDIN (FORMAT BINARY)"
+    statement = statement.replace("%%", "%")  # doubled for statements with parameters
+    driver: Any = conn.connection.driver_connection
+    dbapi: Any = conn.dialect.loaded_dbapi
+    types = [re.sub(r"\(.*?\)", "", c.type.compile(conn.dialect)).lower() for c in columns]
+    plain = [
+        [None if value is None else value.bytes for value in part] if kind == "uuid" else part
+        for kind, part in zip(types, values, strict=True)
+    ]
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types([SENT_AS.get(kind, kind) for kind in types])
+            write = copy.write_row
+            for row in zip(*plain, strict=True):
+                write(row)
+    except dbapi.Error as err:
+        raise exc.DBAPIError.instance(
+            statement, None, err, dbapi.Error, hide_parameters=True, dialect=conn.dialect
+        ) from err

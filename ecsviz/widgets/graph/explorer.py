@@ -25,12 +25,10 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.views import graph_of
 from ecsviz.layout.groups import By
 from ecsviz.layout.overview import noun_of
-from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
+from ecsviz.widgets.base import LiveWidget, Message, poster, uuid_of, whole_number
 from ecsviz.widgets.graph.details import Around
-from ecsviz.widgets.graph.finding import filtered, found
-from ecsviz.widgets.graph.poster import poster
 from ecsviz.widgets.graph.scene import elements_of, legend_of
-from ecsviz.widgets.graph.views import Cycles, Showing, View
+from ecsviz.widgets.graph.views import Cycles, Showing, View, filtered, found
 
 DETAILED: Final = 500
 """Up to how many entities are shown one by one: what a browser still moves smoothly."""

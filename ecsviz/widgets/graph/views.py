@@ -7,8 +7,9 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from ecsviz.basics.order import Ints
+from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.text import plain
+from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.labels import label_of
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.cycles import CycleList
@@ -258,3 +259,59 @@ class Cycles:
     def members(self, number: int) -> list[int]:
         """Return a cycle's nodes, by number."""
         return [self.graph.number_of(node) for node in self.found[number].nodes]
+
+
+def filtered(graph: EntityDependencyGraph, type_name: str | None, *, cycles_only: bool) -> Bools:
+    """Return which nodes are of a type, and in a cycle if that is asked, shape (nodes,)."""
+    order = graph.ordering
+    keep = np.ones(len(graph), dtype=bool)
+    if type_name is not None:
+        keep &= np.array([name == type_name for name in graph.arrays.types], dtype=bool)
+    if cycles_only:
+        keep &= order.cyclic[order.component]
+    return keep
+
+
+def found(graph: EntityDependencyGraph, text: str, among: Bools) -> Bools:
+    """Return which of some nodes a text is found in, shape (nodes,).
+
+    Parameters
+    ----------
+    graph
+        Of entities, classes or tables.
+    text
+        What is looked for, in any case: in types, ids and fields of text; all where it is empty.
+    among
+        Shape (nodes,): where it is looked for.
+
+    Notes
+    -----
+    O(texts): straight from the entities, since an index would be another copy of the graph.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "A way back")
+    >>> found(ev.EntityDependencyGraph(thread), "WAY", np.ones(2, bool)).tolist()
+    [False, True]
+    """
+    wanted = text.strip().casefold()
+    if not wanted:
+        return among
+    result = among.copy()
+    for number in np.flatnonzero(among).tolist():
+        result[number] = _found_in(graph, number, wanted)
+    return result
+
+
+def _found_in(graph: EntityDependencyGraph, number: int, wanted: str) -> bool:
+    parts = graph.arrays
+    node = parts.nodes[number]
+    if wanted in parts.types[number].casefold() or wanted in str(parts.ids[number]).casefold():
+        return True
+    if not is_entity_class(type(node)):
+        return wanted in label_of(node).casefold()
+    return any(
+        type(value) is str and wanted in value.casefold() for value in node.__dict__.values()
+    )
