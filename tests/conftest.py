@@ -19,7 +19,7 @@ import ecsviz as ev
 from ecsviz import read_database
 from ecsviz.importers.database import Database
 from tests.browser.lab import FLAGS
-from tests.databases import SHOP, make_sqlite
+from tests.databases import SHOP, execute
 
 collect_ignore = ["everything_opened.py"]  # a script, which test_closing runs
 
@@ -187,7 +187,7 @@ def chromium(
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Database]:
     """The small database of ``tests.databases``, opened."""
-    with read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db:
+    with read_database(execute(tmp_path / "shop.db", SHOP)) as db:
         yield db
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from benchmarks.timing import counted
 from ecsviz import read_database
 from ecsviz.importers.database import Database
 
-__all__ = ["SHOP", "counted", "make_sqlite", "read"]
+__all__ = ["SHOP", "counted", "execute", "fetched", "read", "rows_in", "tables_in"]
 
 SHOP = """
     CREATE TABLE country (code TEXT PRIMARY KEY, name TEXT NOT NULL);
@@ -44,14 +45,30 @@ SHOP = """
 """
 
 
-def make_sqlite(path: Path, *scripts: str) -> Path:
-    """Write a SQLite file and return its path."""
+def execute(path: Path, *scripts: str) -> Path:
+    """Run SQL on a SQLite file, which is made where there is none, and return its path."""
     with contextlib.closing(sqlite3.connect(path)) as made:
         for script in scripts:
             made.executescript(script)
     return path
 
 
+def fetched(path: Path, query: str) -> list[Any]:
+    """Return the rows that a query finds in a SQLite file."""
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        return conn.execute(query).fetchall()
+
+
+def tables_in(path: Path) -> list[str]:
+    """Return the names of the tables of a SQLite file."""
+    return [name for (name,) in fetched(path, "SELECT name FROM sqlite_master WHERE type='table'")]
+
+
+def rows_in(path: Path) -> dict[str, list[Any]]:
+    """Return all rows of all tables of a SQLite file."""
+    return {name: fetched(path, f'SELECT * FROM "{name}"') for name in tables_in(path)}
+
+
 def read(tmp_path: Path, *scripts: str) -> Database:
     """Write a SQLite file and open it."""
-    return read_database(make_sqlite(tmp_path / "a.db", *scripts))
+    return read_database(execute(tmp_path / "a.db", *scripts))

@@ -49,6 +49,7 @@ class Meta(BaseModel):
 class Data:
     author: Leaf
     size: int = 0
+    other: Leaf | None = None
 
 
 class Named(NamedTuple):

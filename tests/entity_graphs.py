@@ -41,6 +41,17 @@ def graph_of(
     return ev.EntityDependencyGraph(vertices(names, edges))
 
 
+def numbered_graph(
+    edges: Iterable[tuple[int, int]], types: Iterable[str], fields: Any = None, **options: Any
+) -> ev.EntityDependencyGraph:
+    """Return a graph of things that are no entities, one of each type: n00000, n00001, …."""
+    pairs, kinds = list(edges), list(types)
+    names = [f"n{number:05}" for number in range(len(kinds))]
+    a, b = zip(*pairs, strict=True) if pairs else ((), ())
+    paths = fields or [f"f{number}" for number in range(len(pairs))]
+    return ev.EntityDependencyGraph.from_parts(names, names, kinds, a, b, paths, **options)
+
+
 @st.composite
 def edge_lists(
     draw: st.DrawFn, max_nodes: int = 8, max_edges: int = 20

@@ -24,7 +24,7 @@ from ecsviz import errors
 from ecsviz.basics.addresses import as_url, redacted, short_path
 from ecsviz.cli import cli
 from tests.conftest import require_optional
-from tests.databases import SHOP, make_sqlite
+from tests.databases import SHOP, execute
 
 SECRET = "s3cretw0rd"
 
@@ -359,7 +359,7 @@ def deep(tmp_path: Path) -> Path:
 
 
 def test_messages_name_the_file_wherever_it_lies(deep: Path) -> None:
-    make_sqlite(deep / "shop.db", SHOP)
+    execute(deep / "shop.db", SHOP)
     (deep / "text.db").write_text("no database, and no chat")
     for name in ("shap.db", "text.db", "no folder/a.db"):
         for call in OPENED.values():

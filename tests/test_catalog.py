@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,11 @@ import pytest
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.storage.relational.schema.catalog import SCHEMA_VERSION
+from tests.databases import execute, fetched
 
 
 def make(**fields: Any) -> Any:
     return type("Recipe", (ev.Entity,), {"__module__": "cook", "__annotations__": fields})
-
-
-def execute(path: Path, *statements: str) -> None:
-    conn = sqlite3.connect(path)
-    with conn:
-        for statement in statements:
-            conn.execute(statement)
-    conn.close()
 
 
 @pytest.fixture
@@ -117,9 +109,7 @@ def test_row_ids_are_never_given_twice(path: Path) -> None:
     first = store.register(recipe(x=1))
     store.delete(first)
     store.register(recipe(x=2))
-    conn = sqlite3.connect(path)
-    assert conn.execute("SELECT id FROM recipes").fetchall() == [(2,)]
-    conn.close()
+    assert fetched(path, "SELECT id FROM recipes") == [(2,)]
 
 
 def test_rows_that_others_added_do_not_clash(path: Path) -> None:

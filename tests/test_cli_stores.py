@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from ecsviz.cli.demo import report
 from ecsviz.storage.relational.classless import BareStore
 from tests.conformance import classes as c
 from tests.conformance.conftest import postgres_url
+from tests.databases import execute
 from tests.hostile import HOSTILE
 from tests.processes import in_a_new_process
 
@@ -218,9 +218,7 @@ def test_verify(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     ev.SQLAlchemyEntityStorage(path).register(ev.sample("thread"))
     assert run("verify", path).stdout == "ok\n"
-    with sqlite3.connect(path) as conn:
-        conn.execute("UPDATE chat_threads SET title = 'x'")
-    conn.close()
+    execute(path, "UPDATE chat_threads SET title = 'x'")
     done = run("verify", path, code=1)
     assert [row["problem"] for row in table(done)] == ["content"]
     assert done.stderr == "1 problem\n"
@@ -305,9 +303,7 @@ def test_what_a_store_names_is_never_imported(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     ev.SQLAlchemyEntityStorage(path).register(ev.sample("thread"))
     (tmp_path / "trap.py").write_text("open('sprung', 'w')", encoding="utf-8")
-    with sqlite3.connect(path) as conn:
-        conn.execute("UPDATE ecs_types SET module = 'trap', name = 'trap.' || name")
-    conn.close()
+    execute(path, "UPDATE ecs_types SET module = 'trap', name = 'trap.' || name")
     names = ("info", "verify", "graph", "tables", "history")
     done = elsewhere(*([name, path] for name in names), cwd=tmp_path)
     assert len(done) == len(names)
@@ -367,12 +363,11 @@ def test_graph_refuses_other_endings(chats: Path, tmp_path: Path) -> None:
 
 def test_graph_of_another_database(tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
-    with sqlite3.connect(path) as conn:
-        conn.executescript(
-            "create table staff (id integer primary key, store_id integer references store);"
-            "create table store (id integer primary key, manager_id integer references staff);"
-        )
-    conn.close()
+    execute(
+        path,
+        "create table staff (id integer primary key, store_id integer references store)",
+        "create table store (id integer primary key, manager_id integer references staff)",
+    )
     assert table(run("graph", path, "--cycles"))[0]["length"] == "2"
     assert "was not made by ecsviz" in run("info", path, code=1).stderr
 
@@ -465,9 +460,7 @@ def test_reading_makes_no_store(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.db").touch()
     (tmp_path / "text.db").write_text("no database", encoding="utf-8")
-    with sqlite3.connect(tmp_path / "other.db") as conn:
-        conn.execute("create table t (x)")
-    conn.close()
+    execute(tmp_path / "other.db", "create table t (x)")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for name in (
         "missing.db",

@@ -25,7 +25,7 @@ from sqlalchemy.pool import StaticPool
 import ecsviz as ev
 from ecsviz import errors
 from tests.conformance import conftest as conformance
-from tests.databases import SHOP, make_sqlite
+from tests.databases import SHOP, execute
 
 postgres_url = conformance.postgres_url
 
@@ -195,13 +195,6 @@ def test_how_a_closed_store_is_shown(tmp_path: Path) -> None:
     assert "was closed" in store._repr_html_()
 
 
-def test_what_was_registered_is_there_again(tmp_path: Path) -> None:
-    with ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as store:
-        thread = store.register(ev.ChatThread(title="a"))
-    with ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as store:
-        assert store.get(thread.ecs_id).title == "a"
-
-
 def test_an_error_in_the_block_closes_too() -> None:
     store = ev.SQLAlchemyEntityStorage(":memory:")
     with pytest.raises(ZeroDivisionError), store:
@@ -369,7 +362,7 @@ def test_what_else_cannot_be_pickled(tmp_path: Path) -> None:
         pickle.dumps(store)
     engine.dispose()
     with (
-        ev.read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db,
+        ev.read_database(execute(tmp_path / "shop.db", SHOP)) as db,
         pytest.raises(errors.StoragePickleError, match=r"ev\.read_database"),
     ):
         pickle.dumps(db)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pickle
 import random
-import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import pytest
 
 from tests import damage as d
 from tests.damage import SHELF
+from tests.databases import fetched
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +50,7 @@ def edit(path: Path, *statements: str) -> None:
 
 def kind_of(cell: d.Cell, path: Path) -> str:
     """Return what kind of cell it is: those of a kind are read by the same code."""
-    with sqlite3.connect(path) as conn:
-        found = {row[1]: row[2] for row in conn.execute(f"PRAGMA table_info({cell.table})")}
-    conn.close()
+    found = {row[1]: row[2] for row in fetched(path, f"PRAGMA table_info({cell.table})")}
     own = ("ecs_", "key", "position", "id")
     name = cell.column if cell.column.startswith(own) or cell.table.startswith("ecs_") else ""
     holder = cell.table if cell.table.startswith("ecs_") else ""
@@ -291,10 +288,8 @@ def test_nothing_is_read_as_something_else(
 
 def places(path: Path) -> dict[str, tuple[str, str, dict[str, Any]]]:
     """Return one field of every kind: by what its place says, its type, its name, its place."""
-    with contextlib.closing(sqlite3.connect(path)) as conn:
-        layouts = {
-            n: json.loads(text) for n, text in conn.execute("SELECT name, layout FROM ecs_types")
-        }
+    rows = fetched(path, "SELECT name, layout FROM ecs_types")
+    layouts = {name: json.loads(text) for name, text in rows}
     return {
         " ".join(key for key in sorted(place) if place[key] is not None): (name, field, place)
         for name, layout in layouts.items()

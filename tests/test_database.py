@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import sqlite3
@@ -17,6 +16,7 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.storage.sql.engine import APPLICATION_ID
+from tests.databases import counted, execute, fetched
 
 
 def register_and_get(target: Any) -> None:
@@ -29,10 +29,7 @@ def register_and_get(target: Any) -> None:
 
 
 def foreign(path: Path) -> None:
-    conn = sqlite3.connect(path)
-    conn.execute("CREATE TABLE bookmarks (url TEXT)")
-    conn.commit()
-    conn.close()
+    execute(path, "CREATE TABLE bookmarks (url TEXT)")
 
 
 def noise(path: Path) -> None:
@@ -141,10 +138,9 @@ def test_the_settings_of_every_transaction(tmp_path: Path, journal: Any, mode: s
 
 def test_a_store_is_marked_as_ours(tmp_path: Path) -> None:
     ev.SQLAlchemyEntityStorage(tmp_path / "a.db").register(ev.ChatThread(title="a"))
-    conn = sqlite3.connect(tmp_path / "a.db")
-    assert conn.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-    assert conn.execute("PRAGMA user_version").fetchone() == (2,)
-    conn.close()
+    path = tmp_path / "a.db"
+    assert fetched(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert fetched(path, "PRAGMA user_version") == [(2,)]
 
 
 def test_another_writer(tmp_path: Path) -> None:
@@ -166,9 +162,8 @@ def test_another_writer(tmp_path: Path) -> None:
 def test_a_write_begins_with_its_lock(tmp_path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
     store.register(ev.ChatThread(title="a"))
-    said: list[str] = []
-    sa.event.listen(store.engine, "before_cursor_execute", lambda *a: said.append(a[2]))
-    store.register(ev.ChatThread(title="b"))
+    with counted() as said:
+        store.register(ev.ChatThread(title="b"))
     begins = [statement for statement in said if statement.startswith("BEGIN")]
     assert begins == ["BEGIN IMMEDIATE"]
 
@@ -194,8 +189,7 @@ def test_a_child_process_opens_its_own_connections(tmp_path: Path) -> None:
 def test_the_journal_in_capitals(tmp_path: Path, given: Any) -> None:
     path = tmp_path / "a.db"
     ev.SQLAlchemyEntityStorage(path, journal=given).register(ev.ChatThread())
-    with contextlib.closing(sqlite3.connect(path)) as conn:
-        assert conn.execute("PRAGMA journal_mode").fetchone() == (given.lower(),)
+    assert fetched(path, "PRAGMA journal_mode") == [(given.lower(),)]
 
 
 @pytest.mark.parametrize("given", ["off", "memory", "", None, 1, "wal "])

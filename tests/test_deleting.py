@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
 from tests.conformance import classes as c
+from tests.databases import fetched, rows_in
 
 
 def test_all_rows_of_a_graph_go(tmp_path: Path) -> None:
@@ -23,18 +23,15 @@ def test_all_rows_of_a_graph_go(tmp_path: Path) -> None:
     kept = store.register(c.Node(name="kept", links=[c.Node()]))
     store.register(graph)
     store.delete(ev.EntityDependencyGraph(graph).nodes)
-    conn = sqlite3.connect(path)
-    tables = [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type='table'")]
-    count = {t: conn.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables}
-    rows = {
+    count = {name: len(rows) for name, rows in rows_in(path).items()}
+    left = {
         t: n
         for t, n in count.items()
         if n and not t.startswith("ecs_") and not t.endswith("_history")
     }
-    assert rows == {"nodes": 2, "node_links": 1}
-    assert conn.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert left == {"nodes": 2, "node_links": 1}
+    assert fetched(path, "PRAGMA foreign_key_check") == []
     assert count["ecs_deleted"] == len(ev.EntityDependencyGraph(graph).nodes)
-    conn.close()
     assert find_difference(kept, store.get(kept.ecs_id)) is None
 
 
@@ -71,10 +68,8 @@ def test_deleting_is_a_revision_and_all_or_nothing(tmp_path: Path) -> None:
         store.delete([one, c.Node()])
     assert store.has_entity(one.ecs_id)
     store.delete([one, two, two.links[0], one.ecs_id])
-    conn = sqlite3.connect(path)
-    rows = conn.execute("SELECT number, added, changed, deleted FROM ecs_revisions").fetchall()
+    rows = fetched(path, "SELECT number, added, changed, deleted FROM ecs_revisions")
     assert rows == [(1, 3, 0, 0), (2, 0, 0, 3)]
-    conn.close()
 
 
 def test_types_refer_to_each_other_in_a_chain_of_required_references(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from ecsviz.cli import demo
 from ecsviz.cli.demo import DemoError, measure, report, tour
 from ecsviz.isomorphic import find_difference
 from ecsviz.samples import sample_file
+from tests.databases import fetched
 
 Optional = Callable[[str], ModuleType]
 
@@ -300,9 +300,7 @@ def test_the_whole_command(tmp_path: Path, require_optional: Optional) -> None:
     threads = ev.sample()
     again = ev.SQLAlchemyEntityStorage(folder / demo.STORE).get_many(t.ecs_id for t in threads)
     assert find_difference(threads, again, versions=False) is None
-    connection = sqlite3.connect(folder / demo.STORE)
-    assert connection.execute("SELECT count(*) FROM chat_messages").fetchone() == (98,)
-    connection.close()
+    assert fetched(folder / demo.STORE, "SELECT count(*) FROM chat_messages") == [(98,)]
 
 
 # -- processes, JupyterLab -------------------------------------------------------------------

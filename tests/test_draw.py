@@ -29,6 +29,7 @@ from ecsviz.draw.style import CYCLE, PALETTE, categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.errors import EcsvizError, EntityNotFoundError
 from ecsviz.layout import layout_graph
+from tests.entity_graphs import numbered_graph
 from tests.hostile import HOSTILE
 from tests.processes import in_a_new_process
 
@@ -51,17 +52,9 @@ def graph_of(edges: Iterable[tuple[str, str, str]], types: dict[str, str] | None
 
 def large_graph(n: int, edges: int, seed: int = 0) -> Graph:
     chance = random.Random(seed)
-    names = [f"n{number:06}" for number in range(n)]
     pairs = [sorted((chance.randrange(n), chance.randrange(n)))[::-1] for _ in range(edges)]
     pairs = [pair for pair in pairs if pair[0] != pair[1]]
-    return Graph.from_parts(
-        names,
-        names,
-        [chance.choice(("A", "B", "C")) for _ in names],
-        [a for a, _ in pairs],
-        [b for _, b in pairs],
-        ["field"] * len(pairs),
-    )
+    return numbered_graph(pairs, [chance.choice("ABC") for _ in range(n)], ["field"] * len(pairs))
 
 
 def chat(messages: int, seed: int = 0, title: str = "A thread") -> ev.ChatThread:

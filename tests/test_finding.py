@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 import pytest
-import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.domain.objects import is_placeholder
 from tests.conformance import classes as c
 from tests.conformance.conftest import KINDS, OPENERS, Open, postgres_url
+from tests.databases import counted
 
 __all__ = ["postgres_url"]
 
@@ -197,14 +197,8 @@ def test_as_many_statements_for_few_as_for_many(reopen: Open) -> None:
     for size in (3, 300):
         thread = reopen().register(c.thread(size))
         store = store_of(reopen)
-        said: list[str] = []
-
-        def note(*arguments: Any, said: list[str] = said) -> None:
-            said.append(arguments[2])
-
-        sa.event.listen(store.engine, "before_cursor_execute", note)
-        assert len(store.find(c.Message, thread=thread)) == size
-        sa.event.remove(store.engine, "before_cursor_execute", note)
+        with counted() as said:
+            assert len(store.find(c.Message, thread=thread)) == size
         counts.append(len(said))
     assert counts[0] == counts[1]
 

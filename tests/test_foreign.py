@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import sqlite3
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from click.testing import CliRunner
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.cli import cli
+from tests.databases import execute, tables_in
 from tests.store_calls import filled, reading_calls, writing_calls
 
 DEADLINE = 0.3
@@ -28,17 +27,6 @@ TABLES = [
     *("ecs_store", "ecs_types", "ecs_revisions", "ecs_deleted"),
     *("chat_threads", "chat_messages", "chat_threads_history", "chat_messages_history"),
 ]
-
-
-def tables_of(path: Path) -> list[str]:
-    with contextlib.closing(sqlite3.connect(path)) as conn:
-        return [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type='table'")]
-
-
-def sql(path: Path, *statements: str) -> None:
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
-        for statement in statements:
-            conn.execute(statement)
 
 
 def as_view(table: str, query: str) -> list[str]:
@@ -86,8 +74,8 @@ def ends(path: Path, thread: ev.ChatThread, *, write: bool = False) -> set[str]:
 def test_a_view_for_a_table(tmp_path: Path, table: str, view: str) -> None:
     path = tmp_path / "a.db"
     _, thread = filled(path)
-    assert table in tables_of(path)
-    sql(path, *as_view(table, VIEWS[view]))
+    assert table in tables_in(path)
+    execute(path, *as_view(table, VIEWS[view]))
     assert ends(path, thread, write=True) == {"StorageCorruptError"}
     result = CliRunner().invoke(cli, ["info", str(path)])
     assert result.exit_code != 0
@@ -99,14 +87,14 @@ def test_a_view_in_capitals(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     _, thread = filled(path)
     view = "CREATE VIEW Chat_MESSAGES AS SELECT * FROM real_chat_messages"
-    sql(path, *as_view("chat_messages", VIEWS["the same rows"])[:2], view)
+    execute(path, *as_view("chat_messages", VIEWS["the same rows"])[:2], view)
     assert ends(path, thread) == {"StorageCorruptError"}
 
 
 def test_it_comes_while_the_store_is_open(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     store, thread = filled(path, deadline=DEADLINE)
-    sql(path, *as_view("chat_messages", VIEWS["for ever"]))
+    execute(path, *as_view("chat_messages", VIEWS["for ever"]))
     for name, call in reading_calls(store, thread).items():
         with pytest.raises(errors.StorageCorruptError):
             call()
@@ -116,7 +104,7 @@ def test_it_comes_while_the_store_is_open(tmp_path: Path) -> None:
 def test_the_type_that_is_noted_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     _, thread = filled(path)
-    sql(
+    execute(
         path,
         *as_view("chat_messages", VIEWS["for ever"]),
         "PRAGMA writable_schema = ON",
@@ -131,10 +119,10 @@ def test_a_computed_column(tmp_path: Path, table: str, value: str) -> None:
     """One of a user's own beside ours does no harm; one in place of ours is refused."""
     path = tmp_path / "a.db"
     _, thread = filled(path)
-    sql(path, f"ALTER TABLE {table} ADD COLUMN extra AS (length({value}))")
+    execute(path, f"ALTER TABLE {table} ADD COLUMN extra AS (length({value}))")
     assert ends(path, thread, write=True) <= {"returned", "StorageError", "StaleVersionError"}
     name = "title" if "threads" in table else "content"
-    sql(
+    execute(
         path,
         f"ALTER TABLE {table} RENAME COLUMN {name} TO was",
         f"ALTER TABLE {table} ADD COLUMN {name} AS (was || 'x')",
@@ -146,7 +134,7 @@ def test_a_trigger_that_never_ends(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     _, thread = filled(path)
     body = f"SELECT (SELECT max(x) FROM ({ENDLESS} SELECT x FROM c))"
-    sql(path, f"CREATE TRIGGER slow AFTER UPDATE ON chat_threads BEGIN {body}; END")
+    execute(path, f"CREATE TRIGGER slow AFTER UPDATE ON chat_threads BEGIN {body}; END")
     store = ev.SQLAlchemyEntityStorage(path, deadline=DEADLINE)
     thread.title = "third"
     with (
@@ -165,9 +153,9 @@ def test_another_schema_with_the_number_of_the_last(tmp_path: Path) -> None:
     path, other = tmp_path / "a.db", tmp_path / "b.db"
     store, thread = filled(path)
     other.write_bytes(path.read_bytes())
-    sql(path, "CREATE VIEW short AS SELECT title FROM chat_threads")
+    execute(path, "CREATE VIEW short AS SELECT title FROM chat_threads")
     assert set(store.verify()["row"]) == {"short"}
-    sql(other, "CREATE TRIGGER own AFTER DELETE ON chat_threads BEGIN SELECT 1; END")
+    execute(other, "CREATE TRIGGER own AFTER DELETE ON chat_threads BEGIN SELECT 1; END")
     path.write_bytes(other.read_bytes())
     assert set(store.verify()["row"]) == {"own"}
     with pytest.warns(errors.ForeignTriggerWarning, match="own on chat_threads"):
@@ -183,7 +171,7 @@ def test_an_interrupt_is_no_deadline(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     store, thread = filled(path)
     body = f"SELECT (SELECT max(x) FROM ({ENDLESS} SELECT x FROM c))"
-    sql(path, f"CREATE TRIGGER slow AFTER UPDATE ON chat_threads BEGIN {body}; END")
+    execute(path, f"CREATE TRIGGER slow AFTER UPDATE ON chat_threads BEGIN {body}; END")
     thread.title = "third"
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
@@ -230,7 +218,7 @@ def test_a_longer_deadline_lets_a_slow_trigger_end(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     _, thread = filled(path)
     body = f"SELECT (SELECT max(x) FROM ({ENDLESS} SELECT x FROM c LIMIT 300000))"
-    sql(path, f"CREATE TRIGGER slow AFTER UPDATE ON chat_threads BEGIN {body}; END")
+    execute(path, f"CREATE TRIGGER slow AFTER UPDATE ON chat_threads BEGIN {body}; END")
     thread.title = "third"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", errors.ForeignTriggerWarning)
@@ -244,7 +232,7 @@ def test_what_a_trigger_changes_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     _, thread = filled(path)
     change = "UPDATE chat_messages SET content = 'changed'"
-    sql(path, f"CREATE TRIGGER own AFTER UPDATE ON chat_threads BEGIN {change}; END")
+    execute(path, f"CREATE TRIGGER own AFTER UPDATE ON chat_threads BEGIN {change}; END")
     store = ev.SQLAlchemyEntityStorage(path)
     found = store.verify()
     assert found[["table", "row", "problem"]].values.tolist() == [
@@ -263,7 +251,7 @@ def test_what_a_trigger_changes_is_told(tmp_path: Path) -> None:
 def test_all_of_a_users_own_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     _, thread = filled(path)
-    sql(
+    execute(
         path,
         "CREATE VIEW short AS SELECT title FROM chat_threads",
         "CREATE INDEX by_length ON chat_messages (length(content))",
@@ -283,6 +271,6 @@ def test_a_plain_store_is_not_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("ecsviz.storage.sql.engine.bound", fail)
     store, thread = filled(tmp_path / "a.db")
     assert store.get(thread.ecs_id).title == "second"
-    sql(tmp_path / "a.db", "CREATE VIEW short AS SELECT title FROM chat_threads")
+    execute(tmp_path / "a.db", "CREATE VIEW short AS SELECT title FROM chat_threads")
     with pytest.raises(AssertionError):
         store.get(thread.ecs_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 import ecsviz as ev
 from ecsviz import errors
+from tests.databases import fetched, rows_in
 
 
 class Base(DeclarativeBase):
@@ -104,15 +103,9 @@ def make(count: int = 5) -> Thread:
     return thread
 
 
-def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
-        names = [r[0] for r in conn.execute("SELECT name FROM sqlite_master WHERE type='table'")]
-        return {name: conn.execute(f"SELECT * FROM {name}").fetchall() for name in names}
-
-
 def test_one_row_per_message_in_order(store: ev.SQLAlchemyEntityStorage, path: Path) -> None:
     thread = store.register(make())
-    found = dump(path)
+    found = rows_in(path)
     assert [(r[2], r[4]) for r in found["my_messages"]] == [(str(n), 1) for n in range(5)]
     assert [r[2] for r in found["my_threads"]] == ["x"]
     assert "messages" not in found
@@ -141,7 +134,7 @@ def test_only_what_changed_is_written(store: ev.SQLAlchemyEntityStorage, path: P
     thread.messages.append(Message(thread=thread, content="new", role="user"))
     thread.title = "y"
     store.register(thread)
-    found = dump(path)
+    found = rows_in(path)
     assert [r[2] for r in found["my_messages"]] == ["0", "1", "edited", "3", "4", "new"]
     assert [r[2] for r in found["my_threads"]] == ["y"]
     assert [r[3:5] for r in found["ecs_revisions"]] == [(6, 0), (0, 1), (1, 1)]
@@ -155,8 +148,7 @@ def test_the_users_database_stays_the_users(path: Path) -> None:
         ev.SQLAlchemyEntityStorage(path)
     store = ev.SQLAlchemyEntityStorage(path, models=MODELS)
     thread = store.register(make())
-    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
-        assert conn.execute("PRAGMA application_id").fetchone() == (0,)
+    assert fetched(path, "PRAGMA application_id") == [(0,)]
     assert store.get(thread.ecs_id) == thread
 
 

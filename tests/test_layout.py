@@ -28,6 +28,7 @@ from ecsviz.layout.layered import arrange
 from ecsviz.layout.packing import pack, pack_on_page
 from ecsviz.layout.pulls import Pulls, isotonic
 from ecsviz.layout.rings import look_inside, ring_order, ring_places
+from tests.entity_graphs import numbered_graph
 from tests.processes import in_a_new_process
 from tests.test_draw import chat
 
@@ -39,18 +40,8 @@ def _edges_among(n: int) -> st.SearchStrategy[tuple[int, list[tuple[int, int]]]]
     return st.tuples(st.just(n), st.lists(st.tuples(node, node), max_size=40))
 
 
-def graph_of(edges: Iterable[tuple[int, int]], n: int, kinds: list[int] | None = None) -> Graph:
-    pairs = list(edges)
-    names = [f"n{number:05}" for number in range(n)]
-    return Graph.from_parts(
-        names,
-        names,
-        ["node"] * n,
-        [a for a, _ in pairs],
-        [b for _, b in pairs],
-        [f"f{number}" for number in range(len(pairs))],
-        kinds=kinds,
-    )
+def graph_of(edges: Iterable[tuple[int, int]], n: int, **options: Any) -> Graph:
+    return numbered_graph(edges, ["node"] * n, **options)
 
 
 def random_graph(seed: int, n: int, edges: int, *, acyclic: bool = False) -> Graph:
@@ -58,7 +49,7 @@ def random_graph(seed: int, n: int, edges: int, *, acyclic: bool = False) -> Gra
     pairs = [(chance.randrange(n), chance.randrange(n)) for _ in range(edges)]
     if acyclic:
         pairs = [(max(pair), min(pair)) for pair in pairs if pair[0] != pair[1]]
-    return graph_of(pairs, n, [chance.randrange(3) for _ in pairs])
+    return graph_of(pairs, n, kinds=[chance.randrange(3) for _ in pairs])
 
 
 def boxes_of(layout: Layout) -> np.ndarray[Any, Any]:
@@ -107,7 +98,7 @@ def graphs(draw: st.DrawFn) -> Graph:
     node = st.integers(0, n - 1)
     edges = draw(st.lists(st.tuples(node, node), max_size=40))
     kinds = draw(st.lists(st.integers(0, 2), min_size=len(edges), max_size=len(edges)))
-    return graph_of(edges, n, kinds)
+    return graph_of(edges, n, kinds=kinds)
 
 
 @given(graphs(), st.booleans())
@@ -370,7 +361,7 @@ def test_a_thread_is_a_tree_below_its_hub() -> None:
 def test_what_is_only_depended_on_stands_below() -> None:
     # As a large cyclic component without collections: most arrows point down.
     edges = [(a, b) for a in range(12) for b in range(a)] + [(0, 11)]
-    graph = graph_of(edges, 12, [NULLABLE] * len(edges))
+    graph = graph_of(edges, 12, kinds=[NULLABLE] * len(edges))
     layout = layout_graph(graph)
     assert not layout.ring.any()
     parts = graph.arrays
@@ -382,7 +373,7 @@ def test_a_collection_stands_above_what_it_collects() -> None:
     n = 12
     edges = [(0, k) for k in range(1, n)] + [(k, 0) for k in range(1, n)]
     kinds = [COLLECTION] * (n - 1) + [NULLABLE] * (n - 1)
-    layout = layout_graph(graph_of(edges, n, kinds))
+    layout = layout_graph(graph_of(edges, n, kinds=kinds))
     assert (layout.positions[0, 1] > layout.positions[1:, 1]).all()
 
 

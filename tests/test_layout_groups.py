@@ -10,6 +10,8 @@ import ecsviz as ev
 from ecsviz.draw import DrawingOptionError, draw_graph
 from ecsviz.layout import overview
 from ecsviz.layout.overview import MAX_LINES
+from tests.entity_graphs import numbered_graph
+from tests.test_draw import texts
 
 Graph = ev.EntityDependencyGraph
 
@@ -18,7 +20,6 @@ def shop(orders: int, seed: int = 0) -> Graph:
     """Return items of orders of customers, some of which have a favourite order: cycles."""
     chance = random.Random(seed)
     kinds = ["Customer"] * (orders // 4) + ["Order"] * orders + ["Item"] * (2 * orders)
-    names = [f"{kind} {number:05}" for number, kind in enumerate(kinds)]
     edges: list[tuple[int, int, str]] = []
     first, last = orders // 4, orders // 4 + orders
     for order in range(first, last):
@@ -27,17 +28,14 @@ def shop(orders: int, seed: int = 0) -> Graph:
         if order % 50 == 0:
             edges.append((customer, order, "favourite"))
     edges += [(k, chance.randrange(first, last), "order") for k in range(last, len(kinds))]
-    a, b, fields = zip(*edges, strict=True)
-    return Graph.from_parts(names, names, kinds, a, b, fields)
+    return numbered_graph([edge[:2] for edge in edges], kinds, [edge[2] for edge in edges])
 
 
 def packages(n: int, most: int, seed: int = 0) -> Graph:
     """Return one type of nodes, each of which depends on some of those before it."""
     chance = random.Random(seed)
-    names = [f"p{number:05}" for number in range(n)]
     edges = [(k, chance.randrange(max(0, k - 300), k)) for k in range(1, n) for _ in range(most)]
-    a, b = zip(*edges, strict=True)
-    return Graph.from_parts(names, names, ["package"] * n, a, b, ["needs"] * len(a))
+    return numbered_graph(edges, ["package"] * n)
 
 
 class Writer(ev.Entity):
@@ -87,7 +85,7 @@ def test_of_several_kinds_each_is_a_group() -> None:
 
 def test_every_line_of_a_small_overview_is_named() -> None:
     # Some lead aside, neither steep nor flat: a name above or below would be far away.
-    names = [t.get_text() for t in draw_graph(shop(800)).texts if t.get_gid() == "edge label"]
+    names = texts(draw_graph(shop(800)), "edge label")
     assert sorted(name.split(" ×")[0] for name in names) == [
         "customer",
         "customer",
@@ -107,14 +105,12 @@ def test_one_kind_is_told_in_ranges_of_like_many_nodes() -> None:
 
 
 def test_of_very_many_lines_the_weakest_are_left_out_and_it_says_so() -> None:
-    names = [f"{number:04}" for number in range(1200)]
     kinds = [f"kind{number % 24:02}" for number in range(1200)]
     chance = random.Random(1)
     # Only downwards, so that there is no cycle; some pairs of kinds are joined far more often.
     edges = [(k, chance.randrange(k)) for k in range(1, 1200)]
     edges += [(k, k - 1) for k in range(1, 1200)] * 3
-    a, b = zip(*edges, strict=True)
-    graph = Graph.from_parts(names, names, kinds, a, b, ["x"] * len(a))
+    graph = numbered_graph(edges, kinds)
     found = overview(graph, by="type")
     count = len(found.graph.arrays.sources)
     assert found.weak > 0
@@ -123,19 +119,15 @@ def test_of_very_many_lines_the_weakest_are_left_out_and_it_says_so() -> None:
     joined = {*found.graph.arrays.sources.tolist(), *found.graph.arrays.targets.tolist()}
     assert joined == set(range(len(found))), "no group loses its strongest line"
     assert found.lines.min() >= 1
-    (note,) = [
-        t.get_text() for t in draw_graph(graph, group_by="type").texts if t.get_gid() == "note"
-    ]
+    (note,) = texts(draw_graph(graph, group_by="type"), "note")
     assert f"weakest lines are left out; they stand for {found.weak:,}" in " ".join(note.split())
 
 
 def test_lines_of_cycles_are_never_left_out() -> None:
     n = 40
-    names = [f"{number:03}" for number in range(n)]
     ring = [(k, (k + 1) % n) for k in range(n)]
     chords = [(a, b) for a in range(n) for b in range(n) if (a + b) % 3 == 0 and a > b + 1] * 2
-    a, b = zip(*ring, *chords, strict=True)
-    graph = Graph.from_parts(names, names, names, a, b, ["x"] * len(a))
+    graph = numbered_graph([*ring, *chords], map(str, range(n)))
     found = overview(graph, by="type")
     assert found.weak == 0
     assert found.in_cycle.all()

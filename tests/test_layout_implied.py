@@ -13,6 +13,7 @@ from ecsviz.draw import draw_graph
 from ecsviz.layout import layout_graph
 from ecsviz.layout.implied import CROWD, implied_references
 from tests.test_draw import found, texts
+from tests.test_layout import graph_of
 
 Graph = ev.EntityDependencyGraph
 
@@ -23,12 +24,6 @@ def dense_graph(seed: int, nodes: int = 40, back: int = 30, each: int = 8) -> Gr
     pairs = [(a, chance.randrange(a)) for a in range(1, nodes) for _ in range(each)]
     pairs += [tuple(sorted(chance.sample(range(nodes), 2))) for _ in range(back)]  # type: ignore[misc]  # two of them
     return graph_of(pairs, nodes)
-
-
-def graph_of(pairs: list[tuple[int, int]], nodes: int) -> Graph:
-    names = [f"n{number}" for number in range(nodes)]
-    sources, targets = [a for a, _ in pairs], [b for _, b in pairs]
-    return Graph.from_parts(names, names, ["n"] * nodes, sources, targets, ["to"] * len(pairs))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -86,7 +81,7 @@ def test_highlighted_ones_are_not_faint() -> None:
     graph = dense_graph(1, back=0)
     pairs = list(zip(graph.arrays.sources.tolist(), graph.arrays.targets.tolist(), strict=True))
     first = int(np.flatnonzero(implied_references(graph))[0])
-    ax = draw_graph(graph, label=False, highlight=[f"n{number}" for number in pairs[first]])
+    ax = draw_graph(graph, label=False, highlight=[f"n{number:05}" for number in pairs[first]])
     assert np.array(found(ax, "references").get_colors())[first, 3] == 1.0
 
 

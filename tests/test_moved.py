@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz import errors
 from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
+from tests.databases import execute, fetched
 from tests.store_calls import files_in, filled, reading_calls, writing_calls
 
 
@@ -63,9 +62,7 @@ def folder_in_its_place(path: Path) -> None:
 
 def database_of_others(path: Path) -> None:
     emptied(path)
-    with contextlib.closing(sqlite3.connect(path)) as made:
-        made.execute("CREATE TABLE bookmarks (url TEXT)")
-        made.commit()
+    execute(path, "CREATE TABLE bookmarks (url TEXT)")
 
 
 def deleted_beside(path: Path) -> None:
@@ -306,9 +303,8 @@ def test_a_session_of_a_store_in_memory_is_rolled_back() -> None:
 
 
 def identity(path: Path) -> str | None:
-    with contextlib.closing(sqlite3.connect(path)) as conn:
-        found = conn.execute("SELECT value FROM ecs_store WHERE key = 'store_id'").fetchone()
-    return found and found[0]
+    found = fetched(path, "SELECT value FROM ecs_store WHERE key = 'store_id'")
+    return found[0][0] if found else None
 
 
 def forget_identity(path: Path, store: ev.SQLAlchemyEntityStorage) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -16,6 +14,7 @@ import pytest
 import ecsviz as ev
 from ecsviz import errors
 from tests.conformance import classes as c
+from tests.databases import execute
 
 CLASSES = """
 import ecsviz as ev
@@ -89,11 +88,10 @@ def test_a_process_without_the_classes_says_which_to_define(tmp_path: Path) -> N
 def test_nothing_is_imported_by_name(tmp_path: Path) -> None:
     (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n")
     written = run(tmp_path, CLASSES + WRITER)
-    with contextlib.closing(sqlite3.connect(tmp_path / "threads.db")) as conn, conn:
-        conn.execute(
-            "UPDATE ecs_types SET module = 'evil', name = 'evil.ChatThread'"
-            " WHERE name = 'ChatThread'"
-        )
+    execute(
+        tmp_path / "threads.db",
+        "UPDATE ecs_types SET module = 'evil', name = 'evil.ChatThread' WHERE name = 'ChatThread'",
+    )
     code = """
     import sys
     import ecsviz as ev

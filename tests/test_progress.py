@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 import ecsviz as ev
 from ecsviz.basics import progress
 from ecsviz.basics.progress import step, steps
+from tests.processes import in_a_new_process
 
 
 @pytest.fixture(name="clock")
@@ -142,7 +141,7 @@ def _noting(made: list[progress.ProgressSteps]) -> Any:
 STEPS = progress.ProgressSteps
 
 
-def test_nothing_of_tqdm_is_imported_before(root: Path) -> None:
+def test_nothing_of_tqdm_is_imported_before() -> None:
     code = (
         "import sys, ecsviz as ev\n"
         "store = ev.SQLAlchemyEntityStorage(':memory:')\n"
@@ -150,10 +149,7 @@ def test_nothing_of_tqdm_is_imported_before(root: Path) -> None:
         "store.get(thread.ecs_id)\n"
         "print('tqdm.auto' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
-    )
-    assert (done.stdout, done.stderr) == ("False\n", "")
+    assert in_a_new_process(code) == "False\n"
 
 
 def test_every_storage_says_the_same() -> None:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.importers.database import Database
-from tests.databases import SHOP, counted, make_sqlite, read
+from tests.databases import SHOP, counted, execute, read
 
 # -- what there is ---------------------------------------------------------------------------
 
@@ -115,7 +115,7 @@ def test_a_table_of_a_module_that_is_not_here_is_left_out(tmp_path: Path) -> Non
 
 
 def test_a_virtual_table_is_left_out_of_a_file_and_read_through_an_engine(tmp_path: Path) -> None:
-    path = make_sqlite(
+    path = execute(
         tmp_path / "a.db",
         "CREATE VIRTUAL TABLE found USING fts5(said)",
         "INSERT INTO found VALUES ('hello')",
@@ -133,7 +133,7 @@ def test_a_virtual_table_is_left_out_of_a_file_and_read_through_an_engine(tmp_pa
 
 
 def test_an_empty_database(tmp_path: Path) -> None:
-    path = make_sqlite(tmp_path / "a.db", "CREATE TABLE a (b)", "DROP TABLE a")
+    path = execute(tmp_path / "a.db", "CREATE TABLE a (b)", "DROP TABLE a")
     db = ev.read_database(path)
     assert repr(db) == "<Database a.db: 0 tables, 0 keys>"
     assert len(db.graph()) == len(db.row_graph()) == 0
@@ -268,7 +268,7 @@ def test_frames_have_the_dtypes_of_their_columns(shop: Database) -> None:
 def test_values_are_given_as_declared_or_as_they_are(
     tmp_path: Path, declared: str, values: list[Any], expected: list[Any], dtype: str
 ) -> None:
-    path = make_sqlite(tmp_path / "a.db", f"CREATE TABLE t (k INTEGER PRIMARY KEY, v {declared})")
+    path = execute(tmp_path / "a.db", f"CREATE TABLE t (k INTEGER PRIMARY KEY, v {declared})")
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as conn:
         for value in values:
@@ -303,7 +303,7 @@ def test_a_text_that_is_no_utf8_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_path_a_url_and_an_engine_are_the_same_database(tmp_path: Path) -> None:
-    path = make_sqlite(tmp_path / "shop.db", SHOP)
+    path = execute(tmp_path / "shop.db", SHOP)
     engine = sa.create_engine(f"sqlite:///{path}")
     ways = [str(path), path, f"sqlite:///{path}", sa.make_url(f"sqlite:///{path}"), engine]
     ways.append(f"sqlite:///file:{path}?mode=ro&uri=true")
@@ -330,10 +330,10 @@ def test_an_engine_is_left_as_it_was_and_not_written(tmp_path: Path) -> None:
 
 
 def test_the_file_is_read_as_it_was_when_it_was_opened(tmp_path: Path) -> None:
-    path = make_sqlite(tmp_path / "shop.db", SHOP)
+    path = execute(tmp_path / "shop.db", SHOP)
     before = path.read_bytes()
     with ev.read_database(path) as db:
-        make_sqlite(path, "DELETE FROM customers")
+        execute(path, "DELETE FROM customers")
         path.unlink()
         assert len(db.frame("customers")) == 3
     assert not list(tmp_path.iterdir())
@@ -438,7 +438,7 @@ def many_tables(count: int, keys: int) -> str:
 def test_reflection_takes_as_many_statements_for_371_tables_as_for_7(tmp_path: Path) -> None:
     sent = []
     for count, keys in ((7, 14), (371, 762)):
-        path = make_sqlite(tmp_path / f"{count}.db", many_tables(count, keys))
+        path = execute(tmp_path / f"{count}.db", many_tables(count, keys))
         with counted() as statements, ev.read_database(path) as db:
             graph = db.graph()
         assert (len(db.tables), len(db.keys)) == (count, keys)
@@ -448,7 +448,7 @@ def test_reflection_takes_as_many_statements_for_371_tables_as_for_7(tmp_path: P
 
 
 def test_371_tables_become_classes_that_can_be_stored(tmp_path: Path) -> None:
-    with ev.read_database(make_sqlite(tmp_path / "a.db", many_tables(371, 762))) as db:
+    with ev.read_database(execute(tmp_path / "a.db", many_tables(371, 762))) as db:
         classes = db.classes
         assert len(classes) == 371
         assert len(ev.EntityDependencyGraph(list(classes.values())).references) == 762

@@ -12,12 +12,9 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz.importers.database import Database
 from ecsviz.isomorphic import find_difference
-from tests.databases import SHOP, make_sqlite
+from tests.databases import SHOP, execute
 from tests.processes import in_a_new_process
 from tests.test_read_database import check_figures
-
-ROOT = Path(__file__).resolve().parents[1]
-
 
 # -- copies ----------------------------------------------------------------------------------
 
@@ -55,18 +52,18 @@ def test_a_copy_is_the_same_graph(shop: Database, tmp_path: Path) -> None:
 
 
 def test_copying_again_writes_what_changed(tmp_path: Path) -> None:
-    path = make_sqlite(tmp_path / "shop.db", SHOP)
+    path = execute(tmp_path / "shop.db", SHOP)
     store = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
     ev.read_database(path).copy_to(store)
     ev.read_database(path).copy_to(store)
     assert len(store.revisions()) == 1
-    make_sqlite(path, "UPDATE customers SET name = 'Anna' WHERE id = 1")
+    execute(path, "UPDATE customers SET name = 'Anna' WHERE id = 1")
     db = ev.read_database(path)
     db.copy_to(store)
     assert store.revisions()[["added", "changed"]].values.tolist() == [[15, 0], [0, 1]]
     assert store.find(db.classes["customers"], id=1)[0].name == "Anna"
-    make_sqlite(path, "UPDATE customers SET name = 'Annika', seen = NULL WHERE id = 1")
-    make_sqlite(path, "DELETE FROM orders WHERE year = 2025")
+    execute(path, "UPDATE customers SET name = 'Annika', seen = NULL WHERE id = 1")
+    execute(path, "DELETE FROM orders WHERE year = 2025")
     db = ev.read_database(path)
     db.copy_to(store)
     assert store.revisions()[["added", "changed", "deleted"]].values.tolist()[-1] == [0, 1, 0]
@@ -76,10 +73,10 @@ def test_copying_again_writes_what_changed(tmp_path: Path) -> None:
 
 def test_databases_with_tables_of_one_name_stand_side_by_side(tmp_path: Path) -> None:
     one = ev.read_database(
-        make_sqlite(tmp_path / "one.db", "CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1)")
+        execute(tmp_path / "one.db", "CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1)")
     )
     two = ev.read_database(
-        make_sqlite(
+        execute(
             tmp_path / "two.db",
             "CREATE TABLE t (a TEXT, b TEXT)",
             "INSERT INTO t VALUES ('x', 'y')",
@@ -114,7 +111,7 @@ with ev.read_database(sys.argv[1]) as db:
 
 
 def test_another_process_reads_the_copy(tmp_path: Path) -> None:
-    path = make_sqlite(tmp_path / "shop.db", SHOP)
+    path = execute(tmp_path / "shop.db", SHOP)
     with ev.read_database(path) as db:
         db.copy_to(ev.SQLAlchemyEntityStorage(tmp_path / "store.db"))
     assert json.loads(in_a_new_process(FRESH, path, tmp_path / "store.db")) == [15, 15, [], 1]
@@ -137,7 +134,7 @@ def test_the_databases_of_sqlalchemys_own_tests(shared: Path, tmp_path: Path, pa
     cases = every[part :: len(EIGHTHS)]
     rows = 0
     for number, case in enumerate(cases):
-        path = make_sqlite(tmp_path / f"{number}.db", "\n".join(case["sql"]))
+        path = execute(tmp_path / f"{number}.db", "\n".join(case["sql"]))
         target = tmp_path / f"{number}.store"
         with ev.read_database(path) as db:
             check_figures(db, case["ground_truth"])

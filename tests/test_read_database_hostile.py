@@ -11,7 +11,7 @@ import pytest
 
 import ecsviz as ev
 from ecsviz import errors
-from tests.databases import SHOP, make_sqlite
+from tests.databases import SHOP, execute
 
 Make = Callable[[Path], object]
 
@@ -37,7 +37,7 @@ def look_at_all(path: Path, store: Path, timeout: float = 5.0) -> None:
 
 def shop(folder: Path, *scripts: str) -> bytes:
     """A whole database of small pages, to be spoilt."""
-    path = make_sqlite(folder / "whole.db", "PRAGMA page_size=512;", SHOP, *scripts)
+    path = execute(folder / "whole.db", "PRAGMA page_size=512;", SHOP, *scripts)
     data = path.read_bytes()
     path.unlink()
     return data
@@ -162,25 +162,25 @@ def test_there_are_many_of_them() -> None:
 
 SAFE: dict[str, Make] = {
     # SQLAlchemy's own reflection of SQLite searches this with a regular expression, for ever.
-    "a key that keeps a regular expression busy": lambda path: make_sqlite(
+    "a key that keeps a regular expression busy": lambda path: execute(
         path,
         f"CREATE TABLE t (a INTEGER PRIMARY KEY /* FOREIGN KEY (a) REFERENCES t ({'a' * 60}! */)",
     ),
-    "a view without an end": lambda path: make_sqlite(
+    "a view without an end": lambda path: execute(
         path,
         "CREATE TABLE t (a)",
         "CREATE VIEW v AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
         " SELECT count(*) FROM n",
     ),
-    "a view that fills the memory": lambda path: make_sqlite(
+    "a view that fills the memory": lambda path: execute(
         path, "CREATE TABLE t (a)", "CREATE VIEW v AS SELECT zeroblob(900000000) AS a"
     ),
-    "a trigger": lambda path: make_sqlite(
+    "a trigger": lambda path: execute(
         path,
         "CREATE TABLE t (a); INSERT INTO t VALUES (1)",
         "CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM t; END",
     ),
-    "names of HTML and SQL": lambda path: make_sqlite(
+    "names of HTML and SQL": lambda path: execute(
         path,
         'CREATE TABLE "a""; DROP TABLE x; --" ("<script>" INTEGER PRIMARY KEY, "b\'c" TEXT,'
         ' "%s :x ?" REFERENCES "a""; DROP TABLE x; --")',
@@ -188,25 +188,25 @@ SAFE: dict[str, Make] = {
         'CREATE TABLE "$x$ `b` {c} \\d" ("%(a)s" TEXT, "a.b" TEXT, "\n" TEXT)',
         'INSERT INTO "$x$ `b` {c} \\d" VALUES (1, 2, 3)',
     ),
-    "long names": lambda path: make_sqlite(
+    "long names": lambda path: execute(
         path,
         f"CREATE TABLE {'t' * 5_000} ({'a' * 5_000} INTEGER PRIMARY KEY, b REFERENCES"
         f" {'t' * 5_000})",
         f"INSERT INTO {'t' * 5_000} VALUES (1, 1)",
     ),
-    "names that differ in case of other alphabets": lambda path: make_sqlite(
+    "names that differ in case of other alphabets": lambda path: execute(
         path, 'CREATE TABLE "Ä" (a); CREATE TABLE "ä" (a); INSERT INTO "ä" VALUES (1)'
     ),
-    "numbers at the ends of their range": lambda path: make_sqlite(
+    "numbers at the ends of their range": lambda path: execute(
         path,
         "CREATE TABLE t (a INTEGER PRIMARY KEY, b REAL, c INTEGER)",
         "INSERT INTO t VALUES (-9223372036854775808, 9e999, 9223372036854775807),"
         " (9223372036854775807, -9e999, -1)",
     ),
-    "UTF-16": lambda path: make_sqlite(
+    "UTF-16": lambda path: execute(
         path, "PRAGMA encoding='UTF-16'; CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('é')"
     ),
-    "a key to itself and to all": lambda path: make_sqlite(
+    "a key to itself and to all": lambda path: execute(
         path,
         "CREATE TABLE t (a INTEGER PRIMARY KEY REFERENCES t REFERENCES t REFERENCES u)",
         "CREATE TABLE u (a INTEGER PRIMARY KEY REFERENCES u REFERENCES t)",
@@ -226,7 +226,7 @@ def test_what_would_do_harm_elsewhere_is_read(tmp_path: Path, name: str) -> None
 
 def test_a_table_that_computes_for_ever_runs_into_the_time_limit(tmp_path: Path) -> None:
     slow = "length(replace(hex(zeroblob(200000)), '00', 'ab'))"
-    path = make_sqlite(
+    path = execute(
         tmp_path / "a.db",
         f"CREATE TABLE t (a INTEGER PRIMARY KEY, b AS ({slow} + a), c AS ({slow} + a))",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
@@ -241,13 +241,13 @@ def test_a_table_that_computes_for_ever_runs_into_the_time_limit(tmp_path: Path)
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
-    path = make_sqlite(tmp_path / "a.db", SHOP)
+    path = execute(tmp_path / "a.db", SHOP)
     with pytest.raises(errors.ImportLimitError, match="max_bytes="):
         ev.read_database(path, max_bytes=1_000)
 
 
 def test_a_value_that_is_too_large_is_refused(tmp_path: Path) -> None:
-    path = make_sqlite(
+    path = execute(
         tmp_path / "a.db", "CREATE TABLE t (a)", "INSERT INTO t VALUES (zeroblob(60000000))"
     )
     with ev.read_database(path) as db, pytest.raises(errors.ImportLimitError, match="more than"):
@@ -255,7 +255,7 @@ def test_a_value_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_crashed_writers_transaction_is_undone_in_the_copy(tmp_path: Path) -> None:
-    path = make_sqlite(tmp_path / "a.db", "CREATE TABLE t (a)", "INSERT INTO t VALUES (1)")
+    path = execute(tmp_path / "a.db", "CREATE TABLE t (a)", "INSERT INTO t VALUES (1)")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("PRAGMA journal_mode=WAL")
     other.execute("INSERT INTO t VALUES (2)")

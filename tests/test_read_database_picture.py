@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import ecsviz as ev
 from ecsviz.draw.tables import schema_of
 from ecsviz.importers.database import Database
-from tests.databases import counted, make_sqlite, read
-
-
-def texts(ax: Any, name: str) -> list[str]:
-    return [text.get_text() for text in ax.texts if text.get_gid() == name]
+from tests.databases import counted, execute, read
+from tests.test_draw import texts
 
 
 def test_the_picture_of_a_schema(shop: Database) -> None:
@@ -79,7 +75,7 @@ def test_keys_that_lead_nowhere_do_not_break_the_picture(tmp_path: Path) -> None
         told = "Not shown are 2 foreign keys that cannot be followed."
         assert " ".join(" ".join(texts(ax, "note")).split()).endswith(told)
         assert texts(ax, "key").count("FK") == 3
-    empty = ev.read_database(make_sqlite(tmp_path / "empty.db", "CREATE VIEW v AS SELECT 1"))
+    empty = ev.read_database(execute(tmp_path / "empty.db", "CREATE VIEW v AS SELECT 1"))
     with empty:
         assert "there are no tables" in texts(empty.draw_schema(), "note")[0]
 

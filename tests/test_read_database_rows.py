@@ -15,7 +15,7 @@ from ecsviz import errors
 from ecsviz.importers.database import Database, Row
 from ecsviz.importers.database import rows as rows_module
 from ecsviz.isomorphic import find_difference
-from tests.databases import SHOP, counted, make_sqlite, read
+from tests.databases import SHOP, counted, execute, read
 
 
 def references_of(graph: ev.EntityDependencyGraph) -> list[tuple[str, str, str]]:
@@ -168,7 +168,7 @@ def star(count: int) -> str:
 def test_statements_grow_with_hops_and_not_with_rows(tmp_path: Path) -> None:
     sent: dict[int, list[int]] = {}
     for count in (3, 10_000):
-        with ev.read_database(make_sqlite(tmp_path / f"{count}.db", star(count))) as db:
+        with ev.read_database(execute(tmp_path / f"{count}.db", star(count))) as db:
             db.row_graph(hops=0)
             for hops in (1, 2):
                 with counted() as statements:
@@ -243,7 +243,7 @@ def test_columns_that_are_called_as_the_row_id(tmp_path: Path, taken: list[str])
 def test_a_database_without_row_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # As in databases where a table without a primary key has nothing to tell its rows by.
     monkeypatch.setattr(rows_module.TableRows, "_row_id", lambda self, table: None)
-    with ev.read_database(make_sqlite(tmp_path / "shop.db", SHOP)) as db:
+    with ev.read_database(execute(tmp_path / "shop.db", SHOP)) as db:
         graph = db.row_graph()
         assert len(graph.references) == 13  # two lines that are alike are one row
         lines = db.entities("order lines")
@@ -308,7 +308,7 @@ def test_entities_of_some_rows_lead_to_all_that_they_need(shop: Database) -> Non
 def test_ids_are_the_same_in_every_reading_and_every_copy(tmp_path: Path) -> None:
     ids = []
     for name in ("a.db", "b.db"):
-        with ev.read_database(make_sqlite(tmp_path / name, SHOP)) as db:
+        with ev.read_database(execute(tmp_path / name, SHOP)) as db:
             every = [[e.ecs_id for e in db.entities(table)] for table in db.tables]
             some = [e.ecs_id for e in db.entities("order lines", where={"what": "tea"})]
             assert some == every[db.tables.index("order lines")][:2]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +12,12 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
 from tests.conformance import classes as c
+from tests.databases import execute, fetched
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "a.db"
-
-
-def execute(path: Path, *statements: str) -> None:
-    conn = sqlite3.connect(path)
-    with conn:
-        for statement in statements:
-            conn.execute(statement)
-    conn.close()
 
 
 @pytest.mark.parametrize(
@@ -83,8 +74,7 @@ def test_references_that_others_broke(path: Path, statement: str, error: str) ->
     graph = [node, c.Shelf(keeper=c.Dog())]
     store = ev.SQLAlchemyEntityStorage(path)
     store.register(graph)
-    with contextlib.closing(sqlite3.connect(path)) as conn:
-        columns = [row[1] for row in conn.execute("PRAGMA table_info(node_links)")]
+    columns = [row[1] for row in fetched(path, "PRAGMA table_info(node_links)")]
     target = next(name for name in columns if name not in ("node_id", "position", "ecs_revision"))
     statement = statement.replace("node_id_", target)
     execute(path, statement)

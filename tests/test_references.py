@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import collections
-import dataclasses
-import enum
 import functools
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -26,70 +23,22 @@ from ecsviz.errors import (
     NotAnEntityError,
     UnsupportedFieldError,
 )
-
-
-class Leaf(ev.Entity):
-    name: str = ""
-
-
-class Special(Leaf):
-    pass
-
-
-class Color(enum.Enum):
-    RED = 1
-
-
-class Meta(BaseModel):
-    author: Leaf | None = None
-    tags: list[Leaf] = Field(default_factory=list)
-    inner: Meta | None = None
-
-    @functools.cached_property
-    def cached(self) -> Leaf | None:
-        return self.author
-
-
-@dataclasses.dataclass
-class Data:
-    author: Leaf
-    other: Leaf | None = None
-
-
-class Named(NamedTuple):
-    author: Leaf
-    number: int = 0
+from tests.dump_classes import Color, Data, Every, Leaf, Meta, Named, Other, Special
 
 
 class Typed(TypedDict):
     author: Leaf
 
 
-class Every(ev.Entity):
-    one: Leaf | None = None
-    many: list[Leaf] = Field(default_factory=list)
-    row: tuple[Leaf, ...] = ()
-    bag: set[Leaf] = Field(default_factory=set)
-    frozen: frozenset[Leaf] = frozenset()
-    by_name: dict[str, Leaf] = Field(default_factory=dict)
-    by_number: dict[int, Leaf] = Field(default_factory=dict)
-    by_color: dict[Color, Leaf] = Field(default_factory=dict)
+class Walked(Every):
+    """What dumps are shown of, and fields that only a walk tells apart."""
+
     by_place: dict[tuple[int, str], Leaf] = Field(default_factory=dict)
-    gaps: list[Leaf | None] = Field(default_factory=list)
-    pair: tuple[Leaf, int] | None = None
-    groups: dict[str, list[Leaf]] = Field(default_factory=dict)
     matrix: list[list[Leaf | None]] = Field(default_factory=list)
-    queue: collections.deque[Leaf] = Field(default_factory=collections.deque)
     sequence: Sequence[Leaf] = ()
     mapping: Mapping[str, Leaf] = Field(default_factory=dict)
-    maybe: Leaf | int | None = None
-    mixed: set[Leaf | int] = Field(default_factory=set)
-    meta: Meta | None = None
     metas: list[Meta] = Field(default_factory=list)
-    data: Data | None = None
-    named: Named | None = None
     typed: Typed | None = None
-    itself: Every | None = None
 
 
 def paths(entity: ev.Entity) -> list[str]:
@@ -98,6 +47,7 @@ def paths(entity: ev.Entity) -> list[str]:
 
 # Ids that do not change: they stand in the names of tests, which all workers must agree on.
 A, B, C = (Leaf(name=name, ecs_id=UUID(int=number)) for number, name in enumerate("abc", 1))
+D = Other(ecs_id=UUID(int=4))
 
 
 @pytest.mark.parametrize(
@@ -110,10 +60,10 @@ A, B, C = (Leaf(name=name, ecs_id=UUID(int=number)) for number, name in enumerat
         ({"frozen": frozenset({A})}, {f"frozen[{A.ecs_id!r}]": A}),
         ({"by_name": {"x": A, "y'z": B}}, {"by_name['x']": A, 'by_name["y\'z"]': B}),
         ({"by_number": {3: A, -1: B}}, {"by_number[3]": A, "by_number[-1]": B}),
-        ({"by_color": {Color.RED: A}}, {"by_color[<Color.RED: 1>]": A}),
+        ({"by_color": {Color.RED: A}}, {"by_color[<Color.RED: 'red'>]": A}),
         ({"by_place": {(1, "x"): A}}, {"by_place[(1, 'x')]": A}),
         ({"gaps": [None, A, None, B]}, {"gaps[1]": A, "gaps[3]": B}),
-        ({"pair": (A, 1)}, {"pair[0]": A}),
+        ({"pair": (A, 1, D)}, {"pair[0]": A, "pair[2]": D}),
         ({"groups": {"g": [A, B], "h": []}}, {"groups['g'][0]": A, "groups['g'][1]": B}),
         ({"matrix": [[None, A], [B]]}, {"matrix[0][1]": A, "matrix[1][0]": B}),
         ({"queue": [A, B]}, {"queue[0]": A, "queue[1]": B}),
@@ -125,7 +75,7 @@ A, B, C = (Leaf(name=name, ecs_id=UUID(int=number)) for number, name in enumerat
         ({"meta": Meta(author=A, tags=[B])}, {"meta.author": A, "meta.tags[0]": B}),
         ({"meta": Meta(inner=Meta(author=A))}, {"meta.inner.author": A}),
         ({"metas": [Meta(), Meta(author=A)]}, {"metas[1].author": A}),
-        ({"data": Data(A, B)}, {"data.author": A, "data.other": B}),
+        ({"data": Data(A, 1, B)}, {"data.author": A, "data.other": B}),
         ({"named": Named(A)}, {"named.author": A}),
         ({"typed": {"author": A}}, {"typed['author']": A}),
         ({"one": Special()}, {"one": "Special"}),
@@ -133,7 +83,7 @@ A, B, C = (Leaf(name=name, ecs_id=UUID(int=number)) for number, name in enumerat
     ids=lambda value: ",".join(value) or "nothing" if isinstance(value, dict) else "",
 )
 def test_every_shape(values: dict[str, Any], expected: dict[str, Any]) -> None:
-    holder = Every(**values)
+    holder = Walked(**values)
     found = walk([holder])
     targets = {reference.path: reference.target for reference in found}
     assert list(targets) == list(expected)
@@ -148,7 +98,7 @@ def test_every_shape(values: dict[str, Any], expected: dict[str, Any]) -> None:
 
 def test_sets_are_walked_by_id() -> None:
     leaves = [Leaf() for _ in range(20)]
-    found = walk([Every(bag=set(leaves), mixed={*leaves, 1, 2})])
+    found = walk([Walked(bag=set(leaves), mixed={*leaves, 1, 2})])
     ids = [leaf.ecs_id for leaf in sorted(leaves, key=lambda leaf: leaf.ecs_id.int)]
     assert [r.target.ecs_id for r in found if r.field == "bag"] == ids
     assert [r.target.ecs_id for r in found if r.field == "mixed"] == ids
@@ -156,7 +106,7 @@ def test_sets_are_walked_by_id() -> None:
 
 
 def test_a_self_reference_and_a_cycle() -> None:
-    node = Every()
+    node = Walked()
     node.itself = node
     found = walk([node])
     assert len(found) == 1
@@ -165,7 +115,7 @@ def test_a_self_reference_and_a_cycle() -> None:
 
 
 def test_the_arrays() -> None:
-    holder = Every(one=A, many=[B, A])
+    holder = Walked(one=A, many=[B, A])
     found = walk([holder, holder, C])
     assert found.entities == [holder, C, A, B]
     assert found.ids == [e.ecs_id for e in found.entities]
@@ -177,8 +127,8 @@ def test_the_arrays() -> None:
     assert found.sources.itemsize == 4
     assert found.position(B) == 3
     assert found.position(Leaf(ecs_id=B.ecs_id)) is None
-    assert found.place_of(1) == "Every.many[0]"
-    assert [found.place(n) for n in range(3)] == ["Every (given)", "Leaf (given)", "Every.one"]
+    assert found.place_of(1) == "Walked.many[0]"
+    assert [found.place(n) for n in range(3)] == ["Walked (given)", "Leaf (given)", "Walked.one"]
 
 
 def test_not_strictly() -> None:
@@ -212,11 +162,14 @@ def test_properties_are_never_evaluated() -> None:
         def __len__(self) -> int:
             raise AssertionError("evaluated")
 
-    node = Lazy(one=A)
-    assert node.cached is C
-    meta = Meta(author=A)
-    assert meta.cached is A
-    holder = Every(meta=meta)
+    class LazyMeta(Meta):
+        @functools.cached_property
+        def cached(self) -> Leaf:
+            return C
+
+    node, meta = Lazy(one=A), LazyMeta(author=A)
+    assert node.cached is meta.cached is C
+    holder = Walked(meta=meta)
     assert paths(node) == ["one"]
     assert paths(holder) == ["meta.author"]
 
@@ -259,7 +212,7 @@ def test_a_chain_of_100_000() -> None:
 
 def test_keys_make_different_paths() -> None:
     long = "https://example.org/" + "x" * 200
-    holder = Every(by_name={long + "1": A, long + "2": A, "short": A})
+    holder = Walked(by_name={long + "1": A, long + "2": A, "short": A})
     found = paths(holder)
     assert len(set(found)) == 3
     assert all(len(path) <= 100 for path in found)
@@ -355,28 +308,28 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("field", "value", "place"),
         [
-            ("one", 5, r"Every\.one holds an int, which is no entity"),
-            ("one", Leaf, r"Every\.one holds an EntityMeta"),
-            ("one", [A], r"Every\.one holds a list"),
-            ("many", [A, "chat content"], r"Every\.many\[1\] holds a str"),
-            ("many", [None], r"Every\.many\[0\] holds None"),
-            ("many", "chat content", r"Every\.many holds a str where a list of entities"),
-            ("many", A, r"Every\.many holds a Leaf where a list"),
-            ("many", 5, r"Every\.many holds an int where a list"),
-            ("row", {1: A}, r"Every\.row holds a dict where a tuple"),
-            ("bag", {1}, r"Every\.bag holds an int, which is no entity"),
-            ("bag", [A], r"Every\.bag holds a list where a set"),
-            ("by_name", [A], r"Every\.by_name holds a list where a dict"),
-            ("by_name", {"x": 1}, r"Every\.by_name\['x'\] holds an int"),
+            ("one", 5, r"Walked\.one holds an int, which is no entity"),
+            ("one", Leaf, r"Walked\.one holds an EntityMeta"),
+            ("one", [A], r"Walked\.one holds a list"),
+            ("many", [A, "chat content"], r"Walked\.many\[1\] holds a str"),
+            ("many", [None], r"Walked\.many\[0\] holds None"),
+            ("many", "chat content", r"Walked\.many holds a str where a list of entities"),
+            ("many", A, r"Walked\.many holds a Leaf where a list"),
+            ("many", 5, r"Walked\.many holds an int where a list"),
+            ("row", {1: A}, r"Walked\.row holds a dict where a tuple"),
+            ("bag", {1}, r"Walked\.bag holds an int, which is no entity"),
+            ("bag", [A], r"Walked\.bag holds a list where a set"),
+            ("by_name", [A], r"Walked\.by_name holds a list where a dict"),
+            ("by_name", {"x": 1}, r"Walked\.by_name\['x'\] holds an int"),
         ],
     )
     def test_what_is_no_entity_in_a_field(self, field: str, value: Any, place: str) -> None:
-        holder = Every()
+        holder = Walked()
         setattr(holder, field, value)
         with pytest.raises(NotAnEntityError, match=place) as caught:
             walk([holder])
         assert "chat content" not in str(caught.value)
-        assert caught.value.place.startswith(f"Every.{field}")
+        assert caught.value.place.startswith(f"Walked.{field}")
 
     def test_an_entity_in_any(self) -> None:
         class Loose(ev.Entity):
@@ -461,10 +414,10 @@ class TestRefused:
     def test_two_objects_with_one_id(self) -> None:
         copied = Leaf(ecs_id=A.ecs_id)
         with pytest.raises(DuplicateIdError) as caught:
-            walk([Every(one=A, by_name={"x": copied})])
-        assert caught.value.places == ("Every.one", "Every.by_name['x']")
+            walk([Walked(one=A, by_name={"x": copied})])
+        assert caught.value.places == ("Walked.one", "Walked.by_name['x']")
         assert caught.value.ecs_id == A.ecs_id
-        for part in ("Every.one", "Every.by_name['x']", str(A.ecs_id), "fork()"):
+        for part in ("Walked.one", "Walked.by_name['x']", str(A.ecs_id), "fork()"):
             assert part in str(caught.value)
         with pytest.raises(DuplicateIdError, match=r"Leaf \(given\) and Leaf \(given\)"):
             walk([A, copied])
@@ -473,7 +426,7 @@ class TestRefused:
     def test_a_malformed_id(self, ecs_id: Any) -> None:
         bad = Leaf.model_construct(ecs_id=ecs_id)
         with pytest.raises(InvalidIdError, match=r"Leaf\.ecs_id is .* not a UUID") as caught:
-            walk([Every(one=A, many=[A], itself=Every.model_construct(one=bad))])
+            walk([Walked(one=A, many=[A], itself=Walked.model_construct(one=bad))])
         assert caught.value.value == ecs_id
 
     def test_a_missing_id(self) -> None:
@@ -485,24 +438,24 @@ class TestRefused:
     def test_a_container_in_itself(self) -> None:
         ring: list[Any] = [A]
         ring.append(ring)
-        holder = Every()
+        holder = Walked()
         holder.matrix = [ring]
-        with pytest.raises(UnsupportedFieldError, match=r"Every\.matrix nests values more than"):
+        with pytest.raises(UnsupportedFieldError, match=r"Walked\.matrix nests values more than"):
             walk([holder])
         meta = Meta()
         meta.inner = meta
         with pytest.raises(UnsupportedFieldError, match="or holds itself"):
-            walk([Every(meta=meta)])
+            walk([Walked(meta=meta)])
 
     def test_values_may_nest_up_to_the_limit(self) -> None:
         deep: Any = [A]
         for _ in range(MAX_VALUE_DEPTH - 1):
             deep = [deep]
-        found = list(nested_entities(deep, "Every.matrix"))
+        found = list(nested_entities(deep, "Walked.matrix"))
         assert [target for _, target in found] == [A]
         assert len(found[0][0]) == MAX_VALUE_DEPTH
         with pytest.raises(UnsupportedFieldError):
-            list(nested_entities([deep], "Every.matrix"))
+            list(nested_entities([deep], "Walked.matrix"))
 
 
 class TestText:
@@ -521,6 +474,6 @@ class TestText:
         assert node_name("table") == "table"
 
     def test_a_reference_shows_no_values(self) -> None:
-        holder = Every(one=Leaf(name="secret"))
-        assert repr(next(iter(walk([holder])))) == "Reference(Every.one -> Leaf)"
+        holder = Walked(one=Leaf(name="secret"))
+        assert repr(next(iter(walk([holder])))) == "Reference(Walked.one -> Leaf)"
         assert isinstance(next(iter(walk([holder]))), Reference)

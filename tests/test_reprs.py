@@ -8,6 +8,7 @@ import ecsviz as ev
 from ecsviz.graph.cells import MAX_CYCLES, MAX_LISTED, MAX_TYPES, SEARCHED
 from ecsviz.graph.cycles import CycleList
 from ecsviz.samples import sample
+from tests.entity_graphs import numbered_graph
 from tests.hostile import HOSTILE, assert_harmless, shape, texts
 
 
@@ -40,15 +41,7 @@ def test_singular_and_plural() -> None:
 def complete(n: int) -> ev.EntityDependencyGraph:
     """Every table refers to every other: exponentially many cycles."""
     pairs = [(a, b) for a in range(n) for b in range(n) if a != b]
-    names = [f"t{number:02}" for number in range(n)]
-    return ev.EntityDependencyGraph.from_parts(
-        names,
-        names,
-        ["table"] * n,
-        [a for a, _ in pairs],
-        [b for _, b in pairs],
-        ["x"] * len(pairs),
-    )
+    return numbered_graph(pairs, ["table"] * n)
 
 
 def test_a_dense_graph_shows_the_first_cycles_and_says_that_there_are_more() -> None:
@@ -59,10 +52,7 @@ def test_a_dense_graph_shows_the_first_cycles_and_says_that_there_are_more() -> 
 
 def test_cycles_of_a_large_graph_are_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     n = SEARCHED + 1
-    names = [f"{number:06}" for number in range(n)]
-    graph = ev.EntityDependencyGraph.from_parts(
-        names, names, ["table"] * n, range(n), [*range(1, n), 0], ["next"] * n
-    )
+    graph = numbered_graph([(k, (k + 1) % n) for k in range(n)], ["table"] * n)
     monkeypatch.setattr(graph, "get_cycles", lambda *args, **options: pytest.fail("searched"))
     assert texts(graph._repr_html_()).endswith("get_cycles() lists them.")
 

@@ -15,6 +15,7 @@ from ecsviz.storage.sql.statements import (
     insert_rows,
     select_by_keys,
 )
+from tests.databases import counted
 
 TABLE = sa.Table(
     "things",
@@ -29,33 +30,23 @@ ROWS = [(n, UUID(int=n), datetime(2024, 1, 1, 0, 0, n % 60), n % 2 == 0) for n i
 
 
 @pytest.fixture
-def statements() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def conn(statements: list[str]) -> Iterator[Connection]:
+def conn() -> Iterator[Connection]:
     engine = sa.create_engine("sqlite://")
-
-    def note(conn: object, cursor: object, text: str, *rest: object) -> None:
-        statements.append(text)
-
     with engine.connect() as conn:
         TABLE.create(conn)
-        sa.event.listen(engine, "before_cursor_execute", note)
         yield conn
     engine.dispose()
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8, 9])
 def test_keys_go_in_parts_where_a_database_takes_no_arrays(
-    conn: Connection, statements: list[str], monkeypatch: pytest.MonkeyPatch, count: int
+    conn: Connection, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     insert_rows(conn, TABLE, list(TABLE.c), ROWS[:12])
-    statements.clear()
     monkeypatch.setattr("ecsviz.storage.sql.statements.CHUNK", 4)
     monkeypatch.setattr(conn.dialect, "name", "another")
     wanted = list(range(1, count + 1))
-    columns = select_by_keys(conn, sa.select(TABLE.c.id, TABLE.c.at), TABLE.c.id, wanted)
+    with counted() as statements:
+        columns = select_by_keys(conn, sa.select(TABLE.c.id, TABLE.c.at), TABLE.c.id, wanted)
     assert columns == [wanted, [ROWS[n][2] for n in wanted]]
     assert len(statements) == -(-count // 4)

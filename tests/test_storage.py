@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
+from tests.databases import rows_in
 
 
 class Person(ev.Entity):
@@ -23,11 +22,6 @@ def branched() -> ev.ChatThread:
     thread.say("assistant", "A way back.", question)
     thread.say("assistant", "A closed path.", question)
     return thread
-
-
-def rows(path: Path, table: str) -> list[tuple[object, ...]]:
-    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
-        return conn.execute(f"SELECT * FROM {table}").fetchall()
 
 
 def test_nothing_is_written_before_register(tmp_path: Path) -> None:
@@ -53,7 +47,7 @@ def test_explain_tells_what_register_then_does(tmp_path: Path) -> None:
         ("insert", "chat_messages", 3),
     ]
     store.register(thread)
-    assert len(rows(tmp_path / "threads.db", "chat_messages")) == 3
+    assert len(rows_in(tmp_path / "threads.db")["chat_messages"]) == 3
     assert not store.explain(thread)
     thread.messages[1].content = "edited"
     plan = store.explain(thread)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,6 +9,7 @@ from uuid import uuid4
 from pydantic import create_model
 
 import ecsviz as ev
+from tests.databases import execute
 
 
 def test_the_past_is_still_proved_after_a_migration(tmp_path: Path) -> None:
@@ -35,11 +34,11 @@ def test_rows_of_others_stay_theirs_in_a_migration(tmp_path: Path) -> None:
     before: Any = create_model("Foreign", __base__=ev.Entity, name=(str, ""))
     store.register(before())
     ecs_id = uuid4().hex
-    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
-        conn.execute(
-            "INSERT INTO foreigns (id, ecs_id, ecs_lineage_id, ecs_version, ecs_revision, name)"
-            f" VALUES (9, '{ecs_id}', '{ecs_id}', 1, 1, 'c')"
-        )
+    execute(
+        path,
+        "INSERT INTO foreigns (id, ecs_id, ecs_lineage_id, ecs_version, ecs_revision, name)"
+        f" VALUES (9, '{ecs_id}', '{ecs_id}', 1, 1, 'c')",
+    )
     assert store.verify()["problem"].tolist() == ["outside"]
     after: Any = create_model("Foreign", __base__=ev.Entity, name=(str, ""), size=(int, 0))
     store.migrate()

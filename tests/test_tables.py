@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz.storage.relational.schema.history_tables import history_of
 from tests.conformance.conftest import OPENERS, postgres_url
+from tests.databases import counted
 
 __all__ = ["postgres_url"]
 
@@ -121,21 +121,10 @@ def test_what_a_failing_save_made_is_gone(
     assert check(store) == 3
 
 
-def statements(store: ev.SQLAlchemyEntityStorage, work: Callable[[], object]) -> list[str]:
-    found: list[str] = []
-
-    def note(conn: object, cursor: object, text: str, *rest: object) -> None:
-        found.append(text)
-
-    sa.event.listen(store.engine, "before_cursor_execute", note)
-    work()
-    sa.event.remove(store.engine, "before_cursor_execute", note)
-    return found
-
-
 def test_indexes_are_made_once_the_rows_are_there(tmp_path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
-    told = statements(store, lambda: store.register(shelf()))
+    with counted() as told:
+        store.register(shelf())
     indexes = [n for n, text in enumerate(told) if text.startswith("CREATE INDEX")]
     inserts = [n for n, text in enumerate(told) if "INTO books " in text]
     assert indexes

@@ -40,16 +40,7 @@ from typing_extensions import TypedDict
 
 from ecsviz.domain.equality import identical
 from ecsviz.values.codecs import JsonCodec, NoCodec, Refused, codec_for, not_readable, not_storable
-
-
-class Colour(enum.Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 2
+from tests.conformance.classes import Colour, Level
 
 
 class Odd(enum.Enum):

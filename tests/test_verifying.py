@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import sqlite3
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -17,7 +16,7 @@ from ecsviz import errors
 from ecsviz.domain.walk import walk
 from ecsviz.storage.relational.schema.seals import reseal
 from tests.conftest import in_ci
-from tests.databases import counted
+from tests.databases import counted, execute
 
 
 class Shelf(ev.Entity):
@@ -41,10 +40,7 @@ Shelf.model_rebuild()
 
 def filled(path: Path) -> Shelf:
     """Make a store with a present and a past, on small pages: with few bytes that say nothing."""
-    with sqlite3.connect(path) as conn:
-        conn.execute("PRAGMA page_size=512")
-        conn.execute("VACUUM")
-    conn.close()
+    execute(path, "PRAGMA page_size=512", "VACUUM")
     store = ev.SQLAlchemyEntityStorage(path)
     shelf = Shelf(label="upper")
     for n in range(12):
@@ -146,12 +142,6 @@ def test_no_flipped_bit_that_changes_an_answer_goes_unnoticed(tmp_path: Path) ->
     assert silent > FLIPS // 100, "few flips give a wrong answer without an error"
 
 
-def corrupt(path: Path, statement: str) -> None:
-    with sqlite3.connect(path) as conn:
-        conn.execute(statement)
-    conn.close()
-
-
 @pytest.mark.parametrize(
     ("statement", "problem"),
     [
@@ -188,7 +178,7 @@ def test_what_was_changed_outside_is_told(tmp_path: Path, statement: str, proble
         book.title = "later"
         store.register(book)
     assert len(store.verify()) == 0
-    corrupt(path, statement)
+    execute(path, statement)
     assert problem in set(store.verify()["problem"])
 
 
@@ -196,14 +186,14 @@ def test_rows_of_others_are_told_until_they_are_registered(tmp_path: Path) -> No
     path = tmp_path / "store.db"
     store = ev.SQLAlchemyEntityStorage(path)
     store.register(Shelf(label="a"))
-    corrupt(path, "UPDATE shelfs SET label = 'b'")
+    execute(path, "UPDATE shelfs SET label = 'b'")
     assert store.verify()["problem"].tolist() == ["content"]
     (shelf,) = store.list_by_type(Shelf)
     store.register(shelf)
     assert store.verify()["table"].tolist() == ["shelfs_history"]
     assert shelf.version == 2
     ecs_id = uuid4().hex
-    corrupt(
+    execute(
         path,
         "INSERT INTO shelfs (id, ecs_id, ecs_lineage_id, ecs_version, ecs_revision, label)"
         f" VALUES (9, '{ecs_id}', '{ecs_id}', 1, 1, 'c')",
@@ -253,14 +243,10 @@ def test_limits_of_fields_are_trusted_and_what_breaks_them_is_told(tmp_path: Pat
     path = tmp_path / "a.db"
     store = ev.SQLAlchemyEntityStorage(path)
     ticket = store.register(Ticket(seats=2))
-    with sqlite3.connect(path) as conn:
-        conn.execute("UPDATE tickets SET seats = -1")
-    conn.close()
+    execute(path, "UPDATE tickets SET seats = -1")
     assert store.get(ticket.ecs_id).seats == -1
     assert store.verify()["problem"].tolist() == ["content"]
-    with sqlite3.connect(path) as conn:
-        conn.execute("UPDATE tickets SET seats = 'many'")
-    conn.close()
+    execute(path, "UPDATE tickets SET seats = 'many'")
     with pytest.raises(errors.StoredDataInvalidError, match=r"tickets\.seats in row 1"):
         store.get(ticket.ecs_id)
 

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import sqlalchemy as sa
 import traitlets
 
 import ecsviz as ev
@@ -25,6 +24,7 @@ from ecsviz.widgets.thread import explorer as room
 from ecsviz.widgets.thread.past import moments_of
 from ecsviz.widgets.thread.texts import TEXT, message_json
 from ecsviz.widgets.thread.tree import Branches
+from tests.databases import counted
 from tests.hostile import HOSTILE, assert_harmless, texts
 
 
@@ -479,14 +479,8 @@ def test_asking_for_the_past_costs_the_same_however_long_the_thread_is(tmp_path:
         store.register(thread)
         thread.messages[size // 2].content = "changed"
         store.register(thread)
-        statements: list[str] = []
-        sa.event.listen(
-            store.engine,
-            "before_cursor_execute",
-            lambda *given, into=statements: into.append(given[2]),
-            named=False,
-        )
-        moments, _ = moments_of(store, thread)
+        with counted() as statements:
+            moments, _ = moments_of(store, thread)
         assert [moment["revision"] for moment in moments] == [1, 2]
         counts.append(len(statements))
     assert counts[0] == counts[1]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +18,7 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
 from tests.conformance import classes as c
+from tests.databases import execute, fetched, rows_in
 
 
 class InjectedError(Exception):
@@ -47,14 +48,7 @@ def dump(path: Path) -> dict[str, list[Any]]:
     """Return all rows of all tables, and the tables themselves."""
     if not path.exists():
         return {}
-    conn = sqlite3.connect(path)
-    names = [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    found: dict[str, list[Any]] = {
-        n: conn.execute(f'SELECT * FROM "{n}"').fetchall() for n in names
-    }
-    found["sqlite_master"] = conn.execute("SELECT sql FROM sqlite_master").fetchall()
-    conn.close()
-    return found
+    return {**rows_in(path), "sqlite_master": fetched(path, "SELECT sql FROM sqlite_master")}
 
 
 def flat(count: int) -> c.Thread:
@@ -86,22 +80,26 @@ def edit(graph: list[Any]) -> None:
     shelf.things.append(c.Stone())
 
 
-def test_a_failure_anywhere_in_the_first_save_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    graph = first()
-    store = ev.SQLAlchemyEntityStorage(path)
-    failures = 0
-    while True:
-        with failing(store.engine, failures + 1) as seen:
+def failing_everywhere(store: ev.SQLAlchemyEntityStorage, graph: list[Any]) -> Iterator[str]:
+    """Save with the first statement failing, then with the second, and so on until all goes."""
+    for at in itertools.count(1):
+        with failing(store.engine, at) as seen:
             try:
                 store.register(graph)
                 break
             except InjectedError:
-                failures += 1
-        assert dump(path) in ({}, {"sqlite_master": []}), seen[-1]
-        assert {e.version for e in ev.EntityDependencyGraph(graph).nodes} == {0}
-    assert failures > 20
+                pass
+        yield seen[-1]
+    assert at > 21
     assert find_difference(graph, store.get_many([e.ecs_id for e in graph])) is None
+
+
+def test_a_failure_anywhere_in_the_first_save_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    graph = first()
+    for failed in failing_everywhere(ev.SQLAlchemyEntityStorage(path), graph):
+        assert dump(path) in ({}, {"sqlite_master": []}), failed
+        assert {e.version for e in ev.EntityDependencyGraph(graph).nodes} == {0}
 
 
 def test_a_failure_anywhere_in_an_edit_leaves_what_was(tmp_path: Path) -> None:
@@ -112,19 +110,10 @@ def test_a_failure_anywhere_in_an_edit_leaves_what_was(tmp_path: Path) -> None:
     edit(graph)
     versions = [e.version for e in ev.EntityDependencyGraph(graph).nodes]
     store = ev.SQLAlchemyEntityStorage(path)  # one for all: a failure must not confuse it either
-    failures = 0
-    while True:
-        with failing(store.engine, failures + 1) as seen:
-            try:
-                store.register(graph)
-                break
-            except InjectedError:
-                failures += 1
-        assert dump(path) == before, seen[-1]
+    for failed in failing_everywhere(store, graph):
+        assert dump(path) == before, failed
         assert [e.version for e in ev.EntityDependencyGraph(graph).nodes] == versions
-        assert find_difference(kept, store.get_many(stored)) is None, seen[-1]
-    assert failures > 20
-    assert find_difference(graph, store.get_many([e.ecs_id for e in graph])) is None
+        assert find_difference(kept, store.get_many(stored)) is None, failed
 
 
 def test_a_failing_commit_leaves_what_was(tmp_path: Path) -> None:
@@ -286,16 +275,14 @@ def test_rows_that_others_added_keep_their_ids(tmp_path: Path) -> None:
     """A row that came through SQL has taken the next free row id."""
     path = tmp_path / "a.db"
     first = ev.SQLAlchemyEntityStorage(path).register(ev.ChatThread(title="a"))
-    conn = sqlite3.connect(path)
-    names = [row[1] for row in conn.execute("PRAGMA table_info(chat_threads)")]
+    names = [row[1] for row in fetched(path, "PRAGMA table_info(chat_threads)")]
     wanted = ", ".join(f'"{name}"' for name in names if name not in ("id", "ecs_id"))
     other = ev.ChatThread(title="b").ecs_id
-    conn.execute(
+    execute(
+        path,
         f"INSERT INTO chat_threads (id, ecs_id, {wanted})"
-        f" SELECT id + 1, '{other.hex}', {wanted} FROM chat_threads"
+        f" SELECT id + 1, '{other.hex}', {wanted} FROM chat_threads",
     )
-    conn.commit()
-    conn.close()
     store = ev.SQLAlchemyEntityStorage(path)
     third = store.register(ev.ChatThread(title="c"))
     assert [thread.title for thread in store.get_many([first.ecs_id, other, third.ecs_id])] == [

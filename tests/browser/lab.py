@@ -191,6 +191,22 @@ class Notebook:
         self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
         self.page.wait_for_function("() => !jupyterapp.shell.currentWidget.context.model.dirty")
 
+    def show_as_a_strangers(self, name: str) -> str:
+        """Save the open notebook and show it without a kernel, as if somebody had sent it.
+
+        Returns what its first cell is said to be in plain text.
+        """
+        self.save()
+        saved = json.loads((self.lab.folder / f"{name}.ipynb").read_text(encoding="utf-8"))
+        first = saved["cells"][0]
+        # Another text: the signature of this file is not known, so the notebook is not trusted.
+        saved["cells"].append({**first, "id": "another", "source": "1", "outputs": []})
+        path = self.lab.folder / f"{name}-stranger.ipynb"
+        path.write_text(json.dumps(saved), encoding="utf-8")
+        self.close()
+        self.show(path.name, kernel=False)
+        return "".join(first["outputs"][0]["data"]["text/plain"])
+
     def close(self) -> None:
         """Close all that is open, without asking, and end the kernels."""
         self.page.evaluate(

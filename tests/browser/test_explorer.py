@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-from typing import Any
 
 import pytest
 
@@ -472,14 +470,6 @@ def test_hostile_texts_stay_texts(notebook: Notebook) -> None:
     # The fixture asserts that no script ran and that no request left.
 
 
-def without_widgets(notebook: Notebook, name: str) -> dict[str, Any]:
-    """Save the open notebook and return what is in its file."""
-    notebook.save()
-    path = notebook.lab.folder / f"{name}.ipynb"
-    saved: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return saved
-
-
 STILL = ".jp-OutputArea img"
 # What is left of the looks of a table and of the note below.
 LEFT = """() => {
@@ -517,15 +507,7 @@ def test_a_trusted_notebook_that_was_not_run_shows_the_still_picture(chat: Noteb
 
 
 def test_a_saved_notebook_shows_a_picture_without_a_kernel(chat: Notebook) -> None:
-    saved = without_widgets(chat, "explorer")
-    data = saved["cells"][0]["outputs"][0]["data"]
-    assert "".join(data["text/plain"]).startswith("GraphExplorer(5 nodes")
-    # Another text: the signature of this file is not known, so the notebook is not trusted.
-    saved["cells"].append({**saved["cells"][0], "id": "another", "source": "1", "outputs": []})
-    path = chat.lab.folder / "stranger.ipynb"
-    path.write_text(json.dumps(saved), encoding="utf-8")
-    chat.close()
-    chat.show(path.name, kernel=False)
+    assert chat.show_as_a_strangers("explorer").startswith("GraphExplorer(5 nodes")
     picture = chat.page.locator(STILL)
     picture.wait_for()
     assert picture.get_attribute("alt") == (

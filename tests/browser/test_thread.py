@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -257,17 +256,8 @@ def test_a_saved_notebook_shows_the_first_messages_without_a_kernel(notebook: No
     page = notebook.page
     notebook.open("thread-saved", CHAT)
     page.wait_for_selector(".ecsviz-message")
-    notebook.save()
-    path = notebook.lab.folder / "thread-saved.ipynb"
-    saved = json.loads(path.read_text(encoding="utf-8"))
-    data = saved["cells"][0]["outputs"][0]["data"]
-    assert "".join(data["text/plain"]).startswith("ThreadExplorer('I keep objects")
-    # Another text: the signature of this file is not known, so the notebook is not trusted.
-    saved["cells"].append({**saved["cells"][0], "id": "another", "source": "1", "outputs": []})
-    path = notebook.lab.folder / "thread-stranger.ipynb"
-    path.write_text(json.dumps(saved), encoding="utf-8")
-    notebook.close()
-    notebook.show(path.name, kernel=False)
+    told = notebook.show_as_a_strangers("thread-saved")
+    assert told.startswith("ThreadExplorer('I keep objects")
     page.wait_for_selector("text=Run this cell to explore it live.")
     text = page.locator(".jp-OutputArea").first.text_content()
     assert "True, but then the order of the messages is gone." in text

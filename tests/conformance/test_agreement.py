@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import datetime as dt
-import enum
 import itertools
 import random
 from collections import Counter, defaultdict
@@ -24,12 +23,8 @@ from pydantic import BaseModel
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
+from tests.conformance.classes import Colour
 from tests.conformance.conftest import KINDS, OPENERS
-
-
-class Colour(enum.Enum):
-    RED = "red"
-    BLUE = "blue"
 
 
 class Spot(BaseModel):
