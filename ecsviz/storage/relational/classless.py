@@ -13,14 +13,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.domain.labels import NAMES, TEXTS
-from ecsviz.domain.paths import format_path
 from ecsviz.errors import StorageCorruptError, UnknownTypeError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.protocol import as_id, not_found
-from ecsviz.storage.relational.look.frames import StoredEntity, neighbourhood
+from ecsviz.storage.relational.look.graph import StoredEntity, graph_of
+from ecsviz.storage.relational.look.references import References
 from ecsviz.storage.relational.past.history import moments_of
+from ecsviz.storage.relational.schema.arcs import Arc, Kind, stored_arcs
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, SUFFIX, UNTIL, history_name
 from ecsviz.storage.relational.schema.mapping import StoredType
@@ -68,26 +68,6 @@ class BareEntity(StoredEntity):
     """
 
     label_state: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-
-
-@dataclass(slots=True)
-class _Edges:
-    """References, as columns; ends are (type, row id)."""
-
-    sources: list[tuple[str, int]] = field(default_factory=list)
-    targets: list[tuple[str, int]] = field(default_factory=list)
-    fields: list[str] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    kinds: list[int] = field(default_factory=list)
-
-    def add(
-        self, source: tuple[str, int], target: tuple[str, int], name: str, path: str, kind: int
-    ) -> None:
-        self.sources.append(source)
-        self.targets.append(target)
-        self.fields.append(name)
-        self.paths.append(path)
-        self.kinds.append(kind)
 
 
 class BareStore:
@@ -178,21 +158,9 @@ class BareStore:
         """Return the graph of the stored types: a reference is a field."""
         types = self.types()
         number = {name: n for n, name in enumerate(types)}
-        edges = [
-            (number[name], number[target], field_name, _kind(place))
-            for name, stored in types.items()
-            for field_name, place in stored.layout.items()
-            for target in place.get("columns", {})
-            if target in number
-        ]
-        edges += [
-            (number[target], number[name], place["inverse"], COLLECTION)
-            for name, stored in types.items()
-            for place in stored.layout.values()
-            if place.get("inverse")
-            for target in place["columns"]
-            if target in number
-        ]
+        arcs = stored_arcs(types.values(), self._schema)
+        arcs.sort(key=lambda arc: arc.kind is Kind.LIST)  # what columns say by themselves first
+        edges = [(number[arc.source], number[arc.target], arc.field, arc.weight) for arc in arcs]
         return EntityDependencyGraph.from_parts(
             list(types),
             list(types),
@@ -209,121 +177,57 @@ class BareStore:
         """Return the graph of the stored entities; as ``store.graph()``, without any class."""
         start = None if root is None else as_id(root)
         with self._inside.reading() as (conn, catalog):
-            types = catalog.mapping.stored
-            nodes, number = self._nodes(conn, types)
-            edges = _Edges()
-            for stored in types.values():
-                for name, place in stored.layout.items():
-                    if "table" in place:
-                        self._links(conn, stored, name, edges, nodes, number)
-                    elif "columns" in place:
-                        self._singles(conn, stored, name, place, edges)
-        ends = zip(edges.sources, edges.targets, strict=True)
-        # Not those to or from what others have deleted.
-        there = [n for n, (one, two) in enumerate(ends) if one in number and two in number]
-        sources = [number[edges.sources[n]] for n in there]
-        targets = [number[edges.targets[n]] for n in there]
-        chosen = list(range(len(nodes)))
-        if start is not None:
-            at = next((n for n, node in enumerate(nodes) if node.ecs_id == start), None)
-            if at is None:
-                raise not_found(start, [n.ecs_id for n in nodes], str(self._inside.database))
-            chosen = neighbourhood(len(nodes), sources, targets, at, hops)
-        place_of = {old: new for new, old in enumerate(chosen)}
-        keep = [
-            n
-            for n, two in enumerate(zip(sources, targets, strict=True))
-            if two[0] in place_of and two[1] in place_of
-        ]
-        return EntityDependencyGraph.from_parts(
-            [nodes[n] for n in chosen],
-            [nodes[n].ecs_id for n in chosen],
-            [nodes[n].type_name for n in chosen],
-            [place_of[sources[n]] for n in keep],
-            [place_of[targets[n]] for n in keep],
-            [edges.paths[there[n]] for n in keep],
-            fields=[edges.fields[there[n]] for n in keep],
-            kinds=[edges.kinds[there[n]] for n in keep],
-        )
+            nodes: list[BareEntity] = []
+            found = References(conn, catalog)
+            for stored in catalog.mapping.stored.values():
+                nodes += self._add(found, stored)
+            blocks = list(found.blocks(self._arcs(conn, catalog.mapping.stored)))
+        if start is not None and start not in found.ids:
+            raise not_found(start, found.ids, str(self._inside.database))
+        return graph_of(nodes, blocks, None if start is None else found.ids.index(start), hops)
 
-    def _nodes(
-        self, conn: Connection, types: dict[str, StoredType]
-    ) -> tuple[list[BareEntity], dict[tuple[str, int], int]]:
-        nodes: list[BareEntity] = []
-        number: dict[tuple[str, int], int] = {}
-        for name, stored in types.items():
-            row: _Column = sa.column("id", sa.BigInteger())
-            shown = _label_fields(stored)
-            texts = [
-                sa.func.substr(sa.column(stored.layout[n]["column"]), 1, LABEL).label(f"t{i}")
-                for i, n in enumerate(shown)
-            ]
-            query: Any = sa.select(row, sa.column("ecs_id", sa.Uuid()), *texts)
-            query = query.select_from(self._table(stored.table)).order_by(row)
-            for row_id, ecs_id, *values in zip(*columns_of(conn, query), strict=True):
-                number[name, row_id] = len(nodes)
-                state = dict(zip(shown, values, strict=True))
-                nodes.append(BareEntity(ecs_id, name, state))
-        return nodes, number
-
-    def _singles(
-        self, conn: Connection, stored: StoredType, name: str, place: dict[str, Any], edges: _Edges
-    ) -> None:
+    def _add(self, found: References, stored: StoredType) -> list[BareEntity]:
+        """Add the entities of a type to what is found; return them as nodes."""
         row: _Column = sa.column("id", sa.BigInteger())
-        kind = _kind(place)
-        for target, column in place["columns"].items():
-            key: _Column = sa.column(column, sa.BigInteger())
-            table = self._table(stored.table)
-            query = sa.select(row, key).select_from(table).where(key.is_not(None)).order_by(row)
-            for holder, held in zip(*columns_of(conn, query), strict=True):
-                edges.add((stored.name, holder), (target, held), name, name, kind)
-            if place.get("position") and place.get("inverse"):
-                order: _Column = sa.column(place["position"], sa.Integer())
-                listed = sa.select(key, row).select_from(table)
-                listed = listed.where(key.is_not(None), order.is_not(None)).order_by(key, order)
-                inverse, last, at = place["inverse"], None, 0
-                for holder, member in zip(*columns_of(conn, listed), strict=True):
-                    at = at + 1 if holder == last else 0
-                    last = holder
-                    path = f"{inverse}[{at}]"
-                    edges.add((target, holder), (stored.name, member), inverse, path, COLLECTION)
+        shown = _label_fields(stored)
+        texts = [
+            sa.func.substr(sa.column(stored.layout[n]["column"]), 1, LABEL).label(f"t{i}")
+            for i, n in enumerate(shown)
+        ]
+        query: Any = sa.select(row, sa.column("ecs_id", sa.Uuid()), *texts)
+        query = query.select_from(self._table(stored.table)).order_by(row)
+        row_ids, ids, *columns = columns_of(found.conn, query)
+        found.add(stored.name, row_ids, ids)
+        return [
+            BareEntity(
+                ecs_id,
+                stored.name,
+                {name: texts[n] for name, texts in zip(shown, columns, strict=True)},
+            )
+            for n, ecs_id in enumerate(ids)
+        ]
 
-    def _links(
-        self,
-        conn: Connection,
-        stored: StoredType,
-        name: str,
-        edges: _Edges,
-        nodes: list[BareEntity],
-        number: dict[tuple[str, int], int],
-    ) -> None:
-        place = stored.layout[name]
-        table = place["table"]
-        in_set = stored.fields.get(name, "").startswith("set ")
-        try:
-            found = sa.inspect(conn).get_pk_constraint(table, schema=self._schema)
-        except sa.exc.NoSuchTableError:
-            raise StorageCorruptError(
-                f"ecs_types.layout in row {short_repr(stored.name)} names the table"
-                f" {short_repr(table)}, which does not exist. Restore the store from a backup.",
-                table="ecs_types",
-                column="layout",
-                row_id=stored.name,
-            ) from None
-        key = found["constrained_columns"]
-        owner: _Column = sa.column(key[0], sa.BigInteger())
-        position: _Column = sa.column(key[1], sa.Integer())
-        shown = sa.column(place["key"]) if place.get("key") else position
-        for target, column in place["columns"].items():
-            held: _Column = sa.column(column, sa.BigInteger())
-            query = sa.select(owner, held, shown).select_from(self._table(table))
-            query = query.where(held.is_not(None)).order_by(owner, position)
-            for holder, member, at in zip(*columns_of(conn, query), strict=True):
-                node = number.get((target, member))
-                if node is None:
-                    continue
-                path = format_path(name, nodes[node].ecs_id if in_set else at)
-                edges.add((stored.name, holder), (target, member), name, path, COLLECTION)
+    def _arcs(self, conn: Connection, types: dict[str, StoredType]) -> list[Arc]:
+        """Return the arcs of all types.
+
+        Raises
+        ------
+        StorageCorruptError
+            If there is no such table as one of them stands in.
+        """
+        arcs = stored_arcs(types.values(), self._schema)
+        names = set(sa.inspect(conn).get_table_names(schema=self._schema))
+        for arc in arcs:
+            if arc.has_table and arc.table.name not in names:
+                raise StorageCorruptError(
+                    f"ecs_types.layout in row {short_repr(arc.source)} names the table"
+                    f" {short_repr(arc.table.name)}, which does not exist. Restore the store from"
+                    " a backup.",
+                    table="ecs_types",
+                    column="layout",
+                    row_id=arc.source,
+                )
+        return arcs
 
     # -- the past ----------------------------------------------------------------------------
 
@@ -380,9 +284,3 @@ def _label_fields(stored: StoredType) -> list[str]:
         if what.startswith("TEXT") and "column" in stored.layout.get(name, {})
     ]
     return [name for name in (*NAMES, "role", *TEXTS) if name in texts] or texts[:1]
-
-
-def _kind(place: dict[str, Any]) -> int:
-    if "table" in place:
-        return COLLECTION
-    return REQUIRED if place.get("required") else NULLABLE

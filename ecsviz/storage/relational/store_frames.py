@@ -168,9 +168,10 @@ class StoreFrames:
 
         Notes
         -----
-        A query per reference field and target class; no objects are made. (Where entities stand
-        in nested values, these are read, with placeholders for the entities. If a validator of
-        such a value looks at the entity, the path tells the number of the reference instead.)
+        A query per class, and one per reference field and target class; no objects are made.
+        (Where entities stand in nested values, these are read, with placeholders for the
+        entities. If a validator of such a value looks at the entity, the path tells the number of
+        the reference instead.)
         """
         with self.inside.reading(as_of) as (conn, catalog):
             return frames.stored_references(conn, catalog)

@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection as CollectionOf
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.storage.relational.schema.arcs import Arc
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.sql.statements import columns_of, key_condition
 
 Wanted = dict[str, dict[int, None]]
 """Row ids per type, each once, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One kind of reference: from rows of one type, by a column, to rows of another."""
-
-    source: str
-    target: str
-    of: Any
-    to: Any
-    conditions: tuple[Any, ...] = ()
 
 
 def reach(
@@ -50,10 +38,10 @@ def reach(
     -----
     One statement, however deep it goes.
     """
-    edges = _edges(catalog, list(starts), kinds)
+    arcs = _arcs(catalog, list(starts), kinds)
     codes = {
         name: n
-        for n, name in enumerate(dict.fromkeys(n for e in edges for n in (e.source, e.target)))
+        for n, name in enumerate(dict.fromkeys(n for a in arcs for n in (a.source, a.target)))
     }
     first = []
     for name, ids in starts.items():
@@ -67,10 +55,10 @@ def reach(
     begin = first[0] if len(first) == 1 else sa.select(sa.union_all(*first).subquery("starts"))
     found = begin.cte("reach", recursive=True)
     steps = [
-        sa.select(sa.literal(codes[e.target]).label("t"), e.to.label("i")).where(
-            e.of == found.c.i, found.c.t == codes[e.source], e.to.is_not(None), *e.conditions
+        sa.select(sa.literal(codes[arc.target]).label("t"), arc.held.label("i")).where(
+            arc.owner == found.c.i, found.c.t == codes[arc.source], *arc.there
         )
-        for e in edges
+        for arc in arcs
     ]
     if conn.dialect.name == "sqlite":
         whole = found.union(*steps)
@@ -86,30 +74,19 @@ def reach(
     return wanted
 
 
-def _edges(catalog: Catalog, names: list[str], kinds: CollectionOf[str]) -> list[Edge]:
-    """Return every kind of reference that can be met from some types."""
-    edges: list[Edge] = []
+def _arcs(catalog: Catalog, names: list[str], kinds: CollectionOf[str]) -> list[Arc]:
+    """Return every arc that can be met from some types."""
+    arcs: list[Arc] = []
     seen = dict.fromkeys(names)
     queue = list(seen)
     for name in queue:
-        known = catalog.classes_of([name])[0]
-        found: list[Edge] = []
-        for ref in known.singles:
-            found += [Edge(name, t, known.table.c.id, c) for t, c in ref.arcs.items()]
-        for item in known.inverse_lists:
-            for other, ref in catalog.members_of(name, item):
-                assert ref.position is not None
-                there = (ref.position.is_not(None),)
-                found.append(Edge(name, other.type_name, ref.arcs[name], other.table.c.id, there))
-        for collection in known.collections:
-            owner = collection.columns[0]
-            found += [Edge(name, t, owner, c) for t, c in collection.arcs.items()]
-        edges += found
-        for edge in found:
-            if edge.target in kinds and edge.target not in seen:
-                seen[edge.target] = None
-                queue.append(edge.target)
-    return [edge for edge in edges if edge.target in seen]
+        found = catalog.arcs_from(catalog.classes_of([name])[0])
+        arcs += found
+        for arc in found:
+            if arc.target in kinds and arc.target not in seen:
+                seen[arc.target] = None
+                queue.append(arc.target)
+    return [arc for arc in arcs if arc.target in seen]
 
 
 def want(wanted: Wanted, name: str, ids: Iterable[int | None]) -> None:

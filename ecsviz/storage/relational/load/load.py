@@ -26,9 +26,15 @@ from ecsviz.storage.relational.load.loaded_rows import (
 )
 from ecsviz.storage.relational.models.handwritten_rows import Making
 from ecsviz.storage.relational.past.past_catalog import PastMapping
+from ecsviz.storage.relational.schema.arcs import Arc, Kind, by_field
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import check_once
-from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, RefColumn
+from ecsviz.storage.relational.schema.mapping import (
+    ClassMap,
+    Collection,
+    InverseList,
+    RefColumn,
+)
 from ecsviz.storage.sql.driver_values import exact_by_field
 from ecsviz.storage.sql.statements import as_driver, columns_of, select_by_keys
 from ecsviz.values.codecs import JsonCodec, Refused, decoded, not_readable
@@ -62,6 +68,7 @@ class Load:
         self.left_out: dict[str, set[int]] = {}  # row ids of what becomes a placeholder
         self._only: frozenset[str] | None = None
         self._followed: dict[str, int] = {}
+        self._arcs: dict[str, list[Arc]] = {}  # by source
 
     # -- finding -----------------------------------------------------------------------------
 
@@ -336,19 +343,25 @@ class Load:
             out = self.left_out.get(name, ())
             if out:
                 ids = [row_id for row_id in ids if row_id not in out]
-            for ref in loaded.known.singles:
-                for target, column in ref.arcs.items():
-                    held = loaded.columns[column.name][span]
+            for arcs in by_field(self._arcs_from(loaded.known)):
+                if arcs[0].has_table:
+                    self._read_links(loaded, arcs, ids, wanted)
+                    continue
+                for arc in arcs:
+                    if arc.kind is Kind.LIST:
+                        self._read_members(arc, ids, wanted, beyond)
+                        continue
+                    held = loaded.columns[arc.held.name][span]
                     if out:
                         rows = zip(loaded.columns["id"][span], held, strict=True)
                         held = [there for row_id, there in rows if row_id not in out]
-                    want(wanted, target, held)
-            for item in loaded.known.inverse_lists:
-                for known, back in self.catalog.members_of(name, item):
-                    self._read_members(name, ids, known, back, wanted, beyond)
-            for collection in loaded.known.collections:
-                self._read_links(loaded, collection, ids, wanted)
+                    want(wanted, arc.target, held)
         return wanted
+
+    def _arcs_from(self, known: ClassMap) -> list[Arc]:
+        if known.type_name not in self._arcs:
+            self._arcs[known.type_name] = self.catalog.arcs_from(known)
+        return self._arcs[known.type_name]
 
     def _read_missing(self, wanted: Wanted, beyond: bool = False) -> None:
         for name, ids in wanted.items():
@@ -393,34 +406,27 @@ class Load:
             self.left_out.setdefault(known.type_name, set()).update(columns[at])
         loaded.index.update(zip(columns[at], range(start, start + len(columns[at])), strict=True))
 
-    def _read_members(
-        self,
-        holder: str,
-        ids: list[int],
-        known: ClassMap,
-        ref: RefColumn,
-        wanted: Wanted,
-        beyond: bool,
-    ) -> None:
-        assert ref.position is not None
-        key, there = ref.arcs[holder], ref.position.is_not(None)
-        if known.type_name not in self.loaded:
-            bare = beyond or self._is_left_out(known.type_name)
-            self._take(known, (there,), key, ids, bare)
+    def _read_members(self, arc: Arc, ids: list[int], wanted: Wanted, beyond: bool) -> None:
+        if arc.target not in self.loaded:
+            bare = beyond or self._is_left_out(arc.target)
+            known = self._loaded(arc.target).known
+            c = known.table.c
+            self._take(known, (c[arc.position.name].is_not(None),), c[arc.owner.name], ids, bare)
         else:  # many of them may be there already
-            query = sa.select(known.table.c.id).where(there)
-            want(wanted, known.type_name, select_by_keys(self.conn, query, key, ids)[0])
+            query = sa.select(arc.held).where(arc.position.is_not(None))
+            want(wanted, arc.target, select_by_keys(self.conn, query, arc.owner, ids)[0])
 
-    def _read_links(
-        self, loaded: Loaded, collection: Collection, ids: list[int], wanted: Wanted
-    ) -> None:
-        columns = collection.columns
-        rows = select_by_keys(self.conn, sa.select(*columns), columns[0], ids)
-        have = loaded.links.setdefault(collection.name, [[] for _ in columns])
+    def _read_links(self, loaded: Loaded, arcs: list[Arc], ids: list[int], wanted: Wanted) -> None:
+        """Read the rows of an association table: owner, position, what is held, key."""
+        first = arcs[0]
+        columns = [first.owner, first.position, *(arc.held for arc in arcs)]
+        columns += [] if first.key is None else [first.key]
+        rows = select_by_keys(self.conn, sa.select(*columns), first.owner, ids)
+        have = loaded.links.setdefault(first.field, [[] for _ in columns])
         for there, more in zip(have, rows, strict=True):
             there.extend(more)
-        for target, values in zip(collection.arcs, rows[2:], strict=False):
-            want(wanted, target, values)
+        for arc, values in zip(arcs, rows[2:], strict=False):
+            want(wanted, arc.target, values)
 
     # -- making objects ----------------------------------------------------------------------
 
@@ -457,15 +463,16 @@ class Load:
             place, there = (known.table.name, value.column.name), exact.get(value.name)
             stored = columns[value.column.name]
             values[value.name] = decoded(value.codec, stored, place, row_ids, there)
-        for ref in known.singles:
-            values[ref.name] = self._singles(loaded, ref)
-        for item in known.inverse_lists:
-            values[item.name] = [lists.get((known.type_name, item.name, i), []) for i in row_ids]
-        for collection in known.collections:
-            if collection.skeleton is None:
-                values[collection.name] = self._collections(loaded, collection)
+        for item in known.references:
+            if isinstance(item, RefColumn):
+                held = self._singles(loaded, item)
+            elif isinstance(item, InverseList):
+                held = [lists.get((known.type_name, item.name, i), []) for i in row_ids]
+            elif item.skeleton is None:
+                held = self._collections(loaded, item)
             else:
-                values[collection.name] = [None] * len(row_ids)
+                held = [None] * len(row_ids)
+            values[item.name] = held
         if known.by_hand:  # the rest is there already
             for entity, row in zip(
                 loaded.entities, zip(*values.values(), strict=True), strict=True

@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 
 from ecsviz.basics.order import Ints
+from ecsviz.storage.relational.schema.arcs import Kind, arcs_in
 from ecsviz.storage.relational.schema.history_tables import REVISION
 from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.relational.schema.seals import SEAL
@@ -49,13 +50,9 @@ def lists_of(every: Iterable[Loaded]) -> dict[tuple[str, str, int], list[Any]]:
     """Return the members of every list that back-references say, in order."""
     found: dict[tuple[str, str], list[tuple[Ints, Ints, list[Any]]]] = {}
     for loaded in every:
-        for ref in loaded.known.singles:
-            if ref.position is None or ref.inverse is None:
-                continue
-            positions = loaded.columns[ref.position.name]
-            for holder, column in ref.arcs.items():
-                there = _both(loaded.columns[column.name], positions, loaded.entities)
-                found.setdefault((holder, ref.inverse), []).append(there)
+        for arc in arcs_in(loaded.known, Kind.LIST):
+            said = loaded.columns[arc.owner.name], loaded.columns[arc.position.name]
+            found.setdefault((arc.source, arc.field), []).append(_both(*said, loaded.entities))
     result: dict[tuple[str, str, int], list[Any]] = {}
     for key, parts in found.items():
         # Members of one list may be of several classes.
@@ -88,7 +85,6 @@ def entity_columns(known: ClassMap) -> list[Any]:
 def bare_columns(known: ClassMap) -> list[Any]:
     """Return what says where a placeholder stands: its ids, and its place in lists."""
     columns: list[Any] = [known.table.c.id, known.table.c.ecs_id]
-    for ref in known.singles:
-        if ref.position is not None:
-            columns += [*ref.arcs.values(), ref.position]
-    return columns
+    for arc in arcs_in(known, Kind.LIST):
+        columns += [arc.owner, arc.position]
+    return list(dict.fromkeys(columns))

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import enum
 import typing
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.garbage import collector_paused
-from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED, Ints
-from ecsviz.basics.result_frames import typed_column
+from ecsviz.basics.order import Ints
+from ecsviz.basics.result_frames import objects, typed_column
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import complete_fields, union_members
-from ecsviz.domain.paths import format_path
 from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
 from ecsviz.storage.looking import Contents
-from ecsviz.storage.relational.look.nested_keys import nested_keys
+from ecsviz.storage.relational.look.references import References
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import SUFFIX, check_once
-from ecsviz.storage.relational.schema.mapping import (
-    ClassMap,
-    Collection,
-    InverseList,
-    RefColumn,
-    ValueColumn,
-)
+from ecsviz.storage.relational.schema.mapping import ClassMap, ValueColumn
 from ecsviz.storage.reports import revisions_frame
 from ecsviz.storage.sql.driver_values import exact_by_field
 from ecsviz.storage.sql.statements import columns_of, value_of
@@ -38,17 +28,6 @@ from ecsviz.values.codecs import BoolCodec, DatetimeCodec, FloatCodec, IntCodec,
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEntity:
-    """A node of a store's graph: an entity that was not loaded."""
-
-    ecs_id: UUID
-    type_name: str
-
-    def __repr__(self) -> str:
-        return f"<{self.type_name} …{str(self.ecs_id)[-6:]}>"
 
 
 # -- one class -------------------------------------------------------------------------------
@@ -197,166 +176,35 @@ def wanted_class(catalog: Catalog, cls: Any) -> ClassMap | None:
 
 def stored_references(conn: Connection, catalog: Catalog) -> pd.DataFrame:
     """Return every stored reference; see ``SQLAlchemyEntityStorage.references_frame``."""
-    maps = catalog.classes_of(catalog.mapping.stored)
+    import pandas as pd
+
     with collector_paused():
-        frames = [
-            frame
-            for known in maps
-            for frame in (
-                *(f for ref in known.singles for f in _single_frames(conn, catalog, known, ref)),
-                *(f for i in known.inverse_lists for f in _list_frames(conn, catalog, known, i)),
-                *(f for c in known.collections for f in _link_frames(conn, catalog, known, c)),
-            )
-            if len(frame)
-        ]
-        return _joined(frames or [_frame([], [], "", "", "", [], NULLABLE)])
+        found = References(conn, catalog)
+        blocks = [block for block in found.read() if len(block.sources)]
+        sizes = [len(block.sources) for block in blocks]
 
+        def repeated(said: list[Any]) -> Ints:
+            return np.repeat(np.array(said, dtype=np.int64), sizes)
 
-def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    import pandas as pd
+        def names(said: list[str]) -> Any:
+            known = sorted(set(said))
+            codes = repeated([known.index(name) for name in said])
+            return pd.Categorical.from_codes(codes, pd.Index(typed_column(known, "str")))
 
-    result = pd.concat(frames, ignore_index=True)
-    for name in ("source_type", "target_type", "field"):
-        result[name] = result[name].astype("category")
-    return result
-
-
-def _frame(
-    sources: list[Any],
-    targets: list[Any],
-    source_type: str,
-    target_type: str,
-    field: str,
-    paths: list[str],
-    kind: int,
-) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "source": pd.Series(sources, dtype=object),
-            "target": pd.Series(targets, dtype=object),
-            "source_type": typed_column([source_type] * len(sources), "str"),
-            "target_type": typed_column([target_type] * len(sources), "str"),
-            "field": typed_column([field] * len(sources), "str"),
+        ids, none = objects(found.ids), np.zeros(0, dtype=np.int64)
+        sources = np.concatenate([none, *(block.sources for block in blocks)])
+        targets = np.concatenate([none, *(block.targets for block in blocks)])
+        paths = [path for block in blocks for path in block.paths(found.ids)]
+        columns = {
+            "source": pd.Series(ids[sources], dtype=object),
+            "target": pd.Series(ids[targets], dtype=object),
+            "source_type": names([block.arc.source for block in blocks]),
+            "target_type": names([block.arc.target for block in blocks]),
+            "field": names([block.arc.field for block in blocks]),
             "path": typed_column(paths, "str"),
-            "kind": pd.Series([kind] * len(sources), dtype="int64"),
+            "kind": repeated([block.arc.weight for block in blocks]),
         }
-    )
-
-
-def _single_frames(
-    conn: Connection, catalog: Catalog, known: ClassMap, ref: RefColumn
-) -> list[pd.DataFrame]:
-    result = []
-    table = known.table
-    kind = REQUIRED if ref.plan.required else NULLABLE
-    for target, key in ref.arcs.items():
-        other = catalog.mapping.by_type[target].table.alias("other")
-        joined = table.join(other, key == other.c.id)
-        ends = sa.select(table.c.ecs_id, other.c.ecs_id).select_from(joined)
-        sources, targets = columns_of(conn, ends.order_by(table.c.id))
-        paths = [ref.name] * len(sources)
-        result.append(_frame(sources, targets, known.type_name, target, ref.name, paths, kind))
-    return result
-
-
-def _list_frames(
-    conn: Connection, catalog: Catalog, known: ClassMap, item: InverseList
-) -> list[pd.DataFrame]:
-    members = catalog.members_of(known.type_name, item)
-    holders, result = known.table.alias("holder"), []
-    columns = []
-    for other, ref in members:
-        assert ref.position is not None
-        key, c = ref.arcs[known.type_name], other.table.c
-        joined = other.table.join(holders, key == holders.c.id)
-        ends = sa.select(holders.c.ecs_id, c.ecs_id, key, ref.position).select_from(joined)
-        query = ends.where(ref.position.is_not(None)).order_by(key, ref.position)
-        columns.append(columns_of(conn, query))
-    numbers = numbered([(keys, positions) for _, _, keys, positions in columns])
-    for (other, _), (sources, targets, *_), places in zip(members, columns, numbers, strict=True):
-        paths = [f"{item.name}[{number}]" for number in places.tolist()]
-        names = known.type_name, other.type_name
-        result.append(_frame(sources, targets, *names, item.name, paths, COLLECTION))
-    return result
-
-
-def numbered(parts: Sequence[tuple[list[int], list[int]]]) -> list[Ints]:
-    """Return where members stand in their lists: 0, 1, 2, … anew for every holder.
-
-    Parameters
-    ----------
-    parts
-        Per class of the members their holders' row ids, and what orders them there: the members
-        of one list may be of several classes, and their positions have gaps.
-
-    Examples
-    --------
-    >>> [n.tolist() for n in numbered([([1, 1, 2], [5, 9, 4]), ([1, 2], [7, 3])])]
-    [[0, 2, 1], [1, 0]]
-    """
-    none = np.zeros(0, dtype=np.int64)
-    holders = np.concatenate([none, *(part[0] for part in parts)]).astype(np.int64)
-    positions = np.concatenate([none, *(part[1] for part in parts)]).astype(np.int64)
-    order = np.lexsort((positions, holders))
-    every, held = np.arange(len(order)), holders[order]
-    begins = np.ones(len(order), dtype=bool)
-    begins[1:] = held[1:] != held[:-1]
-    numbers = np.zeros(len(order), dtype=np.int32)
-    numbers[order] = every - np.maximum.accumulate(np.where(begins, every, 0))
-    ends = np.cumsum([len(part[0]) for part in parts])
-    return np.split(numbers, ends[:-1]) if len(parts) else []
-
-
-def _link_frames(
-    conn: Connection, catalog: Catalog, known: ClassMap, item: Collection
-) -> list[pd.DataFrame]:
-    result = []
-    owner, position = item.columns[:2]
-    steps = nested_keys(conn, catalog, known, item)
-    for target, column in item.arcs.items():
-        other = catalog.mapping.by_type[target].table.alias("other")
-        joined = item.table.join(known.table, owner == known.table.c.id)
-        joined = joined.join(other, column == other.c.id)
-        wanted = [known.table.c.ecs_id, other.c.ecs_id, position, owner]
-        if item.key is not None:
-            wanted.append(item.key.column)
-        query = sa.select(*wanted).select_from(joined).order_by(owner, position)
-        sources, targets, *rest = columns_of(conn, query)
-        keys = rest[0]
-        if item.key is not None:
-            place = (item.table.name, item.key.column.name)
-            at = list(zip(rest[1], rest[0], strict=True))
-            keys = decoded(item.key.codec, rest[2], place, at)
-        if item.skeleton is not None:
-            keys = [steps.get((row_id, at), at) for at, row_id in zip(*rest, strict=True)]
-        if item.plan.container in (set, frozenset):
-            keys = targets
-        paths = [format_path(item.name, key) for key in keys]
-        result.append(
-            _frame(sources, targets, known.type_name, target, item.name, paths, COLLECTION)
-        )
-    return result
-
-
-def neighbourhood(
-    n: int, sources: list[int], targets: list[int], root: int, hops: int | None
-) -> list[int]:
-    """Return the root and what it leads to within some hops, nearest first."""
-    out: list[list[int]] = [[] for _ in range(n)]
-    for source, target in zip(sources, targets, strict=True):
-        out[source].append(target)
-    distance = {root: 0}
-    queue = [root]
-    for node in queue:
-        if hops is not None and distance[node] >= hops:
-            continue
-        for other in out[node]:
-            if other not in distance:
-                distance[other] = distance[node] + 1
-                queue.append(other)
-    return queue
+        return pd.DataFrame(columns)
 
 
 def stored_contents(conn: Connection, catalog: Catalog, where: str) -> Contents:

@@ -3,61 +3,37 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import overload
 from uuid import UUID
 
 import numpy as np
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.garbage import collector_paused
-from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED, Ints
-from ecsviz.domain.paths import format_path
+from ecsviz.basics.order import Ints
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.protocol import check_hops
-from ecsviz.storage.relational.look.frames import StoredEntity, neighbourhood, numbered
-from ecsviz.storage.relational.look.nested_keys import nested_keys
+from ecsviz.storage.relational.look.references import Block, References
 from ecsviz.storage.relational.schema.catalog import Catalog
-from ecsviz.storage.relational.schema.history_tables import check_once
-from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, InverseList, RefColumn
-from ecsviz.storage.sql.statements import columns_of
-from ecsviz.values.codecs import decoded
 
 
-@dataclass(slots=True)
-class _Block:
-    """The references that one column says.
+@dataclass(frozen=True, slots=True)
+class StoredEntity:
+    """A node of a store's graph: an entity that was not loaded."""
 
-    Attributes
-    ----------
-    keys
-        Their places inside the field: None where it holds one entity, numbers as an array.
-    """
+    ecs_id: UUID
+    type_name: str
 
-    field: str
-    kind: int
-    sources: Ints
-    targets: Ints
-    keys: Any = None
-
-    def only(self, which: Any) -> _Block:
-        """Return some of the references."""
-        keys = self.keys
-        if keys is MEMBERS:
-            pass
-        elif isinstance(keys, list):
-            keys = [key for key, kept in zip(keys, which, strict=True) if kept]
-        elif keys is not None:
-            keys = keys[which]
-        return _Block(self.field, self.kind, self.sources[which], self.targets[which], keys)
+    def __repr__(self) -> str:
+        return f"<{self.type_name} …{str(self.ecs_id)[-6:]}>"
 
 
 class _Told(Sequence[str]):
     """A text per reference, made when it is asked for: of a million, few ever are."""
 
-    def __init__(self, blocks: list[_Block], tell: Callable[[_Block, int], str]) -> None:
+    def __init__(self, blocks: list[Block], tell: Callable[[Block, int], str]) -> None:
         self._blocks = blocks
         self._tell = tell
         self._starts = [0]
@@ -89,137 +65,72 @@ def stored_graph(
     """
     check_hops(hops)
     with collector_paused():
-        reading = _Reading(conn, catalog)
-        nodes, types, blocks = reading.nodes, reading.types, list(reading.blocks())
-        if root is not None:
-            at = next(n for n, node in enumerate(nodes) if node.ecs_id == root)
-            sources = [n for block in blocks for n in block.sources.tolist()]
-            targets = [n for block in blocks for n in block.targets.tolist()]
-            chosen = neighbourhood(len(nodes), sources, targets, at, hops)
-            place = np.full(len(nodes), -1, dtype=np.int64)
-            place[chosen] = np.arange(len(chosen))
-            nodes, types = [nodes[n] for n in chosen], [types[n] for n in chosen]
-            blocks = [_moved(block, place) for block in blocks]
-        none = np.zeros(0, dtype=np.int64)
-        return EntityDependencyGraph.from_parts(
-            nodes,
-            [node.ecs_id for node in nodes],
-            types,
-            np.concatenate([none, *(block.sources for block in blocks)]),
-            np.concatenate([none, *(block.targets for block in blocks)]),
-            _Told(blocks, lambda block, n: _path(block, n, nodes)),
-            fields=_Told(blocks, lambda block, _: block.field),
-            kinds=np.concatenate(
-                [none, *(np.full(len(block.sources), block.kind) for block in blocks)]
-            ),
-        )
+        found = References(conn, catalog)
+        blocks = found.read()
+        nodes = [StoredEntity(*said) for said in zip(found.ids, found.types, strict=True)]
+        start = None if root is None else found.ids.index(root)
+        return graph_of(nodes, blocks, start, hops)
 
 
-def _moved(block: _Block, place: Ints) -> _Block:
+def graph_of(
+    nodes: Sequence[StoredEntity], blocks: list[Block], start: int | None, hops: int | None
+) -> EntityDependencyGraph:
+    """Return the graph of entities and their references, or of what one of them leads to.
+
+    Parameters
+    ----------
+    nodes, blocks
+        The entities, and the references among them.
+    start
+        The number of the one to begin with; None for all.
+    hops
+        How many references to follow from there; None for all.
+    """
+    if start is not None:
+        sources = [n for block in blocks for n in block.sources.tolist()]
+        targets = [n for block in blocks for n in block.targets.tolist()]
+        chosen = neighbourhood(len(nodes), sources, targets, start, hops)
+        place = np.full(len(nodes), -1, dtype=np.int64)
+        place[chosen] = np.arange(len(chosen))
+        nodes = [nodes[n] for n in chosen]
+        blocks = [_moved(block, place) for block in blocks]
+    none = np.zeros(0, dtype=np.int64)
+    ids = [node.ecs_id for node in nodes]
+    return EntityDependencyGraph.from_parts(
+        nodes,
+        ids,
+        [node.type_name for node in nodes],
+        np.concatenate([none, *(block.sources for block in blocks)]),
+        np.concatenate([none, *(block.targets for block in blocks)]),
+        _Told(blocks, lambda block, n: block.path(n, ids)),
+        fields=_Told(blocks, lambda block, _: block.arc.field),
+        kinds=np.concatenate(
+            [none, *(np.full(len(block.sources), block.arc.weight) for block in blocks)]
+        ),
+    )
+
+
+def _moved(block: Block, place: Ints) -> Block:
     """Return what is left of a block where only some nodes are, at their new places."""
     kept = block.only((place[block.sources] >= 0) & (place[block.targets] >= 0))
     kept.sources, kept.targets = place[kept.sources], place[kept.targets]
     return kept
 
 
-def _path(block: _Block, number: int, nodes: list[StoredEntity]) -> str:
-    if block.keys is None:
-        return block.field
-    if block.keys is MEMBERS:  # of a set, which has no order
-        return format_path(block.field, nodes[int(block.targets[number])].ecs_id)
-    key = block.keys[number]
-    return format_path(block.field, int(key) if isinstance(key, np.integer) else key)
-
-
-MEMBERS: Any = np.zeros(0, dtype=np.int32)
-"""Stands for the keys of sets: their members are their own."""
-
-
-class _Reading:
-    """All entities, and the columns that refer, of one state of a store."""
-
-    def __init__(self, conn: Connection, catalog: Catalog) -> None:
-        self.conn = conn
-        self.catalog = catalog
-        self.maps = catalog.classes_of(catalog.mapping.stored)
-        self.nodes: list[StoredEntity] = []
-        self.types: list[str] = []
-        self._rows: dict[str, tuple[int, Ints]] = {}
-        for known in self.maps:
-            c, name = known.table.c, known.type_name
-            row_ids, ids = columns_of(conn, sa.select(c.id, c.ecs_id).order_by(c.id))
-            check_once(known.table, row_ids)
-            self._rows[name] = len(self.nodes), np.array(row_ids, dtype=np.int64)
-            self.nodes += [StoredEntity(ecs_id, name) for ecs_id in ids]
-            self.types += [name] * len(ids)
-
-    def blocks(self) -> Iterator[_Block]:
-        """Yield the references of every column, class by class."""
-        for known in self.maps:
-            for ref in known.singles:
-                yield from self._singles(known, ref)
-            for listed in known.inverse_lists:
-                yield from self._lists(known, listed)
-            for item in known.collections:
-                yield from self._links(known, item)
-
-    def _places(self, type_name: str, row_ids: list[int]) -> tuple[Ints, Any]:
-        """Return where rows stand among the nodes, and which of them exist."""
-        start, known = self._rows[type_name]
-        wanted = np.array(row_ids, dtype=np.int64)
-        at = np.searchsorted(known, wanted)
-        there = at < len(known)
-        there[there] = known[at[there]] == wanted[there]
-        return start + at, there
-
-    def _block(
-        self, field: str, kind: int, ends: tuple[tuple[str, list[int]], ...], keys: Any = None
-    ) -> _Block:
-        """Return a block without references to what others have deleted."""
-        (sources, one), (targets, other) = (self._places(*end) for end in ends)
-        block = _Block(field, kind, sources, targets, keys)
-        both = one & other
-        return block if both.all() else block.only(both)
-
-    def _singles(self, known: ClassMap, ref: RefColumn) -> Iterator[_Block]:
-        c, name = known.table.c, known.type_name
-        kind = REQUIRED if ref.plan.required else NULLABLE
-        for target, key in ref.arcs.items():
-            held = sa.select(c.id, key).where(key.is_not(None))
-            sources, targets = columns_of(self.conn, held.order_by(c.id))
-            yield self._block(ref.name, kind, ((name, sources), (target, targets)))
-
-    def _lists(self, known: ClassMap, item: InverseList) -> Iterator[_Block]:
-        members = self.catalog.members_of(known.type_name, item)
-        columns = []
-        for other, ref in members:
-            assert ref.position is not None
-            key = ref.arcs[known.type_name]
-            listed = sa.select(key, ref.position, other.table.c.id)
-            listed = listed.where(key.is_not(None), ref.position.is_not(None))
-            columns.append(columns_of(self.conn, listed.order_by(key, ref.position)))
-        numbers = numbered([(holders, positions) for holders, positions, _ in columns])
-        for (other, _), (holders, _, ids), keys in zip(members, columns, numbers, strict=True):
-            ends = ((known.type_name, holders), (other.type_name, ids))
-            yield self._block(item.name, COLLECTION, ends, keys)
-
-    def _links(self, known: ClassMap, item: Collection) -> Iterator[_Block]:
-        owner, position = item.columns[:2]
-        steps = nested_keys(self.conn, self.catalog, known, item)
-        for target, column in item.arcs.items():
-            wanted = [owner, column, position]
-            if item.key is not None:
-                wanted.append(item.key.column)
-            query = sa.select(*wanted).where(column.is_not(None)).order_by(owner, position)
-            sources, targets, places, *rest = columns_of(self.conn, query)
-            keys: Any = np.array(places, dtype=np.int64)
-            if item.skeleton is not None:
-                keys = [steps.get(at, at[1]) for at in zip(sources, places, strict=True)]
-            elif item.key is not None:
-                place = (item.table.name, item.key.column.name)
-                at = list(zip(sources, places, strict=True))
-                keys = decoded(item.key.codec, rest[0], place, at)
-            elif item.plan.container in (set, frozenset):
-                keys = MEMBERS
-            ends = ((known.type_name, sources), (target, targets))
-            yield self._block(item.name, COLLECTION, ends, keys)
+def neighbourhood(
+    n: int, sources: list[int], targets: list[int], root: int, hops: int | None
+) -> list[int]:
+    """Return the root and what it leads to within some hops, nearest first."""
+    out: list[list[int]] = [[] for _ in range(n)]
+    for source, target in zip(sources, targets, strict=True):
+        out[source].append(target)
+    distance = {root: 0}
+    queue = [root]
+    for node in queue:
+        if hops is not None and distance[node] >= hops:
+            continue
+        for other in out[node]:
+            if other not in distance:
+                distance[other] = distance[node] + 1
+                queue.append(other)
+    return queue

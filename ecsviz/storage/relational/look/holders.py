@@ -9,9 +9,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.storage.relational.schema.arcs import stored_arcs
 from ecsviz.storage.relational.schema.catalog import Catalog, find_class
 from ecsviz.storage.relational.schema.mapping import Mapping
-from ecsviz.storage.relational.schema.naming import snake
 from ecsviz.storage.sql.statements import columns_of, value_of
 
 PARTS: Final = 400
@@ -77,46 +77,13 @@ class _Holders:
             yield sa.union(*batch).subquery()
 
     def _by_holder(self) -> list[list[Any]]:
-        own = self._names[self._own]
         result: list[list[Any]] = [[] for _ in self._names]
-        for n, name in enumerate(self._names):
-            for place in self._mapping.stored[name].layout.values():
-                column = place.get("columns", {}).get(own)
-                if column is not None and "table" in place:
-                    result[n].append(self._linked(n, place["table"], column))
-                elif column is not None:
-                    holders = self._table(name, column)
-                    result[n].append(self._select(n, holders, holders.c[column] == self._row))
-        for place in self._mapping.stored[own].layout.values():
-            if place.get("position") is not None:  # a list that the row itself says it stands in
-                for target, column in place["columns"].items():
-                    n = self._names.index(target)
-                    result[n].append(self._listed(n, column, place["position"]))
+        mapping = self._mapping
+        for arc in stored_arcs(mapping.stored.values(), mapping.metadata.schema):
+            if arc.target == self._names[self._own]:
+                n, probe = self._names.index(arc.source), mapping.probe(arc.source)
+                c = probe.alias("holder").c
+                held = sa.select(arc.owner).where(arc.held == self._row, *arc.there)
+                query = sa.select(sa.literal(n).label("n"), c.id, c.ecs_id)
+                result[n].append(query.where(c.id.in_(held)))
         return result
-
-    def _table(self, name: str, *columns: str) -> Any:
-        probe = self._mapping.probe(name)
-        known: list[Any] = [sa.column("id"), sa.column("ecs_id", sa.Uuid())]
-        others: list[Any] = [sa.column(column) for column in columns]
-        return sa.table(probe.name, *known, *others, schema=probe.schema)
-
-    def _select(self, n: int, table: Any, condition: Any) -> Any:
-        return sa.select(sa.literal(n).label("n"), table.c.id, table.c.ecs_id).where(condition)
-
-    def _linked(self, n: int, links_name: str, column: str) -> Any:
-        """Return the holders in whose collection the row is."""
-        holders = self._table(self._names[n])
-        owner = f"{snake(self._names[n])}_id"
-        links = sa.table(
-            links_name, sa.column(owner), sa.column(column), schema=self._mapping.metadata.schema
-        )
-        held = sa.select(links.c[owner]).where(links.c[column] == self._row)
-        return self._select(n, holders, holders.c.id.in_(held))
-
-    def _listed(self, n: int, column: str, position: str) -> Any:
-        holders = self._table(self._names[n])
-        members = self._table(self._names[self._own], column, position).alias("member")
-        held = sa.select(members.c[column]).where(
-            members.c.id == self._row, members.c[position].is_not(None)
-        )
-        return self._select(n, holders, holders.c.id.in_(held))

@@ -12,15 +12,15 @@ from sqlalchemy.engine import Connection
 from ecsviz.domain.objects import shells
 from ecsviz.domain.paths import Steps, nested_entities
 from ecsviz.errors import UnsupportedFieldError
+from ecsviz.storage.relational.schema.arcs import Arc, Kind
 from ecsviz.storage.relational.schema.catalog import Catalog
-from ecsviz.storage.relational.schema.mapping import ClassMap, Collection
 from ecsviz.storage.sql.statements import columns_of
 from ecsviz.values.codecs import JsonCodec
 from ecsviz.values.column_codecs import Refused
 
 
 def nested_keys(
-    conn: Connection, catalog: Catalog, known: ClassMap, item: Collection
+    conn: Connection, catalog: Catalog, arcs: list[Arc]
 ) -> dict[tuple[int, int], Steps]:
     """Return the steps to the references inside the nested values of one field.
 
@@ -28,8 +28,8 @@ def nested_keys(
     ----------
     conn, catalog
         A state of a store.
-    known, item
-        A class, and a field of it that holds several entities.
+    arcs
+        Those of one field.
 
     Returns
     -------
@@ -43,30 +43,31 @@ def nested_keys(
     A statement per class that is held, and one for the values. Placeholders stand for the
     entities. O(references + values).
     """
-    if item.skeleton is None:
+    first = arcs[0]
+    if first.kind is not Kind.NESTED:
         return {}
-    codec = item.skeleton.codec
+    codec, column = first.item.skeleton.codec, first.item.skeleton.column
     assert isinstance(codec, JsonCodec)
-    members = _members(conn, catalog, item)
-    query = sa.select(known.table.c.id, item.skeleton.column)
-    owners, texts = columns_of(conn, query.where(item.skeleton.column.is_not(None)))
+    members = _members(conn, catalog, arcs)
+    query = sa.select(column.table.c.id, column)
+    owners, texts = columns_of(conn, query.where(column.is_not(None)))
     result = {}
     for owner, text in zip(owners, texts, strict=True):
         held = members.get(owner, {})
-        for position, steps in _steps(codec, text, held, f"{known.type_name}.{item.name}"):
+        for position, steps in _steps(codec, text, held, f"{first.source}.{first.field}"):
             result[owner, position] = steps
     return result
 
 
-def _members(conn: Connection, catalog: Catalog, item: Collection) -> dict[int, dict[int, Any]]:
+def _members(conn: Connection, catalog: Catalog, arcs: list[Arc]) -> dict[int, dict[int, Any]]:
     """Return by row id of the holder, and by position, a placeholder for what is held."""
-    owner, position = item.columns[:2]
     result: dict[int, dict[int, Any]] = defaultdict(dict)
-    for target, column in item.arcs.items():
-        other = catalog.mapping.by_type[target]
+    for arc in arcs:
+        other = catalog.mapping.by_type[arc.target]
         table = other.table.alias("other")
-        joined = item.table.join(table, column == table.c.id)
-        query = sa.select(owner, position, table.c.ecs_id).select_from(joined).order_by(position)
+        joined = arc.table.join(table, arc.held == table.c.id)
+        query = sa.select(arc.owner, arc.position, table.c.ecs_id).select_from(joined)
+        query = query.order_by(arc.position)
         owners, positions, ids = columns_of(conn, query)
         different = list(dict.fromkeys(ids))
         made = dict(zip(different, shells(other.cls, different), strict=True))

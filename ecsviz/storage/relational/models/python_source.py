@@ -76,9 +76,7 @@ class ModuleText:
             if known.type_name in self.maps:
                 continue
             self.maps[known.type_name] = known
-            names = [name for ref in known.singles for name in ref.arcs]
-            names += [name for item in known.collections for name in item.arcs]
-            names += [mapping.type_name(i.plan.targets[0]) for i in known.inverse_lists]
+            names = mapping.targets_of(known)
             todo += [mapping.by_type[name] for name in names if name in mapping.by_type]
         taken = {"Base", "Any", "UUID", "Decimal", "Mapped", "DeclarativeBase", "sa"}
         self.class_names = {name: _name(f"{name}SQL", taken) for name in self.maps}

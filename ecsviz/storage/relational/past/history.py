@@ -8,9 +8,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.storage.relational.schema.arcs import Arc, Kind, arcs_in, by_field
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, history_of
-from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, InverseList
+from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.reports import Event, Moments, events_in_order
 from ecsviz.storage.sql.driver_values import read_exact
 from ecsviz.storage.sql.statements import columns_of, key_condition
@@ -98,10 +99,12 @@ class _Timeline:
 
     def events(self) -> list[Event]:
         """Return what happened, oldest first."""
-        lists = {
-            **{item.name: self._listed(item) for item in self.known.inverse_lists},
-            **{item.name: self._linked(item) for item in self.known.collections},
-        }
+        lists: dict[str, set[int]] = {}
+        for arcs in by_field(self.catalog.arcs_from(self.known)):
+            if arcs[0].has_table:
+                lists[arcs[0].field] = self._linked(arcs[0])
+            elif arcs[0].kind is Kind.LIST:
+                lists[arcs[0].field] = set().union(*map(self._listed, arcs))
 
         def changed(before: dict[str, Any], row: dict[str, Any]) -> str:
             fields = self._edited(before, row)
@@ -122,36 +125,33 @@ class _Timeline:
             if before[value.column.name] != after[value.column.name]
             or exact[0].get(value.name) != exact[1].get(value.name)
         }
-        for ref in self.known.singles:
-            if any(before[c.name] != after[c.name] for c in ref.arcs.values()):
-                changed.add(ref.name)
+        changed |= {
+            arc.field
+            for arc in arcs_in(self.known, Kind.SINGLE)
+            if before[arc.held.name] != after[arc.held.name]
+        }
         if before["ecs_parent_id"] != after["ecs_parent_id"]:
             changed.add("parent_id")
         return changed
 
-    def _linked(self, item: Collection) -> set[int]:
+    def _linked(self, arc: Arc) -> set[int]:
         """Return the revisions that changed a collection with a table of its own."""
-        owner = item.columns[0].name
-        since, until = both_of(self.conn, item.table, owner, self.ids, [])
+        since, until = both_of(self.conn, arc.table, arc.owner.name, self.ids, [])
         return {revision for revision in (*since, *until) if revision is not None}
 
-    def _listed(self, item: InverseList) -> set[int]:
+    def _listed(self, arc: Arc) -> set[int]:
         """Return the revisions that changed a list that its members' rows say."""
+        wanted = [arc.held, arc.owner, arc.position]
+        columns = both_of(self.conn, arc.table, arc.owner.name, self.ids, wanted)
+        rows = [row for row in zip(*columns, strict=True) if row[2] is not None]
+        rows.sort(key=lambda row: (row[0], row[3]))
         result: set[int] = set()
-        for known, ref in self.catalog.members_of(self.known.type_name, item):
-            assert ref.position is not None
-            table, key = known.table, ref.arcs[self.known.type_name]
-            wanted = [table.c.id, key, ref.position]
-            columns = both_of(self.conn, table, key.name, self.ids, wanted)
-            rows = [row for row in zip(*columns, strict=True) if row[2] is not None]
-            rows.sort(key=lambda row: (row[0], row[3]))
-            ends: dict[Any, int | None] = {}  # (member, holder, position) → until when
-            for member, holder, position, since, until in rows:
-                place = (member, holder, position)
-                if ends.get(place, -1) != since:
-                    result.add(since)
-                    if ends.get(place) is not None:
-                        result.add(ends[place])  # type: ignore[arg-type]  # not None
-                ends[place] = until
-            result |= {until for until in ends.values() if until is not None}
-        return result
+        ends: dict[Any, int | None] = {}  # (member, holder, position) → until when
+        for member, holder, position, since, until in rows:
+            place = (member, holder, position)
+            if ends.get(place, -1) != since:
+                result.add(since)
+                if ends.get(place) is not None:
+                    result.add(ends[place])  # type: ignore[arg-type]  # not None
+            ends[place] = until
+        return result | {until for until in ends.values() if until is not None}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,6 +37,8 @@ class PastMapping(Mapping):
         self.revision = revision
         self.metadata = now.metadata
         self.stored = now.stored
+        # Once each: a query may name one of them at several places.
+        self._made: dict[str, tuple[ClassMap, ClassMap]] = {}
         self.by_type = _PastMaps(self)  # type: ignore[assignment]  # read like a dictionary
 
     def map_classes(self, classes: Iterable[type]) -> list[ClassMap]:
@@ -53,11 +55,21 @@ class PastMapping(Mapping):
 
     def past(self, known: ClassMap) -> ClassMap:
         """Return a map with the columns of the past."""
+        found = self._made.get(known.type_name)
+        if found is None or found[0] is not known:
+            found = self._made[known.type_name] = known, self._of(known)
+        return found[1]
+
+    def _of(self, known: ClassMap) -> ClassMap:
         table = as_of(known.table, self.revision)
-        result = ClassMap(known.cls, known.type_name, table, known.by_hand)
-        result.inverse_lists = known.inverse_lists
-        result.values = [_value(value, table) for value in known.values]
-        result.singles = [
+        collections = []
+        for item in known.collections:
+            links = as_of(item.table, self.revision)
+            key, skeleton = item.key and _value(item.key, links), item.skeleton
+            skeleton = skeleton and _value(skeleton, table)
+            arcs = _arcs(item.arcs, links)
+            collections.append(Collection(item.plan, links, arcs, key, skeleton))
+        singles = [
             RefColumn(
                 ref.plan,
                 _arcs(ref.arcs, table),
@@ -66,18 +78,8 @@ class PastMapping(Mapping):
             )
             for ref in known.singles
         ]
-        for item in known.collections:
-            links = as_of(item.table, self.revision)
-            result.collections.append(
-                Collection(
-                    item.plan,
-                    links,
-                    _arcs(item.arcs, links),
-                    None if item.key is None else _value(item.key, links),
-                    None if item.skeleton is None else _value(item.skeleton, table),
-                )
-            )
-        return result
+        values = [_value(value, table) for value in known.values]
+        return replace(known, table=table, values=values, singles=singles, collections=collections)
 
 
 class _PastMaps(MappingOf[str, ClassMap]):
@@ -97,9 +99,7 @@ class _PastMaps(MappingOf[str, ClassMap]):
 
 
 def _value(value: ValueColumn, table: Any) -> ValueColumn:
-    found = copy.copy(value)
-    found.column = table.c[value.column.name]
-    return found
+    return replace(value, column=table.c[value.column.name])
 
 
 def _arcs(arcs: dict[str, sa.Column[Any]], table: Any) -> dict[str, sa.Column[Any]]:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.errors import UnknownTypeError
 from ecsviz.storage.relational.past.history import both_of
+from ecsviz.storage.relational.schema.arcs import Arc, Kind, by_field
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.spans import NEVER, Past, Reached, Span, joined, since_oldest
@@ -83,45 +84,31 @@ class _Reading:
 
     def read(self, known: ClassMap, ids: list[int]) -> None:
         """Read all that is said of some rows of a class, and what they refer to."""
-        name = known.type_name
-        arcs = [arc for ref in known.singles for arc in ref.arcs.items()]
-        self._read(name, known.table, known.table.c.id, ids, arcs)
-        for item in known.collections:
-            self._read(name, item.table, item.columns[0], ids, list(item.arcs.items()))
-        for listed in known.inverse_lists:
-            for other, ref in self.catalog.members_of(name, listed):
-                self._read_members(name, other, ref.arcs[name], ref.position, ids)
+        arcs = self.catalog.arcs_from(known)
+        self._read(known, known.table.c.id, [a for a in arcs if a.kind is Kind.SINGLE], ids)
+        for field in by_field(arc for arc in arcs if arc.has_table):
+            self._read(known, field[0].owner, field, ids)
+        for arc in arcs:
+            if arc.kind is Kind.LIST:
+                self._read_members(arc, ids)
 
-    def _read(
-        self,
-        name: str,
-        table: sa.Table,
-        key: sa.Column[Any],
-        ids: list[int],
-        arcs: list[tuple[str, sa.Column[Any]]],
-    ) -> None:
-        wanted = [key, *(column for _, column in arcs)]
+    def _read(self, known: ClassMap, key: sa.Column[Any], arcs: list[Arc], ids: list[int]) -> None:
+        """Read the rows of a table, and what they refer to by some arcs."""
+        wanted = [key, *(arc.held for arc in arcs)]
         for row_id, *held, since, ended in zip(
-            *both_of(self.conn, table, key.name, ids, wanted), strict=True
+            *both_of(self.conn, key.table, key.name, ids, wanted), strict=True
         ):
-            node, (_, until) = (name, row_id), _span(since, ended)
+            node, (_, until) = (known.type_name, row_id), _span(since, ended)
             self.reached.say(node, since, until)
-            for (target, _), other in zip(arcs, held, strict=True):
+            for arc, other in zip(arcs, held, strict=True):
                 if other is not None:
-                    self.reached.refer(node, (target, other), since, until)
+                    self.reached.refer(node, (arc.target, other), since, until)
 
-    def _read_members(
-        self,
-        name: str,
-        known: ClassMap,
-        key: sa.Column[Any],
-        position: Any,
-        ids: list[int],
-    ) -> None:
+    def _read_members(self, arc: Arc, ids: list[int]) -> None:
         """Read who stands in the lists of some rows; what they say of themselves is read later."""
-        wanted = [key, known.table.c.id, position]
-        rows = zip(*both_of(self.conn, known.table, key.name, ids, wanted), strict=True)
+        wanted = [arc.owner, arc.held, arc.position]
+        rows = zip(*both_of(self.conn, arc.table, arc.owner.name, ids, wanted), strict=True)
         for row_id, member, place, since, until in rows:
             if place is not None:
-                other = known.type_name, member
-                self.reached.refer((name, row_id), other, *_span(since, until))
+                ends = (arc.source, row_id), (arc.target, member)
+                self.reached.refer(*ends, *_span(since, until))

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.storage.checks import still_held
 from ecsviz.storage.relational.models.handwritten_rows import delete_rows_of
 from ecsviz.storage.relational.save.list_positions import Raised, touch
+from ecsviz.storage.relational.schema.arcs import Kind, arcs_in
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import archive
 from ecsviz.storage.relational.schema.mapping import ClassMap
@@ -90,22 +91,17 @@ class Delete:
         """Return the places in entities of one class, not deleted, that refer to what is."""
         table, own = known.table, set(self.rows.get(known.type_name, ()))
         result: list[str] = []
-        for ref in known.singles:
-            for target, column in ref.arcs.items():
-                ids = self.rows.get(target, [])
-                found = select_by_keys(
-                    self.conn, sa.select(table.c.id, table.c.ecs_id), column, ids
-                )
-                for row_id, ecs_id in zip(*found, strict=True):
-                    if row_id not in own:
-                        result.append(f"{known.type_name}.{ref.name} of {ecs_id}")
-        for collection in known.collections:
-            owner = collection.columns[0]
-            for target, column in collection.arcs.items():
-                ids = self.rows.get(target, [])
-                owners = select_by_keys(self.conn, sa.select(owner), column, ids)[0]
-                if any(row_id not in own for row_id in owners):
-                    result.append(f"{known.type_name}.{collection.name}")
+        for arc in arcs_in(known):
+            if arc.kind is Kind.LIST:
+                continue
+            names = [arc.owner] if arc.has_table else [arc.owner, table.c.ecs_id]
+            ids, place = self.rows.get(arc.target, []), f"{known.type_name}.{arc.field}"
+            rows = zip(*select_by_keys(self.conn, sa.select(*names), arc.held, ids), strict=True)
+            others = [ecs_id for row_id, *ecs_id in rows if row_id not in own]
+            if arc.has_table:
+                result += [place] if others else []
+            else:
+                result += [f"{place} of {ecs_id}" for (ecs_id,) in others]
         return result
 
     def _lists_of_others(self) -> dict[str, set[int]]:
@@ -118,15 +114,12 @@ class Delete:
         result: dict[str, set[int]] = {}
         for name, ids in self.rows.items():
             known = self.maps[name]
-            for ref in known.singles:
-                if ref.position is None:
-                    continue
-                for holder, column in ref.arcs.items():
-                    query = sa.select(column).where(ref.position.is_not(None), column.is_not(None))
-                    found = select_by_keys(self.conn, query, known.table.c.id, sorted(ids))[0]
-                    stays = set(found) - set(self.rows.get(holder, ()))
-                    if stays:
-                        result.setdefault(holder, set()).update(stays)
+            for arc in arcs_in(known, Kind.LIST):
+                query = sa.select(arc.owner).where(*arc.there)
+                found = select_by_keys(self.conn, query, arc.held, sorted(ids))[0]
+                stays = set(found) - set(self.rows.get(arc.source, ()))
+                if stays:
+                    result.setdefault(arc.source, set()).update(stays)
         return result
 
     def _note(self, revision: int) -> None:
@@ -167,7 +160,7 @@ class Delete:
                 condition = key_condition(self.conn, keys[0], ids)
                 links = columns_of(self.conn, sa.select(*keys).where(condition))
                 delete_rows(self.conn, collection.table, zip(*links, strict=True))
-            columns = [c for ref in known.singles for c in ref.arcs.values() if c.nullable]
+            columns = [a.held for a in arcs_in(known, Kind.SINGLE) if not a.required]
             if columns:
                 rows = [(*([None] * len(columns)), row_id) for row_id in ids]
                 update_rows(self.conn, known.table, columns, rows)
@@ -179,14 +172,12 @@ class Delete:
         """Return the types, holders first, as far as required references tell."""
         result: dict[str, None] = {}
         left = dict.fromkeys(self.maps)
+        needs = {
+            name: {a.target for a in arcs_in(known, Kind.SINGLE) if a.required} - {name}
+            for name, known in self.maps.items()
+        }
         while left:
-            held = {
-                target
-                for name in left
-                for ref in self.maps[name].singles
-                for target, column in ref.arcs.items()
-                if target != name and not column.nullable
-            }
+            held = set().union(*(needs[name] for name in left))
             free = [name for name in left if name not in held] or list(left)
             for name in free:
                 result[name] = None

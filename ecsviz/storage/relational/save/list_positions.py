@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.basics.order import Ints
 from ecsviz.storage.checks import left_out_is_listed
 from ecsviz.storage.relational.save.rows import NONE, Group, Rows
+from ecsviz.storage.relational.schema.arcs import Arc, Kind
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, archive
 from ecsviz.storage.relational.schema.mapping import ClassMap, InverseList, RefColumn
@@ -83,24 +84,9 @@ class Moves:
 
 @dataclass(slots=True)
 class Lost:
-    """Members that lists have lost and that are not in the walk: their rows still name them.
+    """Rows that lists of an arc have lost and that are not in the walk: they still name them."""
 
-    Attributes
-    ----------
-    known, ref
-        Their class, and its back-reference.
-    item
-        The list.
-    holder
-        Its class.
-    rows
-        Their row ids.
-    """
-
-    known: ClassMap
-    ref: RefColumn
-    item: InverseList
-    holder: str
+    arc: Arc
     rows: list[int]
 
 
@@ -268,42 +254,30 @@ class ListChanges:
         """Find members that were in a list and are not any more."""
         for name, group in self.rows.groups.items():
             place_of = {group.ids[n]: n for n in self.stored[name].versions}
-            for item in group.known.inverse_lists:
-                for known, ref in self.catalog.members_of(name, item) if place_of else ():
-                    gone = self._find_left_in(known, ref, name, place_of, kept)
-                    if gone:
-                        self.lost.append(Lost(known, ref, item, name, gone))
+            for arc in self.catalog.arcs_from(group.known) if place_of else ():
+                gone = self._find_left_in(arc, place_of, kept) if arc.kind is Kind.LIST else []
+                if gone:
+                    self.lost.append(Lost(arc, gone))
         self._find_lost_outside()
 
-    def _find_left_in(
-        self,
-        known: ClassMap,
-        ref: RefColumn,
-        name: str,
-        place_of: dict[int, int],
-        kept: Kept,
-    ) -> list[int]:
+    def _find_left_in(self, arc: Arc, place_of: dict[int, int], kept: Kept) -> list[int]:
         """Find the holders whose list became shorter; return who left and is not in the walk."""
         assert self.conn is not None
-        assert ref.position is not None
-        key = ref.arcs[name]
-        there = ref.position.is_not(None)
+        key, there, back = arc.owner, arc.position.is_not(None), (arc.target, arc.item.name)
         counted = sa.select(key, sa.func.count()).where(there).group_by(key)
         holders, counts = select_by_keys(self.conn, counted, key, list(place_of))
         short = [
             holder
             for holder, count in zip(holders, counts, strict=True)
-            if count > kept.get((known.type_name, ref.name, name, holder), 0)
+            if count > kept.get((*back, arc.source, holder), 0)
         ]
         if not short:
             return []
-        rows = select_by_keys(self.conn, sa.select(known.table.c.id, key).where(there), key, short)
-        group = self.rows.groups.get(known.type_name)
+        rows = select_by_keys(self.conn, sa.select(arc.held, key).where(there), key, short)
+        group = self.rows.groups.get(arc.target)
         inside = set(group.ids) if group is not None else set()
-        inside |= {
-            row_id for n, back, row_id in self._rows_out if (n, back) == (known.type_name, ref.name)
-        }
-        self.touched.setdefault(name, set()).update(place_of[holder] for holder in short)
+        inside |= {row_id for *which, row_id in self._rows_out if tuple(which) == back}
+        self.touched.setdefault(arc.source, set()).update(place_of[holder] for holder in short)
         return [row_id for row_id, _ in zip(*rows, strict=True) if row_id not in inside]
 
     def _find_lost_outside(self) -> None:

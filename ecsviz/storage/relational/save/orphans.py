@@ -19,9 +19,9 @@ from ecsviz.storage.relational.past.past_catalog import revision_of
 from ecsviz.storage.relational.save.checksums import recheck_rows
 from ecsviz.storage.relational.save.delete import Delete
 from ecsviz.storage.relational.save.list_positions import ListChanges, Lost, Moves, Raised, touch
+from ecsviz.storage.relational.schema.arcs import Arc, Kind, arcs_in
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, as_of
-from ecsviz.storage.relational.schema.mapping import ClassMap, RefColumn
 from ecsviz.storage.sql.statements import columns_of, select_by_keys, update_rows, value_of
 
 Member = tuple[str, int]
@@ -69,24 +69,24 @@ class Orphans:
         InverseMismatchError
             If a member requires its holder, and is not to be deleted.
         """
-        required = [lost for lost in self.lists.lost if lost.ref.plan.required]
+        required = [lost for lost in self.lists.lost if lost.arc.item.plan.required]
         if required:
             self._delete(required)
         for lost in self.lists.lost:
-            if not lost.ref.plan.required:
-                self._clear(lost.known, lost.ref, lost.rows)
+            if not lost.arc.item.plan.required:
+                self._clear(lost.arc, lost.rows)
 
-    def _clear(self, known: ClassMap, ref: RefColumn, rows: Iterable[int]) -> None:
-        left = set(rows) - self.deleted.get(known.type_name, set())
+    def _clear(self, arc: Arc, rows: Iterable[int]) -> None:
+        left = set(rows) - self.deleted.get(arc.target, set())
         if left:
-            by_name = self.cleared.setdefault(known.type_name, {})
-            by_name.setdefault(ref.name, set()).update(left)
+            by_name = self.cleared.setdefault(arc.target, {})
+            by_name.setdefault(arc.item.name, set()).update(left)
 
-    def _refuse(self, known: ClassMap, ref: RefColumn, holder: str, row_id: int) -> Any:
+    def _refuse(self, arc: Arc, row_id: int) -> Any:
         assert self.conn is not None
-        c = known.table.c
+        c = arc.table.c
         ecs_id = value_of(self.conn, sa.select(c.ecs_id).where(c.id == row_id))
-        return left_behind(f"{holder}.{ref.inverse}", ref.plan.place, ecs_id)
+        return left_behind(f"{arc.source}.{arc.field}", arc.item.plan.place, ecs_id)
 
     # -- deleting what was added since -------------------------------------------------------
 
@@ -94,57 +94,50 @@ class Orphans:
         """Find what goes: members that require their holder, and those of their own lists."""
         if self.since is None:
             lost = required[0]
-            raise self._refuse(lost.known, lost.ref, lost.holder, min(lost.rows))
+            raise self._refuse(lost.arc, min(lost.rows))
         assert self.conn is not None
         since = revision_of(self.conn, self.catalog, self.since)
         links = self._links(since)
         old: dict[str, set[int]] = {}
-        queue: list[tuple[ClassMap, RefColumn, str, int]] = []
-        for lost in required:
-            queue += [(lost.known, lost.ref, lost.holder, row_id) for row_id in lost.rows]
+        queue = [(lost.arc, row_id) for lost in required for row_id in lost.rows]
         optional = []
-        for known, ref, holder, row_id in queue:  # grows while it is read
-            if not ref.plan.required:
-                optional.append((known, ref, row_id))
+        for arc, row_id in queue:  # grows while it is read
+            if not arc.item.plan.required:
+                optional.append((arc, row_id))
                 continue
-            name = known.type_name
+            name = arc.target
             if name not in old:
-                old[name] = self._there_then(known, since)
+                old[name] = self._there_then(arc.table, since)
             if row_id in old[name]:
-                raise self._refuse(known, ref, holder, row_id)
+                raise self._refuse(arc, row_id)
             if row_id not in self.deleted.setdefault(name, set()):
                 self.deleted[name].add(row_id)
-                queue += [(*link, name, member) for *link, member in links.get((name, row_id), ())]
-        for known, ref, row_id in optional:
-            self._clear(known, ref, [row_id])
+                queue += links.get((name, row_id), ())
+        for arc, row_id in optional:
+            self._clear(arc, [row_id])
         for lost in required:  # or the holder's list would seem to hold them still
             rows: list[tuple[int | None, int]] = [(None, row_id) for row_id in lost.rows]
-            self.lists.moves.append(Moves(lost.known, lost.ref, rows))
+            (known,) = self.catalog.classes_of([lost.arc.target])
+            self.lists.moves.append(Moves(known, lost.arc.item, rows))
 
-    def _there_then(self, known: ClassMap, revision: int) -> set[int]:
-        """Return the row ids of all that was stored as of a revision."""
+    def _there_then(self, table: sa.Table, revision: int) -> set[int]:
+        """Return the row ids of all that was stored in a table as of a revision."""
         assert self.conn is not None
-        return set(columns_of(self.conn, sa.select(as_of(known.table, revision).c.id))[0])
+        return set(columns_of(self.conn, sa.select(as_of(table, revision).c.id))[0])
 
-    def _links(self, since: int) -> dict[Member, list[tuple[Any, Any, int]]]:
+    def _links(self, since: int) -> dict[Member, list[tuple[Arc, int]]]:
         """Return by holder the members of lists that were changed since, and are not saved now."""
         assert self.conn is not None
-        result: dict[Member, list[tuple[Any, Any, int]]] = {}
+        result: dict[Member, list[tuple[Arc, int]]] = {}
         for known in self.catalog.classes_of(self.catalog.mapping.stored):
             group = self.lists.rows.groups.get(known.type_name)
             saved = set() if group is None else set(group.ids)
-            for ref in known.singles:
-                if ref.position is None:
-                    continue
-                for holder, column in ref.arcs.items():
-                    query = sa.select(known.table.c.id, column).where(
-                        column.is_not(None),
-                        ref.position.is_not(None),
-                        known.table.c[REVISION] > since,
-                    )
-                    for row_id, held in zip(*columns_of(self.conn, query), strict=True):
-                        if row_id not in saved:
-                            result.setdefault((holder, held), []).append((known, ref, row_id))
+            for arc in arcs_in(known, Kind.LIST):
+                query = sa.select(arc.held, arc.owner)
+                query = query.where(*arc.there, known.table.c[REVISION] > since)
+                for row_id, holder in zip(*columns_of(self.conn, query), strict=True):
+                    if row_id not in saved:
+                        result.setdefault((arc.source, holder), []).append((arc, row_id))
         return result
 
     # -- writing -----------------------------------------------------------------------------

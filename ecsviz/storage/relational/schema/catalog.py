@@ -20,16 +20,11 @@ from ecsviz import errors
 from ecsviz.domain.entity_class import classes_named, derives_from, newest_definition
 from ecsviz.domain.walk import Walk
 from ecsviz.storage.checks import SideEffects, differences, outdated
+from ecsviz.storage.relational.schema.arcs import Arc, Kind, arcs_in
 from ecsviz.storage.relational.schema.ddl import add_column, add_keys, allow_null, make_tables
 from ecsviz.storage.relational.schema.foreign import Seen
 from ecsviz.storage.relational.schema.history_tables import history_name, history_of
-from ecsviz.storage.relational.schema.mapping import (
-    ClassMap,
-    InverseList,
-    Mapping,
-    RefColumn,
-    StoredType,
-)
+from ecsviz.storage.relational.schema.mapping import ClassMap, InverseList, Mapping, StoredType
 from ecsviz.storage.relational.schema.seals import digest
 from ecsviz.storage.relational.schema.store_identity import NEWEST, StoreIdentity, newest_and
 from ecsviz.storage.relational.schema.stored_types import (
@@ -316,26 +311,35 @@ class Catalog:
         self.check_fields(found)
         return found
 
-    def members_of(self, holder: str, item: InverseList) -> list[tuple[ClassMap, RefColumn]]:
-        """Return the stored classes whose rows can stand in a list, and their back-reference.
+    def arcs_from(self, known: ClassMap) -> list[Arc]:
+        """Return what the entities of a class hold, as arcs: one entity, then lists, then the rest.
 
         Raises
         ------
         UnknownTypeError
-            If no class is defined for one.
+            If no class is defined for what can stand in a list.
         """
+        own = arcs_in(known)
+        lists = [arc for item in known.inverse_lists for arc in self._arcs_of_list(known, item)]
+        links = [arc for arc in own if arc.has_table]
+        return [*(arc for arc in own if arc.kind is Kind.SINGLE), *lists, *links]
+
+    def _arcs_of_list(self, known: ClassMap, item: InverseList) -> list[Arc]:
+        """Return the arcs of a list, one for every stored class whose rows can stand in it."""
+        holder, back = known.type_name, item.back.name
         names = [
             name
             for name, stored in self.mapping.stored.items()
-            if (place := stored.layout.get(item.back.name)) is not None
+            if (place := stored.layout.get(back)) is not None
             and place.get("inverse") == item.name
             and holder in place["columns"]
         ]
         return [
-            (known, ref)
-            for known in self.classes_of(names)
-            for ref in known.singles
-            if ref.name == item.back.name and derives_from(known.cls, item.plan.targets[0])
+            arc
+            for other in self.classes_of(names)
+            if derives_from(other.cls, item.plan.targets[0])
+            for arc in arcs_in(other, Kind.LIST)
+            if arc.item.name == back and arc.source == holder
         ]
 
     def check_fields(self, known: ClassMap) -> None:
@@ -417,11 +421,7 @@ class Catalog:
         found = {known.type_name: known for known in maps}
         queue = list(found.values())
         for known in queue:
-            names = [target for ref in known.singles for target in ref.arcs]
-            names += [target for item in known.collections for target in item.arcs]
-            members = (newest_definition(item.plan.targets[0]) for item in known.inverse_lists)
-            names += [self.mapping.type_name(cls) for cls in members]
-            for name in names:
+            for name in self.mapping.targets_of(known):
                 other = self.mapping.by_type.get(name)
                 if other is not None and name not in found:
                     found[name] = other
@@ -445,17 +445,16 @@ class Catalog:
 
     def _add_arcs(self, conn: Connection, known: ClassMap, stored: StoredType) -> None:
         """Add the foreign keys of classes that a field holds for the first time."""
-        links = [(item.name, item.table, item.arcs) for item in known.collections]
-        keys = [(ref.name, known.table, ref.arcs) for ref in known.singles]
-        for name, table, arcs in (*keys, *links):
-            place = stored.layout.get(name, {})
-            for target, column in arcs.items():
-                if target not in place.get("columns", {}):
-                    add_column(conn, table, column)
-                    past = history_of(table)
-                    add_column(conn, past, past.c[column.name])
-                elif place.get("required") and column.nullable:
-                    allow_null(conn, table, column)
+        for arc in arcs_in(known):
+            place = stored.layout.get(arc.field, {})
+            if arc.kind is Kind.LIST:
+                continue
+            if arc.target not in place.get("columns", {}):
+                add_column(conn, arc.table, arc.held)
+                past = history_of(arc.table)
+                add_column(conn, past, past.c[arc.held.name])
+            elif place.get("required") and not arc.required:
+                allow_null(conn, arc.table, arc.held)
         conn.execute(
             sa.update(self.types)
             .where(self.types.c.name == known.type_name)

@@ -16,6 +16,7 @@ from ecsviz.domain.fields import FieldPlan, Shape, class_plan
 from ecsviz.domain.inverse import inverse_of
 from ecsviz.domain.walk import Walk
 from ecsviz.errors import DuplicateTypeError, EcsvizError, InvalidArgumentError, short_repr
+from ecsviz.storage.relational.schema.arcs import Kind, arcs_in
 from ecsviz.storage.relational.schema.class_maps import (
     ClassMap,
     Collection,
@@ -194,6 +195,12 @@ class Mapping:
             name=bare,
             modules=(module, *others),
         )
+
+    def targets_of(self, known: ClassMap) -> list[str]:
+        """Return the types that a class's fields name or have learned."""
+        names = [arc.target for arc in arcs_in(known) if arc.kind is not Kind.LIST]
+        members = (newest_definition(item.plan.targets[0]) for item in known.inverse_lists)
+        return [*names, *map(self.type_name, members)]
 
     def class_of(self, type_name: str) -> type | None:
         """Return the class that is mapped to a stored type, if any is yet."""

@@ -16,6 +16,7 @@ from ecsviz.domain.walk import walk
 from ecsviz.errors import StoredDataInvalidError
 from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.save.checksums import NEVER, StoredRows
+from ecsviz.storage.relational.schema.arcs import Kind, arcs_in
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, archive, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap
@@ -146,13 +147,10 @@ class Adopt:
         """Note whose lists hold what was changed: they have changed with it."""
         for found in self.found.values():
             ids = [*found.changed, *found.added]
-            for ref in found.known.singles:
-                if ref.position is None or not ids:
-                    continue
-                for holder, column in ref.arcs.items():
-                    of = self.found.get(holder)
-                    if of is not None:
-                        self._touch(found.known, column, ids, of)
+            for arc in arcs_in(found.known, Kind.LIST) if ids else ():
+                of = self.found.get(arc.source)
+                if of is not None:
+                    self._touch(found.known, arc.owner, ids, of)
 
     def _touch(self, known: ClassMap, column: Any, ids: list[int], of: Found) -> None:
         own, other = known.table, of.known.table.alias()

@@ -17,9 +17,10 @@ from ecsviz.errors import EcsvizError, StoredDataInvalidError
 from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.models.handwritten_rows import row_problems, runs
 from ecsviz.storage.relational.save.checksums import NEVER, StoredRows
+from ecsviz.storage.relational.schema.arcs import Arc, Kind, arcs_in, by_field
 from ecsviz.storage.relational.schema.catalog import Catalog, revision_seal
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, history_of
-from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, RefColumn
+from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.relational.schema.seals import digest
 from ecsviz.storage.reports import Problem, not_in_list
 from ecsviz.storage.sql.statements import columns_of
@@ -239,28 +240,28 @@ class Verify:
 
     def _check_references(self, known: ClassMap, newest: int) -> None:
         rows = self.rows[known.type_name]
-        for ref in known.singles:
-            for target, column in ref.arcs.items():
-                there = self.rows[target].spans if target in self.rows else {}
-                values = rows.columns[column.name]
-                for held, (row_id, ecs_id, since, until) in zip(values, rows.keys(), strict=True):
-                    if held is not None and not _exists(there, held, since):
-                        table, where = _place(known.table, row_id, since, until)
-                        detail = f"{ref.name} refers to row {held} of {target}, which is missing"
-                        self._tell(table, where, ecs_id, "reference", detail)
-        for collection in known.collections:
-            self._check_links(known, collection, newest)
+        for arc in arcs_in(known, Kind.SINGLE):
+            there, values = self._spans(arc.target), rows.columns[arc.held.name]
+            for held, (row_id, ecs_id, since, until) in zip(values, rows.keys(), strict=True):
+                if held is not None and not _exists(there, held, since):
+                    table, where = _place(known.table, row_id, since, until)
+                    detail = f"{arc.field} refers to row {held} of {arc.target}, which is missing"
+                    self._tell(table, where, ecs_id, "reference", detail)
+        for arcs in by_field(arc for arc in arcs_in(known) if arc.has_table):
+            self._check_links(rows, arcs, newest)
 
-    def _check_links(self, known: ClassMap, collection: Collection, newest: int) -> None:
-        rows = self.rows[known.type_name]
-        spans = rows.spans
-        owner, position = (c.name for c in collection.columns[:2])
-        for link in rows.links[collection.name]:
-            since, until = link[REVISION], link[UNTIL]
-            key = f"{link[owner]}, {link[position]}"
-            table, where = _place(collection.table, key, since, until)
-            states = {begin for begin, _ in spans.get(link[owner], ())}
-            ends = {end for _, end in spans.get(link[owner], ())}
+    def _spans(self, name: str) -> dict[int, list[tuple[int, int]]]:
+        return self.rows[name].spans if name in self.rows else {}
+
+    def _check_links(self, rows: StoredRows, arcs: list[Arc], newest: int) -> None:
+        """Check the rows of one association table."""
+        first, spans = arcs[0], rows.spans
+        for link in rows.links[first.field]:
+            since, until, holder = link[REVISION], link[UNTIL], link[first.owner.name]
+            key = f"{holder}, {link[first.position.name]}"
+            table, where = _place(first.table, key, since, until)
+            states = {begin for begin, _ in spans.get(holder, ())}
+            ends = {end for _, end in spans.get(holder, ())}
             # 0: written by others. Before what has been pruned, the holder's state may be gone.
             if (
                 not 0 <= since <= newest
@@ -268,61 +269,55 @@ class Verify:
                 or (until > self.oldest and until not in ends)
             ):
                 self._tell(table, where, None, "history", "its revisions do not exist")
-            for target, column in collection.arcs.items():
-                there = self.rows[target].spans if target in self.rows else {}
-                held = link[column.name]
-                if held is not None and not _exists(there, held, link[REVISION]):
-                    detail = f"refers to row {held} of {target}, which is missing"
+            for arc in arcs:
+                held = link[arc.held.name]
+                if held is not None and not _exists(self._spans(arc.target), held, since):
+                    detail = f"refers to row {held} of {arc.target}, which is missing"
                     self._tell(table, where, None, "reference", detail)
 
     def _check_places(self, known: ClassMap) -> None:
         """In a list, no two members of the present have one place."""
         rows = self.rows[known.type_name]
-        for ref in known.singles:
-            if ref.position is None:
-                continue
-            for column in ref.arcs.values():
-                seen: set[tuple[int, int]] = set()
-                for held, place, (row_id, ecs_id, _, until) in zip(
-                    rows.columns[column.name],
-                    rows.columns[ref.position.name],
-                    rows.keys(),
-                    strict=True,
-                ):
-                    if until != NEVER or held is None or place is None:
-                        continue
-                    if (held, place) in seen:
-                        detail = f"the place {place} in {ref.inverse} is taken twice"
-                        self._tell(known.table.name, row_id, ecs_id, "position", detail)
-                    seen.add((held, place))
+        for arc in arcs_in(known, Kind.LIST):
+            seen: set[tuple[int, int]] = set()
+            ends = rows.columns[arc.owner.name], rows.columns[arc.position.name]
+            for held, place, (row_id, ecs_id, _, until) in zip(*ends, rows.keys(), strict=True):
+                if until != NEVER or held is None or place is None:
+                    continue
+                if (held, place) in seen:
+                    detail = f"the place {place} in {arc.field} is taken twice"
+                    self._tell(known.table.name, row_id, ecs_id, "position", detail)
+                seen.add((held, place))
 
     def _check_pairs(self, known: ClassMap) -> None:
         """In the present, whoever names a holder stands in its list, and the other way round."""
         rows = self.rows[known.type_name]
-        for ref in known.singles:
-            if ref.position is None:
-                continue
-            arcs = {target: rows.columns[column.name] for target, column in ref.arcs.items()}
-            ids = {target: self._ids_with_list(target, known, ref) for target in arcs}
-            places = rows.columns[ref.position.name]
+        lists: dict[str, list[Arc]] = {}
+        for arc in arcs_in(known, Kind.LIST):
+            lists.setdefault(arc.item.name, []).append(arc)
+        for arcs in lists.values():
+            back, inverse = arcs[0].item.plan.place, arcs[0].field
+            holders = {arc.source: rows.columns[arc.owner.name] for arc in arcs}
+            ids = {arc.source: self._ids_with_list(known, arc) for arc in arcs}
+            places = rows.columns[arcs[0].position.name]
             for n, (row_id, ecs_id, _, until) in enumerate(rows.keys()):
                 if until != NEVER:
                     continue
-                named = [(target, held[n]) for target, held in arcs.items() if held[n] is not None]
+                named = [(name, held[n]) for name, held in holders.items() if held[n] is not None]
                 if named and places[n] is None and named[0][1] in ids[named[0][0]]:
                     target, held = named[0]
-                    detail = not_in_list(ref.plan.place, target, ids[target][held], ref.inverse)
+                    detail = not_in_list(back, target, ids[target][held], inverse)
                     self._tell(known.table.name, row_id, ecs_id, "pair", detail)
                 elif places[n] is not None and not named:
-                    detail = f"{ref.plan.place} is None, but it has a place in a .{ref.inverse}"
+                    detail = f"{back} is None, but it has a place in a .{inverse}"
                     self._tell(known.table.name, row_id, ecs_id, "pair", detail)
 
-    def _ids_with_list(self, target: str, known: ClassMap, ref: RefColumn) -> dict[int, Any]:
+    def _ids_with_list(self, known: ClassMap, arc: Arc) -> dict[int, Any]:
         """Return row id and ecs_id of those in whose lists entities of a class can stand."""
-        there = self.rows.get(target)
+        there = self.rows.get(arc.source)
         if there is None or not any(
-            item.name == ref.inverse
-            and item.back.name == ref.name
+            item.name == arc.field
+            and item.back.name == arc.item.name
             and derives_from(known.cls, item.plan.targets[0])
             for item in there.known.inverse_lists
         ):
