@@ -185,6 +185,12 @@ def chromium(
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a test has its store; there is nothing yet."""
+    return tmp_path / "a.db"
+
+
+@pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Database]:
     """The small database of ``tests.databases``, opened."""
     with read_database(execute(tmp_path / "shop.db", SHOP)) as db:

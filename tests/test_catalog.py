@@ -17,11 +17,6 @@ def make(**fields: Any) -> Any:
     return type("Recipe", (ev.Entity,), {"__module__": "cook", "__annotations__": fields})
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "a.db"
-
-
 def test_a_store_of_a_newer_release_is_refused(path: Path) -> None:
     ev.SQLAlchemyEntityStorage(path).register(make(x=int)(x=1))
     execute(path, f"UPDATE ecs_store SET value = '{SCHEMA_VERSION + 1}'")

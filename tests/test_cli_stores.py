@@ -214,8 +214,7 @@ def test_history(chats: Path, tmp_path: Path) -> None:
     assert "No entity with the ecs_id" in done.stderr
 
 
-def test_verify(tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
+def test_verify(path: Path) -> None:
     ev.SQLAlchemyEntityStorage(path).register(ev.sample("thread"))
     assert run("verify", path).stdout == "ok\n"
     execute(path, "UPDATE chat_threads SET title = 'x'")
@@ -418,8 +417,7 @@ def test_export_of_parquet(
         }
 
 
-def test_export_neutralises_formulas(tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
+def test_export_neutralises_formulas(path: Path) -> None:
     ev.SQLAlchemyEntityStorage(path).register([ev.ChatThread(title=text) for text in ("=1+1", "a")])
     safe = run("export", path, "--to", "csv", "--table", "chat_threads").stdout
     assert "'=1+1" in safe
@@ -496,8 +494,7 @@ def test_a_store_in_postgresql(postgres_url: str, tmp_path: Path) -> None:
     assert not any("hunter2" in done.output for done in outputs)
 
 
-def test_stored_texts_do_not_steer_the_terminal(tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
+def test_stored_texts_do_not_steer_the_terminal(path: Path) -> None:
     ev.SQLAlchemyEntityStorage(path).register(
         [ev.ChatThread(title=text) for text in HOSTILE], note="\x1b[31m"
     )

@@ -50,8 +50,7 @@ def failing_store(path: Path) -> ev.SQLAlchemyEntityStorage:
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("code", FAILURES)
 @pytest.mark.parametrize("how", ["done", "rolled back", "open yet"])
-def test_what_is_told_is_so(tmp_path: Path, how: str, code: str, first: bool) -> None:
-    path = tmp_path / "a.db"
+def test_what_is_told_is_so(path: Path, how: str, code: str, first: bool) -> None:
     store = failing_store(path)
     thread = ev.ChatThread(title="a")
     if not first:
@@ -74,9 +73,8 @@ def test_what_is_told_is_so(tmp_path: Path, how: str, code: str, first: bool) ->
     assert thread.version == before + 1
 
 
-def test_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_knows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What happened cannot be looked up, since the disk fails for good."""
-    path = tmp_path / "a.db"
     store = failing_store(path)
     thread = store.register(ev.ChatThread(title="a"))
     thread.title = "b"
@@ -97,8 +95,7 @@ def test_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("call", ["delete", "prune"])
 @pytest.mark.parametrize("how", ["done", "rolled back"])
-def test_every_write_says_so(tmp_path: Path, call: str, how: str) -> None:
-    path = tmp_path / "a.db"
+def test_every_write_says_so(path: Path, call: str, how: str) -> None:
     store = failing_store(path)
     thread = store.register(ev.ChatThread(title="a"))
     thread.title = "b"
@@ -214,8 +211,7 @@ def cut_off(path: Path) -> None:
     )
 
 
-def test_a_power_cut_in_the_first_save(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_power_cut_in_the_first_save(path: Path) -> None:
     cut_off(path)
     assert path.read_bytes()[:16] == bytes(16)
     assert ev.SQLAlchemyEntityStorage(path).revisions().empty
@@ -223,8 +219,7 @@ def test_a_power_cut_in_the_first_save(tmp_path: Path) -> None:
     assert store.get(thread.ecs_id).title == "second"
 
 
-def test_others_let_sqlite_look_as_well(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_others_let_sqlite_look_as_well(path: Path) -> None:
     cut_off(path)
     before = path.read_bytes()
     with read_database(path) as db:
@@ -235,8 +230,7 @@ def test_others_let_sqlite_look_as_well(tmp_path: Path) -> None:
     assert path.read_bytes() == before, "they look at a copy"
 
 
-def test_zeros_without_a_journal_are_no_database(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_zeros_without_a_journal_are_no_database(path: Path) -> None:
     for beside in (None, b"", b"a text beside it"):
         path.write_bytes(bytes(4096))
         if beside is not None:

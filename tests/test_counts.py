@@ -162,8 +162,7 @@ def changed_rows(path: Path, change: Callable[[], Any]) -> dict[str, int]:
     }
 
 
-def test_an_unchanged_graph_of_100_000_writes_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "same.db"
+def test_an_unchanged_graph_of_100_000_writes_nothing(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path)
     thread = store.register(chat(100_000))
     before = path.read_bytes()
@@ -176,9 +175,8 @@ def test_an_unchanged_graph_of_100_000_writes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 10_000])
-def test_rows_written(tmp_path: Path, size: int) -> None:
+def test_rows_written(path: Path, size: int) -> None:
     """What is written depends on what changed, not on how long the thread is."""
-    path = tmp_path / "rows.db"
     store = ev.SQLAlchemyEntityStorage(path)
     thread = store.register(chat(size))
     assert changed_rows(path, lambda: store.register(thread)) == {}

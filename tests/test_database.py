@@ -79,8 +79,7 @@ def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_may_only_be_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_file_that_may_only_be_read(path: Path) -> None:
     thread = ev.SQLAlchemyEntityStorage(path).register(ev.ChatThread(title="a"))
     before = path.read_bytes()
     engine = sa.create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
@@ -143,8 +142,7 @@ def test_a_store_is_marked_as_ours(tmp_path: Path) -> None:
     assert fetched(path, "PRAGMA user_version") == [(2,)]
 
 
-def test_another_writer(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_another_writer(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path, timeout=0.05)
     thread = store.register(ev.ChatThread(title="a"))
     other = sqlite3.connect(path, isolation_level=None)
@@ -186,8 +184,7 @@ def test_a_child_process_opens_its_own_connections(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["WAL", "Wal", "wal", "DELETE"])
-def test_the_journal_in_capitals(tmp_path: Path, given: Any) -> None:
-    path = tmp_path / "a.db"
+def test_the_journal_in_capitals(path: Path, given: Any) -> None:
     ev.SQLAlchemyEntityStorage(path, journal=given).register(ev.ChatThread())
     assert fetched(path, "PRAGMA journal_mode") == [(given.lower(),)]
 
@@ -238,9 +235,8 @@ def test_a_folder_that_may_only_be_read(journal: Any, unprivileged: Path) -> Non
 
 @pytest.mark.parametrize("code", ["SQLITE_IOERR_SHMSIZE", "SQLITE_CANTOPEN", "SQLITE_IOERR_WRITE"])
 @pytest.mark.parametrize("journal", JOURNALS)
-def test_a_full_disk(journal: Any, code: str, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_full_disk(journal: Any, code: str, path: Path, monkeypatch: Any) -> None:
     """SQLite has a word for it where it writes pages, none where it makes files."""
-    path = tmp_path / "a.db"
     store = ev.SQLAlchemyEntityStorage(path, journal=journal)
     thread = store.register(ev.ChatThread(title="a"))
     failed = sqlite3.OperationalError("disk I/O error")

@@ -13,8 +13,7 @@ from tests.conformance import classes as c
 from tests.databases import fetched, rows_in
 
 
-def test_all_rows_of_a_graph_go(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_all_rows_of_a_graph_go(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path)
     node = c.Node(links=[c.Node(), c.Node()], by_name={"x": c.Node()}, grid=[[c.Node()]])
     node.next = node
@@ -57,8 +56,7 @@ def test_who_refers_is_told_by_both_storages(tmp_path: Path, holder: object, pla
         assert store.has_entity(node.ecs_id)
 
 
-def test_deleting_is_a_revision_and_all_or_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_deleting_is_a_revision_and_all_or_nothing(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path)
     one, two = c.Node(name="one"), c.Node(name="two", links=[c.Node()])
     store.register([one, two])

@@ -71,8 +71,7 @@ def ends(path: Path, thread: ev.ChatThread, *, write: bool = False) -> set[str]:
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("table", TABLES)
-def test_a_view_for_a_table(tmp_path: Path, table: str, view: str) -> None:
-    path = tmp_path / "a.db"
+def test_a_view_for_a_table(path: Path, table: str, view: str) -> None:
     _, thread = filled(path)
     assert table in tables_in(path)
     execute(path, *as_view(table, VIEWS[view]))
@@ -82,17 +81,15 @@ def test_a_view_for_a_table(tmp_path: Path, table: str, view: str) -> None:
     assert "view" in result.output + result.stderr
 
 
-def test_a_view_in_capitals(tmp_path: Path) -> None:
+def test_a_view_in_capitals(path: Path) -> None:
     """SQLite finds a table by its name in any case."""
-    path = tmp_path / "a.db"
     _, thread = filled(path)
     view = "CREATE VIEW Chat_MESSAGES AS SELECT * FROM real_chat_messages"
     execute(path, *as_view("chat_messages", VIEWS["the same rows"])[:2], view)
     assert ends(path, thread) == {"StorageCorruptError"}
 
 
-def test_it_comes_while_the_store_is_open(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_it_comes_while_the_store_is_open(path: Path) -> None:
     store, thread = filled(path, deadline=DEADLINE)
     execute(path, *as_view("chat_messages", VIEWS["for ever"]))
     for name, call in reading_calls(store, thread).items():
@@ -101,8 +98,7 @@ def test_it_comes_while_the_store_is_open(tmp_path: Path) -> None:
         assert name
 
 
-def test_the_type_that_is_noted_is_not_believed(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_the_type_that_is_noted_is_not_believed(path: Path) -> None:
     _, thread = filled(path)
     execute(
         path,
@@ -115,9 +111,8 @@ def test_the_type_that_is_noted_is_not_believed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("table", TABLES[4:])
 @pytest.mark.parametrize("value", [LARGE])
-def test_a_computed_column(tmp_path: Path, table: str, value: str) -> None:
+def test_a_computed_column(path: Path, table: str, value: str) -> None:
     """One of a user's own beside ours does no harm; one in place of ours is refused."""
-    path = tmp_path / "a.db"
     _, thread = filled(path)
     execute(path, f"ALTER TABLE {table} ADD COLUMN extra AS (length({value}))")
     assert ends(path, thread, write=True) <= {"returned", "StorageError", "StaleVersionError"}
@@ -130,8 +125,7 @@ def test_a_computed_column(tmp_path: Path, table: str, value: str) -> None:
     assert ends(path, thread) == {"StorageCorruptError"}
 
 
-def test_a_trigger_that_never_ends(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_trigger_that_never_ends(path: Path) -> None:
     _, thread = filled(path)
     body = f"SELECT (SELECT max(x) FROM ({ENDLESS} SELECT x FROM c))"
     execute(path, f"CREATE TRIGGER slow AFTER UPDATE ON chat_threads BEGIN {body}; END")
@@ -162,13 +156,12 @@ def test_another_schema_with_the_number_of_the_last(tmp_path: Path) -> None:
         store.delete([thread, *thread.messages])
 
 
-def test_an_interrupt_is_no_deadline(tmp_path: Path) -> None:
+def test_an_interrupt_is_no_deadline(path: Path) -> None:
     """Python notices it while SQLite asks for the time, and the driver swallows it there."""
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    path = tmp_path / "a.db"
     store, thread = filled(path)
     body = f"SELECT (SELECT max(x) FROM ({ENDLESS} SELECT x FROM c))"
     execute(path, f"CREATE TRIGGER slow AFTER UPDATE ON chat_threads BEGIN {body}; END")
@@ -214,8 +207,7 @@ def test_a_deadline_is_seconds(deadline: Any) -> None:
         ev.SQLAlchemyEntityStorage(":memory:", deadline=deadline)
 
 
-def test_a_longer_deadline_lets_a_slow_trigger_end(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_longer_deadline_lets_a_slow_trigger_end(path: Path) -> None:
     _, thread = filled(path)
     body = f"SELECT (SELECT max(x) FROM ({ENDLESS} SELECT x FROM c LIMIT 300000))"
     execute(path, f"CREATE TRIGGER slow AFTER UPDATE ON chat_threads BEGIN {body}; END")
@@ -228,8 +220,7 @@ def test_a_longer_deadline_lets_a_slow_trigger_end(tmp_path: Path) -> None:
     assert thread.version == 3
 
 
-def test_what_a_trigger_changes_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_what_a_trigger_changes_is_told(path: Path) -> None:
     _, thread = filled(path)
     change = "UPDATE chat_messages SET content = 'changed'"
     execute(path, f"CREATE TRIGGER own AFTER UPDATE ON chat_threads BEGIN {change}; END")
@@ -248,8 +239,7 @@ def test_what_a_trigger_changes_is_told(tmp_path: Path) -> None:
     assert problems.count("content") == 2
 
 
-def test_all_of_a_users_own_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_all_of_a_users_own_is_told(path: Path) -> None:
     _, thread = filled(path)
     execute(
         path,

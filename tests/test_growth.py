@@ -94,10 +94,9 @@ def test_the_limit_is_felt() -> None:
 
 
 @pytest.mark.parametrize("make", [workload.chain, workload.cycle])
-def test_nothing_recurses(tmp_path: Path, make: Callable[[int], Any]) -> None:
+def test_nothing_recurses(path: Path, make: Callable[[int], Any]) -> None:
     """20,000 entities in a row, and calls no deeper than the libraries below need."""
     nodes = make(SIZE)
-    path = tmp_path / "row.db"
     store = ev.SQLAlchemyEntityStorage(path)
     with little_recursion(200):
         graph = ev.EntityDependencyGraph(nodes[0])

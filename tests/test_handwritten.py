@@ -88,11 +88,6 @@ MODELS = {Thread: ThreadSQL, Message: MessageSQL}
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "mine.db"
-
-
-@pytest.fixture
 def store(path: Path) -> ev.SQLAlchemyEntityStorage:
     return ev.SQLAlchemyEntityStorage(path, models=MODELS)
 

@@ -52,8 +52,7 @@ def test_the_file_and_its_folder_stay_as_they_are(tmp_path: Path) -> None:
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
 
 
-def test_the_log_beside_a_file_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_the_log_beside_a_file_is_read(path: Path) -> None:
     with closing(sqlite3.connect(path)) as writer:
         writer.executescript("PRAGMA journal_mode=wal;" + ROWS)
         writer.execute("INSERT INTO t VALUES (3, 'in the log')")
@@ -228,8 +227,7 @@ def test_a_virtual_table_is_none_that_is_read(tmp_path: Path) -> None:
         (b"not a database" * 99, "no SQLite"),
     ],
 )
-def test_what_is_no_database(tmp_path: Path, data: bytes, match: str) -> None:
-    path = tmp_path / "a.db"
+def test_what_is_no_database(path: Path, data: bytes, match: str) -> None:
     path.write_bytes(data)
     for source in (path, data):
         with pytest.raises(ImportFormatError, match=match):

@@ -111,8 +111,7 @@ class Order(ev.Entity):
     select: list[EcsThing] = []
 
 
-def test_names_that_sql_takes_amiss(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_names_that_sql_takes_amiss(path: Path) -> None:
     fields: dict[str, Any] = dict.fromkeys(("id", "select", "position", "ecs_revision"), 7)
     entity = Awkward(**fields, ID="x", metadata="m", registry="r", order="o", group_id="g")
     entity.group, entity.table, entity.key = entity, [entity], {"k": entity}
@@ -128,8 +127,7 @@ def make(name: str, module: str, /, **fields: Any) -> Any:
     return type(name, (ev.Entity,), {"__module__": module, "__annotations__": fields})
 
 
-def test_two_classes_of_one_name_keep_their_tables_in_every_order(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_two_classes_of_one_name_keep_their_tables_in_every_order(path: Path) -> None:
     one, two = make("Twin", "first", x=int), make("Twin", "second", x=int)
     a, b = one(x=1), two(x=2)
     ev.SQLAlchemyEntityStorage(path).register([a, b])
@@ -163,9 +161,8 @@ def test_a_third_class_of_a_name_is_refused() -> None:
         mapping.type_name(make("Thing", "two", c=int))
 
 
-def test_association_tables_of_one_name_keep_their_fields(tmp_path: Path) -> None:
+def test_association_tables_of_one_name_keep_their_fields(path: Path) -> None:
     """Who is called first in a process decides the name; the store remembers it for the next."""
-    path = tmp_path / "a.db"
 
     def classes() -> tuple[Any, Any]:
         def cls(name: str) -> Any:
@@ -188,8 +185,7 @@ def test_association_tables_of_one_name_keep_their_fields(tmp_path: Path) -> Non
     assert {"links", "links_2"} <= set(tables(store))
 
 
-def test_fields_in_another_order_keep_their_columns(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_fields_in_another_order_keep_their_columns(path: Path) -> None:
     first = make("Cased", "cased", name=str, Name=str)
     entity = first(name="small", Name="large")
     ev.SQLAlchemyEntityStorage(path).register(entity)
@@ -216,8 +212,7 @@ def subclass(name: str, base: Any = Animal) -> Any:
     return type(name, (base,), space)
 
 
-def test_a_required_reference_takes_a_subclass_that_was_defined_later(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_required_reference_takes_a_subclass_that_was_defined_later(path: Path) -> None:
     first = Owner(pet=Animal(name="cat"))
     ev.SQLAlchemyEntityStorage(path).register(first)
     store = ev.SQLAlchemyEntityStorage(path)
@@ -239,8 +234,7 @@ def test_a_required_reference_takes_a_subclass_that_was_defined_later(tmp_path: 
     assert find_difference(first, store.get(first.ecs_id)) is None
 
 
-def test_another_storage_learns_of_new_columns(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_another_storage_learns_of_new_columns(path: Path) -> None:
     one, two = ev.SQLAlchemyEntityStorage(path), ev.SQLAlchemyEntityStorage(path)
     first = one.register(Owner(pet=Animal()))
     assert two.get(first.ecs_id) == first
@@ -251,8 +245,7 @@ def test_another_storage_learns_of_new_columns(tmp_path: Path) -> None:
     assert find_difference(third, one.get(third.ecs_id)) is None
 
 
-def test_what_a_failed_save_has_learned_is_forgotten(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_what_a_failed_save_has_learned_is_forgotten(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path)
     owner = store.register(Owner(pet=Animal(name="cat")))
     dog = subclass("FailedDog")(tricks=1)
@@ -275,8 +268,7 @@ class Anything(ev.Entity):
     many: list[ev.Entity] = []
 
 
-def test_a_field_of_any_entity(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_field_of_any_entity(path: Path) -> None:
     entity = Anything(many=[Author(name="a"), Animal(name="b"), Anything()])
     entity.what = entity
     ev.SQLAlchemyEntityStorage(path).register(entity)

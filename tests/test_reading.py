@@ -15,11 +15,6 @@ from tests.conformance import classes as c
 from tests.databases import execute, fetched
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "a.db"
-
-
 @pytest.mark.parametrize(
     ("statement", "told"),
     [

@@ -359,14 +359,13 @@ def test_a_store_that_is_not_there_yet_makes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_that_cannot_be_read_says_so_and_raises_nothing(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_read_says_so_and_raises_nothing(path: Path) -> None:
     def broken() -> Any:
         raise StorageBusyError("the database is <busy>")
 
     shown = store_html("Store", broken)
     assert texts(shown) == "Storethe database is <busy>"
     assert_harmless(shown)
-    path = tmp_path / "a.db"
     storage = ev.SQLAlchemyEntityStorage(path)
     storage.register(ev.ChatThread(title="a"))
     path.write_bytes(b"<b>no database</b>" * 1000)

@@ -24,8 +24,7 @@ def branched() -> ev.ChatThread:
     return thread
 
 
-def test_nothing_is_written_before_register(tmp_path: Path) -> None:
-    path = tmp_path / "threads.db"
+def test_nothing_is_written_before_register(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path)
     thread = branched()
     plan = store.explain(thread)

@@ -28,8 +28,7 @@ def test_the_past_is_still_proved_after_a_migration(tmp_path: Path) -> None:
     assert type(again.get(kept.ecs_id)) is after  # held: a class that nobody holds is forgotten
 
 
-def test_rows_of_others_stay_theirs_in_a_migration(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_rows_of_others_stay_theirs_in_a_migration(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path)
     before: Any = create_model("Foreign", __base__=ev.Entity, name=(str, ""))
     store.register(before())

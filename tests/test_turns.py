@@ -216,9 +216,8 @@ def test_an_interrupted_reading_holds_no_lock(tmp_path: Path, journal: Any) -> N
         assert store.verify().empty
 
 
-def test_a_commit_that_failed_stays_undone(tmp_path: Path) -> None:
+def test_a_commit_that_failed_stays_undone(path: Path) -> None:
     """SQLAlchemy gives the connection back to its pool with the transaction open."""
-    path = tmp_path / "a.db"
     engine = sa.create_engine(f"sqlite:///{path}")
     store = ev.SQLAlchemyEntityStorage(engine, timeout=0.05)
     thread = store.register(ev.ChatThread(title="a"))
@@ -254,8 +253,7 @@ def test_what_others_left_open_is_not_committed(tmp_path: Path, session: bool) -
     engine.dispose()
 
 
-def test_a_session_on_a_damaged_file_says_what_get_says(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_session_on_a_damaged_file_says_what_get_says(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path)
     thread = store.register(ev.ChatThread(title="a"))
     with path.open("r+b") as file:

@@ -169,8 +169,7 @@ def test_no_flipped_bit_that_changes_an_answer_goes_unnoticed(tmp_path: Path) ->
         ("ALTER TABLE books ADD COLUMN x TEXT", "schema"),
     ],
 )
-def test_what_was_changed_outside_is_told(tmp_path: Path, statement: str, problem: str) -> None:
-    path = tmp_path / "store.db"
+def test_what_was_changed_outside_is_told(path: Path, statement: str, problem: str) -> None:
     filled(path)
     store = ev.SQLAlchemyEntityStorage(path)
     if "13" in statement:  # a row that nothing else speaks of, with a past
@@ -182,8 +181,7 @@ def test_what_was_changed_outside_is_told(tmp_path: Path, statement: str, proble
     assert problem in set(store.verify()["problem"])
 
 
-def test_rows_of_others_are_told_until_they_are_registered(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_rows_of_others_are_told_until_they_are_registered(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path)
     store.register(Shelf(label="a"))
     execute(path, "UPDATE shelfs SET label = 'b'")
@@ -224,8 +222,7 @@ def test_an_empty_store_is_all_right(tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
-def test_pruned_history_is_all_right(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_pruned_history_is_all_right(path: Path) -> None:
     filled(path)
     store = ev.SQLAlchemyEntityStorage(path)
     for revision in (3, 5, None):
@@ -239,8 +236,7 @@ class Ticket(ev.Entity):
     tags: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
 
 
-def test_limits_of_fields_are_trusted_and_what_breaks_them_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_limits_of_fields_are_trusted_and_what_breaks_them_is_told(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path)
     ticket = store.register(Ticket(seats=2))
     execute(path, "UPDATE tickets SET seats = -1")
@@ -251,9 +247,8 @@ def test_limits_of_fields_are_trusted_and_what_breaks_them_is_told(tmp_path: Pat
         store.get(ticket.ecs_id)
 
 
-def test_pairs_that_disagree_are_told_with_both_ends(tmp_path: Path) -> None:
+def test_pairs_that_disagree_are_told_with_both_ends(path: Path) -> None:
     """As earlier releases let them: a book that names a shelf which does not hold it."""
-    path = tmp_path / "a.db"
     store = ev.SQLAlchemyEntityStorage(path)
     shelf = Shelf(label="a")
     shelf.books = [Book(shelf=shelf, title=title) for title in "xyz"]

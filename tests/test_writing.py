@@ -94,16 +94,14 @@ def failing_everywhere(store: ev.SQLAlchemyEntityStorage, graph: list[Any]) -> I
     assert find_difference(graph, store.get_many([e.ecs_id for e in graph])) is None
 
 
-def test_a_failure_anywhere_in_the_first_save_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_failure_anywhere_in_the_first_save_leaves_nothing(path: Path) -> None:
     graph = first()
     for failed in failing_everywhere(ev.SQLAlchemyEntityStorage(path), graph):
         assert dump(path) in ({}, {"sqlite_master": []}), failed
         assert {e.version for e in ev.EntityDependencyGraph(graph).nodes} == {0}
 
 
-def test_a_failure_anywhere_in_an_edit_leaves_what_was(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_failure_anywhere_in_an_edit_leaves_what_was(path: Path) -> None:
     graph = ev.SQLAlchemyEntityStorage(path).register(first())
     stored, before = [e.ecs_id for e in graph], dump(path)
     kept = ev.SQLAlchemyEntityStorage(path).get_many(stored)
@@ -116,8 +114,7 @@ def test_a_failure_anywhere_in_an_edit_leaves_what_was(tmp_path: Path) -> None:
         assert find_difference(kept, store.get_many(stored)) is None, failed
 
 
-def test_a_failing_commit_leaves_what_was(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_failing_commit_leaves_what_was(path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(path)
     node = store.register(c.Node(name="a"))
     node.name = "b"
@@ -134,8 +131,7 @@ def test_a_failing_commit_leaves_what_was(tmp_path: Path) -> None:
     assert store.register(node).version == 2
 
 
-def test_a_failure_releases_the_lock(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_a_failure_releases_the_lock(path: Path) -> None:
     store, other = ev.SQLAlchemyEntityStorage(path), ev.SQLAlchemyEntityStorage(path, timeout=0.1)
     store.register(c.Node())
     for error in (InjectedError, KeyboardInterrupt):
@@ -147,9 +143,8 @@ def test_a_failure_releases_the_lock(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="signals need the main thread"
 )
-def test_an_interrupt_is_told_after_the_versions(tmp_path: Path) -> None:
+def test_an_interrupt_is_told_after_the_versions(path: Path) -> None:
     """Ctrl-C during a save ends it whole: the next save must not find a conflict with itself."""
-    path = tmp_path / "a.db"
     store = ev.SQLAlchemyEntityStorage(path)
     node = store.register(c.Node(name="a"))
     node.name = "b"
@@ -196,9 +191,8 @@ def bad_graphs() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", bad_graphs())
-def test_bad_input_makes_no_file_and_changes_none(tmp_path: Path, name: str) -> None:
+def test_bad_input_makes_no_file_and_changes_none(path: Path, name: str) -> None:
     graph, error = bad_graphs()[name]
-    path = tmp_path / "a.db"
     store = ev.SQLAlchemyEntityStorage(path)
     with pytest.raises(error):
         store.register(graph)
@@ -215,8 +209,7 @@ def test_bad_input_makes_no_file_and_changes_none(tmp_path: Path, name: str) -> 
 # -- only what changed -----------------------------------------------------------------------
 
 
-def test_an_unchanged_graph_changes_no_row(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+def test_an_unchanged_graph_changes_no_row(path: Path) -> None:
     graph = [*first(), c.Values(anything={"a": {1, 2, 3}}), c.Boxes(holder=c.Holder(who=c.Node()))]
     store = ev.SQLAlchemyEntityStorage(path)
     store.register(graph)
@@ -271,9 +264,8 @@ def test_explain_says_what_register_then_runs(tmp_path: Path) -> None:
     assert before != store.explain(graph).summary()
 
 
-def test_rows_that_others_added_keep_their_ids(tmp_path: Path) -> None:
+def test_rows_that_others_added_keep_their_ids(path: Path) -> None:
     """A row that came through SQL has taken the next free row id."""
-    path = tmp_path / "a.db"
     first = ev.SQLAlchemyEntityStorage(path).register(ev.ChatThread(title="a"))
     names = [row[1] for row in fetched(path, "PRAGMA table_info(chat_threads)")]
     wanted = ", ".join(f'"{name}"' for name in names if name not in ("id", "ecs_id"))
