@@ -37,6 +37,14 @@ def reach(
     Notes
     -----
     One statement, however deep it goes.
+
+    By numbers: a thread, row 1, with the messages 1, 2 and 3, of which 2 answers 1 and 3 answers 2.
+    Types have codes, here 0 for threads and 1 for messages, so that what is found is pairs of code
+    and row id. It begins with (0, 1). The first round follows the list of the thread, the rows
+    whose ``thread_id`` is 1: (1, 1), (1, 2) and (1, 3). From these the second round follows
+    ``thread`` to (0, 1), ``parent`` to (1, 1) and (1, 2), ``replies`` to (1, 2) and (1, 3). All are
+    known, UNION leaves them out, and the query ends: two rounds, however many messages there are.
+    A chain of n answers that no list holds takes n rounds, still within the one statement.
     """
     arcs = _arcs(catalog, list(starts), kinds)
     codes = {
