@@ -112,6 +112,21 @@ def test_of_chats() -> None:
     assert read(store, True) == read(store, False) == live(thread)
 
 
+def test_who_names_a_holder_without_a_place_is_in_no_list() -> None:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    thread = ev.ChatThread(title="x")
+    lost = thread.say("user", "q")
+    thread.say("user", "r")
+    store.register(thread)
+    with store.engine.begin() as conn:
+        conn.execute(sa.text("UPDATE chat_messages SET thread_position = NULL WHERE content = 'q'"))
+    expected = live(thread)
+    del expected[thread.ecs_id, "messages", lost.ecs_id]
+    assert read(store, True) == read(store, False) == expected
+    graph = store.graph().references
+    assert Counter((r.source.ecs_id, r.field, r.target.ecs_id) for r in graph) == expected
+
+
 def test_of_every_kind() -> None:
     store = ev.SQLAlchemyEntityStorage(":memory:")
     side = Side(other=ev.ChatThread(title="x"))
