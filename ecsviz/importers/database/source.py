@@ -32,6 +32,7 @@ from ecsviz.errors import (
 from ecsviz.importers.files import not_opened
 from ecsviz.importers.sqlite_file import open_sqlite, translated
 from ecsviz.storage.sql import engine as database
+from ecsviz.storage.sql.driver_values import STRICT
 
 _STEPS = 1_000
 """Instructions of SQLite's machine between two looks at the clock."""
@@ -107,7 +108,7 @@ class DatabaseSource:
             driver: Any = self._database.engine.dialect.dbapi
             try:
                 with self._database.reading() as conn:
-                    yield from _read_only(conn)
+                    yield from _read_only(conn.execution_options(**{STRICT: True}))
             except driver.Error as err:  # of fetchall(), which SQLAlchemy hands on as it is
                 raise StorageError(
                     f"{self.name}: a value in it cannot be read ({short_repr(str(err))}). Leave"

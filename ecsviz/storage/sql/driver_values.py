@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from operator import countOf
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -31,6 +31,10 @@ OWN = frozenset({"id", "ecs_id", "ecs_lineage_id", "ecs_version", "ecs_revision"
 """Columns that no row is without, also in history tables, which require nothing."""
 
 
+STRICT: Final = "ecsviz_strict"
+"""The execution option of connections to databases that no store of ours is in."""
+
+
 class Undecodable(bytes):
     """What a driver has no value for, such as a text in a SQLite file that is no UTF-8."""
 
@@ -43,7 +47,8 @@ def fetch(conn: Connection, query: Any) -> tuple[list[Any], list[Any]]:
 
     Notes
     -----
-    What the driver has no value for comes as `Undecodable`. Its own error would quote it.
+    What the driver has no value for comes as `Undecodable`. Its own error would quote it; where
+    the connection is `STRICT`, it is raised.
     """
     try:
         return _fetch(conn, query)
@@ -51,7 +56,7 @@ def fetch(conn: Connection, query: Any) -> tuple[list[Any], list[Any]]:
         if "decode to UTF-8" not in str(err):
             raise
     except _unreadable(conn):
-        if conn.dialect.driver != "psycopg":
+        if conn.dialect.driver != "psycopg" or STRICT in conn.get_execution_options():
             raise
     with _lenient(conn):
         return _fetch(conn, query)
@@ -289,12 +294,15 @@ def invalid_value(conn: Connection, column: Any, value: Any, why: str) -> Stored
     """Return the error for a value of a column, wherever in the database it stands."""
     places = sorted(_bases(column), key=lambda base: str(base.table.name))
     for base in places:
-        keys = list(getattr(base.table, "primary_key", ())) or [sa.literal_column("rowid")]
+        keys = list(getattr(base.table, "primary_key", ()))
+        if not keys and conn.dialect.name == "sqlite":
+            keys = [sa.literal_column("rowid")]
         rows, _ = fetch(conn, sa.select(base, *keys).select_from(base.table))
         for found, *key in rows:
             if type(found) is type(value) and (found == value or value is None):
                 row = tuple(_said(part, one) for part, one in zip(keys, key, strict=True))
-                return invalid(base.table.name, base.name, row[0] if row[1:] == () else row, why)
+                at = row if len(row) > 1 else next(iter(row), None)
+                return invalid(base.table.name, base.name, at, why)
     first = places[0] if places else None
     name = "" if first is None else first.table.name
     return invalid(name, column.name if first is None else first.name, None, why)
