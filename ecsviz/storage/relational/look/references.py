@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.basics.order import Ints
 from ecsviz.domain.paths import format_path
+from ecsviz.errors import invalid
 from ecsviz.storage.relational.look.nested_keys import nested_keys
 from ecsviz.storage.relational.schema.arcs import Arc, Kind, by_field
 from ecsviz.storage.relational.schema.catalog import Catalog
@@ -128,7 +129,12 @@ class References:
         """Return owner and held, and position and key where there are such."""
         order = [arc.owner] if arc.position is None else [arc.owner, arc.position]
         wanted = [arc.owner, arc.held, *order[1:], *([] if arc.key is None else [arc.key])]
-        return columns_of(self.conn, sa.select(*wanted).where(*arc.there).order_by(*order))
+        found = columns_of(self.conn, sa.select(*wanted).where(*arc.there).order_by(*order))
+        if arc.item is None:  # a layout does not tell which columns require a value
+            for column, values in zip(wanted, found, strict=True):
+                if None in values and column is not arc.key:
+                    raise invalid(arc.table.name, column.name, None, "is NULL")
+        return found
 
     def _places(self, type_name: str, row_ids: list[int]) -> tuple[Ints, Any]:
         """Return where rows stand among the entities, and which of them exist."""
