@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import inspect
 import pickle
 import re
@@ -132,6 +133,7 @@ class TestSuggestions:
         assert did_you_mean("zzz", []) == ""
 
 
+@functools.cache
 def facts_told() -> dict[str, set[str]]:
     """Return, by the name of an error's class, the facts with which the package raises it."""
     told: dict[str, set[str]] = {}
