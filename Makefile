@@ -47,7 +47,9 @@ EXTRA ?= dev
 quick: $(VENV)/.installed-$(EXTRA) ## run the quick half of the tests
 	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "not ($(SLOW))" $(ARGS)
 
-check: lint quick ## check style and types, and run the quick half of the tests
+check: export ECSVIZ_CHECK = 1
+check: export ECSVIZ_EXAMPLES ?= check
+check: lint quick ## check style and types, and run the quickest of the tests
 
 lab: $(VENV)/.installed-lab ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab notebooks $(ARGS)

@@ -61,6 +61,10 @@ def _hypothesis_profile() -> str:
     hypothesis.settings.register_profile(
         "quick", parent=hypothesis.settings.get_profile("ci"), max_examples=50
     )
+    # `make check` is for every change, and over before one thinks of something else.
+    hypothesis.settings.register_profile(
+        "check", parent=hypothesis.settings.get_profile("dev"), max_examples=10
+    )
     return os.environ.get("ECSVIZ_EXAMPLES") or ("ci" if in_ci() else "dev")
 
 
@@ -98,14 +102,36 @@ MARKS = {
 }
 """The slow files; they were measured with ``--durations``."""
 
+LONG = (
+    *("test_cli_streams", "test_wrong_arguments", "test_threads", "test_in_between", "test_past"),
+    *("test_turns", "test_writing", "test_agreement", "test_differential", "test_arcs"),
+    *("test_generated_classes", "test_depth", "test_held_values", "test_frozen", "test_pairs"),
+    *("test_state", "test_dumps", "test_graph", "test_elementary", "test_converting"),
+    *("test_migrating", "test_reached", "test_model_rows", "test_cli_stores", "test_validating"),
+    *("test_frames_in", "test_memory", "test_own_objects", "test_draw_schema", "test_layout"),
+    *("test_settings", "test_ordering", "test_partial", "test_adopting", "test_diff"),
+    *("test_finding", "test_row_links", "test_sql_values", "test_export_mermaid"),
+    *("test_draw_timeline", "test_widgets_store", "test_read_database", "test_renewed"),
+    *("test_peers", "test_peer_stores", "test_cli", "test_widgets_thread", "test_draw"),
+    *("test_read_database_rows", "test_dumps_refused", "test_generic", "test_post_init"),
+)
+"""Of the other files those that take longest: `make check` leaves them out (``ECSVIZ_CHECK``); CI
+runs them on every Python that it tries."""
+
+ONCE_MORE = {"wal", "engine", "copied"}
+"""Storages that are tried in a second way; `make check` does so in the first alone."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow: by its file, or by what it asks for."""
     by_file = {name: mark for mark, names in MARKS.items() for name in names}
+    checked = os.environ.get("ECSVIZ_CHECK", "") not in {"", "0"}
     for item in items:
         asked = {*getattr(item, "fixturenames", ()), *item.name.partition("[")[2][:-1].split("-")}
         if item.path.stem in by_file:
             item.add_marker(by_file[item.path.stem])
+        elif checked and (item.path.stem in LONG or not asked.isdisjoint(ONCE_MORE)):
+            item.add_marker("sweep")
         if "browser" in item.path.parts or "chromium" in asked:
             item.add_marker("browser")
         if not asked.isdisjoint({"postgres_url", "postgresql", "postgres"}):
