@@ -60,6 +60,9 @@ TABLES = """
 def url(postgres_url: str) -> str:  # noqa: F811 - the fixture
     engine = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as conn:
+        # A process that shares its tests with others may come back to this module.
+        conn.exec_driver_sql("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+        conn.exec_driver_sql("DROP SCHEMA IF EXISTS other")
         conn.exec_driver_sql("CREATE DATABASE shop")
         conn.exec_driver_sql("CREATE SCHEMA other")
     engine.dispose()
