@@ -25,7 +25,8 @@
     └── ImportFormatError (ValueError), ImportLimitError (ValueError),
                      ImportTimeoutError (TimeoutError)
 
-    UnpairedReferencesWarning (UserWarning) is no error: two fields that look like a pair.
+    Warnings     UnpairedReferencesWarning, ForeignTriggerWarning (UserWarning)
+    Elsewhere    DrawingOptionError, SampleError and others, beside what raises them
 
 Each class also inherits the built-in that a caller would expect, and carries its facts as
 attributes, so that a program need not parse the message.

@@ -75,5 +75,7 @@ def test_an_option_that_is_none_is_told_before_anything_runs() -> None:
         assert isinstance(told.value, TypeError)
     with pytest.raises(errors.UnknownOptionError, match=r"Did you mean 'legend'\?"):
         store.draw_schema(legends=True)
+    with pytest.raises(errors.UnknownOptionError, match="no option 'graph'"):
+        graph.to_mermaid(graph=graph)  # what the answer calls that which is shown
     with pytest.raises(errors.UnknownOptionError, match="Its options: none"):
         graph.to_dot(x=1)  # type: ignore[call-arg]  # that is the point

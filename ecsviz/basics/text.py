@@ -48,3 +48,14 @@ def plural(count: int, word: str) -> str:
     ('node', 'nodes')
     """
     return word if count == 1 else f"{word}s"
+
+
+def counted(count: int, word: str) -> str:
+    """Return a count with its word.
+
+    Examples
+    --------
+    >>> counted(1, "node"), counted(1200, "node")
+    ('1 node', '1,200 nodes')
+    """
+    return f"{count:,} {plural(count, word)}"

@@ -42,12 +42,12 @@ class View:
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Call the answer, if it has all these options."""
         answer = self._answer()
-        known = inspect.signature(answer).parameters
-        open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
-        unknown = [] if open_ended else [name for name in options if name not in known]
+        _, *known = inspect.signature(answer).parameters.values()
+        open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known)
+        listed = [parameter.name for parameter in known]
+        unknown = [] if open_ended else [name for name in options if name not in listed]
         if unknown:
             word = self.word.rpartition(".")[2]
-            listed = list(known)[1:]
             raise UnknownOptionError(
                 f"{word}() has no option {unknown[0]!r}.{did_you_mean(unknown[0], listed)} "
                 f"Its options: {', '.join(listed) or 'none'}.",

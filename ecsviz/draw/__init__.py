@@ -1,6 +1,6 @@
 """Pictures with matplotlib, which is imported when the first one is drawn.
 
-May import ``layout/`` and what is below, of ``storage/`` what a store says of its tables. Begin
+May import ``layout/`` and ``storage/`` (what a store says of its tables and its past). Begin
 reading at ``graph.py``: it makes a ``picture`` (what is shown), then a ``plan`` (where), and draws
 nodes, references and labels on a ``frame``. Timelines, lineages and schemas have a room each.
 """

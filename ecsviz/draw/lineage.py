@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 MAX_MEMBERS: Final = 40
 """Of larger families the first so many are drawn, and a note says so."""
-MAX_REVISIONS: Final = 60
-"""With more revisions their numbers alone would fill the axis: only some are named."""
 LANE: Final = 0.30
 STEP: Final = 0.55
 """From one member to the next, and from one revision to the next, in inches."""

@@ -19,7 +19,7 @@ def checked(check: Callable[[Any, str], T], value: Any, option: str) -> T:
     Parameters
     ----------
     check
-        Such as ``errors.flag``: it takes a value and a name, and raises `InvalidArgumentError`.
+        Such as ``arguments.flag``: it takes a value and a name, and raises `InvalidArgumentError`.
     value, option
         What was given, and for what.
 

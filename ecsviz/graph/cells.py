@@ -58,10 +58,9 @@ def graph_html(arrays: Parts, ordering: Order, search: Callable[..., Any]) -> st
 
 def graph_element(arrays: Parts, ordering: Order, search: Callable[..., Any]) -> html.Element:
     """Return `graph_html` as an element, to stand among others."""
-    parts, order = arrays, ordering
-    nodes, references = len(parts.nodes), len(parts.sources)
-    generations = int(order.generation.max()) + 1 if nodes else 0
-    components, deferred = int(order.cyclic.sum()), int(order.deferred.sum())
+    nodes, references = len(arrays.nodes), len(arrays.sources)
+    generations = int(ordering.generation.max()) + 1 if nodes else 0
+    components, deferred = int(ordering.cyclic.sum()), int(ordering.deferred.sum())
     children: list[Child] = [
         element(
             "p",
@@ -73,14 +72,14 @@ def graph_element(arrays: Parts, ordering: Order, search: Callable[..., Any]) ->
         )
     ]
     if nodes:
-        counts = Counter(parts.types)
+        counts = Counter(arrays.types)
         listed = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_TYPES]
         note = shown_of(len(listed), len(counts), "types") if len(counts) > MAX_TYPES else None
         children.append(html.table(["type", "nodes"], listed, note=note))
     if not components:
         children.append(element("p", "No cycle.", look="line"))
         return block(*children)
-    inside = int(order.in_cycle.sum())
+    inside = int(ordering.in_cycle.sum())
     told = (
         f"{components:,} cyclic {plural(components, 'component')} with {inside:,}"
         f" {plural(inside, 'reference')}, of which {deferred:,}"

@@ -100,21 +100,20 @@ def references_frame(arrays: Parts, ordering: Order) -> pd.DataFrame:
     0   ChatThread  messages[0]  ChatMessage      True      True
     1  ChatMessage       thread   ChatThread      True     False
     """
-    parts, order = arrays, ordering
-    m = len(parts.sources)
-    ids = objects(parts.ids)
-    types = _types(parts.types)
-    places = [parts.place_of(number) for number in range(m)]
+    m = len(arrays.sources)
+    ids = objects(arrays.ids)
+    types = _types(arrays.types)
+    places = [arrays.place_of(number) for number in range(m)]
     return pd.DataFrame(
         {
-            "source": pd.Series(ids[parts.sources], dtype=object),
-            "target": pd.Series(ids[parts.targets], dtype=object),
-            "source_type": types[parts.sources],
-            "target_type": types[parts.targets],
+            "source": pd.Series(ids[arrays.sources], dtype=object),
+            "target": pd.Series(ids[arrays.targets], dtype=object),
+            "source_type": types[arrays.sources],
+            "target_type": types[arrays.targets],
             "field": _types([field for field, _ in places]),
             "path": _texts([path for _, path in places]),
-            "in_cycle": order.in_cycle,
-            "deferred": order.deferred,
+            "in_cycle": ordering.in_cycle,
+            "deferred": ordering.deferred,
         },
         index=pd.RangeIndex(m),
     )

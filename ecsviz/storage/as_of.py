@@ -1,4 +1,4 @@
-"""TODO."""
+"""Which state of a store is meant: a revision, a time, or now; checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Copies of the values of fields, in which other objects may stand for some parts."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ecsviz.basics.html import Child, block, element, shown_of, table
 from ecsviz.basics.result_frames import typed_frame
+from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
 from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
@@ -83,8 +84,8 @@ class ChatImport(list[ChatThread]):
     def __repr__(self) -> str:
         count = sum(len(thread.messages) for thread in self)
         return (
-            f"<ChatImport of {_many(len(self), 'thread')}, {_many(count, 'message')},"
-            f" {_many(len(self.problems), 'problem')}>"
+            f"<ChatImport of {counted(len(self), 'thread')}, {counted(count, 'message')},"
+            f" {counted(len(self.problems), 'problem')}>"
         )
 
     def report(self) -> pd.DataFrame:
@@ -143,10 +144,6 @@ def _generic(what: str) -> str:
     """
     found = _NAMED.match(what)
     return (found.group().strip() if found else "") or what
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
 class Builder:

@@ -1,6 +1,6 @@
 """Databases of others: `read_database` and what it returns.
 
-May import ``storage/sql/``, ``graph/``, ``draw/`` and what is below. Begin at ``reader.py``;
+May import ``storage/``, ``graph/``, ``draw/`` and what is below. Begin reading at ``reader.py``;
 ``reflect.py`` reads the schema, ``rows.py`` follows keys, ``making.py`` makes entities.
 """
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
 from ecsviz.basics.arguments import natural_number
+from ecsviz.basics.text import counted
 from ecsviz.basics.views import view
 from ecsviz.errors import (
     InvalidArgumentError,
@@ -150,10 +151,10 @@ class Database:
         self.keys: list[ForeignKey] = list(self._schema.keys)
 
     def __repr__(self) -> str:
-        views = f", {_many(len(self.views), 'view')}" if self.views else ""
+        views = f", {counted(len(self.views), 'view')}" if self.views else ""
         return (
-            f"<Database {self.name}: {_many(len(self.tables), 'table')},"
-            f" {_many(len(self.keys), 'key')}{views}>"
+            f"<Database {self.name}: {counted(len(self.tables), 'table')},"
+            f" {counted(len(self.keys), 'key')}{views}>"
         )
 
     def _repr_html_(self) -> str:
@@ -524,7 +525,3 @@ def _check_limit(limit: Any) -> None:
             argument="limit",
             value=limit,
         )
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}" + ("" if count == 1 else "s")

@@ -219,10 +219,6 @@ class TableRows:
     def _table(self, name: str) -> ForeignTable:
         return self.schema.tables[name]
 
-    def has_row_id(self, name: str) -> bool:
-        """Tell whether a table's rows have a number of their own: SQLite's row id."""
-        return self._row_id(self._table(name)) is not None
-
     def _row_id(self, table: ForeignTable) -> str | None:
         """Return how a table calls its row id, None if it has none."""
         if self.conn.dialect.name != "sqlite":

@@ -2,8 +2,8 @@
 
 ``store.py`` and the three ``store_….py`` beside it are the facade, over ``inside.py``, which has
 the database, the catalog and the transactions. Below it stand, in the order of imports:
-``schema/`` (classes as tables, the catalog), ``models/`` (declarative models), ``past/``,
-``save/``, ``load/``, ``look/`` (frames, graphs and pages without objects) and ``upkeep/`` (verify,
-adopt, migrate). They may import ``sql/`` and the rooms beside ``relational/``, but for
+``schema/`` (classes as tables, the catalog), ``past/``, ``models/`` (declarative models),
+``load/``, ``save/``, ``upkeep/`` (verify, adopt, migrate) and ``look/`` (frames, graphs and pages
+without objects). They may import ``sql/`` and the rooms beside ``relational/``, but for
 ``memory/``. Begin at ``store.py``.
 """

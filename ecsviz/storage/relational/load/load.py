@@ -220,7 +220,7 @@ class Load:
         for name, start in fresh.items():
             out = self.left_out.get(name, ())
             starts[name] = [i for i in list(self.loaded[name].index)[start:] if i not in out]
-        kinds = {name: None for name in self.mapping.stored if not self._is_left_out(name)}
+        kinds = [name for name in self.mapping.stored if not self._is_left_out(name)]
         return reach(self.conn, self.catalog, starts, kinds)
 
     # -- what hand-written models keep -------------------------------------------------------

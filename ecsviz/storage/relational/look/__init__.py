@@ -1,5 +1,5 @@
 """Look: tables, references and graphs of a store without making objects.
 
-May import ``schema/``, ``past/`` and ``sql/``. Begin reading at ``references.py`` (all that refers
+May import ``schema/`` and ``sql/``. Begin reading at ``references.py`` (all that refers
 to something, as columns), then ``frames.py`` (DataFrames) and ``graph.py`` (the dependency graph).
 """

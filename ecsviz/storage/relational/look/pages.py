@@ -117,10 +117,7 @@ def _arcs(mapping: Mapping, fields: list[Field]) -> list[tuple[str, Any]]:
     keys = [item for c, place in fields if c.kind == "entity" for item in place["columns"].items()]
     found = []
     for number, (target, key) in enumerate(keys):
-        probe = mapping.probe(target)
-        columns: list[Any] = [sa.column("id"), sa.column("ecs_id", sa.Uuid())]
-        other = sa.table(probe.name, *columns, schema=probe.schema)
-        found.append((key, other.alias(f"t{number}")))
+        found.append((key, mapping.probe(target).alias(f"t{number}")))
     return found
 
 

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -35,17 +35,6 @@ from ecsviz.storage.relational.models.relationships import (
 from ecsviz.storage.relational.schema.handwritten import Handwritten, as_uuid, loading, stored_id
 from ecsviz.values.column_codecs import Refused
 from ecsviz.values.field_codecs import field_text
-
-
-class Running(Protocol):
-    """What a save or a load offers to the user's methods while it runs."""
-
-    def row_of(self, entity: Any) -> int | None:
-        """Return the row id of an entity that is being saved."""
-
-    def promise(self, type_name: str, row_id: int) -> Any:
-        """Return the entity of a row as it will be at the end of the load."""
-
 
 running: ContextVar[Any] = ContextVar("running", default=None)
 """The save or load that calls the user's methods just now."""

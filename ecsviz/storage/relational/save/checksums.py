@@ -14,12 +14,10 @@ from ecsviz.storage.relational.save.rows import key_said, said
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap, Collection
 from ecsviz.storage.relational.schema.seals import SEAL, digest, reseal, sealed_columns, seals_of
+from ecsviz.storage.spans import NEVER
 from ecsviz.storage.sql.column_types import JsonColumn
 from ecsviz.storage.sql.statements import columns_of, select_by_keys, update_rows
 from ecsviz.values.codecs import Refused
-
-NEVER = 2**62
-"""Until when a row of the present is valid."""
 
 Bad = Callable[[str, Any, Any, str], None]
 """Is told the table, the row, whose row it is, and what is wrong with it."""

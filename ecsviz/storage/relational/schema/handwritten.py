@@ -96,7 +96,7 @@ class Handwritten:
         return any(self.model_of(target) is None for target in targets)
 
     def describe(self, cls: type) -> dict[str, str]:
-        """Return what the store keeps of a class, as `storable.describe` does."""
+        """Return what the store keeps of a class, as `field_codecs.describe` does."""
         fields = describe(cls)
         if self.model_of(cls) is None:
             return fields

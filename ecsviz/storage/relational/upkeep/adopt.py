@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from ecsviz.domain.inverse import check_agreement
 from ecsviz.domain.walk import walk
 from ecsviz.errors import StoredDataInvalidError
 from ecsviz.storage.relational.load.load import Load
-from ecsviz.storage.relational.save.checksums import NEVER, StoredRows
+from ecsviz.storage.relational.save.checksums import StoredRows
 from ecsviz.storage.relational.schema.arcs import Kind, arcs_in
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, archive, history_of
@@ -23,11 +23,9 @@ from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.relational.schema.seals import SEAL, digest, sealed_columns, seals_of
 from ecsviz.storage.relational.upkeep.verify import Verify
 from ecsviz.storage.reports import Problem
+from ecsviz.storage.spans import NEVER
 from ecsviz.storage.sql.statements import columns_of, delete_rows, insert_rows, update_rows
 from ecsviz.values.codecs import make_adapter, reason
-
-if TYPE_CHECKING:
-    pass
 
 ADOPTED = ("class", "ecs_id", "what", "version")
 
@@ -47,6 +45,8 @@ class Found:
         Row id → ``ecs_id``.
     deleted
         Row id → ``ecs_id``, version, since and until when the last known state was valid.
+    ids
+        Row id → ``ecs_id``, of all rows that are there.
     """
 
     known: ClassMap
@@ -66,6 +66,8 @@ class Adopt:
         The transaction.
     catalog
         The store's catalog, its types read.
+    next_ids
+        Type → the next free row id.
 
     Notes
     -----

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,17 +16,15 @@ from ecsviz.domain.entity_class import derives_from
 from ecsviz.errors import EcsvizError, StoredDataInvalidError
 from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.models.handwritten_rows import row_problems, runs
-from ecsviz.storage.relational.save.checksums import NEVER, StoredRows
+from ecsviz.storage.relational.save.checksums import StoredRows
 from ecsviz.storage.relational.schema.arcs import Arc, Kind, arcs_in, by_field
 from ecsviz.storage.relational.schema.catalog import Catalog, revision_seal
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.relational.schema.seals import digest
 from ecsviz.storage.reports import Problem, not_in_list
+from ecsviz.storage.spans import NEVER
 from ecsviz.storage.sql.statements import columns_of
-
-if TYPE_CHECKING:
-    pass
 
 
 class Verify:
