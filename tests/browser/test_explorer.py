@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 
+import matplotlib.image
+import numpy as np
 import pytest
 
 from tests.browser.lab import Notebook
@@ -51,6 +54,12 @@ def element_of(notebook: Notebook, entity: str) -> int:
 def pixels(notebook: Notebook) -> bytes:
     shot: bytes = notebook.page.locator(PICTURE).screenshot()
     return shot
+
+
+def of_colour(shot: bytes, colour: tuple[int, int, int]) -> int:
+    """Return how many pixels of a screenshot have a colour, or nearly."""
+    image = matplotlib.image.imread(io.BytesIO(shot), format="png")[..., :3]
+    return int((np.abs(image * 255 - colour).max(axis=-1) < 24).sum())
 
 
 def text(notebook: Notebook, selector: str) -> str:
@@ -231,6 +240,14 @@ def test_it_is_dark_where_jupyterlab_is(chat: Notebook) -> None:
     assert chat.page.evaluate(ground) != light
     assert pixels(chat) != before
     chat.shot("explorer-dark", ".ecsviz-explorer")
+    light_cycle, dark_cycle = (0xD5, 0x5E, 0x00), (0xF2, 0x8C, 0x4B)
+    assert of_colour(before, light_cycle) > of_colour(before, dark_cycle)
+    dark = pixels(chat)
+    assert of_colour(dark, dark_cycle) > of_colour(dark, light_cycle), "as the legend has it"
+    chat.theme("Light")
+    chat.page.wait_for_timeout(300)
+    again = pixels(chat)
+    assert of_colour(again, light_cycle) > of_colour(again, dark_cycle)
 
 
 GROUPS = """

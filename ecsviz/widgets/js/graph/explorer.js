@@ -262,7 +262,10 @@ function render({ model, el }) {
     follow(model, ["_rows", "view", "group_by"], announce),
     onTold(model, "error", ({ text }) => complain(text)),
     onTold(model, "labels", ({ labels }) => picture.labels(labels)),
-    onTheme(root, () => fill(legend, legendOf(about))),
+    onTheme(root, () => {
+      fill(legend, legendOf(about));
+      picture.theme();
+    }),
     hideStill(model),
   ];
   fill(legend, legendOf(about));

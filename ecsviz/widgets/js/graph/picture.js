@@ -2,7 +2,7 @@
 
 import { h } from "../shared/dom.js";
 import { library } from "../shared/kernel.js";
-import { colours, onTheme } from "../shared/theme.js";
+import { colours } from "../shared/theme.js";
 import { Detail } from "./picture_cytoscape.js";
 import { Points } from "./picture_points.js";
 
@@ -123,7 +123,6 @@ export function makePicture(model, legend, acts) {
   );
   const sized = new ResizeObserver(() => drawing?.resize());
   sized.observe(stage);
-  const stopTheme = onTheme(host, () => drawing?.theme(colours(host)));
 
   return {
     element: h("div", { class: "ecsviz-frame" }, host, help),
@@ -133,6 +132,8 @@ export function makePicture(model, legend, acts) {
       host.setAttribute("aria-label", `Picture of the graph: ${text}`),
     labels: (/** @type {Record<string, string>} */ labels) =>
       drawing instanceof Points && drawing.name(labels),
+    /** Colours anew what is drawn, once the page around it has its theme. */
+    theme: () => drawing?.theme(colours(host)),
     zoom: (/** @type {number} */ factor) => drawing?.zoom(factor),
     fit: () => drawing?.fit(),
     /** @param {Uint8Array} values */
@@ -159,7 +160,6 @@ export function makePicture(model, legend, acts) {
     destroy() {
       gone = true;
       sized.disconnect();
-      stopTheme();
       drawing?.destroy();
     },
   };
