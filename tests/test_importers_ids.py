@@ -86,12 +86,21 @@ def test_a_longer_copy_in_another_file_takes_the_place_of_the_first() -> None:
     found = read_chat([long, short])
     assert (ids(found), found.problems) == (ids(read_chat(long)), [])
     report = found.report().query("kind == 'not kept'")
-    assert report[["what", "count"]].values.tolist() == [["thread", 1]]
-    # Where each has what the other has not, both stay.
+    assert report[["what", "count"]].values.tolist() == [["threads", 1], ["messages", 3]]
+
+
+def test_copies_that_each_have_more_are_one_where_they_say_the_same() -> None:
     one, two = (encode([conversation(node("a"), node(other, "a"))]) for other in "bc")
-    several = read([one, two, two])
+    (thread,) = found = read_chat([one, two, two])
+    assert is_sound(thread)
+    assert links(thread) == {"a": None, "b": "a", "c": "a"}
+    counts = found.report().set_index(["kind", "what"])["count"].groupby(level=[0, 1]).sum()
+    assert counts["read", "messages"] - counts["not kept", "messages"] == 3
+    # Where they differ in what both have, nobody can tell, and both stay.
+    other = encode([conversation(node("a", text="another"), node("c", "a"))])
+    several = read([one, other, other])
     assert [len(thread.messages) for thread in several] == [2, 2]
-    assert said(several) == [("conv", None, "thread id 'conv'")] * 2
+    assert said(several) == [("conv", None, "thread id 'conv'")]
 
 
 def test_an_id_twice_gives_two_entities() -> None:

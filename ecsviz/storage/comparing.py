@@ -27,7 +27,7 @@ from ecsviz.storage.as_of import AsOf, said_as
 from ecsviz.storage.cells import store_html
 from ecsviz.storage.looking import Inside
 from ecsviz.storage.merging import Merge
-from ecsviz.storage.protocol import as_id, as_registered
+from ecsviz.storage.protocol import E_, as_id, as_registered
 from ecsviz.storage.renewal import walk_to_save
 
 if TYPE_CHECKING:
@@ -51,8 +51,13 @@ class VersionedStorage:
         def get(self, ecs_id: Any, *, as_of: AsOf = None) -> Any:
             """Return an entity, now or as it was."""
 
-        def get_many(self, ecs_ids: Iterable[Any], *, as_of: AsOf = None) -> list[Any]:
+        def get_many(
+            self, ecs_ids: Iterable[Any], *, hops: int | None = None, as_of: AsOf = None
+        ) -> list[Any]:
             """Return entities, now or as they were."""
+
+        def find(self, cls: type[E_], *, hops: int | None = None, **fields: Any) -> list[E_]:
+            """Return the entities of a class whose fields have some values."""
 
         def history(self, ecs_id: UUID | str | Entity) -> pd.DataFrame:
             """Return the versions of an entity."""

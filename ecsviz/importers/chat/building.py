@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid5
+from dataclasses import replace
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
+from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -18,14 +17,19 @@ from ecsviz.basics.result_frames import typed_frame
 from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
+from ecsviz.importers.chat.drafts import DraftThread
+from ecsviz.importers.chat.fitting import AMBIGUOUS, Fitting
+from ecsviz.importers.chat.identity import ThreadKey, message_id, moment
 from ecsviz.importers.chat.source import ChatProblem
+from ecsviz.importers.chat.union import Copies
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMESPACE = UUID("adb8d415-7a0b-4781-b21c-e26695111a29")
-"""The UUIDv5 namespace of imported chats. Never change it: stored chats would not be found."""
+    from ecsviz.storage.comparing import VersionedStorage
+
+TRIED: Final = 16
+"""With how many chats that go by the same one is compared, or very many would be quadratic."""
 
 MAX_LISTED: Final = 12
 """How many threads and problems of an import a cell lists."""
@@ -45,6 +49,8 @@ class ChatImport(list[ChatThread]):
     ----------
     problems
         What could not be placed as the source has it: a list of `ChatProblem`.
+    origins
+        For the rooms of ecsviz: no promise.
     """
 
     def __init__(
@@ -53,6 +59,51 @@ class ChatImport(list[ChatThread]):
         super().__init__(threads)
         self.problems: list[ChatProblem] = list(problems)
         self._counts: Counter[Entry] = Counter()
+        self.origins: dict[UUID, tuple[ThreadKey, str]] = {}
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> ChatThread: ...
+
+    @overload
+    def __getitem__(self, index: slice, /) -> ChatImport: ...
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """Return a thread; or a part, which knows where its threads come from."""
+        if not isinstance(index, slice):
+            return super().__getitem__(index)
+        part = ChatImport(super().__getitem__(index), self.problems)
+        part.origins = self.origins
+        return part
+
+    def fit_into(self, store: VersionedStorage) -> None:
+        """Fit the threads to what a store has of the same chats; `register` does so by itself.
+
+        Parameters
+        ----------
+        store
+            The store. Nothing is written there.
+
+        Notes
+        -----
+        A chat that the store has already becomes the very thread that is stored, however it was
+        found when it was stored. What the store has and this import lacks is added to it, and what
+        is older here is taken from there: ``problems`` tells. A chat that goes by the same as a
+        stored one, and says something else, stays a thread of its own. O(messages that differ).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> said = '{{"id": "{}", "from": "human", "value": "{}"}}'.format
+        >>> def export(*turns):
+        ...     data = '{"id": "c", "conversations": [%s]}' % ", ".join(turns)
+        ...     return ev.read_chat(data.encode())
+        >>> store = ev.InMemoryEntityStorage()
+        >>> _ = store.register(export(said(1, "Hi"), said(2, "Bye")))
+        >>> older = store.register(export(said(1, "Hi")))
+        >>> len(older[0].messages), older.problems[0].why
+        (2, 'the store has 1 message; kept')
+        """
+        Fitting(store, self.origins, self.problems).fit(self)
 
     def _repr_html_(self) -> str:
         rows = [
@@ -163,9 +214,11 @@ class Builder:
         self.zone = zone
         self.format = ""
         self.source = ""
-        self._seen: Counter[tuple[str, bool, str]] = Counter()  # in this file
-        self._most: Counter[tuple[str, bool, str]] = Counter()  # in any file
-        self._made: dict[UUID, int] = {}
+        self._seen: Counter[ThreadKey] = Counter()  # in this file
+        self._most: Counter[ThreadKey] = Counter()  # in any file
+        self._ids: Counter[tuple[str, str]] = Counter()  # by format and id
+        self._made: dict[UUID, int] = {}  # where it stands in the result
+        self._taken: set[UUID] = set()  # those of this file
         self._count = 0
 
     def begin(self, format: str, source: str) -> None:  # noqa: A002 - as `read_chat` calls it
@@ -180,6 +233,7 @@ class Builder:
         """
         self.format, self.source = format, source
         self._seen.clear()
+        self._taken.clear()
         self._count = 0
 
     def count(self, kind: str, what: str, why: str = "", by: int = 1) -> None:
@@ -192,56 +246,72 @@ class Builder:
 
         Notes
         -----
-        Ids are UUIDv5 of format, thread id and message id. Where the source has none, a thread
-        goes by how it begins (its messages up to the first one of a user) and how many in its
-        file began alike; a message goes by the message it answers, role, text, time, and how many
-        alike came before. So the same file gives the same ids, and a longer one the same ids for
-        what was there before.
+        What a thread and a message go by: see `ecsviz.importers.chat.identity`. The same file gives
+        the same ids, and a longer one the same ids for what was there before. Where several in one
+        file go by the same, they are numbered.
 
-        A thread that another file had already replaces that one if it has all its messages, and
-        is left out if that one has all of its.
+        A thread that another file had already is made one with it if they are copies of one chat;
+        see `Copies.agree`.
         """
         self._count += 1
-        start, mark = draft.id or _beginning(draft), len(draft.problems)
-        known = self.format, bool(draft.id), start
-        self._seen[known] += 1
-        times = self._seen[known]
-        thread = self._built(draft, start, times)
-        if thread.ecs_id in self._made and self._most[known] > times:
-            # Others of this id disagreed. Only the last is tried, or many would be quadratic.
-            times = self._most[known]
-            del draft.problems[mark:]
-            thread = self._built(draft, start, times)
-        earlier = self._made.get(thread.ecs_id)
+        key = ThreadKey.of(self.format, draft)
+        self._seen[key] += 1
+        key, mark = replace(key, times=self._seen[key]), len(draft.problems)
+        thread = self._built(draft, key)
+        earlier = self._earlier(thread, key)
         if earlier is not None:
-            old = {message.ecs_id for message in self.found[earlier].messages}
-            new = {message.ecs_id for message in thread.messages}
-            if old <= new or new < old:
-                self.count("not kept", "thread", "an older copy of one in another file")
-                if new < old:
-                    return
-            else:
-                earlier, times = None, max(times, self._most[known]) + 1
-                del draft.problems[mark:]
-                thread = self._built(draft, start, times)
-        self._most[known] = max(times, self._most[known])
-        if times > 1 and draft.id:
-            draft.tell(None, f"thread id {short_repr(start)}", f"used before (time {times})")
-        if earlier is None:
-            self._made[thread.ecs_id] = len(self.found)
-            self.found.append(thread)
-        else:
-            self.found[earlier] = thread
+            self._join(draft, thread, earlier)
+            return
+        first = replace(key, times=1)
+        if thread.ecs_id in self._made:  # by another file, which says something else
+            key = replace(key, times=self._most[first] + 1)
+            del draft.problems[mark:]
+            thread = self._built(draft, key)
+            if not draft.id:
+                draft.tell(None, "how it begins", AMBIGUOUS)
+        self._most[first] = max(key.times, self._most[first])
+        self._ids[self.format, draft.id or ""] += 1
+        times = self._ids[self.format, draft.id or ""]
+        if draft.id and times > 1:
+            draft.tell(None, f"thread id {short_repr(draft.id)}", f"used before (time {times})")
+        self._made[thread.ecs_id] = len(self.found)
+        self._taken.add(thread.ecs_id)
+        self.found.append(thread)
+        self.found.origins[thread.ecs_id] = key, self.source
+        self._tell(draft)
+        self._tally(draft)
+
+    def _earlier(self, thread: ChatThread, key: ThreadKey) -> int | None:
+        """Return where another file's copy of a thread stands in the result, if there is one."""
+        most = min(self._most[replace(key, times=1)], TRIED)
+        for times in dict.fromkeys((key.times, *range(1, most + 1))):
+            ecs_id = replace(key, times=times).ecs_id
+            place = self._made.get(ecs_id)
+            if place is not None and ecs_id not in self._taken:
+                copies = Copies.of(thread, self.found[place])
+                if copies.agree(unique=key.is_unique):
+                    return place
+        return None
+
+    def _join(self, draft: DraftThread, thread: ChatThread, earlier: int) -> None:
+        copies = Copies.of(thread, self.found[earlier])
+        why = "stands in a copy in another file"
+        self._tally(draft)
+        self.count("not kept", "threads", why)
+        self.count("not kept", "messages", why, by=len(copies.common))
+        copies.join()
+        self.found[earlier] = thread
+        self._taken.add(thread.ecs_id)
+        if copies.new:
+            self._tell(draft)
+
+    def _tell(self, draft: DraftThread) -> None:
         label = draft.id or f"#{self._count}"
         self.found.problems += [
             ChatProblem(label, *problem, self.source) for problem in draft.problems
         ]
-        self._tally(draft)
 
-    def _built(self, draft: DraftThread, start: str, times: int) -> ChatThread:
-        key: list[str | int] = ["", start, times]
-        if draft.id:
-            key = [start] if times == 1 else [start, times]
+    def _built(self, draft: DraftThread, key: ThreadKey) -> ChatThread:
         try:
             return self._thread(draft, key)
         except EcsvizError:
@@ -261,12 +331,12 @@ class Builder:
         for name, number in names.items():
             self.count("metadata", f"message {name}", by=number)
 
-    def _thread(self, draft: DraftThread, key: list[str | int]) -> ChatThread:
+    def _thread(self, draft: DraftThread, key: ThreadKey) -> ChatThread:
         thread = ChatThread(
-            ecs_id=self._id(key),
+            ecs_id=key.ecs_id,
             title=draft.title,
-            created_at=_moment(draft.created_at, self.zone),
-            updated_at=_moment(draft.updated_at, self.zone),
+            created_at=moment(draft.created_at, self.zone),
+            updated_at=moment(draft.updated_at, self.zone),
             source=self.format,
             source_id=draft.id,
             metadata=draft.metadata,
@@ -275,15 +345,20 @@ class Builder:
         made: list[ChatMessage] = []
         for item in draft.messages:
             parent = None if item.parent is None else made[item.parent]
+            above = None if parent is None else parent.ecs_id
+            ecs_id, times = message_id(key, item, above, seen)
+            if times > 1:
+                what = f"message id {short_repr(item.id)}"
+                draft.tell(item.id, what, f"used before (time {times})")
             message = ChatMessage(
-                ecs_id=self._message_id(draft, item, key, parent, seen),
+                ecs_id=ecs_id,
                 thread=thread,
                 parent=parent,
                 role=item.role,
                 content=item.content,
                 author=item.author,
                 model=item.model,
-                created_at=_moment(item.created_at, self.zone),
+                created_at=moment(item.created_at, self.zone),
                 hidden=item.hidden,
                 source_id=item.id,
                 metadata=item.metadata,
@@ -293,30 +368,6 @@ class Builder:
                 parent.replies.append(message)
         thread.messages.extend(made)
         return thread
-
-    def _message_id(
-        self,
-        draft: DraftThread,
-        item: DraftMessage,
-        key: list[str | int],
-        parent: ChatMessage | None,
-        seen: Counter[str],
-    ) -> UUID:
-        if not item.id:
-            above = None if parent is None else str(parent.ecs_id)
-            alike = _hash([above, *_words(item)])
-            seen[alike] += 1
-            return self._id(key, None, alike, seen[alike])
-        seen[item.id] += 1
-        times = seen[item.id]
-        if times == 1:
-            return self._id(key, item.id)
-        draft.tell(item.id, f"message id {short_repr(item.id)}", f"used before (time {times})")
-        return self._id(key, item.id, times)
-
-    def _id(self, *parts: object) -> UUID:
-        # As a JSON list: no two lists of parts give the same text, and it is ASCII.
-        return uuid5(NAMESPACE, json.dumps([self.format, *parts]))
 
     def _refused(self, label: str, err: ValidationError) -> EcsvizError:
         first = err.errors(include_input=False, include_url=False, include_context=False)[0]
@@ -335,40 +386,3 @@ class Builder:
             line=None,
             column=None,
         )
-
-
-def _moment(when: datetime | None, zone: tzinfo) -> datetime | None:
-    """Return a time with its zone; a wall clock shows that of `zone`."""
-    if when is None or when.tzinfo is not None:
-        return when
-    try:
-        return when.replace(tzinfo=zone).astimezone(UTC)
-    except OverflowError:  # in the first hours of the year 1, or the last of 9999
-        return when.replace(tzinfo=UTC)
-
-
-def _beginning(draft: DraftThread) -> str:
-    """Return what does not change when a chat goes on: all up to the first word of a user."""
-    keyed = bool(draft.messages) and draft.messages[0].key is not None
-    created = _moment(draft.created_at, UTC)
-    start: list[Any] = [str(created) if created and not keyed else None]
-    if not draft.messages:
-        return _hash([*start, draft.title])
-    for message in draft.messages:
-        start.append([message.id, *_words(message)])
-        if message.role == "user":
-            break
-        if len(start) > 10:  # a system's prompt and a few of its like
-            break
-    return _hash(start)
-
-
-def _words(message: DraftMessage) -> list[str | None]:
-    if message.key is not None:
-        return [message.key]
-    when = _moment(message.created_at, UTC)  # as it stands, whatever zone is meant
-    return [message.role, message.author, message.content, when.isoformat() if when else None]
-
-
-def _hash(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

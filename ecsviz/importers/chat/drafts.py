@@ -90,7 +90,16 @@ class DraftMessage:
 
 @dataclass(slots=True, kw_only=True)
 class DraftThread:
-    """A thread as a format found it; see `ChatThread` for the attributes."""
+    """A thread as a format found it; see `ChatThread` for the attributes.
+
+    Attributes
+    ----------
+    id
+        The thread's ``source_id``.
+    within
+        What the id is unique in: empty for the whole world, as a UUID is; or the id of an account
+        or the like. None if the source does not say: how the chat begins then counts too.
+    """
 
     title: str = ""
     id: str | None = None
@@ -99,6 +108,7 @@ class DraftThread:
     updated_at: datetime | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     problems: list[tuple[str | None, str, str]] = field(default_factory=list)
+    within: str | None = None
 
     def add(self, message: DraftMessage) -> int:
         """Append a message and return its position, which its answers take as ``parent``."""

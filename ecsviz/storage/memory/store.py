@@ -110,7 +110,7 @@ class InMemoryEntityStorage(VersionedStorage):
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
-        given, roots = as_registered(entity_or_entities)
+        given, roots = as_registered(entity_or_entities, self)
         with steps("saving", progress):
             self.inside.save(walk_to_save(roots), note)
         return given

@@ -189,7 +189,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
-        given, roots = as_registered(entity_or_entities)
+        given, roots = as_registered(entity_or_entities, self)
         with steps("saving", progress):
             self.inside.save(walk_to_save(roots), note)
         return given

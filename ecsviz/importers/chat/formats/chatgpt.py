@@ -116,6 +116,7 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
     ident = ids[0] or ids[1] or name or None
     here = place.at("id", ident) if ident and ident != name else place
     draft = DraftThread(id=ident, title=here.take(item, "title", str) or "")
+    draft.within = "" if ident and ident != name else None
     draft.metadata = {
         key: value
         for key, value in item.items()

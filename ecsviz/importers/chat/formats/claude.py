@@ -44,7 +44,7 @@ class Claude:
 def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
     ident = place.ident(item, "uuid")
     here = place.at("uuid", ident) if ident else place
-    draft = DraftThread(id=ident, title=here.take(item, "name", str) or "")
+    draft = DraftThread(id=ident, title=here.take(item, "name", str) or "", within="")
     draft.metadata = rest_of(item, "uuid", "name", "created_at", "updated_at", "chat_messages")
     draft.created_at = draft.time(None, item, "created_at", draft.metadata)
     draft.updated_at = draft.time(None, item, "updated_at", draft.metadata)

@@ -51,7 +51,7 @@ class ClaudeCode:
             item = place.check(value, dict, "a record")
             session = place.ident(item, "sessionId") or last
             last = session
-            draft = drafts.setdefault(session, DraftThread(id=session))
+            draft = drafts.setdefault(session, DraftThread(id=session, within=""))
             listed = nodes.setdefault(session, [])
             ident = place.ident(item, "uuid")
             if ident is None:

@@ -33,7 +33,7 @@ class LibreChat:
         for place, value in source.items("conversation"):
             item = place.check(value, dict, "a conversation")
             ident = place.ident(item, "conversationId")
-            draft = DraftThread(id=ident, title=place.take(item, "title", str) or "")
+            draft = DraftThread(id=ident, title=place.take(item, "title", str) or "", within="")
             draft.metadata = rest_of(item, "conversationId", "title", "messages")
             listed = place.take(item, "messages", list)
             if listed is None:

@@ -105,7 +105,7 @@ class _Messages:
             groups.setdefault(top[key], []).append(key)
         ended = _by_tip(turns)
         for first, group in groups.items():
-            draft = DraftThread(id=f"message {first}")
+            draft = DraftThread(id=f"message {first}", within="")
             self.fill(draft, self.place, sorted(group, key=self.number.__getitem__), ended)
             draft.settle()
             yield draft

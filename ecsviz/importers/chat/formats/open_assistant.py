@@ -68,6 +68,7 @@ def _tree(place: Place, item: dict[str, Any]) -> DraftThread:
     _flatten(place, place.check(item["prompt"], dict, "'prompt'"), nodes, {})
     draft = DraftThread(
         id=place.take(item, "message_tree_id", str),
+        within="",
         metadata={k: v for k, v in item.items() if k not in ("message_tree_id", "prompt")},
     )
     _fill(nodes, lambda _: draft)
@@ -82,7 +83,7 @@ def _from_rows(rows: dict[str, _Node]) -> Iterator[DraftThread]:
         tree = root.place.take(root.item, "message_tree_id", str)
         draft = by_tree.get(tree) if tree else None
         if draft is None:
-            draft = DraftThread(id=tree or root.id)
+            draft = DraftThread(id=tree or root.id, within="")
             drafts.append(draft)
             if tree:
                 by_tree[tree] = draft

@@ -15,6 +15,9 @@ _DAY = re.compile(r"(?:.*/)?([^/]+)/\d{4}-\d\d-\d\d\.json")
 
 _CHANNELS = ("channels.json", "groups.json", "dms.json", "mpims.json")
 
+_ID = re.compile("[CDG][A-Z0-9]{8,}")
+"""An id of Slack's own, which no other workspace has; a folder's name is none."""
+
 _PLACED = frozenset({"ts", "text", "thread_ts"})
 
 
@@ -62,6 +65,7 @@ class Slack:
         for folder, names in days.items():
             channel = known.get(folder, {})
             draft = DraftThread(id=channel.get("id") or folder, title=folder)
+            draft.within = "" if _ID.fullmatch(draft.id or "") else None
             if rest := rest_of(channel, "id", "name"):
                 draft.metadata["channel"] = rest
             nodes = [node for name in names for node in _nodes(draft, source.members[name], people)]

@@ -11,6 +11,9 @@ from ecsviz.importers.chat.trees import Node, grow
 
 _LISTS = ("chats", "left_chats")
 
+_SHARED = ("private_supergroup", "public_supergroup", "private_channel", "public_channel")
+"""Types of chats that have one id for everybody; other ids are those of an account."""
+
 _REPLY = "reply_to_message_id"
 
 
@@ -40,15 +43,17 @@ class Telegram:
         for place, value in source.items("export"):
             export = place.check(value, dict, "it")
             if "messages" in export:
-                yield _thread(place, export)
+                yield _thread(place, export, None)
                 continue
+            person = place.take(export, "personal_information", dict) or {}
+            account = place.ident(person, "user_id")
             number = 0
             for key in _LISTS:
                 holder = place.take(export, key, dict) or {}
                 for raw in place.take(holder, "list", list) or []:
                     number += 1
                     here = place.at("chat", number)
-                    yield _thread(here, here.check(raw, dict, "a chat"))
+                    yield _thread(here, here.check(raw, dict, "a chat"), account)
             for key in export:
                 if key not in _LISTS:
                     source.leave(f"{key!r}", "no chats")
@@ -70,8 +75,9 @@ def _is_chat(value: object) -> bool:
     return first is None or {"id", "type", "date"} <= first.keys()
 
 
-def _thread(place: Place, chat: dict[str, Any]) -> DraftThread:
+def _thread(place: Place, chat: dict[str, Any], account: str | None) -> DraftThread:
     draft = DraftThread(id=place.ident(chat, "id"), title=place.take(chat, "name", str) or "")
+    draft.within = "" if chat.get("type") in _SHARED else account
     draft.metadata = rest_of(chat, "id", "name", "messages")
     nodes: list[Node] = []
     for number, raw in enumerate(place.take(chat, "messages", list) or [], 1):

@@ -1,0 +1,207 @@
+"""Imports of chats that a storage has already: merged with what is stored, never turned back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+import sqlalchemy as sa
+
+import ecsviz as ev
+from ecsviz.importers import ChatImport
+from tests.chat_files import conversation, is_sound, links, node, read
+from tests.chat_formats import MESSAGE_STORE, database
+
+CHATS = UUID("adb8d415-7a0b-4781-b21c-e26695111a29")
+
+
+def telegram(name: str, count: int, **more: Any) -> dict[str, Any]:
+    said = [
+        {
+            "id": number,
+            "type": "message",
+            "date": "2024-01-01T00:00:00",
+            "date_unixtime": str(1704067200 + number),
+            "from": name,
+            "text": f"{name} {number}",
+        }
+        for number in range(1, count + 1)
+    ]
+    return {"name": name, "type": "personal_chat", "id": 1, "messages": said, **more}
+
+
+def langchain(*texts: str) -> bytes:
+    rows = [
+        ("message_store", (number, "default", json.dumps({"type": "human", "data": data})))
+        for number, data in enumerate(({"content": text} for text in texts), 1)
+    ]
+    return database(MESSAGE_STORE, *rows)
+
+
+def exported(when: float, *nodes: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
+    return [conversation(*nodes, update_time=when, **more)]
+
+
+def stored(store: Any) -> list[tuple[str | None, list[str]]]:
+    """Return what a storage has: each thread's id in the source, and its texts in order."""
+    threads = store.list_by_type(ev.ChatThread)
+    assert all(map(is_sound, threads))
+    assert sum(len(t.messages) for t in threads) == len(store.list_by_type(ev.ChatMessage))
+    return sorted((t.source_id, [m.content for m in t.messages]) for t in threads)
+
+
+def as_before(found: ChatImport) -> ChatImport:
+    """Give an import the ids that threads had when they went by their id alone."""
+    for thread in found:
+        key = [thread.source_id]
+        made = uuid5(CHATS, json.dumps([thread.source, key]))
+        thread.__dict__.update(ecs_id=made, lineage_id=made)
+        for message in thread.messages:
+            made = uuid5(CHATS, json.dumps([thread.source, key, message.source_id]))
+            message.__dict__.update(ecs_id=made, lineage_id=made)
+    return found
+
+
+PAIRS: dict[str, tuple[Any, Any, Any]] = {
+    "two accounts of telegram": (telegram("Ann", 2), telegram("Bea", 3), telegram("Ann", 4)),
+    "two databases of langchain": (
+        langchain("How?", "So."),
+        langchain("What?", "That.", "Thanks"),
+        langchain("How?", "So.", "And?", "Well."),
+    ),
+    "two that begin alike": (
+        langchain("Hi", "How?"),
+        langchain("Hi", "What?", "That."),
+        langchain("Hi", "How?", "So.", "Thanks"),
+    ),
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("name", PAIRS)
+def test_no_chat_takes_the_place_of_another(store: Any, name: str, turned: bool) -> None:
+    one, other, grown = PAIRS[name]
+    for data in (other, one) if turned else (one, other):
+        store.register(read(data))
+    before = stored(store)
+    assert sorted(len(texts) for _, texts in before) == [2, 3]
+    for data in (one, other):
+        store.register(read(data))
+    assert (stored(store), len(store.revisions())) == (before, 2)
+    store.register(read(grown))
+    assert sorted(len(texts) for _, texts in stored(store)) == [3, 4]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_what_was_stored_under_other_ids_is_found(store: Any, name: str) -> None:
+    one, other, grown = PAIRS[name]
+    old = store.register(as_before(read(one)))[0]
+    assert store.register(read(one))[0].ecs_id == old.ecs_id
+    assert len(store.revisions()) == 1
+    told = store.register(read(other)).problems
+    assert [problem.why for problem in told] == [
+        "another chat goes by it; kept as a thread of its own"
+    ]
+    again = store.register(read(grown))
+    assert again[0].ecs_id == old.ecs_id
+    assert [len(texts) for _, texts in stored(store)] in ([3, 4], [4, 3])
+    assert len(store.get(old.ecs_id).messages) == 4
+    count = len(store.revisions())
+    for data in (one, other, grown):
+        store.register(read(data))
+    assert len(store.revisions()) == count
+
+
+OLD = (node("q"), node("a", "q", role="assistant"))
+
+NEW = (*OLD, node("b", "q", role="assistant"), node("q2", "a"))
+
+
+def test_an_older_export_turns_nothing_back(store: Any) -> None:
+    new = store.register(read(exported(9, *NEW, title="Later")))
+    old = store.register(read(exported(5, *OLD, title="Earlier")))
+    assert len(store.revisions()) == 1
+    assert [(t.title, links(t)) for t in old] == [(t.title, links(t)) for t in new]
+    (problem,) = old.problems
+    assert (problem.thread, problem.what) == ("conv", "what this copy has not")
+    assert problem.why == "the store has 2 messages, its title, updated_at; kept"
+    report = old.report().query("kind == 'problem'")
+    assert report["why"].tolist() == [problem.why]
+    # And what is newer is taken, by the same rule, without a word.
+    newer = store.register(read(exported(10, *NEW, title="Last")))
+    assert (store.get(new[0].ecs_id).title, newer.problems) == ("Last", [])
+
+
+def test_what_a_newer_export_lacks_is_kept(store: Any) -> None:
+    store.register(read(exported(5, *NEW)))
+    found = store.register(read(exported(9, *OLD, node("c", "a"), title="Later")))
+    (thread,) = store.list_by_type(ev.ChatThread)
+    assert is_sound(thread)
+    assert thread.title == "Later"
+    assert links(thread) == {"q": None, "a": "q", "b": "q", "q2": "a", "c": "a"}
+    assert [problem.why for problem in found.problems] == ["the store has 2 messages; kept"]
+    assert {m.ecs_id: m.version for m in found[0].messages} == {
+        m.ecs_id: m.version for m in thread.messages
+    }
+
+
+def test_what_an_older_export_has_more_is_added(store: Any) -> None:
+    store.register(read(exported(9, *OLD, node("c", "a"))))
+    store.register(read(exported(5, *NEW, title="Earlier")))
+    (thread,) = store.list_by_type(ev.ChatThread)
+    assert thread.title == "T"
+    assert links(thread) == {"q": None, "a": "q", "b": "q", "q2": "a", "c": "a"}
+
+
+def test_a_message_goes_by_the_time_of_its_own_edit(store: Any) -> None:
+    first, later = telegram("Ann", 2), telegram("Ann", 2)
+    later["messages"][1] |= {"text": "edited", "edited_unixtime": "1704068000"}
+    store.register(read(later))
+    found = store.register(read(first))
+    assert stored(store) == [("1", ["Ann 1", "edited"])]
+    assert [p.why for p in found.problems] == ["the store has the later text of 1 message; kept"]
+
+
+def test_a_part_of_an_import_is_merged_too(store: Any) -> None:
+    store.register(read(exported(9, *NEW)))
+    store.register(read(exported(5, *OLD))[:1])
+    assert len(stored(store)[0][1]) == 4
+
+
+def test_what_was_read_from_the_store_is_saved_as_it_is(store: Any) -> None:
+    found = store.register(read(exported(9, *NEW)))
+    found[0].title = "mine"
+    store.register(found)
+    assert store.get(found[0].ecs_id).title == "mine"
+    message = found[0].messages.pop()
+    message.parent.replies.remove(message)
+    with pytest.raises(ev.errors.InverseMismatchError):
+        store.register(found)
+
+
+def test_the_statements_do_not_grow_with_the_threads(tmp_path: Any) -> None:
+    def count(number: int, make: Any) -> int:
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/{number}{make.__name__}.db")
+        sql = ev.SQLAlchemyEntityStorage(engine)
+        sql.register(read(make(number)))
+        told: list[str] = []
+        sa.event.listen(engine, "before_cursor_execute", lambda *given: told.append(given[2]))
+        sql.register(read(make(number)))
+        engine.dispose()
+        return len(told)
+
+    def unique(number: int) -> Any:
+        return [conversation(*NEW, id=f"c{n}", update_time=1) for n in range(number)]
+
+    def named(number: int) -> Any:
+        turns = [{"from": "human", "value": "Hi"}]
+        return [{"id": f"identity_{n}", "conversations": turns} for n in range(number)]
+
+    def alike(number: int) -> Any:
+        turns = [{"from": "human", "value": "Hi"}]
+        return [{"conversations": turns}] * number
+
+    for make in (unique, named, alike):
+        assert count(4, make) == count(40, make), make.__name__
