@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
 
-from benchmarks import drawing, graphs, growth, postgres, report, saving
+from benchmarks import drawing, graphs, growth, report, saving
 from benchmarks.timing import Section
 from benchmarks.workload import ROOT
 
@@ -25,7 +25,7 @@ PARTS: dict[str, Callable[[Path, int, int], Section]] = {
     "graph": graphs.graph,
     "draw": drawing.draw,
     "import": drawing.imports,
-    "postgres": postgres.postgres,
+    "postgres": saving.postgres,
 }
 GROWTH = "growth"
 NAMES = (*PARTS, GROWTH)

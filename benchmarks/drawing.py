@@ -75,7 +75,7 @@ def draw(folder: Path, size: int, repeats: int) -> Section:
             "From the graph to the rendered picture. `graph.draw()` draws large graphs in groups."
         ],
     )
-    return Section("draw", [race], [race.at_most(6, 1.5, DRAW, LINES)])
+    return Section([race], [race.at_most(6, 1.5, DRAW, LINES)])
 
 
 def importing(what: str) -> Contender:
@@ -102,4 +102,4 @@ def imports(folder: Path, size: int, repeats: int) -> Section:
         limit=IMPORT_PARTS,
         notes=["`import pydantic` alone loads its models only when they are first used."],
     )
-    return Section("import", [race], [race.at_most(6, 1.3, IMPORT, IMPORT_PARTS)])
+    return Section([race], [race.at_most(6, 1.3, IMPORT, IMPORT_PARTS)])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +40,12 @@ def graph(folder: Path, size: int, repeats: int) -> Section:
     thread = workload.chat(size)
     found = walk([thread])
 
-    def networkx(stack: ExitStack) -> Callable[[], object]:
-        return lambda: ask_networkx(found)
-
     race = rounds(
         f"The graph of {size:,} messages ({len(found.sources):,} references)",
         {
             WALK: lambda stack: lambda: walk([thread]),
             OURS: lambda stack: lambda: ask(ev.EntityDependencyGraph(thread)),
-            NETWORKX: networkx,
+            NETWORKX: lambda stack: lambda: ask_networkx(found),
         },
         repeats,
         limit=WALK,
@@ -68,7 +63,7 @@ def graph(folder: Path, size: int, repeats: int) -> Section:
         Goal(5, "memory of a node, beyond the entity", NODE_BYTES, node, "bytes"),
         Goal(5, "memory of a reference", REFERENCE_BYTES, reference, "bytes"),
     ]
-    return Section("graph", [race], goals, [table])
+    return Section([race], goals, [table])
 
 
 def bytes_of(entities: Any) -> dict[str, int]:

@@ -6,20 +6,19 @@ what the processes run; they print what they found as JSON.
 
 from __future__ import annotations
 
-import gc
 import json
 import resource
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ecsviz as ev
 from benchmarks import workload
-from benchmarks.timing import Goal, Section, Table, counted
+from benchmarks.timing import Goal, Section, Table, counted, timed
 from ecsviz.domain.walk import walk
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -29,17 +28,11 @@ STEPS = ("walk", "cycles", "register", "get", "frames")
 AGAIN = "cycles again"
 """Of a second graph of the same entities: its arrays find memory there, which for the first of a
 large graph the system has still to hand over page by page."""
-SHAPES: dict[str, Callable[[int], Any]] = {
-    "wide": workload.chat,
-    "chain": workload.chain,
-    "cycle": workload.cycle,
-    "debian": workload.debian,
-}
-NAMES = {
-    "wide": "a thread of {:,} messages",
-    "chain": "a chain of {:,}",
-    "cycle": "a cycle of {:,}",
-    "debian": "Debian's packages, {:,}",
+SHAPES: dict[str, tuple[str, Callable[[int], Any]]] = {
+    "wide": ("a thread of {:,} messages", workload.chat),
+    "chain": ("a chain of {:,}", workload.chain),
+    "cycle": ("a cycle of {:,}", workload.cycle),
+    "debian": ("Debian's packages, {:,}", workload.debian),
 }
 FROM_STORE = {"graph": "`store.graph()`", "references": "`store.references_frame()`"}
 MEMORY = 8 << 30
@@ -62,28 +55,17 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
-    """Return seconds on the wall, of this process' processor, and what the work returned."""
-    gc.collect()
-    cpu, start = time.process_time(), time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, time.process_time() - cpu, result
-
-
-def find_cycles_in(graph: ev.EntityDependencyGraph) -> Callable[[], None]:
-    def work() -> None:
-        graph.cyclic_components()
-        graph.get_cycles(limit=1, seconds=None)
-
-    return work
+def find_cycles(graph: ev.EntityDependencyGraph) -> None:
+    graph.cyclic_components()
+    graph.get_cycles(limit=1, seconds=None)
 
 
 def one_life(shape: str, size: int, path: Path) -> dict[str, Any]:
     """Make a graph, look at it, save it, load it; return seconds, statements and peaks."""
-    seconds, cpu, statements, peaks = {}, {}, {}, {}
-    made = SHAPES[shape](size)
+    _, make = SHAPES[shape]
+    made = make(size)
     roots = made if isinstance(made, list) else [made]
-    peaks["entities"] = peak()
+    seconds, cpu, statements, peaks = {}, {}, {}, {"entities": peak()}
 
     def note(step: str, work: Callable[[], Any]) -> Any:
         with counted() as found:
@@ -95,7 +77,7 @@ def one_life(shape: str, size: int, path: Path) -> dict[str, Any]:
     size_found = {"entities": len(found), "references": len(found.sources)}
     del found
     for step in ("cycles", AGAIN):
-        note(step, find_cycles_in(ev.EntityDependencyGraph(roots)))
+        note(step, partial(find_cycles, ev.EntityDependencyGraph(roots)))
     store = ev.SQLAlchemyEntityStorage(path)
     note("register", lambda: store.register(roots))
     ids = [root.ecs_id for root in roots]
@@ -110,8 +92,8 @@ def one_life(shape: str, size: int, path: Path) -> dict[str, Any]:
     del again
     note("frames", lambda: [store.frame(cls) for cls in classes] + [store.references_frame()])
     store.engine.dispose()
-    measured = {"seconds": seconds, "cpu": cpu, "statements": statements, "peaks": peaks}
-    return {**size_found, **measured}
+    clocks = {"seconds": seconds, "cpu": cpu}
+    return {**size_found, **clocks, "statements": statements, "peaks": peaks}
 
 
 def lives(shape: str, size: int, folder: Path, repeats: int) -> dict[str, Any]:
@@ -122,13 +104,10 @@ def lives(shape: str, size: int, folder: Path, repeats: int) -> dict[str, Any]:
         path.unlink(missing_ok=True)
         found.append(one_life(shape, size, path))
     first = found[0]  # later ones begin with the peak of those before
-    medians = {
-        clock: {
-            step: statistics.median(life[clock][step] for life in found) for step in (*STEPS, AGAIN)
-        }
-        for clock in ("seconds", "cpu")
-    }
-    return {**first, **medians, "shape": shape, "size": size, "repeats": repeats}
+    for clock in ("seconds", "cpu"):
+        medians = {s: statistics.median(life[clock][s] for life in found) for s in first[clock]}
+        first = {**first, clock: medians}
+    return {**first, "shape": shape, "size": size, "repeats": repeats}
 
 
 def stored(what: str, path: Path) -> dict[str, Any]:
@@ -142,22 +121,9 @@ def stored(what: str, path: Path) -> dict[str, Any]:
 # -- from outside ----------------------------------------------------------------------------
 
 
-class ProcessFailedError(RuntimeError):
-    """A process that measures failed; the others go on, and the gap is told."""
-
-
 def in_a_process(*arguments: object) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.growth", *map(str, arguments)],
-        cwd=workload.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ProcessFailedError(
-            done.stderr.strip().rpartition("\n")[2] or f"ended with {done.returncode}"
-        )
+    command = [sys.executable, "-m", "benchmarks.growth", *map(str, arguments)]
+    done = subprocess.run(command, cwd=workload.ROOT, capture_output=True, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -181,15 +147,16 @@ def growth(folder: Path, sizes: list[int], repeats: int) -> Section:
                 records.append(in_a_process(shape, size, folder, repeats_of(size, repeats)))
                 if shape == "wide" and size == sizes[-1]:
                     from_store += [in_a_process("stored", what, path) for what in FROM_STORE]
-            except ProcessFailedError as error:
-                gaps.append(f"**Failed**: {NAMES[shape].format(size)}: {error}")
+            except subprocess.CalledProcessError as error:
+                why = error.stderr.strip().rpartition("\n")[2] or f"ended with {error.returncode}"
+                gaps.append(f"**Failed**: {name_of(shape, size)}: {why}")
             path.unlink(missing_ok=True)
-    return Section(
-        "growth",
-        [],
-        goals(records, from_store, shapes),
-        [growth_table(records, gaps), stored_table(from_store, sizes[-1])],
-    )
+    tables = [growth_table(records, gaps), stored_table(from_store, sizes[-1])]
+    return Section([], goals(records, from_store, shapes), tables)
+
+
+def name_of(shape: str, size: int) -> str:
+    return SHAPES[shape][0].format(size)
 
 
 def per_entity(record: dict[str, Any], step: str) -> float:
@@ -239,20 +206,16 @@ def goals(
 
 
 def growth_table(records: list[dict[str, Any]], missing: list[str]) -> Table:
-    rows = []
-    for record in records:
-        counts = record["statements"]
-        rows.append(
-            [
-                NAMES[record["shape"]].format(record["size"]),
-                f"{record['references']:,}",
-                *(f"{per_entity(record, step):.1f}" for step in STEPS),
-                f"{counts['register']}, {counts['get']}, {counts['frames']}",
-                f"{record['peaks']['entities']:,}",
-                f"{record['peaks']['register']:,}",
-                f"{record['peaks']['frames']:,}",
-            ]
-        )
+    rows = [
+        [
+            name_of(record["shape"], record["size"]),
+            f"{record['references']:,}",
+            *(f"{per_entity(record, step):.1f}" for step in STEPS),
+            ", ".join(str(record["statements"][step]) for step in ("register", "get", "frames")),
+            *(f"{record['peaks'][step]:,}" for step in ("entities", "register", "frames")),
+        ]
+        for record in records
+    ]
     explained = (
         "`cycles` is components, order and one witness cycle, `cycles again` the same of a second"
         " graph, whose arrays find memory there; `frames` the frames of all classes and"
@@ -271,24 +234,15 @@ def growth_table(records: list[dict[str, Any]], missing: list[str]) -> Table:
     return Table("Growth", columns, rows, notes, records)
 
 
-def stored_table(from_store: list[dict[str, Any]], size: int) -> Table:
-    rows = [
-        [
-            each["what"],
-            f"{each['n']:,}",
-            f"{each['seconds']:.2f}",
-            str(each["peak"]),
-            str(each["peak"] - each["before"]),
-        ]
-        for each in from_store
-    ]
-    return Table(
-        f"A store of {size:,} messages, read without making objects",
-        ["what", "nodes or references", "seconds", "peak of the process, MiB", "of which new, MiB"],
-        rows,
-        [],
-        from_store,
-    )
+def stored_table(records: list[dict[str, Any]], size: int) -> Table:
+    columns = ["what", "nodes or references", "seconds"]
+    columns += ["peak of the process, MiB", "of which new, MiB"]
+    rows = []
+    for each in records:
+        peaks = [str(each["peak"]), str(each["peak"] - each["before"])]
+        rows.append([each["what"], f"{each['n']:,}", f"{each['seconds']:.2f}", *peaks])
+    title = f"A store of {size:,} messages, read without making objects"
+    return Table(title, columns, rows, records=records)
 
 
 def main(arguments: list[str]) -> None:

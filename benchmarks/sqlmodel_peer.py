@@ -7,8 +7,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 from sqlmodel import Field, Relationship, Session, SQLModel, select
 
-from benchmarks.workload import ChatThread
-
 
 class ThreadModel(SQLModel, table=True):
     __tablename__ = "model_threads"
@@ -28,19 +26,6 @@ class MessageModel(SQLModel, table=True):
     content: str
     role: str
     thread: ThreadModel | None = Relationship(back_populates="messages")
-
-
-def add_all(engine: sa.Engine, thread: ChatThread) -> None:
-    with Session(engine) as session:
-        above = ThreadModel(ecs_id=thread.ecs_id, title=thread.title)
-        session.add(above)
-        session.add_all(
-            [
-                MessageModel(ecs_id=m.ecs_id, content=m.content, role=m.role, thread=above)
-                for m in thread.messages
-            ]
-        )
-        session.commit()
 
 
 def load(engine: sa.Engine) -> list[Any]:

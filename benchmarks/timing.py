@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+T = TypeVar("T")
 Contender = Callable[[ExitStack], Callable[[], object]]
 """Gets ready, which is not measured, and returns the work that is. What it opens, it hands to the
 stack, which closes it after the work."""
@@ -27,24 +29,27 @@ class Seconds(float):
 
 @dataclass
 class Measured:
-    """What the contenders of one race took: seconds per round, None for who is not there."""
+    """What the contenders of one race took: seconds per round, none for who is not there."""
 
     title: str
     limit: str
     """The contender that the others are compared with."""
-    seconds: dict[str, list[float] | None]
+    seconds: dict[str, list[float]]
     notes: list[str] = field(default_factory=list)
     cpu: dict[str, list[float]] = field(default_factory=dict)
     """Processor seconds of this process per round: steadier where the machine is shared, but
     blind to discs, servers and new processes. Goals are judged by the clock on the wall."""
 
-    def median(self, name: str) -> float | None:
-        seconds = self.seconds.get(name)
-        return statistics.median(seconds) if seconds else None
+    def median(self, name: str, clock: str = "seconds") -> float | None:
+        taken = getattr(self, clock).get(name)
+        return statistics.median(taken) if taken else None
 
-    def ratio(self, name: str, other: str) -> float | None:
+    def ratio(self, name: str, other: str, clock: str = "seconds") -> float | None:
         """Return how many times as long `name` took: the median of the ratios of the rounds."""
-        return median_ratio(self.seconds.get(name), self.seconds.get(other))
+        above, below = (getattr(self, clock).get(each) for each in (name, other))
+        if not above or not below or not all(below):
+            return None
+        return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
     def at_most(self, number: int, bound: float, name: str, to: str, text: str = "") -> Goal:
         """Return the goal that `name` takes at most so many times as long as another."""
@@ -54,12 +59,6 @@ class Measured:
         """Return the goal that `name` is at least so many times as fast as another."""
         text = text or f"{name} faster than {than}"
         return Goal(number, text, bound, self.ratio(than, name), at_least=True)
-
-
-def median_ratio(above: list[float] | None, below: list[float] | None) -> float | None:
-    if not above or not below or not all(below):
-        return None
-    return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
 @dataclass
@@ -85,7 +84,6 @@ class Goal:
 class Section:
     """What one part of the suite found."""
 
-    name: str
     races: list[Measured] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
@@ -103,6 +101,11 @@ class Table:
     """The same as data, for JSON."""
 
 
+def given(ready: Callable[[ExitStack], T], work: Callable[[T], object]) -> Contender:
+    """Return the contender whose work takes what is made ready."""
+    return lambda stack: partial(work, ready(stack))
+
+
 def rounds(
     title: str,
     contenders: Mapping[str, Contender | None],
@@ -111,39 +114,30 @@ def rounds(
     limit: str,
     notes: list[str] | None = None,
 ) -> Measured:
-    """Let every contender work once a round, for so many rounds.
-
-    What a work returns is let go only after the clock has stopped.
-    """
-    taken: dict[str, list[float] | None] = {
-        name: None if contender is None else [] for name, contender in contenders.items()
-    }
+    """Let every contender work once a round, for so many rounds."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
     cpu: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(repeats):
         for name, contender in contenders.items():
-            seconds = taken[name]
-            if contender is not None and seconds is not None:
-                wall, processor = once(contender)
-                seconds.append(wall)
-                if processor is not None:
-                    cpu[name].append(processor)
-    return Measured(title, limit, taken, notes or [], cpu)
+            if contender is None:
+                continue
+            with ExitStack() as stack:
+                wall, processor, result = timed(contender(stack))
+            if isinstance(result, Seconds):
+                seconds[name].append(float(result))
+            else:
+                seconds[name].append(wall)
+                cpu[name].append(processor)
+            del result
+    return Measured(title, limit, seconds, notes or [], cpu)
 
 
-def once(contender: Contender) -> tuple[float, float | None]:
-    """Return the seconds of one work on the wall, and those of this process' processor.
-
-    The latter is None where the work was another process'.
-    """
-    with ExitStack() as stack:
-        work = contender(stack)
-        gc.collect()
-        cpu = time.process_time()
-        start = time.perf_counter()
-        result = work()
-        taken = time.perf_counter() - start
-        cpu = time.process_time() - cpu
-    return (float(result), None) if isinstance(result, Seconds) else (taken, cpu)
+def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Return seconds on the wall, of this process' processor, and what the work returned."""
+    gc.collect()
+    cpu, start = time.process_time(), time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, time.process_time() - cpu, result
 
 
 def profiled(title: str, contender: Contender, *, apart: str = "", lines: int = 9) -> Table:
@@ -159,7 +153,8 @@ def profiled(title: str, contender: Contender, *, apart: str = "", lines: int = 
         result = profile.runcall(work)
         del result
     taken: Counter[str] = Counter()
-    for (file, _, function), (_, _, own, _, callers) in stats_of(profile).items():
+    stats: dict[Any, Any] = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # untyped
+    for (file, _, function), (_, _, own, _, callers) in stats.items():
         if apart and apart in function:
             taken[f"`{apart}`"] += own
         elif callers and (file == "~" or function.startswith("<")):
@@ -193,12 +188,6 @@ def counted() -> Iterator[list[str]]:
         yield sent
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
-
-
-def stats_of(profile: cProfile.Profile) -> dict[Any, Any]:
-    """Return (file, line, function) → (…, calls, own seconds, with others, the same by caller)."""
-    found: dict[Any, Any] = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # untyped
-    return found
 
 
 def name_of(file: str, function: str) -> str:

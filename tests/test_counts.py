@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
-from benchmarks.growth import counted
+from benchmarks.timing import counted
 
 
 class Link(ev.Entity):

@@ -16,7 +16,7 @@ import pytest
 
 import ecsviz as ev
 from benchmarks import graphs, workload
-from benchmarks.growth import counted
+from benchmarks.timing import counted
 from ecsviz.storage.memory import saving as memory_saving
 from ecsviz.storage.memory.saving import rewritten
 
