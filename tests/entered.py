@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 import ecsviz as ev
+from ecsviz.basics.garbage import collector_paused
 
 PACKAGE = Path(ev.__file__).parent
 
@@ -16,8 +18,10 @@ PACKAGE = Path(ev.__file__).parent
 def files_entered(call: Callable[[], Any]) -> list[str]:
     """Return the files of the package that a call enters, in the order of their first function.
 
-    What runs once per class and what is imported at first use has to have run before.
+    What runs once per class and what is imported at first use has to have run before. What others
+    have left behind is let go before as well, and not while the call runs.
     """
+    gc.collect()
     found: dict[str, None] = {}
 
     def enter(frame: FrameType, event: str, _: Any) -> None:
@@ -25,11 +29,12 @@ def files_entered(call: Callable[[], Any]) -> list[str]:
             found.setdefault(frame.f_code.co_filename)
 
     before = sys.getprofile()
-    sys.setprofile(enter)
-    try:
-        call()
-    finally:
-        sys.setprofile(before)
+    with collector_paused():
+        sys.setprofile(enter)
+        try:
+            call()
+        finally:
+            sys.setprofile(before)
     return [str(Path(name).relative_to(PACKAGE)) for name in found]
 
 

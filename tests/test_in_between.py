@@ -21,7 +21,7 @@ from ecsviz import errors
 from ecsviz.domain.diff import GraphDiff
 from ecsviz.draw import tables
 from ecsviz.widgets.store.neighbours import near_of
-from ecsviz.widgets.thread.past import moments_of
+from ecsviz.widgets.thread.past import thread_moments
 from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 
 Call = Callable[[Any, Any], Any]
@@ -91,7 +91,7 @@ def _explored(store: Any, thread: Any) -> Any:
 
 
 def _moments(store: Any, thread: Any) -> Any:
-    return [{**moment, "at": ""} for moment in moments_of(store, thread)[0]]
+    return [{**moment, "at": ""} for moment in thread_moments(store, thread)[0]]
 
 
 CALLS: dict[str, tuple[Call, tuple[Callable[[Any], None], ...]]] = {

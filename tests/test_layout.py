@@ -24,7 +24,7 @@ import ecsviz as ev
 from ecsviz.basics.order import COLLECTION, NULLABLE
 from ecsviz.layout import Layout, compound, layout_graph, overview, pulls
 from ecsviz.layout.compound import HUB, LOOP, RING, ROWS, SIDE
-from ecsviz.layout.layered import arrange
+from ecsviz.layout.layered import lay_rows
 from ecsviz.layout.packing import pack, pack_on_page
 from ecsviz.layout.pulls import Pulls, isotonic
 from ecsviz.layout.rings import look_inside, ring_order, ring_places
@@ -265,9 +265,9 @@ def test_many_small_parts_cost_one_arrangement(monkeypatch: pytest.MonkeyPatch) 
 
     def counted(*arguments: Any, **options: Any) -> Any:
         calls.append(1)
-        return arrange(*arguments, **options)
+        return lay_rows(*arguments, **options)
 
-    monkeypatch.setattr(compound, "arrange", counted)
+    monkeypatch.setattr(compound, "lay_rows", counted)
     graph = graph_of([(3 * k, 3 * k + step) for k in range(400) for step in (1, 2)], 1200)
     layout = layout_graph(graph)
     assert len(calls) == 1

@@ -30,7 +30,7 @@ from ecsviz.domain.scalars import SCALARS
 from ecsviz.storage.protocol import EntityStorage
 from ecsviz.values.codecs import JsonCodec, codec_for
 from ecsviz.values.tagged_json import from_json, json_text, to_json
-from ecsviz.widgets.graph.details import fields_of
+from ecsviz.widgets.graph.details import shown_fields
 from tests.conftest import require_optional
 
 # Of each type up to three values, no two the same; best such as ``==`` holds for the same.
@@ -170,7 +170,7 @@ def test_it_is_copied_and_dumped(value: Any) -> None:
     assert identical(state(copy.deepcopy(entity)), state(entity))
     assert identical(state(Held.model_validate(entity.model_dump())), state(entity))
     assert not ev.diff(entity, copy.deepcopy(entity))
-    assert dict(fields_of(entity))["listed"]
+    assert dict(shown_fields(entity))["listed"]
 
 
 @pytest.mark.parametrize("value", VALUES)

@@ -21,7 +21,7 @@ from ecsviz.errors import (
 )
 from ecsviz.widgets import ThreadExplorer, explore_thread
 from ecsviz.widgets.thread import explorer as room
-from ecsviz.widgets.thread.past import moments_of
+from ecsviz.widgets.thread.past import thread_moments
 from ecsviz.widgets.thread.texts import TEXT, message_json
 from ecsviz.widgets.thread.tree import Branches
 from tests.databases import counted
@@ -480,7 +480,7 @@ def test_asking_for_the_past_costs_the_same_however_long_the_thread_is(tmp_path:
         thread.messages[size // 2].content = "changed"
         store.register(thread)
         with counted() as statements:
-            moments, _ = moments_of(store, thread)
+            moments, _ = thread_moments(store, thread)
         assert [moment["revision"] for moment in moments] == [1, 2]
         counts.append(len(statements))
     assert counts[0] == counts[1]

@@ -44,10 +44,14 @@ def plural(count: int, word: str) -> str:
 
     Examples
     --------
-    >>> plural(1, "node"), plural(0, "node")
-    ('node', 'nodes')
+    >>> plural(1, "node"), plural(0, "node"), plural(2, "class"), plural(2, "entity")
+    ('node', 'nodes', 'classes', 'entities')
     """
-    return word if count == 1 else f"{word}s"
+    if count == 1:
+        return word
+    if word.endswith(("s", "ch")):
+        return f"{word}es"
+    return f"{word[:-1]}ies" if word.endswith("ity") else f"{word}s"
 
 
 def counted(count: int, word: str) -> str:

@@ -15,10 +15,10 @@ from ecsviz.basics.addresses import short_path
 from ecsviz.cli.output import bars, examples, note, show_facts, show_table
 from ecsviz.cli.sources import (
     classes_option,
-    graph_of,
     is_database,
     is_store,
     load_classes,
+    open_graph,
     open_store,
     read,
     with_classes,
@@ -78,7 +78,7 @@ def graph_command(
             " 'ecsviz export'.",
             param_hint="--out",
         )
-    graph = graph_of(source, format=format_, root=root, hops=hops, types=types)
+    graph = open_graph(source, format=format_, root=root, hops=hops, types=types)
     if cycles:
         _show_cycles(graph, limit)
     if order:
@@ -186,7 +186,7 @@ def export_command(
     the beginning) get an apostrophe in front.
     """
     if kind in _TEXTS:
-        graph = graph_of(source, format=format_, types=types)
+        graph = open_graph(source, format=format_, types=types)
         _write(_TEXTS[kind](graph), out)
         return
     if out is None and table is None:

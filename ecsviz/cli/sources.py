@@ -60,7 +60,7 @@ def open_store(target: str) -> SQLAlchemyEntityStorage:
     StorageOpenError
         If it does not exist, or is no store.
     """
-    store = connect(target)
+    store = store_at(target)
     shown = str(store.inside.database) if "://" in target else target  # without a password
     if not store.inside.database.exists():
         raise StorageOpenError(
@@ -76,7 +76,7 @@ def open_store(target: str) -> SQLAlchemyEntityStorage:
     return store
 
 
-def connect(target: str) -> SQLAlchemyEntityStorage:
+def store_at(target: str) -> SQLAlchemyEntityStorage:
     """Return a storage that is closed at the end of the command."""
     store = SQLAlchemyEntityStorage(target)
     at_end(store.close)
@@ -127,7 +127,7 @@ def is_store(source: str) -> bool:
     """Tell whether a database is one of ours."""
     if "://" in source:
         try:
-            return _is_store(connect(source))
+            return _is_store(store_at(source))
         except NotAnEcsvizStoreError:
             return False
     uri = f"{Path(source).absolute().as_uri()}?mode=ro"
@@ -144,7 +144,7 @@ def is_store(source: str) -> bool:
         return False  # whoever opens it next says what is wrong
 
 
-def graph_of(
+def open_graph(
     source: str,
     *,
     format: str | None = None,  # noqa: A002 - as in read_chat

@@ -8,9 +8,16 @@ from pathlib import Path
 
 import click
 
-from ecsviz.basics.text import plain
+from ecsviz.basics.text import counted, plain
 from ecsviz.cli.output import bars, examples, note, show_facts, show_frame, show_table
-from ecsviz.cli.sources import classes_option, connect, load_classes, open_store, read, with_classes
+from ecsviz.cli.sources import (
+    classes_option,
+    load_classes,
+    open_store,
+    read,
+    store_at,
+    with_classes,
+)
 from ecsviz.domain.walk import walk
 from ecsviz.errors import UnknownTypeError
 from ecsviz.storage.relational.classless import BareStore
@@ -39,7 +46,7 @@ def import_command(
     A longer export of the same chats updates what is stored; the same one again adds nothing.
     """
     threads = [thread for file in files for thread in read(file, format_, timezone)]
-    store = connect(target)
+    store = store_at(target)
     found = walk({thread.ecs_id: thread for thread in threads}.values()).entities
     # Read anew, an entity knows nothing of its version; what the source says now counts.
     versions = store.inside.stored_versions([entity.ecs_id for entity in found])
@@ -167,5 +174,5 @@ def verify_command(store: str, modules: Sequence[str]) -> None:
         click.echo("ok")
         return
     show_frame(problems)
-    note(f"{len(problems)} problem" + ("" if len(problems) == 1 else "s"))
+    note(counted(len(problems), "problem"))
     sys.exit(1)

@@ -123,7 +123,7 @@ def clean_text(text: str, limit: int = DEFAULT_LIMIT) -> str:
     dotted = _is_dotted(text, limit)
     part = text[-8 * limit - 64 :] if dotted else text[: 8 * limit + 64]
     shown = _one_line(part)
-    if columns_of(shown) <= limit and len(part) == len(text):
+    if text_width(shown) <= limit and len(part) == len(text):
         return shown
     if dotted:
         return "…" + _fitting(shown[::-1], limit - 1)[::-1].lstrip(".")
@@ -167,12 +167,12 @@ def _fitting(text: str, limit: int) -> str:
     return text
 
 
-def columns_of(text: str) -> int:
+def text_width(text: str) -> int:
     """Return how wide a text is, in columns.
 
     Examples
     --------
-    >>> columns_of("abc"), columns_of("漢字")
+    >>> text_width("abc"), text_width("漢字")
     (3, 4)
     """
     return len(text) if _NARROW.fullmatch(text) else sum(map(_column, text))

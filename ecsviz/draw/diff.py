@@ -9,7 +9,7 @@ from ecsviz.basics.arguments import count_or_none
 from ecsviz.domain.diff import GraphDiff
 from ecsviz.domain.paths import format_path
 from ecsviz.draw.graph import draw_picture
-from ecsviz.draw.options import checked
+from ecsviz.draw.options import checked_option
 from ecsviz.draw.picture import DrawingOptionError, make_picture
 from ecsviz.errors import short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -84,7 +84,7 @@ def draw_diff(
             option="found",
             value=found,
         )
-    most = checked(count_or_none, max_whole, "max_whole")
+    most = checked_option(count_or_none, max_whole, "max_whole")
     graph, states = _both_states(found)
     total = len(graph)
     if most is not None and total > most:

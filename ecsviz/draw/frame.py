@@ -95,7 +95,7 @@ def entry_widths(entries: list[Entry], writer: Writer) -> list[float]:
     return [writer.width(entry.text, SMALL) + 0.52 for entry in entries]
 
 
-def rows_of(widths: list[float], width: float) -> tuple[int, int]:
+def legend_grid(widths: list[float], width: float) -> tuple[int, int]:
     """Return in how many columns and rows entries fit beside each other."""
     count = len(widths)
     if not count:

@@ -12,7 +12,7 @@ from ecsviz.basics.order import Bools
 from ecsviz.basics.progress import step, steps
 from ecsviz.draw import frame
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
-from ecsviz.draw.options import checked, flag_or_none, title_and_legend
+from ecsviz.draw.options import checked_option, flag_or_none, title_and_legend
 from ecsviz.draw.picture import GroupBy, Picture, make_picture
 from ecsviz.draw.plan import FONT, Plan, make_plan
 from ecsviz.draw.references import draw_edge_labels, draw_references
@@ -114,7 +114,7 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     with steps("drawing", flag_or_none(progress, "progress")):
         step("grouping")
         picture = make_picture(
-            checked(graph_of, graph, "graph"),
+            checked_option(graph_of, graph, "graph"),
             color_by=color_by,
             label=label,
             highlight=highlight,

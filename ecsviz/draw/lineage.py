@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ecsviz.basics.text import counted
 from ecsviz.domain.labels import label_of
 from ecsviz.draw import frame
 from ecsviz.draw.nodes import RISE
-from ecsviz.draw.options import checked, title_and_legend
+from ecsviz.draw.options import checked_option, title_and_legend
 from ecsviz.draw.style import fixed_categories, theme_of, with_alpha
 from ecsviz.draw.text import Writer
 from ecsviz.layout.lanes import depth_first
@@ -122,7 +123,7 @@ def draw_lineage(
     '2 entities, 2 versions, 1 fork'
     """
     title, legend = title_and_legend(title, legend)
-    family = _read(checked(storage_of, store, "store"), lineage)
+    family = _read(checked_option(storage_of, store, "store"), lineage)
     writer = Writer()
     theme = theme_of(frame.ground_of(ax))
     room = frame.room_for(ax)
@@ -141,7 +142,7 @@ def draw_lineage(
         words = max(writer.width(text, frame.TITLE) for text in (head, counts)) + 0.4
         wide = plan.bounds[2] - plan.bounds[0] + 2 * frame.MARGIN
         width = float(np.clip(max(wide, words), frame.MIN_WIDTH, room[0]))
-    columns, rows = frame.rows_of(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
+    columns, rows = frame.legend_grid(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
     hidden = family.total - len(family.members)
     some = f"Showing {len(family.members):,} of {family.total:,} entities." if hidden else ""
     note = frame.wrapped(some, writer, width - 2 * frame.MARGIN)
@@ -183,13 +184,7 @@ def _read(store: Any, lineage: Any) -> _Family:
 def _counts(family: _Family) -> str:
     n, versions = family.total, sum(event.what != "deleted" for event in family.events)
     forks = sum(parent >= 0 for parent in family.parents)
-    return ", ".join(
-        (
-            f"{n:,} entit{'y' if n == 1 else 'ies'}",
-            f"{versions:,} version{'s' * (versions != 1)}",
-            f"{forks:,} fork{'s' * (forks != 1)}",
-        )
-    )
+    return ", ".join((counted(n, "entity"), counted(versions, "version"), counted(forks, "fork")))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

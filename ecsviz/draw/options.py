@@ -13,7 +13,7 @@ from ecsviz.layout import DrawingOptionError
 T = TypeVar("T")
 
 
-def checked(check: Callable[[Any, str], T], value: Any, option: str) -> T:
+def checked_option(check: Callable[[Any, str], T], value: Any, option: str) -> T:
     """Return what a check makes of an option.
 
     Parameters
@@ -30,7 +30,7 @@ def checked(check: Callable[[Any, str], T], value: Any, option: str) -> T:
 
     Examples
     --------
-    >>> checked(flag, 1, "legend"), checked(text_or_none, None, "title")
+    >>> checked_option(flag, 1, "legend"), checked_option(text_or_none, None, "title")
     (True, None)
     """
     try:
@@ -41,12 +41,12 @@ def checked(check: Callable[[Any, str], T], value: Any, option: str) -> T:
 
 def title_and_legend(title: Any, legend: Any) -> tuple[str | None, bool]:
     """Return the two options that every picture has."""
-    return checked(text_or_none, title, "title"), checked(flag, legend, "legend")
+    return checked_option(text_or_none, title, "title"), checked_option(flag, legend, "legend")
 
 
 def flag_or_none(value: Any, option: str) -> bool | None:
     """Return whether something is true; None where the picture decides."""
-    return None if value is None else checked(flag, value, option)
+    return None if value is None else checked_option(flag, value, option)
 
 
 def said_of(node: Any, function: Callable[[Any], Any], option: str) -> Any:

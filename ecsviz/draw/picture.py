@@ -14,7 +14,7 @@ from ecsviz.basics.order import Bools, Ints
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import OWN_FIELDS
 from ecsviz.domain.labels import clean_text, label_of
-from ecsviz.draw.options import checked, said_of
+from ecsviz.draw.options import checked_option, said_of
 from ecsviz.errors import did_you_mean, short_repr
 from ecsviz.graph.cycles import Cycle
 from ecsviz.layout import DrawingOptionError, Overview, overview
@@ -89,7 +89,7 @@ def make_picture(
     group_by: GroupBy | str | type | None,
 ) -> Picture:
     """Decide what is shown; the parameters are those of ``ecsviz.draw.draw_graph``."""
-    max_nodes = checked(count_or_none, max_nodes, "max_nodes")
+    max_nodes = checked_option(count_or_none, max_nodes, "max_nodes")
     lit = _lit(graph, highlight)
     lit_references = _lit_references(graph, highlight, lit)
     if group_by is None and (max_nodes is None or len(graph) <= max_nodes):

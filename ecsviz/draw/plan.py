@@ -147,7 +147,7 @@ def make_plan(
     parts = picture.graph.arrays
     cyclic = np.unique(layout.component[parts.sources[picture.in_cycle]])
     entries = _entries(picture, codes, kinds, theme, writer) if legend else []
-    columns, rows = frame.rows_of(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
+    columns, rows = frame.legend_grid(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
     strip = frame.ROW * (rows + len(note)) + (0.1 if rows or note else 0.0)
     height = max(tall * shrink, frame.MIN_HEIGHT - 0.6) + strip
     return Plan(

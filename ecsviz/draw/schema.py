@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED
+from ecsviz.basics.text import counted, plural
 from ecsviz.draw import frame
 from ecsviz.draw.curves import Curves, make_curves
 from ecsviz.draw.nodes import RISE, rounded_boxes
@@ -133,7 +134,7 @@ def draw_schema(
         needed = (right - left + 2 * frame.MARGIN) * plan.scale
         width = float(np.clip(max(needed, words), frame.MIN_WIDTH, room[0]))
     entries = _legend(plan, theme, writer) if legend and schema.links else []
-    columns, rows = frame.rows_of(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
+    columns, rows = frame.legend_grid(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
     note = frame.wrapped(_note(schema, plan), writer, width - 2 * frame.MARGIN)
     strip = frame.ROW * (rows + len(note)) + (0.1 if rows or note else 0.0)
     if ax is None:
@@ -151,19 +152,8 @@ def _counts(schema: DrawnSchema) -> str:
     box, link = schema.nouns
     boxes, links = len(schema.boxes), len(schema.links)
     cyclic = int(_graph(schema).ordering.cyclic.sum())
-    return ", ".join(
-        (
-            f"{boxes:,} {_plural(box, boxes)}",
-            f"{links:,} {_plural(link, links)}",
-            f"{cyclic:,} {_plural('cyclic component', cyclic)}" if cyclic else "no cycle",
-        )
-    )
-
-
-def _plural(word: str, count: int) -> str:
-    if count == 1:
-        return word
-    return f"{word}es" if word.endswith("s") else f"{word}s"
+    cycles = counted(cyclic, "cyclic component") if cyclic else "no cycle"
+    return ", ".join((counted(boxes, box), counted(links, link), cycles))
 
 
 def _note(schema: DrawnSchema, plan: _SchemaPlan) -> str:
@@ -195,7 +185,7 @@ def _busiest(schema: DrawnSchema, count: int) -> DrawnSchema:
     kept = sorted(sorted(range(len(schema.boxes)), key=lambda n: -links[n])[:count])
     place = {number: at for at, number in enumerate(kept)}
     (box, link), total = schema.nouns, len(schema.boxes)
-    note = f"Shown are, of {total:,} {_plural(box, total)}, the {count:,} with the most {link}s."
+    note = f"Shown are, of {counted(total, box)}, the {count:,} with the most {link}s."
     return DrawnSchema(
         tuple(schema.boxes[number] for number in kept),
         tuple(
@@ -285,7 +275,7 @@ def _left_out(schema: DrawnSchema, detail: str) -> str:
     if detail == "keys":
         return "There is no room for all columns: only keys are shown."
     hidden = any(len(box.columns) > MAX_COLUMNS for box in schema.boxes)
-    return f"Of large {_plural(schema.nouns[0], 2)}, {MAX_COLUMNS} columns are shown." * hidden
+    return f"Of large {plural(2, schema.nouns[0])}, {MAX_COLUMNS} columns are shown." * hidden
 
 
 def _bounds(layout: Layout, curves: Curves) -> tuple[float, float, float, float]:

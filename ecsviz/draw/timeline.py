@@ -15,7 +15,7 @@ from ecsviz.basics.order import Ints
 from ecsviz.domain.labels import clean_text
 from ecsviz.draw import frame
 from ecsviz.draw.nodes import RISE
-from ecsviz.draw.options import checked, title_and_legend
+from ecsviz.draw.options import checked_option, title_and_legend
 from ecsviz.draw.style import Category, categories, theme_of, with_alpha
 from ecsviz.draw.text import Writer
 from ecsviz.errors import short_repr
@@ -131,7 +131,7 @@ def draw_timeline(
     '18 messages, 6 branches'
     """
     title, legend = title_and_legend(title, legend)
-    max_branches = checked(count_or_none, max_branches, "max_branches")
+    max_branches = checked_option(count_or_none, max_branches, "max_branches")
     found = _read(thread)
     asked: Any = by
     known = isinstance(asked, str) and asked in get_args(By)
@@ -161,7 +161,7 @@ def draw_timeline(
     if ax is None:
         words = max(writer.width(text, frame.TITLE) for text in (head, counts)) + 0.4
         width = float(np.clip(max(plan.width + 2 * frame.MARGIN, words), frame.MIN_WIDTH, room[0]))
-    columns, rows = frame.rows_of(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
+    columns, rows = frame.legend_grid(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
     note = frame.wrapped(
         " ".join(filter(None, (said, plan.note))), writer, width - 2 * frame.MARGIN
     )

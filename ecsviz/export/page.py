@@ -23,7 +23,7 @@ RESOLUTION: Final = 130
 """Dots per inch of the picture."""
 
 
-def page_of(shown: Any, *, title: str | None = None, **options: Any) -> str:
+def html_page(shown: Any, *, title: str | None = None, **options: Any) -> str:
     """Return a page with the picture and the tables of a graph or a diff.
 
     Parameters
@@ -47,7 +47,7 @@ def page_of(shown: Any, *, title: str | None = None, **options: Any) -> str:
     >>> import ecsviz as ev
     >>> thread = ev.ChatThread(title="Cycles")
     >>> message = thread.say("user", "<b>hello</b>")
-    >>> page = page_of(ev.EntityDependencyGraph(thread))
+    >>> page = html_page(ev.EntityDependencyGraph(thread))
     >>> "default-src 'none'" in page, "<b>" in page, "&lt;b&gt;hello" in page
     (True, False, True)
     """
@@ -63,9 +63,9 @@ def page_of(shown: Any, *, title: str | None = None, **options: Any) -> str:
 def to_html(
     shown: Any, path: str | Path | None = None, *, title: str | None = None, **options: Any
 ) -> str | Path:
-    """Return `page_of` as text, or write it to a file and return the path."""
+    """Return `html_page` as text, or write it to a file and return the path."""
     file = None if path is None else file_path(path)
-    text = page_of(shown, title=title, **options)
+    text = html_page(shown, title=title, **options)
     if file is None:
         return text
     file.write_text(text, encoding="utf-8")

@@ -25,9 +25,9 @@ from ecsviz.errors import (
 )
 from ecsviz.frames.fitting import Fitting, KeyFitting
 from ecsviz.frames.input_rows import (
-    as_uuid,
-    class_of,
+    class_in_row,
     classes_by_name,
+    id_in_row,
     id_of_key,
     is_hashable,
     is_missing,
@@ -178,7 +178,7 @@ class _Frames:
         known: dict[Any, Any] = {}
         for row, name in enumerate(names):
             if name not in known:
-                known[name] = class_of(name, table, row)
+                known[name] = class_in_row(name, table, row)
         return [known[name] for name in names]
 
     def _ids(self) -> list[UUID]:
@@ -193,7 +193,7 @@ class _Frames:
         keys = self.nodes["id" if made else "ecs_id"]
         result = []
         for row, (key, cls) in enumerate(zip(keys, self.classes, strict=True)):
-            ecs_id = id_of_key(key, cls) if made else as_uuid(key, "nodes", row, "ecs_id")
+            ecs_id = id_of_key(key, cls) if made else id_in_row(key, "nodes", row, "ecs_id")
             if ecs_id is None:
                 raise wrong_cell("nodes", row, "id", "is missing")
             known = self.position.setdefault(key if made else ecs_id, row)
@@ -216,8 +216,8 @@ class _Frames:
         )
         for row in rows:
             ecs_id = self.shells[row].__dict__["ecs_id"]
-            lineage = lineages and as_uuid(lineages[row], "nodes", row, "lineage_id", none=True)
-            parent = parents and as_uuid(parents[row], "nodes", row, "parent_id", none=True)
+            lineage = lineages and id_in_row(lineages[row], "nodes", row, "lineage_id", none=True)
+            parent = parents and id_in_row(parents[row], "nodes", row, "parent_id", none=True)
             version = 0 if versions is None or is_missing(versions[row]) else versions[row]
             if type(version) is float and version.is_integer():
                 version = int(version)
@@ -358,7 +358,7 @@ class _Frames:
             self.held.setdefault((holder, field.name), []).append((place, row, key, held))
 
     def _end(self, value: Any, row: int, column: str) -> int:
-        key = value if self.made else as_uuid(value, "references", row, column)
+        key = value if self.made else id_in_row(value, "references", row, column)
         found = self.position.get(key) if is_hashable(key) else None
         if found is None:
             raise BrokenReferenceError(

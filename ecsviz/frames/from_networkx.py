@@ -11,7 +11,7 @@ from ecsviz.domain.entity_class import derives_from, is_entity_class
 from ecsviz.domain.fields import FieldPlan, Shape, class_plan
 from ecsviz.errors import ImportFormatError, short_repr
 from ecsviz.frames.from_frames import from_frames
-from ecsviz.frames.input_rows import class_of, classes_by_name
+from ecsviz.frames.input_rows import class_in_row, classes_by_name
 from ecsviz.frames.to_frames import CLASS
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
@@ -101,7 +101,7 @@ def from_networkx(
     if only is not None and CLASS in columns:
         nodes[CLASS] = [only.__name__ if kind is None else kind for kind in kinds]
     held = {
-        key: only if only is not None and kind is None else class_of(kind, table, row)
+        key: only if only is not None and kind is None else class_in_row(kind, table, row)
         for row, (key, kind) in enumerate(zip(keys, kinds, strict=True))
     }
     ids = dict(zip(keys, columns.get("ecs_id", columns.get("id", ())), strict=True))

@@ -69,7 +69,7 @@ def classes_by_name(given: Any) -> tuple[dict[str, list[Any]], Any]:
     return table, only
 
 
-def class_of(name: Any, table: Mapping[str, list[Any]], row: int) -> Any:
+def class_in_row(name: Any, table: Mapping[str, list[Any]], row: int) -> Any:
     """Return the class that a row names.
 
     Raises
@@ -110,7 +110,7 @@ def made_id(cls: type, key: Any) -> UUID:
     return uuid5(NAMESPACE, f"{cls.__name__}:{type(key).__name__}:{key!r}")
 
 
-def as_uuid(value: Any, frame: str, row: int, column: str, *, none: bool = False) -> Any:
+def id_in_row(value: Any, frame: str, row: int, column: str, *, none: bool = False) -> Any:
     """Return the UUID of a cell; None for a missing one where that is allowed.
 
     Raises

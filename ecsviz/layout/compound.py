@@ -12,9 +12,9 @@ from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout.blocks import block_places
 from ecsviz.layout.grid import BoxRows, Floats
 from ecsviz.layout.implied import implied_references
-from ecsviz.layout.layered import arrange
+from ecsviz.layout.layered import lay_rows
 from ecsviz.layout.packing import fold, pack_on_page
-from ecsviz.layout.rings import MAX_IMPROVED, Inside, look_inside, ring_order, ring_places
+from ecsviz.layout.rings import MAX_IMPROVED, InnerOrder, look_inside, ring_order, ring_places
 
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -293,7 +293,7 @@ class _Work:
     def _arrange(
         self, sizes: Floats, high: Ints, low: Ints, rank: Ints, group: Ints, first: Ints
     ) -> BoxRows:
-        rows = arrange(sizes, high, low, rank, group, first=first, gap=self.gap, page=self.page)
+        rows = lay_rows(sizes, high, low, rank, group, first=first, gap=self.gap, page=self.page)
         return fold(rows, sizes, group, high, low, self.gap, FOLDED * self.page[1])
 
     def _packed(self, rows: BoxRows, group: Ints) -> Floats:
@@ -354,7 +354,7 @@ class _Work:
             self.local[members] += places - (low + high) / 2
             self.box[number] = high - low
 
-    def _layers(self, layered: Bools, found: Inside) -> BoxRows:
+    def _layers(self, layered: Bools, found: InnerOrder) -> BoxRows:
         """Place the members of components that are no rings in rows of their own."""
         nodes = np.flatnonzero(layered[self.component])
         if not len(nodes):

@@ -62,7 +62,7 @@ class Grouping:
     owner: Bools
 
 
-def grouped(graph: EntityDependencyGraph, limit: int, by: Any) -> Grouping:
+def group_nodes(graph: EntityDependencyGraph, limit: int, by: Any) -> Grouping:
     """Decide which nodes are told as one; the parameters are those of ``overview``."""
     component = graph.ordering.component
     n = len(component)

@@ -29,7 +29,7 @@ FEW_LINES: Final = 400
 """Up to so many lines they are bent in any case."""
 
 
-def arrange(
+def lay_rows(
     sizes: Floats,
     high: Ints,
     low: Ints,

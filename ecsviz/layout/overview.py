@@ -10,7 +10,7 @@ import numpy as np
 
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.domain.labels import label_of
-from ecsviz.layout.groups import By, Grouping, grouped
+from ecsviz.layout.groups import By, Grouping, group_nodes
 
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -104,7 +104,7 @@ def overview(
     >>> found.labels, found.by
     ([('one', '2 entities'), ('two', '')], 'component')
     """
-    found = grouped(graph, limit, by)
+    found = group_nodes(graph, limit, by)
     group = _renumbered(found.group, graph.ordering.sequence, graph.ordering.component)
     labels, types = _labels(graph, group, found)
     return _quotient(graph, group, labels, types, found)

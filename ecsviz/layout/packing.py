@@ -114,7 +114,7 @@ def fold(
     rows
         What was arranged.
     sizes, group, high, low
-        As for ``layered.arrange``.
+        As for ``layered.lay_rows``.
     gap
         The room between neighbours in a row, and between rows.
     page

@@ -166,7 +166,7 @@ SMALL: Final = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inside:
+class InnerOrder:
     """The inner order of components with several members.
 
     Attributes
@@ -187,7 +187,7 @@ class Inside:
     first_on_top: Bools
 
 
-def look_inside(graph: EntityDependencyGraph) -> Inside:
+def look_inside(graph: EntityDependencyGraph) -> InnerOrder:
     """Return the inner order of all components.
 
     Notes
@@ -213,7 +213,7 @@ def look_inside(graph: EntityDependencyGraph) -> Inside:
     owner = found.component[a]
     votes = np.bincount(owner, weights=down * collecting, minlength=count)
     others = np.bincount(owner, weights=down, minlength=count)
-    return Inside(pairs, hub, level, np.where(votes != 0, votes > 0, others > 0))
+    return InnerOrder(pairs, hub, level, np.where(votes != 0, votes > 0, others > 0))
 
 
 def _hubs(n: int, found: Order, pairs: Ints) -> Bools:

@@ -140,6 +140,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any) -> None:
         self._still_id = uuid4()
+        self.settling = False
         super().__init__(
             _esm=static_text(f"{self.bundle}.js"),
             _css=static_text(f"{self.bundle}.css"),
@@ -147,6 +148,21 @@ class LiveWidget(anywidget.AnyWidget):
             **traits,
         )
         self.on_msg(self._take)
+
+    # -- traits ------------------------------------------------------------------------------
+
+    @traitlets.validate("selected")
+    def _check_selected(self, proposal: Any) -> str | None:
+        return None if proposal.value is None else str(uuid_of(proposal.value))
+
+    def settle(self, **traits: Any) -> None:
+        """Set traits while `settling` says that what they change is not to be shown yet."""
+        before, self.settling = self.settling, True
+        try:
+            for name, value in traits.items():
+                setattr(self, name, value)
+        finally:
+            self.settling = before
 
     # -- messages ----------------------------------------------------------------------------
 

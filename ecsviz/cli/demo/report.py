@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 import ecsviz
 from ecsviz import ChatMessage, ChatThread, EntityDependencyGraph, SQLAlchemyEntityStorage
+from ecsviz.basics.text import counted
 from ecsviz.domain.isomorphic import find_difference
 from ecsviz.errors import EcsvizError
 from ecsviz.importers import read_chat
@@ -101,19 +102,19 @@ class Report:
         many = "" if self.all_cycles else "; there are more"
         rows = [
             ("threads", self.threads, ""),
-            ("messages", self.messages, f"in {_many(self.branches, 'branch', 'branches')}"),
+            ("messages", self.messages, f"in {counted(self.branches, 'branch')}"),
             ("entities", self.entities, "threads and messages"),
             ("references", self.references, "places where one holds another"),
             (
                 "components with a cycle",
                 self.cyclic_components,
-                f"the largest of {_many(self.largest_component, 'entity', 'entities')}",
+                f"the largest of {counted(self.largest_component, 'entity')}",
             ),
             ("cycles", self.cycles, f"listed, shortest first{many}"),
             ("generations", self.generations, "of the topological order"),
             ("references closing cycles", self.closing, "among the entities"),
             ("deferred references", self.deferred, "in the save plan, which stores pairs once"),
-            ("rows saved", self.rows, f"in {_many(self.statements, 'statement')}, 1 transaction"),
+            ("rows saved", self.rows, f"in {counted(self.statements, 'statement')}, 1 transaction"),
             ("rows saved again", self.rows_again, "registered a second time, unchanged"),
         ]
         told = "equal" if self.equal else f"NOT EQUAL at {self.place}"
@@ -132,10 +133,6 @@ class Report:
     def place(self) -> str:
         """Where the reloaded graph differs first, without the values that stand there."""
         return (self.difference or "").partition(": ")[0]
-
-
-def _many(count: int, word: str, words: str | None = None) -> str:
-    return f"{count:,} {word if count == 1 else words or word + 's'}"
 
 
 def _problem_lines(problems: list[str]) -> list[str]:

@@ -94,7 +94,7 @@ class Around:
             ``node``, ``step``, ``title``, ``facts``, ``id``; ``fields`` as (name, value or None)
             and ``fieldsTold``; ``links``, see `links`.
         """
-        rows = fields_of(self._parts.nodes[number])
+        rows = shown_fields(self._parts.nodes[number])
         return {
             "node": number,
             "step": self.step(number),
@@ -174,7 +174,7 @@ def _counted(total: int) -> str:
     return f"{total:,}" if total <= LINKED else f"{LINKED:,} of {total:,}"
 
 
-def fields_of(node: Any) -> list[tuple[str, str | None]]:
+def shown_fields(node: Any) -> list[tuple[str, str | None]]:
     """Return the fields of a node as (name, value), to stand in a table.
 
     Parameters
@@ -190,7 +190,7 @@ def fields_of(node: Any) -> list[tuple[str, str | None]]:
     Examples
     --------
     >>> import ecsviz as ev
-    >>> fields_of(ev.ChatThread(title="Cycles"))[3:5]
+    >>> shown_fields(ev.ChatThread(title="Cycles"))[3:5]
     [('title', 'Cycles'), ('messages', '[]')]
     """
     if is_entity_class(type(node)):

@@ -15,7 +15,7 @@ import numpy as np
 from ecsviz.basics.html import shown_of
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.text import plain
-from ecsviz.domain.labels import columns_of, label_of
+from ecsviz.domain.labels import label_of, text_width
 from ecsviz.draw.style import MARKERS, categories, hex_of
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
@@ -249,7 +249,7 @@ def _placed(scene: Scene, types: Sequence[str], kinds: Ints) -> Scene:
     """Return a scene with its boxes laid out."""
     sizes = np.array(
         [
-            (max(columns_of(label), columns_of(note)) * COLUMN, LINE * (1 + bool(note)))
+            (max(text_width(label), text_width(note)) * COLUMN, LINE * (1 + bool(note)))
             for label, note in zip(scene.labels, scene.notes, strict=True)
         ]
     ).reshape(-1, 2)

@@ -13,7 +13,7 @@ import traitlets
 from ipywidgets import widget_serialization
 
 from ecsviz.basics.html import Child, element, shown_of, table
-from ecsviz.basics.text import plain
+from ecsviz.basics.text import counted, plain
 from ecsviz.errors import (
     EcsvizError,
     EntityNotFoundError,
@@ -24,7 +24,7 @@ from ecsviz.errors import (
 )
 from ecsviz.storage.comparing import storage_of
 from ecsviz.storage.looking import Page, PageColumn, Wanted
-from ecsviz.widgets.base import LiveWidget, Message, uuid_of, whole_number
+from ecsviz.widgets.base import LiveWidget, Message, whole_number
 from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.store.neighbours import near_of
 
@@ -124,7 +124,6 @@ class StoreExplorer(LiveWidget):
         self.store: Any = storage_of(store)
         self._inside = store.inside
         self._read: Page | None = None
-        self._settling = False
         self._classes = self._inside.classes()
         super().__init__(table=self._classes_by_size()[0].name if self._classes else None)
         self._introduce()
@@ -135,7 +134,7 @@ class StoreExplorer(LiveWidget):
         self.observe(lambda _: self._on_selected(), "selected")
         self.observe(lambda _: self._on_table(), "table")
         self.observe(lambda _: self._restart(), ["search", "order_by"])
-        self.observe(lambda _: None if self._settling else self._show(), "first")
+        self.observe(lambda _: None if self.settling else self._show(), "first")
 
     def _classes_by_size(self) -> list[Any]:
         return sorted(self._classes, key=lambda found: (-found.count, found.name))
@@ -203,22 +202,13 @@ class StoreExplorer(LiveWidget):
 
     def _on_table(self) -> None:
         with self.hold_sync():
-            self._settle(search="", order_by="", first=0)
+            self.settle(search="", order_by="", first=0)
             self._show()
 
     def _restart(self) -> None:
-        if not self._settling:
-            self._settle(first=0)
+        if not self.settling:
+            self.settle(first=0)
             self._show()
-
-    def _settle(self, **traits: Any) -> None:
-        """Set traits without showing what they change."""
-        before, self._settling = self._settling, True
-        try:
-            for name, value in traits.items():
-                setattr(self, name, value)
-        finally:
-            self._settling = before
 
     def _show(self) -> None:
         """Read a page and send it."""
@@ -228,7 +218,7 @@ class StoreExplorer(LiveWidget):
         wanted = Wanted(self.search, self.order_by, self.first, ROWS)
         self._read = page = self._inside.page(self.table, wanted)
         if self.first and not page.ids:  # beyond the end
-            self._settle(first=max((page.total - 1) // ROWS, 0) * ROWS)
+            self.settle(first=max((page.total - 1) // ROWS, 0) * ROWS)
             wanted = Wanted(self.search, self.order_by, self.first, ROWS)
             self._read = page = self._inside.page(self.table, wanted)
         columns = page.columns
@@ -303,10 +293,6 @@ class StoreExplorer(LiveWidget):
 
     # -- what is selected --------------------------------------------------------------------
 
-    @traitlets.validate("selected")
-    def _check_selected(self, proposal: Any) -> str | None:
-        return None if proposal.value is None else str(uuid_of(proposal.value))
-
     def _on_selected(self) -> None:
         if self.selected is None:
             if self.graph is not None:
@@ -362,10 +348,8 @@ class StoreExplorer(LiveWidget):
 
     def __repr__(self) -> str:
         entities = sum(found.count for found in self._classes)
-        return (
-            f"StoreExplorer({plain(repr(self.store), 80)}: {entities:,} entities of"
-            f" {len(self._classes):,} {'class' if len(self._classes) == 1 else 'classes'})"
-        )
+        classes = counted(len(self._classes), "class")
+        return f"StoreExplorer({plain(repr(self.store), 80)}: {entities:,} entities of {classes})"
 
     def _still(self) -> list[Child]:
         about = self._about
@@ -386,15 +370,15 @@ def _counts(row: Any) -> str:
 def _shown(column: PageColumn, value: Any) -> Any:
     if column.kind == "time" and value is not None:
         return plain(str(value)[:19])  # to the second
-    return cell(value)
+    return as_cell(value)
 
 
-def cell(value: Any) -> Any:
+def as_cell(value: Any) -> Any:
     r"""Return a value as it goes to a page: None, a truth, a number, or a short text.
 
     Examples
     --------
-    >>> cell(None), cell(3), cell(2**70), cell("a\nb"), cell([1])
+    >>> as_cell(None), as_cell(3), as_cell(2**70), as_cell("a\nb"), as_cell([1])
     (None, 3, '1180591620717411303424', 'a b', '[1]')
     """
     if value is None or isinstance(value, bool):

@@ -12,13 +12,13 @@ import numpy as np
 import traitlets
 
 from ecsviz.basics.html import Child, shown_of
-from ecsviz.basics.text import plain
+from ecsviz.basics.text import counted, plain
 from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, UnknownTypeError, short_repr
 from ecsviz.storage.comparing import storage_of
 from ecsviz.widgets.base import EntityId, LiveWidget, Message, uuid_of, whole_number
-from ecsviz.widgets.thread.past import moments_of
+from ecsviz.widgets.thread.past import thread_moments
 from ecsviz.widgets.thread.texts import (
     CHANGES,
     TEXT,
@@ -31,7 +31,7 @@ from ecsviz.widgets.thread.texts import (
     snippet,
     still_thread,
 )
-from ecsviz.widgets.thread.tree import TOP, Branches, rows_of, shared_of
+from ecsviz.widgets.thread.tree import TOP, Branches, rows_beside, shared_of
 
 WINDOW: Final = 60
 """How many messages go to the page at once, at the most."""
@@ -152,7 +152,6 @@ class ThreadExplorer(LiveWidget):
         self._branches = Branches(thread)
         self._path = self._branches.path()
         self._pairs: list[tuple[int, int]] = []
-        self._settling = False
         self._edition = 0
         super().__init__(_about=self._introduction())
         self._show()
@@ -212,7 +211,7 @@ class ThreadExplorer(LiveWidget):
         self._moments = self._revisions()
         # What was shown may have been pruned since; both change before either is looked at.
         now = {name: self._nearest(getattr(self, name)) for name in ("revision", "since")}
-        self._settle(**now)
+        self.settle(**now)
         self._rebuild()
 
     def _rebuild(self) -> None:
@@ -225,7 +224,7 @@ class ThreadExplorer(LiveWidget):
         self._path = self._branches.path() if here is None else self._branches.path_through(here)
         self._edition += 1
         if self.beside is not None and UUID(self.beside) not in self._branches.number:
-            self._settle(beside=None)
+            self.settle(beside=None)
         with self.hold_sync():
             self._about = self._introduction()
             self._compare()
@@ -236,10 +235,10 @@ class ThreadExplorer(LiveWidget):
         branches = self._branches
         other = self._other_path()
         leaf = branches.messages[self._path[-1]] if self._path else None
-        self._pairs = rows = rows_of(self._path, other)
+        self._pairs = rows = rows_beside(self._path, other)
         lengths = [self._length(left, right) for left, right in rows]
         table = np.array([(*row, n) for row, n in zip(rows, lengths, strict=True)], dtype=np.int32)
-        self._settle(branch=leaf)
+        self.settle(branch=leaf)
         with self.hold_sync():
             self._at = self._row()
             begin = min(max(self._at - FIRST // 2, 0), max(len(rows) - FIRST, 0))
@@ -261,8 +260,7 @@ class ThreadExplorer(LiveWidget):
         text = shown_of(len(self._path), len(branches), "messages")
         if other is not None:
             shared = shared_of(self._path, other)
-            common = f"{shared:,} {'message' if shared == 1 else 'messages'} in common"
-            text += f"; two branches side by side, {common}"
+            text += f"; two branches side by side, {counted(shared, 'message')} in common"
         elif len(branches.leaves) > 1:
             place = branches.leaves.index(self._path[-1]) + 1
             text += f"; branch {place:,} of {len(branches.leaves):,}"
@@ -284,24 +282,11 @@ class ThreadExplorer(LiveWidget):
             return None
         return self._branches.path_past(self._branches.number[UUID(self.beside)])
 
-    def _settle(self, **traits: Any) -> None:
-        """Set traits without being told of it."""
-        before, self._settling = self._settling, True
-        try:
-            for name, value in traits.items():
-                setattr(self, name, value)
-        finally:
-            self._settling = before
-
     # -- what is selected --------------------------------------------------------------------
 
     @property
     def _number(self) -> int | None:
         return None if self.selected is None else self._branches.number.get(UUID(self.selected))
-
-    @traitlets.validate("selected")
-    def _check_selected(self, proposal: Any) -> str | None:
-        return None if proposal.value is None else str(uuid_of(proposal.value))
 
     def _on_selected(self) -> None:
         number = self._number
@@ -344,29 +329,34 @@ class ThreadExplorer(LiveWidget):
         return str(ecs_id)
 
     def _on_branch(self) -> None:
-        if self._settling:
+        if self.settling:
             return
         if self.branch is not None:
             self._path = self._branches.path_through(self._branches.number[UUID(self.branch)])
         if self.beside is not None:
             end = self._branches.path_past(self._branches.number[UUID(self.beside)])[-1]
-            self._settle(beside=self._branches.messages[end])
+            self.settle(beside=self._branches.messages[end])
         self._show()
 
     def _on_switch(self, message: Message) -> None:
         """Go to another answer of the same message, on the left or on the right."""
+        other = self._sibling(message)
+        if other is None:
+            return
+        if message["node"] in self._path:
+            self._go(other)
+        else:
+            self.beside = self._branches.messages[other]
+
+    def _sibling(self, message: Message) -> int | None:
+        """Return the answer that stands so many before or after one, to the same message."""
         number = whole_number(message, "node", 0, len(self._branches) - 1)
         by = whole_number(message, "by", -1, 1)
         if number is None or by is None:
-            return
+            return None
         siblings = self._branches.siblings(number)
         place = siblings.index(number) + by
-        if 0 <= place < len(siblings):
-            other = self._branches.messages[siblings[place]]
-            if number not in self._path:
-                self.beside = other
-            else:
-                self._go(siblings[place])
+        return siblings[place] if 0 <= place < len(siblings) else None
 
     def _go(self, number: int) -> None:
         """Show the branch through a message, and choose that message."""
@@ -382,14 +372,9 @@ class ThreadExplorer(LiveWidget):
 
     def _on_compare(self, message: Message) -> None:
         """Show the next branch of a fork beside the one that is shown."""
-        number = whole_number(message, "node", 0, len(self._branches) - 1)
-        by = whole_number(message, "by", -1, 1)
-        if number is None or by is None:
-            return
-        siblings = self._branches.siblings(number)
-        place = siblings.index(number) + by
-        if 0 <= place < len(siblings):
-            self.beside = self._branches.messages[siblings[place]]
+        other = self._sibling(message)
+        if other is not None:
+            self.beside = self._branches.messages[other]
 
     def _on_leaves(self, message: Message) -> None:
         leaves = self._branches.leaves
@@ -488,7 +473,7 @@ class ThreadExplorer(LiveWidget):
         """Return the revisions that changed the thread, for the slider."""
         if self.store is None:
             return []
-        moments, self._kept = moments_of(self.store, self.thread)
+        moments, self._kept = thread_moments(self.store, self.thread)
         return moments
 
     def _nearest(self, revision: int | None) -> int | None:
@@ -532,11 +517,11 @@ class ThreadExplorer(LiveWidget):
                 setattr(self, name, whole_number(message, name, 0, 2**53))
 
     def _on_revision(self) -> None:
-        if not self._settling:
+        if not self.settling:
             self._rebuild()
 
     def _on_since(self) -> None:
-        if not self._settling:
+        if not self.settling:
             self._compare()
 
     def _compare(self) -> None:
@@ -560,9 +545,8 @@ class ThreadExplorer(LiveWidget):
         title = short_repr(plain(self.shown.title, 60))
         where = "" if self.revision is None else f", as of revision {self.revision}"
         count, leaves = len(self._branches), len(self._branches.leaves)
-        messages = f"{count:,} {'message' if count == 1 else 'messages'}"
-        branches = f"{leaves:,} {'branch' if leaves == 1 else 'branches'}"
-        return f"ThreadExplorer({title}: {messages}, {branches}{where})"
+        held = f"{counted(count, 'message')}, {counted(leaves, 'branch')}"
+        return f"ThreadExplorer({title}: {held}{where})"
 
     def _still(self) -> list[Child]:
         return still_thread(self.shown, self._branches, self._path)

@@ -13,7 +13,7 @@ PRUNED: Final = "the oldest that is kept"
 """Stands for the note of what an earlier revision changed, or after it."""
 
 
-def moments_of(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], list[range]]:
+def thread_moments(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], list[range]]:
     """Return the revisions that changed a thread, or what it led to then, and which can be shown.
 
     Parameters
@@ -48,7 +48,7 @@ def moments_of(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], li
     >>> _ = store.register(ev.ChatThread(title="another"))
     >>> message = thread.say("user", "hello")
     >>> _ = store.register(thread, note="asked")
-    >>> moments, shown = moments_of(store, thread)
+    >>> moments, shown = thread_moments(store, thread)
     >>> [(moment["revision"], moment["note"]) for moment in moments], shown
     ([(1, ''), (3, 'asked')], [range(1, 4)])
     """

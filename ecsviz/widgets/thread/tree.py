@@ -183,7 +183,7 @@ def _says(message: ChatMessage, wanted: str) -> bool:
     )
 
 
-def rows_of(path: Sequence[int], beside: Sequence[int] | None) -> list[tuple[int, int]]:
+def rows_beside(path: Sequence[int], beside: Sequence[int] | None) -> list[tuple[int, int]]:
     """Return two branches as rows of pairs: what they share stands alone, then side by side.
 
     Parameters
@@ -199,7 +199,7 @@ def rows_of(path: Sequence[int], beside: Sequence[int] | None) -> list[tuple[int
 
     Examples
     --------
-    >>> rows_of([0, 1, 3, 5], [0, 1, 4])
+    >>> rows_beside([0, 1, 3, 5], [0, 1, 4])
     [(0, -1), (1, -1), (3, 4), (5, -1)]
     """
     if beside is None:

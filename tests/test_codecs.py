@@ -1,4 +1,4 @@
-"""Annotations and their codecs: everything that pydantic can check, exactly or not at all."""
+"""Codecs: fields' annotations, what columns hold of their values, and what cannot be stored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import ipaddress
 import json
+import math
 import pathlib
 import re
 import typing
@@ -14,9 +15,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any, Literal, NamedTuple, NewType
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, NamedTuple, NewType, Self
 
 import pytest
+import sqlalchemy as sa
 from pydantic import (
     AfterValidator,
     AnyUrl,
@@ -38,9 +41,30 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
+import ecsviz as ev
+from ecsviz import errors
 from ecsviz.domain.equality import identical
 from ecsviz.values.codecs import JsonCodec, NoCodec, Refused, codec_for, not_readable, not_storable
+from ecsviz.values.column_codecs import (
+    BoolCodec,
+    Codec,
+    ConvertedCodec,
+    DatetimeCodec,
+    DecimalCodec,
+    FloatCodec,
+    IntCodec,
+    TextCodec,
+    TimedeltaCodec,
+)
+from ecsviz.values.field_codecs import (
+    check_class,
+    codec_of,
+    describe,
+    write_keys,
+)
 from tests.conformance.classes import Colour, Level
+
+# -- annotations -----------------------------------------------------------------------------
 
 
 class Odd(enum.Enum):
@@ -309,3 +333,199 @@ def test_json_that_a_driver_has_parsed_already() -> None:
         (text,) = codec.encode([value])[0]
         assert identical(codec.decode([text]), [value])
         assert identical(codec.decode([json.loads(text)]), [value])
+
+
+# -- columns, and what is kept beside them ---------------------------------------------------
+
+
+def there_and_back(codec: Codec, values: list[Any]) -> tuple[list[Any], list[Any]]:
+    column, exact = codec.encode(values)
+    return column, codec.values(column, exact)
+
+
+@pytest.mark.parametrize(
+    ("codec", "values", "column"),
+    [
+        (TextCodec(), ["a", None, "x\0y", "\ud800"], ["a", None, "x\ufffdy", "?"]),
+        (IntCodec(), [1, None, 2**63, -(2**70)], [1, None, 2**63 - 1, -(2**63)]),
+        (FloatCodec(), [1.5, -0.0, 7], [1.5, 0.0, 7.0]),
+        (FloatCodec(), [math.inf, 10**400], [1.7976931348623157e308] * 2),
+        (FloatCodec(), [math.nan, None], [None, None]),
+        (BoolCodec(), [True, None], [True, None]),
+        (DecimalCodec(), [Decimal("1.5"), Decimal("-0.0")], [Decimal("1.5"), Decimal("0.0")]),
+        (DecimalCodec(), [Decimal("NaN"), Decimal("1e999")], [None, None]),
+        (
+            DatetimeCodec(),
+            [datetime(2024, 1, 1, 2, tzinfo=UTC), None],
+            [datetime(2024, 1, 1, 2), None],  # noqa: DTZ001 - columns are naive UTC
+        ),
+        # The second time when clocks go back is kept.
+        (
+            DatetimeCodec(),
+            [datetime(2024, 10, 27, 2, tzinfo=UTC, fold=1)],
+            [datetime(2024, 10, 27, 2)],  # noqa: DTZ001 - as above
+        ),
+    ],
+)
+def test_columns_hold_what_sql_can_compare(
+    codec: Codec, values: list[Any], column: list[Any]
+) -> None:
+    found, decoded = there_and_back(codec, values)
+    assert identical(found, column)
+    assert identical(decoded, values)
+
+
+def test_ordinary_values_need_nothing_beside() -> None:
+    for codec, values in (
+        (TextCodec(), ["a", "é", "日本語", ""]),
+        (IntCodec(), [0, -1, 2**63 - 1]),
+        (FloatCodec(), [0.1, -2.5, 1e300]),
+        (DecimalCodec(), [Decimal("0.1"), Decimal("12.75")]),
+        (DatetimeCodec(), [datetime(2024, 1, 1, tzinfo=UTC)]),
+        (TimedeltaCodec(), [timedelta(1, 2, 3)]),
+    ):
+        assert codec.encode(list(values))[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("codec", "value"),
+    [
+        (TextCodec(), 5),
+        (IntCodec(), True),
+        (IntCodec(), 1.0),
+        (FloatCodec(), True),
+        (BoolCodec(), 1),
+        (DecimalCodec(), 1.5),
+        (DatetimeCodec(), "2024-01-01"),
+        (Codec(sa.LargeBinary(), bytes), "x"),
+    ],
+)
+def test_other_types_are_refused_with_their_row_and_not_their_value(
+    codec: Codec, value: Any
+) -> None:
+    with pytest.raises(Refused) as caught:
+        codec.encode([None, value])
+    assert caught.value.row == 1
+    assert type(value).__name__ in caught.value.why
+    assert "2024" not in caught.value.why
+
+
+class Big(enum.IntEnum):
+    SMALL = 1
+    HUGE = 2**70
+
+
+def test_what_is_kept_beside_a_converted_column_is_converted_back() -> None:
+    for codec, values in (
+        (ConvertedCodec(IntCodec(), (Big,), lambda m: m.value, Big), list(Big)),
+        (
+            ConvertedCodec(TextCodec(), (PurePosixPath,), str, PurePosixPath),
+            [PurePosixPath("a"), PurePosixPath("\udcff/b"), PurePosixPath("x\0y")],
+        ),
+    ):
+        assert identical(there_and_back(codec, values)[1], values)
+
+
+@pytest.mark.parametrize(
+    ("codec", "stored"),
+    [
+        (TextCodec(), 5),
+        (IntCodec(), "x"),
+        (TimedeltaCodec(), 10**30),
+        (TimedeltaCodec(), "x"),
+        (ConvertedCodec(IntCodec(), (Big,), lambda m: m.value, Big), 77),
+    ],
+)
+def test_what_others_wrote_into_a_column_is_told(codec: Codec, stored: Any) -> None:
+    with pytest.raises(Refused) as caught:
+        codec.decode([None, stored])
+    assert caught.value.row == 1
+
+
+def test_checksums_see_plain_values_only() -> None:
+    plain = (str, int, float, bool, bytes, type(None))
+    for codec, values in (
+        (DatetimeCodec(), [datetime(2024, 1, 1, tzinfo=UTC), None]),
+        (DecimalCodec(), [Decimal("1.5"), None]),
+        (TimedeltaCodec(), [timedelta(1), None]),
+    ):
+        column, _ = codec.encode(list(values))
+        assert all(isinstance(value, plain) for value in codec.canonical(column))
+
+
+# -- whether a class can be stored -----------------------------------------------------------
+
+
+def make(**fields: Any) -> Any:
+    space = {"__module__": __name__, "__annotations__": fields}
+    space["model_config"] = ConfigDict(arbitrary_types_allowed=True)
+    return type("Thing", (ev.Entity,), space)
+
+
+class Part(ev.Entity):
+    name: str = ""
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Handmade,
+        list[Handmade],
+        Callable[[], int],
+        SecretStr,
+        type[int],
+        list[Part | Handmade],
+        dict[Handmade, Part],
+        dict[Part, int],
+        dict[tuple[Part, int], Part],
+    ],
+)
+def test_fields_are_refused_when_the_class_is_mapped(annotation: Any) -> None:
+    cls = make(good=int, bad=annotation)
+    with pytest.raises(errors.UnsupportedFieldError) as caught:
+        check_class(cls)
+    assert "Thing.bad" in str(caught.value)
+    assert (caught.value.cls, caught.value.field) == (cls, "bad")
+
+
+def test_a_way_out_is_named() -> None:
+    with pytest.raises(errors.UnsupportedFieldError, match=r"private attribute"):
+        check_class(make(bad=Handmade))
+    with pytest.raises(errors.UnsupportedFieldError, match="as str if that may be"):
+        check_class(make(bad=SecretStr))
+
+
+class Described(ev.Entity):
+    number: int
+    text: str | None = None
+    one: Part
+    maybe: Part | Self | None = None
+    many: list[Part] = ev.reference(inverse=None, default_factory=list)
+    named: dict[int, Part] = {}
+    deep: list[list[Part]] = []
+    anything: Any = None
+
+
+def test_a_class_is_described_by_what_it_stores() -> None:
+    assert describe(Described) == {
+        "number": "BIGINT",
+        "text": "TEXT or none",
+        "one": "Part",
+        "maybe": "Part or Described or none",
+        "many": "list of Part",
+        "named": "dict[BIGINT] of Part",
+        "deep": "nested of Part",
+        "anything": "JSON or none",
+    }
+
+
+def test_codecs_are_made_once() -> None:
+    assert codec_of(Described, "number") is codec_of(Described, "number")
+
+
+def test_keys_must_be_exact() -> None:
+    assert write_keys(Described, "named", [1, 2]) == [1, 2]
+    with pytest.raises(Refused, match="no exact copy"):
+        write_keys(Described, "named", [1, 2**70])
+    with pytest.raises(Refused):
+        write_keys(Described, "named", ["1"])
