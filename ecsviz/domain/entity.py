@@ -169,18 +169,27 @@ class Entity(BaseModel, metaclass=EntityMeta):
     if not TYPE_CHECKING:  # or every misspelt attribute would pass the type checker
 
         def __getattr__(self, name: str) -> Any:
-            """Say of a placeholder that its fields are not here, and what is kept nowhere."""
+            """Load a placeholder that is lazy; say what is not here, and what is kept nowhere."""
             cls = type(self)
             if state.is_placeholder(self) and (
                 name in cls.model_fields or name in cls.__private_attributes__
             ):
-                raise state.not_loaded(self, name)
+                state.touch(self, name)
+                return getattr(self, name)
             try:
                 return super().__getattr__(name)
             except AttributeError as err:
+                if name in self.__dict__:  # another thread has loaded it just now
+                    return self.__dict__[name]
                 if name not in cls.__private_attributes__:
                     raise
                 raise state.not_set(self, name) from err
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Set an attribute; a placeholder that is lazy is loaded before."""
+            if len(self.__dict__) == 1 and state.is_lazy(self):
+                state.touch(self, name)
+            super().__setattr__(name, value)
 
     # -- text --------------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ import copy
 import datetime as dt
 import fractions
 import pathlib
+import sys
 import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import repeat
+from types import FrameType
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -78,12 +80,74 @@ def is_placeholder(entity: Any) -> bool:
     return len(state) == 1 and "ecs_id" in state
 
 
+class Unread(set[str]):
+    """The fields that are set of a placeholder that loads on first touch: none, and who loads it.
+
+    Notes
+    -----
+    Many placeholders share one, so that what is loaded costs nothing, and what is not yet costs no
+    more than a placeholder that is never loaded. Copies and pickles have a plain set, and never
+    load.
+    """
+
+    __slots__ = ()
+
+    def load(self, entity: Any, name: str) -> None:
+        """Load an entity, of which a field is touched."""
+        raise NotImplementedError
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return set, ()
+
+
+def is_lazy(entity: Any) -> bool:
+    """Tell whether an entity is a placeholder that loads on first touch."""
+    return is_placeholder(entity) and isinstance(entity.__pydantic_fields_set__, Unread)
+
+
+def touch(entity: Any, name: str) -> None:
+    """Load a placeholder of which a field is touched.
+
+    Raises
+    ------
+    NotLoadedError
+        If it only stands for what a reading left out, or a completer asks.
+    """
+    unread = entity.__pydantic_fields_set__
+    if isinstance(unread, Unread):
+        if _is_completing(sys._getframe(1)):
+            raise not_loaded(entity, name)
+        unread.load(entity, name)
+    elif is_placeholder(entity):  # or another thread has loaded it just now
+        raise not_loaded(entity, name)
+
+
+def _is_completing(frame: FrameType | None) -> bool:
+    """Tell whether a completer asks: jedi looks at what stands before a point, as it is typed."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).startswith(_COMPLETERS):
+            return True
+        frame = frame.f_back
+    return False
+
+
+_COMPLETERS: Final = ("jedi.", "IPython.core.completer", "IPython.core.guarded_eval")
+
+
 def not_loaded(entity: Any, name: str) -> NotLoadedError:
     """Return the error for a field of a placeholder."""
     kind, ecs_id = type(entity).__name__, entity.__dict__["ecs_id"]
+    why = (
+        "was left out when its neighbourhood was read, and only stands for it. Get it by its"
+        " ecs_id, or read more hops."
+    )
+    if is_lazy(entity):
+        why = (
+            "is not loaded yet, and this does not load it. Look at a field of it first, which"
+            " does, or read it without lazy=True."
+        )
     return NotLoadedError(
-        f"{kind}.{name} is not here: this {kind} ({ecs_id}) was left out when its neighbourhood"
-        " was read, and only stands for it. Get it by its ecs_id, or read more hops.",
+        f"{kind}.{name} is not here: this {kind} ({ecs_id}) {why}",
         ecs_id=ecs_id,
         type_name=kind,
         field=name,
@@ -139,9 +203,34 @@ def fill_all(
             fill_private(entity, values)
 
 
+def take_states(entities: Sequence[Any], others: Sequence[Any]) -> None:
+    """Give placeholders the states of other objects, each whole from the moment it has one."""
+    for entity, other in zip(entities, others, strict=True):
+        if type(entity) is not type(other):  # of an earlier definition of its class
+            _set(entity, "__class__", type(other))
+    # The fields last but one, since who sees any takes the entity for loaded.
+    for slot in ("__pydantic_extra__", "__pydantic_private__", "__dict__", _FIELDS_SET):
+        _put(entities, slot, map(_SLOTS[slot].__get__, others))
+
+
+def add_fields_set(entity: Any, names: Iterable[str]) -> None:
+    """Note that fields of an entity are set, which may have been a placeholder up to now."""
+    _set(entity, _FIELDS_SET, {*entity.__pydantic_fields_set__, *names})  # others may share the old
+
+
+def empty(entities: Sequence[Any], unread: Iterable[set[str]]) -> None:
+    """Make placeholders of entities, each with what loads it or an empty set."""
+    _put(entities, _FIELDS_SET, unread)
+    _put(entities, "__dict__", [{"ecs_id": entity.__dict__["ecs_id"]} for entity in entities])
+    _put(entities, "__pydantic_private__", repeat(None))
+
+
 def _put(entities: Sequence[Any], slot: str, values: Iterable[Any]) -> None:
     """Set a slot of each entity, past what assigning to a field does."""
     consume(map(_SLOTS[slot].__set__, entities, values))
+
+
+_FIELDS_SET: Final = "__pydantic_fields_set__"
 
 
 _SLOTS: Final = {

@@ -17,7 +17,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from ecsviz.domain.entity_class import is_entity_class
-from ecsviz.domain.fields import is_named_tuple
+from ecsviz.domain.fields import FieldPlan, Shape, is_named_tuple
 from ecsviz.domain.scalars import SCALARS
 from ecsviz.errors import UnsupportedFieldError
 
@@ -115,6 +115,18 @@ def nested_entities(value: Any, place: str) -> Iterator[tuple[Steps, Any]]:
             raise too_deep(place)
         for step, part in reversed(parts):
             stack.append((part, Steps((*steps, step))))
+
+
+def held_in(plan: FieldPlan, value: Any) -> Iterable[Any]:
+    """Return the entities that stand in a field, each as often as it does."""
+    if value is None or plan.shape == Shape.OPAQUE:
+        return ()
+    if plan.shape == Shape.NESTED:
+        return [entity for _, entity in nested_entities(value, plan.place)]
+    if plan.shape == Shape.DICT:
+        found: Iterable[Any] = value.values()
+        return found
+    return (value,) if plan.shape == Shape.SINGLE else value
 
 
 def too_deep(place: str) -> UnsupportedFieldError:

@@ -7,11 +7,11 @@ from typing import Any
 
 from ecsviz.domain.equality import identical
 from ecsviz.domain.objects import copy_of_state, is_placeholder
-from ecsviz.domain.validating import dependencies_first, has_post_init
+from ecsviz.domain.validating import dependencies_first, first_among, has_post_init
 from ecsviz.errors import NotLoadedError, StoredDataInvalidError
 
 
-def run_post_init(entities: Iterable[Any], classes: Iterable[type]) -> None:
+def run_post_init(entities: Iterable[Any], classes: Iterable[type], *, alone: bool = False) -> None:
     """Run ``model_post_init`` of entities whose graph has been read, dependencies first.
 
     Parameters
@@ -20,6 +20,8 @@ def run_post_init(entities: Iterable[Any], classes: Iterable[type]) -> None:
         The graph; placeholders may be among them.
     classes
         Their classes.
+    alone
+        Whether they are a part of a graph, of which the rest has been read before.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def run_post_init(entities: Iterable[Any], classes: Iterable[type]) -> None:
         return
     whole = [entity for entity in entities if not is_placeholder(entity)]
     states = [copy_of_state(entity) for entity in whole]
-    for entity in dependencies_first(whole):
+    for entity in first_among(whole) if alone else dependencies_first(whole):
         if type(entity) in wanted and not is_placeholder(entity):
             _run(entity)
     for entity, state in zip(whole, states, strict=True):

@@ -28,6 +28,7 @@ from ecsviz.domain.annotations import concrete
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import FieldPlan, Shape, class_plan, complete_fields
 from ecsviz.domain.objects import fill, take_place_of
+from ecsviz.domain.paths import held_in
 from ecsviz.domain.walk import walk
 
 
@@ -115,6 +116,17 @@ def dependencies_first(entities: Iterable[Any]) -> list[Any]:
         kinds[np.array(found.slots, dtype=np.int64)],
     )
     return [found.entities[place] for place in order.sequence]
+
+
+def first_among(entities: Sequence[Any]) -> list[Any]:
+    """Return entities in topological order, without looking at what else they lead to."""
+    members, references = set(map(id, entities)), HeldReferences()
+    for entity in entities:
+        for plan in class_plan(type(entity)).fields:
+            for held in held_in(plan, entity.__dict__.get(plan.name)):
+                if id(held) in members:
+                    references.add(entity, plan, held)
+    return [entities[n] for places, _ in references.components(entities) for n in places]
 
 
 def looks(cls: Any) -> bool:

@@ -280,8 +280,8 @@ def still_held(holders: list[str]) -> BrokenReferenceError:
 def whole_only(where: Any) -> InvalidArgumentError:
     """Return the error for a partial reading through models that read whole entities."""
     return InvalidArgumentError(
-        f"{where} keeps this in hand-written models, whose to_entity() reads it whole. Leave hops"
-        " and only out."
+        f"{where} keeps this in hand-written models, whose to_entity() reads it whole. Leave hops,"
+        " only and lazy out."
     )
 
 

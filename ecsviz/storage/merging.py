@@ -12,7 +12,7 @@ from uuid import UUID
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.equality import by_id, identical
 from ecsviz.domain.fields import class_plan
-from ecsviz.domain.objects import forget_computed, is_placeholder
+from ecsviz.domain.objects import add_fields_set, forget_computed, is_placeholder
 from ecsviz.errors import MergeConflictError, short_repr
 from ecsviz.storage.copies import copied
 from ecsviz.storage.renewal import renew
@@ -154,7 +154,7 @@ def _redirect(entity: Any, target: Any, live: MappingOf[UUID, Any]) -> None:
         renew(target, type(entity), {})
     target.__dict__.update(state)
     forget_computed(target)
-    target.__pydantic_fields_set__.update(state)
+    add_fields_set(target, state)
 
 
 def _three_way(base: Any, mine: Any, theirs: Any) -> Any:

@@ -54,6 +54,7 @@ class EntityStorage(Protocol):
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
         as_of: AsOf = None,
         progress: bool | None = None,
     ) -> Any:
@@ -66,6 +67,7 @@ class EntityStorage(Protocol):
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
         as_of: AsOf = None,
         progress: bool | None = None,
     ) -> list[Any]:
@@ -85,6 +87,7 @@ class EntityStorage(Protocol):
         offset: int = 0,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
         as_of: AsOf = None,
         **fields: Any,
     ) -> list[E_]:
@@ -240,6 +243,22 @@ def check_hops(hops: Any) -> None:
             " references.",
             value=hops,
         )
+
+
+def check_lazy(lazy: Any, hops: int | None, only: Any) -> int | None:
+    """Return how many references are followed at once: of a lazy reading none, unless it is said.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `hops` is no number, or `lazy` neither True nor False.
+    """
+    check_hops(hops)
+    if not isinstance(lazy, bool):
+        raise InvalidArgumentError(
+            f"lazy is {short_repr(lazy)}. Give True to load what is touched, or False.", value=lazy
+        )
+    return 0 if lazy and hops is None and only is None else hops
 
 
 def check_only(only: Iterable[type] | None) -> list[type] | None:

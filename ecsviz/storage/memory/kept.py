@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,12 +131,7 @@ class Kept:
         if as_of is None:
             return self.records
         as_of = self.revision_at(as_of)
-        found = {i: r for i, r in self.records.items() if r.revision <= as_of}
-        for ecs_id, states in self.past.items():
-            for record, until in states:
-                if record.revision <= as_of < until:
-                    found[ecs_id] = record
-        return found
+        return self.records if as_of == self.newest else _Then(self, as_of)
 
     def states(self, ecs_id: UUID) -> list[tuple[Record, int | None]]:
         """Return the states of an entity, oldest first, each with the revision until when."""
@@ -162,3 +157,26 @@ class Kept:
         """Note a revision."""
         number, now = self.newest + 1, datetime.now(UTC).replace(tzinfo=None)
         self.revisions.append((number, now, note, added, changed, deleted))
+
+
+class _Then(Mapping[UUID, Record]):
+    """What was stored as of a revision, each looked up when it is asked for."""
+
+    def __init__(self, kept: Kept, revision: int) -> None:
+        self._kept = kept
+        self._revision = revision
+
+    def __getitem__(self, ecs_id: UUID) -> Record:
+        for record, until in reversed(self._kept.states(ecs_id)):
+            if record.revision <= self._revision:
+                if until is None or self._revision < until:
+                    return record
+                break
+        raise KeyError(ecs_id)
+
+    def __iter__(self) -> Iterator[UUID]:
+        every = dict.fromkeys([*self._kept.records, *self._kept.past])
+        return (ecs_id for ecs_id in every if ecs_id in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

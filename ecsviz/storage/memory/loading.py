@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from ecsviz.basics.garbage import collector_paused
 from ecsviz.domain.entity_class import derives_from, newest_definition, type_key
 from ecsviz.domain.fields import class_plan, complete_fields
 from ecsviz.domain.objects import default_of, fill, shell
@@ -13,6 +16,7 @@ from ecsviz.domain.post_init import run_post_init
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import differences, outdated
 from ecsviz.storage.copies import copied
+from ecsviz.storage.lazy_reading import LazyReading, Read, Step
 from ecsviz.storage.memory.kept import Held, Kept, Record
 from ecsviz.storage.protocol import not_found
 from ecsviz.values.field_codecs import check_class, describe, with_referenced
@@ -26,6 +30,7 @@ def load(
     ids: list[UUID],
     hops: int | None = None,
     only: list[type] | None = None,
+    lazily: Step | None = None,
 ) -> list[Any]:
     """Return entities with what they lead to.
 
@@ -37,6 +42,8 @@ def load(
         Its states of now, or of then.
     ids, hops, only
         What `get_many` was given.
+    lazily
+        The step of a lazy reading that this is; None if what is left out is never loaded.
 
     Raises
     ------
@@ -62,12 +69,38 @@ def load(
                     whole.add(other)
     records = {ecs_id: stored[ecs_id] for ecs_id in queue}
     check_classes(kept, {record.cls for record in records.values()})
-    return _made(records, whole, ids)
+    if lazily is None:
+        entities = {i: shell(newest_definition(r.cls), i) for i, r in records.items()}
+        _fill(entities, records, whole, entities)
+        run_post_init(entities.values(), set(map(type, entities.values())))
+    else:
+        entities = _objects(records, lazily)
+        filled = [i for i in records if i in whole]
+        drafts = {
+            i: lazily.drafts(newest_definition(records[i].cls), [entities[i]])[0] for i in filled
+        }
+        _fill(drafts, records, whole, entities)
+        lazily.finish()
+    return [entities[ecs_id] for ecs_id in ids]
 
 
-def _made(records: Mapping[UUID, Record], whole: set[UUID], ids: list[UUID]) -> list[Any]:
-    """Make the entities of records; those that are not whole are placeholders."""
-    entities = {i: shell(newest_definition(r.cls), i) for i, r in records.items()}
+def _objects(records: Mapping[UUID, Record], lazily: Step) -> dict[UUID, Any]:
+    by_class: dict[type, list[UUID]] = {}
+    for ecs_id, record in records.items():
+        by_class.setdefault(newest_definition(record.cls), []).append(ecs_id)
+    found: dict[UUID, Any] = {}
+    for cls, ids in by_class.items():
+        found.update(zip(ids, lazily.objects(cls, ids), strict=True))
+    return found
+
+
+def _fill(
+    shells: Mapping[UUID, Any],
+    records: Mapping[UUID, Record],
+    whole: set[UUID],
+    entities: Mapping[UUID, Any],
+) -> None:
+    """Give shells the states of records that are whole, with entities in them."""
 
     def resolve(part: Any) -> Any:
         return entities[part.ecs_id] if type(part) is Held else NotImplemented
@@ -83,11 +116,30 @@ def _made(records: Mapping[UUID, Record], whole: set[UUID], ids: list[UUID]) -> 
         }
         for name, value in record.state.items():
             values[name] = copied(value, resolve)
-        entity = entities[ecs_id]
+        entity = shells[ecs_id]
         ordered = {name: values[name] for name in type(entity).model_fields if name in values}
         fill(entity, ordered, set(ordered))
-    run_post_init(entities.values(), set(map(type, entities.values())))
-    return [entities[ecs_id] for ecs_id in ids]
+
+
+def load_lazily(
+    kept: Kept, as_of: AsOf, ids: list[UUID], hops: int | None, only: list[type] | None
+) -> list[Any]:
+    """Return entities with placeholders that load on first touch; see `load`."""
+    stored = kept.at(as_of)
+    revision = kept.newest if as_of is None else kept.revision_at(as_of)
+    with LazyReading(partial(_open_at, kept), revision).step() as step:
+        return load(kept, stored, ids, hops, only, step)
+
+
+@contextmanager
+def _open_at(kept: Kept, revision: int) -> Iterator[Read]:
+    with kept.lock, collector_paused():
+        stored = kept.at(revision)
+
+        def read(step: Step, ids: dict[type, list[UUID]]) -> None:
+            load(kept, stored, [i for some in ids.values() for i in some], hops=0, lazily=step)
+
+        yield read
 
 
 def check_stored(stored: Mapping[UUID, Record], ids: Iterable[UUID]) -> None:

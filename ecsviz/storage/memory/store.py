@@ -17,14 +17,14 @@ from ecsviz.storage.as_of import AsOf, said_as
 from ecsviz.storage.comparing import VersionedStorage
 from ecsviz.storage.memory.find import find_records
 from ecsviz.storage.memory.inside import MemoryInside
-from ecsviz.storage.memory.loading import WHERE, check_stored, load, records_of
+from ecsviz.storage.memory.loading import WHERE, check_stored, load, load_lazily, records_of
 from ecsviz.storage.memory.saving import events_of_states, mismatches, without
 from ecsviz.storage.protocol import (
     E_,
     as_id,
     as_registered,
     check_entity_class,
-    check_hops,
+    check_lazy,
     check_only,
     check_type,
     ids_in_order,
@@ -221,6 +221,7 @@ class InMemoryEntityStorage(VersionedStorage):
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
         as_of: AsOf = None,
         progress: bool | None = None,
     ) -> Any:
@@ -229,7 +230,9 @@ class InMemoryEntityStorage(VersionedStorage):
         Parameters and errors are those of `SQLAlchemyEntityStorage.get`. Every call makes new
         objects. O(what is read).
         """
-        (found,) = self.get_many([ecs_id], hops=hops, only=only, as_of=as_of, progress=progress)
+        (found,) = self.get_many(
+            [ecs_id], hops=hops, only=only, lazy=lazy, as_of=as_of, progress=progress
+        )
         return check_type(found, expected_type)
 
     def get_many(
@@ -238,6 +241,7 @@ class InMemoryEntityStorage(VersionedStorage):
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
         as_of: AsOf = None,
         progress: bool | None = None,
     ) -> list[Any]:
@@ -246,10 +250,12 @@ class InMemoryEntityStorage(VersionedStorage):
         Parameters are those of `SQLAlchemyEntityStorage.get_many`.
         """
         ids = ids_in_order(ecs_ids)
-        check_hops(hops)
+        hops = check_lazy(lazy, hops, only)
         kinds = check_only(only)
         kept = self.inside.kept
         with steps("loading", progress), kept.lock, collector_paused():
+            if lazy:
+                return load_lazily(kept, as_of, ids, hops, kinds)
             return load(kept, kept.at(as_of), ids, hops, kinds)
 
     def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
@@ -271,6 +277,7 @@ class InMemoryEntityStorage(VersionedStorage):
         offset: int = 0,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
         as_of: AsOf = None,
         **fields: Any,
     ) -> list[E_]:
@@ -298,7 +305,7 @@ class InMemoryEntityStorage(VersionedStorage):
             if not records:  # a misspelt field is told all the same
                 Fields.of(cls).check(wanted)
             ids = [record.ecs_id for record in find_records(records, wanted)]
-            return self.get_many(ids, hops=hops, only=only, as_of=as_of)
+            return self.get_many(ids, hops=hops, only=only, lazy=lazy, as_of=as_of)
 
     def has_entity(self, ecs_id: UUID | str) -> bool:
         """Tell whether an id is stored."""

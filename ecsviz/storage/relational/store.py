@@ -23,7 +23,7 @@ from ecsviz.storage.protocol import (
     as_id,
     as_registered,
     check_entity_class,
-    check_hops,
+    check_lazy,
     check_only,
     check_type,
     ids_in_order,
@@ -34,6 +34,7 @@ from ecsviz.storage.relational.inside import SqlInside
 from ecsviz.storage.relational.load.find import fields_of, find_rows
 from ecsviz.storage.relational.load.ids import every_id, types_of
 from ecsviz.storage.relational.load.load import Load
+from ecsviz.storage.relational.load.on_touch import load_lazily
 from ecsviz.storage.relational.save.delete import Delete
 from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.relational.store_frames import StoreFrames
@@ -203,6 +204,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
         as_of: AsOf = None,
         progress: bool | None = None,
     ) -> Any:
@@ -220,6 +222,9 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
         only
             Classes, with their subclasses, whose entities are read; others are placeholders. What
             was asked for by its id is read in any case.
+        lazy
+            Whether placeholders load when they are touched, as the Notes say; `hops` is 0 then,
+            unless `hops` or `only` say what is read at once.
         as_of
             A revision or an aware time: everything as it was then, deleted entities included.
         progress
@@ -245,6 +250,15 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
         the part leaves what was left out as it is; a change that would have to change it too is
         refused.
 
+        With `lazy` it loads, and stays the object that it is, when one of its fields is looked at
+        or set: with all members of the list (or set, …) in which it stands, and with up to 1,000
+        others of its class that came with it; what these hold are placeholders again. All of it is
+        read as the revision left it at which the first was read, whatever others write, without an
+        open transaction. Once that past was pruned, or the store is closed or gone, the error says
+        to read again. Nothing else loads: not ``repr``, ``==``, ``dir()``, graphs, pictures,
+        `diff`, `register`, `fork`, and not ``model_post_init`` of what is read; in copies and
+        pickles, and to dumps, a placeholder is one for good. (`refresh` and `merge` read all.)
+
         Examples
         --------
         >>> import ecsviz as ev
@@ -258,9 +272,16 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
         >>> part.title = "Rings"
         >>> store.register(part).version, store.get(message.ecs_id).content
         (2, 'hello')
+        >>> lazy = store.get(thread.ecs_id, lazy=True)
+        >>> "not loaded" in repr(lazy.messages[0]), lazy.messages[0].content
+        (True, 'hello')
+        >>> lazy.messages[0].thread is lazy
+        True
         """
-        found = self.get_many([ecs_id], hops=hops, only=only, as_of=as_of, progress=progress)
-        return check_type(found[0], expected_type)
+        (found,) = self.get_many(
+            [ecs_id], hops=hops, only=only, lazy=lazy, as_of=as_of, progress=progress
+        )
+        return check_type(found, expected_type)
 
     def get_many(
         self,
@@ -268,6 +289,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
         *,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
         as_of: AsOf = None,
         progress: bool | None = None,
     ) -> list[Any]:
@@ -277,7 +299,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
         ----------
         ecs_ids
             UUIDs or their texts.
-        hops, only, as_of, progress
+        hops, only, lazy, as_of, progress
             As in `get`.
         """
         ids = ids_in_order(ecs_ids)
@@ -285,7 +307,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
         if now is not None:  # a hand-written to_entity() asks for what will be there
             there = now.find_all(ids)
             return [now.promise(*there[ecs_id]) for ecs_id in ids]
-        check_hops(hops)
+        hops = check_lazy(lazy, hops, only)
         kinds = check_only(only)
         if not ids:
             return []
@@ -293,7 +315,10 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
             load = Load(conn, catalog)
             there = load.find_all(ids)
             rows = [there[ecs_id] for ecs_id in ids]
-            return load.entities(rows, hops, _names(kinds, catalog.mapping))
+            names = _names(kinds, catalog.mapping)
+            if lazy:
+                return load_lazily(self.inside.reading, conn, catalog, rows, hops, names)
+            return load.entities(rows, hops, names)
 
     def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
         """Return all entities of a class and its subclasses.
@@ -331,6 +356,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
         offset: int = 0,
         hops: int | None = None,
         only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
         as_of: AsOf = None,
         **fields: Any,
     ) -> list[E_]:
@@ -345,8 +371,8 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
             default, and among equals: class by class, in the order of storing.
         limit, offset
             How many at most, and how many to pass over.
-        hops, only
-            How much of what they lead to is read; as in `get`.
+        hops, only, lazy
+            How much of what they lead to is read, and when; as in `get`.
         as_of
             When; as in `get`.
         **fields
@@ -382,7 +408,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
         ['what is a cycle?']
         """
         check_entity_class(cls)
-        check_hops(hops)
+        hops = check_lazy(lazy, hops, only)
         kinds = check_only(only)
         wanted = search(fields, order_by, limit, offset)
         if self.inside.handwritten.model_of(cls) is not None:
@@ -396,7 +422,10 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
             if not names:  # nothing of it is stored, but a misspelt field is still told
                 fields_of(catalog.mapping.map_classes([cls])[0]).check(wanted)
             found = find_rows(conn, catalog, names, wanted)
-            return Load(conn, catalog).entities(found, hops, _names(kinds, catalog.mapping))
+            among = _names(kinds, catalog.mapping)
+            if lazy:
+                return load_lazily(self.inside.reading, conn, catalog, found, hops, among)
+            return Load(conn, catalog).entities(found, hops, among)
 
     def has_entity(self, ecs_id: UUID | str) -> bool:
         """Tell whether an id is stored."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from ecsviz.domain.objects import fill_all, shell, shells
 from ecsviz.domain.post_init import run_post_init
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError, invalid
 from ecsviz.storage.checks import present_only, whole_only
+from ecsviz.storage.lazy_reading import Step
 from ecsviz.storage.relational.load.closure import Wanted, reach, want
 from ecsviz.storage.relational.load.ids import not_stored
 from ecsviz.storage.relational.load.loaded_rows import (
@@ -23,6 +26,7 @@ from ecsviz.storage.relational.load.loaded_rows import (
     bare_columns,
     entity_columns,
     lists_of,
+    resolver,
 )
 from ecsviz.storage.relational.models.handwritten_rows import Making
 from ecsviz.storage.relational.past.past_catalog import PastMapping
@@ -52,6 +56,8 @@ class Load:
         A transaction that sees one state.
     catalog
         The store's catalog, its types read.
+    lazily
+        The step of a lazy reading that this is; None if what is left out is never loaded.
 
     Notes
     -----
@@ -60,9 +66,10 @@ class Load:
     their type, not validated again: a model's own validators ran when the entity was made.
     """
 
-    def __init__(self, conn: Connection, catalog: Catalog) -> None:
+    def __init__(self, conn: Connection, catalog: Catalog, lazily: Step | None = None) -> None:
         self.conn = conn
         self.catalog = catalog
+        self.lazily = lazily
         self.mapping = catalog.mapping
         self.loaded: dict[str, Loaded] = {}
         self.left_out: dict[str, set[int]] = {}  # row ids of what becomes a placeholder
@@ -150,13 +157,17 @@ class Load:
             for loaded in self.loaded.values():
                 self._make_shells(loaded)
             lists = lists_of(self.loaded.values())
-            for loaded in self.loaded.values():
-                step(f"filling {loaded.known.table.name}")
-                self._fill(self._whole(loaded), lists)
+            parts = list(map(self._to_fill, self.loaded.values()))
+            for part in parts:
+                step(f"filling {part.known.table.name}")
+                self._fill(part, lists)
             # Nested values last: the validators of plain models may look at the entities inside.
-            for loaded in self.loaded.values():
-                self._fill_nested(self._whole(loaded))
-            self._run_post_init()
+            for part in parts:
+                self._fill_nested(part)
+            if self.lazily is None:
+                self._run_post_init()
+            else:
+                self.lazily.finish()
         return self.entity
 
     def entities(
@@ -319,6 +330,13 @@ class Load:
         entities = [] if bare else [loaded.entities[n] for n in keep]
         return Loaded(loaded.known, columns, index, entities, loaded.links)
 
+    def _to_fill(self, loaded: Loaded) -> Loaded:
+        """Return what is to get a state: of what others hold already, drafts."""
+        whole = self._whole(loaded)
+        if self.lazily is None:
+            return whole
+        return replace(whole, entities=self.lazily.drafts(whole.known.cls, whole.entities))
+
     def _fresh(self, followed: dict[str, int]) -> dict[str, int]:
         """Return the types with rows whose references were not followed, and the first of them."""
         return {
@@ -432,6 +450,9 @@ class Load:
 
     def _make_shells(self, loaded: Loaded) -> None:
         cls, ids = loaded.known.cls, loaded.columns["ecs_id"]
+        if self.lazily is not None:
+            loaded.entities = self.lazily.objects(cls, ids)
+            return
         if not loaded.promised and not loaded.made:
             loaded.entities = shells(cls, ids)
             return
@@ -539,7 +560,7 @@ class Load:
                 raise invalid(collection.table.name, name, key, "is NULL: it refers to nothing")
             members[loaded.index[owner]].append((positions[n], keys[n], target))
         for row in members:
-            row.sort(key=_first)
+            row.sort(key=operator.itemgetter(0))
         return members
 
     def _held(self, collection: Collection, arc: str, row_id: int, key: Any) -> Any:
@@ -567,23 +588,10 @@ class Load:
                 if text is None:
                     continue
                 try:
-                    value = codec.read(text, place, _resolver(members[place]))
+                    value = codec.read(text, place, resolver(members[place]))
                 except Refused as refused:
                     row_id = loaded.columns["id"][place]
                     name = loaded.known.table.name
                     error = not_readable(refused, name, column.name, row_id)
                     raise error from refused.__cause__
                 loaded.entities[place].__dict__[collection.name] = value
-
-
-def _resolver(row: list[tuple[int, Any, Any]]) -> Callable[[Any], Any]:
-    def resolve(number: Any) -> Any:
-        if type(number) is not int or not 0 <= number < len(row):
-            raise ValueError("it refers to nothing")
-        return row[number][2]
-
-    return resolve
-
-
-def _first(row: Any) -> int:
-    return int(row[0])

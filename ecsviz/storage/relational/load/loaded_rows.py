@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -88,3 +88,14 @@ def bare_columns(known: ClassMap) -> list[Any]:
     for arc in arcs_in(known, Kind.LIST):
         columns += [arc.owner, arc.position]
     return list(dict.fromkeys(columns))
+
+
+def resolver(row: list[tuple[int, Any, Any]]) -> Callable[[Any], Any]:
+    """Return what gives the entity of a number in nested values, from (position, key, entity)."""
+
+    def resolve(number: Any) -> Any:
+        if type(number) is not int or not 0 <= number < len(row):
+            raise ValueError("it refers to nothing")
+        return row[number][2]
+
+    return resolve

@@ -1,0 +1,232 @@
+"""Lazy readings: what is touched is loaded, with its neighbours, from one state of the store.
+
+One object per reading holds what that takes: which revision it reads, and which object stands for
+which entity. The storages say how rows, or records, become entities; they ask a `Step` for the
+objects, and it puts the states into them when all are made.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+from uuid import UUID
+
+from ecsviz.domain.fields import FieldPlan, Shape, class_plan
+from ecsviz.domain.objects import (
+    Unread,
+    empty,
+    is_placeholder,
+    not_loaded,
+    shells,
+    take_states,
+)
+from ecsviz.domain.paths import held_in
+from ecsviz.domain.post_init import run_post_init
+from ecsviz.errors import EcsvizError, EntityNotFoundError
+from ecsviz.storage.as_of import said_as
+
+BATCH: Final = 1_000
+"""How many entities are loaded at a time, unless one list has more."""
+
+Read = Callable[["Step", dict[type, list[UUID]]], None]
+"""Reads entities, by class, and what stands for all that they hold, into the objects of a step."""
+
+
+class LazyReading:
+    """What was read with ``lazy=True``, and what is loaded later: one state, one object each.
+
+    Parameters
+    ----------
+    open_at
+        Opens the store as a revision left it, to read in.
+    revision
+        The revision at which the first was read.
+
+    Notes
+    -----
+    The placeholders hold the reading, it holds them weakly, and what is loaded holds it no more.
+    """
+
+    def __init__(
+        self, open_at: Callable[[int], AbstractContextManager[Read]], revision: int
+    ) -> None:
+        self.open_at = open_at
+        self.revision = revision
+        self.known: dict[UUID, weakref.ref[Any]] = {}
+        self._kept = 0  # how many were alive when the dead were last forgotten
+        self._lock = threading.Lock()
+        self._thread: int | None = None  # which loads just now
+
+    @contextmanager
+    def step(self) -> Iterator[Step]:
+        """Hold one step of the reading: what is found in it comes to be at its end."""
+        # After the store was opened, which may have to wait for a thread that touches the same.
+        with self._lock:
+            self._thread = threading.get_ident()
+            try:
+                yield Step(self)
+            finally:
+                self._thread = None
+
+    def load(self, entity: Any, name: str) -> None:
+        """Load a placeholder of which a field is touched, with those beside it.
+
+        Raises
+        ------
+        NotLoadedError
+            If a ``model_post_init`` touches it while others are loaded: one would load the next.
+        EcsvizError
+            If it cannot be read any more; it stays a placeholder.
+        """
+        if self._thread == threading.get_ident():
+            raise not_loaded(entity, name)
+        try:
+            with said_as("revision"), self.open_at(self.revision) as read, self.step() as step:
+                if is_placeholder(entity):  # no other thread was quicker
+                    self._load(entity, step, read)
+        except EcsvizError as err:
+            kind, ecs_id = type(entity).__name__, entity.__dict__["ecs_id"]
+            raise type(err)(
+                f"{err.message} So {kind}.{name} of {ecs_id} could not be loaded as revision"
+                f" {self.revision} left it. Read it again: store.get(…, lazy=True).",
+                **err.facts,
+            ) from err
+
+    def _load(self, entity: Any, step: Step, read: Read) -> None:
+        batch: Batch = entity.__pydantic_fields_set__
+        mates = [batch, *batch.beside]
+        ids = dict.fromkeys([entity.ecs_id, *(ecs_id for mate in mates for ecs_id in mate.members)])
+        for mate in batch.edge.values():
+            if mate is not batch:
+                if len(ids) + len(mate.members) > BATCH:
+                    break
+                mates.append(mate)
+                ids.update(dict.fromkeys(mate.members))
+        wanted: dict[type, list[UUID]] = {}
+        for ecs_id in ids:
+            held = self.known[ecs_id]() if ecs_id in self.known else None
+            if held is not None and is_placeholder(held):
+                wanted.setdefault(type(held), []).append(ecs_id)
+        read(step, wanted)
+        if is_placeholder(entity):
+            raise EntityNotFoundError(f"{entity.ecs_id} is not stored any more.")
+        for mate in mates:
+            mate.edge.pop(id(mate), None)
+
+    def remember(self, entities: Iterable[Any]) -> None:
+        """Take objects for those that stand for their entities."""
+        self.known.update((entity.__dict__["ecs_id"], weakref.ref(entity)) for entity in entities)
+        if len(self.known) > 2 * self._kept + BATCH:
+            self.known = {i: ref for i, ref in self.known.items() if ref() is not None}
+            self._kept = len(self.known)
+
+
+class Batch(Unread):
+    """The placeholders that are loaded with each other.
+
+    Attributes
+    ----------
+    reading
+        What they belong to.
+    members
+        Their ids.
+    beside
+        The batches of other classes in the same list.
+    edge
+        The batches of the same class that came with this one, by ``id()``, as long as they are
+        not loaded.
+    """
+
+    __slots__ = ("beside", "edge", "members", "reading")
+
+    def __init__(self, reading: LazyReading, members: list[UUID], edge: dict[int, Batch]) -> None:
+        super().__init__()
+        self.reading = reading
+        self.members = members
+        self.beside: list[Batch] = []
+        self.edge = edge
+        edge[id(self)] = self
+
+    def load(self, entity: Any, name: str) -> None:
+        """Load an entity, of which a field is touched."""
+        self.reading.load(entity, name)
+
+
+class Step:
+    """One reading of some entities whole, and of what they hold as placeholders."""
+
+    def __init__(self, reading: LazyReading) -> None:
+        self.reading = reading
+        self._new: list[Any] = []
+        self._filled: list[Any] = []
+        self._drafts: list[Any] = []
+
+    def objects(self, cls: Any, ids: Sequence[UUID]) -> list[Any]:
+        """Return the objects that stand for entities of a class: new ones where there are none."""
+        known = self.reading.known
+        found = [known[ecs_id]() if ecs_id in known else None for ecs_id in ids]
+        missing = [n for n, entity in enumerate(found) if entity is None]
+        made = shells(cls, [ids[n] for n in missing])
+        for n, entity in zip(missing, made, strict=True):
+            found[n] = entity
+        self._new += made
+        return found
+
+    def drafts(self, cls: Any, entities: Sequence[Any]) -> list[Any]:
+        """Return objects that take the states of others, until all of them are whole."""
+        made = shells(cls, [entity.__dict__["ecs_id"] for entity in entities])
+        self._filled += entities
+        self._drafts += made
+        return made
+
+    def finish(self) -> None:
+        """Give all their states, and the new placeholders what loads them.
+
+        Notes
+        -----
+        If a ``model_post_init`` fails, those that were to be loaded are placeholders as before.
+        """
+        before = [entity.__pydantic_fields_set__ for entity in self._filled]
+        self._make_batches()
+        take_states(self._filled, self._drafts)
+        try:
+            run_post_init(self._filled, set(map(type, self._filled)), alone=True)
+        except BaseException:
+            empty(self._filled, before)
+            raise
+        self.reading.remember(self._new)
+
+    def _make_batches(self) -> None:
+        """Tell the new placeholders what loads them: lists first, since they go by whole lists."""
+        filled = set(map(id, self._filled))
+        new = {id(entity): entity for entity in self._new if id(entity) not in filled}
+        edges: dict[type, dict[int, Batch]] = {}
+        for plan, value in self._held() if new else ():
+            if plan.shape != Shape.SINGLE:
+                self._batch([e for e in held_in(plan, value) if new.pop(id(e), None)], edges)
+        by_class: dict[type, list[Any]] = {}
+        for entity in new.values():
+            by_class.setdefault(type(entity), []).append(entity)
+        for entities in by_class.values():
+            for start in range(0, len(entities), BATCH):
+                self._batch(entities[start : start + BATCH], edges)
+
+    def _held(self) -> Iterator[tuple[FieldPlan, Any]]:
+        for draft in self._drafts:
+            state = draft.__dict__
+            for plan in class_plan(type(draft)).fields:
+                yield plan, state.get(plan.name)
+
+    def _batch(self, entities: Iterable[Any], edges: dict[type, dict[int, Batch]]) -> None:
+        made: dict[type, Batch] = {}
+        for entity in entities:
+            cls = type(entity)
+            if cls not in made:
+                made[cls] = Batch(self.reading, [], edges.setdefault(cls, {}))
+            made[cls].members.append(entity.__dict__["ecs_id"])
+            empty([entity], [made[cls]])
+        for batch in made.values():
+            batch.beside = [other for other in made.values() if other is not batch]
