@@ -23,6 +23,7 @@ from ecsviz.errors import (
 from ecsviz.graph.arrays import as_roots
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.as_of import AsOf
+from ecsviz.storage.hits import Hits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +93,26 @@ class EntityStorage(Protocol):
         **fields: Any,
     ) -> list[E_]:
         """Return the entities of a class whose fields have some values."""
+        ...
+
+    def search(
+        self,
+        text: str,
+        cls: type[Entity] | None = None,
+        *,
+        fields: str | Iterable[str] | None = None,
+        limit: int | None = 20,
+        offset: int = 0,
+    ) -> Hits:
+        """Search texts by words; return where all of them are, the best first."""
+        ...
+
+    def index_text(self, cls: type[Entity], *fields: str) -> int:
+        """Make an index of the words of text fields, for `search`."""
+        ...
+
+    def drop_text_index(self, cls: type[Entity], *fields: str) -> None:
+        """Take such an index away."""
         ...
 
     def has_entity(self, ecs_id: UUID | str) -> bool:

@@ -89,7 +89,7 @@ class Problem:
         Of which entity, where it is one.
     problem
         ``file``, ``schema``, ``content``, ``seal``, ``outside``, ``reference``, ``position``,
-        ``pair``, ``history``, ``revision``, ``graph`` or ``foreign``.
+        ``pair``, ``history``, ``revision``, ``graph``, ``text`` or ``foreign``.
     detail
         What is wrong, in words.
     """

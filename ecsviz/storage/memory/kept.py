@@ -80,6 +80,8 @@ class Kept:
         Per class what it stores.
     revisions
         What `revisions_frame` shows.
+    texts
+        Class and name of fields → whether they are indexed, as it was said of the class.
     effects
         What the storage has changed by itself.
     pruned
@@ -98,6 +100,7 @@ class Kept:
         self.deleted: dict[UUID, tuple[int, int]] = {}
         self.types: dict[tuple[str, str], dict[str, str]] = {}
         self.revisions: list[Revision] = []
+        self.texts: dict[tuple[tuple[str, str], str], bool] = {}
 
     def close(self) -> None:
         """Let go of everything."""

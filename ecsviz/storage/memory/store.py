@@ -15,10 +15,12 @@ from ecsviz.domain.isomorphic import find_difference
 from ecsviz.errors import StoragePickleError
 from ecsviz.storage.as_of import AsOf, said_as
 from ecsviz.storage.comparing import VersionedStorage
+from ecsviz.storage.hits import Hits, named_fields, text_search
 from ecsviz.storage.memory.find import find_records
 from ecsviz.storage.memory.inside import MemoryInside
 from ecsviz.storage.memory.loading import WHERE, check_stored, load, load_lazily, records_of
 from ecsviz.storage.memory.saving import events_of_states, mismatches, without
+from ecsviz.storage.memory.text_search import drop_texts, find_texts, index_texts
 from ecsviz.storage.protocol import (
     E_,
     as_id,
@@ -306,6 +308,55 @@ class InMemoryEntityStorage(VersionedStorage):
                 Fields.of(cls).check(wanted)
             ids = [record.ecs_id for record in find_records(records, wanted)]
             return self.get_many(ids, hops=hops, only=only, lazy=lazy, as_of=as_of)
+
+    def search(
+        self,
+        text: str,
+        cls: type[Entity] | None = None,
+        *,
+        fields: str | Iterable[str] | None = None,
+        limit: int | None = 20,
+        offset: int = 0,
+    ) -> Hits:
+        """Search texts by words; return where all of them are, the best first.
+
+        Parameters, result and errors are those of `SQLAlchemyEntityStorage.search`. O(texts).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> _ = store.register(ev.ChatThread(title="The save plan"))
+        >>> store.search("PLAN", ev.ChatThread)
+        1 hit for 'PLAN'
+          ChatThread.title: The save [plan]
+        """
+        if cls is not None:
+            check_entity_class(cls)
+        wanted = text_search(text, cls, fields, limit, offset)
+        kept = self.inside.kept
+        with kept.lock:
+            return find_texts(kept, cls, wanted)
+
+    def index_text(self, cls: type[Entity], *fields: str) -> int:
+        """Let texts be searched where `search` names no class; nothing is faster for it here.
+
+        Parameters, result and errors are those of `SQLAlchemyEntityStorage.index_text`.
+        """
+        check_entity_class(cls)
+        kept = self.inside.kept
+        with kept.lock:
+            return index_texts(kept, cls, named_fields(fields) or ())
+
+    def drop_text_index(self, cls: type[Entity], *fields: str) -> None:
+        """Take back what `index_text` was told.
+
+        Parameters and errors are those of `SQLAlchemyEntityStorage.drop_text_index`.
+        """
+        check_entity_class(cls)
+        kept = self.inside.kept
+        with kept.lock:
+            drop_texts(kept, cls, named_fields(fields) or ())
 
     def has_entity(self, ecs_id: UUID | str) -> bool:
         """Tell whether an id is stored."""

@@ -24,6 +24,7 @@ from ecsviz.storage.relational.schema.arcs import Arc, Kind, stored_arcs
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, SUFFIX, UNTIL, history_name
 from ecsviz.storage.relational.schema.mapping import StoredType
+from ecsviz.storage.relational.schema.text_tables import PREFIX as INDEXES
 from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
 from ecsviz.storage.reports import Event, events_in_order, history_frame
 from ecsviz.storage.sql.driver_values import fetch
@@ -106,6 +107,8 @@ class BareStore:
             found = []
             for name in names:
                 kind, type_name = kinds.get(name, ("other", ""))
+                if name.startswith(INDEXES):
+                    kind = "catalog"
                 columns = [c["name"] for c in inspector.get_columns(name, schema=self._schema)]
                 count = sa.select(sa.func.count()).select_from(self._table(name))
                 rows = int(value_of(conn, count) or 0)

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from contextlib import AbstractContextManager
 from typing import Any
@@ -31,6 +31,7 @@ from ecsviz.storage.checks import check_note
 from ecsviz.storage.looking import Contents, Page, PageColumn, StoredClass, Wanted
 from ecsviz.storage.relational.load import ids as stored_ids
 from ecsviz.storage.relational.load.load import Load
+from ecsviz.storage.relational.load.text_search import check_texts, drop_texts, index_texts
 from ecsviz.storage.relational.look import holders, pages
 from ecsviz.storage.relational.look.frames import stored_contents
 from ecsviz.storage.relational.models.handwritten_rows import check_rows, running, runs
@@ -43,6 +44,7 @@ from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.handwritten import Handwritten
 from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.relational.schema.stored_types import Tell
+from ecsviz.storage.relational.schema.text_tables import PREFIX as INDEXES
 from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.save_plan import SavePlan
 from ecsviz.storage.spans import Past
@@ -217,6 +219,40 @@ class SqlInside:
         save.prepare()
         return save
 
+    def index_text(self, cls: type[Entity], fields: Sequence[str]) -> int:
+        """Make indexes of texts, of all fields if none is named; return how many texts they hold.
+
+        Tables are made for a class of which nothing is stored yet.
+        """
+        with self.database.turn():
+            catalog = self.catalog.fork()
+            check_texts(catalog, cls, fields)  # before there is a file
+            with self.database.writing() as conn:
+                if not self.is_made(conn):
+                    self.catalog.create(conn)
+                catalog = self.found(conn)[0].fork()
+                with catalog.synced(conn, catalog.mapping.map_classes([cls])):
+                    pass
+                count = index_texts(conn, catalog, cls, fields)
+                catalog.seal(conn)
+                conn.info[AFTER] = functools.partial(self._indexed, catalog)
+        return count
+
+    def drop_text_index(self, cls: type[Entity], fields: Sequence[str]) -> None:
+        """Take indexes of texts away."""
+        check_texts(self.catalog.fork(), cls, fields)
+        if not self.database.exists():
+            return
+        with self.database.writing() as conn:
+            if self.is_made(conn):
+                catalog = self.found(conn)[0]
+                drop_texts(conn, catalog, cls, fields)
+                catalog.seal(conn)
+
+    def _indexed(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        catalog.settle()
+
     # -- for the declarative models ----------------------------------------------------------
 
     def running_load(self) -> Load | None:
@@ -287,7 +323,8 @@ class SqlInside:
             if not self.is_made(conn) or all(name in mapping.by_type for name in mapping.stored):
                 return mapping.metadata
             found = sa.MetaData()
-            found.reflect(conn, schema=mapping.metadata.schema)
+            schema = mapping.metadata.schema
+            found.reflect(conn, schema, only=lambda name, _: not name.startswith(INDEXES))
             return found
 
     def classes(self) -> list[StoredClass]:

@@ -39,6 +39,7 @@ from ecsviz.storage.relational.save.delete import Delete
 from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.relational.store_frames import StoreFrames
 from ecsviz.storage.relational.store_tables import StoreTables
+from ecsviz.storage.relational.store_texts import StoreTexts
 from ecsviz.storage.relational.store_upkeep import StoreUpkeep
 from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.save_plan import SavePlan
@@ -46,7 +47,7 @@ from ecsviz.storage.search import search
 from ecsviz.storage.sql.engine import AFTER
 
 
-class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreUpkeep):
+class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreUpkeep, StoreTexts):
     """Entity graphs in a relational database, one conventional table per class.
 
     Parameters

@@ -36,6 +36,7 @@ from ecsviz.storage.relational.schema.stored_types import (
     unknown_type,
 )
 from ecsviz.storage.relational.schema.system_columns import BIG, NAMING
+from ecsviz.storage.relational.schema.text_index import TEXTS, inherit, keep_in_step
 from ecsviz.storage.sql.engine import APPLICATION_ID, PROOF, Database
 from ecsviz.storage.sql.statements import columns_of, value_of
 
@@ -147,6 +148,7 @@ class Catalog:
         # Before anything is read, which is when the transaction's state of the store is fixed.
         begun = self._identity.begin(conn)
         known = begun.known
+        conn.info.pop(TEXTS, None)
         tables = self._tables(conn)
         if self.store.name not in tables:
             if known is not None:
@@ -160,7 +162,7 @@ class Catalog:
                 )
             return False
         c = self.store.c
-        query = sa.select(c.key, c.value).where(c.key.in_(("schema_version", _IDENTITY)))
+        query = sa.select(c.key, c.value).where(c.key.in_(("schema_version", _IDENTITY, TEXTS)))
         both = query.add_columns(*newest_and(self.revisions, begun.newest))
         try:  # in the same statement
             found_all = columns_of(conn, both, raw=NEWEST)
@@ -170,6 +172,7 @@ class Catalog:
             found_all = columns_of(conn, query)
         keys, values, *newest = found_all
         settings = dict(zip(keys, values, strict=True))
+        conn.info[TEXTS] = settings.get(TEXTS)
         self._recognise(conn, known, settings.get(_IDENTITY, ""))
         if keys and newest:
             self._identity.look_back(begun, *(column[0] for column in newest))
@@ -385,13 +388,17 @@ class Catalog:
             stored = self.mapping.stored.get(known.type_name)
             if stored is not None and known.layout() != stored.layout:
                 wider.append((known, stored))
+        fresh = [known for known in every if known.type_name not in self.mapping.stored]
         keys = self._create_types(conn, every)
         if wider:  # their new keys may lead to the tables just made
             add_keys(conn, keys)
             keys = []
         for known, stored in wider:
             self._add_arcs(conn, known, stored)
-        yield self.load_types(conn)
+        next_ids = self.load_types(conn)
+        if fresh and conn.info.get(TEXTS):
+            inherit(conn, self.store, self.mapping, fresh)
+        yield next_ids
         add_keys(conn, keys)
 
     def create_targets(self, conn: Connection, maps: Iterable[ClassMap]) -> None:
@@ -503,6 +510,8 @@ class Catalog:
         self._check_back(conn)
         if self._identity.known == "":
             self._give_identity(conn)
+        if conn.info.get(TEXTS):
+            keep_in_step(conn, self.mapping)
         conn.execute(sa.delete(self.store).where(self.store.c.key == "seal"))
         value, c = self.digest(conn), self.store.c
         conn.execute(sa.insert(self.store).values(key="seal", value=value))

@@ -230,3 +230,16 @@ def columns_in(layout: Layout) -> list[str]:
         if "table" not in place:
             names += place.get("columns", {}).values()
     return names
+
+
+def columns_by_part(layout: Layout) -> dict[tuple[str, str], str]:
+    """Return the columns of a type's own table by field and part."""
+    result = {}
+    for name, place in layout.items():
+        for part in ("column", "position", "skeleton"):
+            if place.get(part):
+                result[name, part] = place[part]
+        if "table" not in place:
+            for target, column in place.get("columns", {}).items():
+                result[name, f"to {target}"] = column
+    return result

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.errors import ForeignTriggerWarning, StorageCorruptError
 from ecsviz.storage.relational.schema.class_maps import StoredType
 from ecsviz.storage.relational.schema.history_tables import history_name
+from ecsviz.storage.relational.schema.text_tables import is_own
 
 _KINDS = {
     "CREATE TABLE ": "table",
@@ -221,6 +222,10 @@ def read_schema(conn: Connection, rows: list[tuple[str, str, str]]) -> FileSchem
     found = FileSchema(rows)
     for name, table, text in rows:
         kind = next((kind for start, kind in _KINDS.items() if text.startswith(start)), "")
+        if kind in ("trigger", "virtual table") and is_own(text):
+            if kind != "trigger":
+                found.kinds[name.lower()] = kind
+            continue
         if kind == "index":
             _add_index(conn, found, name, table, text)
         elif kind == "table":

@@ -106,6 +106,11 @@ def limited(name: str) -> str:
     return raw[: MAX_NAME - 9].decode(errors="ignore") + "_" + tail
 
 
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def can_be_name(text: str) -> bool:
     r"""Tell whether a table or a column of some database can be called so.
 

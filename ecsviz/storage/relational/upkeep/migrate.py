@@ -16,6 +16,7 @@ from ecsviz.domain.fields import complete_fields
 from ecsviz.errors import InvalidArgumentError, MigrationRefusedError
 from ecsviz.storage.relational.save.checksums import recheck
 from ecsviz.storage.relational.schema.catalog import Catalog, find_class
+from ecsviz.storage.relational.schema.class_maps import columns_by_part
 from ecsviz.storage.relational.schema.history_tables import (
     REVISION,
     UNTIL,
@@ -37,6 +38,7 @@ from ecsviz.storage.relational.upkeep.class_changes import (
     take_apart,
 )
 from ecsviz.storage.relational.upkeep.convert import Conversion, Marks, resolve, unchanged
+from ecsviz.storage.relational.upkeep.indexes_meanwhile import IndexesMeanwhile
 from ecsviz.storage.relational.upkeep.views_and_triggers import Altered, names_of_ours, own_objects
 from ecsviz.storage.sql.driver_values import read_exact
 from ecsviz.storage.sql.statements import columns_of, update_rows, value_of
@@ -92,6 +94,7 @@ class Migrate:
         self.describe = mapping.models.describe
         self.catalog = Catalog(catalog.database, mapping)
         self.stored = dict(catalog.mapping.stored)
+        self.texts = IndexesMeanwhile(conn, catalog)
         mapping.set_stored({**self.stored, **self._stored_then()})
         self._keep_targets(mapping)
         self.maps = {name: mapping.map_classes([cls])[0] for name, (_, cls) in self.types.items()}
@@ -278,6 +281,7 @@ class Migrate:
         operations = Operations(MigrationContext.configure(self.conn))
         alter = self.alters
         self.own.put_away()
+        self.texts.take_away(alter)
         for item in alter.values():
             item.op = operations
             item.take_away()
@@ -289,6 +293,7 @@ class Migrate:
         self.catalog.load_types(self.conn)
         for known in self.catalog.classes_of(alter):
             recheck(self.conn, known)
+        self.texts.make_again(self.catalog, self.declared)
         self.own.put_back(self.migration)
         self.marks.write(self.declared, self.conversions.values())
         self.catalog.seal(self.conn)
@@ -310,7 +315,7 @@ class Alter:
         self.conversions = [c for (of, _), c in migrate.conversions.items() if of == name]
         # A column of another type takes the place of the old one.
         self.replaced = {conversion.old for conversion in self.conversions}
-        before, new = _columns(self.stored.layout), _columns(self.known.layout())
+        before, new = columns_by_part(self.stored.layout), columns_by_part(self.known.layout())
         old = {
             (self.declared.now(name, field), part): column
             for (field, part), column in before.items()
@@ -571,19 +576,6 @@ def _types(catalog: Catalog, classes: Iterable[type] | None) -> dict[str, tuple[
                 cls=wanted,
             )
         result.update(kinds)
-    return result
-
-
-def _columns(layout: Layout) -> dict[tuple[str, str], str]:
-    """Return the columns of a type's own table by field and part."""
-    result = {}
-    for field, place in layout.items():
-        for part in ("column", "position", "skeleton"):
-            if place.get(part):
-                result[field, part] = place[part]
-        if "table" not in place:
-            for target, column in place.get("columns", {}).items():
-                result[field, f"to {target}"] = column
     return result
 
 

@@ -22,8 +22,9 @@ from sqlalchemy.engine import Connection
 from ecsviz.errors import MigrationRefusedError
 from ecsviz.storage.relational.schema.history_tables import history_name
 from ecsviz.storage.relational.schema.mapping import StoredType
-from ecsviz.storage.relational.schema.naming import limited
+from ecsviz.storage.relational.schema.naming import limited, quoted
 from ecsviz.storage.relational.schema.system_columns import NAMING
+from ecsviz.storage.relational.schema.text_tables import is_own, is_part
 from ecsviz.storage.relational.upkeep.class_changes import Kept, Migration
 
 
@@ -201,7 +202,9 @@ def _schema(conn: Connection) -> list[Own]:
             " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
         )
         result += [Own(kind, name, table, sql, temp) for kind, name, table, sql in rows]
-    return result
+    # Our own indexes of words are no business of the user's: the migration looks after them.
+    indexes = [own.name for own in result if own.kind == "table" and is_own(own.sql)]
+    return [own for own in result if not (is_own(own.sql) or is_part(own.name, indexes))]
 
 
 def _is_in_the_way(own: Own, altered: MappingOf[str, Altered]) -> bool:
@@ -220,11 +223,6 @@ def _leads(own: Own, altered: MappingOf[str, Altered]) -> bool:
     text = own.sql.lower()
     foreign = _is_virtual(own) or "references" in text
     return foreign and any(name.lower() in text for name in altered)
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL takes it, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 class _Trial:

@@ -1,0 +1,108 @@
+"""Verification of the indexes of words: against the texts, their triggers, and themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ecsviz.errors import StoredDataInvalidError
+from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.relational.schema.text_index import BATCH, indexes_in, is_able, read_texts
+from ecsviz.storage.relational.schema.text_tables import (
+    CHANGES,
+    ROW_ID,
+    TextIndex,
+    changes_of,
+    missing_triggers,
+    words_of,
+)
+from ecsviz.storage.reports import Problem
+from ecsviz.storage.sql.statements import columns_of
+from ecsviz.storage.words import folded
+
+_DAMAGED = ("SQLITE_ERROR", "SQLITE_CORRUPT", "SQLITE_CORRUPT_VTAB")
+"""What SQLite says of an index that is not there, or in which nothing can be looked up."""
+
+
+def text_problems(conn: Connection, catalog: Catalog) -> Iterator[Problem]:
+    """Yield what is wrong with the indexes of words.
+
+    Notes
+    -----
+    O(texts); every text is taken apart again. Rows that are noted as changed are no problem: a
+    search reads their texts.
+    """
+    try:
+        indexes = indexes_in(conn, catalog.mapping)
+    except StoredDataInvalidError as err:
+        yield Problem("ecs_store", "texts", None, "text", str(err))
+        return
+    for index in indexes if is_able(conn) else ():
+        try:
+            yield from _problems_of(conn, index)
+        except sa.exc.DatabaseError as err:
+            if getattr(err.orig, "sqlite_errorname", "") not in _DAMAGED:
+                raise
+            yield Problem(index.name, "", None, "text", f"cannot be read: {err.orig}")
+
+
+def _problems_of(conn: Connection, index: TextIndex) -> Iterator[Problem]:
+    for name in missing_triggers(conn, index):
+        detail = f"the trigger {name}, which notes changes, is missing or another"
+        yield Problem(index.name, "", None, "text", detail)
+    c = changes_of(index.schema).c
+    changed = set(columns_of(conn, sa.select(c.row_id).where(c.name == index.name))[0])
+    words, last = words_of(conn, index), -(2**62)
+    counted: Counter[str] = Counter()
+    while True:
+        texts = read_texts(conn, index, last < ROW_ID, limit=BATCH)
+        end = texts[-1][0] if len(texts) == BATCH else 2**63 - 1
+        query = sa.select(words.c[0], words.c.words).where(words.c[0].between(last + 1, end))
+        there = dict(zip(*columns_of(conn, query), strict=True))
+        for row_words in there.values():
+            counted.update((row_words or "").split())
+        yield from _compared(index, texts, there, changed)
+        if end == 2**63 - 1:
+            break
+        last = end
+    if _is_other(conn, index, counted):
+        detail = "the index finds other words than those that stand in it; make it anew"
+        yield Problem(index.name, "", None, "text", detail)
+
+
+def _compared(
+    index: TextIndex, texts: list[Any], there: dict[int, str], changed: set[int]
+) -> Iterator[Problem]:
+    """Yield where some texts and what an index has of them differ."""
+    for row_id, ecs_id, text in texts:
+        found = there.pop(row_id, None)
+        if row_id in changed or found == folded(text):
+            continue
+        what = "lacks this text" if found is None else "has other words than this text"
+        yield Problem(index.name, str(row_id), ecs_id, "text", f"the index {what}")
+    for row_id in there:
+        if row_id not in changed:
+            yield Problem(index.name, str(row_id), None, "text", "the index has too much: no text")
+
+
+def _is_other(conn: Connection, index: TextIndex, words: Counter[str]) -> bool:
+    """Tell whether what the database looks words up in differs from the words beside it."""
+    if conn.dialect.name != "sqlite":
+        table = words_of(conn, index)
+        array = sa.func.array_to_tsvector(sa.func.string_to_array(table.c.words, " "))
+        other = sa.func.strip(sa.column("lexemes")).op("<>")(array)
+        query = sa.select(sa.func.count()).select_from(table).where(other)
+        return bool(columns_of(conn, query)[0][0])
+    vocabulary = f"{CHANGES}_vocabulary"
+    conn.exec_driver_sql(
+        f"CREATE VIRTUAL TABLE temp.{vocabulary} USING fts5vocab(main, '{index.name}', row)"
+    )
+    try:
+        found = conn.exec_driver_sql(f"SELECT term, cnt FROM temp.{vocabulary}")  # noqa: S608 - a name of ours
+        return dict(found.all()) != words
+    finally:
+        conn.exec_driver_sql(f"DROP TABLE temp.{vocabulary}")
