@@ -88,10 +88,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 MARKS = {
-    "scale": ("test_growth", "test_counts", "test_benchmarks"),
+    "scale": ("test_growth", "test_benchmarks"),
     "process": (
         *("test_processes", "test_demo", "test_notebooks", "test_closing", "test_widgets_build"),
-        *("test_importers_stored", "test_read_database_copies", "test_round_trip"),
+        *("test_importers_stored", "test_read_database_copies"),
     ),
     "sweep": (
         *("test_read_database_hostile", "test_draw_hostile", "test_cells"),

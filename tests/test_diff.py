@@ -14,7 +14,7 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
 from tests.conformance import classes as c
-from tests.test_round_trip import FIELDS, graphs
+from tests.entity_graphs import FIELDS, graphs
 
 
 class Holder(ev.Entity):

@@ -26,10 +26,9 @@ from ecsviz.frames.to_frames import NODE_COLUMNS, REFERENCE_COLUMNS
 from ecsviz.isomorphic import find_difference
 from tests.conformance import classes as c
 from tests.conformance.test_round_trip import SHAPES as STORED_SHAPES
-from tests.entity_graphs import edge_lists, vertices
+from tests.entity_graphs import edge_lists, graphs, vertices
 from tests.test_codecs import CASES
 from tests.test_dumps import SHAPES
-from tests.test_round_trip import graphs
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]
 

@@ -20,6 +20,7 @@ import ecsviz as ev
 from ecsviz.domain.fields import Shape, class_plan
 from ecsviz.domain.inverse import inverse_of
 from ecsviz.isomorphic import find_difference
+from tests.entity_graphs import graphs
 from tests.processes import in_a_new_process
 
 EXAMPLES = 2000 if settings.default.max_examples >= 500 else settings.default.max_examples
@@ -272,3 +273,13 @@ def test_generated_classes(tmp_path: Path) -> None:
     assert len(set(numbers)) >= EXAMPLES // 2
     (tmp_path / "numbers.pickle").write_bytes(pickle.dumps(numbers))
     assert int(in_a_new_process(READER, tmp_path)) == len(numbers)
+
+
+@given(graph=graphs())
+def test_graphs_of_every_shape(graph: list[Any]) -> None:
+    for store in (ev.SQLAlchemyEntityStorage(":memory:"), ev.InMemoryEntityStorage()):
+        for entity in ev.EntityDependencyGraph(graph).nodes:
+            entity.version = 0
+        store.register(graph)
+        again = store.get_many([entity.ecs_id for entity in graph])
+        assert find_difference(graph, again) is None

@@ -1,7 +1,4 @@
-"""Growth: statements do not become more, memory stays below its bound, nothing recurses.
-
-`test_counts` counts the statements of saving and loading; here are those of looking.
-"""
+"""Growth: statements and memory follow from classes and bounds, and nothing recurses."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 import ecsviz as ev
 from benchmarks import graphs, workload
@@ -23,42 +21,181 @@ from ecsviz.storage.memory.saving import rewritten
 SIZE = 20_000
 
 
-def statements_of(path: Path, make: Callable[[int], Any], size: int) -> dict[str, int]:
-    made = make(size)
-    first = made[0] if isinstance(made, list) else made
-    store = ev.SQLAlchemyEntityStorage(path / f"{make.__name__}{size}.db")
-    store.register(made)
-    nodes = ev.EntityDependencyGraph(made).nodes
+def star(size: int) -> list[workload.Node]:
+    hub = workload.Node(links=[workload.Node() for _ in range(size - 1)])
+    return [hub, *hub.links]
+
+
+def chat(size: int) -> ev.ChatThread:
+    thread = ev.ChatThread(title="x")
+    last = None
+    for number in range(size):
+        last = thread.say("user", "hello", last if number % 3 else None)
+    return thread
+
+
+SHAPES = [chat, workload.chain, workload.cycle, star]
+
+# -- statements ------------------------------------------------------------------------------
+
+
+def statements_of(steps: dict[str, Callable[[], Any]]) -> dict[str, int]:
+    """Take the steps in their order, and count the statements of each."""
     result = {}
-
-    def count(name: str, work: Callable[[], Any]) -> None:
+    for name, step in steps.items():
         with counted() as found:
-            work()
+            step()
         result[name] = len(found)
-
-    for cls in sorted({type(node) for node in nodes}, key=lambda cls: cls.__name__):
-        count(f"frame of {cls.__name__}", lambda cls=cls: store.frame(cls))  # type: ignore[misc]
-        count(f"list of {cls.__name__}", lambda cls=cls: store.list_by_type(cls))  # type: ignore[misc]
-    count("graph", store.graph)
-    count("graph around one", lambda: store.graph(first, hops=1))
-    count("get_many", lambda: store.get_many([node.ecs_id for node in nodes[:10]]))
-    for node in nodes[:: max(1, size // 100)]:
-        if isinstance(node, workload.ChatMessage):
-            node.content += "!"
-        elif isinstance(node, workload.Node):
-            node.links = [node]
-    count("register, 1 % changed", lambda: store.register(made))
-    count("frame as of 1", lambda: store.frame(type(first), as_of=1))
     return result
 
 
-@pytest.mark.parametrize("make", [workload.chat, workload.chain, workload.cycle])
+def life_of(path: Path, made: Any) -> dict[str, int]:
+    """Count the statements of every step of a graph's life."""
+    store = ev.SQLAlchemyEntityStorage(path)
+    nodes = ev.EntityDependencyGraph(made).nodes
+    ids = [node.ecs_id for node in nodes]
+    of_classes = {
+        f"{what} of {cls.__name__}": lambda ask=ask, cls=cls: ask(cls)  # type: ignore[misc]
+        for cls in sorted({type(node) for node in nodes}, key=lambda cls: cls.__name__)
+        for what, ask in (("frame", store.frame), ("list", store.list_by_type))
+    }
+
+    def change() -> None:
+        for node in nodes[:: max(1, len(nodes) // 100)]:
+            if isinstance(node, ev.ChatMessage):
+                node.content += "!"
+            elif isinstance(node, workload.Node):
+                node.links = [node]
+        store.register(made)
+
+    return statements_of(
+        {
+            "register": lambda: store.register(made),
+            "register unchanged": lambda: store.register(made),
+            "get": lambda: ev.SQLAlchemyEntityStorage(path).get(ids[0]),
+            "get_many": lambda: store.get_many(ids[:10]),
+            "explain": lambda: store.explain(made),
+            **of_classes,
+            "references_frame": store.references_frame,
+            "graph": store.graph,
+            "graph around one": lambda: store.graph(nodes[0], hops=1),
+            "register, 1 % changed": change,
+            "frame as of 1": lambda: store.frame(type(nodes[0]), as_of=1),
+            "delete": lambda: store.delete(nodes),
+        }
+    )
+
+
+@pytest.mark.parametrize("make", SHAPES)
 def test_as_many_statements_for_100_as_for_10_000(
     tmp_path: Path, make: Callable[[int], Any]
 ) -> None:
-    few = statements_of(tmp_path, make, 100)
-    assert few == statements_of(tmp_path, make, 10_000)
-    assert all(few.values())
+    few, many = (life_of(tmp_path / f"{size}.db", make(size)) for size in (100, 10_000))
+    assert few == many
+    assert all(count for name, count in few.items() if name != "explain")
+
+
+def life_with_others(path: Path, size: int) -> dict[str, int]:
+    """Count the statements of what a store does with a past and with other writers."""
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = store.register(chat(size))
+    mine, theirs = store.get(thread.ecs_id), store.get(thread.ecs_id)
+    for message in theirs.messages[::3]:
+        message.content += "?"
+    store.register(theirs)
+    for message in mine.messages[1::3]:
+        message.content += "!"
+    message, message_id = ev.ChatMessage, theirs.messages[-1].ecs_id
+    return statements_of(
+        {
+            "merge": lambda: store.register(store.merge(mine)),
+            "refresh": lambda: store.refresh(theirs),
+            "as of": lambda: store.get(thread.ecs_id, as_of=1),
+            "revert": lambda: store.revert(thread.ecs_id, to=1),
+            "diff": lambda: store.diff(1, 2),
+            "diff of what is live": lambda: store.diff(theirs),
+            "history": lambda: store.history(message_id),
+            "revisions": store.revisions,
+            "list": lambda: store.list_by_type(message),
+            "find": lambda: store.find(message, role="user", hops=0),
+            "family": lambda: store.get_lineage_entities(message_id),
+            "around": lambda: store.get(message_id, hops=1),
+            "verify": store.verify,
+            "graph": store.graph,
+            "frame": lambda: store.frame(message),
+            "fork": lambda: store.register(store.get(thread.ecs_id).fork(deep=True)),
+            "prune": lambda: store.prune(before=2),
+            "delete": lambda: store.delete([theirs, *theirs.messages]),
+        }
+    )
+
+
+def test_no_method_of_a_store_asks_entity_by_entity(tmp_path: Path) -> None:
+    few, many = (life_with_others(tmp_path / f"{size}.db", size) for size in (30, 600))
+    assert few == many
+    assert max(many.values()) < 80
+
+
+def changed_rows(path: Path, change: Callable[[], Any]) -> dict[str, int]:
+    """Return how many rows a change adds, removes or alters, by table."""
+
+    def dump() -> dict[str, set[Any]]:
+        engine = sa.create_engine(f"sqlite:///{path}")
+        with engine.connect() as conn:
+            names = sa.inspect(conn).get_table_names()
+            found = {n: set(map(tuple, conn.exec_driver_sql(f"SELECT * FROM {n}"))) for n in names}
+        engine.dispose()
+        return found
+
+    before = dump()
+    change()
+    after = dump()
+    return {
+        name: len(after[name] - before.get(name, set()))
+        + len(
+            {row[0] for row in before.get(name, set()) - after[name]} - {r[0] for r in after[name]}
+        )
+        for name in after
+        if after[name] != before.get(name, set())
+    }
+
+
+def test_an_unchanged_graph_of_100_000_writes_nothing(path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = store.register(chat(100_000))
+    before = path.read_bytes()
+    with counted() as found:
+        store.register(thread, note="nothing new")
+    assert not [text for text in found if not text.startswith(("SELECT", "PRAGMA", "BEGIN"))]
+    assert path.read_bytes() == before
+    assert len(store.revisions()) == 1
+    assert not store.explain(thread), "the caller can tell beforehand"
+
+
+@pytest.mark.parametrize("size", [10, 10_000])
+def test_rows_written(path: Path, size: int) -> None:
+    """What is written depends on what changed, not on how long the thread is."""
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = store.register(chat(size))
+    assert changed_rows(path, lambda: store.register(thread)) == {}
+    assert changed_rows(path, lambda: store.register(store.get(thread.ecs_id))) == {}
+    thread.messages[size // 2].content = "edited"
+    edited = changed_rows(path, lambda: store.register(thread))
+    assert edited == {"chat_messages": 1, "chat_messages_history": 1, "ecs_revisions": 1}
+    thread.say("user", "more")
+    appended = changed_rows(path, lambda: store.register(thread))
+    # The message, the thread's version, the next row id and its seal, the revision.
+    assert appended == {
+        "chat_messages": 1,
+        "chat_threads": 1,
+        "chat_threads_history": 1,
+        "ecs_types": 1,
+        "ecs_store": 1,
+        "ecs_revisions": 1,
+    }
+
+
+# -- memory and recursion --------------------------------------------------------------------
 
 
 def test_bytes_of_nodes_and_references() -> None:
@@ -93,7 +230,7 @@ def test_the_limit_is_felt() -> None:
             deep(300)
 
 
-@pytest.mark.parametrize("make", [workload.chain, workload.cycle])
+@pytest.mark.parametrize("make", [workload.chain, workload.cycle, star])
 def test_nothing_recurses(path: Path, make: Callable[[int], Any]) -> None:
     """20,000 entities in a row, and calls no deeper than the libraries below need."""
     nodes = make(SIZE)
