@@ -242,7 +242,7 @@ def test_a_full_disk(journal: Any, code: str, path: Path, monkeypatch: Any) -> N
     failed = sqlite3.OperationalError("disk I/O error")
     failed.sqlite_errorname = code
     monkeypatch.setattr(
-        "ecsviz.storage.sql.engine.Database._prepare", mock.Mock(side_effect=failed)
+        "ecsviz.storage.sql.engine.OpenDatabase._prepare", mock.Mock(side_effect=failed)
     )
     free = mock.Mock(return_value=mock.Mock(free=4096))
     with monkeypatch.context() as patched:

@@ -483,6 +483,21 @@ def test_the_version_is_the_changelogs() -> None:
     assert ecsviz.__version__ in re.findall(r"^## \[([^]]+)\]", text, flags=re.MULTILINE)
 
 
+# Classes that users know by a name which another class has as well, inside.
+PROMISED = {"Node": "importers.samples", "Step": "storage.save_plan"}
+
+
+def test_no_class_stands_for_two_things() -> None:
+    found: dict[str, list[str]] = {}
+    for module, path in modules_of(PACKAGE).items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(module)
+    twice = {name: modules for name, modules in found.items() if len(modules) > 1}
+    assert twice.keys() == PROMISED.keys(), "a name that is free says which of the two is meant"
+    assert all(PROMISED[name] in modules for name, modules in twice.items())
+
+
 # ---------------------------------------------------------------------------------------------
 # How large and how clean
 # ---------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from ecsviz.errors import (
     did_you_mean,
     short_repr,
 )
-from ecsviz.frames.fitting import Fitting, KeyFitting
+from ecsviz.frames.field_values import FieldValues, KeyValues
 from ecsviz.frames.input_rows import (
     class_in_row,
     classes_by_name,
@@ -278,16 +278,16 @@ class _Frames:
                 )
             self._put_defaults(name, info, rows)
             return
-        fitting = Fitting(cls, name)
+        wanted = FieldValues(cls, name)
         try:
-            values = fitting.values(
+            values = wanted.values(
                 [cells[row] for row in rows], of_floats=name in self.floats, strict=not validate
             )
         except Refused as refused:
             raise wrong_cell("nodes", rows[refused.row], name, refused.why) from refused.__cause__
         left = []
         for row, value in zip(rows, values, strict=True):
-            if value is not None or fitting.optional:
+            if value is not None or wanted.optional:
                 self.values[row][name] = value
             elif info.is_required():
                 raise wrong_cell("nodes", row, name, f"is missing, but {cls.__name__} needs it")
@@ -434,7 +434,7 @@ class _Frames:
 
     def _dict(self, field: FieldPlan, members: list[_Held]) -> dict[Any, Any]:
         codec = codec_of(field.owner, field.name)[0]
-        keys = KeyFitting(codec, field.key_type)
+        keys = KeyValues(codec, field.key_type)
         result: dict[Any, Any] = {}
         for _, row, cell, held in members:
             try:

@@ -77,7 +77,7 @@ class DatabaseSource:
             self._open_file(path, max_bytes)
         else:
             # `database` knows the drivers' errors, and hides passwords.
-            self._database = database.Database(target, "delete", timeout)
+            self._database = database.OpenDatabase(target, "delete", timeout)
             self._stack.callback(self._database.close)
             self.name = str(self._database)
             self.stem = Path(self._database.url.database or "database").stem

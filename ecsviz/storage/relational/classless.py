@@ -18,7 +18,7 @@ from ecsviz.errors import StorageCorruptError, UnknownTypeError, did_you_mean, s
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.protocol import as_id, not_found
 from ecsviz.storage.relational.look.graph import StoredEntity, graph_of
-from ecsviz.storage.relational.look.references import References
+from ecsviz.storage.relational.look.references import StoredReferences
 from ecsviz.storage.relational.past.history import moments_of
 from ecsviz.storage.relational.schema.arcs import Arc, Kind, stored_arcs
 from ecsviz.storage.relational.schema.catalog import Catalog
@@ -181,7 +181,7 @@ class BareStore:
         start = None if root is None else as_id(root)
         with self._inside.reading() as (conn, catalog):
             nodes: list[BareEntity] = []
-            found = References(conn, catalog)
+            found = StoredReferences(conn, catalog)
             for stored in catalog.mapping.stored.values():
                 nodes += self._add(found, stored)
             blocks = list(found.blocks(self._arcs(conn, catalog.mapping.stored)))
@@ -189,7 +189,7 @@ class BareStore:
             raise not_found(start, found.ids, str(self._inside.database))
         return graph_of(nodes, blocks, None if start is None else found.ids.index(start), hops)
 
-    def _add(self, found: References, stored: StoredType) -> list[BareEntity]:
+    def _add(self, found: StoredReferences, stored: StoredType) -> list[BareEntity]:
         """Add the entities of a type to what is found; return them as nodes."""
         row: _Column = sa.column("id", sa.BigInteger())
         shown = _label_fields(stored)

@@ -48,7 +48,7 @@ from ecsviz.storage.relational.schema.text_tables import PREFIX as INDEXES
 from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.save_plan import SavePlan
 from ecsviz.storage.spans import Past
-from ecsviz.storage.sql.engine import AFTER, Database
+from ecsviz.storage.sql.engine import AFTER, OpenDatabase
 
 
 class SqlInside:
@@ -79,7 +79,7 @@ class SqlInside:
         deadline: float = 60.0,
         schema: str | None = None,
     ) -> None:
-        self.database = Database(target, journal, timeout, deadline)
+        self.database = OpenDatabase(target, journal, timeout, deadline)
         self.handwritten = Handwritten(models)
         self.catalog = Catalog(self.database, Mapping(schema, self.handwritten))
         self.models = Models(self, lambda: self.catalog.mapping)

@@ -45,7 +45,7 @@ _NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
 """What drivers raise for an option that they do not know, or of which the value is wrong."""
 
 
-class Database:
+class OpenDatabase:
     """One database and the transactions on it.
 
     Parameters
@@ -542,7 +542,7 @@ APPLICATION_ID = 0x45435356
 _opened: weakref.WeakKeyDictionary[Engine, dict[int, Any]] = weakref.WeakKeyDictionary()
 """The engines in use, each with the connections that are to be closed with it."""
 
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_databases: weakref.WeakSet[OpenDatabase] = weakref.WeakSet()
 
 _inherited: list[Any] = []
 """In a forked child: connections that the parent goes on using. Closed here, or dropped, they

@@ -17,7 +17,7 @@ from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import complete_fields, union_members
 from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
 from ecsviz.storage.looking import Contents
-from ecsviz.storage.relational.look.references import References
+from ecsviz.storage.relational.look.references import StoredReferences
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import SUFFIX, check_once
 from ecsviz.storage.relational.schema.mapping import ClassMap, ValueColumn
@@ -179,7 +179,7 @@ def stored_references(conn: Connection, catalog: Catalog) -> pd.DataFrame:
     import pandas as pd
 
     with collector_paused():
-        found = References(conn, catalog)
+        found = StoredReferences(conn, catalog)
         blocks = [block for block in found.read() if len(block.sources)]
         sizes = [len(block.sources) for block in blocks]
 

@@ -15,7 +15,7 @@ from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.order import Ints
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.protocol import check_hops
-from ecsviz.storage.relational.look.references import Block, References
+from ecsviz.storage.relational.look.references import Block, StoredReferences
 from ecsviz.storage.relational.schema.catalog import Catalog
 
 
@@ -65,7 +65,7 @@ def stored_graph(
     """
     check_hops(hops)
     with collector_paused():
-        found = References(conn, catalog)
+        found = StoredReferences(conn, catalog)
         blocks = found.read()
         nodes = [StoredEntity(*said) for said in zip(found.ids, found.types, strict=True)]
         start = None if root is None else found.ids.index(root)

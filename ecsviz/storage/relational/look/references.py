@@ -65,7 +65,7 @@ class Block:
         return [self.path(number, ids) for number in range(len(self.sources))]
 
 
-class References:
+class StoredReferences:
     """The entities of some types, and the references among them.
 
     Attributes

@@ -37,7 +37,7 @@ from ecsviz.storage.relational.schema.stored_types import (
 )
 from ecsviz.storage.relational.schema.system_columns import BIG, NAMING
 from ecsviz.storage.relational.schema.text_index import TEXTS, inherit, keep_in_step
-from ecsviz.storage.sql.engine import APPLICATION_ID, PROOF, Database
+from ecsviz.storage.sql.engine import APPLICATION_ID, PROOF, OpenDatabase
 from ecsviz.storage.sql.statements import columns_of, value_of
 
 SCHEMA_VERSION = 2
@@ -67,7 +67,7 @@ class Catalog:
         What else is in the store's file.
     """
 
-    def __init__(self, database: Database, mapping: Mapping) -> None:
+    def __init__(self, database: OpenDatabase, mapping: Mapping) -> None:
         self.database = database
         self.mapping = mapping
         shared = isinstance(database.engine.pool, (StaticPool, SingletonThreadPool))

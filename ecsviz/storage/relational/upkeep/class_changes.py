@@ -112,7 +112,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptObject:
     """Something of the user's own beside our tables, which a migration leaves as it was.
 
     Attributes
@@ -154,14 +154,14 @@ class Migration:
 
     changes: list[Change] = field(default_factory=list)
     applied: bool = False
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[KeptObject] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is any difference."""
         return bool(self.changes)
 
     @property
-    def refused(self) -> list[Change | Kept]:
+    def refused(self) -> list[Change | KeptObject]:
         """The changes that cannot be made, and what would not work any more after them."""
         return [found for found in self._both() if found.refused]
 
@@ -169,7 +169,7 @@ class Migration:
         """Return everything as rows under `CHANGE_HEADINGS`."""
         return [found.row() for found in self._both()]
 
-    def _both(self) -> list[Change | Kept]:
+    def _both(self) -> list[Change | KeptObject]:
         return [*self.changes, *self.kept]
 
     def summary(self) -> str:

@@ -56,7 +56,7 @@ class Migrate:
     Parameters
     ----------
     conn
-        The transaction; for `apply`, one of ``Database.altering``.
+        The transaction; for `apply`, one of ``OpenDatabase.altering``.
     catalog
         The store's, its types loaded.
     classes

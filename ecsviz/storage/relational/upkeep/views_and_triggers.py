@@ -25,7 +25,7 @@ from ecsviz.storage.relational.schema.mapping import StoredType
 from ecsviz.storage.relational.schema.naming import limited, quoted
 from ecsviz.storage.relational.schema.system_columns import NAMING
 from ecsviz.storage.relational.schema.text_tables import is_own, is_part
-from ecsviz.storage.relational.upkeep.class_changes import Kept, Migration
+from ecsviz.storage.relational.upkeep.class_changes import KeptObject, Migration
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class Altered:
 class OwnObjects(Protocol):
     """What of the user's is in the way of a migration."""
 
-    kept: list[Kept]
+    kept: list[KeptObject]
 
     def put_away(self) -> None:
         """Take down what would be in the way."""
@@ -164,7 +164,7 @@ class SqliteObjects:
         self.conn = conn
         schema = _schema(conn) if altered else []
         self.objects = [own for own in schema if _is_in_the_way(own, altered)]
-        self.kept: list[Kept] = []
+        self.kept: list[KeptObject] = []
         tables = [own for own in schema if own.kind == "table"]
         related = [own for own in tables if own.name not in altered and _leads(own, altered)]
         if not self.objects and not related:
@@ -175,7 +175,7 @@ class SqliteObjects:
             text = str(own)
             if why:
                 why = f"{why}; drop it, migrate, and make it anew as it should be then"
-            self.kept.append(Kept(text, why))
+            self.kept.append(KeptObject(text, why))
 
     def put_away(self) -> None:
         """Drop triggers, then views, then indexes."""
@@ -362,7 +362,7 @@ class PostgresObjects:
         self, conn: Connection, schema: str | None, altered: MappingOf[str, Altered]
     ) -> None:
         self.conn = conn
-        self.kept: list[Kept] = []
+        self.kept: list[KeptObject] = []
         self.again: dict[tuple[str, int], Dependent] = {}
         for name, change in altered.items():
             for object_key, text, column in self._dependents(name, schema, change):
@@ -370,10 +370,10 @@ class PostgresObjects:
                     what = f"table {name}" if change.whole else f"no such column: {column}"
                     why = f"{what} goes" if change.whole else what
                     why += "; drop it, migrate, and make it anew as it should be then"
-                    self.kept.append(Kept(text, why))
+                    self.kept.append(KeptObject(text, why))
                 else:
                     self._remember(object_key, text)
-        self.kept += [Kept(found.text) for found in self.again.values()]
+        self.kept += [KeptObject(found.text) for found in self.again.values()]
 
     def _dependents(
         self, name: str, schema: str | None, change: Altered
@@ -397,7 +397,7 @@ class PostgresObjects:
         made = _MADE_AGAIN.get(catalog)
         if made is None:
             way = "drop it, migrate, and make it anew"
-            self.kept.append(Kept(text, f"it depends on a column that is made anew; {way}"))
+            self.kept.append(KeptObject(text, f"it depends on a column that is made anew; {way}"))
             return
         drop, make = self.conn.execute(sa.text(made), {"oid": oid}).one()
         self.again.setdefault((catalog, oid), Dependent(text, drop, (make,)))

@@ -17,7 +17,7 @@ from ecsviz.values.column_codecs import ConvertedCodec
 from ecsviz.values.field_codecs import codec_of
 
 
-class Fitting:
+class FieldValues:
     """How cells become values of one field.
 
     Parameters
@@ -118,7 +118,7 @@ class Fitting:
         return cell
 
 
-class KeyFitting(Fitting):
+class KeyValues(FieldValues):
     """How cells become the keys of a dictionary of entities."""
 
     def __init__(self, codec: Codec, annotation: Any) -> None:
