@@ -52,12 +52,33 @@ def is_sound(thread: ChatThread) -> bool:
 
 def outcome(data: bytes | Path, **options: Any) -> str:
     """Return how reading ends; anything but a chat or an error of ours fails the test."""
+    return ending(data, **options)[0]
+
+
+def ending(data: bytes | Path, **options: Any) -> tuple[str, ChatImport]:
+    """Return how reading ends, and what it gives."""
     try:
         found = read(data, **options)
     except EcsvizError as err:
-        return type(err).__name__
+        return type(err).__name__, ChatImport()
     assert all(is_sound(thread) for thread in found)
-    return "read"
+    return "read", found
+
+
+def strict_outcome(data: bytes | Path, **options: Any) -> str:
+    """Return how strict reading ends; what else reading gives then must fit to it."""
+    strict, whole = ending(data, strict=True, **options)
+    loose, found = ending(data, **options)
+    if loose != "read":
+        assert {strict, loose} <= {"ImportFormatError", "ImportLimitError"}
+    elif strict == "read":
+        assert found.problems == whole.problems
+    else:
+        assert any(thread.messages for thread in found)
+        told = [each for each in found.problems if each.why.startswith("not read: ")]
+        assert told, "what was left out is told"
+        assert all(each.file and each.what for each in told)
+    return strict
 
 
 # ---------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from ecsviz import cli
 from ecsviz.cli import output
 from ecsviz.cli.demo import report
 from ecsviz.storage.relational.classless import BareStore
+from tests.chat_files import conversation, encode, node
 from tests.conformance import classes as c
 from tests.conformance.conftest import postgres_url
 from tests.databases import execute
@@ -162,6 +163,21 @@ def test_import_of_a_wall_clock(tmp_path: Path) -> None:
     assert message.created_at == datetime(2023, 8, 15, 19, 12, tzinfo=UTC)
     done = run("import", chat, "--store", store, "--timezone", "Mars", code=1)
     assert "names no time zone" in done.stderr
+
+
+def test_import_of_an_older_export_and_of_a_bad_record(tmp_path: Path) -> None:
+    new, old, store = tmp_path / "new.json", tmp_path / "old.json", tmp_path / "x.db"
+    nodes = (node("a"), node("b", "a"))
+    new.write_bytes(encode([conversation(*nodes, update_time=2), None]))
+    old.write_bytes(encode([conversation(*nodes[:1], update_time=1)]))
+    assert "not read" in run("import", new, "--store", store).stderr
+    done = run("import", old, "--store", store)
+    assert (facts(done)["added"], facts(done)["changed"]) == ("0", "0")
+    assert done.stderr == (
+        "Note: 'conv': what this copy has not: the store has 1 message, its updated_at; kept\n"
+    )
+    assert len(ev.SQLAlchemyEntityStorage(store).list_by_type(ev.ChatMessage)) == 2
+    run("import", new, "--store", store, "--strict", code=1)
 
 
 def test_import_of_what_is_none_makes_no_store(tmp_path: Path) -> None:

@@ -292,11 +292,11 @@ def test_json_lines_are_read_line_by_line() -> None:
     found = read_chat(b"\n".join(lines))
     assert [thread.source_id for thread in found] == [f"t{n}" for n in range(20)]
     with pytest.raises(ImportFormatError, match="line 7, column 12: ") as caught:
-        read_chat(b"\n".join([*lines[:6], lines[6][:11], *lines[7:]]))
+        read_chat(b"\n".join([*lines[:6], lines[6][:11], *lines[7:]]), strict=True)
     assert (caught.value.line, caught.value.column) == (7, 12)
     lines[4] = b"\n\r\n" + encode(oa_tree(oa("m4", oa("x", text=["no"])), "t4"))
     with pytest.raises(ImportFormatError, match="line 7, item 5, message 'x': 'text' must be a "):
-        read_chat(b"\n".join(lines))
+        read_chat(b"\n".join(lines), strict=True)
 
 
 def test_a_deep_tree_needs_no_recursion() -> None:

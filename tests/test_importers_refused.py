@@ -148,7 +148,7 @@ def test_what_is_refused(name: str) -> None:
     data, match = {**REFUSED, **TOO_MUCH}[name]
     kind: type[EcsvizError] = ImportLimitError if name in TOO_MUCH else ImportFormatError
     with pytest.raises(kind, match=match) as caught:
-        read_chat(data)
+        read_chat(data, strict=True)
     assert len(str(caught.value)) < 500
     assert hasattr(caught.value, "limit" if name in TOO_MUCH else "line")
 

@@ -21,7 +21,7 @@ from ecsviz.errors import (
     UnknownTypeError,
 )
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
-from ecsviz.importers import read_chat
+from ecsviz.importers import ChatImport, read_chat
 from ecsviz.importers.database import read_database
 from ecsviz.importers.files import check_path
 from ecsviz.importers.sqlite_file import open_sqlite
@@ -174,10 +174,12 @@ def _refuse(option: str, given: bool) -> None:
 
 
 def read(
-    source: str,
+    source: str | Sequence[str],
     format: str | None,  # noqa: A002 - as in read_chat
     timezone: str = "UTC",
-) -> list[Any]:
-    """Read the chats of a file; a bar shows on a terminal only."""
+    *,
+    strict: bool = False,
+) -> ChatImport:
+    """Read the chats of a file, or of several; a bar shows on a terminal only."""
     with warnings_told():
-        return read_chat(source, format, timezone=timezone, progress=bars())
+        return read_chat(source, format, timezone=timezone, progress=bars(), strict=strict)

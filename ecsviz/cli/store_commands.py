@@ -37,16 +37,27 @@ MAX_NOTE = 1_000
 @click.option("--store", "target", required=True, help="A file, or a SQLAlchemy URL; made if new.")
 @click.option("--format", "format_", help="What the files are; recognised by content by default.")
 @click.option("--timezone", default="UTC", help="Of times without a zone, as Europe/Berlin.")
+@click.option("--strict", is_flag=True, help="Refuse all where one record cannot be read.")
 @click.option("--note", "text", help="What the revision is about.")
 def import_command(
-    files: Sequence[str], target: str, format_: str | None, timezone: str, text: str | None
+    files: Sequence[str],
+    target: str,
+    format_: str | None,
+    timezone: str,
+    strict: bool,
+    text: str | None,
 ) -> None:
     """Read chats from FILE... into a store, all in one revision.
 
-    A longer export of the same chats updates what is stored; the same one again adds nothing.
+    A longer export of the same chats updates what is stored; the same one again adds nothing, and
+    an older one turns nothing back.
     """
-    threads = [thread for file in files for thread in read(file, format_, timezone)]
+    threads = read(files, format_, timezone, strict=strict)
     store = store_at(target)
+    known = len(threads.problems)
+    threads.fit_into(store)
+    for problem in threads.problems[known:]:
+        note(f"Note: {problem}")
     found = walk({thread.ecs_id: thread for thread in threads}.values()).entities
     # Read anew, an entity knows nothing of its version; what the source says now counts.
     versions = store.inside.stored_versions([entity.ecs_id for entity in found])

@@ -57,6 +57,7 @@ from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ecsviz.basics.arguments import flag
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.importers.chat.building import ChatImport, ChatImportWarning
@@ -101,6 +102,7 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
     max_digits: int = 4_300,
     max_value: int = MAX_VALUE,
     timeout: float = 60.0,
+    strict: bool = False,
 ) -> ChatImport:
     """Read the chat threads of a file, with all their branches.
 
@@ -136,6 +138,9 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
         How many bytes a value, or a row, of a database may have; 50 MB by default.
     timeout
         How many seconds a database may take to answer.
+    strict
+        Whether a record that cannot be read refuses everything. By default what is readable is
+        read, and the rest is in ``problems`` with file, place and reason.
 
     Returns
     -------
@@ -149,8 +154,9 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
     ImportSourceError
         If the file cannot be opened.
     ImportFormatError
-        If it is no chat that is known here, is truncated, or holds a value that does not fit;
-        ``line`` and ``column`` where they are known.
+        If it is no chat that is known here, or nothing of it can be read; with ``strict=True``
+        also if it is truncated or holds a value that does not fit. ``line`` and ``column`` where
+        they are known.
     ImportLimitError, ImportTimeoutError
         If it exceeds a limit; ``argument`` is the name of the limit.
 
@@ -192,10 +198,12 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
         timeout=timeout,
     )
     _check(limits)
-    reader = ChatReader(format, progress, _zone(timezone))
-    with opened(source, limits) as sources, collector_paused():
+    strict = flag(strict, "strict")
+    reader = ChatReader(format, progress, _zone(timezone), strict=strict)
+    with opened(source, limits, strict=strict) as sources, collector_paused():
         for each in sources:
             reader.read(each)
+        reader.finish()
         name = sources[0].name if len(sources) == 1 else f"{len(sources):,} files"
     if told := reader.warning(name):
         warnings.warn(told, ChatImportWarning, stacklevel=2)

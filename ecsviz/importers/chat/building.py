@@ -377,12 +377,16 @@ class Builder:
                 f"{where}: the metadata nest deeper than 250 levels, more than can be checked and"
                 " stored. The limit is fixed: take the value out of the file.",
                 source=self.source,
+                place=f"thread {short_repr(label)}",
+                reason="the metadata nest deeper than 250 levels",
                 limit=250,
             )
         place = ".".join(str(part) for part in first["loc"][:5])
         return ImportFormatError(
             f"{where}: {short_repr(place)} does not fit: {first['msg']}.",
             source=self.source,
+            place=f"thread {short_repr(label)}",
+            reason=f"{short_repr(place)} does not fit: {first['msg']}",
             line=None,
             column=None,
         )

@@ -7,14 +7,22 @@ names that stand twice in one object.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
 from typing import Any
 
 from ecsviz.errors import ImportFormatError, ImportLimitError, short_repr
 from ecsviz.importers.files import Limits, exceeded
 
 _BLANK = " \t\r\n"
+
+_BETWEEN = re.compile(r"\}\s*,\s*(?=\{)")
+"""What stands between two objects of a list."""
+
+_LOOKS = 1_000
+"""At how many places a list that is broken is looked at for where it goes on."""
 
 Pairs = list[tuple[str, Any]]
 
@@ -32,6 +40,8 @@ class JsonText:
         How deep it may nest, and how long an integer may be.
     tell
         Told about names that stand twice in one object: what, and why.
+    bear
+        Told of what is no JSON, where something else is; None if all has to be.
 
     Examples
     --------
@@ -41,36 +51,55 @@ class JsonText:
     """
 
     def __init__(
-        self, text: str, name: str, limits: Limits, tell: Callable[[str, str], None]
+        self,
+        text: str,
+        name: str,
+        limits: Limits,
+        tell: Callable[[str, str], None],
+        bear: Callable[[ImportFormatError], None] | None = None,
     ) -> None:
         self.text = text
         self.name = name
         self.limits = limits
         self._tell = tell
+        self._bear = bear
         self._decoder = json.JSONDecoder(object_pairs_hook=self._object)
         self._scan: Any = self._decoder.scan_once  # type: ignore[attr-defined]  # not in the stubs
-        self._known: tuple[Any, int] | None = None
+        self._known: tuple[int, Any, int] | None = None
 
     @property
     def first(self) -> Any:
         """The first value; it is read once."""
         if self._known is None:
-            self._known = self._decode_at(self._next(0))
-        return self._known[0]
+            start = self._next(0)
+            try:
+                self._known = (start, *self._decode_at(start))
+            except ImportFormatError as err:
+                found = self._saved(start) or self._further(start)
+                if found is None or self._bear is None:
+                    raise
+                self._bear(err if found[0] == start else self._of_line(err, start))
+                self._known = found
+        return self._known[1]
 
     def values(self) -> Iterator[tuple[int, Any]]:
         """Yield the line where each value begins, and the value."""
-        value = self.first
-        assert self._known is not None
-        start, end = self._next(0), self._known[1]
-        line = 1 + self.text.count("\n", 0, start)
-        while True:
+        _ = self.first
+        found, before, line = self._known, 0, 1
+        while found is not None:
+            start, value, end = found
+            line += self.text.count("\n", before, start)
             yield line, value
             before, start = start, self._next(end)
             if start == len(self.text):
                 return
-            line += self.text.count("\n", before, start)
-            value, end = self._decode_at(start)
+            try:
+                found = (start, *self._decode_at(start))
+            except ImportFormatError as err:
+                if self._bear is None:
+                    raise
+                self._bear(self._of_line(err, start))
+                found = self._further(start)
 
     def _next(self, start: int) -> int:
         end = len(self.text)
@@ -101,6 +130,91 @@ class JsonText:
         finally:
             sys.set_int_max_str_digits(digits)
 
+    # -- what is left of a broken text -----------------------------------------------------
+
+    def _of_line(self, err: ImportFormatError, start: int) -> ImportFormatError:
+        """Return an error with the line where its value begins: it may have run into the next."""
+        line = 1 + self.text.count("\n", 0, start)
+        if err.line != line:
+            err.facts.update(line=line, column=None)
+        return err
+
+    def _further(self, start: int) -> tuple[int, Any, int] | None:
+        """Return the next value that is a line of its own, behind what is none; None without."""
+        while self._bear is not None and (found := self.text.find("\n", start) + 1):
+            start = found
+            if self.text[start : start + 1] not in ("{", "["):
+                continue
+            try:
+                value, end = self._decode_at(start)
+            except ImportFormatError:
+                continue
+            if self._next(end) == len(self.text) or "\n" in self.text[end : self._next(end)]:
+                return start, value, end
+        return None
+
+    def _saved(self, start: int) -> tuple[int, Any, int] | None:
+        """Return a list, or an object that holds lists, as far as it can be read; None without.
+
+        Of a list, members behind one that is broken are read too where they look like the first.
+        """
+        if self._bear is None:
+            return None
+        if self.text[start : start + 1] == "[":
+            items = self._members(start)
+            return (start, items, len(self.text)) if items else None
+        if (found := self._further(start)) is not None:
+            return found
+        value = self._rest(start)
+        return None if value is None else (start, value, len(self.text))
+
+    def _members(self, start: int) -> list[Any]:
+        found: list[Any] = []
+        pos = self._next(start + 1)
+        while pos < len(self.text) and self.text[pos] != "]":
+            try:
+                value, pos = self._decode_at(pos)
+                found.append(value)
+                pos = self._next(pos)
+            except ImportFormatError:
+                value = self._rest(pos)
+                if value is not None and (not found or _alike(value, found[0])):
+                    found.append(value)
+            if not found or not isinstance(found[0], dict):
+                return []
+            if self.text[pos : pos + 1] == ",":
+                pos = self._next(pos + 1)
+            elif self.text[pos : pos + 1] != "]":
+                pos = self._like(found[0], pos)
+        return found
+
+    def _like(self, first: dict[str, Any], start: int) -> int:
+        """Return where the next object begins that looks like the first of its list."""
+        for _, match in zip(range(_LOOKS), _BETWEEN.finditer(self.text, start), strict=False):
+            try:
+                value, _ = self._decode_at(match.end())
+            except ImportFormatError:
+                continue
+            if _alike(value, first):
+                return match.end()
+        return len(self.text)
+
+    def _rest(self, start: int) -> dict[str, Any] | None:
+        """Return an object that is cut, up to the last whole object in a list of such."""
+        lists: list[list[Any]] = []
+        names: list[list[str] | None] = []
+        with suppress(ValueError, ImportLimitError):
+            self._deep(start, lists, names)
+        while lists and not (names[-1] is None and _are_objects(lists[-1])):
+            lists.pop()
+            names.pop()
+        value: Any = None
+        while lists:
+            values, keys = lists.pop(), names.pop()
+            values = values if value is None else [*values, value]
+            value = values if keys is None else self._object(list(zip(keys, values, strict=False)))
+        return value if isinstance(value, dict) else None
+
     def _not_json(self, err: json.JSONDecodeError, start: int) -> ImportFormatError:
         cut = err.msg.startswith("Unterminated") or self._next(err.pos) == len(self.text)
         return ImportFormatError(
@@ -114,6 +228,7 @@ class JsonText:
             source=self.name,
             line=err.lineno,
             column=err.colno,
+            reason="the file ends in the middle of a value" if cut else f"not JSON ({err.msg})",
             truncated=cut,
             foreign=not cut and self._next(0) == start,
         )
@@ -134,11 +249,16 @@ class JsonText:
                     )
         return found
 
-    def _deep(self, start: int) -> tuple[Any, int]:
-        """Decode without recursion, some ten times slower."""
+    def _deep(
+        self,
+        start: int,
+        open_lists: list[list[Any]] | None = None,
+        open_keys: list[list[str] | None] | None = None,  # None: it is a list
+    ) -> tuple[Any, int]:
+        """Decode without recursion, some ten times slower; what is open is left in the lists."""
         text, limit = self.text, self.limits.max_depth
-        open_lists: list[list[Any]] = []
-        open_keys: list[list[str] | None] = []  # None: it is a list
+        open_lists = [] if open_lists is None else open_lists
+        open_keys = [] if open_keys is None else open_keys
         pos = start
         value: Any
         while True:
@@ -192,6 +312,16 @@ class JsonText:
             return found
         except StopIteration as err:
             raise json.JSONDecodeError("Expecting value", self.text, err.value) from None
+
+
+def _alike(value: Any, first: dict[str, Any]) -> bool:
+    """Tell whether something is an object with most of the names of another."""
+    return isinstance(value, dict) and 2 * len(value.keys() & first.keys()) > len(first)
+
+
+def _are_objects(values: list[Any]) -> bool:
+    """Tell whether a list holds objects of some size, and nothing else."""
+    return bool(values) and all(isinstance(each, dict) and len(each) > 2 for each in values)
 
 
 def free_name(taken: Container[str], name: str, used: dict[str, int] | None = None) -> str:

@@ -35,7 +35,7 @@ _SMALL = 10 * BLOCK
 
 
 @contextmanager
-def opened(source: Any, limits: Limits) -> Iterator[list[Source]]:
+def opened(source: Any, limits: Limits, *, strict: bool = False) -> Iterator[list[Source]]:
     """Yield what there is to read.
 
     Parameters
@@ -44,8 +44,10 @@ def opened(source: Any, limits: Limits) -> Iterator[list[Source]]:
         A path, bytes, or a list of them.
     limits
         They hold for all together.
+    strict
+        See `Source`.
     """
-    opener = _Opener(limits)
+    opener = _Opener(limits, strict)
     with opener.stack:
         several = list(source) if isinstance(source, list | tuple) else [source]
         if not several:
@@ -56,8 +58,9 @@ def opened(source: Any, limits: Limits) -> Iterator[list[Source]]:
 class _Opener:
     """Opens files, and counts what is read of them."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, strict: bool) -> None:
         self.limits = limits
+        self.strict = strict
         self.stack = ExitStack()
         self.count = 0
         self._members = 0
@@ -83,7 +86,9 @@ class _Opener:
         if _is_zip(data[:4]):
             return self._zip(io.BytesIO(data), "<bytes>", len(data))
         return Source(
-            "<bytes>", data[:HEAD], lambda: self.read_all(io.BytesIO(data), "<bytes>"), self.limits
+            *("<bytes>", data[:HEAD], lambda: self.read_all(io.BytesIO(data), "<bytes>")),
+            self.limits,
+            strict=self.strict,
         )
 
     def _file(self, path: Path, name: str, inside: bool = False) -> Source:
@@ -103,7 +108,7 @@ class _Opener:
                     raise
                 raise not_opened(path, err) from err
 
-        return Source(name, peek, load, self.limits, path, stack=self.stack)
+        return Source(name, peek, load, self.limits, path, stack=self.stack, strict=self.strict)
 
     def _folder(self, path: Path) -> Source:
         found: dict[str, Callable[[], Source]] = {}
@@ -117,7 +122,10 @@ class _Opener:
                 shown = f"{path.name}/{inside}"
                 self._one_more(path.name)
                 found[inside] = partial(self._file, here, shown, inside=True)
-        return Source(path.name, b"", lambda: b"", self.limits, path, _Members(found))
+        return Source(
+            *(path.name, b"", lambda: b"", self.limits, path, _Members(found)),
+            strict=self.strict,
+        )
 
     def _zip(self, handle: Any, name: str, size: int) -> Source:
         with _zip_errors(name):
@@ -127,7 +135,9 @@ class _Opener:
                 self._one_more(name)
                 if not info.is_dir():
                     found[info.filename] = _Member(self, archive, info, name, size)
-        return Source(name, b"", lambda: b"", self.limits, None, _Members(found))
+        return Source(
+            *(name, b"", lambda: b"", self.limits, None, _Members(found)), strict=self.strict
+        )
 
     def _one_more(self, name: str) -> None:
         self._members += 1
@@ -158,7 +168,9 @@ class _Member:
     def __call__(self) -> Source:
         with _zip_errors(self.zip_name), self.archive.open(self.info) as handle:
             peek = handle.read(HEAD)
-        return Source(self.name, peek, self.load, self.opener.limits, stack=self.opener.stack)
+        opener = self.opener
+        options: Any = {"stack": opener.stack, "strict": opener.strict}
+        return Source(self.name, peek, self.load, opener.limits, **options)
 
     def load(self) -> bytes:
         with _zip_errors(self.zip_name), self.archive.open(self.info) as handle:

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from datetime import tzinfo
 from typing import Any
 
-from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
+from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
 from ecsviz.importers.chat.building import Builder, ChatImport
 from ecsviz.importers.chat.drafts import ChatFormat, DraftThread
 from ecsviz.importers.chat.registry import FORMATS, checked, format_named, formats_of_others
-from ecsviz.importers.chat.source import Source
+from ecsviz.importers.chat.source import ChatProblem, Source
+from ecsviz.importers.files import ImportSourceError
 
 _SMALL = 5_000_000
 """Characters that are read in well under a second: no progress bar is made for them, and none
@@ -29,10 +30,16 @@ class ChatReader:
         See `read_chat`.
     zone
         The zone of wall clocks.
+    strict
+        Whether what cannot be read is an error; else it is told, if there is anything else.
     """
 
-    def __init__(self, wanted: object, progress: bool | None, zone: tzinfo) -> None:
+    def __init__(
+        self, wanted: object, progress: bool | None, zone: tzinfo, *, strict: bool = False
+    ) -> None:
         self.found = ChatImport()
+        self._strict = strict
+        self._broken: EcsvizError | None = None
         self._builder = Builder(self.found, zone)
         self._progress = progress
         self._wanted: ChatFormat | None = None
@@ -44,6 +51,27 @@ class ChatReader:
 
     def read(self, source: Source) -> None:
         """Read a file, or all chats of a zip or folder."""
+        with self._bearing(source):
+            self._read(source)
+
+    def finish(self) -> None:
+        """Raise the first error if nothing else was found."""
+        if self._broken is not None and not any(thread.messages for thread in self.found):
+            raise self._broken
+
+    @contextmanager
+    def _bearing(self, source: Source) -> Iterator[None]:
+        """Go on with other files after one that cannot be read."""
+        try:
+            yield
+        except (ImportFormatError, ImportSourceError) as err:
+            if self._strict:
+                raise
+            self._broken = self._broken or err
+            why = f"not read: {err.facts.get('reason') or err.message}"
+            self.found.problems.append(ChatProblem(None, None, "the file", why, source.name))
+
+    def _read(self, source: Source) -> None:
         if source.members is None:
             chosen = self._wanted or self._recognised(source)
             if chosen is None:
@@ -61,18 +89,19 @@ class ChatReader:
         names, read, refused = list(source.members), 0, []
         for name in sorted(names):
             member = source.members[name]
-            try:
-                chosen = self._recognised(member)
-                if chosen is None:
-                    raise unknown(member)
-            except ImportFormatError as err:
-                if not err.facts.get("foreign"):
-                    raise
-                refused.append((name, member))
-                continue
-            read += 1
-            self._take(member, chosen)
-        if not read:
+            with self._bearing(member):
+                try:
+                    chosen = self._recognised(member)
+                    if chosen is None:
+                        raise unknown(member)
+                except ImportFormatError as err:
+                    if not err.facts.get("foreign"):
+                        raise
+                    refused.append((name, member))
+                    continue
+                read += 1
+                self._take(member, chosen)
+        if not read and self._broken is None:
             raise ImportFormatError(
                 f"{source.name} holds no file with a chat that is known here:"
                 f" {', '.join(short_repr(name) for name in names[:5]) or 'it is empty'}. {known()}",
@@ -100,14 +129,24 @@ class ChatReader:
         before = len(self.found.problems)
         bar = _bar(source, self._progress)
         try:
+            borne = 0
             for draft in _drafts(chosen, source):
-                self._builder.add(draft)
+                before_it, borne = borne, source.borne
+                if not draft.messages and borne > before_it:
+                    continue  # all of it is among the problems
+                try:
+                    self._builder.add(draft)
+                except (ImportFormatError, ImportLimitError) as err:  # of this thread alone
+                    source.bear(err)
                 if bar is not None:
                     bar.update()
+        except ImportFormatError as err:
+            source.bear(err)
         finally:
             if bar is not None:
                 bar.close()
-        self.found.problems[before:before] = source.problems
+            self.found.problems[before:before] = source.problems
+            self._broken = self._broken or source.broken
         for what, why in source.left:
             self._builder.count("not read", what, why)
         for table, rows in source.unread_tables().items():

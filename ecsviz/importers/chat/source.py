@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -11,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ecsviz.errors import ImportFormatError, short_repr
+from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
 from ecsviz.importers.chat.json_text import JsonText
 from ecsviz.importers.files import Limits
 from ecsviz.importers.sqlite_file import connected, open_sqlite, private_copy
@@ -19,10 +20,16 @@ from ecsviz.storage.sql.sqlite_files import MAGIC, is_sqlite
 
 T = TypeVar("T")
 
+Bear = Callable[[ImportFormatError], None]
+"""Told of an error that does not stop the rest."""
+
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 
 HEAD = 8_192
 """Bytes by which a file's kind is told, so that pictures and the like are not read whole."""
+
+
+_OBJECTS = re.compile(r"\ufeff?\s*(\[\s*)*\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,22 @@ class ChatProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class Trying:
+    """A ``with`` block that ends early where something cannot be read; see `Place.trying`."""
+
+    bear: Bear | None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, err: BaseException | None, _: object) -> bool:
+        if self.bear is None or not isinstance(err, ImportFormatError):
+            return False
+        self.bear(err)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where in a file something stands, for messages; it also takes typed values out of there.
 
@@ -67,11 +90,14 @@ class Place:
         The line where the JSON value begins, if the file has one value a line.
     words
         From the outside in: ``("conversation 3 ('abc')", "node 'x'")``.
+    bear
+        Told of what cannot be read here, which is left out then; None where nothing may be.
     """
 
     source: str
     line: int | None = None
     words: tuple[str, ...] = ()
+    bear: Bear | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         line = [f"line {self.line}"] if self.line is not None else []
@@ -80,7 +106,14 @@ class Place:
     def at(self, word: str, ident: str | int | None = None) -> Place:
         """Return the place inside this one: a word, and a number or an id."""
         shown = "" if ident is None else f" {short_repr(ident)}"
-        return Place(self.source, self.line, (*self.words, word + shown))
+        return Place(self.source, self.line, (*self.words, word + shown), self.bear)
+
+    def trying(self) -> Trying:
+        """Leave out what is made in the ``with`` block if it cannot be read, and tell it.
+
+        With ``strict=True``, and where nothing may be left out, it is an error.
+        """
+        return Trying(self.bear)
 
     def check(self, value: object, kind: type[T], what: str) -> T:
         """Return `value` if it is a `kind`, else raise."""
@@ -113,11 +146,13 @@ class Place:
 
     def wrong(self, what: str) -> ImportFormatError:
         """Return the error that says what is wrong here."""
+        line = [f"line {self.line}"] if self.line is not None else []
         return ImportFormatError(
             f"{self}: {what}. Read the file as it was exported; where it was edited, mend this"
             " place; if it is of another kind, name that with format=.",
             source=self.source,
-            place=str(self),
+            place=", ".join([*line, *self.words]),
+            reason=what,
             line=self.line,
             column=None,
         )
@@ -153,6 +188,8 @@ class Source:
         The files inside, by their path there; None for a file.
     stack
         Keeps the copy of a database until all is read; without it, each look makes one.
+    strict
+        Whether what cannot be read is an error; else it is told, and the rest is read.
 
     Attributes
     ----------
@@ -160,6 +197,8 @@ class Source:
         What concerns the whole file; formats append through `tell`.
     left
         What was not read, since it is no chat; formats append through `leave`.
+    broken, borne
+        The first of what could not be read; and how much there was.
 
     Examples
     --------
@@ -177,12 +216,18 @@ class Source:
         path: Path | None = None,
         members: Mapping[str, Source] | None = None,
         stack: ExitStack | None = None,
+        *,
+        strict: bool = False,
     ) -> None:
         self.name = name
         self.limits = limits
+        self.strict = strict
         self.members = members
         self.problems: list[ChatProblem] = []
         self.left: list[tuple[str, str]] = []
+        self.broken: EcsvizError | None = None
+        self.borne = 0
+        self._borne: set[tuple[str, str]] = set()
         self._peek = peek
         self._load = load
         self._path = path
@@ -193,6 +238,29 @@ class Source:
     def tell(self, what: str, why: str) -> None:
         """Record a problem of the whole file."""
         self.problems.append(ChatProblem(None, None, what, why, self.name))
+
+    def bear(self, err: EcsvizError) -> None:
+        """Record what cannot be read, so that the rest is; raise it with ``strict=True``."""
+        if self.strict:
+            raise err
+        self.broken = self.broken or err
+        self.borne += 1
+        facts = err.facts
+        at = [f"{n} {facts[n]}" for n in ("line", "column") if facts.get(n) is not None]
+        what = facts.get("place") or ", ".join(at) or "a part of it"
+        problem = what, f"not read: {facts.get('reason') or err.message}"
+        if problem not in self._borne:  # those that recognise the file may have met it already
+            self._borne.add(problem)
+            self.tell(*problem)
+
+    def take_over(self, part: Source) -> None:
+        """Record what a member of this zip or folder has told."""
+        self.problems += part.problems
+        self.broken = self.broken or part.broken
+
+    def place(self, line: int | None = None) -> Place:
+        """Return the place of something in this file."""
+        return Place(self.name, line, bear=None if self.strict else self.bear)
 
     def leave(self, what: str, why: str) -> None:
         """Record what is not read, for the report: no problem, since it is no chat."""
@@ -224,7 +292,37 @@ class Source:
     @cached_property
     def text(self) -> str:
         """The whole text, without a byte-order mark."""
-        return _decode(self._load(), self.name)
+        data = self._load()
+        try:
+            return _decode(data, self.name)
+        except ImportFormatError as err:
+            if self.strict:
+                raise
+            return self._readable_lines(data, err)
+
+    def _readable_lines(self, data: bytes, err: ImportFormatError) -> str:
+        """Return JSON lines without those that are no UTF-8, and any text without a cut end."""
+        lines = data.split(b"\n")
+        bad: dict[int, ImportFormatError] = {}
+        texts = [""] * len(lines)
+        for number, line in enumerate(lines):
+            try:
+                texts[number] = _decode(line, self.name, "utf-8")
+            except ImportFormatError as failed:
+                bad[number] = failed
+        whole = [text for number, text in enumerate(texts) if number not in bad and text.strip()]
+        last = len(lines) - 1
+        cut = list(bad) == [last] and len(lines[last]) - bad[last].column < 4
+        if cut:
+            texts[last] = lines[last].decode("utf-8", "ignore")
+            if _OBJECTS.match(self.head):  # and so ends in the middle of a value, which is told
+                del bad[last]
+        elif not whole or not all(text.startswith("{") for text in whole):
+            raise err
+        for number, found in bad.items():
+            found.facts["line"] = number + 1
+            self.bear(found)
+        return "\n".join(texts)
 
     @property
     def size(self) -> int:
@@ -235,7 +333,8 @@ class Source:
 
     @cached_property
     def _json(self) -> JsonText:
-        return JsonText(self.text, self.name, self.limits, self.tell)
+        bear = None if self.strict else self.bear
+        return JsonText(self.text, self.name, self.limits, self.tell, bear)
 
     @property
     def looks_like_json(self) -> bool:
@@ -299,7 +398,7 @@ class Source:
             listed = isinstance(value, list)
             for item in value if listed else (value,):
                 number += 1
-                yield Place(self.name, None if listed else line).at(word, number), item
+                yield self.place(None if listed else line).at(word, number), item
 
     # -- databases ---------------------------------------------------------------------------
 
@@ -376,7 +475,7 @@ class Source:
         by = f" ORDER BY {quoted(order)}" if order in columns else ""
         query = f"SELECT {names} FROM main.{quoted(table)}{by}"  # noqa: S608 - all quoted
         for number, row in enumerate(connection.execute(query), 1):
-            place = Place(self.name).at(f"table {table}, row", number)
+            place = self.place().at(f"table {table}, row", number)
             yield place, dict(zip(columns, row, strict=True))
 
     def unread_tables(self) -> dict[str, int]:
@@ -408,8 +507,8 @@ def of_bytes(data: bytes, name: str = "<bytes>", limits: Limits | None = None) -
     return Source(name, data[:HEAD], lambda: data, limits or Limits())
 
 
-def _decode(data: bytes, name: str) -> str:
-    encoding = json.detect_encoding(data)
+def _decode(data: bytes, name: str, encoding: str | None = None) -> str:
+    encoding = encoding or json.detect_encoding(data)
     try:
         # As Python's JSON reader does: lone surrogates pass, storage decides about them.
         return data.decode(encoding, "surrogatepass").removeprefix("\ufeff")
@@ -423,5 +522,6 @@ def _decode(data: bytes, name: str) -> str:
             source=name,
             line=line,
             column=column,
+            reason=f"not {encoding.removesuffix('-sig').upper()}",
             foreign=True,
         ) from None

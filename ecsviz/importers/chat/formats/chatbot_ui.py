@@ -34,18 +34,23 @@ class ChatBotUI:
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every conversation of the history."""
         for place, value in source.items("export"):
-            export = place.check(value, dict, "it")
-            folders = {
-                str(folder["id"]): folder
-                for folder in place.take(export, "folders", list) or []
-                if isinstance(folder, dict) and isinstance(folder.get("id"), str | int)
-            }
-            for number, raw in enumerate(place.take(export, "history", list) or [], 1):
-                here = place.at("conversation", number)
-                yield _thread(here, here.check(raw, dict, "a conversation"), folders)
-            for key in export:
-                if key not in ("version", "history", "folders") and export[key]:
-                    source.leave(f"{key!r}", "no chats")
+            with place.trying():
+                yield from _threads(source, place, place.check(value, dict, "it"))
+
+
+def _threads(source: Source, place: Place, export: dict[str, Any]) -> Iterator[DraftThread]:
+    folders = {
+        str(folder["id"]): folder
+        for folder in place.take(export, "folders", list) or []
+        if isinstance(folder, dict) and isinstance(folder.get("id"), str | int)
+    }
+    for number, raw in enumerate(place.take(export, "history", list) or [], 1):
+        here = place.at("conversation", number)
+        with here.trying():
+            yield _thread(here, here.check(raw, dict, "a conversation"), folders)
+    for key, value in export.items():
+        if key not in ("version", "history", "folders") and value:
+            source.leave(f"{key!r}", "no chats")
 
 
 def _thread(place: Place, item: dict[str, Any], folders: dict[str, Any]) -> DraftThread:
@@ -56,9 +61,10 @@ def _thread(place: Place, item: dict[str, Any], folders: dict[str, Any]) -> Draf
         draft.metadata["folder"] = folders[folder]
     for number, raw in enumerate(place.take(item, "messages", list) or [], 1):
         here = place.at("message", number)
-        message = message_of(draft, here, here.check(raw, dict, "a message"))
-        if message.metadata.get("type") == "text":  # the only kind it knows
-            del message.metadata["type"]
-        draft.follow(message)
+        with here.trying():
+            message = message_of(draft, here, here.check(raw, dict, "a message"))
+            if message.metadata.get("type") == "text":  # the only kind it knows
+                del message.metadata["type"]
+            draft.follow(message)
     draft.settle()
     return draft

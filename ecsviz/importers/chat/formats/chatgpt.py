@@ -70,8 +70,10 @@ class ChatGPT:
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every conversation."""
         for place, value in source.items("conversation"):
-            for where, name, item in _conversations(source, place, value):
-                yield _thread(where, name, where.check(item, dict, "a conversation"))
+            with place.trying():
+                for where, name, item in _conversations(source, place, value):
+                    with where.trying():
+                        yield _thread(where, name, where.check(item, dict, "a conversation"))
 
 
 def _is_conversation(value: object) -> bool:
@@ -100,11 +102,11 @@ def _conversations(
                     f"{short_repr(key)} beside 'conversations'", "no conversation; not read"
                 )
         for number, item in enumerate(place.take(value, "conversations", list) or [], 1):
-            yield Place(source.name).at("conversation", number), None, item
+            yield source.place().at("conversation", number), None, item
     elif any(_has_mapping(item) for item in value.values()):
         for key, item in value.items():
             if _has_mapping(item):
-                yield Place(source.name).at("conversation", key), key, item
+                yield source.place().at("conversation", key), key, item
             else:
                 source.tell(f"{short_repr(key)} beside conversations", "no conversation; not read")
     else:
@@ -128,14 +130,16 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
     if mapping is None:
         draft.tell(None, "'mapping'", "missing; the thread has no messages")
         return draft
-    nodes = {
-        key: {} if node is None else here.check(node, dict, f"node {short_repr(key)}")
-        for key, node in mapping.items()
-    }
+    nodes: dict[str, dict[str, Any]] = {key: {} for key in mapping}
+    for key, node in mapping.items():
+        with here.trying():
+            if node is not None:
+                nodes[key] = here.check(node, dict, f"node {short_repr(key)}")
     _fill(draft, here, nodes)
-    current = here.take(item, "current_node", str)
-    if current is not None and current not in nodes:
-        draft.tell(None, "'current_node'", "not in the file")
+    with here.trying():
+        current = here.take(item, "current_node", str)
+        if current is not None and current not in nodes:
+            draft.tell(None, "'current_node'", "not in the file")
     return draft
 
 
@@ -144,10 +148,11 @@ def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) ->
     children: dict[str, list[str]] = {}
     for key, node in nodes.items():
         here = place.at("node", key)
-        if (parent := here.take(node, "parent", str)) is not None:
-            parents[key] = parent
-        kids = here.take(node, "children", list) or []
-        children[key] = [here.check(kid, str, "a member of 'children'") for kid in kids]
+        with here.trying():
+            if (parent := here.take(node, "parent", str)) is not None:
+                parents[key] = parent
+            kids = here.take(node, "children", list) or []
+            children[key] = [here.check(kid, str, "a member of 'children'") for kid in kids]
     astray: set[str | None] = set()
 
     def tell(node: str | None, what: str, why: str) -> None:
@@ -159,12 +164,15 @@ def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) ->
     for key, above in arrange(list(nodes), parents, children, tell):
         node, here = nodes[key], place.at("node", key)
         parent_at = nearest[above] if above is not None else None
-        raw = here.take(node, "message", dict)
-        if raw is None:
-            nulls.append({"id": key, **{k: v for k, v in node.items() if k != "message"}})
+        message = None
+        with here.trying():
+            raw = here.take(node, "message", dict)
+            message = None if raw is None else _message(draft, here, key, raw)
+        if message is None:
+            without = {k: v for k, v in node.items() if k != "message" or v is not None}
+            nulls.append({"id": key, **without})
             nearest[key] = parent_at
             continue
-        message = _message(draft, here, key, raw)
         message.parent = parent_at
         rest = {k: v for k, v in node.items() if k not in _LINKS}
         if node.get("id", key) != key:

@@ -38,7 +38,8 @@ class Claude:
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every conversation."""
         for place, value in source.items("conversation"):
-            yield _thread(place, place.check(value, dict, "a conversation"))
+            with place.trying():
+                yield _thread(place, place.check(value, dict, "a conversation"))
 
 
 def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
@@ -51,17 +52,18 @@ def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
     listed = here.take(item, "chat_messages", list)
     if listed is None:
         draft.tell(None, "'chat_messages'", "missing; the thread has no messages")
-    raws = [here.check(raw, dict, "a message") for raw in listed or []]
-    linked = any(_PARENT in raw for raw in raws)
+    linked = any(isinstance(raw, dict) and _PARENT in raw for raw in listed or [])
     nodes: list[Node] = []
-    for number, raw in enumerate(raws, 1):
+    for number, each in enumerate(listed or [], 1):
         spot = here.at("message", number)
-        message = _message(draft, spot, raw)
-        parent = spot.ident(raw, _PARENT) if linked else None
-        if linked:
-            nodes.append(Node(message.id, None if parent == _NO_PARENT else parent, message))
-        else:
-            draft.follow(message)
+        with spot.trying():
+            raw = spot.check(each, dict, "it")
+            message = _message(draft, spot, raw)
+            parent = spot.ident(raw, _PARENT) if linked else None
+            if linked:
+                nodes.append(Node(message.id, None if parent == _NO_PARENT else parent, message))
+            else:
+                draft.follow(message)
     grow(draft, nodes, _PARENT)
     draft.settle()
     return draft

@@ -48,19 +48,20 @@ class ClaudeCode:
         nodes: dict[str | None, list[Node]] = {}
         last: str | None = None
         for place, value in source.items("record"):
-            item = place.check(value, dict, "a record")
-            session = place.ident(item, "sessionId") or last
-            last = session
-            draft = drafts.setdefault(session, DraftThread(id=session, within=""))
-            listed = nodes.setdefault(session, [])
-            ident = place.ident(item, "uuid")
-            if ident is None:
-                draft.metadata.setdefault("records", []).append(item)
-                if item.get("type") == "summary":
-                    draft.title = place.take(item, "summary", str) or draft.title
-                continue
-            parent = place.ident(item, "parentUuid")
-            listed.append(Node(ident, parent, _message(draft, place, ident, item)))
+            with place.trying():
+                item = place.check(value, dict, "a record")
+                session = place.ident(item, "sessionId") or last
+                last = session
+                draft = drafts.setdefault(session, DraftThread(id=session, within=""))
+                listed = nodes.setdefault(session, [])
+                ident = place.ident(item, "uuid")
+                if ident is None:
+                    draft.metadata.setdefault("records", []).append(item)
+                    if item.get("type") == "summary":
+                        draft.title = place.take(item, "summary", str) or draft.title
+                else:
+                    parent = place.ident(item, "parentUuid")
+                    listed.append(Node(ident, parent, _message(draft, place, ident, item)))
         if None in drafts and len(drafts) > 1:  # records before the first that names a session
             first = next(key for key in drafts if key is not None)
             early, late = drafts.pop(None), drafts[first]

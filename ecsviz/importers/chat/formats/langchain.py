@@ -47,27 +47,34 @@ class LangChain:
         if not source.is_database:
             draft = DraftThread()
             for place, value in source.items("message"):
-                draft.follow(_message(draft, place, place.check(value, dict, "a message"), None))
+                with place.trying():
+                    item = place.check(value, dict, "a message")
+                    draft.follow(_message(draft, place, item, None))
             draft.settle()
             yield draft
             return
         table = table_with(source, *_COLUMNS)
         if table is None:
-            raise Place(source.name).wrong(f"no table has the columns {', '.join(_COLUMNS)}")
+            raise source.place().wrong(f"no table has the columns {', '.join(_COLUMNS)}")
         drafts: dict[str, DraftThread] = {}
-        with source.database() as connection:
+        with source.place().trying(), source.database() as connection:
             for place, row in source.rows(connection, table, "id"):
-                session = place.ident(row, "session_id") or ""
-                draft = drafts.setdefault(session, DraftThread(id=session or None))
-                value = place.check(as_json(row["message"]), dict, "'message'")
-                message = _message(draft, place, value, place.ident(row, "id"))
-                for key, item in clean(row, *_COLUMNS, "created_at").items():
-                    message.metadata[free_name(message.metadata, key)] = item
-                message.created_at = draft.time(message.id, row, "created_at", message.metadata)
-                draft.follow(message)
+                with place.trying():
+                    session = place.ident(row, "session_id") or ""
+                    draft = drafts.setdefault(session, DraftThread(id=session or None))
+                    draft.follow(_of_row(draft, place, row))
         for draft in drafts.values():
             draft.settle()
             yield draft
+
+
+def _of_row(draft: DraftThread, place: Place, row: dict[str, Any]) -> DraftMessage:
+    value = place.check(as_json(row["message"]), dict, "'message'")
+    message = _message(draft, place, value, place.ident(row, "id"))
+    for key, item in clean(row, *_COLUMNS, "created_at").items():
+        message.metadata[free_name(message.metadata, key)] = item
+    message.created_at = draft.time(message.id, row, "created_at", message.metadata)
+    return message
 
 
 def _message(

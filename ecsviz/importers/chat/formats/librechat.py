@@ -31,16 +31,20 @@ class LibreChat:
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every conversation."""
         for place, value in source.items("conversation"):
-            item = place.check(value, dict, "a conversation")
-            ident = place.ident(item, "conversationId")
-            draft = DraftThread(id=ident, title=place.take(item, "title", str) or "", within="")
-            draft.metadata = rest_of(item, "conversationId", "title", "messages")
-            listed = place.take(item, "messages", list)
-            if listed is None:
-                draft.tell(None, "'messages'", "missing; the thread has no messages")
-            grow(draft, _flatten(draft, place, listed or []), "parentMessageId")
-            draft.settle()
-            yield draft
+            with place.trying():
+                yield _thread(place, place.check(value, dict, "a conversation"))
+
+
+def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
+    ident = place.ident(item, "conversationId")
+    draft = DraftThread(id=ident, title=place.take(item, "title", str) or "", within="")
+    draft.metadata = rest_of(item, "conversationId", "title", "messages")
+    listed = place.take(item, "messages", list)
+    if listed is None:
+        draft.tell(None, "'messages'", "missing; the thread has no messages")
+    grow(draft, _flatten(draft, place, listed or []), "parentMessageId")
+    draft.settle()
+    return draft
 
 
 def _flatten(draft: DraftThread, place: Place, listed: list[Any]) -> list[Node]:
@@ -49,23 +53,31 @@ def _flatten(draft: DraftThread, place: Place, listed: list[Any]) -> list[Node]:
     todo: list[tuple[Any, Node | None]] = [(raw, None) for raw in reversed(listed)]
     while todo:
         raw, above = todo.pop()
-        item = place.check(raw, dict, "a message")
-        ident = place.ident(item, "messageId")
-        here = place.at("message", ident) if ident else place
-        said = here.ident(item, "parentMessageId")
-        parent = None if said == _NO_PARENT else said
-        message = _message(draft, here, ident, item)
-        if above is not None and parent != above.id:
-            if parent is not None:
-                message.metadata["parentMessageId"] = said
-                why = "is not the message that it is an answer of; kept there"
-                draft.tell(ident, "'parentMessageId'", why)
-            parent = above.id
-        node = Node(ident or f"#{len(nodes) + 1}", parent, message)
-        nodes.append(node)
-        children = here.take(item, "children", list) or []
-        todo.extend((child, node) for child in reversed(children))
+        with place.trying():
+            node, children = _node(draft, place, raw, above, len(nodes) + 1)
+            nodes.append(node)
+            todo.extend((child, node) for child in reversed(children))
     return nodes
+
+
+def _node(
+    draft: DraftThread, place: Place, raw: Any, above: Node | None, number: int
+) -> tuple[Node, list[Any]]:
+    """Return a message, and what answers it."""
+    item = place.check(raw, dict, "a message")
+    ident = place.ident(item, "messageId")
+    here = place.at("message", ident) if ident else place
+    said = here.ident(item, "parentMessageId")
+    parent = None if said == _NO_PARENT else said
+    message = _message(draft, here, ident, item)
+    if above is not None and parent != above.id:
+        if parent is not None:
+            message.metadata["parentMessageId"] = said
+            why = "is not the message that it is an answer of; kept there"
+            draft.tell(ident, "'parentMessageId'", why)
+        parent = above.id
+    children = here.take(item, "children", list) or []
+    return Node(ident or f"#{number}", parent, message), children
 
 
 def _message(

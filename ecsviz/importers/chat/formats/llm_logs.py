@@ -53,23 +53,26 @@ class LLM:
 def _responses(connection: sqlite3.Connection, source: Source) -> Iterator[DraftThread]:
     conversations: dict[str | None, Row] = {}
     for place, row in source.rows(connection, "conversations"):
-        conversations[place.ident(row, "id")] = row
+        with place.trying():
+            conversations[place.ident(row, "id")] = row
     beside = _Beside(connection, source)
     drafts: dict[str, DraftThread] = {}
     last_system: dict[str, str] = {}
     for table, when in (("log", "timestamp"), ("responses", "datetime_utc")):
         for number, (place, row) in enumerate(source.rows(connection, table), 1):
-            ident = place.ident(row, "id") or f"{table} {number}"
-            conversation = place.ident(row, "conversation_id")
-            key = conversation or f"response {ident}"
-            if table == "log":  # a chat goes by the number of its first row, which names none
-                key = f"log {place.ident(row, 'chat_id') or ident}"
-            if key not in drafts:
-                drafts[key] = _thread(place, key, conversations.pop(conversation, {}))
-            _exchange(drafts[key], place, ident, row, when, beside, last_system, key)
+            with place.trying():
+                ident = place.ident(row, "id") or f"{table} {number}"
+                conversation = place.ident(row, "conversation_id")
+                key = conversation or f"response {ident}"
+                if table == "log":  # a chat goes by the number of its first row, which names none
+                    key = f"log {place.ident(row, 'chat_id') or ident}"
+                if key not in drafts:
+                    drafts[key] = _thread(place, key, conversations.pop(conversation, {}))
+                _exchange(drafts[key], place, ident, row, when, beside, last_system, key)
     for empty, row in conversations.items():  # those without a response
         if empty is not None:
-            drafts[empty] = _thread(Place(source.name), empty, row)
+            with source.place().trying():
+                drafts[empty] = _thread(source.place(), empty, row)
     for draft in drafts.values():
         draft.settle()
         yield draft

@@ -33,19 +33,20 @@ def threads_of(connection: sqlite3.Connection, source: Source) -> Iterator[Draft
     turns = grouped(connection, source, "turns", "thread_id")
     used: set[str] = set()
     for place, row in source.rows(connection, "threads"):
-        ident = place.ident(row, "id")
-        draft = DraftThread(id=ident, title=place.take(row, "name", str) or "")
-        draft.metadata = clean(row, "id", "name", "datetime_utc")
-        draft.created_at = draft.time(None, row, "datetime_utc", draft.metadata)
-        own = turns.pop(row.get("id"), [])
-        tips = [row.get("tip_message_hash"), *(turn.get("tip_message_hash") for turn in own)]
-        for tip in tips:
-            if tip is not None and tip not in reader.rows:
-                draft.tell(None, "'tip_message_hash'", "not in the file")
-        reader.fill(draft, place, reader.above(tips), _by_tip(own))
-        used.update(message.id for message in draft.messages if message.id)
-        draft.settle()
-        yield draft
+        with place.trying():
+            ident = place.ident(row, "id")
+            draft = DraftThread(id=ident, title=place.take(row, "name", str) or "")
+            draft.metadata = clean(row, "id", "name", "datetime_utc")
+            draft.created_at = draft.time(None, row, "datetime_utc", draft.metadata)
+            own = turns.pop(row.get("id"), [])
+            tips = [row.get("tip_message_hash"), *(turn.get("tip_message_hash") for turn in own)]
+            for tip in tips:
+                if tip is not None and tip not in reader.rows:
+                    draft.tell(None, "'tip_message_hash'", "not in the file")
+            reader.fill(draft, place, reader.above(tips), _by_tip(own))
+            used.update(message.id for message in draft.messages if message.id)
+            draft.settle()
+            yield draft
     lost = [turn for rows in turns.values() for turn in rows]
     yield from reader.roots_of(reader.above(key for key in reader.rows if key not in used), lost)
 
@@ -67,10 +68,11 @@ class _Messages:
     def __init__(self, connection: sqlite3.Connection, source: Source) -> None:
         self.rows: dict[str, Row] = {}
         for place, row in source.rows(connection, "messages"):
-            if (key := place.ident(row, "hash")) is not None:
-                self.rows[key] = row
+            with place.trying():
+                if (key := place.ident(row, "hash")) is not None:
+                    self.rows[key] = row
         self.number = {key: number for number, key in enumerate(self.rows)}
-        self.place = Place(source.name)
+        self.place = source.place()
         self.parts = grouped(connection, source, "parts", "message_hash", "position")
         attachments = {row.get("id"): row for _, row in source.rows(connection, "attachments")}
         fragments = {row.get("id"): row for _, row in source.rows(connection, "fragments")}
@@ -115,16 +117,17 @@ class _Messages:
         nodes = []
         for key in keys:
             here = place.at("message", key)
-            message = self._message(draft, here, key)
-            for turn in ended.get(key, []):
-                message.model = here.take(turn, "resolved_model", str) or here.take(
-                    turn, "model", str
-                )
-                if message.created_at is None:
-                    message.created_at = draft.time(key, turn, "datetime_utc", message.metadata)
-                kept = clean(turn, "thread_id", "tip_message_hash", "parent_message_hash")
-                message.metadata.setdefault("turns", []).append(parsed(kept))
-            nodes.append(Node(key, here.ident(self.rows[key], "parent_hash"), message))
+            with here.trying():
+                message = self._message(draft, here, key)
+                for turn in ended.get(key, []):
+                    message.model = here.take(turn, "resolved_model", str) or here.take(
+                        turn, "model", str
+                    )
+                    if message.created_at is None:
+                        message.created_at = draft.time(key, turn, "datetime_utc", message.metadata)
+                    kept = clean(turn, "thread_id", "tip_message_hash", "parent_message_hash")
+                    message.metadata.setdefault("turns", []).append(parsed(kept))
+                nodes.append(Node(key, here.ident(self.rows[key], "parent_hash"), message))
         grow(draft, nodes, "parent_hash")
         if not draft.title:
             draft.title = next((one_line(m.content) for m in draft.messages if m.content), "")

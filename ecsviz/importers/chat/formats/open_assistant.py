@@ -53,13 +53,15 @@ class OpenAssistant:
         rows: dict[str, _Node] = {}
         used: dict[str, int] = {}
         for place, value in source.items("item"):
-            item = place.check(value, dict, "it")
-            if "prompt" in item:
-                yield _tree(place, item)
-            elif "message_id" in item or "text" in item:
-                _flatten(place, item, rows, used)
-            else:
-                raise place.wrong("neither a tree (no 'prompt') nor a message (no 'message_id')")
+            with place.trying():
+                item = place.check(value, dict, "it")
+                if "prompt" in item:
+                    yield _tree(place, item)
+                elif "message_id" in item or "text" in item:
+                    _flatten(place, item, rows, used)
+                else:
+                    what = "neither a tree (no 'prompt') nor a message (no 'message_id')"
+                    raise place.wrong(what)
         yield from _from_rows(rows)
 
 
@@ -97,16 +99,18 @@ def _flatten(
     place: Place, top: dict[str, Any], nodes: dict[str, _Node], used: dict[str, int]
 ) -> None:
     """Add a message and, each before its own replies, all messages nested in it."""
-    todo: list[tuple[dict[str, Any], str | None]] = [(top, None)]
+    todo: list[tuple[Any, str | None, Place]] = [(top, None, place)]
     while todo:
-        item, above = todo.pop()
-        ident = place.take(item, "message_id", str) or None
-        here = place.at("message", ident) if ident else place
-        said = here.take(item, "parent_id", str)
-        key = free_name(nodes, ident or f"#{len(nodes) + 1}", used)
-        nodes[key] = _Node(ident, said if above is None else above, item, here)
-        replies = here.take(item, "replies", list) or []
-        todo.extend((here.check(reply, dict, "a reply"), key) for reply in reversed(replies))
+        raw, above, there = todo.pop()
+        with there.trying():
+            item = there.check(raw, dict, "a reply")
+            ident = place.take(item, "message_id", str) or None
+            here = place.at("message", ident) if ident else place
+            said = here.take(item, "parent_id", str)
+            key = free_name(nodes, ident or f"#{len(nodes) + 1}", used)
+            nodes[key] = _Node(ident, said if above is None else above, item, here)
+            replies = here.take(item, "replies", list) or []
+            todo.extend((reply, key, here) for reply in reversed(replies))
 
 
 def _fill(nodes: dict[str, _Node], thread_of: Callable[[_Node], DraftThread]) -> None:
@@ -114,19 +118,19 @@ def _fill(nodes: dict[str, _Node], thread_of: Callable[[_Node], DraftThread]) ->
     told: list[tuple[str | None, str, str]] = []
     parents = {key: node.parent for key, node in nodes.items() if node.parent is not None}
     order = arrange(list(nodes), parents, {}, lambda *problem: told.append(problem))
-    found: dict[str | None, tuple[DraftThread, int]] = {}
+    found: dict[str | None, tuple[DraftThread, int | None]] = {}
     for key, above in order:
         node = nodes[key]
-        at: tuple[DraftThread, int | None] = (
-            (thread_of(node), None) if above is None else found[above]
-        )
+        at = (thread_of(node), None) if above is None else found[above]
         draft, parent = at
-        message = _message(draft, node, parent)
-        if not draft.messages:
-            draft.title = one_line(message.content)
-            draft.created_at = message.created_at
-        found[key] = draft, len(draft.messages)
-        draft.messages.append(message)
+        found[key] = at  # what answers a message that cannot be read answers what is above it
+        with node.place.trying():
+            message = _message(draft, node, parent)
+            if not draft.messages:
+                draft.title = one_line(message.content)
+                draft.created_at = message.created_at
+            found[key] = draft, len(draft.messages)
+            draft.messages.append(message)
     for about, what, why in told:
         found[about][0].tell(about, what, why)
 

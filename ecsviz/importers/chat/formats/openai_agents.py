@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ecsviz.errors import short_repr
 from ecsviz.importers.chat.database_rows import Row, clean, grouped, table_with
-from ecsviz.importers.chat.drafts import DraftThread, as_json
+from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, as_json
 from ecsviz.importers.chat.formats.openai_messages import message_of
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.source import Place, Source
@@ -40,34 +40,29 @@ class OpenAIAgents:
         """Yield a thread for every session, also for those without items."""
         table = table_with(source, *_COLUMNS)
         if table is None:
-            raise Place(source.name).wrong(f"no table has the columns {', '.join(_COLUMNS)}")
+            raise source.place().wrong(f"no table has the columns {', '.join(_COLUMNS)}")
         drafts: dict[str | None, DraftThread] = {}
         nodes: dict[str | None, list[Node]] = {}
-        with source.database() as connection:
+        with source.place().trying(), source.database() as connection:
             sessions = table_with(source, "session_id", "created_at", "updated_at", without=["id"])
             for place, row in source.rows(connection, sessions or ""):
-                ident = place.ident(row, "session_id")
-                draft = drafts.setdefault(ident, DraftThread(id=ident))
-                draft.metadata = clean(row, "session_id", "created_at", "updated_at")
-                draft.created_at = draft.time(None, row, "created_at", draft.metadata)
-                draft.updated_at = draft.time(None, row, "updated_at", draft.metadata)
+                with place.trying():
+                    ident = place.ident(row, "session_id")
+                    draft = drafts.setdefault(ident, DraftThread(id=ident))
+                    draft.metadata = clean(row, "session_id", "created_at", "updated_at")
+                    draft.created_at = draft.time(None, row, "created_at", draft.metadata)
+                    draft.updated_at = draft.time(None, row, "updated_at", draft.metadata)
             branches = _branches(connection, source)
             for place, row in source.rows(connection, table, "id"):
-                session = place.ident(row, "session_id")
-                draft = drafts.setdefault(session, DraftThread(id=session))
-                ident = place.ident(row, "id")
-                value = place.check(as_json(row["message_data"]), dict, "'message_data'")
-                message = message_of(draft, place, value, ident)
-                for key, item in clean(row, *_COLUMNS, "created_at").items():
-                    message.metadata[free_name(message.metadata, key)] = item
-                if message.created_at is None:
-                    when = draft.time(ident, row, "created_at", message.metadata)
-                    message.created_at = when
-                listed = nodes.setdefault(session, [])
-                above = listed[-1].id if listed else None
-                if (known := branches.get(session)) is not None:
-                    above = _above(draft, known, ident, message.metadata)
-                listed.append(Node(ident, above, message))
+                with place.trying():
+                    session = place.ident(row, "session_id")
+                    draft = drafts.setdefault(session, DraftThread(id=session))
+                    message = _message(draft, place, row)
+                    listed = nodes.setdefault(session, [])
+                    above = listed[-1].id if listed else None
+                    if (known := branches.get(session)) is not None:
+                        above = _above(draft, known, message.id, message.metadata)
+                    listed.append(Node(message.id, above, message))
             for session, usage in grouped(connection, source, "turn_usage", "session_id").items():
                 if session in drafts:
                     drafts[session].metadata["turn_usage"] = [
@@ -77,6 +72,17 @@ class OpenAIAgents:
             grow(draft, nodes.get(session, []))
             draft.settle()
             yield draft
+
+
+def _message(draft: DraftThread, place: Place, row: Row) -> DraftMessage:
+    ident = place.ident(row, "id")
+    value = place.check(as_json(row["message_data"]), dict, "'message_data'")
+    message = message_of(draft, place, value, ident)
+    for key, item in clean(row, *_COLUMNS, "created_at").items():
+        message.metadata[free_name(message.metadata, key)] = item
+    if message.created_at is None:
+        message.created_at = draft.time(ident, row, "created_at", message.metadata)
+    return message
 
 
 Structure = dict[str, list[tuple[str | None, Row]]]
@@ -90,13 +96,14 @@ def _branches(connection: sqlite3.Connection, source: Source) -> dict[str | None
         return found
     last: dict[tuple[str | None, str | None], str | None] = {}
     for place, row in source.rows(connection, _STRUCTURE, "sequence_number"):
-        session, item = place.ident(row, "session_id"), place.ident(row, "message_id")
-        if item is None:
-            continue
-        branch = session, place.ident(row, "branch_id")
-        known = found.setdefault(session, {})
-        known.setdefault(item, []).append((last.get(branch), row))
-        last[branch] = item
+        with place.trying():
+            session, item = place.ident(row, "session_id"), place.ident(row, "message_id")
+            if item is None:
+                continue
+            branch = session, place.ident(row, "branch_id")
+            known = found.setdefault(session, {})
+            known.setdefault(item, []).append((last.get(branch), row))
+            last[branch] = item
     return found
 
 

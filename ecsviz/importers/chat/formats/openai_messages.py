@@ -44,17 +44,18 @@ class OpenAIMessages:
         """Yield a thread for every list of messages; then one of those that stand alone."""
         alone = DraftThread()
         for place, value in source.items("item"):
-            if isinstance(value, list):
-                draft = DraftThread()
-                _fill(draft, place, value)
-                draft.settle()
-                yield draft
-                continue
-            item = place.check(value, dict, "it")
-            if (found := _listed(item)) is None and "role" in item:
-                alone.follow(message_of(alone, place, item))
-            else:
-                yield _thread(place, item, found)
+            with place.trying():
+                if isinstance(value, list):
+                    draft = DraftThread()
+                    _fill(draft, place, value)
+                    draft.settle()
+                    yield draft
+                    continue
+                item = place.check(value, dict, "it")
+                if (found := _listed(item)) is None and "role" in item:
+                    alone.follow(message_of(alone, place, item))
+                else:
+                    yield _thread(place, item, found)
         if alone.messages:
             alone.settle()
             yield alone
@@ -93,7 +94,8 @@ def _thread(place: Place, item: dict[str, Any], listed: list[Any] | None) -> Dra
 def _fill(draft: DraftThread, place: Place, listed: list[Any]) -> None:
     for number, raw in enumerate(listed, 1):
         here = place.at("message", number)
-        draft.follow(message_of(draft, here, here.check(raw, dict, "a message")))
+        with here.trying():
+            draft.follow(message_of(draft, here, here.check(raw, dict, "a message")))
 
 
 def message_of(

@@ -42,19 +42,24 @@ class ShareGPT:
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every object."""
         for place, value in source.items("conversation"):
-            item = place.check(value, dict, "a conversation")
-            key = next((key for key in _LISTS if key in item), _LISTS[0])
-            draft = DraftThread(id=place.ident(item, "id"))
-            draft.title = place.take(item, "title", str) or ""
-            draft.metadata = rest_of(item, "id", "title", key)
-            turns = place.take(item, key, list)
-            if turns is None:
-                draft.tell(None, f"{key!r}", "missing; the thread has no messages")
-            for number, turn in enumerate(turns or [], 1):
-                here = place.at("turn", number)
-                draft.follow(_message(draft, here, here.check(turn, dict, "a turn")))
-            draft.settle()
-            yield draft
+            with place.trying():
+                yield _thread(place, place.check(value, dict, "a conversation"))
+
+
+def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
+    key = next((key for key in _LISTS if key in item), _LISTS[0])
+    draft = DraftThread(id=place.ident(item, "id"))
+    draft.title = place.take(item, "title", str) or ""
+    draft.metadata = rest_of(item, "id", "title", key)
+    turns = place.take(item, key, list)
+    if turns is None:
+        draft.tell(None, f"{key!r}", "missing; the thread has no messages")
+    for number, turn in enumerate(turns or [], 1):
+        here = place.at("turn", number)
+        with here.trying():
+            draft.follow(_message(draft, here, here.check(turn, dict, "a turn")))
+    draft.settle()
+    return draft
 
 
 def _turns(item: dict[str, Any]) -> list[Any]:

@@ -46,7 +46,7 @@ class Slack:
         """Yield a thread for every channel that has messages."""
         if source.members is None:
             draft = DraftThread()
-            yield _grown(draft, list(_nodes(draft, source, {})))
+            yield _grown(draft, _nodes(draft, source, {}))
             return
         people = {user["id"]: user for user in _records(source, "users.json")}
         known: dict[str, dict[str, Any]] = {}
@@ -68,7 +68,12 @@ class Slack:
             draft.within = "" if _ID.fullmatch(draft.id or "") else None
             if rest := rest_of(channel, "id", "name"):
                 draft.metadata["channel"] = rest
-            nodes = [node for name in names for node in _nodes(draft, source.members[name], people)]
+            nodes: list[Node] = []
+            for name in names:
+                day = source.members[name]
+                with source.place().trying():
+                    nodes += _nodes(draft, day, people)
+                source.take_over(day)
             yield _grown(draft, nodes)
 
 
@@ -99,13 +104,16 @@ def _grown(draft: DraftThread, nodes: list[Node]) -> DraftThread:
     return draft
 
 
-def _nodes(draft: DraftThread, day: Source, people: dict[str, Any]) -> Iterator[Node]:
+def _nodes(draft: DraftThread, day: Source, people: dict[str, Any]) -> list[Node]:
+    nodes: list[Node] = []
     for place, value in day.items("message"):
-        item = place.check(value, dict, "a message")
-        ident = place.take(item, "ts", str) or None
-        began = place.take(item, "thread_ts", str)
-        parent = None if began == ident else began
-        yield Node(ident, parent, _message(draft, place, ident, item, people))
+        with place.trying():
+            item = place.check(value, dict, "a message")
+            ident = place.take(item, "ts", str) or None
+            began = place.take(item, "thread_ts", str)
+            parent = None if began == ident else began
+            nodes.append(Node(ident, parent, _message(draft, place, ident, item, people)))
+    return nodes
 
 
 def _message(

@@ -41,22 +41,27 @@ class Telegram:
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every chat."""
         for place, value in source.items("export"):
-            export = place.check(value, dict, "it")
-            if "messages" in export:
-                yield _thread(place, export, None)
-                continue
-            person = place.take(export, "personal_information", dict) or {}
-            account = place.ident(person, "user_id")
-            number = 0
-            for key in _LISTS:
-                holder = place.take(export, key, dict) or {}
-                for raw in place.take(holder, "list", list) or []:
-                    number += 1
-                    here = place.at("chat", number)
-                    yield _thread(here, here.check(raw, dict, "a chat"), account)
-            for key in export:
-                if key not in _LISTS:
-                    source.leave(f"{key!r}", "no chats")
+            with place.trying():
+                yield from _threads(source, place, place.check(value, dict, "it"))
+
+
+def _threads(source: Source, place: Place, export: dict[str, Any]) -> Iterator[DraftThread]:
+    if "messages" in export:
+        yield _thread(place, export, None)
+        return
+    person = export.get("personal_information")
+    account = place.ident(person, "user_id") if isinstance(person, dict) else None
+    number = 0
+    for key in _LISTS:
+        holder = place.take(export, key, dict) or {}
+        for raw in place.take(holder, "list", list) or []:
+            number += 1
+            here = place.at("chat", number)
+            with here.trying():
+                yield _thread(here, here.check(raw, dict, "a chat"), account)
+    for key in export:
+        if key not in _LISTS:
+            source.leave(f"{key!r}", "no chats")
 
 
 def _chats(export: dict[str, Any], key: str) -> list[Any]:
@@ -82,17 +87,21 @@ def _thread(place: Place, chat: dict[str, Any], account: str | None) -> DraftThr
     nodes: list[Node] = []
     for number, raw in enumerate(place.take(chat, "messages", list) or [], 1):
         here = place.at("message", number)
-        item = here.check(raw, dict, "a message")
-        ident = here.ident(item, "id")
-        elsewhere = "reply_to_peer_id" in item  # a message of another chat
-        parent = None if elsewhere else here.ident(item, _REPLY)
-        message = _message(draft, here, ident, item)
-        if elsewhere and _REPLY in item:
-            message.metadata[_REPLY] = item[_REPLY]
-        nodes.append(Node(ident, parent, message))
+        with here.trying():
+            nodes.append(_node(draft, here, here.check(raw, dict, "a message")))
     grow(draft, nodes, _REPLY)
     draft.settle()
     return draft
+
+
+def _node(draft: DraftThread, place: Place, item: dict[str, Any]) -> Node:
+    ident = place.ident(item, "id")
+    elsewhere = "reply_to_peer_id" in item  # a message of another chat
+    parent = None if elsewhere else place.ident(item, _REPLY)
+    message = _message(draft, place, ident, item)
+    if elsewhere and _REPLY in item:
+        message.metadata[_REPLY] = item[_REPLY]
+    return Node(ident, parent, message)
 
 
 def _message(

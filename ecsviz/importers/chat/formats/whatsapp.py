@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
-from ecsviz.importers.chat.source import Place, Source
+from ecsviz.importers.chat.source import Source
 
 _LINE = re.compile(
     r"[\u200e\u200f\u202a\u202c\ufeff]*"  # marks of direction
@@ -88,11 +88,11 @@ def _lines(source: Source) -> list[Found]:
         elif found:
             found[-1][2].append(line)
         elif line.strip():
-            raise Place(source.name, number).wrong("no line of a chat: no date and time before it")
+            raise source.place(number).wrong("no line of a chat: no date and time before it")
     if found and found[-1][2] and not found[-1][2][-1]:
         found[-1][2].pop()  # the end of the last line
     if not found:
-        raise Place(source.name).wrong("no line begins with a date and a time")
+        raise source.place().wrong("no line begins with a date and a time")
     return found
 
 
