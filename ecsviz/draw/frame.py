@@ -49,11 +49,11 @@ def legend_entries(
     theme: Theme,
     writer: Writer,
     *,
-    lines: bool,
-    in_cycle: bool,
-    deferred: bool,
-    ground: bool,
-    grouped: bool,
+    lines: bool = False,
+    in_cycle: bool = False,
+    deferred: bool = False,
+    ground: bool = False,
+    grouped: bool = False,
 ) -> list[Entry]:
     """Return what the legend explains: only what is in the picture."""
     from matplotlib.lines import Line2D
@@ -88,11 +88,6 @@ def legend_entries(
             )
         )
     return entries
-
-
-def entry_widths(entries: list[Entry], writer: Writer) -> list[float]:
-    """Return how wide entries are, in inches, their handles and gaps included."""
-    return [writer.width(entry.text, SMALL) + 0.52 for entry in entries]
 
 
 def legend_grid(widths: list[float], width: float) -> tuple[int, int]:
@@ -234,6 +229,85 @@ def draw_title(canvas: Canvas, title: str, counts: str) -> None:
         linespacing=1.25,
         **canvas.writer.options(),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surround:
+    """What stands around a picture, and the room that it takes.
+
+    Attributes
+    ----------
+    head, counts
+        The title, and the figures below it.
+    entries, columns
+        What the legend explains, and beside how many others.
+    note
+        The lines of the note.
+    width
+        Of the axes, in inches.
+    strip
+        The height at the foot that is kept for legend and note.
+    """
+
+    head: str
+    counts: str
+    entries: list[Entry]
+    columns: int
+    note: list[str]
+    width: float
+    strip: float
+
+    def canvas(
+        self,
+        ax: Axes | None,
+        theme: Theme,
+        writer: Writer,
+        bounds: tuple[float, float, float, float],
+        height: float,
+    ) -> Canvas:
+        """Return where to draw: the axes, or those of a new figure so many inches high."""
+        if ax is None:
+            ax = new_axes(self.width, height, 1 + bool(self.head))
+        return Canvas(ax, theme, writer, fit(ax, bounds, self.strip))
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw legend, note and title."""
+        draw_legend(canvas, self.entries, self.columns, ROW * len(self.note))
+        draw_note(canvas, self.note)
+        draw_title(canvas, self.head, self.counts)
+
+
+def surround(
+    writer: Writer,
+    head: str,
+    counts: str,
+    entries: list[Entry],
+    note: str,
+    *,
+    room: float,
+    needed: float | None,
+) -> Surround:
+    """Decide how wide a picture is, and what stands around it.
+
+    Parameters
+    ----------
+    writer, head, counts, entries, note
+        What is written.
+    room
+        The width of given axes, or the most that a new figure may take, in inches.
+    needed
+        How much of it what is drawn takes; None for all.
+    """
+    width = room
+    if needed is not None:
+        words = max(writer.width(text, TITLE) for text in (head, counts)) + 0.4
+        width = float(np.clip(max(needed, words), MIN_WIDTH, room))
+    # Handles and gaps included.
+    widths = [writer.width(entry.text, SMALL) + 0.52 for entry in entries]
+    columns, rows = legend_grid(widths, width - 2 * MARGIN)
+    lines = wrapped(note, writer, width - 2 * MARGIN)
+    strip = ROW * (rows + len(lines)) + (0.1 if rows or lines else 0.0)
+    return Surround(head, counts, entries, columns, lines, width, strip)
 
 
 def ground_of(ax: Axes | None) -> Any:

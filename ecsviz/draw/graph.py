@@ -160,17 +160,13 @@ def draw_picture(
         legend=legend,
     )
     step("lines and marks")
-    if ax is None:
-        ax = frame.new_axes(plan.width, plan.height, 1 + bool(title))
-    canvas = frame.Canvas(ax, theme, writer, frame.fit(ax, plan.bounds, plan.strip))
+    canvas = plan.around.canvas(ax, theme, writer, plan.bounds, plan.height)
     if len(plan.labels):
         _draw_parts(canvas, picture, plan, edge_labels)
     else:
         _say_empty(canvas)
-    frame.draw_legend(canvas, plan.entries, plan.columns, frame.ROW * len(plan.note))
-    frame.draw_note(canvas, plan.note)
-    frame.draw_title(canvas, title, picture.counts)
-    return ax
+    plan.around.draw(canvas)
+    return canvas.ax
 
 
 def _say_empty(canvas: frame.Canvas) -> None:

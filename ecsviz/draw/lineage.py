@@ -128,36 +128,25 @@ def draw_lineage(
     theme = theme_of(frame.ground_of(ax))
     room = frame.room_for(ax)
     head = writer.clean(title, frame.TITLE_COLUMNS) if title else ""
-    counts = _counts(family)
     plan = _plan(family, writer, room)
     codes, kinds = fixed_categories(
         [event.what for event in family.events], EVENTS, dark=theme.dark
     )
-    entries = frame.legend_entries(
-        kinds, theme, writer, lines=False, in_cycle=False, deferred=False, ground=False,
-        grouped=False,
-    ) if legend else []  # fmt: skip
-    width, height = room
-    if ax is None:
-        words = max(writer.width(text, frame.TITLE) for text in (head, counts)) + 0.4
-        wide = plan.bounds[2] - plan.bounds[0] + 2 * frame.MARGIN
-        width = float(np.clip(max(wide, words), frame.MIN_WIDTH, room[0]))
-    columns, rows = frame.legend_grid(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
+    entries = frame.legend_entries(kinds, theme, writer) if legend else []
+    left, bottom, right, top = plan.bounds
     hidden = family.total - len(family.members)
-    some = f"Showing {len(family.members):,} of {family.total:,} entities." if hidden else ""
-    note = frame.wrapped(some, writer, width - 2 * frame.MARGIN)
-    strip = frame.ROW * (rows + len(note)) + (0.1 if rows or note else 0.0)
-    if ax is None:
-        height = plan.bounds[3] - plan.bounds[1] + 2 * frame.MARGIN + strip
-        ax = frame.new_axes(width, max(height, 1.0), 1 + bool(head))
-    canvas = frame.Canvas(ax, theme, writer, frame.fit(ax, plan.bounds, strip))
+    note = f"Showing {len(family.members):,} of {family.total:,} entities." if hidden else ""
+    needed = right - left + 2 * frame.MARGIN if ax is None else None
+    around = frame.surround(
+        writer, head, _counts(family), entries, note, room=room[0], needed=needed
+    )
+    height = max(top - bottom + 2 * frame.MARGIN + around.strip, 1.0)
+    canvas = around.canvas(ax, theme, writer, plan.bounds, height)
     _draw_lines(canvas, family, plan)
     _draw_marks(canvas, plan, codes, kinds)
     _write(canvas, plan)
-    frame.draw_legend(canvas, entries, columns, frame.ROW * len(note))
-    frame.draw_note(canvas, note)
-    frame.draw_title(canvas, head, counts)
-    return ax
+    around.draw(canvas)
+    return canvas.ax
 
 
 def _read(store: Any, lineage: Any) -> _Family:

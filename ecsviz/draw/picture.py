@@ -175,13 +175,9 @@ def counts_of(graph: EntityDependencyGraph) -> str:
     """Return a graph's figures: nodes, references, cyclic components."""
     nodes, references = len(graph), len(graph.arrays.sources)
     cyclic = int(graph.ordering.cyclic.sum())
-    return ", ".join(
-        (
-            f"{nodes:,} {noun_of(graph, nodes)}",
-            f"{references:,} reference{'s' * (references != 1)}",
-            f"{cyclic:,} cyclic component{'s' * (cyclic != 1)}" if cyclic else "no cycle",
-        )
-    )
+    cycles = f"{cyclic:,} cyclic component{'s' * (cyclic != 1)}" if cyclic else "no cycle"
+    held = f"{references:,} reference{'s' * (references != 1)}"
+    return f"{nodes:,} {noun_of(graph, nodes)}, {held}, {cycles}"
 
 
 def _faint(implied: int) -> str:

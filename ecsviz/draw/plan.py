@@ -66,16 +66,10 @@ class Plan:
         The category of every node, and the categories.
     cyclic
         The components that stand on shaded ground.
-    width, height
+    around
+        What stands around it.
+    height
         Of the axes, in inches.
-    strip
-        The height at the foot that is kept for legend and note.
-    columns
-        Of the legend.
-    entries
-        What the legend explains.
-    note
-        The lines of the note.
     """
 
     layout: Layout
@@ -86,12 +80,8 @@ class Plan:
     codes: Ints
     kinds: list[Category]
     cyclic: Ints
-    width: float
+    around: frame.Surround
     height: float
-    strip: float
-    columns: int
-    entries: list[frame.Entry]
-    note: list[str]
 
     @property
     def arrow(self) -> float:
@@ -135,25 +125,18 @@ def make_plan(
     if not labelled:
         bounds = (*bounds[:3], bounds[3] + MARK_SIZE)  # for names above what stands at the top
     wide, tall, shrink = _shrunk(bounds, room)
-    width = room[0]
-    if not fixed:
-        words = max(writer.width(text, frame.TITLE) for text in (title, picture.counts))
-        needed = max(wide * shrink, words + 0.4)
-        width = float(np.clip(needed, frame.MIN_WIDTH, room[0]))
-    text = picture.note
+    note = picture.note
     if not labelled and any(picture.labels):
-        text += " There is no room for all labels."
-    note = frame.wrapped(text, writer, width - 2 * frame.MARGIN)
+        note += " There is no room for all labels."
     parts = picture.graph.arrays
     cyclic = np.unique(layout.component[parts.sources[picture.in_cycle]])
     entries = _entries(picture, codes, kinds, theme, writer) if legend else []
-    columns, rows = frame.legend_grid(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
-    strip = frame.ROW * (rows + len(note)) + (0.1 if rows or note else 0.0)
-    height = max(tall * shrink, frame.MIN_HEIGHT - 0.6) + strip
-    return Plan(
-        layout, curves, bounds, labels, labelled, codes, kinds, cyclic,
-        width, height, strip, columns, entries, note,
-    )  # fmt: skip
+    needed = None if fixed else wide * shrink
+    around = frame.surround(
+        writer, title, picture.counts, entries, note, room=room[0], needed=needed
+    )
+    height = max(tall * shrink, frame.MIN_HEIGHT - 0.6) + around.strip
+    return Plan(layout, curves, bounds, labels, labelled, codes, kinds, cyclic, around, height)
 
 
 def arrow_length(labelled: bool) -> float:

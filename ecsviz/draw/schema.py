@@ -128,24 +128,15 @@ def draw_schema(
     counts = _counts(schema)
     schema, plan = _readable(schema, writer, room)
     left, bottom, right, top = plan.bounds
-    width, height = room
-    if ax is None:
-        words = max(writer.width(text, frame.TITLE) for text in (head, counts)) + 0.4
-        needed = (right - left + 2 * frame.MARGIN) * plan.scale
-        width = float(np.clip(max(needed, words), frame.MIN_WIDTH, room[0]))
     entries = _legend(plan, theme, writer) if legend and schema.links else []
-    columns, rows = frame.legend_grid(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
-    note = frame.wrapped(_note(schema, plan), writer, width - 2 * frame.MARGIN)
-    strip = frame.ROW * (rows + len(note)) + (0.1 if rows or note else 0.0)
-    if ax is None:
-        height = (top - bottom + 2 * frame.MARGIN) * plan.scale + strip
-        ax = frame.new_axes(width, max(height, 1.2), 1 + bool(head))
-    canvas = frame.Canvas(ax, theme, writer, frame.fit(ax, plan.bounds, strip))
+    needed = (right - left + 2 * frame.MARGIN) * plan.scale if ax is None else None
+    note = _note(schema, plan)
+    around = frame.surround(writer, head, counts, entries, note, room=room[0], needed=needed)
+    height = max((top - bottom + 2 * frame.MARGIN) * plan.scale + around.strip, 1.2)
+    canvas = around.canvas(ax, theme, writer, plan.bounds, height)
     _draw(canvas, schema, plan)
-    frame.draw_legend(canvas, entries, columns, frame.ROW * len(note))
-    frame.draw_note(canvas, note)
-    frame.draw_title(canvas, head, counts)
-    return ax
+    around.draw(canvas)
+    return canvas.ax
 
 
 def _counts(schema: DrawnSchema) -> str:
@@ -471,13 +462,6 @@ def _write_card(canvas: frame.Canvas, card: _Card, left: float, right: float, to
 
 def _legend(plan: _SchemaPlan, theme: Any, writer: Writer) -> list[frame.Entry]:
     in_cycle = plan.graph.ordering.in_cycle
-    return frame.legend_entries(
-        [],
-        theme,
-        writer,
-        lines=bool(in_cycle.any() and (~in_cycle).any()),
-        in_cycle=bool(in_cycle.any()),
-        deferred=False,
-        ground=bool(in_cycle.any()),
-        grouped=False,
-    )
+    some = bool(in_cycle.any())
+    lines = bool(some and (~in_cycle).any())
+    return frame.legend_entries([], theme, writer, lines=lines, in_cycle=some, ground=some)

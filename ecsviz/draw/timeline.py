@@ -152,30 +152,22 @@ def draw_timeline(
     lit = _lit(found.messages, highlight)
     listed = by == "auto" and len(found.messages) <= MAX_LISTED
     plan = _listed(found, writer) if listed else _along(found, by, ax)
-    entries = frame.legend_entries(
-        kinds, theme, writer, lines=False, in_cycle=False, deferred=False, ground=False,
-        grouped=False,
-    ) if legend else []  # fmt: skip
-    room = frame.room_for(ax)
-    width, height = room
-    if ax is None:
-        words = max(writer.width(text, frame.TITLE) for text in (head, counts)) + 0.4
-        width = float(np.clip(max(plan.width + 2 * frame.MARGIN, words), frame.MIN_WIDTH, room[0]))
-    columns, rows = frame.legend_grid(frame.entry_widths(entries, writer), width - 2 * frame.MARGIN)
-    note = frame.wrapped(
-        " ".join(filter(None, (said, plan.note))), writer, width - 2 * frame.MARGIN
+    entries = frame.legend_entries(kinds, theme, writer) if legend else []
+    around = frame.surround(
+        writer,
+        head,
+        counts,
+        entries,
+        " ".join(filter(None, (said, plan.note))),
+        room=frame.room_for(ax)[0],
+        needed=plan.width + 2 * frame.MARGIN if ax is None else None,
     )
-    strip = frame.ROW * (rows + len(note)) + (0.1 if rows or note else 0.0)
-    if ax is None:
-        shrink = min(1.0, (width - 2 * frame.MARGIN) / plan.width)
-        height = plan.height * shrink + 2 * frame.MARGIN + strip
-        ax = frame.new_axes(width, max(height, 1.0), 1 + bool(head))
-    canvas = frame.Canvas(ax, theme, writer, frame.fit(ax, plan.bounds, strip))
+    shrink = min(1.0, (around.width - 2 * frame.MARGIN) / plan.width)
+    height = max(plan.height * shrink + 2 * frame.MARGIN + around.strip, 1.0)
+    canvas = around.canvas(ax, theme, writer, plan.bounds, height)
     _draw(canvas, found, plan, codes, kinds, lit)
-    frame.draw_legend(canvas, entries, columns, frame.ROW * len(note))
-    frame.draw_note(canvas, note)
-    frame.draw_title(canvas, head, counts)
-    return ax
+    around.draw(canvas)
+    return canvas.ax
 
 
 # -- what there is ---------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ecsviz.basics import html
 from ecsviz.basics.html import Child, block, element, shown_of
 from ecsviz.basics.order import Order
-from ecsviz.basics.text import plural
+from ecsviz.basics.text import counted
 from ecsviz.graph.arrays import Parts
 
 MAX_TYPES: Final = 10
@@ -65,9 +65,8 @@ def graph_element(arrays: Parts, ordering: Order, search: Callable[..., Any]) ->
         element(
             "p",
             element("strong", "EntityDependencyGraph"),
-            f": {nodes:,} {plural(nodes, 'node')}, {references:,}"
-            f" {plural(references, 'reference')}, {generations:,}"
-            f" {plural(generations, 'generation')}",
+            f": {counted(nodes, 'node')}, {counted(references, 'reference')},"
+            f" {counted(generations, 'generation')}",
             look="line",
         )
     ]
@@ -81,9 +80,8 @@ def graph_element(arrays: Parts, ordering: Order, search: Callable[..., Any]) ->
         return block(*children)
     inside = int(ordering.in_cycle.sum())
     told = (
-        f"{components:,} cyclic {plural(components, 'component')} with {inside:,}"
-        f" {plural(inside, 'reference')}, of which {deferred:,}"
-        f" {'is' if deferred == 1 else 'are'} deferred."
+        f"{counted(components, 'cyclic component')} with {counted(inside, 'reference')},"
+        f" of which {deferred:,} {'is' if deferred == 1 else 'are'} deferred."
     )
     children.append(element("p", told, look="line"))
     if inside <= SEARCHED:
@@ -120,7 +118,7 @@ def cycles_html(cycles: Sequence[Any]) -> str:
     """
     shown = cycles[:MAX_LISTED]
     reason = getattr(cycles, "reason", "")
-    count = f"{len(cycles):,} {plural(len(cycles), 'cycle')}" if cycles else "No cycle"
+    count = counted(len(cycles), "cycle") if cycles else "No cycle"
     more = f" listed, shortest first; there are more: {reason}" if reason else ""
     children: list[Child] = [element("p", element("strong", count), f"{more}.", look="line")]
     if shown:
