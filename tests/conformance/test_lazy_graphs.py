@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, PrivateAttr
 
 import ecsviz as ev
-from ecsviz import errors
+from ecsviz import draw, errors, export
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import walk
 from ecsviz.isomorphic import find_difference
@@ -355,6 +356,21 @@ def _refused(call: Callable[[], Any]) -> None:
         call()
 
 
+def _written(graph: Any) -> None:
+    with TemporaryDirectory() as folder:
+        export.to_csv(graph.nodes_frame(), Path(folder, "a.csv"))
+        export.to_excel(graph.references_frame(), Path(folder, "a.xlsx"))
+        _refused(lambda: export.to_parquet(graph, Path(folder, "parquet")))
+
+
+def _selected(read: Any) -> None:
+    """Select every node of a graph's widget, and what it shows of it."""
+    widget = ev.EntityDependencyGraph(read).explore()
+    for entity in (read, *read.messages):
+        widget.selected = str(entity.ecs_id)
+        widget._repr_mimebundle_()
+
+
 QUIET: dict[str, Callable[[Any, Any, Any], Any]] = {
     "repr": lambda store, read, m: (repr(m), str(m), repr([m]), repr(read), f"{m}"),
     "html": lambda store, read, m: (m._repr_html_(), read._repr_html_()),
@@ -383,6 +399,10 @@ QUIET: dict[str, Callable[[Any, Any, Any], Any]] = {
     "dot": lambda store, read, m: ev.EntityDependencyGraph(read).to_dot(),
     "json": lambda store, read, m: ev.EntityDependencyGraph(read).to_json(),
     "cytoscape": lambda store, read, m: ev.EntityDependencyGraph(read).to_cytoscape(),
+    "GraphML": lambda store, read, m: ev.EntityDependencyGraph(read).to_graphml(os.devnull),
+    "files": lambda store, read, m: _written(ev.EntityDependencyGraph(read)),
+    "schema": lambda store, read, m: ev.EntityDependencyGraph([c.Thread, c.Message]).draw(),
+    "details": lambda store, read, m: _selected(read),
     "graph of a placeholder": lambda store, read, m: ev.EntityDependencyGraph(m),
     "diff": lambda store, read, m: ev.diff(read, copy.deepcopy(read)),
     "isomorphic": lambda store, read, m: find_difference(read, copy.deepcopy(read)),
@@ -629,7 +649,7 @@ Looking.model_rebuild()
 
 def test_what_a_post_init_looks_at_is_not_loaded(reopen: Open) -> None:
     last = Looking(name="c")
-    first = Looking(name="a", next=Looking(name="b", next=last))
+    first = last.next = Looking(name="a", next=Looking(name="b", next=last))
     reopen().register(first)
     read = reopen().get(first.ecs_id, lazy=True)
     assert is_placeholder(read.next)
@@ -637,9 +657,14 @@ def test_what_a_post_init_looks_at_is_not_loaded(reopen: Open) -> None:
     with pytest.raises(errors.NotLoadedError, match="was not set"):
         _ = read._after
     assert is_placeholder(read.next)
+    read._before = "of mine"
     assert read.next._before == "b", "a private attribute loads, too"
+    assert is_placeholder(read.next.next)
     assert read.next.both == "bc"
-    assert read.next.next.both == "c"
+    assert read.next.next.both == "ca"
+    assert read.next.next._after == "a", "what is loaded may be looked at"
+    assert read.next.next.next is read
+    assert read._before == "of mine", "once is enough"
 
 
 class Failing(ev.Entity):
@@ -689,6 +714,20 @@ def test_a_class_that_was_defined_anew(reopen: Open) -> None:
     store.register(read)
     del old, new, made, read
     gc.collect()
+
+
+def test_what_shows_a_chat_reads_its_messages() -> None:
+    """A view of what messages say loads them as anybody does: the list of this chat, at once."""
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    threads = ev.read_chat(ev.samples.sample_file("chats"))
+    store.register(threads)
+    for show in (lambda t: t.explore(), draw.draw_timeline):
+        first, second = store.get_many([t.ecs_id for t in threads[:2]], lazy=True)
+        second.messages.clear()
+        with counted() as statements:
+            show(first)
+        assert loaded(first.messages) == [True] * len(first.messages)
+        assert len([s for s in statements if s.startswith("BEGIN")]) == 1
 
 
 # -- threads and processes ---------------------------------------------------------------------

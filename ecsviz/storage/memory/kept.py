@@ -170,11 +170,12 @@ class _Then(Mapping[UUID, Record]):
         self._revision = revision
 
     def __getitem__(self, ecs_id: UUID) -> Record:
-        for record, until in reversed(self._kept.states(ecs_id)):
-            if record.revision <= self._revision:
-                if until is None or self._revision < until:
-                    return record
-                break
+        now = self._kept.records.get(ecs_id)
+        if now is not None and now.revision <= self._revision:
+            return now
+        for record, until in self._kept.past.get(ecs_id, ()):
+            if record.revision <= self._revision < until:
+                return record
         raise KeyError(ecs_id)
 
     def __iter__(self) -> Iterator[UUID]:

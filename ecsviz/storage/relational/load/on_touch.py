@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.domain.entity_class import newest_definition
@@ -15,6 +16,8 @@ from ecsviz.storage.lazy_reading import LazyReading, Read, Step
 from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.past.past_catalog import PastMapping, past_catalog, revision_of
 from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.relational.schema.mapping import Mapping
+from ecsviz.storage.sql.statements import select_by_keys
 
 Reading = Callable[[], AbstractContextManager[tuple[Connection, Catalog]]]
 """Holds a transaction to read in."""
@@ -44,23 +47,32 @@ def load_lazily(
         revision = mapping.revision
     else:
         revision = catalog.newest_revision(conn)
-    with LazyReading(partial(_open_at, reading), revision).step() as step:
+    with LazyReading(partial(_open_at, reading, {}), revision).step() as step:
         return Load(conn, catalog, step).entities(rows, hops, only)
 
 
 @contextmanager
-def _open_at(reading: Reading, revision: int) -> Iterator[Read]:
+def _open_at(reading: Reading, made: dict[Mapping, Catalog], revision: int) -> Iterator[Read]:
+    """Open the store as a revision left it; what was made for that serves again."""
     with reading() as (conn, now):
         # The present tables are quicker, and hold the same as long as nothing has changed.
-        same = now.newest_revision(conn) == revision
-        then = now if same else past_catalog(now, revision_of(conn, now, revision))
+        if now.newest_revision(conn) == revision:
+            yield partial(_read, conn, now)
+            return
+        number = revision_of(conn, now, revision)
+        then = made.get(now.mapping)
+        if then is None:
+            made.clear()
+            then = made[now.mapping] = past_catalog(now, number)
         yield partial(_read, conn, then)
 
 
 def _read(conn: Connection, catalog: Catalog, step: Step, ids: dict[type, list[UUID]]) -> None:
-    load, rows = Load(conn, catalog, step), list[tuple[str, int]]()
+    rows: list[tuple[str, int]] = []
     for cls, wanted in ids.items():
         name = catalog.mapping.type_name(newest_definition(cls))
-        types = [name] if name in catalog.mapping.stored else []
-        rows += load.find(wanted, types).values()
-    load.entities(rows, hops=0)
+        if name in catalog.mapping.stored:
+            c = catalog.classes_of([name])[0].table.c
+            found = select_by_keys(conn, sa.select(c.id), c.ecs_id, wanted)[0]
+            rows += [(name, row_id) for row_id in found]
+    Load(conn, catalog, step).entities(rows, hops=0)
