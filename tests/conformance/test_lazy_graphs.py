@@ -25,7 +25,7 @@ from pydantic import BaseModel, PrivateAttr
 
 import ecsviz as ev
 from ecsviz import draw, errors, export
-from ecsviz.domain.objects import is_placeholder
+from ecsviz.domain.objects import is_lazy, is_placeholder, take_states
 from ecsviz.domain.walk import walk
 from ecsviz.isomorphic import find_difference
 from ecsviz.storage.lazy_reading import BATCH
@@ -298,8 +298,10 @@ def test_whatever_is_touched_whenever_it_is_one_state(
 
 def test_readings_are_apart_and_their_objects_are_held_weakly(reopen: Open) -> None:
     thread = reopen().register(c.thread(2))
-    one, two = (reopen().get(thread.ecs_id, lazy=True) for _ in range(2))
+    far = reopen().register(c.Node(next=c.Node(name="far")))
+    (one, rest), (two,) = (reopen().get_many(i, lazy=True) for i in ([thread, far], [thread]))
     assert one.messages[0].thread is one
+    assert is_placeholder(rest.next), "so that there is a reading yet"
     assert two.messages[0].thread is two
     assert one.messages[0] is not two.messages[0]
     message = weakref.ref(one.messages.pop())
@@ -308,6 +310,7 @@ def test_readings_are_apart_and_their_objects_are_held_weakly(reopen: Open) -> N
     one.messages[0].replies.clear()
     gc.collect()
     assert message() is None
+    assert rest.next.name == "far"
     read = weakref.ref(two)
     del two
     gc.collect()
@@ -576,6 +579,44 @@ def test_what_cannot_be_read_stays_a_placeholder(tmp_path: Path) -> None:
     assert [m.text for m in read.messages] == ["0", "1"]
 
 
+@pytest.mark.parametrize("table", ["stones", "dogs", "nodes"])
+def test_what_cannot_be_read_keeps_all_of_its_batch(tmp_path: Path, table: str) -> None:
+    """Whether it is noticed before or after the others are made."""
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    dog, stone, node = c.Dog(name="Rex"), c.Stone(weight=1.0), c.Node(name="a")
+    node.grid = [[node]]
+    shelf = store.register(c.Shelf(keeper=dog, things=[stone, dog]))
+    top = store.register(c.Node(links=[c.Node(name="b"), node]))
+    read = store.get_many([shelf.ecs_id, top.ecs_id], lazy=True)
+    held = [*read[0].things, *read[1].links]
+    broken = {"stones": "weight", "dogs": "tricks", "nodes": "grid"}
+    execute(tmp_path / "a.db", f"UPDATE {table} SET {broken[table]} = 'no'")
+    with pytest.raises(errors.StoredDataInvalidError, match="Read it again"):
+        _ = held[2].name if table == "nodes" else held[0].version
+    assert loaded(held) == [False] * 4
+    assert [sorted(entity.__dict__) for entity in held] == [["ecs_id"]] * 4
+
+
+def test_a_state_is_whole_from_the_moment_it_is_seen(reopen: Open) -> None:
+    """What other threads see while one loads: a placeholder that loads, or everything."""
+    made = reopen().register(Looking(next=Looking(name="b")))
+    entity = reopen().get(made.ecs_id, lazy=True).next
+    whole = reopen().get(made.next.ecs_id)
+    seen = []
+
+    class Watched(list[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            private = entity.__pydantic_private__
+            seen.append(is_lazy(entity) or (len(entity.__dict__) > 2 and private is not None))
+            return super().__iter__()
+
+    take_states([entity], Watched([whole]))
+    assert seen == [True] * len(seen)
+    assert len(seen) > 3
+    assert entity.name == "b"
+    assert not is_lazy(entity)
+
+
 # -- options -----------------------------------------------------------------------------------
 
 
@@ -817,5 +858,16 @@ def test_the_edge_takes_a_statement_a_batch(tmp_path: Path) -> None:
     read = store.get_many([node.ecs_id for node in nodes], lazy=True)
     with counted() as statements:
         assert [node.next.name for node in read] == [str(n) for n in range(2 * BATCH + 1)]
-    begun = [s for s in statements if s.startswith("BEGIN")]
-    assert len(begun) == 3
+    assert len([s for s in statements if s.startswith("BEGIN")]) == 3
+
+
+def test_short_lists_at_the_edge_are_loaded_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ecsviz.storage.lazy_reading.BATCH", 20)
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    threads = store.register([c.thread(2) for _ in range(40)])
+    read = store.get_many([thread.ecs_id for thread in threads], lazy=True)
+    with counted() as statements:
+        assert {message.text for thread in read for message in thread.messages} == {"0", "1"}
+    assert len([s for s in statements if s.startswith("BEGIN")]) == 4
