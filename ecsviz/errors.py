@@ -5,7 +5,8 @@
     EcsvizError
     ├── entities     NotAnEntityError (TypeError), UnknownTypeError (LookupError),
     │                DuplicateTypeError (TypeError), InvalidIdError (ValueError),
-    │                EntityNotFoundError (KeyError), DuplicateIdError (ValueError),
+    │                EntityNotFoundError (KeyError), SeveralFoundError (LookupError),
+    │                DuplicateIdError (ValueError),
     │                LineageError (ValueError), InverseMismatchError (ValueError),
     │                BrokenReferenceError (LookupError), UnsupportedFieldError (TypeError),
     │                ValueNotStorableError (ValueError), GraphTooLargeError (ValueError),
@@ -64,6 +65,7 @@ __all__ = [
     "NotLoadedError",
     "SchemaOutdatedError",
     "SchemaTooNewError",
+    "SeveralFoundError",
     "StaleVersionError",
     "StorageAuthError",
     "StorageBusyError",
@@ -179,6 +181,15 @@ class EntityNotFoundError(EcsvizError, KeyError):
     """The id that is not there."""
     closest: Sequence[Any] = ()
     """Ids that look like it."""
+
+
+class SeveralFoundError(EcsvizError, LookupError):
+    """Where one entity was asked for, several fit."""
+
+    type_name: str | None = None
+    """Of which class."""
+    count: int | None = None
+    """How many there are."""
 
 
 class DuplicateIdError(EcsvizError, ValueError):
@@ -571,30 +582,3 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         return f" There are: {shown}{more}."
     return ""
-
-
-def invalid(
-    table: str, column: str, row: Any, why: str, cause: str = "It was changed outside ecsviz"
-) -> StoredDataInvalidError:
-    """Return the error for a value in a table that is not what ecsviz writes there.
-
-    Parameters
-    ----------
-    table, column
-        Where.
-    row
-        The key of the row: a number, a text, or a tuple of what makes the key; None if nobody
-        knows.
-    why, cause
-        To follow the place in a sentence; and what may have happened.
-    """
-    keys = row if isinstance(row, tuple) else (row,)
-    at = ", ".join(short_repr(key) if type(key) is str else str(key) for key in keys)
-    place = f"{table}.{column}" + ("" if row is None else f" in row {at}")
-    return StoredDataInvalidError(
-        f"{place} {why}. {cause}; correct the row.",
-        place=place,
-        table=table,
-        column=column,
-        row_id=row,
-    )

@@ -6,6 +6,7 @@ not be defined here: the store itself knows its fields.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from ecsviz.domain.walk import Walk
 from ecsviz.storage.as_of import AsOf
+from ecsviz.storage.search import Extent, Search
 from ecsviz.storage.spans import Past
 
 SOUGHT: Final = 1_000
@@ -128,6 +130,27 @@ class Inside(Protocol):
             What was not stored then, and is left without a holder that it requires, is deleted;
             None refuses that.
         """
+
+    # -- asking ------------------------------------------------------------------------------
+
+    def find(self, wanted: Search, extent: Extent, as_of: AsOf) -> list[Any]:
+        """Return the entities that fit, with what they lead to.
+
+        Parameters
+        ----------
+        wanted
+            What is looked for; checked as far as the class alone tells.
+        extent, as_of
+            What of it, and when.
+        """
+
+    def count(self, wanted: Search, as_of: AsOf) -> int:
+        """Return how many entities fit, up to the limit."""
+
+    def batches(
+        self, wanted: Search, size: int, extent: Extent, as_of: AsOf
+    ) -> Iterator[list[Any]]:
+        """Yield the entities that fit, some at a time, all as of the revision at the call."""
 
     # -- ids and versions --------------------------------------------------------------------
 

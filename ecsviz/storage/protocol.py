@@ -92,7 +92,64 @@ class EntityStorage(Protocol):
         as_of: AsOf = None,
         **fields: Any,
     ) -> list[E_]:
-        """Return the entities of a class whose fields have some values."""
+        """Return the entities of a class whose fields are as they are asked for."""
+        ...
+
+    def first(
+        self,
+        cls: type[E_],
+        *,
+        order_by: str | Iterable[str] | None = None,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
+        as_of: AsOf = None,
+        **fields: Any,
+    ) -> E_ | None:
+        """Return the first entity that fits, None if there is none."""
+        ...
+
+    def one(
+        self,
+        cls: type[E_],
+        *,
+        hops: int | None = None,
+        only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
+        as_of: AsOf = None,
+        **fields: Any,
+    ) -> E_:
+        """Return the only entity that fits."""
+        ...
+
+    def count(self, cls: type[Entity], *, as_of: AsOf = None, **fields: Any) -> int:
+        """Return how many entities of a class fit."""
+        ...
+
+    def exists(self, cls: type[Entity], *, as_of: AsOf = None, **fields: Any) -> bool:
+        """Tell whether an entity of a class fits."""
+        ...
+
+    def iterate(
+        self,
+        cls: type[E_],
+        *,
+        batch: int = 1_000,
+        hops: int | None = 0,
+        only: Iterable[type[Entity]] | None = None,
+        lazy: bool = False,
+        as_of: AsOf = None,
+        **fields: Any,
+    ) -> Iterator[E_]:
+        """Yield the entities of a class that fit, batch by batch, all as of one revision."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many entities are stored."""
+        ...
+
+    def __contains__(self, ecs_id: Any) -> bool:
+        """Tell whether an entity, or the one of an id, is stored."""
         ...
 
     def search(

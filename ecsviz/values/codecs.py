@@ -39,7 +39,7 @@ from ecsviz.domain.equality import identical, state_of
 from ecsviz.domain.fields import strip, union_members
 from ecsviz.domain.scalars import SCALARS, NoneType, NotPlainError
 from ecsviz.domain.validating import around_entities
-from ecsviz.errors import StoredDataInvalidError, ValueNotStorableError, invalid
+from ecsviz.errors import StoredDataInvalidError, ValueNotStorableError
 from ecsviz.values.column_codecs import (
     BoolCodec,
     Codec,
@@ -67,6 +67,7 @@ from ecsviz.values.tagged_json import (
     read_json,
     to_json,
 )
+from ecsviz.values.unfit import invalid
 
 __all__ = [
     "BoolCodec",

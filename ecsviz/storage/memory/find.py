@@ -2,56 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from ecsviz.domain.entity_class import newest_definition
-from ecsviz.domain.equality import identical
-from ecsviz.storage.protocol import as_id
-from ecsviz.storage.search import OWN, Fields, Search, check_order, in_order, is_sought
-from ecsviz.values.codecs import JsonCodec
+from ecsviz.storage.criteria import OWN, Criterion, Fields, fitting
+from ecsviz.storage.memory.kept import Held, Record
+from ecsviz.storage.search import Search, check_order, in_order
 
 
-def find_records(records: Sequence[Any], wanted: Search) -> list[Any]:
+def find_records(
+    stored: Mapping[UUID, Record], records: Sequence[Record], wanted: Search
+) -> list[Record]:
     """Return which of the records of an `InMemoryEntityStorage` fit, in order.
+
+    Parameters
+    ----------
+    stored
+        Everything that is, or was, stored.
+    records
+        The records of the class that is asked for, in the order of listing.
+    wanted
+        What they have to be like.
 
     Raises
     ------
     InvalidArgumentError
         As a database would.
+
+    Notes
+    -----
+    O(entities + references) for every reference that a criterion leads through.
     """
-    groups: dict[type, list[Any]] = {}
-    for record in records:
-        groups.setdefault(newest_definition(record.cls), []).append(record)
-    rows: list[tuple[Any, ...]] = []
-    classes: list[Fields] = []
-    for cls, group in groups.items():
-        fields = Fields.of(cls)
-        fields.check(wanted)
-        classes.append(fields)
-        fit = [r for r in group if all(_has(fields, r, *asked) for asked in wanted.fields.items())]
-        check_order(classes, wanted)
-        columns = [_order_of(fields, fit, name.removeprefix("-")) for name in wanted.order_by]
-        rows += zip(fit, *columns, strict=True)
+    if not records:  # a misspelt field is told all the same
+        wanted.check()
+    kinds = {newest_definition(cls): Fields.of(newest_definition(cls)) for cls in _classes(records)}
+    check_order(list(kinds.values()), wanted)
+    found = list(records)
+    for asked in wanted.criteria:
+        fit = _fitting(stored, records, asked)
+        found = [record for record in found if record.ecs_id in fit]
+    columns = [_order_of(kinds, found, name.removeprefix("-")) for name in wanted.order_by]
+    rows: list[tuple[Any, ...]] = list(zip(found, *columns, strict=True))
     stop = None if wanted.limit is None else wanted.offset + wanted.limit
     return [row[0] for row in in_order(rows, wanted)[wanted.offset : stop]]
 
 
-def _has(fields: Fields, record: Any, name: str, value: Any) -> bool:
-    """Tell whether a record has a value in a field."""
-    codec = fields.codec(name)
-    if codec is not None:
-        same = identical if isinstance(codec, JsonCodec) else is_sought
-        return same(record.state[name], value)
-    held = getattr(record, name) if name in OWN else record.state[name]
-    if name == "version" or value is None or held is None:
-        return bool(held == value)
-    return bool(as_id(getattr(held, "ecs_id", held)) == as_id(value))
+def _classes(records: Iterable[Record]) -> list[type]:
+    return list(dict.fromkeys(record.cls for record in records))
 
 
-def _order_of(fields: Fields, records: list[Any], name: str) -> list[Any]:
+def _fitting(
+    stored: Mapping[UUID, Record], records: Sequence[Record], asked: Criterion
+) -> set[UUID]:
+    """Return the ids of the records that fit one criterion."""
+    levels = [records]
+    for field in asked.path:
+        held = {ecs_id: None for record in levels[-1] for ecs_id in _held(record, field)}
+        levels.append([stored[ecs_id] for ecs_id in held])
+    fit = _fitting_there(levels.pop(), asked)
+    for field, level in zip(reversed(asked.path), reversed(levels), strict=True):
+        fit = {r.ecs_id for r in level if not fit.isdisjoint(_held(r, field))}
+    return fit
+
+
+def _fitting_there(records: Sequence[Record], asked: Criterion) -> set[UUID]:
+    """Return the ids of the records that have the field of a criterion, as it has to be."""
+    fit: set[UUID] = set()
+    for cls in _classes(records):
+        fields = Fields.of(newest_definition(cls))
+        if asked.path and not fields.has(asked.field):
+            continue  # of what a reference can lead to, only some may have the field
+        checked = fields.checked(asked)
+        group = [record for record in records if record.cls is cls]
+        if asked.field in fields.plans:
+            values: list[Any] = [next(_held(record, asked.field), None) for record in group]
+        else:
+            values = [_value(record, asked.field) for record in group]
+        codec = fields.codec(asked.field)
+        holds = fitting(codec, values, checked.lookup, checked.value)
+        fit |= {record.ecs_id for record, is_so in zip(group, holds, strict=True) if is_so}
+    return fit
+
+
+def _held(record: Record, field: str) -> Iterator[UUID]:
+    """Yield the ids of the entities in a field that holds one, or a flat collection of them."""
+    there = record.state.get(field)
+    if isinstance(there, Mapping):
+        there = there.values()
+    for part in there if isinstance(there, Iterable) else (there,):
+        if type(part) is Held:
+            yield part.ecs_id
+
+
+def _value(record: Record, field: str) -> Any:
+    return getattr(record, field) if field in OWN else record.state[field]
+
+
+def _order_of(kinds: Mapping[type, Fields], records: Sequence[Record], name: str) -> list[Any]:
     """Return by what a field orders records."""
-    codec = fields.codec(name)
-    if codec is not None:
-        return codec.order([record.state[name] for record in records])
-    return [getattr(record, name) for record in records]
+    result: list[Any] = [None] * len(records)
+    for cls in _classes(records):
+        places = [n for n, record in enumerate(records) if record.cls is cls]
+        codec = kinds[newest_definition(cls)].codec(name)
+        values = codec.order([_value(records[n], name) for n in places])
+        for n, value in zip(places, values, strict=True):
+            result[n] = value
+    return result

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
+from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.domain.entity_class import type_key
 from ecsviz.domain.objects import is_placeholder
@@ -14,10 +16,12 @@ from ecsviz.domain.walk import Walk
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import check_note
 from ecsviz.storage.looking import Contents, Page, PageColumn, StoredClass, Wanted
+from ecsviz.storage.memory.find import find_records
 from ecsviz.storage.memory.kept import Kept, Record
-from ecsviz.storage.memory.loading import check_classes
+from ecsviz.storage.memory.loading import check_classes, load, load_lazily, records_of
 from ecsviz.storage.memory.pages import columns_of, page_of
 from ecsviz.storage.memory.saving import MemorySave
+from ecsviz.storage.search import Extent, Search
 from ecsviz.storage.spans import NEVER, Past, Reached, since_oldest
 
 
@@ -66,6 +70,51 @@ class MemoryInside:
                 for entity in found.entities:
                     if not is_placeholder(entity):
                         entity.__dict__["version"] = kept.records[entity.ecs_id].version
+
+    # -- asking ------------------------------------------------------------------------------
+
+    def find(self, wanted: Search, extent: Extent, as_of: AsOf) -> list[Any]:
+        """Return the entities that fit; see `looking.Inside`."""
+        kept = self.kept
+        with kept.lock, collector_paused():
+            stored = kept.at(as_of)
+            ids = [record.ecs_id for record in self._fitting(stored, wanted)]
+            if extent.lazy:
+                return load_lazily(kept, as_of, ids, extent.hops, extent.only)
+            return load(kept, stored, ids, extent.hops, extent.only)
+
+    def count(self, wanted: Search, as_of: AsOf) -> int:
+        """Return how many fit, up to the limit."""
+        with self.kept.lock:
+            return len(self._fitting(self.kept.at(as_of), wanted))
+
+    def batches(
+        self, wanted: Search, size: int, extent: Extent, as_of: AsOf
+    ) -> Iterator[list[Any]]:
+        """Yield the entities that fit, some at a time; see `looking.Inside`."""
+        kept = self.kept
+        with kept.lock:
+            stored = dict(kept.at(as_of))
+            at = kept.newest if as_of is None else kept.revision_at(as_of)
+            ids = [record.ecs_id for record in self._fitting(stored, wanted)]
+        parts = [ids[n : n + size] for n in range(0, len(ids), size)]
+        return self._loaded(stored, parts, extent, at)
+
+    def _loaded(
+        self, stored: Mapping[UUID, Record], parts: list[list[UUID]], extent: Extent, at: int
+    ) -> Iterator[list[Any]]:
+        for ids in parts:
+            with self.kept.lock, collector_paused():
+                if extent.lazy:
+                    found = load_lazily(self.kept, at, ids, extent.hops, extent.only)
+                else:
+                    found = load(self.kept, stored, ids, extent.hops, extent.only)
+            yield found
+
+    def _fitting(self, stored: Mapping[UUID, Record], wanted: Search) -> list[Record]:
+        records = records_of(stored, wanted.cls)
+        check_classes(self.kept, {record.cls for record in records})
+        return find_records(stored, records, wanted)
 
     # -- ids and versions --------------------------------------------------------------------
 

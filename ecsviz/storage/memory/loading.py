@@ -149,13 +149,11 @@ def check_stored(stored: Mapping[UUID, Record], ids: Iterable[UUID]) -> None:
             raise not_found(ecs_id, stored, WHERE)
 
 
-def records_of(kept: Kept, cls: type, as_of: AsOf) -> list[Record]:
+def records_of(stored: Mapping[UUID, Record], cls: type) -> list[Record]:
     """Return the records of a class and its subclasses, in the order of listing."""
-    found = [
-        record
-        for record in kept.at(as_of).values()
-        if derives_from(newest_definition(record.cls), cls)
-    ]
+    kinds = {record.cls for record in stored.values()}
+    wanted = {kind for kind in kinds if derives_from(newest_definition(kind), cls)}
+    found = [record for record in stored.values() if record.cls in wanted]
     return sorted(found, key=lambda record: (record.cls.__name__, record.number))
 
 

@@ -14,9 +14,9 @@ from ecsviz.domain.entity import Entity
 from ecsviz.domain.isomorphic import find_difference
 from ecsviz.errors import StoragePickleError
 from ecsviz.storage.as_of import AsOf, said_as
+from ecsviz.storage.asking import AskingStorage
 from ecsviz.storage.comparing import VersionedStorage
 from ecsviz.storage.hits import Hits, named_fields, text_search
-from ecsviz.storage.memory.find import find_records
 from ecsviz.storage.memory.inside import MemoryInside
 from ecsviz.storage.memory.loading import WHERE, check_stored, load, load_lazily, records_of
 from ecsviz.storage.memory.saving import events_of_states, mismatches, without
@@ -35,14 +35,13 @@ from ecsviz.storage.protocol import (
 )
 from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.reports import Problem, history_frame, problems_frame, revisions_frame
-from ecsviz.storage.search import Fields, search
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 
-class InMemoryEntityStorage(VersionedStorage):
+class InMemoryEntityStorage(VersionedStorage, AskingStorage):
     """Entity graphs in this process's memory: for tests, and to try things out.
 
     It means what `SQLAlchemyEntityStorage` means, and passes the same conformance suite: what
@@ -268,46 +267,8 @@ class InMemoryEntityStorage(VersionedStorage):
         check_entity_class(cls)
         kept = self.inside.kept
         with kept.lock:
-            return self.get_many([r.ecs_id for r in records_of(kept, cls, as_of)], as_of=as_of)
-
-    def find(
-        self,
-        cls: type[E_],
-        *,
-        order_by: str | Iterable[str] | None = None,
-        limit: int | None = None,
-        offset: int = 0,
-        hops: int | None = None,
-        only: Iterable[type[Entity]] | None = None,
-        lazy: bool = False,
-        as_of: AsOf = None,
-        **fields: Any,
-    ) -> list[E_]:
-        """Return the entities of a class whose fields have some values.
-
-        Parameters and errors are those of `SQLAlchemyEntityStorage.find`.
-
-        Examples
-        --------
-        >>> import ecsviz as ev
-        >>> store = ev.InMemoryEntityStorage()
-        >>> thread = ev.ChatThread(title="Cycles")
-        >>> for text in ("hello", "what is a cycle?"):
-        ...     _ = thread.say("user", text)
-        >>> _ = store.register(thread)
-        >>> found = store.find(ev.ChatMessage, role="user", order_by="-content", limit=1)
-        >>> [message.content for message in found]
-        ['what is a cycle?']
-        """
-        check_entity_class(cls)
-        wanted = search(fields, order_by, limit, offset)
-        kept = self.inside.kept
-        with kept.lock:
-            records = records_of(kept, cls, as_of)
-            if not records:  # a misspelt field is told all the same
-                Fields.of(cls).check(wanted)
-            ids = [record.ecs_id for record in find_records(records, wanted)]
-            return self.get_many(ids, hops=hops, only=only, lazy=lazy, as_of=as_of)
+            records = records_of(kept.at(as_of), cls)
+            return self.get_many([record.ecs_id for record in records], as_of=as_of)
 
     def search(
         self,

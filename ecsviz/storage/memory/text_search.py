@@ -10,6 +10,7 @@ from ecsviz.domain.entity_class import (
     newest_definition,
     type_key,
 )
+from ecsviz.storage.criteria import Fields
 from ecsviz.storage.hits import (
     Hits,
     Ranked,
@@ -21,7 +22,6 @@ from ecsviz.storage.hits import (
 )
 from ecsviz.storage.memory.kept import Kept, Record
 from ecsviz.storage.memory.loading import records_of
-from ecsviz.storage.search import Fields
 from ecsviz.storage.words import Ranking
 from ecsviz.values.column_codecs import TextCodec
 
@@ -33,7 +33,7 @@ def find_texts(kept: Kept, cls: type | None, wanted: TextSearch) -> Hits:
     records: list[Record] = sorted(kept.records.values(), key=lambda record: record.number)
     if cls is not None:
         check_texts(cls, wanted.fields or ())
-        records = records_of(kept, cls, None)
+        records = records_of(kept.records, cls)
     places: dict[tuple[str, str], Ranking] = {}
     fields: dict[type, list[str]] = {}
     for record in records:
@@ -87,7 +87,7 @@ def check_texts(cls: type, fields: Sequence[str]) -> None:
 def index_texts(kept: Kept, cls: type, fields: Sequence[str]) -> int:
     """Note that fields are searched where no class is named; return how many texts they hold."""
     wanted = _note(kept, cls, fields, indexed=True)
-    records = records_of(kept, cls, None)
+    records = records_of(kept.records, cls)
     return sum(record.state.get(name) is not None for record in records for name in wanted)
 
 

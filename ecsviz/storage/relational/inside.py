@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import threading
+from array import array
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from contextlib import AbstractContextManager
@@ -30,7 +31,9 @@ from ecsviz.storage.as_of import AsOf, check_as_of
 from ecsviz.storage.checks import check_note
 from ecsviz.storage.looking import Contents, Page, PageColumn, StoredClass, Wanted
 from ecsviz.storage.relational.load import ids as stored_ids
+from ecsviz.storage.relational.load.find import Rows, by_hand, count_rows, find_rows
 from ecsviz.storage.relational.load.load import Load
+from ecsviz.storage.relational.load.on_touch import load_lazily
 from ecsviz.storage.relational.load.text_search import check_texts, drop_texts, index_texts
 from ecsviz.storage.relational.look import holders, pages
 from ecsviz.storage.relational.look.frames import stored_contents
@@ -47,6 +50,7 @@ from ecsviz.storage.relational.schema.stored_types import Tell
 from ecsviz.storage.relational.schema.text_tables import PREFIX as INDEXES
 from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.save_plan import SavePlan
+from ecsviz.storage.search import Extent, Search
 from ecsviz.storage.spans import Past
 from ecsviz.storage.sql.engine import AFTER, OpenDatabase
 
@@ -283,6 +287,76 @@ class SqlInside:
         save = self._save(session.connection(), walk_to_save(as_roots(entity)), None)
         sa.event.listen(session, "after_commit", lambda _: save.finish(), once=True)
         return save.rows.row_id(0)
+
+    # -- asking ------------------------------------------------------------------------------
+
+    def find(self, wanted: Search, extent: Extent, as_of: AsOf) -> list[Any]:
+        """Return the entities that fit; see `looking.Inside`."""
+        with self.reading(as_of) as (conn, catalog):
+            found = find_rows(conn, catalog, self._asked(wanted, catalog), wanted)
+            return self._read(conn, catalog, found, extent)
+
+    def _read(self, conn: Connection, catalog: Catalog, rows: Rows, extent: Extent) -> list[Any]:
+        only = extent.only
+        names = None if only is None else stored_ids.names_of(only, catalog.mapping)
+        if extent.lazy:
+            return load_lazily(self.reading, conn, catalog, rows, extent.hops, names)
+        return Load(conn, catalog).entities(rows, extent.hops, names)
+
+    def count(self, wanted: Search, as_of: AsOf) -> int:
+        """Return how many fit, up to the limit; one statement."""
+        with self.reading(as_of) as (conn, catalog):
+            return count_rows(conn, catalog, self._asked(wanted, catalog), wanted)
+
+    def batches(
+        self, wanted: Search, size: int, extent: Extent, as_of: AsOf
+    ) -> Iterator[list[Any]]:
+        """Yield the entities that fit, some at a time; see `looking.Inside`."""
+        chosen: dict[str, array[int]] | None = None
+        with self.reading(as_of) as (conn, catalog):
+            names = self._asked(wanted, catalog)
+            if wanted.criteria or not names:
+                chosen = {name: array("q") for name in names}
+                for name, row_id in find_rows(conn, catalog, names, wanted):
+                    chosen[name].append(row_id)
+            made = bool(names) and self.is_made(conn)
+            at = made and (
+                catalog.newest_revision(conn)
+                if as_of is None
+                else revision_of(conn, catalog, as_of)
+            )
+        parts = [(name, None if chosen is None else chosen[name]) for name in names]
+        return self._batches(parts, size, at, extent)
+
+    def _batches(
+        self,
+        parts: list[tuple[str, array[int] | None]],
+        size: int,
+        at: int,
+        extent: Extent,
+    ) -> Iterator[list[Any]]:
+        """Yield the entities of some rows of each type; of all, where these are not told."""
+        for name, chosen in parts:
+            after = start = 0
+            while True:
+                with self.reading() as (conn, now):
+                    newest = now.newest_revision(conn)
+                    catalog = now if newest == at else self._at(conn, now, at)
+                    if chosen is None:
+                        ids = stored_ids.row_ids_after(conn, catalog, name, after, size)
+                    else:
+                        ids = chosen[start : start + size].tolist()
+                    found = self._read(conn, catalog, [(name, n) for n in ids], extent)
+                if not ids:
+                    break
+                yield found
+                after, start = ids[-1], start + size
+
+    def _asked(self, wanted: Search, catalog: Catalog) -> list[str]:
+        """Return the stored types of the class that is asked for."""
+        if self.handwritten.model_of(wanted.cls) is not None:
+            raise by_hand(wanted.cls)
+        return stored_ids.types_of(wanted.cls, catalog.mapping)
 
     # -- ids and versions --------------------------------------------------------------------
 

@@ -14,9 +14,10 @@ from sqlalchemy.engine import URL, Engine
 from ecsviz.basics.addresses import Journal
 from ecsviz.basics.progress import steps
 from ecsviz.domain.entity import Entity
-from ecsviz.errors import InvalidArgumentError, StorageMovedError
+from ecsviz.errors import StorageMovedError
 from ecsviz.graph.arrays import as_roots
 from ecsviz.storage.as_of import AsOf
+from ecsviz.storage.asking import AskingStorage
 from ecsviz.storage.comparing import VersionedStorage
 from ecsviz.storage.protocol import (
     E_,
@@ -31,23 +32,22 @@ from ecsviz.storage.protocol import (
     not_found,
 )
 from ecsviz.storage.relational.inside import SqlInside
-from ecsviz.storage.relational.load.find import fields_of, find_rows
-from ecsviz.storage.relational.load.ids import every_id, types_of
+from ecsviz.storage.relational.load.ids import every_id, names_of, types_of
 from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.load.on_touch import load_lazily
 from ecsviz.storage.relational.save.delete import Delete
-from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.relational.store_frames import StoreFrames
 from ecsviz.storage.relational.store_tables import StoreTables
 from ecsviz.storage.relational.store_texts import StoreTexts
 from ecsviz.storage.relational.store_upkeep import StoreUpkeep
 from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.save_plan import SavePlan
-from ecsviz.storage.search import search
 from ecsviz.storage.sql.engine import AFTER
 
 
-class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreUpkeep, StoreTexts):
+class SQLAlchemyEntityStorage(
+    VersionedStorage, AskingStorage, StoreTables, StoreFrames, StoreUpkeep, StoreTexts
+):
     """Entity graphs in a relational database, one conventional table per class.
 
     Parameters
@@ -316,7 +316,7 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
             load = Load(conn, catalog)
             there = load.find_all(ids)
             rows = [there[ecs_id] for ecs_id in ids]
-            names = _names(kinds, catalog.mapping)
+            names = None if kinds is None else names_of(kinds, catalog.mapping)
             if lazy:
                 return load_lazily(self.inside.reading, conn, catalog, rows, hops, names)
             return load.entities(rows, hops, names)
@@ -347,86 +347,6 @@ class SQLAlchemyEntityStorage(VersionedStorage, StoreTables, StoreFrames, StoreU
             names = types_of(cls, catalog.mapping)
             rows = [(name, n) for name in names for n in load.all_ids(name)]
             return load.entities(rows)
-
-    def find(
-        self,
-        cls: type[E_],
-        *,
-        order_by: str | Iterable[str] | None = None,
-        limit: int | None = None,
-        offset: int = 0,
-        hops: int | None = None,
-        only: Iterable[type[Entity]] | None = None,
-        lazy: bool = False,
-        as_of: AsOf = None,
-        **fields: Any,
-    ) -> list[E_]:
-        """Return the entities of a class whose fields have some values.
-
-        Parameters
-        ----------
-        cls
-            An entity class; its subclasses are searched too.
-        order_by
-            Fields that hold one value, ``"-created_at"`` for falling order. None comes last. By
-            default, and among equals: class by class, in the order of storing.
-        limit, offset
-            How many at most, and how many to pass over.
-        hops, only, lazy
-            How much of what they lead to is read, and when; as in `get`.
-        as_of
-            When; as in `get`.
-        **fields
-            Field and value; for a reference an entity, its id, or None.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If the class has no such field, or it holds several values; if a value is not of the
-            field's type.
-        NotAnEntityError
-            If `cls` is no entity class.
-
-        Notes
-        -----
-        One statement finds the rows, or two where columns hold stand-ins (integers beyond 64 bits).
-        For conditions other than equality, and for fields with the names of these options, write
-        a ``select()`` on `sql_model`, whose rows have ``to_entity()``. Aware times are equal where
-        they are one instant. Values are ordered as Python orders them, texts by code point, times
-        without an offset as if in UTC; NaN comes last. In a field of several types
-        (``int | str``) 1 is neither 1.0 nor True, and there is no order.
-
-        Examples
-        --------
-        >>> import ecsviz as ev
-        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
-        >>> thread = ev.ChatThread(title="Cycles")
-        >>> for text in ("hello", "what is a cycle?"):
-        ...     _ = thread.say("user", text)
-        >>> _ = store.register(thread)
-        >>> found = store.find(ev.ChatMessage, role="user", order_by="-content", limit=1)
-        >>> [message.content for message in found]
-        ['what is a cycle?']
-        """
-        check_entity_class(cls)
-        hops = check_lazy(lazy, hops, only)
-        kinds = check_only(only)
-        wanted = search(fields, order_by, limit, offset)
-        if self.inside.handwritten.model_of(cls) is not None:
-            raise InvalidArgumentError(
-                f"{cls.__name__} has a hand-written model, which find() does not search. Write a"
-                " select() on that; its rows have to_entity().",
-                value=cls,
-            )
-        with self.inside.reading(as_of) as (conn, catalog):
-            names = types_of(cls, catalog.mapping)
-            if not names:  # nothing of it is stored, but a misspelt field is still told
-                fields_of(catalog.mapping.map_classes([cls])[0]).check(wanted)
-            found = find_rows(conn, catalog, names, wanted)
-            among = _names(kinds, catalog.mapping)
-            if lazy:
-                return load_lazily(self.inside.reading, conn, catalog, found, hops, among)
-            return Load(conn, catalog).entities(found, hops, among)
 
     def has_entity(self, ecs_id: UUID | str) -> bool:
         """Tell whether an id is stored."""
@@ -514,8 +434,3 @@ def _reopened(
         store.close()
         raise
     return store
-
-
-def _names(kinds: list[type] | None, mapping: Mapping) -> list[str] | None:
-    """Return the stored types of classes to which reading is confined; None for all."""
-    return None if kinds is None else [name for cls in kinds for name in types_of(cls, mapping)]

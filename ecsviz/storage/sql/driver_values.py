@@ -20,9 +20,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql import visitors
 
 from ecsviz.domain.scalars import NoneType
-from ecsviz.errors import StoredDataInvalidError, invalid
+from ecsviz.errors import StoredDataInvalidError
 from ecsviz.storage.sql.column_types import JsonColumn
 from ecsviz.values.tagged_json import UNREADABLE, read_json
+from ecsviz.values.unfit import invalid
 
 Unfit = Callable[[int, int, str], None]
 """Is told the number of a column, the number of a row, and why the value there does not fit."""

@@ -22,6 +22,11 @@ def types_of(cls: type, mapping: Mapping) -> list[str]:
     return [name for name in mapping.stored if name in names]
 
 
+def names_of(kinds: list[type], mapping: Mapping) -> list[str]:
+    """Return the stored types of classes to which reading is confined."""
+    return [name for cls in kinds for name in types_of(cls, mapping)]
+
+
 def every_id(conn: Connection, catalog: Catalog, lineage_id: UUID | None = None) -> list[UUID]:
     """Return the ids of everything, or of one family."""
     ids: list[UUID] = []
@@ -31,6 +36,16 @@ def every_id(conn: Connection, catalog: Catalog, lineage_id: UUID | None = None)
         if lineage_id is not None:
             query = query.where(c.ecs_lineage_id == lineage_id)
         ids += columns_of(conn, query)[0]
+    return ids
+
+
+def row_ids_after(
+    conn: Connection, catalog: Catalog, name: str, after: int, size: int
+) -> list[int]:
+    """Return the next row ids of a type after one of them, in order."""
+    key = catalog.mapping.probe(name).c.id
+    query = sa.select(key).where(key > after).order_by(key).limit(size)
+    ids: list[int] = columns_of(conn, query)[0]
     return ids
 
 

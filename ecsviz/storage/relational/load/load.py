@@ -16,7 +16,7 @@ from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.progress import step
 from ecsviz.domain.objects import fill_all, shell, shells
 from ecsviz.domain.post_init import run_post_init
-from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError, invalid
+from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
 from ecsviz.storage.checks import present_only, whole_only
 from ecsviz.storage.lazy_reading import Step
 from ecsviz.storage.relational.load.closure import Wanted, reach, want
@@ -42,6 +42,7 @@ from ecsviz.storage.relational.schema.mapping import (
 from ecsviz.storage.sql.driver_values import exact_by_field
 from ecsviz.storage.sql.statements import as_driver, columns_of, select_by_keys
 from ecsviz.values.codecs import JsonCodec, Refused, decoded, not_readable
+from ecsviz.values.unfit import invalid
 
 MAX_ROUNDS = 8
 """How many times the closure goes on level by level before one recursive query finds the rest."""

@@ -13,13 +13,13 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.basics.order import Ints
 from ecsviz.domain.paths import format_path
-from ecsviz.errors import invalid
 from ecsviz.storage.relational.look.nested_keys import nested_keys
 from ecsviz.storage.relational.schema.arcs import Arc, Kind, by_field
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import check_once
 from ecsviz.storage.sql.statements import columns_of
 from ecsviz.values.codecs import decoded
+from ecsviz.values.unfit import invalid
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.domain.fields import Shape
-from ecsviz.errors import invalid
 from ecsviz.storage.relational.save.rows import key_said, said
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap, Collection
@@ -18,6 +17,7 @@ from ecsviz.storage.spans import NEVER
 from ecsviz.storage.sql.column_types import JsonColumn
 from ecsviz.storage.sql.statements import columns_of, select_by_keys, update_rows
 from ecsviz.values.codecs import Refused
+from ecsviz.values.unfit import invalid
 
 Bad = Callable[[str, Any, Any, str], None]
 """Is told the table, the row, whose row it is, and what is wrong with it."""

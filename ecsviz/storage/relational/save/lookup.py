@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.order import Ints
-from ecsviz.errors import invalid
 from ecsviz.storage.checks import check_lineage
 from ecsviz.storage.relational.save.list_positions import NOWHERE, StoredPlaces
 from ecsviz.storage.relational.save.rows import Group, Rows
 from ecsviz.storage.sql.statements import columns_of, select_by_keys
+from ecsviz.values.unfit import invalid
 
 DENSE = 3
 """A table is read as a whole where more than one row in so many is asked for."""

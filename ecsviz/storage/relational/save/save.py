@@ -14,7 +14,6 @@ from ecsviz.basics.order import Ints
 from ecsviz.basics.progress import step
 from ecsviz.domain.inverse import check_agreement
 from ecsviz.domain.walk import Walk
-from ecsviz.errors import invalid
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import (
@@ -52,6 +51,7 @@ from ecsviz.storage.sql.statements import (
     update_rows,
     value_of,
 )
+from ecsviz.values.unfit import invalid
 
 LAST_ROW = 2**62
 """No row that ecsviz makes has a higher id."""

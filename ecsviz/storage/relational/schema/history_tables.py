@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.once import making
-from ecsviz.errors import invalid
 from ecsviz.storage.relational.schema.naming import limited
 from ecsviz.storage.sql.statements import run_many
+from ecsviz.values.unfit import invalid
 
 REVISION = "ecs_revision"
 UNTIL = "ecs_until"

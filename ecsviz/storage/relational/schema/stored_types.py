@@ -17,7 +17,6 @@ from ecsviz.errors import (
     StorageCorruptError,
     UnknownTypeError,
     did_you_mean,
-    invalid,
     short_repr,
 )
 from ecsviz.storage.relational.schema.history_tables import REVISION
@@ -27,6 +26,7 @@ from ecsviz.storage.relational.schema.system_columns import SYSTEM_COLUMNS
 from ecsviz.storage.sql.statements import columns_of
 from ecsviz.values.field_codecs import describe
 from ecsviz.values.tagged_json import read_json
+from ecsviz.values.unfit import invalid
 
 Tell = Callable[[str, str], None]
 """Is told the name of a type, and why what the store says of it cannot be read."""

@@ -21,7 +21,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ecsviz.errors import StorageError, invalid
+from ecsviz.errors import StorageError
 from ecsviz.storage.relational.schema.mapping import ClassMap, Mapping, StoredType
 from ecsviz.storage.relational.schema.naming import can_be_name, limited, quoted
 from ecsviz.storage.relational.schema.stored_types import setting_object
@@ -41,6 +41,7 @@ from ecsviz.storage.sql.driver_values import exact_by_field
 from ecsviz.storage.sql.statements import columns_of, insert_rows, key_condition
 from ecsviz.storage.words import folded
 from ecsviz.values.column_codecs import Refused, TextCodec
+from ecsviz.values.unfit import invalid
 
 TEXTS: Final = "texts"
 """The setting that says which fields are indexed; and where a transaction keeps what it says."""
