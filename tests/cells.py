@@ -1,4 +1,4 @@
-"""Notebook cells for tests: source that runs in the namespace of a module of its own."""
+"""Notebooks for tests: source that runs in a module of its own, and pages that show widgets."""
 
 from __future__ import annotations
 
@@ -37,3 +37,17 @@ def notebook() -> Iterator[Cells]:
         yield cells
     finally:
         del sys.modules[module.__name__]
+
+
+class Page:
+    """What the page of a widget does: it sends messages, and keeps the answers to the last."""
+
+    def __init__(self, widget: Any) -> None:
+        self.widget = widget
+        self.told: list[dict[str, Any]] = []
+        widget.send = lambda content, buffers=None: self.told.append(content)  # no comm in tests
+
+    def do(self, name: str, **facts: Any) -> dict[str, Any]:
+        self.told.clear()
+        self.widget._take(self.widget, {"do": name, **facts}, [])
+        return self.told[-1] if self.told else {}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-import sqlalchemy as sa
 import traitlets
 from pydantic import Field
 
@@ -26,8 +23,11 @@ from ecsviz.widgets import StoreExplorer, explore_store
 from ecsviz.widgets.store import explorer as room
 from ecsviz.widgets.store.neighbours import near_of
 from tests import test_handwritten as by_hand
+from tests.cells import Page
 from tests.conformance.conftest import OPENERS, postgres_url
+from tests.databases import counted
 from tests.hostile import HOSTILE, assert_harmless, texts
+from tests.processes import in_a_new_process
 
 __all__ = ["postgres_url"]
 
@@ -70,18 +70,6 @@ def _shown(store: Any) -> Iterator[StoreExplorer]:
     shown = store.explore()
     yield shown
     shown.close()
-
-
-class Page:
-    """What a page does: it sends messages, and keeps the answers."""
-
-    def __init__(self, widget: StoreExplorer) -> None:
-        self.widget = widget
-        self.told: list[dict[str, Any]] = []
-        widget.send = lambda content, buffers=None: self.told.append(content)  # type: ignore[method-assign]  # no comm in tests
-
-    def do(self, name: str, **facts: Any) -> None:
-        self.widget._take(self.widget, {"do": name, **facts}, [])
 
 
 def column(shown: StoreExplorer, name: str) -> list[Any]:
@@ -330,21 +318,12 @@ def test_queries_are_asked_in_several_batches(monkeypatch: pytest.MonkeyPatch) -
 # -- a database ------------------------------------------------------------------------------
 
 
-def count_statements(engine: sa.Engine) -> list[str]:
-    statements: list[str] = []
-    sa.event.listen(
-        engine, "before_cursor_execute", lambda *given: statements.append(given[2]), named=False
-    )
-    return statements
-
-
 def test_a_page_costs_the_same_however_much_is_stored(tmp_path: Path) -> None:
     counts = []
     for size in (100, 20_000):
         store = ev.SQLAlchemyEntityStorage(tmp_path / f"{size}.db")
         store.register(shelf(size))
         shown = store.explore()
-        statements = count_statements(store.engine)
         steps = []
         for name, value in (
             ("first", 50),
@@ -352,11 +331,11 @@ def test_a_page_costs_the_same_however_much_is_stored(tmp_path: Path) -> None:
             ("search", "volume 0"),
             ("table", "Shelf"),
         ):
-            statements.clear()
-            setattr(shown, name, value)
+            with counted() as statements:
+                setattr(shown, name, value)
             steps.append(len(statements))
+            assert all("LIMIT" in s for s in statements if "t0" in s)
         counts.append(steps)
-        assert all("LIMIT" in s for s in statements if "t0" in s)
         shown.table = "Volume"
         state = {name: v for name, v in shown.get_state().items() if not name.startswith("_esm")}
         assert len(str(state)) < 40_000, "a page, not the table"
@@ -373,9 +352,9 @@ def test_what_is_next_costs_the_same_however_much_is_stored(tmp_path: Path) -> N
         label = Label(name="everywhere")
         made = shelf(size)
         store.register([made, *(Parcel(main=label) for _ in range(size))])
-        statements = count_statements(store.engine)
-        for entity in (label, made, made.books[5]):
-            near_of(store, entity.ecs_id)
+        with counted() as statements:
+            for entity in (label, made, made.books[5]):
+                near_of(store, entity.ecs_id)
         counts.append(len(statements))
     assert counts[0] == counts[1]
 
@@ -392,7 +371,7 @@ ev.SQLAlchemyEntityStorage(sys.argv[1]).register([Crate(label=Label(name="one"))
 
 def test_holders_of_unknown_classes_are_counted(tmp_path: Path) -> None:
     file = tmp_path / "crates.db"
-    subprocess.run([sys.executable, "-c", HOLDER, str(file)], check=True)
+    in_a_new_process(HOLDER, file)
     store = ev.SQLAlchemyEntityStorage(file)
     (label,) = store.list_by_type(Label)
     near = near_of(store, label.ecs_id)
@@ -414,7 +393,7 @@ ev.SQLAlchemyEntityStorage(sys.argv[1]).register([hub, Island(name="far", near=h
 
 def test_classes_that_are_not_defined_here(tmp_path: Path) -> None:
     file = tmp_path / "islands.db"
-    subprocess.run([sys.executable, "-c", WRITER, str(file)], check=True)
+    in_a_new_process(WRITER, file)
     shown = ev.SQLAlchemyEntityStorage(file).explore()
     assert shown._about["classes"] == [{"n": 0, "name": "Island", "count": 2, "defined": False}]
     assert column(shown, "name") == ["hub", "far"]

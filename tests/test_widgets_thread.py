@@ -24,25 +24,9 @@ from ecsviz.widgets.thread import explorer as room
 from ecsviz.widgets.thread.past import thread_moments
 from ecsviz.widgets.thread.texts import TEXT, message_json
 from ecsviz.widgets.thread.tree import Branches
+from tests.cells import Page
 from tests.databases import counted
 from tests.hostile import HOSTILE, assert_harmless, texts
-
-
-class Page:
-    """What a page does: it sends messages, and keeps the answers."""
-
-    def __init__(self, widget: ThreadExplorer) -> None:
-        self.widget = widget
-        self.told: list[dict[str, Any]] = []
-        widget.send = lambda content, buffers=None: self.told.append(content)  # type: ignore[method-assign]  # no comm in tests
-
-    def do(self, name: str, **facts: Any) -> dict[str, Any]:
-        self.told.clear()
-        self.widget._take(self.widget, {"do": name, **facts}, [])
-        return self.told[-1] if self.told else {}
-
-    def texts(self) -> list[str]:
-        return [facts["text"] for facts in self.widget._shown["messages"]]
 
 
 @pytest.fixture(name="thread")
