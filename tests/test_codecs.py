@@ -257,10 +257,6 @@ class Doubling(BaseModel):
     x: Annotated[int, AfterValidator(_doubled)]
 
 
-class Either(BaseModel):
-    one: Point | Pinned
-
-
 @pytest.mark.parametrize(
     ("annotation", "value"),
     [

@@ -18,7 +18,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import matplotlib.pyplot as plt
 import networkx as nx
@@ -31,17 +30,14 @@ from ecsviz import export
 from ecsviz.cli import cli
 from ecsviz.errors import NotLoadedError
 from tests.conftest import require_optional
-from tests.frozen import classes, write
-from tests.frozen.content import CHAT, FIRST, MUSEUM, E, in_order, plain, versions
+from tests.frozen import classes, graphs
+from tests.frozen.content import CHAT, MUSEUM, E, in_order, plain, versions
+from tests.frozen.graphs import number
 from tests.frozen.surface import MODULES, lost, surface
 
 FOLDER = Path(__file__).parent / "frozen"
 EXPORTS = FOLDER / "exports"
 SURFACE = json.loads((FOLDER / "surface.json").read_text(encoding="utf-8"))
-
-
-def number(n: int) -> UUID:
-    return UUID(int=FIRST + n)
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +97,7 @@ def test_a_fresh_process_has_every_name() -> None:
 
 # Every option with its default, as somebody may write it who copies a signature.
 CALLS: dict[str, Callable[..., Any]] = {
-    "ecsviz.ChatThread.draw_timeline": lambda **o: write.chat().draw_timeline(**o),
+    "ecsviz.ChatThread.draw_timeline": lambda **o: graphs.chat().draw_timeline(**o),
     "ecsviz.EntityDependencyGraph.draw": lambda **o: graph().draw(**o),
     "ecsviz.EntityDependencyGraph.explore": lambda **o: graph().explore(**o),
     "ecsviz.EntityDependencyGraph.to_html": lambda **o: graph().to_html(**o),
@@ -141,24 +137,24 @@ OTHERWISE: dict[str, Any] = {
 
 
 def graph() -> ev.EntityDependencyGraph:
-    return ev.EntityDependencyGraph(write.chat())
+    return ev.EntityDependencyGraph(graphs.chat())
 
 
 def an_edit() -> ev.GraphDiff:
-    edited = write.chat()
+    edited = graphs.chat()
     edited.title = "edited"
-    return ev.diff(write.chat(), edited)
+    return ev.diff(graphs.chat(), edited)
 
 
 def in_memory() -> Any:
     store = ev.InMemoryEntityStorage()
-    store.register(write.chat())
+    store.register(graphs.chat())
     return store
 
 
 def in_sql() -> Any:
     store = ev.SQLAlchemyEntityStorage("options.db")
-    store.register(write.chat())
+    store.register(graphs.chat())
     return store
 
 
@@ -431,7 +427,7 @@ def test_pickled_errors() -> None:
 def test_a_pickled_storage(store: ev.SQLAlchemyEntityStorage, tmp_path: Path) -> None:
     text = (FOLDER / "pickles" / "storage.pickle").read_bytes()
     there = str(tmp_path / "store.db").encode("raw_unicode_escape")
-    again = pickle.loads(text.replace(str(write.ELSEWHERE).encode(), there))
+    again = pickle.loads(text.replace(str(graphs.ELSEWHERE).encode(), there))
     with again:
         assert type(again) is ev.SQLAlchemyEntityStorage
         assert same(again.get(number(10)), PAST[None][0])
@@ -468,7 +464,7 @@ def test_parquet_is_read() -> None:
 
 def test_parquet_has_its_columns() -> None:
     parquet = require_optional("pyarrow.parquet")
-    now = export.to_parquet(ev.EntityDependencyGraph(write.museum()), "parquet")
+    now = export.to_parquet(ev.EntityDependencyGraph(graphs.museum()), "parquet")
     for name in ("vertices.parquet", "edges.parquet"):
         was, there = (parquet.read_schema(each / name) for each in (EXPORTS / "parquet", now))
         kinds = {field.name: str(field.type) for field in was}
@@ -501,19 +497,19 @@ def test_graphml_is_read() -> None:
 
 
 def written() -> dict[str, Callable[[], str]]:
-    """Return how each text is written today; the same graphs as in ``write.py``."""
-    museum = ev.EntityDependencyGraph(write.museum())
+    """Return how each text is written today; the same graphs as in ``graphs.py``."""
+    museum = ev.EntityDependencyGraph(graphs.museum())
     return {
-        "dump_chat.json": lambda: write.chat().model_dump_json(indent=1),
-        "dump_own.json": lambda: write.museum().model_dump_json(indent=1),
+        "dump_chat.json": lambda: graphs.chat().model_dump_json(indent=1),
+        "dump_own.json": lambda: graphs.museum().model_dump_json(indent=1),
         "node_link.json": lambda: museum.to_json(indent=1),
         "cytoscape.json": lambda: json.dumps(museum.to_cytoscape(), indent=1, default=str),
         "graph.mermaid": museum.to_mermaid,
         "graph.dot": museum.to_dot,
         "graph.graphml": lambda: museum.to_graphml("a.graphml").read_text(encoding="utf-8"),
-        "nodes.csv": lambda: export.to_csv(ev.to_frames(write.chat())[0], safe=False, index=False),
+        "nodes.csv": lambda: export.to_csv(ev.to_frames(graphs.chat())[0], safe=False, index=False),
         "references.csv": lambda: export.to_csv(
-            ev.to_frames(write.chat())[1], safe=False, index=False
+            ev.to_frames(graphs.chat())[1], safe=False, index=False
         ),
         "schema.py.txt": lambda: ev.SQLAlchemyEntityStorage(":memory:").to_python(
             ev.ChatThread, ev.ChatMessage
@@ -560,14 +556,14 @@ def test_what_is_written_is_as_it_was(name: str, alone: dict[str, Any]) -> None:
 
 def test_frames_have_their_columns() -> None:
     then = json.loads((EXPORTS / "frames.json").read_text(encoding="utf-8"))
-    museum = ev.EntityDependencyGraph(write.museum())
+    museum = ev.EntityDependencyGraph(graphs.museum())
     nodes, references = ev.to_frames(museum)
     frames = {
         "to_frames nodes": nodes,
         "to_frames references": references,
         "nodes_frame": museum.nodes_frame(),
         "references_frame": museum.references_frame(),
-        **dict(write.stores_frames()),
+        **dict(graphs.stores_frames()),
     }
     assert set(frames) == set(then)
     for name, columns in then.items():

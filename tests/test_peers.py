@@ -84,9 +84,6 @@ class Built:
             pairs |= {(a, b) for a, b in self.edges if a == b}
         return pairs  # type: ignore[return-value]  # the names are texts
 
-    def reached_from(self, name: str) -> Graph:
-        return Graph(self.by_name[name])
-
 
 def rotated(cycle: list[str]) -> tuple[str, ...]:
     first = cycle.index(min(cycle))
