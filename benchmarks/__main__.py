@@ -14,13 +14,14 @@ from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
 
-from benchmarks import drawing, graphs, growth, report, saving
+from benchmarks import drawing, graphs, growth, report, saving, touching
 from benchmarks.timing import Section
 from benchmarks.workload import ROOT
 
 PARTS: dict[str, Callable[[Path, int, int], Section]] = {
     "save": saving.save,
     "load": saving.load,
+    "touch": touching.touch,
     "frame": saving.frame,
     "graph": graphs.graph,
     "draw": drawing.draw,

@@ -27,7 +27,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def test_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parts = ["save", "load", "frame", "graph", "draw", "import"]
+    parts = ["save", "load", "touch", "frame", "graph", "draw", "import"]
     bench.main(["--quick", "--output", str(tmp_path), "--only", *parts])
     text = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert text in capsys.readouterr().out
@@ -37,7 +37,7 @@ def test_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert data["repeats"] == 1
     assert data["versions"]["sqlalchemy"] != "not installed"
     titles = [race["title"].split()[0] for race in data["races"]]
-    assert titles == ["Save", "Load", "A", "The", "Draw", "Import,"]
+    assert titles == ["Save", "Load", "Touch", "A", "The", "Draw", "Import,"]
     table = {row[0]: row[1:] for row in rows_of(text)}
     for race in data["races"]:
         assert table[race["limit"]][1] == "1.00"
