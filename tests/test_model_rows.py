@@ -317,6 +317,11 @@ def test_partial_reading(store: ev.SQLAlchemyEntityStorage) -> None:
     assert store.get(ann.ecs_id).books[0].title == "Zwei"
     with pytest.raises(errors.InvalidArgumentError, match="reads it whole"):
         store.get(ann.ecs_id, hops=1)
+    with pytest.raises(errors.InvalidArgumentError, match="Leave hops, only and lazy out"):
+        store.get(ann.ecs_id, lazy=True)
+    book = store.get(ann.books[0].ecs_id, lazy=True)
+    with pytest.raises(errors.InvalidArgumentError, match="Leave hops, only and lazy out"):
+        _ = book.author.name
 
 
 def test_deleting(reopen: Open, store: ev.SQLAlchemyEntityStorage) -> None:
