@@ -82,6 +82,15 @@ def test_every_reader_is_lazy(reopen: Open) -> None:
     assert last.parent.parent.text == "0"
     assert last.parent.replies == [last]
     assert last.parent.replies[0] is last
+    store = reopen()
+    for found in (
+        store.first(c.Message, text="1", lazy=True),
+        store.one(c.Message, text="1", lazy=True),
+        next(store.iterate(c.Message, text="1", lazy=True)),
+    ):
+        assert is_placeholder(found.thread)
+        assert loaded(found.thread.messages) == [False, True, False]
+        assert found.thread.messages[2].parent is found
 
 
 def test_the_edge_is_loaded_by_class(reopen: Open) -> None:
@@ -798,6 +807,21 @@ def test_threads_that_touch_at_once_load_once(reopen: Open) -> None:
         assert found == [True] * 4
         assert len([s for s in statements if "text" in s.partition("FROM")[0]]) <= 1
         assert find_difference(thread, read) is None
+
+
+def test_a_thread_in_a_transaction_waits_for_nobody(reopen: Open) -> None:
+    """Where all threads share one connection, or one lock, whoever has it goes on."""
+    store = reopen()
+    thread = store.register(c.thread(2))
+    read = store.get(thread.ecs_id, lazy=True)
+    with store.inside.one_state():
+        other = threading.Thread(target=lambda: read.messages[1].text)
+        other.start()
+        other.join(0.2)
+        assert read.messages[0].text == "0"
+    other.join(20)
+    assert not other.is_alive()
+    assert find_difference(thread, read) is None
 
 
 @pytest.mark.process
