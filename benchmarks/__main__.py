@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
 
-from benchmarks import drawing, graphs, growth, report, saving, touching
+from benchmarks import drawing, graphs, growth, report, saving, searching, touching
 from benchmarks.timing import Section
 from benchmarks.workload import ROOT
 
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[Path, int, int], Section]] = {
     "touch": touching.touch,
     "frame": saving.frame,
     "graph": graphs.graph,
+    "search": searching.search,
     "draw": drawing.draw,
     "import": drawing.imports,
     "postgres": saving.postgres,

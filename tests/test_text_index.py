@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import ecsviz as ev
 from benchmarks.growth import counted
 from ecsviz.errors import InvalidArgumentError, StorageError, StoredDataInvalidError
+from ecsviz.storage.looking import Wanted
 from ecsviz.storage.relational.schema import text_tables
 from ecsviz.storage.words import folded, sought_words
 from tests.conformance.conftest import OPENERS, postgres_url
@@ -155,6 +156,14 @@ def test_a_transaction_that_fails_leaves_the_index_as_it_was(store: Any) -> None
         store.register([Note(text="another plan"), bad])
     assert len(ids_of(store, "plan")) == 1
     check(store)
+
+
+def test_pages_find_what_is_not_in_the_index_yet(store: Any) -> None:
+    notes = [Note(text="a plan"), Note(text="another plan")]
+    store.register(notes)
+    run(store, "UPDATE notes SET text = 'nothing' WHERE text = 'a plan'")
+    assert store.inside.page("Note", Wanted(search="plan")).ids == [notes[1].ecs_id]
+    assert store.inside.page("Note", Wanted(search="noth")).ids == [notes[0].ecs_id]
 
 
 # -- verified --------------------------------------------------------------------------------

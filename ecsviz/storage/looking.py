@@ -97,7 +97,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which page: of what fits a search, in the order of a column, from a row on."""
+    """Which page: of what fits a search, in the order of a column, from a row on.
+
+    A search looks for a part of any text, of texts that are indexed for words; or for an id.
+    """
 
     search: str = ""
     order_by: str = ""

@@ -71,10 +71,11 @@ def words_in(text: str) -> list[str]:
     >>> words_in("Café: the_SAVE-plan, ½ Straße!")
     ['cafe', 'the', 'save', 'plan', '1', '2', 'strasse']
     """
-    found = text.translate(_FOLDING).split(" ")
-    if len(text) > LONGEST:
-        return [word[:LONGEST] for word in found if word]
-    return [word for word in found if word]
+    apart = text.translate(_FOLDING)
+    found = apart.split()
+    if len(apart) > LONGEST and max(map(len, found), default=0) > LONGEST:
+        return [word[:LONGEST] for word in found]
+    return found
 
 
 def folded(text: str) -> str:
@@ -109,11 +110,6 @@ class SoughtWords:
 
     text: str
     terms: tuple[Term, ...]
-
-    def counts(self, words: str) -> list[int]:
-        """Return how often a folded text has each term."""
-        padded = f" {words} "
-        return [padded.count(term.pattern) for term in self.terms]
 
     def fits(self, words: str) -> bool:
         """Tell whether a folded text has all terms."""
@@ -161,6 +157,24 @@ Term(words=('cyc',), prefix=True))
     return SoughtWords(text, tuple(terms))
 
 
+def begun_words(text: str) -> SoughtWords | None:
+    """Return what somebody looks for who is still at it: the last word may go on.
+
+    None if there is no word, or too many of them.
+
+    Examples
+    --------
+    >>> begun_words("save pl").terms
+    (Term(words=('save',), prefix=False), Term(words=('pl',), prefix=True))
+    >>> begun_words("100 %").terms, begun_words("%")
+    ((Term(words=('100',), prefix=False),), None)
+    """
+    try:
+        return sought_words(f"{text}*")
+    except InvalidArgumentError:
+        return None
+
+
 def _terms(text: str) -> Iterator[Term]:
     parts = text.split('"')
     for number, part in enumerate(parts):
@@ -199,22 +213,22 @@ class Ranking:
     """
 
     def __init__(self, sought: SoughtWords) -> None:
-        self.sought = sought
         self._texts = self._length = 0
+        self._patterns = [term.pattern for term in sought.terms]
         self._having = [0] * len(sought.terms)
         self._fitting: list[tuple[Any, list[int], int]] = []
 
     def add(self, key: Any, text: str) -> None:
         """Look at a text."""
-        words = folded(text)
-        counts = self.sought.counts(words)
-        length = words.count(" ") + 1
+        words = f" {folded(text)} "
+        length = words.count(" ") - 1
         self._texts += 1
         self._length += length
-        for n, count in enumerate(counts):
-            self._having[n] += bool(count)
-        if all(counts):
-            self._fitting.append((key, counts, length))
+        counts = list(map(words.count, self._patterns))
+        if any(counts):
+            self._having = [n + bool(count) for n, count in zip(self._having, counts, strict=True)]
+            if all(counts):
+                self._fitting.append((key, counts, length))
 
     def scores(self) -> list[tuple[Any, float]]:
         """Return what fits, in the order in which it was looked at, each with its score."""

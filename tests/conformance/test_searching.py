@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import ecsviz as ev
 from ecsviz.errors import EcsvizError, InvalidArgumentError, NotAnEntityError
+from ecsviz.storage.looking import Wanted
 from tests.conformance.conftest import Open
 
 
@@ -293,3 +294,31 @@ def test_any_text_means_the_same_everywhere(store: Any, text: str, more: str) ->
     assert numbers(store, text, "body") == expected
     assert numbers(store, text, "title") == expected
     store.delete(odd)
+
+
+def test_pages_are_searched_through_an_index(store: Any) -> None:
+    """What the explorer asks; without an index, it looks for parts of texts."""
+    store.register([Page(title="complan", body="a plan, saved"), Page(title="x", body="complan")])
+
+    def page(text: str) -> list[str]:
+        found_there = store.inside.page("Page", Wanted(search=text))
+        assert found_there.total == len(found_there.ids)
+        return sorted(store.get(i, hops=0).title for i in found_there.ids)
+
+    assert page("plan") == page("PLAN") == ["complan", "x"]
+    store.index_text(Page, "body")
+    assert page("complan") == ["complan", "x"]
+    assert page("plan sav") == page('"plan saved"') == ["complan"]
+    assert page("a pl") == ["complan"]
+    assert page("sav plan") == []
+    assert page(", sa") == ["complan"]
+    assert page(",") == ["complan"], "no word: a part"
+    assert page("%") == []
+    assert page("mpla") == ["complan"], "of the title, which is not indexed, a part"
+    (found_id,) = store.inside.page("Page", Wanted(search="saved")).ids
+    assert store.inside.page("Page", Wanted(search=str(found_id))).ids == [found_id]
+    held = store.get(found_id)
+    held.body = "something else"
+    store.register(held)
+    assert page("saved") == []
+    assert page("something") == ["complan"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -21,6 +22,7 @@ from ecsviz.storage.memory.kept import Kept, Record
 from ecsviz.storage.memory.loading import check_classes, load, load_lazily, records_of
 from ecsviz.storage.memory.pages import columns_of, page_of
 from ecsviz.storage.memory.saving import MemorySave
+from ecsviz.storage.memory.text_search import is_indexed
 from ecsviz.storage.search import Extent, Search
 from ecsviz.storage.spans import NEVER, Past, Reached, since_oldest
 
@@ -185,7 +187,8 @@ class MemoryInside:
 
     def page(self, name: str, wanted: Wanted) -> Page:
         """Return a page of a class."""
-        return page_of(self._records(name), wanted)
+        is_so = functools.partial(is_indexed, self.kept)
+        return page_of(self._records(name), wanted, is_so)
 
     def class_of(self, ecs_id: UUID) -> str | None:
         """Return the name of the class of an entity, None if it is not stored."""

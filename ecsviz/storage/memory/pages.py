@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.storage.looking import Page, PageColumn, Wanted
 from ecsviz.storage.memory.kept import Held, Record
+from ecsviz.storage.words import SoughtWords, begun_words, folded
 
 
-def page_of(records: list[Record], wanted: Wanted) -> Page:
-    """Return a page of records."""
+def page_of(records: list[Record], wanted: Wanted, is_indexed: Callable[[type, str], bool]) -> Page:
+    """Return a page of records; in fields that are indexed, words are looked for."""
     columns = columns_of(records)
     text = wanted.sought.casefold()
     texts = [column.name for column in columns if column.kind == "text"]
     if text:
-        records = [r for r in records if str(r.ecs_id) == text or _says(r, texts, text)]
+        sought = begun_words(wanted.sought)
+        whole = set(texts if sought is not None else ())
+        whole &= {n for r in records[:1] for n in texts if is_indexed(r.cls, n)}
+        parts = [name for name in texts if name not in whole]
+        records = [
+            record
+            for record in records
+            if str(record.ecs_id) == text
+            or _says(record, parts, text)
+            or (sought is not None and _has_words(record, whole, sought))
+        ]
     order = wanted.order_by.removeprefix("-")
     if any(column.sorts and column.name == order for column in columns):
         falling = wanted.order_by.startswith("-")
@@ -68,6 +79,11 @@ def _value(record: Record, name: str) -> Any:
 def _key(value: Any) -> Any:
     # Times with and without an offset do not compare.
     return value if isinstance(value, (str, int, float)) else str(value)
+
+
+def _has_words(record: Record, names: Iterable[str], sought: SoughtWords) -> bool:
+    values = (record.state.get(name) for name in names)
+    return any(isinstance(value, str) and sought.fits(folded(value)) for value in values)
 
 
 def _says(record: Record, names: list[str], text: str) -> bool:

@@ -82,7 +82,8 @@ class StoreExplorer(LiveWidget):
     table
         A trait: the name of the class whose entities are listed, or None.
     search
-        A trait: what is looked for in the texts of the table; or an ``ecs_id``.
+        A trait: what is looked for in the texts of the table; or an ``ecs_id``. In fields that
+        `index_text` was called for, words are, the last of which may go on.
     order_by
         A trait: the field that the rows are sorted by, with a minus in front for falling order;
         empty for the order of storing.

@@ -186,27 +186,61 @@ def _ranked_changes(conn: Connection, index: TextIndex, sought: SoughtWords) -> 
 def _ranked_by_index(
     conn: Connection, index: TextIndex, wanted: TextSearch, changed: bool
 ) -> list[tuple[int, float]]:
+    query, score, better = _those_that_fit(conn, index, wanted.sought, changed)
+    key = query.selected_columns[0]
+    query = query.add_columns(score.label("score")).order_by(better, key).limit(wanted.stop)
+    found = list(zip(*columns_of(conn, query), strict=True))
+    return found + _ranked_changes(conn, index, wanted.sought) if changed else found
+
+
+def _those_that_fit(
+    conn: Connection, index: TextIndex, sought: SoughtWords, changed: bool
+) -> tuple[sa.Select[Any], Any, Any]:
+    """Return a query for the row ids, the score, and what puts the best first."""
     words = words_of(conn, index)
     if conn.dialect.name == "sqlite":
         asked: Any = sa.literal_column(quoted(index.name))
-        fits: list[Any] = [asked.op("MATCH")(match(wanted.sought))]
-        score: Any = -sa.column("rank", sa.Float())
-        order = [sa.column("rank"), words.c[0]]
+        fits: list[Any] = [asked.op("MATCH")(match(sought))]
+        better: Any = sa.column("rank", sa.Float())
+        score = -better
     else:
-        by = sa.cast(sa.bindparam(None, tsquery(wanted.sought)), _TsQuery())
+        by = sa.cast(sa.bindparam(None, tsquery(sought)), _TsQuery())
         lexemes: Any = sa.column("lexemes")
         padded = sa.literal(" ") + words.c.words + sa.literal(" ")
-        phrases = [term for term in wanted.sought.terms if len(term.words) > 1]
+        phrases = [term for term in sought.terms if len(term.words) > 1]
         fits = [lexemes.op("@@")(by), *(padded.contains(t.pattern) for t in phrases)]
         score = sa.func.ts_rank(lexemes, by, 1, type_=sa.Float())
-        order = [score.desc(), words.c[0]]
-    query = sa.select(words.c[0], score.label("score")).where(*fits)
+        better = score.desc()
     if changed:
         c = changes_of(index.schema).c
-        query = query.where(words.c[0].not_in(sa.select(c.row_id).where(c.name == index.name)))
-    query = query.order_by(*order).limit(wanted.stop)
-    found = list(zip(*columns_of(conn, query), strict=True))
-    return found + _ranked_changes(conn, index, wanted.sought) if changed else found
+        fits.append(words.c[0].not_in(sa.select(c.row_id).where(c.name == index.name)))
+    return sa.select(words.c[0]).where(*fits), score, better
+
+
+def rows_that_fit(
+    conn: Connection, catalog: Catalog, type_name: str, row_id: Any, sought: SoughtWords
+) -> dict[str, Any]:
+    """Return per indexed field of a class the condition that its text fits.
+
+    Parameters
+    ----------
+    conn, catalog, type_name
+        Of what.
+    row_id
+        The column of the row ids.
+    sought
+        What is looked for.
+    """
+    indexes = [i for i in indexes_in(conn, catalog.mapping) if i.type_name == type_name]
+    result = {}
+    for index in indexes if is_able(conn) else ():
+        changed = index.name in _changed(conn, catalog)
+        there = row_id.in_(_those_that_fit(conn, index, sought, changed)[0])
+        if changed:
+            more = [found for found, _ in _ranked_changes(conn, index, sought)]
+            there = sa.or_(there, key_condition(conn, row_id, more))
+        result[index.field] = there
+    return result
 
 
 class _TsQuery(sa.types.UserDefinedType[str]):

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.storage.looking import Page, PageColumn, StoredClass, Wanted
+from ecsviz.storage.relational.load.text_search import rows_that_fit
 from ecsviz.storage.relational.schema.catalog import Catalog, find_class
 from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.sql.statements import columns_of, value_of
+from ecsviz.storage.words import begun_words
 
 Field: TypeAlias = tuple[PageColumn, dict[str, Any]]
 """A column, and what the store says of where it is."""
@@ -43,12 +45,17 @@ def columns_in_pages(catalog: Catalog, name: str) -> list[PageColumn]:
 
 
 def page_of(conn: Connection, catalog: Catalog, name: str, wanted: Wanted) -> Page:
-    """Return a page of a class: two statements, however many entities there are."""
+    """Return a page of a class: two statements, however many entities there are.
+
+    Two more where it is searched, and its texts are indexed.
+    """
     if name not in catalog.mapping.stored:
         return Page([], [], [], 0)
     fields = _fields(catalog.mapping, name)
     table = _table(catalog.mapping, name, fields)
-    fits = _fits(table, fields, wanted.sought)
+    sought = begun_words(wanted.sought)
+    by_words = sought and rows_that_fit(conn, catalog, name, table.c.id, sought)
+    fits = _fits(table, fields, wanted.sought, by_words or {})
     count = sa.select(sa.func.count()).select_from(table).where(*fits)
     total = value_of(conn, count) or 0
     arcs = _arcs(catalog.mapping, fields)
@@ -102,7 +109,7 @@ def _fields(mapping: Mapping, name: str) -> list[Field]:
 def _table(mapping: Mapping, name: str, fields: list[Field]) -> Any:
     """Return a table with all the columns that are looked at; nothing is asked for it."""
     probe = mapping.probe(name)
-    columns: list[Any] = [sa.column("id"), sa.column("ecs_id", sa.Uuid())]
+    columns: list[Any] = [sa.column("id", sa.BigInteger()), sa.column("ecs_id", sa.Uuid())]
     for column, place in fields:
         if column.name == "ecs_id":
             continue
@@ -139,14 +146,24 @@ def _kind(field: str) -> str:
     }.get(first, "other")
 
 
-def _fits(table: Any, fields: list[Field], text: str) -> list[Any]:
-    """Return the conditions of a search: in any text, or an id."""
+def _fits(table: Any, fields: list[Field], text: str, by_words: dict[str, Any]) -> list[Any]:
+    """Return the conditions of a search: in any text, or an id.
+
+    Parameters
+    ----------
+    table, fields, text
+        Where it is looked for, and what.
+    by_words
+        The conditions of fields that have an index of their words.
+    """
     if not text:
         return []
     if "\0" in text or (not text.isascii() and text.encode("utf-8", "ignore").decode() != text):
         return [sa.false()]  # no column holds such texts as they are, and no driver takes them
     texts = [
-        table.c[place["column"]].icontains(text, autoescape=True)
+        by_words[column.name]
+        if column.name in by_words
+        else table.c[place["column"]].icontains(text, autoescape=True)
         for column, place in fields
         if column.kind == "text"
     ]
