@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 import ecsviz as ev
+from ecsviz.domain.field_entities import refuse_hidden
 from ecsviz.domain.fields import Shape
 from ecsviz.domain.paths import MAX_VALUE_DEPTH, Attr, Steps, format_path, nested_entities
-from ecsviz.domain.walk import Reference, node_name, refuse_hidden, walk
+from ecsviz.domain.walk import Reference, node_name, walk
 from ecsviz.errors import (
     DuplicateIdError,
     InvalidIdError,

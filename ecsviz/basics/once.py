@@ -1,4 +1,4 @@
-"""The lock around what is made once and then shared by all threads."""
+"""The locks around what all threads share: what is made once, and what is remembered."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ making: Final = threading.RLock()
 where it may just be in the making. One for all, so that no two threads can wait for each other;
 nobody waits for a database with it."""
 
+remembering: Final = threading.RLock()
+"""Held while a store looks at what it remembers of entities, or changes it. Nobody waits for
+another lock or a database with it."""
+
 if hasattr(os, "register_at_fork"):
     # A child has only the thread that forked: a lock that another one held would never be free.
-    os.register_at_fork(
-        before=making.acquire, after_in_parent=making.release, after_in_child=making.release
-    )
+    for lock in (making, remembering):
+        os.register_at_fork(
+            before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import enum
 import fractions
 import pathlib
 import sys
@@ -15,7 +16,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import repeat
 from types import FrameType
 from typing import Any, Final
@@ -36,6 +37,12 @@ ATOMS = frozenset(
     }
 )
 """Types whose values never change and hold nothing: a copy may share them."""
+
+
+@cache
+def is_atom(kind: type) -> bool:
+    """Tell whether the values of a type never change and hold nothing: members of enums, too."""
+    return kind in ATOMS or issubclass(kind, enum.Enum)
 
 
 def shell(cls: Any, ecs_id: Any) -> Any:
@@ -185,15 +192,16 @@ def take_place_of(made: Any, entity: Any) -> None:
 
 def fill_all(
     cls: Any, entities: Sequence[Any], names: Sequence[str], columns: Sequence[list[Any]]
-) -> None:
-    """Give shells of one class their state, as columns in the order of `names`.
+) -> list[tuple[Any, ...]]:
+    """Give shells of one class their state, as columns in the order of `names`; return the rows.
 
     Notes
     -----
     A slot at a time, by functions that are written in C and call each other: a third less time
     than a loop over the entities.
     """
-    states = list(map(dict, map(zip, repeat(names), zip(*columns, strict=True))))
+    rows = list(zip(*columns, strict=True))
+    states = list(map(dict, map(zip, repeat(names), rows)))
     if len(states) != len(entities):
         raise ValueError(f"{len(entities):,} entities and {len(states):,} rows")
     _put(entities, "__dict__", states)
@@ -201,6 +209,7 @@ def fill_all(
     if cls.__private_attributes__:
         for entity, values in zip(entities, states, strict=True):
             fill_private(entity, values)
+    return rows
 
 
 def take_states(entities: Sequence[Any], others: Sequence[Any]) -> None:

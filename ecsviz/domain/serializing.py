@@ -28,6 +28,7 @@ from ecsviz.domain.entity_class import (
     shadowing,
     type_name,
 )
+from ecsviz.domain.field_entities import refuse_hidden
 from ecsviz.domain.fields import OWN_FIELDS, FieldPlan, Shape, can_hold_entities, class_plan
 from ecsviz.domain.objects import is_placeholder, not_loaded, shell
 from ecsviz.domain.paths import (
@@ -39,7 +40,6 @@ from ecsviz.domain.paths import (
     value_parts,
 )
 from ecsviz.domain.validating import HeldReferences, Raw, validate_all, validate_into
-from ecsviz.domain.walk import refuse_hidden
 from ecsviz.errors import (
     BrokenReferenceError,
     DuplicateIdError,

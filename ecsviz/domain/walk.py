@@ -11,22 +11,22 @@ import collections
 import itertools
 import operator
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ecsviz.basics.garbage import collector_paused
+from ecsviz.basics.order import Ints
 from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.domain.field_entities import found_in, named, refuse_hidden
 from ecsviz.domain.fields import FieldPlan, Shape, class_plan
-from ecsviz.domain.paths import KeyStep, Steps, format_path, id_number, nested_entities
+from ecsviz.domain.paths import format_path
 from ecsviz.errors import (
     DuplicateIdError,
     InvalidIdError,
     NotAnEntityError,
-    UnsupportedFieldError,
     short_repr,
 )
 
@@ -146,6 +146,44 @@ class Walk:
         for number, key in zip(self._odd, self._odd_keys, strict=True):
             keys[number] = key
         return keys
+
+    def references_of(self, position: int, slot: int) -> range:
+        """Return the numbers of the references that one field of one entity holds."""
+        first = bisect_left(self.sources, position)
+        last = bisect_left(self.sources, position + 1, first)
+        return range(
+            bisect_left(self.slots, slot, first, last),
+            bisect_left(self.slots, slot + 1, first, last),
+        )
+
+    def part(self, positions: Ints, references: Ints) -> Walk:
+        """Return a walk of some of the entities and of some of the references between them.
+
+        Parameters
+        ----------
+        positions, references
+            Rising; both ends of each reference are among the positions.
+        """
+        made = Walk()
+        made.classes, made.fields, made.rising = self.classes, self.fields, self.rising
+        chosen = positions.tolist()
+        made.entities = [self.entities[position] for position in chosen]
+        made.ids = [self.ids[position] for position in chosen]
+        made._index = {id(entity): n for n, entity in enumerate(made.entities)}
+        place = np.zeros(len(self.entities), dtype=np.intc)
+        place[positions] = np.arange(len(positions), dtype=np.intc)
+        for name, numbers in (("sources", place), ("targets", place)):
+            there = numbers[np.asarray(getattr(self, name))[references]]
+            getattr(made, name).frombytes(there.astype(np.intc).tobytes())
+        made.slots.frombytes(np.asarray(self.slots)[references].astype(np.intc).tobytes())
+        made.kinds.frombytes(np.asarray(self.kinds)[positions].astype(np.intc).tobytes())
+        if self._odd:
+            number_of = {number: n for n, number in enumerate(references.tolist())}
+            for number, key in zip(self._odd, self._odd_keys, strict=True):
+                if number in number_of:
+                    made._odd.append(number_of[number])
+                    made._odd_keys.append(key)
+        return made
 
     def release(self) -> Walk:
         """Forget where each entity stands, which `position` needs: two thirds of the memory."""
@@ -314,7 +352,7 @@ def _follow_each(result: Walk, known: _Known, some: Iterator[tuple[int, Any]], s
                     add_target(number)
                     add_slot(slot)
             else:
-                _add_others(result, source, slot, _found(shape, value, plan))
+                _add_others(result, source, slot, found_in(shape, value, plan))
         if is_open and strict and entity.__pydantic_extra__:
             refuse_hidden(entity)
     return len(result.kinds) - before
@@ -449,7 +487,8 @@ def _about(result: Walk, position: int, strict: bool) -> _About:
     if not is_entity_class(cls):
         value = result.entities[position]
         raise NotAnEntityError(
-            f"{result.place(position)} holds {_a(value)}, which is no entity. Put an entity there.",
+            f"{result.place(position)} holds {named(value)}, which is no entity."
+            " Put an entity there.",
             value=value,
             place=result.place(position),
         )
@@ -464,106 +503,6 @@ def _about(result: Walk, position: int, strict: bool) -> _About:
     result.classes.append(cls)
     is_open = cls.model_config.get("extra") == "allow"
     return _About(len(result.classes) - 1, tuple(steps), is_open)
-
-
-def _found(shape: Shape, value: Any, plan: FieldPlan) -> Iterable[tuple[Any, Any]]:
-    """Return the entities in a field that is neither single nor a list, and where they are."""
-    if shape == Shape.SET and isinstance(value, AbstractSet):
-        # Sets have no order: by id, so that every run walks alike.
-        return [(target.ecs_id, target) for target in sorted(value, key=_by_id(plan))]
-    if shape == Shape.DICT and isinstance(value, Mapping):
-        return _entries(value, plan)
-    if shape == Shape.NESTED:
-        return _entries(nested_entities(value, plan.place), plan)
-    if shape != Shape.OPAQUE:
-        declared = getattr(plan.container, "__name__", "container")
-        raise NotAnEntityError(
-            f"{plan.place} holds {_a(value)} where a {declared} of entities should be."
-            f" Put a {declared} there.",
-            value=value,
-            place=plan.place,
-        )
-    for steps, target in nested_entities(value, plan.place):
-        raise _nowhere(target, plan, steps)
-    return ()
-
-
-def _entries(value: Any, plan: FieldPlan) -> list[tuple[Any, Any]]:
-    """Return (place, entity), and see that no entity is a key."""
-    found = list(value.items() if isinstance(value, Mapping) else value)
-    for key, target in found:
-        if isinstance(key, Steps):
-            if any(type(step) is KeyStep for step in key):
-                raise _nowhere(target, plan, key)
-        elif is_entity_class(type(key)):
-            raise _nowhere(key, plan, Steps((KeyStep(),)))
-    return found
-
-
-def _nowhere(target: Any, plan: FieldPlan, steps: Steps) -> UnsupportedFieldError:
-    """Return the error that tells of an entity where no reference can be stored."""
-    place = f"{plan.owner.__name__}.{format_path(plan.name, steps)}"
-    if any(type(step) is KeyStep for step in steps):
-        why = (
-            f"{plan.place} holds {_a(target)} as the key of a dict, where no"
-            " reference can be stored. Use its ecs_id (or another value) as the key, or a list."
-        )
-    else:
-        why = (
-            f"{place} holds {_a(target)}, but {plan.place} is annotated"
-            f" {_annotation_name(plan.annotation)}, so the reference cannot be stored."
-            " Annotate the field with the entity's class."
-        )
-    return UnsupportedFieldError(why, cls=plan.owner, field=plan.name, place=place)
-
-
-def refuse_hidden(entity: Any, searched: Iterable[FieldPlan] = ()) -> None:
-    """Raise if an entity holds another in an extra field, or in one of the `searched` fields.
-
-    Raises
-    ------
-    UnsupportedFieldError
-        Naming the place, and how to declare it.
-    """
-    for plan in searched:
-        _found(Shape.OPAQUE, entity.__dict__.get(plan.name), plan)
-    cls = type(entity)
-    for name, value in (entity.__pydantic_extra__ or {}).items():
-        for steps, target in nested_entities(value, f"{cls.__name__}.{name}"):
-            place = f"{cls.__name__}.{format_path(name, steps)}"
-            raise UnsupportedFieldError(
-                f"{place} holds {_a(target)}, but {name!r} is an extra field, so the"
-                f" reference cannot be stored. Declare {name!r} in {cls.__name__}.",
-                cls=cls,
-                field=name,
-                place=place,
-            )
-
-
-def _by_id(plan: FieldPlan) -> Callable[[Any], int]:
-    def key(entity: Any) -> int:
-        if is_entity_class(type(entity)):
-            return id_number(entity)
-        raise NotAnEntityError(
-            f"{plan.place} holds {_a(entity)}, which is no entity. Put entities there.",
-            value=entity,
-            place=plan.place,
-        )
-
-    return key
-
-
-def _a(value: Any) -> str:
-    """Return what a value is, without telling it: it may be what somebody wrote in a chat."""
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
-
-
-def _annotation_name(annotation: Any) -> str:
-    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    return name.replace("typing.", "")
 
 
 def _read_ids(result: Walk, strict: bool) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from ecsviz.domain.objects import is_atom
 from ecsviz.domain.scalars import NoneType, NotPlainError, microseconds, zone_of
 from ecsviz.values.tagged_json import UNREADABLE, from_json, to_json
 
@@ -73,6 +74,12 @@ class Codec:
     def __init__(self, sql_name: str, *types: type) -> None:
         self.sql_name = sql_name
         self.types = frozenset({*types, NoneType})
+
+    @property
+    def is_of_atoms(self) -> bool:
+        """Whether the values cannot change while they stay the same objects."""
+        kinds = self.types - {NoneType}
+        return bool(kinds) and all(map(is_atom, kinds))
 
     def encode(self, values: list[Any]) -> tuple[list[Any], Exact]:
         """Return what the column holds for each value, and what it cannot hold exactly."""

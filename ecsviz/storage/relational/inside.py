@@ -26,6 +26,7 @@ from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.walk import Walk
+from ecsviz.errors import EcsvizError
 from ecsviz.graph.arrays import as_roots
 from ecsviz.storage.as_of import AsOf, check_as_of
 from ecsviz.storage.checks import check_note
@@ -42,6 +43,7 @@ from ecsviz.storage.relational.models.models import Models
 from ecsviz.storage.relational.past.history import first_revisions
 from ecsviz.storage.relational.past.past_catalog import past_catalog, revision_of
 from ecsviz.storage.relational.past.reach import past_of
+from ecsviz.storage.relational.save.part import NotPlainError, Part, changed_part
 from ecsviz.storage.relational.save.save import Save
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.handwritten import Handwritten
@@ -182,8 +184,18 @@ class SqlInside:
             # Before there is a file: what cannot be stored must not leave an empty one behind.
             early = None if self.database.exists() else self._prepare(found)
             with self.database.writing() as conn:
-                save = self._save(conn, found, note, early, added_since)
+                part = None if added_since is not None else self._changed_part(conn, found)
+                if part is not None and not part.found.entities:
+                    return
+                save = self._save(conn, found, note, early, added_since, part)
                 conn.info[AFTER] = functools.partial(self._carried_out, save)
+
+    def _changed_part(self, conn: Connection, found: Walk) -> Part | None:
+        """Return what of a walk is not as it is stored, where that is known."""
+        if not self.is_made(conn):
+            return None
+        era = self.catalog.remembered.era_of(self.catalog.found_revision(conn))
+        return None if era is None else changed_part(found, era, self.catalog.mapping)
 
     def _carried_out(self, save: Save) -> None:
         self.catalog = save.catalog
@@ -197,15 +209,23 @@ class SqlInside:
         note: str | None,
         early: Save | None = None,
         added_since: AsOf = None,
+        part: Part | None = None,
     ) -> Save:
         made = self.is_made(conn)
         if not made:
             self.catalog.create(conn)
         save = None if made else early
         catalog = self.found(conn)[0] if save is None else save.catalog
-        if save is None and catalog.lacks(found):
+        walk = found if part is None else part.found
+        if save is None and catalog.lacks(walk):
             catalog = catalog.fork()  # it may fail, and what it makes is not there for others yet
-        with catalog.synced(conn, catalog.mapping.map_walk(found)) as next_ids:
+        with catalog.synced(conn, catalog.mapping.map_walk(walk)) as next_ids:
+            if save is None and part is not None:
+                save = Save(conn, catalog, found, next_ids, part=part)
+                try:
+                    save.prepare()
+                except (EcsvizError, NotPlainError):  # told by who looks at the whole
+                    save = None
             if save is None:
                 save = Save(conn, catalog, found, next_ids, added_since)
                 save.prepare()

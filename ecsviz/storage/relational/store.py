@@ -313,7 +313,7 @@ class SQLAlchemyEntityStorage(
         if not ids:
             return []
         with steps("loading", progress), self.inside.reading(as_of) as (conn, catalog):
-            load = Load(conn, catalog)
+            load = Load(conn, catalog, remembers=True)
             there = load.find_all(ids)
             rows = [there[ecs_id] for ecs_id in ids]
             names = None if kinds is None else names_of(kinds, catalog.mapping)
@@ -343,7 +343,7 @@ class SQLAlchemyEntityStorage(
         """
         check_entity_class(cls)
         with self.inside.reading(as_of) as (conn, catalog):
-            load = Load(conn, catalog)
+            load = Load(conn, catalog, remembers=True)
             names = types_of(cls, catalog.mapping)
             rows = [(name, n) for name in names for n in load.all_ids(name)]
             return load.entities(rows)

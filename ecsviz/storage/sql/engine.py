@@ -115,6 +115,13 @@ class OpenDatabase:
         """Whether the database is PostgreSQL."""
         return self.engine.dialect.name == "postgresql"
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether a transaction finds only what was committed: nobody shares its connection."""
+        if not isinstance(self.engine.pool, (StaticPool, SingletonThreadPool)):
+            return True
+        return self.owns_engine and self._session_engine is None
+
     def _make_engine(self) -> Engine:
         options: dict[str, Any] = {"hide_parameters": True}
         if self.url.get_backend_name() == "sqlite":

@@ -28,6 +28,7 @@ from ecsviz.storage.relational.load.loaded_rows import (
     lists_of,
     resolver,
 )
+from ecsviz.storage.relational.load.read_rows import ReadRows
 from ecsviz.storage.relational.models.handwritten_rows import Making
 from ecsviz.storage.relational.past.past_catalog import PastMapping
 from ecsviz.storage.relational.schema.arcs import Arc, Kind, by_field
@@ -59,6 +60,8 @@ class Load:
         The store's catalog, its types read.
     lazily
         The step of a lazy reading that this is; None if what is left out is never loaded.
+    remembers
+        Whether the store remembers what is read: in a transaction that finds what was committed.
 
     Notes
     -----
@@ -67,10 +70,18 @@ class Load:
     their type, not validated again: a model's own validators ran when the entity was made.
     """
 
-    def __init__(self, conn: Connection, catalog: Catalog, lazily: Step | None = None) -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        catalog: Catalog,
+        lazily: Step | None = None,
+        remembers: bool = False,
+    ) -> None:
         self.conn = conn
         self.catalog = catalog
         self.lazily = lazily
+        newest = catalog.found_revision(conn) if remembers else None
+        self._memory = ReadRows(None if isinstance(catalog.mapping, PastMapping) else newest)
         self.mapping = catalog.mapping
         self.loaded: dict[str, Loaded] = {}
         self.left_out: dict[str, set[int]] = {}  # row ids of what becomes a placeholder
@@ -169,6 +180,7 @@ class Load:
                 self._run_post_init()
             else:
                 self.lazily.finish()
+            self._memory.remember(self.catalog.remembered)
         return self.entity
 
     def entities(
@@ -502,7 +514,8 @@ class Load:
                 entity.__dict__.update(zip(values, row, strict=True))
             return
         names = [name for name in known.cls.model_fields if name in values]  # type: ignore[attr-defined]  # a pydantic model
-        fill_all(known.cls, loaded.entities, names, [values[name] for name in names])
+        rows = fill_all(known.cls, loaded.entities, names, [values[name] for name in names])
+        self._memory.note(loaded, rows, values)
 
     def _singles(self, loaded: Loaded, ref: RefColumn) -> list[Any]:
         result: list[Any] = [None] * len(loaded.index)

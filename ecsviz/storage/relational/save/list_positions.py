@@ -95,6 +95,8 @@ class ListChanges:
 
     Attributes
     ----------
+    grown
+        Whether lists that are stored have lost nothing, and only what counts of them is here.
     positions
         Per (type, back-reference) the position of each entity of that group, or None.
     touched
@@ -121,9 +123,11 @@ class ListChanges:
         rows: Rows,
         stored: MappingOf[str, StoredLists],
         left_out: MappingOf[str, StoredLists],
+        grown: bool = False,
     ) -> None:
         self.conn = conn
         self.catalog = catalog
+        self.grown = grown
         self.rows = rows
         self.stored = stored
         self.left_out = left_out
@@ -252,7 +256,7 @@ class ListChanges:
 
     def _find_left(self, kept: Kept) -> None:
         """Find members that were in a list and are not any more."""
-        for name, group in self.rows.groups.items():
+        for name, group in () if self.grown else self.rows.groups.items():
             place_of = {group.ids[n]: n for n in self.stored[name].versions}
             for arc in self.catalog.arcs_from(group.known) if place_of else ():
                 gone = self._find_left_in(arc, place_of, kept) if arc.kind is Kind.LIST else []

@@ -153,19 +153,27 @@ class Group:
 class Rows:
     """All groups of a walk.
 
+    Parameters
+    ----------
+    found, mapping
+        The walk, and the map of its classes.
+    stored
+        Per entity whether the store holds it as it is.
+
     Attributes
     ----------
     groups
         By type name.
     left_out
-        By type name, the groups of placeholders: they have row ids, and nothing to write.
+        By type name, the groups of placeholders, and of what the store holds as it is: they have
+        row ids, and nothing to write.
     every
         All of them.
     numbers, local
         Per position the number of its group in `every`, and the place in it.
     """
 
-    def __init__(self, found: Walk, mapping: Mapping) -> None:
+    def __init__(self, found: Walk, mapping: Mapping, stored: Any = False) -> None:
         self.found = found
         self.mapping = mapping
         self.groups: dict[str, Group] = {}
@@ -176,13 +184,14 @@ class Rows:
         kinds = np.asarray(found.kinds)
         # A placeholder has its id and nothing else.
         fields = np.fromiter((len(e.__dict__) for e in found.entities), dtype=np.int64, count=size)
+        is_out = (fields == 1) | stored
         self.numbers = np.zeros(size, dtype=np.int64)
         self.local = np.zeros(size, dtype=np.int64)
         number_of: dict[tuple[str, bool], int] = {}
         maps = mapping.map_classes(found.classes)
         for known, positions in zip(maps, split(kinds, len(maps)), strict=True):
             for out in (False, True):
-                these = positions[(fields[positions] == 1) == out]
+                these = positions[is_out[positions] == out]
                 if not len(these):
                     continue
                 key = known.type_name, out
@@ -463,6 +472,13 @@ class Rows:
             keys = [key_said(self.found.key(number)) for number in members.references.tolist()]
         pairs = list(zip(keys, self._said(targets, first), strict=True))
         return [tuple(pairs[start:end]) for start, end in pairwise(members.starts)]
+
+
+def picker(places: list[int], size: int) -> Callable[[list[Any]], list[Any]]:
+    """Return what takes some places out of a column; of all of them, the column itself."""
+    if places == list(range(size)):
+        return lambda column: column
+    return lambda column: [column[place] for place in places]
 
 
 def said(kind: str, row_id: int, first: str) -> Any:

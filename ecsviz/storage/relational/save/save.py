@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +27,8 @@ from ecsviz.storage.relational.save.link_tables import LinkChanges, find_links, 
 from ecsviz.storage.relational.save.list_positions import ListChanges
 from ecsviz.storage.relational.save.lookup import DENSE, IDS, Stored, look_up
 from ecsviz.storage.relational.save.orphans import Orphans
-from ecsviz.storage.relational.save.rows import NONE, Group, Rows
+from ecsviz.storage.relational.save.part import Notes, Part
+from ecsviz.storage.relational.save.rows import NONE, Group, Rows, picker
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import archive, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap
@@ -72,6 +72,8 @@ class Save:
         Per type the next free row id.
     added_since
         See `Orphans`.
+    part
+        What of it has changed, where the rest is known to be as it is stored; None to look at all.
     """
 
     def __init__(
@@ -81,14 +83,16 @@ class Save:
         found: Walk,
         next_ids: dict[str, int],
         added_since: AsOf = None,
+        part: Part | None = None,
     ) -> None:
         self.conn = conn
         self.catalog = catalog
-        self.found = found
+        self.found = found if part is None else part.found
+        self.part = part
         self.next_ids = dict(next_ids)
         self.added_since = added_since
         self.gone: dict[UUID, int] = {}  # what was deleted and comes back, and its last version
-        self.rows = Rows(found, catalog.mapping)
+        self.rows = Rows(self.found, catalog.mapping, False if part is None else part.known)
         self.stored: dict[str, Stored] = {}
         self.left_out: dict[str, Stored] = {}
         self.plan = SavePlan()
@@ -100,6 +104,8 @@ class Save:
         self.new_versions: dict[int, int] = {}  # position -> version, of what is written
         self.written_by_hand: list[Any] = []
         self.made: tuple[int, bytes] | None = None  # the revision: its number and seal
+        self.notes = Notes(self.rows)
+        self.newest = None if conn is None else catalog.found_revision(conn)
 
     # -- finding out -------------------------------------------------------------------------
 
@@ -116,8 +122,11 @@ class Save:
         step("looking up")
         if not all(group.is_sound() for group in groups.values()):
             check_own_fields(self.found)
+        self.notes.take()
         for name, group in groups.items():
             self.stored[name] = self._look_up(group)
+        if self.part is not None:
+            self.part.check(groups, self.stored)
         for name, group in self.rows.left_out.items():
             stored = self.left_out[name] = self._look_up(group)
             for place, position in enumerate(group.positions):
@@ -132,10 +141,13 @@ class Save:
         step("checksums")
         self.rows.checksum()
         step("comparing")
-        self.lists = ListChanges(self.conn, self.catalog, self.rows, self.stored, self.left_out)
+        self.lists = ListChanges(
+            self.conn, self.catalog, self.rows, self.stored, self.left_out, self.part is not None
+        )
         self.lists.find()
         self._find_versions()
-        check_agreement(self.found, self.new_versions.__contains__)
+        if self.part is None:  # which has looked at that
+            check_agreement(self.found, self.new_versions.__contains__)
         self.orphans = Orphans(self.conn, self.catalog, self.lists, self.added_since)
         self.orphans.find()
         self._order_inserts()
@@ -238,6 +250,8 @@ class Save:
             self.plan.added += len(new)
             self.plan.changed += len(changed)
             self.plan.unchanged += len(stored.versions) - len(changed)
+        if self.part is not None:
+            self.plan.unchanged += self.part.unchanged
 
     def _new_places(self, name: str) -> list[int]:
         known, size = self.stored[name].versions, len(self.rows.groups[name].positions)
@@ -427,7 +441,7 @@ class Save:
         """
         assert self.conn is not None
         c, conn = group.known.table.c, self.conn
-        pick = _picker(places, len(group.positions))
+        pick = picker(places, len(group.positions))
         versions = [self.new_versions[position] for position in pick(group.positions)]
         columns: list[list[Any]] = [
             pick(group.driver_ids(conn)),
@@ -467,7 +481,7 @@ class Save:
             ids,
             np.array(versions, dtype=np.int64),
             np.full(len(places), revision),
-            _picker(places, size)(group.checksums),
+            picker(places, size)(group.checksums),
             *(self.lists.positions[kind, back_of[name]][places] for name in sorted(back_of)),
         ]
         return seals_of(columns)
@@ -574,10 +588,11 @@ class Save:
                 self.found.entities[group.positions[place]].__dict__["version"] = version
         for position, version in self.new_versions.items():
             self.found.entities[position].__dict__["version"] = version
-
-
-def _picker(places: list[int], size: int) -> Callable[[list[Any]], list[Any]]:
-    """Return what takes some places out of a column; of all of them, the column itself."""
-    if places == list(range(size)):
-        return lambda column: column
-    return lambda column: [column[place] for place in places]
+        changed = [self.found.ids[p] for p in self.new_versions] + [*self.lists.raised]
+        self.notes.remember(
+            self.catalog.remembered,
+            self.newest,
+            self.made,
+            None if self.orphans.deleted else changed,
+            [] if self.part is None else self.part.whole,
+        )

@@ -37,6 +37,7 @@ from ecsviz.storage.relational.schema.stored_types import (
 )
 from ecsviz.storage.relational.schema.system_columns import BIG, NAMING
 from ecsviz.storage.relational.schema.text_index import TEXTS, inherit, keep_in_step
+from ecsviz.storage.remembered import Remembered
 from ecsviz.storage.sql.engine import APPLICATION_ID, PROOF, OpenDatabase
 from ecsviz.storage.sql.statements import columns_of, value_of
 
@@ -63,6 +64,8 @@ class Catalog:
         a release that gave none.
     effects
         What the saves of this very store have changed beside what they were given.
+    remembered
+        What this very store remembers of entities that it has read or saved.
     seen
         What else is in the store's file.
     """
@@ -73,6 +76,7 @@ class Catalog:
         shared = isinstance(database.engine.pool, (StaticPool, SingletonThreadPool))
         self._identity = StoreIdentity(remembers=not shared)
         self.effects = SideEffects()
+        self.remembered = Remembered()
         self.metadata = sa.MetaData(naming_convention=NAMING, schema=mapping.metadata.schema)
         self.store = sa.Table(
             "ecs_store",
@@ -478,6 +482,13 @@ class Catalog:
         """Note from where on there is a past."""
         conn.execute(sa.delete(self.store).where(self.store.c.key == "oldest_revision"))
         conn.execute(sa.insert(self.store).values(key="oldest_revision", value=str(number)))
+
+    def found_revision(self, conn: Connection) -> tuple[int, bytes] | None:
+        """Return number and seal of the newest revision that a transaction has found.
+
+        None where it may have found what a session has not committed.
+        """
+        return self._identity.begin(conn).found if self.database.is_alone else None
 
     def next_revision(self, conn: Connection) -> int:
         """Return the number of the revision that is about to be made."""

@@ -143,6 +143,13 @@ class ClassMap:
         return [*self.singles, *self.inverse_lists, *self.collections]
 
     @property
+    def changing(self) -> tuple[str, ...]:
+        """The fields whose values can change while they stay the same objects."""
+        values = [value.name for value in self.values if not value.codec.is_of_atoms]
+        lists = [item.name for item in self.inverse_lists]
+        return (*values, *lists, *(item.name for item in self.collections))
+
+    @property
     def tables(self) -> list[sa.Table]:
         """The table of the entities and those of their collections."""
         return [self.table, *(collection.table for collection in self.collections)]

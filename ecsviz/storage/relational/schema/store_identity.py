@@ -27,12 +27,15 @@ class Begun:
         Whether the transaction has looked which is the newest now. Later it may be its own.
     went_back
         Whether it found the store without the one that was seen.
+    found
+        Number and seal of the newest revision that it found.
     """
 
     known: str | None
     newest: tuple[int, bytes] | None
     looked: bool = False
     went_back: bool = False
+    found: tuple[int, bytes] | None = None
 
 
 class StoreIdentity:
@@ -80,6 +83,8 @@ class StoreIdentity:
         if begun.looked:
             return
         begun.looked = True
+        if type(number) is int and isinstance(seal, bytes):
+            begun.found = number, seal
         if begun.newest is not None:
             # The number alone may be missing: pruned, since nothing speaks of it any more.
             lower = number is None or (type(number) is int and number < begun.newest[0])

@@ -1,0 +1,298 @@
+"""The part of a walk that is not as the store holds it: what a save has to look at.
+
+By numbers: a thread, at position 0 of the walk, with the messages 1 to 1,000, all of which the
+store is known to hold as they are, of which 7 was edited, and message 1,001, which was appended.
+The thread's list is another one, the messages 7 and 1,001 are not as the store holds them: these
+three are looked at, with 1,000, after which 1,001 stands, and with what they hold. Of the
+thread's list the part keeps [7, 1,000, 1,001]: positions in lists only rise, so that what is left
+out between them changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+from operator import is_
+from typing import Any
+
+import numpy as np
+
+from ecsviz.basics.once import remembering
+from ecsviz.basics.order import Ints, split
+from ecsviz.domain.objects import is_placeholder
+from ecsviz.domain.walk import Walk
+from ecsviz.storage.relational.save.lookup import Stored
+from ecsviz.storage.relational.save.rows import Group, Rows
+from ecsviz.storage.relational.schema.class_maps import ClassMap
+from ecsviz.storage.relational.schema.mapping import Mapping
+from ecsviz.storage.remembered import (
+    Era,
+    NewestRevision,
+    Remembered,
+    Taken,
+    before,
+    contents,
+    differing,
+    is_same,
+    remember,
+    renew_marks,
+    take,
+    unknown,
+)
+
+FEW = 8
+"""Where more than one entity in so many has changed, the whole is saved."""
+
+
+@dataclass(slots=True)
+class Part:
+    """What a save has to look at.
+
+    Attributes
+    ----------
+    found
+        The walk of it.
+    known
+        Per entity whether the store holds it as it is: only its row id is needed.
+    new
+        The positions of entities that were never stored.
+    unchanged
+        How many entities are left out.
+    whole
+        All entities, where none of them is a placeholder.
+    """
+
+    found: Walk
+    known: Any
+    new: frozenset[int]
+    unchanged: int
+    whole: list[Any]
+
+    def check(self, groups: MappingOf[str, Group], stored: MappingOf[str, Stored]) -> None:
+        """Raise NotPlainError unless what is new, and nothing else, is not stored."""
+        for name, group in groups.items():
+            there = stored[name].versions
+            for place, position in enumerate(group.positions):
+                if (place in there) == (position in self.new):
+                    raise NotPlainError
+
+
+def changed_part(found: Walk, era: Era, mapping: Mapping) -> Part | None:
+    """Return what is not as a store holds it; None where the whole walk must be looked at.
+
+    Parameters
+    ----------
+    found
+        A walk.
+    era
+        What is known of the entities.
+    mapping
+        The store's mapping.
+
+    Notes
+    -----
+    Only what is plain is told apart: values and references that are others now, what was never
+    stored, and lists that have more at their end. Where anything else may have happened, or where
+    a list and its back-reference may disagree, the whole walk says it.
+    """
+    with remembering:
+        return _Search(found, era, mapping).part()
+
+
+class NotPlainError(Exception):
+    """What has changed is more than a part can say; the whole walk is looked at then."""
+
+
+class _Search:
+    def __init__(self, found: Walk, era: Era, mapping: Mapping) -> None:
+        self.found = found
+        self.era = era
+        self.mapping = mapping
+        self.partial = False
+        self.new: set[int] = set()
+        self.changed: set[int] = set()
+        self.listed: set[tuple[int, str, int]] = set()  # holder, field and who came to its list
+        self.after: list[int] = []  # references to those after whom somebody came
+
+    def part(self) -> Part | None:
+        try:
+            for number, positions in enumerate(self._by_class()):
+                self._look(self.found.classes[number], positions)
+            few = max(FEW, len(self.found.entities) // FEW)
+            if len(self.new) + len(self.changed) > few:
+                return None
+            for position in self.changed:
+                self._compare(position)
+            self._check_new()
+        except NotPlainError:
+            return None
+        return self._cut()
+
+    def _by_class(self) -> list[Ints]:
+        return list(split(np.asarray(self.found.kinds), len(self.found.classes)))
+
+    def _look(self, cls: type, positions: Ints) -> None:
+        """Find out which entities of a class are new, and which have changed."""
+        every = self.found.entities
+        fields = self.era.fields.get(cls)
+        places = positions.tolist()
+        entities = [every[place] for place in places] if len(places) < len(every) else every
+        strange = list(range(len(entities))) if fields is None else unknown(entities, self.era)
+        for n in strange:
+            if is_placeholder(entities[n]):
+                self.partial = True
+            else:
+                if entities[n].__dict__.get("version") != 0:
+                    raise NotPlainError
+                self.new.add(places[n])
+        if len(strange) < len(entities) and fields is not None:
+            if strange:
+                out = set(strange)
+                kept = [n for n in range(len(entities)) if n not in out]
+                places, entities = [places[n] for n in kept], [entities[n] for n in kept]
+            self.changed.update(places[n] for n in differing(entities, fields))
+
+    def _map_of(self, position: int) -> ClassMap:
+        known = self.mapping.by_type.get(
+            self.mapping.type_name(type(self.found.entities[position]))
+        )
+        if known is None or known.by_hand:
+            raise NotPlainError
+        return known
+
+    def _compare(self, position: int) -> None:
+        """See that what a stored entity holds otherwise is plain; note who came to its lists."""
+        entity, known = self.found.entities[position], self._map_of(position)
+        values, inside = before(entity, self.era.fields[type(entity)])
+        state = entity.__dict__
+        if len(values) != len(state):
+            raise NotPlainError
+        was = dict(zip(state, values, strict=True))
+        for ref in known.singles:
+            if ref.position is not None and was[ref.name] is not state[ref.name]:
+                raise NotPlainError  # it leaves one list and comes to another
+        for item in known.inverse_lists:
+            old, now = inside[item.name], state[item.name]
+            if type(now) is not list or type(old) is not tuple:
+                raise NotPlainError
+            if not is_same(contents(now), old):
+                if len(old) >= len(now) or not all(map(is_, old, now)):
+                    raise NotPlainError
+                self._note(position, item.name, len(old))
+
+    def _note(self, position: int, name: str, start: int) -> None:
+        """Note who stands in a list from a place on, and after whom."""
+        slots = [
+            n
+            for n, field in enumerate(self.found.fields)
+            if field.name == name and field.owner is type(self.found.entities[position])
+        ]
+        for slot in slots:
+            references = self.found.references_of(position, slot)
+            if start:
+                self.after.append(references[start - 1])
+            for reference in references[start:]:
+                key = position, name, self.found.targets[reference]
+                if key in self.listed or key[2] not in self.new:
+                    raise NotPlainError
+                self.listed.add(key)
+
+    def _check_new(self) -> None:
+        """See that what is new stands in the lists that it names, and in no others."""
+        held: set[tuple[int, str, int]] = set()
+        for position in self.new:
+            known, state = self._map_of(position), self.found.entities[position].__dict__
+            for item in known.inverse_lists:
+                self._note(position, item.name, 0)
+            for ref in known.singles:
+                holder = state.get(ref.name)
+                if ref.position is None or holder is None:
+                    continue
+                target = self.found.position(holder)
+                if target is None or ref.inverse is None:
+                    raise NotPlainError
+                if any(item.name == ref.inverse for item in self._map_of(target).inverse_lists):
+                    held.add((target, ref.inverse, position))
+        if held != self.listed:
+            raise NotPlainError
+
+    def _cut(self) -> Part:
+        """Return the part: what is new or has changed, with what it holds."""
+        found, size = self.found, len(self.found.entities)
+        if not self.new and not self.changed:
+            return Part(Walk(), np.zeros(0, dtype=bool), frozenset(), size, [])
+        is_new, is_open = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+        is_new[list(self.new)] = True
+        is_open[[*self.new, *self.changed]] = True
+        sources, targets = np.asarray(found.sources), np.asarray(found.targets)
+        lists = np.array([self._is_list(n) for n in range(len(found.fields))], dtype=bool)
+        keep = is_open[sources]
+        these = np.flatnonzero(keep)
+        of_list = lists[np.asarray(found.slots)[these]] & ~is_new[sources[these]]
+        keep[these[of_list & ~is_open[targets[these]]]] = False
+        keep[self.after] = True
+        references = np.flatnonzero(keep)
+        there = is_open.copy()
+        there[targets[references]] = True
+        positions = np.flatnonzero(there)
+        new = frozenset(np.flatnonzero(is_new[positions]).tolist())
+        unchanged = size - len(self.new) - len(self.changed)
+        whole = [] if self.partial else found.entities
+        return Part(found.part(positions, references), ~is_open[positions], new, unchanged, whole)
+
+    def _is_list(self, slot: int) -> bool:
+        field = self.found.fields[slot]
+        known = self.mapping.by_type.get(self.mapping.type_name(field.owner))
+        return known is not None and any(field.name == item.name for item in known.inverse_lists)
+
+
+class Notes:
+    """What a save has read of entities, to be remembered once it is stored."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.taken: list[tuple[ClassMap, Taken]] = []
+
+    def take(self) -> None:
+        """Note what entities hold before it is encoded: other threads may change it meanwhile."""
+        for group in self.rows.groups.values():
+            if not group.known.by_hand and group.is_sound():
+                every = self.rows.found.entities
+                entities = [every[position] for position in group.positions]
+                self.taken.append((group.known, take(entities, group.known.changing)))
+
+    def remember(
+        self,
+        remembered: Remembered,
+        found: NewestRevision | None,
+        made: NewestRevision | None,
+        changed: Iterable[Any] | None,
+        known: Iterable[Any],
+    ) -> None:
+        """Remember what is stored now.
+
+        Parameters
+        ----------
+        remembered
+            What the store remembers.
+        found, made
+            The newest revision before, and the one that was made.
+        changed
+            The ids that have new versions; None if something was deleted as well.
+        known
+            What else is known to be as it is stored.
+        """
+        newest = made or found
+        if newest is None:
+            return
+        with remembering:
+            era = None if changed is None else remembered.era_of(found)
+            if era is None or changed is None:
+                era = remembered.begin(newest)
+            else:
+                era = era if made is None else remembered.grow(era, made, changed)
+                renew_marks(known, era)
+            for of, taken in self.taken:
+                era.fields[of.cls] = of.changing
+                remember(taken, era.newest)

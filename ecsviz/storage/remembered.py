@@ -1,0 +1,338 @@
+"""What a store remembers of entities that it has read or saved, to tell which have changed since.
+
+It stands in the entities themselves and goes when they go: per entity the very objects that its
+fields held, and what was in those that can change in place. Comparing goes by identity, which
+tells 1 from True and 0.0 from -0.0, and costs less than the walk that has found the entities.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from ecsviz.domain.entity import Entity
+from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.domain.objects import consume, is_atom
+
+_MARK, _WAS, _HELD = (
+    vars(Entity)[name] for name in ("__ecs_mark__", "__ecs_was__", "__ecs_held__")
+)
+
+NOTHING: Final = ()
+"""What is in a value that is empty, or cannot change in place."""
+
+OPAQUE: Final = object()
+"""Stands for what is in a value of which nobody can tell: it may always be something else."""
+
+MOST = 100_000
+"""How many changed entities an era knows before another begins."""
+
+MANY = 500
+"""How many entities are compared at a time, which is for all of them at once or one by one."""
+
+NewestRevision = tuple[int, bytes]
+"""Number and seal: a revision of a backup that is put back has the number, and another seal."""
+
+
+class Era:
+    """A time in which nobody but this very store has changed what it holds.
+
+    Attributes
+    ----------
+    newest
+        The mark of what is known to be as of the newest revision.
+    changed
+        Per entity, by the number of its id, the last revision of this era that has changed it.
+    fields
+        Per class the fields whose values can change in place.
+    """
+
+    def __init__(self, newest: NewestRevision) -> None:
+        self.newest = Mark(self, newest)
+        self.changed: dict[int, int] = {}
+        self.fields: dict[type, tuple[str, ...]] = {}
+
+
+class Mark:
+    """Says of an entity that it is what the store holds of it, as of a revision of an era."""
+
+    __slots__ = ("era", "revision")
+
+    def __init__(self, era: Era, revision: NewestRevision) -> None:
+        self.era = era
+        self.revision = revision
+
+
+class Remembered:
+    """What one store remembers.
+
+    Examples
+    --------
+    >>> remembered = Remembered()
+    >>> era = remembered.begin((1, b"seal"))
+    >>> remembered.era_of((1, b"seal")) is era, remembered.era_of((2, b"another")) is era
+    (True, False)
+    """
+
+    def __init__(self) -> None:
+        self._era: Era | None = None
+
+    def era_of(self, newest: NewestRevision | None) -> Era | None:
+        """Return the era of a store whose newest revision is this one; None if it is unknown."""
+        era = self._era
+        return era if era is not None and era.newest.revision == newest else None
+
+    def begin(self, newest: NewestRevision) -> Era:
+        """Return the era of a store whose newest revision is this one; a new one if need be."""
+        era = self._era
+        if era is None or era.newest.revision != newest or len(era.changed) > MOST:
+            era = self._era = Era(newest)
+        return era
+
+    def grow(self, era: Era, newest: NewestRevision, changed: Iterable[Any]) -> Era:
+        """Take up a revision of this very store and the ids that it has changed; return the era."""
+        era.changed.update(dict.fromkeys((ecs_id.int for ecs_id in changed), newest[0]))
+        era.newest = Mark(era, newest)
+        return era if len(era.changed) <= MOST else self.begin(newest)
+
+    def forget(self) -> None:
+        """Take nothing for known any more."""
+        self._era = None
+
+
+class Taken(NamedTuple):
+    """What entities of one class hold, to be remembered once it is stored.
+
+    Attributes
+    ----------
+    entities
+        The entities.
+    values
+        The objects in their ``__dict__``, one entity after the other.
+    width, at
+        How many these are per entity, and where among them the version stands; 0 where that
+        differs: what cached properties keep stands there as well.
+    held
+        Per entity what is in those that can change in place.
+    """
+
+    entities: Sequence[Any]
+    values: list[Any]
+    width: int
+    at: int
+    held: list[Any]
+
+
+def take(entities: Sequence[Any], fields: Sequence[str]) -> Taken:
+    """Return what entities of one class hold now.
+
+    Parameters
+    ----------
+    entities
+        The entities.
+    fields
+        The fields whose values can change in place.
+    """
+    states = [entity.__dict__ for entity in entities]
+    values: list[Any] = list(itertools.chain.from_iterable(map(dict.values, states)))
+    width, at = len(states[0]), [*states[0]].index("version")
+    alike = set(map(len, states)) == {width} and all(
+        map(operator.is_, values[at::width], map(operator.itemgetter("version"), states))
+    )
+    if not alike:
+        width, values = 0, [dict(state) for state in states]
+    return Taken(entities, values, width, at, _held(states, fields))
+
+
+def remember(taken: Taken, mark: Mark) -> None:
+    """Remember that a store holds what was taken, in the versions that entities have by now."""
+    entities, values = taken.entities, taken.values
+    versions = [entity.__dict__["version"] for entity in entities]
+    if taken.width:
+        values[taken.at :: taken.width] = versions
+        was = list(zip(*[iter(values)] * taken.width, strict=True))
+    else:
+        was = [
+            tuple((state | {"version": version}).values())
+            for state, version in zip(values, versions, strict=True)
+        ]
+    remember_rows(entities, was, taken.held, mark)
+
+
+def remember_rows(
+    entities: Sequence[Any], was: Sequence[tuple[Any, ...]], held: Sequence[Any], mark: Mark
+) -> None:
+    """Remember of entities their values, in the order of their fields, and what is in these."""
+    consume(map(_WAS.__set__, entities, was))
+    consume(map(_HELD.__set__, entities, held))
+    consume(map(_MARK.__set__, entities, itertools.repeat(mark)))
+
+
+def renew_marks(entities: Iterable[Any], era: Era) -> None:
+    """Note of entities that an era knows that they are as of its newest revision."""
+    consume(map(_MARK.__set__, entities, itertools.repeat(era.newest)))
+
+
+def unknown(entities: Sequence[Any], era: Era) -> list[int]:
+    """Return the places of entities of which an era does not know what the store holds."""
+    newest = era.newest
+    try:
+        marks = list(map(_MARK.__get__, entities))
+    except AttributeError:
+        marks = [_mark_of(entity) for entity in entities]
+    if all(map(operator.is_, marks, itertools.repeat(newest))):
+        return []
+    changed, found = era.changed, []
+    for place, mark in enumerate(marks):
+        if mark is newest:
+            continue
+        if mark is None or mark.era is not era:
+            found.append(place)
+        elif changed:
+            last = changed.get(entities[place].__dict__["ecs_id"].int)
+            if last is not None and last > mark.revision[0]:
+                found.append(place)
+    return found
+
+
+def _mark_of(entity: Any) -> Mark | None:
+    try:
+        found: Mark = _MARK.__get__(entity)
+    except AttributeError:
+        return None
+    return found
+
+
+def differing(entities: Sequence[Any], fields: Sequence[str]) -> list[int]:
+    """Return the places of remembered entities of one class that hold something else now."""
+    found: list[int] = []
+    several = len(fields) > 1
+    for start in range(0, len(entities), MANY):
+        some = entities[start : start + MANY]
+        states, was = [entity.__dict__ for entity in some], list(map(_WAS.__get__, some))
+        now = itertools.chain.from_iterable(map(dict.values, states))
+        alike = list(map(len, states)) == list(map(len, was)) and all(
+            map(operator.is_, now, itertools.chain.from_iterable(was))
+        )
+        held = _held(states, fields)
+        inside = list(map(_HELD.__get__, some))
+        if alike and all(map(operator.is_, held, inside)):
+            continue
+        for place, (state, values) in enumerate(zip(states, was, strict=True)):
+            # A state may have more: what cached properties keep.
+            same = len(state) == len(values) and all(map(operator.is_, state.values(), values))
+            if not same or not _same(held[place], inside[place], several):
+                found.append(start + place)
+    return found
+
+
+def before(entity: Any, fields: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
+    """Return what is remembered of an entity: its values, and what was in some of them."""
+    values, held = _WAS.__get__(entity), _HELD.__get__(entity)
+    if held is NOTHING or len(fields) == 1:
+        inside = dict.fromkeys(fields, held)
+    else:
+        inside = dict(zip(fields, held, strict=True))
+    return list(values), inside
+
+
+def _same(one: Any, other: Any, several: bool) -> bool:
+    if one is NOTHING or other is NOTHING:
+        return one is other
+    if several:
+        return all(map(is_same, one, other))
+    return is_same(one, other)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Tell whether two results of `contents` are of a value that has not changed."""
+    if one is OPAQUE or other is OPAQUE:
+        return False
+    return len(one) == len(other) and all(map(operator.is_, one, other))
+
+
+# -- what is in a value ----------------------------------------------------------------------
+
+_PLAIN = frozenset({list, dict, set, tuple, frozenset, type(None)})
+_END: Final = object()
+
+
+def _held(states: list[dict[str, Any]], fields: Sequence[str]) -> list[Any]:
+    """Return per state what is in some of its fields; `NOTHING` where all of that is empty."""
+    try:
+        columns = [list(map(operator.itemgetter(name), states)) for name in fields]
+    except KeyError:  # deleted by hand
+        columns = [[state.get(name) for state in states] for name in fields]
+    return held_in(columns, len(states))
+
+
+def held_in(columns: Iterable[list[Any]], size: int) -> list[Any]:
+    """Return per entity what is in its fields, given as columns, that can change in place."""
+    empty: list[Any] = [NOTHING] * size
+    whole: list[list[Any]] = []
+    for values in columns:
+        if _PLAIN.issuperset(map(type, values)) and not any(values):
+            whole.append(empty)
+        else:
+            whole.append([contents(value) for value in values])
+    if all(column is empty for column in whole):
+        return empty
+    if len(whole) == 1:
+        return whole[0]
+    rows = zip(*whole, strict=True)
+    return [row if any(part is not NOTHING for part in row) else NOTHING for row in rows]
+
+
+def contents(value: Any) -> Any:
+    """Return what can change in a value while it stays the same object.
+
+    Returns
+    -------
+    tuple or object
+        `NOTHING` for what is empty or cannot change; the members; `OPAQUE` for what nobody knows.
+
+    Examples
+    --------
+    >>> value = {"a": 1, "b": [2, 3]}
+    >>> before = contents(value)
+    >>> is_same(contents(value), before)
+    True
+    >>> value["b"][0] = 2.0
+    >>> is_same(contents(value), before)
+    False
+    """
+    kind: Any = type(value)
+    if is_leaf(kind) or (kind in _PLAIN and not value):
+        return NOTHING
+    if kind not in _PLAIN:
+        return OPAQUE
+    parts = (*value, *value.values()) if kind is dict else tuple(value)
+    return parts if all(map(is_leaf, set[Any](map(type, parts)))) else _nested(value)
+
+
+def _nested(value: Any) -> Any:
+    """Return what is in a container and in those inside it, one after the other."""
+    found: list[Any] = []
+    stack = [value]
+    seen = set()
+    while stack:
+        part = stack.pop()
+        kind: Any = type(part)
+        found.append(part)
+        if is_leaf(kind) or part is _END:
+            continue
+        if kind not in _PLAIN or id(part) in seen:
+            return OPAQUE
+        seen.add(id(part))
+        stack.append(_END)
+        stack.extend((*part, *part.values()) if kind is dict else part)
+    return tuple(found)
+
+
+@cache
+def is_leaf(kind: Any) -> bool:
+    """Tell whether the values of a type cannot change, or are entities, which are others' own."""
+    return is_atom(kind) or is_entity_class(kind)

@@ -1,0 +1,471 @@
+"""What a store remembers: a save that looks at what changed alone does what one of all does."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from unittest import mock
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, GetPydanticSchema
+from pydantic_core import core_schema
+
+import ecsviz as ev
+from ecsviz.domain.walk import walk
+from ecsviz.errors import StaleVersionError
+from ecsviz.storage import remembered
+from ecsviz.storage.relational.save.part import changed_part
+
+SAVING = "ecsviz.storage.relational.inside.changed_part"
+
+
+class Meta(BaseModel):
+    """A nested value that can change in place."""
+
+    tags: list[str] = []
+    level: int = 0
+
+
+@dataclass
+class Point:
+    """A nested dataclass that can change in place."""
+
+    x: int = 0
+
+
+def _bytes_of(value: Any) -> bytearray:
+    return bytearray.fromhex(value) if isinstance(value, str) else bytearray(value)
+
+
+Raw = Annotated[
+    bytearray,
+    GetPydanticSchema(
+        lambda *_: core_schema.no_info_plain_validator_function(
+            _bytes_of,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda raw: raw.hex(), return_schema=core_schema.str_schema()
+            ),
+        )
+    ),
+]
+
+
+class Shelf(ev.Entity):
+    """Holds books in an inverse list, and others in every other way."""
+
+    name: str = ""
+    books: list[Book] = []
+    best: Book | None = None
+    others: list[Shelf] = ev.reference(inverse=None, default_factory=list)
+    named: dict[str, Book] = Field(default_factory=dict)
+
+
+class Book(ev.Entity):
+    """Has a value of every kind that can change in place."""
+
+    title: str = ""
+    number: int | float | None = None
+    shelf: Shelf | None = None
+    sequel: Book | None = ev.reference(inverse=None, default=None)
+    data: dict[str, Any] = {}
+    words: list[str] = []
+    marks: set[int] = Field(default_factory=set)
+    meta: Meta = Field(default_factory=Meta)
+    pair: tuple[int, list[int]] = Field(default_factory=lambda: (1, [2]))
+    point: Point = Field(default_factory=Point)
+    raw: Raw = Field(default_factory=lambda: bytearray(b"abc"))
+    free: Any = None
+
+
+@contextmanager
+def looking_at_all() -> Iterator[None]:
+    """Let stores look at everything, as if they remembered nothing."""
+    with mock.patch(SAVING, return_value=None):
+        yield
+
+
+@contextmanager
+def parts() -> Iterator[list[int | None]]:
+    """Note of every save how many entities it looked at; None for one of all."""
+    seen: list[int | None] = []
+
+    def noted(*given: Any) -> Any:
+        part = changed_part(*given)
+        seen.append(None if part is None else len(part.found.entities))
+        return part
+
+    with mock.patch(SAVING, noted):
+        yield seen
+
+
+def shelf_of(size: int) -> Shelf:
+    shelf = Shelf(name="a")
+    for number in range(size):
+        shelf.books.append(Book(title=str(number), shelf=shelf))
+    return shelf
+
+
+# -- what a save looks at --------------------------------------------------------------------
+
+EDITS: dict[str, Callable[[Book], Any]] = {
+    "value": lambda book: setattr(book, "title", "another"),
+    "type": lambda book: setattr(book, "number", 1.0),
+    "dict": lambda book: book.data.update(a=1),
+    "nested dict": lambda book: book.data["deep"]["deeper"].append(3),
+    "dict in list": lambda book: book.data["deep"]["deeper"][0].update(b=2),
+    "type in dict": lambda book: book.data.update(one=True),
+    "order of dict": lambda book: book.data.update(one=book.data.pop("one")),
+    "list": lambda book: book.words.append("w"),
+    "member of list": lambda book: book.words.__setitem__(0, "other"),
+    "set": lambda book: book.marks.add(9),
+    "model": lambda book: setattr(book.meta, "level", 2),
+    "list in model": lambda book: book.meta.tags.append("t"),
+    "list in tuple": lambda book: book.pair[1].append(3),
+    "dataclass": lambda book: setattr(book.point, "x", 1),
+    "bytearray": lambda book: book.raw.extend(b"d"),
+    "byte": lambda book: book.raw.__setitem__(0, 0),
+    "anything": lambda book: book.free.append(1.5),
+    "deep in anything": lambda book: book.free[0][0].append(None),
+}
+
+
+def full(number: int) -> Book:
+    return Book(
+        title=str(number),
+        number=1,
+        data={"one": 1, "deep": {"deeper": [{"a": 1}]}},
+        words=["x", "y"],
+        marks={1, 2},
+        meta=Meta(tags=["m"]),
+        free=[[["z"]]],
+    )
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+@pytest.mark.parametrize("read", [False, True], ids=["saved", "read"])
+def test_what_changes_in_place_is_saved(tmp_path: Path, edit: Any, read: bool) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    books = [full(number) for number in range(40)]
+    store.register(books)
+    if read:
+        books = store.get_many([book.ecs_id for book in books])
+        store.register(books)
+    before = [book.version for book in books]
+    edit(books[7])
+    store.register(books)
+    assert books[7].version == before[7] + 1
+    assert [b.version for n, b in enumerate(books) if n != 7] == before[:7] + before[8:]
+    stored = store.get(books[7].ecs_id)
+    assert not ev.diff(stored, books[7])
+    assert type(stored.number) is type(books[7].number)
+    store.close()
+
+
+def test_a_save_looks_at_what_changed(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    shelf = ev.ChatThread(title="a")
+    for number in range(100):
+        shelf.say("user", str(number))
+    store.register(shelf)
+    with parts() as seen:
+        store.register(shelf)
+        shelf.messages[50].content = "other"
+        store.register(shelf)
+        shelf.title = "b"
+        store.register(shelf)
+        shelf.say("user", "new")
+        store.register(shelf)
+        shelf.say("user", "answer", parent=shelf.messages[3])
+        store.register(shelf)
+        del shelf.messages[-1]
+    # The message with its thread; the thread; the thread, who stood last, and the new one …
+    assert seen == [0, 2, 1, 3, 4]
+    assert [message.content for message in store.get(shelf.ecs_id).messages[-2:]] == [
+        "new",
+        "answer",
+    ]
+    assert store.verify().empty
+    store.close()
+
+
+def test_an_unchanged_save_asks_four_things_whatever_the_size(tmp_path: Path) -> None:
+    counts = {}
+    for size in (10, 1000):
+        store = ev.SQLAlchemyEntityStorage(tmp_path / f"{size}.db")
+        shelf = store.register(shelf_of(size))
+        for edit in (False, True):
+            statements: list[str] = []
+            engine = store.inside.database.engine
+            sa.event.listen(
+                engine, "before_cursor_execute", lambda *a, seen=statements: seen.append(a[2])
+            )
+            if edit:
+                shelf.name = "other"
+            store.register(shelf)
+            counts[size, edit] = len(statements)
+            print(*statements, sep="\n")
+        store.close()
+    assert counts[10, False] == counts[1000, False] <= 6
+    assert counts[10, True] == counts[1000, True]
+
+
+def test_what_is_dropped_is_dropped(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    shelf = store.register(shelf_of(5))
+    again = store.get(shelf.ecs_id)
+    refs = [weakref.ref(e) for e in (shelf, again, shelf.books[2], again.books[3])]
+    del shelf, again
+    gc.collect()
+    assert [ref() for ref in refs] == [None] * 4
+    store.close()
+
+
+def test_memory_is_no_part_of_an_entity(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    shelf = store.register(shelf_of(3))
+    other = copy.deepcopy(shelf)
+    other.books[1].title = "other"
+    store.register(other)
+    assert store.get(shelf.ecs_id).books[1].title == "other"
+    with pytest.raises(StaleVersionError):
+        store.register(shelf)
+    store.close()
+
+
+def test_two_stores_remember_by_themselves(tmp_path: Path) -> None:
+    one, two = (ev.SQLAlchemyEntityStorage(tmp_path / f"{name}.db") for name in "ab")
+    book = Book(title="a")
+    one.register(book)
+    two.register(book)
+    one.register(book)
+    book.title = "b"
+    two.register(book)
+    assert two.get(book.ecs_id).title == "b"
+    with pytest.raises(StaleVersionError):  # of a version that it never had, as ever
+        one.register(book)
+    assert one.get(book.ecs_id).title == "a"
+    one.close()
+    two.close()
+
+
+def test_a_failed_save_is_not_remembered(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    shelf = store.register(shelf_of(20))
+    shelf.books[3].title = "b"
+    error = RuntimeError("in the middle")
+    with (
+        mock.patch("ecsviz.storage.relational.schema.catalog.Catalog.seal", side_effect=error),
+        pytest.raises(RuntimeError),
+    ):
+        store.register(shelf)
+    store.register(shelf)
+    assert store.get(shelf.ecs_id).books[3].title == "b"
+    store.close()
+
+
+# -- the same as looking at all --------------------------------------------------------------
+
+
+class World:
+    """A graph, and a store for it; two of them go through the same steps."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = ev.SQLAlchemyEntityStorage(path)
+        self.path = path
+        self.shelves = [Shelf(name="a"), Shelf(name="b")]
+        self.books: list[Book] = []
+        self.step("append", 0, 0, 0)
+        self.step("append", 0, 0, 0)
+
+    def step(self, what: str, i: int, j: int, k: int) -> None:
+        shelf, books = self.shelves[i % len(self.shelves)], self.books
+        book = books[j % len(books)] if books else None
+        other = books[k % len(books)] if books else None
+        if what == "append":
+            books.append(Book(title=f"n{len(books)}", shelf=shelf))
+            shelf.books.append(books[-1])
+        elif what == "insert":
+            books.append(Book(title=f"n{len(books)}", shelf=shelf))
+            shelf.books.insert(j % (len(shelf.books) + 1), books[-1])
+        elif what == "lonely":
+            books.append(Book(title=f"n{len(books)}"))
+            shelf.best = books[-1]
+        elif what == "wrong":
+            books.append(Book(title=f"n{len(books)}", shelf=shelf))
+            shelf.best = books[-1]
+        elif what == "tree":
+            self.shelves.append(Shelf(name=f"s{len(self.shelves)}"))
+            books.append(Book(title=f"n{len(books)}", shelf=self.shelves[-1]))
+            self.shelves[-1].books.append(books[-1])
+            shelf.others.append(self.shelves[-1])
+        elif what == "shelf":
+            shelf.name += "x"
+        elif what == "named":
+            shelf.named[f"k{j % 3}"] = other  # type: ignore[assignment]  # there is one by now
+        elif what == "unnamed":
+            shelf.named.pop(f"k{j % 3}", None)
+        elif what == "others":
+            shelf.others.append(self.shelves[j % len(self.shelves)])
+        elif what == "reorder":
+            shelf.books.reverse()
+        elif book is not None:
+            self._edit(what, shelf, book, other)
+
+    def _edit(self, what: str, shelf: Shelf, book: Book, other: Any) -> None:
+        if what in ("move", "leave") and book.shelf is not None and book in book.shelf.books:
+            book.shelf.books.remove(book)
+        edits: dict[str, Callable[[], Any]] = {
+            "title": lambda: setattr(book, "title", book.title + "x"),
+            "same": lambda: setattr(book, "title", (book.title + "x")[:-1]),
+            "data": lambda: book.data.update(a=[*book.data.get("a", []), 1]),
+            "deep": lambda: book.data.setdefault("a", []).append({"b": 1}),
+            "sequel": lambda: setattr(book, "sequel", other),
+            "best": lambda: setattr(shelf, "best", book),
+            "move": lambda: (setattr(book, "shelf", shelf), shelf.books.append(book)),
+            "leave": lambda: setattr(book, "shelf", None),
+            "disagree": lambda: setattr(book, "shelf", shelf),
+            "twice": lambda: shelf.books.append(book),
+        }
+        edits[what]()
+
+    def roots(self) -> list[Any]:
+        return [self.shelves[0], self.shelves[1]]
+
+    def save(self, some: int) -> str:
+        roots: Any = self.roots() if some == 0 else self.books[some % len(self.books)]
+        return _told(lambda: self.store.register(roots))
+
+    def others(self, j: int) -> str:
+        """Let another store object save an entity of its own reading."""
+        book = self.books[j % len(self.books)]
+        with ev.SQLAlchemyEntityStorage(self.path) as other:
+
+            def save() -> None:
+                found = other.get(book.ecs_id)
+                found.title += "o"
+                other.register(found)
+
+            return _told(save)
+
+    def copy(self, j: int) -> str:
+        """Save an entity of another reading by this very store."""
+        book = self.books[j % len(self.books)]
+
+        def save() -> None:
+            found = self.store.get(book.ecs_id)
+            found.title += "c"
+            self.store.register(found)
+
+        return _told(save)
+
+    def again(self) -> str:
+        """Go on with what is stored."""
+
+        def read() -> None:
+            shelves = self.store.get_many([shelf.ecs_id for shelf in self.roots()])
+            self.shelves = [shelves[0], shelves[1]]
+            found = {e.ecs_id: e for e in walk(shelves).entities}
+            self.books = [found[b.ecs_id] for b in self.books if b.ecs_id in found]
+            self.shelves += [
+                e for e in found.values() if isinstance(e, Shelf) and e not in self.shelves
+            ]
+            self.shelves[2:] = sorted(self.shelves[2:], key=lambda shelf: shelf.name)
+
+        return _told(read)
+
+    def delete(self, j: int) -> str:
+        return _told(lambda: self.store.delete(self.books[j % len(self.books)]))
+
+    def revert(self, j: int) -> str:
+        count = len(self.store.revisions())
+
+        def revert() -> None:
+            self.store.revert(self.shelves[0], to=1 + j % max(1, count))
+
+        return _told(revert)
+
+
+def _told(act: Callable[[], Any]) -> str:
+    try:
+        act()
+    except ev.EcsvizError as error:
+        return type(error).__name__
+    return ""
+
+
+KINDS = [
+    *("append", "append", "insert", "lonely", "wrong", "tree", "shelf", "named", "unnamed"),
+    *("others", "reorder", "title", "same", "data", "deep", "sequel", "best", "move", "leave"),
+    *("disagree", "twice"),
+]
+CALLS = ["save", "save", "save", "others", "copy", "again", "delete", "revert"]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("step"), st.sampled_from(KINDS), *[st.integers(0, 9)] * 3),
+        st.tuples(st.sampled_from(CALLS), st.integers(0, 3), st.integers(0, 9)),
+    ),
+    max_size=25,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(steps=STEPS)
+def test_looking_at_what_changed_does_what_looking_at_all_does(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("worlds")
+    quick, whole = World(folder / "quick.db"), World(folder / "whole.db")
+    with mock.patch.object(remembered, "MOST", 6):
+        for step in [("save", 0, 0), *steps, ("save", 0, 0)]:
+            told = [_do(quick, step)]
+            with looking_at_all():
+                told.append(_do(whole, step))
+            assert told[0] == told[1], step
+        assert _values(quick) == _values(whole)
+        assert quick.store.verify().empty
+    quick.store.close()
+    whole.store.close()
+
+
+def _do(world: World, step: Any) -> str:
+    if step[0] == "step":
+        world.step(*step[1:])
+        return ""
+    if not world.books:
+        return ""
+    if step[0] == "save":
+        return world.save(step[1])
+    if step[0] == "again":
+        return world.again()
+    found: str = getattr(world, step[0])(step[2])
+    return found
+
+
+def _values(world: World) -> Any:
+    """Return all that is stored of a world, without ids."""
+    store = world.store
+    books = sorted((b.title, b.version, str(b.data)) for b in store.list_by_type(Book))
+    shelves = sorted(
+        (
+            shelf.name,
+            shelf.version,
+            [b.title for b in shelf.books],
+            shelf.best and shelf.best.title,
+            [o.name for o in shelf.others],
+            {key: b.title for key, b in shelf.named.items()},
+        )
+        for shelf in store.list_by_type(Shelf)
+    )
+    sequels = sorted((b.title, b.sequel and b.sequel.title) for b in store.list_by_type(Book))
+    changes = store.revisions()[["added", "changed", "deleted"]].to_numpy().tolist()
+    live = [e.version for e in (*world.shelves[:2], *world.books)]
+    return books, shelves, sequels, changes, live
