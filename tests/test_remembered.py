@@ -82,7 +82,7 @@ class Book(ev.Entity):
     meta: Meta = Field(default_factory=Meta)
     pair: tuple[int, list[int]] = Field(default_factory=lambda: (1, [2]))
     point: Point = Field(default_factory=Point)
-    raw: Raw = Field(default_factory=lambda: bytearray(b"abc"))
+    raw: Raw | None = None
     free: Any = None
 
 
@@ -138,6 +138,10 @@ EDITS: dict[str, Callable[[Book], Any]] = {
 }
 
 
+ODD = 7
+"""The number of the book of which nobody can tell whether it has changed: it is looked at."""
+
+
 def full(number: int) -> Book:
     return Book(
         title=str(number),
@@ -147,6 +151,7 @@ def full(number: int) -> Book:
         marks={1, 2},
         meta=Meta(tags=["m"]),
         free=[[["z"]]],
+        raw=bytearray(b"abc") if number == ODD else None,
     )
 
 
@@ -163,6 +168,9 @@ def test_what_changes_in_place_is_saved(tmp_path: Path, edit: Any, read: bool) -
     edit(books[7])
     store.register(books)
     assert books[7].version == before[7] + 1
+    with parts() as seen:
+        store.register(books)
+    assert seen == [1]
     assert [b.version for n, b in enumerate(books) if n != 7] == before[:7] + before[8:]
     stored = store.get(books[7].ecs_id)
     assert not ev.diff(stored, books[7])
@@ -186,7 +194,6 @@ def test_a_save_looks_at_what_changed(tmp_path: Path) -> None:
         store.register(shelf)
         shelf.say("user", "answer", parent=shelf.messages[3])
         store.register(shelf)
-        del shelf.messages[-1]
     # The message with its thread; the thread; the thread, who stood last, and the new one …
     assert seen == [0, 2, 1, 3, 4]
     assert [message.content for message in store.get(shelf.ecs_id).messages[-2:]] == [
@@ -197,7 +204,7 @@ def test_a_save_looks_at_what_changed(tmp_path: Path) -> None:
     store.close()
 
 
-def test_an_unchanged_save_asks_four_things_whatever_the_size(tmp_path: Path) -> None:
+def test_a_save_asks_as_much_whatever_the_size(tmp_path: Path) -> None:
     counts = {}
     for size in (10, 1000):
         store = ev.SQLAlchemyEntityStorage(tmp_path / f"{size}.db")
@@ -212,9 +219,8 @@ def test_an_unchanged_save_asks_four_things_whatever_the_size(tmp_path: Path) ->
                 shelf.name = "other"
             store.register(shelf)
             counts[size, edit] = len(statements)
-            print(*statements, sep="\n")
         store.close()
-    assert counts[10, False] == counts[1000, False] <= 6
+    assert counts[10, False] == counts[1000, False] <= 3
     assert counts[10, True] == counts[1000, True]
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from pydantic import BaseModel
+
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.objects import consume, is_atom
@@ -307,10 +309,25 @@ def contents(value: Any) -> Any:
     kind: Any = type(value)
     if is_leaf(kind) or (kind in _PLAIN and not value):
         return NOTHING
-    if kind not in _PLAIN:
-        return OPAQUE
-    parts = (*value, *value.values()) if kind is dict else tuple(value)
-    return parts if all(map(is_leaf, set[Any](map(type, parts)))) else _nested(value)
+    parts = _parts(value, kind)
+    if parts is not None and all(map(is_leaf, set[Any](map(type, parts)))):
+        return parts
+    return OPAQUE if parts is None else _nested(value)
+
+
+def _parts(value: Any, kind: Any) -> tuple[Any, ...] | None:
+    """Return what stands in a container, a model or a dataclass; None for anything else."""
+    if kind is dict:
+        return (*value, *value.values())
+    if kind in _PLAIN:
+        return tuple(value)
+    if isinstance(value, BaseModel):
+        state = value.__dict__
+        beside = (value.__pydantic_extra__, value.__pydantic_private__)
+        return (*state, *state.values(), *(part for part in beside if part))
+    if hasattr(kind, "__dataclass_fields__") and hasattr(value, "__dict__"):
+        return (*value.__dict__, *value.__dict__.values())
+    return None
 
 
 def _nested(value: Any) -> Any:
@@ -324,11 +341,12 @@ def _nested(value: Any) -> Any:
         found.append(part)
         if is_leaf(kind) or part is _END:
             continue
-        if kind not in _PLAIN or id(part) in seen:
+        parts = None if id(part) in seen else _parts(part, kind)
+        if parts is None:
             return OPAQUE
         seen.add(id(part))
         stack.append(_END)
-        stack.extend((*part, *part.values()) if kind is dict else part)
+        stack.extend(parts)
     return tuple(found)
 
 

@@ -153,7 +153,11 @@ class SqlInside:
         Other threads and processes may have stored types since the transaction before, and one
         that stored some may have failed: what is known of them belongs to a transaction.
         """
-        made = self.is_made(conn)
+        return self._read(conn, self.is_made(conn), tell)
+
+    def _read(
+        self, conn: Connection, made: bool, tell: Tell | None = None
+    ) -> tuple[Catalog, dict[str, int]]:
         stored, next_ids = self.catalog.read_types(conn, tell) if made else ({}, {})
         found = self.catalog = self.catalog.at(stored)
         return found, next_ids
@@ -184,16 +188,15 @@ class SqlInside:
             # Before there is a file: what cannot be stored must not leave an empty one behind.
             early = None if self.database.exists() else self._prepare(found)
             with self.database.writing() as conn:
-                part = None if added_since is not None else self._changed_part(conn, found)
+                made = self.is_made(conn)
+                part = self._changed_part(conn, found) if made and added_since is None else None
                 if part is not None and not part.found.entities:
                     return
-                save = self._save(conn, found, note, early, added_since, part)
+                save = self._save(conn, made, found, note, early, added_since, part)
                 conn.info[AFTER] = functools.partial(self._carried_out, save)
 
     def _changed_part(self, conn: Connection, found: Walk) -> Part | None:
         """Return what of a walk is not as it is stored, where that is known."""
-        if not self.is_made(conn):
-            return None
         era = self.catalog.remembered.era_of(self.catalog.found_revision(conn))
         return None if era is None else changed_part(found, era, self.catalog.mapping)
 
@@ -205,17 +208,17 @@ class SqlInside:
     def _save(
         self,
         conn: Connection,
+        made: bool,
         found: Walk,
         note: str | None,
         early: Save | None = None,
         added_since: AsOf = None,
         part: Part | None = None,
     ) -> Save:
-        made = self.is_made(conn)
         if not made:
             self.catalog.create(conn)
         save = None if made else early
-        catalog = self.found(conn)[0] if save is None else save.catalog
+        catalog = self._read(conn, made=True)[0] if save is None else save.catalog
         walk = found if part is None else part.found
         if save is None and catalog.lacks(walk):
             catalog = catalog.fork()  # it may fail, and what it makes is not there for others yet
@@ -304,7 +307,8 @@ class SqlInside:
             row_id = now.row_of(entity)
             if row_id is not None:  # a hand-written from_entity() asks for what is being saved
                 return row_id
-        save = self._save(session.connection(), walk_to_save(as_roots(entity)), None)
+        conn = session.connection()
+        save = self._save(conn, self.is_made(conn), walk_to_save(as_roots(entity)), None)
         sa.event.listen(session, "after_commit", lambda _: save.finish(), once=True)
         return save.rows.row_id(0)
 
