@@ -24,6 +24,7 @@ from ecsviz.storage.relational.load.ids import not_stored
 from ecsviz.storage.relational.load.loaded_rows import (
     Loaded,
     bare_columns,
+    broken_reference,
     entity_columns,
     lists_of,
     resolver,
@@ -207,23 +208,8 @@ class Load:
         loaded = self.loaded.get(name)
         place = None if loaded is None else loaded.index.get(row_id)
         if loaded is None or place is None:
-            raise self._broken(name, row_id)
+            raise broken_reference(name, row_id)
         return loaded.entities[place]
-
-    def _broken(
-        self, name: str, row_id: int, table: str = "", column: str = "", row: Any = None
-    ) -> BrokenReferenceError:
-        at = ", ".join(map(str, row)) if isinstance(row, tuple) else row
-        what = f"{table}.{column} in row {at}" if table else "A reference"
-        return BrokenReferenceError(
-            f"{what} leads to row {row_id} of {name}, which does not exist."
-            " The tables were changed outside ecsviz; correct or delete the referring row.",
-            type_name=name,
-            target_id=row_id,
-            table=table,
-            column=column,
-            row_id=row,
-        )
 
     def _load_closure(self, roots: dict[str, list[int]]) -> None:
         for name, ids in roots.items():
@@ -550,7 +536,7 @@ class Load:
         self, loaded: Loaded, target: str, column: str, place: int
     ) -> BrokenReferenceError:
         held, row = loaded.columns[column][place], loaded.columns["id"][place]
-        return self._broken(target, held, loaded.known.table.name, column, row)
+        return broken_reference(target, held, loaded.known.table.name, column, row)
 
     def _members(self, loaded: Loaded, collection: Collection) -> list[list[tuple[int, Any, Any]]]:
         """Return per row the (position, key, entity) of a collection, in order."""
@@ -581,7 +567,7 @@ class Load:
         loaded = self.loaded.get(arc)
         if loaded is None or row_id not in loaded.index:
             column = collection.arcs[arc].name
-            raise self._broken(arc, row_id, collection.table.name, column, key)
+            raise broken_reference(arc, row_id, collection.table.name, column, key)
         return loaded.entities[loaded.index[row_id]]
 
     def _collections(self, loaded: Loaded, collection: Collection) -> list[Any]:

@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 
 from ecsviz.basics.order import Ints
+from ecsviz.errors import BrokenReferenceError
 from ecsviz.storage.relational.schema.arcs import Kind, arcs_in
 from ecsviz.storage.relational.schema.history_tables import REVISION
 from ecsviz.storage.relational.schema.mapping import ClassMap
@@ -99,3 +100,20 @@ def resolver(row: list[tuple[int, Any, Any]]) -> Callable[[Any], Any]:
         return row[number][2]
 
     return resolve
+
+
+def broken_reference(
+    name: str, row_id: int, table: str = "", column: str = "", row: Any = None
+) -> BrokenReferenceError:
+    """Return the error for a reference to a row that does not exist."""
+    at = ", ".join(map(str, row)) if isinstance(row, tuple) else row
+    what = f"{table}.{column} in row {at}" if table else "A reference"
+    return BrokenReferenceError(
+        f"{what} leads to row {row_id} of {name}, which does not exist."
+        " The tables were changed outside ecsviz; correct or delete the referring row.",
+        type_name=name,
+        target_id=row_id,
+        table=table,
+        column=column,
+        row_id=row,
+    )
