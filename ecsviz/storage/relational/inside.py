@@ -43,7 +43,7 @@ from ecsviz.storage.relational.models.models import Models
 from ecsviz.storage.relational.past.history import first_revisions
 from ecsviz.storage.relational.past.past_catalog import past_catalog, revision_of
 from ecsviz.storage.relational.past.reach import past_of
-from ecsviz.storage.relational.save.part import NotPlainError, Part, changed_part
+from ecsviz.storage.relational.save.part import WholeNeededError, Part, changed_part
 from ecsviz.storage.relational.save.save import Save
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.handwritten import Handwritten
@@ -227,7 +227,7 @@ class SqlInside:
                 save = Save(conn, catalog, found, next_ids, part=part)
                 try:
                     save.prepare()
-                except (EcsvizError, NotPlainError):  # told by who looks at the whole
+                except (EcsvizError, WholeNeededError):  # told by who looks at the whole
                     save = None
             if save is None:
                 save = Save(conn, catalog, found, next_ids, added_since)

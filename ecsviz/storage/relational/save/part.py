@@ -70,12 +70,12 @@ class Part:
     whole: list[Any]
 
     def check(self, groups: MappingOf[str, Group], stored: MappingOf[str, Stored]) -> None:
-        """Raise NotPlainError unless what is new, and nothing else, is not stored."""
+        """Raise WholeNeededError unless what is new, and nothing else, is not stored."""
         for name, group in groups.items():
             there = stored[name].versions
             for place, position in enumerate(group.positions):
                 if (place in there) == (position in self.new):
-                    raise NotPlainError
+                    raise WholeNeededError
 
 
 def changed_part(found: Walk, era: Era, mapping: Mapping) -> Part | None:
@@ -100,7 +100,7 @@ def changed_part(found: Walk, era: Era, mapping: Mapping) -> Part | None:
         return _Search(found, era, mapping).part()
 
 
-class NotPlainError(Exception):
+class WholeNeededError(Exception):
     """What has changed is more than a part can say; the whole walk is looked at then."""
 
 
@@ -125,7 +125,7 @@ class _Search:
             for position in self.changed:
                 self._compare(position)
             self._check_new()
-        except NotPlainError:
+        except WholeNeededError:
             return None
         return self._cut()
 
@@ -144,7 +144,7 @@ class _Search:
                 self.partial = True
             else:
                 if entities[n].__dict__.get("version") != 0:
-                    raise NotPlainError
+                    raise WholeNeededError
                 self.new.add(places[n])
         if len(strange) < len(entities) and fields is not None:
             if strange:
@@ -158,7 +158,7 @@ class _Search:
             self.mapping.type_name(type(self.found.entities[position]))
         )
         if known is None or known.by_hand:
-            raise NotPlainError
+            raise WholeNeededError
         return known
 
     def _compare(self, position: int) -> None:
@@ -167,18 +167,18 @@ class _Search:
         values, inside = before(entity, self.era.fields[type(entity)])
         state = entity.__dict__
         if len(values) != len(state):
-            raise NotPlainError
+            raise WholeNeededError
         was = dict(zip(state, values, strict=True))
         for ref in known.singles:
             if ref.position is not None and was[ref.name] is not state[ref.name]:
-                raise NotPlainError  # it leaves one list and comes to another
+                raise WholeNeededError  # it leaves one list and comes to another
         for item in known.inverse_lists:
             old, now = inside[item.name], state[item.name]
             if type(now) is not list or type(old) is not tuple:
-                raise NotPlainError
+                raise WholeNeededError
             if not is_same(contents(now), old):
                 if len(old) >= len(now) or not all(map(is_, old, now)):
-                    raise NotPlainError
+                    raise WholeNeededError
                 self._note(position, item.name, len(old))
 
     def _note(self, position: int, name: str, start: int) -> None:
@@ -195,7 +195,7 @@ class _Search:
             for reference in references[start:]:
                 key = position, name, self.found.targets[reference]
                 if key in self.listed or key[2] not in self.new:
-                    raise NotPlainError
+                    raise WholeNeededError
                 self.listed.add(key)
 
     def _check_new(self) -> None:
@@ -211,11 +211,11 @@ class _Search:
                     continue
                 target = self.found.position(holder)
                 if target is None or ref.inverse is None:
-                    raise NotPlainError
+                    raise WholeNeededError
                 if any(item.name == ref.inverse for item in self._map_of(target).inverse_lists):
                     held.add((target, ref.inverse, position))
         if held != self.listed:
-            raise NotPlainError
+            raise WholeNeededError
 
     def _cut(self) -> Part:
         """Return the part: what is new or has changed, with what it holds."""
