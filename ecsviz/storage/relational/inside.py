@@ -43,7 +43,7 @@ from ecsviz.storage.relational.models.models import Models
 from ecsviz.storage.relational.past.history import first_revisions
 from ecsviz.storage.relational.past.past_catalog import past_catalog, revision_of
 from ecsviz.storage.relational.past.reach import past_of
-from ecsviz.storage.relational.save.part import WholeNeededError, Part, changed_part
+from ecsviz.storage.relational.save.part import Part, WholeNeededError, changed_part
 from ecsviz.storage.relational.save.save import Save
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.handwritten import Handwritten
@@ -153,9 +153,9 @@ class SqlInside:
         Other threads and processes may have stored types since the transaction before, and one
         that stored some may have failed: what is known of them belongs to a transaction.
         """
-        return self._read(conn, self.is_made(conn), tell)
+        return self._types(conn, self.is_made(conn), tell)
 
-    def _read(
+    def _types(
         self, conn: Connection, made: bool, tell: Tell | None = None
     ) -> tuple[Catalog, dict[str, int]]:
         stored, next_ids = self.catalog.read_types(conn, tell) if made else ({}, {})
@@ -218,7 +218,7 @@ class SqlInside:
         if not made:
             self.catalog.create(conn)
         save = None if made else early
-        catalog = self._read(conn, made=True)[0] if save is None else save.catalog
+        catalog = self._types(conn, made=True)[0] if save is None else save.catalog
         walk = found if part is None else part.found
         if save is None and catalog.lacks(walk):
             catalog = catalog.fork()  # it may fail, and what it makes is not there for others yet
@@ -325,7 +325,7 @@ class SqlInside:
         names = None if only is None else stored_ids.names_of(only, catalog.mapping)
         if extent.lazy:
             return load_lazily(self.reading, conn, catalog, rows, extent.hops, names)
-        return Load(conn, catalog).entities(rows, extent.hops, names)
+        return Load(conn, catalog, remembers=True).entities(rows, extent.hops, names)
 
     def count(self, wanted: Search, as_of: AsOf) -> int:
         """Return how many fit, up to the limit; one statement."""
