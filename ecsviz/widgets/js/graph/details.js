@@ -1,6 +1,6 @@
 // What is told of the selected entity: facts, references to go along, fields.
 
-import { fill, h } from "../shared/dom.js";
+import { button, fill, h, link } from "../shared/dom.js";
 
 /** @import { Details, Link, Links, NoDetails } from "./traits.d.ts" */
 /** @typedef {{ select(node: number): void, open(): void, close(): void }} Acts */
@@ -31,17 +31,8 @@ export function makeDetails(acts) {
       h(
         "div",
         { class: "ecsviz-row" },
-        h(
-          "button",
-          { type: "button", "data-do": "open", on: { click: acts.open } },
-          expandable ? "Expand" : "Show what is around",
-        ),
-        expandable &&
-          h(
-            "button",
-            { type: "button", "data-do": "close", on: { click: acts.close } },
-            "Collapse",
-          ),
+        button({ "data-do": "open" }, acts.open, expandable ? "Expand" : "Show what is around"),
+        expandable && button({ "data-do": "close" }, acts.close, "Collapse"),
       ),
       links(about.links, acts),
       fields(about),
@@ -53,27 +44,21 @@ export function makeDetails(acts) {
 
 /** @param {Links} about @param {Acts} acts */
 function links(about, acts) {
-  const line = (/** @type {Link} */ link) =>
+  const line = (/** @type {Link} */ held) =>
     h(
       "li",
       {},
-      h(
-        "button",
-        {
-          type: "button",
-          class: "ecsviz-link",
-          dir: "auto",
-          "data-node": link.node,
-          on: { click: () => acts.select(link.node) },
-        },
+      link(
+        { "data-node": held.node },
+        () => acts.select(held.node),
         h(
           "span",
-          { class: link.deferred ? "ecsviz-way ecsviz-deferred" : "ecsviz-way" },
-          link.out ? "→ " : "← ",
+          { class: held.deferred ? "ecsviz-way ecsviz-deferred" : "ecsviz-way" },
+          held.out ? "→ " : "← ",
         ),
-        h("span", { class: "ecsviz-unseen" }, link.out ? "holds by " : "is held by "),
-        link.text,
-        link.deferred && h("span", { class: "ecsviz-note" }, " (deferred)"),
+        h("span", { class: "ecsviz-unseen" }, held.out ? "holds by " : "is held by "),
+        held.text,
+        held.deferred && h("span", { class: "ecsviz-note" }, " (deferred)"),
       ),
     );
   return [

@@ -8,7 +8,7 @@ import { decode, mark } from "./scene.js";
 import { makeCycles, makeOrder } from "./stepper.js";
 import { makeTable } from "./table.js";
 import { makeToolbar } from "./toolbar.js";
-import { announcer, fill, fresh, h, pen } from "../shared/dom.js";
+import { announcer, complaints, fill, frame, fresh, h, pen } from "../shared/dom.js";
 import { follow, numbers, onTold, put, sender } from "../shared/kernel.js";
 import { hideStill } from "../shared/still.js";
 import { isDark, onTheme } from "../shared/theme.js";
@@ -58,7 +58,7 @@ function render({ model, el }) {
     },
     ask: (/** @type {number[]} */ nodes) => send("labels", { nodes }),
     alone: () =>
-      complain(
+      error.say(
         "The kernel does not answer: what is shown can be looked at, but not searched or opened.",
       ),
     key,
@@ -142,21 +142,12 @@ function render({ model, el }) {
   });
   const status = h("p", { class: "ecsviz-status ecsviz-note", "aria-live": "off" });
   const legend = h("span", { class: "ecsviz-inline ecsviz-legends" });
-  const error = h("p", { class: "ecsviz-error", role: "alert", hidden: true });
-  const complain = (/** @type {string} */ text) => {
-    error.textContent = text;
-    error.hidden = !text;
-  };
-  const root = h(
-    "div",
-    {
-      class: "ecsviz ecsviz-explorer mathjax_ignore",
-      role: "group",
-      "aria-label": "Explorer of a dependency graph",
-      "data-lm-suppress-shortcuts": "true",
-    },
+  const error = complaints();
+  const root = frame(
+    "explorer",
+    "Explorer of a dependency graph",
     toolbar.element,
-    error,
+    error.element,
     h(
       "div",
       { class: "ecsviz-main" },
@@ -220,7 +211,7 @@ function render({ model, el }) {
     if (step && step.target === told.node)
       spoken.say(`reference ${asIs("cycle_step") + 1} of ${asIs("_steps").length}: ${step.text}`);
     else spoken.say(told.title ? `${told.title}, ${told.facts}` : "nothing selected");
-    complain("");
+    error.say("");
   }
   function showCycle() {
     cycles.show(asIs("cycle"), asIs("_steps"), asIs("cycle_step"));
@@ -260,7 +251,7 @@ function render({ model, el }) {
     ),
     follow(model, ["status", "_rows"], showStatus),
     follow(model, ["_rows", "view", "group_by"], announce),
-    onTold(model, "error", ({ text }) => complain(text)),
+    onTold(model, "error", ({ text }) => error.say(text)),
     onTold(model, "labels", ({ labels }) => picture.labels(labels)),
     onTheme(root, () => {
       fill(legend, legendOf(about));

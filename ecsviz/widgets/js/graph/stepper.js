@@ -1,6 +1,6 @@
 // Steps: through the order of saving, and through one cycle, reference by reference.
 
-import { count, fill, fresh, h, later } from "../shared/dom.js";
+import { count, fill, fresh, h, later, sign } from "../shared/dom.js";
 
 /** @import { Cycles, NoCycles, Step } from "./traits.d.ts" */
 
@@ -25,17 +25,7 @@ export function makeOrder(acts, total) {
   let now = 0;
   /** @param {string} text @param {string} label @param {string} name @param {() => number} goal */
   const button = (text, label, name, goal) =>
-    h(
-      "button",
-      {
-        type: "button",
-        "aria-label": label,
-        title: label,
-        "data-do": `order-${name}`,
-        on: { click: () => acts.step(Math.min(Math.max(goal(), 1), total)) },
-      },
-      text,
-    );
+    sign(text, label, () => acts.step(Math.min(Math.max(goal(), 1), total)), `order-${name}`);
   const element = h(
     "div",
     { class: "ecsviz-row", role: "group", "aria-label": "Order of saving" },
@@ -78,21 +68,10 @@ export function makeCycles(acts) {
   });
   const told = h("output", { class: "ecsviz-note ecsviz-told", dir: "auto" });
   let [now, total] = [0, 0];
-  /** @param {string} text @param {string} label @param {number} by */
-  const turn = (text, label, by) =>
-    h(
-      "button",
-      {
-        type: "button",
-        "aria-label": label,
-        title: label,
-        "data-do": by > 0 ? "cycle-next" : "cycle-back",
-        disabled: true,
-        on: { click: () => acts.along((now + by + total) % total) },
-      },
-      text,
-    );
-  const [back, next] = [turn("‹", "the reference before", -1), turn("›", "the next reference", 1)];
+  const turn = (/** @type {number} */ by) => acts.along((now + by + total) % total);
+  const back = sign("‹", "the reference before", () => turn(-1), "cycle-back");
+  const next = sign("›", "the next reference", () => turn(1), "cycle-next");
+  back.disabled = next.disabled = true;
   const element = h(
     "div",
     { class: "ecsviz-row", role: "group", "aria-label": "Cycles" },

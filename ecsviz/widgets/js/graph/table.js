@@ -1,6 +1,6 @@
 // The same as a table, page by page: what the filters leave, in the order of saving.
 
-import { count, fill, h } from "../shared/dom.js";
+import { button, choose, count, fill, h, link } from "../shared/dom.js";
 
 /** @import { Row, Rows } from "./traits.d.ts" */
 
@@ -35,20 +35,12 @@ export function makeTable(acts, size) {
     ),
     body,
   );
-  const back = h(
-    "button",
-    {
-      type: "button",
-      "data-do": "rows-back",
-      on: { click: () => acts.rows(Math.max(now.first - size, 0)) },
-    },
+  const back = button(
+    { "data-do": "rows-back" },
+    () => acts.rows(Math.max(now.first - size, 0)),
     "‹ previous page",
   );
-  const next = h(
-    "button",
-    { type: "button", "data-do": "rows-next", on: { click: () => acts.rows(now.first + size) } },
-    "next page ›",
-  );
+  const next = button({ "data-do": "rows-next" }, () => acts.rows(now.first + size), "next page ›");
   const element = h(
     "div",
     { class: "ecsviz-table", role: "region", "aria-label": "Table of the graph", tabindex: "-1" },
@@ -85,16 +77,7 @@ export function makeTable(acts, size) {
       h(
         "th",
         { scope: "row" },
-        h(
-          "button",
-          {
-            type: "button",
-            class: "ecsviz-link",
-            dir: "auto",
-            on: { click: () => acts.select(row.node) },
-          },
-          row.label,
-        ),
+        link({}, () => acts.select(row.node), row.label),
       ),
       h("td", { class: "ecsviz-number" }, count(row.out)),
       h("td", { class: "ecsviz-number" }, count(row.in)),
@@ -108,11 +91,8 @@ export function makeTable(acts, size) {
     point(node) {
       for (const row of body.rows) {
         const here = Number(row.dataset.node) === node;
-        row.toggleAttribute("data-chosen", here);
-        if (here) {
-          row.setAttribute("aria-current", "true");
-          if (!element.hidden) row.scrollIntoView({ block: "nearest" });
-        } else row.removeAttribute("aria-current");
+        choose(row, here);
+        if (here && !element.hidden) row.scrollIntoView({ block: "nearest" });
       }
     },
   };

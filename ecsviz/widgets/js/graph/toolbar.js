@@ -1,6 +1,6 @@
 // What is shown: search, filters, views, zoom.
 
-import { count, fill, fresh, h, later } from "../shared/dom.js";
+import { button, count, fill, fresh, h, later, sign } from "../shared/dom.js";
 
 /** @import { About, By, ViewName } from "./traits.d.ts" */
 
@@ -86,24 +86,18 @@ export function makeToolbar(acts, about) {
   const views = new Map(
     VIEWS.map(([name, text]) => [
       name,
-      h(
-        "button",
+      button(
         {
-          type: "button",
           title: name === "all" && tooLarge ? why : null,
           "data-view": name,
           "aria-pressed": "false",
-          on: { click: () => acts.view(name) },
         },
+        () => acts.view(name),
         text,
       ),
     ]),
   );
-  const table = h(
-    "button",
-    { type: "button", "data-view": "table", "aria-pressed": "false", on: { click: acts.table } },
-    "Table",
-  );
+  const table = button({ "data-view": "table", "aria-pressed": "false" }, acts.table, "Table");
   const byName = fresh("by");
   const by = h(
     "select",
@@ -111,13 +105,6 @@ export function makeToolbar(acts, about) {
     BY.map(([value, text]) => h("option", { value }, text)),
   );
   const byRow = h("span", { class: "ecsviz-inline" }, h("label", { for: byName }, "by "), by);
-  /** @param {string} text @param {string} label @param {() => void} act */
-  const small = (text, label, act) =>
-    h(
-      "button",
-      { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } },
-      text,
-    );
   const element = h(
     "div",
     { class: "ecsviz-toolbar" },
@@ -135,9 +122,9 @@ export function makeToolbar(acts, about) {
       table,
       byRow,
       h("span", { class: "ecsviz-space" }),
-      small("−", "zoom out", () => acts.zoom(0.8)),
-      small("+", "zoom in", () => acts.zoom(1.25)),
-      small("⤢", "show all", acts.fit),
+      sign("−", "zoom out", () => acts.zoom(0.8)),
+      sign("+", "zoom in", () => acts.zoom(1.25)),
+      sign("⤢", "show all", acts.fit),
     ),
   );
   return {
@@ -150,9 +137,9 @@ export function makeToolbar(acts, about) {
       cycles.checked = cyclesOnly;
       /** @type {Partial<Record<ViewName, boolean>>} */
       const cannot = { all: tooLarge, around: !can.around, found: !can.found };
-      for (const [name, button] of views) {
-        button.setAttribute("aria-pressed", String(!asTable && name === view));
-        button.disabled = cannot[name] ?? false;
+      for (const [name, pressed] of views) {
+        pressed.setAttribute("aria-pressed", String(!asTable && name === view));
+        pressed.disabled = cannot[name] ?? false;
       }
       table.setAttribute("aria-pressed", String(asTable));
       byRow.hidden = view !== "groups" || asTable;

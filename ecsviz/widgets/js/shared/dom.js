@@ -62,6 +62,76 @@ export function fill(element, ...children) {
   return element;
 }
 
+/**
+ * Returns a button.
+ *
+ * @param {Props} props
+ * @param {() => void} act
+ * @param {...Children} children
+ */
+export const button = (props, act, ...children) =>
+  h("button", { type: "button", ...props, on: { click: act } }, ...children);
+
+/**
+ * Returns a button that looks like a link; its text may be of any direction.
+ *
+ * @param {Props} props
+ * @param {() => void} act
+ * @param {...Children} children
+ */
+export const link = (props, act, ...children) =>
+  button({ class: "ecsviz-link", dir: "auto", ...props }, act, ...children);
+
+/**
+ * Returns a button with a sign on it; what it does is read aloud, and told where one points.
+ *
+ * @param {string} text
+ * @param {string} label
+ * @param {() => void} act
+ * @param {string} [name]
+ */
+export const sign = (text, label, act, name = label) =>
+  button({ "aria-label": label, title: label, "data-do": name }, act, text);
+
+/** Marks the chosen one of several. @param {Element} element @param {boolean} here */
+export function choose(element, here) {
+  element.toggleAttribute("data-chosen", here);
+  if (here) element.setAttribute("aria-current", "true");
+  else element.removeAttribute("aria-current");
+}
+
+/**
+ * Returns what holds a whole widget.
+ *
+ * @param {string} name
+ * @param {string} label
+ * @param {...Children} children
+ */
+export const frame = (name, label, ...children) =>
+  h(
+    "div",
+    {
+      class: `ecsviz ecsviz-${name} mathjax_ignore`,
+      role: "group",
+      "aria-label": label,
+      "data-lm-suppress-shortcuts": "true",
+    },
+    ...children,
+  );
+
+/** A line for what went wrong, which is there while it says something. */
+export function complaints() {
+  const element = h("p", { class: "ecsviz-error", role: "alert", hidden: true });
+  return {
+    element,
+    /** @param {string} text */
+    say(text) {
+      element.textContent = text;
+      element.hidden = !text;
+    },
+  };
+}
+
 let made = 0;
 /** Returns an id that no other element of the page has. @param {string} name */
 export function fresh(name) {

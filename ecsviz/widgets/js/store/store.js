@@ -2,7 +2,20 @@
 // another widget, shown inside this one.
 
 import "./store.css";
-import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
+import {
+  announcer,
+  button,
+  choose,
+  complaints,
+  count,
+  fill,
+  frame,
+  fresh,
+  h,
+  later,
+  link,
+  sign,
+} from "../shared/dom.js";
 import { follow, onTold, sender } from "../shared/kernel.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
@@ -42,14 +55,9 @@ function render({ model, el }) {
         h(
           "li",
           {},
-          h(
-            "button",
-            {
-              type: "button",
-              "data-class": found.name,
-              "data-n": found.n,
-              on: { click: () => send("table", { n: found.n }) },
-            },
+          button(
+            { "data-class": found.name, "data-n": found.n },
+            () => send("table", { n: found.n }),
             h("span", { dir: "auto" }, found.name),
             h("span", { class: "ecsviz-number ecsviz-note" }, count(found.count)),
             !found.defined && h("span", { class: "ecsviz-note ecsviz-whole" }, "not defined here"),
@@ -78,9 +86,9 @@ function render({ model, el }) {
     pointTable();
   }
   function pointTable() {
-    for (const button of classes.querySelectorAll("button")) {
-      const here = button.dataset.class === is("table");
-      button.setAttribute("aria-pressed", String(here));
+    for (const shown of classes.querySelectorAll("button")) {
+      const here = shown.dataset.class === is("table");
+      shown.setAttribute("aria-pressed", String(here));
     }
   }
 
@@ -116,18 +124,11 @@ function render({ model, el }) {
   const last = () => Math.max(Math.ceil((is("_page").total ?? 0) / size()) - 1, 0) * size();
   const turn = (/** @type {number} */ first) =>
     send("turn", { first: Math.min(Math.max(first, 0), last()) });
-  /** @param {string} text @param {string} label @param {() => void} act */
-  const small = (text, label, act) =>
-    h(
-      "button",
-      { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } },
-      text,
-    );
   const buttons = {
-    first: small("«", "first page", () => turn(0)),
-    back: small("‹", "previous page", () => turn(is("first") - size())),
-    next: small("›", "next page", () => turn(is("first") + size())),
-    last: small("»", "last page", () => turn(last())),
+    first: sign("«", "first page", () => turn(0)),
+    back: sign("‹", "previous page", () => turn(is("first") - size())),
+    next: sign("›", "next page", () => turn(is("first") + size())),
+    last: sign("»", "last page", () => turn(last())),
   };
   const paged = h("span", { class: "ecsviz-number ecsviz-note" });
 
@@ -146,21 +147,15 @@ function render({ model, el }) {
           "aria-sort": sorted ? (falling ? "descending" : "ascending") : null,
         };
         if (!column.sorts) return h("th", look, column.name);
-        const sign = sorted ? (falling ? " ↓" : " ↑") : "";
+        const arrow = sorted ? (falling ? " ↓" : " ↑") : "";
         return h(
           "th",
           look,
-          h(
-            "button",
-            {
-              type: "button",
-              class: "ecsviz-link",
-              "data-sort": column.name,
-              title: "sort",
-              on: { click: () => send("sort", { column: n }) },
-            },
+          link(
+            { "data-sort": column.name, title: "sort" },
+            () => send("sort", { column: n }),
             column.name,
-            h("span", { "aria-hidden": "true" }, sign),
+            h("span", { "aria-hidden": "true" }, arrow),
           ),
         );
       }),
@@ -203,16 +198,9 @@ function render({ model, el }) {
       return h(
         "td",
         look,
-        h(
-          "button",
-          {
-            type: "button",
-            class: "ecsviz-link",
-            "data-follow": n,
-            title: value,
-            "aria-label": label,
-            on: { click: () => send("follow", { row, column: n }) },
-          },
+        link(
+          { "data-follow": n, title: value, "aria-label": label },
+          () => send("follow", { row, column: n }),
           `…${value.slice(-6)}`,
         ),
       );
@@ -235,10 +223,7 @@ function render({ model, el }) {
   }
   function point() {
     for (const row of body.rows) {
-      const here = row.dataset.id === is("selected");
-      row.toggleAttribute("data-chosen", here);
-      if (here) row.setAttribute("aria-current", "true");
-      else row.removeAttribute("aria-current");
+      choose(row, row.dataset.id === is("selected"));
     }
   }
   /** @param {Happened<KeyboardEvent>} event */
@@ -278,36 +263,23 @@ function render({ model, el }) {
       fill(graph, view.el);
     } catch (problem) {
       const why = problem instanceof Error ? problem.message : String(problem);
-      if (shown === mine) complain(`The graph cannot be shown: ${why}`);
+      if (shown === mine) error.say(`The graph cannot be shown: ${why}`);
     }
   }
 
   // -- all of it ---------------------------------------------------------------------------
 
-  const error = h("p", { class: "ecsviz-error", role: "alert", hidden: true });
-  const complain = (/** @type {string} */ words) => {
-    error.textContent = words;
-    error.hidden = !words;
-  };
-  const root = h(
-    "div",
-    {
-      class: "ecsviz ecsviz-store mathjax_ignore",
-      role: "group",
-      "aria-label": "What is in a store",
-      "data-lm-suppress-shortcuts": "true",
-    },
+  const error = complaints();
+  const root = frame(
+    "store",
+    "What is in a store",
     h(
       "div",
       { class: "ecsviz-top" },
       title,
-      h(
-        "button",
-        { type: "button", "data-do": "refresh", on: { click: () => send("refresh") } },
-        "Refresh",
-      ),
+      button({ "data-do": "refresh" }, () => send("refresh"), "Refresh"),
     ),
-    error,
+    error.element,
     h(
       "div",
       { class: "ecsviz-main" },
@@ -348,9 +320,9 @@ function render({ model, el }) {
     follow(model, ["_about"], showAbout),
     follow(model, ["table"], pointTable),
     follow(model, ["_page", "order_by", "first", "_about"], later(showPage, 0)),
-    follow(model, ["_page"], () => complain("")),
+    follow(model, ["_page"], () => error.say("")),
     follow(model, ["selected"], () => {
-      complain("");
+      error.say("");
       point();
     }),
     follow(model, ["search"], () => {
@@ -366,7 +338,7 @@ function render({ model, el }) {
       if (is("_told")) spoken.say(is("_told"));
     }),
     follow(model, ["graph"], showGraph),
-    onTold(model, "error", ({ text: words }) => complain(words)),
+    onTold(model, "error", ({ text: words }) => error.say(words)),
     onTheme(root, () => {}),
     hideStill(model),
   ];

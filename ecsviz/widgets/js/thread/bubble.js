@@ -1,7 +1,7 @@
 // One message: who, when, the text, and where the chat forks. Texts are texts: what stands between
 // code fences is shown in monospace, and nothing else is read out of them.
 
-import { count, h } from "../shared/dom.js";
+import { button, count, h, link } from "../shared/dom.js";
 
 /** @import { Happened } from "../shared/elements.d.ts" */
 /** @import { Facts } from "./traits.d.ts" */
@@ -50,14 +50,9 @@ export function makeBubble(facts, acts, { wanted, chosen, place, text }) {
       blocks(shown).map((part) => block(part, wanted)),
     ),
     cut &&
-      h(
-        "button",
-        {
-          type: "button",
-          class: "ecsviz-link",
-          "data-do": "whole",
-          on: { click: () => acts.whole(facts.n) },
-        },
+      link(
+        { "data-do": "whole" },
+        () => acts.whole(facts.n),
         `Show all ${count(facts.length)} characters`,
       ),
     facts.fork[1] > 1 && fork(facts, acts),
@@ -90,16 +85,14 @@ function fork(facts, acts) {
   const { compare } = acts;
   /** @param {number} by @param {string} text @param {string} label */
   const turn = (by, text, label) =>
-    h(
-      "button",
+    button(
       {
-        type: "button",
         "aria-label": label,
         title: label,
         "data-turn": by,
         disabled: place + by < 1 || place + by > of,
-        on: { click: () => acts.turn(facts.n, by) },
       },
+      () => acts.turn(facts.n, by),
       text,
     );
   return h(
@@ -109,14 +102,9 @@ function fork(facts, acts) {
     h("span", { class: "ecsviz-number" }, `${count(place)}/${count(of)}`),
     turn(1, "›", "next branch"),
     compare &&
-      h(
-        "button",
-        {
-          type: "button",
-          "data-do": "compare",
-          title: "show two branches side by side",
-          on: { click: () => compare(facts.n) },
-        },
+      button(
+        { "data-do": "compare", title: "show two branches side by side" },
+        () => compare(facts.n),
         "side by side",
       ),
   );

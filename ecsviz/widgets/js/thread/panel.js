@@ -1,7 +1,7 @@
 // What stands beside the chat: the chosen message with its JSON, the branches, what was found, and
 // what differs between two revisions.
 
-import { count, fill, fresh, h } from "../shared/dom.js";
+import { button, count, fill, fresh, h, link } from "../shared/dom.js";
 
 /** @import { Change, Changes, Facts, Hit, Hits, Leaf, Leaves } from "./traits.d.ts" */
 /** @import { NoChanges, NoHits } from "./traits.d.ts" */
@@ -39,16 +39,14 @@ function ofEach(make) {
 export function makePanel(acts) {
   const names = ofEach((name) => fresh(name));
   const tabs = ofEach((name, text) =>
-    h(
-      "button",
+    button(
       {
-        type: "button",
         role: "tab",
         id: `${names[name]}-tab`,
         "data-tab": name,
         "aria-controls": names[name],
-        on: { click: () => open(name) },
       },
+      () => open(name),
       text,
     ),
   );
@@ -173,13 +171,9 @@ export function makePanel(acts) {
       h(
         "div",
         { class: "ecsviz-row" },
-        h(
-          "button",
-          {
-            type: "button",
-            disabled: told.first === 0,
-            on: { click: () => ask(Math.max(told.first - acts.size, 0)) },
-          },
+        button(
+          { disabled: told.first === 0 },
+          () => ask(Math.max(told.first - acts.size, 0)),
           "‹ previous",
         ),
         h(
@@ -187,13 +181,9 @@ export function makePanel(acts) {
           { class: "ecsviz-note" },
           `${count(told.first + 1)} to ${count(told.first + told.listed.length)}`,
         ),
-        h(
-          "button",
-          {
-            type: "button",
-            disabled: told.first + acts.size >= told.total,
-            on: { click: () => ask(told.first + acts.size) },
-          },
+        button(
+          { disabled: told.first + acts.size >= told.total },
+          () => ask(told.first + acts.size),
           "next ›",
         ),
       ),
@@ -204,16 +194,9 @@ export function makePanel(acts) {
       h(
         "li",
         { "data-chosen": leaf.n === told.here },
-        h(
-          "button",
-          {
-            type: "button",
-            class: "ecsviz-link",
-            dir: "auto",
-            "data-leaf": leaf.n,
-            "aria-current": leaf.n === told.here ? "true" : null,
-            on: { click: () => acts.select(leaf.n) },
-          },
+        link(
+          { "data-leaf": leaf.n, "aria-current": leaf.n === told.here ? "true" : null },
+          () => acts.select(leaf.n),
           leaf.text,
         ),
         h(
@@ -221,14 +204,9 @@ export function makePanel(acts) {
           { class: "ecsviz-row ecsviz-note" },
           `${leaf.role} · ${count(leaf.length)} messages`,
           leaf.n !== told.here &&
-            h(
-              "button",
-              {
-                type: "button",
-                class: "ecsviz-small",
-                "data-beside": leaf.n,
-                on: { click: () => acts.beside(leaf.n) },
-              },
+            button(
+              { class: "ecsviz-small", "data-beside": leaf.n },
+              () => acts.beside(leaf.n),
               "side by side",
             ),
         ),
@@ -246,15 +224,9 @@ export function makePanel(acts) {
       h(
         "li",
         {},
-        h(
-          "button",
-          {
-            type: "button",
-            class: "ecsviz-link",
-            dir: "auto",
-            "data-hit": hit.n,
-            on: { click: () => acts.select(hit.n) },
-          },
+        link(
+          { "data-hit": hit.n },
+          () => acts.select(hit.n),
           h("span", { class: "ecsviz-note" }, `${hit.role}: `),
           hit.parts[0],
           hit.parts[1] && h("span", { class: "ecsviz-hit" }, hit.parts[1]),
@@ -289,17 +261,7 @@ export function makePanel(acts) {
         " ",
         node === null
           ? h("span", { dir: "auto" }, item.name)
-          : h(
-              "button",
-              {
-                type: "button",
-                class: "ecsviz-link",
-                dir: "auto",
-                "data-change": node,
-                on: { click: () => acts.select(node) },
-              },
-              item.name,
-            ),
+          : link({ "data-change": node }, () => acts.select(node), item.name),
         item.before &&
           h(
             "div",

@@ -2,7 +2,19 @@
 // texts of what is in sight.
 
 import "./thread.css";
-import { announcer, count, fill, fresh, h, later } from "../shared/dom.js";
+import {
+  announcer,
+  button,
+  choose,
+  complaints,
+  count,
+  fill,
+  frame,
+  fresh,
+  h,
+  later,
+  sign,
+} from "../shared/dom.js";
 import { follow, numbers, onTold, put, sender } from "../shared/kernel.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
@@ -191,25 +203,18 @@ function render({ model, el }) {
       },
     },
   });
-  /** @param {string} text @param {string} label @param {() => void} act */
-  const small = (text, label, act) =>
-    h(
-      "button",
-      { type: "button", "aria-label": label, title: label, "data-do": label, on: { click: act } },
-      text,
-    );
-  const before = small("↑", "previous hit", () => send("hit", { by: -1 }));
-  const next = small("↓", "next hit", () => send("hit", { by: 1 }));
+  const before = sign("↑", "previous hit", () => send("hit", { by: -1 }));
+  const next = sign("↓", "next hit", () => send("hit", { by: 1 }));
   const placed = h("span", { class: "ecsviz-note ecsviz-number" });
   const hits = h("span", { class: "ecsviz-inline" }, placed, before, next);
-  const alone = h(
-    "button",
-    { type: "button", "data-do": "alone", on: { click: () => send("beside", { node: NONE }) } },
+  const alone = button(
+    { "data-do": "alone" },
+    () => send("beside", { node: NONE }),
     "One branch only",
   );
   const title = h("h3", { dir: "auto" });
   const status = h("p", { class: "ecsviz-note ecsviz-status" });
-  const error = h("p", { class: "ecsviz-error", role: "alert", hidden: true });
+  const error = complaints();
   const panel = makePanel({
     select: (node) => send("select", { node }),
     leaves: (first) => send("leaves", { first }),
@@ -225,21 +230,16 @@ function render({ model, el }) {
       if (number !== null) panel.open("changes");
     },
   });
-  const root = h(
-    "div",
-    {
-      class: "ecsviz ecsviz-thread mathjax_ignore",
-      role: "group",
-      "aria-label": "A chat thread",
-      "data-lm-suppress-shortcuts": "true",
-    },
+  const root = frame(
+    "thread",
+    "A chat thread",
     h(
       "div",
       { class: "ecsviz-top" },
       title,
       h("div", { class: "ecsviz-row", role: "search" }, search, hits, alone),
     ),
-    error,
+    error.element,
     h(
       "div",
       { class: "ecsviz-main" },
@@ -284,10 +284,7 @@ function render({ model, el }) {
     const bubbles = list.element.querySelectorAll(".ecsviz-message");
     for (const node of bubbles) {
       const about = known.get(Number(node.dataset.node));
-      const chosen = about !== undefined && isChosen(about);
-      node.toggleAttribute("data-chosen", chosen);
-      if (chosen) node.setAttribute("aria-current", "true");
-      else node.removeAttribute("aria-current");
+      choose(node, about !== undefined && isChosen(about));
     }
     const facts = [...known.values()].find(isChosen) ?? null;
     const at = is("_at");
@@ -312,9 +309,7 @@ function render({ model, el }) {
         : `${count(is("_place") + 1)}/${count(found.total ?? 0)}`;
   }
   const stops = [
-    follow(model, ["_shown", "selected"], () => {
-      error.hidden = true;
-    }),
+    follow(model, ["_shown", "selected"], () => error.say("")),
     follow(model, ["_about"], () => {
       const about = is("_about");
       /** @param {number} number @param {string} one @param {string} more */
@@ -365,8 +360,7 @@ function render({ model, el }) {
     onTold(model, "json", ({ node, text }) => panel.json(node, text)),
     onTold(model, "leaves", panel.branches),
     onTold(model, "error", ({ text }) => {
-      error.textContent = text;
-      error.hidden = !text;
+      error.say(text);
       setTimeout(() => past.show(is("revision"), is("since")), 0);
     }),
     onTheme(root, () => {}),
