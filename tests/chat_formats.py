@@ -77,6 +77,29 @@ def chatgpt(longer: bool) -> bytes:
     return encode([conversation(*TREE, *more, create_time=1.5, current_node="y")])
 
 
+def deepseek_node(key: str, parent: str | None, *fragments: tuple[str, str]) -> dict[str, Any]:
+    said = {
+        "files": [],
+        "model": "deepseek-reasoner",
+        "inserted_at": f"2025-06-01T08:00:0{key}.000000+08:00",
+        "fragments": [{"type": kind, "content": text} for kind, text in fragments],
+    }
+    return {"id": key, "parent": parent, "children": [], "message": said}
+
+
+def deepseek(longer: bool) -> bytes:
+    nodes = [
+        {"id": "root", "parent": None, "children": ["1"], "message": None},
+        deepseek_node("1", "root", ("REQUEST", "Why are there two tides a day?")),
+        deepseek_node("2", "1", ("THINK", "The user asks."), ("RESPONSE", "Two bulges.")),
+        deepseek_node("3", "1", ("RESPONSE", "The Moon pulls.")),
+    ]
+    if longer:
+        nodes.append(deepseek_node("4", "3", ("REQUEST", "And the Sun?")))
+    whole = {"id": "d1", "title": "Tides", "inserted_at": "2025-06-01T08:00:00.000000+08:00"}
+    return encode([whole | {"mapping": {each["id"]: each for each in nodes}}])
+
+
 def open_assistant(longer: bool) -> bytes:
     answers = [oa("b", oa("d"), role="assistant"), oa("c", role="assistant")]
     return encode(oa_tree(oa("a", *answers, *([oa("more")] if longer else []))))
@@ -453,6 +476,7 @@ def agents_branched(longer: bool) -> bytes:
 
 SAMPLES: dict[str, Sample] = {
     "chatgpt": Sample("chatgpt", chatgpt, 1, 5, 4, 1, 1, 2),
+    "deepseek": Sample("deepseek", deepseek, 1, 3, 2, 1, 1, 2),
     "open-assistant": Sample("open-assistant", open_assistant, 1, 4, 3, 1, 1, 2),
     "claude": Sample("claude", claude, 2, 6, 4, 2, 1, 3),
     "claude-code": Sample("claude-code", claude_code, 1, 5, 4, 1, 1, 2),

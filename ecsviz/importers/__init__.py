@@ -61,7 +61,7 @@ from ecsviz.basics.arguments import flag
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.importers.chat.building import ChatImport, ChatImportWarning
-from ecsviz.importers.chat.drafts import ChatFormat, DraftMessage, DraftThread
+from ecsviz.importers.chat.drafts import ChatFormat, Claim, Claiming, DraftMessage, DraftThread
 from ecsviz.importers.chat.opening import opened
 from ecsviz.importers.chat.reading import ChatReader
 from ecsviz.importers.chat.registry import FORMATS, format_names
@@ -75,6 +75,8 @@ __all__ = [
     "ChatImport",
     "ChatImportWarning",
     "ChatProblem",
+    "Claim",
+    "Claiming",
     "DraftMessage",
     "DraftThread",
     "ImportSourceError",
@@ -112,11 +114,11 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
         The path of a file, of a zip or of a folder; or a file's content; or a list of these. A
         zip or folder gives the chats of all files in it (an export that comes in several).
     format
-        A name: ``"chatgpt"``, ``"claude"``, ``"claude-code"``, ``"openai-messages"``,
-        ``"sharegpt"``, ``"open-assistant"``, ``"librechat"``, ``"chatbot-ui"``, ``"slack"``,
-        ``"telegram"``, ``"whatsapp"``, and for databases ``"llm"``, ``"langchain"`` and
-        ``"openai-agents"``; one that another package offers; or a `ChatFormat` of your own.
-        None recognises it by the content.
+        A name: ``"chatgpt"``, ``"deepseek"``, ``"claude"``, ``"claude-code"``,
+        ``"openai-messages"``, ``"sharegpt"``, ``"open-assistant"``, ``"librechat"``,
+        ``"chatbot-ui"``, ``"slack"``, ``"telegram"``, ``"whatsapp"``, and for databases ``"llm"``,
+        ``"langchain"`` and ``"openai-agents"``; one that another package offers; or a `ChatFormat`
+        of your own. None recognises it by the content: the report says by what.
     timezone
         What zone wall clocks show, such as ``"Europe/Berlin"``: those of WhatsApp, and of old
         exports of Telegram, name none, and are read as UTC by default. Other formats tell their

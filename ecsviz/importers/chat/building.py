@@ -110,7 +110,7 @@ class ChatImport(list[ChatThread]):
             (
                 thread.title or "(no title)",
                 len(thread.messages),
-                len(thread.leaves()),
+                _branches(thread),
                 f"{thread.created_at:%Y-%m-%d}" if thread.created_at else None,
             )
             for thread in self[:MAX_LISTED]
@@ -157,7 +157,8 @@ class ChatImport(list[ChatThread]):
                 since it has no field of its own), ``"problem"`` (could not be placed as the file
                 has it), ``"not read"`` (no chat) or ``"not kept"`` (there is a longer copy);
             ``what``, ``why``
-                what it is, and the reason where there is one; ``problems`` names each place;
+                what it is, and the reason where there is one: of threads, by what their format
+                was recognised, and how sure that is from 0 to 1; ``problems`` names each place;
             ``count``
                 how many of them.
 
@@ -180,6 +181,15 @@ class ChatImport(list[ChatThread]):
         texts = dict.fromkeys(("file", "format", "kind", "what", "why"), "str")
         rows = [(*entry, count) for entry, count in counts.items()]
         return typed_frame(rows, {**texts, "count": "int64"})
+
+
+def _branches(thread: ChatThread) -> int:
+    """Return how many branches a chat has: one, and another for each further answer.
+
+    What answers nothing follows what was said before, as in a messenger.
+    """
+    further = sum(len(message.replies) - 1 for message in thread.branch_points())
+    return further + bool(thread.messages)
 
 
 _NAMED = re.compile(r"^(['\"].*?['\"]|[^'\"]*)")
@@ -214,6 +224,7 @@ class Builder:
         self.zone = zone
         self.format = ""
         self.source = ""
+        self.why = ""
         self._seen: Counter[ThreadKey] = Counter()  # in this file
         self._most: Counter[ThreadKey] = Counter()  # in any file
         self._ids: Counter[tuple[str, str]] = Counter()  # by format and id
@@ -221,7 +232,7 @@ class Builder:
         self._taken: set[UUID] = set()  # those of this file
         self._count = 0
 
-    def begin(self, format: str, source: str) -> None:  # noqa: A002 - as `read_chat` calls it
+    def begin(self, format: str, source: str, why: str = "") -> None:  # noqa: A002 - as `read_chat` calls it
         """Go on with a file.
 
         Parameters
@@ -230,8 +241,10 @@ class Builder:
             The format's name: a part of every id.
         source
             The file's name, for messages.
+        why
+            By what the format was recognised, for the report.
         """
-        self.format, self.source = format, source
+        self.format, self.source, self.why = format, source, why
         self._seen.clear()
         self._taken.clear()
         self._count = 0
@@ -320,7 +333,7 @@ class Builder:
             raise self._refused(draft.id or f"#{self._count}", err) from None
 
     def _tally(self, draft: DraftThread) -> None:
-        self.count("read", "threads")
+        self.count("read", "threads", self.why)
         messages = draft.messages
         self.count("read", "messages", by=len(messages))
         self.count("read", "links", by=sum(m.parent is not None for m in messages))

@@ -24,6 +24,49 @@ _NUMBER = re.compile(r"\d{9,12}|\d{1,12}\.\d{1,9}")
 """Seconds as a text; eight digits are a date."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How sure a format is that a file is its own, and by what; false if it is not.
+
+    Attributes
+    ----------
+    score
+        1 for what only this format has, `LIKELY` for what others may have, `GENERAL` for what
+        others build upon, 0 for another's file. The highest reads the file.
+    reason
+        What was found; the report of an import shows it.
+
+    Examples
+    --------
+    >>> bool(Claim(0.5, "a list of talks")), bool(NO_CLAIM)
+    (True, False)
+    """
+
+    score: float
+    reason: str
+
+    def __bool__(self) -> bool:
+        return self.score > 0
+
+
+LIKELY, GENERAL = 0.5, 0.2
+
+NO_CLAIM = Claim(0, "")
+
+
+def claim(found: object, reason: str, score: float = 1) -> Claim:
+    """Return a claim if something was found.
+
+    Parameters
+    ----------
+    found
+        Whether it was.
+    reason, score
+        See `Claim`.
+    """
+    return Claim(score, reason) if found else NO_CLAIM
+
+
 class ChatFormat(Protocol):
     """What a format must offer.
 
@@ -37,7 +80,9 @@ class ChatFormat(Protocol):
     Notes
     -----
     A format of things that others build upon, such as any list of messages, has
-    ``general = True`` as well: what another format recognises too is the other's.
+    ``general = True`` as well: what another format recognises too is the other's. One that can
+    tell how sure it is, and by what, has a method ``claims(source)`` that returns a `Claim`; see
+    `Claiming`.
     """
 
     name: str
@@ -57,6 +102,24 @@ class ChatFormat(Protocol):
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield the threads; raise what ``Place.wrong`` returns where the file is not right."""
+
+
+class Claiming:
+    """The base of formats that say by what they recognise a file."""
+
+    def claims(self, source: Source) -> Claim:
+        """Tell by the content whether a file is of this format, how sure that is, and by what.
+
+        Parameters
+        ----------
+        source
+            As of `ChatFormat.recognises`.
+        """
+        raise NotImplementedError
+
+    def recognises(self, source: Source) -> bool:
+        """Tell by the content whether a file is of this format."""
+        return bool(self.claims(source))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -248,9 +311,12 @@ def blocks_text(content: object, *kinds: str) -> tuple[str, bool]:
         if isinstance(block, str):
             texts.append(block)
         elif isinstance(block, dict) and block.get("type", "text") in ("text", *kinds):
-            if isinstance(text := block.get("text"), str):
+            text = block.get("text")
+            if isinstance(text, dict):  # as OpenAI's assistants have it
+                text = text.get("value")
+            if isinstance(text, str):
                 texts.append(text)
-            whole = whole and block.keys() <= {"type", "text"} and block.get("type") == "text"
+            whole = whole and block == {"type": "text", "text": text}
         else:
             whole = False
     return "\n".join(filter(None, texts)), whole and len(texts) == 1

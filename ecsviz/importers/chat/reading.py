@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
 from ecsviz.importers.chat.building import Builder, ChatImport
-from ecsviz.importers.chat.drafts import ChatFormat, DraftThread
+from ecsviz.importers.chat.drafts import (
+    GENERAL,
+    LIKELY,
+    ChatFormat,
+    Claim,
+    Claiming,
+    DraftThread,
+    claim,
+)
 from ecsviz.importers.chat.registry import FORMATS, checked, format_named, formats_of_others
 from ecsviz.importers.chat.source import ChatProblem, Source
 from ecsviz.importers.files import ImportSourceError
@@ -17,6 +26,14 @@ from ecsviz.importers.files import ImportSourceError
 _SMALL = 5_000_000
 """Characters that are read in well under a second: no progress bar is made for them, and none
 of the threads that tqdm starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The format that reads a file, and its claim."""
+
+    format: ChatFormat
+    claim: Claim
 
 
 class ChatReader:
@@ -73,7 +90,7 @@ class ChatReader:
 
     def _read(self, source: Source) -> None:
         if source.members is None:
-            chosen = self._wanted or self._recognised(source)
+            chosen = self._named() or self._recognised(source)
             if chosen is None:
                 raise unknown(source)
             self._take(source, chosen)
@@ -114,9 +131,14 @@ class ChatReader:
             self._builder.begin("", member.name)
             self._builder.count("not read", "file", _why(member))
 
-    def _recognised(self, source: Source) -> ChatFormat | None:
+    def _named(self) -> Chosen | None:
+        if self._wanted is None:
+            return None
+        return Chosen(self._wanted, Claim(1, "named by format="))
+
+    def _recognised(self, source: Source) -> Chosen | None:
         if self._wanted is not None:
-            return self._wanted if _is(self._wanted, source) else None
+            return self._named() if _claim(self._wanted, source) else None
         found = _chosen(FORMATS, source)
         if found is None:
             if self._others is None:
@@ -124,13 +146,14 @@ class ChatReader:
             found = _chosen(self._others, source)
         return found
 
-    def _take(self, source: Source, chosen: ChatFormat) -> None:
-        self._builder.begin(chosen.name, source.name)
+    def _take(self, source: Source, chosen: Chosen) -> None:
+        made = chosen.claim
+        self._builder.begin(chosen.format.name, source.name, f"{made.reason} ({made.score:g})")
         before = len(self.found.problems)
         bar = _bar(source, self._progress)
         try:
             borne = 0
-            for draft in _drafts(chosen, source):
+            for draft in _drafts(chosen.format, source):
                 before_it, borne = borne, source.borne
                 if not draft.messages and borne > before_it:
                     continue  # all of it is among the problems
@@ -166,23 +189,30 @@ class ChatReader:
         )
 
 
-def _chosen(formats: Sequence[ChatFormat], source: Source) -> ChatFormat | None:
-    """Return the format that reads a file; if several could, tell it."""
-    claiming = [each for each in formats if _is(each, source)]
-    particular = [each for each in claiming if not getattr(each, "general", False)]
-    found = sorted(particular or claiming, key=lambda each: each.name)
-    if len(found) > 1:
-        others = ", ".join(repr(each.name) for each in found[1:])
-        why = f"may be {others} too; read as {found[0].name!r} alone. Name another with format="
+def _chosen(formats: Sequence[ChatFormat], source: Source) -> Chosen | None:
+    """Return the format that reads a file, and why; if several could, tell it."""
+    claims = [(each, _claim(each, source)) for each in formats]
+    found = sorted(
+        (Chosen(each, made) for each, made in claims if made),
+        key=lambda each: (-each.claim.score, each.format.name),
+    )
+    if not found:
+        return None
+    rivals = [each for each in found[1:] if each.claim.score > GENERAL]
+    if rivals:
+        others = ", ".join(repr(each.format.name) for each in rivals)
+        name = repr(found[0].format.name)
+        why = f"may be {others} too; read as {name} alone. Name another with format="
         source.tell("its format", why)
-    return found[0] if found else None
+    return found[0]
 
 
-def _is(each: ChatFormat, source: Source) -> bool:
-    if each in FORMATS:
-        return each.recognises(source)
-    with _blamed(each, source):
-        return bool(each.recognises(source))
+def _claim(each: ChatFormat, source: Source) -> Claim:
+    with nullcontext() if each in FORMATS else _blamed(each, source):
+        if isinstance(each, Claiming):
+            return each.claims(source)
+        score = GENERAL if getattr(each, "general", False) else LIKELY
+        return claim(bool(each.recognises(source)), "the format says so", score)
 
 
 def _drafts(chosen: ChatFormat, source: Source) -> Iterator[DraftThread]:

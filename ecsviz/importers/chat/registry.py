@@ -12,6 +12,7 @@ from ecsviz.importers.chat.formats.chatbot_ui import ChatBotUI
 from ecsviz.importers.chat.formats.chatgpt import ChatGPT
 from ecsviz.importers.chat.formats.claude import Claude
 from ecsviz.importers.chat.formats.claude_code import ClaudeCode
+from ecsviz.importers.chat.formats.deepseek import DeepSeek
 from ecsviz.importers.chat.formats.langchain import LangChain
 from ecsviz.importers.chat.formats.librechat import LibreChat
 from ecsviz.importers.chat.formats.llm_logs import LLM
@@ -31,6 +32,7 @@ FORMATS: tuple[ChatFormat, ...] = (
     ChatGPT(),
     Claude(),
     ClaudeCode(),
+    DeepSeek(),
     LibreChat(),
     ChatBotUI(),
     Telegram(),

@@ -296,7 +296,7 @@ class Source:
         try:
             return _decode(data, self.name)
         except ImportFormatError as err:
-            if self.strict:
+            if self.strict or not json.detect_encoding(data).startswith("utf-8"):
                 raise
             return self._readable_lines(data, err)
 
@@ -315,7 +315,8 @@ class Source:
         cut = list(bad) == [last] and len(lines[last]) - bad[last].column < 4
         if cut:
             texts[last] = lines[last].decode("utf-8", "ignore")
-            if _OBJECTS.match(self.head):  # and so ends in the middle of a value, which is told
+            closed = texts[last].rstrip()[-1:] in ("", "}", "]")
+            if _OBJECTS.match(self.head) and not closed:  # which is told where it is parsed
                 del bad[last]
         elif not whole or not all(text.startswith("{") for text in whole):
             raise err

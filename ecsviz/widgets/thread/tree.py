@@ -12,6 +12,10 @@ TOP: Final = -1
 """What stands in the place of the parent of a message that answers nothing."""
 
 
+CURRENT: Final = ("current_node", "current_leaf_message_uuid")
+"""What the metadata of threads call the message that the source's own interface shows."""
+
+
 class Branches:
     """A thread's messages by number, as a tree: what answers what.
 
@@ -99,11 +103,11 @@ class Branches:
 
     def _current(self, thread: ChatThread) -> int | None:
         """Return the message at which the source's own interface was left, if it says so."""
-        current = thread.metadata.get("current_node")
-        if isinstance(current, str):
-            for number, message in enumerate(self.messages):
-                if message.source_id == current:
-                    return number
+        values = (thread.metadata.get(name) for name in CURRENT)
+        told = {value for value in values if isinstance(value, str)}
+        for number, message in enumerate(self.messages):
+            if message.source_id is not None and message.source_id in told:
+                return number
         return None
 
     def __len__(self) -> int:

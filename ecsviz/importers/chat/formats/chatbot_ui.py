@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsviz.importers.chat.drafts import DraftThread, rest_of
+from ecsviz.importers.chat.drafts import NO_CLAIM, Claim, Claiming, DraftThread, claim, rest_of
 from ecsviz.importers.chat.formats.openai_messages import message_of
 from ecsviz.importers.chat.source import Place, Source
 
 
-class ChatBotUI:
+class ChatBotUI(Claiming):
     """Reads ``{"version", "history": […], "folders": […], "prompts": […]}``.
 
     Notes
@@ -22,14 +22,14 @@ class ChatBotUI:
     name = "chatbot-ui"
     title = "ChatBot UI export (.json)"
 
-    def recognises(self, source: Source) -> bool:
-        """Tell whether it is an object with a list ``history``."""
+    def claims(self, source: Source) -> Claim:
+        """Tell whether it is an object with a ``history`` of conversations, and their folders."""
         first = source.first
-        return (
-            isinstance(first, dict)
-            and isinstance(first.get("history"), list)
-            and bool({"version", "folders", "prompts"} & first.keys())
-        )
+        found = first.get("history") if isinstance(first, dict) else None
+        if not isinstance(found, list) or not isinstance(first.get("folders"), list):
+            return NO_CLAIM
+        chats = all(isinstance(each, dict) and "messages" in each for each in found[:20])
+        return claim(chats, "'history' of conversations, beside 'folders'")
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every conversation of the history."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from ecsviz.errors import short_repr
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
+from ecsviz.importers.chat.drafts import LIKELY, Claim, Claiming, DraftMessage, DraftThread, claim
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import arrange
@@ -21,6 +22,9 @@ _THREAD = frozenset({"mapping", "title", "create_time", "update_time"})
 
 _PLAIN = frozenset({"content_type", "parts"})
 
+_LOOKED_AT = 20
+"""Nodes of a conversation by which it is recognised."""
+
 _TEXTS = (
     "parts",  # text, multimodal_text
     "text",  # code, execution_output, tether_quote, system_error
@@ -34,7 +38,7 @@ _TEXTS = (
 """Where the content types keep what a person reads, in reading order."""
 
 
-class ChatGPT:
+class ChatGPT(Claiming):
     """Reads a list of conversations, a single one, or an object that holds several.
 
     Notes
@@ -53,19 +57,22 @@ class ChatGPT:
     name = "chatgpt"
     title = "ChatGPT export (conversations.json or its zip)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether the first value is, or holds, a conversation."""
         first = source.first
-        if isinstance(first, list):
-            return any(map(_is_conversation, first))
-        if not isinstance(first, dict):
-            return False
-        inside = first.get("conversations")
-        return (
-            _is_conversation(first)
-            or (isinstance(inside, list) and any(map(_is_conversation, inside)))
-            or any(map(_has_mapping, first.values()))
-        )
+        listed = first if isinstance(first, list) else [first]
+        if isinstance(first, dict) and "mapping" not in first:
+            inside = first.get("conversations")
+            listed = inside if isinstance(inside, list) else list(first.values())
+            listed = [each for each in listed if _has_mapping(each)] or [first]
+        found = [each for each in listed if isinstance(each, dict)]
+        if any(_has_author(each) for each in found):
+            return Claim(1, "a 'mapping' of nodes whose messages have an author")
+        kinds = ("mapping" in each and not _is_anothers(each) for each in found)
+        if any(kinds):
+            return Claim(LIKELY, "a 'mapping', without messages")
+        empty = any({"title", "current_node"} <= each.keys() for each in found)
+        return claim(empty, "'current_node', without a 'mapping'", LIKELY)
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every conversation."""
@@ -74,6 +81,27 @@ class ChatGPT:
                 for where, name, item in _conversations(source, place, value):
                     with where.trying():
                         yield _thread(where, name, where.check(item, dict, "a conversation"))
+
+
+def _messages(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the first messages of a conversation."""
+    mapping = item.get("mapping")
+    for node in islice(mapping.values(), _LOOKED_AT) if isinstance(mapping, dict) else ():
+        message = node.get("message") if isinstance(node, dict) else None
+        if isinstance(message, dict):
+            yield message
+
+
+def _has_author(item: dict[str, Any]) -> bool:
+    return any(
+        "author" in message or isinstance(message.get("content"), dict)
+        for message in _messages(item)
+    )
+
+
+def _is_anothers(item: dict[str, Any]) -> bool:
+    """Tell whether a conversation has messages as DeepSeek has them."""
+    return any({"fragments", "inserted_at"} & message.keys() for message in _messages(item))
 
 
 def _is_conversation(value: object) -> bool:
@@ -136,6 +164,10 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
             if node is not None:
                 nodes[key] = here.check(node, dict, f"node {short_repr(key)}")
     _fill(draft, here, nodes)
+    default = item.get("default_model_slug")
+    for message in draft.messages:
+        if message.role == "assistant" and message.model is None and isinstance(default, str):
+            message.model = default
     with here.trying():
         current = here.take(item, "current_node", str)
         if current is not None and current not in nodes:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, blocks_text, rest_of
+from ecsviz.importers.chat.drafts import (
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    blocks_text,
+    claim,
+    rest_of,
+)
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
@@ -18,7 +26,7 @@ _NO_PARENT = "00000000-0000-4000-8000-000000000000"
 """What a first message names as its parent."""
 
 
-class Claude:
+class Claude(Claiming):
     """Reads a list of conversations with ``chat_messages``, or a single one.
 
     Notes
@@ -31,9 +39,10 @@ class Claude:
     name = "claude"
     title = "Claude export (conversations.json or its zip)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether the first object has ``chat_messages``."""
-        return isinstance(source.first_item.get("chat_messages"), list)
+        found = isinstance(source.first_item.get("chat_messages"), list)
+        return claim(found, "a list 'chat_messages'")
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every conversation."""

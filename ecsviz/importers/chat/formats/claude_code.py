@@ -7,7 +7,16 @@ from itertools import islice
 from typing import Any
 
 from ecsviz.errors import ImportFormatError
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, blocks_text, rest_of
+from ecsviz.importers.chat.drafts import (
+    NO_CLAIM,
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    blocks_text,
+    claim,
+    rest_of,
+)
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -15,37 +24,49 @@ _LOOKED_AT = 20
 """Records that are looked at; a file may begin with records that are no messages."""
 
 
-class ClaudeCode:
+_TITLES = {
+    "custom-title": ("customTitle", "title"),
+    "ai-title": ("aiTitle", "title"),
+    "summary": ("summary",),
+}
+"""Records that give the title: what counts more comes first; and where it stands in them."""
+
+
+class ClaudeCode(Claiming):
     """Reads records that name their session and, where they are messages, their parent.
 
     Notes
     -----
-    A record with a ``uuid`` becomes a message; others (summaries, snapshots) stand in the
-    thread's ``metadata["records"]``, and a summary gives the title. What the interface does not
+    A record with a ``uuid``, or with what somebody said, becomes a message; others (summaries,
+    snapshots) stand in the thread's ``metadata["records"]``, and a title or summary among them
+    gives the title. A record that is replayed as it was is read once. What the interface does not
     show (``isMeta``, or no text and no message) is hidden.
     """
 
     name = "claude-code"
     title = "Claude Code session (.jsonl)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether one of the first records has a session and an id."""
         if not isinstance(source.first, dict) or "type" not in source.first:
-            return False
+            return NO_CLAIM
         try:
             first = [value for _, value in islice(source.values(), _LOOKED_AT)]
         except ImportFormatError:
             first = [source.first]
-        return any(
+        found = any(
             isinstance(each, dict)
             and (({"sessionId", "uuid"} <= each.keys()) or ({"leafUuid", "summary"} <= each.keys()))
             for each in first
         )
+        return claim(found, "records with 'sessionId' and 'uuid'")
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every session."""
         drafts: dict[str | None, DraftThread] = {}
         nodes: dict[str | None, list[Node]] = {}
+        titles: dict[str | None, dict[str, str]] = {}
+        seen: dict[tuple[str | None, str], dict[str, Any]] = {}
         last: str | None = None
         for place, value in source.items("record"):
             with place.trying():
@@ -55,13 +76,21 @@ class ClaudeCode:
                 draft = drafts.setdefault(session, DraftThread(id=session, within=""))
                 listed = nodes.setdefault(session, [])
                 ident = place.ident(item, "uuid")
-                if ident is None:
+                if ident is None and not _is_said(item):
                     draft.metadata.setdefault("records", []).append(item)
-                    if item.get("type") == "summary":
-                        draft.title = place.take(item, "summary", str) or draft.title
+                    titles.setdefault(session, {}).update(_title(place, item))
+                elif ident is None or seen.setdefault((session, ident), item) is item:
+                    # Over the seam of a summary, the parent is told by another name.
+                    above = [place.ident(item, key) for key in ("parentUuid", "logicalParentUuid")]
+                    message = _message(draft, place, ident, item)
+                    listed.append(Node(ident, above[0] or above[1], message))
+                elif seen[session, ident] == item:
+                    source.leave("a record", "replayed: it stands above")
                 else:
                     parent = place.ident(item, "parentUuid")
                     listed.append(Node(ident, parent, _message(draft, place, ident, item)))
+        for session, found in titles.items():
+            drafts[session].title = next((found[key] for key in _TITLES if key in found), "")
         if None in drafts and len(drafts) > 1:  # records before the first that names a session
             first = next(key for key in drafts if key is not None)
             early, late = drafts.pop(None), drafts[first]
@@ -82,7 +111,23 @@ class ClaudeCode:
             yield draft
 
 
-def _message(draft: DraftThread, place: Place, ident: str, item: dict[str, Any]) -> DraftMessage:
+def _is_said(item: dict[str, Any]) -> bool:
+    """Tell whether a record without an id is a message."""
+    said = item.get("message")
+    return isinstance(said, dict) and isinstance(said.get("role"), str)
+
+
+def _title(place: Place, item: dict[str, Any]) -> dict[str, str]:
+    """Return the title that a record gives, by its kind."""
+    kind = item.get("type")
+    keys = _TITLES.get(kind, ()) if isinstance(kind, str) else ()
+    found = next(filter(None, (place.take(item, key, str) for key in keys)), None)
+    return {kind: found} if isinstance(kind, str) and found else {}
+
+
+def _message(
+    draft: DraftThread, place: Place, ident: str | None, item: dict[str, Any]
+) -> DraftMessage:
     rest = rest_of(item, "uuid", "parentUuid", "sessionId", "message", "timestamp")
     said = place.take(item, "message", dict) or {}
     kind = place.take(item, "type", str)

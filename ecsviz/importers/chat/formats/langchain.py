@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecsviz.importers.chat.database_rows import clean, table_with
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, as_json, blocks_text, rest_of
+from ecsviz.importers.chat.drafts import (
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    as_json,
+    blocks_text,
+    claim,
+    rest_of,
+)
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.source import Place, Source
 
@@ -21,7 +30,7 @@ _ROLES = {
 _COLUMNS = ("id", "session_id", "message")
 
 
-class LangChain:
+class LangChain(Claiming):
     """Reads ``{"type", "data": {"content", …}}``, a row or an item each.
 
     Notes
@@ -34,13 +43,15 @@ class LangChain:
     name = "langchain"
     title = "LangChain chat history (database or .json)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether there is such a table, or the first object is such a message."""
         if source.is_database:
-            return table_with(source, *_COLUMNS) is not None
+            table = table_with(source, *_COLUMNS)
+            return claim(table is not None, f"a table with {', '.join(_COLUMNS)}")
         item = source.first_item
         data = item.get("data")
-        return isinstance(item.get("type"), str) and isinstance(data, dict) and "content" in data
+        found = isinstance(item.get("type"), str) and isinstance(data, dict) and "content" in data
+        return claim(found, "'type' and a 'content' inside 'data'")
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every session."""
@@ -66,6 +77,16 @@ class LangChain:
         for draft in drafts.values():
             draft.settle()
             yield draft
+
+
+def _model(data: dict[str, Any]) -> str | None:
+    """Return the model that an answer says it is of."""
+    told = data.get("response_metadata")
+    if isinstance(told, dict):
+        for key in ("model_name", "model", "model_id"):
+            if isinstance(found := told.get(key), str) and found:
+                return found
+    return None
 
 
 def _of_row(draft: DraftThread, place: Place, row: dict[str, Any]) -> DraftMessage:
@@ -100,5 +121,6 @@ def _message(
         role=role,
         content=text,
         author=place.take(data, "name", str),
+        model=_model(data),
         metadata=rest,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, rest_of
+from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -17,16 +17,17 @@ _PLACED = frozenset(
 )
 
 
-class LibreChat:
+class LibreChat(Claiming):
     """Reads ``{"conversationId", "messages": […]}``; answers may stand in ``children``."""
 
     name = "librechat"
     title = "LibreChat export (.json)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether the first object has a ``conversationId`` and messages."""
         item = source.first_item
-        return "conversationId" in item and isinstance(item.get("messages"), list)
+        found = "conversationId" in item and isinstance(item.get("messages"), list)
+        return claim(found, "'conversationId' beside 'messages'")
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every conversation."""

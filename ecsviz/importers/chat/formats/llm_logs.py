@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecsviz.importers.chat.database_rows import Row, clean, grouped, parsed
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
+from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim
 from ecsviz.importers.chat.formats.llm_threads import threads_of
 from ecsviz.importers.chat.source import Place, Source
 
@@ -15,7 +15,7 @@ _PROMPT = ("prompt", "system", "prompt_json", "options_json", "schema_id")
 """What of a response belongs to the question; the rest belongs to the answer."""
 
 
-class LLM:
+class LLM(Claiming):
     """Reads conversations of responses (the old schema), and threads of messages (the new one).
 
     Notes
@@ -31,9 +31,9 @@ class LLM:
     name = "llm"
     title = "llm's logs.db (database)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether the tables of either schema are there."""
-        return (
+        found = (
             source.has_table("responses", "id", "prompt", "response", "model")
             or source.has_table("log", "prompt", "response", "model")
             or (
@@ -41,6 +41,7 @@ class LLM:
                 and source.has_table("threads", "id", "tip_message_hash")
             )
         )
+        return claim(found, "the tables of llm's logs")
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield the threads of the old schema, then those of the new one."""

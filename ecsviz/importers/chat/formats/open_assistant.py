@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, one_line
+from ecsviz.importers.chat.drafts import (
+    LIKELY,
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    claim,
+    one_line,
+)
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import arrange
@@ -19,6 +27,13 @@ _PLACED = frozenset(
 """The keys of a message that have a field of their own; all others go to the metadata."""
 
 
+_SEED = {
+    "tree_id": "message_tree_id",
+    "user_message_id": "message_id",
+    "parent_message_id": "parent_id",
+}
+
+
 @dataclass(slots=True)
 class _Node:
     id: str | None
@@ -27,7 +42,7 @@ class _Node:
     place: Place
 
 
-class OpenAssistant:
+class OpenAssistant(Claiming):
     """Reads one tree, or one message, a line; or a list of them.
 
     Notes
@@ -40,13 +55,20 @@ class OpenAssistant:
     name = "open-assistant"
     title = "Open-Assistant trees or messages (.jsonl)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether the first item is a tree or a message."""
         first = source.first_item
         prompt = first.get("prompt")
         if isinstance(prompt, dict):
-            return bool({"message_id", "replies"} & prompt.keys())
-        return "message_tree_id" in first or {"message_id", "text", "role"} <= first.keys()
+            found = bool({"message_id", "replies"} & prompt.keys())
+            return claim(found, "a 'prompt' with 'message_id' or 'replies'")
+        if "message_tree_id" in first:
+            return Claim(1, "'message_tree_id'")
+        role, keys = first.get("role"), first.keys()
+        if {"tree_id", "user_message_id", "text"} <= keys:
+            return Claim(1, "'tree_id' and 'user_message_id'")
+        found = {"message_id", "text"} <= keys and role in ("prompter", "assistant")
+        return claim(found, "messages with 'message_id', 'text' and one of its roles", LIKELY)
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every tree; then those that single messages make."""
@@ -54,7 +76,7 @@ class OpenAssistant:
         used: dict[str, int] = {}
         for place, value in source.items("item"):
             with place.trying():
-                item = place.check(value, dict, "it")
+                item = _as_message(place.check(value, dict, "it"))
                 if "prompt" in item:
                     yield _tree(place, item)
                 elif "message_id" in item or "text" in item:
@@ -63,6 +85,11 @@ class OpenAssistant:
                     what = "neither a tree (no 'prompt') nor a message (no 'message_id')"
                     raise place.wrong(what)
         yield from _from_rows(rows)
+
+
+def _as_message(item: dict[str, Any]) -> dict[str, Any]:
+    """Return a message of the seed data under the names that others have."""
+    return {_SEED.get(name, name): value for name, value in item.items()}
 
 
 def _tree(place: Place, item: dict[str, Any]) -> DraftThread:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ecsviz.errors import short_repr
 from ecsviz.importers.chat.database_rows import Row, clean, grouped, table_with
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, as_json
+from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, as_json, claim
 from ecsviz.importers.chat.formats.openai_messages import message_of
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.source import Place, Source
@@ -18,7 +18,7 @@ _COLUMNS = ("id", "session_id", "message_data")
 _STRUCTURE = "message_structure"
 
 
-class OpenAIAgents:
+class OpenAIAgents(Claiming):
     """Reads the items of every session.
 
     Notes
@@ -32,9 +32,10 @@ class OpenAIAgents:
     name = "openai-agents"
     title = "OpenAI Agents SDK sessions (database)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether there is a table of items."""
-        return table_with(source, *_COLUMNS) is not None
+        found = table_with(source, *_COLUMNS) is not None
+        return claim(found, f"a table with {', '.join(_COLUMNS)}")
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every session, also for those without items."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, blocks_text, rest_of
+from ecsviz.importers.chat.drafts import (
+    GENERAL,
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    blocks_text,
+    claim,
+    rest_of,
+)
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.source import Place, Source
 
@@ -16,33 +25,44 @@ _TEXT_BLOCKS = ("input_text", "output_text", "summary_text")
 _ROLES = {"function_call": "assistant", "function_call_output": "tool", "reasoning": "assistant"}
 """The roles of items that have a type instead."""
 
+_OBJECTS = ("chat.completion", "thread.message")
+"""What answers of the interfaces say that they are."""
+
+_LISTS = ("messages", "conversations", "conversation")
+
+_IDS = ("id", "custom_id", "conversation_id")
+
 _FAKE_ID = "__fake_id__"
 """What the Agents SDK writes where a model gave no id."""
 
 
-class OpenAIMessages:
+class OpenAIMessages(Claiming):
     """Reads lists of ``{"role", "content"}``: bare, in ``"messages"``, or in a request's body.
 
     Notes
     -----
-    A list of messages, and lines that are messages, are one thread; an object with ``messages``
-    is one each, as in files for fine-tuning and batches. Each message answers the one before it.
+    A list of messages, and lines that are messages, are one thread (those that name one, one
+    each); an object with ``messages``, ``conversation`` or ``conversations`` is one each, as in
+    files for fine-tuning and batches; so is an answer, with its ``choices``. Each message answers
+    the one before it.
     """
 
     name = "openai-messages"
     title = "OpenAI messages (.json or .jsonl)"
     general = True
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether the first object is, or holds, a message."""
         item = source.first_item
-        listed = _listed(item)
-        first = next((each for each in listed or [] if isinstance(each, dict)), {})
-        return any("role" in each and "content" in each for each in (item, first))
+        if item.get("object") in _OBJECTS:
+            return Claim(1, f"'object' is {item['object']!r}")
+        first = next((each for each in _listed(item) or [] if isinstance(each, dict)), {})
+        found = _is_message(item) or _is_message(first)
+        return claim(found, "messages with 'role' and 'content'", GENERAL)
 
     def read(self, source: Source) -> Iterator[DraftThread]:
-        """Yield a thread for every list of messages; then one of those that stand alone."""
-        alone = DraftThread()
+        """Yield a thread for every list of messages; then those of messages that stand alone."""
+        alone: dict[str | None, DraftThread] = {}
         for place, value in source.items("item"):
             with place.trying():
                 if isinstance(value, list):
@@ -52,50 +72,81 @@ class OpenAIMessages:
                     yield draft
                     continue
                 item = place.check(value, dict, "it")
-                if (found := _listed(item)) is None and "role" in item:
-                    alone.follow(message_of(alone, place, item))
+                found = _listed(item)
+                if found is None and _is_message(item):
+                    thread = place.ident(item, "thread_id")
+                    draft = alone.setdefault(thread, DraftThread(id=thread))
+                    draft.follow(message_of(draft, place, item))
                 else:
                     yield _thread(place, item, found)
-        if alone.messages:
-            alone.settle()
-            yield alone
+        for draft in alone.values():
+            draft.settle()
+            yield draft
+
+
+def _is_message(item: dict[str, Any]) -> bool:
+    kind = item.get("type")
+    if isinstance(kind, str) and kind in _ROLES and "role" not in item:
+        return bool({"call_id", "summary"} & item.keys())
+    return isinstance(item.get("role"), str) and bool({"content", "tool_calls"} & item.keys())
 
 
 def _listed(item: dict[str, Any]) -> list[Any] | None:
     body = item.get("body")
     for holder in (item, body if isinstance(body, dict) else {}):
-        if isinstance(holder.get("messages"), list):
-            found: list[Any] = holder["messages"]
-            return found
+        for key in _LISTS:
+            found = holder.get(key)
+            if isinstance(found, list) and (key == "messages" or any(map(_is_said, found))):
+                return found
+    choices = item.get("choices")
+    if item.get("object") == "chat.completion" and isinstance(choices, list):
+        return [each.get("message") if isinstance(each, dict) else each for each in choices]
     return None
 
 
+def _is_said(value: Any) -> bool:
+    return isinstance(value, dict) and _is_message(value)
+
+
 def _thread(place: Place, item: dict[str, Any], listed: list[Any] | None) -> DraftThread:
-    ident = next(filter(None, (place.ident(item, key) for key in ("id", "custom_id"))), None)
+    ident = next(filter(None, (place.ident(item, key) for key in _IDS)), None)
     draft = DraftThread(id=ident)
-    draft.metadata = rest_of(item, "messages", "created_at", "updated_at")
-    for key in ("id", "custom_id"):
+    draft.metadata = rest_of(item, *_LISTS, "choices", "created_at", "updated_at", "created")
+    for key in _IDS:
         if draft.metadata.get(key) == ident:
             draft.metadata.pop(key, None)
     for key in ("title", "name"):
         if not draft.title and isinstance(item.get(key), str):
             draft.title = draft.metadata.pop(key)
-    if "messages" not in item and isinstance(item.get("body"), dict):
-        draft.metadata["body"] = rest_of(item["body"], "messages")
+    body = item.get("body")
+    if "messages" not in item and isinstance(body, dict):
+        draft.metadata["body"] = rest_of(body, "messages")
     draft.created_at = draft.time(None, item, "created_at", draft.metadata)
+    draft.created_at = draft.created_at or draft.time(None, item, "created", draft.metadata)
     draft.updated_at = draft.time(None, item, "updated_at", draft.metadata)
     if listed is None:
         raise place.wrong("neither a message (no 'role') nor a list of them (no 'messages')")
-    _fill(draft, place, listed)
+    _fill(draft, place, listed, alternatives="choices" in item)
+    for holder in (item, body if isinstance(body, dict) else {}):
+        if isinstance(model := holder.get("model"), str):
+            for message in draft.messages:
+                if message.role == "assistant" and message.model is None:
+                    message.model = model
     draft.settle()
     return draft
 
 
-def _fill(draft: DraftThread, place: Place, listed: list[Any]) -> None:
+def _fill(
+    draft: DraftThread, place: Place, listed: list[Any], *, alternatives: bool = False
+) -> None:
     for number, raw in enumerate(listed, 1):
         here = place.at("message", number)
         with here.trying():
-            draft.follow(message_of(draft, here, here.check(raw, dict, "a message")))
+            message = message_of(draft, here, here.check(raw, dict, "a message"))
+            if alternatives:
+                draft.add(message)
+            else:
+                draft.follow(message)
 
 
 def message_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, rest_of
+from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
 from ecsviz.importers.chat.source import Place, Source
 
 _ROLES = {
@@ -23,7 +23,7 @@ _ROLES = {
 _LISTS = ("conversations", "conversation", "items")
 
 
-class ShareGPT:
+class ShareGPT(Claiming):
     """Reads objects whose ``conversations`` are turns with ``from`` and ``value``.
 
     Notes
@@ -34,10 +34,11 @@ class ShareGPT:
     name = "sharegpt"
     title = "ShareGPT conversations (.json or .jsonl)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether the first object holds turns."""
         turns = _turns(source.first_item)
-        return bool(turns) and isinstance(turns[0], dict) and {"from", "value"} <= turns[0].keys()
+        found = bool(turns) and isinstance(turns[0], dict) and {"from", "value"} <= turns[0].keys()
+        return claim(found, "turns with 'from' and 'value'")
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every object."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, rest_of
+from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -15,13 +15,15 @@ _DAY = re.compile(r"(?:.*/)?([^/]+)/\d{4}-\d\d-\d\d\.json")
 
 _CHANNELS = ("channels.json", "groups.json", "dms.json", "mpims.json")
 
+_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^<>]*))?>")
+
 _ID = re.compile("[CDG][A-Z0-9]{8,}")
 """An id of Slack's own, which no other workspace has; a folder's name is none."""
 
 _PLACED = frozenset({"ts", "text", "thread_ts"})
 
 
-class Slack:
+class Slack(Claiming):
     """Reads the messages of every channel, in the order of the days.
 
     Notes
@@ -35,12 +37,13 @@ class Slack:
     name = "slack"
     title = "Slack export (zip or folder)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether a day's file, or the file itself, holds messages with ``ts``."""
         if source.members is None:
-            return _is_message(source.first_item)
+            return claim(_is_message(source.first_item), "messages with 'ts'")
         days = (source.members[name] for name in source.members if _DAY.fullmatch(name))
-        return any(_is_message(day.first_item) for _, day in zip(range(10), days, strict=False))
+        found = any(_is_message(day.first_item) for _, day in zip(range(10), days, strict=False))
+        return claim(found, "a folder with a file a day, of messages with 'ts'")
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every channel that has messages."""
@@ -65,6 +68,7 @@ class Slack:
         for folder, names in days.items():
             channel = known.get(folder, {})
             draft = DraftThread(id=channel.get("id") or folder, title=folder)
+            draft.title = _among(channel, people) or folder
             draft.within = "" if _ID.fullmatch(draft.id or "") else None
             if rest := rest_of(channel, "id", "name"):
                 draft.metadata["channel"] = rest
@@ -133,27 +137,52 @@ def _message(
         role = "system"
     else:
         role = "user"
+    text = place.take(item, "text", str) or ""
+    named = _MENTION.sub(lambda found: _mentioned(found, people), text)
+    if named != text:
+        rest["text"] = text
     return DraftMessage(
         id=ident,
         role=role,
-        content=place.take(item, "text", str) or "",
+        content=named,
         author=_author(item, people),
         created_at=draft.time(ident, item, "ts", rest),
         metadata=rest,
     )
 
 
+def _mentioned(found: re.Match[str], people: dict[str, Any]) -> str:
+    name = found[2] or (_name(people[found[1]]) if found[1] in people else None)
+    return f"@{name}" if name else found[0]
+
+
+def _among(channel: dict[str, Any], people: dict[str, Any]) -> str:
+    """Return the names of those who talk in a channel that has no name; empty if it has one."""
+    members = channel.get("members")
+    if channel.get("name") or not isinstance(members, list):
+        return ""
+    names = (_name(people[each]) if each in people else each for each in members)
+    return ", ".join(name for name in names if isinstance(name, str))
+
+
+def _name(record: object) -> str | None:
+    """Return the name in a record of a person."""
+    if not isinstance(record, dict):
+        return None
+    profile = record.get("profile")
+    for holder in (profile if isinstance(profile, dict) else {}, record):
+        for key in ("display_name", "real_name", "name"):
+            if isinstance(found := holder.get(key), str) and found:
+                return found
+    return None
+
+
 def _author(item: dict[str, Any], people: dict[str, Any]) -> str | None:
     user = item.get("user")
     known = people.get(user) if isinstance(user, str) else None
     for record in (known, item.get("user_profile"), item.get("bot_profile")):
-        if not isinstance(record, dict):
-            continue
-        profile = record.get("profile")
-        for holder in (profile if isinstance(profile, dict) else {}, record):
-            for key in ("display_name", "real_name", "name"):
-                if isinstance(found := holder.get(key), str) and found:
-                    return found
+        if (found := _name(record)) is not None:
+            return found
     for name in (item.get("username"), user):
         if isinstance(name, str) and name:
             return name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, rest_of
+from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -17,7 +17,7 @@ _SHARED = ("private_supergroup", "public_supergroup", "private_channel", "public
 _REPLY = "reply_to_message_id"
 
 
-class Telegram:
+class Telegram(Claiming):
     """Reads a chat ``{"name", "type", "id", "messages": […]}``, or ``{"chats": {"list": […]}}``.
 
     Notes
@@ -31,12 +31,13 @@ class Telegram:
     name = "telegram"
     title = "Telegram export (result.json)"
 
-    def recognises(self, source: Source) -> bool:
+    def claims(self, source: Source) -> Claim:
         """Tell whether it is a chat with typed messages, or holds lists of such chats."""
         first = source.first
-        return isinstance(first, dict) and (
+        found = isinstance(first, dict) and (
             _is_chat(first) or any(any(map(_is_chat, _chats(first, key))) for key in _LISTS)
         )
+        return claim(found, "messages with 'id', 'type' and 'date'")
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every chat."""
