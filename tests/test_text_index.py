@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,12 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from benchmarks.growth import counted
-from ecsviz.errors import InvalidArgumentError, StorageError, StoredDataInvalidError
+from ecsviz.errors import (
+    InvalidArgumentError,
+    StorageCorruptError,
+    StorageError,
+    StoredDataInvalidError,
+)
 from ecsviz.storage.looking import Wanted
 from ecsviz.storage.relational.schema import text_tables
 from ecsviz.storage.words import folded, sought_words
@@ -216,6 +222,80 @@ def test_words_that_are_looked_up_elsewhere_are_told(store: Any) -> None:
     else:
         run(store, f"UPDATE {INDEX} SET lexemes = 'other:1' WHERE words = 'a plan'")
     assert store.verify().problem.tolist() == ["text"]
+
+
+ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x AS"
+DAMAGES = {
+    "no blocks": f"DELETE FROM {INDEX}_data",
+    "blocks of zeros": f"UPDATE {INDEX}_data SET block = zeroblob(20)",
+    "no words": f"DELETE FROM {INDEX}_content",
+    "words that are a number": f"UPDATE {INDEX}_content SET c0 = 7",
+    "words that are bytes": f"UPDATE {INDEX}_content SET c0 = x'ff'",
+    "words that are missing": f"UPDATE {INDEX}_content SET c0 = NULL",
+    "no sizes": f"DELETE FROM {INDEX}_docsize",
+    "other sizes": f"UPDATE {INDEX}_docsize SET sz = x'07'",
+    "no version": f"DELETE FROM {INDEX}_config",
+    "no table of blocks": f"DROP TABLE {INDEX}_data",
+    "no table of words": f"DROP TABLE {INDEX}_content",
+    "no table of sizes": f"DROP TABLE {INDEX}_docsize",
+    "no table of the version": f"DROP TABLE {INDEX}_config",
+    "no table of segments": f"DROP TABLE {INDEX}_idx",
+    "no index": f"DROP TABLE {INDEX}",
+    "a view for it": f"DROP TABLE {INDEX}; CREATE VIEW {INDEX} AS {ENDLESS} words FROM c",
+    "a table for it": f"DROP TABLE {INDEX}; CREATE TABLE {INDEX} (words, rank)",
+    "no changes": "DROP TABLE ecs_text_changes",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_index_is_told_and_can_be_made_anew(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "notes.db"
+    with ev.SQLAlchemyEntityStorage(path) as made:
+        made.index_text(Note, "text")
+        made.register([Note(text=f"a plan {n}") for n in range(9)])
+    execute(path, DAMAGES[damage])
+    store = ev.SQLAlchemyEntityStorage(path, deadline=0.5)
+    assert "text" in set(store.verify().problem)
+    told: list[str] = []
+    for call in (
+        lambda: store.search("plan", Note),
+        lambda: store.inside.page("Note", Wanted(search="plan")),
+        lambda: store.register(Note(text="another plan")),
+    ):
+        try:
+            call()
+        except StorageError as error:
+            told.append(str(error))
+    assert all(re.search("ecs_text|drop_text_index|Nothing was saved", text) for text in told), told
+    store.drop_text_index(Note)
+    count = store.index_text(Note, "text")
+    assert len(store.search("plan", Note, limit=None)) == count == len(store.find(Note))
+    assert len(store.verify()) == 0
+
+
+def test_a_view_for_the_changes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    with ev.SQLAlchemyEntityStorage(path) as made:
+        made.index_text(Note, "text")
+    view = f"CREATE VIEW ecs_text_changes AS {ENDLESS} name, x AS row_id FROM c"
+    execute(path, "DROP TABLE ecs_text_changes", view)
+    with pytest.raises(StorageCorruptError, match="ecs_text_changes"):
+        ev.SQLAlchemyEntityStorage(path)
+
+
+def test_a_text_that_others_have_damaged_does_not_stop_a_save(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    store.index_text(Note, "text")
+    store.register([Note(text="a plan"), Note(text="another plan")])
+    execute(path, "UPDATE notes SET text = x'ff' WHERE id = 1")
+    store.register(Note(text="a third plan"))
+    assert {"content", "text"} == set(store.verify().problem)
+    with pytest.raises(StoredDataInvalidError, match="text"):
+        store.search("plan")
+    execute(path, "UPDATE notes SET text = 'a plan' WHERE id = 1")
+    assert len(store.search("plan")) == 3
+    assert len(store.verify()) == 0
 
 
 def test_a_setting_that_is_none_is_told(tmp_path: Path) -> None:

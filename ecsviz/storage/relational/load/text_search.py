@@ -32,7 +32,13 @@ from ecsviz.storage.relational.schema.text_index import (
     text_fields,
     work_off,
 )
-from ecsviz.storage.relational.schema.text_tables import ROW_ID, TextIndex, changes_of, words_of
+from ecsviz.storage.relational.schema.text_tables import (
+    ROW_ID,
+    TextIndex,
+    changes_of,
+    looking_up,
+    words_of,
+)
 from ecsviz.storage.sql.statements import columns_of, key_condition, value_of
 from ecsviz.storage.words import Ranking, SoughtWords, Term, folded
 
@@ -46,15 +52,12 @@ def find_texts(conn: Connection, catalog: Catalog, cls: type | None, wanted: Tex
     none, and one for each field of which something is shown.
     """
     places = list(_places(conn, catalog, cls, wanted))
-    changed: set[str] = set()
-    if any(place.has_index for place in places):
-        if catalog.database.is_sqlite:
-            catalog.database.bound(conn)  # an index may be damaged, or a stranger's
-        changed = _changed(conn, catalog)
+    changed = _changed(conn, catalog, [place.index for place in places if place.has_index])
     found: list[Ranked] = []
     for number, place in enumerate(places):
         of = _ranked_by_index if place.has_index else _ranked_by_reading
-        rows = of(conn, place.index, wanted, place.index.name in changed)
+        with looking_up(place.index):
+            rows = of(conn, place.index, wanted, place.index.name in changed)
         found += [(score, place.index.type_name, number, row_id) for row_id, score in rows]
     shown = in_rank(found, wanted)
     texts = {
@@ -143,10 +146,15 @@ def place_of_text(catalog: Catalog, known: ClassMap, field: str) -> TextIndex:
     return TextIndex(known.type_name, field, "", known.table.name, column, schema)
 
 
-def _changed(conn: Connection, catalog: Catalog) -> set[str]:
-    """Return the names of the indexes that are not up to date."""
+def _changed(conn: Connection, catalog: Catalog, indexes: Sequence[TextIndex]) -> set[str]:
+    """Return the names of the indexes that are not up to date, of some that will be looked at."""
+    if not indexes:
+        return set()
+    if catalog.database.is_sqlite:
+        catalog.database.bound(conn)  # an index may be damaged, or a stranger's
     c = changes_of(catalog.mapping.metadata.schema).c
-    return set(columns_of(conn, sa.select(c.name).distinct())[0])
+    with looking_up(indexes[0]):
+        return set(columns_of(conn, sa.select(c.name).distinct())[0])
 
 
 def _those(
@@ -232,10 +240,16 @@ def rows_that_fit(
         What is looked for.
     """
     indexes = [i for i in indexes_in(conn, catalog.mapping) if i.type_name == type_name]
-    result = {}
-    for index in indexes if is_able(conn) else ():
-        changed = index.name in _changed(conn, catalog)
-        there = row_id.in_(_those_that_fit(conn, index, sought, changed)[0])
+    result: dict[str, Any] = {}
+    if not indexes or not is_able(conn):
+        return result
+    names = _changed(conn, catalog, indexes)
+    for index in indexes:
+        changed = index.name in names
+        query = _those_that_fit(conn, index, sought, changed)[0]
+        with looking_up(index):
+            columns_of(conn, query.limit(1))
+        there = row_id.in_(query)
         if changed:
             more = [found for found, _ in _ranked_changes(conn, index, sought)]
             there = sa.or_(there, key_condition(conn, row_id, more))

@@ -37,6 +37,7 @@ from ecsviz.storage.relational.schema.stored_types import (
 )
 from ecsviz.storage.relational.schema.system_columns import BIG, NAMING
 from ecsviz.storage.relational.schema.text_index import TEXTS, inherit, keep_in_step
+from ecsviz.storage.relational.schema.text_tables import changes_of
 from ecsviz.storage.remembered import Remembered
 from ecsviz.storage.sql.engine import APPLICATION_ID, PROOF, OpenDatabase
 from ecsviz.storage.sql.statements import columns_of, value_of
@@ -115,7 +116,8 @@ class Catalog:
             sa.Column("revision", sa.Integer(), nullable=False),
             sa.Column("seal", sa.LargeBinary(), nullable=False),
         )
-        own = {table.name: table.c.keys() for table in self.metadata.tables.values()}
+        tables = [*self.metadata.tables.values(), changes_of(None)]
+        own = {table.name: table.c.keys() for table in tables}
         self.seen = Seen(str(database), own)
 
     # -- opening -----------------------------------------------------------------------------

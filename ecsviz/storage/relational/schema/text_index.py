@@ -21,7 +21,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ecsviz.errors import StorageError
+from ecsviz.errors import StorageError, StoredDataInvalidError
 from ecsviz.storage.relational.schema.mapping import ClassMap, Mapping, StoredType
 from ecsviz.storage.relational.schema.naming import can_be_name, limited, quoted
 from ecsviz.storage.relational.schema.stored_types import setting_object
@@ -31,6 +31,8 @@ from ecsviz.storage.relational.schema.text_tables import (
     ROW_ID,
     TextIndex,
     changes_of,
+    is_damage,
+    looking_up,
     made_by,
     parts_of,
     texts_of,
@@ -164,9 +166,28 @@ def take_down(conn: Connection, index: TextIndex) -> None:
         if index.schema is not None:
             function = f"{prepare.quote(index.schema)}.{function}"
         conn.exec_driver_sql(f"DROP FUNCTION IF EXISTS {function}() CASCADE")
-    conn.exec_driver_sql(f"DROP TABLE IF EXISTS {prepare.format_table(words_of(conn, index))}")
+    try:
+        conn.exec_driver_sql(f"DROP TABLE IF EXISTS {prepare.format_table(words_of(conn, index))}")
+    except sa.exc.DatabaseError as err:
+        if conn.dialect.name != "sqlite" or not is_damage(err):
+            raise
+        _take_apart(conn, index)
     changes = changes_of(index.schema)
+    changes.create(conn, checkfirst=True)
     conn.execute(sa.delete(changes).where(changes.c.name == index.name))
+
+
+def _take_apart(conn: Connection, index: TextIndex) -> None:
+    """Take an index away that FTS5 cannot open any more, by the tables in which it is kept."""
+    version = conn.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    conn.exec_driver_sql("PRAGMA writable_schema=ON")
+    try:
+        conn.exec_driver_sql("DELETE FROM sqlite_master WHERE name = ?", (index.name,))
+        conn.exec_driver_sql(f"PRAGMA schema_version={version + 1}")
+    finally:
+        conn.exec_driver_sql("PRAGMA writable_schema=RESET")
+    for part in parts_of(index.name)[1:]:
+        conn.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(part)}")
 
 
 def forget(
@@ -209,7 +230,8 @@ def keep_in_step(conn: Connection, mapping: Mapping) -> None:
     names = set(columns_of(conn, sa.select(c.name).distinct())[0])
     for index in indexes_in(conn, mapping):
         if index.name in names:
-            work_off(conn, index)
+            with looking_up(index):
+                work_off(conn, index)
 
 
 def inherit(
@@ -249,9 +271,12 @@ def work_off(conn: Connection, index: TextIndex) -> None:
         if not ids:
             return
         last = ids[-1]
-        conn.execute(sa.delete(words).where(key_condition(conn, words.c[0], ids)))
-        rows = read_texts(conn, index, key_condition(conn, ROW_ID, ids))
+        try:
+            rows = read_texts(conn, index, key_condition(conn, ROW_ID, ids))
+        except StoredDataInvalidError:  # what others wrote; who searches is told of it
+            continue
         taken = [(row_id, folded(text)) for row_id, _, text in rows]
+        conn.execute(sa.delete(words).where(key_condition(conn, words.c[0], ids)))
         late = _insert(conn, words, taken)
         done = [row_id for row_id in ids if row_id not in late]
         which = key_condition(conn, changes.c.row_id, done)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.errors import StorageCorruptError
 from ecsviz.storage.relational.schema.naming import quoted
 from ecsviz.storage.relational.schema.system_columns import BIG
 
@@ -42,6 +44,31 @@ class TextIndex:
     table: str
     column: str
     schema: str | None = None
+
+
+@contextlib.contextmanager
+def looking_up(index: TextIndex) -> Iterator[None]:
+    """Turn what a database says of an index that is damaged, or gone, into an error that helps."""
+    try:
+        yield
+    except sa.exc.DatabaseError as err:
+        if not is_damage(err):
+            raise
+        name, said = index.type_name, str(err.orig).strip().partition("\n")[0]
+        raise StorageCorruptError(
+            f"The index of the words of {name}.{index.field} cannot be read: {said}. The texts are"
+            f" not touched by that: store.drop_text_index({name}, {index.field!r}) takes it away,"
+            " and store.index_text makes it anew.",
+            table=index.name,
+        ) from err
+
+
+def is_damage(err: sa.exc.DatabaseError) -> bool:
+    """Tell whether an error in reading or writing an index comes from how the index is."""
+    name: str | None = getattr(err.orig, "sqlite_errorname", None)
+    if name is None:  # PostgreSQL: a table or a column that is not there
+        return str(getattr(err.orig, "sqlstate", "")).startswith("42")
+    return name == "SQLITE_ERROR" or name.startswith(("SQLITE_CORRUPT", "SQLITE_CONSTRAINT"))
 
 
 def changes_of(schema: str | None) -> sa.Table:

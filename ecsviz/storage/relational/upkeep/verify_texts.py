@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -11,21 +12,20 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.errors import StoredDataInvalidError
 from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.relational.schema.naming import quoted
 from ecsviz.storage.relational.schema.text_index import BATCH, indexes_in, is_able, read_texts
 from ecsviz.storage.relational.schema.text_tables import (
     CHANGES,
     ROW_ID,
     TextIndex,
     changes_of,
+    is_damage,
     missing_triggers,
     words_of,
 )
 from ecsviz.storage.reports import Problem
 from ecsviz.storage.sql.statements import columns_of
 from ecsviz.storage.words import folded
-
-_DAMAGED = ("SQLITE_ERROR", "SQLITE_CORRUPT", "SQLITE_CORRUPT_VTAB")
-"""What SQLite says of an index that is not there, or in which nothing can be looked up."""
 
 
 def text_problems(conn: Connection, catalog: Catalog) -> Iterator[Problem]:
@@ -43,11 +43,15 @@ def text_problems(conn: Connection, catalog: Catalog) -> Iterator[Problem]:
         return
     for index in indexes if is_able(conn) else ():
         try:
-            yield from _problems_of(conn, index)
-        except sa.exc.DatabaseError as err:
-            if getattr(err.orig, "sqlite_errorname", "") not in _DAMAGED:
+            # After an error, PostgreSQL goes on only so.
+            alone = conn.dialect.name == "sqlite"
+            with contextlib.nullcontext() if alone else conn.begin_nested():
+                yield from _problems_of(conn, index)
+        except (sa.exc.DatabaseError, StoredDataInvalidError) as err:
+            if isinstance(err, sa.exc.DatabaseError) and not is_damage(err):
                 raise
-            yield Problem(index.name, "", None, "text", f"cannot be read: {err.orig}")
+            said = str(getattr(err, "orig", err)).strip().partition("\n")[0]
+            yield Problem(index.name, "", None, "text", f"cannot be read: {said}")
 
 
 def _problems_of(conn: Connection, index: TextIndex) -> Iterator[Problem]:
@@ -58,18 +62,20 @@ def _problems_of(conn: Connection, index: TextIndex) -> Iterator[Problem]:
     changed = set(columns_of(conn, sa.select(c.row_id).where(c.name == index.name))[0])
     words, last = words_of(conn, index), -(2**62)
     counted: Counter[str] = Counter()
+    sized = True
     while True:
         texts = read_texts(conn, index, last < ROW_ID, limit=BATCH)
         end = texts[-1][0] if len(texts) == BATCH else 2**63 - 1
         query = sa.select(words.c[0], words.c.words).where(words.c[0].between(last + 1, end))
-        there = dict(zip(*columns_of(conn, query), strict=True))
+        there = dict(zip(*columns_of(conn, query, unfit=lambda *_: None), strict=True))
         for row_words in there.values():
-            counted.update((row_words or "").split())
+            counted.update(_split(row_words))
+        sized = sized and _has_sizes(conn, index, there, last + 1, end)
         yield from _compared(index, texts, there, changed)
         if end == 2**63 - 1:
             break
         last = end
-    if _is_other(conn, index, counted):
+    if not sized or _is_other(conn, index, counted):
         detail = "the index finds other words than those that stand in it; make it anew"
         yield Problem(index.name, "", None, "text", detail)
 
@@ -87,6 +93,37 @@ def _compared(
     for row_id in there:
         if row_id not in changed:
             yield Problem(index.name, str(row_id), None, "text", "the index has too much: no text")
+
+
+def _has_sizes(
+    conn: Connection, index: TextIndex, there: dict[int, str], first: int, last: int
+) -> bool:
+    """Tell whether FTS5 keeps as many words of each row as there are, which it ranks by."""
+    if conn.dialect.name != "sqlite":
+        return True
+    sizes = quoted(f"{index.name}_docsize")
+    query = f"SELECT id, sz FROM {sizes} WHERE id BETWEEN ? AND ?"  # noqa: S608 - a name of ours
+    found = dict(map(tuple, conn.exec_driver_sql(query, (first, last))))
+    return found == {row_id: _varint(len(_split(words))) for row_id, words in there.items()}
+
+
+def _split(words: Any) -> list[str]:
+    """Return the words that an index keeps of a row; none if that is no text."""
+    return words.split() if isinstance(words, str) else []
+
+
+def _varint(number: int) -> bytes:
+    """Return a number as SQLite writes one of variable length.
+
+    Examples
+    --------
+    >>> _varint(5).hex(), _varint(300).hex()
+    ('05', '822c')
+    """
+    parts = [number & 0x7F]
+    while number := number >> 7:
+        parts.append(number & 0x7F | 0x80)
+    return bytes(reversed(parts))
 
 
 def _is_other(conn: Connection, index: TextIndex, words: Counter[str]) -> bool:
