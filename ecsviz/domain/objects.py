@@ -227,6 +227,11 @@ def add_fields_set(entity: Any, names: Iterable[str]) -> None:
     _set(entity, _FIELDS_SET, {*entity.__pydantic_fields_set__, *names})  # others may share the old
 
 
+def read_by(entities: Sequence[Any], unread: Unread) -> None:
+    """Let placeholders load on first touch."""
+    _put(entities, _FIELDS_SET, repeat(unread))
+
+
 def empty(entities: Sequence[Any], unread: Iterable[set[str]]) -> None:
     """Make placeholders of entities, each with what loads it or an empty set."""
     _put(entities, _FIELDS_SET, unread)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from ecsviz.domain.objects import (
     empty,
     is_placeholder,
     not_loaded,
+    read_by,
     shells,
     take_states,
 )
@@ -55,7 +56,7 @@ class LazyReading:
     ) -> None:
         self.open_at = open_at
         self.revision = revision
-        self.known: dict[UUID, weakref.ref[Any]] = {}
+        self.known: dict[int, weakref.ref[Any]] = {}  # by id, as a number: Python hashes these
         self._kept = 0  # how many were alive when the dead were last forgotten
         self._lock = threading.Lock()
         self._thread: int | None = None  # which loads just now
@@ -98,29 +99,30 @@ class LazyReading:
     def _load(self, entity: Any, step: Step, read: Read) -> None:
         batch: Batch = entity.__pydantic_fields_set__
         mates = [batch, *batch.beside]
-        ids = dict.fromkeys([entity.ecs_id, *(ecs_id for mate in mates for ecs_id in mate.members)])
+        size = sum(len(mate.members) for mate in mates)
         for mate in batch.edge.values():
             if mate is not batch:
-                if len(ids) + len(mate.members) > BATCH:
+                size += len(mate.members)
+                if size > BATCH:
                     break
                 mates.append(mate)
-                ids.update(dict.fromkeys(mate.members))
         wanted: dict[type, list[UUID]] = {}
-        for ecs_id in ids:
-            held = self.known[ecs_id]() if ecs_id in self.known else None
-            if held is not None and is_placeholder(held):
-                wanted.setdefault(type(held), []).append(ecs_id)
+        for mate in mates:
+            for held in (ref() for ref in mate.members):
+                if held is not None and is_placeholder(held):
+                    wanted.setdefault(type(held), []).append(held.__dict__["ecs_id"])
         read(step, wanted)
         if is_placeholder(entity):
             raise EntityNotFoundError(f"{entity.ecs_id} is not stored any more.")
         for mate in mates:
             mate.edge.pop(id(mate), None)
 
-    def remember(self, entities: Iterable[Any]) -> None:
+    def remember(self, entities: Sequence[Any]) -> None:
         """Take objects for those that stand for their entities."""
-        self.known.update((entity.__dict__["ecs_id"], weakref.ref(entity)) for entity in entities)
+        keys = [entity.__dict__["ecs_id"].int for entity in entities]
+        self.known.update(zip(keys, map(weakref.ref, entities), strict=True))
         if len(self.known) > 2 * self._kept + BATCH:
-            self.known = {i: ref for i, ref in self.known.items() if ref() is not None}
+            self.known = {key: ref for key, ref in self.known.items() if ref() is not None}
             self._kept = len(self.known)
 
 
@@ -132,7 +134,7 @@ class Batch(Unread):
     reading
         What they belong to.
     members
-        Their ids.
+        They, held weakly.
     beside
         The batches of other classes in the same list.
     edge
@@ -142,10 +144,12 @@ class Batch(Unread):
 
     __slots__ = ("beside", "edge", "members", "reading")
 
-    def __init__(self, reading: LazyReading, members: list[UUID], edge: dict[int, Batch]) -> None:
+    def __init__(
+        self, reading: LazyReading, entities: Sequence[Any], edge: dict[int, Batch]
+    ) -> None:
         super().__init__()
         self.reading = reading
-        self.members = members
+        self.members = list(map(weakref.ref, entities))
         self.beside: list[Batch] = []
         self.edge = edge
         edge[id(self)] = self
@@ -166,8 +170,8 @@ class Step:
 
     def objects(self, cls: Any, ids: Sequence[UUID]) -> list[Any]:
         """Return the objects that stand for entities of a class: new ones where there are none."""
-        known = self.reading.known
-        found = [known[ecs_id]() if ecs_id in known else None for ecs_id in ids]
+        refs = map(self.reading.known.get, [ecs_id.int for ecs_id in ids])
+        found = [None if ref is None else ref() for ref in refs]
         missing = [n for n, entity in enumerate(found) if entity is None]
         made = shells(cls, [ids[n] for n in missing])
         for n, entity in zip(missing, made, strict=True):
@@ -220,13 +224,11 @@ class Step:
             for plan in class_plan(type(draft)).fields:
                 yield plan, state.get(plan.name)
 
-    def _batch(self, entities: Iterable[Any], edges: dict[type, dict[int, Batch]]) -> None:
-        made: dict[type, Batch] = {}
-        for entity in entities:
-            cls = type(entity)
-            if cls not in made:
-                made[cls] = Batch(self.reading, [], edges.setdefault(cls, {}))
-            made[cls].members.append(entity.__dict__["ecs_id"])
-            empty([entity], [made[cls]])
-        for batch in made.values():
-            batch.beside = [other for other in made.values() if other is not batch]
+    def _batch(self, entities: Sequence[Any], edges: dict[type, dict[int, Batch]]) -> None:
+        made = []
+        for cls in dict.fromkeys(map(type, entities)):
+            some = [entity for entity in entities if type(entity) is cls]
+            made.append(Batch(self.reading, some, edges.setdefault(cls, {})))
+            read_by(some, made[-1])
+        for batch in made:
+            batch.beside = [other for other in made if other is not batch]
