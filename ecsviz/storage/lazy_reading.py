@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 from uuid import UUID
 
+from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.domain.fields import FieldPlan, Shape, class_plan
 from ecsviz.domain.objects import (
     Unread,
@@ -59,15 +60,15 @@ class LazyReading:
         self.known: dict[int, weakref.ref[Any]] = {}  # by id, as a number: Python hashes these
         self._kept = 0  # how many were alive when the dead were last forgotten
         self._lock = threading.Lock()
-        self._thread: int | None = None  # which loads just now
+        self._thread: int | None = None  # which loads, as long as it is locked
 
     @contextmanager
     def step(self) -> Iterator[Step]:
         """Hold one step of the reading: what is found in it comes to be at its end."""
         # After the store was opened, which may have to wait for a thread that touches the same.
         with self._lock:
-            self._thread = threading.get_ident()
             try:
+                self._thread = threading.get_ident()
                 yield Step(self)
             finally:
                 self._thread = None
@@ -82,7 +83,7 @@ class LazyReading:
         EcsvizError
             If it cannot be read any more; it stays a placeholder.
         """
-        if self._thread == threading.get_ident():
+        if self._lock.locked() and self._thread == threading.get_ident():
             raise not_loaded(entity, name)
         try:
             with said_as("revision"), self.open_at(self.revision) as read, self.step() as step:
@@ -194,14 +195,15 @@ class Step:
         If a ``model_post_init`` fails, those that were to be loaded are placeholders as before.
         """
         before = [entity.__pydantic_fields_set__ for entity in self._filled]
-        self._make_batches()
-        take_states(self._filled, self._drafts)
+        with deferred_interrupt():  # no state without those that it holds
+            self._make_batches()
+            self.reading.remember(self._new)
+            take_states(self._filled, self._drafts)
         try:
             run_post_init(self._filled, set(map(type, self._filled)), alone=True)
         except BaseException:
             empty(self._filled, before)
             raise
-        self.reading.remember(self._new)
 
     def _make_batches(self) -> None:
         """Tell the new placeholders what loads them: lists first, since they go by whole lists."""

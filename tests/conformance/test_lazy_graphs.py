@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import itertools
 import os
 import pickle
 import random
+import signal
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -624,6 +627,44 @@ def test_a_state_is_whole_from_the_moment_it_is_seen(reopen: Open) -> None:
     assert len(seen) > 3
     assert entity.name == "b"
     assert not is_lazy(entity)
+
+
+@pytest.mark.parametrize("kind", ["memory", "engine"])
+def test_an_interrupt_leaves_all_of_a_batch_or_nothing(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Wherever it comes: what is touched again is whole, and one object for each entity."""
+    store = OPENERS[kind](tmp_path, request)()
+    thread = store.register(c.thread(3))
+    interrupted, number = 0, 0
+    while True:
+        number += 1
+        read = store.get(thread.ecs_id, lazy=True)
+        left = number
+
+        def enter(frame: FrameType, event: str, _: Any) -> None:
+            nonlocal left
+            here = frame.f_code.co_filename.endswith(("objects.py", "lazy_reading.py"))
+            plain = event == "call" and not frame.f_code.co_flags & inspect.CO_GENERATOR
+            if here and (plain or event in ("c_call", "c_return")):  # where Python looks for some
+                left -= 1
+                if left == 0:
+                    signal.raise_signal(signal.SIGINT)
+
+        sys.setprofile(enter)
+        try:
+            _ = read.messages[1].text
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            sys.setprofile(None)
+        if left > 0:
+            break
+        assert len(set(loaded(read.messages))) == 1
+        load_all([read])
+        assert find_difference([thread], walk([read]).entities[:1]) is None
+        assert all(m.model_fields_set >= {"text", "replies"} for m in read.messages)
+    assert interrupted > 10
 
 
 # -- options -----------------------------------------------------------------------------------
