@@ -438,7 +438,24 @@ def test_export_neutralises_formulas(path: Path) -> None:
     safe = run("export", path, "--to", "csv", "--table", "chat_threads").stdout
     assert "'=1+1" in safe
     unsafe = run("export", path, "--to", "csv", "--table", "chat_threads", "--unsafe").stdout
-    assert ",=1+1," in unsafe
+    assert "\n=1+1," in unsafe
+
+
+class Base(ev.Entity):
+    type: str = ""
+
+
+class Sub(Base):
+    pass
+
+
+def test_export_has_each_entity_in_one_file(path: Path, tmp_path: Path) -> None:
+    ev.SQLAlchemyEntityStorage(path).register([Base(type="one"), Sub(type="two")])
+    run("export", path, "--to", "csv", "--out", tmp_path / "out")
+    texts = {file.name: file.read_text() for file in (tmp_path / "out").glob("*.csv")}
+    assert ("one" in texts["bases.csv"], "two" in texts["bases.csv"]) == (True, False)
+    assert ("one" in texts["subs.csv"], "two" in texts["subs.csv"]) == (False, True)
+    assert "Base" not in texts["bases.csv"]
 
 
 def test_export_refuses(chats: Path) -> None:

@@ -23,6 +23,7 @@ from ecsviz.cli.sources import (
     read,
     with_classes,
 )
+from ecsviz.domain.fields import complete_fields
 from ecsviz.domain.labels import label_of
 from ecsviz.errors import (
     InvalidArgumentError,
@@ -257,7 +258,11 @@ def _frame(store: SQLAlchemyEntityStorage, table: Table) -> Any:
     cls = find_class(BareStore(store).types()[table.type_name])
     if cls is not None and table.kind == "entities":
         try:
-            return store.frame(cls)
+            frame = store.frame(cls)
         except (UnknownTypeError, SchemaOutdatedError):
-            pass
+            return store.frame(table.name)
+        kinds = "type_" if "type" in complete_fields(cls) else "type"
+        if kinds in frame:  # the entities of subclasses have files of their own
+            frame = frame[frame[kinds] == table.type_name].drop(columns=kinds)
+        return frame
     return store.frame(table.name)

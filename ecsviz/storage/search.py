@@ -97,6 +97,26 @@ def search(
 _MOST = 2**62
 
 
+def conditions(where: Any) -> Mapping[str, Any]:
+    """Return the keywords of `find` that stand in a dictionary; none for None.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is none, or has other keys than names.
+    """
+    if where is None:
+        return {}
+    if isinstance(where, Mapping) and all(isinstance(name, str) for name in where):
+        return where
+    raise InvalidArgumentError(
+        f"where is {short_repr(where)}. Give a dictionary of what find() takes, such as"
+        ' {"role__in": ["user"]}.',
+        argument="where",
+        value=where,
+    )
+
+
 _NUMBERS = ("BIGINT", "DOUBLE", "NUMERIC")
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, overload
 from uuid import UUID
 
+from ecsviz.basics.arguments import count_or_none
 from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -15,10 +16,13 @@ from ecsviz.storage.relational.inside import SqlInside
 from ecsviz.storage.relational.load.ids import not_stored
 from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.look import frames
+from ecsviz.storage.relational.look.arrow import check_form, in_form, names_listed
+from ecsviz.storage.relational.look.class_frames import ClassFrame
 from ecsviz.storage.relational.look.graph import stored_graph
 from ecsviz.storage.relational.past.history import events_of, moments_of
 from ecsviz.storage.relational.schema.history_tables import history_name
 from ecsviz.storage.reports import history_frame, revisions_frame
+from ecsviz.storage.search import conditions, search
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,35 +33,88 @@ class StoreFrames:
 
     inside: SqlInside
 
-    def frame(self, cls_or_table: type[Entity] | str, *, as_of: AsOf = None) -> pd.DataFrame:
-        """Return the entities of one class, or any table, as a DataFrame.
+    @overload
+    def frame(
+        self,
+        cls_or_table: type[Entity] | str,
+        *,
+        columns: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        order_by: str | Iterable[str] | None = None,
+        as_: Literal["pandas"] = "pandas",
+        as_of: AsOf = None,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def frame(
+        self,
+        cls_or_table: type[Entity] | str,
+        *,
+        columns: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        order_by: str | Iterable[str] | None = None,
+        as_: Literal["arrow", "polars"],
+        as_of: AsOf = None,
+    ) -> Any: ...
+
+    def frame(
+        self,
+        cls_or_table: type[Entity] | str,
+        *,
+        columns: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        order_by: str | Iterable[str] | None = None,
+        as_: Literal["pandas", "arrow", "polars"] = "pandas",
+        as_of: AsOf = None,
+    ) -> pd.DataFrame:
+        """Return the entities of a class and its subclasses, or any table, as a DataFrame.
 
         Parameters
         ----------
         cls_or_table
             An entity class, or the name of a table, which is given as it stands.
+        columns
+            Which columns, in this order; only these are read. None for all.
+        where, order_by, limit
+            Which entities, and in which order: as in `find`, its keywords as a dictionary. By
+            default all, class by class in the order of storing. A table takes ``limit`` alone.
+        as_
+            ``"pandas"``; or ``"arrow"``, a ``pyarrow.Table``, or ``"polars"``, a
+            ``polars.DataFrame`` of it (extras ``parquet`` and ``polars``).
         as_of
             A revision or an aware time: the class's entities as they were then.
 
         Returns
         -------
         DataFrame
-            A row per entity in the order of storing, without its subclasses' entities. Columns:
-            ``ecs_id``, ``lineage_id``, ``parent_id`` (UUID objects), ``version`` (int64); a
-            column per field that holds no entity; ``<field>_ecs_id`` (UUID objects or None) per
-            reference, to join with ``ecs_id``; ``<field>_position`` (Int64) where it is the
-            place in a list. Texts are ``str``, optional integers and booleans ``Int64`` and
-            ``boolean``, times ``datetime64[us, UTC]``, enums and Literals categories; what pandas
-            has no type for stays Python's. `references_frame` has lists of entities.
+            A row per entity. Columns: one per field of the class that holds no entity;
+            ``<field>_ecs_id`` (UUID objects or None) per reference, to join with ``ecs_id``;
+            ``<field>_position`` (Int64) where it is the place in a list; ``type`` (category;
+            ``type_`` beside a field of that name), where there are entities of subclasses;
+            ``ecs_id``, ``lineage_id``, ``parent_id`` (UUID objects), ``version`` (int64). Texts
+            are ``str``, optional integers and booleans
+            ``Int64`` and ``boolean``, times ``datetime64[us, UTC]``, enums and Literals
+            categories; what pandas has no type for stays Python's. `references_frame` has lists
+            of entities. For Arrow ids are UUIDs, enums what is written of them, and what has no
+            type there is JSON, as in files for Parquet; of a text beyond UTF-8 a stand-in.
 
         Raises
         ------
         UnknownTypeError
             If there is no such class or table.
+        InvalidArgumentError
+            If there is no such column, or what `find` would not take.
+        NotInstalledError
+            If the package of the form is not installed.
 
         Notes
         -----
-        One query with a join per reference; no objects are made. O(rows).
+        One query with a join per reference for each type, and one that finds the rows; no objects
+        are made. O(rows). Every frame, also of graphs, has ``__arrow_c_stream__`` from pandas, so
+        that DuckDB, Polars and others take it as it is, where Arrow has a type for its values.
 
         Examples
         --------
@@ -69,19 +126,36 @@ class StoreFrames:
         >>> store.frame(ev.ChatMessage)[["role", "content", "thread_position"]]
            role content  thread_position
         0  user   hello                0
+        >>> store.frame(ev.ChatMessage, columns=["content"], where={"role__ne": "user"})
+        Empty DataFrame
+        Columns: [content]
+        Index: []
         """
-        if isinstance(cls_or_table, str) and as_of is not None:
-            raise InvalidArgumentError(
-                f"as_of goes with an entity class, not with the table {cls_or_table!r}."
-                f" The rows of the past are in {history_name(cls_or_table)!r}."
-            )
+        form, names = check_form(as_), names_listed(columns)
+        if isinstance(cls_or_table, str):
+            most = count_or_none(limit, "limit")
+            if as_of is not None:
+                raise InvalidArgumentError(
+                    f"as_of goes with an entity class, not with the table {cls_or_table!r}."
+                    f" The rows of the past are in {history_name(cls_or_table)!r}."
+                )
+            if where is not None or order_by is not None:
+                raise InvalidArgumentError(
+                    f"where and order_by go with an entity class, not with the table"
+                    f" {cls_or_table!r}. Choose among the rows of the frame."
+                )
+            with self.inside.reading() as (conn, catalog):
+                found = frames.table_frame(conn, catalog, cls_or_table, names, most)
+            table: pd.DataFrame = in_form(found, form, {})
+            return table
         with self.inside.reading(as_of) as (conn, catalog):
-            if isinstance(cls_or_table, str):
-                return frames.table_frame(conn, catalog, cls_or_table)
-            known = frames.wanted_class(catalog, cls_or_table)
-            if known is None:
-                return _empty_frame(cls_or_table)
-            return frames.class_frame(conn, catalog, known)
+            frames.check_class_asked(catalog, cls_or_table)
+            wanted = None
+            if where is not None or order_by is not None or limit is not None:
+                wanted = search(cls_or_table, conditions(where), order_by, limit)
+            reading = ClassFrame(conn, catalog, cls_or_table, names)
+            frame: pd.DataFrame = in_form(reading.read(wanted), form, reading.codecs)
+            return frame
 
     def revisions(self) -> pd.DataFrame:
         """Return every change of the store, oldest first.
@@ -219,14 +293,3 @@ class StoreFrames:
             if start is not None and not Load(conn, catalog).find([start]):
                 raise not_stored(conn, catalog, start)
             return stored_graph(conn, catalog, start, hops)
-
-
-def _empty_frame(cls: type[Entity]) -> pd.DataFrame:
-    """Return the frame of a class of which nothing is stored: the columns alone."""
-    inside = SqlInside(":memory:")
-    catalog = inside.catalog
-    with contextlib.closing(inside.database), inside.database.writing() as conn:
-        catalog.create(conn)
-        known = catalog.mapping.map_classes([cls])[0]
-        with catalog.synced(conn, [known]):
-            return frames.class_frame(conn, catalog, known)

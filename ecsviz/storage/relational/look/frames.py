@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import enum
-import typing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,123 +12,30 @@ from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.order import Ints
 from ecsviz.basics.result_frames import objects, typed_column
 from ecsviz.domain.entity_class import is_entity_class
-from ecsviz.domain.fields import complete_fields, union_members
-from ecsviz.errors import UnknownTypeError, did_you_mean, short_repr
+from ecsviz.errors import InvalidArgumentError, UnknownTypeError, did_you_mean, short_repr
 from ecsviz.storage.looking import Contents
 from ecsviz.storage.relational.look.references import StoredReferences
 from ecsviz.storage.relational.schema.catalog import Catalog
-from ecsviz.storage.relational.schema.history_tables import SUFFIX, check_once
-from ecsviz.storage.relational.schema.mapping import ClassMap, ValueColumn
+from ecsviz.storage.relational.schema.history_tables import SUFFIX
 from ecsviz.storage.reports import revisions_frame
-from ecsviz.storage.sql.driver_values import exact_by_field
 from ecsviz.storage.sql.statements import columns_of, value_of
-from ecsviz.values.codecs import BoolCodec, DatetimeCodec, FloatCodec, IntCodec, TextCodec, decoded
+from ecsviz.values.field_codecs import has_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-# -- one class -------------------------------------------------------------------------------
+# -- tables --------------------------------------------------------------------------------
 
 
-def class_frame(conn: Connection, catalog: Catalog, known: ClassMap) -> pd.DataFrame:
-    """Return one class's entities; see ``SQLAlchemyEntityStorage.frame``."""
-    table = known.table
-    keys = [(ref, target, key) for ref in known.singles for target, key in ref.arcs.items()]
-    wanted: list[Any] = [
-        table.c.ecs_id,
-        table.c.ecs_lineage_id,
-        table.c.ecs_parent_id,
-        table.c.ecs_version,
-        table.c.ecs_exact,
-        *(value.column for value in known.values),
-    ]
-    source: Any = table
-    for number, (_, target, key) in enumerate(keys):
-        other = catalog.mapping.by_type[target].table.alias(f"t{number}")
-        source = source.outerjoin(other, key == other.c.id)
-        wanted.append(other.c.ecs_id.label(f"k{number}"))
-    wanted += [ref.position for ref in known.singles if ref.position is not None]
-    wanted.append(table.c.id)
-    query = sa.select(*wanted).select_from(source).order_by(table.c.id)
-    with collector_paused():
-        return _class_frame(known, columns_of(conn, query))
-
-
-def _class_frame(known: ClassMap, columns: list[list[Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    result: dict[str, Any] = {
-        "ecs_id": pd.Series(columns[0], dtype=object),
-        "lineage_id": pd.Series(columns[1], dtype=object),
-        "parent_id": pd.Series(columns[2], dtype=object),
-        "version": pd.Series(columns[3], dtype="int64"),
-    }
-    rows = columns[-1]
-    check_once(known.table, rows)
-    exact = exact_by_field(known.table.name, rows, columns[4])
-    for value, stored in zip(known.values, columns[5:], strict=False):
-        result[value.name] = _series(known, value, stored, rows, exact.get(value.name))
-    at = 5 + len(known.values)
-    for ref in known.singles:
-        held: list[Any] = [None] * len(columns[0])
-        for _ in ref.arcs:
-            held = [b if a is None else a for a, b in zip(held, columns[at], strict=True)]
-            at += 1
-        result[f"{ref.name}_ecs_id"] = pd.Series(held, dtype=object)
-    for ref in known.singles:
-        if ref.position is not None:
-            result[ref.position.name] = pd.Series(columns[at], dtype="Int64")
-            at += 1
-    return pd.DataFrame(result)
-
-
-def _series(
-    known: ClassMap,
-    value: ValueColumn,
-    stored: list[Any],
-    rows: list[Any],
-    exact: dict[int, Any] | None,
-) -> pd.Series[Any]:
-    """Return one column in the dtype that fits its field."""
-    import pandas as pd
-
-    if isinstance(value.codec, DatetimeCodec):
-        # An offset is told by the entity; a frame has one zone per column.
-        return pd.Series(pd.to_datetime(pd.Series(stored, dtype="datetime64[us]"), utc=True))
-    values = decoded(value.codec, stored, (known.table.name, value.column.name), rows, exact)
-    categories = _categories(complete_fields(known.cls)[value.name].annotation)
-    if categories is not None and {v for v in values if v is not None} <= set(categories):
-        return pd.Series(pd.Categorical(values, categories=categories))
-    for codec, optional, always in (
-        (IntCodec, "Int64", "int64"),
-        (BoolCodec, "boolean", "bool"),
-        (FloatCodec, "float64", "float64"),
-        (TextCodec, "str", "str"),
-    ):
-        if type(value.codec) is codec:
-            try:
-                return typed_column(values, optional if value.optional else always)
-            except (OverflowError, TypeError):
-                break  # beyond what the dtype holds: Python's own objects
-    return pd.Series(values, dtype=object)
-
-
-def _categories(annotation: Any) -> list[Any] | None:
-    """Return the values of an enum or a Literal, if a column can tell them apart."""
-    members = [m for m in union_members(annotation) if m is not type(None)]
-    if len(members) != 1:
-        return None
-    if typing.get_origin(members[0]) is typing.Literal:
-        values = list(typing.get_args(members[0]))
-        return values if len(set(values)) == len(values) else None  # 1 and True are one to pandas
-    if isinstance(members[0], type) and issubclass(members[0], enum.Enum):
-        return list(members[0])
-    return None
-
-
-def table_frame(conn: Connection, catalog: Catalog, name: str) -> pd.DataFrame:
-    """Return any table of the store as it stands."""
+def table_frame(
+    conn: Connection,
+    catalog: Catalog,
+    name: str,
+    columns: list[str] | None = None,
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """Return any table of the store as it stands; of some columns, some rows."""
     import pandas as pd
 
     tables = sa.inspect(conn).get_table_names(schema=catalog.metadata.schema)
@@ -144,21 +49,36 @@ def table_frame(conn: Connection, catalog: Catalog, name: str) -> pd.DataFrame:
     table = sa.Table(name, sa.MetaData(), schema=catalog.metadata.schema, autoload_with=conn)
     # As it stands: where a value does not fit its column, the column is as the driver has it.
     wrong: set[int] = set()
-    query = sa.select(table)
-    columns = columns_of(conn, query, unfit=lambda column, *_: wrong.add(column))
+    chosen = list(table.columns) if columns is None else _chosen(table, columns)
+    query = sa.select(*chosen).select_from(table).limit(limit)
+    read = columns_of(conn, query, unfit=lambda column, *_: wrong.add(column)) if chosen else []
     made = {}
-    for number, (column, values) in enumerate(zip(table.columns, columns, strict=True)):
+    for number, (column, values) in enumerate(zip(chosen, read, strict=True)):
         made[column.name] = pd.Series(values, dtype=object) if number in wrong else values
     return pd.DataFrame(made)
 
 
-def wanted_class(catalog: Catalog, cls: Any) -> ClassMap | None:
-    """Return the map of a class, None if nothing of it is stored.
+def _chosen(table: sa.Table, names: list[str]) -> list[sa.Column[Any]]:
+    for name in names:
+        if name not in table.c:
+            near = did_you_mean(name, table.c.keys())
+            raise InvalidArgumentError(
+                f"{table.name} has no column {short_repr(name)}.{near}",
+                argument="columns",
+                value=name,
+            )
+    return [table.c[name] for name in dict.fromkeys(names)]
+
+
+def check_class_asked(catalog: Catalog, cls: Any) -> None:
+    """Raise if something is no entity class, or one that is stored otherwise.
 
     Raises
     ------
     UnknownTypeError
         If it is no entity class.
+    SchemaOutdatedError
+        If it was stored with other fields.
     """
     if not is_entity_class(cls):
         raise UnknownTypeError(
@@ -166,9 +86,8 @@ def wanted_class(catalog: Catalog, cls: Any) -> ClassMap | None:
             f"{did_you_mean(short_repr(cls), catalog.mapping.stored)}",
             value=cls,
         )
-    known = catalog.mapping.map_classes([cls])[0]
-    catalog.check_fields(known)
-    return known if known.type_name in catalog.mapping.stored else None
+    if has_table(cls):
+        catalog.check_fields(catalog.mapping.map_classes([cls])[0])
 
 
 # -- references ------------------------------------------------------------------------------
