@@ -204,6 +204,29 @@ def test_a_save_looks_at_what_changed(tmp_path: Path) -> None:
     store.close()
 
 
+def test_who_is_saved_alone_is_remembered_if_its_lists_are(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    thread = ev.ChatThread(title="a")
+    for number in range(20):
+        thread.say("user", str(number))
+    store.register(thread)
+    thread.messages[3].content = thread.title = "other"
+    thread.say("user", "new")
+    with parts() as seen:
+        store.register(thread.messages[3], hops=0)
+        store.register(thread, hops=0)
+        store.register(thread)
+        store.register(thread)
+    assert seen == [None, 0]  # the thread's list was not saved with it
+    assert [m.content for m in store.get(thread.ecs_id).messages][3::17] == ["other", "new"]
+    thread.messages[5].content = "other"
+    with parts() as seen:
+        store.register(thread.messages[5], hops=0)
+        store.register(thread)
+    assert seen == [0]
+    store.close()
+
+
 def test_a_save_asks_as_much_whatever_the_size(tmp_path: Path) -> None:
     counts = {}
     for size in (10, 1000):

@@ -11,7 +11,7 @@ import collections
 import itertools
 import operator
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -283,6 +283,41 @@ def walk(roots: Iterable[Any], *, strict: bool = True) -> Walk:
     with collector_paused():
         _follow(result, strict)
         _read_ids(result, strict)
+    return result
+
+
+def walk_alone(roots: Iterable[Any], without: Callable[[FieldPlan], bool]) -> Walk:
+    """Find what the roots themselves hold, and nothing of what that leads to.
+
+    Parameters
+    ----------
+    roots
+        Entities, each once.
+    without
+        Tells of which fields nothing is looked at.
+
+    Returns
+    -------
+    Walk
+        The roots first.
+    """
+    result = Walk()
+    result.entities.extend(roots)
+    result._index.update((id(entity), n) for n, entity in enumerate(result.entities))
+    known: _Known = {}
+    given = list(enumerate(result.entities))
+    for position, entity in given:
+        if type(entity) not in known:
+            about = _about(result, position, strict=True)
+            steps = tuple(step for step in about.steps if not without(step[3]))
+            known[type(entity)] = about._replace(steps=steps)
+    _follow_each(result, known, iter(given), strict=True)
+    for position in range(len(given), len(result.entities)):
+        cls = type(result.entities[position])
+        if cls not in known:
+            known[cls] = _about(result, position, strict=True)
+        result.kinds.append(known[cls].kind)
+    _read_ids(result, strict=True)
     return result
 
 

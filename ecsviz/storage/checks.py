@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from ecsviz import errors
+from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import Walk
 from ecsviz.errors import (
     BrokenReferenceError,
@@ -232,16 +233,37 @@ def left_behind(place: str, back: str, ecs_id: UUID) -> InverseMismatchError:
     )
 
 
-def left_out_is_gone(found: Walk, position: int) -> BrokenReferenceError:
-    """Return the error for a placeholder of what the store does not hold."""
+def not_there(found: Walk, position: int) -> BrokenReferenceError:
+    """Return the error for what is held and not saved with its holder, and is not stored either."""
     entity = found.entities[position]
-    return BrokenReferenceError(
-        f"{found.place(position)} only stands for the {type(entity).__name__} {entity.ecs_id},"
-        " which is not stored here (any more). Nothing was saved. Take it out, or register the"
-        " whole entity.",
-        ecs_id=entity.ecs_id,
-        type_name=type(entity).__name__,
+    kind, where = type(entity).__name__, found.place(position)
+    text = (
+        f"{where} only stands for the {kind} {entity.ecs_id}, which is not stored here (any more)."
+        " Nothing was saved. Take it out, or register the whole entity."
+        if is_placeholder(entity)
+        else f"{where} is a {kind} ({entity.ecs_id}) that is not stored here. Nothing was saved."
+        " Give it as well, or leave out hops=0, which saves all that an entity leads to."
     )
+    return BrokenReferenceError(text, ecs_id=entity.ecs_id, type_name=kind)
+
+
+def check_in_list(found: Walk, position: int, field: str, holder: Any, listed: str) -> None:
+    """Raise if an entity that is saved alone is not in the list of whom it names as its holder.
+
+    Raises
+    ------
+    InverseMismatchError
+        Naming both places.
+    """
+    members = holder.__dict__.get(listed) or ()
+    me = found.entities[position]
+    if not any(member is me for member in reversed(members)):
+        kind, of = type(me).__name__, type(holder).__name__
+        raise InverseMismatchError(
+            f"{kind}.{field} is a {of} whose .{listed} does not hold that {kind}. Append it to"
+            f" .{listed}, or set {kind}.{field} to another or to None.",
+            places=(f"{of}.{listed}", f"{kind}.{field}"),
+        )
 
 
 def left_out_is_listed(found: Walk, holder: str, position: int) -> NotLoadedError:

@@ -122,7 +122,13 @@ class Inside(Protocol):
     def check_open(self) -> None:
         """Raise StorageClosedError if the store was closed."""
 
-    def save(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
+    def save(
+        self,
+        found: Walk,
+        note: str | None,
+        added_since: AsOf = None,
+        alone: int | None = None,
+    ) -> None:
         """Store a walk; deleted entities of version 0 come back.
 
         Parameters
@@ -132,6 +138,8 @@ class Inside(Protocol):
         added_since
             What was not stored then, and is left without a holder that it requires, is deleted;
             None refuses that.
+        alone
+            How many entities of the walk are saved, the first of them; None for all.
         """
 
     # -- asking ------------------------------------------------------------------------------

@@ -40,7 +40,12 @@ class EntityStorage(Protocol):
     """
 
     def register(
-        self, entity_or_entities: Any, note: str | None = None, *, progress: bool | None = None
+        self,
+        entity_or_entities: Any,
+        note: str | None = None,
+        *,
+        hops: int | None = None,
+        progress: bool | None = None,
     ) -> Any:
         """Store entities with everything they lead to, in one transaction; return what was given.
 
@@ -337,6 +342,23 @@ def check_lazy(lazy: Any, hops: int | None, only: Any) -> int | None:
             f"lazy is {short_repr(lazy)}. Give True to load what is touched, or False.", value=lazy
         )
     return 0 if lazy and hops is None and only is None else hops
+
+
+def check_alone(hops: Any) -> bool:
+    """Tell whether entities are to be saved alone.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `hops` is neither 0 nor None.
+    """
+    if hops is not None and (hops != 0 or type(hops) is not int):
+        raise InvalidArgumentError(
+            f"hops is {short_repr(hops)}. Give 0 to save the given entities alone, or None to save"
+            " everything that they lead to.",
+            value=hops,
+        )
+    return hops == 0
 
 
 def check_only(only: Iterable[type] | None) -> list[type] | None:

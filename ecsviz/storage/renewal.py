@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ecsviz.domain.entity_class import newest_definition
-from ecsviz.domain.fields import Shape, class_plan, complete_fields
-from ecsviz.domain.inverse import hint_at_pairs
+from ecsviz.domain.fields import FieldPlan, Shape, class_plan, complete_fields
+from ecsviz.domain.inverse import hint_at_pairs, inverse_of
 from ecsviz.domain.objects import default_of, fill_private, forget_computed, is_placeholder
-from ecsviz.domain.walk import Walk, walk
+from ecsviz.domain.walk import Walk, walk, walk_alone
 from ecsviz.errors import ValueNotStorableError
 from ecsviz.values.codecs import Refused
 from ecsviz.values.field_codecs import check_held, check_value
@@ -54,6 +54,33 @@ def walk_to_save(roots: Iterable[Any]) -> Walk:
     for entity, values in added:
         renew(entity, renewed[type(entity)], values)
     return walk(given)
+
+
+def walk_of_given(roots: Iterable[Any]) -> Walk:
+    """Walk entities that are to be saved alone: they stand first, then what they hold.
+
+    Notes
+    -----
+    Lists that back-references say are left out: the members say them.
+    """
+    given = list({id(root): root for root in roots}.values())
+    found = walk_alone(given, _is_said_by_members)
+    of_given = walk_alone(given, lambda _: True)
+    renewed = {cls: newest_definition(cls) for cls in of_given.classes if _differs(cls)}
+    if not renewed:
+        return found
+    added = [
+        (entity, _added(found, position, renewed[type(entity)]))
+        for position, entity in enumerate(given)
+        if type(entity) in renewed
+    ]
+    for entity, values in added:
+        renew(entity, renewed[type(entity)], values)
+    return walk_alone(given, _is_said_by_members)
+
+
+def _is_said_by_members(plan: FieldPlan) -> bool:
+    return plan.shape == Shape.LIST and inverse_of(plan) is not None
 
 
 def renew(entity: Any, cls: type, values: dict[str, Any]) -> None:

@@ -48,14 +48,20 @@ class MemoryInside:
         with self.kept.lock:
             pass
 
-    def save(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
+    def save(
+        self,
+        found: Walk,
+        note: str | None,
+        added_since: AsOf = None,
+        alone: int | None = None,
+    ) -> None:
         """Store a walk; see `looking.Inside`."""
         check_note(note)
         kept = self.kept
         with kept.lock:
             types = check_classes(kept, map(type, found.entities))
             before = None if added_since is None else kept.at(added_since)
-            save = MemorySave(found, kept, before)
+            save = MemorySave(found, kept, before, alone)
             save.run()
             added = sum(ecs_id not in kept.records for ecs_id in save.records)
             # In one go, whatever interrupt comes: nothing of this can fail any more.
@@ -69,7 +75,7 @@ class MemoryInside:
                 kept.remove(save.gone, save.revision)
                 if save.records:
                     kept.note(note, added, len(save.records) - added, len(save.gone))
-                for entity in found.entities:
+                for entity in found.entities[:alone]:
                     if not is_placeholder(entity):
                         entity.__dict__["version"] = kept.records[entity.ecs_id].version
 

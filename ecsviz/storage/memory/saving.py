@@ -16,13 +16,14 @@ from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.paths import value_parts
 from ecsviz.domain.walk import Walk
 from ecsviz.storage.checks import (
+    check_in_list,
     check_lineage,
     check_own_fields,
     check_version,
     id_taken,
     left_behind,
-    left_out_is_gone,
     left_out_is_listed,
+    not_there,
     still_held,
     was_deleted,
 )
@@ -46,6 +47,9 @@ class MemorySave:
     before
         What was stored when that was not which is to be deleted if it cannot be without the
         holder that it has lost; None if that is to be refused.
+    alone
+        How many entities are saved, the first of the walk, without the lists that their members
+        say: who comes to one stands at its end. None for all.
 
     Attributes
     ----------
@@ -60,6 +64,7 @@ class MemorySave:
         found: Walk,
         kept: Kept,
         before: Mapping[UUID, Record] | None,
+        alone: int | None = None,
     ) -> None:
         self.found = found
         self.stored, self.deleted = kept.records, kept.deleted
@@ -67,7 +72,9 @@ class MemorySave:
         self.effects = kept.effects
         self.before = before
         self.gone: dict[UUID, None] = {}
+        self.alone = alone is not None
         self.left_out = {e.ecs_id for e in found.entities if is_placeholder(e)}
+        self.left_out |= set(found.ids[len(found.ids) if alone is None else alone :])
         self.inside = set(found.ids) - self.left_out
         self.records: dict[UUID, Record] = {}
 
@@ -79,8 +86,11 @@ class MemorySave:
         for position in range(len(self.found)):
             self._compare(position)
         changed = {n for n, ecs_id in enumerate(self.found.ids) if ecs_id in self.records}
-        check_agreement(self.found, changed.__contains__)
+        if not self.alone:
+            check_agreement(self.found, changed.__contains__)
         self._take_from_lists(sorted(changed))
+        if self.alone:
+            self._come_to_lists(sorted(changed))
         self._leave([self.found.ids[position] for position in sorted(changed)])
         if self.gone:
             now = {**self.stored, **self.records}
@@ -102,7 +112,7 @@ class MemorySave:
         record = self.stored.get(entity.ecs_id)
         if entity.ecs_id in self.left_out:
             if record is None or not same_type(record.cls, type(entity)):
-                raise left_out_is_gone(self.found, position)
+                raise not_there(self.found, position)
             return
         if record is None:
             if entity.version and entity.ecs_id in self.deleted:
@@ -129,11 +139,18 @@ class MemorySave:
             return Held(part.ecs_id)
 
         names = [*class_plan(cls).values, *(plan.name for plan in class_plan(cls).fields)]
-        state = {name: copied(entity.__dict__[name], refer) for name in names}
         old = self.stored.get(entity.ecs_id)
+        state = {}
+        for name in names:
+            value = entity.__dict__[name]
+            if self.alone and _list_named(cls, name) is not None:
+                state[name] = [] if old is None else old.state[name]
+                held += [part.ecs_id for part in state[name]]
+            else:
+                state[name] = copied(value, refer)
         if old is not None and old.parent_id == entity.parent_id and _same(old.state, state):
             return
-        if self.left_out:
+        if self.left_out and not self.alone:
             self._check_left_out(position, cls, state)
         if old is None:
             version, number = max(1, entity.version), len(self.stored) + position
@@ -209,7 +226,9 @@ class MemorySave:
                 continue
             for plan in class_plan(newest_definition(type(entity))).fields:
                 before = old.state.get(plan.name)
-                if type(before) is not Held or before.ecs_id in self.inside:
+                if type(before) is not Held:
+                    continue
+                if before.ecs_id in self.inside and not self.alone:
                     continue
                 now = entity.__dict__[plan.name]
                 if now is not None and now.ecs_id == before.ecs_id:
@@ -223,6 +242,27 @@ class MemorySave:
             left = [member for member in members if member.ecs_id not in gone]
             if len(left) < len(members):
                 self._rewrite(holder, name, left)
+
+    def _come_to_lists(self, positions: list[int]) -> None:
+        """Put entities that are saved alone at the end of the lists to which they have come."""
+        for position in positions:
+            entity = self.found.entities[position]
+            old = self.stored.get(entity.ecs_id)
+            for plan in class_plan(newest_definition(type(entity))).fields:
+                holder: Any = entity.__dict__[plan.name] if plan.shape == Shape.SINGLE else None
+                listed = None if holder is None else inverse_of(plan)
+                if listed is None or _list_named(type(holder), listed.name) is None:
+                    continue
+                there = self.found.position(holder)
+                if old is not None and old.state.get(plan.name) == Held(holder.ecs_id):
+                    continue
+                if is_placeholder(holder):
+                    place = f"{self.found.place(position)}.{plan.name}"
+                    raise left_out_is_listed(self.found, place, there or 0)
+                check_in_list(self.found, position, plan.name, holder, listed.name)
+                record = self.records.get(holder.ecs_id) or self.stored[holder.ecs_id]
+                members = [*record.state.get(listed.name, ()), Held(entity.ecs_id)]
+                self._rewrite(record, listed.name, members)
 
     def _leave(self, holders: list[UUID]) -> None:
         """Clear the back-references of what lists have lost, or let go what requires one.
@@ -264,8 +304,20 @@ class MemorySave:
     def _rewrite(self, record: Record, name: str, value: Any) -> None:
         """Store another value in one end of a pair, whose entity is not in the walk."""
         self.records[record.ecs_id] = rewritten(
-            record, name, value, self.stored[record.ecs_id].version + 1, self.revision
+            record, name, value, self._next_version(record), self.revision
         )
+
+    def _next_version(self, record: Record) -> int:
+        stored = self.stored.get(record.ecs_id)
+        return record.version if stored is None else stored.version + 1
+
+
+def _list_named(cls: type, name: str) -> FieldPlan | None:
+    """Return the list of a class that has a back-reference and this name, if there is one."""
+    for plan in class_plan(newest_definition(cls)).fields:
+        if plan.name == name and plan.shape == Shape.LIST and inverse_of(plan) is not None:
+            return plan
+    return None
 
 
 def lists_of(record: Record) -> list[FieldPlan]:

@@ -25,6 +25,7 @@ from ecsviz.storage.protocol import (
     E_,
     as_id,
     as_registered,
+    check_alone,
     check_entity_class,
     check_lazy,
     check_only,
@@ -33,7 +34,7 @@ from ecsviz.storage.protocol import (
     ids_of,
     not_found,
 )
-from ecsviz.storage.renewal import walk_to_save
+from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.reports import Problem, history_frame, problems_frame, revisions_frame
 
 if TYPE_CHECKING:
@@ -103,7 +104,12 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
     # -- saving ------------------------------------------------------------------------------
 
     def register(
-        self, entity_or_entities: Any, note: str | None = None, *, progress: bool | None = None
+        self,
+        entity_or_entities: Any,
+        note: str | None = None,
+        *,
+        hops: int | None = None,
+        progress: bool | None = None,
     ) -> Any:
         """Store entities with everything they lead to; all of them or, on an error, none.
 
@@ -113,7 +119,10 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
             return self.get(entity_or_entities)
         given, roots = as_registered(entity_or_entities, self)
         with steps("saving", progress):
-            self.inside.save(walk_to_save(roots), note)
+            if check_alone(hops):
+                self.inside.save(walk_of_given(roots), note, alone=len(set(map(id, roots))))
+            else:
+                self.inside.save(walk_to_save(roots), note)
         return given
 
     def revisions(self) -> pd.DataFrame:

@@ -43,7 +43,7 @@ from ecsviz.storage.relational.models.models import Models
 from ecsviz.storage.relational.past.history import first_revisions
 from ecsviz.storage.relational.past.past_catalog import past_catalog, revision_of
 from ecsviz.storage.relational.past.reach import past_of
-from ecsviz.storage.relational.save.part import Part, WholeNeededError, changed_part
+from ecsviz.storage.relational.save.part import Part, WholeNeededError, changed_part, part_alone
 from ecsviz.storage.relational.save.save import Save
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.handwritten import Handwritten
@@ -178,7 +178,13 @@ class SqlInside:
             catalog.check_fields(known)
         return Save(conn, catalog, found, next_ids).prepare()
 
-    def save(self, found: Walk, note: str | None, added_since: AsOf = None) -> None:
+    def save(
+        self,
+        found: Walk,
+        note: str | None,
+        added_since: AsOf = None,
+        alone: int | None = None,
+    ) -> None:
         """Store a walk in one transaction; see `looking.Inside`."""
         check_note(note)
         if not found.entities:
@@ -186,10 +192,12 @@ class SqlInside:
         # An interrupt, and the next writer, wait until the entities know their versions.
         with deferred_interrupt(), collector_paused(), self.database.turn():
             # Before there is a file: what cannot be stored must not leave an empty one behind.
-            early = None if self.database.exists() else self._prepare(found)
+            part = None if alone is None else part_alone(found, alone)
+            early = None if self.database.exists() else self._prepare(found, part)
             with self.database.writing() as conn:
                 made = self.is_made(conn)
-                part = self._changed_part(conn, found) if made and added_since is None else None
+                if made and added_since is None and part is None:
+                    part = self._changed_part(conn, found)
                 if part is not None and not part.found.entities:
                     return
                 save = self._save(conn, made, found, note, early, added_since, part)
@@ -227,8 +235,10 @@ class SqlInside:
                 save = Save(conn, catalog, found, next_ids, part=part)
                 try:
                     save.prepare()
-                except (EcsvizError, WholeNeededError):  # told by who looks at the whole
-                    save = None
+                except (EcsvizError, WholeNeededError):
+                    if part.alone:
+                        raise
+                    save = None  # whatever it is, who looks at the whole tells it
             if save is None:
                 save = Save(conn, catalog, found, next_ids, added_since)
                 save.prepare()
@@ -238,11 +248,11 @@ class SqlInside:
                     check_rows(conn, self.handwritten, save.written_by_hand)
         return save
 
-    def _prepare(self, found: Walk) -> Save:
+    def _prepare(self, found: Walk, part: Part | None) -> Save:
         """Find out what a walk changes where nothing is stored yet."""
         catalog = self.catalog.fork({})
         catalog.mapping.map_walk(found)
-        save = Save(None, catalog, found, {})
+        save = Save(None, catalog, found, {}, part=part)
         save.prepare()
         return save
 

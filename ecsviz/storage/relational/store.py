@@ -23,6 +23,7 @@ from ecsviz.storage.protocol import (
     E_,
     as_id,
     as_registered,
+    check_alone,
     check_entity_class,
     check_lazy,
     check_only,
@@ -40,7 +41,7 @@ from ecsviz.storage.relational.store_frames import StoreFrames
 from ecsviz.storage.relational.store_tables import StoreTables
 from ecsviz.storage.relational.store_texts import StoreTexts
 from ecsviz.storage.relational.store_upkeep import StoreUpkeep
-from ecsviz.storage.renewal import walk_to_save
+from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.save_plan import SavePlan
 from ecsviz.storage.sql.engine import AFTER
 
@@ -155,7 +156,12 @@ class SQLAlchemyEntityStorage(
         return self.inside.plan(walk_to_save(as_roots(entity_or_entities)))
 
     def register(
-        self, entity_or_entities: Any, note: str | None = None, *, progress: bool | None = None
+        self,
+        entity_or_entities: Any,
+        note: str | None = None,
+        *,
+        hops: int | None = None,
+        progress: bool | None = None,
     ) -> Any:
         """Store entities with everything they lead to, in one transaction.
 
@@ -165,6 +171,10 @@ class SQLAlchemyEntityStorage(
             An entity or an iterable of entities; or an id, which is looked up as by `get`.
         note
             What this revision is about.
+        hops
+            0 saves the given entities alone. What they hold must be stored; a list that
+            back-references say is saved with its members, who come at its end. None saves
+            everything that they lead to.
         progress
             Whether a bar is shown; None shows one if it takes longer than a second.
 
@@ -179,6 +189,8 @@ class SQLAlchemyEntityStorage(
             If the store has moved on since an entity was read. Nothing is written.
         InverseMismatchError
             If a list and its back-reference disagree, or a list has lost what needs its holder.
+        BrokenReferenceError
+            If entities that are saved alone hold what is not stored.
         NotAnEntityError, DuplicateIdError, UnsupportedFieldError, ValueNotStorableError,
         SchemaOutdatedError
             If something cannot be stored, or does not come back from a hand-written model (the
@@ -193,7 +205,10 @@ class SQLAlchemyEntityStorage(
             return self.get(entity_or_entities)
         given, roots = as_registered(entity_or_entities, self)
         with steps("saving", progress):
-            self.inside.save(walk_to_save(roots), note)
+            if check_alone(hops):
+                self.inside.save(walk_of_given(roots), note, alone=len(set(map(id, roots))))
+            else:
+                self.inside.save(walk_to_save(roots), note)
         return given
 
     # -- getting -----------------------------------------------------------------------------

@@ -14,14 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.order import Ints
-from ecsviz.storage.checks import left_out_is_listed
+from ecsviz.domain.objects import is_placeholder
+from ecsviz.storage.checks import check_in_list, left_out_is_listed
 from ecsviz.storage.relational.save.rows import NONE, Group, Rows
 from ecsviz.storage.relational.schema.arcs import Arc, Kind
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, archive
 from ecsviz.storage.relational.schema.mapping import ClassMap, InverseList, RefColumn
 from ecsviz.storage.relational.schema.seals import NOTHING, reseal
-from ecsviz.storage.sql.statements import select_by_keys, update_rows
+from ecsviz.storage.sql.statements import select_by_keys, update_rows, value_of
 
 Kept = dict[tuple[str, str, str, int], int]
 """(type, back-reference, type and row id of the holder) → how many members stay."""
@@ -97,6 +98,8 @@ class ListChanges:
     ----------
     grown
         Whether lists that are stored have lost nothing, and only what counts of them is here.
+    alone
+        Whether entities are saved without their lists: who comes to one stands at its end.
     positions
         Per (type, back-reference) the position of each entity of that group, or None.
     touched
@@ -128,6 +131,7 @@ class ListChanges:
         self.conn = conn
         self.catalog = catalog
         self.grown = grown
+        self.alone = False
         self.rows = rows
         self.stored = stored
         self.left_out = left_out
@@ -149,7 +153,9 @@ class ListChanges:
         for name, group in self.rows.groups.items():
             for item in group.known.inverse_lists:
                 self._place_members(name, group, item)
-        if self.left_out:
+        if self.alone:
+            self._append_alone()
+        elif self.left_out:
             self._keep_places()
         self._find_left(self._count_kept())
         self._find_moves()
@@ -228,6 +234,56 @@ class ListChanges:
                     holder = self.rows.found.place(group.positions[place])
                     raise left_out_is_listed(self.rows.found, f"{holder}.{back}", target)
 
+    def _append_alone(self) -> None:
+        """Let who stays in a list stand where it stands, and who comes stand at its end."""
+        ends: dict[tuple[str, str, int], int] = {}
+        for (name, back), wanted in self.positions.items():
+            group = self.rows.groups[name]
+            was, stays = self.stored[name].lists.get(back), self._stays(group, back)
+            for place, target in enumerate(group.targets[back].tolist()):
+                if target == NONE:
+                    continue
+                if was is not None and stays[place]:
+                    wanted[place] = was.positions[place]
+                    continue
+                holder = self.rows.group_at(target)
+                lists = [i for i in holder.known.inverse_lists if i.back.name == back]
+                if lists:
+                    self._check_listed(group.positions[place], back, target, lists[0])
+                    key = (holder.known.type_name, lists[0].name, self.rows.row_id(target))
+                    if key not in ends:
+                        ends[key] = self._end_of(holder.known, lists[0].name, key[2])
+                    wanted[place] = ends[key]
+                    ends[key] += 1
+                    self._note_holder(holder, target)
+
+    def _check_listed(self, position: int, back: str, target: int, item: InverseList) -> None:
+        found = self.rows.found
+        if is_placeholder(found.entities[target]):
+            raise left_out_is_listed(found, f"{found.place(position)}.{back}", target)
+        check_in_list(found, position, back, found.entities[target], item.name)
+
+    def _note_holder(self, holder: Group, target: int) -> None:
+        """Note that a holder gets a new version: its list has another member."""
+        name = holder.known.type_name
+        if self.rows.groups.get(name) is holder:
+            self.touched.setdefault(name, set()).add(self.rows.place_at(target))
+        else:
+            self.outside.setdefault(name, set()).add(self.rows.row_id(target))
+
+    def _end_of(self, holder: ClassMap, field: str, row_id: int) -> int:
+        """Return the first free position of a stored list."""
+        end = 0
+        if self.conn is None:
+            return end
+        known = self.catalog.mapping.stored
+        for arc in self.catalog.arcs_from(holder):
+            if arc.kind is Kind.LIST and arc.field == field and arc.target in known:
+                last = sa.select(sa.func.max(arc.position)).where(arc.owner == row_id)
+                found = value_of(self.conn, last)
+                end = max(end, 0 if found is None else found + 1)
+        return end
+
     def _stays(self, group: Group, back: str) -> Any:
         """Return which entities are stored in a list of the very entity that they hold now."""
         was, targets = self._stored(group, back), group.targets[back]
@@ -296,6 +352,9 @@ class ListChanges:
                 for row_id in set(was.holders[moved & (was.kinds == number)].tolist()):
                     if row_id not in inside.get(kind, ()):
                         self.outside.setdefault(kind, set()).add(row_id)
+                    elif self.alone:
+                        place = self.rows.groups[kind].ids.index(row_id)
+                        self.touched.setdefault(kind, set()).add(place)
 
     def _find_moves(self) -> None:
         for (name, back), wanted in self.positions.items():

@@ -56,26 +56,34 @@ class Part:
     known
         Per entity whether the store holds it as it is: only its row id is needed.
     new
-        The positions of entities that were never stored.
+        The positions of entities that were never stored; None if that is not known.
     unchanged
         How many entities are left out.
     whole
         All entities, where none of them is a placeholder.
+    alone
+        Whether it is all that is to be saved, whatever else has changed.
     """
 
     found: Walk
     known: Any
-    new: frozenset[int]
+    new: frozenset[int] | None
     unchanged: int
     whole: list[Any]
+    alone: bool = False
 
     def check(self, groups: MappingOf[str, Group], stored: MappingOf[str, Stored]) -> None:
         """Raise WholeNeededError unless what is new, and nothing else, is not stored."""
         for name, group in groups.items():
             there = stored[name].versions
-            for place, position in enumerate(group.positions):
-                if (place in there) == (position in self.new):
+            for place, position in enumerate(group.positions if self.new is not None else ()):
+                if (place in there) == (position in (self.new or ())):
                     raise WholeNeededError
+
+
+def part_alone(found: Walk, count: int) -> Part:
+    """Return the part of a walk that is its first entities, which are saved alone."""
+    return Part(found, np.arange(len(found.entities)) >= count, None, 0, [], alone=True)
 
 
 def changed_part(found: Walk, era: Era, mapping: Mapping) -> Part | None:
@@ -250,17 +258,31 @@ class _Search:
 class Notes:
     """What a save has read of entities, to be remembered once it is stored."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, alone: bool, era: Era | None) -> None:
         self.rows = rows
+        self.alone = alone
+        self.era = era
         self.taken: list[tuple[ClassMap, Taken]] = []
 
     def take(self) -> None:
         """Note what entities hold before it is encoded: other threads may change it meanwhile."""
         for group in self.rows.groups.values():
-            if not group.known.by_hand and group.is_sound():
-                every = self.rows.found.entities
-                entities = [every[position] for position in group.positions]
+            if group.known.by_hand or not group.is_sound():
+                continue
+            entities = [self.rows.found.entities[position] for position in group.positions]
+            if self.alone and group.known.inverse_lists:
+                entities = [entity for entity in entities if self._has_its_lists(entity, group)]
+            if entities:
                 self.taken.append((group.known, take(entities, group.known.changing)))
+
+    def _has_its_lists(self, entity: Any, group: Group) -> bool:
+        """Tell whether the lists, which are not saved with an entity, are known as they are."""
+        era, known = self.era, group.known
+        if era is None or known.cls not in era.fields or unknown([entity], era):
+            return False
+        _, inside = before(entity, known.changing)
+        state = entity.__dict__
+        return all(is_same(contents(state[i.name]), inside[i.name]) for i in known.inverse_lists)
 
     def remember(
         self,

@@ -19,7 +19,7 @@ from ecsviz.storage.checks import (
     check_own_fields,
     check_version,
     id_taken,
-    left_out_is_gone,
+    not_there,
     was_deleted,
 )
 from ecsviz.storage.relational.models.handwritten_rows import runs, write_rows
@@ -104,8 +104,9 @@ class Save:
         self.new_versions: dict[int, int] = {}  # position -> version, of what is written
         self.written_by_hand: list[Any] = []
         self.made: tuple[int, bytes] | None = None  # the revision: its number and seal
-        self.notes = Notes(self.rows)
+        self.alone = part is not None and part.alone
         self.newest = None if conn is None else catalog.found_revision(conn)
+        self.notes = Notes(self.rows, self.alone, catalog.remembered.era_of(self.newest))
 
     # -- finding out -------------------------------------------------------------------------
 
@@ -131,7 +132,7 @@ class Save:
             stored = self.left_out[name] = self._look_up(group)
             for place, position in enumerate(group.positions):
                 if place not in stored.versions:
-                    raise left_out_is_gone(self.found, position)
+                    raise not_there(self.found, position)
         self._check_new_ids()
         for name, group in groups.items():
             self._check_versions(name, group)
@@ -144,6 +145,7 @@ class Save:
         self.lists = ListChanges(
             self.conn, self.catalog, self.rows, self.stored, self.left_out, self.part is not None
         )
+        self.lists.alone = self.alone
         self.lists.find()
         self._find_versions()
         if self.part is None:  # which has looked at that
