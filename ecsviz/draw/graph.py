@@ -18,7 +18,7 @@ from ecsviz.draw.plan import FONT, Plan, make_plan
 from ecsviz.draw.references import draw_edge_labels, draw_references
 from ecsviz.draw.style import categories, fixed_categories, theme_of
 from ecsviz.draw.text import Writer
-from ecsviz.graph.views import graph_of
+from ecsviz.graph.views import checked_graph
 from ecsviz.layout.compound import HUB
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     with steps("drawing", flag_or_none(progress, "progress")):
         step("grouping")
         picture = make_picture(
-            checked_option(graph_of, graph, "graph"),
+            checked_option(checked_graph, graph, "graph"),
             color_by=color_by,
             label=label,
             highlight=highlight,

@@ -9,7 +9,7 @@ from ecsviz.basics.arguments import count_or_none
 from ecsviz.basics.text import plain
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.export.rows import edge_rows, node_rows
-from ecsviz.graph.views import graph_of
+from ecsviz.graph.views import checked_graph
 
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -77,7 +77,7 @@ def to_mermaid(graph: EntityDependencyGraph, *, limit: int | None = MERMAID_LIMI
     <BLANKLINE>
     """
     limit = count_or_none(limit, "limit")
-    size = max(len(graph_of(graph)), len(graph.references))
+    size = max(len(checked_graph(graph)), len(graph.references))
     if limit is not None and size > limit:
         return _quotient(graph, limit)
     return _written(

@@ -9,7 +9,7 @@ import numpy as np
 from ecsviz.basics.text import MAX_LABEL, plain
 from ecsviz.domain.labels import label_of
 from ecsviz.graph.columns import EXPORTED, Column
-from ecsviz.graph.views import graph_of
+from ecsviz.graph.views import checked_graph
 
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def node_rows(graph: EntityDependencyGraph) -> list[dict[str, Any]]:
     """Return a row per node: id, label, type, ecs_id, and the columns that are exported."""
-    parts, order = graph_of(graph).arrays, graph.ordering
+    parts, order = checked_graph(graph).arrays, graph.ordering
     columns = {each.name: _exported(each, each.values(parts, order)) for each in EXPORTED}
     more = zip(*columns.values(), strict=True)
     return [
@@ -42,7 +42,7 @@ def _exported(column: Column, values: Any) -> list[Any]:
 
 def edge_rows(graph: EntityDependencyGraph) -> list[dict[str, Any]]:
     """Return a row per reference: id, source, target, label, field, deferred, in_cycle."""
-    parts, order = graph_of(graph).arrays, graph.ordering
+    parts, order = checked_graph(graph).arrays, graph.ordering
     result = []
     ends = zip(parts.sources.tolist(), parts.targets.tolist(), strict=True)
     deferred, in_cycle = order.deferred.tolist(), order.in_cycle.tolist()

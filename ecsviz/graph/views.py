@@ -74,7 +74,7 @@ class GraphViews(ToHtml):
         raise NotImplementedError
 
 
-def graph_of(value: G, name: str = "graph") -> G:
+def checked_graph(value: G, name: str = "graph") -> G:
     """Return a graph.
 
     Raises
@@ -84,7 +84,7 @@ def graph_of(value: G, name: str = "graph") -> G:
 
     Examples
     --------
-    >>> graph_of(3)
+    >>> checked_graph(3)
     Traceback (most recent call last):
     ecsviz.errors.InvalidArgumentError: graph is 3. Give an EntityDependencyGraph.
     """

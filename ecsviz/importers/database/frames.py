@@ -80,7 +80,7 @@ def keys_frame(schema: ForeignSchema, counts: Counts) -> pd.DataFrame:
     )
 
 
-def problems_frame(schema: ForeignSchema, counts: Counts) -> pd.DataFrame:
+def faults_frame(schema: ForeignSchema, counts: Counts) -> pd.DataFrame:
     """Return what cannot be followed or read; see ``Database.problems``."""
     found: list[tuple[str, str, str, str, int | None]] = [
         (name, "", "", f"left out: {why}", None) for name, why in schema.unreadable.items()

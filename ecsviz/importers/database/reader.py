@@ -238,7 +238,7 @@ class Database:
         Dangling values, with the number of ``rows`` that have them; keys to tables or columns
         that are not there; tables that cannot be read. The values themselves are in `frame`.
         """
-        return frames.problems_frame(self._schema, self._counts)
+        return frames.faults_frame(self._schema, self._counts)
 
     @cached_property
     def _counts(self) -> Mapping[ForeignKey, tuple[int, int, int]]:

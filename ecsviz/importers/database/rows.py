@@ -80,7 +80,7 @@ class TableRows:
         """Return the rows of a table that meet a condition, in the table's order."""
         table = self._table(name)
         at = table.sql
-        locators = self._locators(table, at, quoted(self.conn, table))
+        locators = self._locators(table, at, quoted_name(self.conn, table))
         keys = [at.c[column] for column in table.primary_key]
         query = sa.select(*locators, *keys).select_from(at).order_by(*locators)
         return _found(self._chosen(query, table, at, where, limit), len(locators))
@@ -105,7 +105,7 @@ class TableRows:
         """
         table = self._table(name)
         at = table.sql
-        located = self._locators(table, at, quoted(self.conn, table))
+        located = self._locators(table, at, quoted_name(self.conn, table))
         wanted = [at.c[column.name] for column in table.columns]
         query = sa.select(*located, *wanted).select_from(at).order_by(*located)
         if locators is None:
@@ -233,7 +233,7 @@ class TableRows:
         # Not in double quotes: a name that is none would be taken for a text.
         try:
             self.conn.exec_driver_sql(
-                f"SELECT {name} FROM {quoted(self.conn, table)} LIMIT 0"  # noqa: S608 - quoted
+                f"SELECT {name} FROM {quoted_name(self.conn, table)} LIMIT 0"  # noqa: S608 - quoted
             )
         except exc.DBAPIError as err:
             if "no such column" not in str(err.orig):
@@ -272,7 +272,7 @@ class TableRows:
             yield at.in_(locators[start : start + step])
 
 
-def quoted(conn: Connection, table: ForeignTable) -> str:
+def quoted_name(conn: Connection, table: ForeignTable) -> str:
     """Return a table's name as it is written in SQL."""
     preparer = conn.dialect.identifier_preparer
     name = preparer.quote_identifier(table.name)

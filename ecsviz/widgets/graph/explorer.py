@@ -22,7 +22,7 @@ from ecsviz.domain.labels import label_of
 from ecsviz.draw.picture import counts_of
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
-from ecsviz.graph.views import graph_of
+from ecsviz.graph.views import checked_graph
 from ecsviz.layout.groups import By
 from ecsviz.layout.overview import noun_of
 from ecsviz.widgets.base import LiveWidget, Message, poster, uuid_of, whole_number
@@ -163,7 +163,7 @@ class GraphExplorer(LiveWidget):
                 " one by one.",
                 value=limit,
             )
-        self.graph = graph_of(graph)
+        self.graph = checked_graph(graph)
         self._parts, self._order = graph.arrays, graph.ordering
         self._around = Around(graph)
         self._showing = Showing(graph, self._around, max(1, limit))
