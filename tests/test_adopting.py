@@ -10,10 +10,8 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from tests.conformance.conftest import OPENERS, Open, postgres_url
+from tests.conformance.conftest import OPENERS, Open
 from tests.databases import counted
-
-__all__ = ["postgres_url"]
 
 Store = ev.SQLAlchemyEntityStorage
 

@@ -26,12 +26,9 @@ from ecsviz.cli.demo import report
 from ecsviz.storage.relational.classless import BareStore
 from tests.chat_files import conversation, encode, node
 from tests.conformance import classes as c
-from tests.conformance.conftest import postgres_url
 from tests.databases import execute
 from tests.hostile import HOSTILE
 from tests.processes import in_a_new_process
-
-__all__ = ["postgres_url"]
 
 FILE = str(ev.samples.sample_file("export"))
 
@@ -66,7 +63,6 @@ UNKNOWN = """
 import sys
 import ecsviz as ev
 from tests.conformance import classes as c
-from tests.conformance.conftest import postgres_url
 node = c.Node(name="a")
 node.links = [node, c.Node(name="b")]
 node.by_name = {"x": node}

@@ -24,10 +24,7 @@ from sqlalchemy.pool import StaticPool
 
 import ecsviz as ev
 from ecsviz import errors
-from tests.conformance import conftest as conformance
 from tests.databases import SHOP, execute
-
-postgres_url = conformance.postgres_url
 
 STRICT = (sys.executable, "-X", "dev", "-W", "error")
 

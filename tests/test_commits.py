@@ -14,7 +14,6 @@ from sqlalchemy.pool import NullPool
 import ecsviz as ev
 from ecsviz import errors, read_database
 from ecsviz.importers import read_chat
-from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 from tests.store_calls import filled
 
 FAILURES = ["SQLITE_IOERR_UNLOCK", "SQLITE_IOERR_FSYNC", "SQLITE_FULL", "SQLITE_BUSY"]
@@ -157,7 +156,7 @@ def test_a_migration_says_so(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["before", "after"])
-def test_the_server_is_gone(postgres_url: str, how: str) -> None:  # noqa: F811 - the fixture
+def test_the_server_is_gone(postgres_url: str, how: str) -> None:
     engine = sa.create_engine(postgres_url)
     with engine.begin() as conn:
         conn.exec_driver_sql(f"CREATE SCHEMA commits_{how}")

@@ -26,14 +26,13 @@ from tests.test_migrating import (
     _forget,
     check,
     define,
-    postgres_url,
     reopen,
     rows_of,
     shape,
     store,
 )
 
-__all__ = ["_forget", "postgres_url", "reopen", "store"]
+__all__ = ["_forget", "reopen", "store"]
 
 Store = ev.SQLAlchemyEntityStorage
 

@@ -16,9 +16,6 @@ import sqlalchemy as sa
 
 from ecsviz import errors
 from tests import damage as d
-from tests.conformance.conftest import postgres_url
-
-__all__ = ["postgres_url"]
 
 NESTED = "[" * 3_000 + "]" * 3_000
 OWN = ("infinity", "-infinity", "NaN", "0044-03-15 BC", "24:00:00", "12345-01-01", "t", NESTED)

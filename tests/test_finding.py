@@ -13,10 +13,8 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.domain.objects import is_placeholder
 from tests.conformance import classes as c
-from tests.conformance.conftest import KINDS, OPENERS, Open, postgres_url
+from tests.conformance.conftest import KINDS, OPENERS, Open
 from tests.databases import counted
-
-__all__ = ["postgres_url"]
 
 
 @pytest.fixture(params=KINDS)

@@ -22,7 +22,6 @@ from ecsviz.domain.diff import GraphDiff
 from ecsviz.draw import tables
 from ecsviz.widgets.store.neighbours import near_of
 from ecsviz.widgets.thread.past import thread_moments
-from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 
 Call = Callable[[Any, Any], Any]
 """What is called, with a store and a thread that was read from it."""
@@ -291,7 +290,7 @@ def test_in_sqlite(name: str, other: Callable[[Any], None], tmp_path: Path, fill
 
 
 @pytest.mark.parametrize("name", ["diff with now", "merge"])
-def test_in_postgresql(name: str, postgres_url: str) -> None:  # noqa: F811 - the fixture
+def test_in_postgresql(name: str, postgres_url: str) -> None:
     engine = sa.create_engine(postgres_url)
     schema = "in_between"
 

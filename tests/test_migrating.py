@@ -17,9 +17,7 @@ from pydantic import Field
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
-from tests.conformance.conftest import OPENERS, Open, postgres_url
-
-__all__ = ["postgres_url"]
+from tests.conformance.conftest import OPENERS, Open
 
 
 @pytest.fixture(params=["sqlite", "engine", "postgresql"])

@@ -16,9 +16,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, object_sessio
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
-from tests.conformance.conftest import postgres_url
-
-__all__ = ["postgres_url"]
 
 
 class Person(ev.Entity):

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 from tests.databases import execute, fetched
 from tests.store_calls import files_in, filled, reading_calls, writing_calls
 
@@ -369,7 +368,7 @@ def test_the_name_of_a_file_may_be_any(tmp_path: Path) -> None:
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_schema_dropped_and_made_anew(postgres_url: str) -> None:  # noqa: F811 - the fixture
+def test_a_schema_dropped_and_made_anew(postgres_url: str) -> None:
     engine = sa.create_engine(postgres_url)
 
     def sql(*statements: str) -> None:

@@ -20,7 +20,6 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz import errors
 from tests.conformance import classes as c
-from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 from tests.databases import execute
 
 CLASSES = """
@@ -326,7 +325,7 @@ def test_in_sqlite(pair: Any, tmp_path: Path, journal: str, more: str) -> None:
 
 
 @pytest.mark.parametrize("more", ["", WIDER], ids=["same", "wider"])
-def test_in_postgresql(pair: Any, postgres_url: str, more: str) -> None:  # noqa: F811 - the fixture
+def test_in_postgresql(pair: Any, postgres_url: str, more: str) -> None:
     engine = sa.create_engine(postgres_url)
     for number in range(2):
         schema = f"processes_{bool(more):d}_{number}"

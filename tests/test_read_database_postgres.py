@@ -15,7 +15,6 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.draw.tables import schema_of
 from ecsviz.isomorphic import find_difference
-from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 from tests.databases import counted
 
 TABLES = """
@@ -57,7 +56,7 @@ TABLES = """
 
 
 @pytest.fixture(scope="module")
-def url(postgres_url: str) -> str:  # noqa: F811 - the fixture
+def url(postgres_url: str) -> str:
     engine = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as conn:
         # A process that shares its tests with others may come back to this module.

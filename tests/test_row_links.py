@@ -17,10 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declarative_base, mapped_col
 
 import ecsviz as ev
 from ecsviz import errors
-from tests.conformance.conftest import postgres_url
 from tests.databases import counted
-
-__all__ = ["postgres_url"]
 
 Store = ev.SQLAlchemyEntityStorage
 

@@ -14,9 +14,7 @@ from pydantic import BaseModel
 
 import ecsviz as ev
 from ecsviz import errors
-from tests.conformance.conftest import OPENERS, Open, postgres_url
-
-__all__ = ["postgres_url"]
+from tests.conformance.conftest import OPENERS, Open
 
 
 class Spot(BaseModel):

@@ -21,10 +21,7 @@ from ecsviz.storage.sql.statements import (
     is_worth_copying,
     select_by_keys,
 )
-from tests.conformance.conftest import postgres_url
 from tests.databases import counted
-
-__all__ = ["postgres_url"]
 
 TABLE = sa.Table(
     "things",

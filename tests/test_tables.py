@@ -10,10 +10,8 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz.storage.relational.schema.history_tables import history_of
-from tests.conformance.conftest import OPENERS, postgres_url
+from tests.conformance.conftest import OPENERS
 from tests.databases import counted
-
-__all__ = ["postgres_url"]
 
 
 class Shelf(ev.Entity):

@@ -22,10 +22,8 @@ from ecsviz.errors import (
 from ecsviz.storage.looking import Wanted
 from ecsviz.storage.relational.schema import text_tables
 from ecsviz.storage.words import folded, sought_words
-from tests.conformance.conftest import OPENERS, postgres_url
+from tests.conformance.conftest import OPENERS
 from tests.databases import execute, fetched, tables_in
-
-__all__ = ["postgres_url"]
 
 INDEX = "ecs_text_notes_text"
 

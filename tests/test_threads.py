@@ -21,7 +21,6 @@ from ecsviz.domain import fields
 from ecsviz.isomorphic import find_difference
 from ecsviz.storage.relational.schema import mapping
 from ecsviz.values import field_codecs as storable
-from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 from tests.conftest import in_ci
 
 THREADS = 8
@@ -161,7 +160,7 @@ def test_new_classes_in_memory(module: Callable[[], Any]) -> None:
 
 
 def test_new_classes_in_postgresql(
-    postgres_url: str,  # noqa: F811 - the fixture
+    postgres_url: str,
     module: Callable[[], Any],
 ) -> None:
     engine = sa.create_engine(postgres_url, pool_size=THREADS + 2)

