@@ -170,6 +170,19 @@ def test_a_part_of_an_import_is_merged_too(store: Any) -> None:
     assert len(stored(store)[0][1]) == 4
 
 
+def test_what_was_made_of_an_import_stays_what_it_is(store: Any) -> None:
+    for data in (exported(9, *NEW), telegram("Ann", 2)):
+        store.register(read(data))
+        found = read(data)
+        found.append(found[0].fork(deep=True))
+        found.append(ev.ChatThread(title="mine", source=found[0].source, source_id="1"))
+        ids = [thread.ecs_id for thread in found]
+        store.register(found)
+        assert [thread.ecs_id for thread in found] == ids
+        assert found.problems == []
+    assert len(stored(store)) == 6
+
+
 def test_what_was_read_from_the_store_is_saved_as_it_is(store: Any) -> None:
     found = store.register(read(exported(9, *NEW)))
     found[0].title = "mine"

@@ -356,10 +356,11 @@ class Builder:
         )
         seen: Counter[str] = Counter()
         made: list[ChatMessage] = []
+        own = key.format, key.list
         for item in draft.messages:
             parent = None if item.parent is None else made[item.parent]
             above = None if parent is None else parent.ecs_id
-            ecs_id, times = message_id(key, item, above, seen)
+            ecs_id, times = message_id(own, item, above, seen)
             if times > 1:
                 what = f"message id {short_repr(item.id)}"
                 draft.tell(item.id, what, f"used before (time {times})")

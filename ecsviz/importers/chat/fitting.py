@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from ecsviz.basics.garbage import collector_paused
 from ecsviz.domain.chat import ChatThread
 from ecsviz.errors import short_repr
-from ecsviz.importers.chat.identity import ThreadKey, by_its_id_alone
+from ecsviz.importers.chat.identity import ThreadKey
 from ecsviz.importers.chat.source import ChatProblem
 from ecsviz.importers.chat.union import Copies, rename
 
@@ -43,7 +44,7 @@ class _Arriving:
 
     thread: ChatThread
     key: ThreadKey
-    file: str | None
+    file: str
     unique: bool
     rivals: bool = False
 
@@ -87,14 +88,12 @@ class Fitting:
         """
         arriving = []
         for thread in {id(each): each for each in threads}.values():
-            if thread.version == 0:
-                made = ThreadKey(thread.source or "", (str(thread.ecs_id),))
-                key, file = self.origins.get(thread.ecs_id, (made, None))
-                unique = by_its_id_alone(thread.source, thread.source_id, thread.ecs_id)
-                arriving.append(_Arriving(thread, key, file, unique))
+            if thread.version == 0 and thread.ecs_id in self.origins:  # and no fork of one
+                key, file = self.origins[thread.ecs_id]
+                arriving.append(_Arriving(thread, key, file, key.is_unique and key.times == 1))
         if not arriving:
             return
-        with self.store.inside.one_state():
+        with collector_paused(), self.store.inside.one_state():
             left = self._by_id(arriving)
             left = self._by_name(left)
             self._by_number(left)

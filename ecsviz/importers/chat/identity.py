@@ -99,20 +99,15 @@ def is_unique(ident: str) -> bool:
     return _GLOBAL.fullmatch(ident) is not None
 
 
-def by_its_id_alone(source: str | None, ident: str | None, ecs_id: UUID) -> bool:
-    """Tell whether a thread goes by an id that is unique in the world."""
-    return ident is not None and ecs_id == chat_id(source, [ident])
-
-
 def message_id(
-    key: ThreadKey, item: DraftMessage, parent: UUID | None, seen: Counter[str]
+    key: tuple[str, list[str | int]], item: DraftMessage, parent: UUID | None, seen: Counter[str]
 ) -> tuple[UUID, int]:
     """Return a message's UUID, and how many of its thread have had its id, with this one.
 
     Parameters
     ----------
     key
-        Of its thread.
+        The format, and the ``list`` of its thread's key.
     item
         The message.
     parent
@@ -124,10 +119,10 @@ def message_id(
         seen[item.id] += 1
         times = seen[item.id]
         own: list[Any] = [item.id] if times == 1 else [item.id, times]
-        return chat_id(key.format, key.list, *own), times
+        return chat_id(*key, *own), times
     alike = _hash([None if parent is None else str(parent), *_words(item)])
     seen[alike] += 1
-    return chat_id(key.format, key.list, None, alike, seen[alike]), 1
+    return chat_id(*key, None, alike, seen[alike]), 1
 
 
 def moment(when: datetime | None, zone: tzinfo) -> datetime | None:

@@ -160,9 +160,11 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
         return draft
     nodes: dict[str, dict[str, Any]] = {key: {} for key in mapping}
     for key, node in mapping.items():
-        with here.trying():
-            if node is not None:
-                nodes[key] = here.check(node, dict, f"node {short_repr(key)}")
+        if isinstance(node, dict):
+            nodes[key] = node
+        elif node is not None:
+            with here.trying():
+                here.check(node, dict, f"node {short_repr(key)}")
     _fill(draft, here, nodes)
     default = item.get("default_model_slug")
     for message in draft.messages:
@@ -178,8 +180,9 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
 def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) -> None:
     parents: dict[str, str] = {}
     children: dict[str, list[str]] = {}
+    places: dict[str, Place] = {}
     for key, node in nodes.items():
-        here = place.at("node", key)
+        places[key] = here = place.at("node", key)
         with here.trying():
             if (parent := here.take(node, "parent", str)) is not None:
                 parents[key] = parent
@@ -194,7 +197,7 @@ def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) ->
     nulls: list[Any] = []
     nearest: dict[str, int | None] = {}  # the position of the message at, or above, a node
     for key, above in arrange(list(nodes), parents, children, tell):
-        node, here = nodes[key], place.at("node", key)
+        node, here = nodes[key], places[key]
         parent_at = nearest[above] if above is not None else None
         message = None
         with here.trying():
