@@ -136,6 +136,82 @@ def test_no_method_of_a_store_asks_entity_by_entity(tmp_path: Path) -> None:
     assert max(many.values()) < 80
 
 
+@contextmanager
+def sqlite_steps() -> Iterator[list[int]]:
+    """Count the steps of SQLite's machine, in hundreds: what a statement reads costs steps."""
+    found: list[int] = []
+
+    def watch(conn: Any, *_: Any) -> None:
+        driver = conn.connection.dbapi_connection
+        driver.set_progress_handler(lambda: found.append(1), 100)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", watch)
+    try:
+        yield found
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", watch)
+
+
+def steps_of_asking(path: Path, size: int) -> dict[str, int]:
+    """Count the steps of what is asked of a store of threads of twenty messages."""
+    store, message = ev.SQLAlchemyEntityStorage(path), ev.ChatMessage
+    store.register([chat(20) for _ in range(size // 20)])
+    known = store.first(message, hops=0)
+    assert known is not None
+    calls: dict[str, Callable[[], Any]] = {
+        "find": lambda: store.find(message, hops=0, limit=10),
+        "find some": lambda: store.find(message, hops=0, limit=10, role="user"),
+        "find parts": lambda: store.find(message, hops=0, limit=10, content__contains="ell"),
+        "find all kinds": lambda: store.find(ev.Entity, hops=0, limit=10),
+        "by its thread": lambda: store.find(message, hops=0, limit=10, thread=known.thread),
+        "by its id": lambda: store.find(message, hops=0, ecs_id__in=[known]),
+        "first": lambda: store.first(message, hops=0),
+        "exists": lambda: store.exists(message, role="user"),
+        "some of a batch": lambda: next(store.iterate(message, batch=10)),
+        "frame": lambda: store.frame(message, limit=10),
+        "in order": lambda: store.find(message, hops=0, limit=10, order_by="content"),
+        "count": lambda: store.count(message, role="user"),
+    }
+    result = {}
+    for name, call in calls.items():
+        call()
+        with sqlite_steps() as found:
+            call()
+        result[name] = len(found)
+    return result
+
+
+def test_what_is_limited_reads_no_whole_table(tmp_path: Path) -> None:
+    few, many = (steps_of_asking(tmp_path / f"{size}.db", size) for size in (400, SIZE))
+    whole = {"in order", "count"}
+    for name in few:
+        if name in whole:  # nothing else tells which are the first, or how many
+            assert many[name] > 10 * few[name], f"{name}: the count sees what is read"
+        else:
+            assert many[name] <= few[name] + 2, f"{name}: {few[name]} and {many[name]}"
+
+
+def test_what_is_counted_takes_one_statement(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    store.register([chat(3), chat(3)])
+    asked: dict[str, Any] = {
+        "role": "user",
+        "content__startswith": "h",
+        "thread__title__in": ["x"],
+        "parent__replies__content__ne": "y",
+        "created_at__isnull": True,
+        "thread__created_at__isnull": True,
+        "version__lt": 7,
+    }
+    for ask in (store.count, store.exists):
+        with counted() as said:
+            assert ask(ev.ChatMessage, **asked)
+        assert sum("chat_messages" in text for text in said) == 1
+    with counted() as said:
+        assert len(store) == 8
+    assert sum("chat_messages" in text for text in said) == 1
+
+
 def changed_rows(path: Path, change: Callable[[], Any]) -> dict[str, int]:
     """Return how many rows a change adds, removes or alters, by table."""
 
