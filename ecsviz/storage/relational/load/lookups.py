@@ -258,13 +258,13 @@ def _number(at: Compared, lookup: str, wanted: Any, codec: Codec) -> Told:
         all_fit = is_more == (lookup in ("lt", "le"))
         return at.column.is_not(None) if all_fit else sa.false(), beyond
     here = at.compare("eq", stand_in)
+    (there,) = codec.order(codec.decode([stand_in]))
     if isinstance(codec, DatetimeCodec) and lookup == "eq":
-        is_utc = has_offset(wanted)  # a column does not tell whether there is an offset
-        doubt = at.noted() & here
-        return here if is_utc else sa.false(), doubt
+        # A column does not tell whether there is an offset: what is not noted has one.
+        is_told = has_offset(wanted) and there == limit
+        return here if is_told else sa.false(), at.noted() & here
     is_sure = at.name in OWN or _tells(codec, stand_in)
     doubt = None if is_sure else codec.unsure(at.column, at.noted) & here
-    (there,) = codec.order(codec.decode([stand_in]))
     if lookup == "eq":
         return here if there == limit else sa.false(), doubt
     if isinstance(codec, DecimalCodec):
