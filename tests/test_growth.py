@@ -61,7 +61,7 @@ def life_of(path: Path, made: Any) -> dict[str, int]:
     }
 
     def change() -> None:
-        for node in nodes[:: max(1, len(nodes) // 100)]:
+        for node in nodes[::25]:
             if isinstance(node, ev.ChatMessage):
                 node.content += "!"
             elif isinstance(node, workload.Node):
@@ -79,7 +79,7 @@ def life_of(path: Path, made: Any) -> dict[str, int]:
             "references_frame": store.references_frame,
             "graph": store.graph,
             "graph around one": lambda: store.graph(nodes[0], hops=1),
-            "register, 1 % changed": change,
+            "register, 4 % changed": change,
             "frame as of 1": lambda: store.frame(type(nodes[0]), as_of=1),
             "delete": lambda: store.delete(nodes),
         }
