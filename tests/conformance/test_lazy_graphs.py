@@ -176,6 +176,20 @@ def test_a_list_of_several_classes_is_loaded_as_a_whole(reopen: Open) -> None:
     assert find_difference(shelf, read) is None
 
 
+class Anything(ev.Entity):
+    """Holds entities that have no fields of their own."""
+
+    held: list[ev.Entity] = []
+
+
+def test_entities_without_a_class_of_their_own(reopen: Open) -> None:
+    made = reopen().register(Anything(held=[ev.Entity(), Anything()]))
+    read = reopen().get(made.ecs_id, lazy=True)
+    assert loaded(read.held) == [False, False]
+    assert read.held[0].version == 1
+    assert find_difference(made, read) is None
+
+
 def test_setting_a_field_loads_the_others(reopen: Open) -> None:
     thread = reopen().register(c.thread(2))
     read = reopen().get(thread.ecs_id, lazy=True)
