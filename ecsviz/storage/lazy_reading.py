@@ -29,6 +29,7 @@ from ecsviz.domain.paths import held_in
 from ecsviz.domain.post_init import run_post_init
 from ecsviz.errors import EcsvizError, EntityNotFoundError
 from ecsviz.storage.as_of import said_as
+from ecsviz.storage.remembered import hand_over
 
 BATCH: Final = 1_000
 """How many entities are loaded at a time, unless one list has more."""
@@ -204,6 +205,7 @@ class Step:
         except BaseException:
             empty(self._filled, before)
             raise
+        hand_over(self._filled, self._drafts)
 
     def _make_batches(self) -> None:
         """Tell the new placeholders what loads them: lists first, since they go by whole lists."""

@@ -173,6 +173,14 @@ def remember_rows(
     consume(map(_MARK.__set__, entities, itertools.repeat(mark)))
 
 
+def hand_over(entities: Sequence[Any], others: Sequence[Any]) -> None:
+    """Remember of entities what is remembered of others, whose states they have taken over."""
+    known = [n for n, other in enumerate(others) if _mark_of(other) is not None]
+    to, of = [entities[n] for n in known], [others[n] for n in known]
+    for slot in (_WAS, _HELD, _MARK):
+        consume(map(slot.__set__, to, map(slot.__get__, of)))
+
+
 def renew_marks(entities: Iterable[Any], era: Era) -> None:
     """Note of entities that an era knows that they are as of its newest revision."""
     consume(map(_MARK.__set__, entities, itertools.repeat(era.newest)))

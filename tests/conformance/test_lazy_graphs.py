@@ -507,6 +507,74 @@ def test_registering_writes_what_was_edited_alone(reopen: Open) -> None:
     assert is_placeholder(other.messages[0]) or other.messages[0].text == "0"
 
 
+class Shelves(ev.Entity):
+    values: list[c.Values] = []
+
+
+EDITS: dict[str, Callable[[Any], Any]] = {
+    "a value": lambda v: setattr(v, "integer", 7),
+    "a list": lambda v: v.listed.append(3),
+    "a dict": lambda v: v.keyed.update({1: "b"}),
+    "a set": lambda v: v.unique.add("b"),
+    "nested": lambda v: v.nested["a"][0].update(x=2.0),
+    "a model": lambda v: setattr(v.point, "x", 5),
+    "a list of models": lambda v: setattr(v.points[0], "y", 5.0),
+    "a dataclass": lambda v: v.span.names.append("z"),
+    "anything": lambda v: v.anything["a"].append(1),
+}
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["as it is", "others have written"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_edit_of_what_was_loaded_later_is_missed(
+    kind: str, moved: bool, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    store = OPENERS[kind](tmp_path, request)()
+    for edit in EDITS.values():
+        values = [
+            c.Values(
+                listed=[1],
+                keyed={1: "a"},
+                unique={"a"},
+                nested={"a": [{"x": 1.0}]},
+                point=c.Point(x=1),
+                points=[c.Point(x=2)],
+                span=c.Span(1, ["a"]),
+                anything={"a": []},
+            )
+            for _ in range(2)
+        ]
+        made = store.register(Shelves(values=values))
+        read = store.get(made.ecs_id, lazy=True)
+        if moved:
+            store.register(c.Node())
+        assert read.values[0].integer == 0
+        edit(read.values[0])
+        store.register(read)
+        again = store.get(made.ecs_id)
+        assert find_difference(again, read) is None
+        assert [v.version for v in again.values] == [2, 1]
+        before = len(store.revisions())
+        store.register(read)
+        assert len(store.revisions()) == before
+
+
+def test_saving_what_was_loaded_later_costs_what_changed(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    thread = store.register(c.thread(20))
+    sent = []
+    for options in ({}, {"lazy": True}):
+        read = store.get(thread.ecs_id, **options)
+        assert read.messages[3].text != "edited"
+        for text in (read.messages[3].text, f"new {options}"):
+            read.messages[3].text = text
+            with counted() as statements:
+                store.register(read)
+            sent.append(len(statements))
+    assert sent[2:] == sent[:2]
+    assert sent[0] < 10
+
+
 def test_a_conflict_is_told_as_ever(reopen: Open) -> None:
     thread = reopen().register(c.thread(3))
     read = reopen().get(thread.ecs_id, lazy=True)

@@ -179,9 +179,9 @@ class Load:
                 self._fill_nested(part)
             if self.lazily is None:
                 self._run_post_init()
-            else:
-                self.lazily.finish()
             self._memory.remember(self.catalog.remembered)
+            if self.lazily is not None:  # from here on, others see it
+                self.lazily.finish()
         return self.entity
 
     def entities(

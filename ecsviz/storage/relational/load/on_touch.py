@@ -48,7 +48,7 @@ def load_lazily(
     else:
         revision = catalog.newest_revision(conn)
     with LazyReading(partial(_open_at, reading, {}), revision).step() as step:
-        return Load(conn, catalog, step).entities(rows, hops, only)
+        return Load(conn, catalog, step, remembers=True).entities(rows, hops, only)
 
 
 @contextmanager
@@ -75,4 +75,4 @@ def _read(conn: Connection, catalog: Catalog, step: Step, ids: dict[type, list[U
             c = catalog.classes_of([name])[0].table.c
             found = select_by_keys(conn, sa.select(c.id), c.ecs_id, wanted)[0]
             rows += [(name, row_id) for row_id in found]
-    Load(conn, catalog, step).entities(rows, hops=0)
+    Load(conn, catalog, step, remembers=True).entities(rows, hops=0)
