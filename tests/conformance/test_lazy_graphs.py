@@ -330,12 +330,10 @@ def test_readings_are_apart_and_their_objects_are_held_weakly(reopen: Open) -> N
     assert is_placeholder(rest.next), "so that there is a reading yet"
     assert two.messages[0].thread is two
     assert one.messages[0] is not two.messages[0]
-    message = weakref.ref(one.messages.pop())
-    held = weakref.ref(one.messages[0].__dict__["replies"][0])
-    assert held() is message()
-    one.messages[0].replies.clear()
+    held = [weakref.ref(entity) for entity in (one, *one.messages)]
+    del one
     gc.collect()
-    assert message() is None
+    assert [ref() for ref in held] == [None] * 3
     assert rest.next.name == "far"
     read = weakref.ref(two)
     del two
