@@ -14,13 +14,14 @@ from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
 
-from benchmarks import drawing, graphs, growth, report, saving, searching, touching
+from benchmarks import drawing, graphs, growth, loop, report, saving, searching, touching
 from benchmarks.timing import Section
 from benchmarks.workload import ROOT
 
 PARTS: dict[str, Callable[[Path, int, int], Section]] = {
     "save": saving.save,
     "load": saving.load,
+    "loop": loop.loop,
     "touch": touching.touch,
     "frame": saving.frame,
     "graph": graphs.graph,

@@ -224,7 +224,8 @@ def differing(entities: Sequence[Any], fields: Sequence[str]) -> list[int]:
         some = entities[start : start + MANY]
         states, was = [entity.__dict__ for entity in some], list(map(_WAS.__get__, some))
         now = itertools.chain.from_iterable(map(dict.values, states))
-        alike = list(map(len, states)) == list(map(len, was)) and all(
+        # Where a state is longer or shorter than it was, the id of the next meets another value.
+        alike = len(states[-1]) == len(was[-1]) and all(
             map(operator.is_, now, itertools.chain.from_iterable(was))
         )
         held = _held(states, fields)

@@ -199,7 +199,22 @@ class SQLAlchemyEntityStorage(
         Notes
         -----
         What a list has lost, and is not saved with it, has no holder from then on. What changed is
-        written; else there is no revision. O(entities + references), statements per class.
+        written; else there is no revision. O(entities + references), statements per class. Of what
+        it has read or saved, a store remembers what it looked like, in the entities themselves: what
+        is known not to have changed is only walked through, unless somebody else has saved since.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread, note="first")
+        >>> message.content = thread.title = "edited"
+        >>> store.register(message, hops=0).version, thread.version
+        (2, 1)
+        >>> store.get(thread.ecs_id).title, store.register(thread).version
+        ('Cycles', 2)
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)

@@ -10,7 +10,7 @@ out between them changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from operator import is_
@@ -125,8 +125,9 @@ class _Search:
 
     def part(self) -> Part | None:
         try:
-            for number, positions in enumerate(self._by_class()):
-                self._look(self.found.classes[number], positions)
+            for cls, positions in zip(self.found.classes, self._by_class(), strict=True):
+                if len(positions):
+                    self._look(cls, positions)
             few = max(FEW, len(self.found.entities) // FEW)
             if len(self.new) + len(self.changed) > few:
                 return None
@@ -144,8 +145,13 @@ class _Search:
         """Find out which entities of a class are new, and which have changed."""
         every = self.found.entities
         fields = self.era.fields.get(cls)
-        places = positions.tolist()
-        entities = [every[place] for place in places] if len(places) < len(every) else every
+        first, last = int(positions[0]), int(positions[-1])
+        places: Sequence[int] = range(first, last + 1)
+        if len(positions) == len(places):  # as the messages of a thread stand
+            entities = every[first : last + 1]
+        else:
+            places = positions.tolist()
+            entities = [every[place] for place in places]
         strange = list(range(len(entities))) if fields is None else unknown(entities, self.era)
         for n in strange:
             if is_placeholder(entities[n]):
