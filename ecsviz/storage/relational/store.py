@@ -199,9 +199,9 @@ class SQLAlchemyEntityStorage(
         Notes
         -----
         What a list has lost, and is not saved with it, has no holder from then on. What changed is
-        written; else there is no revision. O(entities + references), statements per class. Of what
-        it has read or saved, a store remembers what it looked like, in the entities themselves: what
-        is known not to have changed is only walked through, unless somebody else has saved since.
+        written; else there is no revision. O(entities + references), statements per class. A store
+        remembers, in the entities themselves, what they looked like when it read or saved them:
+        what has not changed is only walked through, unless somebody else has saved since.
 
         Examples
         --------
