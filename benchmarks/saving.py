@@ -236,11 +236,11 @@ def framed(target: Target, title: str, size: int, repeats: int) -> Measured:
         store = target.store(stack, at)
         row = store.sql_model(workload.Note)
         query = sa.select(
+            *(getattr(row, name) for name in ("text", "number", "share", "at", "done")),
             row.ecs_id.label("ecs_id"),
             row.ecs_lineage_id.label("lineage_id"),
             row.ecs_parent_id.label("parent_id"),
             row.ecs_version.label("version"),
-            *(getattr(row, name) for name in ("text", "number", "share", "at", "done")),
         )
         same_frames(store.frame(workload.Note), pd.read_sql(query, store.engine))
         text = str(query.compile(store.engine))
