@@ -26,6 +26,7 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "lc_app1.db": (1, 2, 1, 0),
     "lc_app2.db": (1, 2, 1, 0),
     "lmsys_chat_1m.jsonl": (1, 2, 1, 0),
+    "oasst_one_tree.jsonl.gz": (1, 14, 13, 3),
     "oasst_seed.json": (1, 2, 1, 0),
     "openai_agents_items.json": (1, 4, 3, 0),
     "openai_completion_response.json": (1, 1, 0, 0),

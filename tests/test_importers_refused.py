@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import random
 from pathlib import Path
 
@@ -47,6 +48,22 @@ def test_a_zip_bomb_is_stopped() -> None:
     with pytest.raises(ImportLimitError, match=r"1,000,000 bytes.*max_bytes=4000000") as caught:
         read_chat(bomb, max_bytes=1_000_000)
     assert caught.value.limit == 1_000_000
+
+
+def test_a_gzip_is_read_as_it_is(tmp_path: Path) -> None:
+    data = gzip.compress(EXPORT)
+    (tmp_path / "conversations.json.gz").write_bytes(data)
+    for source in (data, tmp_path / "conversations.json.gz", tmp_path):
+        assert [t.ecs_id for t in read_chat(source)] == [t.ecs_id for t in read_chat(EXPORT)]
+    assert len(read_chat([EXPORT, data])) == 1
+    for bad in (data[:-9], data[:40], data[:3]):
+        with pytest.raises(ImportFormatError, match="a gzip that cannot be read"):
+            read_chat(bad)
+    bomb = gzip.compress(b"[" + b" " * 20_000_000 + b"]")
+    with pytest.raises(ImportLimitError, match="200 times its size"):
+        read_chat(bomb)
+    with pytest.raises(ImportLimitError, match="max_bytes="):
+        read_chat(data, max_bytes=len(EXPORT) - 1)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import lzma
 import os
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
 from ecsviz.importers.chat.source import HEAD, ZIP_MAGIC, Source
@@ -29,6 +30,8 @@ _ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
     *(ValueError, RuntimeError, NotImplementedError),  # passwords, unknown compression
 )
+
+_GZIP_MAGIC = b"\x1f\x8b"
 
 _SMALL = 10 * BLOCK
 """Bytes below which no ratio is a bomb."""
@@ -85,6 +88,8 @@ class _Opener:
     def _bytes(self, data: bytes) -> Source:
         if _is_zip(data[:4]):
             return self._zip(io.BytesIO(data), "<bytes>", len(data))
+        if data.startswith(_GZIP_MAGIC):
+            return self._gzip(lambda: io.BytesIO(data), "<bytes>", len(data))
         return Source(
             *("<bytes>", data[:HEAD], lambda: self.read_all(io.BytesIO(data), "<bytes>")),
             self.limits,
@@ -98,6 +103,8 @@ class _Opener:
             self.stack.callback(handle.close)
             return self._zip(handle, name, path.stat().st_size)
         handle.close()
+        if peek.startswith(_GZIP_MAGIC):
+            return self._gzip(lambda: path.open("rb"), name, path.stat().st_size)
 
         def load() -> bytes:
             try:
@@ -139,6 +146,21 @@ class _Opener:
             *(name, b"", lambda: b"", self.limits, None, _Members(found)), strict=self.strict
         )
 
+    def _gzip(self, begin: Callable[[], BinaryIO], name: str, size: int) -> Source:
+        """Open one file that is packed by itself."""
+
+        def load() -> bytes:
+            with (
+                _zip_errors(name, "gzip"),
+                begin() as packed,
+                gzip.GzipFile(fileobj=packed) as handle,
+            ):
+                return self.read_all(_Rated(handle, self, name, size), name)
+
+        with _zip_errors(name, "gzip"), begin() as packed, gzip.GzipFile(fileobj=packed) as handle:
+            peek = handle.read(HEAD)
+        return Source(name, peek, load, self.limits, stack=self.stack, strict=self.strict)
+
     def _one_more(self, name: str) -> None:
         self._members += 1
         if self._members > self.limits.max_members:
@@ -174,28 +196,33 @@ class _Member:
 
     def load(self) -> bytes:
         with _zip_errors(self.zip_name), self.archive.open(self.info) as handle:
-            return self.opener.read_all(_Rated(handle, self), self.name)
+            rated = _Rated(handle, self.opener, self.name, self.info.compress_size, self.size)
+            return self.opener.read_all(rated, self.name)
 
 
 class _Rated:
-    """Reads a member, and watches how many bytes come out of how few."""
+    """Reads what is packed, and watches how many bytes come out of how few."""
 
-    def __init__(self, handle: Any, member: _Member) -> None:
+    def __init__(
+        self, handle: Any, opener: _Opener, name: str, packed: int, size: int | None = None
+    ) -> None:
         self.handle = handle
-        self.member = member
+        self.opener = opener
+        self.name = name
+        self.packed = max(1, packed if size is None else min(packed, size))
+        self.size = size  # of all that is packed together
         self.count = 0
 
     def read(self, size: int) -> bytes:
         block: bytes = self.handle.read(size)
         self.count += len(block)
-        limits, member = self.member.opener.limits, self.member
-        packed = max(1, min(member.info.compress_size, member.size))
-        total = member.opener.count + self.count
-        if self.count > max(_SMALL, limits.max_ratio * packed) or total > max(
-            _SMALL, limits.max_ratio * member.size
+        limits = self.opener.limits
+        total = self.opener.count + self.count
+        if self.count > max(_SMALL, limits.max_ratio * self.packed) or (
+            self.size is not None and total > max(_SMALL, limits.max_ratio * self.size)
         ):
             what = f"unpacks to more than {limits.max_ratio:,} times its size"
-            raise exceeded(member.name, what, "max_ratio", limits.max_ratio)
+            raise exceeded(self.name, what, "max_ratio", limits.max_ratio)
         return block
 
 
@@ -223,15 +250,15 @@ def _is_zip(magic: bytes) -> bool:
 
 
 @contextmanager
-def _zip_errors(name: str) -> Iterator[None]:
+def _zip_errors(name: str, kind: str = "zip") -> Iterator[None]:
     try:
         yield
     except EcsvizError:
         raise
     except _ZIP_ERRORS as err:
         raise ImportFormatError(
-            f"{name} is a zip that cannot be read ({short_repr(str(err))}). Download it again; if"
-            " it has a password, unpack it first and read the file inside.",
+            f"{name} is a {kind} that cannot be read ({short_repr(str(err))}). Download it again;"
+            " if it has a password, unpack it first and read the file inside.",
             source=name,
             line=None,
             column=None,
