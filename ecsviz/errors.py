@@ -19,7 +19,7 @@
     │                NotADatabaseError, NotAnEcsvizStoreError, SchemaOutdatedError,
     │                SchemaTooNewError, StorageCorruptError, StorageReadOnlyError,
     │                StorageFullError, StorageIOError, StorageBusyError (TimeoutError),
-    │                StorageTimeoutError (TimeoutError),
+    │                StorageTimeoutError (TimeoutError), TransactionError (RuntimeError),
     │                StorageMovedError, StorageClosedError (ValueError), ForkedStorageError,
     │                StorageUrlError (ValueError), StorageAuthError (PermissionError),
     │                MigrationRefusedError (ValueError), StoragePickleError (TypeError)
@@ -81,6 +81,7 @@ __all__ = [
     "StorageTimeoutError",
     "StorageUrlError",
     "StoredDataInvalidError",
+    "TransactionError",
     "UnknownOptionError",
     "UnknownTypeError",
     "UnpairedReferencesWarning",
@@ -449,6 +450,10 @@ class ForkedStorageError(StorageError, RuntimeError):
     """A storage was used in a forked process in a way that cannot work."""
 
 
+class TransactionError(StorageError, RuntimeError):
+    """A transaction of several calls is used in a way that cannot work, or was lost."""
+
+
 class StorageUrlError(StorageError, ValueError):
     """A database URL cannot be understood."""
 
@@ -550,16 +555,12 @@ def closest(name: str, known: Iterable[str], count: int = 5) -> list[str]:
     count
         How many at the most; five still read at a glance.
 
-    Notes
-    -----
-    ``difflib``'s ratio (Ratcliff and Obershelp), on at most 10,000 names.
-
     Examples
     --------
     >>> closest("ChatThred", ["ChatThread", "ChatMessage", "User"])
     ['ChatThread']
     """
-    names = [other for _, other in zip(range(10_000), known, strict=False)]
+    names = [other for _, other in zip(range(10_000), known, strict=False)]  # compared one by one
     folded = {other.casefold(): other for other in names}
     found = difflib.get_close_matches(name.casefold(), folded, n=count, cutoff=0.6)
     return [folded[other] for other in found]
@@ -579,6 +580,5 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
         return " Did you mean " + " or ".join(repr(other) for other in near) + "?"
     if names:
         shown = ", ".join(repr(other) for other in names[:5])
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        return f" There are: {shown}{more}."
+        return f" There are: {shown}{f' and {len(names) - 5} more' if len(names) > 5 else ''}."
     return ""

@@ -81,6 +81,7 @@ def writing_calls(store: ev.SQLAlchemyEntityStorage, thread: ev.ChatThread) -> C
     """Return what writes, by its name, in an order in which each can be done."""
     return {
         "register": lambda: store.register(_edited(thread)),
+        "transaction": lambda: _together(store),
         "revert": lambda: store.revert(thread.ecs_id, to=1),
         "session write": lambda: _write_in_session(store),
         "index_text": lambda: store.index_text(ev.ChatMessage, "content"),
@@ -94,6 +95,12 @@ def writing_calls(store: ev.SQLAlchemyEntityStorage, thread: ev.ChatThread) -> C
 def _edited(thread: ev.ChatThread) -> ev.ChatThread:
     thread.title = "third"
     return thread
+
+
+def _together(store: ev.SQLAlchemyEntityStorage) -> None:
+    with store.transaction(note="two"):
+        store.register(ev.ChatThread(title="one"))
+        store.register(ev.ChatThread(title="two"))
 
 
 def _in_session(store: ev.SQLAlchemyEntityStorage) -> Any:

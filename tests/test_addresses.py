@@ -316,7 +316,8 @@ def test_asynchronous_urls(text: str, instead: str) -> None:
         for call in (ev.SQLAlchemyEntityStorage, ev.read_database):
             with pytest.raises(errors.StorageUrlError, match="asynchronous") as caught:
                 call(target)
-            assert f"with {instead} instead" in str(caught.value)
+            rest = str(sa.make_url(text)).partition("://")[2]
+            assert f"with {instead} instead: {instead}{rest}. In" in str(caught.value)
     assert not list(Path().iterdir())
 
 

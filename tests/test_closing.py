@@ -125,6 +125,7 @@ USES: dict[str, Callable[[Any, ev.ChatThread], Any]] = {
     "revisions": lambda store, thread: store.revisions(),
     "history": lambda store, thread: store.history(thread),
     "revert": lambda store, thread: store.revert(thread, to=1),
+    "transaction": lambda store, _: store.transaction().__enter__(),
     "diff": lambda store, thread: store.diff(1, None),
     "refresh": lambda store, thread: store.refresh(thread),
     "merge": lambda store, thread: store.merge(thread),

@@ -246,14 +246,51 @@ def _check_uri(url: URL) -> None:
     name = url.database or ":memory:"
     if url.get_backend_name() != "sqlite" or name.startswith("file:"):
         return
-    is_uri = str(url.query.get("uri", "")).lower() in {"true", "t", "yes", "y", "on", "1"}
-    if is_uri and not _OF_THE_DRIVER.issuperset(url.query):
+    if _as_true(url, "uri") and not _OF_THE_DRIVER.issuperset(url.query):
         text = redacted(url.set(database="NAME")).replace("NAME", f"file:{name}")
         raise StorageUrlError(
             "With uri=true, SQLite takes its options for a part of the file's name, unless that"
             f" begins with 'file:'. Give it as {text}.",
             url=redacted(url),
         )
+
+
+def check_options(url: URL) -> None:
+    """Raise StorageUrlError if a SQLite URL has options that nobody would see.
+
+    Without ``uri=true``, ``?mode=ro`` would write all the same.
+    """
+    if url.get_backend_name() != "sqlite" or _as_true(url, "uri"):
+        return
+    passed_over = sorted(set(url.query) - _OF_THE_DRIVER)
+    name = (url.database or ":memory:").removeprefix("file:")
+    if passed_over or name != (url.database or ":memory:"):
+        text = redacted(url.set(database="NAME").update_query_dict({"uri": "true"}))
+        what = f"its options ({', '.join(passed_over)})" if passed_over else "'file:'"
+        raise StorageUrlError(
+            f"Without uri=true, {what} would be passed over. Give it as"
+            f" {text.replace('NAME', f'file:{name}')}; to read alone, read_only=True does.",
+            url=redacted(url),
+        )
+
+
+def opened_to_read(url: URL) -> bool:
+    """Tell whether a SQLite URL itself says that nothing may be written.
+
+    Examples
+    --------
+    >>> from sqlalchemy import make_url
+    >>> opened_to_read(make_url("sqlite:///file:a.db?mode=ro&uri=true"))
+    True
+    """
+    if url.get_backend_name() != "sqlite" or not _as_true(url, "uri"):
+        return False
+    return url.query.get("mode") == "ro" or _as_true(url, "immutable")
+
+
+def _as_true(url: URL, option: str) -> bool:
+    said = url.query.get(option, "")
+    return isinstance(said, str) and said.lower() in {"true", "t", "yes", "y", "on", "1"}
 
 
 _OF_THE_DRIVER = frozenset(
@@ -312,8 +349,8 @@ def asynchronous(url: URL) -> StorageUrlError:
     name = _SYNCHRONOUS.get(backend, backend)
     return StorageUrlError(
         f"{redacted(url)} has an asynchronous driver, and a storage works synchronously. Give the"
-        f" URL with {name}:// instead; in asynchronous code, call it in a thread:"
-        " await asyncio.to_thread(store.get, ecs_id).",
+        f" URL with {name}:// instead: {redacted(url.set(drivername=name))}. In asynchronous code,"
+        " call it in a thread: await asyncio.to_thread(store.get, ecs_id).",
         url=redacted(url),
     )
 

@@ -147,6 +147,16 @@ class SideEffects:
     def __init__(self) -> None:
         self._raised: dict[UUID, tuple[int, int]] = {}
 
+    def copy(self) -> SideEffects:
+        """Return the same, for a transaction that may be taken back."""
+        made = SideEffects()
+        made._raised = dict(self._raised)
+        return made
+
+    def take(self, other: SideEffects) -> None:
+        """Become what a copy has become."""
+        self._raised = other._raised
+
     def note(self, raised: Mapping[UUID, tuple[int, int]]) -> None:
         """Note versions before and after, once they are stored for good."""
         for ecs_id, (before, after) in raised.items():

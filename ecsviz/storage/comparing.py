@@ -25,10 +25,12 @@ from ecsviz.graph.arrays import as_roots
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.as_of import AsOf, said_as
 from ecsviz.storage.cells import store_html
+from ecsviz.storage.checks import check_note
 from ecsviz.storage.looking import Inside
 from ecsviz.storage.merging import Merge
 from ecsviz.storage.protocol import E_, as_id, as_registered
 from ecsviz.storage.renewal import walk_to_save
+from ecsviz.storage.together import Transaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +104,68 @@ class VersionedStorage:
         """
         raise NotImplementedError
 
+    def transaction(self, note: str | None = None) -> Transaction:
+        """Make several calls one revision, all or nothing: ``with store.transaction():``.
+
+        Parameters
+        ----------
+        note
+            What the revision is about. The notes of `register` and `revert` inside are added to it.
+
+        Returns
+        -------
+        Transaction
+            For a ``with`` statement. At its end, what `register`, `delete` and `revert` have done
+            inside is one revision; there is none where nothing has changed. An exception takes all
+            of it back, and live objects have the versions that they had; what their fields hold
+            is yours.
+
+        Raises
+        ------
+        TransactionError
+            If `migrate`, `prune`, `adopt_changes` or `close` is called inside, or something from
+            another thread or task that the block has started; if the block is left in another
+            thread, or the connection was lost. Nothing is saved then.
+        StorageBusyError
+            If another thread, or another process, writes for longer than the timeout.
+
+        Notes
+        -----
+        An entity counts once: registered several times, it has one new version and one row in its
+        history; added and deleted again, it has never been. What was written and ends as it began
+        has a new version all the same. A call that raises takes back what it did itself; the block
+        may go on. So it is with a block inside the block, which joins it.
+
+        What is read inside is what was written inside. Others read the state before, or wait where
+        all share one connection; who writes waits. A transaction belongs to its thread: in
+        asynchronous code, the function with the whole block is given to ``asyncio.to_thread``.
+        Sessions of `session_factory` do not join it.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread, draft = ev.ChatThread(title="a"), ev.ChatThread(title="draft")
+        >>> _ = store.register(draft)
+        >>> with store.transaction(note="tidied up"):
+        ...     _ = store.register(thread)
+        ...     thread.title = "b"
+        ...     _ = store.register(thread)
+        ...     store.delete(draft)
+        >>> store.revisions()[["note", "added", "changed", "deleted"]].values.tolist()[1:]
+        [['tidied up', 1, 0, 1]]
+        >>> try:
+        ...     with store.transaction():
+        ...         thread.title = "c"
+        ...         _ = store.register(thread)
+        ...         raise KeyError("something else")
+        ... except KeyError:
+        ...     thread.version, store.get(thread.ecs_id).title, len(store.revisions())
+        (1, 'b', 2)
+        """
+        check_note(note)
+        return Transaction(self.inside, note)
+
     def revert(
         self,
         ecs_id: UUID | str | Entity,
@@ -164,6 +228,7 @@ class VersionedStorage:
         >>> store.has_entity(message.ecs_id), len(store.get(old.ecs_id, as_of=4).messages)
         (False, 1)
         """
+        self.inside.check_writable()
         wanted, delete_added = as_id(ecs_id), flag(delete_added, "delete_added")
         if to is None:
             raise InvalidArgumentError(

@@ -122,6 +122,21 @@ class Inside(Protocol):
     def check_open(self) -> None:
         """Raise StorageClosedError if the store was closed."""
 
+    def check_writable(self, alone: str = "") -> None:
+        """Raise StorageReadOnlyError if nothing may be written, before anything is done.
+
+        Parameters
+        ----------
+        alone
+            What is to be called, if it cannot be one of several calls: TransactionError.
+        """
+
+    def begin(self, note: str | None) -> None:
+        """Begin a transaction of several calls, or a part of the one that is open."""
+
+    def end(self, *, well: bool) -> None:
+        """End what was begun last: carry it out, or take it back."""
+
     def save(
         self,
         found: Walk,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from operator import eq
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 from uuid import UUID
@@ -187,6 +188,10 @@ class EntityStorage(Protocol):
 
     def delete(self, entities_or_ids: Any) -> None:
         """Delete entities that nothing else refers to."""
+        ...
+
+    def transaction(self, note: str | None = None) -> AbstractContextManager[None]:
+        """Make several calls one revision, all or nothing."""
         ...
 
     def revisions(self) -> pd.DataFrame:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.domain.entity_class import type_key
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import Walk
+from ecsviz.errors import StorageBusyError
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import check_note
 from ecsviz.storage.looking import Contents, Page, PageColumn, StoredClass, Wanted
@@ -25,6 +27,20 @@ from ecsviz.storage.memory.saving import MemorySave
 from ecsviz.storage.memory.text_search import is_indexed
 from ecsviz.storage.search import Extent, Search
 from ecsviz.storage.spans import NEVER, Past, Reached, since_oldest
+from ecsviz.storage.together import Together, Waymark
+
+TIMEOUT = 5.0
+"""Seconds to wait for another thread's transaction: as long as a database is waited for."""
+
+
+class MemoryTogether(Together):
+    """An open transaction of several calls on a storage in memory, with its own copy of it."""
+
+    def __init__(self, kept: Kept) -> None:
+        super().__init__(kept.newest + 1, "this storage in memory")
+        self.kept = kept.copy()
+        self.kept.together = self
+        self.parts: list[tuple[Waymark, Kept]] = []
 
 
 class MemoryInside:
@@ -37,16 +53,107 @@ class MemoryInside:
     """
 
     def __init__(self) -> None:
-        self.kept = Kept()
+        self._kept = Kept()
+        self._together: MemoryTogether | None = None
+        self._ended = threading.Condition(self._kept.lock)  # type: ignore[arg-type]  # an RLock
+
+    @property
+    def kept(self) -> Kept:
+        """What is kept: in a transaction of several calls, its own copy."""
+        open_ = self._here()
+        return self._kept if open_ is None else open_.kept
 
     def one_state(self) -> AbstractContextManager[Any]:
         """Hold one state of the storage."""
         return self.kept.lock
 
+    # -- several calls -----------------------------------------------------------------------
+
+    def _here(self) -> MemoryTogether | None:
+        open_ = self._together
+        return open_ if open_ is not None and open_.is_here() else None
+
+    @contextmanager
+    def writing(self) -> Iterator[Kept]:
+        """Hold what is kept in order to change it, when no other thread's transaction is open."""
+        open_ = self._here()
+        if open_ is not None:
+            yield open_.kept
+            return
+        with self._kept.lock:
+            self._wait()
+            yield self._kept
+
+    def _wait(self) -> None:
+        """Wait for the end of a transaction of another thread."""
+        if not self._ended.wait_for(lambda: self._together is None, TIMEOUT):
+            raise StorageBusyError(
+                f"This storage in memory: a transaction in another thread was open for more than"
+                f" {TIMEOUT:g} s. Nothing was saved; try again when its block is left.",
+                waited=TIMEOUT,
+            )
+        self.check_open()
+
+    def begin(self, note: str | None) -> None:
+        """Begin a transaction of several calls, or a part of the open one; see `together`."""
+        open_ = self._here()
+        if open_ is None:
+            with self._kept.lock:
+                self._wait()
+                self._together = MemoryTogether(self._kept)
+                self._together.say(note)
+            return
+        open_.parts.append((open_.mark(), open_.kept.copy()))
+        open_.say(note)
+
+    def end(self, *, well: bool) -> None:
+        """End what was begun last; see `together`."""
+        open_ = self._together
+        assert open_ is not None
+        if open_.parts:
+            mark, before = open_.parts.pop()
+            if not well:
+                open_.back(mark)
+                open_.kept = before
+            return
+        done = well and open_.of_this_thread
+        with self._kept.lock, deferred_interrupt():
+            if done and any(open_.counts):
+                open_.kept.forget(open_.forget_vanished())
+                open_.kept.note(None, 0, 0, 0)
+                self._kept.take(open_.kept)
+            self._together = None
+            open_.leave(back=not (done and any(open_.counts)))
+            self._ended.notify_all()
+        if well and not done:
+            raise open_.misused(
+                "was left in another thread than it was begun in, and is taken back. Enter and"
+                " leave its block in one function"
+            )
+
+    def close(self) -> None:
+        """Let go of everything; TransactionError is raised in the midst of a transaction."""
+        if self._together is not None:
+            raise self._together.misused(
+                "is not at its end. Leave its block before closing the storage"
+            )
+        self._kept.close()
+
     def check_open(self) -> None:
         """Raise StorageClosedError if the storage was closed."""
         with self.kept.lock:
             pass
+
+    def check_writable(self, alone: str = "") -> None:
+        """Raise StorageClosedError if the storage was closed; see `looking.Inside`."""
+        self.check_open()
+        self.check_alone(alone)
+
+    def check_alone(self, what: str) -> None:
+        """Raise TransactionError if something is called that cannot be one of several calls."""
+        open_ = self._here()
+        if what and open_ is not None:
+            raise open_.misused(f"cannot have {what} in it. Call that before or after its block")
 
     def save(
         self,
@@ -57,8 +164,7 @@ class MemoryInside:
     ) -> None:
         """Store a walk; see `looking.Inside`."""
         check_note(note)
-        kept = self.kept
-        with kept.lock:
+        with self.writing() as kept:
             types = check_classes(kept, map(type, found.entities))
             before = None if added_since is None else kept.at(added_since)
             save = MemorySave(found, kept, before, alone)
@@ -69,15 +175,18 @@ class MemoryInside:
                 kept.types.update(types)
                 kept.effects.note(save.raised)
                 kept.supersede([*save.records, *save.gone], save.revision)
-                kept.records.update(save.records)
-                for ecs_id in save.records:
-                    kept.deleted.pop(ecs_id, None)
+                kept.store(save.records)
                 kept.remove(save.gone, save.revision)
                 if save.records:
                     kept.note(note, added, len(save.records) - added, len(save.gone))
                 for entity in found.entities[:alone]:
-                    if not is_placeholder(entity):
-                        entity.__dict__["version"] = kept.records[entity.ecs_id].version
+                    if is_placeholder(entity):
+                        continue
+                    version = kept.records[entity.ecs_id].version
+                    if kept.together is None:
+                        entity.__dict__["version"] = version
+                    else:
+                        kept.together.tell(entity, version)
 
     # -- asking ------------------------------------------------------------------------------
 
@@ -88,6 +197,7 @@ class MemoryInside:
             stored = kept.at(as_of)
             ids = [record.ecs_id for record in self._fitting(stored, wanted)]
             if extent.lazy:
+                self.check_alone("lazy=True")
                 return load_lazily(kept, as_of, ids, extent.hops, extent.only)
             return load(kept, stored, ids, extent.hops, extent.only)
 
@@ -114,6 +224,7 @@ class MemoryInside:
         for ids in parts:
             with self.kept.lock, collector_paused():
                 if extent.lazy:
+                    self.check_alone("lazy=True")
                     found = load_lazily(self.kept, at, ids, extent.hops, extent.only)
                 else:
                     found = load(self.kept, stored, ids, extent.hops, extent.only)

@@ -14,6 +14,7 @@ from ecsviz.errors import StorageClosedError
 from ecsviz.storage.as_of import AsOf, check_as_of
 from ecsviz.storage.checks import SideEffects
 from ecsviz.storage.reports import Revision
+from ecsviz.storage.together import Together, What
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,15 @@ class Kept:
         What the storage has changed by itself.
     pruned
         The oldest revision that can still be looked at.
+    together
+        The transaction of several calls whose own copy this is.
     """
 
     def __init__(self) -> None:
         self.lock: AbstractContextManager[Any] = threading.RLock()
         self.effects = SideEffects()
         self.pruned = 0
+        self.together: Together | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -101,6 +105,24 @@ class Kept:
         self.types: dict[tuple[str, str], dict[str, str]] = {}
         self.revisions: list[Revision] = []
         self.texts: dict[tuple[tuple[str, str], str], bool] = {}
+
+    def copy(self) -> Kept:
+        """Return a copy, which can be changed while others read this. O(what is stored)."""
+        made = Kept()
+        made.together = self.together
+        made.take(self)
+        made.effects = self.effects.copy()
+        made.records, made.deleted = dict(self.records), dict(self.deleted)
+        made.past = {ecs_id: list(states) for ecs_id, states in self.past.items()}
+        made.types, made.revisions = dict(self.types), list(self.revisions)
+        made.texts = dict(self.texts)
+        return made
+
+    def take(self, other: Kept) -> None:
+        """Become what a copy has become."""
+        self.effects, self.pruned = other.effects, other.pruned
+        self.records, self.past, self.deleted = other.records, other.past, other.deleted
+        self.types, self.revisions, self.texts = other.types, other.revisions, other.texts
 
     def close(self) -> None:
         """Let go of everything."""
@@ -119,6 +141,16 @@ class Kept:
     def newest(self) -> int:
         """The number of the newest revision, 0 if there is none."""
         return self.revisions[-1][0] if self.revisions else 0
+
+    @property
+    def next(self) -> int:
+        """The number of the revision that is about to be made."""
+        return self.newest + 1 if self.together is None else self.together.number
+
+    @property
+    def last(self) -> Mapping[UUID, int]:
+        """The versions before the transaction of what several calls have written."""
+        return {} if self.together is None else self.together.before
 
     def revision_at(self, as_of: AsOf) -> int:
         """Return the number of the revision that `as_of=` names."""
@@ -148,17 +180,45 @@ class Kept:
     def supersede(self, ids: Iterable[UUID], until: int) -> None:
         """Keep the states that are about to be superseded."""
         for ecs_id in ids:
-            if ecs_id in self.records:
+            if ecs_id in self.records and self.records[ecs_id].revision < until:
                 self.past.setdefault(ecs_id, []).append((self.records[ecs_id], until))
 
     def remove(self, ids: Iterable[UUID], revision: int) -> None:
         """Take entities away, and remember that they are gone."""
         for ecs_id in ids:
-            self.deleted[ecs_id] = (self.records.pop(ecs_id).version, revision)
+            version = self.records.pop(ecs_id).version
+            self.deleted[ecs_id] = (version, revision)
+            if self.together is not None:
+                self.together.note(ecs_id, What.DELETED, version)
+
+    def store(self, records: Mapping[UUID, Record]) -> None:
+        """Store states, of what was deleted before too."""
+        together = self.together
+        for ecs_id, record in records.items():
+            old, gone = self.records.get(ecs_id), self.deleted.pop(ecs_id, None)
+            if together is not None:
+                if gone is not None and ecs_id not in together.before:
+                    together.buried[ecs_id] = gone
+                what = What.ADDED if old is None else What.CHANGED
+                together.note(ecs_id, what, record.version - 1)
+        self.records.update(records)
+
+    def forget(self, ids: Iterable[UUID]) -> None:
+        """Forget what was added and deleted again by the several calls of one transaction."""
+        buried = {} if self.together is None else self.together.buried
+        for ecs_id in ids:
+            del self.deleted[ecs_id]
+            if ecs_id in buried:
+                self.deleted[ecs_id] = buried[ecs_id]
 
     def note(self, note: str | None, added: int, changed: int, deleted: int) -> None:
-        """Note a revision."""
-        number, now = self.newest + 1, datetime.now(UTC).replace(tzinfo=None)
+        """Note a revision; in a transaction of several calls theirs, once more."""
+        number, now = self.next, datetime.now(UTC).replace(tzinfo=None)
+        if self.together is not None:
+            self.together.say(note)
+            note, (added, changed, deleted) = self.together.text, self.together.counts
+            if self.newest == number:
+                self.revisions.pop()
         self.revisions.append((number, now, note, added, changed, deleted))
 
 

@@ -81,6 +81,8 @@ def load(
         }
         _fill(drafts, records, whole, entities)
         lazily.finish()
+    if kept.together is not None:
+        kept.together.watch(entities.values())
     return [entities[ecs_id] for ecs_id in ids]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -68,7 +68,7 @@ class MemorySave:
     ) -> None:
         self.found = found
         self.stored, self.deleted = kept.records, kept.deleted
-        self.revision = kept.newest + 1
+        self.revision, self.last = kept.next, kept.last
         self.effects = kept.effects
         self.before = before
         self.gone: dict[UUID, None] = {}
@@ -94,7 +94,7 @@ class MemorySave:
         self._leave([self.found.ids[position] for position in sorted(changed)])
         if self.gone:
             now = {**self.stored, **self.records}
-            self.records.update(without(now, self.gone, self.stored, self.revision))
+            self.records.update(without(now, self.gone, self._next_version, self.revision))
             for ecs_id in self.gone:
                 self.records.pop(ecs_id, None)
 
@@ -155,9 +155,10 @@ class MemorySave:
         if old is None:
             version, number = max(1, entity.version), len(self.stored) + position
             if entity.ecs_id in self.deleted:
-                version = self.deleted[entity.ecs_id][0] + 1
+                gone = self.deleted[entity.ecs_id][0]
+                version = self.last.get(entity.ecs_id, gone) + 1
         else:
-            version, number = old.version + 1, old.number
+            version, number = self._next_version(old), old.number
         self.records[entity.ecs_id] = Record(
             cls,
             entity.ecs_id,
@@ -309,7 +310,9 @@ class MemorySave:
 
     def _next_version(self, record: Record) -> int:
         stored = self.stored.get(record.ecs_id)
-        return record.version if stored is None else stored.version + 1
+        if stored is None:
+            return record.version
+        return self.last.get(record.ecs_id, stored.version) + 1
 
 
 def _list_named(cls: type, name: str) -> FieldPlan | None:
@@ -374,7 +377,7 @@ def rewritten(record: Record, name: str, value: Any, version: int, revision: int
 def without(
     records: Mapping[UUID, Record],
     ids: Mapping[UUID, Any],
-    stored: Mapping[UUID, Record],
+    next_version: Callable[[Record], int],
     revision: int,
 ) -> dict[UUID, Record]:
     """Return the records of those in whose lists some entities stand, without these.
@@ -385,8 +388,8 @@ def without(
         All records.
     ids
         What is to be deleted.
-    stored
-        What is stored, whose versions count.
+    next_version
+        Tells the version that a stored entity gets.
     revision
         The number of the revision that is about to be.
 
@@ -418,7 +421,7 @@ def without(
                 blocking.append(f"{record.cls.__name__}.{name} of {record.ecs_id}")
                 continue
             left = [part for part in value if part.ecs_id not in ids]
-            before, version = result.get(record.ecs_id, record), stored[record.ecs_id].version + 1
+            before, version = result.get(record.ecs_id, record), next_version(record)
             result[record.ecs_id] = rewritten(before, name, left, version, revision)
     if blocking:
         raise still_held(blocking)

@@ -66,7 +66,7 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
 
     def close(self) -> None:
         """Let go of everything that is stored; using the storage afterwards is an error."""
-        self.inside.kept.close()
+        self.inside.close()
 
     def __reduce__(self) -> NoReturn:
         raise StoragePickleError(
@@ -208,8 +208,8 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         int
             How many superseded states are gone.
         """
-        kept = self.inside.kept
-        with kept.lock:
+        self.inside.check_writable(alone="prune()")
+        with self.inside.writing() as kept:
             with said_as("before"):
                 oldest = kept.newest if before is None else kept.revision_at(before)
             left = {i: [s for s in states if s[1] > oldest] for i, states in kept.past.items()}
@@ -265,6 +265,7 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         kept = self.inside.kept
         with steps("loading", progress), kept.lock, collector_paused():
             if lazy:
+                self.inside.check_alone("lazy=True")
                 return load_lazily(kept, as_of, ids, hops, kinds)
             return load(kept, kept.at(as_of), ids, hops, kinds)
 
@@ -314,8 +315,8 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         Parameters, result and errors are those of `SQLAlchemyEntityStorage.index_text`.
         """
         check_entity_class(cls)
-        kept = self.inside.kept
-        with kept.lock:
+        self.inside.check_writable(alone="index_text()")
+        with self.inside.writing() as kept:
             return index_texts(kept, cls, named_fields(fields) or ())
 
     def drop_text_index(self, cls: type[Entity], *fields: str) -> None:
@@ -324,8 +325,8 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         Parameters and errors are those of `SQLAlchemyEntityStorage.drop_text_index`.
         """
         check_entity_class(cls)
-        kept = self.inside.kept
-        with kept.lock:
+        self.inside.check_writable(alone="drop_text_index()")
+        with self.inside.writing() as kept:
             drop_texts(kept, cls, named_fields(fields) or ())
 
     def has_entity(self, ecs_id: UUID | str) -> bool:
@@ -348,16 +349,18 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
 
         Parameters and errors are those of `SQLAlchemyEntityStorage.delete`.
         """
-        ids, kept = dict.fromkeys(ids_of(entities_or_ids)), self.inside.kept
-        with kept.lock:
+        ids = dict.fromkeys(ids_of(entities_or_ids))
+        with self.inside.writing() as kept:
             check_stored(kept.records, ids)
-            number = kept.newest + 1
-            shorter = without(kept.records, ids, kept.records, number)
+            number, last = kept.next, kept.last
+            shorter = without(
+                kept.records, ids, lambda old: last.get(old.ecs_id, old.version) + 1, number
+            )
             raised = {i: (kept.records[i].version, r.version) for i, r in shorter.items()}
             with deferred_interrupt():
-                if ids:
-                    kept.supersede([*shorter, *ids], number)
-                    kept.note(None, 0, len(shorter), len(ids))
-                kept.records.update(shorter)
+                kept.supersede([*shorter, *ids], number)
+                kept.store(shorter)
                 kept.effects.note(raised)
                 kept.remove(ids, number)
+                if ids:
+                    kept.note(None, 0, len(shorter), len(ids))

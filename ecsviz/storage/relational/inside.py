@@ -10,7 +10,7 @@ import functools
 import os
 import threading
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from contextlib import AbstractContextManager
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from ecsviz.basics.addresses import Journal
+from ecsviz.basics.arguments import flag
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.domain.entity import Entity
@@ -40,6 +41,7 @@ from ecsviz.storage.relational.look import holders, pages
 from ecsviz.storage.relational.look.frames import stored_contents
 from ecsviz.storage.relational.models.handwritten_rows import check_rows, running, runs
 from ecsviz.storage.relational.models.models import Models
+from ecsviz.storage.relational.open_transaction import SqlTogether, forked
 from ecsviz.storage.relational.past.history import first_revisions
 from ecsviz.storage.relational.past.past_catalog import past_catalog, revision_of
 from ecsviz.storage.relational.past.reach import past_of
@@ -62,7 +64,7 @@ class SqlInside:
 
     Parameters
     ----------
-    target, models, journal, timeout, deadline, schema
+    target, models, journal, timeout, deadline, schema, read_only
         As of `SQLAlchemyEntityStorage`.
 
     Attributes
@@ -84,12 +86,15 @@ class SqlInside:
         timeout: float = 5.0,
         deadline: float = 60.0,
         schema: str | None = None,
+        read_only: bool = False,
     ) -> None:
-        self.database = OpenDatabase(target, journal, timeout, deadline)
+        read_only = flag(read_only, "read_only")
+        self.database = OpenDatabase(target, journal, timeout, deadline, read_only)
         self.handwritten = Handwritten(models)
         self.catalog = Catalog(self.database, Mapping(schema, self.handwritten))
         self.models = Models(self, lambda: self.catalog.mapping)
         self._begun = threading.local()  # what `reading` holds, per thread
+        self._together: SqlTogether | None = None  # of whoever has the database's turn
         try:
             if self.database.exists():
                 with self.database.reading() as conn:
@@ -102,6 +107,24 @@ class SqlInside:
     def check_open(self) -> None:
         """Raise StorageClosedError if the store was closed."""
         self.database.check_open()
+
+    def close(self) -> None:
+        """Close what was opened; TransactionError is raised in the midst of a transaction."""
+        open_ = self._together
+        if open_ is not None and open_.of_this_process:
+            raise open_.misused("is not at its end. Leave its block before closing the storage")
+        self.database.close()
+
+    def check_writable(self, alone: str = "") -> None:
+        """Raise StorageReadOnlyError if nothing may be written; see `looking.Inside`."""
+        self.database.check_writable()
+        self.check_alone(alone)
+
+    def check_alone(self, what: str) -> None:
+        """Raise TransactionError if something is called that cannot be one of several calls."""
+        open_ = self.here()  # which tells of another thread or task, before that waits
+        if what and open_ is not None:
+            raise open_.misused(f"cannot have {what} in it. Call that before or after its block")
 
     # -- transactions ------------------------------------------------------------------------
 
@@ -126,11 +149,23 @@ class SqlInside:
     def _begin(self, tell: Tell | None) -> Iterator[tuple[Connection, Catalog]]:
         """Begin a transaction to read in; an empty database stands for a missing file."""
         if self.database.exists():
-            with self.database.reading() as conn:
+            with self.looking() as conn:
                 yield conn, self.found(conn, tell)[0]
             return
         with sa.create_engine("sqlite://", poolclass=NullPool).connect() as conn:
             yield conn, self.catalog.at({})
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """Hold a connection to read with: that of the open transaction, if there is one."""
+        open_ = self.here()
+        if open_ is None or open_.conn is None:
+            with self.database.reading() as conn:
+                yield conn
+            return
+        conn = open_.connect()
+        with self.database.told(conn):
+            yield conn
 
     def _at(self, conn: Connection, catalog: Catalog, as_of: AsOf) -> Catalog:
         if as_of is not None and self.is_made(conn):
@@ -159,8 +194,98 @@ class SqlInside:
         self, conn: Connection, made: bool, tell: Tell | None = None
     ) -> tuple[Catalog, dict[str, int]]:
         stored, next_ids = self.catalog.read_types(conn, tell) if made else ({}, {})
+        open_ = self._holding(conn)
+        if open_ is not None:  # nobody else knows of what it makes
+            open_.catalog = open_.catalog.at(stored)
+            return open_.catalog, next_ids
         found = self.catalog = self.catalog.at(stored)
         return found, next_ids
+
+    # -- several calls -----------------------------------------------------------------------
+
+    def here(self) -> SqlTogether | None:
+        """Return the open transaction of several calls, if this call belongs to it."""
+        open_ = self._together
+        if open_ is None or not open_.is_here():
+            return None
+        if not open_.of_this_process:
+            raise forked(open_)
+        return open_
+
+    def _holding(self, conn: Connection) -> SqlTogether | None:
+        open_ = self._together
+        return open_ if open_ is not None and open_.conn is conn else None
+
+    def begin(self, note: str | None) -> None:
+        """Begin a transaction of several calls, or a part of the open one; see `together`."""
+        self.check_writable()
+        open_ = self.here()
+        if open_ is not None:
+            open_.begin_part()
+            open_.say(note)
+            return
+        open_ = SqlTogether(self.database, self.catalog)
+        open_.say(note)
+        self._together = open_
+        try:
+            if self.database.exists():
+                self.found(open_.connect())
+        except BaseException:
+            self._together = None
+            open_.drop()
+            open_.leave(back=True)
+            raise
+
+    def end(self, *, well: bool) -> None:
+        """End what was begun last; see `together`."""
+        open_ = self._together
+        assert open_ is not None
+        if open_.parts:
+            open_.end_part(well=well)
+            return
+        self._together = None  # before another thread may begin one
+        done = False
+
+        def carried_out() -> None:
+            nonlocal done
+            done = True
+            self.catalog.effects.take(open_.catalog.effects)
+            open_.catalog.effects = self.catalog.effects
+            self.catalog = open_.catalog
+            self.catalog.carried_out(open_.made)
+            self.catalog.settle(open_.conn)
+
+        try:
+            if well and open_.of_this_thread and open_.of_this_process:
+                open_.commit(carried_out)
+        finally:
+            open_.drop()
+            open_.leave(back=not done)
+        if well and not open_.of_this_process:
+            raise forked(open_)
+        if well and not open_.of_this_thread:
+            raise open_.misused(
+                "was left in another thread than it was begun in, and is taken back. Enter and"
+                " leave its block in one function"
+            )
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Hold a transaction to write in; what fails in one of several calls is taken back."""
+        open_ = self.here()
+        if open_ is None:
+            with self.database.writing() as conn:
+                yield conn
+            return
+        with deferred_interrupt(), open_.step() as conn:
+            yield conn
+
+    def after(self, conn: Connection, call: Callable[[], None]) -> None:
+        """Call something when a call's transaction is carried out; of several calls, at once."""
+        if self._holding(conn) is not None:
+            call()
+        else:
+            conn.info.setdefault(AFTER, []).append(call)
 
     # -- saving ------------------------------------------------------------------------------
 
@@ -168,7 +293,7 @@ class SqlInside:
         """Return what saving a walk would do."""
         if not self.database.exists():
             return self._plan(None, self.catalog.at({}), {}, found)
-        with self.database.reading() as conn:
+        with self.looking() as conn:
             return self._plan(conn, *self.found(conn), found)
 
     def _plan(
@@ -194,14 +319,14 @@ class SqlInside:
             # Before there is a file: what cannot be stored must not leave an empty one behind.
             part = None if alone is None else part_alone(found, alone)
             early = None if self.database.exists() else self._prepare(found, part)
-            with self.database.writing() as conn:
+            with self.writing() as conn:
                 made = self.is_made(conn)
                 if made and added_since is None and part is None:
                     part = self._changed_part(conn, found)
                 if part is not None and not part.found.entities:
                     return
                 save = self._save(conn, made, found, note, early, added_since, part)
-                conn.info[AFTER] = functools.partial(self._carried_out, save)
+                self.after(conn, functools.partial(self._carried_out, save))
 
     def _changed_part(self, conn: Connection, found: Walk) -> Part | None:
         """Return what of a walk is not as it is stored, where that is known."""
@@ -209,6 +334,10 @@ class SqlInside:
         return None if era is None else changed_part(found, era, self.catalog.mapping)
 
     def _carried_out(self, save: Save) -> None:
+        open_ = None if save.conn is None else self._holding(save.conn)
+        if open_ is not None:
+            open_.saved(save)
+            return
         self.catalog = save.catalog
         self.catalog.carried_out(save.made)
         save.finish()
@@ -250,7 +379,8 @@ class SqlInside:
 
     def _prepare(self, found: Walk, part: Part | None) -> Save:
         """Find out what a walk changes where nothing is stored yet."""
-        catalog = self.catalog.fork({})
+        open_ = self.here()
+        catalog = (self if open_ is None else open_).catalog.fork({})
         catalog.mapping.map_walk(found)
         save = Save(None, catalog, found, {}, part=part)
         save.prepare()
@@ -261,6 +391,7 @@ class SqlInside:
 
         Tables are made for a class of which nothing is stored yet.
         """
+        self.check_writable(alone="index_text()")
         with self.database.turn():
             catalog = self.catalog.fork()
             check_texts(catalog, cls, fields)  # before there is a file
@@ -272,11 +403,12 @@ class SqlInside:
                     pass
                 count = index_texts(conn, catalog, cls, fields)
                 catalog.seal(conn)
-                conn.info[AFTER] = functools.partial(self._indexed, catalog)
+                self.after(conn, functools.partial(self._indexed, conn, catalog))
         return count
 
     def drop_text_index(self, cls: type[Entity], fields: Sequence[str]) -> None:
         """Take indexes of texts away."""
+        self.check_writable(alone="drop_text_index()")
         check_texts(self.catalog.fork(), cls, fields)
         if not self.database.exists():
             return
@@ -286,9 +418,9 @@ class SqlInside:
                 drop_texts(conn, catalog, cls, fields)
                 catalog.seal(conn)
 
-    def _indexed(self, catalog: Catalog) -> None:
+    def _indexed(self, conn: Connection, catalog: Catalog) -> None:
         self.catalog = catalog
-        catalog.settle()
+        catalog.settle(conn)
 
     # -- for the declarative models ----------------------------------------------------------
 
@@ -317,6 +449,7 @@ class SqlInside:
             row_id = now.row_of(entity)
             if row_id is not None:  # a hand-written from_entity() asks for what is being saved
                 return row_id
+        self.check_writable()
         conn = session.connection()
         save = self._save(conn, self.is_made(conn), walk_to_save(as_roots(entity)), None)
         sa.event.listen(session, "after_commit", lambda _: save.finish(), once=True)
@@ -334,6 +467,7 @@ class SqlInside:
         only = extent.only
         names = None if only is None else stored_ids.names_of(only, catalog.mapping)
         if extent.lazy:
+            self.check_alone("lazy=True")
             return load_lazily(self.reading, conn, catalog, rows, extent.hops, names)
         return Load(conn, catalog, remembers=True).entities(rows, extent.hops, names)
 

@@ -43,7 +43,6 @@ from ecsviz.storage.relational.store_texts import StoreTexts
 from ecsviz.storage.relational.store_upkeep import StoreUpkeep
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.save_plan import SavePlan
-from ecsviz.storage.sql.engine import AFTER
 
 
 class SQLAlchemyEntityStorage(
@@ -71,13 +70,18 @@ class SQLAlchemyEntityStorage(
         Seconds: for another writer; for a statement where a file has triggers or views of others.
     schema
         The database schema for all tables, where the database has such.
+    read_only
+        Whether nothing may be written: what would write raises StorageReadOnlyError before it does
+        anything, a missing file is an error, and the database itself is opened to be read. So it
+        is too with a URL that says ``?mode=ro&uri=true``.
 
     Notes
     -----
     Nothing is stored before `register`; everything in one transaction; the number of statements
     grows with classes, not with entities. It can stand in a ``with`` statement, which closes it.
     It can be pickled, and is opened by its URL where it is unpickled (the password in a URL goes
-    with it); one in memory, or on an Engine, cannot.
+    with it); one in memory, or on an Engine, cannot. Every method may be called from any thread:
+    in asynchronous code, ``asyncio.to_thread`` does, and the event loop goes on meanwhile.
 
     Examples
     --------
@@ -90,6 +94,16 @@ class SQLAlchemyEntityStorage(
     >>> again = store.get(thread.ecs_id)
     >>> again.messages[0].thread is again, again.version
     (True, 1)
+
+    In asynchronous code (in a notebook, ``await`` stands in the cell itself):
+
+    >>> import asyncio
+    >>> async def rename(title: str) -> int:
+    ...     there = await asyncio.to_thread(store.get, thread.ecs_id)
+    ...     there.title = title
+    ...     return (await asyncio.to_thread(store.register, there)).version
+    >>> asyncio.run(rename("Rings"))
+    2
     """
 
     def __init__(
@@ -101,6 +115,7 @@ class SQLAlchemyEntityStorage(
         timeout: float = 5.0,
         deadline: float = 60.0,
         schema: str | None = None,
+        read_only: bool = False,
     ) -> None:
         self.inside: SqlInside = SqlInside(
             target,
@@ -109,18 +124,21 @@ class SQLAlchemyEntityStorage(
             timeout=timeout,
             deadline=deadline,
             schema=schema,
+            read_only=read_only,
         )
 
     def __repr__(self) -> str:
-        closed = ", closed" if self.inside.database.closed else ""
-        return f"SQLAlchemyEntityStorage({str(self.inside.database)!r}{closed})"
+        database = self.inside.database
+        told = ", read_only=True" * database.read_only + ", closed" * database.closed
+        return f"SQLAlchemyEntityStorage({str(database)!r}{told})"
 
     def close(self) -> None:
         """Close what was opened; using the store afterwards raises StorageClosedError.
 
-        An Engine that was handed in stays open. A store that is dropped closes by itself.
+        An Engine that was handed in stays open. A store that is dropped closes by itself. In the
+        block of a transaction it is a TransactionError, and the block goes on.
         """
-        self.inside.database.close()
+        self.inside.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {
@@ -129,6 +147,7 @@ class SQLAlchemyEntityStorage(
             "timeout": self.inside.database.timeout,
             "deadline": self.inside.database.deadline,
             "schema": self.inside.catalog.metadata.schema,
+            "read_only": self.inside.database.read_only,
         }
         address, made = self.inside.database.address(), self.inside.database.exists()
         return _reopened, (type(self), address, made, options, self.inside.catalog.identity)
@@ -218,6 +237,7 @@ class SQLAlchemyEntityStorage(
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
+        self.inside.check_writable()
         given, roots = as_registered(entity_or_entities, self)
         with steps("saving", progress):
             if check_alone(hops):
@@ -348,6 +368,7 @@ class SQLAlchemyEntityStorage(
             rows = [there[ecs_id] for ecs_id in ids]
             names = None if kinds is None else names_of(kinds, catalog.mapping)
             if lazy:
+                self.inside.check_alone("lazy=True")
                 return load_lazily(self.inside.reading, conn, catalog, rows, hops, names)
             return load.entities(rows, hops, names)
 
@@ -429,18 +450,19 @@ class SQLAlchemyEntityStorage(
         >>> store.has_entity(thread.ecs_id)
         False
         """
+        self.inside.check_writable()
         ids = ids_of(entities_or_ids)
         if not ids:
             return
         if not self.inside.database.exists():  # and must not be made in order to delete from it
             raise not_found(ids[0], (), str(self.inside.database))
-        with self.inside.database.writing() as conn:
+        with self.inside.writing() as conn:
             catalog, _ = self.inside.found(conn)
             load = Load(conn, catalog)
             found = load.find_all(ids)
             catalog.seen.warn_of_triggers(conn, catalog.mapping.stored.values())
             raised = Delete(conn, catalog, found).run()
-            conn.info[AFTER] = functools.partial(catalog.effects.note, raised)
+            self.inside.after(conn, functools.partial(catalog.effects.note, raised))
 
 
 def _reopened(

@@ -148,6 +148,7 @@ class StoreUpkeep:
         >>> len(store.verify()), store.get(thread.ecs_id).title
         (0, 'Rings')
         """
+        self.inside.check_writable(alone="adopt_changes()")
         only_told = flag(dry_run, "dry_run")
         check_note(note)
         rows: list[tuple[str, UUID, str, int]] = []
@@ -262,9 +263,11 @@ class StoreUpkeep:
             _mapping(given, name) for given, name in ((rename, "rename"), (convert, "convert"))
         )
         dry_run = flag(dry_run, "dry_run")
+        if not dry_run:
+            self.inside.check_writable(alone="migrate()")
         if not self.inside.database.exists():
             return Migration()
-        with self.inside.database.reading() if dry_run else self.inside.database.altering() as conn:
+        with self.inside.looking() if dry_run else self.inside.database.altering() as conn:
             catalog, _ = self.inside.found(conn)
             if not self.inside.is_made(conn):
                 return Migration()
@@ -307,6 +310,7 @@ class StoreUpkeep:
         >>> store.prune(before=3), store.get(thread.ecs_id, as_of=3).title
         (2, 'c')
         """
+        self.inside.check_writable(alone="prune()")
         with said_as("before"):
             if self.inside.database.exists():
                 with self.inside.database.writing() as conn:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -23,11 +22,13 @@ from ecsviz.basics.addresses import (
     Journal,
     as_url,
     asynchronous,
+    check_options,
     checked_journal,
     checked_seconds,
     file_of,
     harmless,
     in_memory,
+    opened_to_read,
     redacted,
     redacted_text,
     short_path,
@@ -36,10 +37,22 @@ from ecsviz.basics.forks import not_while_forking
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.basics.once import making
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
+from ecsviz.storage.sql.processes import look_after
 from ecsviz.storage.sql.server_errors import server_error
 from ecsviz.storage.sql.sqlite_errors import sqlite_error, unreadable
 from ecsviz.storage.sql.sqlite_files import MAGIC, UNTRUSTED, WatchedFile, bound, is_sqlite
-from ecsviz.storage.sql.turns import ISOLATION, KeptConnection, Lent, OwnConnection, Turns, leave
+from ecsviz.storage.sql.turns import (
+    BOUNDS,
+    ISOLATION,
+    QUERY_ONLY,
+    KeptConnection,
+    Lent,
+    OwnConnection,
+    Turns,
+    interrupted,
+    leave,
+    query_only,
+)
 
 _NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
 """What drivers raise for an option that they do not know, or of which the value is wrong."""
@@ -60,6 +73,8 @@ class OpenDatabase:
         How long to wait for another writer, in seconds.
     deadline
         How long a statement may take on a SQLite file in which something acts by itself.
+    read_only
+        Whether nothing may be written; so it is too if the URL says so.
 
     Raises
     ------
@@ -73,6 +88,7 @@ class OpenDatabase:
         journal: Journal,
         timeout: float,
         deadline: float = 60.0,
+        read_only: bool = False,
     ) -> None:
         self.journal = checked_journal(journal)
         self.timeout = checked_seconds(timeout, "timeout", "wait for another writer")
@@ -92,18 +108,29 @@ class OpenDatabase:
             self.url = target.url
         else:
             self.url = as_url(target)
+            check_options(self.url)
+        self.read_only = read_only or opened_to_read(self.url)
+        if self.owns_engine:
+            if self.read_only and self.is_in_memory:
+                raise errors.StorageOpenError(
+                    f"{redacted(self.url)} is empty: there is nothing to read. Name a file."
+                )
             self.engine = self._make_engine()
-        if self.url.get_backend_name() == "sqlite" and not in_memory(self.url):
+        if self.url.get_backend_name() == "sqlite" and not self.is_in_memory:
             self.path = file_of(self.url)
             self._check_file()
-            self._file = WatchedFile(self.path)
+            self._file = WatchedFile(self.path, read_only=self.read_only)
             if self.owns_engine:
                 sa.event.listen(self.engine, "do_connect", self._file.connect)
-        _look_after(self.engine, closing=self.owns_engine)
-        _databases.add(self)
+        look_after(self.engine, self._turns, closing=self.owns_engine)
 
     def __str__(self) -> str:
         return str(self.path) if self.path else redacted(self.url)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the database is one of SQLite's in memory."""
+        return self.url.get_backend_name() == "sqlite" and in_memory(self.url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -123,7 +150,7 @@ class OpenDatabase:
         return self.owns_engine and self._session_engine is None
 
     def _make_engine(self) -> Engine:
-        options: dict[str, Any] = {"hide_parameters": True}
+        options: dict[str, Any] = {"hide_parameters": True, "execution_options": self._options()}
         if self.url.get_backend_name() == "sqlite":
             options["connect_args"] = {"timeout": self.timeout, "check_same_thread": False}
             # A connection each time: it cannot outlive its file, its process or its thread.
@@ -137,6 +164,10 @@ class OpenDatabase:
         if made.pool.__class__ is StaticPool:
             sa.event.listen(made, "do_connect", self._keep)
         return made
+
+    def _options(self) -> dict[str, Any]:
+        server = self.url.get_backend_name() == "postgresql"
+        return {"postgresql_readonly": True} if self.read_only and server else {}
 
     def _keep(self, dialect: Any, _: Any, args: Any, options: Any) -> Any:
         self.check_open()
@@ -180,6 +211,12 @@ class OpenDatabase:
                         f" {short_path(path.parent)}. Make it first.",
                         path=path,
                     )
+                if self.read_only:
+                    raise StorageOpenError(
+                        f"{short_path(path)} is not there, and read_only=True makes no file. Check"
+                        " the path, or register something without read_only first.",
+                        path=path,
+                    )
                 return
             with path.open("rb") as file:
                 start = file.read(len(MAGIC))
@@ -205,7 +242,7 @@ class OpenDatabase:
             If there is none.
         """
         self.check_open()
-        if self.owns_engine and not (self.is_sqlite and in_memory(self.url)):
+        if self.owns_engine and not self.is_in_memory:
             return self.url
         if self.owns_engine:
             why = "lies in the memory of this process alone. Give it a path instead of ':memory:'"
@@ -236,7 +273,7 @@ class OpenDatabase:
         """Raise StorageClosedError if this was closed."""
         if not self.closed:
             return
-        if in_memory(self.url) and self.owns_engine and self.is_sqlite:
+        if self.owns_engine and self.is_in_memory:
             raise errors.StorageClosedError(
                 "This storage was closed, and as it lay in memory, what it held is gone. A path"
                 " instead of ':memory:' keeps it: ev.SQLAlchemyEntityStorage('threads.db').",
@@ -247,6 +284,16 @@ class OpenDatabase:
             " all that was registered is there.",
             path=self.path,
         )
+
+    def check_writable(self) -> None:
+        """Raise StorageReadOnlyError if this was opened to be read."""
+        self.check_open()
+        if self.read_only:
+            raise errors.StorageReadOnlyError(
+                f"{self} was opened with read_only=True (or mode=ro), and this would write. Nothing"
+                " was changed. Open the storage without it in order to write.",
+                path=self.path,
+            )
 
     # -- transactions ------------------------------------------------------------------------
 
@@ -290,7 +337,14 @@ class OpenDatabase:
         An interrupt (Ctrl-C) is told at its end: in the middle, it would leave the write lock
         held until a garbage collection.
         """
-        with deferred_interrupt(), self.turn(), self._connected("READ COMMITTED") as conn:
+        with deferred_interrupt(), self.writing_on() as conn:
+            yield conn
+
+    @contextlib.contextmanager
+    def writing_on(self) -> Iterator[Connection]:
+        """Hold a transaction as `writing` does, in which interrupts are told at once."""
+        self.check_writable()
+        with self.turn(), self._connected("READ COMMITTED") as conn:
             if self.is_sqlite:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
             elif self.is_postgresql:
@@ -314,6 +368,7 @@ class OpenDatabase:
         off meanwhile, which it does only outside a transaction. They are checked at the end
         (SQLite's documentation of ALTER TABLE, "Making other kinds of table schema changes").
         """
+        self.check_writable()
         if not self.is_sqlite:
             with self.writing() as conn:
                 yield conn
@@ -342,7 +397,7 @@ class OpenDatabase:
         self.check_moved(". Nothing was saved")
         driver: Any = conn.connection.dbapi_connection
         # Now: a connection that was lost has no info any more.
-        proof, after = conn.info.pop(PROOF, None), conn.info.pop(AFTER, lambda: None)
+        proof, after = conn.info.pop(PROOF, None), conn.info.pop(AFTER, ())
         try:
             conn.commit()
         except exc.DBAPIError as err:
@@ -351,11 +406,12 @@ class OpenDatabase:
                 saved: bool | None = False
             else:
                 saved = self._is_saved(conn, proof)
-            if saved:
-                after()
+            for call in after if saved else ():
+                call()
             raise self._said(err, saved) from harmless(err, self.url)
         self.check_moved(", while something was being saved: it may be in the file that was moved")
-        after()
+        for call in after:
+            call()
 
     def _is_saved(self, conn: Connection, proof: Any) -> bool | None:
         """Tell whether a transaction whose end failed was carried out; None if nobody knows."""
@@ -403,45 +459,48 @@ class OpenDatabase:
             conn.info.pop(AFTER, None)
             if not self.is_sqlite:
                 if self.is_postgresql:
-                    conn.execution_options(isolation_level=isolation)
+                    conn.execution_options(isolation_level=isolation, **self._options())
                 yield conn
                 return
             driver: Any = conn.connection.dbapi_connection
-            conn.info[_BOUNDS] = None
+            conn.info[BOUNDS] = None
             self._end_before(driver)
             # The driver's own transactions lose updates and let DDL survive a rollback.
             before, driver.isolation_level = driver.isolation_level, None
+            was = query_only(driver, self.read_only or None)
             try:
                 self._prepare(driver)
-                yield conn
-            except (sqlite3.OperationalError, exc.OperationalError) as err:
-                code = getattr(getattr(err, "orig", err), "sqlite_errorname", "")
-                if code == "SQLITE_INTERRUPT" and (of := conn.info[_BOUNDS]) and not of[1]():
-                    # Ctrl-C, while Python looked at the clock: the driver swallows what it raises.
-                    raise KeyboardInterrupt from err
-                raise
+                with interrupted(conn):
+                    yield conn
             finally:
                 if not conn.invalidated:  # as it is, closed, after an exit or an interrupt
-                    if bounds := conn.info.pop(_BOUNDS, None):
+                    if bounds := conn.info.pop(BOUNDS, None):
                         bounds[0]()
                     if driver.in_transaction:
                         conn.rollback()
+                    query_only(driver, was)
                     driver.isolation_level = before
         if self._file is not None:
             self._file.remember()
 
+    @contextlib.contextmanager
+    def told(self, conn: Connection) -> Iterator[None]:
+        """Turn errors of a part of a transaction into those of ``ecsviz.errors``."""
+        with self.translated(), interrupted(conn):
+            yield
+
     def bound(self, conn: Connection) -> None:
         """Bound what each statement of a transaction may take: the file holds what acts."""
-        if conn.info.get(_BOUNDS, 0) is None:  # it has none yet, and is no session's
+        if conn.info.get(BOUNDS, 0) is None:  # it has none yet, and is no session's
             driver: Any = conn.connection.dbapi_connection
-            again, *conn.info[_BOUNDS] = bound(driver, self.deadline, self.path)
+            again, *conn.info[BOUNDS] = bound(driver, self.deadline, self.path)
             sa.event.listen(conn, "before_cursor_execute", again)
 
     def session_engine(self) -> Engine:
         """Return an engine for sessions: the same connections, in explicit transactions."""
         self.check_open()
         if not self.is_sqlite:
-            return self.engine
+            return self.engine.execution_options(**self._options())
         with making:
             return self._make_session_engine()
 
@@ -471,6 +530,7 @@ class OpenDatabase:
             self._end_before(driver)
             conn.info.setdefault(ISOLATION, driver.isolation_level)
             driver.isolation_level = None
+            conn.info.setdefault(QUERY_ONLY, query_only(driver, self.read_only or None))
             self._prepare(driver)
             driver.execute("BEGIN")
 
@@ -534,66 +594,7 @@ PROOF = "ecs_proof"
 carried out: a table, a query and its value."""
 
 AFTER = "ecs_after"
-"""What is to be called when a transaction is known to be carried out: there as well."""
-
-_BOUNDS = "ecs_bounds"
-"""Where a transaction of ours keeps what takes its bounds away, and what tells whether its time is
-over; None while it has none."""
+"""A list of what is to be called when a transaction is known to be carried out: there as well."""
 
 APPLICATION_ID = 0x45435356
 """Written into SQLite files, so that ``file`` and we can tell: the letters ECSV."""
-
-
-# -- processes -------------------------------------------------------------------------------
-
-_opened: weakref.WeakKeyDictionary[Engine, dict[int, Any]] = weakref.WeakKeyDictionary()
-"""The engines in use, each with the connections that are to be closed with it."""
-
-_databases: weakref.WeakSet[OpenDatabase] = weakref.WeakSet()
-
-_inherited: list[Any] = []
-"""In a forked child: connections that the parent goes on using. Closed here, or dropped, they
-would end there."""
-
-
-def _look_after(engine: Engine, *, closing: bool) -> None:
-    """Close an engine's connections when it is dropped, and leave a parent's alone in a child.
-
-    Parameters
-    ----------
-    engine
-        What is watched, not held: a finalizer that knew it, or its pool, would keep it for ever.
-    closing
-        Whether it was made here. A pool that is dropped with open connections closes none, and
-        the drivers warn of each.
-    """
-    if engine in _opened:
-        return
-    opened: dict[int, Any] = {}
-    _opened[engine] = opened
-    if closing:
-        sa.event.listen(engine, "connect", lambda conn, _: opened.update({id(conn): conn}))
-        sa.event.listen(engine, "close", lambda conn, _: opened.pop(id(conn), None))
-        weakref.finalize(engine, _close_all, opened)
-
-
-def _close_all(opened: dict[int, Any]) -> None:
-    while opened:
-        _, conn = opened.popitem()
-        with contextlib.suppress(Exception):  # nobody is there whom it could be told
-            conn.end() if isinstance(conn, KeptConnection) else conn.close()
-
-
-def _after_fork() -> None:
-    """Drop, in a forked child, what the parent and its threads go on using."""
-    for database in list(_databases):  # whoever is writing in the parent
-        database._turns.reset()
-    for engine, opened in list(_opened.items()):
-        if not isinstance(engine.pool, StaticPool):  # memory is copied, and the child's own
-            _inherited.extend(opened.values())
-            opened.clear()
-            engine.dispose(close=False)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

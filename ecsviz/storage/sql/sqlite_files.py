@@ -126,6 +126,8 @@ class WatchedFile:
     ----------
     path
         Where it is, or will be.
+    read_only
+        Whether it is there, and is opened to be read alone.
 
     Notes
     -----
@@ -134,9 +136,12 @@ class WatchedFile:
     tells, see `ecsviz.storage.relational.schema.catalog`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self._mode = "ro" if read_only else "rw"
         self._seen: tuple[int, int] | None = None
+        if read_only:
+            self.remember()
 
     def exists(self) -> bool:
         """Tell whether there is a file.
@@ -206,9 +211,9 @@ class WatchedFile:
         self.check()
         name = str(args[0])
         if not options.get("uri"):
-            name = f"{self.path.absolute().as_uri()}?mode=rw"
+            name = f"{self.path.absolute().as_uri()}?mode={self._mode}"
         elif "mode=" not in name:
-            name += ("&" if "?" in name else "?") + "mode=rw"
+            name += ("&" if "?" in name else "?") + f"mode={self._mode}"
         try:
             return dialect.connect(name, *args[1:], **{**options, "uri": True})
         except sqlite3.Error as err:

@@ -10,12 +10,44 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from sqlalchemy import exc
+from sqlalchemy.engine import Connection
 from sqlalchemy.pool import PoolProxiedConnection
 
 from ecsviz.errors import StorageBusyError
 
 ISOLATION = "ecs_isolation"
 """Where a session's connection keeps the driver's mode until it goes back to its pool."""
+
+
+QUERY_ONLY = "ecs_query_only"
+"""Where it keeps whether it might be written to, until then."""
+
+
+def query_only(driver: Any, wanted: bool | None) -> bool | None:
+    """Let a connection be read alone, or not; return what held before, None if it stays so."""
+    if wanted is None:
+        return None
+    before = bool(driver.execute("PRAGMA query_only").fetchone()[0])
+    driver.execute(f"PRAGMA query_only={int(wanted)}")
+    return before
+
+
+BOUNDS = "ecs_bounds"
+"""Where a transaction of ours keeps what takes its bounds away, and what tells whether its time is
+over; None while it has none."""
+
+
+@contextlib.contextmanager
+def interrupted(conn: Connection) -> Iterator[None]:
+    """Raise a Ctrl-C that came while Python looked at the clock: the driver swallows it."""
+    try:
+        yield
+    except (sqlite3.OperationalError, exc.OperationalError) as err:
+        code = getattr(getattr(err, "orig", err), "sqlite_errorname", "")
+        if code == "SQLITE_INTERRUPT" and (of := conn.info[BOUNDS]) and not of[1]():
+            raise KeyboardInterrupt from err
+        raise
 
 
 class Hold:
@@ -161,6 +193,7 @@ def leave(driver: Any, record: Any) -> None:
         if driver is not None:  # it is, after an interrupt
             if driver.in_transaction:
                 driver.rollback()
+            query_only(driver, record.info.pop(QUERY_ONLY, None))
             driver.isolation_level = before
 
 

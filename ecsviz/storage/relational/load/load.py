@@ -35,14 +35,10 @@ from ecsviz.storage.relational.past.past_catalog import PastMapping
 from ecsviz.storage.relational.schema.arcs import Arc, Kind, by_field
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import check_once
-from ecsviz.storage.relational.schema.mapping import (
-    ClassMap,
-    Collection,
-    InverseList,
-    RefColumn,
-)
+from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, InverseList, RefColumn
 from ecsviz.storage.sql.driver_values import exact_by_field
 from ecsviz.storage.sql.statements import as_driver, columns_of, select_by_keys
+from ecsviz.storage.together import TOGETHER
 from ecsviz.values.codecs import JsonCodec, Refused, decoded, not_readable
 from ecsviz.values.unfit import invalid
 
@@ -180,6 +176,8 @@ class Load:
             if self.lazily is None:
                 self._run_post_init()
             self._memory.remember(self.catalog.remembered)
+            if TOGETHER in self.conn.info:
+                self.conn.info[TOGETHER].watch(e for x in self.loaded.values() for e in x.entities)
             if self.lazily is not None:  # from here on, others see it
                 self.lazily.finish()
         return self.entity

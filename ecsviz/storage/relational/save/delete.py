@@ -23,6 +23,7 @@ from ecsviz.storage.sql.statements import (
     select_by_keys,
     update_rows,
 )
+from ecsviz.storage.together import TOGETHER, Together, What
 
 
 class Delete:
@@ -134,6 +135,9 @@ class Delete:
                 (i, name, version, revision, digest((i.bytes, name, version, revision)))
                 for i, version in zip(*found, strict=True)
             ]
+        together: Together | None = self.conn.info.get(TOGETHER)
+        if together is not None:
+            together.note_all(What.DELETED, ((row[0], row[2]) for row in rows))
         insert_rows(
             self.conn,
             gone,

@@ -23,6 +23,7 @@ from ecsviz.storage.relational.schema.history_tables import REVISION, archive
 from ecsviz.storage.relational.schema.mapping import ClassMap, InverseList, RefColumn
 from ecsviz.storage.relational.schema.seals import NOTHING, reseal
 from ecsviz.storage.sql.statements import select_by_keys, update_rows, value_of
+from ecsviz.storage.together import TOGETHER, Together, What
 
 Kept = dict[tuple[str, str, str, int], int]
 """(type, back-reference, type and row id of the holder) → how many members stay."""
@@ -390,15 +391,20 @@ def touch(
     table, wanted = catalog.mapping.probe(name), sorted(ids)
     query = sa.select(table.c.id, table.c.ecs_id, table.c.ecs_version)
     found = list(zip(*select_by_keys(conn, query, table.c.id, wanted), strict=True))
+    together: Together | None = conn.info.get(TOGETHER)
+    last = {} if together is None else together.before
+    raised = {ecs_id: (before, last.get(ecs_id, before) + 1) for _, ecs_id, before in found}
+    if together is not None:
+        together.note_all(What.CHANGED, ((i, before) for i, (before, _) in raised.items()))
     archive(conn, table, [(row_id,) for row_id in wanted], revision)
     update_rows(
         conn,
         table,
         [table.c.ecs_version, table.c.ecs_revision],
-        [(version + 1, revision, row_id) for row_id, _, version in found],
+        [(raised[ecs_id][1], revision, row_id) for row_id, ecs_id, _ in found],
     )
     reseal(conn, table, catalog.mapping.stored[name].positions, wanted)
-    return {ecs_id: (version, version + 1) for _, ecs_id, version in found}
+    return raised
 
 
 def _with_none(positions: Ints) -> list[int | None]:

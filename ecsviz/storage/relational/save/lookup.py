@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.order import Ints
-from ecsviz.storage.checks import check_lineage
+from ecsviz.storage.checks import check_lineage, id_taken
 from ecsviz.storage.relational.save.list_positions import NOWHERE, StoredPlaces
 from ecsviz.storage.relational.save.rows import Group, Rows
+from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.sql.statements import columns_of, select_by_keys
 from ecsviz.values.unfit import invalid
 
@@ -110,6 +112,42 @@ def look_up(
         )
         at += count + 1
     return result
+
+
+def check_new_ids(
+    conn: Connection,
+    mapping: Mapping,
+    rows: Rows,
+    new: MappingOf[str, list[int]],
+    next_ids: MappingOf[str, int],
+) -> None:
+    """Refuse an id that the store knows as an entity of another type.
+
+    Parameters
+    ----------
+    conn, mapping, rows
+        The transaction, the stored types, and the entities.
+    new
+        Per type the places of those that are not stored as such.
+    next_ids
+        Per type the next free row id.
+    """
+    for name, stored in mapping.stored.items():
+        ids: dict[Any, UUID] = {}
+        for other, places in new.items():
+            if other != name and places:
+                group = rows.groups[other]
+                driver_ids, own = group.driver_ids(conn), group.own("ecs_id")
+                ids.update((driver_ids[place], own[place]) for place in places)
+        table = mapping.probe(name)
+        query = sa.select(table.c.ecs_id)
+        if len(ids) * DENSE > next_ids.get(name, 1):
+            (known,) = columns_of(conn, query, raw=IDS)
+        else:
+            (known,) = select_by_keys(conn, query, table.c.ecs_id, list(ids), raw=IDS)
+        for driver_id in known:
+            if driver_id in ids:
+                raise id_taken(rows.found, ids[driver_id], name, f"table {stored.table!r}")
 
 
 def _check_lineages(

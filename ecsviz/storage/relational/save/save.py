@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -18,14 +19,13 @@ from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import (
     check_own_fields,
     check_version,
-    id_taken,
     not_there,
     was_deleted,
 )
 from ecsviz.storage.relational.models.handwritten_rows import runs, write_rows
 from ecsviz.storage.relational.save.link_tables import LinkChanges, find_links, write_links
 from ecsviz.storage.relational.save.list_positions import ListChanges
-from ecsviz.storage.relational.save.lookup import DENSE, IDS, Stored, look_up
+from ecsviz.storage.relational.save.lookup import Stored, check_new_ids, look_up
 from ecsviz.storage.relational.save.orphans import Orphans
 from ecsviz.storage.relational.save.part import Notes, Part
 from ecsviz.storage.relational.save.rows import NONE, Group, Rows, picker
@@ -43,7 +43,6 @@ from ecsviz.storage.save_plan import (
 )
 from ecsviz.storage.sql.statements import (
     as_driver,
-    columns_of,
     delete_rows,
     insert_columns,
     select_by_keys,
@@ -51,6 +50,7 @@ from ecsviz.storage.sql.statements import (
     update_rows,
     value_of,
 )
+from ecsviz.storage.together import TOGETHER, Together, What
 from ecsviz.values.unfit import invalid
 
 LAST_ROW = 2**62
@@ -107,6 +107,7 @@ class Save:
         self.alone = part is not None and part.alone
         self.newest = None if conn is None else catalog.found_revision(conn)
         self.notes = Notes(self.rows, self.alone, catalog.remembered.era_of(self.newest))
+        self.together: Together | None = None if conn is None else conn.info.get(TOGETHER)
 
     # -- finding out -------------------------------------------------------------------------
 
@@ -133,7 +134,9 @@ class Save:
             for place, position in enumerate(group.positions):
                 if place not in stored.versions:
                     raise not_there(self.found, position)
-        self._check_new_ids()
+        if self.conn is not None:
+            new = {name: self._new_places(name) for name in groups}
+            check_new_ids(self.conn, self.catalog.mapping, self.rows, new, self.next_ids)
         for name, group in groups.items():
             self._check_versions(name, group)
             self._allocate(name, group)
@@ -166,28 +169,6 @@ class Save:
         next_id = self.next_ids.get(group.known.type_name, 1)
         return look_up(self.conn, self.rows, group, self._is_table(group.known), next_id)
 
-    def _check_new_ids(self) -> None:
-        """Refuse an id that the store knows as an entity of another type."""
-        if self.conn is None:
-            return
-        new = {name: self._new_places(name) for name in self.rows.groups}
-        for name, stored in self.catalog.mapping.stored.items():
-            ids: dict[Any, UUID] = {}
-            for other, places in new.items():
-                if other != name and places:
-                    group = self.rows.groups[other]
-                    driver_ids, own = group.driver_ids(self.conn), group.own("ecs_id")
-                    ids.update((driver_ids[place], own[place]) for place in places)
-            table = self.catalog.mapping.probe(name)
-            query = sa.select(table.c.ecs_id)
-            if len(ids) * DENSE > self.next_ids.get(name, 1):
-                (known,) = columns_of(self.conn, query, raw=IDS)
-            else:
-                (known,) = select_by_keys(self.conn, query, table.c.ecs_id, list(ids), raw=IDS)
-            for driver_id in known:
-                if driver_id in ids:
-                    raise id_taken(self.found, ids[driver_id], name, f"table {stored.table!r}")
-
     def _check_versions(self, name: str, group: Group) -> None:
         versions = self.stored[name].versions
         held = group.own("version")
@@ -206,9 +187,11 @@ class Save:
         if not made or value_of(self.conn, sa.select(gone.c.version).limit(1)) is None:
             return
         ids = [self.found.ids[position] for position in positions]
-        query = sa.select(gone.c.ecs_id, gone.c.version, gone.c.revision)
-        found = select_by_keys(self.conn, query, gone.c.ecs_id, ids)
-        for ecs_id, version, revision in zip(*found, strict=True):
+        found = select_by_keys(self.conn, sa.select(*gone.c), gone.c.ecs_id, ids)
+        for row in zip(*found, strict=True):
+            ecs_id, _, version, revision, _ = row
+            if self.together is not None and ecs_id not in self.together.before:
+                self.together.buried[ecs_id] = row
             entity = self.found.entities[self.found.ids.index(ecs_id)]
             if entity.version:
                 raise was_deleted(entity, version, revision)
@@ -232,6 +215,7 @@ class Save:
         self.next_ids[name] = number
 
     def _find_versions(self) -> None:
+        last = {} if self.together is None else self.together.before
         for name, group in self.rows.groups.items():
             stored = self.stored[name]
             new = self._new_places(name)
@@ -244,11 +228,12 @@ class Save:
                 for position in positions:
                     gone = self.gone.get(self.found.ids[position])
                     if gone:
-                        self.new_versions[position] = gone + 1
+                        self.new_versions[position] = last.get(self.found.ids[position], gone) + 1
             changed = {*self._changed_places(name), *self.lists.touched.get(name, ())}
             changed &= stored.versions.keys()
             for place in sorted(changed):
-                self.new_versions[group.positions[place]] = stored.versions[place] + 1
+                position, version = group.positions[place], stored.versions[place]
+                self.new_versions[position] = last.get(self.found.ids[position], version) + 1
             self.plan.added += len(new)
             self.plan.changed += len(changed)
             self.plan.unchanged += len(stored.versions) - len(changed)
@@ -383,7 +368,7 @@ class Save:
         """
         if not self.plan:
             return None
-        self.conn = conn
+        self.conn, self.together = conn, conn.info.get(TOGETHER)
         revision = self.catalog.next_revision(self.conn)
         step("writing")
         self._insert(revision)
@@ -399,12 +384,21 @@ class Save:
         self.catalog.set_next_ids(
             self.conn, {n: i for n, i in self.next_ids.items() if n in self.inserts.types}
         )
+        if self.together is not None:
+            self._note(self.together)
         plan, others = self.plan, len(self.lists.raised)
         self.made = self.catalog.add_revision(
             self.conn, revision, note, plan.added, plan.changed + others, gone
         )
         self.catalog.seal(conn)
         return revision
+
+    def _note(self, together: Together) -> None:
+        """Note for a transaction of several calls what was written."""
+        new = {p for positions in self.inserts.rows.values() for p in positions}
+        for position, version in self.new_versions.items():
+            what = What.ADDED if position in new else What.CHANGED
+            together.note(self.found.ids[position], what, version - 1)
 
     def _columns(self, known: ClassMap) -> list[sa.Column[Any]]:
         """Return all columns but the row id, in the order of `_row_columns`."""
@@ -583,13 +577,10 @@ class Save:
 
     def finish(self) -> None:
         """Tell the entities their versions, after the transaction has ended well."""
-        self.catalog.settle()
+        self.catalog.settle(self.conn)
         self.catalog.effects.note(self.lists.raised)
-        for name, group in self.rows.groups.items():
-            for place, version in self.stored[name].versions.items():
-                self.found.entities[group.positions[place]].__dict__["version"] = version
-        for position, version in self.new_versions.items():
-            self.found.entities[position].__dict__["version"] = version
+        for entity, version in self.versions():
+            entity.__dict__["version"] = version
         changed = [self.found.ids[p] for p in self.new_versions] + [*self.lists.raised]
         self.notes.remember(
             self.catalog.remembered,
@@ -598,3 +589,12 @@ class Save:
             None if self.orphans.deleted else changed,
             [] if self.part is None else self.part.whole,
         )
+
+    def versions(self) -> Iterator[tuple[Any, int]]:
+        """Yield the entities and the versions that they have now."""
+        for name, group in self.rows.groups.items():
+            for place, version in self.stored[name].versions.items():
+                if group.positions[place] not in self.new_versions:
+                    yield self.found.entities[group.positions[place]], version
+        for position, version in self.new_versions.items():
+            yield self.found.entities[position], version

@@ -30,6 +30,7 @@ from ecsviz.storage.relational.schema.store_identity import NEWEST, StoreIdentit
 from ecsviz.storage.relational.schema.stored_types import (
     Tell,
     fields_of,
+    otherwise_stored,
     read_types,
     setting_number,
     setting_object,
@@ -41,6 +42,7 @@ from ecsviz.storage.relational.schema.text_tables import changes_of
 from ecsviz.storage.remembered import Remembered
 from ecsviz.storage.sql.engine import APPLICATION_ID, PROOF, OpenDatabase
 from ecsviz.storage.sql.statements import columns_of, value_of
+from ecsviz.storage.together import TOGETHER, Together
 
 SCHEMA_VERSION = 2
 """Which layout of tables this release writes."""
@@ -251,15 +253,16 @@ class Catalog:
         self._identity.given = given
         conn.execute(sa.insert(self.store).values(key=_IDENTITY, value=given))
 
-    def settle(self) -> None:
-        """Remember what was made, after the transaction has ended well."""
+    def settle(self, conn: Connection | None) -> None:
+        """Remember what a transaction has made, after it has ended well."""
         of = self._identity
-        if of.given is not None:
+        if of.giving is not None and of.giving() is conn:
             of.known, of.given, of.giving = of.given, None, None
 
     def create(self, conn: Connection) -> None:
         """Make our tables; the file of a user's own tables is not marked as ours."""
         ours = not self._tables(conn)
+        self._identity.begin(conn).looked = True  # from now on, it sees a revision of its own
         for table in self.metadata.tables.values():
             conn.execute(CreateTable(table))
         conn.execute(sa.insert(self.store).values(key="schema_version", value=str(SCHEMA_VERSION)))
@@ -488,14 +491,22 @@ class Catalog:
     def found_revision(self, conn: Connection) -> tuple[int, bytes] | None:
         """Return number and seal of the newest revision that a transaction has found.
 
-        None where it may have found what a session has not committed.
+        None where it may have found what a session, or a transaction of several calls, has not
+        committed.
         """
-        return self._identity.begin(conn).found if self.database.is_alone else None
+        alone = self.database.is_alone and TOGETHER not in conn.info
+        return self._identity.begin(conn).found if alone else None
 
     def next_revision(self, conn: Connection) -> int:
         """Return the number of the revision that is about to be made."""
+        together: Together | None = conn.info.get(TOGETHER)
+        if together is not None and together.number:
+            return together.number
         self._check_back(conn)
-        return self.newest_revision(conn) + 1
+        number = self.newest_revision(conn) + 1
+        if together is not None:
+            together.number = number
+        return number
 
     def newest_revision(self, conn: Connection) -> int:
         """Return the number of the newest revision, 0 if there is none."""
@@ -504,7 +515,15 @@ class Catalog:
     def add_revision(
         self, conn: Connection, number: int, note: str | None, added: int, changed: int, gone: int
     ) -> tuple[int, bytes]:
-        """Note a revision; return its number and its seal."""
+        """Note a revision; return its number and its seal.
+
+        In a transaction of several calls, it is theirs: what was noted before is noted anew.
+        """
+        together: Together | None = conn.info.get(TOGETHER)
+        if together is not None:
+            together.say(note)
+            note, (added, changed, gone) = together.text, together.counts
+            conn.execute(sa.delete(self.revisions).where(self.revisions.c.number == number))
         now = datetime.now(UTC).replace(tzinfo=None)
         row = (number, now, note, added, changed, gone)
         names = ("number", "created_at", "note", "added", "changed", "deleted")
@@ -578,16 +597,3 @@ def find_class(stored: StoredType) -> type | None:
         if candidates:
             return candidates[0]
     return None
-
-
-def otherwise_stored(stored: StoredType, known: ClassMap) -> errors.SchemaOutdatedError:
-    """Return the error for a class whose hand-written model came or went."""
-    name = known.cls.__name__
-    text = (
-        f"{name} is stored here through a hand-written model, and none was given. Open the store"
-        f" with models={{{name}: …}}."
-        if stored.by_hand
-        else f"{name} is stored here in the table {stored.table!r}, which ecsviz made. Leave it"
-        " out of models=, or name another store."
-    )
-    return errors.SchemaOutdatedError(text, cls=known.cls, table=stored.table)

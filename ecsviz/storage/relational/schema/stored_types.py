@@ -14,13 +14,14 @@ from ecsviz.domain.entity_class import classes_named, known_entity_classes
 from ecsviz.domain.fields import class_plan
 from ecsviz.errors import (
     EcsvizError,
+    SchemaOutdatedError,
     StorageCorruptError,
     UnknownTypeError,
     did_you_mean,
     short_repr,
 )
 from ecsviz.storage.relational.schema.history_tables import REVISION
-from ecsviz.storage.relational.schema.mapping import Layout, StoredType
+from ecsviz.storage.relational.schema.mapping import ClassMap, Layout, StoredType
 from ecsviz.storage.relational.schema.naming import can_be_name, snake
 from ecsviz.storage.relational.schema.system_columns import SYSTEM_COLUMNS
 from ecsviz.storage.sql.statements import columns_of
@@ -235,3 +236,16 @@ def unknown_type(stored: StoredType) -> UnknownTypeError:
         type_name=stored.name,
         table=stored.table,
     )
+
+
+def otherwise_stored(stored: StoredType, known: ClassMap) -> SchemaOutdatedError:
+    """Return the error for a class whose hand-written model came or went."""
+    name = known.cls.__name__
+    text = (
+        f"{name} is stored here through a hand-written model, and none was given. Open the store"
+        f" with models={{{name}: …}}."
+        if stored.by_hand
+        else f"{name} is stored here in the table {stored.table!r}, which ecsviz made. Leave it"
+        " out of models=, or name another store."
+    )
+    return SchemaOutdatedError(text, cls=known.cls, table=stored.table)

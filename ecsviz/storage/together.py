@@ -1,0 +1,295 @@
+"""Several calls as one transaction: what they have changed so far, and how it is taken back.
+
+An entity counts once, however often it was written. Its version is raised by one, from what it was
+before the transaction; what was added and deleted again has never been.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Iterable
+from contextvars import ContextVar
+from enum import Enum
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from ecsviz.basics.interrupts import Guard
+from ecsviz.errors import TransactionError
+
+TOGETHER = "ecs_together"
+"""Under which key of a connection's ``info`` its open transaction of several calls stands."""
+
+
+class What(Enum):
+    """What became of an entity, net."""
+
+    UNTOUCHED = "untouched"
+    ADDED = "added"
+    CHANGED = "changed"
+    DELETED = "deleted"
+    ANEW = "deleted, and stored anew"
+    VANISHED = "added, and deleted again"
+
+
+_AFTER = {
+    What.ADDED: {What.DELETED: What.ANEW},
+    What.CHANGED: {What.ADDED: What.ADDED, What.ANEW: What.ANEW},
+    What.DELETED: {What.ADDED: What.VANISHED, What.VANISHED: What.VANISHED},
+}
+"""What happens → what became of the entity before → what becomes of it; else what happens."""
+
+
+class Waymark(NamedTuple):
+    """A point of a transaction to which one can go back."""
+
+    states: int
+    told: int
+    notes: int
+
+
+_entered: ContextVar[tuple[Together, ...]] = ContextVar("ecs_entered", default=())
+
+
+class Together:
+    """An open transaction of several calls: what they have changed, and whom they have told.
+
+    Parameters
+    ----------
+    number
+        The revision that they make.
+    where
+        What messages call the storage.
+
+    Attributes
+    ----------
+    before
+        Of each entity that was written the version before the transaction, 0 if it is new.
+    buried
+        What the storage knew of entities that were deleted before, and came back.
+    """
+
+    def __init__(self, number: int, where: str) -> None:
+        self.number = number
+        self.where = where
+        self.before: dict[UUID, int] = {}
+        self.buried: dict[UUID, Any] = {}
+        self._process, self._thread = os.getpid(), threading.get_ident()
+        self._states: dict[UUID, What] = {}
+        self._counts: Counter[What] = Counter()
+        self._past: list[tuple[UUID, What]] = []
+        self._told: list[tuple[weakref.ref[Any], int | None]] = []
+        self._notes: list[str] = []
+        _entered.set((*_entered.get(), self))
+
+    # -- whose it is -------------------------------------------------------------------------
+
+    def is_here(self) -> bool:
+        """Tell whether a call belongs to the transaction: it is made in its block.
+
+        Raises
+        ------
+        TransactionError
+            If it is made in another thread, or in another task, and nobody can tell.
+        """
+        inside, same = self in _entered.get(), self._thread == threading.get_ident()
+        if inside == same:
+            return inside
+        raise self.misused(
+            "was begun in another thread. Begin and end it in one function, and give that to the"
+            " thread"
+            if inside
+            else "was begun in another task of this thread, which waits. Do not await inside its"
+            " block; give a function with the whole block to asyncio.to_thread"
+        )
+
+    def misused(self, why: str) -> TransactionError:
+        """Return the error for a use that cannot work."""
+        return TransactionError(f"The open transaction on {self.where} {why}.")
+
+    @property
+    def of_this_thread(self) -> bool:
+        """Whether it was begun in this thread."""
+        return self._thread == threading.get_ident()
+
+    @property
+    def of_this_process(self) -> bool:
+        """Whether it was begun in this process, not in one of which this is a fork."""
+        return self._process == os.getpid()
+
+    def leave(self, *, back: bool) -> None:
+        """End it: what is called from now on does not belong to it.
+
+        Parameters
+        ----------
+        back
+            Whether it was taken back.
+        """
+        if back:
+            self.back(Waymark(0, 0, 0))
+        _entered.set(tuple(each for each in _entered.get() if each is not self))
+
+    # -- what changed ------------------------------------------------------------------------
+
+    def note(self, ecs_id: UUID, what: What, before: int) -> None:
+        """Note that an entity was added, changed or deleted.
+
+        Parameters
+        ----------
+        ecs_id, what
+            The entity, and what happened.
+        before
+            Its version before that: it counts where the transaction has not written it yet.
+        """
+        self.before.setdefault(ecs_id, before)
+        was = self._states.get(ecs_id, What.UNTOUCHED)
+        self._past.append((ecs_id, was))
+        self._become(ecs_id, _AFTER[what].get(was, what))
+
+    def note_all(self, what: What, entities: Iterable[tuple[UUID, int]]) -> None:
+        """Note what happened to some entities, given with their versions before that."""
+        for ecs_id, before in entities:
+            self.note(ecs_id, what, before)
+
+    def _become(self, ecs_id: UUID, what: What) -> None:
+        self._counts[self._states.get(ecs_id, What.UNTOUCHED)] -= 1
+        self._counts[what] += 1
+        self._states[ecs_id] = what
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many entities were added, changed and deleted; what came anew is both."""
+        of = self._counts
+        return (
+            of[What.ADDED] + of[What.ANEW],
+            of[What.CHANGED],
+            of[What.DELETED] + of[What.ANEW],
+        )
+
+    def vanished(self) -> list[UUID]:
+        """Return what was added and deleted again."""
+        return [ecs_id for ecs_id, what in self._states.items() if what is What.VANISHED]
+
+    # -- notes -------------------------------------------------------------------------------
+
+    def say(self, note: str | None) -> None:
+        """Add to the note of the revision."""
+        if note is not None and note not in self._notes:
+            self._notes.append(note)
+
+    @property
+    def text(self) -> str | None:
+        """The note of the revision."""
+        return "; ".join(self._notes) if self._notes else None
+
+    # -- live objects ------------------------------------------------------------------------
+
+    def tell(self, entity: Any, version: int) -> None:
+        """Tell a live object its version."""
+        state = entity.__dict__
+        if state["version"] != version:
+            self._told.append((weakref.ref(entity), state["version"]))
+            state["version"] = version
+
+    def watch(self, entities: Iterable[Any]) -> None:
+        """Remember objects that were read: their versions may never come to be."""
+        known = self.before
+        self._told += [(weakref.ref(e), None) for e in entities if e.ecs_id in known]
+
+    def _untell(self, told: int, only: set[UUID] | None = None) -> None:
+        """Put the versions of live objects back to what they were told first, or before."""
+        for ref, version in reversed(self._told[told:]):
+            entity = ref()
+            if entity is None or "version" not in entity.__dict__:
+                continue
+            ecs_id = entity.ecs_id
+            if only is not None and ecs_id not in only:
+                continue
+            if version is not None:
+                entity.__dict__["version"] = version
+            elif self._is_as_before(ecs_id):
+                before = self.before[ecs_id]
+                entity.__dict__["version"] = min(entity.__dict__["version"], before)
+
+    def _is_as_before(self, ecs_id: UUID) -> bool:
+        gone = (What.UNTOUCHED, What.VANISHED)
+        return self._states.get(ecs_id, What.UNTOUCHED) in gone
+
+    # -- going back --------------------------------------------------------------------------
+
+    def mark(self) -> Waymark:
+        """Return this point."""
+        return Waymark(len(self._past), len(self._told), len(self._notes))
+
+    def back(self, mark: Waymark) -> None:
+        """Go back to a point: versions of live objects too."""
+        while len(self._past) > mark.states:
+            self._become(*self._past.pop())
+        self._untell(mark.told)
+        del self._told[mark.told :]
+        del self._notes[mark.notes :]
+
+    def forget_vanished(self) -> list[UUID]:
+        """Let live objects of what was added and deleted again be new; return their ids."""
+        gone = self.vanished()
+        if gone:
+            self._untell(0, set(gone))
+        return gone
+
+
+class Joins(Protocol):
+    """The inside of a storage that has transactions of several calls."""
+
+    def begin(self, note: str | None) -> None:
+        """Begin a transaction, or a part of the one that is open."""
+
+    def end(self, *, well: bool) -> None:
+        """End what was begun last: carry it out, or take it back."""
+
+
+class Transaction:
+    """The block of ``with store.transaction():``.
+
+    Parameters
+    ----------
+    inside
+        The inside of the storage.
+    note
+        What the revision is about.
+
+    Notes
+    -----
+    An interrupt (Ctrl-C) that comes in the block is raised there, and takes everything back; one
+    that comes while the block is entered or left waits until that is done.
+    """
+
+    def __init__(self, inside: Joins, note: str | None) -> None:
+        self._inside = inside
+        self._note = note
+        self._guards: list[Guard] = []
+
+    def __enter__(self) -> None:
+        guard = Guard(Transaction.__enter__, Transaction.__exit__)
+        try:
+            self._inside.begin(self._note)
+        except BaseException:
+            guard.remove()
+            raise
+        self._guards.append(guard)
+        try:
+            guard.tell()
+        except BaseException as err:
+            self.__exit__(type(err), err, None)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None
+    ) -> None:
+        guard = self._guards.pop()
+        try:
+            self._inside.end(well=kind is None)
+        finally:
+            guard.remove()
