@@ -34,7 +34,7 @@ from ecsviz.isomorphic import find_difference
 from ecsviz.storage.lazy_reading import BATCH
 from tests.conformance import classes as c
 from tests.conformance.conftest import KINDS, OPENERS, Open
-from tests.conformance.test_agreement import Story
+from tests.conformance.test_agreement import CHOICES, VALUES, Story
 from tests.databases import counted, execute
 
 
@@ -282,6 +282,25 @@ class Life:
                 name = r.choice([n for n in type(entity).model_fields if n != "ecs_id"])
                 getattr(entity, name)
 
+    def edit(self, r: random.Random) -> None:
+        """Edit and register what was loaded of a reading of the newest revision."""
+        current = [reading for reading in self.readings if reading[0] == self.newest]
+        if not current:
+            return
+        reading = r.choice(current)
+        self.readings.remove(reading)
+        entities = walk(reading[1]).entities
+        before = loaded(entities)
+        entity = r.choice([e for e in entities if not is_placeholder(e)])
+        name = r.choice(VALUES[type(entity)])
+        setattr(entity, name, copy.copy(r.choice(CHOICES[name])))
+        self.store.register(reading[1])
+        assert loaded(walk(reading[1]).entities) == before
+        self.store.refresh(self.story.live)
+        self.story.saved()
+        there = self.store.get(entity.ecs_id, hops=0)
+        assert getattr(there, name) == getattr(entity, name)
+
     def check(self) -> None:
         """Load the rest: it is what was stored, wholly, and one object for each entity."""
         for revision, roots in self.readings:
@@ -293,7 +312,9 @@ class Life:
             assert find_difference([then[e.ecs_id] for e in found], found) is None
 
 
-STEPS = st.lists(st.sampled_from(["write", "read", "touch", "touch"]), min_size=2, max_size=9)
+STEPS = st.lists(
+    st.sampled_from(["write", "read", "touch", "touch", "edit"]), min_size=2, max_size=9
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -306,7 +327,7 @@ def test_whatever_is_touched_whenever_it_is_one_state(
         database=None,
     )
     @given(seed=st.integers(0, 10_000), steps=STEPS)
-    @example(seed=1, steps=["read", "touch", "write", "touch", "write"])
+    @example(seed=1, steps=["read", "touch", "write", "touch", "edit", "read", "edit"])
     def lives(seed: int, steps: list[str]) -> None:
         store = ev.SQLAlchemyEntityStorage(":memory:") if kind == "sqlite" else None
         life = Life(store or OPENERS[kind](tmp_path, request)(), seed)
@@ -962,6 +983,7 @@ def test_a_fork_of_the_process_loads_by_itself(tmp_path: Path) -> None:
 # -- how much is read --------------------------------------------------------------------------
 
 
+@pytest.mark.scale
 def test_touching_ten_neighbours_takes_few_statements(tmp_path: Path) -> None:
     """In a store of 20,000 messages, as in one of 200."""
     sent = {}
