@@ -228,7 +228,7 @@ def call(method: Any, wrong: str, value: Any, at: Any) -> Any:
     extra: tuple[Any, ...] = ()
     for parameter in inspect.signature(method).parameters.values():
         if parameter.name == wrong and parameter.kind is parameter.VAR_POSITIONAL:
-            extra = (value,)
+            extra, arguments = (*arguments.values(), value), {}
         elif parameter.name == wrong:
             arguments[wrong] = value
         elif parameter.default is parameter.empty and parameter.kind not in (

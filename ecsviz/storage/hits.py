@@ -197,7 +197,13 @@ def named_fields(fields: Any) -> tuple[str, ...] | None:
     """Return the names of fields that were given: one, several, or None."""
     if fields is None or isinstance(fields, str):
         return None if fields is None else (fields,)
-    return tuple(dict.fromkeys(listed(fields, "fields", "Give names of fields.")))
+    names = listed(fields, "fields", "Give names of fields.")
+    for name in names:
+        if not isinstance(name, str):
+            raise InvalidArgumentError(
+                f"fields holds {short_repr(name)}. Give names of fields.", value=name
+            )
+    return tuple(dict.fromkeys(names))
 
 
 def check_text_fields(cls: type, texts: Sequence[str], fields: Iterable[str]) -> None:
