@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import gc
+import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +25,7 @@ from ecsviz.domain.walk import walk
 from ecsviz.errors import StaleVersionError
 from ecsviz.storage import remembered
 from ecsviz.storage.relational.save.part import changed_part
+from ecsviz.storage.relational.schema.catalog import Catalog
 
 SAVING = "ecsviz.storage.relational.inside.changed_part"
 
@@ -256,6 +258,30 @@ def test_what_is_dropped_is_dropped(tmp_path: Path) -> None:
     gc.collect()
     assert [ref() for ref in refs] == [None] * 4
     store.close()
+
+
+def test_what_is_remembered_takes_little(tmp_path: Path) -> None:
+    path, count = tmp_path / "a.db", 3000
+    thread = ev.ChatThread(title="a")
+    for number in range(count):
+        thread.say("user", f"text {number}")
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        store.register(thread)
+    taken = []
+    for remembers in (True, False):
+        with ev.SQLAlchemyEntityStorage(path) as store, ExitStack() as stack:
+            if not remembers:
+                stack.enter_context(mock.patch.object(Catalog, "found_revision", return_value=None))
+            store.get(thread.ecs_id)  # what is made once is made
+            gc.collect()
+            tracemalloc.start()
+            read = store.get(thread.ecs_id)
+            gc.collect()
+            taken.append(tracemalloc.get_traced_memory()[0] / count)
+            tracemalloc.stop()
+            del read
+    slots = 3 * 8
+    assert 0 < taken[0] - taken[1] + slots <= 250
 
 
 def test_memory_is_no_part_of_an_entity(tmp_path: Path) -> None:
