@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
 import inspect
@@ -238,6 +239,26 @@ def test_as_of_a_revision(reopen: Open) -> None:
         load_all([read, found])
         assert find_difference(state, read) is None
         assert find_difference(state, found) is None
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["kept", "undone"])
+def test_what_is_touched_in_a_transaction_is_as_it_was_before(reopen: Open, fails: bool) -> None:
+    store = reopen()
+    thread, other = store.register([c.thread(3), c.thread(1)])
+    read, mine = store.get_many([thread.ecs_id, other.ecs_id], lazy=True)
+    later = store.get(thread.ecs_id, lazy=True)
+    with contextlib.suppress(ZeroDivisionError), store.transaction(note="both"):
+        thread.messages[0].text = "changed"
+        store.register(thread)
+        mine.messages[0].text = "of mine"
+        store.register(mine)
+        assert [m.text for m in read.messages] == ["0", "1", "2"]
+        with pytest.raises(errors.TransactionError, match="lazy=True"):
+            store.get(thread.ecs_id, lazy=True)
+        _ = 1 // (not fails)
+    assert [m.text for m in later.messages] == ["0", "1", "2"]
+    now = [m.text for e in (thread, other) for m in reopen().get(e.ecs_id).messages]
+    assert now == (["0", "1", "2", "0"] if fails else ["changed", "1", "2", "of mine"])
 
 
 class Life:
