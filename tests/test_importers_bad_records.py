@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -160,6 +161,29 @@ def test_a_file_of_which_nothing_can_be_read(tmp_path: Path, name: str) -> None:
         assert what == "the file"
         with pytest.raises(ImportFormatError):
             read_chat(source, strict=True)
+
+
+@pytest.mark.parametrize("bad", [gzip.compress(EXPORT)[:30], b"PK\x03\x04" + EXPORT])
+def test_what_is_packed_and_broken_stops_nothing_else(tmp_path: Path, bad: bytes) -> None:
+    (tmp_path / "bad").write_bytes(bad)
+    (tmp_path / "good.json").write_bytes(EXPORT)
+    with pytest.raises(ImportFormatError):
+        read_chat(tmp_path / "bad")
+    found = quietly([tmp_path / "bad", tmp_path / "good.json"])
+    assert (size(found), told(found)[0][:2]) == (5, ("bad", "the file"))
+    with pytest.raises(ImportFormatError):
+        read_chat([tmp_path / "bad", tmp_path / "good.json"], strict=True)
+    if bad.startswith(b"PK"):
+        return  # a zip in a folder is read by itself
+    found = read(tmp_path)
+    assert (size(found), told(found)[0][1]) == (5, "the file")
+
+
+def test_a_broken_member_of_a_zip_stops_nothing_else() -> None:
+    data = bytearray(zipped(("a.json", encode(many(3))), ("b.json", EXPORT)))
+    data[data.index(b"a.json") + 12] ^= 0xFF
+    found = read(bytes(data))
+    assert (size(found), told(found)[0][0]) == (5, "<bytes>/a.json")
 
 
 def quietly(source: list[Path]) -> ChatImport:

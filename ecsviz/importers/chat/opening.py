@@ -55,7 +55,7 @@ def opened(source: Any, limits: Limits, *, strict: bool = False) -> Iterator[lis
         several = list(source) if isinstance(source, list | tuple) else [source]
         if not several:
             raise ImportSourceError("The list of files to read is empty. Name one.", source=source)
-        yield [opener.open(each) for each in several]
+        yield [opener.open_or_tell(each, alone=len(several) == 1) for each in several]
 
 
 class _Opener:
@@ -67,6 +67,18 @@ class _Opener:
         self.stack = ExitStack()
         self.count = 0
         self._members = 0
+
+    def open_or_tell(self, source: Any, *, alone: bool) -> Source:
+        """Open one of several; what is no file that can be read stops the others only if strict."""
+        try:
+            return self.open(source)
+        except ImportFormatError as err:
+            if alone or self.strict:
+                raise
+            name = Path(source).name if isinstance(source, str | os.PathLike) else "<bytes>"
+            refused = Source(name, b"", lambda: b"", self.limits)
+            refused.refused = err
+            return refused
 
     def open(self, source: Any) -> Source:
         if isinstance(source, bytes | bytearray | memoryview):

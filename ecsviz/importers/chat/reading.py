@@ -68,7 +68,9 @@ class ChatReader:
 
     def read(self, source: Source) -> None:
         """Read a file, or all chats of a zip or folder."""
-        with self._bearing(source):
+        with self._bearing(source.name):
+            if source.refused is not None:
+                raise source.refused
             self._read(source)
 
     def finish(self) -> None:
@@ -77,7 +79,7 @@ class ChatReader:
             raise self._broken
 
     @contextmanager
-    def _bearing(self, source: Source) -> Iterator[None]:
+    def _bearing(self, name: str) -> Iterator[None]:
         """Go on with other files after one that cannot be read."""
         try:
             yield
@@ -86,7 +88,7 @@ class ChatReader:
                 raise
             self._broken = self._broken or err
             why = f"not read: {err.facts.get('reason') or err.message}"
-            self.found.problems.append(ChatProblem(None, None, "the file", why, source.name))
+            self.found.problems.append(ChatProblem(None, None, "the file", why, name))
 
     def _read(self, source: Source) -> None:
         if source.members is None:
@@ -105,8 +107,8 @@ class ChatReader:
         assert source.members is not None
         names, read, refused = list(source.members), 0, []
         for name in sorted(names):
-            member = source.members[name]
-            with self._bearing(member):
+            with self._bearing(f"{source.name}/{name}"):
+                member = source.members[name]
                 try:
                     chosen = self._recognised(member)
                     if chosen is None:

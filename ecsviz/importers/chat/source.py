@@ -197,6 +197,8 @@ class Source:
         What concerns the whole file; formats append through `tell`.
     left
         What was not read, since it is no chat; formats append through `leave`.
+    refused
+        Why it cannot be opened; None if it can.
     broken, borne
         The first of what could not be read; and how much there was.
 
@@ -225,6 +227,7 @@ class Source:
         self.members = members
         self.problems: list[ChatProblem] = []
         self.left: list[tuple[str, str]] = []
+        self.refused: EcsvizError | None = None
         self.broken: EcsvizError | None = None
         self.borne = 0
         self._borne: set[tuple[str, str]] = set()
