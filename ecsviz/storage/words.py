@@ -270,7 +270,7 @@ def snippet(text: str, sought: SoughtWords) -> tuple[str, tuple[tuple[int, int],
     >>> snippet("What is a save plan?", sought_words("plan sav*"))
     ('What is a save plan?', ((10, 14), (15, 19)))
     """
-    hits = list(_hits(_placed(text), sought.terms))
+    hits = _first_hits(text, sought.terms)
     first = hits[0][0] if hits else 0
     start, stop = _window(text, first)
     head, tail = "…" if start else "", "…" if stop < len(text) else ""
@@ -285,6 +285,24 @@ def snippet(text: str, sought: SoughtWords) -> tuple[str, tuple[tuple[int, int],
                 marks.pop()
             marks.append((begins, ends))
     return f"{head}{shown}{tail}", tuple(marks)
+
+
+def _first_hits(text: str, terms: Sequence[Term]) -> list[tuple[int, int]]:
+    """Return where the terms are, at least as far as a snippet from the first of them reaches."""
+    size = _LOOKED_AT
+    while True:
+        whole = size >= len(text)
+        words = _placed(text[:size])
+        if not whole:  # the last word may go on
+            words = [word for word in words if word.stop < size]
+        hits = list(_hits(words, terms))
+        if whole or (hits and hits[0][0] + 2 * SHOWN < size):
+            return hits
+        size *= 8
+
+
+_LOOKED_AT: Final = 4_000
+"""How many characters of a long text are taken apart at first."""
 
 
 def _placed(text: str) -> list[_Word]:
