@@ -133,7 +133,8 @@ class VersionedStorage:
         -----
         An entity counts once: registered several times, it has one new version and one row in its
         history; added and deleted again, it has never been. What was written and ends as it began
-        has a new version all the same. A call that raises takes back what it did itself; the block
+        has a new version all the same; and of two copies of it that are read and registered inside,
+        the last one counts. A call that raises takes back what it did itself; the block
         may go on. So it is with a block inside the block, which joins it.
 
         What is read inside is what was written inside. Others read the state before, or wait where
