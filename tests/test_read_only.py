@@ -14,7 +14,6 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from tests.conformance.conftest import postgres_url  # noqa: F401 - a fixture
 from tests.store_calls import files_in, filled, reading_calls, writing_calls
 
 ELSEWHERE = {"close", "engine", "models", "session_factory", "sql_model", "metadata"}
