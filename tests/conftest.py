@@ -113,6 +113,7 @@ LONG = (
     *("test_draw_timeline", "test_widgets_store", "test_read_database", "test_renewed"),
     *("test_peers", "test_peer_stores", "test_cli", "test_widgets_thread", "test_draw"),
     *("test_read_database_rows", "test_dumps_refused", "test_generic", "test_post_init"),
+    "test_asking",
 )
 """Of the other files those that take longest: `make check` leaves them out (``ECSVIZ_CHECK``); CI
 runs them on every Python that it tries."""

@@ -22,6 +22,7 @@ import ecsviz.widgets
 from ecsviz.draw import DrawingOptionError, draw_graph
 from ecsviz.errors import EcsvizError
 from ecsviz.importers.database import Database
+from ecsviz.storage.criteria import LOOKUPS
 
 
 class Leaf(ev.Entity):
@@ -267,6 +268,35 @@ def test_a_wrong_argument_is_an_answer_or_an_error_of_ours(
             plt.close("all")
     at.close()
     assert not foreign, "\n".join(foreign)
+
+
+ASKED = ("name", "next", "next__name", "next__next", "ecs_id", "parent_id", "version")
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("field", ASKED)
+def test_a_wrong_value_for_a_lookup_is_an_answer_or_an_error_of_ours(
+    kind: str, field: str, tmp_path: Path
+) -> None:
+    foreign, answers = [], 0
+    at = Subject(kind, tmp_path)
+    for lookup in (*LOOKUPS, "like", "", "next", "__"):
+        for case, make in WRONG.items():
+            value = make()
+            try:
+                at.store.count(Leaf, **{f"{field}__{lookup}": value})
+                answers += 1
+            except EcsvizError as err:
+                if len(str(err)) > 600:
+                    foreign.append(f"{lookup} {case}: a message of {len(str(err))} characters")
+            except Exception as err:  # noqa: BLE001 - what is looked for
+                foreign.append(f"{lookup} {case}: {type(err).__name__}: {str(err)[:100]}")
+            finally:
+                if inspect.iscoroutine(value):
+                    value.close()
+    at.close()
+    assert not foreign, "\n".join(foreign)
+    assert answers, "some of them are right"
 
 
 @pytest.mark.parametrize(("kind", "name"), [(k, n) for k in MODULES for n, _ in asked_of(k)])

@@ -3,8 +3,8 @@
 ``protocol.py`` says what every storage offers, ``looking.py`` what pictures, widgets and the
 command line ask of its ``inside`` besides; ``memory/`` does it in plain Python, and
 ``relational/`` on SQLAlchemy, over ``sql/`` (engines, transactions, bulk statements).
-``lazy_reading.py`` is what both load when it is touched. May import
-``graph/``, ``values/`` and what is below. Begin reading at ``protocol.py``.
+``lazy_reading.py`` is what both load when it is touched, ``criteria.py`` what both are
+asked. May import ``graph/``, ``values/`` and what is below. Begin reading at ``protocol.py``.
 """
 
 from ecsviz.basics.lazy import lazy
