@@ -17,6 +17,7 @@ from ecsviz.errors import (
     InvalidArgumentError,
     StorageCorruptError,
     StorageError,
+    StorageReadOnlyError,
     StoredDataInvalidError,
 )
 from ecsviz.storage.looking import Wanted
@@ -424,6 +425,45 @@ def test_hand_written_models_are_refused(tmp_path: Path) -> None:
     for call in (store.index_text, store.drop_text_index, lambda cls: store.search("plan", cls)):
         with pytest.raises(InvalidArgumentError, match="hand-written"):
             call(Note)
+
+
+def test_a_store_that_only_reads_searches_and_verifies(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    with ev.SQLAlchemyEntityStorage(path) as made:
+        made.index_text(Note, "text")
+        made.register([Note(text="a plan"), Note(text="another plan")])
+    execute(path, "UPDATE notes SET text = 'new words' WHERE id = 1")
+    store = ev.SQLAlchemyEntityStorage(path, read_only=True)
+    assert (len(store.search("new")), len(store.search("plan"))) == (1, 1)
+    assert store.verify().problem.tolist() == ["content"]
+    for call in (store.index_text, store.drop_text_index):
+        with pytest.raises(StorageReadOnlyError):
+            call(Note)
+    execute(path, f"UPDATE {INDEX}_content SET c0 = 'other'")
+    assert set(store.verify().problem) == {"content", "text"}
+
+
+def test_several_calls_in_one_transaction_keep_the_index(store: Any) -> None:
+    note = store.register(Note(text="first plan"))
+
+    def fail() -> None:
+        with store.transaction():
+            store.register(Note(text="second plan"))
+            note.text = "changed"
+            store.register(note)
+            assert (len(store.search("plan")), len(store.search("changed"))) == (1, 1)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    check(store)
+    assert (len(store.search("plan")), len(store.search("changed"))) == (1, 0)
+    with store.transaction():
+        more = store.register(Note(text="third plan"))
+        store.register(Note(text="fourth plan"))
+        store.delete(more)
+        assert len(store.search("plan")) == 2
+    check(store)
 
 
 # -- migrated --------------------------------------------------------------------------------

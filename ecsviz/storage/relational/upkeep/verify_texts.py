@@ -25,6 +25,7 @@ from ecsviz.storage.relational.schema.text_tables import (
 )
 from ecsviz.storage.reports import Problem
 from ecsviz.storage.sql.statements import columns_of
+from ecsviz.storage.sql.turns import query_only
 from ecsviz.storage.words import folded
 
 
@@ -135,11 +136,16 @@ def _is_other(conn: Connection, index: TextIndex, words: Counter[str]) -> bool:
         query = sa.select(sa.func.count()).select_from(table).where(other)
         return bool(columns_of(conn, query)[0][0])
     vocabulary = f"{CHANGES}_vocabulary"
-    conn.exec_driver_sql(
-        f"CREATE VIRTUAL TABLE temp.{vocabulary} USING fts5vocab(main, '{index.name}', row)"
-    )
+    driver: Any = conn.connection.dbapi_connection
+    was = query_only(driver, wanted=False)  # what is made is temporary, and stands in no file
     try:
-        found = conn.exec_driver_sql(f"SELECT term, cnt FROM temp.{vocabulary}")  # noqa: S608 - a name of ours
-        return dict(found.all()) != words
+        conn.exec_driver_sql(
+            f"CREATE VIRTUAL TABLE temp.{vocabulary} USING fts5vocab(main, '{index.name}', row)"
+        )
+        try:
+            found = conn.exec_driver_sql(f"SELECT term, cnt FROM temp.{vocabulary}")  # noqa: S608 - a name of ours
+            return dict(found.all()) != words
+        finally:
+            conn.exec_driver_sql(f"DROP TABLE temp.{vocabulary}")
     finally:
-        conn.exec_driver_sql(f"DROP TABLE temp.{vocabulary}")
+        query_only(driver, wanted=was)
