@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from ecsviz import ChatMessage
-from ecsviz.errors import ImportFormatError
+from ecsviz.errors import ImportFormatError, ImportLimitError
 from ecsviz.importers import ChatImport, read_chat
 from ecsviz.widgets.thread.tree import Branches
 from tests.chat_files import conversation, encode, is_sound, node, read, zipped
 from tests.chat_formats import SAMPLES, claude_message, code_record, lines, slack_message
+from tests.conftest import require_optional
 
 COUNTS: dict[str, tuple[int, ...]] = {
     "cc_answer_without_uuid.jsonl": (1, 2, 1, 0),
@@ -27,6 +28,7 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "lc_app2.db": (1, 2, 1, 0),
     "lmsys_chat_1m.jsonl": (1, 2, 1, 0),
     "oasst_one_tree.jsonl.gz": (1, 14, 13, 3),
+    "oasst2.parquet": (1, 2, 1, 0),
     "oasst_seed.json": (1, 2, 1, 0),
     "openai_agents_items.json": (1, 4, 3, 0),
     "openai_completion_response.json": (1, 1, 0, 0),
@@ -42,7 +44,7 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "wa_thai_buddhist.txt": (1, 2, 0, 0),
 }
 
-REFUSED = ("bookmarks_not_a_chat.json", "oasst2.parquet")
+REFUSED = ("bookmarks_not_a_chat.json",)
 
 
 def messages(found: ChatImport) -> list[ChatMessage]:
@@ -129,6 +131,31 @@ def test_a_list_with_titles_and_times_is_read_by_its_messages() -> None:
 # ---------------------------------------------------------------------------------------------
 # Formats
 # ---------------------------------------------------------------------------------------------
+
+
+def test_rows_of_a_parquet_file(tmp_path: Path) -> None:
+    arrow = require_optional("pyarrow")
+    parquet = require_optional("pyarrow.parquet")
+    rows = [
+        {"message_id": "a", "parent_id": None, "text": "Hi", "role": "prompter"},
+        {"message_id": "b", "parent_id": "a", "text": "Hello", "role": "assistant"},
+    ]
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(arrow.Table.from_pylist(rows), path)
+    data = path.read_bytes()
+    for source in (path, data, tmp_path):
+        found = read(source)
+        assert counts(found) == (1, 2, 1, 0)
+    assert [thread.ecs_id for thread in found] == [t.ecs_id for t in read(lines(*rows))]
+    other = arrow.Table.from_pylist([{"a": 1}])
+    parquet.write_table(other, tmp_path / "other.parquet")
+    found = read(tmp_path)
+    assert (counts(found), found.problems) == ((1, 2, 1, 0), [])
+    for bad in (data[:-9], data[:40], b"PAR1"):
+        with pytest.raises(ImportFormatError, match="a Parquet file that cannot be read"):
+            read_chat(bad)
+    with pytest.raises(ImportLimitError, match="max_bytes="):
+        read_chat(data, max_bytes=60)
 
 
 def test_deepseek() -> None:

@@ -111,9 +111,9 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
     Parameters
     ----------
     source
-        The path of a file (which may be packed with gzip), of a zip or of a folder; or a file's
-        content; or a list of these. A zip or folder gives the chats of all files in it (an export
-        that comes in several).
+        The path of a file (packed with gzip, too; a data set's rows in Parquet need pyarrow), of a
+        zip or of a folder; or a file's content; or a list of these. A zip or folder gives the chats
+        of all files in it (an export that comes in several).
     format
         A name: ``"chatgpt"``, ``"deepseek"``, ``"claude"``, ``"claude-code"``,
         ``"openai-messages"``, ``"sharegpt"``, ``"open-assistant"``, ``"librechat"``,

@@ -14,7 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ecsviz.basics.optional import NotInstalledError
 from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
+from ecsviz.importers.chat.parquet_lines import MAGIC as PARQUET
+from ecsviz.importers.chat.parquet_lines import may_hold_chats, parquet_lines
 from ecsviz.importers.chat.source import HEAD, ZIP_MAGIC, Source
 from ecsviz.importers.files import (
     BLOCK,
@@ -72,7 +75,7 @@ class _Opener:
         """Open one of several; what is no file that can be read stops the others only if strict."""
         try:
             return self.open(source)
-        except ImportFormatError as err:
+        except (ImportFormatError, NotInstalledError) as err:
             if alone or self.strict:
                 raise
             name = Path(source).name if isinstance(source, str | os.PathLike) else "<bytes>"
@@ -100,6 +103,8 @@ class _Opener:
     def _bytes(self, data: bytes) -> Source:
         if _is_zip(data[:4]):
             return self._zip(io.BytesIO(data), "<bytes>", len(data))
+        if data.startswith(PARQUET) and may_hold_chats(data):
+            return self._parquet(data, "<bytes>")
         if data.startswith(_GZIP_MAGIC):
             return self._gzip(lambda: io.BytesIO(data), "<bytes>", len(data))
         return Source(
@@ -127,6 +132,8 @@ class _Opener:
                     raise
                 raise not_opened(path, err) from err
 
+        if peek.startswith(PARQUET) and may_hold_chats(path):
+            return self._parquet(load(), name)
         return Source(name, peek, load, self.limits, path, stack=self.stack, strict=self.strict)
 
     def _folder(self, path: Path) -> Source:
@@ -172,6 +179,11 @@ class _Opener:
         with _zip_errors(name, "gzip"), begin() as packed, gzip.GzipFile(fileobj=packed) as handle:
             peek = handle.read(HEAD)
         return Source(name, peek, load, self.limits, stack=self.stack, strict=self.strict)
+
+    def _parquet(self, data: bytes, name: str) -> Source:
+        """Open the rows of a data set, as JSON lines."""
+        lines = parquet_lines(data, name, self.limits)
+        return Source(name, lines[:HEAD], lambda: lines, self.limits, strict=self.strict)
 
     def _one_more(self, name: str) -> None:
         self._members += 1

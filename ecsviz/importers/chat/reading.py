@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
+from ecsviz.basics.optional import NotInstalledError
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
 from ecsviz.importers.chat.building import Builder, ChatImport
 from ecsviz.importers.chat.drafts import (
@@ -83,7 +84,7 @@ class ChatReader:
         """Go on with other files after one that cannot be read."""
         try:
             yield
-        except (ImportFormatError, ImportSourceError) as err:
+        except (ImportFormatError, ImportSourceError, NotInstalledError) as err:
             if self._strict:
                 raise
             self._broken = self._broken or err
