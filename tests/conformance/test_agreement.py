@@ -318,9 +318,13 @@ def check_frames(
     """`frame` against the entities, `references_frame` against their walk."""
     for cls in CLASSES:
         frame = store.frame(cls, as_of=as_of)
-        assert frame["ecs_id"].tolist() == [e.ecs_id for e in lists[cls] if type(e) is cls]
+        assert frame["ecs_id"].tolist() == ids(lists[cls])
         columns = [*OWN, *VALUES[cls], *(f"{name}_ecs_id" for name in SINGLES[cls])]
         columns += ["keeper_position"] if "keeper" in SINGLES[cls] else []
+        types = [type(e).__name__ for e in lists[cls]]
+        if {*types} - {cls.__name__}:
+            columns.append("type")
+            assert frame["type"].tolist() == types
         assert sorted(frame.columns) == sorted(columns)
         for row in frame.to_dict("records"):
             entity = then[row["ecs_id"]]
@@ -329,7 +333,7 @@ def check_frames(
             for name, value in expected.items():
                 same = pd.isna(row[name]) if value is None else row[name] == value
                 assert same, (cls, name)
-    both = pd.concat([store.frame(cls, as_of=as_of) for cls in (Item, Special)])
+    both = store.frame(Item, as_of=as_of)
     placed = both[both["keeper_ecs_id"].notna()].sort_values("keeper_position")
     members = {key: some["ecs_id"].tolist() for key, some in placed.groupby("keeper_ecs_id")}
     owners = [e for e in then.values() if isinstance(e, Owner) and e.items]
