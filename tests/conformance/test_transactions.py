@@ -475,6 +475,27 @@ def test_what_was_read_inside_is_no_state_that_has_never_been(reopen: Open) -> N
             store.register(each)
 
 
+@pytest.mark.parametrize("how", ["told", "read"])
+def test_what_was_taken_back_is_saved_when_it_is_saved_again(reopen: Open, how: str) -> None:
+    """What a store remembers of an entity is never what was not carried out."""
+    store = reopen()
+    node = store.register(c.Node(name="a"))
+    with contextlib.suppress(LeftError), store.transaction():
+        node.name = "b"
+        store.register(node)
+        again = node if how == "told" else store.get(node.ecs_id)
+        raise LeftError
+    assert store.register(again).version == 2
+    assert reopen().get(node.ecs_id).name == "b"
+    with store.transaction():
+        again.name = "c"
+        store.register(again)
+        other = store.get(node.ecs_id)
+    other.name = "d"
+    assert store.register(other).version == 4
+    assert reopen().get(node.ecs_id).name == "d"
+
+
 def test_what_a_save_changed_beside_is_forgotten_with_it(reopen: Open) -> None:
     store = reopen()
     thread, other = c.thread(1), c.thread(0)
@@ -949,7 +970,8 @@ def test_types_of_a_block_that_was_left_are_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
-def test_a_fork_in_the_block(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way_out", ["os._exit(7)", "sys.exit(7)"])
+def test_a_fork_in_the_block(tmp_path: Path, way_out: str) -> None:
     """The child has no part in it, and does not disturb it."""
     code = """
         import os, sys, warnings
@@ -966,7 +988,7 @@ def test_a_fork_in_the_block(tmp_path: Path) -> None:
                 try:
                     store.register(ev.ChatThread(title="child"))
                 except errors.ForkedStorageError:
-                    os._exit(7)
+                    WAY_OUT
                 os._exit(1)
             told = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             thread.source = "c"
@@ -975,7 +997,8 @@ def test_a_fork_in_the_block(tmp_path: Path) -> None:
         found = again.get(thread.ecs_id)
         print(told, found.title, found.source, len(again.revisions()), len(again.verify()))
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "a.db")]
+    code = textwrap.dedent(code).replace("WAY_OUT", way_out)
+    command = [sys.executable, "-c", code, str(tmp_path / "a.db")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["7", "b", "c", "2", "0"]
 
