@@ -243,8 +243,10 @@ class AskingStorage:
         Notes
         -----
         No transaction stays open between batches: others may write. What two entities share is
-        one object within a batch, and two in two batches. In the order of storing, class by class;
-        O(entities), two or three statements a batch, and those that read it.
+        one object within a batch, and two in two batches. What a transaction of one's own changes
+        meanwhile may be among them. Criteria take eight bytes for each that fits. In the
+        order of storing, class by class; O(entities), two or three statements a batch, and those
+        that read it.
 
         Examples
         --------
