@@ -485,6 +485,9 @@ class ImportLimitError(EcsvizError, ValueError):
     argument: str | None = None
     limit: Any = None
     """The file, the argument that raises the limit, and the limit."""
+    place: str | None = None
+    reason: str | None = None
+    """Where in the file, and why; for what is told of one record."""
 
 
 class ImportTimeoutError(EcsvizError, TimeoutError):

@@ -357,13 +357,13 @@ def check_alone(hops: Any) -> bool:
     InvalidArgumentError
         If `hops` is neither 0 nor None.
     """
-    if hops is not None and (hops != 0 or type(hops) is not int):
+    if hops is not None and (type(hops) is not int or hops != 0):
         raise InvalidArgumentError(
             f"hops is {short_repr(hops)}. Give 0 to save the given entities alone, or None to save"
             " everything that they lead to.",
             value=hops,
         )
-    return hops == 0
+    return hops is not None
 
 
 def check_only(only: Iterable[type] | None) -> list[type] | None:

@@ -81,6 +81,7 @@ class Remembered:
 
     def __init__(self) -> None:
         self._era: Era | None = None
+        self._trusts = True
 
     def era_of(self, newest: NewestRevision | None) -> Era | None:
         """Return the era of a store whose newest revision is this one; None if it is unknown."""
@@ -91,7 +92,8 @@ class Remembered:
         """Return the era of a store whose newest revision is this one; a new one if need be."""
         era = self._era
         if era is None or era.newest.revision != newest or len(era.changed) > MOST:
-            era = self._era = Era(newest)
+            era = Era(newest)
+            self._era = era if self._trusts else None
         return era
 
     def grow(self, era: Era, newest: NewestRevision, changed: Iterable[Any]) -> Era:
@@ -100,9 +102,17 @@ class Remembered:
         era.newest = Mark(era, newest)
         return era if len(era.changed) <= MOST else self.begin(newest)
 
-    def forget(self) -> None:
-        """Take nothing for known any more."""
-        self._era = None
+    def trust(self, trusted: bool) -> None:
+        """Say whether anything that is read can be taken for known.
+
+        Parameters
+        ----------
+        trusted
+            Whether the store is as it was written here. If not, nothing is taken for known until it
+            is again: saving what somebody has changed past the store has to look at it.
+        """
+        if not trusted or not self._trusts:
+            self._era, self._trusts = None, trusted
 
 
 class Taken(NamedTuple):

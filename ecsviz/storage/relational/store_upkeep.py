@@ -65,10 +65,10 @@ class StoreUpkeep:
         -----
         Every row carries a checksum of its content and a seal over the rest; they are computed
         anew from what is stored. Rows that were written through SQL or a session show up as
-        ``content`` or ``outside``: those of the present until their entities are registered
-        again, those of the past until they are pruned. Of hand-written
-        models, only what the store keeps of them is verified. Damage beyond reading raises
-        StorageCorruptError. O(rows of the present and the past).
+        ``content`` or ``outside``: those of the present until their entities are got and
+        registered again, or `adopt_changes` takes them over; those of the past until they are
+        pruned. Of hand-written models, only what the store keeps of them is verified. Damage
+        beyond reading raises StorageCorruptError. O(rows of the present and the past).
 
         Examples
         --------
@@ -92,6 +92,8 @@ class StoreUpkeep:
         with collector_paused(), self.inside.reading(tell=tell) as (conn, catalog):
             if self.inside.is_made(conn):
                 problems += Verify(conn, catalog).run()
+                present = {name for of in catalog.mapping.stored.values() for name in of.tables}
+                catalog.remembered.trust(present.isdisjoint(p.table for p in problems))
             if entity is not None and not any(p.table == "ecs_types" for p in problems):
                 problems += _differences(conn, catalog, entity)
             return problems_frame(problems)
@@ -157,6 +159,7 @@ class StoreUpkeep:
                 catalog, next_ids = self.inside.found(conn)
                 found = Adopt(conn, catalog, next_ids) if self.inside.is_made(conn) else None
                 if found:
+                    catalog.remembered.trust(True)
                     found.run(note)
                     rows = found.rows()
                 if only_told:
