@@ -12,8 +12,8 @@ where it may just be in the making. One for all, so that no two threads can wait
 nobody waits for a database with it."""
 
 remembering: Final = threading.RLock()
-"""Held while a store looks at what it remembers of entities, or changes it. Nobody waits for
-another lock or a database with it."""
+"""Held while a store looks at what it remembers of entities, or changes it. Nobody waits for a
+database with it, nor for another lock but `making`."""
 
 if hasattr(os, "register_at_fork"):
     # A child has only the thread that forked: a lock that another one held would never be free.
