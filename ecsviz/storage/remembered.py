@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -96,8 +96,10 @@ class Remembered:
             self._era = era if self._trusts else None
         return era
 
-    def grow(self, era: Era, newest: NewestRevision, changed: Iterable[Any]) -> Era:
+    def grow(self, era: Era, newest: NewestRevision, changed: Collection[Any]) -> Era:
         """Take up a revision of this very store and the ids that it has changed; return the era."""
+        if len(changed) > MOST:
+            return self.begin(newest)
         era.changed.update(dict.fromkeys((ecs_id.int for ecs_id in changed), newest[0]))
         era.newest = Mark(era, newest)
         return era if len(era.changed) <= MOST else self.begin(newest)

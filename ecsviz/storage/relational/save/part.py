@@ -10,7 +10,7 @@ out between them changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from operator import is_
@@ -295,7 +295,7 @@ class Notes:
         remembered: Remembered,
         found: NewestRevision | None,
         made: NewestRevision | None,
-        changed: Iterable[Any] | None,
+        changed: Collection[Any] | None,
         known: Iterable[Any],
     ) -> None:
         """Remember what is stored now.
