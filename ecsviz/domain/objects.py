@@ -16,7 +16,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import repeat
 from types import FrameType
 from typing import Any, Final
@@ -39,7 +39,6 @@ ATOMS = frozenset(
 """Types whose values never change and hold nothing: a copy may share them."""
 
 
-@cache
 def is_atom(kind: type) -> bool:
     """Tell whether the values of a type never change and hold nothing: members of enums, too."""
     return kind in ATOMS or issubclass(kind, enum.Enum)

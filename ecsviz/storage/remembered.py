@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Collection, Iterable, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable, MutableMapping, Sequence
 from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
 
@@ -55,7 +55,8 @@ class Era:
     def __init__(self, newest: NewestRevision) -> None:
         self.newest = Mark(self, newest)
         self.changed: dict[int, int] = {}
-        self.fields: dict[type, tuple[str, ...]] = {}
+        # Weak: a class that is defined anew in a notebook goes, with all that is made of it.
+        self.fields: MutableMapping[type, tuple[str, ...]] = WeakKeyDictionary()
 
 
 class Mark:
@@ -371,7 +372,6 @@ def _nested(value: Any) -> Any:
     return tuple(found)
 
 
-@cache
 def is_leaf(kind: Any) -> bool:
     """Tell whether the values of a type cannot change, or are entities, which are others' own."""
     return is_atom(kind) or is_entity_class(kind)
