@@ -174,9 +174,9 @@ class Readers:
                 assert said(entity) == said(self.by_id[entity.ecs_id])
 
     def check_frames(self) -> None:
-        """`frame` of each class."""
+        """`frame` of each class, with its subclasses."""
         for cls in dict.fromkeys(map(type, self.live)):
-            expected = by_id(e for e in self.live if type(e) is cls)
+            expected = by_id(e for e in self.live if isinstance(e, cls))
             frame = self.store.frame(cls, as_of=self.as_of)
             assert set(frame["ecs_id"]) == set(expected)
             assert len(frame) == len(expected)
