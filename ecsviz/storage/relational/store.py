@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.engine import URL, Engine
 
 from ecsviz.basics.addresses import Journal
+from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.progress import steps
 from ecsviz.domain.entity import Entity
 from ecsviz.errors import StorageMovedError
@@ -238,12 +239,14 @@ class SQLAlchemyEntityStorage(
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
         self.inside.check_writable()
-        given, roots = as_registered(entity_or_entities, self)
-        with steps("saving", progress):
-            if check_alone(hops):
-                self.inside.save(walk_of_given(roots), note, alone=len(set(map(id, roots))))
-            else:
-                self.inside.save(walk_to_save(roots), note)
+        alone = check_alone(hops)
+        with collector_paused():  # what an importer has read asks for much of the store first
+            given, roots = as_registered(entity_or_entities, self)
+            with steps("saving", progress):
+                if alone:
+                    self.inside.save(walk_of_given(roots), note, alone=len(set(map(id, roots))))
+                else:
+                    self.inside.save(walk_to_save(roots), note)
         return given
 
     # -- getting -----------------------------------------------------------------------------
