@@ -195,6 +195,11 @@ class Entity(BaseModel, metaclass=EntityMeta):
                 state.touch(self, name)
             super().__setattr__(name, value)
 
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        # What is set again stands in another place of the state, by which stores go.
+        Entity.__dict__["__ecs_mark__"].__set__(self, None)
+
     # -- text --------------------------------------------------------------------------------
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:

@@ -7,7 +7,7 @@ text. Storages find in their own way; what fits is what `fitting` says.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
@@ -125,6 +125,8 @@ class Criterion:
                 field=field,
             )
         path = tuple(name for name, _ in steps)
+        if isinstance(value, Iterator):  # it is looked at for each class
+            value = list(value)
         found = cls(said, path, field, rest[0] if rest else "eq", value, tuple(classes))
         if path:
             found.check()

@@ -26,8 +26,12 @@ _MARK, _WAS, _HELD = (
 NOTHING: Final = ()
 """What is in a value that is empty, or cannot change in place."""
 
-OPAQUE: Final = object()
-"""Stands for what is in a value of which nobody can tell: it may always be something else."""
+
+class Opaque:
+    """Stands for what is in a value of which nobody can tell: it is never the same."""
+
+    __slots__ = ()
+
 
 MOST = 100_000
 """How many changed entities an era knows before another begins."""
@@ -35,8 +39,9 @@ MOST = 100_000
 MANY = 500
 """How many entities are compared at a time, which is for all of them at once or one by one."""
 
-NewestRevision = tuple[int, bytes]
-"""Number and seal: a revision of a backup that is put back has the number, and another seal."""
+NewestRevision = tuple[int, bytes, str | None]
+"""Number and seal, as a revision of a backup that is put back has the number and another seal; and
+the seal of the store's tables, which are another after a migration."""
 
 
 class Era:
@@ -75,9 +80,11 @@ class Remembered:
     Examples
     --------
     >>> remembered = Remembered()
-    >>> era = remembered.begin((1, b"seal"))
-    >>> remembered.era_of((1, b"seal")) is era, remembered.era_of((2, b"another")) is era
-    (True, False)
+    >>> era = remembered.begin((1, b"seal", "tables"))
+    >>> remembered.era_of((1, b"seal", "tables")) is era
+    True
+    >>> remembered.era_of((2, b"another", "tables")) is era
+    False
     """
 
     def __init__(self) -> None:
@@ -105,6 +112,10 @@ class Remembered:
         era.newest = Mark(era, newest)
         return era if len(era.changed) <= MOST else self.begin(newest)
 
+    def forget(self) -> None:
+        """Take nothing for known any more."""
+        self._era = None
+
     def trust(self, trusted: bool) -> None:
         """Say whether anything that is read can be taken for known.
 
@@ -130,6 +141,10 @@ class Taken(NamedTuple):
     width, at
         How many these are per entity, and where among them the version stands; 0 where that
         differs: what cached properties keep stands there as well.
+    names
+        The names of the first entity's values.
+    fields
+        The fields whose values can change in place.
     held
         Per entity what is in those that can change in place.
     """
@@ -138,7 +153,22 @@ class Taken(NamedTuple):
     values: list[Any]
     width: int
     at: int
+    names: list[str]
+    fields: Sequence[str]
     held: list[Any]
+
+    def column(self, name: str) -> list[Any]:
+        """Return what each entity held in a field."""
+        if not self.width:
+            return [state.get(name) for state in self.values]
+        return self.values[self.names.index(name) :: self.width]
+
+    def inside(self, name: str) -> list[Any]:
+        """Return per entity what was in a field whose values can change in place."""
+        place = self.fields.index(name)
+        if len(self.fields) == 1:
+            return self.held
+        return [NOTHING if row is NOTHING else row[place] for row in self.held]
 
 
 def take(entities: Sequence[Any], fields: Sequence[str]) -> Taken:
@@ -159,7 +189,8 @@ def take(entities: Sequence[Any], fields: Sequence[str]) -> Taken:
     )
     if not alike:
         width, values = 0, [dict(state) for state in states]
-    return Taken(entities, values, width, at, _held(states, fields))
+    names = [*states[0]]
+    return Taken(entities, values, width, at, names, fields, _held(states, fields))
 
 
 def remember(taken: Taken, mark: Mark) -> None:
@@ -184,6 +215,11 @@ def remember_rows(
     consume(map(_WAS.__set__, entities, was))
     consume(map(_HELD.__set__, entities, held))
     consume(map(_MARK.__set__, entities, itertools.repeat(mark)))
+
+
+def forget(entities: Iterable[Any]) -> None:
+    """Take nothing for known of some entities."""
+    consume(map(_MARK.__set__, entities, itertools.repeat(None)))
 
 
 def hand_over(entities: Sequence[Any], others: Sequence[Any]) -> None:
@@ -273,7 +309,7 @@ def _same(one: Any, other: Any, several: bool) -> bool:
 
 def is_same(one: Any, other: Any) -> bool:
     """Tell whether two results of `contents` are of a value that has not changed."""
-    if one is OPAQUE or other is OPAQUE:
+    if type(one) is not tuple or type(other) is not tuple:
         return False
     return len(one) == len(other) and all(map(operator.is_, one, other))
 
@@ -315,8 +351,9 @@ def contents(value: Any) -> Any:
 
     Returns
     -------
-    tuple or object
-        `NOTHING` for what is empty or cannot change; the members; `OPAQUE` for what nobody knows.
+    tuple or Opaque
+        `NOTHING` for what is empty or cannot change; the members; another `Opaque` each time for
+        what nobody knows.
 
     Examples
     --------
@@ -334,7 +371,7 @@ def contents(value: Any) -> Any:
     parts = _parts(value, kind)
     if parts is not None and all(map(is_leaf, set[Any](map(type, parts)))):
         return parts
-    return OPAQUE if parts is None else _nested(value)
+    return Opaque() if parts is None else _nested(value)
 
 
 def _parts(value: Any, kind: Any) -> tuple[Any, ...] | None:
@@ -347,8 +384,10 @@ def _parts(value: Any, kind: Any) -> tuple[Any, ...] | None:
         state = value.__dict__
         beside = (value.__pydantic_extra__, value.__pydantic_private__)
         return (*state, *state.values(), *(part for part in beside if part))
-    if hasattr(kind, "__dataclass_fields__") and hasattr(value, "__dict__"):
-        return (*value.__dict__, *value.__dict__.values())
+    if hasattr(kind, "__dataclass_fields__"):
+        state = getattr(value, "__dict__", {})
+        slots = [getattr(value, name, None) for name in kind.__dataclass_fields__]
+        return (*state, *state.values(), *slots)
     return None
 
 
@@ -365,7 +404,7 @@ def _nested(value: Any) -> Any:
             continue
         parts = None if id(part) in seen else _parts(part, kind)
         if parts is None:
-            return OPAQUE
+            return Opaque()
         seen.add(id(part))
         stack.append(_END)
         stack.extend(parts)

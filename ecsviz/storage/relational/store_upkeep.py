@@ -276,6 +276,7 @@ class StoreUpkeep:
                 return Migration()
             found = Migrate(conn, catalog, classes or None, drop, rename, convert)
             if not dry_run:
+                catalog.remembered.forget()
                 found.apply()
         return found.migration
 

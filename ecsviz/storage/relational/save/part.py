@@ -10,9 +10,11 @@ out between them changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection as CollectionOf
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from operator import is_
 from typing import Any
 
@@ -20,11 +22,13 @@ import numpy as np
 
 from ecsviz.basics.once import remembering
 from ecsviz.basics.order import Ints, split
+from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.domain.fields import Shape
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import Walk
 from ecsviz.storage.relational.save.lookup import Stored
-from ecsviz.storage.relational.save.rows import Group, Rows
-from ecsviz.storage.relational.schema.class_maps import ClassMap
+from ecsviz.storage.relational.save.rows import NONE, Group, Rows
+from ecsviz.storage.relational.schema.class_maps import ClassMap, Collection, InverseList
 from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.remembered import (
     Era,
@@ -34,6 +38,7 @@ from ecsviz.storage.remembered import (
     before,
     contents,
     differing,
+    forget,
     is_same,
     remember,
     renew_marks,
@@ -63,6 +68,8 @@ class Part:
         All entities, where none of them is a placeholder.
     alone
         Whether it is all that is to be saved, whatever else has changed.
+    lengths
+        Of stored entities, by ``id()`` and field, how long their lists are in the whole walk.
     """
 
     found: Walk
@@ -71,6 +78,7 @@ class Part:
     unchanged: int
     whole: list[Any]
     alone: bool = False
+    lengths: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def check(self, groups: MappingOf[str, Group], stored: MappingOf[str, Stored]) -> None:
         """Raise WholeNeededError unless what is new, and nothing else, is not stored."""
@@ -121,6 +129,7 @@ class _Search:
         self.new: set[int] = set()
         self.changed: set[int] = set()
         self.listed: set[tuple[int, str, int]] = set()  # holder, field and who came to its list
+        self.lengths: dict[tuple[int, str], int] = {}
         self.after: list[int] = []  # references to those after whom somebody came
 
     def part(self) -> Part | None:
@@ -190,6 +199,10 @@ class _Search:
             old, now = inside[item.name], state[item.name]
             if type(now) is not list or type(old) is not tuple:
                 raise WholeNeededError
+            length = len(self._references(position, item.name))
+            if length != len(now):
+                raise WholeNeededError  # another thread has changed it since the walk
+            self.lengths[id(entity), item.name] = length
             if not is_same(contents(now), old):
                 if len(old) >= len(now) or not all(map(is_, old, now)):
                     raise WholeNeededError
@@ -197,20 +210,22 @@ class _Search:
 
     def _note(self, position: int, name: str, start: int) -> None:
         """Note who stands in a list from a place on, and after whom."""
-        slots = [
-            n
-            for n, field in enumerate(self.found.fields)
-            if field.name == name and field.owner is type(self.found.entities[position])
-        ]
-        for slot in slots:
-            references = self.found.references_of(position, slot)
-            if start:
-                self.after.append(references[start - 1])
-            for reference in references[start:]:
-                key = position, name, self.found.targets[reference]
-                if key in self.listed or key[2] not in self.new:
-                    raise WholeNeededError
-                self.listed.add(key)
+        references = self._references(position, name)
+        if start:
+            self.after.append(references[start - 1])
+        for reference in references[start:]:
+            key = position, name, self.found.targets[reference]
+            if key in self.listed or key[2] not in self.new:
+                raise WholeNeededError
+            self.listed.add(key)
+
+    def _references(self, position: int, name: str) -> range:
+        """Return the numbers of the references in a field of an entity."""
+        cls = type(self.found.entities[position])
+        for slot, plan in enumerate(self.found.fields):
+            if plan.name == name and plan.owner is cls:
+                return self.found.references_of(position, slot)
+        return range(0)
 
     def _check_new(self) -> None:
         """See that what is new stands in the lists that it names, and in no others."""
@@ -253,7 +268,14 @@ class _Search:
         new = frozenset(np.flatnonzero(is_new[positions]).tolist())
         unchanged = size - len(self.new) - len(self.changed)
         whole = [] if self.partial else found.entities
-        return Part(found.part(positions, references), ~is_open[positions], new, unchanged, whole)
+        return Part(
+            found.part(positions, references),
+            ~is_open[positions],
+            new,
+            unchanged,
+            whole,
+            lengths=self.lengths,
+        )
 
     def _is_list(self, slot: int) -> bool:
         field = self.found.fields[slot]
@@ -268,18 +290,56 @@ class Notes:
         self.rows = rows
         self.alone = alone
         self.era = era
-        self.taken: list[tuple[ClassMap, Taken]] = []
+        self.taken: list[tuple[Group, list[int], Taken]] = []
 
     def take(self) -> None:
         """Note what entities hold before it is encoded: other threads may change it meanwhile."""
         for group in self.rows.groups.values():
             if group.known.by_hand or not group.is_sound():
                 continue
-            entities = [self.rows.found.entities[position] for position in group.positions]
+            every = [self.rows.found.entities[position] for position in group.positions]
+            places = list(range(len(every)))
             if self.alone and group.known.inverse_lists:
-                entities = [entity for entity in entities if self._has_its_lists(entity, group)]
-            if entities:
-                self.taken.append((group.known, take(entities, group.known.changing)))
+                places = [n for n in places if self._has_its_lists(every[n], group)]
+            if places:
+                entities = every if len(places) == len(every) else [every[n] for n in places]
+                self.taken.append((group, places, take(entities, group.known.changing)))
+
+    def _is_as_walked(
+        self, group: Group, places: list[int], taken: Taken, lengths: dict[tuple[int, str], int]
+    ) -> bool:
+        """Tell whether entities held, when they were noted, what the walk has found in them.
+
+        Notes
+        -----
+        A walk comes before the wait for other writers. What another thread has put into a field
+        meanwhile is not what was written.
+        """
+        every, walked = self.rows.found.entities, self.rows.found
+        for ref in group.known.singles:
+            targets = group.targets[ref.name][places].tolist()
+            expected = (every[target] if target != NONE else None for target in targets)
+            if not all(map(is_, taken.column(ref.name), expected)):
+                return False
+        lists: list[InverseList | Collection] = [*group.known.inverse_lists]
+        for item in [*lists, *group.known.collections]:
+            members, inside = group.members[item.name], taken.inside(item.name)
+            if isinstance(item, InverseList) and (self.alone or lengths):
+                for entity, found in zip(taken.entities, inside, strict=True):
+                    if len(found) != lengths.get((id(entity), item.name), len(found)):
+                        return False
+            elif not all(type(found) is tuple for found in inside):
+                return False
+            else:
+                starts, numbers = members.starts, members.references.tolist()
+                walked_there = [
+                    [every[walked.targets[n]] for n in numbers[starts[place] : starts[place + 1]]]
+                    for place in places
+                ]
+                is_set = item.plan.shape not in (Shape.LIST, Shape.DICT)
+                if not all(map(partial(_hold, is_set), inside, walked_there)):
+                    return False
+        return True
 
     def _has_its_lists(self, entity: Any, group: Group) -> bool:
         """Tell whether the lists, which are not saved with an entity, are known as they are."""
@@ -295,8 +355,8 @@ class Notes:
         remembered: Remembered,
         found: NewestRevision | None,
         made: NewestRevision | None,
-        changed: Collection[Any] | None,
-        known: Iterable[Any],
+        changed: CollectionOf[Any] | None,
+        part: Part | None,
     ) -> None:
         """Remember what is stored now.
 
@@ -308,8 +368,8 @@ class Notes:
             The newest revision before, and the one that was made.
         changed
             The ids that have new versions; None if something was deleted as well.
-        known
-            What else is known to be as it is stored.
+        part
+            What was looked at; None for all.
         """
         newest = made or found
         if newest is None:
@@ -320,7 +380,20 @@ class Notes:
                 era = remembered.begin(newest)
             else:
                 era = era if made is None else remembered.grow(era, made, changed)
-                renew_marks(known, era)
-            for of, taken in self.taken:
-                era.fields[of.cls] = of.changing
-                remember(taken, era.newest)
+                renew_marks([] if part is None else part.whole, era)
+            lengths = {} if part is None else part.lengths
+            for group, places, taken in self.taken:
+                era.fields[group.known.cls] = group.known.changing
+                if self._is_as_walked(group, places, taken, lengths):
+                    remember(taken, era.newest)
+                else:
+                    forget(taken.entities)
+
+
+def _hold(in_any_order: bool, found: tuple[Any, ...], walked: list[Any]) -> bool:
+    """Tell whether what is in a value are the very entities that a walk has found there."""
+    if len(found) != len(walked):
+        found = tuple(part for part in found if is_entity_class(type(part)))
+    if in_any_order:
+        return sorted(map(id, found)) == sorted(map(id, walked))
+    return len(found) == len(walked) and all(map(is_, found, walked))

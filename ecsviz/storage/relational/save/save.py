@@ -390,7 +390,7 @@ class Save:
         self.made = self.catalog.add_revision(
             self.conn, revision, note, plan.added, plan.changed + others, gone
         )
-        self.catalog.seal(conn)
+        self.sealed = self.catalog.seal(conn)
         return revision
 
     def _note(self, together: Together) -> None:
@@ -585,9 +585,9 @@ class Save:
         self.notes.remember(
             self.catalog.remembered,
             self.newest,
-            self.made,
+            None if self.made is None else (*self.made, self.sealed),
             None if self.orphans.deleted else changed,
-            [] if self.part is None else self.part.whole,
+            self.part,
         )
 
     def versions(self) -> Iterator[tuple[Any, int]]:

@@ -170,7 +170,9 @@ class Catalog:
                 )
             return False
         c = self.store.c
-        query = sa.select(c.key, c.value).where(c.key.in_(("schema_version", _IDENTITY, TEXTS)))
+        query = sa.select(c.key, c.value).where(
+            c.key.in_(("schema_version", _IDENTITY, TEXTS, "seal"))
+        )
         both = query.add_columns(*newest_and(self.revisions, begun.newest))
         try:  # in the same statement
             found_all = columns_of(conn, both, raw=NEWEST)
@@ -183,7 +185,8 @@ class Catalog:
         conn.info[TEXTS] = settings.get(TEXTS)
         self._recognise(conn, known, settings.get(_IDENTITY, ""))
         if keys and newest:
-            self._identity.look_back(begun, *(column[0] for column in newest))
+            at = settings.get("seal")
+            self._identity.look_back(begun, at, *(column[0] for column in newest))
         found = setting_number("schema_version", settings.get("schema_version"))
         if found > SCHEMA_VERSION:
             raise errors.SchemaTooNewError(
@@ -488,12 +491,8 @@ class Catalog:
         conn.execute(sa.delete(self.store).where(self.store.c.key == "oldest_revision"))
         conn.execute(sa.insert(self.store).values(key="oldest_revision", value=str(number)))
 
-    def found_revision(self, conn: Connection) -> tuple[int, bytes] | None:
-        """Return number and seal of the newest revision that a transaction has found.
-
-        None where it may have found what a session, or a transaction of several calls, has not
-        committed.
-        """
+    def found_revision(self, conn: Connection) -> tuple[int, bytes, str | None] | None:
+        """Return the newest revision that a transaction has found; None if not surely committed."""
         alone = self.database.is_alone and TOGETHER not in conn.info
         return self._identity.begin(conn).found if alone else None
 
@@ -537,7 +536,7 @@ class Catalog:
 
     # -- seals -------------------------------------------------------------------------------
 
-    def seal(self, conn: Connection) -> None:
+    def seal(self, conn: Connection) -> str:
         """Seal what the store says of itself, at the end of every transaction that writes."""
         self._check_back(conn)
         if self._identity.known == "":
@@ -549,6 +548,7 @@ class Catalog:
         conn.execute(sa.insert(self.store).values(key="seal", value=value))
         query = sa.select(c.value).where(c.key == "seal")
         conn.info.setdefault(PROOF, (self.store, query, value))
+        return value
 
     def digest(self, conn: Connection) -> str:
         """Return a digest of the types, of the tables as they were made, and of the settings."""

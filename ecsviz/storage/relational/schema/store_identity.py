@@ -28,14 +28,14 @@ class Begun:
     went_back
         Whether it found the store without the one that was seen.
     found
-        Number and seal of the newest revision that it found.
+        Number and seal of the newest revision that it found, and the seal of the tables.
     """
 
     known: str | None
     newest: tuple[int, bytes] | None
     looked: bool = False
     went_back: bool = False
-    found: tuple[int, bytes] | None = None
+    found: tuple[int, bytes, str | None] | None = None
 
 
 class StoreIdentity:
@@ -70,13 +70,17 @@ class StoreIdentity:
         """Return what was known when a transaction began."""
         return self._begun.setdefault(conn, Begun(self.known, self.newest))
 
-    def look_back(self, begun: Begun, number: Any, seal: Any, seen_seal: Any) -> None:
+    def look_back(
+        self, begun: Begun, tables: str | None, number: Any, seal: Any, seen_seal: Any
+    ) -> None:
         """Find out whether a store went back; if not, remember its newest revision.
 
         Parameters
         ----------
         begun
             What was known.
+        tables
+            The seal of the tables.
         number, seal, seen_seal
             What `newest_and` selects, as it stands in the store.
         """
@@ -84,7 +88,7 @@ class StoreIdentity:
             return
         begun.looked = True
         if type(number) is int and isinstance(seal, bytes):
-            begun.found = number, seal
+            begun.found = number, seal, tables
         if begun.newest is not None:
             # The number alone may be missing: pruned, since nothing speaks of it any more.
             lower = number is None or (type(number) is int and number < begun.newest[0])
