@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import gc
+import threading
 import tracemalloc
 import weakref
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from unittest import mock
 
 import pytest
@@ -325,6 +327,151 @@ def test_a_failed_save_is_not_remembered(tmp_path: Path) -> None:
     store.register(shelf)
     assert store.get(shelf.ecs_id).books[3].title == "b"
     store.close()
+
+
+class Pair(NamedTuple):
+    number: int
+    several: list[int]
+
+
+@dataclass
+class Base:
+    a: int = 0
+
+
+@dataclass(slots=True)
+class Slotted(Base):
+    b: int = 0
+
+
+class Odd(ev.Entity):
+    """Has one field that can change in place."""
+
+
+KINDS_OF_VALUES: dict[str, tuple[Any, Callable[[], Any], Callable[[Any], Any]]] = {
+    "deque": (deque[int], lambda: deque([1]), lambda value: value.append(2)),
+    "ordered": (OrderedDict[str, int], OrderedDict, lambda value: value.update(a=1)),
+    "default": (defaultdict[str, int], lambda: defaultdict(int), lambda value: value.update(a=1)),
+    "counter": (Counter[str], Counter, lambda value: value.update("a")),
+    "tuple": (Pair, lambda: Pair(1, []), lambda value: value.several.append(2)),
+    "slots": (Slotted, Slotted, lambda value: setattr(value, "b", 2)),
+    "in a list": (list[deque[int]], lambda: [deque([1])], lambda value: value[0].append(2)),
+    "list": (list[int], list, lambda value: value.append(1)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_VALUES)
+@pytest.mark.parametrize("read", [False, True], ids=["saved", "read"])
+def test_the_only_field_that_changes_in_place_is_looked_at(
+    tmp_path: Path, kind: str, read: bool
+) -> None:
+    annotation, make, edit = KINDS_OF_VALUES[kind]
+    cls: Any = type("Odd", (Odd,), {"__annotations__": {"value": annotation}})
+    with ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as store:
+        odd = store.register(cls(value=make()))
+        odd = store.get(odd.ecs_id) if read else odd
+        store.register(odd)
+        edit(odd.value)
+        store.register(odd)
+        assert store.get(odd.ecs_id).value == odd.value
+        assert odd.version == 2
+
+
+@pytest.mark.parametrize("field", ["best", "books", "others", "named"])
+def test_what_another_thread_changes_while_a_save_waits_is_saved_next(
+    tmp_path: Path, field: str
+) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    shelf, other, book = shelf_of(3), Shelf(name="b"), Book(title="x")
+    every = store.register([shelf, other, book])
+    shelf.name = "edited"
+    begun, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.transaction():
+            begun.set()
+            go.wait(20)
+
+    holding = threading.Thread(target=hold)
+    saving = threading.Thread(target=lambda: store.register(every))
+    holding.start()
+    begun.wait(20)
+    walked, save = threading.Event(), store.inside.save
+
+    def noted(*given: Any, **options: Any) -> Any:
+        walked.set()
+        return save(*given, **options)
+
+    with mock.patch.object(store.inside, "save", noted):
+        saving.start()
+        walked.wait(20)
+        if field == "best":
+            shelf.best = book
+        elif field == "books":
+            book.shelf = shelf
+            shelf.books.append(book)
+        elif field == "others":
+            shelf.others.append(other)
+        else:
+            shelf.named["a"] = book
+        go.set()
+        saving.join()
+        holding.join()
+    store.register(every)
+    stored = store.get(shelf.ecs_id)
+    assert not ev.diff(stored, shelf)
+    assert stored.name == "edited"
+    store.close()
+
+
+def test_attributes_that_are_deleted_and_set_again_are_saved(tmp_path: Path) -> None:
+    with ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as store:
+        pair = store.register(Two(a="A", b="B"))
+        pair.a, pair.b = "A", "B"
+        a, b = pair.a, pair.b
+        del pair.a
+        del pair.b
+        pair.b, pair.a = a, b
+        store.register(pair)
+        assert (store.get(pair.ecs_id).a, pair.version) == ("B", 2)
+
+
+class Two(ev.Entity):
+    a: str
+    b: str
+
+
+def test_a_migration_lets_nothing_be_known(tmp_path: Path) -> None:
+    def defined(*names: str) -> Any:
+        fields = {"__annotations__": dict.fromkeys(names, str), "__module__": __name__}
+        return type("Migrated", (ev.Entity,), fields | dict.fromkeys(names, ""))
+
+    with (
+        ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as store,
+        ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as other,
+    ):
+        cls = defined("title", "note")
+        one, two = store.register(cls(note="x")), other.register(cls(note="x"))
+        store.register([one, other.get(two.ecs_id)])
+        cls = defined("title")
+        store.migrate(drop=["Migrated.note"])
+        cls = defined("title", "note")
+        store.migrate()
+        store.register(one)
+        other.register(two)
+        assert [store.get(each.ecs_id).note for each in (one, two)] == ["x", "x"]
+        assert cls
+
+
+def test_a_placeholder_beside_what_is_known(tmp_path: Path) -> None:
+    with ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as store:
+        one, two = Book(title="one"), Book(title="two")
+        first = store.register(Book(title="first", sequel=two))
+        store.register(one)
+        new = Book(title="new", sequel=store.get(one.ecs_id))
+        last = Shelf(best=new, named={"a": store.get(first.ecs_id, hops=0).sequel, "b": new})
+        store.register(last)
+        assert store.get(last.ecs_id).named["a"].title == "two"
 
 
 # -- the same as looking at all --------------------------------------------------------------

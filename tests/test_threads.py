@@ -217,8 +217,8 @@ def test_a_table_is_made_once_for_a_class(tmp_path: Path, monkeypatch: pytest.Mo
 
     with ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as store:
         store.register(ev.ChatThread())
-        find = functools.partial(store.find, Fresh, name="a")
-        assert len(while_made(monkeypatch, mapping.Mapping, "_make", Fresh, find)) == 1
+        explain = functools.partial(store.explain, Fresh(name="a"))
+        assert len(while_made(monkeypatch, mapping.Mapping, "_make", Fresh, explain)) == 1
 
 
 # -- every method ------------------------------------------------------------------------------

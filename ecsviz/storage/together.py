@@ -83,6 +83,7 @@ class Together:
         self._past: list[tuple[UUID, What]] = []
         self._told: list[tuple[weakref.ref[Any], int | None]] = []
         self._notes: list[str] = []
+        self._read: dict[UUID, list[weakref.ref[Any]]] = {}
         _entered.set((*_entered.get(), self))
 
     # -- whose it is -------------------------------------------------------------------------
@@ -145,6 +146,7 @@ class Together:
             Its version before that: it counts where the transaction has not written it yet.
         """
         self.before.setdefault(ecs_id, before)
+        self._outdate(ecs_id)
         was = self._states.get(ecs_id, What.UNTOUCHED)
         self._past.append((ecs_id, was))
         self._become(ecs_id, _AFTER[what].get(was, what))
@@ -196,8 +198,22 @@ class Together:
 
     def watch(self, entities: Iterable[Any]) -> None:
         """Remember objects that were read: their versions may never come to be."""
-        known = self.before
-        self._told += [(weakref.ref(e), None) for e in entities if e.ecs_id in known]
+        for entity in entities:
+            if entity.ecs_id in self.before:
+                ref = weakref.ref(entity)
+                self._told.append((ref, None))
+                self._read.setdefault(entity.ecs_id, []).append(ref)
+
+    def _outdate(self, ecs_id: UUID) -> None:
+        """Let objects that were read be stale: what is written has the version that they have.
+
+        Who is being saved is told its version afterwards.
+        """
+        for ref in self._read.get(ecs_id, ()):
+            entity = ref()
+            if entity is not None and "version" in entity.__dict__:
+                self._told.append((ref, entity.__dict__["version"]))
+                entity.__dict__["version"] = self.before[ecs_id]
 
     def _untell(self, told: int, only: set[UUID] | None = None) -> None:
         """Put the versions of live objects back to what they were told first, or before."""
