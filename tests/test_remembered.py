@@ -468,9 +468,10 @@ def test_a_placeholder_beside_what_is_known(tmp_path: Path) -> None:
         one, two = Book(title="one"), Book(title="two")
         first = store.register(Book(title="first", sequel=two))
         store.register(one)
-        new = Book(title="new", sequel=store.get(one.ecs_id))
-        last = Shelf(best=new, named={"a": store.get(first.ecs_id, hops=0).sequel, "b": new})
-        store.register(last)
+        part = store.get(first.ecs_id, hops=0).sequel
+        last = Shelf(best=store.get(one.ecs_id), named={"a": part})
+        store.register(last, hops=0)
+        store.register(Shelf(best=store.get(one.ecs_id), named={"a": part}))
         assert store.get(last.ecs_id).named["a"].title == "two"
 
 
