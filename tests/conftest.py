@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import shutil
@@ -81,6 +82,17 @@ class _EveryTest:
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot is not None:
             pyplot.close("all")
+
+    @pytest.fixture(autouse=True)
+    def _without_a_loop(self, request: pytest.FixtureRequest) -> Iterator[None]:
+        """Let doctests run a loop of their own: that of a browser test stays in the thread."""
+        if not isinstance(request.node, pytest.DoctestItem):
+            yield
+            return
+        running = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        yield
+        asyncio._set_running_loop(running)
 
 
 def pytest_configure(config: pytest.Config) -> None:
