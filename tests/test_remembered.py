@@ -11,6 +11,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from unittest import mock
@@ -44,6 +45,7 @@ class Point:
     """A nested dataclass that can change in place."""
 
     x: int = 0
+    more: list[int] = dataclass_field(default_factory=list)
 
 
 def _bytes_of(value: Any) -> bytearray:
@@ -124,6 +126,7 @@ EDITS: dict[str, Callable[[Book], Any]] = {
     "value": lambda book: setattr(book, "title", "another"),
     "type": lambda book: setattr(book, "number", 1.0),
     "dict": lambda book: book.data.update(a=1),
+    "list in dataclass": lambda book: book.point.more.append(1),
     "nested dict": lambda book: book.data["deep"]["deeper"].append(3),
     "dict in list": lambda book: book.data["deep"]["deeper"][0].update(b=2),
     "type in dict": lambda book: book.data.update(one=True),
@@ -156,6 +159,7 @@ def full(number: int) -> Book:
         meta=Meta(tags=["m"]),
         free=[[["z"]]],
         raw=bytearray(b"abc") if number == ODD else None,
+        point=Point(more=[number]),
     )
 
 

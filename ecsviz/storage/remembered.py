@@ -386,7 +386,8 @@ def _parts(value: Any, kind: Any) -> tuple[Any, ...] | None:
         return (*state, *state.values(), *(part for part in beside if part))
     if hasattr(kind, "__dataclass_fields__"):
         state = getattr(value, "__dict__", {})
-        slots = [getattr(value, name, None) for name in kind.__dataclass_fields__]
+        names = (name for name in kind.__dataclass_fields__ if name not in state)
+        slots = [getattr(value, name, None) for name in names]
         return (*state, *state.values(), *slots)
     return None
 

@@ -47,7 +47,7 @@ from ecsviz.storage.remembered import (
 )
 
 FEW = 8
-"""Where more than one entity in so many has changed, the whole is saved."""
+"""Where more entities have changed than these, and than one in so many, the whole is saved."""
 
 
 @dataclass(slots=True)
