@@ -71,7 +71,7 @@ def add_all_models(engine: sa.Engine, thread: ChatThread) -> None:
 
 
 def from_entity(engine: sa.Engine, thread: ChatThread) -> None:
-    """Save object by object, as the sketch does (which writes every message twice; not so)."""
+    """Save object by object, with a flush for the thread."""
     with Session(engine) as session:
         row = ThreadSQL(ecs_id=thread.ecs_id, title=thread.title)
         session.add(row)

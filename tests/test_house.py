@@ -484,7 +484,7 @@ def test_the_version_is_the_changelogs() -> None:
 
 
 # Classes that users know by a name which another class has as well, inside.
-PROMISED = {"Node": "importers.samples", "Step": "storage.save_plan"}
+PROMISED = {"Node": "importers.samples"}
 
 
 def test_no_class_stands_for_two_things() -> None:

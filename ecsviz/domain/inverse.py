@@ -64,6 +64,11 @@ def inverse_of(field: FieldPlan) -> FieldPlan | None:
     return None
 
 
+def is_said_by_members(field: FieldPlan) -> bool:
+    """Tell whether a field is a list that its members' back-references say."""
+    return field.shape == Shape.LIST and inverse_of(field) is not None
+
+
 def _back_of(field: FieldPlan) -> FieldPlan | None:
     """Return the back-reference of a list."""
     other = class_plan(newest_definition(field.targets[0]))

@@ -123,7 +123,8 @@ class VersionedStorage:
         Raises
         ------
         TransactionError
-            If `migrate`, `prune`, `adopt_changes` or `close` is called inside, or something from
+            If `migrate`, `prune`, `adopt_changes`, `index_text`, `drop_text_index` or `close` is
+            called inside, something is read with ``lazy=True``, or something is called from
             another thread or task that the block has started; if the block is left in another
             thread, or the connection was lost. Nothing is saved then.
         StorageBusyError
@@ -133,8 +134,8 @@ class VersionedStorage:
         -----
         An entity counts once: registered several times, it has one new version and one row in its
         history; added and deleted again, it has never been. What was written and ends as it began
-        has a new version all the same; and of two copies of it that are read and registered inside,
-        the last one counts. A call that raises takes back what it did itself; the block
+        has a new version all the same; and a copy that was read inside is stale once another one
+        is registered. A call that raises takes back what it did itself; the block
         may go on. So it is with a block inside the block, which joins it.
 
         What is read inside is what was written inside. Others read the state before, or wait where

@@ -1,8 +1,8 @@
 """Lazy readings: what is touched is loaded, with its neighbours, from one state of the store.
 
 One object per reading holds what that takes: which revision it reads, and which object stands for
-which entity. The storages say how rows, or records, become entities; they ask a `Step` for the
-objects, and it puts the states into them when all are made.
+which entity. The storages say how rows, or records, become entities; they ask a `ReadingStep` for
+the objects, and it puts the states into them when all are made.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ecsviz.storage.remembered import hand_over
 BATCH: Final = 1_000
 """How many entities are loaded at a time, unless one list has more."""
 
-Read = Callable[["Step", dict[type, list[UUID]]], None]
+Read = Callable[["ReadingStep", dict[type, list[UUID]]], None]
 """Reads entities, by class, and what stands for all that they hold, into the objects of a step."""
 
 
@@ -64,13 +64,13 @@ class LazyReading:
         self._thread: int | None = None  # which loads, as long as it is locked
 
     @contextmanager
-    def step(self) -> Iterator[Step]:
+    def step(self) -> Iterator[ReadingStep]:
         """Hold one step of the reading: what is found in it comes to be at its end."""
         # After the store was opened, which may have to wait for a thread that touches the same.
         with self._lock:
             try:
                 self._thread = threading.get_ident()
-                yield Step(self)
+                yield ReadingStep(self)
             finally:
                 self._thread = None
 
@@ -98,7 +98,7 @@ class LazyReading:
                 **err.facts,
             ) from err
 
-    def _load(self, entity: Any, step: Step, read: Read) -> None:
+    def _load(self, entity: Any, step: ReadingStep, read: Read) -> None:
         batch: Batch = entity.__pydantic_fields_set__
         mates = [batch, *batch.beside]
         size = sum(len(mate.members) for mate in mates)
@@ -161,7 +161,7 @@ class Batch(Unread):
         self.reading.load(entity, name)
 
 
-class Step:
+class ReadingStep:
     """One reading of some entities whole, and of what they hold as placeholders."""
 
     def __init__(self, reading: LazyReading) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ecsviz.domain.entity_class import newest_definition
-from ecsviz.domain.fields import FieldPlan, Shape, class_plan, complete_fields
-from ecsviz.domain.inverse import hint_at_pairs, inverse_of
+from ecsviz.domain.fields import Shape, class_plan, complete_fields
+from ecsviz.domain.inverse import hint_at_pairs, is_said_by_members
 from ecsviz.domain.objects import default_of, fill_private, forget_computed, is_placeholder
 from ecsviz.domain.walk import Walk, walk, walk_alone
 from ecsviz.errors import ValueNotStorableError
@@ -43,17 +43,7 @@ def walk_to_save(roots: Iterable[Any]) -> Walk:
     given = list(roots)
     found = walk(given)
     hint_at_pairs(found.classes)
-    renewed = {cls: newest_definition(cls) for cls in found.classes if _differs(cls)}
-    if not renewed:
-        return found
-    added = [
-        (entity, _added(found, position, renewed[type(entity)]))
-        for position, entity in enumerate(found.entities)
-        if type(entity) in renewed
-    ]
-    for entity, values in added:
-        renew(entity, renewed[type(entity)], values)
-    return walk(given)
+    return walk(given) if _renewed(found, found.entities, found.classes) else found
 
 
 def walk_of_given(roots: Iterable[Any]) -> Walk:
@@ -64,23 +54,25 @@ def walk_of_given(roots: Iterable[Any]) -> Walk:
     Lists that back-references say are left out: the members say them.
     """
     given = list({id(root): root for root in roots}.values())
-    found = walk_alone(given, _is_said_by_members)
-    of_given = walk_alone(given, lambda _: True)
-    renewed = {cls: newest_definition(cls) for cls in of_given.classes if _differs(cls)}
-    if not renewed:
-        return found
+    found = walk_alone(given, is_said_by_members)
+    again = _renewed(found, given, dict.fromkeys(map(type, given)))
+    return walk_alone(given, is_said_by_members) if again else found
+
+
+def _renewed(found: Walk, entities: list[Any], classes: Iterable[type]) -> bool:
+    """Make the first entities of a walk instances of the newest definitions; tell whether any was.
+
+    All of them can be, or none is changed.
+    """
+    renewed = {cls: newest_definition(cls) for cls in classes if _differs(cls)}
     added = [
         (entity, _added(found, position, renewed[type(entity)]))
-        for position, entity in enumerate(given)
+        for position, entity in enumerate(entities if renewed else ())
         if type(entity) in renewed
     ]
     for entity, values in added:
         renew(entity, renewed[type(entity)], values)
-    return walk_alone(given, _is_said_by_members)
-
-
-def _is_said_by_members(plan: FieldPlan) -> bool:
-    return plan.shape == Shape.LIST and inverse_of(plan) is not None
+    return bool(renewed)
 
 
 def renew(entity: Any, cls: type, values: dict[str, Any]) -> None:

@@ -111,6 +111,21 @@ class Together:
         """Return the error for a use that cannot work."""
         return TransactionError(f"The open transaction on {self.where} {why}.")
 
+    def left_elsewhere(self) -> TransactionError:
+        """Return the error for a block that ends in another thread than it began in."""
+        return self.misused(
+            "was left in another thread than it was begun in, and is taken back. Enter and leave"
+            " its block in one function"
+        )
+
+    def not_at_its_end(self) -> TransactionError:
+        """Return the error for closing the storage inside the block."""
+        return self.misused("is not at its end. Leave its block before closing the storage")
+
+    def cannot_have(self, what: str) -> TransactionError:
+        """Return the error for a call that cannot be one of several."""
+        return self.misused(f"cannot have {what} in it. Call that before or after its block")
+
     @property
     def of_this_thread(self) -> bool:
         """Whether it was begun in this thread."""

@@ -273,7 +273,7 @@ class Builder:
         thread = self._built(draft, key)
         earlier = self._earlier(thread, key)
         if earlier is not None:
-            self._join(draft, thread, earlier)
+            self._join(draft, thread, *earlier)
             return
         first = replace(key, times=1)
         if thread.ecs_id in self._made:  # by another file, which says something else
@@ -294,8 +294,8 @@ class Builder:
         self._tell(draft)
         self._tally(draft)
 
-    def _earlier(self, thread: ChatThread, key: ThreadKey) -> int | None:
-        """Return where another file's copy of a thread stands in the result, if there is one."""
+    def _earlier(self, thread: ChatThread, key: ThreadKey) -> tuple[int, Copies] | None:
+        """Return where another file's copy of a thread stands in the result, and both, if any."""
         most = min(self._most[replace(key, times=1)], TRIED)
         for times in dict.fromkeys((key.times, *range(1, most + 1))):
             ecs_id = replace(key, times=times).ecs_id
@@ -303,11 +303,10 @@ class Builder:
             if place is not None and ecs_id not in self._taken:
                 copies = Copies.of(thread, self.found[place])
                 if copies.agree(unique=key.is_unique):
-                    return place
+                    return place, copies
         return None
 
-    def _join(self, draft: DraftThread, thread: ChatThread, earlier: int) -> None:
-        copies = Copies.of(thread, self.found[earlier])
+    def _join(self, draft: DraftThread, thread: ChatThread, earlier: int, copies: Copies) -> None:
         why = "stands in a copy in another file"
         self._tally(draft)
         self.count("not kept", "threads", why)

@@ -280,9 +280,10 @@ def _zip_errors(name: str, kind: str = "zip") -> Iterator[None]:
     except EcsvizError:
         raise
     except _ZIP_ERRORS as err:
+        locked = " If it has a password, unpack it first and read the file inside."
         raise ImportFormatError(
-            f"{name} is a {kind} that cannot be read ({short_repr(str(err))}). Download it again;"
-            " if it has a password, unpack it first and read the file inside.",
+            f"{name} is a {kind} that cannot be read ({short_repr(str(err))}). Download it again."
+            f"{locked if kind == 'zip' else ''}",
             source=name,
             line=None,
             column=None,

@@ -126,17 +126,12 @@ class MemoryInside:
             open_.leave(back=not (done and any(open_.counts)))
             self._ended.notify_all()
         if well and not done:
-            raise open_.misused(
-                "was left in another thread than it was begun in, and is taken back. Enter and"
-                " leave its block in one function"
-            )
+            raise open_.left_elsewhere()
 
     def close(self) -> None:
         """Let go of everything; TransactionError is raised in the midst of a transaction."""
         if self._together is not None:
-            raise self._together.misused(
-                "is not at its end. Leave its block before closing the storage"
-            )
+            raise self._together.not_at_its_end()
         self._kept.close()
 
     def check_open(self) -> None:
@@ -153,7 +148,7 @@ class MemoryInside:
         """Raise TransactionError if something is called that cannot be one of several calls."""
         open_ = self._here()
         if what and open_ is not None:
-            raise open_.misused(f"cannot have {what} in it. Call that before or after its block")
+            raise open_.cannot_have(what)
 
     def save(
         self,

@@ -16,7 +16,7 @@ from ecsviz.domain.post_init import run_post_init
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import differences, outdated
 from ecsviz.storage.copies import copied
-from ecsviz.storage.lazy_reading import LazyReading, Read, Step
+from ecsviz.storage.lazy_reading import LazyReading, Read, ReadingStep
 from ecsviz.storage.memory.kept import Held, Kept, Record
 from ecsviz.storage.protocol import not_found
 from ecsviz.values.field_codecs import check_class, describe, with_referenced
@@ -30,7 +30,7 @@ def load(
     ids: list[UUID],
     hops: int | None = None,
     only: list[type] | None = None,
-    lazily: Step | None = None,
+    lazily: ReadingStep | None = None,
 ) -> list[Any]:
     """Return entities with what they lead to.
 
@@ -86,7 +86,7 @@ def load(
     return [entities[ecs_id] for ecs_id in ids]
 
 
-def _objects(records: Mapping[UUID, Record], lazily: Step) -> dict[UUID, Any]:
+def _objects(records: Mapping[UUID, Record], lazily: ReadingStep) -> dict[UUID, Any]:
     by_class: dict[type, list[UUID]] = {}
     for ecs_id, record in records.items():
         by_class.setdefault(newest_definition(record.cls), []).append(ecs_id)
@@ -138,7 +138,7 @@ def _open_at(kept: Kept, revision: int) -> Iterator[Read]:
     with kept.lock, collector_paused():
         stored = kept.at(revision)
 
-        def read(step: Step, ids: dict[type, list[UUID]]) -> None:
+        def read(step: ReadingStep, ids: dict[type, list[UUID]]) -> None:
             load(kept, stored, [i for some in ids.values() for i in some], hops=0, lazily=step)
 
         yield read

@@ -11,7 +11,7 @@ from uuid import UUID
 from ecsviz.domain.entity_class import is_entity_class, newest_definition, same_type
 from ecsviz.domain.equality import identical
 from ecsviz.domain.fields import FieldPlan, Shape, class_plan
-from ecsviz.domain.inverse import check_agreement, inverse_of
+from ecsviz.domain.inverse import check_agreement, inverse_of, is_said_by_members
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.paths import value_parts
 from ecsviz.domain.walk import Walk
@@ -143,7 +143,7 @@ class MemorySave:
         state = {}
         for name in names:
             value = entity.__dict__[name]
-            if self.alone and _list_named(cls, name) is not None:
+            if self.alone and _is_said_by_members(cls, name):
                 state[name] = [] if old is None else old.state[name]
                 held += [part.ecs_id for part in state[name]]
             else:
@@ -252,7 +252,7 @@ class MemorySave:
             for plan in class_plan(newest_definition(type(entity))).fields:
                 holder: Any = entity.__dict__[plan.name] if plan.shape == Shape.SINGLE else None
                 listed = None if holder is None else inverse_of(plan)
-                if listed is None or _list_named(type(holder), listed.name) is None:
+                if listed is None or not _is_said_by_members(type(holder), listed.name):
                     continue
                 there = self.found.position(holder)
                 if old is not None and old.state.get(plan.name) == Held(holder.ecs_id):
@@ -315,18 +315,15 @@ class MemorySave:
         return self.last.get(record.ecs_id, stored.version) + 1
 
 
-def _list_named(cls: type, name: str) -> FieldPlan | None:
-    """Return the list of a class that has a back-reference and this name, if there is one."""
-    for plan in class_plan(newest_definition(cls)).fields:
-        if plan.name == name and plan.shape == Shape.LIST and inverse_of(plan) is not None:
-            return plan
-    return None
+def _is_said_by_members(cls: type, name: str) -> bool:
+    plans = class_plan(newest_definition(cls)).fields
+    return any(plan.name == name and is_said_by_members(plan) for plan in plans)
 
 
 def lists_of(record: Record) -> list[FieldPlan]:
     """Return the lists of an entity that have a back-reference."""
     plans = class_plan(newest_definition(record.cls)).fields
-    return [p for p in plans if p.shape == Shape.LIST and inverse_of(p) is not None]
+    return [plan for plan in plans if is_said_by_members(plan)]
 
 
 def back_of(listed: FieldPlan, member: Record) -> FieldPlan | None:

@@ -112,7 +112,7 @@ class SqlInside:
         """Close what was opened; TransactionError is raised in the midst of a transaction."""
         open_ = self._together
         if open_ is not None and open_.of_this_process:
-            raise open_.misused("is not at its end. Leave its block before closing the storage")
+            raise open_.not_at_its_end()
         self.database.close()
 
     def check_writable(self, alone: str = "") -> None:
@@ -124,7 +124,7 @@ class SqlInside:
         """Raise TransactionError if something is called that cannot be one of several calls."""
         open_ = self.here()  # which tells of another thread or task, before that waits
         if what and open_ is not None:
-            raise open_.misused(f"cannot have {what} in it. Call that before or after its block")
+            raise open_.cannot_have(what)
 
     # -- transactions ------------------------------------------------------------------------
 
@@ -264,10 +264,7 @@ class SqlInside:
         if well and not open_.of_this_process:
             raise forked(open_)
         if well and not open_.of_this_thread:
-            raise open_.misused(
-                "was left in another thread than it was begun in, and is taken back. Enter and"
-                " leave its block in one function"
-            )
+            raise open_.left_elsewhere()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -18,7 +18,7 @@ from ecsviz.domain.objects import fill_all, shell, shells
 from ecsviz.domain.post_init import run_post_init
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
 from ecsviz.storage.checks import present_only, whole_only
-from ecsviz.storage.lazy_reading import Step
+from ecsviz.storage.lazy_reading import ReadingStep
 from ecsviz.storage.relational.load.closure import Wanted, reach, want
 from ecsviz.storage.relational.load.ids import not_stored
 from ecsviz.storage.relational.load.loaded_rows import (
@@ -71,7 +71,7 @@ class Load:
         self,
         conn: Connection,
         catalog: Catalog,
-        lazily: Step | None = None,
+        lazily: ReadingStep | None = None,
         remembers: bool = False,
     ) -> None:
         self.conn = conn

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.storage.criteria import FOLDED, ORDERED, OWN, TEXTS, fitting, has_offset
 from ecsviz.storage.relational.schema.mapping import ClassMap
-from ecsviz.storage.sql.driver_values import read_exact
+from ecsviz.storage.sql.driver_values import exact_by_field
 from ecsviz.storage.sql.statements import CHUNK, columns_of, key_condition
 from ecsviz.values.codecs import JsonCodec, decoded
 from ecsviz.values.column_codecs import (
@@ -79,11 +79,7 @@ class Compared:
         table = self.known.table
         query = sa.select(table.c.id, self.column.label("v"), table.c.ecs_exact).where(doubt)
         rows, stored, texts = columns_of(self.conn, query)
-        exact = {
-            n: beside[self.name]
-            for n, (row, text) in enumerate(zip(rows, texts, strict=True))
-            if self.name in (beside := read_exact(table.name, row, text))
-        }
+        exact = exact_by_field(table.name, rows, texts).get(self.name, {})
         values = decoded(self.codec, stored, (table.name, self.column.name), rows, exact)
         fits = fitting(self.codec, values, lookup, wanted)
         return [row for row, is_so in zip(rows, fits, strict=True) if is_so]

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.domain.entity_class import newest_definition
-from ecsviz.storage.lazy_reading import LazyReading, Read, Step
+from ecsviz.storage.lazy_reading import LazyReading, Read, ReadingStep
 from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.past.past_catalog import PastMapping, past_catalog, revision_of
 from ecsviz.storage.relational.schema.catalog import Catalog
@@ -67,7 +67,9 @@ def _open_at(reading: Reading, made: dict[Mapping, Catalog], revision: int) -> I
         yield partial(_read, conn, then)
 
 
-def _read(conn: Connection, catalog: Catalog, step: Step, ids: dict[type, list[UUID]]) -> None:
+def _read(
+    conn: Connection, catalog: Catalog, step: ReadingStep, ids: dict[type, list[UUID]]
+) -> None:
     rows: list[tuple[str, int]] = []
     for cls, wanted in ids.items():
         name = catalog.mapping.type_name(newest_definition(cls))

@@ -55,9 +55,13 @@ def find_texts(conn: Connection, catalog: Catalog, cls: type | None, wanted: Tex
     changed = _changed(conn, catalog, [place.index for place in places if place.has_index])
     found: list[Ranked] = []
     for number, place in enumerate(places):
-        of = _ranked_by_index if place.has_index else _ranked_by_reading
-        with looking_up(place.index):
-            rows = of(conn, place.index, wanted, place.index.name in changed)
+        index = place.index
+        with looking_up(index):
+            rows = (
+                _ranked_by_index(conn, index, wanted, index.name in changed)
+                if place.has_index
+                else _ranked_by_reading(conn, index, wanted)
+            )
         found += [(score, place.index.type_name, number, row_id) for row_id, score in rows]
     shown = in_rank(found, wanted)
     texts = {
@@ -168,7 +172,7 @@ def _those(
 
 
 def _ranked_by_reading(
-    conn: Connection, index: TextIndex, wanted: TextSearch, _: bool = False
+    conn: Connection, index: TextIndex, wanted: TextSearch
 ) -> list[tuple[int, float]]:
     ranking, last = Ranking(wanted.sought), -(2**62)
     while rows := read_texts(conn, index, last < ROW_ID, limit=BATCH):

@@ -47,7 +47,8 @@ from ecsviz.storage.remembered import (
 )
 
 FEW = 8
-"""Where more entities have changed than these, and than one in so many, the whole is saved."""
+ONE_IN = 8
+"""Where more entities have changed than so few, and than one in so many, the whole is saved."""
 
 
 @dataclass(slots=True)
@@ -113,14 +114,14 @@ def changed_part(found: Walk, era: Era, mapping: Mapping) -> Part | None:
     a list and its back-reference may disagree, the whole walk says it.
     """
     with remembering:
-        return _Search(found, era, mapping).part()
+        return _Finder(found, era, mapping).part()
 
 
 class WholeNeededError(Exception):
     """What has changed is more than a part can say; the whole walk is looked at then."""
 
 
-class _Search:
+class _Finder:
     def __init__(self, found: Walk, era: Era, mapping: Mapping) -> None:
         self.found = found
         self.era = era
@@ -137,7 +138,7 @@ class _Search:
             for cls, positions in zip(self.found.classes, self._by_class(), strict=True):
                 if len(positions):
                     self._look(cls, positions)
-            few = max(FEW, len(self.found.entities) // FEW)
+            few = max(FEW, len(self.found.entities) // ONE_IN)
             if len(self.new) + len(self.changed) > few:
                 return None
             for position in self.changed:
@@ -165,9 +166,9 @@ class _Search:
         for n in strange:
             if is_placeholder(entities[n]):
                 self.partial = True
+            elif entities[n].__dict__.get("version") != 0:
+                raise WholeNeededError
             else:
-                if entities[n].__dict__.get("version") != 0:
-                    raise WholeNeededError
                 self.new.add(places[n])
         if len(strange) < len(entities) and fields is not None:
             if strange:
