@@ -342,6 +342,7 @@ class VersionedStorage:
         Merge.take_over(live, walk(self.get_many([root.ecs_id for root in roots])).entities)
         anew = walk(roots).entities
         run_post_init(anew, set(map(type, anew)))
+        self.inside.watch(anew)
         return given
 
     def merge(self, entity: Any, *, base: AsOf = None) -> Any:
@@ -404,6 +405,7 @@ class VersionedStorage:
             there = self.inside.stored_versions(sorted(extra))
             theirs = walk(self.get_many([*ids, *there])).entities
         Merge(mine, before, theirs).run()
+        self.inside.watch(mine)
         return given
 
     def lineage_graph(self, lineage_id: UUID | str | Entity) -> EntityDependencyGraph:

@@ -6,7 +6,7 @@ not be defined here: the store itself knows its fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -114,7 +114,15 @@ class Wanted:
 
 
 class Inside(Protocol):
-    """The inside of a store: what the methods of all stores, pictures and widgets ask of it."""
+    """The inside of a store: what the methods of all stores, pictures and widgets ask of it.
+
+    Attributes
+    ----------
+    blocks
+        The blocks of transactions that are open, the outermost first.
+    """
+
+    blocks: list[Any]
 
     def one_state(self) -> AbstractContextManager[Any]:
         """Hold one state of the store: what is read inside fits together."""
@@ -136,6 +144,9 @@ class Inside(Protocol):
 
     def end(self, *, well: bool) -> None:
         """End what was begun last: carry it out, or take it back."""
+
+    def watch(self, entities: Iterable[Any]) -> None:
+        """Note live objects that have taken over what was read: an open transaction may go back."""
 
     def save(
         self,

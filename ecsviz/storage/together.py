@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from enum import Enum
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from ecsviz.basics.interrupts import Guard
 from ecsviz.errors import TransactionError
+from ecsviz.storage.looking import Inside
 
 TOGETHER = "ecs_together"
 """Under which key of a connection's ``info`` its open transaction of several calls stands."""
@@ -271,16 +272,6 @@ class Together:
         return gone
 
 
-class Joins(Protocol):
-    """The inside of a storage that has transactions of several calls."""
-
-    def begin(self, note: str | None) -> None:
-        """Begin a transaction, or a part of the one that is open."""
-
-    def end(self, *, well: bool) -> None:
-        """End what was begun last: carry it out, or take it back."""
-
-
 class Transaction:
     """The block of ``with store.transaction():``.
 
@@ -297,7 +288,7 @@ class Transaction:
     that comes while the block is entered or left waits until that is done.
     """
 
-    def __init__(self, inside: Joins, note: str | None) -> None:
+    def __init__(self, inside: Inside, note: str | None) -> None:
         self._inside = inside
         self._note = note
         self._guards: list[Guard] = []
@@ -310,6 +301,7 @@ class Transaction:
             guard.remove()
             raise
         self._guards.append(guard)
+        self._inside.blocks.append(self)
         try:
             guard.tell()
         except BaseException as err:
@@ -319,8 +311,28 @@ class Transaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None
     ) -> None:
+        blocks = self._inside.blocks
+        if not self._guards or self not in blocks:
+            if kind is None:
+                raise _out_of_order("was taken back already, or never begun")
+            return
         guard = self._guards.pop()
         try:
-            self._inside.end(well=kind is None)
+            if blocks[-1] is self:
+                blocks.pop()
+                self._inside.end(well=kind is None)
+                return
+            while blocks:  # none of it can be told apart any more
+                blocks.pop()
+                self._inside.end(well=False)
+            if kind is None:
+                raise _out_of_order("ended before another that was begun in it")
         finally:
             guard.remove()
+
+
+def _out_of_order(how: str) -> TransactionError:
+    return TransactionError(
+        f"A block of a transaction {how}. Nothing of it is saved. End blocks in the order in which"
+        " with statements do, each within the one around it, not across generators."
+    )

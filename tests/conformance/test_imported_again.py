@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 from uuid import UUID, uuid5
@@ -132,6 +133,37 @@ def test_an_older_export_turns_nothing_back(store: Any) -> None:
     # And what is newer is taken, by the same rule, without a word.
     newer = store.register(read(exported(10, *NEW, title="Last")))
     assert (store.get(new[0].ecs_id).title, newer.problems) == ("Last", [])
+
+
+@pytest.mark.parametrize("ident", ["conv", "0f8fad5b-d9cb-469f-a165-70867728950e"])
+def test_what_was_edited_since_is_kept_where_the_export_is_the_same(store: Any, ident: str) -> None:
+    export = exported(5, *NEW, title="Theirs", id=ident, conversation_id=ident)
+    thread = store.register(read(export))[0]
+    thread.title = thread.messages[0].content = "mine"
+    thread.metadata["mine"] = True
+    store.register(thread)
+    again = store.register(read(export))
+    found = store.get(thread.ecs_id)
+    assert (found.title, found.messages[0].content, found.metadata["mine"]) == (
+        "mine",
+        "mine",
+        True,
+    )
+    assert len(store.revisions()) == 2
+    (problem,) = again.problems
+    assert problem.why == "the store has its title, metadata, the later text of 1 message; kept"
+
+
+def test_an_import_that_is_taken_back_is_fitted_anew(store: Any) -> None:
+    old = read(exported(1, *OLD, title="Old"))
+    with contextlib.suppress(ZeroDivisionError), store.transaction():
+        store.register(read(exported(2, *OLD, title="New")))
+        store.register(old)
+        raise ZeroDivisionError
+    assert [thread.version for thread in old] == [0]
+    store.register(read(exported(9, *NEW, title="Newest")))
+    store.register(old)
+    assert [thread.title for thread in store.list_by_type(ev.ChatThread)] == ["Newest"]
 
 
 def test_what_a_newer_export_lacks_is_kept(store: Any) -> None:

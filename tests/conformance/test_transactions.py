@@ -709,6 +709,70 @@ def test_a_generator_that_is_dropped(reopen: Open) -> None:
     assert (node.version, reopen().get(node.ecs_id).name) == (1, "a")
 
 
+@pytest.mark.parametrize("how", ["refresh", "merge"])
+def test_what_is_brought_up_to_date_in_a_block_goes_back_with_it(reopen: Open, how: str) -> None:
+    store = reopen()
+    node = store.register(c.Node(name="a"))
+    mine, theirs = store.get(node.ecs_id), store.get(node.ecs_id)
+    with contextlib.suppress(ZeroDivisionError), store.transaction():
+        node.name = "inside"
+        store.register(node)
+        getattr(store, how)(mine)
+        raise ZeroDivisionError
+    assert [mine.version, node.version] == [1, 1]
+    theirs.name = "theirs"
+    store.register(theirs)
+    with pytest.raises(errors.StaleVersionError):
+        store.register(mine)
+    assert store.get(node.ecs_id).name == "theirs"
+
+
+def test_a_copy_that_was_read_in_a_block_is_stale_once_another_is_saved(reopen: Open) -> None:
+    store = reopen()
+    node = store.register(c.Node(name="a"))
+    with store.transaction():
+        node.name = "b"
+        store.register(node)
+        one, two = store.get(node.ecs_id), store.get(node.ecs_id)
+        node.name = "c"
+        store.register(node)
+        one.name = "lost"
+        with pytest.raises(errors.StaleVersionError):
+            store.register(one)
+    two.name = "lost"
+    with pytest.raises(errors.StaleVersionError):
+        store.register(two)
+    assert (store.get(node.ecs_id).name, node.version) == ("c", 2)
+
+
+@pytest.mark.parametrize("failing", [True, False])
+def test_blocks_that_end_out_of_order_are_taken_back(reopen: Open, failing: bool) -> None:
+    store = reopen()
+
+    def block(name: str) -> Iterator[None]:
+        with store.transaction():
+            store.register(c.Node(name=name))
+            yield
+
+    one, two = block("a"), block("b")
+    next(one)
+    next(two)
+    if failing:
+        with pytest.raises(ZeroDivisionError):
+            one.throw(ZeroDivisionError())  # type: ignore[attr-defined]  # of a generator
+    else:
+        with pytest.raises(errors.TransactionError, match="before another"):
+            list(one)
+    with pytest.raises(errors.TransactionError, match="taken back"):
+        list(two)
+    with pytest.raises(errors.TransactionError, match="never begun"):
+        store.transaction().__exit__(None, None, None)
+    assert reopen().list_by_type(c.Node) == []
+    with store.transaction():
+        store.register(c.Node(name="c"))
+    assert [node.name for node in reopen().list_by_type(c.Node)] == ["c"]
+
+
 def run_apart(work: Callable[[], Any]) -> Any:
     """Run a coroutine in a thread of its own: another loop may run in this one."""
     with ThreadPoolExecutor(1) as pool:

@@ -97,6 +97,8 @@ class Fitting:
             left = self._by_id(arriving)
             left = self._by_name(left)
             self._by_number(left)
+            for each in arriving:
+                self.store.inside.watch([each.thread, *each.thread.messages])
 
     def _by_id(self, arriving: list[_Arriving]) -> list[_Arriving]:
         """Fit the threads that the store has under their ids; return the others."""
@@ -194,7 +196,7 @@ class Fitting:
         if not copies.agree(unique=each.unique):
             return False
         self._claimed.add(stored.ecs_id)
-        kept = copies.join()
+        kept = copies.join(settled=True)
         if kept:
             self._tell(each, "what this copy has not", f"the store has {kept}; kept")
         return True
@@ -219,6 +221,6 @@ class Fitting:
 def _has_grown(each: _Arriving, head: ChatThread) -> bool:
     """Tell whether a thread is later than the stored one, and has all that this has."""
     later, before = each.thread.updated_at, head.updated_at
-    if not each.unique or later is None or before is None or later < before:
+    if not each.unique or later is None or before is None or later <= before:
         return False
     return {m.ecs_id for m in head.messages} <= {m.ecs_id for m in each.thread.messages}

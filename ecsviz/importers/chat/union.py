@@ -112,8 +112,21 @@ class Copies:
         )
         return last is not None and before is not None and last < before
 
-    def join(self) -> str:
+    @property
+    def is_newer(self) -> bool:
+        """Whether `thread` is the newer one: it says so, or else it has more."""
+        mine, theirs = self.thread.updated_at, self.other.updated_at
+        if mine is not None and theirs is not None and mine != theirs:
+            return mine > theirs
+        return bool(self.new)
+
+    def join(self, *, settled: bool = False) -> str:
         """Make `thread` have all that both have, and return what it would have turned back.
+
+        Parameters
+        ----------
+        settled
+            Whether what `other` says holds unless `thread` is newer: it may have been edited since.
 
         Returns
         -------
@@ -126,7 +139,7 @@ class Copies:
         `thread` and its messages stay the objects that they are, and become the entities that
         those of `other` are: ids, family and version. O(messages).
         """
-        older = self.is_older
+        older = self.is_older or (settled and not self.is_newer)
         self._be_the_same()
         back = [
             name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,7 @@ class MemoryInside:
 
     def __init__(self) -> None:
         self._kept = Kept()
+        self.blocks: list[Any] = []
         self._together: MemoryTogether | None = None
         self._ended = threading.Condition(self._kept.lock)  # type: ignore[arg-type]  # an RLock
 
@@ -105,6 +106,12 @@ class MemoryInside:
             return
         open_.parts.append((open_.mark(), open_.kept.copy()))
         open_.say(note)
+
+    def watch(self, entities: Iterable[Any]) -> None:
+        """Note live objects that have taken over what was read; see `looking.Inside`."""
+        open_ = self._here()
+        if open_ is not None:
+            open_.watch(entities)
 
     def end(self, *, well: bool) -> None:
         """End what was begun last; see `together`."""

@@ -10,7 +10,7 @@ import functools
 import os
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from contextlib import AbstractContextManager
 from typing import Any
@@ -29,7 +29,7 @@ from ecsviz.domain.entity import Entity
 from ecsviz.domain.walk import Walk
 from ecsviz.errors import EcsvizError
 from ecsviz.graph.arrays import as_roots
-from ecsviz.storage.as_of import AsOf, check_as_of
+from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import check_note
 from ecsviz.storage.looking import Contents, Page, PageColumn, StoredClass, Wanted
 from ecsviz.storage.relational.load import ids as stored_ids
@@ -43,7 +43,7 @@ from ecsviz.storage.relational.models.handwritten_rows import check_rows, runnin
 from ecsviz.storage.relational.models.models import Models
 from ecsviz.storage.relational.open_transaction import SqlTogether, forked
 from ecsviz.storage.relational.past.history import first_revisions
-from ecsviz.storage.relational.past.past_catalog import past_catalog, revision_of
+from ecsviz.storage.relational.past.past_catalog import catalog_as_of, revision_of
 from ecsviz.storage.relational.past.reach import past_of
 from ecsviz.storage.relational.save.part import Part, WholeNeededError, changed_part, part_alone
 from ecsviz.storage.relational.save.save import Save
@@ -94,6 +94,7 @@ class SqlInside:
         self.catalog = Catalog(self.database, Mapping(schema, self.handwritten))
         self.models = Models(self, lambda: self.catalog.mapping)
         self._begun = threading.local()  # what `reading` holds, per thread
+        self.blocks: list[Any] = []
         self._together: SqlTogether | None = None  # of whoever has the database's turn
         try:
             if self.database.exists():
@@ -167,12 +168,8 @@ class SqlInside:
         with self.database.told(conn):
             yield conn
 
-    def _at(self, conn: Connection, catalog: Catalog, as_of: AsOf) -> Catalog:
-        if as_of is not None and self.is_made(conn):
-            return past_catalog(catalog, revision_of(conn, catalog, as_of))
-        if as_of is not None:
-            check_as_of(as_of, 0)
-        return catalog
+    def _at(self, conn: Connection, catalog: Catalog, at: AsOf) -> Catalog:
+        return catalog if at is None else catalog_as_of(conn, catalog, at, self.is_made(conn))
 
     def one_state(self) -> AbstractContextManager[Any]:
         """Hold one state of the store: what is read inside fits together."""
@@ -235,6 +232,12 @@ class SqlInside:
             open_.drop()
             open_.leave(back=True)
             raise
+
+    def watch(self, entities: Iterable[Any]) -> None:
+        """Note live objects that have taken over what was read; see `looking.Inside`."""
+        open_ = self.here()
+        if open_ is not None:
+            open_.watch(entities)
 
     def end(self, *, well: bool) -> None:
         """End what was begun last; see `together`."""

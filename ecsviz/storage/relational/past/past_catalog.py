@@ -106,6 +106,14 @@ def _arcs(arcs: dict[str, sa.Column[Any]], table: Any) -> dict[str, sa.Column[An
     return {target: table.c[column.name] for target, column in arcs.items()}
 
 
+def catalog_as_of(conn: Connection, catalog: Catalog, at: AsOf, made: bool) -> Catalog:
+    """Return the catalog as of a revision or a time; of a store that is not made there is none."""
+    if made:
+        return past_catalog(catalog, revision_of(conn, catalog, at))
+    check_as_of(at, 0)
+    return catalog
+
+
 def revision_of(conn: Connection, catalog: Catalog, wanted: AsOf) -> int:
     """Return the number of the revision that `as_of=` names.
 

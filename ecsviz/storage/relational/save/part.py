@@ -31,6 +31,7 @@ from ecsviz.storage.relational.save.rows import NONE, Group, Rows
 from ecsviz.storage.relational.schema.class_maps import ClassMap, Collection, InverseList
 from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.remembered import (
+    NOTHING,
     Era,
     NewestRevision,
     Remembered,
@@ -329,6 +330,9 @@ class Notes:
                 for entity, found in zip(taken.entities, inside, strict=True):
                     if len(found) != lengths.get((id(entity), item.name), len(found)):
                         return False
+            elif not len(members.references):
+                if not all(found is NOTHING for found in inside):
+                    return False
             elif not all(type(found) is tuple for found in inside):
                 return False
             else:
