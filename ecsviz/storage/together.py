@@ -312,12 +312,12 @@ class Transaction:
         self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None
     ) -> None:
         blocks = self._inside.blocks
-        if not self._guards or self not in blocks:
-            if kind is None:
-                raise _out_of_order("was taken back already, or never begun")
-            return
-        guard = self._guards.pop()
+        guard = self._guards.pop() if self._guards else Guard()
         try:
+            if self not in blocks:
+                if kind is None:
+                    raise _out_of_order("was taken back already, or never begun")
+                return
             if blocks[-1] is self:
                 blocks.pop()
                 self._inside.end(well=kind is None)

@@ -126,7 +126,7 @@ class Copies:
         Parameters
         ----------
         settled
-            Whether what `other` says holds unless `thread` is newer: it may have been edited since.
+            Whether what has changed in `other` since it was stored holds, unless `thread` is newer.
 
         Returns
         -------
@@ -139,7 +139,8 @@ class Copies:
         `thread` and its messages stay the objects that they are, and become the entities that
         those of `other` are: ids, family and version. O(messages).
         """
-        older = self.is_older or (settled and not self.is_newer)
+        is_older, settled = self.is_older, settled and not self.is_newer
+        older = is_older or (settled and self.other.version > 1)
         self._be_the_same()
         back = [
             name
@@ -148,7 +149,11 @@ class Copies:
         ]
         for name in back:
             setattr(self.thread, name, getattr(self.other, name))
-        edited = sum(_take(*pair) for pair in self.common if _is_later(*pair, older))
+        edited = sum(
+            _take(mine, theirs)
+            for mine, theirs in self.common
+            if _is_later(mine, theirs, is_older or (settled and theirs.version > 1))
+        )
         final = {id(theirs): mine for mine, theirs in self.common}
         parents: dict[int, Any] = {}
         for message in (*self.thread.messages, *self.kept):
