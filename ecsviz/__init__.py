@@ -7,7 +7,7 @@ import typing as _t
 from ecsviz.basics.lazy import lazy as _lazy
 from ecsviz.basics.lazy import stand_in as _stand_in
 from ecsviz.basics.views import connect as _connect
-from ecsviz.domain.chat import ChatMessage, ChatThread
+from ecsviz.domain.chat import ChatMessage, ChatThread, MessagePart
 from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.fields import reference
@@ -40,6 +40,7 @@ __all__ = [
     "EntityStorage",
     "GraphDiff",
     "InMemoryEntityStorage",
+    "MessagePart",
     "Reference",
     "SQLAlchemyEntityStorage",
     "SavePlan",

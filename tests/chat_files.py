@@ -134,7 +134,7 @@ CONTENTS: list[tuple[Any, str]] = [
                 "look",
             ],
         },
-        "heard\nlook",
+        "[image: file://1]\nheard\nlook",
     ),
     (
         {"content_type": "thoughts", "thoughts": [{"summary": "Plan", "content": "First…"}]},

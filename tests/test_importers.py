@@ -202,6 +202,7 @@ def test_hidden_author_model_and_the_rest() -> None:
         "metadata": message["metadata"],
         "weight": 0.5,
         "author": message["author"],
+        "parts": [{"kind": "tool_result", "text": "A", "tool": "browser"}],
     }
     assert (second.hidden, second.author, second.model, second.created_at) == (False,) + (None,) * 3
 

@@ -160,7 +160,7 @@ def test_rows_of_a_parquet_file(tmp_path: Path) -> None:
 
 def test_deepseek() -> None:
     found = read_chat(SAMPLES["deepseek"].data)
-    assert [(m.role, m.content, m.model) for m in messages(found)] == [
+    assert [(m.role, m.text, m.model) for m in messages(found)] == [
         ("user", "Why are there two tides a day?", "deepseek-reasoner"),
         ("assistant", "Two bulges.", "deepseek-reasoner"),
         ("assistant", "The Moon pulls.", "deepseek-reasoner"),

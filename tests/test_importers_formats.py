@@ -106,6 +106,7 @@ KNOWN_PLACES = {
     # role words that are the format's own; the nil id; list and line structure
     *("human", "gpt", "prompter", "text", "message", "service", "function", "plain"),
     *("user", "assistant", "system", "tool", "User"),
+    *("tool_use", "thinking", "image_url"),  # what the kind of a part says
     "00000000-0000-4000-8000-000000000000",
     "00000000-0000-0000-0000-000000000000",
 }
@@ -148,8 +149,9 @@ def test_claude() -> None:
     found = read_chat(claude(False))
     whys, bare = found
     assert links(whys) == {"m1": None, "m2": "m1", "m3": "m1", "m4": "m2"}
-    assert texts(whys)[:2] == [("user", "Why?"), ("assistant", "Because.")]
-    assert whys.messages[1].metadata["content"][0] == {"type": "thinking", "thinking": "Why?"}  # type: ignore[index]  # a list
+    assert [message.text for message in whys.messages[:2]] == ["Why?", "Because."]
+    assert whys.messages[1].content == 'Why?\nBecause.\nsearch({"q": "why"})'
+    assert [part.kind for part in whys.messages[1].parts] == ["thinking", "text", "tool_call"]
     assert whys.messages[0].metadata == {"sender": "human", "attachments": []}
     assert whys.messages[0].created_at == datetime(2025, 3, 1, 10, tzinfo=UTC)
     assert whys.metadata == {"account": {"uuid": "me"}}
@@ -162,10 +164,8 @@ def test_claude_when_text_and_blocks_differ() -> None:
     (thread,) = read([{"uuid": "c", "name": "T", "chat_messages": [both, odd]}])
     first, second = thread.messages
     assert (first.content, first.metadata["text"]) == ("block", "flat")
-    assert (second.content, second.metadata["content"]) == (
-        "flat",
-        [{"type": "of tomorrow", "x": 1}],
-    )
+    assert (second.text, second.parts[1].kind) == ("flat", "other")
+    assert second.parts[1].metadata == {"type": "of tomorrow", "x": 1}
 
 
 def test_claude_parents_that_are_missing_or_go_round() -> None:
@@ -186,8 +186,7 @@ def test_claude_code() -> None:
     assert links(thread) == {"r1": None, "r2": "r1", "r3": "r2", "r4": "r3", "r5": "r3"}
     assert [m.hidden for m in thread.messages] == [False, False, True, False, False]
     assert texts(thread)[3:] == [("assistant", "x is 1."), ("assistant", "x is one.")]
-    call: Any = thread.messages[1].metadata["message"]
-    assert call["content"][0]["name"] == "Read"
+    assert (thread.messages[1].kind, thread.messages[1].tool) == ("tool_call", "Read")
     assert thread.metadata["records"] == [
         {"type": "summary", "summary": "What is x?", "leafUuid": "r4"}
     ]
@@ -213,9 +212,11 @@ def test_openai_messages() -> None:
     first, second = read_chat(openai_messages(False))
     assert [m.role for m in first.messages] == ["system", "user", "assistant", "tool"]
     assert (first.title, first.messages[1].author) == ("What is this?", "Ann")
-    calls: Any = first.messages[2].metadata["tool_calls"]
-    assert calls[0]["function"]["name"] == "f"
-    assert first.messages[3].metadata == {"tool_call_id": "call_1"}
+    assert [(m.kind, m.tool) for m in first.messages[2:]] == [
+        ("tool_call", "f"),
+        ("tool_result", None),
+    ]
+    assert first.messages[3].parts[0].call_id == first.messages[2].parts[0].call_id == "call_1"
     assert (second.source_id, second.title) == ("second", "Hi")
 
 
@@ -487,19 +488,17 @@ def test_llm_new_schema() -> None:
 
 def test_langchain() -> None:
     one, two = read_chat(langchain(False))
-    assert (one.source_id, texts(one)) == ("s1", [("user", "Hi"), ("assistant", "Hello")])
-    assert one.messages[1].metadata == {
-        "tool_calls": [{"name": "f", "args": {}}],
-        "type": "ai",
-    }
+    assert (one.source_id, [m.text for m in one.messages]) == ("s1", ["Hi", "Hello"])
+    assert one.messages[1].tool == "f"
+    assert one.messages[1].metadata["type"] == "ai"
     assert (one.messages[1].author, links(one)) == ("bot", {"1": None, "3": "1"})
-    assert texts(two) == [("system", "Be brief."), ("user", "See")]
+    assert texts(two) == [("system", "Be brief."), ("user", "See\n[image]")]
     messages = [
         {"type": "human", "data": {"content": "Hi", "id": "x"}},
         {"type": "ai", "data": {"content": "Hello", "response_metadata": {"k": 1}}},
     ]
     (thread,) = read_chat(encode(messages))
-    assert (thread.source, texts(thread)) == ("langchain", texts(one))
+    assert (thread.source, texts(thread)) == ("langchain", [("user", "Hi"), ("assistant", "Hello")])
     assert thread.messages[0].source_id == "x"
 
 
@@ -508,11 +507,11 @@ def test_openai_agents() -> None:
     assert (session.source_id, empty.source_id, empty.messages) == ("s1", "empty", [])
     assert texts(session) == [
         ("user", "What time is it?"),
-        ("assistant", ""),
+        ("assistant", "clock({})"),
         ("tool", "noon"),
         ("assistant", "Noon."),
     ]
-    assert session.messages[1].metadata["name"] == "clock"
+    assert session.messages[1].tool == "clock"
     assert session.messages[3].metadata["id"] == "__fake_id__"
     assert session.created_at == datetime(2026, 1, 1, 10, tzinfo=UTC)
     items = [{"id": "__fake_id__", "role": "assistant", "content": "x"}] * 2

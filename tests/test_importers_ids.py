@@ -251,7 +251,7 @@ def test_the_figures_of_real_exports(shared: Path, path: str) -> None:
         assert len(thread.roots()) == 1
         # The figure counts the texts among the parts, not those inside structured parts.
         inside = sum(len("Visible text") for kind in figures["structured_parts"] if kind == "text")
-        texts = sum(len(m.content) for m in thread.messages) - inside
+        texts = sum(len(m.text) for m in thread.messages) - inside
         if not {"tether_browsing_display", "tether_quote", "code", "execution_output"} & set(
             figures["content_types"]
         ):

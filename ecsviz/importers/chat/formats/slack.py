@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
@@ -141,10 +142,13 @@ def _message(
     named = _MENTION.sub(lambda found: _mentioned(found, people), text)
     if named != text:
         rest["text"] = text
+    parts = [MessagePart(kind="text", text=named)] if named else []
+    parts += _beside(item)
     return DraftMessage(
         id=ident,
         role=role,
         content=named,
+        parts=parts,
         author=_author(item, people),
         created_at=draft.time(ident, item, "ts", rest),
         metadata=rest,
@@ -187,3 +191,58 @@ def _author(item: dict[str, Any], people: dict[str, Any]) -> str | None:
         if isinstance(name, str) and name:
             return name
     return None
+
+
+def _beside(item: dict[str, Any]) -> list[MessagePart]:
+    """Return the parts of files and attachments, and of blocks where there is nothing else."""
+    parts: list[MessagePart] = []
+    for each in _dicts(item.get("files")):
+        mime = _first(each, "mimetype") or ""
+        kind = mime.partition("/")[0]
+        parts.append(
+            MessagePart(
+                kind=kind if kind in ("image", "audio", "video") else "file",
+                name=_first(each, "name", "title", "id"),
+                url=_first(each, "permalink", "url_private"),
+                mime=mime or None,
+            )
+        )
+    for each in _dicts(item.get("attachments")):
+        text = "\n".join(filter(None, (_first(each, "pretext"), _first(each, "text", "fallback"))))
+        fields = (
+            f"{_first(f, 'title') or ''}: {_first(f, 'value') or ''}"
+            for f in _dicts(each.get("fields"))
+        )
+        text = "\n".join(filter(None, (text, *fields)))
+        name = _first(each, "title", "author_name", "service_name")
+        url = _first(each, "title_link", "from_url", "image_url")
+        parts.append(MessagePart(kind="citation", text=text, name=name, url=url))
+    if not item.get("text") and not parts and (text := _words(item.get("blocks"))):
+        parts.append(MessagePart(kind="text", text=text))
+    return parts
+
+
+def _words(blocks: object) -> str:
+    """Return the texts of blocks, which hold others, in their order."""
+    texts: list[str] = []
+    todo: list[object] = [blocks]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, list):
+            todo += each[::-1]
+        elif isinstance(each, dict):
+            text = each.get("text")
+            if isinstance(text, str):
+                texts.append(text)
+            else:
+                todo += [each[key] for key in ("elements", "fields", "text") if key in each][::-1]
+    return "".join(texts)
+
+
+def _dicts(listed: object) -> list[dict[str, Any]]:
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _first(item: dict[str, Any], *keys: str) -> str | None:
+    found = (item.get(key) for key in keys)
+    return next((each for each in found if isinstance(each, str) and each), None)
