@@ -99,7 +99,7 @@ def test_claude(shared: Path, path: str) -> None:
         texts = [message.get("text", "") for message in item["chat_messages"]]
         assert sum(map(len, texts)) == detail["text_chars"]
         for text, message in zip(texts, thread.messages, strict=True):
-            assert text in (message.content, message.metadata.get("text", ""))
+            assert text in (message.text, message.metadata.get("text", ""))
 
 
 def test_claude_code(shared: Path) -> None:
