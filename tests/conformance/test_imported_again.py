@@ -34,9 +34,17 @@ def telegram(name: str, count: int, **more: Any) -> dict[str, Any]:
 
 
 def langchain(*texts: str) -> bytes:
+    return numbered(*enumerate(texts, 1))
+
+
+def numbered(*said: tuple[int, str]) -> bytes:
+    """Return a database with one session whose rows have these numbers."""
     rows = [
-        ("message_store", (number, "default", json.dumps({"type": "human", "data": data})))
-        for number, data in enumerate(({"content": text} for text in texts), 1)
+        (
+            "message_store",
+            (number, "default", json.dumps({"type": "human", "data": {"content": text}})),
+        )
+        for number, text in said
     ]
     return database(MESSAGE_STORE, *rows)
 
@@ -71,6 +79,11 @@ PAIRS: dict[str, tuple[Any, Any, Any]] = {
         langchain("How?", "So."),
         langchain("What?", "That.", "Thanks"),
         langchain("How?", "So.", "And?", "Well."),
+    ),
+    "two that begin alike, in rows of other numbers": (
+        numbered((1, "Hi"), (2, "How?")),
+        numbered((1, "Hi"), (3, "How?"), (4, "Thanks")),
+        numbered((1, "Hi"), (2, "How?"), (5, "So."), (6, "And?")),
     ),
     "two that begin alike": (
         langchain("Hi", "How?"),
@@ -113,6 +126,25 @@ def test_what_was_stored_under_other_ids_is_found(store: Any, name: str) -> None
     for data in (one, other, grown):
         store.register(read(data))
     assert len(store.revisions()) == count
+
+
+def test_where_the_account_is_known_a_chat_may_go_on_in_two_ways(store: Any) -> None:
+    # Its last message was deleted, and it went on: in an account, an id is one chat's alone.
+    one, two = telegram("Ann", 3), telegram("Ann", 4)
+    del two["messages"][2]
+    whole = [
+        {"personal_information": {"user_id": 7}, "chats": {"list": [chat]}} for chat in (one, two)
+    ]
+    for data in whole:
+        assert store.register(read(data)).problems[1:] == []
+    assert [texts for _, texts in stored(store)] == [["Ann 1", "Ann 2", "Ann 3", "Ann 4"]]
+    # Without the account, nobody can tell it from another's that begins alike.
+    one, two = telegram("Bea", 3), telegram("Bea", 4)
+    del two["messages"][2]
+    for data in (one, two):
+        (problem,) = store.register(read(data)).problems
+        assert problem.why == "another chat goes by it; kept as a thread of its own"
+    assert sorted(len(texts) for _, texts in stored(store)) == [3, 3, 4]
 
 
 OLD = (node("q"), node("a", "q", role="assistant"))

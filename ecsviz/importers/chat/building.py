@@ -318,7 +318,7 @@ class Builder:
             place = self._made.get(ecs_id)
             if place is not None and ecs_id not in self._taken:
                 copies = Copies.of(thread, self.found[place])
-                if copies.agree(unique=key.is_unique):
+                if copies.agree(unique=key.is_sure):
                     return place, copies
         return None
 

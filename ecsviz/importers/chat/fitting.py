@@ -193,7 +193,8 @@ class Fitting:
         if stored is None or stored.ecs_id in self._claimed:
             return False
         copies = Copies.of(each.thread, stored)
-        if not copies.agree(unique=each.unique):
+        named = each.key.in_account and each.key.times == 1 and each.thread == stored
+        if not copies.agree(unique=each.unique or named):
             return False
         self._claimed.add(stored.ecs_id)
         kept = copies.join(settled=True)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID, uuid5
@@ -38,11 +38,14 @@ class ThreadKey:
         Its id, or how it begins, or both and what the id is unique in.
     times
         The how many-th of the same parts: 1 for all but those that cannot be told apart.
+    in_account
+        Whether the source says in which account its id is unique.
     """
 
     format: str
     parts: tuple[str, ...]
     times: int = 1
+    in_account: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, format: str, draft: DraftThread) -> ThreadKey:  # noqa: A002 - as it is called
@@ -59,12 +62,18 @@ class ThreadKey:
             return cls(format, (beginning(draft),))
         if draft.within == "" or (draft.within is None and is_unique(draft.id)):
             return cls(format, ("", draft.id))
-        return cls(format, (draft.within or beginning(draft), draft.id))
+        scope = draft.within or beginning(draft)
+        return cls(format, (scope, draft.id), in_account=bool(draft.within))
 
     @property
     def is_unique(self) -> bool:
         """Whether it is an id that is unique in the world."""
         return len(self.parts) == 2 and not self.parts[0]
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether no other chat can have it: unique in the world, or in an account."""
+        return self.is_unique or self.in_account
 
     @property
     def list(self) -> list[str | int]:

@@ -80,23 +80,31 @@ class Copies:
         Parameters
         ----------
         unique
-            Whether both have the same id, and no other chat in the world has it.
+            Whether both have the same id, and no other chat of the world, or of their account, has.
 
         Notes
         -----
         With such an id they are, unless each has messages that the other has not while they differ
-        in one that both have. With another id, they may have no message in common that differs
-        (but what somebody has edited since), and must have one that does not. Without ids, one has
-        to have all that the other has.
+        in one that both have. With another id, they must have a message in common, and none that
+        differs (but what somebody has edited since); and at most one of them may go on after the
+        last that they have in common: two that begin alike, and go on each in its way, are two.
+        Without ids, one has to have all that the other has.
         """
         apart = bool(self.new and self.kept)
         if unique:
             return not apart or (bool(self.common) and all(_says_the_same(*p) for p in self.common))
         if not self.thread.messages or not self.other.messages:
             return True
-        if apart and not all(m.source_id for m in (*self.new, *self.kept)):
+        if apart and (self._part_ways or not all(m.source_id for m in (*self.new, *self.kept))):
             return False
         return bool(self.common) and all(_may_be_edited(*pair) for pair in self.common)
+
+    @property
+    def _part_ways(self) -> bool:
+        """Whether both go on after the last message that they have in common."""
+        both = {id(message) for pair in self.common for message in pair}
+        ends = (self.thread.messages[-1:], self.other.messages[-1:])
+        return not any(id(message) in both for end in ends for message in end)
 
     @property
     def is_older(self) -> bool:
