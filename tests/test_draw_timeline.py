@@ -404,3 +404,16 @@ def test_of_a_large_family_the_first_are_drawn_and_it_says_so() -> None:
     assert title(ax).split("\n")[0] == "Soups"
     assert len(texts(ax, "label")) == MAX_MEMBERS
     assert texts(ax, "note") == [f"Showing {MAX_MEMBERS} of {MAX_MEMBERS + 11} entities."]
+
+
+def test_what_is_no_text_is_told_apart() -> None:
+    thread = ev.ChatThread(title="Ferns")
+    asked = thread.say("user", "Which is it?")
+    call = ev.MessagePart(kind="tool_call", tool="look_up", data={"plant": "fern"})
+    called = thread.say("assistant", [call], parent=asked)
+    result = thread.say("user", [ev.MessagePart(kind="tool_result", text="bracken")], parent=called)
+    thread.say("assistant", "Bracken.", parent=result)
+    texts = [text.get_text() for text in thread.draw_timeline().texts]
+    assert 'assistant, tool call: look_up({"plant": "fern"})' in texts
+    assert "user, tool result: bracken" in texts
+    assert "assistant: Bracken." in texts

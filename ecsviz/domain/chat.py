@@ -369,12 +369,9 @@ class ChatMessage(Entity):
         >>> [part.kind for part in message.parts]
         ['text', 'file']
         """
-        kept = self.metadata.get(_PARTS)
-        if isinstance(kept, list):
-            try:
-                return tuple(map(MessagePart.model_validate, kept))
-            except ValidationError:  # something of the source's that is called the same
-                pass
+        kept = self._kept_parts()
+        if kept is not None:
+            return kept
         return (MessagePart(kind="text", text=self.content),) if self.content else ()
 
     @parts.setter
@@ -394,18 +391,22 @@ class ChatMessage(Entity):
         >>> message.content, message.text
         ('Hm.\nYes.', 'Yes.')
         """
-        return "\n".join(part.text for part in self.parts if part.kind == "text")
+        kept = self._kept_parts()
+        if kept is None:
+            return self.content
+        return "\n".join(part.text for part in kept if part.kind == "text")
 
     @property
     def kind(self) -> str:
         """What kind of parts it has above all: text if it has one."""
-        kinds = [part.kind for part in self.parts]
+        kinds = [part.kind for part in self._kept_parts() or ()]
         return next((kind for kind in _KINDS if kind in kinds), kinds[0] if kinds else "text")
 
     @property
     def tool(self) -> str | None:
         """The tools that it calls or answers for, with commas between; None if there is none."""
-        return ", ".join(dict.fromkeys(part.tool for part in self.parts if part.tool)) or None
+        tools = dict.fromkeys(part.tool for part in self._kept_parts() or () if part.tool)
+        return ", ".join(tools) or None
 
     @property
     def tokens_in(self) -> int | None:
@@ -424,6 +425,15 @@ class ChatMessage(Entity):
     @tokens_out.setter
     def tokens_out(self, count: int | None) -> None:
         self.metadata = {**self.metadata, _TOKENS_OUT: _kept(_TOKENS_OUT, count)}
+
+    def _kept_parts(self) -> tuple[MessagePart, ...] | None:
+        kept = self.metadata.get(_PARTS)
+        if not isinstance(kept, list):
+            return None
+        try:
+            return tuple(map(MessagePart.model_validate, kept))
+        except ValidationError:  # something of the source's that is called the same
+            return None
 
     def _count(self, name: str) -> int | None:
         count = self.metadata.get(name)

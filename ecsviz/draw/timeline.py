@@ -193,7 +193,7 @@ def _read(thread: Any) -> _Thread:
         list(messages),
         parents,
         [_time(getattr(message, "created_at", None)) for message in messages],
-        [_role(getattr(message, "role", None)) for message in messages],
+        [_role(message) for message in messages],
         [_text(message) for message in messages],
         np.arange(len(messages)),
         np.zeros(len(messages), dtype=np.int64),
@@ -235,8 +235,14 @@ def _time(value: Any) -> datetime | None:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
 
-def _role(value: Any) -> str | None:
-    return None if value is None else str(getattr(value, "value", value))
+def _role(message: Any) -> str | None:
+    """Return who speaks; and of what is no text but a thought, a call or a result, that too."""
+    value = getattr(message, "role", None)
+    role = None if value is None else str(getattr(value, "value", value))
+    kind = getattr(message, "kind", None)
+    if kind not in ("thinking", "tool_call", "tool_result") or role in (None, "tool"):
+        return role
+    return f"{role}, {kind.replace('_', ' ')}"
 
 
 def _text(message: Any) -> str:
