@@ -13,6 +13,7 @@ import pytest
 
 import ecsviz as ev
 from ecsviz import errors
+from ecsviz.importers import FORMATS
 
 TEXT = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
@@ -77,6 +78,12 @@ def test_every_public_name_is_in_the_table() -> None:
     first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     named = {name for cell in first for name in re.findall(r"`(\w+)`", cell)}
     assert named == set(ev.__all__), "README's table and ecsviz.__all__ differ"
+
+
+def test_every_chat_format_is_in_the_table() -> None:
+    table = TEXT.partition("## Which chats are read")[2].partition("\n## ")[0]
+    named = re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)
+    assert named == sorted(each.name for each in FORMATS), "README's table and FORMATS differ"
 
 
 def test_the_methods_it_names_exist() -> None:
