@@ -8,6 +8,7 @@ from ecsviz.basics.lazy import lazy as _lazy
 from ecsviz.basics.lazy import stand_in as _stand_in
 from ecsviz.basics.views import connect as _connect
 from ecsviz.domain.chat import ChatMessage, ChatThread, MessagePart
+from ecsviz.domain.chat_threads import ChatThreads
 from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.fields import reference
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ChatMessage",
     "ChatThread",
+    "ChatThreads",
     "Cycle",
     "CycleStatus",
     "EcsvizError",
@@ -98,6 +100,11 @@ _connect(
         "GraphViews.to_parquet": "ecsviz.export.to_parquet",
         "InMemoryEntityStorage.draw_schema": "ecsviz.draw.draw_schema",
         "StoreTables.draw_schema": "ecsviz.draw.draw_schema",
+        "ThreadViews.draw_activity": "ecsviz.draw.draw_activity",
+        "ThreadViews.draw_lengths": "ecsviz.draw.draw_lengths",
+        "ThreadViews.draw_models": "ecsviz.draw.draw_models",
+        "ThreadViews.frame": "ecsviz.frames.chats.messages_frame",
+        "ThreadViews.summary": "ecsviz.frames.chats.threads_summary",
         "ToHtml.to_html": "ecsviz.export.page.to_html",
         "VersionedStorage.draw_lineage": "ecsviz.draw.lineage.draw_family",
         "VersionedStorage.explore": "ecsviz.widgets.explore_store",

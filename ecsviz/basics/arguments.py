@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterable
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,34 @@ def count_or_none(value: Any, name: str) -> int | None:
             value=value,
         )
     return number
+
+
+def time_zone(value: Any, name: str) -> tzinfo:
+    """Return a time zone: itself, or by its name.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is none of this name.
+
+    Examples
+    --------
+    >>> time_zone("UTC", "timezone"), time_zone("Europe/Berlin", "timezone")
+    (datetime.timezone.utc, zoneinfo.ZoneInfo(key='Europe/Berlin'))
+    """
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # not with `import ecsviz`
+
+    if isinstance(value, tzinfo):
+        return value
+    if value == "UTC":  # known where there are no other zones, too
+        return UTC
+    try:
+        return ZoneInfo(str(value))
+    except (ValueError, OSError, ZoneInfoNotFoundError) as err:
+        raise InvalidArgumentError(
+            f"{name} is {short_repr(value)}, which names no time zone. Give one such as"
+            " 'Europe/Berlin'; zoneinfo.available_timezones() lists them (on Windows, of the"
+            " package tzdata).",
+            argument=name,
+            value=value,
+        ) from err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -369,7 +369,7 @@ class ChatMessage(Entity):
         >>> [part.kind for part in message.parts]
         ['text', 'file']
         """
-        kept = self._kept_parts()
+        kept = kept_parts(self.metadata)
         if kept is not None:
             return kept
         return (MessagePart(kind="text", text=self.content),) if self.content else ()
@@ -391,7 +391,7 @@ class ChatMessage(Entity):
         >>> message.content, message.text
         ('Hm.\nYes.', 'Yes.')
         """
-        kept = self._kept_parts()
+        kept = kept_parts(self.metadata)
         if kept is None:
             return self.content
         return "\n".join(part.text for part in kept if part.kind == "text")
@@ -399,19 +399,18 @@ class ChatMessage(Entity):
     @property
     def kind(self) -> str:
         """What kind of parts it has above all: text if it has one."""
-        kinds = [part.kind for part in self._kept_parts() or ()]
-        return next((kind for kind in _KINDS if kind in kinds), kinds[0] if kinds else "text")
+        return kind_of(kept_parts(self.metadata) or ())
 
     @property
     def tool(self) -> str | None:
         """The tools that it calls or answers for, with commas between; None if there is none."""
-        tools = dict.fromkeys(part.tool for part in self._kept_parts() or () if part.tool)
+        tools = dict.fromkeys(part.tool for part in kept_parts(self.metadata) or () if part.tool)
         return ", ".join(tools) or None
 
     @property
     def tokens_in(self) -> int | None:
         """How many tokens a model read for it."""
-        return self._count(_TOKENS_IN)
+        return kept_count(self.metadata, _TOKENS_IN)
 
     @tokens_in.setter
     def tokens_in(self, count: int | None) -> None:
@@ -420,24 +419,11 @@ class ChatMessage(Entity):
     @property
     def tokens_out(self) -> int | None:
         """How many tokens a model wrote."""
-        return self._count(_TOKENS_OUT)
+        return kept_count(self.metadata, _TOKENS_OUT)
 
     @tokens_out.setter
     def tokens_out(self, count: int | None) -> None:
         self.metadata = {**self.metadata, _TOKENS_OUT: _kept(_TOKENS_OUT, count)}
-
-    def _kept_parts(self) -> tuple[MessagePart, ...] | None:
-        kept = self.metadata.get(_PARTS)
-        if not isinstance(kept, list):
-            return None
-        try:
-            return tuple(map(MessagePart.model_validate, kept))
-        except ValidationError:  # something of the source's that is called the same
-            return None
-
-    def _count(self, name: str) -> int | None:
-        count = self.metadata.get(name)
-        return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
 _IN_METADATA = frozenset({_PARTS, _TOKENS_IN, _TOKENS_OUT})
@@ -461,6 +447,29 @@ def _kept(name: str, value: Any) -> JsonValue:
 def in_metadata(parts: Iterable[MessagePart]) -> list[JsonValue]:
     """Return parts as the metadata keep them: without what is not said."""
     return [part.model_dump(exclude_defaults=True) for part in parts]
+
+
+def kept_parts(metadata: Mapping[str, JsonValue]) -> tuple[MessagePart, ...] | None:
+    """Return the parts that metadata keep; None for a message that is its text alone."""
+    kept = metadata.get(_PARTS)
+    if isinstance(kept, list):
+        try:
+            return tuple(map(MessagePart.model_validate, kept))
+        except ValidationError:  # something of the source's that is called the same
+            pass
+    return None
+
+
+def kind_of(parts: Iterable[MessagePart]) -> str:
+    """Return what kind of parts there are above all."""
+    kinds = [part.kind for part in parts]
+    return next((kind for kind in _KINDS if kind in kinds), kinds[0] if kinds else "text")
+
+
+def kept_count(metadata: Mapping[str, JsonValue], name: str) -> int | None:
+    """Return a number that metadata keep, such as ``tokens_in``."""
+    count = metadata.get(name)
+    return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
 ChatThread.model_rebuild()

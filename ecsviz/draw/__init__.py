@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 from ecsviz.basics.lazy import lazy
 
 if TYPE_CHECKING:
+    from ecsviz.draw.activity import draw_activity
+    from ecsviz.draw.chat_bars import draw_lengths, draw_models
     from ecsviz.draw.diff import draw_diff
     from ecsviz.draw.graph import draw_graph
     from ecsviz.draw.lineage import draw_lineage
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DrawingOptionError",
+    "draw_activity",
     "draw_diff",
     "draw_graph",
+    "draw_lengths",
     "draw_lineage",
+    "draw_models",
     "draw_schema",
     "draw_timeline",
 ]
@@ -31,9 +36,12 @@ __all__ = [
 # Loaded when asked for: a schema brings SQLAlchemy with it, which a graph does without.
 _ROOMS: Final = {
     "DrawingOptionError": "ecsviz.draw.picture",
+    "draw_activity": "ecsviz.draw.activity",
     "draw_diff": "ecsviz.draw.diff",
     "draw_graph": "ecsviz.draw.graph",
+    "draw_lengths": "ecsviz.draw.chat_bars",
     "draw_lineage": "ecsviz.draw.lineage",
+    "draw_models": "ecsviz.draw.chat_bars",
     "draw_schema": "ecsviz.draw.schema",
     "draw_timeline": "ecsviz.draw.timeline",
 }

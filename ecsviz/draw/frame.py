@@ -20,6 +20,8 @@ MIN_WIDTH: Final = 6.0
 MIN_HEIGHT: Final = 1.9
 MARGIN: Final = 0.14
 TITLE: Final = 10.5
+LEAST: Final = 7.0
+"""How large a title is, in points, and at the least where axes are narrow."""
 TITLE_COLUMNS: Final = 90
 SMALL: Final = 8.5
 ROW: Final = 0.2
@@ -108,11 +110,11 @@ def legend_grid(widths: list[float], width: float) -> tuple[int, int]:
     return 1, count
 
 
-def wrapped(text: str, writer: Writer, width: float) -> list[str]:
-    """Break a note into lines that fit."""
+def wrapped(text: str, writer: Writer, width: float, size: float = SMALL) -> list[str]:
+    """Break a text into lines that fit."""
     lines: list[str] = []
     for word in text.split():
-        if lines and writer.width(f"{lines[-1]} {word}", SMALL) <= width:
+        if lines and writer.width(f"{lines[-1]} {word}", size) <= width:
             lines[-1] += f" {word}"
         else:
             lines.append(word)
@@ -216,14 +218,18 @@ def draw_note(canvas: Canvas, lines: list[str]) -> None:
 
 
 def draw_title(canvas: Canvas, title: str, counts: str) -> None:
-    """Write the title, and the figures below it."""
+    """Write the title, and the figures below it; smaller, and broken, where axes are narrow."""
     width, _ = size_of(canvas.ax)
-    lines = [line for line in (title, counts) if line]
+    given = [line for line in (title, counts) if line]
+    room = max(width - 2 * MARGIN, 0.5)
+    widest = max((canvas.writer.width(line, TITLE) for line in given), default=0.0)
+    size = TITLE if widest <= room else max(TITLE * room / widest, LEAST)
+    lines = [part for line in given for part in wrapped(line, canvas.writer, room, size)]
     canvas.ax.set_title(
         "\n".join(lines),
         loc="left",
         x=MARGIN / width,
-        fontsize=TITLE,
+        fontsize=size,
         color=canvas.theme.text,
         pad=4,
         linespacing=1.25,

@@ -84,6 +84,11 @@ def theme_of(ground: Any) -> Theme:
     )
 
 
+def main_color(theme: Theme) -> Color:
+    """Return the colour of what is of one kind."""
+    return rgb(PALETTE[4] if theme.dark else PALETTE[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Category:
     """One entry of the legend: a value, its colour and its mark."""

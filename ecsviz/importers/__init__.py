@@ -55,11 +55,10 @@ import os
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ecsviz.basics.arguments import flag
+from ecsviz.basics.arguments import flag, time_zone
 from ecsviz.basics.garbage import collector_paused
-from ecsviz.errors import InvalidArgumentError, short_repr
+from ecsviz.errors import InvalidArgumentError
 from ecsviz.importers.chat.building import ChatImport, ChatImportWarning
 from ecsviz.importers.chat.drafts import ChatFormat, Claim, Claiming, DraftMessage, DraftThread
 from ecsviz.importers.chat.opening import opened
@@ -202,7 +201,7 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
     )
     _check(limits)
     strict = flag(strict, "strict")
-    reader = ChatReader(format, progress, _zone(timezone), strict=strict)
+    reader = ChatReader(format, progress, time_zone(timezone, "timezone"), strict=strict)
     with opened(source, limits, strict=strict) as sources, collector_paused():
         for each in sources:
             reader.read(each)
@@ -211,23 +210,6 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
     if told := reader.warning(name):
         warnings.warn(told, ChatImportWarning, stacklevel=2)
     return reader.found
-
-
-def _zone(given: object) -> tzinfo:
-    if isinstance(given, tzinfo):
-        return given
-    if given == "UTC":  # known where there are no other zones, too
-        return UTC
-    try:
-        return ZoneInfo(str(given))
-    except (ValueError, OSError, ZoneInfoNotFoundError) as err:
-        raise InvalidArgumentError(
-            f"timezone is {short_repr(given)}, which names no time zone. Give one such as"
-            " 'Europe/Berlin'; zoneinfo.available_timezones() lists them (on Windows, of the"
-            " package tzdata).",
-            argument="timezone",
-            value=given,
-        ) from err
 
 
 def _check(limits: Limits) -> None:

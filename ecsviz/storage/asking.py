@@ -18,6 +18,7 @@ from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.looking import Inside
 from ecsviz.storage.protocol import E_, check_entity_class
 from ecsviz.storage.search import Extent, Search, search
+from ecsviz.storage.stored_threads import StoredThreads
 
 
 class AskingStorage:
@@ -211,6 +212,29 @@ class AskingStorage:
         (True, False)
         """
         return self.inside.count(_search(cls, fields, None, 1), as_of) > 0
+
+    def threads(self, *, as_of: AsOf = None) -> StoredThreads:
+        """Return the chat threads that are stored, to be counted and drawn.
+
+        Parameters
+        ----------
+        as_of
+            A revision or an aware time; by default what is stored when something is asked.
+
+        Returns
+        -------
+        StoredThreads
+            With the methods of `ecsviz.ChatThreads`: ``frame``, ``summary``, ``draw_activity`` …
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> _ = store.register(ev.sample("thread"))
+        >>> store.threads().summary()["messages"].tolist()
+        [18]
+        """
+        return StoredThreads(self, as_of)
 
     def iterate(
         self,

@@ -12,10 +12,11 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from ecsviz.basics.html import Child, block, element, shown_of, table
+from ecsviz.basics.html import Child, shown_of, table
 from ecsviz.basics.result_frames import typed_frame
 from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatMessage, ChatThread, in_metadata, readable
+from ecsviz.domain.chat_threads import MAX_LISTED, ChatThreads
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
 from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
 from ecsviz.importers.chat.fitting import AMBIGUOUS, Fitting
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 TRIED: Final = 16
 """With how many chats that go by the same one is compared, or very many would be quadratic."""
 
-MAX_LISTED: Final = 12
-"""How many threads and problems of an import a cell lists."""
-
 Entry = tuple[str, str, str, str, str]
 """A row of the report without its count: file, format, kind, what, why."""
 
@@ -44,7 +42,7 @@ class ChatImportWarning(UserWarning):
     """Something of a chat could not be placed as its source has it."""
 
 
-class ChatImport(list[ChatThread]):
+class ChatImport(ChatThreads):
     """The threads of one file, or of several, in their order.
 
     Attributes
@@ -107,22 +105,8 @@ class ChatImport(list[ChatThread]):
         """
         Fitting(store, self.origins, self.problems).fit(self)
 
-    def _repr_html_(self) -> str:
-        rows = [
-            (
-                thread.title or "(no title)",
-                len(thread.messages),
-                _branches(thread),
-                f"{thread.created_at:%Y-%m-%d}" if thread.created_at else None,
-            )
-            for thread in self[:MAX_LISTED]
-        ]
-        more = len(rows) < len(self)
-        children: list[Child] = [element("p", repr(self).strip("<>"), look="title")]
-        if rows:
-            note = shown_of(len(rows), len(self), "threads") if more else None
-            headings = ("thread", "messages", "branches", "begun")
-            children.append(table(headings, rows, note=note))
+    def _cell(self) -> list[Child]:
+        children = super()._cell()
         if self.problems:
             listed = [
                 (problem.thread, problem.node, problem.what, problem.why)
@@ -132,14 +116,10 @@ class ChatImport(list[ChatThread]):
             note = shown_of(len(listed), len(self.problems), "problems") if some else None
             columns = ("thread", "message", "what could not be placed", "why")
             children.append(table(columns, listed, note=note))
-        return str(block(*children))
+        return children
 
-    def __repr__(self) -> str:
-        count = sum(len(thread.messages) for thread in self)
-        return (
-            f"<ChatImport of {counted(len(self), 'thread')}, {counted(count, 'message')},"
-            f" {counted(len(self.problems), 'problem')}>"
-        )
+    def _said(self) -> str:
+        return f"{super()._said()}, {counted(len(self.problems), 'problem')}"
 
     def report(self) -> pd.DataFrame:
         """Return what became of everything that was read, counted.
@@ -183,15 +163,6 @@ class ChatImport(list[ChatThread]):
         texts = dict.fromkeys(("file", "format", "kind", "what", "why"), "str")
         rows = [(*entry, count) for entry, count in counts.items()]
         return typed_frame(rows, {**texts, "count": "int64"})
-
-
-def _branches(thread: ChatThread) -> int:
-    """Return how many branches a chat has: one, and another for each further answer.
-
-    What answers nothing follows what was said before, as in a messenger.
-    """
-    further = sum(len(message.replies) - 1 for message in thread.branch_points())
-    return further + bool(thread.messages)
 
 
 _NAMED = re.compile(r"^(['\"].*?['\"]|[^'\"]*)")
