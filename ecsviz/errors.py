@@ -13,7 +13,8 @@
     │                NotLoadedError (AttributeError), InvalidArgumentError (ValueError),
     │                UnknownOptionError (TypeError)
     ├── StorageError (OSError is mixed in where the file system is the cause)
-    │                StaleVersionError (ValueError), MergeConflictError (ValueError),
+    │                StaleVersionError (ValueError), UniqueValueError (ValueError),
+    │                MergeConflictError (ValueError),
     │                StoredDataInvalidError (ValueError),
     │                CorruptEntityError, StorageOpenError (OSError),
     │                NotADatabaseError, NotAnEcsvizStoreError, SchemaOutdatedError,
@@ -82,6 +83,7 @@ __all__ = [
     "StorageUrlError",
     "StoredDataInvalidError",
     "TransactionError",
+    "UniqueValueError",
     "UnknownOptionError",
     "UnknownTypeError",
     "UnpairedReferencesWarning",
@@ -323,6 +325,21 @@ class StaleVersionError(StorageError, ValueError):
     """The revision that changed it, where that is known."""
 
 
+class UniqueValueError(StorageError, ValueError):
+    """Two entities have one value where each needs one of its own."""
+
+    entity: UUID | None = None
+    """The ``ecs_id`` of the one that cannot be saved."""
+    type_name: str | None = None
+    """Its type."""
+    field: str | None = None
+    """The field, or the fields that are a key together."""
+    value: Any = None
+    """The value."""
+    other: UUID | None = None
+    """The ``ecs_id`` of the one that has it already; None if the database alone knows it."""
+
+
 class MergeConflictError(StorageError, ValueError):
     """Two sides have changed the same field to different values."""
 
@@ -547,16 +564,7 @@ def short_repr(value: object, limit: int = 80) -> str:
 
 
 def closest(name: str, known: Iterable[str], count: int = 5) -> list[str]:
-    """Return the known names nearest to `name`, closest first.
-
-    Parameters
-    ----------
-    name
-        What was asked for.
-    known
-        What exists.
-    count
-        How many at the most; five still read at a glance.
+    """Return the known names nearest to `name`, closest first; five still read at a glance.
 
     Examples
     --------

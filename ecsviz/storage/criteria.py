@@ -7,7 +7,7 @@ text. Storages find in their own way; what fits is what `fitting` says.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
@@ -399,6 +399,25 @@ def fitting(codec: Codec, values: Sequence[Any], lookup: str, wanted: Any) -> li
 def is_same(codec: Codec, one: Any, other: Any) -> bool:
     """Tell whether two values of a field are the same to `find`."""
     return identical(one, other) if isinstance(codec, JsonCodec) else is_sought(one, other)
+
+
+def alike(codec: Codec, values: Sequence[Any]) -> list[Hashable]:
+    """Return for each value what is equal, and has one hash, where `is_same` says so.
+
+    Parameters
+    ----------
+    codec, values
+        Of a field, and what it can hold.
+    """
+    if isinstance(codec, JsonCodec):  # whose text is the same for the same value
+        return [None if value is None else codec.write(value) for value in values]
+    found: list[Hashable] = []
+    for value, place in zip(values, codec.order(list(values)), strict=True):
+        if isinstance(value, (datetime, time)):
+            found.append((has_offset(value), place))
+        else:
+            found.append("nan" if _is_nan(value) else place)
+    return found
 
 
 def is_sought(one: Any, other: Any) -> bool:

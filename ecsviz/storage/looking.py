@@ -6,7 +6,7 @@ not be defined here: the store itself knows its fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -113,6 +113,23 @@ class Wanted:
         return self.search.strip()[:SOUGHT]
 
 
+class Identity(NamedTuple):
+    """Who a stored entity is, and what it has in some fields.
+
+    Attributes
+    ----------
+    key
+        As `ecsviz.storage.matching.keys_of` gives it; None if it has None in all of the fields.
+    """
+
+    cls: type
+    ecs_id: UUID
+    lineage_id: UUID
+    parent_id: UUID | None
+    version: int
+    key: Hashable
+
+
 class Inside(Protocol):
     """The inside of a store: what the methods of all stores, pictures and widgets ask of it.
 
@@ -147,6 +164,9 @@ class Inside(Protocol):
 
     def watch(self, entities: Iterable[Any]) -> None:
         """Note live objects that have taken over what was read: an open transaction may go back."""
+
+    def on_back(self, call: Callable[[], None]) -> None:
+        """Call something if the open transaction is taken back, or the part of it that is open."""
 
     def save(
         self,
@@ -190,6 +210,22 @@ class Inside(Protocol):
         """Yield the entities that fit, some at a time, all as of the revision at the call."""
 
     # -- ids and versions --------------------------------------------------------------------
+
+    def identities(
+        self, cls: type, names: Sequence[str], columns: Sequence[list[Any]], ids: Collection[UUID]
+    ) -> list[Identity]:
+        """Return who is stored of a class and its subclasses with some values, or ids.
+
+        Parameters
+        ----------
+        cls, names
+            The class, and its fields that hold one value or one entity.
+        columns
+            Per field what is looked for; of an entity its id. Who has one of these in every field
+            is there, and perhaps others.
+        ids
+            Who is looked for besides.
+        """
 
     def every_id(self, as_of: AsOf) -> list[UUID]:
         """Return the ids of everything that is, or was, stored."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 E_ = TypeVar("E_", bound=Entity)
+Match = str | Iterable[str] | Mapping[Any, str | Iterable[str]]
+"""The names of the fields that are a natural key; or these by class."""
 
 
 @runtime_checkable
@@ -46,6 +48,7 @@ class EntityStorage(Protocol):
         note: str | None = None,
         *,
         hops: int | None = None,
+        match: Match | None = None,
         progress: bool | None = None,
     ) -> Any:
         """Store entities with everything they lead to, in one transaction; return what was given.

@@ -10,7 +10,7 @@ import os
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from enum import Enum
 from types import TracebackType
@@ -50,6 +50,7 @@ class Waymark(NamedTuple):
     states: int
     told: int
     notes: int
+    calls: int = 0
 
 
 _entered: ContextVar[tuple[Together, ...]] = ContextVar("ecs_entered", default=())
@@ -84,6 +85,7 @@ class Together:
         self._past: list[tuple[UUID, What]] = []
         self._told: list[tuple[weakref.ref[Any], int | None]] = []
         self._notes: list[str] = []
+        self._calls: list[Callable[[], None]] = []
         self._read: dict[UUID, list[weakref.ref[Any]]] = {}
         _entered.set((*_entered.get(), self))
 
@@ -254,7 +256,15 @@ class Together:
 
     def mark(self) -> Waymark:
         """Return this point."""
-        return Waymark(len(self._past), len(self._told), len(self._notes))
+        return Waymark(len(self._past), len(self._told), len(self._notes), len(self._calls))
+
+    def on_back(self, call: Callable[[], None]) -> None:
+        """Call something when it is gone back to a point before this one."""
+        self._calls.append(call)
+
+    def stay(self) -> None:
+        """Let live objects be who they are: nothing is taken back, though nothing was stored."""
+        self._calls.clear()
 
     def back(self, mark: Waymark) -> None:
         """Go back to a point: versions of live objects too."""
@@ -263,6 +273,8 @@ class Together:
         self._untell(mark.told)
         del self._told[mark.told :]
         del self._notes[mark.notes :]
+        while len(self._calls) > mark.calls:
+            self._calls.pop()()
 
     def forget_vanished(self) -> list[UUID]:
         """Let live objects of what was added and deleted again be new; return their ids."""

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from ecsviz.domain.entity_class import newest_definition
 from ecsviz.storage.criteria import OWN, Criterion, Fields, fitting
+from ecsviz.storage.looking import Identity
+from ecsviz.storage.matching import keys_of
 from ecsviz.storage.memory.kept import Held, Record
 from ecsviz.storage.search import Search, check_order, in_order
 
@@ -47,6 +49,23 @@ def find_records(
     rows: list[tuple[Any, ...]] = list(zip(found, *columns, strict=True))
     stop = None if wanted.limit is None else wanted.offset + wanted.limit
     return [row[0] for row in in_order(rows, wanted)[wanted.offset : stop]]
+
+
+def identities_of(records: Sequence[Record], names: Sequence[str]) -> list[Identity]:
+    """Return who the entities of some records are, and what they have in some fields."""
+    found: list[Identity] = []
+    for cls in _classes(records):
+        group, kind = [record for record in records if record.cls is cls], newest_definition(cls)
+        values = ([record.state[name] for record in group] for name in names)
+        columns = [[_plain(value) for value in column] for column in values]
+        for record, key in zip(group, keys_of(kind, names, columns), strict=True):
+            own = (record.ecs_id, record.lineage_id, record.parent_id, record.version)
+            found.append(Identity(kind, *own, key))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return value.ecs_id if type(value) is Held else value
 
 
 def _classes(records: Iterable[Record]) -> list[type]:

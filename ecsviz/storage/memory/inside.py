@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
@@ -18,8 +18,8 @@ from ecsviz.domain.walk import Walk
 from ecsviz.errors import StorageBusyError
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import check_note
-from ecsviz.storage.looking import Contents, Page, PageColumn, StoredClass, Wanted
-from ecsviz.storage.memory.find import find_records
+from ecsviz.storage.looking import Contents, Identity, Page, PageColumn, StoredClass, Wanted
+from ecsviz.storage.memory.find import find_records, identities_of
 from ecsviz.storage.memory.kept import Kept, Record
 from ecsviz.storage.memory.loading import check_classes, load, load_lazily, records_of
 from ecsviz.storage.memory.pages import columns_of, page_of
@@ -113,6 +113,12 @@ class MemoryInside:
         if open_ is not None:
             open_.watch(entities)
 
+    def on_back(self, call: Callable[[], None]) -> None:
+        """Call something if the open transaction is taken back; see `looking.Inside`."""
+        open_ = self._here()
+        if open_ is not None:
+            open_.on_back(call)
+
     def end(self, *, well: bool) -> None:
         """End what was begun last; see `together`."""
         open_ = self._together
@@ -129,6 +135,8 @@ class MemoryInside:
                 open_.kept.forget(open_.forget_vanished())
                 open_.kept.note(None, 0, 0, 0)
                 self._kept.take(open_.kept)
+            if done:
+                open_.stay()
             self._together = None
             open_.leave(back=not (done and any(open_.counts)))
             self._ended.notify_all()
@@ -238,6 +246,17 @@ class MemoryInside:
         return find_records(stored, records, wanted)
 
     # -- ids and versions --------------------------------------------------------------------
+
+    def identities(
+        self,
+        cls: type,
+        names: Sequence[str],
+        columns: Sequence[list[Any]],  # noqa: ARG002 - to keep an index of values is not worth it
+        ids: Collection[UUID],  # noqa: ARG002 - all are returned
+    ) -> list[Identity]:
+        """Return who is stored of a class, whatever is looked for; O(entities)."""
+        with self.kept.lock:
+            return identities_of(records_of(self.kept.records, cls), names)
 
     def every_id(self, as_of: AsOf) -> list[UUID]:
         """Return the ids of everything that is, or was, stored."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
@@ -17,12 +18,14 @@ from ecsviz.storage.as_of import AsOf, said_as
 from ecsviz.storage.asking import AskingStorage
 from ecsviz.storage.comparing import VersionedStorage
 from ecsviz.storage.hits import Hits, named_fields, text_search
+from ecsviz.storage.matching import matched
 from ecsviz.storage.memory.inside import MemoryInside
 from ecsviz.storage.memory.loading import WHERE, check_stored, load, load_lazily, records_of
 from ecsviz.storage.memory.saving import events_of_states, mismatches, without
 from ecsviz.storage.memory.text_search import drop_texts, find_texts, index_texts
 from ecsviz.storage.protocol import (
     E_,
+    Match,
     as_id,
     as_registered,
     check_alone,
@@ -109,6 +112,7 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         note: str | None = None,
         *,
         hops: int | None = None,
+        match: Match | None = None,
         progress: bool | None = None,
     ) -> Any:
         """Store entities with everything they lead to; all of them or, on an error, none.
@@ -118,11 +122,12 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
         given, roots = as_registered(entity_or_entities, self)
-        with steps("saving", progress):
-            if check_alone(hops):
-                self.inside.save(walk_of_given(roots), note, alone=len(set(map(id, roots))))
-            else:
-                self.inside.save(walk_to_save(roots), note)
+        alone = check_alone(hops)
+        walk = walk_of_given if alone else walk_to_save
+        count = len(set(map(id, roots))) if alone else None
+        matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
+        with steps("saving", progress), matching:
+            self.inside.save(walk(roots), note, alone=count)
         return given
 
     def revisions(self) -> pd.DataFrame:

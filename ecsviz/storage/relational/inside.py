@@ -10,7 +10,7 @@ import functools
 import os
 import threading
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from contextlib import AbstractContextManager
 from typing import Any
@@ -31,12 +31,12 @@ from ecsviz.errors import EcsvizError
 from ecsviz.graph.arrays import as_roots
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import check_note
-from ecsviz.storage.looking import Contents, Page, PageColumn, StoredClass, Wanted
+from ecsviz.storage.looking import Contents, Identity, Page, PageColumn, StoredClass, Wanted
 from ecsviz.storage.relational.load import ids as stored_ids
+from ecsviz.storage.relational.load.by_key import identities
 from ecsviz.storage.relational.load.find import Rows, by_hand, count_rows, find_rows
 from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.load.on_touch import load_lazily
-from ecsviz.storage.relational.load.text_search import check_texts, drop_texts, index_texts
 from ecsviz.storage.relational.look import holders, pages
 from ecsviz.storage.relational.look.frames import stored_contents
 from ecsviz.storage.relational.models.handwritten_rows import check_rows, running, runs
@@ -233,6 +233,12 @@ class SqlInside:
             open_.leave(back=True)
             raise
 
+    def on_back(self, call: Callable[[], None]) -> None:
+        """Call something if the open transaction is taken back; see `looking.Inside`."""
+        open_ = self.here()
+        if open_ is not None:
+            open_.on_back(call)
+
     def watch(self, entities: Iterable[Any]) -> None:
         """Note live objects that have taken over what was read; see `looking.Inside`."""
         open_ = self.here()
@@ -386,42 +392,6 @@ class SqlInside:
         save.prepare()
         return save
 
-    def index_text(self, cls: type[Entity], fields: Sequence[str]) -> int:
-        """Make indexes of texts, of all fields if none is named; return how many texts they hold.
-
-        Tables are made for a class of which nothing is stored yet.
-        """
-        self.check_writable(alone="index_text()")
-        with self.database.turn():
-            catalog = self.catalog.fork()
-            check_texts(catalog, cls, fields)  # before there is a file
-            with self.database.writing() as conn:
-                if not self.is_made(conn):
-                    self.catalog.create(conn)
-                catalog = self.found(conn)[0].fork()
-                with catalog.synced(conn, catalog.mapping.map_classes([cls])):
-                    pass
-                count = index_texts(conn, catalog, cls, fields)
-                catalog.seal(conn)
-                self.after(conn, functools.partial(self._indexed, conn, catalog))
-        return count
-
-    def drop_text_index(self, cls: type[Entity], fields: Sequence[str]) -> None:
-        """Take indexes of texts away."""
-        self.check_writable(alone="drop_text_index()")
-        check_texts(self.catalog.fork(), cls, fields)
-        if not self.database.exists():
-            return
-        with self.database.writing() as conn:
-            if self.is_made(conn):
-                catalog = self.found(conn)[0]
-                drop_texts(conn, catalog, cls, fields)
-                catalog.seal(conn)
-
-    def _indexed(self, conn: Connection, catalog: Catalog) -> None:
-        self.catalog = catalog
-        catalog.settle(conn)
-
     # -- for the declarative models ----------------------------------------------------------
 
     def running_load(self) -> Load | None:
@@ -527,6 +497,13 @@ class SqlInside:
         return stored_ids.types_of(wanted.cls, catalog.mapping)
 
     # -- ids and versions --------------------------------------------------------------------
+
+    def identities(
+        self, cls: type, names: Sequence[str], columns: Sequence[list[Any]], ids: Collection[UUID]
+    ) -> list[Identity]:
+        """Return who is stored of a class with some values; see `looking.Inside`."""
+        with self.reading() as (conn, catalog):
+            return identities(conn, catalog, cls, names, columns, ids)
 
     def every_id(self, as_of: AsOf) -> list[UUID]:
         """Return the ids of everything that is, or was, stored."""

@@ -146,10 +146,12 @@ class SqlTogether(Together):
     def commit(self, done: Callable[[], None]) -> None:
         """Carry it out; `done` is called as soon as that is sure."""
         if self.conn is None:
+            self.stay()
             self.drop()
             return
         conn = self.connect()
         if not any(self.counts):  # what was added is gone again: nothing was to be stored
+            self.stay()
             self.drop()
             return
         with self._stack, self.database.told(conn):

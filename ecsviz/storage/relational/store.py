@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,10 @@ from ecsviz.graph.arrays import as_roots
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.asking import AskingStorage
 from ecsviz.storage.comparing import VersionedStorage
+from ecsviz.storage.matching import matched, would_match
 from ecsviz.storage.protocol import (
     E_,
+    Match,
     as_id,
     as_registered,
     check_alone,
@@ -155,12 +158,12 @@ class SQLAlchemyEntityStorage(
 
     # -- saving ------------------------------------------------------------------------------
 
-    def explain(self, entity_or_entities: Any) -> SavePlan:
+    def explain(self, entity_or_entities: Any, *, match: Match | None = None) -> SavePlan:
         """Return what `register` would do, without doing it.
 
         Parameters
         ----------
-        entity_or_entities
+        entity_or_entities, match
             As for `register`.
 
         Returns
@@ -173,7 +176,11 @@ class SQLAlchemyEntityStorage(
         EcsvizError
             Whatever `register` would raise.
         """
-        return self.inside.plan(walk_to_save(as_roots(entity_or_entities)))
+        roots = as_roots(entity_or_entities)
+        if match is None:
+            return self.inside.plan(walk_to_save(roots))
+        with would_match(self.inside, roots, match, walk_to_save):
+            return self.inside.plan(walk_to_save(roots))
 
     def register(
         self,
@@ -181,6 +188,7 @@ class SQLAlchemyEntityStorage(
         note: str | None = None,
         *,
         hops: int | None = None,
+        match: Match | None = None,
         progress: bool | None = None,
     ) -> Any:
         """Store entities with everything they lead to, in one transaction.
@@ -195,6 +203,11 @@ class SQLAlchemyEntityStorage(
             0 saves the given entities alone. What they hold must be stored; a list that
             back-references say is saved with its members, who come at its end. None saves
             everything that they lead to.
+        match
+            The name of the field that is a natural key, or a tuple of names: of the class of what
+            is given, or by class, ``{Team: "slug"}``. Every new entity of that class, wherever in
+            the graph, whose key is stored becomes the one that has it, with its ``ecs_id`` and
+            version, so that it is updated; others are added. None in all of the key is no key.
         progress
             Whether a bar is shown; None shows one if it takes longer than a second.
 
@@ -211,6 +224,8 @@ class SQLAlchemyEntityStorage(
             If a list and its back-reference disagree, or a list has lost what needs its holder.
         BrokenReferenceError
             If entities that are saved alone hold what is not stored.
+        UniqueValueError, SeveralFoundError
+            With `match`, if two entities that are given, or that are stored, have one key.
         NotAnEntityError, DuplicateIdError, UnsupportedFieldError, ValueNotStorableError,
         SchemaOutdatedError
             If something cannot be stored, or does not come back from a hand-written model (the
@@ -235,18 +250,21 @@ class SQLAlchemyEntityStorage(
         (2, 1)
         >>> store.get(thread.ecs_id).title, store.register(thread).version
         ('Cycles', 2)
+        >>> again = ev.ChatThread(title="Cycles", tags=["maths"])
+        >>> store.register(again, match="title") == thread, again.version
+        (True, 3)
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
         self.inside.check_writable()
         alone = check_alone(hops)
+        walk = walk_of_given if alone else walk_to_save
         with collector_paused():  # what an importer has read asks for much of the store first
             given, roots = as_registered(entity_or_entities, self)
-            with steps("saving", progress):
-                if alone:
-                    self.inside.save(walk_of_given(roots), note, alone=len(set(map(id, roots))))
-                else:
-                    self.inside.save(walk_to_save(roots), note)
+            count = len(set(map(id, roots))) if alone else None
+            matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
+            with steps("saving", progress), matching:
+                self.inside.save(walk(roots), note, alone=count)
         return given
 
     # -- getting -----------------------------------------------------------------------------

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+
+from sqlalchemy.engine import Connection
 
 from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.storage.hits import Hits, named_fields, text_search
 from ecsviz.storage.protocol import check_entity_class
 from ecsviz.storage.relational.inside import SqlInside
-from ecsviz.storage.relational.load.text_search import find_texts
+from ecsviz.storage.relational.load.text_search import (
+    check_texts,
+    drop_texts,
+    find_texts,
+    index_texts,
+)
+from ecsviz.storage.relational.schema.catalog import Catalog
 
 
 class StoreTexts:
@@ -130,7 +139,20 @@ class StoreTexts:
         """
         check_entity_class(cls)
         _refuse_by_hand(self.inside, cls, "index_text()")
-        return self.inside.index_text(cls, named_fields(fields) or ())
+        names, inside = named_fields(fields) or (), self.inside
+        inside.check_writable(alone="index_text()")
+        with inside.database.turn():
+            check_texts(inside.catalog.fork(), cls, names)  # before there is a file
+            with inside.database.writing() as conn:
+                if not inside.is_made(conn):
+                    inside.catalog.create(conn)
+                catalog = inside.found(conn)[0].fork()
+                with catalog.synced(conn, catalog.mapping.map_classes([cls])):
+                    pass  # tables are made for a class of which nothing is stored yet
+                count = index_texts(conn, catalog, cls, names)
+                catalog.seal(conn)
+                inside.after(conn, partial(_indexed, inside, conn, catalog))
+        return count
 
     def drop_text_index(self, cls: type[Entity], *fields: str) -> None:
         """Take away indexes that `index_text` made; `search` reads the texts themselves then.
@@ -159,7 +181,21 @@ class StoreTexts:
         """
         check_entity_class(cls)
         _refuse_by_hand(self.inside, cls, "drop_text_index()")
-        self.inside.drop_text_index(cls, named_fields(fields) or ())
+        names, inside = named_fields(fields) or (), self.inside
+        inside.check_writable(alone="drop_text_index()")
+        check_texts(inside.catalog.fork(), cls, names)
+        if not inside.database.exists():
+            return
+        with inside.database.writing() as conn:
+            if inside.is_made(conn):
+                catalog = inside.found(conn)[0]
+                drop_texts(conn, catalog, cls, names)
+                catalog.seal(conn)
+
+
+def _indexed(inside: SqlInside, conn: Connection, catalog: Catalog) -> None:
+    inside.catalog = catalog
+    catalog.settle(conn)
 
 
 def _refuse_by_hand(inside: SqlInside, cls: type[Entity], what: str) -> None:
