@@ -49,9 +49,9 @@ class ThreadViews:
         --------
         >>> import ecsviz as ev
         >>> threads = ev.ChatThreads([ev.sample("thread")])
-        >>> threads.summary()[["title", "messages", "branches", "depth"]]
-                       title  messages  branches  depth
-        0  Cycles in a graph        18         6      8
+        >>> threads.summary()[["messages", "branches", "depth"]]
+           messages  branches  depth
+        0        18         6      6
         """
         raise NotImplementedError
 
@@ -64,7 +64,7 @@ class ThreadViews:
         >>> import ecsviz as ev
         >>> threads = ev.ChatThreads([ev.sample("thread")])
         >>> threads.draw_activity(timezone="Europe/Berlin").get_title(loc="left")
-        '18 messages on 1 day: 2024-05-14'
+        '18 messages on 1 day: 2025-03-04'
         """
         raise NotImplementedError
 
@@ -90,7 +90,7 @@ class ThreadViews:
         >>> import ecsviz as ev
         >>> threads = ev.ChatThreads([ev.sample("thread")])
         >>> threads.draw_models().get_title(loc="left")
-        '9 answers, of no known model'
+        '11 answers of 2 models'
         """
         raise NotImplementedError
 

@@ -92,7 +92,7 @@ def draw_activity(
     >>> import ecsviz as ev
     >>> ax = draw_activity([ev.sample("thread")], title="A talk")
     >>> ax.get_title(loc="left").splitlines()
-    ['A talk', '18 messages on 1 day: 2024-05-14']
+    ['A talk', '18 messages on 1 day: 2025-03-04']
     """
     title, legend = title_and_legend(title, legend)
     legend = legend and frame.room_for(ax)[1] >= LOW

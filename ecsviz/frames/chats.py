@@ -168,10 +168,10 @@ def threads_summary(threads: Any) -> pd.DataFrame:
     --------
     >>> import ecsviz as ev
     >>> found = threads_summary([ev.ChatThread(title="empty"), ev.sample("thread")])
-    >>> found[["title", "messages", "depth"]]
-                   title  messages  depth
-    0              empty         0      0
-    1  Cycles in a graph        18      8
+    >>> found[["messages", "branches", "depth", "characters"]]
+       messages  branches  depth  characters
+    0         0         0      0           0
+    1        18         6      6        3558
     """
     import pandas as pd
 

@@ -37,8 +37,8 @@ class StoredThreads(ThreadViews):
     >>> threads = store.threads()
     >>> threads
     <StoredThreads: 1 thread, 18 messages>
-    >>> [thread.title for thread in threads]
-    ['Cycles in a graph']
+    >>> [len(thread.branch_points()) for thread in threads]
+    [5]
     """
 
     def __init__(self, store: Any, as_of: AsOf = None) -> None:
