@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeMeta, selectinload
+from sqlalchemy.orm import DeclarativeMeta, Session, selectinload
 
 import ecsviz as ev
 from ecsviz.errors import StorageError
@@ -124,6 +125,55 @@ def test_from_entity_saves_in_the_sessions_transaction(store: ev.SQLAlchemyEntit
     assert team.version == 1
     assert store.get(team.ecs_id).members == team.members
     assert store.explain(team).unchanged == 4
+
+
+ENDS = (
+    *("save commit", "save rollback", "save close", "save reset"),
+    "begin_nested begin_nested save release flush release commit",
+    "begin_nested begin_nested save release release rollback",
+    "begin_nested begin_nested save release back commit",
+    "begin_nested begin_nested save back release commit",
+    *("begin_nested save commit", "begin_nested save rollback", "begin_nested save leave commit"),
+)
+"""What is done with a session, in words."""
+
+POINT = {"release": "commit", "back": "rollback", "leave": "close"}
+"""What is done with its last savepoint, by word."""
+
+
+def _do(session: Session, words: str, save: Callable[[], None]) -> None:
+    for word in words.split():
+        if word == "save":
+            save()
+        elif word in POINT:
+            getattr(session.get_nested_transaction(), POINT[word])()
+        else:
+            getattr(session, word)()
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_version_is_told_when_it_is_stored_and_no_later(
+    store: ev.SQLAlchemyEntityStorage, end: str
+) -> None:
+    """However a session's transaction ends, and whatever it commits afterwards."""
+    team = store.register(make_team())
+    model = store.sql_model(Team)
+
+    def save() -> None:
+        team.name += "x"
+        model.from_entity(team, session)
+
+    with store.session_factory() as session:
+        for _ in range(2):
+            _do(session, end, save)
+            assert team.version == store.get(team.ecs_id).version
+            model.from_entity(make_team(), session)
+            session.commit()
+            assert team.version == store.get(team.ecs_id).version
+        save()
+        session.commit()
+    assert team.version == store.get(team.ecs_id).version
+    assert store.explain(team).unchanged == 4, "and is saved as it is"
 
 
 def test_a_list_without_inverse_cannot_be_changed_unnoticed(

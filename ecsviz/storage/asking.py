@@ -263,6 +263,8 @@ class AskingStorage:
         ------
         InvalidArgumentError
             As in `find`; or, while it yields, if the revision has been pruned meanwhile.
+        TransactionError
+            While it yields, if it was begun in a transaction that has been taken back since.
 
         Notes
         -----

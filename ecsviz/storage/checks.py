@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -129,8 +129,9 @@ class SideEffects:
 
     Notes
     -----
-    Per entity the last unbroken run of such versions: what anybody else writes breaks it. The
-    oldest are forgotten beyond `MOST`, and are stale then.
+    Per entity the last unbroken run of such versions: what anybody else writes breaks it. In a
+    transaction of several calls, where that has the same version, `forget` does. The oldest are
+    forgotten beyond `MOST`, and are stale then.
 
     Examples
     --------
@@ -146,12 +147,25 @@ class SideEffects:
 
     def __init__(self) -> None:
         self._raised: dict[UUID, tuple[int, int]] = {}
+        self._past: list[tuple[UUID, tuple[int, int] | None]] | None = None
 
     def copy(self) -> SideEffects:
-        """Return the same, for a transaction that may be taken back."""
+        """Return the same, for a transaction that may be taken back, or a part of it: `back`."""
         made = SideEffects()
-        made._raised = dict(self._raised)
+        made._raised, made._past = dict(self._raised), []
         return made
+
+    def mark(self) -> int:
+        """Return the point at which a copy is."""
+        return len(self._past or ())
+
+    def back(self, mark: int) -> None:
+        """Let a copy go back to a point."""
+        while self._past and len(self._past) > mark:
+            ecs_id, was = self._past.pop()
+            self._raised.pop(ecs_id, None)
+            if was is not None:
+                self._raised[ecs_id] = was
 
     def take(self, other: SideEffects) -> None:
         """Become what a copy has become."""
@@ -160,10 +174,20 @@ class SideEffects:
     def note(self, raised: Mapping[UUID, tuple[int, int]]) -> None:
         """Note versions before and after, once they are stored for good."""
         for ecs_id, (before, after) in raised.items():
-            first, last = self._raised.pop(ecs_id, (before, before))
+            first, last = self._pop(ecs_id) or (before, before)
             self._raised[ecs_id] = (first if last == before else before, after)
-        for ecs_id in list(self._raised)[: max(0, len(self._raised) - self.MOST)]:
-            self._raised.pop(ecs_id, None)
+        self.forget(list(self._raised)[: max(0, len(self._raised) - self.MOST)])
+
+    def forget(self, ids: Iterable[UUID]) -> None:
+        """Forget what is said of some entities: somebody has written them."""
+        for ecs_id in ids:
+            self._pop(ecs_id)
+
+    def _pop(self, ecs_id: UUID) -> tuple[int, int] | None:
+        was = self._raised.pop(ecs_id, None)
+        if self._past is not None:
+            self._past.append((ecs_id, was))
+        return was
 
     def explain(self, ecs_id: UUID, version: int, stored: int) -> bool:
         """Tell whether nothing else leads from a version to the stored one."""

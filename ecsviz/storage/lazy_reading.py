@@ -43,20 +43,18 @@ class LazyReading:
 
     Parameters
     ----------
-    open_at
+    reopen
         Opens the store as a revision left it, to read in.
     revision
-        The revision at which the first was read.
+        That revision, at which the first was read.
 
     Notes
     -----
     The placeholders hold the reading, it holds them weakly, and what is loaded holds it no more.
     """
 
-    def __init__(
-        self, open_at: Callable[[int], AbstractContextManager[Read]], revision: int
-    ) -> None:
-        self.open_at = open_at
+    def __init__(self, reopen: Callable[[], AbstractContextManager[Read]], revision: int) -> None:
+        self.reopen = reopen
         self.revision = revision
         self.known: dict[int, weakref.ref[Any]] = {}  # by id, as a number: Python hashes these
         self._kept = 0  # how many were alive when the dead were last forgotten
@@ -87,7 +85,7 @@ class LazyReading:
         if self._lock.locked() and self._thread == threading.get_ident():
             raise not_loaded(entity, name)
         try:
-            with said_as("revision"), self.open_at(self.revision) as read, self.step() as step:
+            with said_as("revision"), self.reopen() as read, self.step() as step:
                 if is_placeholder(entity):  # no other thread was quicker
                     self._load(entity, step, read)
         except EcsvizError as err:

@@ -190,6 +190,15 @@ class Inside(Protocol):
 
     # -- asking ------------------------------------------------------------------------------
 
+    def read(self, ids: list[UUID], extent: Extent, as_of: AsOf) -> list[Any]:
+        """Return the entities of some ids, in their order, with what they lead to.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If one is not stored.
+        """
+
     def find(self, wanted: Search, extent: Extent, as_of: AsOf) -> list[Any]:
         """Return the entities that fit, with what they lead to.
 

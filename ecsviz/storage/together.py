@@ -151,6 +151,22 @@ class Together:
             self.back(Waymark(0, 0, 0))
         _entered.set(tuple(each for each in _entered.get() if each is not self))
 
+    # -- what others have read of it ---------------------------------------------------------
+
+    def seen(self) -> Callable[[], None]:
+        """Return what raises TransactionError once anything written until now was taken back."""
+        past, count = self._past, len(self._past)
+        last = past[-1] if past else None
+
+        def check() -> None:
+            if last is not None and (len(past) < count or past[count - 1] is not last):
+                raise self.misused(
+                    "was taken back, or came to nothing, and this goes on with what was written in"
+                    " it. Begin anew"
+                )
+
+        return check
+
     # -- what changed ------------------------------------------------------------------------
 
     def note(self, ecs_id: UUID, what: What, before: int) -> None:

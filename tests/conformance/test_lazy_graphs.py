@@ -11,6 +11,7 @@ import os
 import pickle
 import random
 import signal
+import sqlite3
 import sys
 import threading
 import weakref
@@ -699,6 +700,36 @@ def test_a_file_that_is_gone_is_told(tmp_path: Path, how: str) -> None:
     with pytest.raises(errors.StorageMovedError, match="Read it again"):
         _ = read.messages[0].text
     assert loaded(read.messages) == [False, False]
+
+
+@pytest.mark.parametrize("at", [None, 2], ids=["now", "as of"])
+@pytest.mark.parametrize("later", [0, 1, 2])
+def test_a_backup_that_was_put_back_is_told(tmp_path: Path, later: int, at: int | None) -> None:
+    """It is the same store, and soon has another revision of the same number."""
+    path = tmp_path / "a.db"
+    store = ev.SQLAlchemyEntityStorage(path)
+    thread = store.register(c.thread(3))
+    with sqlite3.connect(path) as now, sqlite3.connect(tmp_path / "backup.db") as backup:
+        now.backup(backup)
+    thread.messages[1].text = "gone with it"
+    store.register(thread)
+    read = store.get(thread.ecs_id, lazy=True, as_of=at)
+    found = store.iterate(c.Message, batch=1, as_of=at)
+    assert next(found).text == "0"
+    with sqlite3.connect(path) as now, sqlite3.connect(tmp_path / "backup.db") as backup:
+        backup.backup(now)
+    for number in range(later):
+        other = ev.SQLAlchemyEntityStorage(path)
+        theirs = other.get(thread.ecs_id)
+        theirs.messages[1].text = f"theirs {number}"
+        other.register(theirs)
+    with pytest.raises(errors.StorageMovedError, match=r"backup.*Read it again: store\.get"):
+        _ = read.messages[1].text
+    assert loaded(read.messages) == [False] * 3
+    with pytest.raises(errors.StorageMovedError, match="backup"):
+        next(found)
+    expected = f"theirs {later - 1}" if later else "1"
+    assert store.get(thread.ecs_id, lazy=True).messages[1].text == expected
 
 
 def test_what_cannot_be_read_stays_a_placeholder(tmp_path: Path) -> None:

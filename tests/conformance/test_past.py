@@ -252,6 +252,23 @@ def test_what_was_added_since_is_not_in_the_list_any_more(reopen: Open) -> None:
     assert reopen().verify().empty
 
 
+def test_whoever_loses_two_things_has_one_new_version(reopen: Open) -> None:
+    """A message that goes was in the list of its thread, and in that of whom it answered."""
+    thread = reopen().register(c.thread(2))
+    added = c.Message(thread=thread, text="new", parent=thread.messages[1])
+    thread.messages[1].replies.append(added)
+    thread.messages.append(added)
+    reopen().register(thread)
+    back = reopen().revert(thread, to=1, delete_added=True)
+    now = reopen().get(thread.ecs_id)
+    for found in (back, now):
+        assert [found.version, *(m.version for m in found.messages)] == [3, 1, 3]
+    history = reopen().history(back.messages[1])
+    assert history["version"].tolist() == history["revision"].tolist() == [1, 2, 3]
+    assert reopen().revisions()[["added", "changed", "deleted"]].values.tolist()[-1] == [0, 2, 1]
+    assert len(reopen().verify()) == 0
+
+
 def test_there_must_be_somewhere_to_go(reopen: Open) -> None:
     thread = reopen().register(c.thread(1))
     with pytest.raises(errors.InvalidArgumentError, match="revision or the time to go back to"):

@@ -476,6 +476,55 @@ def test_what_was_read_inside_is_no_state_that_has_never_been(reopen: Open) -> N
             store.register(each)
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("criteria", [{}, {"name__ne": "x"}], ids=["every", "some"])
+def test_what_yields_what_was_taken_back_stops(
+    reopen: Open, criteria: dict[str, Any], lazy: bool
+) -> None:
+    """Or it would go on with what has never been, or with what came later under its number."""
+    store = reopen()
+    store.register([c.Node(name=name) for name in "abcd"])
+
+    def begin() -> Iterator[Any]:
+        return store.iterate(c.Node, batch=2, lazy=lazy and not inside, **criteria)
+
+    inside = False
+    before = begin()
+    assert next(before).name == "a"
+    with contextlib.suppress(LeftError), store.transaction():
+        inside = True
+        early = begin()  # of nothing that can be taken back
+        store.register(c.Node(name="e"))
+        kept = begin()
+        assert [next(early).name, next(kept).name] == ["a", "a"]
+        with contextlib.suppress(LeftError), store.transaction():
+            store.register([c.Node(name="f"), c.Node(name="g")])
+            inner = begin()
+            assert [next(inner).name for _ in "abc"] == ["a", "b", "c"]
+            raise LeftError
+        store.register([c.Node(name="h"), c.Node(name="i")])
+        assert next(inner).name == "d", "which was read"
+        with pytest.raises(errors.TransactionError, match=r"taken back.*Begin anew"):
+            next(inner)
+        assert {node.name for node in kept} >= set("bcde")
+        last, other = begin(), begin()
+        assert [next(last).name, next(other).name] == ["a", "a"]
+        raise LeftError
+    reopen().register([c.Node(name="theirs") for _ in range(5)])
+    assert next(last).name == "b"
+    for left in (last, other):
+        with pytest.raises(errors.TransactionError):
+            list(left)
+    assert [node.name for node in before] == ["b", "c", "d"]
+    assert [node.name for node in early] == ["b", "c", "d"]
+    with store.transaction():
+        store.register(c.Node(name="z"))
+        inside, last = True, begin()
+        assert next(last).name == "a"
+    store.register(c.Node(name="later"))
+    assert sorted(node.name for node in last) == [*"bcd", *["theirs"] * 5, "z"]
+
+
 @pytest.mark.parametrize("how", ["told", "read"])
 def test_what_was_taken_back_is_saved_when_it_is_saved_again(reopen: Open, how: str) -> None:
     """What a store remembers of an entity is never what was not carried out."""
@@ -518,6 +567,56 @@ def test_what_a_save_changed_beside_is_forgotten_with_it(reopen: Open) -> None:
     reopened.register(mine)
     with pytest.raises(errors.StaleVersionError):
         store.register(thread)
+
+
+def _moved(thread: Any, other: Any) -> Any:
+    """Take a message from a thread to another, so that saving it alone raises both."""
+    message = thread.messages.pop()
+    message.thread = other
+    other.messages.append(message)
+    return message
+
+
+def test_what_a_part_changed_beside_is_forgotten_with_it(reopen: Open) -> None:
+    store = reopen()
+    thread, other, third = store.register([c.thread(1), c.thread(0), c.thread(1)])
+    old = store.get(thread.ecs_id)
+    with store.transaction():
+        with contextlib.suppress(LeftError), store.transaction():
+            store.register(_moved(*store.get_many([thread.ecs_id, other.ecs_id])))
+            raise LeftError
+        store.register(_moved(third, other))
+    mine = reopen().get(thread.ecs_id)
+    mine.title = "theirs"
+    reopen().register(mine)
+    assert mine.version == 2, "as in the part that was taken back"
+    old.title = "mine"
+    with pytest.raises(errors.StaleVersionError):
+        store.register(old)
+    assert reopen().get(thread.ecs_id).title == "theirs"
+
+
+@pytest.mark.parametrize("how", ["edited", "deleted and added", "made anew"])
+def test_what_is_edited_where_it_was_changed_beside_is_a_conflict(reopen: Open, how: str) -> None:
+    """In a block both have the same version, which says no more which of the two it was."""
+    store = reopen()
+    thread, other = store.register([c.thread(1), c.thread(0)])
+    early, late = (store.get(other.ecs_id, hops=0) for _ in "ab")
+    with store.transaction():
+        store.register(_moved(thread, store.get(other.ecs_id)), hops=0)
+        edited = store.get(other.ecs_id)
+        edited.title = "theirs"
+        if how == "deleted and added":
+            store.delete([edited, *edited.messages])
+        if how != "edited":
+            for entity in (edited, *edited.messages):
+                entity.__dict__["version"] = 0
+        store.register(edited)
+    for copied in (early, late):
+        copied.title = "mine"
+        with pytest.raises(errors.StaleVersionError):
+            store.register(copied, hops=0)
+    assert reopen().get(other.ecs_id).title == "theirs"
 
 
 def test_conflicts_with_others_are_told(reopen: Open) -> None:

@@ -183,6 +183,7 @@ class MemoryInside:
             # In one go, whatever interrupt comes: nothing of this can fail any more.
             with deferred_interrupt():
                 kept.types.update(types)
+                kept.effects.forget(save.records.keys() & save.inside)
                 kept.effects.note(save.raised)
                 kept.supersede([*save.records, *save.gone], save.revision)
                 kept.store(save.records)
@@ -200,16 +201,20 @@ class MemoryInside:
 
     # -- asking ------------------------------------------------------------------------------
 
-    def find(self, wanted: Search, extent: Extent, as_of: AsOf) -> list[Any]:
-        """Return the entities that fit; see `looking.Inside`."""
+    def read(self, ids: list[UUID], extent: Extent, as_of: AsOf) -> list[Any]:
+        """Return the entities of some ids; see `looking.Inside`."""
         kept = self.kept
         with kept.lock, collector_paused():
-            stored = kept.at(as_of)
-            ids = [record.ecs_id for record in self._fitting(stored, wanted)]
             if extent.lazy:
                 self.check_alone("lazy=True")
                 return load_lazily(kept, as_of, ids, extent.hops, extent.only)
-            return load(kept, stored, ids, extent.hops, extent.only)
+            return load(kept, kept.at(as_of), ids, extent.hops, extent.only)
+
+    def find(self, wanted: Search, extent: Extent, as_of: AsOf) -> list[Any]:
+        """Return the entities that fit; see `looking.Inside`."""
+        with self.kept.lock:
+            found = self._fitting(self.kept.at(as_of), wanted)
+            return self.read([record.ecs_id for record in found], extent, as_of)
 
     def count(self, wanted: Search, as_of: AsOf) -> int:
         """Return how many fit, up to the limit."""
@@ -225,19 +230,26 @@ class MemoryInside:
             stored = dict(kept.at(as_of))
             at = kept.newest if as_of is None else kept.revision_at(as_of)
             ids = [record.ecs_id for record in self._fitting(stored, wanted)]
+            check = None if kept.together is None else kept.together.seen()
         parts = [ids[n : n + size] for n in range(0, len(ids), size)]
-        return self._loaded(stored, parts, extent, at)
+        return self._loaded(stored, parts, extent, at, check)
 
     def _loaded(
-        self, stored: Mapping[UUID, Record], parts: list[list[UUID]], extent: Extent, at: int
+        self,
+        stored: Mapping[UUID, Record],
+        parts: list[list[UUID]],
+        extent: Extent,
+        at: int,
+        check: Callable[[], None] | None,
     ) -> Iterator[list[Any]]:
         for ids in parts:
+            if check is not None:
+                check()
+            if extent.lazy:
+                yield self.read(ids, extent, at)
+                continue
             with self.kept.lock, collector_paused():
-                if extent.lazy:
-                    self.check_alone("lazy=True")
-                    found = load_lazily(self.kept, at, ids, extent.hops, extent.only)
-                else:
-                    found = load(self.kept, stored, ids, extent.hops, extent.only)
+                found = load(self.kept, stored, ids, extent.hops, extent.only)
             yield found
 
     def _fitting(self, stored: Mapping[UUID, Record], wanted: Search) -> list[Record]:

@@ -120,7 +120,8 @@ class Kept:
 
     def take(self, other: Kept) -> None:
         """Become what a copy has become."""
-        self.effects, self.pruned = other.effects, other.pruned
+        self.effects.take(other.effects)
+        self.pruned = other.pruned
         self.records, self.past, self.deleted = other.records, other.past, other.deleted
         self.types, self.revisions, self.texts = other.types, other.revisions, other.texts
 

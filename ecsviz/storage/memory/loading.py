@@ -129,7 +129,7 @@ def load_lazily(
     """Return entities with placeholders that load on first touch; see `load`."""
     stored = kept.at(as_of)
     revision = kept.newest if as_of is None else kept.revision_at(as_of)
-    with LazyReading(partial(_open_at, kept), revision).step() as step:
+    with LazyReading(partial(_open_at, kept, revision), revision).step() as step:
         return load(kept, stored, ids, hops, only, step)
 
 

@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
-from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.basics.progress import steps
 from ecsviz.basics.views import view
@@ -20,7 +19,7 @@ from ecsviz.storage.comparing import VersionedStorage
 from ecsviz.storage.hits import Hits, named_fields, text_search
 from ecsviz.storage.matching import matched
 from ecsviz.storage.memory.inside import MemoryInside
-from ecsviz.storage.memory.loading import WHERE, check_stored, load, load_lazily, records_of
+from ecsviz.storage.memory.loading import WHERE, check_stored, records_of
 from ecsviz.storage.memory.saving import events_of_states, mismatches, without
 from ecsviz.storage.memory.text_search import drop_texts, find_texts, index_texts
 from ecsviz.storage.protocol import (
@@ -30,8 +29,6 @@ from ecsviz.storage.protocol import (
     as_registered,
     check_alone,
     check_entity_class,
-    check_lazy,
-    check_only,
     check_type,
     ids_in_order,
     ids_of,
@@ -39,6 +36,7 @@ from ecsviz.storage.protocol import (
 )
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.reports import Problem, history_frame, problems_frame, revisions_frame
+from ecsviz.storage.search import Extent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -264,15 +262,9 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
 
         Parameters are those of `SQLAlchemyEntityStorage.get_many`.
         """
-        ids = ids_in_order(ecs_ids)
-        hops = check_lazy(lazy, hops, only)
-        kinds = check_only(only)
-        kept = self.inside.kept
-        with steps("loading", progress), kept.lock, collector_paused():
-            if lazy:
-                self.inside.check_alone("lazy=True")
-                return load_lazily(kept, as_of, ids, hops, kinds)
-            return load(kept, kept.at(as_of), ids, hops, kinds)
+        ids, extent = ids_in_order(ecs_ids), Extent.of(hops, only, lazy)
+        with steps("loading", progress):
+            return self.inside.read(ids, extent, as_of) if ids else []
 
     def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
         """Return all entities of a class and its subclasses.

@@ -33,17 +33,20 @@ from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import check_note
 from ecsviz.storage.looking import Contents, Identity, Page, PageColumn, StoredClass, Wanted
 from ecsviz.storage.relational.load import ids as stored_ids
+from ecsviz.storage.relational.load.batches import chosen_of, in_batches
 from ecsviz.storage.relational.load.by_key import identities
 from ecsviz.storage.relational.load.find import Rows, by_hand, count_rows, find_rows
 from ecsviz.storage.relational.load.load import Load
+from ecsviz.storage.relational.load.moment import Moment
 from ecsviz.storage.relational.load.on_touch import load_lazily
 from ecsviz.storage.relational.look import holders, pages
 from ecsviz.storage.relational.look.frames import stored_contents
 from ecsviz.storage.relational.models.handwritten_rows import check_rows, running, runs
 from ecsviz.storage.relational.models.models import Models
+from ecsviz.storage.relational.models.sessions import when_committed
 from ecsviz.storage.relational.open_transaction import SqlTogether, forked
 from ecsviz.storage.relational.past.history import first_revisions
-from ecsviz.storage.relational.past.past_catalog import catalog_as_of, revision_of
+from ecsviz.storage.relational.past.past_catalog import catalog_as_of
 from ecsviz.storage.relational.past.reach import past_of
 from ecsviz.storage.relational.save.part import Part, WholeNeededError, changed_part, part_alone
 from ecsviz.storage.relational.save.save import Save
@@ -422,10 +425,20 @@ class SqlInside:
         self.check_writable()
         conn = session.connection()
         save = self._save(conn, self.is_made(conn), walk_to_save(as_roots(entity)), None)
-        sa.event.listen(session, "after_commit", lambda _: save.finish(), once=True)
+        when_committed(session, save.finish)
         return save.rows.row_id(0)
 
     # -- asking ------------------------------------------------------------------------------
+
+    def read(self, ids: list[UUID], extent: Extent, as_of: AsOf) -> list[Any]:
+        """Return the entities of some ids; see `looking.Inside`."""
+        now = self.running_load()
+        if now is not None:  # a hand-written to_entity() asks for what will be there
+            there = now.find_all(ids)
+            return [now.promise(*there[ecs_id]) for ecs_id in ids]
+        with self.reading(as_of) as (conn, catalog):
+            there = Load(conn, catalog).find_all(ids)
+            return self._read(conn, catalog, [there[ecs_id] for ecs_id in ids], extent)
 
     def find(self, wanted: Search, extent: Extent, as_of: AsOf) -> list[Any]:
         """Return the entities that fit; see `looking.Inside`."""
@@ -434,11 +447,11 @@ class SqlInside:
             return self._read(conn, catalog, found, extent)
 
     def _read(self, conn: Connection, catalog: Catalog, rows: Rows, extent: Extent) -> list[Any]:
-        only = extent.only
-        names = None if only is None else stored_ids.names_of(only, catalog.mapping)
+        names = None if extent.only is None else stored_ids.names_of(extent.only, catalog.mapping)
         if extent.lazy:
             self.check_alone("lazy=True")
-            return load_lazily(self.reading, conn, catalog, rows, extent.hops, names)
+            moment = Moment(self.reading, conn, catalog)
+            return load_lazily(moment, conn, catalog, rows, extent.hops, names)
         return Load(conn, catalog, remembers=True).entities(rows, extent.hops, names)
 
     def count(self, wanted: Search, as_of: AsOf) -> int:
@@ -450,45 +463,17 @@ class SqlInside:
         self, wanted: Search, size: int, extent: Extent, as_of: AsOf
     ) -> Iterator[list[Any]]:
         """Yield the entities that fit, some at a time; see `looking.Inside`."""
-        chosen: dict[str, array[int]] | None = None
         with self.reading(as_of) as (conn, catalog):
             names = self._asked(wanted, catalog)
-            if wanted.criteria or not names:
-                chosen = {name: array("q") for name in names}
-                for name, row_id in find_rows(conn, catalog, names, wanted):
-                    chosen[name].append(row_id)
-            made = bool(names) and self.is_made(conn)
-            at = made and (
-                catalog.newest_revision(conn)
-                if as_of is None
-                else revision_of(conn, catalog, as_of)
-            )
-        parts = [(name, None if chosen is None else chosen[name]) for name in names]
-        return self._batches(parts, size, at, extent)
-
-    def _batches(
-        self,
-        parts: list[tuple[str, array[int] | None]],
-        size: int,
-        at: int,
-        extent: Extent,
-    ) -> Iterator[list[Any]]:
-        """Yield the entities of some rows of each type; of all, where these are not told."""
-        for name, chosen in parts:
-            after = start = 0
-            while True:
-                with self.reading() as (conn, now):
-                    newest = now.newest_revision(conn)
-                    catalog = now if newest == at else self._at(conn, now, at)
-                    if chosen is None:
-                        ids = stored_ids.row_ids_after(conn, catalog, name, after, size)
-                    else:
-                        ids = chosen[start : start + size].tolist()
-                    found = self._read(conn, catalog, [(name, n) for n in ids], extent)
-                if not ids:
-                    break
-                yield found
-                after, start = ids[-1], start + size
+            parts: Iterable[tuple[str, array[int] | None]] = [(name, None) for name in names]
+            if wanted.criteria or not names:  # which says what cannot be asked
+                parts = chosen_of(names, find_rows(conn, catalog, names, wanted)).items()
+            if not names or not self.is_made(conn):
+                return iter(())
+            moment, open_ = Moment(self.reading, conn, catalog), self._holding(conn)
+            check = None if open_ is None else open_.seen()
+        read = functools.partial(self._read, extent=extent)
+        return in_batches(moment, parts, size, read, check)
 
     def _asked(self, wanted: Search, catalog: Catalog) -> list[str]:
         """Return the stored types of the class that is asked for."""

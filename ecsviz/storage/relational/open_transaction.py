@@ -59,7 +59,7 @@ class SqlTogether(Together):
         self.catalog = catalog.over(catalog.mapping)
         self.catalog.effects = catalog.effects.copy()
         self.made: tuple[int, bytes] | None = None
-        self.parts: list[tuple[Waymark, int, str]] = []
+        self.parts: list[tuple[Waymark, int, int, str]] = []
 
     def connect(self) -> Connection:
         """Return the connection, in its transaction.
@@ -108,22 +108,23 @@ class SqlTogether(Together):
         name = f"ecs_part_{len(self.parts)}"
         conn.exec_driver_sql(f"SAVEPOINT {name}")
         after: list[Any] = conn.info.setdefault(AFTER, [])
-        self.parts.append((self.mark(), len(after), name))
+        self.parts.append((self.mark(), self.catalog.effects.mark(), len(after), name))
 
     def end_part(self, *, well: bool) -> None:
         """End what was begun last."""
-        mark, after, name = self.parts.pop()
+        part = self.parts.pop()
         try:
             if well:
-                self.connect().exec_driver_sql(f"RELEASE SAVEPOINT {name}")
+                self.connect().exec_driver_sql(f"RELEASE SAVEPOINT {part[-1]}")
                 return
         except BaseException:
-            self._take_back(mark, after, name)
+            self._take_back(*part)
             raise
-        self._take_back(mark, after, name)
+        self._take_back(*part)
 
-    def _take_back(self, mark: Waymark, after: int, name: str) -> None:
+    def _take_back(self, mark: Waymark, effects: int, after: int, name: str) -> None:
         self.back(mark)
+        self.catalog.effects.back(effects)
         conn = self.conn
         if conn is None or self._is_lost(conn):
             return
@@ -139,6 +140,7 @@ class SqlTogether(Together):
     def saved(self, save: Save) -> None:
         """Take over what a save has made, as soon as it is written."""
         self.catalog = save.catalog
+        self.catalog.effects.forget(save.found.ids[position] for position in save.new_versions)
         self.catalog.effects.note(save.lists.raised)
         for entity, version in save.versions():
             self.tell(entity, version)

@@ -29,17 +29,14 @@ from ecsviz.storage.protocol import (
     as_registered,
     check_alone,
     check_entity_class,
-    check_lazy,
-    check_only,
     check_type,
     ids_in_order,
     ids_of,
     not_found,
 )
 from ecsviz.storage.relational.inside import SqlInside
-from ecsviz.storage.relational.load.ids import every_id, names_of, types_of
+from ecsviz.storage.relational.load.ids import every_id, types_of
 from ecsviz.storage.relational.load.load import Load
-from ecsviz.storage.relational.load.on_touch import load_lazily
 from ecsviz.storage.relational.save.delete import Delete
 from ecsviz.storage.relational.store_frames import StoreFrames
 from ecsviz.storage.relational.store_tables import StoreTables
@@ -47,6 +44,7 @@ from ecsviz.storage.relational.store_texts import StoreTexts
 from ecsviz.storage.relational.store_upkeep import StoreUpkeep
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.save_plan import SavePlan
+from ecsviz.storage.search import Extent
 
 
 class SQLAlchemyEntityStorage(
@@ -374,24 +372,9 @@ class SQLAlchemyEntityStorage(
         hops, only, lazy, as_of, progress
             As in `get`.
         """
-        ids = ids_in_order(ecs_ids)
-        now = self.inside.running_load()
-        if now is not None:  # a hand-written to_entity() asks for what will be there
-            there = now.find_all(ids)
-            return [now.promise(*there[ecs_id]) for ecs_id in ids]
-        hops = check_lazy(lazy, hops, only)
-        kinds = check_only(only)
-        if not ids:
-            return []
-        with steps("loading", progress), self.inside.reading(as_of) as (conn, catalog):
-            load = Load(conn, catalog, remembers=True)
-            there = load.find_all(ids)
-            rows = [there[ecs_id] for ecs_id in ids]
-            names = None if kinds is None else names_of(kinds, catalog.mapping)
-            if lazy:
-                self.inside.check_alone("lazy=True")
-                return load_lazily(self.inside.reading, conn, catalog, rows, hops, names)
-            return load.entities(rows, hops, names)
+        ids, extent = ids_in_order(ecs_ids), Extent.of(hops, only, lazy)
+        with steps("loading", progress):
+            return self.inside.read(ids, extent, as_of) if ids else []
 
     def list_by_type(self, cls: type[E_], *, as_of: AsOf = None) -> list[E_]:
         """Return all entities of a class and its subclasses.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,17 +14,13 @@ from sqlalchemy.engine import Connection
 from ecsviz.domain.entity_class import newest_definition
 from ecsviz.storage.lazy_reading import LazyReading, Read, ReadingStep
 from ecsviz.storage.relational.load.load import Load
-from ecsviz.storage.relational.past.past_catalog import PastMapping, past_catalog, revision_of
+from ecsviz.storage.relational.load.moment import Moment
 from ecsviz.storage.relational.schema.catalog import Catalog
-from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.sql.statements import select_by_keys
-
-Reading = Callable[[], AbstractContextManager[tuple[Connection, Catalog]]]
-"""Holds a transaction to read in."""
 
 
 def load_lazily(
-    reading: Reading,
+    moment: Moment,
     conn: Connection,
     catalog: Catalog,
     rows: list[tuple[str, int]],
@@ -35,36 +31,21 @@ def load_lazily(
 
     Parameters
     ----------
-    reading
+    moment
         Opens the store again, to load the others.
     conn, catalog
         A transaction, and what the store says of itself, now or as of a revision.
     rows, hops, only
         As of `Load.entities`.
     """
-    mapping = catalog.mapping
-    if isinstance(mapping, PastMapping):
-        revision = mapping.revision
-    else:
-        revision = catalog.newest_revision(conn)
-    with LazyReading(partial(_open_at, reading, {}), revision).step() as step:
+    with LazyReading(partial(_open, moment), moment.revision).step() as step:
         return Load(conn, catalog, step, remembers=True).entities(rows, hops, only)
 
 
 @contextmanager
-def _open_at(reading: Reading, made: dict[Mapping, Catalog], revision: int) -> Iterator[Read]:
-    """Open the store as a revision left it; what was made for that serves again."""
-    with reading() as (conn, now):
-        # The present tables are quicker, and hold the same as long as nothing has changed.
-        if now.newest_revision(conn) == revision:
-            yield partial(_read, conn, now)
-            return
-        number = revision_of(conn, now, revision)
-        then = made.get(now.mapping)
-        if then is None:
-            made.clear()
-            then = made[now.mapping] = past_catalog(now, number)
-        yield partial(_read, conn, then)
+def _open(moment: Moment) -> Iterator[Read]:
+    with moment.open() as (conn, catalog):
+        yield partial(_read, conn, catalog)
 
 
 def _read(

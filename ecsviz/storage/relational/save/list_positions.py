@@ -387,12 +387,18 @@ class ListChanges:
 def touch(
     conn: Connection, catalog: Catalog, name: str, ids: Iterable[int], revision: int
 ) -> Raised:
-    """Give the entities of some rows of a type a new version; return the versions by entity."""
-    table, wanted = catalog.mapping.probe(name), sorted(ids)
+    """Give the entities of some rows of a type a new version; return the versions by entity.
+
+    Those that the revision has given one already have that.
+    """
+    table = catalog.mapping.probe(name)
     query = sa.select(table.c.id, table.c.ecs_id, table.c.ecs_version)
-    found = list(zip(*select_by_keys(conn, query, table.c.id, wanted), strict=True))
     together: Together | None = conn.info.get(TOGETHER)
+    if together is None:
+        query = query.where(table.c.ecs_revision != revision)
     last = {} if together is None else together.before
+    found = list(zip(*select_by_keys(conn, query, table.c.id, sorted(ids)), strict=True))
+    wanted = sorted(row_id for row_id, *_ in found)
     raised = {ecs_id: (before, last.get(ecs_id, before) + 1) for _, ecs_id, before in found}
     if together is not None:
         together.note_all(What.CHANGED, ((i, before) for i, (before, _) in raised.items()))

@@ -148,8 +148,7 @@ class Orphans:
         for known in self.catalog.classes_of(self.cleared):
             name, table = known.type_name, known.table
             ids = sorted(set().union(*self.cleared[name].values()))
-            once = set(ids) - self.lists.outside.get(name, set())  # these have a new one already
-            raised |= touch(conn, self.catalog, name, once, revision)
+            raised |= touch(conn, self.catalog, name, ids, revision)
             for ref in (r for r in known.singles if r.name in self.cleared[name]):
                 rows = sorted(self.cleared[name][ref.name])
                 columns: list[Any] = [*ref.arcs.values(), ref.position]
