@@ -16,8 +16,8 @@ from ecsviz.errors import (
 )
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.looking import Inside
-from ecsviz.storage.protocol import E_, check_entity_class
-from ecsviz.storage.search import Extent, Search, search
+from ecsviz.storage.protocol import E_, Extent, check_entity_class
+from ecsviz.storage.search import Search, search
 from ecsviz.storage.stored_threads import StoredThreads
 
 

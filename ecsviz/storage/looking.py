@@ -15,7 +15,8 @@ from uuid import UUID
 
 from ecsviz.domain.walk import Walk
 from ecsviz.storage.as_of import AsOf
-from ecsviz.storage.search import Extent, Search
+from ecsviz.storage.protocol import Extent
+from ecsviz.storage.search import Search
 from ecsviz.storage.spans import Past
 
 SOUGHT: Final = 1_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from operator import eq
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 from uuid import UUID
@@ -336,20 +337,40 @@ def check_hops(hops: Any) -> None:
         )
 
 
-def check_lazy(lazy: Any, hops: int | None, only: Any) -> int | None:
-    """Return how many references are followed at once: of a lazy reading none, unless it is said.
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is read of what the entities lead to that were found; what `find` was given.
 
-    Raises
-    ------
-    InvalidArgumentError
-        If `hops` is no number, or `lazy` neither True nor False.
+    Attributes
+    ----------
+    hops, lazy
+        As of `get`, checked.
+    only
+        The classes to which reading is confined; None for all.
     """
-    check_hops(hops)
-    if not isinstance(lazy, bool):
-        raise InvalidArgumentError(
-            f"lazy is {short_repr(lazy)}. Give True to load what is touched, or False.", value=lazy
-        )
-    return 0 if lazy and hops is None and only is None else hops
+
+    hops: int | None = None
+    only: list[type] | None = None
+    lazy: bool = False
+
+    @classmethod
+    def of(cls, hops: Any, only: Any, lazy: Any) -> Extent:
+        """Return it, of the options of a method; lazily, none follows unless it is said.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `hops` is no number, or `lazy` neither True nor False.
+        NotAnEntityError
+            If `only` holds what is no entity class.
+        """
+        check_hops(hops)
+        if not isinstance(lazy, bool):
+            raise InvalidArgumentError(
+                f"lazy is {short_repr(lazy)}. Give True to load what is touched, or False.",
+                value=lazy,
+            )
+        return cls(0 if lazy and hops is None and only is None else hops, check_only(only), lazy)
 
 
 def check_alone(hops: Any) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 from ecsviz.basics.arguments import listed, natural_number
 from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.storage.criteria import Criterion, Fields, criteria_of
-from ecsviz.storage.protocol import check_lazy, check_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +39,6 @@ class Search:
         for asked in self.criteria:
             asked.check()
         check_order([Fields.of(self.cls)], self)
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How much is read of what the entities lead to that were found; what `find` was given.
-
-    Attributes
-    ----------
-    hops, lazy
-        As of `get`, checked.
-    only
-        The classes to which reading is confined; None for all.
-    """
-
-    hops: int | None = None
-    only: list[type] | None = None
-    lazy: bool = False
-
-    @classmethod
-    def of(cls, hops: Any, only: Any, lazy: Any) -> Extent:
-        """Check the options of a method; see `check_lazy`."""
-        hops = check_lazy(lazy, hops, only)
-        return cls(hops, check_only(only), lazy)
 
 
 def search(

@@ -25,7 +25,8 @@ from ecsviz.storage.memory.loading import check_classes, load, load_lazily, reco
 from ecsviz.storage.memory.pages import columns_of, page_of
 from ecsviz.storage.memory.saving import MemorySave
 from ecsviz.storage.memory.text_search import is_indexed
-from ecsviz.storage.search import Extent, Search
+from ecsviz.storage.protocol import Extent
+from ecsviz.storage.search import Search
 from ecsviz.storage.spans import NEVER, Past, Reached, since_oldest
 from ecsviz.storage.together import Together, Waymark
 

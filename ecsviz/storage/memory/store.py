@@ -24,6 +24,7 @@ from ecsviz.storage.memory.saving import events_of_states, mismatches, without
 from ecsviz.storage.memory.text_search import drop_texts, find_texts, index_texts
 from ecsviz.storage.protocol import (
     E_,
+    Extent,
     Match,
     as_id,
     as_registered,
@@ -36,7 +37,6 @@ from ecsviz.storage.protocol import (
 )
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.reports import Problem, history_frame, problems_frame, revisions_frame
-from ecsviz.storage.search import Extent
 
 if TYPE_CHECKING:
     import pandas as pd

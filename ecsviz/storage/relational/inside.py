@@ -32,6 +32,7 @@ from ecsviz.graph.arrays import as_roots
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import check_note
 from ecsviz.storage.looking import Contents, Identity, Page, PageColumn, StoredClass, Wanted
+from ecsviz.storage.protocol import Extent
 from ecsviz.storage.relational.load import ids as stored_ids
 from ecsviz.storage.relational.load.batches import chosen_of, in_batches
 from ecsviz.storage.relational.load.by_key import identities
@@ -57,7 +58,7 @@ from ecsviz.storage.relational.schema.stored_types import Tell
 from ecsviz.storage.relational.schema.text_tables import PREFIX as INDEXES
 from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.save_plan import SavePlan
-from ecsviz.storage.search import Extent, Search
+from ecsviz.storage.search import Search
 from ecsviz.storage.spans import Past
 from ecsviz.storage.sql.engine import AFTER, OpenDatabase
 

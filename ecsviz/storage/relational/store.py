@@ -24,6 +24,7 @@ from ecsviz.storage.comparing import VersionedStorage
 from ecsviz.storage.matching import matched, would_match
 from ecsviz.storage.protocol import (
     E_,
+    Extent,
     Match,
     as_id,
     as_registered,
@@ -44,7 +45,6 @@ from ecsviz.storage.relational.store_texts import StoreTexts
 from ecsviz.storage.relational.store_upkeep import StoreUpkeep
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.save_plan import SavePlan
-from ecsviz.storage.search import Extent
 
 
 class SQLAlchemyEntityStorage(
