@@ -12,7 +12,14 @@ from pydantic import ValidationError
 
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.domain.entity_class import derives_from
-from ecsviz.domain.fields import FieldPlan, Shape, class_plan, complete_fields, union_members
+from ecsviz.domain.fields import (
+    OWN_FIELDS,
+    FieldPlan,
+    Shape,
+    class_plan,
+    complete_fields,
+    union_members,
+)
 from ecsviz.domain.objects import fill, shell
 from ecsviz.domain.post_init import run_post_init
 from ecsviz.domain.validating import dependencies_first, looks, validate_into
@@ -159,7 +166,17 @@ class _Frames:
             self._validate_all()
         else:
             run_post_init(self.shells, self.rows)
+        self._note_defaults()
         return self.shells
+
+    def _note_defaults(self) -> None:
+        """Let fields that neither frame speaks of count as not set: they have their defaults."""
+        held = {(self.classes[row], name) for row, name in self.held}
+        for cls, rows in self.rows.items():
+            names = complete_fields(cls).keys() - OWN_FIELDS - self.nodes.keys()
+            silent = {name for name in names if (cls, name) not in held}
+            for row in rows:
+                self.shells[row].__pydantic_fields_set__.difference_update(silent)
 
     # -- classes and ids ---------------------------------------------------------------------
 

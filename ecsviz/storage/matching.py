@@ -2,8 +2,9 @@
 
 By numbers: the teams "a" and "b" are stored, with the ids 1 and 2. Two new objects, "b" and "c",
 are registered with ``match="slug"``. One statement asks for what has the slug "b" or "c": it finds
-the team 2. So the object "b" becomes the team 2, with its family and version, and is saved as an
-edit of it; "c" stays what it is, and is added.
+the team 2. So the object "b" becomes the team 2, with its family and version, gets what the store
+has in the fields that were not given, and is saved as an edit of it; "c" stays what it is, and is
+added.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from ecsviz.domain.entity_class import (
     newest_definition,
     same_type,
 )
-from ecsviz.domain.fields import OWN_FIELDS, Shape, class_plan
-from ecsviz.domain.objects import is_placeholder
+from ecsviz.domain.equality import by_id, identical
+from ecsviz.domain.fields import OWN_FIELDS, Shape, class_plan, complete_fields
+from ecsviz.domain.objects import default_of, forget_computed, is_atom, is_placeholder
 from ecsviz.domain.paths import value_parts
 from ecsviz.domain.walk import Walk
 from ecsviz.errors import (
@@ -32,9 +34,10 @@ from ecsviz.errors import (
     short_repr,
 )
 from ecsviz.storage.copies import copied
-from ecsviz.storage.criteria import Fields, alike
+from ecsviz.storage.criteria import Fields, alike, criteria_of
 from ecsviz.storage.looking import Identity, Inside
 from ecsviz.storage.protocol import Match, check_entity_class
+from ecsviz.storage.search import Extent, Search
 from ecsviz.storage.together import Transaction
 from ecsviz.values.codecs import Refused, not_storable
 
@@ -193,13 +196,17 @@ def take_over(inside: Inside, found: Walk, rules: Iterable[Rule]) -> Callable[[]
 
     Notes
     -----
-    One statement for each class that may have the key. Rule by rule: a key may hold an entity that
-    was matched before.
+    One statement for each class that may have the key, and those of one reading where fields were
+    not given. Rule by rule: a key may hold an entity that was matched before.
     """
     undo: list[Callable[[], None]] = []
+    matched: list[int] = []
     try:
         for rule in rules:
-            undo.append(_become(found, _identities(inside, found, rule)))  # noqa: PERF401 - what is done so far has to be undone
+            identities = _identities(inside, found, rule)
+            undo.append(_become(found, identities))
+            matched += identities
+        undo.append(_fill(inside, found, matched))
     except BaseException:
         _undo(undo)
         raise
@@ -433,3 +440,59 @@ def _has_set(value: Any) -> bool:
         if not is_entity_class(type(part)):
             todo.extend(inner for _, inner in value_parts(part))
     return False
+
+
+# -- what was not given ----------------------------------------------------------------------
+
+
+def _fill(inside: Inside, found: Walk, positions: Sequence[int]) -> Callable[[], None]:
+    """Let fields that were not given hold what is stored; return what takes that back."""
+    wanted = [(n, names) for n in positions if (names := _not_given(found.entities[n]))]
+    if not wanted:
+        return lambda: None
+    ids = [found.entities[n].ecs_id for n, _ in wanted]
+    # Live ones stand for themselves, and a placeholder that is met twice is one object.
+    here = {entity.ecs_id: entity for entity in found.entities}
+
+    def one_of_each(part: Any) -> Any:
+        return here.setdefault(part.ecs_id, part) if is_entity_class(type(part)) else NotImplemented
+
+    stored: dict[Any, Any] = {}
+    for cls in dict.fromkeys(newest_definition(type(found.entities[n])) for n, _ in wanted):
+        search = Search(cls, criteria_of(cls, {"ecs_id__in": ids}))
+        stored.update((each.ecs_id, each) for each in inside.find(search, Extent(hops=0), None))
+    before = []
+    for n, names in wanted:
+        entity = found.entities[n]
+        state, there = entity.__dict__, stored[entity.ecs_id].__dict__
+        before.append((entity, {name: state[name] for name in names}))
+        state.update({name: copied(there[name], one_of_each) for name in names})
+        forget_computed(entity)
+
+    def take_back() -> None:
+        for entity, values in before:
+            entity.__dict__.update(values)
+            forget_computed(entity)
+
+    return take_back
+
+
+def _not_given(entity: Any) -> list[str]:
+    """Return the fields that have their defaults, because nobody has said otherwise.
+
+    Notes
+    -----
+    What pydantic notes as set was given. Values that change in place may have been changed since.
+    """
+    cls, state = type(entity), entity.__dict__
+    left = [n for n in complete_fields(cls) if n not in entity.model_fields_set and n in state]
+    return [
+        name
+        for name in left
+        if name not in OWN_FIELDS and (is_atom(type(state[name])) or _is_default(cls, name, state))
+    ]
+
+
+def _is_default(cls: Any, name: str, state: dict[str, Any]) -> bool:
+    info = complete_fields(cls)[name]
+    return not info.is_required() and identical(state[name], default_of(info, state), by_id)

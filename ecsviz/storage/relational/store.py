@@ -205,7 +205,9 @@ class SQLAlchemyEntityStorage(
             The name of the field that is a natural key, or a tuple of names: of the class of what
             is given, or by class, ``{Team: "slug"}``. Every new entity of that class, wherever in
             the graph, whose key is stored becomes the one that has it, with its ``ecs_id`` and
-            version, so that it is updated; others are added. None in all of the key is no key.
+            version, so that it is updated; others are added. Fields that were not given (see
+            pydantic's ``model_fields_set``) keep, and get, what is stored. None in all of the key
+            is no key.
         progress
             Whether a bar is shown; None shows one if it takes longer than a second.
 
@@ -248,9 +250,9 @@ class SQLAlchemyEntityStorage(
         (2, 1)
         >>> store.get(thread.ecs_id).title, store.register(thread).version
         ('Cycles', 2)
-        >>> again = ev.ChatThread(title="Cycles", tags=["maths"])
-        >>> store.register(again, match="title") == thread, again.version
-        (True, 3)
+        >>> again = ev.ChatThread(title="edited", source="a file")
+        >>> store.register(again, match="title") == thread, again.version, again.messages[0]
+        (True, 3, ChatMessage(ecs_id=..., not loaded))
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
