@@ -34,10 +34,9 @@ from ecsviz.errors import (
     short_repr,
 )
 from ecsviz.storage.copies import copied
-from ecsviz.storage.criteria import Fields, alike, criteria_of
+from ecsviz.storage.criteria import Fields, alike
 from ecsviz.storage.looking import Identity, Inside
-from ecsviz.storage.protocol import Match, check_entity_class
-from ecsviz.storage.search import Extent, Search
+from ecsviz.storage.protocol import Extent, Match, check_entity_class
 from ecsviz.storage.together import Transaction
 from ecsviz.values.codecs import Refused, not_storable
 
@@ -457,10 +456,7 @@ def _fill(inside: Inside, found: Walk, positions: Sequence[int]) -> Callable[[],
     def one_of_each(part: Any) -> Any:
         return here.setdefault(part.ecs_id, part) if is_entity_class(type(part)) else NotImplemented
 
-    stored: dict[Any, Any] = {}
-    for cls in dict.fromkeys(newest_definition(type(found.entities[n])) for n, _ in wanted):
-        search = Search(cls, criteria_of(cls, {"ecs_id__in": ids}))
-        stored.update((each.ecs_id, each) for each in inside.find(search, Extent(hops=0), None))
+    stored = {each.ecs_id: each for each in inside.read(ids, Extent(hops=0), None)}
     before = []
     for n, names in wanted:
         entity = found.entities[n]
