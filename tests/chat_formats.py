@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests import chat_apps, chat_messengers
 from tests.chat_files import TREE, conversation, encode, node, oa, oa_tree, zipped
 from tests.chat_sample import Sample, database, lines
 
@@ -435,5 +436,7 @@ SAMPLES: dict[str, Sample] = {
     "langchain": Sample("langchain", langchain, 2, 4, 2, 2, 0, 2),
     "openai-agents": Sample("openai-agents", agents_plain, 2, 4, 3, 1, 0, 1),
     "openai-agents, branches": Sample("openai-agents", agents_branched, 2, 5, 4, 1, 1, 2),
+    **chat_apps.SAMPLES,
+    **chat_messengers.SAMPLES,
 }
-"""A sample of every format; the databases of two kinds twice."""
+"""A sample of every format; of those that come in two kinds, two."""

@@ -42,6 +42,10 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "wa_kr.txt": (1, 2, 0, 0),
     "wa_old_colon.txt": (1, 2, 0, 0),
     "wa_thai_buddhist.txt": (1, 2, 0, 0),
+    "missing/discordchatexporter.json": (1, 2, 1, 0),
+    "missing/messenger_message_1.json": (1, 2, 0, 0),
+    "missing/openwebui.json": (1, 4, 3, 1),
+    "missing/prod-grok-backend.json": (1, 3, 2, 1),
 }
 
 REFUSED = ("bookmarks_not_a_chat.json",)

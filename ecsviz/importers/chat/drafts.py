@@ -292,6 +292,40 @@ def rest_of(holder: dict[str, Any], *placed: str) -> dict[str, Any]:
     return {key: value for key, value in holder.items() if key not in placed}
 
 
+def said_of(holder: dict[str, Any], *placed: str) -> dict[str, Any]:
+    """Return what has no place of its own and says something: no nulls, nothing empty.
+
+    Examples
+    --------
+    >>> said_of({"id": 1, "edited": None, "pinned": True, "files": []}, "id")
+    {'pinned': True}
+    """
+    return {k: v for k, v in rest_of(holder, *placed).items() if v not in (None, "", [], {})}
+
+
+def word(holder: object, *keys: str) -> str | None:
+    """Return the first text among some keys of an object; None if there is none, or no object.
+
+    Examples
+    --------
+    >>> word({"name": "", "id": "a"}, "name", "id"), word(None, "name")
+    ('a', None)
+    """
+    found = [holder.get(key) for key in keys] if isinstance(holder, dict) else []
+    return next((each for each in found if isinstance(each, str) and each), None)
+
+
+def dicts(listed: object) -> list[dict[str, Any]]:
+    """Return the objects in a list; none if it is no list.
+
+    Examples
+    --------
+    >>> dicts([{"a": 1}, None]), dicts(None)
+    ([{'a': 1}], [])
+    """
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
 def as_json(raw: object) -> Any:
     """Return what a text holds as JSON, or the value itself if it holds none.
 

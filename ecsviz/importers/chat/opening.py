@@ -259,7 +259,8 @@ class _Members(Mapping[str, Source]):
 
     def __getitem__(self, key: str) -> Source:
         if key not in self._made:
-            self._made[key] = self._found[key]()
+            self._made[key] = made = self._found[key]()
+            made.beside, made.inside = self, key
         return self._made[key]
 
     def __iter__(self) -> Iterator[str]:

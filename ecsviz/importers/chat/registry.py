@@ -13,10 +13,14 @@ from ecsviz.importers.chat.formats.chatgpt import ChatGPT
 from ecsviz.importers.chat.formats.claude import Claude
 from ecsviz.importers.chat.formats.claude_code import ClaudeCode
 from ecsviz.importers.chat.formats.deepseek import DeepSeek
+from ecsviz.importers.chat.formats.discord import Discord
+from ecsviz.importers.chat.formats.grok import Grok
 from ecsviz.importers.chat.formats.langchain import LangChain
 from ecsviz.importers.chat.formats.librechat import LibreChat
 from ecsviz.importers.chat.formats.llm_logs import LLM
+from ecsviz.importers.chat.formats.messenger import Messenger
 from ecsviz.importers.chat.formats.open_assistant import OpenAssistant
+from ecsviz.importers.chat.formats.open_webui import OpenWebUI
 from ecsviz.importers.chat.formats.openai_agents import OpenAIAgents
 from ecsviz.importers.chat.formats.openai_messages import OpenAIMessages
 from ecsviz.importers.chat.formats.sharegpt import ShareGPT
@@ -43,6 +47,10 @@ FORMATS: tuple[ChatFormat, ...] = (
     WhatsApp(),
     LLM(),
     OpenAIAgents(),
+    Discord(),
+    Grok(),
+    Messenger(),
+    OpenWebUI(),
 )
 """The formats of ecsviz, as they are listed; which of them reads a file does not depend on it."""
 

@@ -193,6 +193,9 @@ class Source:
 
     Attributes
     ----------
+    beside, inside
+        All files of the zip or folder that it lies in, by their path there, and its own path;
+        empty for a file by itself.
     problems
         What concerns the whole file; formats append through `tell`.
     left
@@ -225,6 +228,8 @@ class Source:
         self.limits = limits
         self.strict = strict
         self.members = members
+        self.beside: Mapping[str, Source] = {}
+        self.inside = ""
         self.problems: list[ChatProblem] = []
         self.left: list[tuple[str, str]] = []
         self.refused: EcsvizError | None = None

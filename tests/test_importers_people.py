@@ -1,0 +1,115 @@
+"""Programs in which people talk, format by format."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ecsviz.importers import read_chat
+from tests.chat_files import encode, links, read, zipped
+from tests.chat_messengers import SAMPLES, discord_answer, discord_message, messenger
+
+
+@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+def test_no_message_is_blank(sample: object) -> None:
+    for thread in read_chat(sample.data):  # type: ignore[attr-defined]  # a Sample
+        assert all(message.content for message in thread.messages)
+
+
+def test_discord() -> None:
+    found = read_chat(SAMPLES["discord"].data)
+    (thread,) = found
+    assert (thread.title, thread.source_id) == ("ferns", "200")
+    assert links(thread) == {"10": None, "11": None, "12": "11", "13": "11", "14": None}
+    assert [m.role for m in thread.messages] == ["system", "user", "user", "user", "tool"]
+    assert [m.author for m in thread.messages] == ["Ann", "Ann", "Ben", "Cem", "bot"]
+    assert [m.content for m in thread.messages] == [
+        "guild member join",
+        "Name a fern.",
+        "[image: f.png]",
+        "Bracken",
+        "Ferns\nOld plants",
+    ]
+    assert "reference" not in thread.messages[2].metadata
+    left = found.report().query("kind == 'not read'")["what"].tolist()
+    assert left == ["'exportedAt'", "'messageCount'", "'dateRange'"]
+
+
+def test_discord_an_answer_to_a_message_of_another_channel() -> None:
+    there = {"messageId": "11", "channelId": "201"}
+    said = [discord_message("11", "a", "ann"), discord_answer("12", "b", "ann", "11")]
+    said[1]["reference"] = there
+    (thread,) = read({"guild": {}, "channel": {"id": "200"}, "messages": said})
+    assert links(thread) == {"11": None, "12": None}
+    assert thread.messages[1].metadata["reference"] == there
+
+
+def test_messenger() -> None:
+    (thread,) = read_chat(SAMPLES["messenger"].data)
+    assert thread.title == "Jörg"
+    assert [(m.author, m.role, m.content) for m in thread.messages] == [
+        ("Ann", "user", "Hi\n[citation: https://example.org]"),
+        ("Jörg", "user", "Schön"),
+        ("Ann", "user", "[image: 1.jpg]"),
+        ("Ann", "system", "subscribe"),
+    ]
+    assert thread.messages[1].metadata["reactions"] == [{"reaction": "👍", "actor": "Ann"}]
+    assert thread.messages[0].created_at == datetime(2025, 1, 1, 0, 0, 0, 1000, tzinfo=UTC)
+
+
+def test_a_long_talk_of_messenger_comes_in_several_files(tmp_path: Path) -> None:
+    def talk(*numbers: int) -> bytes:
+        said = [{"sender_name": "Ann", "timestamp_ms": n, "content": f"m{n}"} for n in numbers]
+        whole = {"participants": [{"name": "Ann"}], "title": "Ann", "thread_path": "inbox/ann_1"}
+        return encode(whole | {"messages": said})
+
+    folder = "your_activity/messages/inbox/ann_1/message_"
+    files = [(f"{folder}{n}.json", talk(8 - 2 * n, 7 - 2 * n)) for n in (1, 2, 3)]
+    other = ("your_activity/messages/inbox/joerg_1/message_1.json", messenger(False))
+    found = read_chat(zipped(*files, other, ("a/photo.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF\0")))
+    assert [m.content for m in found[0].messages] == [f"m{n}" for n in range(1, 7)]
+    assert [len(thread.messages) for thread in found] == [6, 4]
+    read_with = found.report().query("why == 'read with message_1.json'")
+    assert len(read_with) == 2
+
+    for name, data in files:
+        (tmp_path / Path(name).name).write_bytes(data if "_2" not in name else data[:60])
+    broken = read(tmp_path)
+    assert [len(thread.messages) for thread in broken] == [4]
+    assert [problem.file for problem in broken.problems] == [f"{tmp_path.name}/message_2.json"]
+    (tmp_path / "message_1.json").write_bytes(b"{")
+    assert [[m.content for m in t.messages] for t in read(tmp_path)] == [["m1", "m2"]]
+
+
+def test_messenger_of_two_accounts() -> None:
+    first, second = (
+        {
+            "participants": [{"name": "Ann"}, {"name": me}],
+            "thread_path": "inbox/ann_1",
+            "messages": [{"sender_name": me, "timestamp_ms": 5, "content": "Hi"}],
+        }
+        for me in ("Ben", "Cem")
+    )
+    found = read([encode(first), encode(second)])
+    assert len({thread.ecs_id for thread in found}) == 2
+
+
+def test_an_encrypted_talk_of_messenger() -> None:
+    said = [
+        {"senderName": "Zoë", "timestamp": 1735689602000, "isUnsent": True, "type": "text"},
+        {
+            "senderName": "Ann",
+            "timestamp": 1735689601000,
+            "isUnsent": False,
+            "text": "Hi",
+            "media": [{"uri": "./media/a.jpg"}],
+            "type": "media",
+        },
+    ]
+    (thread,) = read({"participants": ["Ann", "Zoë"], "threadName": "Zoë_1", "messages": said})
+    assert [(m.author, m.content) for m in thread.messages] == [
+        ("Ann", "Hi\n[image: a.jpg]"),
+        ("Zoë", "unsent message"),
+    ]
