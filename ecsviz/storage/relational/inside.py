@@ -365,11 +365,11 @@ class SqlInside:
         if not made:
             self.catalog.create(conn)
         save = None if made else early
-        catalog = self._types(conn, made=True)[0] if save is None else save.catalog
+        catalog, free = self._types(conn, made=True) if save is None else (save.catalog, {})
         walk = found if part is None else part.found
         if save is None and catalog.lacks(walk):
             catalog = catalog.fork()  # it may fail, and what it makes is not there for others yet
-        with catalog.synced(conn, catalog.mapping.map_walk(walk)) as next_ids:
+        with catalog.synced(conn, catalog.mapping.map_walk(walk), free) as next_ids:
             if save is None and part is not None:
                 save = Save(conn, catalog, found, next_ids, part=part)
                 try:

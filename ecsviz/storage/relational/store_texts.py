@@ -146,8 +146,9 @@ class StoreTexts:
             with inside.database.writing() as conn:
                 if not inside.is_made(conn):
                     inside.catalog.create(conn)
-                catalog = inside.found(conn)[0].fork()
-                with catalog.synced(conn, catalog.mapping.map_classes([cls])):
+                found, free = inside.found(conn)
+                catalog = found.fork()
+                with catalog.synced(conn, catalog.mapping.map_classes([cls]), free):
                     pass  # tables are made for a class of which nothing is stored yet
                 count = index_texts(conn, catalog, cls, names)
                 catalog.seal(conn)

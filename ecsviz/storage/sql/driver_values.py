@@ -43,7 +43,9 @@ class Undecodable(bytes):
 # -- fetching --------------------------------------------------------------------------------
 
 
-def fetch(conn: Connection, query: Any) -> tuple[list[Any], list[Any]]:
+def fetch(
+    conn: Connection, query: Any, given: dict[str, Any] | None = None
+) -> tuple[list[Any], list[Any]]:
     """Run a query; return the driver's rows, and its type codes of the columns.
 
     Notes
@@ -52,7 +54,7 @@ def fetch(conn: Connection, query: Any) -> tuple[list[Any], list[Any]]:
     the connection is `STRICT`, it is raised.
     """
     try:
-        return _fetch(conn, query)
+        return _fetch(conn, query, given)
     except (sqlite3.OperationalError, exc.OperationalError) as err:
         if "decode to UTF-8" not in str(err):
             raise
@@ -60,7 +62,7 @@ def fetch(conn: Connection, query: Any) -> tuple[list[Any], list[Any]]:
         if conn.dialect.driver != "psycopg" or STRICT in conn.get_execution_options():
             raise
     with _lenient(conn):
-        return _fetch(conn, query)
+        return _fetch(conn, query, given)
 
 
 def _unreadable(conn: Connection) -> tuple[type[Exception], ...]:
@@ -112,8 +114,10 @@ def _any(reader: Any) -> Any:
     return Lenient
 
 
-def _fetch(conn: Connection, query: Any) -> tuple[list[Any], list[Any]]:
-    with contextlib.closing(conn.execute(query)) as result:
+def _fetch(
+    conn: Connection, query: Any, given: dict[str, Any] | None
+) -> tuple[list[Any], list[Any]]:
+    with contextlib.closing(conn.execute(query, given)) as result:
         cursor: Any = result.cursor
         return cursor.fetchall(), [described[1] for described in cursor.description or ()]
 

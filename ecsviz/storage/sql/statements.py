@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, SafeUUID
 
 import sqlalchemy as sa
@@ -25,8 +26,53 @@ CHUNK = 500
 """How many keys one IN (…) takes where a database has no array parameter."""
 
 
+class Query:
+    """A query that is asked again and again: to make one takes longer than to ask it.
+
+    Parameters
+    ----------
+    query
+        What SQLAlchemy selects.
+
+    Attributes
+    ----------
+    columns
+        What it selects, by column.
+    """
+
+    def __init__(self, query: sa.Select[Any]) -> None:
+        self.query = query
+        self.columns = list(query.selected_columns)
+        self._among: dict[Any, Query] = {}
+
+    def among(self, conn: Connection, column: sa.ColumnElement[Any]) -> Query:
+        """Return the query for rows whose `column` is one of what is given as `KEYS`."""
+        found = self._among.get((conn.dialect.name, column))
+        if found is None:
+            found = Query(self.query.where(_is_among(conn, column, sa.bindparam(KEYS))))
+            self._among[conn.dialect.name, column] = found
+        return found
+
+
+KEYS = "ecs_keys"
+"""The parameter of `Query.among`."""
+
+
+def kept_query(table: sa.Table, what: Any, make: Callable[[], sa.Select[Any]]) -> Query:
+    """Return one kind of query on a table, made at the first call."""
+    kept: dict[Any, Query] = table.info.setdefault("queries", {})
+    found = kept.get(what)
+    if found is None:
+        found = kept[what] = Query(make())
+    return found
+
+
 def columns_of(
-    conn: Connection, query: Any, raw: Sequence[str] = (), unfit: Unfit | None = None
+    conn: Connection,
+    query: Any,
+    raw: Sequence[str] = (),
+    unfit: Unfit | None = None,
+    given: dict[str, Any] | None = None,
 ) -> list[list[Any]]:
     """Run a query and return its columns as lists, in Python's types.
 
@@ -39,6 +85,8 @@ def columns_of(
     unfit
         Is told of every value that does not fit its column, which stays as the driver has it.
         By default the first one is an error.
+    given
+        The values of the query's parameters.
 
     Raises
     ------
@@ -50,8 +98,9 @@ def columns_of(
     The driver's rows are fetched at once and converted column by column: three times faster
     than one result object per row.
     """
-    rows, codes = fetch(conn, query)
-    selected = list(query.selected_columns)
+    asked = query if isinstance(query, Query) else Query(query)
+    rows, codes = fetch(conn, asked.query, given)
+    selected = asked.columns
     if not rows:
         return [[] for _ in selected]
     columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
@@ -65,9 +114,9 @@ def columns_of(
     return columns
 
 
-def value_of(conn: Connection, query: Any) -> Any:
+def value_of(conn: Connection, query: Any, given: dict[str, Any] | None = None) -> Any:
     """Return the first value of a query's first row; None where there is no row."""
-    return next(iter(columns_of(conn, query)[0]), None)
+    return next(iter(columns_of(conn, query, given=given)[0]), None)
 
 
 def _converted(
@@ -186,7 +235,7 @@ def as_driver(conn: Connection, column: sa.ColumnElement[Any], values: list[Any]
 
 def select_by_keys(
     conn: Connection,
-    query: sa.Select[Any],
+    query: sa.Select[Any] | Query,
     column: sa.ColumnElement[Any],
     keys: Sequence[Any],
     raw: Sequence[str] = (),
@@ -204,15 +253,17 @@ def select_by_keys(
     -----
     One statement on SQLite and PostgreSQL, however many the keys; elsewhere one per 500.
     """
+    asked = query if isinstance(query, Query) else Query(query)
     if not keys:
-        return [[] for _ in query.selected_columns]
+        return [[] for _ in asked.columns]
     plain = getattr(column, "name", None) in raw
     if conn.dialect.name in ("sqlite", "postgresql"):
-        return columns_of(conn, query.where(key_condition(conn, column, keys, plain)), raw)
+        given = {KEYS: _keys(conn, column, keys, plain)}
+        return columns_of(conn, asked.among(conn, column), raw, given=given)
     if plain:
         keys = _from_driver(conn, column, keys)
     parts = [
-        columns_of(conn, query.where(column.in_(keys[start : start + CHUNK])), raw)
+        columns_of(conn, asked.query.where(column.in_(keys[start : start + CHUNK])), raw)
         for start in range(0, len(keys), CHUNK)
     ]
     return [[value for part in parts for value in part[n]] for n in range(len(parts[0]))]
@@ -230,22 +281,32 @@ def key_condition(
 
     The keys are `plain` if they have the driver's form already.
     """
-    if conn.dialect.name == "sqlite":
-        values = list(keys) if plain else as_driver(conn, column, list(keys))
-        each = sa.func.json_each(json.dumps(values)).table_valued("value")
-        return column.in_(sa.select(sa.type_coerce(each.c.value, column.type)))
-    if conn.dialect.name == "postgresql":
-        every = sa.bindparam(None, list(keys), type_=sa.ARRAY(column.type))
-        return column == sa.any_(every)
+    if conn.dialect.name in ("sqlite", "postgresql"):
+        return _is_among(conn, column, sa.bindparam(None, _keys(conn, column, keys, plain)))
     return column.in_(keys)
+
+
+def _keys(conn: Connection, column: sa.ColumnElement[Any], keys: Sequence[Any], plain: bool) -> Any:
+    """Return keys as the one parameter of `_is_among`."""
+    if conn.dialect.name == "postgresql":
+        return list(keys)
+    return json.dumps(list(keys) if plain else as_driver(conn, column, list(keys)))
+
+
+def _is_among(
+    conn: Connection, column: sa.ColumnElement[Any], keys: sa.BindParameter[Any]
+) -> sa.ColumnElement[bool]:
+    if conn.dialect.name == "postgresql":
+        return column == sa.any_(sa.type_coerce(keys, sa.ARRAY(column.type)))
+    each = sa.func.json_each(keys).table_valued("value")
+    return column.in_(sa.select(sa.type_coerce(each.c.value, column.type)))
 
 
 def insert_rows(
     conn: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], rows: Iterable[Any]
 ) -> None:
     """Insert rows, given as tuples in the order of `columns`, with one statement."""
-    statement = sa.insert(table)
-    run_many(conn, statement, columns, [c.name for c in columns], rows)
+    run_many(conn, _insert(conn, table, columns), columns, rows)
 
 
 def insert_columns(
@@ -263,15 +324,15 @@ def insert_columns(
     if is_worth_copying(conn, len(values[0])):
         copy_columns(conn, table, columns, values)
     else:
-        _run_columns(conn, sa.insert(table), [c.name for c in columns], values)
+        _run_columns(conn, _insert(conn, table, columns), values)
 
 
 def update_rows(
     conn: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], rows: Iterable[Any]
 ) -> None:
     """Update rows by primary key, given as tuples: the values of `columns`, then the key."""
-    statement, names = _update(table, columns)
-    run_many(conn, statement, [*columns, *table.primary_key.columns], names, rows)
+    statement = _update(conn, table, columns)
+    run_many(conn, statement, [*columns, *table.primary_key.columns], rows)
 
 
 def update_columns(
@@ -281,38 +342,92 @@ def update_columns(
     values: Sequence[list[Any]],
 ) -> None:
     """Update rows by primary key, given column by column in the driver's form, the key last."""
-    _run_columns(conn, *_update(table, columns), values)
-
-
-def _update(table: sa.Table, columns: Sequence[sa.Column[Any]]) -> tuple[Any, list[str]]:
-    keys = list(table.primary_key.columns)
-    names = [f"ecs_key_{n}" for n in range(len(keys))]
-    statement = (
-        sa.update(table)
-        .where(
-            *(key == sa.bindparam(n, type_=key.type) for key, n in zip(keys, names, strict=True))
-        )
-        .values({c.name: sa.bindparam(f"v_{n}", type_=c.type) for n, c in enumerate(columns)})
-    )
-    return statement, [*(f"v_{n}" for n in range(len(columns))), *names]
+    _run_columns(conn, _update(conn, table, columns), values)
 
 
 def delete_rows(conn: Connection, table: sa.Table, rows: Iterable[Any]) -> None:
     """Delete rows by primary key, given as tuples."""
     keys = list(table.primary_key.columns)
-    names = [f"ecs_key_{n}" for n in range(len(keys))]
-    conditions = (
-        key == sa.bindparam(n, type_=key.type) for key, n in zip(keys, names, strict=True)
-    )
-    run_many(conn, sa.delete(table).where(*conditions), keys, names, rows)
+
+    def make() -> tuple[Any, list[str]]:
+        named = bound(keys, "ecs_key_")
+        return sa.delete(table).where(*map(operator.eq, keys, named)), [n.key for n in named]
+
+    run_many(conn, prepared(conn, table, "delete", keys, make), keys, rows)
+
+
+def _insert(conn: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> Prepared:
+    names = [c.name for c in columns]
+    return prepared(conn, table, "insert", columns, lambda: (sa.insert(table), names))
+
+
+def _update(conn: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> Prepared:
+    def make() -> tuple[Any, list[str]]:
+        keys = list(table.primary_key.columns)
+        named, values = bound(keys, "ecs_key_"), bound(columns, "v_")
+        statement = (
+            sa.update(table)
+            .where(*map(operator.eq, keys, named))
+            .values({c.name: value for c, value in zip(columns, values, strict=True)})
+        )
+        return statement, [n.key for n in (*values, *named)]
+
+    return prepared(conn, table, "update", columns, make)
+
+
+def bound(columns: Iterable[sa.Column[Any]], prefix: str) -> list[sa.BindParameter[Any]]:
+    """Return a parameter for each column, of its type."""
+    return [sa.bindparam(f"{prefix}{n}", type_=c.type) for n, c in enumerate(columns)]
+
+
+class Prepared(NamedTuple):
+    """A statement as a driver takes it.
+
+    Attributes
+    ----------
+    text
+        The statement.
+    names
+        The parameters, in the order in which values are given.
+    order
+        For each mark in the text the number of its parameter; None if the driver goes by names.
+    """
+
+    text: str
+    names: list[str]
+    order: list[int] | None
+
+
+def prepared(
+    conn: Connection,
+    table: sa.Table,
+    what: str,
+    columns: Iterable[sa.Column[Any]],
+    make: Callable[[], tuple[Any, list[str]]],
+) -> Prepared:
+    """Return what one kind of statement on columns of a table is for a driver.
+
+    Parameters
+    ----------
+    conn, table, what, columns
+        Where it is to run, and which it is.
+    make
+        Returns the statement, and the names of its parameters; called the first time alone, since
+        compiling it takes longer than to save one entity with it.
+    """
+    kept: dict[Any, Prepared] = table.info.setdefault("prepared", {})
+    key = conn.dialect, what, *columns
+    found = kept.get(key)
+    if found is None:
+        statement, names = make()
+        compiled = statement.compile(dialect=conn.dialect, column_keys=names)
+        order = [names.index(n) for n in compiled.positiontup] if compiled.positional else None
+        found = kept[key] = Prepared(str(compiled), names, order)
+    return found
 
 
 def run_many(
-    conn: Connection,
-    statement: Any,
-    columns: Sequence[sa.Column[Any]],
-    names: Sequence[str],
-    rows: Iterable[Any],
+    conn: Connection, statement: Prepared, columns: Sequence[sa.Column[Any]], rows: Iterable[Any]
 ) -> None:
     """Run one statement for many rows through the driver's executemany.
 
@@ -325,22 +440,19 @@ def run_many(
             as_driver(conn, column, list(part))
             for column, part in zip(columns, zip(*batch, strict=True), strict=True)
         ]
-        _run_columns(conn, statement, names, values)
+        _run_columns(conn, statement, values)
 
 
-def _run_columns(
-    conn: Connection, statement: Any, names: Sequence[str], values: Sequence[list[Any]]
-) -> None:
+def _run_columns(conn: Connection, statement: Prepared, values: Sequence[list[Any]]) -> None:
     """Run one statement for many rows, given column by column in the driver's form."""
     if not values[0]:
         return
-    compiled = statement.compile(dialect=conn.dialect, column_keys=list(names))
-    if compiled.positional:
-        order = [list(names).index(name) for name in compiled.positiontup]
-        conn.exec_driver_sql(str(compiled), list(zip(*(values[n] for n in order), strict=True)))
+    text, names, order = statement
+    if order is not None:
+        conn.exec_driver_sql(text, list(zip(*(values[n] for n in order), strict=True)))
     else:
         rows = zip(*values, strict=True)
-        conn.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in rows])
+        conn.exec_driver_sql(text, [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def _bind_processor(kind: Any, conn: Connection) -> Callable[[Any], Any] | None:

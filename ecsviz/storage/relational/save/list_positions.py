@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any, Protocol
 from uuid import UUID
@@ -22,7 +23,7 @@ from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, archive
 from ecsviz.storage.relational.schema.mapping import ClassMap, InverseList, RefColumn
 from ecsviz.storage.relational.schema.seals import NOTHING, reseal
-from ecsviz.storage.sql.statements import select_by_keys, update_rows, value_of
+from ecsviz.storage.sql.statements import kept_query, select_by_keys, update_rows, value_of
 from ecsviz.storage.together import TOGETHER, Together, What
 
 Kept = dict[tuple[str, str, str, int], int]
@@ -280,8 +281,8 @@ class ListChanges:
         known = self.catalog.mapping.stored
         for arc in self.catalog.arcs_from(holder):
             if arc.kind is Kind.LIST and arc.field == field and arc.target in known:
-                last = sa.select(sa.func.max(arc.position)).where(arc.owner == row_id)
-                found = value_of(self.conn, last)
+                query = kept_query(arc.table, ("end", arc.owner), partial(_last_of, arc))
+                found = value_of(self.conn, query, {"ecs_row": row_id})
                 end = max(end, 0 if found is None else found + 1)
         return end
 
@@ -392,12 +393,12 @@ def touch(
     Those that the revision has given one already have that.
     """
     table = catalog.mapping.probe(name)
-    query = sa.select(table.c.id, table.c.ecs_id, table.c.ecs_version)
+    columns = table.c.id, table.c.ecs_id, table.c.ecs_version, table.c[REVISION]
+    query = kept_query(table, columns, partial(sa.select, *columns))
     together: Together | None = conn.info.get(TOGETHER)
-    if together is None:
-        query = query.where(table.c.ecs_revision != revision)
     last = {} if together is None else together.before
-    found = list(zip(*select_by_keys(conn, query, table.c.id, sorted(ids)), strict=True))
+    rows = zip(*select_by_keys(conn, query, table.c.id, sorted(ids)), strict=True)
+    found = [row[:3] for row in rows if together is not None or row[3] != revision]
     wanted = sorted(row_id for row_id, *_ in found)
     raised = {ecs_id: (before, last.get(ecs_id, before) + 1) for _, ecs_id, before in found}
     if together is not None:
@@ -411,6 +412,12 @@ def touch(
     )
     reseal(conn, table, catalog.mapping.stored[name].positions, wanted)
     return raised
+
+
+def _last_of(arc: Arc) -> sa.Select[Any]:
+    """Return the query for the last position in a list, whose row is given as ``ecs_row``."""
+    row = sa.bindparam("ecs_row", type_=arc.owner.type)
+    return sa.select(sa.func.max(arc.position)).where(arc.owner == row)
 
 
 def _with_none(positions: Ints) -> list[int | None]:

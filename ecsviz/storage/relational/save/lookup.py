@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +16,16 @@ from ecsviz.basics.order import Ints
 from ecsviz.storage.checks import check_lineage, id_taken
 from ecsviz.storage.relational.save.list_positions import NOWHERE, StoredPlaces
 from ecsviz.storage.relational.save.rows import Group, Rows
+from ecsviz.storage.relational.schema.history_tables import history_of
 from ecsviz.storage.relational.schema.mapping import Mapping
-from ecsviz.storage.sql.statements import columns_of, select_by_keys
+from ecsviz.storage.sql.statements import columns_of, kept_query, select_by_keys, value_of
 from ecsviz.values.unfit import invalid
 
 DENSE = 3
 """A table is read as a whole where more than one row in so many is asked for."""
+
+LAST_ROW = 2**62
+"""No row that ecsviz makes has a higher id."""
 
 IDS = ("ecs_id", "ecs_lineage_id")
 """Columns that are compared in the driver's form."""
@@ -72,7 +77,7 @@ def look_up(
         return result
     table = group.known.table
     backs = [ref for ref in group.known.singles if ref.position is not None]
-    wanted: list[sa.Column[Any]] = [
+    wanted: list[Any] = [
         table.c.ecs_id,
         table.c.id,
         table.c.ecs_version,
@@ -80,22 +85,24 @@ def look_up(
         table.c.ecs_checksum,
     ]
     for ref in backs:
-        wanted += [*ref.arcs.values(), ref.position]  # type: ignore[list-item]  # has one
+        wanted += [*ref.arcs.values(), ref.position]
     assert conn is not None
     ids = group.driver_ids(conn)
-    query = sa.select(*wanted)
     if size * DENSE > next_id:
-        columns = columns_of(conn, query.order_by(table.c.id), raw=IDS)
+        key = "stored", *wanted
+        every = kept_query(table, key, lambda: sa.select(*wanted).order_by(table.c.id))
+        columns = columns_of(conn, every, raw=IDS)
     else:
-        columns = select_by_keys(conn, query, table.c.ecs_id, ids, raw=IDS)
+        some = kept_query(table, tuple(wanted), lambda: sa.select(*wanted))
+        columns = select_by_keys(conn, some, table.c.ecs_id, ids, raw=IDS)
     places = list(range(size))
     if columns[0] != ids:
         place = dict(zip(ids, places, strict=True))
-        every = [place.get(ecs_id) for ecs_id in columns[0]]
-        keep = [n for n, found in enumerate(every) if found is not None]
-        if len(keep) < len(every):
+        found_at = [place.get(ecs_id) for ecs_id in columns[0]]
+        keep = [n for n, found in enumerate(found_at) if found is not None]
+        if len(keep) < len(found_at):
             columns = [[column[n] for n in keep] for column in columns]
-        places = [found for found in every if found is not None]
+        places = [found for found in found_at if found is not None]
     if len(places) == size and columns[0] == ids:
         group.ids = columns[1]
     else:
@@ -112,6 +119,24 @@ def look_up(
         )
         at += count + 1
     return result
+
+
+def last_row_id(conn: Connection, table: sa.Table) -> int:
+    """Return the highest row id of a table.
+
+    Notes
+    -----
+    Rows may have been added by others, through SQL or a session. Also of rows that are gone: two
+    entities with one row id would share their past.
+    """
+    found = 0
+    for one in (table, history_of(table)):
+        query = kept_query(one, "last", partial(sa.select, sa.func.max(one.c.id)))
+        last = value_of(conn, query) or 0
+        if last >= LAST_ROW:
+            raise invalid(one.name, "id", last, "leaves no higher row id")
+        found = max(found, last)
+    return found
 
 
 def check_new_ids(
@@ -140,7 +165,7 @@ def check_new_ids(
                 driver_ids, own = group.driver_ids(conn), group.own("ecs_id")
                 ids.update((driver_ids[place], own[place]) for place in places)
         table = mapping.probe(name)
-        query = sa.select(table.c.ecs_id)
+        query = kept_query(table, "ids", partial(sa.select, table.c.ecs_id))
         if len(ids) * DENSE > next_ids.get(name, 1):
             (known,) = columns_of(conn, query, raw=IDS)
         else:

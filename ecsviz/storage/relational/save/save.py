@@ -25,12 +25,12 @@ from ecsviz.storage.checks import (
 from ecsviz.storage.relational.models.handwritten_rows import runs, write_rows
 from ecsviz.storage.relational.save.link_tables import LinkChanges, find_links, write_links
 from ecsviz.storage.relational.save.list_positions import ListChanges
-from ecsviz.storage.relational.save.lookup import Stored, check_new_ids, look_up
+from ecsviz.storage.relational.save.lookup import Stored, check_new_ids, last_row_id, look_up
 from ecsviz.storage.relational.save.orphans import Orphans
 from ecsviz.storage.relational.save.part import Notes, Part
 from ecsviz.storage.relational.save.rows import NONE, Group, Rows, picker
 from ecsviz.storage.relational.schema.catalog import Catalog
-from ecsviz.storage.relational.schema.history_tables import archive, history_of
+from ecsviz.storage.relational.schema.history_tables import archive
 from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.relational.schema.seals import SEAL, reseal, seals_of
 from ecsviz.storage.save_plan import (
@@ -45,16 +45,13 @@ from ecsviz.storage.sql.statements import (
     as_driver,
     delete_rows,
     insert_columns,
+    kept_query,
     select_by_keys,
     update_columns,
     update_rows,
     value_of,
 )
 from ecsviz.storage.together import TOGETHER, Together, What
-from ecsviz.values.unfit import invalid
-
-LAST_ROW = 2**62
-"""No row that ecsviz makes has a higher id."""
 
 
 class Save:
@@ -184,7 +181,8 @@ class Save:
         assert self.conn is not None
         gone = self.catalog.deleted
         made = bool(self.catalog.mapping.stored)
-        if not made or value_of(self.conn, sa.select(gone.c.version).limit(1)) is None:
+        first = kept_query(gone, "any", lambda: sa.select(gone.c.version).limit(1))
+        if not made or value_of(self.conn, first) is None:
             return
         ids = [self.found.ids[position] for position in positions]
         found = select_by_keys(self.conn, sa.select(*gone.c), gone.c.ecs_id, ids)
@@ -201,13 +199,7 @@ class Save:
         number = self.next_ids.get(name, 1)
         known = self.stored[name].versions
         if self.conn is not None and self._is_table(group.known) and len(known) < len(group.ids):
-            # Rows may have been added by others, through SQL or a session.
-            # Also of rows that are gone: two entities with one row id would share their past.
-            for table in (group.known.table, history_of(group.known.table)):
-                highest = value_of(self.conn, sa.select(sa.func.max(table.c.id))) or 0
-                if highest >= LAST_ROW:
-                    raise invalid(table.name, "id", highest, "leaves no higher row id")
-                number = max(number, highest + 1)
+            number = max(number, last_row_id(self.conn, group.known.table) + 1)
         for place in range(len(group.ids)):
             if place not in known:
                 group.ids[place] = number
@@ -381,16 +373,15 @@ class Save:
         self._write_by_hand(conn)
         gone = self.orphans.delete(conn, revision)
         delete_rows(conn, self.catalog.deleted, [(ecs_id,) for ecs_id in self.gone])
-        self.catalog.set_next_ids(
-            self.conn, {n: i for n, i in self.next_ids.items() if n in self.inserts.types}
-        )
+        given = {n: i for n, i in self.next_ids.items() if n in self.inserts.types}
+        self.catalog.set_next_ids(self.conn, given)
         if self.together is not None:
             self._note(self.together)
         plan, others = self.plan, len(self.lists.raised)
         self.made = self.catalog.add_revision(
             self.conn, revision, note, plan.added, plan.changed + others, gone
         )
-        self.sealed = self.catalog.seal(conn)
+        self.sealed = self.catalog.seal(conn, as_found=not given)
         return revision
 
     def _note(self, together: Together) -> None:

@@ -25,8 +25,9 @@ from ecsviz.storage.relational.schema.ddl import add_column, add_keys, allow_nul
 from ecsviz.storage.relational.schema.foreign import Seen
 from ecsviz.storage.relational.schema.history_tables import history_name, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap, InverseList, Mapping, StoredType
+from ecsviz.storage.relational.schema.own_tables import IDENTITY, OwnTables
 from ecsviz.storage.relational.schema.seals import digest
-from ecsviz.storage.relational.schema.store_identity import NEWEST, StoreIdentity, newest_and
+from ecsviz.storage.relational.schema.store_identity import NEWEST, SEEN, StoreIdentity
 from ecsviz.storage.relational.schema.stored_types import (
     Tell,
     fields_of,
@@ -36,19 +37,24 @@ from ecsviz.storage.relational.schema.stored_types import (
     setting_object,
     unknown_type,
 )
-from ecsviz.storage.relational.schema.system_columns import BIG, NAMING
 from ecsviz.storage.relational.schema.text_index import TEXTS, inherit, keep_in_step
 from ecsviz.storage.relational.schema.text_tables import changes_of
 from ecsviz.storage.remembered import Remembered
 from ecsviz.storage.sql.engine import APPLICATION_ID, PROOF, OpenDatabase
-from ecsviz.storage.sql.statements import columns_of, value_of
+from ecsviz.storage.sql.statements import (
+    columns_of,
+    delete_rows,
+    insert_rows,
+    update_rows,
+    value_of,
+)
 from ecsviz.storage.together import TOGETHER, Together
 
 SCHEMA_VERSION = 2
 """Which layout of tables this release writes."""
 
-_IDENTITY = "store_id"
-"""The key of what tells stores apart. Copies and backups have it in common: they are the store."""
+_SEALED = "ecs_sealed"
+"""Where a transaction keeps the seal of the tables that it has found, as long as it holds."""
 
 
 class Catalog:
@@ -56,12 +62,8 @@ class Catalog:
 
     Attributes
     ----------
-    types
-        ``ecs_types``: a row per entity class, with its table and the next free row id.
-    revisions
-        ``ecs_revisions``: a row per `register` that changed something.
-    deleted
-        ``ecs_deleted``: which entities were deleted, so that none comes back by mistake.
+    store, types, revisions, deleted
+        See `OwnTables`.
     identity
         Which store this is, as it was found; None while it is not made, empty if it was made by
         a release that gave none.
@@ -80,44 +82,10 @@ class Catalog:
         self._identity = StoreIdentity(remembers=not shared)
         self.effects = SideEffects()
         self.remembered = Remembered()
-        self.metadata = sa.MetaData(naming_convention=NAMING, schema=mapping.metadata.schema)
-        self.store = sa.Table(
-            "ecs_store",
-            self.metadata,
-            sa.Column("key", sa.String(40), primary_key=True),
-            sa.Column("value", sa.Text(), nullable=False),
-        )
-        self.types = sa.Table(
-            "ecs_types",
-            self.metadata,
-            sa.Column("name", sa.String(200), primary_key=True),
-            sa.Column("module", sa.Text(), nullable=False),
-            sa.Column("table_name", sa.String(63), nullable=False, unique=True),
-            sa.Column("by_hand", sa.Boolean(), nullable=False),
-            sa.Column("fields", sa.Text(), nullable=False),
-            sa.Column("layout", sa.Text(), nullable=False),
-            sa.Column("next_id", BIG, nullable=False),
-        )
-        self.revisions = sa.Table(
-            "ecs_revisions",
-            self.metadata,
-            sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),
-            sa.Column("created_at", sa.DateTime(), nullable=False),
-            sa.Column("note", sa.Text()),
-            sa.Column("added", sa.Integer(), nullable=False),
-            sa.Column("changed", sa.Integer(), nullable=False),
-            sa.Column("deleted", sa.Integer(), nullable=False),
-            sa.Column("seal", sa.LargeBinary(), nullable=False),
-        )
-        self.deleted = sa.Table(
-            "ecs_deleted",
-            self.metadata,
-            sa.Column("ecs_id", sa.Uuid(), primary_key=True),
-            sa.Column("type_name", sa.String(200), nullable=False),
-            sa.Column("version", sa.Integer(), nullable=False),
-            sa.Column("revision", sa.Integer(), nullable=False),
-            sa.Column("seal", sa.LargeBinary(), nullable=False),
-        )
+        self._own = OwnTables(mapping.metadata.schema)
+        self.metadata, self.store = self._own.metadata, self._own.store
+        self.types, self.revisions = self._own.types, self._own.revisions
+        self.deleted = self._own.deleted
         tables = [*self.metadata.tables.values(), changes_of(None)]
         own = {table.name: table.c.keys() for table in tables}
         self.seen = Seen(str(database), own)
@@ -169,21 +137,17 @@ class Catalog:
                     tables=tables,
                 )
             return False
-        c = self.store.c
-        query = sa.select(c.key, c.value).where(
-            c.key.in_(("schema_version", _IDENTITY, TEXTS, "seal"))
-        )
-        both = query.add_columns(*newest_and(self.revisions, begun.newest))
+        given = {SEEN: 0 if begun.newest is None else begun.newest[0]}
         try:  # in the same statement
-            found_all = columns_of(conn, both, raw=NEWEST)
+            found_all = columns_of(conn, self._own.first, raw=NEWEST, given=given)
         except sa.exc.OperationalError:  # a column less, of which verify tells
             if not self.database.is_sqlite:
                 raise
-            found_all = columns_of(conn, query)
+            found_all = columns_of(conn, self._own.settings)
         keys, values, *newest = found_all
         settings = dict(zip(keys, values, strict=True))
-        conn.info[TEXTS] = settings.get(TEXTS)
-        self._recognise(conn, known, settings.get(_IDENTITY, ""))
+        conn.info[TEXTS], conn.info[_SEALED] = settings.get(TEXTS), settings.get("seal")
+        self._recognise(conn, known, settings.get(IDENTITY, ""))
         if keys and newest:
             at = settings.get("seal")
             self._identity.look_back(begun, at, *(column[0] for column in newest))
@@ -254,7 +218,7 @@ class Catalog:
     def _give_identity(self, conn: Connection) -> None:
         given, self._identity.giving = uuid4().hex, weakref.ref(conn)
         self._identity.given = given
-        conn.execute(sa.insert(self.store).values(key=_IDENTITY, value=given))
+        conn.execute(sa.insert(self.store).values(key=IDENTITY, value=given))
 
     def settle(self, conn: Connection | None) -> None:
         """Remember what a transaction has made, after it has ended well."""
@@ -384,8 +348,17 @@ class Catalog:
         ) or bool(self.mapping.new_arcs(found))
 
     @contextmanager
-    def synced(self, conn: Connection, maps: Iterable[ClassMap]) -> Iterator[dict[str, int]]:
+    def synced(
+        self, conn: Connection, maps: Iterable[ClassMap], next_ids: dict[str, int]
+    ) -> Iterator[dict[str, int]]:
         """Make what tables and columns are missing; give every type's next free row id.
+
+        Parameters
+        ----------
+        conn, maps
+            A transaction, and the classes.
+        next_ids
+            As the transaction has found them.
 
         Notes
         -----
@@ -407,7 +380,9 @@ class Catalog:
             keys = []
         for known, stored in wider:
             self._add_arcs(conn, known, stored)
-        next_ids = self.load_types(conn)
+        if fresh or wider:
+            conn.info[_SEALED] = None
+            next_ids = self.load_types(conn)
         if fresh and conn.info.get(TEXTS):
             inherit(conn, self.store, self.mapping, fresh)
         yield next_ids
@@ -509,7 +484,7 @@ class Catalog:
 
     def newest_revision(self, conn: Connection) -> int:
         """Return the number of the newest revision, 0 if there is none."""
-        return value_of(conn, sa.select(sa.func.max(self.revisions.c.number))) or 0
+        return value_of(conn, self._own.newest) or 0
 
     def add_revision(
         self, conn: Connection, number: int, note: str | None, added: int, changed: int, gone: int
@@ -525,39 +500,43 @@ class Catalog:
             conn.execute(sa.delete(self.revisions).where(self.revisions.c.number == number))
         now = datetime.now(UTC).replace(tzinfo=None)
         row = (number, now, note, added, changed, gone)
-        names = ("number", "created_at", "note", "added", "changed", "deleted")
-        seal = revision_seal(*row)
-        values = dict(zip(names, row, strict=True), seal=seal)
-        conn.execute(sa.insert(self.revisions).values(values))
-        c = self.revisions.c
+        seal, c = revision_seal(*row), self.revisions.c
+        insert_rows(conn, self.revisions, list(c), [(*row, seal)])
         query = sa.select(c.seal).where(c.number == number)
         conn.info[PROOF] = (self.revisions, query, seal)
         return number, seal
 
     # -- seals -------------------------------------------------------------------------------
 
-    def seal(self, conn: Connection) -> str:
-        """Seal what the store says of itself, at the end of every transaction that writes."""
+    def seal(self, conn: Connection, *, as_found: bool = False) -> str:
+        """Seal what the store says of itself, at the end of every transaction that writes.
+
+        Parameters
+        ----------
+        conn
+            The transaction.
+        as_found
+            Whether nothing of that was written but types that `synced` has made.
+        """
         self._check_back(conn)
-        if self._identity.known == "":
-            self._give_identity(conn)
         if conn.info.get(TEXTS):
             keep_in_step(conn, self.mapping)
-        conn.execute(sa.delete(self.store).where(self.store.c.key == "seal"))
+        found: str | None = conn.info.get(_SEALED)
+        if as_found and found and self._identity.known:
+            return found
+        if self._identity.known == "":
+            self._give_identity(conn)
+        delete_rows(conn, self.store, [("seal",)])
         value, c = self.digest(conn), self.store.c
-        conn.execute(sa.insert(self.store).values(key="seal", value=value))
+        insert_rows(conn, self.store, [c.key, c.value], [("seal", value)])
         query = sa.select(c.value).where(c.key == "seal")
         conn.info.setdefault(PROOF, (self.store, query, value))
         return value
 
     def digest(self, conn: Connection) -> str:
         """Return a digest of the types, of the tables as they were made, and of the settings."""
-        t, s = self.types.c, self.store.c
         parts: list[tuple[Any, ...]] = []
-        for query in (
-            sa.select(self.types).order_by(t.name),
-            sa.select(self.store).where(s.key != "seal").order_by(s.key),
-        ):
+        for query in self._own.sealed:
             # Also of what does not fit: a digest is over whatever is there.
             parts += zip(*columns_of(conn, query, unfit=lambda *_: None), strict=True)
         if self.database.is_sqlite:
@@ -571,13 +550,8 @@ class Catalog:
 
     def set_next_ids(self, conn: Connection, next_ids: dict[str, int]) -> None:
         """Note the next free row ids. A row id is never given twice."""
-        if next_ids:
-            conn.execute(
-                sa.update(self.types)
-                .where(self.types.c.name == sa.bindparam("of"))
-                .values(next_id=sa.bindparam("to")),
-                [{"of": name, "to": number} for name, number in next_ids.items()],
-            )
+        rows = [(number, name) for name, number in next_ids.items()]
+        update_rows(conn, self.types, [self.types.c.next_id], rows)
 
 
 def revision_seal(

@@ -7,6 +7,7 @@ not included, as in SQL's system-versioned tables.
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.basics.once import making
 from ecsviz.storage.relational.schema.naming import limited
-from ecsviz.storage.sql.statements import run_many
+from ecsviz.storage.sql.statements import bound, prepared, run_many
 from ecsviz.values.unfit import invalid
 
 REVISION = "ecs_revision"
@@ -88,16 +89,19 @@ def archive(
         Until when they were valid. Rows that this revision itself has written are passed over,
         so that a row may be archived wherever it is about to change.
     """
-    past = history_of(table)
-    columns = list(table.columns)
     primary = list(table.primary_key.columns)
-    names = [f"ecs_key_{n}" for n in range(len(primary))]
-    rows = sa.select(*columns, sa.literal_column(str(int(revision)))).where(
-        *(k == sa.bindparam(n, type_=k.type) for k, n in zip(primary, names, strict=True)),
-        table.c[REVISION] < sa.literal_column(str(int(revision))),
-    )
-    statement = sa.insert(past).from_select([*(c.name for c in columns), UNTIL], rows)
-    run_many(conn, statement, primary, names, keys)
+    until = history_of(table).c[UNTIL]
+
+    def make() -> tuple[Any, list[str]]:
+        *keys, revision = bound([*primary, until], "ecs_key_")
+        rows = sa.select(*table.columns, revision).where(
+            *map(operator.eq, primary, keys), table.c[REVISION] < revision
+        )
+        names = [*table.columns.keys(), UNTIL]
+        return sa.insert(until.table).from_select(names, rows), [n.key for n in (*keys, revision)]
+
+    statement = prepared(conn, table, "archive", table.columns, make)
+    run_many(conn, statement, [*primary, until], [(*key, revision) for key in keys])
 
 
 def check_once(table: Any, row_ids: list[int]) -> None:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import xxhash
 from sqlalchemy.engine import Connection
 
-from ecsviz.storage.sql.statements import columns_of, select_by_keys, update_rows
+from ecsviz.storage.sql.statements import columns_of, kept_query, select_by_keys, update_rows
 
 SEAL = "ecs_seal"
 
@@ -123,13 +123,19 @@ def reseal(
     Two statements, whatever the number of rows. Rows of others, which have no checksum, are left
     as they are.
     """
+    if ids is not None and not (ids := list(ids)):
+        return
     wanted = sealed_columns(table, positions)
     keys = list(table.primary_key.columns)
-    query = sa.select(*wanted, *keys).where(table.c.ecs_checksum.is_not(None))
+
+    def make() -> sa.Select[Any]:
+        return sa.select(*wanted, *keys).where(table.c.ecs_checksum.is_not(None))
+
+    query = kept_query(table, ("sealed", *wanted), make)
     if ids is None:
         found = columns_of(conn, query)
     else:
-        found = select_by_keys(conn, query, table.c.id, list(ids))
+        found = select_by_keys(conn, query, table.c.id, ids)
     seals = seals_of(found[: len(wanted)])
     rows = zip(seals, *found[len(wanted) :], strict=True)
     update_rows(conn, table, [table.c[SEAL]], rows)

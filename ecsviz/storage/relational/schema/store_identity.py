@@ -12,6 +12,9 @@ from sqlalchemy.engine import Connection
 NEWEST = ("newest", "newest_seal", "seen_seal")
 """The names of what `newest_and` selects."""
 
+SEEN = "seen_number"
+"""The parameter of its query: the number of the newest revision that was seen."""
+
 
 @dataclass(slots=True)
 class Begun:
@@ -102,14 +105,14 @@ class StoreIdentity:
             self.newest = number, seal
 
 
-def newest_and(revisions: sa.Table, seen: tuple[int, bytes] | None) -> list[Any]:
-    """Return columns that select the newest revision, its seal, and the seal of the one seen."""
+def newest_and(revisions: sa.Table) -> list[Any]:
+    """Return columns that select the newest revision, its seal, and the seal of the one `SEEN`."""
     of = revisions.alias("newest_revision")
     newest = sa.select(sa.func.max(of.c.number)).scalar_subquery()
-    c = revisions.c
+    c, seen = revisions.c, sa.bindparam(SEEN, type_=revisions.c.number.type)
     wanted = (
         newest,
         sa.select(c.seal).where(c.number == newest).scalar_subquery(),
-        sa.select(c.seal).where(c.number == (0 if seen is None else seen[0])).scalar_subquery(),
+        sa.select(c.seal).where(c.number == seen).scalar_subquery(),
     )
     return [column.label(name) for column, name in zip(wanted, NEWEST, strict=True)]

@@ -24,7 +24,7 @@ from ecsviz.storage.relational.schema.history_tables import REVISION
 from ecsviz.storage.relational.schema.mapping import ClassMap, Layout, StoredType
 from ecsviz.storage.relational.schema.naming import can_be_name, snake
 from ecsviz.storage.relational.schema.system_columns import SYSTEM_COLUMNS
-from ecsviz.storage.sql.statements import columns_of
+from ecsviz.storage.sql.statements import Query, columns_of, kept_query
 from ecsviz.values.field_codecs import describe
 from ecsviz.values.tagged_json import read_json
 from ecsviz.values.unfit import invalid
@@ -81,17 +81,15 @@ def read_types(
     StorageCorruptError
         If what the store says of a type cannot be read.
     """
-    t = table.c
-    query = sa.select(t.name, t.module, t.table_name, t.by_hand, t.fields, t.layout, t.next_id)
     wrong: dict[int, str] = {}
-    names = [column.name for column in query.selected_columns]
+    names = table.c.keys()
 
     def unfit(column: int, row: int, why: str) -> None:
         wrong.setdefault(row, f"{names[column]} {why}")
 
     types: dict[str, StoredType] = {}
     next_ids: dict[str, int] = {}
-    rows = list(zip(*columns_of(conn, query.order_by(t.name), unfit=unfit), strict=True))
+    rows = list(zip(*columns_of(conn, types_query(table), unfit=unfit), strict=True))
     every = frozenset(row[0] for row in rows)
     for number, (name, *said, next_id) in enumerate(rows):
         why = wrong.get(number, "")
@@ -114,6 +112,11 @@ def read_types(
             )
         tell(name if type(name) is str else "", why)
     return types, next_ids
+
+
+def types_query(table: sa.Table) -> Query:
+    """Return the query for all that ``ecs_types`` says."""
+    return kept_query(table, "all", lambda: sa.select(table).order_by(table.c.name))
 
 
 @lru_cache(maxsize=1_000)  # every transaction reads them; mostly they are as before
