@@ -195,6 +195,11 @@ class Entity(BaseModel, metaclass=EntityMeta):
                 state.touch(self, name)
             super().__setattr__(name, value)
 
+    @property
+    def model_fields_set(self) -> set[str]:
+        """The names of the fields that were set; of an entity that was read, all of them."""
+        return state.own_fields_set(self)
+
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         # What is set again stands in another place of the state, by which stores go.

@@ -25,6 +25,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from ecsviz.basics.garbage import collector_paused
+from ecsviz.basics.once import making
 from ecsviz.domain.entity_class import is_entity_class, newest_definition
 from ecsviz.domain.scalars import SCALARS
 from ecsviz.errors import NotLoadedError
@@ -104,6 +105,27 @@ class Unread(set[str]):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return set, ()
+
+
+class Whole(set[str]):
+    """The fields that are set of entities that were read: all of them, so that one set does."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return set, (list(self),)
+
+
+def own_fields_set(entity: Any) -> set[str]:
+    """Return which fields of an entity are set, as a set of its own, which may be changed."""
+    found: set[str] = entity.__pydantic_fields_set__
+    if type(found) is Whole:
+        with making:
+            found = entity.__pydantic_fields_set__
+            if type(found) is Whole:
+                found = set(found)
+                _set(entity, _FIELDS_SET, found)
+    return found
 
 
 def is_lazy(entity: Any) -> bool:
@@ -197,14 +219,16 @@ def fill_all(
     Notes
     -----
     A slot at a time, by functions that are written in C and call each other: a third less time
-    than a loop over the entities.
+    than a loop over the entities. A set takes more memory than all else in a small entity.
     """
     rows = list(zip(*columns, strict=True))
     states = list(map(dict, map(zip, repeat(names), rows)))
     if len(states) != len(entities):
         raise ValueError(f"{len(entities):,} entities and {len(states):,} rows")
     _put(entities, "__dict__", states)
-    _put(entities, "__pydantic_fields_set__", map(set.copy, repeat(set(names), len(states))))
+    whole = cls.model_fields.keys() == set(names)  # or what is set later would be so for all
+    fields_sets = repeat(Whole(names)) if whole else map(set, repeat(names, len(states)))
+    _put(entities, _FIELDS_SET, fields_sets)
     if cls.__private_attributes__:
         for entity, values in zip(entities, states, strict=True):
             fill_private(entity, values)
@@ -428,6 +452,8 @@ class Bundle:
         # By the newest definition: pickle refuses a class that its module no longer names.
         newest = {cls: newest_definition(cls) for cls in {type(e) for e in self.entities}}
         shells = [(newest[type(e)], e.__dict__.get("ecs_id")) for e in self.entities]
+        for entity in self.entities:
+            own_fields_set(entity)  # or the unpickled would share one
         return Bundle, (shells,), [e.__getstate__() for e in self.entities]
 
     def __setstate__(self, states: list[dict[Any, Any]]) -> None:

@@ -149,8 +149,8 @@ class BareStore:
             names = [c["name"] for c in inspector.get_columns(table, schema=self._schema)]
             key = inspector.get_pk_constraint(table, schema=self._schema)["constrained_columns"]
             query: Any = sa.select(*map(sa.column, names)).select_from(self._table(table))
-            found, _ = fetch(conn, query.order_by(*map(sa.column, key)).limit(limit))
-            return names, [list(row) for row in found]
+            columns, _ = fetch(conn, query.order_by(*map(sa.column, key)).limit(limit))
+            return names, list(map(list, zip(*columns, strict=True)))
 
     def _table(self, name: str, *columns: sa.ColumnClause[Any]) -> sa.TableClause:
         return sa.table(name, *columns, schema=self._schema)

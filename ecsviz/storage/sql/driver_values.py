@@ -46,7 +46,7 @@ class Undecodable(bytes):
 def fetch(
     conn: Connection, query: Any, given: dict[str, Any] | None = None
 ) -> tuple[list[Any], list[Any]]:
-    """Run a query; return the driver's rows, and its type codes of the columns.
+    """Run a query; return the driver's values by column, and its type codes of the columns.
 
     Notes
     -----
@@ -119,7 +119,12 @@ def _fetch(
 ) -> tuple[list[Any], list[Any]]:
     with contextlib.closing(conn.execute(query, given)) as result:
         cursor: Any = result.cursor
-        return cursor.fetchall(), [described[1] for described in cursor.description or ()]
+        columns: list[list[Any]] = [[] for _ in cursor.description]
+        # So many that Python makes the next rows in the memory of those before.
+        while rows := cursor.fetchmany(1_000):
+            for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+                column.extend(values)
+        return columns, [described[1] for described in cursor.description]
 
 
 def _text(data: bytes) -> str | Undecodable:
@@ -302,8 +307,8 @@ def invalid_value(conn: Connection, column: Any, value: Any, why: str) -> Stored
         keys = list(getattr(base.table, "primary_key", ()))
         if not keys and conn.dialect.name == "sqlite":
             keys = [sa.literal_column("rowid")]
-        rows, _ = fetch(conn, sa.select(base, *keys).select_from(base.table))
-        for found, *key in rows:
+        columns, _ = fetch(conn, sa.select(base, *keys).select_from(base.table))
+        for found, *key in zip(*columns, strict=True):
             if type(found) is type(value) and (found == value or value is None):
                 row = tuple(_said(part, one) for part, one in zip(keys, key, strict=True))
                 at = row if len(row) > 1 else next(iter(row), None)
