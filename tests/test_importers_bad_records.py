@@ -13,7 +13,8 @@ import pytest
 from ecsviz.errors import EcsvizError, ImportFormatError, InvalidArgumentError
 from ecsviz.importers import ChatImport, read_chat
 from tests.chat_files import EXPORT, conversation, encode, node, oa, oa_tree, read, zipped
-from tests.chat_formats import MESSAGE_STORE, SAMPLES, code_record, database, lines
+from tests.chat_formats import MESSAGE_STORE, SAMPLES, code_record
+from tests.chat_sample import database, lines
 
 COUNT = 1_000
 

@@ -12,7 +12,8 @@ from ecsviz.errors import ImportFormatError, ImportLimitError
 from ecsviz.importers import ChatImport, read_chat
 from ecsviz.widgets.thread.tree import Branches
 from tests.chat_files import conversation, encode, is_sound, node, read, zipped
-from tests.chat_formats import SAMPLES, claude_message, code_record, lines, slack_message
+from tests.chat_formats import SAMPLES, claude_message, code_record, slack_message
+from tests.chat_sample import lines
 from tests.conftest import require_optional
 
 COUNTS: dict[str, tuple[int, ...]] = {
@@ -27,6 +28,11 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "lc_app1.db": (1, 2, 1, 0),
     "lc_app2.db": (1, 2, 1, 0),
     "lmsys_chat_1m.jsonl": (1, 2, 1, 0),
+    "missing/ai_sdk_uimessages.json": (1, 2, 1, 0),
+    "missing/aistudio.json": (1, 3, 2, 0),
+    "missing/gemini_MyActivity.json": (1, 4, 3, 0),
+    "missing/langchain_lc_dumps.json": (1, 2, 1, 0),
+    "missing/pydantic_ai.json": (1, 5, 4, 0),
     "oasst_one_tree.jsonl.gz": (1, 14, 13, 3),
     "oasst2.parquet": (1, 2, 1, 0),
     "oasst_seed.json": (1, 2, 1, 0),

@@ -21,16 +21,13 @@ from tests.chat_formats import (
     AGENTS,
     SAMPLES,
     SESSIONS,
-    Sample,
     agents_branched,
     chatbot_ui,
     claude,
     claude_code,
     claude_message,
     code_record,
-    database,
     langchain,
-    lines,
     llm_new,
     llm_old,
     openai_messages,
@@ -39,6 +36,7 @@ from tests.chat_formats import (
     telegram,
     whatsapp,
 )
+from tests.chat_sample import Sample, database, lines
 
 
 def figures(found: ChatImport) -> tuple[int, ...]:

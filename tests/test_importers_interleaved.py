@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 import ecsviz as ev
 from tests.chat_files import conversation, encode, is_sound, node, read
-from tests.chat_formats import MESSAGE_STORE, database
+from tests.chat_formats import MESSAGE_STORE
+from tests.chat_sample import database
 
 FROZEN = Path(__file__).parent / "frozen"
 

@@ -22,7 +22,8 @@ import pytest
 
 from ecsviz.importers import FORMATS
 from tests.chat_files import CONTENTS, encode, outcome, strict_outcome, zipped
-from tests.chat_formats import SAMPLES, lines
+from tests.chat_formats import SAMPLES
+from tests.chat_sample import lines
 
 DATABASES = [name for name, sample in SAMPLES.items() if sample.kind == "database"]
 

@@ -14,7 +14,8 @@ from ecsviz.importers.chat.opening import opened
 from ecsviz.importers.chat.source import of_bytes
 from ecsviz.importers.files import Limits
 from tests.chat_files import encode, read, said
-from tests.chat_formats import AGENTS, ITEMS, MESSAGE_STORE, SAMPLES, SESSIONS, Sample, database
+from tests.chat_formats import AGENTS, ITEMS, MESSAGE_STORE, SAMPLES, SESSIONS
+from tests.chat_sample import Sample, database
 
 MESSAGE = {"role": "user", "content": "Hi"}
 

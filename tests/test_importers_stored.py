@@ -9,7 +9,8 @@ import pytest
 import ecsviz as ev
 from ecsviz.importers import read_chat
 from ecsviz.isomorphic import find_difference
-from tests.chat_formats import SAMPLES, Sample, llm_old
+from tests.chat_formats import SAMPLES, llm_old
+from tests.chat_sample import Sample
 from tests.processes import in_a_new_process
 
 READER = """

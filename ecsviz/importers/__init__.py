@@ -114,12 +114,13 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
         zip or of a folder; or a file's content; or a list of these. A zip or folder gives the chats
         of all files in it (an export that comes in several).
     format
-        A name: ``"chatbot-ui"``, ``"chatgpt"``, ``"claude"``, ``"claude-code"``, ``"deepseek"``,
-        ``"discord"``, ``"grok"``, ``"langchain"``, ``"librechat"``, ``"llm"``, ``"messenger"``,
+        A name: ``"ai-sdk"``, ``"ai-studio"``, ``"chatbot-ui"``, ``"chatgpt"``, ``"claude"``,
+        ``"claude-code"``, ``"deepseek"``, ``"discord"``, ``"gemini-api"``, ``"gemini-takeout"``,
+        ``"grok"``, ``"langchain"``, ``"librechat"``, ``"llm"``, ``"messenger"``,
         ``"open-assistant"``, ``"open-webui"``, ``"openai-agents"``, ``"openai-messages"``,
-        ``"sharegpt"``, ``"slack"``, ``"telegram"``, ``"whatsapp"``; one that another package
-        offers; or a `ChatFormat` of your own. None recognises it by the content: the report says by
-        what.
+        ``"pydantic-ai"``, ``"sharegpt"``, ``"slack"``, ``"telegram"``, ``"whatsapp"``; one that
+        another package offers; or a `ChatFormat` of your own. None recognises it by the content:
+        the report says by what.
     timezone
         What zone wall clocks show, such as ``"Europe/Berlin"``: those of WhatsApp, and of old
         exports of Telegram, name none, and are read as UTC by default. Other formats tell their

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 import ecsviz as ev
 from ecsviz.importers import ChatImport
 from tests.chat_files import conversation, is_sound, links, node, read
-from tests.chat_formats import MESSAGE_STORE, database
+from tests.chat_formats import MESSAGE_STORE
+from tests.chat_sample import database
 
 CHATS = UUID("adb8d415-7a0b-4781-b21c-e26695111a29")
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from ecsviz.domain.chat import MessagePart
-from ecsviz.importers.chat.source import Source
+from ecsviz.importers.chat.source import Place, Source
 
 TITLE_LENGTH = 60
 
@@ -189,6 +189,31 @@ class DraftThread:
         """Append a message that answers the last one, and return its position."""
         message.parent = len(self.messages) - 1 if self.messages else None
         return self.add(message)
+
+    def follow_each(
+        self,
+        place: Place,
+        listed: list[Any] | None,
+        word: str,
+        make: Callable[[DraftThread, Place, dict[str, Any]], DraftMessage],
+    ) -> None:
+        """Append a message for every object in a list, each answering the one before.
+
+        Parameters
+        ----------
+        place
+            Where the list stands.
+        listed
+            The list; None is empty. What of it cannot be read is left out and told.
+        word
+            What an object is called, in messages.
+        make
+            Makes the message, of this thread, the place and the object.
+        """
+        for number, raw in enumerate(listed or [], 1):
+            here = place.at(word, number)
+            with here.trying():
+                self.follow(make(self, here, here.check(raw, dict, "it")))
 
     def tell(self, node: str | None, what: str, why: str) -> None:
         """Record what could not be placed as the source has it."""

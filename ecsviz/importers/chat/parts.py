@@ -227,7 +227,8 @@ def _worded(block: dict[str, Any]) -> MessagePart:
     if block.get("type") in ("input_text", "output_text", "summary_text", "reasoning_text"):
         del rest["type"]
     text = _text_in(block, rest)
-    return MessagePart(kind=kind, text=text, metadata=rest)
+    mime = _taken(block, rest, "language") if kind == "code" else None
+    return MessagePart(kind=kind, text=text, mime=mime, metadata=rest)
 
 
 def _call(block: dict[str, Any]) -> MessagePart:

@@ -8,12 +8,16 @@ from importlib.metadata import EntryPoint, entry_points
 from ecsviz.errors import ImportFormatError, did_you_mean, short_repr
 from ecsviz.importers.chat.building import ChatImportWarning
 from ecsviz.importers.chat.drafts import ChatFormat
+from ecsviz.importers.chat.formats.ai_sdk import AISDK
+from ecsviz.importers.chat.formats.ai_studio import AIStudio
 from ecsviz.importers.chat.formats.chatbot_ui import ChatBotUI
 from ecsviz.importers.chat.formats.chatgpt import ChatGPT
 from ecsviz.importers.chat.formats.claude import Claude
 from ecsviz.importers.chat.formats.claude_code import ClaudeCode
 from ecsviz.importers.chat.formats.deepseek import DeepSeek
 from ecsviz.importers.chat.formats.discord import Discord
+from ecsviz.importers.chat.formats.gemini_contents import GeminiContents
+from ecsviz.importers.chat.formats.gemini_takeout import GeminiTakeout
 from ecsviz.importers.chat.formats.grok import Grok
 from ecsviz.importers.chat.formats.langchain import LangChain
 from ecsviz.importers.chat.formats.librechat import LibreChat
@@ -23,6 +27,7 @@ from ecsviz.importers.chat.formats.open_assistant import OpenAssistant
 from ecsviz.importers.chat.formats.open_webui import OpenWebUI
 from ecsviz.importers.chat.formats.openai_agents import OpenAIAgents
 from ecsviz.importers.chat.formats.openai_messages import OpenAIMessages
+from ecsviz.importers.chat.formats.pydantic_ai import PydanticAI
 from ecsviz.importers.chat.formats.sharegpt import ShareGPT
 from ecsviz.importers.chat.formats.slack import Slack
 from ecsviz.importers.chat.formats.telegram import Telegram
@@ -51,6 +56,11 @@ FORMATS: tuple[ChatFormat, ...] = (
     Grok(),
     Messenger(),
     OpenWebUI(),
+    GeminiTakeout(),
+    GeminiContents(),
+    AIStudio(),
+    PydanticAI(),
+    AISDK(),
 )
 """The formats of ecsviz, as they are listed; which of them reads a file does not depend on it."""
 

@@ -409,6 +409,24 @@ class Source:
                 number += 1
                 yield self.place(None if listed else line).at(word, number), item
 
+    def talks(self, word: str) -> Iterator[list[tuple[Place, Any]]]:
+        """Yield what belongs together, with places: the members of each list; else all values.
+
+        Parameters
+        ----------
+        word
+            What a member is called; it is numbered from 1.
+        """
+        alone: list[tuple[Place, Any]] = []
+        for line, value in self.values():
+            if isinstance(value, list):
+                here = self.place(line if line > 1 else None)
+                yield [(here.at(word, number), item) for number, item in enumerate(value, 1)]
+            else:
+                alone.append((self.place(line).at(word, len(alone) + 1), value))
+        if alone:
+            yield alone
+
     # -- databases ---------------------------------------------------------------------------
 
     def database(self) -> AbstractContextManager[sqlite3.Connection]:

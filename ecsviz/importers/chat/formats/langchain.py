@@ -27,17 +27,30 @@ _ROLES = {
     "function": "tool",
 }
 
+_DUMPED = ("Message", "MessageChunk")
+
+_CLASSES = {
+    "HumanMessage": "human",
+    "AIMessage": "ai",
+    "SystemMessage": "system",
+    "ToolMessage": "tool",
+    "FunctionMessage": "function",
+    "ChatMessage": "chat",
+}
+
 _COLUMNS = ("id", "session_id", "message")
 
 
 class LangChain(Claiming):
-    """Reads ``{"type", "data": {"content", …}}``, a row or an item each.
+    """Reads ``{"type", "data": {"content", …}}``, a row or an item each; and dumps of messages.
 
     Notes
     -----
     A session is a thread; each message answers the one before it. A row's number is its
     message's id, since the messages' own ids may be missing or repeat. The table may have any
-    name; it is known by its columns ``id``, ``session_id`` and ``message``.
+    name; it is known by its columns ``id``, ``session_id`` and ``message``. In dumps, messages are
+    named by their class (``"lc": 1``), and may stand in a list ``messages`` of something else;
+    nothing of them is made.
     """
 
     name = "langchain"
@@ -49,6 +62,8 @@ class LangChain(Claiming):
             table = table_with(source, *_COLUMNS)
             return claim(table is not None, f"a table with {', '.join(_COLUMNS)}")
         item = source.first_item
+        if any(_is_dumped(each) for each in [item, *(_listed(item) or [])[:20]]):
+            return Claim(1, "'lc', and a message's class")
         data = item.get("data")
         found = isinstance(item.get("type"), str) and isinstance(data, dict) and "content" in data
         return claim(found, "'type' and a 'content' inside 'data'")
@@ -56,13 +71,19 @@ class LangChain(Claiming):
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every session."""
         if not source.is_database:
-            draft = DraftThread()
-            for place, value in source.items("message"):
-                with place.trying():
-                    item = place.check(value, dict, "a message")
-                    draft.follow(_message(draft, place, item, None))
-            draft.settle()
-            yield draft
+            for talk in source.talks("message"):
+                bare = DraftThread()
+                for place, value in talk:
+                    with place.trying():
+                        item = place.check(value, dict, "a message")
+                        listed = _listed(item)
+                        if listed is None:
+                            bare.follow(message_of(bare, place, item))
+                        else:
+                            yield _dumped(place, item, listed)
+                if bare.messages or bare.problems:
+                    bare.settle()
+                    yield bare
             return
         table = table_with(source, *_COLUMNS)
         if table is None:
@@ -77,6 +98,52 @@ class LangChain(Claiming):
         for draft in drafts.values():
             draft.settle()
             yield draft
+
+
+def _is_dumped(value: object) -> bool:
+    """Tell whether something is the dump of a message."""
+    named = value.get("id") if isinstance(value, dict) and "lc" in value else None
+    last = named[-1] if isinstance(named, list) and named else None
+    return isinstance(last, str) and last.endswith(_DUMPED)
+
+
+def _listed(item: dict[str, Any]) -> list[Any] | None:
+    """Return the messages of what holds some, such as the state of a graph."""
+    kwargs = item.get("kwargs")
+    for holder in (item, kwargs if isinstance(kwargs, dict) else {}):
+        listed = holder.get("messages")
+        if isinstance(listed, list) and any(map(_is_dumped, listed)):
+            return listed
+    return None
+
+
+def _dumped(place: Place, item: dict[str, Any], listed: list[Any]) -> DraftThread:
+    draft = DraftThread()
+    draft.metadata = rest_of(item, "messages")
+    if isinstance(item.get("kwargs"), dict):
+        draft.metadata["kwargs"] = rest_of(item["kwargs"], "messages")
+    draft.follow_each(place, listed, "message", message_of)
+    draft.settle()
+    return draft
+
+
+def message_of(draft: DraftThread, place: Place, item: dict[str, Any]) -> DraftMessage:
+    """Return the message of an item, or of the dump of one.
+
+    Parameters
+    ----------
+    draft
+        The thread, which is told what could not be placed.
+    place
+        Where the item stands.
+    item
+        ``{"type", "data"}``, or ``{"lc", "id", "kwargs"}``.
+    """
+    if "lc" not in item:
+        return _message(draft, place, item, None)
+    named, kwargs = place.take(item, "id", list) or [], place.take(item, "kwargs", dict) or {}
+    kind = place.take(kwargs, "type", str) or _CLASSES.get(str(named[-1]) if named else "")
+    return _message(draft, place, {"type": kind, "data": kwargs}, None)
 
 
 def _model(data: dict[str, Any]) -> str | None:
@@ -120,20 +187,27 @@ def _message(
         parts = parts_of({"type": "tool_result", **result})
         rest = {key: value for key, value in rest.items() if key not in told}
     else:
+        more = data.get("additional_kwargs")
+        thought = more.get("reasoning_content") if isinstance(more, dict) else None
+        thoughts = parts_of(thought, "thinking") if isinstance(thought, str) else []
         called = {part.call_id for part in said if part.kind == "tool_call"}
         calls = [
-            call for call in calls_of(data.get("tool_calls") or []) if call.call_id not in called
+            call
+            for key in ("tool_calls", "invalid_tool_calls")
+            for call in calls_of(rest.pop(key, None) or [])
+            if call.call_id not in called
         ]
-        rest.pop("tool_calls", None)
-        parts = said + calls
-    usage = data.get("usage_metadata")
+        parts = thoughts + said + calls
+    answer = data.get("response_metadata")
+    counted = answer.get("token_usage") if isinstance(answer, dict) else None
+    usage = data.get("usage_metadata") or counted
     return DraftMessage(
         id=ident,
         role=role,
         content=texts_of(said),
         parts=parts,
-        tokens_in=tokens(usage, "input_tokens"),
-        tokens_out=tokens(usage, "output_tokens"),
+        tokens_in=tokens(usage, "input_tokens", "prompt_tokens"),
+        tokens_out=tokens(usage, "output_tokens", "completion_tokens"),
         author=place.take(data, "name", str),
         model=_model(data),
         metadata=rest,
