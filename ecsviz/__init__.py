@@ -9,6 +9,7 @@ from ecsviz.basics.lazy import stand_in as _stand_in
 from ecsviz.basics.views import connect as _connect
 from ecsviz.domain.chat import ChatMessage, ChatThread, MessagePart
 from ecsviz.domain.chat_threads import ChatThreads
+from ecsviz.domain.columns import column
 from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.fields import reference
@@ -46,6 +47,7 @@ __all__ = [
     "Reference",
     "SQLAlchemyEntityStorage",
     "SavePlan",
+    "column",
     "diff",
     "from_frames",
     "from_networkx",

@@ -58,12 +58,13 @@ def strip(annotation: Any) -> Any:
         if typing.get_origin(annotation) is Annotated:
             annotation = typing.get_args(annotation)[0]
         elif type(annotation).__name__ == "TypeAliasType":
-            annotation = _aliased(annotation)
+            annotation = aliased(annotation)
         else:
             return annotation
 
 
-def _aliased(alias: Any) -> Any:
+def aliased(alias: Any) -> Any:
+    """Return what a type alias stands for."""
     value = alias.__value__
     if not isinstance(value, str):
         return value
@@ -273,7 +274,7 @@ class Reading:
             where = part.where
         elif type(origin).__name__ == "TypeAliasType":
             variables = dict(zip(origin.__type_params__, args, strict=False))
-            return [_Part(_aliased(origin), part.owner, part.where, variables)]
+            return [_Part(aliased(origin), part.owner, part.where, variables)]
         elif origin in _MAPPINGS:
             key = _Part(args[0], part.owner, _KEY)
             return [key, *(_Part(arg, part.owner, where) for arg in args[1:])]

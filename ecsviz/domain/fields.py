@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from ecsviz.domain.annotations import (
     strip,
     union_members,
 )
+from ecsviz.domain.columns import ColumnRule, column_of
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.errors import NotAnEntityError, UnsupportedFieldError
 
@@ -177,6 +179,10 @@ class ClassPlan:
         Fields whose annotation puts an entity where none can be stored (a dict key).
     blind
         Fields whose annotation puts an entity where the walk cannot find it, and where that is.
+    columns
+        What is declared of the columns of fields, where something is.
+    column_faults
+        Fields of which something is declared that cannot be, and why.
     """
 
     cls: type
@@ -185,6 +191,8 @@ class ClassPlan:
     watched: tuple[FieldPlan, ...]
     key_faults: tuple[str, ...]
     blind: tuple[tuple[str, str], ...]
+    columns: Mapping[str, ColumnRule]
+    column_faults: tuple[tuple[str, str], ...]
 
     @property
     def hidden(self) -> tuple[FieldPlan, ...]:
@@ -207,6 +215,10 @@ class ClassPlan:
                 " Use a list, tuple, set or dict of entities.",
                 cls=self.cls,
                 field=name,
+            )
+        for name, why in self.column_faults:
+            raise UnsupportedFieldError(
+                f"{self.cls.__name__}.{name} {why}", cls=self.cls, field=name
             )
         return self
 
@@ -245,9 +257,16 @@ def _make_plan(cls: type) -> ClassPlan:
     watched: list[FieldPlan] = []
     key_faults: list[str] = []
     blind: list[tuple[str, str]] = []
+    columns: dict[str, ColumnRule] = {}
+    column_faults: list[tuple[str, str]] = []
     for name, info in complete_fields(cls).items():
         if name in OWN_FIELDS:
             continue
+        said, inside = column_of(info)
+        if said.said:
+            columns[name] = said
+        if inside:
+            column_faults.append((name, _INSIDE))
         annotation = concrete(info.annotation, cls)
         found = Reading(annotation, cls)
         if found.keys:
@@ -256,6 +275,8 @@ def _make_plan(cls: type) -> ClassPlan:
             blind.append((name, found.blind))
         if found.entities:
             fields.append(_field_plan(cls, name, annotation, info, found))
+            if said.said:
+                column_faults.append((name, _OF_ENTITIES))
             continue
         opaque = FieldPlan(
             cls, name, Shape.OPAQUE, (), None, None, False, option_of(info), annotation
@@ -267,8 +288,25 @@ def _make_plan(cls: type) -> ClassPlan:
             if found.watched:
                 watched.append(opaque)
     return ClassPlan(
-        cls, tuple(fields), tuple(values), tuple(watched), tuple(key_faults), tuple(blind)
+        cls,
+        tuple(fields),
+        tuple(values),
+        tuple(watched),
+        tuple(key_faults),
+        tuple(blind),
+        columns,
+        tuple(column_faults),
     )
+
+
+_INSIDE = (
+    "has ev.column(…) inside of its values, which have no column of their own. Let it stand for the"
+    " whole field; for a bound on what is inside, pydantic.Field(max_length=…)."
+)
+_OF_ENTITIES = (
+    "holds entities, of which ev.column(…) can say nothing: its columns are those of references,"
+    " and have an index. Leave it out."
+)
 
 
 def _field_plan(

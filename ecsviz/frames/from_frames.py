@@ -176,7 +176,7 @@ class _Frames:
             names = complete_fields(cls).keys() - OWN_FIELDS - self.nodes.keys()
             silent = {name for name in names if (cls, name) not in held}
             for row in rows:
-                self.shells[row].__pydantic_fields_set__.difference_update(silent)
+                self.shells[row].model_fields_set.difference_update(silent)
 
     # -- classes and ids ---------------------------------------------------------------------
 

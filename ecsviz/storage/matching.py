@@ -481,7 +481,8 @@ def _not_given(entity: Any) -> list[str]:
     What pydantic notes as set was given. Values that change in place may have been changed since.
     """
     cls, state = type(entity), entity.__dict__
-    left = [n for n in complete_fields(cls) if n not in entity.model_fields_set and n in state]
+    given = entity.__pydantic_fields_set__
+    left = [n for n in complete_fields(cls) if n not in given and n in state]
     return [
         name
         for name in left

@@ -10,7 +10,7 @@ import numpy as np
 from ecsviz.basics import order
 from ecsviz.basics.html import block, element, shown_of, table
 from ecsviz.basics.order import NULLABLE, REQUIRED
-from ecsviz.domain.walk import Reference
+from ecsviz.domain.walk import Reference, Walk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +27,10 @@ class Step:
     Attributes
     ----------
     what
-        ``create``, ``insert``, ``update``, ``version`` (a list of it changed, its row did not),
-        ``link`` (association rows), ``unlink``, ``position``, ``clear`` (the back-reference of
-        what a list has lost), ``delete`` or ``defer`` (a deferred reference is filled in).
+        ``create``, ``free`` (a unique value is given up that another row gets), ``insert``,
+        ``update``, ``version`` (a list of it changed, its row did not), ``link`` (association
+        rows), ``unlink``, ``position``, ``clear`` (the back-reference of what a list has lost),
+        ``delete`` or ``defer`` (a deferred reference is filled in).
     table
         The table.
     rows
@@ -226,6 +227,40 @@ class InsertOrder:
     types: list[str]
     rows: dict[str, list[int]]
     deferred: list[int]
+
+
+def deferred_of(
+    inserts: InsertOrder, new: NewReferences, found: Walk
+) -> tuple[list[Deferred], dict[tuple[str, str], int]]:
+    """Return what is deferred, and by column how many rows are filled in by an UPDATE.
+
+    Parameters
+    ----------
+    inserts, new
+        The order of inserting, and the references that it is made of.
+    found
+        The walk in which they stand.
+    """
+    late = inserts.deferred
+    if not late:
+        return [], {}
+    sources, column_of = new.sources[late].tolist(), new.column_of[late].tolist()
+    wanted = {(s, new.columns[c][1]) for s, c in zip(sources, column_of, strict=True)}
+    numbers: dict[tuple[int, str], int] = {}
+    of_late = np.isin(np.asarray(found.sources), new.sources[late])
+    for number in np.flatnonzero(of_late).tolist():
+        key = found.sources[number], found.fields[found.slots[number]].name
+        if key in wanted:
+            numbers[key] = number
+    deferred = []
+    columns: dict[tuple[str, str], int] = {}
+    for source, at in zip(sources, column_of, strict=True):
+        column = new.columns[at]
+        how = "update" if new.nullable[at] else "constraint"
+        deferred.append(Deferred(found.reference(numbers[source, column[1]]), how))
+        if new.nullable[at]:
+            columns[column] = columns.get(column, 0) + 1
+    return deferred, columns
 
 
 def insert_order(groups: dict[str, list[int]], references: NewReferences) -> InsertOrder:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import enum
 import typing
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ecsviz.basics.once import making
 from ecsviz.domain.annotations import concrete
+from ecsviz.domain.columns import NOTHING, ColumnRule
 from ecsviz.domain.entity_class import is_entity_class, newest_definition
 from ecsviz.domain.fields import FieldPlan, Shape, class_plan, complete_fields, strip, union_members
 from ecsviz.domain.inverse import inverse_of
 from ecsviz.errors import UnsupportedFieldError, short_repr
 from ecsviz.values.codecs import Codec, JsonCodec, NoCodec, Refused, codec_for
+from ecsviz.values.column_codecs import (
+    DatetimeCodec,
+    DecimalCodec,
+    Exact,
+    FloatCodec,
+    TextCodec,
+)
 
 
 def has_table(cls: type) -> bool:
@@ -110,7 +118,27 @@ def check_class(cls: Any) -> None:
         inverse_of(plan)
         if plan.shape in (Shape.DICT, Shape.NESTED):
             codec_of(cls, plan.name)
+    for name in class_plan(cls).columns:
+        _check_column(cls, name)
     describe(cls)
+
+
+def _check_column(cls: type, name: str) -> None:
+    """Raise if what is declared of a column cannot be."""
+    said, codec = class_plan(cls).columns[name], codec_of(cls, name)[0]
+    why = ""
+    if isinstance(codec, JsonCodec):
+        why = "is stored as JSON, which no database compares by value. Annotate it with one type"
+    elif said.unique and isinstance(codec, (FloatCodec, DecimalCodec)):
+        why = "holds fractions, which no two databases compare alike: they cannot be unique"
+    elif said.max_length is not None and type(codec) is not TextCodec:
+        why = "holds no str, so that max_length says nothing of its column. Leave it out"
+    if why:
+        raise UnsupportedFieldError(
+            f"{cls.__name__}.{name}: ev.column({said.said}) cannot be, since it {why}.",
+            cls=cls,
+            field=name,
+        )
 
 
 def _refuse_enums(cls: type) -> None:
@@ -157,6 +185,8 @@ def describe(cls: type) -> dict[str, str]:
         elif name in values:
             codec, nullable = codec_of(cls, name)
             result[name] = _sql_name(codec) + (" or none" if nullable else "")
+            if name in class_plan(cls).columns:
+                result[name] += f" [{class_plan(cls).columns[name].said}]"
     return result
 
 
@@ -185,7 +215,28 @@ def check_value(cls: type, name: str, state: dict[str, Any]) -> None:
     codec, optional = codec_of(cls, name)
     if value is None and not optional:
         raise Refused(0, value, "is None, but its field is not optional")
-    codec.encode([value])
+    _, exact = codec.encode([value])
+    check_declared(class_plan(cls).columns.get(name, NOTHING), codec, [value], exact)
+
+
+def check_declared(said: ColumnRule, codec: Codec, values: Sequence[Any], exact: Exact) -> None:
+    """Raise `Refused` if a value is not what is declared of its column.
+
+    Parameters
+    ----------
+    said
+        What is declared.
+    codec, values, exact
+        The field's values, and what `codec.encode` says that the column cannot hold.
+    """
+    if said.max_length is not None:
+        for row, value in enumerate(values):
+            if value is not None and len(value) > said.max_length:
+                why = f"is {len(value):,} characters long, and its column takes {said.max_length:,}"
+                raise Refused(row, value, why)
+    if said.unique and exact and not isinstance(codec, DatetimeCodec):
+        row = min(exact)
+        raise Refused(row, values[row], "is a value of which a unique column has no exact copy")
 
 
 def check_held(plan: FieldPlan, state: dict[str, Any]) -> None:

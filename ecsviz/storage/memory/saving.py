@@ -30,6 +30,7 @@ from ecsviz.storage.checks import (
 from ecsviz.storage.copies import copied
 from ecsviz.storage.memory.kept import Held, Kept, Record
 from ecsviz.storage.memory.loading import WHERE
+from ecsviz.storage.memory.unique import check_unique
 from ecsviz.storage.reports import Event, events_in_order, not_in_list
 from ecsviz.values.codecs import JsonCodec, Refused, not_storable
 from ecsviz.values.field_codecs import check_held, check_value, codec_of, opaque_names, write_keys
@@ -97,6 +98,7 @@ class MemorySave:
             self.records.update(without(now, self.gone, self._next_version, self.revision))
             for ecs_id in self.gone:
                 self.records.pop(ecs_id, None)
+        check_unique(self.records, self.stored, self.gone)
 
     @property
     def raised(self) -> dict[UUID, tuple[int, int]]:

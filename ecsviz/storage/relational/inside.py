@@ -95,7 +95,9 @@ class SqlInside:
         read_only = flag(read_only, "read_only")
         self.database = OpenDatabase(target, journal, timeout, deadline, read_only)
         self.handwritten = Handwritten(models)
-        self.catalog = Catalog(self.database, Mapping(schema, self.handwritten))
+        self.catalog = Catalog(
+            self.database, Mapping(schema, self.handwritten, defers=self.database.is_postgresql)
+        )
         self.models = Models(self, lambda: self.catalog.mapping)
         self._begun = threading.local()  # what `reading` holds, per thread
         self.blocks: list[Any] = []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import exc
 
 from ecsviz import errors
 from ecsviz.errors import StorageError, StorageOpenError
+from ecsviz.storage.sql.sqlite_errors import not_unique
 
 
 def server_error(err: exc.DBAPIError, where: str, text: str) -> StorageError:
@@ -32,6 +35,12 @@ def server_error(err: exc.DBAPIError, where: str, text: str) -> StorageError:
             f"{where} has no such schema ({text.splitlines()[0]}). Make it with CREATE SCHEMA,"
             " or leave schema= out.",
             url=where,
+        )
+    if state == "23505":
+        said: Any = getattr(err.orig, "diag", None)
+        # Never its detail, which quotes the value.
+        return not_unique(
+            where, f"{said.table_name} ({said.constraint_name})" if said else "", state
         )
     if state == "53100":
         return errors.StorageFullError(f"{where}: the disk is full. Nothing was saved.")

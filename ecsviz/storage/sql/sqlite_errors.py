@@ -97,6 +97,8 @@ def sqlite_error(err: sqlite3.Error, where: str, path: Path | None, timeout: flo
         kind, said = _of_the_disk(path)
         if kind is not None:
             return kind(f"{where}: {said}", **facts)
+    if code == "SQLITE_CONSTRAINT_UNIQUE":
+        return not_unique(where, str(err).rpartition(": ")[2], code)
     for start, (kind, text) in _SQLITE_ERRORS.items():
         if code.startswith(start):
             return kind(f"{where}: " + text.format(seconds=timeout), **facts)
@@ -104,6 +106,24 @@ def sqlite_error(err: sqlite3.Error, where: str, path: Path | None, timeout: flo
     if "decode to UTF-8" in words:  # it quotes the text
         words = "a text is no UTF-8. Correct the row: store.verify() tells which"
     return StorageError(f"{where}: {words[:MAX_SAID]} ({code or type(err).__name__})", code=code)
+
+
+def not_unique(where: str, place: str, code: str) -> errors.UniqueValueError:
+    """Return the error for a value that a row has already, of which the database alone knows.
+
+    Parameters
+    ----------
+    where, code
+        What messages call the database, and what it calls its error.
+    place
+        Table and column.
+    """
+    return errors.UniqueValueError(
+        f"{where}: another row has the value of {place[:MAX_SAID]} already, which is unique."
+        " Nothing was saved. Give another value.",
+        field=place[:MAX_SAID],
+        code=code,
+    )
 
 
 def unreadable(path: Path, err: OSError | ValueError, when: str = "") -> StorageOpenError:

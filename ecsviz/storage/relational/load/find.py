@@ -271,7 +271,7 @@ class _Looking:
     def _ordered_columns(self, known: ClassMap) -> Iterator[Any]:
         for name in self.wanted.order_by:
             column = _column(known, name.removeprefix("-"))
-            is_text = isinstance(column.type, sa.Text)
+            is_text = isinstance(column.type, sa.String)
             yield by_code_point(self.conn, column) if is_text else column
 
     def _unsure(self, known: ClassMap) -> Any:

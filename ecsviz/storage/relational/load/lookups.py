@@ -109,7 +109,7 @@ class Compared:
     def compare(self, lookup: str, stored: Any) -> Any:
         """Compare the column with what a column can hold."""
         column = self.column
-        if lookup in ORDERED and isinstance(column.type, sa.Text):
+        if lookup in ORDERED and isinstance(column.type, sa.String):
             column = by_code_point(self.conn, column)
         value = self.literal(stored)
         return column == value if lookup == "eq" else ORDERED[lookup](column, value)

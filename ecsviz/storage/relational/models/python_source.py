@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -19,6 +19,8 @@ from ecsviz.storage.relational.schema.mapping import (
 )
 from ecsviz.storage.relational.schema.system_columns import NAMING
 from ecsviz.storage.sql.column_types import JSON, JsonColumn
+
+Named = TypeVar("Named", sa.Index, sa.UniqueConstraint)
 
 HEAD = '''"""Declarative models of an ecsviz store, for SQLAlchemy.
 
@@ -116,7 +118,11 @@ class ModuleText:
             "",
             f"    __tablename__ = {table.name!r}",
         ]
-        arguments = [self._index(index) for index in _sorted(table.indexes)]
+        unique = [
+            c for c in table.constraints if isinstance(c, sa.UniqueConstraint) and c.deferrable
+        ]
+        arguments = [self._unique(constraint) for constraint in _sorted(unique)]
+        arguments += [self._index(index) for index in _sorted(table.indexes)]
         if arguments:
             lines += ["    __table_args__ = (", *(f"        {a}," for a in arguments), "    )"]
         lines.append("")
@@ -153,7 +159,15 @@ class ModuleText:
 
     def _index(self, index: sa.Index) -> str:
         columns = ", ".join(repr(column.name) for column in index.columns)
+        if index.unique:
+            return f"sa.Index({index.name!r}, {columns}, unique=True)"
         return f"sa.Index(None, {columns})"
+
+    def _unique(self, constraint: sa.UniqueConstraint) -> str:
+        columns = ", ".join(repr(column.name) for column in constraint.columns)
+        return (
+            f"sa.UniqueConstraint({columns}, deferrable=True, initially={constraint.initially!r})"
+        )
 
     # -- relationships -----------------------------------------------------------------------
 
@@ -300,5 +314,5 @@ def _python_type(column: sa.Column[Any]) -> str:
     return column.type.python_type.__name__
 
 
-def _sorted(indexes: Iterable[sa.Index]) -> list[sa.Index]:
-    return sorted(indexes, key=lambda index: str(index.name))
+def _sorted(named: Iterable[Named]) -> list[Named]:
+    return sorted(named, key=lambda each: str(each.name))

@@ -32,7 +32,7 @@ class PastMapping(Mapping):
     """A mapping whose tables are those of the past; it is only read."""
 
     def __init__(self, now: Mapping, revision: int) -> None:
-        super().__init__(now.metadata.schema, now.models)
+        super().__init__(now.metadata.schema, now.models, defers=now.defers)
         self.now = now
         self.revision = revision
         self.metadata = now.metadata

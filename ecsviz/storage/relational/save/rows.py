@@ -34,7 +34,7 @@ from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, Inver
 from ecsviz.storage.relational.schema.seals import digest
 from ecsviz.storage.sql.statements import as_driver, uuid_texts
 from ecsviz.values.codecs import JsonCodec, Refused, json_text, not_storable
-from ecsviz.values.field_codecs import check_held, check_value, field_text
+from ecsviz.values.field_codecs import check_declared, check_held, check_value, field_text
 
 NONE = -1
 """Stands, among positions in a walk, for no entity."""
@@ -318,6 +318,7 @@ class Rows:
                 if not value.optional and _has_none(column):
                     raise Refused(0, None, "")
                 encoded, spilled = value.codec.encode(column)
+                check_declared(value.said, value.codec, column, spilled)
             except (KeyError, Refused) as err:
                 check = partial(check_value, group.known.cls, name)
                 raise self._first_refused(group, name, states, check) from err.__cause__

@@ -29,16 +29,17 @@ from ecsviz.storage.relational.save.lookup import Stored, check_new_ids, last_ro
 from ecsviz.storage.relational.save.orphans import Orphans
 from ecsviz.storage.relational.save.part import Notes, Part
 from ecsviz.storage.relational.save.rows import NONE, Group, Rows, picker
+from ecsviz.storage.relational.save.unique import UniqueValues
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import archive
 from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.relational.schema.seals import SEAL, reseal, seals_of
 from ecsviz.storage.save_plan import (
-    Deferred,
     InsertOrder,
     NewReferences,
     SavePlan,
     Step,
+    deferred_of,
     insert_order,
 )
 from ecsviz.storage.sql.statements import (
@@ -95,6 +96,7 @@ class Save:
         self.plan = SavePlan()
         self.lists: ListChanges
         self.orphans: Orphans
+        self.unique: UniqueValues | None = None
         self.inserts: InsertOrder
         self.references = NewReferences()
         self.links: list[LinkChanges] = []
@@ -114,7 +116,7 @@ class Save:
         Raises
         ------
         StaleVersionError, DuplicateIdError, LineageError, InverseMismatchError,
-        ValueNotStorableError
+        UniqueValueError, ValueNotStorableError
             If what is given and what is stored do not go together.
         """
         groups = self.rows.groups
@@ -152,6 +154,11 @@ class Save:
             check_agreement(self.found, self.new_versions.__contains__)
         self.orphans = Orphans(self.conn, self.catalog, self.lists, self.added_since)
         self.orphans.find()
+        if any(group.known.has_unique for group in groups.values()):
+            new, gone = self.new_versions, self.orphans.deleted
+            parts = (self.conn, self.catalog, self.rows, new, gone, self.next_ids)
+            self.unique = UniqueValues(*parts)
+            self.unique.find()
         self._order_inserts()
         new = {name: self._new_places(name) for name in groups}
         changed = {name: self._changed_places(name) for name in groups}
@@ -282,6 +289,10 @@ class Save:
                 f"{item.plan.place} needs no rows: {item.back.place} says it"
                 for item in known.inverse_lists
             ]
+        freed = {} if self.unique is None else self.unique.freed
+        for (name, column_name), ids in freed.items():
+            table = self.rows.mapping.by_type[name].table
+            self._step("free", table, len(ids), "UPDATE {} SET {}", column_name)
         for name in self.inserts.types:
             table = self.rows.groups[name].known.table
             self._step("insert", table, len(self.inserts.rows[name]), "INSERT INTO {}")
@@ -315,26 +326,7 @@ class Save:
             self._step("delete", by_type[name].table, len(deleted), "DELETE FROM {}")
 
     def _describe_deferred(self) -> None:
-        late = self.inserts.deferred
-        if not late:
-            return
-        new = self.references
-        sources, column_of = new.sources[late].tolist(), new.column_of[late].tolist()
-        wanted = {(s, new.columns[c][1]) for s, c in zip(sources, column_of, strict=True)}
-        numbers: dict[tuple[int, str], int] = {}
-        of_late = np.isin(np.asarray(self.found.sources), new.sources[late])
-        for number in np.flatnonzero(of_late).tolist():
-            key = self.found.sources[number], self.found.fields[self.found.slots[number]].name
-            if key in wanted:
-                numbers[key] = number
-        columns: dict[tuple[str, str], int] = {}
-        for source, at in zip(sources, column_of, strict=True):
-            column = new.columns[at]
-            how = "update" if new.nullable[at] else "constraint"
-            reference = self.found.reference(numbers[source, column[1]])
-            self.plan.deferred.append(Deferred(reference, how))
-            if new.nullable[at]:
-                columns[column] = columns.get(column, 0) + 1
+        self.plan.deferred, columns = deferred_of(self.inserts, self.references, self.found)
         for (name, field_name), count in columns.items():
             table = self.rows.groups[name].known.table
             self._step("defer", table, count, "UPDATE {} SET {}", field_name)
@@ -363,6 +355,8 @@ class Save:
         self.conn, self.together = conn, conn.info.get(TOGETHER)
         revision = self.catalog.next_revision(self.conn)
         step("writing")
+        if self.unique is not None:
+            self.unique.make_room(conn, revision)
         self._insert(revision)
         self._update(revision)
         step("writing references")

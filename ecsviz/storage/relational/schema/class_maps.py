@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ecsviz.domain.columns import NOTHING, ColumnRule
 from ecsviz.domain.fields import FieldPlan, class_plan
 from ecsviz.domain.inverse import inverse_of
 from ecsviz.storage.sql.column_types import JsonColumn, column_type
@@ -26,12 +27,15 @@ class ValueColumn:
     ----------
     optional
         Whether the field may be None.
+    said
+        What the class declares of the column.
     """
 
     name: str
     column: sa.Column[Any]
     codec: Codec
     optional: bool
+    said: ColumnRule = NOTHING
 
 
 @dataclass(slots=True)
@@ -141,6 +145,11 @@ class ClassMap:
     def references(self) -> list[RefColumn | InverseList | Collection]:
         """Every field that holds entities."""
         return [*self.singles, *self.inverse_lists, *self.collections]
+
+    @property
+    def has_unique(self) -> bool:
+        """Whether a value has to be unique."""
+        return any(value.said.unique for value in self.values)
 
     @property
     def changing(self) -> tuple[str, ...]:

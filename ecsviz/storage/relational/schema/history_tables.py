@@ -69,7 +69,9 @@ def _make_history(table: sa.Table) -> sa.Table:
 
 
 def _past(column: sa.Column[Any], *, required: bool) -> sa.Column[Any]:
-    return sa.Column(column.name, column.type, nullable=not required)
+    # Texts may have been longer once.
+    kind = sa.Text() if getattr(column.type, "length", None) else column.type
+    return sa.Column(column.name, kind, nullable=not required)
 
 
 def archive(

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ecsviz.basics import order
 from ecsviz.basics.once import making
+from ecsviz.domain.columns import NOTHING
 from ecsviz.domain.entity_class import classes_named, newest_definition, type_key
 from ecsviz.domain.fields import FieldPlan, Shape, class_plan
 from ecsviz.domain.inverse import inverse_of
@@ -28,6 +29,7 @@ from ecsviz.storage.relational.schema.class_maps import (
     columns_in,
     of_definition,
 )
+from ecsviz.storage.relational.schema.declared import declare
 from ecsviz.storage.relational.schema.handwritten import Handwritten
 from ecsviz.storage.relational.schema.history_tables import REVISION, history_name
 from ecsviz.storage.relational.schema.naming import Names, allowed_table, limited, snake, table_name
@@ -67,6 +69,8 @@ class Mapping:
         The database schema of all tables, where the database has such.
     models
         The hand-written models: of their classes, only what these leave to the store is mapped.
+    defers
+        Whether the database checks at the end of a transaction whether values are unique.
 
     Notes
     -----
@@ -75,7 +79,13 @@ class Mapping:
     that one transaction has for itself.
     """
 
-    def __init__(self, schema: str | None = None, models: Handwritten | None = None) -> None:
+    def __init__(
+        self,
+        schema: str | None = None,
+        models: Handwritten | None = None,
+        *,
+        defers: bool = False,
+    ) -> None:
         if schema is not None and not isinstance(schema, str):
             raise InvalidArgumentError(
                 f"schema is {short_repr(schema)}. Give the name of a database's schema.",
@@ -83,6 +93,7 @@ class Mapping:
                 value=schema,
             )
         self.models = models or Handwritten()
+        self.defers = defers
         self.metadata = sa.MetaData(naming_convention=NAMING, schema=schema)
         self.by_type: dict[str, ClassMap] = {}
         self.stored: dict[str, StoredType] = {}
@@ -100,7 +111,7 @@ class Mapping:
         keep their names.
         """
         with making:
-            made = Mapping(self.metadata.schema, self.models)
+            made = Mapping(self.metadata.schema, self.models, defers=self.defers)
             made._names, made._met = dict(self._names), dict(self._met)
             made.set_stored(stored)
             made._map_again(k.cls for name, k in self.by_type.items() if name not in stored)
@@ -345,6 +356,8 @@ class Mapping:
         ]
         columns = (*system_columns(), *(value.column for value in values))
         table = sa.Table(self._reserved[type_name], self.metadata, *columns)
+        for value in values:
+            declare(table, value, defers=self.defers)
         known = ClassMap(cls, type_name, table, by_hand, values)
         for plan in self.models.kept_fields(cls):
             inverse = inverse_of(plan)
@@ -368,12 +381,13 @@ class Mapping:
 
     def _value_column(self, cls: type, name: str, names: Names, layout: Layout) -> ValueColumn:
         codec, nullable = codec_of(cls, name)
+        said = class_plan(cls).columns.get(name, NOTHING)
         column: sa.Column[Any] = sa.Column(
             layout.get(name, {}).get("column") or names.take(name),
-            column_type(codec),
+            column_type(codec) if said.max_length is None else sa.String(said.max_length),
             nullable=nullable or codec.always_nullable,
         )
-        return ValueColumn(name, column, codec, nullable)
+        return ValueColumn(name, column, codec, nullable, said)
 
     def _single(
         self,

@@ -36,12 +36,15 @@ class Described:
         Whether it may be None.
     inverse
         The list that a single reference is the place in; the back-reference that says a list.
+    said
+        What is declared of a value's column.
     """
 
     kind: str
     targets: tuple[str, ...]
     optional: bool = False
     inverse: str | None = None
+    said: frozenset[str] = frozenset()
 
 
 def take_apart(text: str, layout: MappingOf[str, Any] | None) -> Described:
@@ -57,12 +60,14 @@ def take_apart(text: str, layout: MappingOf[str, Any] | None) -> Described:
     Examples
     --------
     >>> take_apart("Page or Note or none in pages", {"columns": {}})
-    Described(kind='single', targets=('Page', 'Note'), optional=True, inverse='pages')
+    Described(kind='single', targets=('Page', 'Note'), optional=True, inverse='pages', ...)
     """
     place = layout or {}
     if "column" in place:
+        text, _, said = text.partition(" [")
         kind = text.removesuffix(" or none")
-        return Described("value", (kind,), text != kind)
+        declared = frozenset(filter(None, said.rstrip("]").split(", ")))
+        return Described("value", (kind,), text != kind, said=declared)
     if "columns" in place and "table" not in place:
         text, _, inverse = text.partition(" in ")
         bare = text.removesuffix(" or none")

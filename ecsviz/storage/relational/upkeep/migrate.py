@@ -90,7 +90,8 @@ class Migrate:
         self.declared.convert = resolve(convert, self.declared, self.types)
         self.conversions: dict[tuple[str, str], Conversion] = {}
         self.marks = Marks(conn, catalog)
-        mapping = Mapping(catalog.mapping.metadata.schema, catalog.mapping.models)
+        before = catalog.mapping
+        mapping = Mapping(before.metadata.schema, before.models, defers=before.defers)
         self.describe = mapping.models.describe
         self.catalog = Catalog(catalog.database, mapping)
         self.stored = dict(catalog.mapping.stored)
