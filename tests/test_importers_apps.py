@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ecsviz import ChatThread
+from ecsviz.errors import ImportFormatError
 from ecsviz.importers import read_chat
 from ecsviz.importers.chat.media import attached
 from ecsviz.importers.chat.tagged import tagged_parts
@@ -102,3 +103,129 @@ def test_files_by_type_and_name() -> None:
         assert attached(name).kind == attached(url=f"https://x.org/{name}?y=1.png").kind == kind
     assert attached("a.bin", mime="image/x").kind == "image"
     assert attached(3, [], {}, more={"size": 0, "x": None}).metadata == {"size": 0}
+
+
+def test_nextchat() -> None:
+    found = read_chat(SAMPLES["nextchat"].data, timezone="Europe/Berlin")
+    ferns, mosses = found
+    assert (ferns.title, mosses.metadata) == ("Ferns", {"mask": {"name": "Gardener"}})
+    assert kinds(ferns) == [
+        ["text"],
+        ["tool_call", "tool_result", "thinking", "text"],
+        ["text", "image"],
+    ]
+    assert ferns.messages[1].content == "look_up({})\na fern\nHm.\nBracken."
+    assert [m.created_at.hour for m in ferns.messages if m.created_at] == [14, 14, 14]
+    assert ferns.messages[1].model == "gpt-4o"
+    left = found.report().query("kind == 'not read'")["what"].tolist()
+    assert left == ["'app-config'"]
+
+
+def test_sillytavern() -> None:
+    (thread,) = read_chat(SAMPLES["sillytavern"].data)
+    assert (thread.source_id, thread.title) == ("Fern - 2024-7-12@01h31m37s", "Fern")
+    _, asked, one, two, last = thread.messages
+    assert [m.content for m in asked.replies] == ["I am a fern.", "Who am I?\nI am moss."]
+    assert last.parent is two
+    assert (one.model, two.model, two.tokens_out) == ("m-1", "m-2", 5)
+    assert {m.author for m in thread.messages} == {"Ann", "Fern"}
+    assert asked.created_at == datetime(2024, 7, 12, 1, 32, 5, 7000, tzinfo=UTC)
+    assert thread.created_at == datetime(2024, 7, 12, 1, 31, 37, tzinfo=UTC)
+
+
+def test_huggingchat() -> None:
+    (thread,) = read_chat(SAMPLES["huggingchat"].data)
+    assert links(thread) == {"q": None, "a": "q", "b": "q"}
+    assert kinds(thread)[1] == ["thinking", "tool_call", "tool_result", "text"]
+    assert [m.model for m in thread.messages] == [None, "org/model", "org/model"]
+    prompt = {"id": "r", "from": "system", "content": "Be brief.", "ancestors": []}
+    asked = {"id": "q", "from": "user", "content": "Hi", "ancestors": ["r"]}
+    oid = {"$oid": "65f0c0ffee00000000000001"}
+    (thread,) = read({"_id": oid, "messages": [prompt, asked]})
+    assert (thread.source_id, links(thread)) == (oid["$oid"], {"r": None, "q": "r"})
+    flat = [{"id": "x", "from": "user", "content": "Hi"}]
+    flat += [{"id": "y", "from": "assistant", "content": "Hello"}]
+    assert links(read([{"messages": flat}])[0]) == {"x": None, "y": "x"}
+
+
+@pytest.mark.parametrize("name", ["lobechat", "lobechat, tables"])
+def test_lobechat(name: str) -> None:
+    topic, rest = read_chat(SAMPLES[name].data)
+    assert (topic.title, rest.title) == ("Ferns", "Garden")
+    assert links(topic) == {"l1": None, "l2": "l1", "l3": "l2", "l4": "l3", "l5": "l3"}
+    assert kinds(topic) == [
+        ["text", "file" if name == "lobechat" else "image"],
+        ["tool_call"],
+        ["tool_result"],
+        ["thinking", "text"],
+        ["text", "other"],
+    ]
+    call, result, answer, failed = topic.messages[1:]
+    assert call.tool == result.tool == "flora.look_up"
+    assert call.parts[0].call_id == result.parts[0].call_id == "c1"
+    assert (answer.model, answer.tokens_in, answer.tokens_out, failed.model) == ("m", 7, 3, "n")
+    assert failed.content == "Moss.\nNo key."
+
+
+def test_jan() -> None:
+    found = read_chat(SAMPLES["jan"].data)
+    ferns, empty = found
+    assert (ferns.title, ferns.source_id, empty.title) == ("Ferns", "j1", "Nothing")
+    assert kinds(ferns) == [["text"], ["tool_call", "tool_result", "text"]]
+    assert ferns.messages[1].content == "look_up({})\nspores\nBracken."
+    assert ferns.messages[1].model == "llama3"
+    assert found.report().query("kind == 'not read'")["what"].tolist() == ["settings/settings.json"]
+
+
+def test_perplexity() -> None:
+    (thread,) = read_chat(SAMPLES["perplexity"].data)
+    assert (thread.source_id, thread.title) == ("p1", "Ferns")
+    assert [(m.role, m.text) for m in thread.messages] == [
+        ("user", "A fern?"),
+        ("assistant", "Bracken."),
+        ("user", "And moss?"),
+        ("assistant", "Moss."),
+    ]
+    assert kinds(thread)[1] == ["text", "citation"]
+    assert thread.messages[1].model == "sonar"
+
+
+def test_copilot() -> None:
+    found = read_chat(SAMPLES["copilot"].data)
+    ferns, mosses = found
+    assert [(m.role, m.content) for m in ferns.messages] == [
+        ("user", "Name a fern."),
+        ("assistant", "Bracken."),
+        ("user", 'Is it a "fern"?'),
+    ]
+    assert mosses.messages[1].content == "Moss has no roots,\nand no flowers."
+    again = SAMPLES["copilot"].data.replace(b"Message\n", b"Message\nFerns,2025-11-09,Human,Hi\n")
+    assert [thread.title for thread in read(again)] == ["Ferns", "Mosses", "Ferns"]
+    assert [problem.what for problem in read(again).problems] == ["'Conversation'"]
+
+
+def test_csv() -> None:
+    one, two = read_chat(SAMPLES["csv"].data)
+    assert links(one) == {"1": None, "2": "1", "3": "2", "4": "2"}
+    assert [m.model for m in one.messages] == [None, None, "m-1", "m-2"]
+    assert one.messages[2].metadata == {"score": "5"}
+    assert two.messages[0].created_at == datetime(2025, 1, 1, 9, 0, 4, tzinfo=UTC)
+    people = b"Author\tDate\tContent\nAnn\t2025-01-01 10:00\tHi\nBen\t\t\nAnn\t2025\n"
+    found = read(people)
+    assert [(m.author, m.role, m.parent) for m in found[0].messages] == [
+        ("Ann", "user", None),
+        ("Ben", "user", None),
+    ]
+    assert [problem.what for problem in found.problems] == ["line 4"]
+    assert "a row of 2 fields, under 3 columns" in found.problems[0].why
+    long = b'role,text,text\nuser,"' + b"x" * 200_000 + b'",more\nassistant,"cut'
+    found = read(long)
+    assert len(found[0].messages[0].content) == 200_000
+    assert found[0].messages[0].metadata == {"text (2)": "more"}
+    assert [problem.what for problem in found.problems] == ["line 3"]
+
+
+@pytest.mark.parametrize("text", ["name,date\nAnn,1\n", "text\nHi\n", "who said;what\n", "a,b"])
+def test_tables_that_are_no_chats(text: str) -> None:
+    with pytest.raises(ImportFormatError, match="known here"):
+        read_chat(text.encode())

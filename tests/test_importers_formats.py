@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from datetime import timezone as tz
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 from ecsviz import ChatThread, errors
 from ecsviz.errors import ImportFormatError
 from ecsviz.importers import FORMATS, ChatImport, read_chat
-from ecsviz.importers.chat.drafts import read_time
 from tests.chat_files import TREE, conversation, encode, is_sound, links, read, said, zipped
 from tests.chat_formats import (
     AGENTS,
@@ -89,54 +87,6 @@ def test_the_same_file_gives_the_same_ids_and_a_longer_one_keeps_them(sample: Sa
     assert set(before) < set(after)
     # llm logs a question and an answer at a time; the other formats one message.
     assert len(after) - len(before) == (2 if sample.make is llm_old else 1)
-
-
-def scalars(value: Any) -> Iterator[Any]:
-    todo = [value]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, dict | list):
-            todo += item.values() if isinstance(item, dict) else item
-        else:
-            yield item
-
-
-KNOWN_PLACES = {
-    # role words that are the format's own; the nil id; list and line structure
-    *("human", "gpt", "prompter", "text", "message", "service", "function", "plain"),
-    *("user", "assistant", "system", "tool", "User"),
-    *("tool_use", "thinking", "image_url"),  # what the kind of a part says
-    *("REQUEST", "RESPONSE", "Default", "Generic"),
-    4,  # the version of an export of ChatBot UI
-    "00000000-0000-4000-8000-000000000000",
-    "00000000-0000-0000-0000-000000000000",
-}
-
-
-@pytest.mark.parametrize(
-    "name", [name for name, sample in SAMPLES.items() if sample.kind.startswith("JSON")]
-)
-def test_every_value_of_a_file_has_a_place(name: str) -> None:
-    data = SAMPLES[name].data
-    found = read_chat(data)
-    kept: set[Any] = set()
-    for thread in found:
-        own = (thread.title, thread.source_id, thread.created_at, thread.updated_at)
-        kept |= {*own, *scalars(thread.metadata)}
-        for message in thread.messages:
-            kept |= {message.role, message.content, message.author, message.model}
-            kept |= {message.source_id, message.created_at, message.hidden}
-            kept |= set(scalars(message.metadata))
-    whole = " ".join(str(each) for each in kept)
-    left = found.report().query("kind == 'not read'")["what"].str.strip("'").tolist()
-    value = [json.loads(line) for line in data.decode().splitlines()]
-    if left and isinstance(value[0], dict):  # which is told
-        assert value[0].keys() >= set(left)
-        value = [{key: held for key, held in value[0].items() if key not in left}]
-    for scalar in scalars(value):
-        if scalar in (None, True, False, "") or scalar in kept or scalar in KNOWN_PLACES:
-            continue
-        assert str(scalar) in whole or read_time(scalar) in kept, scalar
 
 
 # ---------------------------------------------------------------------------------------------

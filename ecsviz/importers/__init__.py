@@ -115,12 +115,14 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
         of all files in it (an export that comes in several).
     format
         A name: ``"ai-sdk"``, ``"ai-studio"``, ``"chatbot-ui"``, ``"chatgpt"``, ``"claude"``,
-        ``"claude-code"``, ``"deepseek"``, ``"discord"``, ``"gemini-api"``, ``"gemini-takeout"``,
-        ``"grok"``, ``"langchain"``, ``"librechat"``, ``"llm"``, ``"messenger"``,
-        ``"open-assistant"``, ``"open-webui"``, ``"openai-agents"``, ``"openai-messages"``,
-        ``"pydantic-ai"``, ``"sharegpt"``, ``"slack"``, ``"telegram"``, ``"whatsapp"``; one that
-        another package offers; or a `ChatFormat` of your own. None recognises it by the content:
-        the report says by what.
+        ``"claude-code"``, ``"copilot"``, ``"csv"``, ``"deepseek"``, ``"discord"``,
+        ``"gemini-api"``, ``"gemini-takeout"``, ``"grok"``, ``"huggingchat"``, ``"jan"``,
+        ``"langchain"``, ``"librechat"``, ``"llm"``, ``"lobechat"``, ``"messenger"``,
+        ``"nextchat"``, ``"open-assistant"``, ``"open-webui"``, ``"openai-agents"``,
+        ``"openai-messages"``, ``"perplexity"``, ``"pydantic-ai"``, ``"sharegpt"``,
+        ``"sillytavern"``, ``"slack"``, ``"telegram"``, ``"whatsapp"``; one that another package
+        offers; or a `ChatFormat` of your own. None recognises it by the content: the report says by
+        what.
     timezone
         What zone wall clocks show, such as ``"Europe/Berlin"``: those of WhatsApp, and of old
         exports of Telegram, name none, and are read as UTC by default. Other formats tell their

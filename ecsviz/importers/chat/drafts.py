@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from ecsviz.domain.chat import MessagePart
+from ecsviz.importers.chat.clock import spoken_time
 from ecsviz.importers.chat.source import Place, Source
 
 TITLE_LENGTH = 60
@@ -23,6 +24,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NUMBER = re.compile(r"\d{9,12}|\d{1,12}\.\d{1,9}")
 """Seconds as a text; eight digits are a date."""
+
+_MILLISECONDS = re.compile(r"\d{13}")
+
+_MONGO = frozenset({"$date", "$numberLong"})
+"""How MongoDB calls what it wraps in objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +266,11 @@ def read_time(raw: object, *, wall: bool = False) -> datetime | None:
     Parameters
     ----------
     raw
-        Seconds since 1970 as a number or text, or milliseconds as a number, or a text in
-        ISO 8601; without an offset it is UTC.
+        Seconds or milliseconds since 1970 as a number or text, or a text in ISO 8601; without an
+        offset it is UTC. Any of them may stand in an object, as MongoDB writes dates.
     wall
-        A text without an offset is a wall clock, and is returned without a zone.
+        A text without an offset is a wall clock, and is returned without a zone; so are times as
+        programs write them for people.
 
     Examples
     --------
@@ -273,17 +280,25 @@ def read_time(raw: object, *, wall: bool = False) -> datetime | None:
     True
     >>> read_time("20240101").isoformat()
     '2024-01-01T00:00:00+00:00'
+    >>> read_time({"$date": {"$numberLong": "1704067200000"}}) == read_time(1704067200)
+    True
     >>> read_time("yesterday") is read_time(1e300) is read_time(True) is None
     True
     """
+    for _ in range(2):
+        if isinstance(raw, dict) and len(raw) == 1 and raw.keys() & _MONGO:
+            (raw,) = raw.values()
     try:
         if isinstance(raw, str):
+            if _MILLISECONDS.fullmatch(raw):
+                return _EPOCH + timedelta(milliseconds=int(raw))
             if _NUMBER.fullmatch(raw):
                 whole, _, part = raw.partition(".")
                 # Not as a float, which would move Slack's microseconds.
                 micro = timedelta(microseconds=int((part + "000000")[:6]))
                 return _EPOCH + timedelta(seconds=int(whole)) + micro
-            when = datetime.fromisoformat(raw)
+            spoken = spoken_time(raw) if wall else None
+            when = spoken or datetime.fromisoformat(raw)
             if when.tzinfo is None:
                 return when if wall else when.replace(tzinfo=UTC)
             return when.astimezone(UTC)

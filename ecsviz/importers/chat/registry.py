@@ -14,21 +14,28 @@ from ecsviz.importers.chat.formats.chatbot_ui import ChatBotUI
 from ecsviz.importers.chat.formats.chatgpt import ChatGPT
 from ecsviz.importers.chat.formats.claude import Claude
 from ecsviz.importers.chat.formats.claude_code import ClaudeCode
+from ecsviz.importers.chat.formats.csv_rows import Copilot, Csv
 from ecsviz.importers.chat.formats.deepseek import DeepSeek
 from ecsviz.importers.chat.formats.discord import Discord
 from ecsviz.importers.chat.formats.gemini_contents import GeminiContents
 from ecsviz.importers.chat.formats.gemini_takeout import GeminiTakeout
 from ecsviz.importers.chat.formats.grok import Grok
+from ecsviz.importers.chat.formats.huggingchat import HuggingChat
+from ecsviz.importers.chat.formats.jan import Jan
 from ecsviz.importers.chat.formats.langchain import LangChain
 from ecsviz.importers.chat.formats.librechat import LibreChat
 from ecsviz.importers.chat.formats.llm_logs import LLM
+from ecsviz.importers.chat.formats.lobechat import LobeChat
 from ecsviz.importers.chat.formats.messenger import Messenger
+from ecsviz.importers.chat.formats.nextchat import NextChat
 from ecsviz.importers.chat.formats.open_assistant import OpenAssistant
 from ecsviz.importers.chat.formats.open_webui import OpenWebUI
 from ecsviz.importers.chat.formats.openai_agents import OpenAIAgents
 from ecsviz.importers.chat.formats.openai_messages import OpenAIMessages
+from ecsviz.importers.chat.formats.perplexity import Perplexity
 from ecsviz.importers.chat.formats.pydantic_ai import PydanticAI
 from ecsviz.importers.chat.formats.sharegpt import ShareGPT
+from ecsviz.importers.chat.formats.sillytavern import SillyTavern
 from ecsviz.importers.chat.formats.slack import Slack
 from ecsviz.importers.chat.formats.telegram import Telegram
 from ecsviz.importers.chat.formats.whatsapp import WhatsApp
@@ -61,6 +68,14 @@ FORMATS: tuple[ChatFormat, ...] = (
     AIStudio(),
     PydanticAI(),
     AISDK(),
+    Copilot(),
+    Csv(),
+    HuggingChat(),
+    Jan(),
+    LobeChat(),
+    NextChat(),
+    Perplexity(),
+    SillyTavern(),
 )
 """The formats of ecsviz, as they are listed; which of them reads a file does not depend on it."""
 

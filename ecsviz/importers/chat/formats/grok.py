@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from ecsviz.domain.chat import MessagePart
@@ -111,7 +110,7 @@ def _message(draft: DraftThread, place: Place, item: dict[str, Any]) -> DraftMes
         content=text,
         parts=thoughts + said + files + found + failed,
         model=place.take(item, "model", str) if role == "assistant" else None,
-        created_at=_time(draft, ident, item, rest),
+        created_at=draft.time(ident, item, "create_time", rest),
         metadata=rest,
     )
 
@@ -140,16 +139,3 @@ def _files(key: str, value: object) -> list[MessagePart]:
             rest = said_of(told, "id", "file_name", "fileName", "name", "url", "mime_type")
             parts.append(attached(name, url, word(told, "mime_type"), kind, more=rest))
     return parts
-
-
-def _time(
-    draft: DraftThread, ident: str | None, item: dict[str, Any], rest: dict[str, Any]
-) -> datetime | None:
-    """Return a time, which may stand in objects, as milliseconds in a text: MongoDB's way."""
-    found: Any = item.get("create_time")
-    for _ in range(2):
-        if isinstance(found, dict) and len(found) == 1:
-            (found,) = found.values()
-    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 15:
-        found = int(found)
-    return draft.time(ident, {"create_time": found}, "create_time", rest)
