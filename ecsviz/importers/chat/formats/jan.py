@@ -73,7 +73,7 @@ def _thread(source: Source, path: PurePosixPath) -> DraftThread:
     draft.updated_at = draft.time(None, item, "updated", draft.metadata)
     models = (word(each.get("model"), "id") for each in dicts(item.get("assistants")))
     model = next(filter(None, models), None)
-    if said is not None and said.size:
+    if said is not None and said.head.strip():
         with source.place().trying():
             for place, value in said.items("message"):
                 with place.trying():

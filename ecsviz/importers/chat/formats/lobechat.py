@@ -132,7 +132,8 @@ class _Export:
         content = place.take(item, "content", str) or ""
         told = item.get("reasoning")
         thought = told if isinstance(told, str) else word(told, "content")
-        parts = [MessagePart(kind="thinking", text=thought)] if thought else []
+        more = said_of(told, "content") if isinstance(told, dict) else {}
+        parts = [MessagePart(kind="thinking", text=thought or "", metadata=more)] if told else []
         if role == "tool":
             parts += self._result(ident, item, content)
         else:
