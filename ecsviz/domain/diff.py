@@ -90,6 +90,8 @@ class GraphDiff(ToHtml):
         All of them: removed, added, then entity by entity in the order of the second state.
     before, after
         The walks of both states.
+    left_out
+        How many entities were not loaded in one of them, and so are not compared.
 
     Examples
     --------
@@ -105,6 +107,7 @@ class GraphDiff(ToHtml):
     differences: list[Difference] = field(default_factory=list)
     before: Walk = field(default_factory=lambda: walk([]), repr=False, compare=False)
     after: Walk = field(default_factory=lambda: walk([]), repr=False, compare=False)
+    left_out: int = field(default=0, compare=False)
 
     def __bool__(self) -> bool:
         """Whether anything differs."""
@@ -126,9 +129,9 @@ class GraphDiff(ToHtml):
 
     def summary(self) -> str:
         """Return one sentence."""
-        if not self.differences:
-            return "nothing differs"
-        return ", ".join(f"{count:,} {what}" for what, count in self.counts().items())
+        found = ", ".join(f"{count:,} {what}" for what, count in self.counts().items())
+        found = found or "nothing differs"
+        return f"{found} ({self.left_out:,} not loaded)" if self.left_out else found
 
     def to_frame(self) -> pd.DataFrame:
         """Return the differences as a DataFrame.
@@ -225,7 +228,8 @@ def diff(a: Any, b: Any) -> GraphDiff:
     """
     with collector_paused():
         one, two = _State(a), _State(b)
-        return GraphDiff(_Comparison(one, two).run(), one.walk, two.walk)
+        left_out = len(one.left_out() | two.left_out())
+        return GraphDiff(_Comparison(one, two).run(), one.walk, two.walk, left_out)
 
 
 class _State:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -190,8 +190,8 @@ class Entity(BaseModel, metaclass=EntityMeta):
                 raise state.not_set(self, name) from err
 
         def __setattr__(self, name: str, value: Any) -> None:
-            """Set an attribute; a placeholder that is lazy is loaded before."""
-            if len(self.__dict__) == 1 and state.is_lazy(self):
+            """Set an attribute; a placeholder is loaded before, or refuses."""
+            if "version" not in self.__dict__ and state.is_placeholder(self):
                 state.touch(self, name)
             super().__setattr__(name, value)
 
@@ -201,6 +201,8 @@ class Entity(BaseModel, metaclass=EntityMeta):
         return state.own_fields_set(self)
 
     def __delattr__(self, name: str) -> None:
+        if state.is_placeholder(self):
+            state.touch(self, name)
         super().__delattr__(name)
         # What is set again stands in another place of the state, by which stores go.
         Entity.__dict__["__ecs_mark__"].__set__(self, None)
@@ -246,6 +248,41 @@ class Entity(BaseModel, metaclass=EntityMeta):
         yield from self.__repr_args__()
 
     # -- copy, pickle ------------------------------------------------------------------------
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, as pydantic does; to update a placeholder, it is loaded before.
+
+        Parameters
+        ----------
+        update
+            What the copy has instead; it is not validated.
+        deep
+            Whether everything that it leads to is copied, too.
+
+        Raises
+        ------
+        NotLoadedError
+            If something is to be updated in a placeholder that does not load.
+        """
+        if update:
+            self._touch("model_copy")
+        return super().model_copy(update=update, deep=deep)
+
+    if not TYPE_CHECKING:  # deprecated by pydantic, and so it stays
+
+        def copy(self, **options: Any) -> Self:
+            """Return a copy, as pydantic's older method does."""
+            self._touch("copy")
+            return super().copy(**options)
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]  # as pydantic's
+        self._touch("__iter__")
+        return super().__iter__()
+
+    def _touch(self, name: str) -> None:
+        """Load a placeholder of which everything is asked; raise NotLoadedError if it does not."""
+        if state.is_placeholder(self):
+            state.touch(self, name)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return state.deep_copy(self, {} if memo is None else memo)  # type: ignore[no-any-return]  # a copy of a Self is a Self

@@ -36,9 +36,9 @@ def run_post_init(entities: Iterable[Any], classes: Iterable[type], *, alone: bo
     method; nothing else is done.
     """
     wanted = {cls for cls in classes if has_post_init(cls)}
-    if not wanted:
+    whole = [entity for entity in entities if not is_placeholder(entity)] if wanted else []
+    if not whole:
         return
-    whole = [entity for entity in entities if not is_placeholder(entity)]
     states = [copy_of_state(entity) for entity in whole]
     for entity in first_among(whole) if alone else dependencies_first(whole):
         if type(entity) in wanted and not is_placeholder(entity):

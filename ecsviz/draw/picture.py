@@ -177,7 +177,8 @@ def counts_of(graph: EntityDependencyGraph) -> str:
     cyclic = int(graph.ordering.cyclic.sum())
     cycles = f"{cyclic:,} cyclic component{'s' * (cyclic != 1)}" if cyclic else "no cycle"
     held = f"{references:,} reference{'s' * (references != 1)}"
-    return f"{nodes:,} {noun_of(graph, nodes)}, {held}, {cycles}"
+    unknown = f", {graph.left_out:,} of them not loaded" if graph.left_out else ""
+    return f"{nodes:,} {noun_of(graph, nodes)}{unknown}, {held}, {cycles}"
 
 
 def _faint(implied: int) -> str:

@@ -20,6 +20,7 @@ from ecsviz.basics.arguments import count_or_none, flag, seconds_or_none
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.order import NULLABLE, Ints, Order
 from ecsviz.domain.entity_class import is_entity_class, newest_definition
+from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import node_name
 from ecsviz.errors import EXAMPLE, EntityNotFoundError, InvalidIdError, did_you_mean, short_repr
 from ecsviz.graph.arrays import (
@@ -208,6 +209,13 @@ class EntityDependencyGraph(GraphViews):
         """Every reference, by source and within a source by field."""
         return References(self.arrays, range(len(self.arrays.sources)))
 
+    @property
+    def left_out(self) -> int:
+        """How many nodes only stand for entities that are not loaded: what they hold is unknown."""
+        nodes = self.arrays.nodes
+        of_entities = len(nodes) and is_entity_class(type(nodes[0]))
+        return sum(map(is_placeholder, nodes)) if of_entities else 0
+
     def __len__(self) -> int:
         return len(self.arrays.nodes)
 
@@ -215,10 +223,12 @@ class EntityDependencyGraph(GraphViews):
         return self.find_number(node) is not None
 
     def __repr__(self) -> str:
-        nodes, references = len(self.arrays.nodes), len(self.arrays.sources)
+        nodes, references = f"{len(self.arrays.nodes):,} nodes", len(self.arrays.sources)
+        if self.left_out:
+            nodes += f", {self.left_out:,} of them not loaded"
         cyclic = int(self.ordering.cyclic.sum())
         state = "no cycle" if not cyclic else f"{cyclic:,} cyclic component{'s' * (cyclic > 1)}"
-        return f"EntityDependencyGraph({nodes:,} nodes, {references:,} references, {state})"
+        return f"EntityDependencyGraph({nodes}, {references:,} references, {state})"
 
     @cached_property
     def _position(self) -> dict[Any, int]:

@@ -40,17 +40,7 @@ def check_own_fields(found: Walk) -> None:
     """
     for position, entity in enumerate(found.entities):
         state = entity.__dict__
-        if "version" not in state and "lineage_id" not in state:
-            if len(state) > 1:
-                name = next(name for name in state if name != "ecs_id")
-                raise NotLoadedError(
-                    f"{found.place(position)}.{name} was set, but this {type(entity).__name__}"
-                    f" ({entity.ecs_id}) was left out when its neighbourhood was read, and only"
-                    " stands for it. Get it by its ecs_id, and set it there.",
-                    ecs_id=entity.ecs_id,
-                    type_name=type(entity).__name__,
-                    field=name,
-                )
+        if is_placeholder(entity):
             continue
         for name, allowed in (("lineage_id", (UUID,)), ("parent_id", (UUID, type(None)))):
             value = state.get(name)

@@ -359,7 +359,7 @@ class VersionedStorage:
         -------
         Entity
             The same object, ready to be registered: what only one side has changed is as that
-            side has it.
+            side has it. Of a lazy reading, what is not loaded is as the store has it now.
 
         Raises
         ------
@@ -404,7 +404,9 @@ class VersionedStorage:
             extra = {e.ecs_id for e in (*mine, *before)} - {e.ecs_id for e in theirs}
             there = self.inside.stored_versions(sorted(extra))
             theirs = walk(self.get_many([*ids, *there])).entities
+        unread = [entity for entity in mine if is_placeholder(entity)]
         Merge(mine, before, theirs).run()
+        run_post_init(unread, set(map(type, unread)), alone=True)
         self.inside.watch(mine)
         return given
 
@@ -431,8 +433,13 @@ class VersionedStorage:
         >>> store.lineage_graph(first)
         EntityDependencyGraph(2 nodes, 1 references, no cycle)
         """
-        wanted = lineage_id.lineage_id if is_entity_class(type(lineage_id)) else as_id(lineage_id)  # type: ignore[union-attr]  # an entity has one
-        family = self.get_lineage_entities(wanted)
+        known: Any = lineage_id
+        with self.inside.one_state():
+            if is_entity_class(type(known)):
+                if is_placeholder(known):  # which does not know it, and is not loaded for this
+                    known = self.get_many([known.ecs_id], hops=0)[0]
+                known = known.lineage_id
+            family = self.get_lineage_entities(as_id(known))
         place = {entity.ecs_id: n for n, entity in enumerate(family)}
         edges = [
             (n, place[entity.parent_id])

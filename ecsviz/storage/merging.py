@@ -12,7 +12,13 @@ from uuid import UUID
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.equality import by_id, identical
 from ecsviz.domain.fields import class_plan
-from ecsviz.domain.objects import add_fields_set, forget_computed, is_placeholder
+from ecsviz.domain.objects import (
+    add_fields_set,
+    fill_private,
+    forget_computed,
+    is_lazy,
+    is_placeholder,
+)
 from ecsviz.errors import MergeConflictError, short_repr
 from ecsviz.storage.copies import copied
 from ecsviz.storage.renewal import renew
@@ -103,8 +109,9 @@ class Merge:
             live.__dict__["version"] = theirs.version
             forget_computed(live)
         for ecs_id, entity in self.theirs.items():
-            if ecs_id not in self.mine:
-                _redirect(entity, entity, self.mine)
+            live = self.mine.get(ecs_id, entity)
+            if live is entity or is_lazy(live):  # which would load as it was when it was read
+                _redirect(entity, live, self.mine)
 
     def _live(self, part: Any) -> Any:
         if not is_entity_class(type(part)):
@@ -153,6 +160,7 @@ def _redirect(entity: Any, target: Any, live: MappingOf[UUID, Any]) -> None:
             target.__dict__.pop(name, None)
         renew(target, type(entity), {})
     target.__dict__.update(state)
+    fill_private(target, state)
     forget_computed(target)
     add_fields_set(target, state)
 

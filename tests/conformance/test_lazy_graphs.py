@@ -18,7 +18,6 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType, SimpleNamespace
 from typing import Any
 
@@ -29,7 +28,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, PrivateAttr
 
 import ecsviz as ev
-from ecsviz import draw, errors, export
+from ecsviz import draw, errors
 from ecsviz.domain.objects import is_lazy, is_placeholder, take_states
 from ecsviz.domain.walk import walk
 from ecsviz.isomorphic import find_difference
@@ -426,21 +425,6 @@ def _refused(call: Callable[[], Any]) -> None:
         call()
 
 
-def _written(graph: Any) -> None:
-    with TemporaryDirectory() as folder:
-        export.to_csv(graph.nodes_frame(), Path(folder, "a.csv"))
-        export.to_excel(graph.references_frame(), Path(folder, "a.xlsx"))
-        _refused(lambda: export.to_parquet(graph, Path(folder, "parquet")))
-
-
-def _selected(read: Any) -> None:
-    """Select every node of a graph's widget, and what it shows of it."""
-    widget = ev.EntityDependencyGraph(read).explore()
-    for entity in (read, *read.messages):
-        widget.selected = str(entity.ecs_id)
-        widget._repr_mimebundle_()
-
-
 QUIET: dict[str, Callable[[Any, Any, Any], Any]] = {
     "repr": lambda store, read, m: (repr(m), str(m), repr([m]), repr(read), f"{m}"),
     "html": lambda store, read, m: (m._repr_html_(), read._repr_html_()),
@@ -454,25 +438,6 @@ QUIET: dict[str, Callable[[Any, Any, Any], Any]] = {
     "equality of models": lambda store, read, m: Plain(who=m) == Plain(who=copy.copy(m)),
     "validation": lambda store, read, m: (Plain(who=m), c.Message(thread=read, parent=m)),
     "walk": lambda store, read, m: walk([read]),
-    "graph": lambda store, read, m: ev.EntityDependencyGraph(read),
-    "order": lambda store, read, m: ev.EntityDependencyGraph(read).get_topological_sort(),
-    "cycles": lambda store, read, m: ev.EntityDependencyGraph(read).get_cycles(),
-    "frames of the graph": lambda store, read, m: (
-        ev.EntityDependencyGraph(read).nodes_frame(),
-        ev.EntityDependencyGraph(read).references_frame(),
-    ),
-    "networkx": lambda store, read, m: ev.EntityDependencyGraph(read).to_networkx(),
-    "draw": lambda store, read, m: ev.EntityDependencyGraph(read).draw(),
-    "explore": lambda store, read, m: ev.EntityDependencyGraph(read).explore(),
-    "page": lambda store, read, m: ev.EntityDependencyGraph(read).to_html(),
-    "mermaid": lambda store, read, m: ev.EntityDependencyGraph(read).to_mermaid(),
-    "dot": lambda store, read, m: ev.EntityDependencyGraph(read).to_dot(),
-    "json": lambda store, read, m: ev.EntityDependencyGraph(read).to_json(),
-    "cytoscape": lambda store, read, m: ev.EntityDependencyGraph(read).to_cytoscape(),
-    "GraphML": lambda store, read, m: ev.EntityDependencyGraph(read).to_graphml(os.devnull),
-    "files": lambda store, read, m: _written(ev.EntityDependencyGraph(read)),
-    "schema": lambda store, read, m: ev.EntityDependencyGraph([c.Thread, c.Message]).draw(),
-    "details": lambda store, read, m: _selected(read),
     "graph of a placeholder": lambda store, read, m: ev.EntityDependencyGraph(m),
     "diff": lambda store, read, m: ev.diff(read, copy.deepcopy(read)),
     "isomorphic": lambda store, read, m: find_difference(read, copy.deepcopy(read)),
@@ -523,6 +488,105 @@ def test_copies_and_pickles_stay_as_they_are(reopen: Open) -> None:
     part = reopen().get(thread.ecs_id, hops=0)
     with pytest.raises(errors.NotLoadedError, match="was left out"):
         _ = part.messages[0].text
+
+
+class Rich(ev.Entity):
+    """Has what a model has besides fields."""
+
+    name: str = "a"
+    tags: list[str] = ["x"]
+    next: Rich | None = None
+    _count: int = PrivateAttr(default=4)
+
+    @cached_property
+    def fixed(self) -> int:
+        return 42
+
+    @cached_property
+    def loud(self) -> str:
+        return self.name.upper()
+
+    @property
+    def low(self) -> str:
+        return self.name.lower()
+
+
+Rich.model_rebuild()
+
+
+def _set(entity: Any, name: str, value: Any) -> Any:
+    setattr(entity, name, value)
+    return getattr(entity, name)
+
+
+def _deleted(entity: Any, name: str) -> Any:
+    delattr(entity, name)
+    return hasattr(entity, name) and getattr(entity, name)
+
+
+WHOLE: dict[str, Callable[[Any], Any]] = {
+    "model_copy": lambda e: e.model_copy(update={"name": "b"}).__getstate__(),
+    "deep model_copy": lambda e: dict(e.model_copy(update={"name": "b"}, deep=True)),
+    "replace": lambda e: e.__replace__(name="b").__getstate__(),
+    "dict": dict,
+    "iteration": list,
+    "construct": lambda e: dict(Rich.model_construct(**dict(e))),
+    "cached": lambda e: e.loud,
+    "property": lambda e: e.low,
+    "private": lambda e: e._count,
+    "setting a private attribute": lambda e: _set(e, "_count", 5),
+    "setting": lambda e: _set(e, "name", "b"),
+    "deleting": lambda e: _deleted(e, "name"),
+    "deleting a private attribute": lambda e: _deleted(e, "_count"),
+    "an instance of its own": lambda e: Rich.model_validate(dict(e)).__getstate__(),
+}
+
+
+@pytest.mark.parametrize("what", list(WHOLE))
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_placeholder_gives_the_whole_entity_or_an_error(
+    kind: str, what: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    store = OPENERS[kind](tmp_path, request)()
+    made = store.register(Rich(name="top", next=Rich(next=Rich())))
+    lazy, whole = (store.get(made.ecs_id, lazy=lazy).next for lazy in (True, False))
+    part = store.get(made.ecs_id, hops=0).next
+    assert lazy.fixed == 42, "what looks at no field loads nothing, nor makes whole"
+    assert is_lazy(lazy)
+    assert WHOLE[what](lazy) == WHOLE[what](whole)
+    of_lazy, of_whole = (
+        {k: v for k, v in e if k in Rich.model_fields and k != "next"} for e in (lazy, whole)
+    )
+    assert of_lazy == of_whole
+    assert lazy.next == whole.next
+    assert lazy.__pydantic_private__ == whole.__pydantic_private__
+    copies = [copy.copy(part), copy.deepcopy(part), pickle.loads(pickle.dumps(part))]
+    fresh = store.get(made.ecs_id, lazy=True).next
+    copies += [copy.copy(fresh), copy.deepcopy(fresh), pickle.loads(pickle.dumps(fresh))]
+    copies += [fresh.model_copy(), fresh.model_copy(deep=True)]
+    assert is_placeholder(fresh)
+    for entity in (part, *copies):
+        assert entity.fixed == 42
+        with pytest.raises(errors.NotLoadedError, match="was left out"):
+            WHOLE[what](entity)
+        assert is_placeholder(entity)
+        assert entity.__pydantic_private__ is None
+        assert entity == whole
+        assert repr(entity) == repr(fresh)
+
+
+def test_what_a_placeholder_has_computed_changes_nothing(reopen: Open) -> None:
+    made = reopen().register(Rich(name="top", next=Rich(name="b")))
+    for options in ({"hops": 0}, {"lazy": True}):
+        read = reopen().get(made.ecs_id, **options)
+        assert read.next.fixed == 42
+        read.name = f"edited {options}"
+        assert reopen().register(read) is read
+        assert is_placeholder(read.next)
+        assert "not loaded" in repr(read.next)
+        assert reopen().get(made.ecs_id).next.name == "b"
+    assert read.next.name == "b"
+    assert find_difference(read, reopen().get(made.ecs_id)) is None
 
 
 # -- saving ------------------------------------------------------------------------------------
@@ -645,6 +709,47 @@ def test_refreshing_makes_whole(reopen: Open) -> None:
     assert held.model_fields_set >= {"text"}
     held.model_fields_set.clear()
     assert read.messages[1].model_fields_set >= {"text"}, "each has its own"
+
+
+def test_merging_makes_whole(reopen: Open) -> None:
+    """What is not loaded yet would be read as it was, beside what is as it is now."""
+    node = c.Node(name="a", next=c.Node(name="b", next=c.Node(name="c")), links=[c.Node(name="d")])
+    thread, node = reopen().register([c.thread(3), node])
+    one, two = reopen().get_many([thread.ecs_id, node.ecs_id], lazy=True)
+    assert two.next.name == "b"
+    deep, held = two.next.next, one.messages[1]
+    thread.messages[1].text = "theirs"
+    thread.messages.append(c.Message(thread=thread, text="new"))
+    node.next.name, node.next.next.name, node.links = "B", "C", [node.next.next]
+    reopen().register([thread, node])
+    one.title, two.name, two.next.links = "mine", "mine", [two.next.next]
+    assert reopen().merge([one, two]) == [one, two]
+    assert (one.messages[1], two.next.next, two.links[0]) == (held, deep, deep)
+    assert one.messages[1] is held
+    assert two.next.next is two.links[0] is two.next.links[0] is deep
+    assert [m.text for m in one.messages] == ["0", "theirs", "2", "new"]
+    assert [two.name, two.next.name, deep.name] == ["mine", "B", "C"]
+    assert all(loaded(walk([one, two]).entities))
+    reopen().register([one, two])
+    assert find_difference([one, two], reopen().get_many([one.ecs_id, two.ecs_id])) is None
+    assert [e.version for e in (one, *one.messages)] == [3, 1, 2, 1, 1]
+
+
+def test_what_is_made_whole_has_its_private_attributes(reopen: Open) -> None:
+    rich = Rich(name="a", next=Rich(name="b", next=Rich(name="c")))
+    looking = Looking(name="a", next=Looking(name="b", next=Looking(name="c")))
+    made = reopen().register([rich, looking])
+    for bring in ("refresh", "merge"):
+        for options in ({"lazy": True}, {"hops": 0}):
+            read = reopen().get_many([e.ecs_id for e in made], **options)
+            getattr(reopen(), bring)(read)
+            for entity in walk(read).entities:
+                if bring == "merge" and options == {"hops": 0} and entity not in read:
+                    assert is_placeholder(entity), "what was left out stays out"
+                elif isinstance(entity, Rich):
+                    assert entity._count == 4
+                else:
+                    assert entity._before == entity.name
 
 
 # -- what cannot be read any more --------------------------------------------------------------

@@ -329,7 +329,9 @@ class SQLAlchemyEntityStorage(
         open transaction. Once that past was pruned, or the store is closed or gone, the error says
         to read again. Nothing else loads: not ``repr``, ``==``, ``dir()``, graphs, pictures,
         `diff`, `register`, `fork`, and not ``model_post_init`` of what is read; in copies and
-        pickles, and to dumps, a placeholder is one for good. (`refresh` and `merge` read all.)
+        pickles, and to dumps, a placeholder is one for good. (`refresh` and `merge` read all;
+        ``model_copy(update=)`` and ``dict()`` look at every field. A dump of a plain model that
+        holds a placeholder is pydantic's own, and has its ``ecs_id`` alone.)
 
         Examples
         --------

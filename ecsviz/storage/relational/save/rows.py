@@ -27,6 +27,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.basics.order import Ints, split
 from ecsviz.domain.fields import FieldPlan, Shape, complete_fields
+from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import Walk
 from ecsviz.errors import ValueNotStorableError
 from ecsviz.storage.checks import LAST_VERSION
@@ -182,9 +183,7 @@ class Rows:
         self._row_ids: Ints | None = None
         size = len(found.entities)
         kinds = np.asarray(found.kinds)
-        # A placeholder has its id and nothing else.
-        fields = np.fromiter((len(e.__dict__) for e in found.entities), dtype=np.int64, count=size)
-        is_out = (fields == 1) | stored
+        is_out = np.fromiter(map(is_placeholder, found.entities), dtype=bool, count=size) | stored
         self.numbers = np.zeros(size, dtype=np.int64)
         self.local = np.zeros(size, dtype=np.int64)
         number_of: dict[tuple[str, bool], int] = {}
