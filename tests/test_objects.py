@@ -399,14 +399,15 @@ class TestShells:
         first, second = state.shells(Node, ids)
         assert [first.ecs_id, second.ecs_id] == ids
         assert first.model_fields_set == second.model_fields_set == set()
-        state.fill_all(Node, [first, second], ["ecs_id", "name"], [ids, ["a", "b"]])
+        names = ["ecs_id", "version", "name"]
+        state.fill_all(Node, [first, second], names, [ids, [1, 1], ["a", "b"]])
         assert (first.name, second.name) == ("a", "b")
-        assert first.__dict__ == {"ecs_id": ids[0], "name": "a"}
-        assert first.model_fields_set == {"ecs_id", "name"}
+        assert first.__dict__ == {"ecs_id": ids[0], "version": 1, "name": "a"}
+        assert first.model_fields_set == set(names)
         assert first._made == []
         assert first._made is not second._made
         first.model_fields_set.clear()
-        assert second.model_fields_set == {"ecs_id", "name"}
+        assert second.model_fields_set == set(names)
 
     def test_as_many_rows_as_shells(self) -> None:
         shells = state.shells(Node, [Node().ecs_id, Node().ecs_id])
