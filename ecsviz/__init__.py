@@ -105,6 +105,7 @@ _connect(
         "ThreadViews.draw_activity": "ecsviz.draw.draw_activity",
         "ThreadViews.draw_lengths": "ecsviz.draw.draw_lengths",
         "ThreadViews.draw_models": "ecsviz.draw.draw_models",
+        "ThreadViews.explore": "ecsviz.widgets.explore_threads",
         "ThreadViews.frame": "ecsviz.frames.chats.messages_frame",
         "ThreadViews.summary": "ecsviz.frames.chats.threads_summary",
         "ToHtml.to_html": "ecsviz.export.page.to_html",

@@ -126,7 +126,7 @@ def test_the_map_names_every_file_once() -> None:
 
 def test_a_folder_is_a_widget_or_shared() -> None:
     entries = json.loads((SOURCES / "package.json").read_text(encoding="utf-8"))["exports"]
-    assert set(entries) == {"./explorer", "./thread", "./store", "./cytoscape"}
+    assert set(entries) == {"./explorer", "./thread", "./store", "./threads", "./cytoscape"}
     widgets = {Path(source).parts[0] for source in entries.values()} - {"libraries"}
     scripts = [path.relative_to(SOURCES) for path in FILES if path.suffix in (".js", ".ts", ".css")]
     assert {path.parts[0] for path in scripts} == {*widgets, "libraries", "shared"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import anywidget
 import pytest
 
 import ecsviz as ev
-from ecsviz.widgets import GraphExplorer, StoreExplorer, ThreadExplorer, base
+from ecsviz.widgets import GraphExplorer, StoreExplorer, ThreadExplorer, ThreadsExplorer, base
 
 SOURCES = Path(__file__).resolve().parents[1] / "ecsviz" / "widgets" / "js"
 ROOMS: dict[str, type[base.LiveWidget]] = {
     "graph": GraphExplorer,
     "thread": ThreadExplorer,
     "store": StoreExplorer,
+    "threads": ThreadsExplorer,
 }
 BUNDLE = {"_esm", "_css"}  # for anywidget itself
 
@@ -253,7 +255,29 @@ def store_states() -> Iterator[Any]:
     store.close()
 
 
-STATES = {"graph": graph_states, "thread": thread_states, "store": store_states}
+def threads_states() -> Iterator[Any]:
+    """Yield an explorer of many threads, likewise."""
+    yield ev.ChatThreads().explore()
+    thread, last = chat()
+    last.created_at = datetime(2024, 5, 1, tzinfo=UTC)
+    shown = ev.ChatThreads([thread, ev.ChatThread()]).explore()
+    yield shown
+    yield from asking(
+        shown,
+        {"do": "filter", "set": {"search": "way", "model": 0, "most": 5}},
+        {"do": "pick", "row": 0},
+        {"do": "back"},
+        {"do": "sort", "column": 0},
+        {"do": "refresh"},
+    )
+
+
+STATES = {
+    "graph": graph_states,
+    "thread": thread_states,
+    "store": store_states,
+    "threads": threads_states,
+}
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -117,6 +117,7 @@ RIGHT: dict[str, Callable[[Any], Any]] = {
     "found": lambda at: ev.diff(at.leaf, copy.deepcopy(at.leaf)),
     "lineage": lambda at: at.leaf,
     "thread": lambda at: at.thread,
+    "threads": lambda at: [at.thread],
     "store": lambda at: at.store,
     "what": lambda at: Leaf,
     "frame": lambda at: pd.DataFrame({"a": [1]}),
@@ -144,12 +145,16 @@ CLASSES: dict[str, type] = {
     "sqlite": ev.SQLAlchemyEntityStorage,
     "graph": ev.EntityDependencyGraph,
     "thread": ev.ChatThread,
+    "threads": ev.ChatThreads,
     "diff": ev.GraphDiff,
     "database": Database,
 }
 """Whose methods."""
 
-VIEWS = {"draw", "draw_lineage", "draw_schema", "draw_timeline", "explore", "to_html"}
+VIEWS = {
+    *("draw", "draw_lineage", "draw_schema", "draw_timeline", "explore", "to_html"),
+    *("draw_activity", "draw_lengths", "draw_models"),
+}
 """The methods of classes that are asked for their pictures and widgets alone."""
 
 
@@ -184,9 +189,11 @@ class Subject:
             return ev.read_database(path)
         if kind == "diff":
             return ev.diff(self.thread, copy.deepcopy(self.thread))
-        return {"graph": ev.EntityDependencyGraph(self.leaf), "thread": self.thread}.get(
-            kind, self.store
-        )
+        return {
+            "graph": ev.EntityDependencyGraph(self.leaf),
+            "thread": self.thread,
+            "threads": ev.ChatThreads([self.thread]),
+        }.get(kind, self.store)
 
 
 def asked_of(kind: str) -> list[tuple[str, inspect.Signature]]:
@@ -201,8 +208,9 @@ def asked_of(kind: str) -> list[tuple[str, inspect.Signature]]:
         if not name.startswith("_") and callable(member) and not isinstance(member, type)
     ]
     whole = kind in ("memory", "sqlite", "graph")
+    views = VIEWS | {"frame", "summary"} if kind == "threads" else VIEWS
     return [
-        (name, inspect.signature(getattr(made, name))) for name in names if whole or name in VIEWS
+        (name, inspect.signature(getattr(made, name))) for name in names if whole or name in views
     ]
 
 

@@ -184,11 +184,11 @@ def time_zone(value: Any, name: str) -> tzinfo:
 
     if isinstance(value, tzinfo):
         return value
-    if value == "UTC":  # known where there are no other zones, too
-        return UTC
     try:
-        return ZoneInfo(str(value))
-    except (ValueError, OSError, ZoneInfoNotFoundError) as err:
+        if isinstance(value, str):  # UTC is known where there are no other zones, too
+            return UTC if value == "UTC" else ZoneInfo(value)
+        raise TypeError(name)
+    except (TypeError, ValueError, OSError, ZoneInfoNotFoundError) as err:
         raise InvalidArgumentError(
             f"{name} is {short_repr(value)}, which names no time zone. Give one such as"
             " 'Europe/Berlin'; zoneinfo.available_timezones() lists them (on Windows, of the"

@@ -94,6 +94,24 @@ class ThreadViews:
         """
         raise NotImplementedError
 
+    @view
+    def explore(self) -> Any:
+        """Return a live widget: a list to search, filter and sort, and the thread that one picks.
+
+        Returns
+        -------
+        ThreadsExplorer
+            A widget; its trait ``selected``, the ``ecs_id`` of the picked thread, works in both
+            directions.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> ev.ChatThreads(ev.sample("chats")).explore()
+        ThreadsExplorer(6 threads, 98 messages)
+        """
+        raise NotImplementedError
+
 
 class ChatThreads(list[ChatThread], ThreadViews):
     """A list of chat threads that can be counted and drawn.
@@ -177,8 +195,8 @@ def check_threads(threads: Sequence[Any]) -> Sequence[ChatThread]:
     for each in threads:
         if not isinstance(each, ChatThread):
             raise UnknownTypeError(
-                f"{short_repr(each)} is not a ChatThread. store.find(ev.ChatThread) and"
-                " ev.read_chat(…) give threads.",
+                f"{short_repr(each)} is not a ChatThread. Give threads, such as those of"
+                " ev.read_chat(…) or store.find(ev.ChatThread).",
                 value=each,
             )
     return threads

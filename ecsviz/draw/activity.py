@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,9 @@ from ecsviz.draw.options import checked_option, title_and_legend
 from ecsviz.draw.sheet import Sheet, nothing
 from ecsviz.draw.style import Color, Theme, main_color, mix
 from ecsviz.draw.text import Writer
-from ecsviz.frames.chats import DTYPES, read_messages
+from ecsviz.errors import InvalidArgumentError, UnknownTypeError
+from ecsviz.frames.chats import DTYPES, ReadMessages, read_messages
+from ecsviz.layout import DrawingOptionError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +80,7 @@ def draw_activity(
     Raises
     ------
     DrawingOptionError
-        If `timezone` names no zone, or another option is nothing of its kind.
+        If `threads` are none, `timezone` names no zone, or another option is nothing of its kind.
 
     Notes
     -----
@@ -97,7 +99,7 @@ def draw_activity(
     title, legend = title_and_legend(title, legend)
     legend = legend and frame.room_for(ax)[1] >= LOW
     zone = checked_option(time_zone, timezone, "timezone")
-    times = read_messages(threads, ["created_at"]).values["created_at"]
+    times = messages_of(threads, ["created_at"]).values["created_at"]
     days, hours = _local(times, zone)
     writer = Writer()
     sheet = Sheet.on(ax, writer)
@@ -116,6 +118,20 @@ def draw_activity(
     return sheet.draw(
         ax, head, _counts(len(times), days), entries if legend else [], " ".join(note)
     )
+
+
+def messages_of(threads: Any, columns: Iterable[str]) -> ReadMessages:
+    """Read what a picture needs of threads.
+
+    Raises
+    ------
+    DrawingOptionError
+        If something else than threads is given.
+    """
+    try:
+        return read_messages(threads, columns)
+    except (InvalidArgumentError, UnknownTypeError) as err:
+        raise DrawingOptionError(str(err), option="threads", value=threads) from err.__cause__
 
 
 def _local(times: Sequence[Any], zone: tzinfo) -> tuple[Ints, Ints]:

@@ -13,13 +13,13 @@ from ecsviz.basics.order import Ints
 from ecsviz.basics.result_frames import typed_column
 from ecsviz.basics.text import counted
 from ecsviz.draw import frame
-from ecsviz.draw.activity import MONTHS
+from ecsviz.draw.activity import MONTHS, messages_of
 from ecsviz.draw.options import title_and_legend
 from ecsviz.draw.sheet import APART, SMALL, TEXT, Sheet, nothing
 from ecsviz.draw.style import OTHER, PALETTE, WHITE, Color, main_color, mix, rgb
 from ecsviz.draw.text import Writer
 from ecsviz.errors import short_repr
-from ecsviz.frames.chats import DTYPES, read_messages
+from ecsviz.frames.chats import DTYPES
 from ecsviz.layout import DrawingOptionError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def draw_lengths(
     Raises
     ------
     DrawingOptionError
-        If `by` is none of these, or another option is nothing of its kind.
+        If `threads` are none, `by` is none of these, or another option is nothing of its kind.
 
     Notes
     -----
@@ -87,7 +87,8 @@ def draw_lengths(
     '1 thread: 3,558 characters'
     """
     title, legend = title_and_legend(title, legend)
-    if by not in get_args(Lengths):
+    asked: Any = by
+    if not isinstance(asked, str) or asked not in get_args(Lengths):
         raise DrawingOptionError(
             f"by={short_repr(by)} is nothing that threads are measured by."
             " Give 'messages', 'characters' or 'tokens'.",
@@ -141,7 +142,7 @@ def draw_models(
     Raises
     ------
     DrawingOptionError
-        If an option is nothing of its kind.
+        If `threads` are none, or an option is nothing of its kind.
 
     Notes
     -----
@@ -158,7 +159,7 @@ def draw_models(
     '1 answer of 1 model'
     """
     title, legend = title_and_legend(title, legend)
-    found = read_messages(threads, ["role", "model", "created_at"]).values
+    found = messages_of(threads, ["role", "model", "created_at"]).values
     answers = [
         (model, time)
         for model, role, time in zip(
@@ -217,7 +218,7 @@ def _percent(count: int, total: int) -> str:
 def _sizes(threads: Any, by: Lengths) -> tuple[Ints, int]:
     """Return how long the threads are that tell it, and how many threads there are."""
     if by == "tokens":
-        found = read_messages(threads, ["tokens_in", "tokens_out"])
+        found = messages_of(threads, ["tokens_in", "tokens_out"])
         count = len(found.titles)
         told, sizes = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64)
         for name in ("tokens_in", "tokens_out"):
@@ -226,7 +227,7 @@ def _sizes(threads: Any, by: Lengths) -> tuple[Ints, int]:
                     told[number] = True
                     sizes[number] += int(tokens)
         return sizes[told], count
-    found = read_messages(threads, ["characters"] if by == "characters" else [])
+    found = messages_of(threads, ["characters"] if by == "characters" else [])
     count = len(found.titles)
     if by == "messages":
         return np.bincount(found.thread, minlength=count), count

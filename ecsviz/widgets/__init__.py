@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from ecsviz.widgets.graph.explorer import GraphExplorer, explore_graph
     from ecsviz.widgets.store.explorer import StoreExplorer, explore_store
     from ecsviz.widgets.thread.explorer import ThreadExplorer, explore_thread
+    from ecsviz.widgets.threads.explorer import ThreadsExplorer, explore_threads
 
 __all__ = [
     "GraphExplorer",
     "StoreExplorer",
     "ThreadExplorer",
+    "ThreadsExplorer",
     "explore_graph",
     "explore_store",
     "explore_thread",
+    "explore_threads",
 ]
 
 # Loaded when asked for: a store brings SQLAlchemy with it, which a graph does without.
@@ -30,9 +33,11 @@ _ROOMS: Final = {
     "GraphExplorer": "ecsviz.widgets.graph.explorer",
     "StoreExplorer": "ecsviz.widgets.store.explorer",
     "ThreadExplorer": "ecsviz.widgets.thread.explorer",
+    "ThreadsExplorer": "ecsviz.widgets.threads.explorer",
     "explore_graph": "ecsviz.widgets.graph.explorer",
     "explore_store": "ecsviz.widgets.store.explorer",
     "explore_thread": "ecsviz.widgets.thread.explorer",
+    "explore_threads": "ecsviz.widgets.threads.explorer",
 }
 __getattr__ = lazy(__name__, _ROOMS)
 

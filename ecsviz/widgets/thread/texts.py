@@ -76,7 +76,11 @@ def snippet(message: ChatMessage, wanted: str) -> list[str]:
     >>> snippet(message, "CYCLE"), snippet(message, "user")
     (['What is a ', 'cycle', '?'], ['What is a cycle?', '', ''])
     """
-    text = message.content
+    return around(message.content, wanted)
+
+
+def around(text: str, wanted: str) -> list[str]:
+    """Return what stands before, at and after the place where a text is found in another."""
     sought = wanted.strip().casefold()
     at = text.casefold().find(sought)
     # Folding may change the length of a text: then only its beginning is shown.

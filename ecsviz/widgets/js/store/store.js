@@ -17,6 +17,7 @@ import {
   sign,
 } from "../shared/dom.js";
 import { follow, onTold, sender } from "../shared/kernel.js";
+import { makeNested } from "../shared/nested.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
 
@@ -239,33 +240,7 @@ function render({ model, el }) {
   // -- the graph ---------------------------------------------------------------------------
 
   const told = h("p", { class: "ecsviz-note" });
-  const graph = h("div", { class: "ecsviz-graph" });
-  /** @type {{ reference: unknown, view: base.View | null } | null} */
-  let shown = null;
-  async function showGraph() {
-    const reference = is("graph");
-    if (shown?.reference === reference) return;
-    shown?.view?.remove();
-    /** @type {NonNullable<typeof shown>} */
-    const mine = { reference, view: null };
-    shown = mine;
-    fill(graph);
-    if (!reference) return;
-    try {
-      const manager = model.widget_manager;
-      const other =
-        typeof reference === "string"
-          ? await manager.get_model(reference.replace("IPY_MODEL_", ""))
-          : reference;
-      const view = await manager.create_view(other);
-      if (shown !== mine) return view.remove();
-      mine.view = view;
-      fill(graph, view.el);
-    } catch (problem) {
-      const why = problem instanceof Error ? problem.message : String(problem);
-      if (shown === mine) error.say(`The graph cannot be shown: ${why}`);
-    }
-  }
+  const graph = makeNested(model, (why) => error.say(`The graph cannot be shown: ${why}`));
 
   // -- all of it ---------------------------------------------------------------------------
 
@@ -312,7 +287,7 @@ function render({ model, el }) {
       "div",
       { class: "ecsviz-around", role: "group", "aria-label": "What is around the chosen row" },
       told,
-      graph,
+      h("div", { class: "ecsviz-graph" }, graph.element),
     ),
     spoken.element,
   );
@@ -337,7 +312,7 @@ function render({ model, el }) {
         is("_told") || "Choose a row to see what it holds and what holds it, as a graph.";
       if (is("_told")) spoken.say(is("_told"));
     }),
-    follow(model, ["graph"], showGraph),
+    follow(model, ["graph"], () => graph.show(is("graph"))),
     onTold(model, "error", ({ text: words }) => error.say(words)),
     onTheme(root, () => {}),
     hideStill(model),
@@ -345,7 +320,7 @@ function render({ model, el }) {
   fill(el, root);
   return () => {
     for (const stop of stops) stop();
-    shown?.view?.remove();
+    graph.remove();
   };
 }
 
