@@ -574,7 +574,7 @@ def test_a_dry_run_changes_nothing(store: ev.SQLAlchemyEntityStorage) -> None:
     assert "minutes" in migration._repr_html_()
 
 
-@pytest.mark.parametrize("broken", ["_fill", "_set_nullable", "_rename_exact"])
+@pytest.mark.parametrize("broken", ["_fill", "_set_types", "_rename_exact"])
 def test_what_fails_is_undone(
     store: ev.SQLAlchemyEntityStorage, reopen: Open, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

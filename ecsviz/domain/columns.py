@@ -29,6 +29,11 @@ class ColumnRule:
     max_length: int | None = None
 
     @property
+    def is_limit(self) -> bool:
+        """Whether some values cannot stand there."""
+        return self.unique or self.max_length is not None
+
+    @property
     def said(self) -> str:
         """What is declared, as text; empty for nothing.
 

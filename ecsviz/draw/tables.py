@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -35,7 +35,8 @@ class DrawnColumn:
     name, kind
         The kind is what the database, or the annotation, calls its type.
     mark
-        ``PK`` and ``FK`` where it is part of a key, ``→`` for a field that holds entities.
+        ``PK`` and ``FK`` where it is part of a key, ``UQ`` where its values are unique, ``→`` for
+        a field that holds entities.
     optional
         Whether it may be empty.
     """
@@ -153,13 +154,18 @@ def _of_store(metadata: sa.MetaData) -> DrawnSchema:
             if not table.name.startswith(OWN_PREFIX) and not table.name.endswith("_history")
         )
     boxes = [
-        Box(box.name, tuple(c for c in box.columns if not _is_own(c.name))) for box in found.boxes
+        Box(box.name, tuple(_plain(c) for c in box.columns if not _is_own(c.name)))
+        for box in found.boxes
     ]
     hidden = any(_is_own(c.name) for box in found.boxes for c in box.columns)
     note = "Columns that ecsviz keeps for itself (ecs_…) are not shown." if hidden else ""
     return DrawnSchema(
         tuple(boxes), found.links, found.nouns, " ".join(filter(None, (found.note, note)))
     )
+
+
+def _plain(column: DrawnColumn) -> DrawnColumn:
+    return replace(column, mark="") if column.name == "ecs_id" else column
 
 
 def _is_own(name: str) -> bool:
@@ -218,9 +224,14 @@ def _column(column: sa.Column[Any]) -> DrawnColumn:
     return DrawnColumn(
         column.name,
         clean_text("" if kind == "NULL" else kind, TYPE_COLUMNS),
-        " ".join(["PK"] * column.primary_key + ["FK"] * bool(column.foreign_keys)),
+        _mark(column),
         bool(column.nullable) and not column.primary_key,
     )
+
+
+def _mark(column: sa.Column[Any]) -> str:
+    keys = ["PK"] * column.primary_key + ["FK"] * bool(column.foreign_keys)
+    return " ".join(keys) or "UQ" * _is_unique(column.table, {column.name})
 
 
 # -- entity classes --------------------------------------------------------------------------
@@ -255,7 +266,9 @@ def _fields(cls: type) -> tuple[DrawnColumn, ...]:
             kind = annotation_text(info.annotation)
             optional = kind.endswith(" | None")
             kind = kind.removesuffix(" | None")
-            found.append(DrawnColumn(name, kind, "→" if name in holding else "", optional))
+            unique = name in plan.columns and plan.columns[name].unique
+            mark = "→" if name in holding else "UQ" * unique
+            found.append(DrawnColumn(name, kind, mark, optional))
     return tuple(found)
 
 

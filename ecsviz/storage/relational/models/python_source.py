@@ -158,16 +158,16 @@ class ModuleText:
         return result
 
     def _index(self, index: sa.Index) -> str:
-        columns = ", ".join(repr(column.name) for column in index.columns)
-        if index.unique:
-            return f"sa.Index({index.name!r}, {columns}, unique=True)"
-        return f"sa.Index(None, {columns})"
+        names = [column.name for column in index.columns]
+        assert index.table is not None
+        named = "_".join(["ix", index.table.name, *names]) != index.name
+        parts = [repr(str(index.name)) if named else "None", *map(repr, names)]
+        return f"sa.Index({', '.join([*parts, *['unique=True'] * bool(index.unique)])})"
 
     def _unique(self, constraint: sa.UniqueConstraint) -> str:
-        columns = ", ".join(repr(column.name) for column in constraint.columns)
-        return (
-            f"sa.UniqueConstraint({columns}, deferrable=True, initially={constraint.initially!r})"
-        )
+        columns = [repr(column.name) for column in constraint.columns]
+        options = [f"name={str(constraint.name)!r}", f"initially={constraint.initially!r}"]
+        return f"sa.UniqueConstraint({', '.join([*columns, *options, 'deferrable=True'])})"
 
     # -- relationships -----------------------------------------------------------------------
 

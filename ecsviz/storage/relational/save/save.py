@@ -155,10 +155,9 @@ class Save:
         self.orphans = Orphans(self.conn, self.catalog, self.lists, self.added_since)
         self.orphans.find()
         if any(group.known.has_unique for group in groups.values()):
-            new, gone = self.new_versions, self.orphans.deleted
-            parts = (self.conn, self.catalog, self.rows, new, gone, self.next_ids)
-            self.unique = UniqueValues(*parts)
-            self.unique.find()
+            found = UniqueValues(self.conn, self.catalog, self.rows, self.next_ids)
+            found.find(self.new_versions, self.orphans.deleted)
+            self.unique = found
         self._order_inserts()
         new = {name: self._new_places(name) for name in groups}
         changed = {name: self._changed_places(name) for name in groups}

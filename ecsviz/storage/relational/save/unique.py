@@ -10,6 +10,7 @@ both rows are set to X'31' and X'32' in one statement, and then to "b" and "a".
 
 from __future__ import annotations
 
+from collections.abc import Container
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from functools import partial
@@ -52,10 +53,6 @@ class UniqueValues:
     ----------
     conn, catalog, rows
         The transaction (None where nothing is stored), the store's catalog, and what is saved.
-    written
-        The positions of entities that are written.
-    deleted
-        Per type the row ids of those that go.
     next_ids
         Per type the next free row id.
 
@@ -70,22 +67,29 @@ class UniqueValues:
         conn: Connection | None,
         catalog: Catalog,
         rows: Rows,
-        written: MappingOf[int, Any],
-        deleted: MappingOf[str, set[int]],
         next_ids: MappingOf[str, int],
     ) -> None:
-        self.conn, self.catalog, self.rows = conn, catalog, rows
-        self.written, self.deleted, self.next_ids = written, deleted, next_ids
+        self.conn, self.catalog, self.rows, self.next_ids = conn, catalog, rows, next_ids
         self.freed: dict[tuple[str, str], set[int]] = {}
+        self._written: Container[int] = ()
+        self._deleted: MappingOf[str, set[int]] = {}
 
-    def find(self) -> None:
+    def find(self, written: Container[int], deleted: MappingOf[str, set[int]]) -> None:
         """Find out what stands in the way.
+
+        Parameters
+        ----------
+        written
+            The positions of entities that are written.
+        deleted
+            Per type the row ids of those that go.
 
         Raises
         ------
         UniqueValueError
             If two entities would have one value.
         """
+        self._written, self._deleted = written, deleted
         groups: dict[Scope, list[Group]] = {}
         for group in self.rows.groups.values():
             if group.known.has_unique:
@@ -102,7 +106,7 @@ class UniqueValues:
             of_type = rows.setdefault(group.known.type_name, {})
             column = group.values[_number(group.known, scope.field)]
             for place, position in enumerate(group.positions):
-                if position not in self.written:
+                if position not in self._written:
                     continue
                 one = of_type[group.ids[place]] = _Written(group, place, column[place])
                 if one.value is None:
@@ -126,7 +130,7 @@ class UniqueValues:
             if known.by_hand:
                 continue
             name, column = known.type_name, known.values[_number(known, scope.field)].column
-            mine, gone = rows.get(name, {}), self.deleted.get(name, ())
+            mine, gone = rows.get(name, {}), self._deleted.get(name, ())
             for row_id, ecs_id, value in self._stored(known, column, list(by_value)):
                 one, here = by_value.get(value), mine.get(row_id)
                 if one is None or (here is not None and here.value == value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from ecsviz.storage.relational.schema.class_maps import ValueColumn
+from ecsviz.storage.relational.schema.class_maps import StoredType, ValueColumn
 from ecsviz.storage.relational.schema.naming import limited
 
 
@@ -20,21 +20,33 @@ def declare(table: sa.Table, value: ValueColumn, *, defers: bool) -> None:
         two rows may exchange theirs. Elsewhere it is an index, which checks row by row.
     """
     if value.said.unique and defers:
+        name = _named("uq", table.name, value.column.name)
         table.append_constraint(
-            sa.UniqueConstraint(value.column, deferrable=True, initially="DEFERRED")
+            sa.UniqueConstraint(value.column, name=name, deferrable=True, initially="DEFERRED")
         )
     elif value.said.unique:
-        sa.Index(unique_name(table.name, value.column.name), value.column, unique=True)
+        sa.Index(_named("uq", table.name, value.column.name), value.column, unique=True)
     elif value.said.index:
-        sa.Index(None, value.column)
+        sa.Index(_named("ix", table.name, value.column.name), value.column)
 
 
-def unique_name(table: str, column: str) -> str:
-    """Return what the index of a unique column is called, as a constraint would be.
+def _named(kind: str, table: str, column: str) -> str:
+    # As the naming convention has it, cut in the same way for every database.
+    return limited(f"{kind}_{table}_{column}")
+
+
+def declared_names(stored: StoredType) -> set[str]:
+    """Return how the indexes and constraints that a stored type declares are called.
 
     Examples
     --------
-    >>> unique_name("teams", "slug")
-    'uq_teams_slug'
+    >>> place = {"slug": {"column": "slug"}}
+    >>> sorted(declared_names(StoredType("Team", "m", "teams", {"slug": "TEXT [unique]"}, place)))
+    ['ix_teams_slug', 'uq_teams_slug']
     """
-    return limited(f"uq_{table}_{column}")
+    names = set()
+    for field, text in stored.fields.items():
+        column = stored.layout.get(field, {}).get("column")
+        if column is not None and " [" in text:
+            names |= {_named(kind, stored.table, column) for kind in ("uq", "ix")}
+    return names

@@ -88,7 +88,8 @@ class Change:
         Where.
     what
         ``added``, ``dropped``, ``renamed``, ``optional``, ``required``, ``holds more``,
-        ``holds fewer``, ``retyped``, ``converted``, ``in a list``, ``in no list``.
+        ``holds fewer``, ``retyped``, ``converted``, ``declared`` (otherwise, of a column),
+        ``in a list``, ``in no list``.
     before, after
         What the store and the class say; empty where there is nothing.
     refused
@@ -318,6 +319,8 @@ def _compare_field(
         changes.append(change("holds fewer"))
     if before.optional != after.optional:
         changes.append(change("optional" if after.optional else "required"))
+    if before.said != after.said:
+        changes.append(change("declared"))
     if before.kind == "single":
         owners = before.targets
         names = {(owner, before.inverse or "") for owner in owners}

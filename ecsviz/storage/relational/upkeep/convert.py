@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from typing_extensions import override
 
 from ecsviz.domain.annotations import concrete
+from ecsviz.domain.columns import NOTHING
 from ecsviz.domain.fields import class_plan, complete_fields
 from ecsviz.domain.scalars import microseconds
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
@@ -31,7 +32,7 @@ from ecsviz.storage.sql.driver_values import exact_by_field, read_exact
 from ecsviz.storage.sql.statements import columns_of, update_rows
 from ecsviz.values.codecs import Codec, Refused, codec_for, reason
 from ecsviz.values.column_codecs import IntCodec
-from ecsviz.values.field_codecs import codec_of, describe, opaque_names
+from ecsviz.values.field_codecs import check_declared, codec_of, describe, opaque_names
 from ecsviz.values.tagged_json import json_text
 
 Place = tuple[str, str]
@@ -103,6 +104,7 @@ class Conversion:
         self.stored, self.old = stored, old
         self.cls, self.name, self.function = cls, name, function
         self.codec, self.optional = codec_of(cls, name)
+        self.said = class_plan(cls).columns.get(name, NOTHING)
         self.changes = not same_sql(stored, old, cls, name)
         self.encoded: list[Any] = []
         self.exact: dict[int, Any] = {}
@@ -198,6 +200,7 @@ class Conversion:
             if not self.optional:
                 _no_none(results)
             self.encoded, self.exact = self.codec.encode(results)
+            check_declared(self.said, self.codec, results, self.exact)
         except Refused:
             return _failing(self._encode_one, results)
         return {}
@@ -205,7 +208,7 @@ class Conversion:
     def _encode_one(self, value: Any) -> None:
         if not self.optional:
             _no_none([value])
-        self.codec.encode([value])
+        check_declared(self.said, self.codec, [value], self.codec.encode([value])[1])
 
     # -- writing -----------------------------------------------------------------------------
 

@@ -38,6 +38,11 @@ from ecsviz.storage.relational.upkeep.class_changes import (
     take_apart,
 )
 from ecsviz.storage.relational.upkeep.convert import Conversion, Marks, resolve, unchanged
+from ecsviz.storage.relational.upkeep.declared_changes import (
+    DeclaredChanges,
+    DeclaredTable,
+    has_other_length,
+)
 from ecsviz.storage.relational.upkeep.indexes_meanwhile import IndexesMeanwhile
 from ecsviz.storage.relational.upkeep.views_and_triggers import Altered, names_of_ours, own_objects
 from ecsviz.storage.sql.driver_values import read_exact
@@ -107,6 +112,8 @@ class Migrate:
                 change.refused = change.refused or self._refused(change)
             self.migration.changes += changes
         self._check_conversions()
+        parts = (self.stored, self.maps, self.declared, self.conversions)
+        DeclaredChanges(conn, before.metadata.schema, *parts).refuse(self.migration.changes)
         names = dict.fromkeys(change.type_name for change in self.migration.changes)
         self.alters = {name: Alter(self, name) for name in names}
         altered: dict[str, Altered] = {}
@@ -366,7 +373,7 @@ class Alter:
     def _take_away(self, table: str) -> None:
         gone = {*self.dropped, *self.renamed}
         if gone:
-            self._loosen(table, gone)
+            self._declares.loosen(table, gone)
         if self.dropped:
             with self.op.batch_alter_table(table, schema=self.schema) as batch:
                 for column in self.dropped:
@@ -386,20 +393,9 @@ class Alter:
             return None
         return next((c for c in self.known.collections if c.name == now), None)
 
-    def _loosen(self, table: str, columns: set[str]) -> None:
-        """Drop our indexes and, where they have a life of their own, our foreign keys."""
-        inspector = sa.inspect(self.conn)
-        ours = names_of_ours(self.conn, self.stored)[table]
-        for index in inspector.get_indexes(table, schema=self.schema):
-            name = index["name"]
-            if name in ours and not columns.isdisjoint(index["column_names"]):
-                self.op.drop_index(str(name), table, schema=self.schema)
-        if self.conn.dialect.name != "sqlite":
-            for key in inspector.get_foreign_keys(table, schema=self.schema):
-                if key["name"] in ours and not columns.isdisjoint(key["constrained_columns"]):
-                    self.op.drop_constraint(
-                        key["name"], table, type_="foreignkey", schema=self.schema
-                    )
+    @property
+    def _declares(self) -> DeclaredTable:
+        return DeclaredTable(self.op, self.conn, self.schema, self.stored)
 
     def _rename_exact(self, table: sa.Table) -> None:
         """Rename and drop what stands beside the columns."""
@@ -444,7 +440,8 @@ class Alter:
                 column = self.known.layout()[done.name]["column"]
                 done.write(self.conn, table, column, past=table is not self.known.table)
             self._order_exact(table)
-        self._set_nullable(self.known.table)
+        self._set_types(self.known.table)
+        self._declares.declare(self.known)
         olds = {self.declared.now(self.stored.name, f): p for f, p in self.stored.layout.items()}
         for collection in self.known.collections:
             place = olds.get(collection.name, {})
@@ -480,26 +477,27 @@ class Alter:
                         deferrable=key.deferrable,
                         initially=key.initially,
                     )
-        inspector = sa.inspect(self.conn)
-        there = {index["name"] for index in inspector.get_indexes(table.name, schema=self.schema)}
-        for index in table.indexes:
-            if index.name not in there:
-                names = [column.name for column in index.columns]
-                self.op.create_index(str(index.name), table.name, names, schema=self.schema)
+        self._declares.add_indexes(table)
 
-    def _set_nullable(self, table: sa.Table) -> None:
+    def _set_types(self, table: sa.Table) -> None:
+        """Allow or require values, and let texts be as long as is declared."""
         there = sa.inspect(self.conn).get_columns(table.name, schema=self.schema)
         ours = {column.name for column in self._own_columns()}
-        wrong = [
-            table.c[c["name"]]
-            for c in there
-            if c["name"] in ours and c["nullable"] != table.c[c["name"]].nullable
-        ]
+        wrong = []
+        for found in there:
+            if found["name"] in ours:
+                column = table.c[found["name"]]
+                longer = has_other_length(found["type"], column.type)
+                if longer or found["nullable"] != column.nullable:
+                    wrong.append((column, found["type"] if longer else None))
         if wrong:
             with self.op.batch_alter_table(table.name, schema=self.schema) as batch:
-                for column in wrong:
+                for column, before in wrong:
                     batch.alter_column(
-                        column.name, nullable=column.nullable, existing_type=column.type
+                        column.name,
+                        nullable=column.nullable,
+                        type_=column.type if before is not None else None,
+                        existing_type=column.type if before is None else before,
                     )
 
     def _own_columns(self) -> list[sa.Column[Any]]:

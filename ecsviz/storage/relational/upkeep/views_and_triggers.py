@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.errors import MigrationRefusedError
+from ecsviz.storage.relational.schema.declared import declared_names
 from ecsviz.storage.relational.schema.history_tables import history_name
 from ecsviz.storage.relational.schema.mapping import StoredType
 from ecsviz.storage.relational.schema.naming import limited, quoted
@@ -76,7 +77,7 @@ def own_objects(
 
 
 def names_of_ours(conn: Connection, stored: StoredType) -> dict[str, set[str]]:
-    """Return the names of our indexes and foreign keys, by table."""
+    """Return the names of our indexes, foreign keys and unique constraints, by table."""
     own: list[list[str]] = []
     result: dict[str, set[str]] = {}
     for place in stored.layout.values():
@@ -87,6 +88,7 @@ def names_of_ours(conn: Connection, stored: StoredType) -> dict[str, set[str]]:
             position = [place["position"]] if place.get("position") else []
             own += [[column, *position] for column in columns]
     _add_names(conn, result, stored.table, own)
+    result[stored.table] |= declared_names(stored)
     result[history_name(stored.table)].add(_past_index(stored.table, "ecs_id"))
     return result
 

@@ -1,0 +1,352 @@
+"""What classes declare of columns, in the tables: as it is made, and as migrate changes it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+import ecsviz as ev
+from ecsviz import errors
+from tests.conformance.conftest import OPENERS
+from tests.databases import counted
+from tests.test_python_source import execute
+
+_defined: list[Any] = []
+
+
+@pytest.fixture(params=["sqlite", "engine", "postgresql"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Any) -> Callable[[], Any]:
+    _defined.clear()
+    return OPENERS[request.param](tmp_path, request)
+
+
+def define(name: str, base: type = ev.Entity, /, **fields: Any) -> Any:
+    """Define a class; a tuple is an annotation and a default."""
+    annotations = {n: f[0] if isinstance(f, tuple) else f for n, f in fields.items()}
+    defaults = {n: f[1] for n, f in fields.items() if isinstance(f, tuple)}
+    space = {"__module__": "league", "__annotations__": annotations, **defaults}
+    _defined.append(type(name, (base,), space))
+    return _defined[-1]
+
+
+def declared(**said: Any) -> Any:
+    return Annotated[str, ev.column(**said)]
+
+
+def made(store: Any, table: str = "sides") -> dict[str, Any]:
+    """Return what the database says of the columns and of what is unique or indexed."""
+    with store.engine.connect() as conn:
+        inspector, schema = sa.inspect(conn), store.metadata.schema
+        found = inspector.get_indexes(table, schema=schema)
+        indexes = [i for i in found if not i.get("duplicates_constraint")]
+        unique = inspector.get_unique_constraints(table, schema=schema)
+        columns = inspector.get_columns(table, schema=schema)
+    names = {(u["name"], *u["column_names"]) for u in unique}
+    names |= {(i["name"], *i["column_names"]) for i in indexes if i["unique"]}
+    return {
+        "unique": {each[0] for each in names if "ecs_id" not in each},
+        "indexes": {i["name"] for i in indexes if not i["unique"]},
+        "lengths": {c["name"]: getattr(c["type"], "length", None) for c in columns},
+    }
+
+
+def rows_of(store: Any) -> dict[str, list[str]]:
+    with store.engine.connect() as conn:
+        schema = store.metadata.schema
+        names = sorted(sa.inspect(conn).get_table_names(schema=schema))
+        tables = [sa.Table(n, sa.MetaData(), autoload_with=conn, schema=schema) for n in names]
+        return {t.name: sorted(map(repr, conn.execute(sa.select(t)).all())) for t in tables}
+
+
+def test_what_is_declared_is_in_the_tables(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    side = define("Side", slug=declared(unique=True, max_length=20), city=declared(index=True))
+    store.register(side(slug="a", city="b"))
+    found = made(store)
+    assert found["unique"] == {"uq_sides_slug"}
+    assert found["indexes"] == {"ix_sides_city"}
+    assert (found["lengths"]["slug"], found["lengths"]["city"]) == (20, None)
+    past = made(store, "sides_history")
+    assert past["unique"] == set()
+    assert past["lengths"]["slug"] is None
+    table = store.sql_model(side).__table__
+    assert table.c.slug.type.length == 20
+    for text in ("length=20", "uq_sides_slug", "sa.Index(None, 'city')"):
+        assert text in store.to_python()
+    (kept,) = (
+        each.__table__
+        for each in vars(execute(store.to_python())).values()
+        if getattr(each, "__tablename__", "") == "sides"
+    )
+    assert made_again(kept, store.engine.dialect) == made_again(table, store.engine.dialect)
+
+
+def made_again(table: Any, dialect: Any) -> set[str]:
+    """Return what makes a table, statement by statement."""
+    made: list[Any] = [CreateTable(table), *map(CreateIndex, table.indexes)]
+    texts = [str(each.compile(dialect=dialect)) for each in made]
+    return {line.strip(" ,\t") for text in texts for line in text.split("\n")}
+
+
+def test_the_database_refuses_what_comes_past_the_store(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    side = define("Side", slug=declared(unique=True))
+    one, two = store.register([side(slug="a"), side(slug="b")])
+    model = store.sql_model(side)
+    with store.session_factory() as session:
+        row = session.scalars(sa.select(model).where(model.slug == "b")).one()
+        row.slug = "a"
+        with pytest.raises(sa.exc.IntegrityError):
+            session.commit()
+    with store.session_factory() as session:
+        clash = side(slug="a")
+        with pytest.raises(errors.UniqueValueError):
+            model.from_entity(clash, session)
+    assert [each.slug for each in store.get_many([one.ecs_id, two.ecs_id])] == ["a", "b"]
+
+
+def test_what_the_database_alone_knows_is_told(reopen: Callable[[], Any], monkeypatch: Any) -> None:
+    from ecsviz.storage.relational.save.unique import UniqueValues
+
+    store: Any = reopen()
+    side = define("Side", slug=declared(unique=True))
+    store.register(side(slug="a"))
+    monkeypatch.setattr(UniqueValues, "find", lambda *_: None)  # as somebody who writes meanwhile
+    late = side(slug="a")
+    with pytest.raises(errors.UniqueValueError, match="Nothing was saved") as caught:
+        store.register(late)
+    assert "slug" in str(caught.value.field)
+    assert late.version == 0
+    assert len(store.list_by_type(side)) == 1
+
+
+def test_it_is_declared_of_what_is_stored(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    plain = define("Side", slug=str, city=(str, ""))
+    ids = [e.ecs_id for e in store.register([plain(slug=s, city="x") for s in "ab"])]
+    side = define("Side", slug=declared(unique=True, max_length=9), city=(declared(index=True), ""))
+    store = reopen()
+    with pytest.raises(errors.SchemaOutdatedError, match=r"TEXT \[unique, max_length=9\]"):
+        store.list_by_type(side)
+    told = store.migrate(dry_run=True)
+    assert [c.row()[:3] for c in told.changes] == [
+        ("Side", "slug", "declared"),
+        ("Side", "city", "declared"),
+    ]
+    assert made(store)["unique"] == set()
+    assert store.migrate().applied
+    found = made(reopen())
+    assert (found["unique"], found["indexes"]) == ({"uq_sides_slug"}, {"ix_sides_city"})
+    assert found["lengths"]["slug"] == 9
+    again = reopen().get_many(ids)
+    assert [e.version for e in again] == [1, 1]
+    again[0].slug, again[1].slug = again[1].slug, again[0].slug
+    store.register(again)
+    with pytest.raises(errors.UniqueValueError):
+        store.register(side(slug="a"))
+    assert store.verify().empty
+    # And back, by which all of it goes.
+    define("Side", slug=str, city=(str, ""))
+    store = reopen()
+    store.migrate()
+    found = made(store)
+    assert (found["unique"], found["indexes"], found["lengths"]["slug"]) == (set(), set(), None)
+    (first, _) = store.get_many(ids)
+    first.slug = "a" * 100
+    store.register(first)
+    assert store.verify().empty
+
+
+def test_values_that_stand_twice_are_named(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    plain = define("Side", slug=str)
+    one, two, _ = store.register([plain(slug="a"), plain(slug="a"), plain(slug="b")])
+    define("Side", slug=declared(unique=True))
+    store, before = reopen(), rows_of(store)
+    with pytest.raises(errors.MigrationRefusedError, match="a value stands in several") as caught:
+        store.migrate()
+    for part in ("'a'", str(one.ecs_id), str(two.ecs_id)):
+        assert part in str(caught.value)
+    assert rows_of(store) == before
+    assert store.migrate(dry_run=True).refused
+    (change,) = caught.value.migration.refused
+    assert (change.what, change.field) == ("declared", "slug")
+
+
+def test_subclasses_are_looked_at_too(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    plain = define("Side", slug=str)
+    young = define("Young", plain, age=(int, 0))
+    store.register([plain(slug="a"), young(slug="a")])
+    side = define("Side", slug=declared(unique=True))
+    define("Young", side, age=(int, 0))
+    with pytest.raises(errors.MigrationRefusedError, match="Young"):
+        reopen().migrate()
+
+
+def test_texts_that_are_too_long_are_named(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    plain = define("Side", slug=str)
+    long, short = store.register([plain(slug="ä" * 10), plain(slug="b")])
+    short.slug = "c" * 10
+    store.register(short)
+    short.slug = "d"
+    store.register(short)
+    define("Side", slug=declared(max_length=5))
+    store = reopen()
+    with pytest.raises(errors.MigrationRefusedError, match=f"that of {long.ecs_id} is 10 char"):
+        store.migrate()
+    side = define("Side", slug=declared(max_length=10))
+    store = reopen()
+    store.migrate()
+    assert made(store)["lengths"]["slug"] == 10
+    assert store.get(short.ecs_id, as_of=2).slug == "c" * 10  # the past is as long as it was
+    with pytest.raises(errors.ValueNotStorableError):
+        store.register(side.model_construct(**{**short.__dict__, "slug": "x" * 11}))
+    define("Side", slug=declared(max_length=30))
+    store = reopen()
+    store.migrate()
+    assert made(store)["lengths"]["slug"] == 30
+    assert store.verify().empty
+
+
+def test_what_a_column_cannot_hold_exactly_is_named(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    plain = define("Side", slug=str)
+    odd, _ = store.register([plain(slug="\ud800"), plain(slug="?")])
+    define("Side", slug=declared(unique=True))
+    with pytest.raises(errors.MigrationRefusedError, match=f"that of {odd.ecs_id} is a value of"):
+        reopen().migrate()
+
+
+def test_columns_come_go_and_are_renamed_with_it(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    side = define("Side", slug=declared(unique=True), note=(declared(index=True), ""))
+    first, second = store.register([side(slug="a"), side(slug="b", note="x")])
+    uids = itertools.count(1)
+    define(
+        "Side",
+        code=declared(unique=True, max_length=3),
+        note=(declared(index=True), ""),
+        uid=(Annotated[UUID, ev.column(unique=True, default_factory=lambda: UUID(int=next(uids)))]),
+        more=(Annotated[int | None, ev.column(unique=True)], None),
+    )
+    store = reopen()
+    store.migrate(rename={"Side.slug": "code"})
+    found = made(store)
+    assert found["unique"] == {"uq_sides_code", "uq_sides_uid", "uq_sides_more"}
+    assert found["indexes"] == {"ix_sides_note"}
+    assert found["lengths"]["code"] == 3
+    one, two = store.get_many([first.ecs_id, second.ecs_id])
+    assert (one.code, two.code, one.uid != two.uid) == ("a", "b", True)
+    one.code, two.code = "b", "a"
+    store.register([one, two])
+    assert store.verify().empty
+    define("Side", code=declared(unique=True, max_length=3))
+    store = reopen()
+    store.migrate(drop=["Side.note", "Side.uid", "Side.more"])
+    found = made(store)
+    assert (found["unique"], found["indexes"]) == ({"uq_sides_code"}, set())
+    assert store.get(first.ecs_id).code == "b"
+    assert store.verify().empty
+
+
+def test_names_change_places(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    side = define("Side", one=declared(unique=True), two=declared(index=True))
+    first = store.register(side(one="a", two="b"))
+    define("Side", two=declared(unique=True), one=declared(index=True))
+    store = reopen()
+    store.migrate(rename={"Side.one": "two", "Side.two": "one"})
+    found = made(store)
+    assert (found["unique"], found["indexes"]) == ({"uq_sides_two"}, {"ix_sides_one"})
+    assert (store.get(first.ecs_id).one, store.get(first.ecs_id).two) == ("b", "a")
+    assert store.verify().empty
+
+
+def test_one_default_for_all_is_refused(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    plain = define("Side", name=str)
+    one = store.register(plain(name="x"))
+    define("Side", name=str, slug=(declared(unique=True), "same"))
+    store = reopen()
+    store.migrate()  # of one there is no second
+    assert store.get(one.ecs_id).slug == "same"
+    define("Side", name=str)
+    store = reopen()
+    store.migrate(drop=["Side.slug"])
+    store.register(_defined[-1](name="y"))
+    define("Side", name=str, slug=(declared(unique=True), "same"))
+    with pytest.raises(errors.MigrationRefusedError, match="'same'"):
+        reopen().migrate()
+    define("Side", name=str, slug=(declared(max_length=3), "same"))
+    with pytest.raises(errors.MigrationRefusedError, match="its default is 4 characters long"):
+        reopen().migrate()
+
+
+def test_what_is_converted_is_looked_at(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    plain = define("Side", number=int)
+    one, two = store.register([plain(number=1), plain(number=2)])
+    define("Side", number=declared(unique=True, max_length=2))
+    for function in (lambda _: "a", lambda n: "x" * n * 2):
+        with pytest.raises(errors.MigrationRefusedError):
+            reopen().migrate(convert={"Side.number": function})
+    store = reopen()
+    store.migrate(convert={"Side.number": str})
+    assert made(store)["unique"] == {"uq_sides_number"}
+    found = store.get_many([one.ecs_id, two.ecs_id])
+    assert [each.number for each in found] == ["1", "2"]
+    found[0].number, found[1].number = "2", "1"
+    store.register(found)
+    assert store.verify().empty
+
+
+def test_an_index_of_the_users_own_is_kept(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    plain = define("Side", slug=str, city=str)
+    store.register(plain(slug="a", city="b"))
+    schema = f"{store.metadata.schema}." if store.metadata.schema else ""
+    with store.engine.begin() as conn:
+        conn.exec_driver_sql(f"CREATE UNIQUE INDEX mine ON {schema}sides (city)")
+    define("Side", slug=declared(unique=True, max_length=3), city=str)
+    store = reopen()
+    store.migrate()
+    assert made(store)["unique"] == {"uq_sides_slug", "mine"}
+
+
+def test_a_picture_shows_what_is_unique(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    side = define("Side", slug=declared(unique=True), city=declared(index=True))
+    store.register(side(slug="a", city="b"))
+    for what in (store, side):
+        marks = [text.get_text() for text in ev.draw.draw_schema(what).texts]
+        assert "UQ" in marks
+
+
+def test_statements_do_not_grow(tmp_path: Any) -> None:
+    _defined.clear()
+    side = define("Side", slug=declared(unique=True), nick=(declared(unique=True), ""))
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
+    counts = []
+    for size in (4, 400):
+        sides = [side(slug=f"{size} {n}", nick=f"{size} {n}") for n in range(size)]
+        with counted() as first:
+            store.register(sides)
+        slugs = [each.slug for each in sides]
+        for each, slug in zip(sides, [*slugs[1:], slugs[0]], strict=True):
+            each.slug = slug
+        with counted() as second:
+            store.register(sides)
+        counts.append((len(first) if size == 400 else 0, len(second)))
+        asked = [
+            text for text in second if text.startswith("SELECT sides.id, sides.ecs_id, sides.")
+        ]
+        assert len(asked) == 2  # one for each unique column
+    assert counts[0][1] == counts[1][1]
