@@ -134,9 +134,9 @@ class VersionedStorage:
         -----
         An entity counts once: registered several times, it has one new version and one row in its
         history; added and deleted again, it has never been. What was written and ends as it began
-        has a new version all the same; and a copy that was read inside is stale once another one
-        is registered. A call that raises takes back what it did itself; the block
-        may go on. So it is with a block inside the block, which joins it.
+        has a new version all the same; and of two copies that were read or registered inside, one
+        is stale once the other is registered. A call that raises takes back what it did itself; the
+        block may go on. So it is with a block inside the block, which joins it.
 
         What is read inside is what was written inside. Others read the state before, or wait where
         all share one connection; who writes waits. A transaction belongs to its thread: in

@@ -86,7 +86,7 @@ class Together:
         self._told: list[tuple[weakref.ref[Any], int | None]] = []
         self._notes: list[str] = []
         self._calls: list[Callable[[], None]] = []
-        self._read: dict[UUID, list[weakref.ref[Any]]] = {}
+        self._known: dict[UUID, dict[int, weakref.ref[Any]]] = {}  # whose versions are of it
         _entered.set((*_entered.get(), self))
 
     # -- whose it is -------------------------------------------------------------------------
@@ -180,7 +180,6 @@ class Together:
             Its version before that: it counts where the transaction has not written it yet.
         """
         self.before.setdefault(ecs_id, before)
-        self._outdate(ecs_id)
         was = self._states.get(ecs_id, What.UNTOUCHED)
         self._past.append((ecs_id, was))
         self._become(ecs_id, _AFTER[what].get(was, what))
@@ -227,27 +226,31 @@ class Together:
         """Tell a live object its version."""
         state = entity.__dict__
         if state["version"] != version:
-            self._told.append((weakref.ref(entity), state["version"]))
+            self._told.append((self._know(entity), state["version"]))
             state["version"] = version
 
     def watch(self, entities: Iterable[Any]) -> None:
         """Remember objects that were read: their versions may never come to be."""
         for entity in entities:
             if entity.ecs_id in self.before:
-                ref = weakref.ref(entity)
-                self._told.append((ref, None))
-                self._read.setdefault(entity.ecs_id, []).append(ref)
+                self._told.append((self._know(entity), None))
 
-    def _outdate(self, ecs_id: UUID) -> None:
-        """Let objects that were read be stale: what is written has the version that they have.
+    def _know(self, entity: Any) -> weakref.ref[Any]:
+        ref = weakref.ref(entity)
+        self._known.setdefault(entity.ecs_id, {})[id(entity)] = ref
+        return ref
 
-        Who is being saved is told its version afterwards.
+    def outdate(self, ids: Iterable[UUID]) -> None:
+        """Let the objects of entities that were saved be stale: what is stored has their version.
+
+        Who was saved is told its version afterwards.
         """
-        for ref in self._read.get(ecs_id, ()):
-            entity = ref()
-            if entity is not None and "version" in entity.__dict__:
-                self._told.append((ref, entity.__dict__["version"]))
-                entity.__dict__["version"] = self.before[ecs_id]
+        for ecs_id in ids:
+            for ref in self._known.get(ecs_id, {}).values():
+                entity = ref()
+                if entity is not None and "version" in entity.__dict__:
+                    self._told.append((ref, entity.__dict__["version"]))
+                    entity.__dict__["version"] = self.before[ecs_id]
 
     def _untell(self, told: int, only: set[UUID] | None = None) -> None:
         """Put the versions of live objects back to what they were told first, or before."""

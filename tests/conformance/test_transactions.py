@@ -826,6 +826,55 @@ def test_what_is_brought_up_to_date_in_a_block_goes_back_with_it(reopen: Open, h
     assert store.get(node.ecs_id).name == "theirs"
 
 
+@pytest.mark.parametrize("later", [False, True], ids=["in it", "after it"])
+def test_what_was_saved_in_a_block_is_stale_once_a_copy_is_saved(reopen: Open, later: bool) -> None:
+    store = reopen()
+    first = store.register(c.Node(name="a"))
+    with store.transaction():
+        first.name = "b"
+        store.register(first)
+        with contextlib.suppress(LeftError), store.transaction():
+            store.register(_renamed(store.get(first.ecs_id), "in vain"))
+            raise LeftError
+        first.name = "c"
+        assert store.register(first).version == 2, "what was taken back makes nothing stale"
+        other = store.register(_renamed(store.get(first.ecs_id), "theirs"))
+        if not later:
+            with pytest.raises(errors.StaleVersionError):
+                store.register(first)
+    with pytest.raises(errors.StaleVersionError):
+        store.register(first)
+    assert store.register(_renamed(other, "and on")).version == 3
+    assert store.refresh(first).name == "and on"
+
+
+def _renamed(node: Any, name: str) -> Any:
+    node.name = name
+    return node
+
+
+def test_what_a_save_in_a_block_changed_beside_makes_nothing_stale(reopen: Open) -> None:
+    store = reopen()
+    thread, other = c.thread(2), c.thread(0)
+    for message in thread.messages:
+        message.parent, message.replies = None, []
+    store.register([thread, other])
+    with store.transaction():
+        thread.title = "b"
+        store.register([thread, other])
+        copied = store.get(thread.ecs_id, hops=0)
+        store.register(_moved(thread, other), hops=0)
+        store.register([thread, other])
+        assert (thread.version, other.version) == (2, 2)
+        store.delete(thread.messages.pop())
+        store.register(thread)
+        assert copied.title == "b"
+    assert thread.version == reopen().get(thread.ecs_id).version == 2
+    thread.title = "c"
+    store.register(thread)
+    assert len(store.verify()) == 0
+
+
 def test_a_copy_that_was_read_in_a_block_is_stale_once_another_is_saved(reopen: Open) -> None:
     store = reopen()
     node = store.register(c.Node(name="a"))

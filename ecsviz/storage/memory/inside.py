@@ -184,13 +184,16 @@ class MemoryInside:
             # In one go, whatever interrupt comes: nothing of this can fail any more.
             with deferred_interrupt():
                 kept.types.update(types)
-                kept.effects.forget(save.records.keys() & save.inside)
+                written = save.records.keys() & save.inside
+                kept.effects.forget(written)
                 kept.effects.note(save.raised)
                 kept.supersede([*save.records, *save.gone], save.revision)
                 kept.store(save.records)
                 kept.remove(save.gone, save.revision)
                 if save.records:
                     kept.note(note, added, len(save.records) - added, len(save.gone))
+                if kept.together is not None:
+                    kept.together.outdate(written)
                 for entity in found.entities[:alone]:
                     if is_placeholder(entity):
                         continue

@@ -140,7 +140,9 @@ class SqlTogether(Together):
     def saved(self, save: Save) -> None:
         """Take over what a save has made, as soon as it is written."""
         self.catalog = save.catalog
-        self.catalog.effects.forget(save.found.ids[position] for position in save.new_versions)
+        written = [save.found.ids[position] for position in save.new_versions]
+        self.catalog.effects.forget(written)
+        self.outdate(written)
         self.catalog.effects.note(save.lists.raised)
         for entity, version in save.versions():
             self.tell(entity, version)
