@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests import chat_apps, chat_messengers, chat_tools
+from tests import chat_apps, chat_coding, chat_messengers, chat_tools
 from tests.chat_files import TREE, conversation, encode, node, oa, oa_tree, zipped
 from tests.chat_sample import Sample, database, lines
 
@@ -438,6 +438,7 @@ SAMPLES: dict[str, Sample] = {
     "openai-agents, branches": Sample("openai-agents", agents_branched, 2, 5, 4, 1, 1, 2),
     **chat_apps.SAMPLES,
     **chat_messengers.SAMPLES,
+    **chat_coding.SAMPLES,
     **chat_tools.SAMPLES,
 }
 """A sample of every format; of those that come in two kinds, two."""

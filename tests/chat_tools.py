@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.chat_files import encode
-from tests.chat_sample import Sample
+from tests.chat_sample import Sample, lines
 
 # ---------------------------------------------------------------------------------------------
 # Gemini
@@ -221,6 +221,123 @@ def langchain_dumps(longer: bool) -> bytes:
     return encode(messages)
 
 
+# ---------------------------------------------------------------------------------------------
+# OpenAI
+# ---------------------------------------------------------------------------------------------
+
+
+def openai_response(longer: bool) -> bytes:
+    search = {"type": "search", "query": "fern"}
+    cited = {"type": "url_citation", "url": "https://example.org/fern", "title": "Ferns"}
+    output = [
+        {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
+        {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": search},
+        {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "A fern.", "annotations": [cited]}],
+        },
+    ]
+    if longer:
+        more = [{"type": "output_text", "text": "Or moss."}]
+        output.append({"id": "msg_2", "type": "message", "role": "assistant", "content": more})
+    return encode(
+        {
+            "id": "resp_68a1b2c3d4e5f60718293a4b",
+            "object": "response",
+            "created_at": 1772359200,
+            "model": "gpt-5",
+            "instructions": "Be brief.",
+            "input": "Which plant?",
+            "output": output,
+            "usage": {"input_tokens": 21, "output_tokens": 6, "total_tokens": 27},
+        }
+    )
+
+
+def openai_batch(longer: bool) -> bytes:
+    asked = [{"role": "user", "content": "Which plant?"}]
+    answers = [
+        {"index": n, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        for n, text in enumerate(["A fern.", "Moss.", *(["A tree."] if longer else [])])
+    ]
+    usage = {"prompt_tokens": 9, "completion_tokens": 3}
+    body = {
+        "id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT",
+        "object": "chat.completion",
+        "created": 1772359200,
+    }
+    body |= {"model": "gpt-4o", "choices": answers, "usage": usage}
+    request = {"model": "gpt-4o", "messages": asked}
+    return lines(
+        {"custom_id": "row-1", "method": "POST", "url": "/v1/chat/completions", "body": request},
+        {
+            "id": "batch_req_68a1b2c3d4e5f60718293a4b",
+            "custom_id": "row-2",
+            "response": {"status_code": 200, "body": body},
+        },
+    )
+
+
+def openai_preferences(longer: bool) -> bytes:
+    asked = {"role": "user", "content": "Which plant?"}
+    better, worse = (
+        [asked, {"role": "assistant", "content": text}] for text in ("A fern.", "No idea.")
+    )
+    if longer:
+        better.append({"role": "user", "content": "Thanks"})
+    return encode(
+        [{"prompt": "Which plant?", "chosen": better, "rejected": worse, "margin": 2.5, "by": "x"}]
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# Laboratories
+# ---------------------------------------------------------------------------------------------
+
+
+def lm_studio(longer: bool) -> bytes:
+    def text(value: str) -> list[dict[str, Any]]:
+        return [{"type": "text", "text": value}]
+
+    def step(content: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+        return {"type": "contentBlock", "stepIdentifier": "s", "content": content, **more}
+
+    stats = {"promptTokensCount": 40, "predictedTokensCount": 6}
+    made = {"indexedModelIdentifier": "lab/model-1", "stats": stats}
+    call = {"type": "toolCallRequest", "toolCallRequestId": "k1", "name": "look_up"}
+    call["parameters"] = {"plant": "fern"}  # type: ignore[assignment]  # of JSON
+    result = {"type": "toolCallResult", "toolCallRequestId": "k1", "content": "found"}
+    steps = [
+        step(text("Hm."), style={"type": "thinking", "ended": True}),
+        step([call], genInfo=made),
+        step([result]),
+        step(text("A fern.")),
+    ]
+    asked = {"type": "singleStep", "role": "user", "content": text("Which plant?")}
+    first = {"type": "multiStep", "role": "assistant", "steps": [step(text("Moss."))]}
+    second = {"type": "multiStep", "role": "assistant", "steps": steps}
+    second["senderInfo"] = {"senderName": "model-1"}
+    thanks = {"type": "singleStep", "role": "user", "content": text("Thanks")}
+    messages = [
+        {"versions": [asked], "currentlySelected": 0},
+        {"versions": [first, second], "currentlySelected": 1},
+    ]
+    if longer:
+        messages.append({"versions": [thanks], "currentlySelected": 0})
+    return encode(
+        {
+            "name": "Plants",
+            "pinned": False,
+            "createdAt": 1772359200000,
+            "systemPrompt": "Be brief.",
+            "tokenCount": 55,
+            "messages": messages,
+        }
+    )
+
+
 SAMPLES: dict[str, Sample] = {
     "gemini-api": Sample("gemini-api", gemini_api, 1, 6, 5, 1, 1, 2),
     "ai-studio": Sample("ai-studio", ai_studio, 1, 5, 4, 1, 0, 1),
@@ -228,4 +345,8 @@ SAMPLES: dict[str, Sample] = {
     "pydantic-ai": Sample("pydantic-ai", pydantic_ai, 1, 5, 4, 1, 0, 1),
     "ai-sdk": Sample("ai-sdk", ai_sdk, 1, 2, 1, 1, 0, 1),
     "langchain, dumps": Sample("langchain", langchain_dumps, 1, 4, 3, 1, 0, 1),
+    "openai-messages, response": Sample("openai-messages", openai_response, 1, 5, 4, 1, 0, 1),
+    "openai-messages, batch": Sample("openai-messages", openai_batch, 2, 3, 0, 3, 0, 3),
+    "openai-messages, preferences": Sample("openai-messages", openai_preferences, 1, 3, 2, 1, 1, 2),
+    "lm-studio": Sample("lm-studio", lm_studio, 1, 4, 3, 1, 1, 2),
 }

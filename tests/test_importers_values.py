@@ -29,6 +29,11 @@ OTHERWISE: dict[str, set[str]] = {
     "llm, new schema": {"parts.id", "parts.position", "turns.parent_message_hash"},
     "langchain": {"message_store.message"},  # a type within the type
     "openai-agents, branches": {"message_structure.id", "turn_usage.id"},
+    "openai-messages, response": {"type"},  # of a summary
+    "codex": {"timestamp", "type"},  # of the first record, and of a summary
+    "gemini-cli": {"content", "lastUpdated", "timestamp", "type"},  # of what is said again
+    "vscode-chat, log": {"customTitle", "requesterUsername", "value"},  # changed below
+    "lm-studio": {"stepIdentifier", "currentlySelected"},  # of one version, the selected
     "grok": {"conversation_id", "id", "model"},
     "discord": {"exportedAt", "guildId", "messageCount"},
     "huggingchat": {"ancestors", "createdAt", "updatedAt", "status"},  # of the empty root, too

@@ -254,7 +254,8 @@ class DraftThread:
     def settle(self) -> None:
         """Take title and time, where there are none, from the first message that has them."""
         if not self.title:
-            texts = (one_line(m.content) for m in self.messages if m.role != "system")
+            said = [m for m in self.messages if m.role != "system"]
+            texts = (one_line(m.content) for m in sorted(said, key=lambda m: m.hidden))
             self.title = next(filter(None, texts), "")
         if self.created_at is None:
             self.created_at = next((m.created_at for m in self.messages if m.created_at), None)

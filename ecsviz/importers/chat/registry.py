@@ -10,13 +10,18 @@ from ecsviz.importers.chat.building import ChatImportWarning
 from ecsviz.importers.chat.drafts import ChatFormat
 from ecsviz.importers.chat.formats.ai_sdk import AISDK
 from ecsviz.importers.chat.formats.ai_studio import AIStudio
+from ecsviz.importers.chat.formats.aider import Aider
 from ecsviz.importers.chat.formats.chatbot_ui import ChatBotUI
 from ecsviz.importers.chat.formats.chatgpt import ChatGPT
 from ecsviz.importers.chat.formats.claude import Claude
 from ecsviz.importers.chat.formats.claude_code import ClaudeCode
+from ecsviz.importers.chat.formats.cline import Cline
+from ecsviz.importers.chat.formats.codex import Codex
 from ecsviz.importers.chat.formats.csv_rows import Copilot, Csv
+from ecsviz.importers.chat.formats.cursor import Cursor
 from ecsviz.importers.chat.formats.deepseek import DeepSeek
 from ecsviz.importers.chat.formats.discord import Discord
+from ecsviz.importers.chat.formats.gemini_cli import GeminiCLI
 from ecsviz.importers.chat.formats.gemini_contents import GeminiContents
 from ecsviz.importers.chat.formats.gemini_takeout import GeminiTakeout
 from ecsviz.importers.chat.formats.grok import Grok
@@ -25,6 +30,7 @@ from ecsviz.importers.chat.formats.jan import Jan
 from ecsviz.importers.chat.formats.langchain import LangChain
 from ecsviz.importers.chat.formats.librechat import LibreChat
 from ecsviz.importers.chat.formats.llm_logs import LLM
+from ecsviz.importers.chat.formats.lm_studio import LMStudio
 from ecsviz.importers.chat.formats.lobechat import LobeChat
 from ecsviz.importers.chat.formats.messenger import Messenger
 from ecsviz.importers.chat.formats.nextchat import NextChat
@@ -38,6 +44,7 @@ from ecsviz.importers.chat.formats.sharegpt import ShareGPT
 from ecsviz.importers.chat.formats.sillytavern import SillyTavern
 from ecsviz.importers.chat.formats.slack import Slack
 from ecsviz.importers.chat.formats.telegram import Telegram
+from ecsviz.importers.chat.formats.vscode_chat import VSCodeChat
 from ecsviz.importers.chat.formats.whatsapp import WhatsApp
 
 GROUP = "ecsviz.chat_formats"
@@ -76,6 +83,13 @@ FORMATS: tuple[ChatFormat, ...] = (
     NextChat(),
     Perplexity(),
     SillyTavern(),
+    VSCodeChat(),
+    LMStudio(),
+    GeminiCLI(),
+    Cursor(),
+    Codex(),
+    Cline(),
+    Aider(),
 )
 """The formats of ecsviz, as they are listed; which of them reads a file does not depend on it."""
 

@@ -1,7 +1,8 @@
-"""Messages as OpenAI's interfaces take and give them, in JSON or JSON lines."""
+"""Messages and items as OpenAI's interfaces take and give them, in JSON or JSON lines."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,22 +14,34 @@ from ecsviz.importers.chat.drafts import (
     DraftMessage,
     DraftThread,
     claim,
+    dicts,
+    read_time,
     rest_of,
 )
-from ecsviz.importers.chat.parts import calls_of, parts_of, texts_of
+from ecsviz.importers.chat.parts import calls_of, parts_of, texts_of, tokens
 from ecsviz.importers.chat.source import Place, Source
 
 _PLACED = frozenset({"id", "role", "content", "name", "model", "created_at", "type"})
 
-_ROLES = {"function_call": "assistant", "function_call_output": "tool", "reasoning": "assistant"}
-"""The roles of items that have a type instead."""
-
-_OBJECTS = ("chat.completion", "thread.message")
+_OBJECTS = ("chat.completion", "thread.message", "response")
 """What answers of the interfaces say that they are."""
 
-_LISTS = ("messages", "conversations", "conversation")
+_LISTS = ("messages", "conversations", "conversation", "input", "prompt")
+"""Where a talk stands: in files for fine-tuning, data sets, requests and answers."""
+
+_ANSWERS = ("output", "preferred_output", "non_preferred_output", "chosen", "rejected")
+"""Where the answers to it stand, each a branch, beside the ``choices``."""
+
+_HOLDERS = ("body", "response", "request", "input")
+"""Where both may stand, in the rows of batches."""
+
+_LEVELS = 2
+"""How deep they are looked for: a response in a row, and its body."""
 
 _IDS = ("id", "custom_id", "conversation_id")
+
+_UNIQUE = re.compile(r"(?:chatcmpl-|resp_|batch_req_|thread_|conv_)[\w-]{16,}")
+"""Ids that the interfaces give, which no two others have."""
 
 _OWN = frozenset({"id", "created_at", "model"})
 """What of an item is its message's, not the part's."""
@@ -38,14 +51,15 @@ _FAKE_ID = "__fake_id__"
 
 
 class OpenAIMessages(Claiming):
-    """Reads lists of ``{"role", "content"}``: bare, in ``"messages"``, or in a request's body.
+    """Reads lists of ``{"role", "content"}`` and of items: bare, in an object, a request or answer.
 
     Notes
     -----
     A list of messages, and lines that are messages, are one thread (those that name one, one
     each); an object with ``messages``, ``conversation`` or ``conversations`` is one each, as in
-    files for fine-tuning and batches; so is an answer, with its ``choices``. Each message answers
-    the one before it.
+    files for fine-tuning; so are a request, an answer with its ``choices`` or its ``output``, and
+    the row of a batch that holds them. Each message answers the one before it; several choices,
+    and answers that are preferred or rejected, are branches.
     """
 
     name = "openai-messages"
@@ -57,8 +71,7 @@ class OpenAIMessages(Claiming):
         item = source.first_item
         if item.get("object") in _OBJECTS:
             return Claim(1, f"'object' is {item['object']!r}")
-        first = next((each for each in _listed(item) or [] if isinstance(each, dict)), {})
-        found = _is_message(item) or _is_message(first)
+        found = _is_message(item) or _talk(item) is not None
         return claim(found, "messages with 'role' and 'content'", GENERAL)
 
     def read(self, source: Source) -> Iterator[DraftThread]:
@@ -68,86 +81,162 @@ class OpenAIMessages(Claiming):
             with place.trying():
                 if isinstance(value, list):
                     draft = DraftThread()
-                    _fill(draft, place, value)
+                    draft.follow_each(place, value, "message", message_of)
                     draft.settle()
                     yield draft
                     continue
                 item = place.check(value, dict, "it")
-                found = _listed(item)
-                if found is None and _is_message(item):
+                if _is_message(item):
                     thread = place.ident(item, "thread_id")
-                    draft = alone.setdefault(thread, DraftThread(id=thread))
+                    draft = alone.setdefault(thread, _draft(thread))
                     draft.follow(message_of(draft, place, item))
                 else:
-                    yield _thread(place, item, found)
+                    yield _thread(place, item)
         for draft in alone.values():
             draft.settle()
             yield draft
 
 
-def _is_message(item: dict[str, Any]) -> bool:
+def role_of_item(kind: str | None) -> str | None:
+    """Return who speaks in an item that has a type instead of a role.
+
+    Examples
+    --------
+    >>> role_of_item("web_search_call"), role_of_item("function_call_output")
+    ('assistant', 'tool')
+    """
+    if kind is None:
+        return None
+    if kind.endswith(("_call_output", "_approval_response")):
+        return "tool"
+    return "assistant" if kind.endswith(("_call", "reasoning", "_request")) else kind
+
+
+def _is_message(item: Any) -> bool:
+    if not isinstance(item, dict):
+        return False
     kind = item.get("type")
-    if isinstance(kind, str) and kind in _ROLES and "role" not in item:
-        return bool({"call_id", "summary"} & item.keys())
+    if isinstance(kind, str) and "role" not in item:
+        return role_of_item(kind) != kind and bool({"call_id", "summary", "action"} & item.keys())
     return isinstance(item.get("role"), str) and bool({"content", "tool_calls"} & item.keys())
 
 
-def _listed(item: dict[str, Any]) -> list[Any] | None:
-    body = item.get("body")
-    for holder in (item, body if isinstance(body, dict) else {}):
+Talk = tuple[list[Any], list[list[Any]], list[dict[str, Any]]]
+"""Messages, the branches that follow them, and the objects in which they stand."""
+
+
+def _talk(item: dict[str, Any]) -> Talk | None:
+    """Return the messages that an object holds; None if it holds none."""
+    holders = [item, *_held(item)]
+    holders += [inner for holder in holders[1:] for inner in _held(holder)]
+    said: list[Any] = []
+    for holder in holders:
         for key in _LISTS:
-            found = holder.get(key)
-            if isinstance(found, list) and (key == "messages" or any(map(_is_said, found))):
-                return found
-    choices = item.get("choices")
-    if item.get("object") == "chat.completion" and isinstance(choices, list):
-        return [each.get("message") if isinstance(each, dict) else each for each in choices]
-    return None
+            said = said or _said(holder, key) or []
+    branches = [branch for holder in holders for branch in _branches(holder)]
+    branches = [each[len(said) :] if each[: len(said)] == said else each for each in branches]
+    same = 0  # how much of the talk stands in each branch
+    while len(branches) > 1 and all(
+        len(each) > same + 1 and each[same] == branches[0][same] for each in branches
+    ):
+        same += 1
+    told = any("messages" in holder or holder.get("object") in _OBJECTS for holder in holders)
+    if not (said or branches or told):
+        return None
+    return said + (branches[0][:same] if same else []), [each[same:] for each in branches], holders
 
 
-def _is_said(value: Any) -> bool:
-    return isinstance(value, dict) and _is_message(value)
+def _said(holder: dict[str, Any], key: str) -> list[Any] | None:
+    """Return the messages under a key; None if it holds something else."""
+    found = holder.get(key)
+    if key == "input" and isinstance(found, str) and "model" in holder:
+        return [{"role": "user", "content": found}] if found else None
+    if not isinstance(found, list):
+        return None
+    is_output = key == "output" and holder.get("object") == "response"
+    return found if key == "messages" or is_output or any(map(_is_message, found)) else None
 
 
-def _thread(place: Place, item: dict[str, Any], listed: list[Any] | None) -> DraftThread:
+def _held(item: dict[str, Any]) -> list[dict[str, Any]]:
+    return [item[key] for key in _HOLDERS if isinstance(item.get(key), dict)]
+
+
+def _branches(holder: dict[str, Any]) -> list[list[Any]]:
+    """Return the answers that an object holds: each choice, each list of items or messages."""
+    found = [[each["message"]] for each in dicts(holder.get("choices")) if "message" in each]
+    return found + [said for key in _ANSWERS if (said := _said(holder, key)) is not None]
+
+
+def _draft(ident: str | None) -> DraftThread:
+    unique = ident is not None and _UNIQUE.fullmatch(ident) is not None
+    return DraftThread(id=ident, within="" if unique else None)
+
+
+def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
+    talk = _talk(item)
+    if talk is None:
+        raise place.wrong("neither a message (no 'role') nor a list of them (no 'messages')")
+    said, branches, holders = talk
     ident = next(filter(None, (place.ident(item, key) for key in _IDS)), None)
-    draft = DraftThread(id=ident)
-    draft.metadata = rest_of(item, *_LISTS, "choices", "created_at", "updated_at", "created")
+    draft = _draft(ident)
+    draft.metadata = _about(item)
     for key in _IDS:
         if draft.metadata.get(key) == ident:
             draft.metadata.pop(key, None)
     for key in ("title", "name"):
         if not draft.title and isinstance(item.get(key), str):
             draft.title = draft.metadata.pop(key)
-    body = item.get("body")
-    if "messages" not in item and isinstance(body, dict):
-        draft.metadata["body"] = rest_of(body, "messages")
-    draft.created_at = draft.time(None, item, "created_at", draft.metadata)
-    draft.created_at = draft.created_at or draft.time(None, item, "created", draft.metadata)
+    first = "created" if item.get("created_at") is None else "created_at"
+    draft.metadata = rest_of(draft.metadata, first, "updated_at")
+    draft.created_at = draft.time(None, item, first, draft.metadata)
     draft.updated_at = draft.time(None, item, "updated_at", draft.metadata)
-    if listed is None:
-        raise place.wrong("neither a message (no 'role') nor a list of them (no 'messages')")
-    _fill(draft, place, listed, alternatives="choices" in item)
-    for holder in (item, body if isinstance(body, dict) else {}):
-        if isinstance(model := holder.get("model"), str):
-            for message in draft.messages:
-                if message.role == "assistant" and message.model is None:
-                    message.model = model
+    for holder in holders:
+        if isinstance(told := holder.get("instructions"), str) and told:
+            draft.follow(DraftMessage(role="system", content=told))
+    draft.follow_each(place, said, "message", message_of)
+    last = len(draft.messages) - 1 if draft.messages else None
+    for number, branch in enumerate(branches, 1):
+        start = len(draft.messages)
+        here = place.at("answer", number) if len(branches) > 1 else place
+        draft.follow_each(here, branch, "message", message_of)
+        if len(draft.messages) > start:
+            draft.messages[start].parent = last
+    for holder in holders:
+        _credit(draft, holder, last)
     draft.settle()
     return draft
 
 
-def _fill(
-    draft: DraftThread, place: Place, listed: list[Any], *, alternatives: bool = False
-) -> None:
-    for number, raw in enumerate(listed, 1):
-        here = place.at("message", number)
-        with here.trying():
-            message = message_of(draft, here, here.check(raw, dict, "a message"))
-            if alternatives:
-                draft.add(message)
-            else:
-                draft.follow(message)
+def _about(item: dict[str, Any], level: int = 0) -> dict[str, Any]:
+    """Return what an object says besides its messages; of what it holds, two levels deep."""
+    rest: dict[str, Any] = {}
+    for key, value in item.items():
+        if key == "choices" and isinstance(value, list):
+            rest[key] = [rest_of(e, "message") if isinstance(e, dict) else e for e in value]
+        elif key in _HOLDERS and isinstance(value, dict) and level < _LEVELS:
+            rest[key] = _about(value, level + 1)
+        elif not (key in (*_LISTS, *_ANSWERS) and _said(item, key) is not None) and not (
+            key == "instructions" and isinstance(value, str)
+        ):
+            rest[key] = value
+    return rest
+
+
+def _credit(draft: DraftThread, holder: dict[str, Any], last: int | None) -> None:
+    """Give answers the model and the time that an object names, and the last one the tokens."""
+    if isinstance(model := holder.get("model"), str):
+        for message in draft.messages:
+            if message.role == "assistant" and message.model is None:
+                message.model = model
+    usage = holder.get("usage")
+    answered = draft.messages[0 if last is None else last + 1 :]
+    when = read_time(holder.get("created_at", holder.get("created")))
+    for message in answered:
+        message.created_at = message.created_at or when
+    answers = [message for message in answered if message.role == "assistant"]
+    if answers and isinstance(usage, dict):
+        answers[-1].tokens_in = tokens(usage, "prompt_tokens", "input_tokens")
+        answers[-1].tokens_out = tokens(usage, "completion_tokens", "output_tokens")
 
 
 def message_of(
@@ -172,16 +261,17 @@ def message_of(
         rest["id"], own = item["id"], None
     ident = ident or own
     kind = place.take(item, "type", str)
-    role = place.take(item, "role", str) or _ROLES.get(kind or "", kind)
+    role = place.take(item, "role", str) or role_of_item(kind)
     if kind is not None and kind != "message":
         rest["type"] = kind
-    if kind in _ROLES and "role" not in item:
+    if role != kind and "role" not in item:
         parts = parts_of({key: value for key, value in item.items() if key not in _OWN})
         text = parts[0].text
         rest = {key: value for key, value in rest.items() if key in ("id", "type")}
     else:
         said = parts_of(item.get("content"))
         text, parts = texts_of(said), _parts(item, rest, role, said)
+    usage = rest.get("usage")
     return DraftMessage(
         id=ident,
         role=draft.role(ident, role),
@@ -190,6 +280,8 @@ def message_of(
         author=place.take(item, "name", str) if kind in (None, "message") else None,
         model=place.take(item, "model", str),
         created_at=draft.time(ident, item, "created_at", rest),
+        tokens_in=tokens(usage, "prompt_tokens", "input_tokens"),
+        tokens_out=tokens(usage, "completion_tokens", "output_tokens"),
         metadata=rest,
     )
 
