@@ -13,7 +13,7 @@ from ecsviz.importers.chat.media import attached
 from ecsviz.importers.chat.tagged import tagged_parts
 from ecsviz.widgets.thread.tree import Branches
 from tests.chat_apps import CALL, SAMPLES, THOUGHT, webui_chat
-from tests.chat_files import links, read
+from tests.chat_files import EXPORT, links, read, zipped
 
 
 def kinds(thread: ChatThread) -> list[list[str]]:
@@ -229,3 +229,27 @@ def test_csv() -> None:
 def test_tables_that_are_no_chats(text: str) -> None:
     with pytest.raises(ImportFormatError, match="known here"):
         read_chat(text.encode())
+
+
+PAGE = """<html><head><title>ChatGPT Data Export</title></head><body><div id="root"></div><script>
+var jsonData = %s;
+var assetsJson = {};
+function show() {}
+</script></body></html>
+"""
+
+
+def test_the_page_of_an_export_of_chatgpt() -> None:
+    page = (PAGE % EXPORT.decode().replace("</", "<\\/")).encode()
+    assert read_chat(page) == read_chat(EXPORT)
+    assert read_chat(page)[0].source == "chatgpt"
+    alone = zipped(("export/chat.html", page), ("export/user.json", b"{}"))
+    assert read_chat(alone) == read_chat(EXPORT)
+    for name in ("conversations.json", "export/conversations-000.json"):
+        both = read_chat(zipped(("export/chat.html", page), (name, EXPORT)))
+        assert both == read_chat(EXPORT)
+        left = both.report().query("kind == 'not read'")["what"].tolist()
+        assert left == ["file"]
+    for bad in (page.replace(b"var jsonData = ", b"var json = "), page[: page.index(b"[") + 40]):
+        with pytest.raises(ImportFormatError):
+            read_chat(bad)

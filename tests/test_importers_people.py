@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 
 from ecsviz.importers import read_chat
+from ecsviz.importers.chat.typedstream import typedstream_text
 from tests.chat_files import encode, links, read, zipped
-from tests.chat_messengers import SAMPLES, discord_answer, discord_message, messenger
+from tests.chat_messengers import (
+    SAMPLES,
+    attributed,
+    discord_answer,
+    discord_message,
+    matrix_event,
+    matrix_text,
+    messenger,
+)
 
 
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
@@ -112,4 +121,111 @@ def test_an_encrypted_talk_of_messenger() -> None:
     assert [(m.author, m.content) for m in thread.messages] == [
         ("Ann", "Hi\n[image: a.jpg]"),
         ("Zoë", "unsent message"),
+    ]
+
+
+def test_imessage() -> None:
+    chat, alone = read_chat(SAMPLES["imessage"].data)
+    assert (chat.title, chat.source_id) == ("+491, ben@example.org", "iMessage;+;chat1")
+    assert links(chat) == {"guid-1": None, "guid-2": "guid-1", "guid-4": None, "guid-5": "guid-1"}
+    first, second, named, long = chat.messages
+    assert [m.author for m in chat.messages] == ["+491", "me", "+491", "ben@example.org"]
+    assert first.content == "Schön?"
+    (loved,) = first.metadata["tapbacks"]
+    assert (loved["kind"], loved["author"]) == ("loved", "ben@example.org")
+    assert second.content == "[image: fern.heic]\nSee"
+    assert second.metadata["payload_data"] == "6 bytes"
+    assert (named.role, named.content) == ("system", "name of the chat: Garden")
+    assert (long.content[:15], len(long.content)) == ("A fern, or moss", 188)
+    assert first.created_at == datetime(2025, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert [m.content for m in alone.messages] == ["alone"]
+
+
+def test_a_text_in_a_typedstream() -> None:
+    for text in ("", "a", "Grüße 👋", "x" * 127, "y" * 128, "z" * 40_000):
+        assert typedstream_text(attributed(text)) == text
+    whole = attributed("Schön")
+    for end in range(len(whole)):
+        assert typedstream_text(whole[:end]) in (None, "Schön")
+    assert typedstream_text(whole.replace(b"\xc3", b"\xff")) is None
+    assert typedstream_text(whole.replace(b"+", b"-")) is None
+
+
+def test_matrix() -> None:
+    (thread,) = read_chat(SAMPLES["matrix"].data)
+    assert (thread.title, thread.source_id) == ("Garden", "!r:example.org")
+    assert links(thread)["$ccc"] == links(thread)["$ffffff"] == "$bb"
+    assert [(m.role, m.content) for m in thread.messages] == [
+        ("system", "member: join"),
+        ("user", "Name a fern."),
+        ("user", "Moss"),
+        ("user", "[image: fern.png]"),
+        ("user", "Tea?\n- Yes\n- No"),
+    ]
+    asked, answer = thread.messages[1:3]
+    assert asked.author == "@ann:example.org"
+    assert [each["event_id"] for each in asked.metadata["reactions"]] == ["$eeeee"]
+    assert [each["before"] for each in answer.metadata["edits"]] == ["Mos"]
+
+
+def test_matrix_what_is_of_a_message_elsewhere_and_what_was_deleted() -> None:
+    lost = matrix_text("* b", rel_type="m.replace", event_id="$gone")
+    said = [matrix_event("a", "ann", {}), matrix_event("bb", "ann", lost)]
+    found = read({"room_name": "R", "exported_by": "me", "messages": said})
+    assert [m.content for m in found[0].messages] == ["redacted message", "* b"]
+    assert [problem.what for problem in found.problems] == ["parent '$gone'"]
+
+
+def test_mattermost() -> None:
+    found = read_chat(SAMPLES["mattermost"].data)
+    ferns, direct = found
+    assert [(ferns.title, ferns.source_id), (direct.title, direct.source_id)] == [
+        ("Ferns", "garden/ferns"),
+        ("ann, ben", "direct/ann,ben"),
+    ]
+    assert [(m.role, m.author, m.content) for m in ferns.messages] == [
+        ("system", "cem", "cem joined."),
+        ("user", "ann", "Name a fern.\n[image: fern.png]"),
+        ("user", "ben", "Bracken"),
+        ("user", "cem", "Moss"),
+    ]
+    assert len(ferns.messages[1].replies) == 2
+    left = found.report().query("kind == 'not read'")["what"].tolist()
+    assert left == ["a line of type 'user'"]
+
+
+def test_telethon() -> None:
+    (thread,) = read_chat(SAMPLES["telethon"].data)
+    assert (thread.source_id, links(thread)) == (
+        "channel 77",
+        {"1": None, "2": None, "3": "2", "4": "2", "5": None},
+    )
+    assert [(m.role, m.author, m.content) for m in thread.messages] == [
+        ("system", "user 1", "chat create: Garden"),
+        ("user", "user 1", "Name a fern.\n[image: photo 9]"),
+        ("user", "Ben B", "Bracken"),
+        ("user", "user 2", "[audio: voice message]"),
+        ("user", "user 2", "geo, lat 52.5, long 13.25"),
+    ]
+
+
+def test_teams() -> None:
+    group, alone = read_chat(SAMPLES["teams"].data)
+    assert (group.title, alone.title) == ("Garden", "Hi")
+    assert [(m.role, m.author, m.content) for m in group.messages] == [
+        ("system", "Ann", "add member: 8:ben"),
+        ("user", "Ann", "Name a fern."),
+        ("user", "Ben", "Bracken"),
+        ("user", "Ben", "[image: f.png]"),
+    ]
+    assert group.messages[1].metadata["content"] == "<p>Name a <b>fern</b>.</p>"
+
+
+def test_messages_of_graph() -> None:
+    (thread,) = read_chat(SAMPLES["teams, Graph"].data)
+    assert (thread.source_id, links(thread)) == ("19:y", {"1": None, "2": "1", "3": None})
+    assert [(m.role, m.author, m.content) for m in thread.messages] == [
+        ("user", "Ann", "Tea?\n[file: plan.pdf]"),
+        ("user", "Ben", "Yes"),
+        ("system", "Ann", "members added event message detail"),
     ]

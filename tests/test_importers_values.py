@@ -43,6 +43,15 @@ OTHERWISE: dict[str, set[str]] = {
     "perplexity": {"status", "intended_usage", "thread_title", "text"},
     "sillytavern": {"model", "send_date", "swipes"},  # of the swipe that is shown
     "jan": {"object", "thread_id", "a"},
+    "matrix": {"export_date", "exported_by", "room_id"},
+    "mattermost": {"username", "version"},
+    "teams": {"conversationid", "exportDate"},
+    "teams, Graph": {"@odata.count", "contentType"},
+    "telethon": {"_"},
+    "imessage": {  # nanoseconds; of tapbacks; of what one wrote oneself
+        *("handle.service", "message.service", "message.date", "message.handle_id"),
+        *("message.associated_message_guid", "message.ROWID", "message.is_from_me"),
+    },
     "open-webui": {  # the chat as it is shown repeats what stands in its history
         *("completion_tokens", "content", "model", "models", "parentId", "prompt_tokens", "role"),
         *("timestamp", "title", "type", "url"),

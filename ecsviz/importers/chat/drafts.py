@@ -25,6 +25,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"\d{9,12}|\d{1,12}\.\d{1,9}")
 """Seconds as a text; eight digits are a date."""
 
+_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+
 _MILLISECONDS = re.compile(r"\d{13}")
 
 _MONGO = frozenset({"$date", "$numberLong"})
@@ -365,6 +367,18 @@ def dicts(listed: object) -> list[dict[str, Any]]:
     ([{'a': 1}], [])
     """
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def in_words(name: str) -> str:
+    """Return a name of a program's in words.
+
+    Examples
+    --------
+    >>> in_words("GuildMemberJoin"), in_words("create_group"), in_words("m.room.name")
+    ('guild member join', 'create group', 'm room name')
+    """
+    spaced = _CAPITAL.sub(r" \1", name)
+    return " ".join(re.split(r"[\s._/-]+", spaced)).strip().lower()
 
 
 def as_json(raw: object) -> Any:

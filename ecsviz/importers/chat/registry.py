@@ -26,12 +26,15 @@ from ecsviz.importers.chat.formats.gemini_contents import GeminiContents
 from ecsviz.importers.chat.formats.gemini_takeout import GeminiTakeout
 from ecsviz.importers.chat.formats.grok import Grok
 from ecsviz.importers.chat.formats.huggingchat import HuggingChat
+from ecsviz.importers.chat.formats.imessage import IMessage
 from ecsviz.importers.chat.formats.jan import Jan
 from ecsviz.importers.chat.formats.langchain import LangChain
 from ecsviz.importers.chat.formats.librechat import LibreChat
 from ecsviz.importers.chat.formats.llm_logs import LLM
 from ecsviz.importers.chat.formats.lm_studio import LMStudio
 from ecsviz.importers.chat.formats.lobechat import LobeChat
+from ecsviz.importers.chat.formats.matrix import Matrix
+from ecsviz.importers.chat.formats.mattermost import Mattermost
 from ecsviz.importers.chat.formats.messenger import Messenger
 from ecsviz.importers.chat.formats.nextchat import NextChat
 from ecsviz.importers.chat.formats.open_assistant import OpenAssistant
@@ -43,7 +46,9 @@ from ecsviz.importers.chat.formats.pydantic_ai import PydanticAI
 from ecsviz.importers.chat.formats.sharegpt import ShareGPT
 from ecsviz.importers.chat.formats.sillytavern import SillyTavern
 from ecsviz.importers.chat.formats.slack import Slack
+from ecsviz.importers.chat.formats.teams import Teams
 from ecsviz.importers.chat.formats.telegram import Telegram
+from ecsviz.importers.chat.formats.telethon import Telethon
 from ecsviz.importers.chat.formats.vscode_chat import VSCodeChat
 from ecsviz.importers.chat.formats.whatsapp import WhatsApp
 
@@ -90,6 +95,11 @@ FORMATS: tuple[ChatFormat, ...] = (
     Codex(),
     Cline(),
     Aider(),
+    IMessage(),
+    Matrix(),
+    Mattermost(),
+    Teams(),
+    Telethon(),
 )
 """The formats of ecsviz, as they are listed; which of them reads a file does not depend on it."""
 

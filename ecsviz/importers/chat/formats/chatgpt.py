@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from ecsviz.domain.chat import MessagePart
 from ecsviz.errors import short_repr
 from ecsviz.importers.chat.drafts import LIKELY, Claim, Claiming, DraftMessage, DraftThread, claim
-from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.json_text import JsonText, free_name
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import arrange
 
@@ -22,6 +23,9 @@ _PLACED = frozenset({"id", "author", "content", "create_time"})
 _THREAD = frozenset({"mapping", "title", "create_time", "update_time"})
 
 _PLAIN = frozenset({"content_type", "parts"})
+
+_PAGE = "var jsonData = "
+"""Behind what an export's ``chat.html`` has the same JSON as its ``conversations.json``."""
 
 _LOOKED_AT = 20
 """Nodes of a conversation by which it is recognised."""
@@ -52,7 +56,8 @@ class ChatGPT(Claiming):
 
     In a message's metadata, ``"content"`` is the source's content object where it is more than
     one text, ``"metadata"`` the source's own, ``"node"`` what else the node says. An export
-    split into ``conversations-000.json`` and so on is read from its folder or zip.
+    split into ``conversations-000.json`` and so on is read from its folder or zip. Of an export
+    without these, the JSON inside ``chat.html`` is read.
     """
 
     name = "chatgpt"
@@ -60,6 +65,8 @@ class ChatGPT(Claiming):
 
     def claims(self, source: Source) -> Claim:
         """Tell whether the first value is, or holds, a conversation."""
+        if _PAGE in source.head and not any(map(_is_export, source.beside)):
+            return Claim(1, f"a page with {_PAGE.strip()!r}")
         first = source.first
         listed = first if isinstance(first, list) else [first]
         if isinstance(first, dict) and "mapping" not in first:
@@ -77,11 +84,30 @@ class ChatGPT(Claiming):
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every conversation."""
-        for place, value in source.items("conversation"):
+        for place, value in _values(source):
             with place.trying():
                 for where, name, item in _conversations(source, place, value):
                     with where.trying():
                         yield _thread(where, name, where.check(item, dict, "a conversation"))
+
+
+def _values(source: Source) -> Iterator[tuple[Place, Any]]:
+    """Yield conversations with their places: of the file, or of the JSON in a page."""
+    if source.looks_like_json:
+        yield from source.items("conversation")
+        return
+    start = source.text.find(_PAGE)
+    if start < 0:
+        raise source.place().wrong(f"no JSON, and no page with {_PAGE.strip()!r}")
+    bear = None if source.strict else source.bear
+    text = source.text[start + len(_PAGE) :]
+    found = JsonText(text, source.name, source.limits, source.tell, bear).first
+    for number, value in enumerate(found if isinstance(found, list) else [found], 1):
+        yield source.place().at("conversation", number), value
+
+
+def _is_export(name: str) -> bool:
+    return re.fullmatch(r"(.*/)?conversations(-\d+)?\.json", name) is not None
 
 
 def _messages(item: dict[str, Any]) -> Iterator[dict[str, Any]]:

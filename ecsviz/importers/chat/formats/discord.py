@@ -13,6 +13,7 @@ from ecsviz.importers.chat.drafts import (
     DraftThread,
     claim,
     dicts,
+    in_words,
     said_of,
     word,
 )
@@ -104,7 +105,7 @@ def _message(draft: DraftThread, place: Place, item: dict[str, Any]) -> DraftMes
         parts += [MessagePart(kind="other", text=word(forwarded, "content") or "forwarded message")]
         parts += _beside(forwarded)
     if not parts:
-        parts = [MessagePart(kind="other", text=_words(kind))] if role == "system" else []
+        parts = [MessagePart(kind="other", text=in_words(kind))] if role == "system" else []
     rest |= {"author": left} if (left := said_of(author, "nickname")) else {}
     return DraftMessage(
         id=ident,
@@ -141,8 +142,3 @@ def _beside(item: dict[str, Any]) -> list[MessagePart]:
             )
         )
     return parts
-
-
-def _words(kind: str) -> str:
-    """Return the name of a type in words: ``guild member join``."""
-    return "".join(f" {c.lower()}" if c.isupper() else c for c in kind).strip() or "message"
