@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -321,6 +325,52 @@ def test_an_index_of_the_users_own_is_kept(reopen: Callable[[], Any]) -> None:
     assert made(store)["unique"] == {"uq_sides_slug", "mine"}
 
 
+def test_verify_tells_of_what_is_not_as_declared(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    side = define("Side", slug=declared(unique=True), city=(declared(index=True), ""))
+    young = define("Young", side, age=(int, 0))
+    one, two = store.register([side(slug="a"), young(slug="b")])
+    schema = f"{store.metadata.schema}." if store.metadata.schema else ""
+    with store.engine.begin() as conn:
+        conn.exec_driver_sql(f"UPDATE {schema}youngs SET slug = 'a'")
+        conn.exec_driver_sql(f"DROP INDEX {schema}ix_sides_city")
+    found = store.verify()
+    (row,) = found[found["problem"] == "unique"].to_dict("records")
+    assert {row["ecs_id"], one.ecs_id, two.ecs_id} == {one.ecs_id, two.ecs_id}
+    assert "Side.slug is unique" in row["detail"]
+    (row,) = found[found["problem"] == "schema"].to_dict("records")
+    assert (row["row"], "CREATE INDEX" in row["detail"]) == ("ix_sides_city", True)
+    with pytest.raises(errors.EcsvizError):
+        store.adopt_changes()
+    with store.engine.begin() as conn:
+        conn.exec_driver_sql(f"UPDATE {schema}youngs SET slug = 'c'")
+        conn.exec_driver_sql(f"CREATE INDEX ix_sides_city ON {schema}sides (city)")
+    store.adopt_changes()
+    assert store.verify().empty
+
+
+def test_in_memory_it_is_declared_of_what_fits() -> None:
+    _defined.clear()
+    store = ev.InMemoryEntityStorage()
+    plain = define("Side", slug=str)
+    one, two = store.register([plain(slug="a"), plain(slug="abc")])
+    define("Side", slug=declared(max_length=2))
+    with pytest.raises(errors.SchemaOutdatedError, match="max_length=2"):
+        store.get(one.ecs_id)
+    side = define("Side", slug=declared(unique=True, max_length=3))
+    assert store.get(two.ecs_id).slug == "abc"
+    with pytest.raises(errors.UniqueValueError):
+        store.register(side(slug="a"))
+    define("Side", slug=declared(unique=True), more=(declared(unique=True), "same"))
+    with pytest.raises(errors.SchemaOutdatedError):
+        store.get(one.ecs_id)
+    define("Side", slug=str)
+    store.register(_defined[-1](slug="a"))
+    define("Side", slug=declared(unique=True))
+    with pytest.raises(errors.SchemaOutdatedError):
+        store.get(one.ecs_id)
+
+
 def test_a_picture_shows_what_is_unique(reopen: Callable[[], Any]) -> None:
     store: Any = reopen()
     side = define("Side", slug=declared(unique=True), city=declared(index=True))
@@ -350,3 +400,59 @@ def test_statements_do_not_grow(tmp_path: Any) -> None:
         ]
         assert len(asked) == 2  # one for each unique column
     assert counts[0][1] == counts[1][1]
+
+
+MEETING = """
+import sys, time
+from pathlib import Path
+from typing import Annotated
+import ecsviz as ev
+
+class Meeter(ev.Entity):
+    slug: Annotated[str, ev.column(unique=True)]
+    said: int = 0
+
+address, schema, me = sys.argv[1], sys.argv[2] or None, int(sys.argv[3])
+store = ev.SQLAlchemyEntityStorage(address, schema=schema, timeout=30)
+Path(f"here{me}").touch()
+while not Path(f"here{1 - me}").exists():
+    time.sleep(0.01)
+counts = {"saved": 0, "taken": 0}
+for number in range(20):
+    try:
+        store.register(Meeter(slug=str(number), said=me))
+        counts["saved"] += 1
+    except ev.errors.UniqueValueError as error:
+        assert error.other is not None
+        counts["taken"] += 1
+for number in range(20, 40):
+    store.register(Meeter(slug=str(number), said=me), match="slug")
+print(counts["saved"], counts["taken"])
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_processes_that_meet(kind: str, tmp_path: Any, request: pytest.FixtureRequest) -> None:
+    address, schema = str(tmp_path / "met.db"), ""
+    if kind == "postgresql":
+        store: Any = OPENERS[kind](tmp_path, request)()
+        address = store.engine.url.render_as_string(hide_password=False)
+        schema = store.metadata.schema
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", MEETING, address, schema, str(me)],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(ev.__file__).parents[1])},
+        )
+        for me in (0, 1)
+    ]
+    said = [each.communicate(timeout=300) for each in started]
+    assert [each.returncode for each in started] == [0, 0], said
+    counts = [tuple(map(int, out.split())) for out, _ in said]
+    assert sum(saved for saved, _ in counts) == sum(taken for _, taken in counts) == 20
+    rows = rows_of(ev.SQLAlchemyEntityStorage(address, schema=schema or None))["meeters"]
+    assert len(rows) == 40

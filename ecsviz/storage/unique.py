@@ -100,3 +100,8 @@ def taken(
         value=value,
         other=other_id,
     )
+
+
+def not_unique(scope: Scope, other: str) -> str:
+    """Return what `verify` says of an entity that has the value of another one."""
+    return f"its {scope.field} is that of the {other}, but {scope.place} is unique"

@@ -18,6 +18,7 @@ from ecsviz.storage.checks import differences, outdated
 from ecsviz.storage.copies import copied
 from ecsviz.storage.lazy_reading import LazyReading, Read, ReadingStep
 from ecsviz.storage.memory.kept import Held, Kept, Record
+from ecsviz.storage.memory.unique import fit_declared
 from ecsviz.storage.protocol import not_found
 from ecsviz.values.field_codecs import check_class, describe, with_referenced
 
@@ -197,11 +198,14 @@ def _add_fields(kept: Kept, cls: Any, stored: dict[str, str]) -> bool:
         return True
     added = [name for name in now if name not in stored]
     plans = {plan.name for plan in class_plan(cls).fields}
-    if any(now.get(name) != kind for name, kind in stored.items()) or any(
+    if any(_type(now.get(name)) != _type(kind) for name, kind in stored.items()) or any(
         info.is_required() or (name in plans and default_of(info, {}))
         for name, info in complete_fields(cls).items()
         if name in added
     ):
+        return False
+    own = [record for record in kept.records.values() if type_key(record.cls) == type_key(cls)]
+    if not fit_declared(cls, kept.records, own, {n: complete_fields(cls)[n] for n in added}):
         return False
     past = (record for states in kept.past.values() for record, _ in states)
     for record in (*kept.records.values(), *past):
@@ -211,3 +215,8 @@ def _add_fields(kept: Kept, cls: Any, stored: dict[str, str]) -> bool:
                 record.state.setdefault(name, default_of(info, record.state))
     kept.types[type_key(cls)] = now
     return True
+
+
+def _type(described: str | None) -> str | None:
+    """Return what `describe` says of a field, without what is declared of its column."""
+    return described and described.partition(" [")[0]

@@ -22,6 +22,7 @@ from ecsviz.storage.memory.inside import MemoryInside
 from ecsviz.storage.memory.loading import WHERE, check_stored, records_of
 from ecsviz.storage.memory.saving import events_of_states, mismatches, without
 from ecsviz.storage.memory.text_search import drop_texts, find_texts, index_texts
+from ecsviz.storage.memory.unique import twice
 from ecsviz.storage.protocol import (
     E_,
     Extent,
@@ -185,6 +186,10 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
             problems += [
                 Problem("", str(ecs_id), ecs_id, "pair", detail)
                 for ecs_id, detail in mismatches(kept.records)
+            ]
+            problems += [
+                Problem("", str(ecs_id), ecs_id, "unique", detail)
+                for ecs_id, detail in twice(kept.records)
             ]
             for ecs_id in kept.past:
                 states = kept.states(ecs_id)

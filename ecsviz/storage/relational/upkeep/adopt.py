@@ -29,7 +29,7 @@ from ecsviz.values.codecs import make_adapter, reason
 
 ADOPTED = ("class", "ecs_id", "what", "version")
 
-OUTSIDE = frozenset({"content", "seal", "outside", "reference", "position", "history"})
+OUTSIDE = frozenset({"content", "seal", "outside", "reference", "position", "unique", "history"})
 """Problems of `verify` that must be gone once everything is adopted."""
 
 

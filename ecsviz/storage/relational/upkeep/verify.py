@@ -23,6 +23,7 @@ from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, his
 from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.relational.schema.seals import digest
 from ecsviz.storage.relational.upkeep.verify_texts import text_problems
+from ecsviz.storage.relational.upkeep.verify_unique import declared_problems
 from ecsviz.storage.reports import Problem, not_in_list
 from ecsviz.storage.spans import NEVER
 from ecsviz.storage.sql.statements import columns_of
@@ -77,6 +78,7 @@ class Verify:
                         self._check_model_rows(known)
         with self._reads("ecs_deleted"):
             self._check_deleted()
+        self.problems += declared_problems(self.conn, self.rows)
         self.problems += text_problems(self.conn, self.catalog)
         return self.problems
 
