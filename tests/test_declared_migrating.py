@@ -13,10 +13,12 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 import ecsviz as ev
 from ecsviz import errors
+from ecsviz.storage.relational.classless import BareStore
 from tests.conformance.conftest import OPENERS
 from tests.databases import counted
 from tests.test_python_source import execute
@@ -378,6 +380,76 @@ def test_a_picture_shows_what_is_unique(reopen: Callable[[], Any]) -> None:
     for what in (store, side):
         marks = [text.get_text() for text in ev.draw.draw_schema(what).texts]
         assert "UQ" in marks
+
+
+def test_a_plan_foresees_it(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    side = define("Side", slug=declared(unique=True))
+    one, two = store.register([side(slug="a"), side(slug="b")])
+    with pytest.raises(errors.UniqueValueError) as caught:
+        store.explain(side(slug="a"))
+    assert caught.value.other == one.ecs_id
+    assert store.explain(side(slug="a"), match="slug").changed == 0
+    one.slug, two.slug = "b", "a"
+    plan = store.explain([one, two])
+    free = [(step.table, step.rows) for step in plan.steps if step.what == "free"]
+    assert free == ([] if store.engine.dialect.name == "postgresql" else [("sides", 2)])
+    assert not store.explain(store.register([one, two]))
+
+
+def test_an_index_of_words_keeps_step(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    side = define("Side", slug=declared(unique=True, max_length=30))
+    sides = store.register([side(slug="first word"), side(slug="second word")])
+    store.index_text(side)
+    sides[0].slug, sides[1].slug = sides[1].slug, sides[0].slug
+    store.register(sides)
+    assert [hit.ecs_id for hit in store.search("second", side)] == [sides[0].ecs_id]
+    assert len(store.search("word")) == 2
+    assert store.verify().empty
+
+
+def test_it_is_read_without_the_class(reopen: Callable[[], Any]) -> None:
+    store: Any = reopen()
+    side = define("Side", slug=declared(unique=True, max_length=30), city=declared(index=True))
+    one = store.register(side(slug="a", city="b"))
+    bare = BareStore(store)
+    assert bare.types()["Side"].fields["slug"] == "TEXT [unique, max_length=30]"
+    (node,) = bare.graph().nodes
+    assert (node.ecs_id, node.label_state["slug"]) == (one.ecs_id, "a")
+    assert [c.kind for c in store.inside.columns("Side")] == ["text", "text", "number"]
+    assert store.frame(side)["slug"].tolist() == ["a"]
+
+
+class OwnBase(DeclarativeBase):
+    pass
+
+
+class OwnSideSQL(OwnBase):
+    __tablename__ = "own_sides"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ecs_id: Mapped[str] = mapped_column(index=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+
+    def to_entity(self) -> Any:
+        return _defined[0](ecs_id=UUID(self.ecs_id), slug=self.slug)
+
+    @classmethod
+    def from_entity(cls, entity: Any, session: Any) -> OwnSideSQL:
+        row = cls(ecs_id=str(entity.ecs_id), slug=entity.slug)
+        session.add(row)
+        return row
+
+
+def test_a_table_of_ones_own_keeps_its_own(tmp_path: Any) -> None:
+    _defined.clear()
+    side = define("OwnSide", slug=declared(unique=True))
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "own.db", models={side: OwnSideSQL})
+    store.register(side(slug="a"))
+    late = side(slug="a")
+    with pytest.raises(errors.UniqueValueError, match=r"own_sides\.slug"):
+        store.register(late)
+    assert (late.version, len(store)) == (0, 1)
 
 
 def test_statements_do_not_grow(tmp_path: Any) -> None:

@@ -117,19 +117,29 @@ def column(
             argument="max_length",
             value=max_length,
         )
-    known = [name for name in inspect.signature(Field).parameters if name != "extra"]
-    for name in options:
-        if name not in known:
-            names = ["unique", "index", "max_length", *known]
-            raise UnknownOptionError(
-                f"column() has no option {short_repr(name)}.{did_you_mean(name, names)}",
-                option=name,
-            )
+    check_options("column", ("unique", "index", "max_length"), options)
     if length is not None:
         options["max_length"] = length
     info = typing.cast(FieldInfo, Field(**options))
     info.metadata.append(ColumnRule(unique, index, length))
     return info
+
+
+def check_options(what: str, own: Iterable[str], options: Iterable[str]) -> None:
+    """Raise for an option that a function of ours does not have, nor ``pydantic.Field``.
+
+    Raises
+    ------
+    UnknownOptionError
+        Naming what was meant.
+    """
+    known = [*own, *(name for name in inspect.signature(Field).parameters if name != "extra")]
+    for name in options:
+        if name not in known:
+            raise UnknownOptionError(
+                f"{what}() has no option {short_repr(name)}.{did_you_mean(name, known)}",
+                option=name,
+            )
 
 
 def column_of(info: FieldInfo) -> tuple[ColumnRule, bool]:

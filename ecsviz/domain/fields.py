@@ -23,7 +23,7 @@ from ecsviz.domain.annotations import (
     strip,
     union_members,
 )
-from ecsviz.domain.columns import ColumnRule, column_of
+from ecsviz.domain.columns import ColumnRule, check_options, column_of
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.errors import NotAnEntityError, UnsupportedFieldError
 
@@ -82,6 +82,11 @@ def reference(*, inverse: str | None = _UNSET, name: str | None = None, **option
     FieldInfo
         To stand where ``pydantic.Field(...)`` stands.
 
+    Raises
+    ------
+    UnknownOptionError
+        If there is no such option.
+
     Examples
     --------
     >>> import ecsviz as ev
@@ -91,6 +96,7 @@ def reference(*, inverse: str | None = _UNSET, name: str | None = None, **option
     >>> Person().team
     []
     """
+    check_options("reference", ("inverse", "name"), options)
     info = typing.cast(FieldInfo, Field(**options))
     info.metadata.append(Option(inverse, name))
     return info

@@ -206,7 +206,7 @@ def fill(entity: Any, values: dict[str, Any], fields_set: set[str]) -> None:
 def take_place_of(made: Any, entity: Any) -> None:
     """Give an entity, which others hold already, the class and the state of the one made for it."""
     if is_entity_class(type(made)):
-        entity.__class__ = type(made)
+        _set(entity, "__class__", type(made))
         # One state for both, should anything hold the one that was made.
         BaseModel.__setstate__(entity, BaseModel.__getstate__(made))
 

@@ -351,6 +351,8 @@ def test_an_unknown_option_is_told() -> None:
     assert caught.value.option == "uniqe"
     with pytest.raises(errors.UnknownOptionError):
         ev.column(extra=1)
+    with pytest.raises(errors.UnknownOptionError, match="Did you mean 'inverse'"):
+        ev.reference(invers="x")
 
 
 def declared(annotation: Any) -> Any:

@@ -259,6 +259,9 @@ def test_who_is_stored_stays_who_it_is(reopen: Open) -> None:
     two.slug = "c"
     store.register([copy, two], match="slug")
     assert points(store) == {"a": 4, "c": 0}
+    copy = Club(ecs_id=one.ecs_id, lineage_id=one.ecs_id, slug="c", points=5)
+    store.register(copy, match="slug")  # though its key is that of another
+    assert [store.get(each.ecs_id).points for each in (one, two)] == [5, 0]
 
 
 def test_a_subclass_is_found_and_another_class_told(reopen: Open) -> None:
