@@ -227,7 +227,7 @@ def thread_states() -> Iterator[Any]:
         shown,
         {"do": "leaves", "first": 0},
         {"do": "messages", "first": 0, "count": 3},
-        {"do": "text", "node": 0},
+        {"do": "whole", "node": 0},
         {"do": "json", "node": 0},
         {"do": "compare", "node": 1, "by": 1},
         {"do": "hit", "by": 1},

@@ -21,8 +21,9 @@ from ecsviz.errors import (
 )
 from ecsviz.widgets import ThreadExplorer, explore_thread
 from ecsviz.widgets.thread import explorer as room
+from ecsviz.widgets.thread.parts import PICTURE, PICTURES, TEXT, parts_of
 from ecsviz.widgets.thread.past import thread_moments
-from ecsviz.widgets.thread.texts import TEXT, message_json
+from ecsviz.widgets.thread.texts import message_json
 from ecsviz.widgets.thread.tree import Branches
 from tests.cells import Page
 from tests.databases import counted
@@ -224,8 +225,111 @@ def test_a_long_text_is_cut_until_it_is_asked_for() -> None:
     thread.say("user", "x" * (3 * TEXT))
     shown = thread.explore()
     (facts,) = shown._shown["messages"]
-    assert (len(facts["text"]), facts["length"]) == (TEXT, 3 * TEXT)
-    assert Page(shown).do("text", node=0)["text"] == "x" * (3 * TEXT)
+    (part,) = facts["parts"]
+    assert (len(part["text"]), facts["length"], facts["cut"]) == (TEXT, 3 * TEXT, True)
+    (part,) = Page(shown).do("whole", node=0)["parts"]
+    assert part["text"] == "x" * (3 * TEXT)
+
+
+# -- parts -----------------------------------------------------------------------------------
+
+DOT = "data:image/png;base64,iVBORw0KGgo="
+
+
+def parts(*given: ev.MessagePart) -> list[dict[str, Any]]:
+    told, cut = parts_of(ev.ChatThread().say("assistant", given))
+    assert not cut
+    return told
+
+
+def test_parts_are_told_by_their_kind() -> None:
+    part = ev.MessagePart
+    told = parts(
+        part(kind="thinking", text="Hm."),
+        part(kind="tool_call", tool="look_up", data={"plant": "fern"}),
+        part(kind="tool_result", tool="look_up", text="green"),
+        part(kind="text", text="It is **green**."),
+        part(kind="code", mime="sql", text="select 1"),
+        part(kind="file", name="fern.pdf", url="file:///etc/passwd"),
+        part(kind="citation", name="Fern", url="https://example.org/fern"),
+        part(kind="hologram", text="?"),
+    )
+    assert [(each["kind"], each["name"]) for each in told] == [
+        ("thinking", ""),
+        ("tool_call", "look_up"),
+        ("tool_result", "look_up"),
+        ("text", ""),
+        ("code", "sql"),
+        ("file", "fern.pdf"),
+        ("citation", "Fern"),
+        ("other", ""),
+    ]
+    assert json.loads(told[1]["text"]) == {"plant": "fern"}
+    assert [each["link"] for each in told[5:7]] == [None, "https://example.org/fern"]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (DOT, True),
+        (DOT.replace("png", "webp"), True),
+        (DOT.replace("png", "svg+xml"), False),
+        ("data:text/html;base64,PHNjcmlwdD4=", False),
+        ("data:image/png,<script>", False),
+        (DOT + '" onerror="alert(1)', False),
+        ("https://example.org/fern.png", False),
+        ("javascript:alert(1)", False),
+        (DOT.replace("=", "A" * PICTURES), False),
+        ("", False),
+    ],
+)
+def test_only_pictures_that_an_address_carries_are_shown(url: str, shown: bool) -> None:
+    (told,) = parts(ev.MessagePart(kind="image", name="fern", url=url))
+    assert told["picture"] == (url if shown else None)
+    assert told["link"] == (url if url.startswith("https://") else None)
+    (told,) = parts(ev.MessagePart(kind="file", name="fern", url=url))
+    assert told["picture"] is None
+
+
+def test_a_large_picture_waits_until_it_is_asked_for() -> None:
+    large = DOT.replace("iVBORw0KGgo=", "A" * PICTURE)
+    image = ev.MessagePart(kind="image", url=large)
+    message = ev.ChatThread().say("user", [image, ev.MessagePart(kind="image", url=DOT)])
+    told, cut = parts_of(message)
+    assert ([each["picture"] for each in told], cut) == ([None, DOT], True)
+    told, cut = parts_of(message, whole=True)
+    assert ([each["picture"] for each in told], cut) == ([large, DOT], False)
+
+
+def test_what_was_edited_since_is_shown() -> None:
+    message = ev.ChatThread().say("user", [ev.MessagePart(kind="text", text="old")])
+    message.content = "new"
+    told, _ = parts_of(message)
+    assert [each["text"] for each in told] == ["new"]
+
+
+def test_several_people_have_a_number_each() -> None:
+    thread = ev.ChatThread()
+    for name in ("Ann", "Ben", "Ann", None):
+        thread.say("user", "hm").author = name
+    thread.say("assistant", "yes").author = "Ann"
+    told = thread.explore()._shown["messages"]
+    assert [facts["who"] for facts in told] == [0, 1, 0, 2, None]
+    alone = ev.ChatThread()
+    alone.say("user", "hm").author = "Ann"
+    assert alone.explore()._shown["messages"][0]["who"] is None
+
+
+def test_what_stands_in_folds_tools_too() -> None:
+    thread = ev.ChatThread()
+    call = ev.MessagePart(kind="tool_call", tool="<b>", data={"a": "<script>"})
+    thread.say("assistant", [call, ev.MessagePart(kind="text", text="Done.")])
+    thread.say("tool", [ev.MessagePart(kind="tool_result", text="42")])
+    html = str(thread.explore().still())
+    assert_harmless(html)
+    assert html.count("<details>") == 2
+    assert ["tool call: <b>" in each for each in (texts(html),)] == [True]
+    assert "Done." in texts(html)
 
 
 def test_raw_json_on_demand(shown: ThreadExplorer, thread: ev.ChatThread) -> None:
@@ -555,7 +659,7 @@ def test_hostile_texts_stay_text() -> None:
         page = Page(shown)
         shown.search = text[:100].encode("utf-8", "ignore").decode("utf-8")
         shown.selected = thread.messages[number]
-        told = [page.do(name, node=number) for name in ("json", "text")]
+        told = [page.do(name, node=number) for name in ("json", "whole")]
         told += [page.do("messages", first=0, count=60), page.do("leaves", first=0)]
         assert all(told)
         # A kernel sends UTF-8, and halves of surrogate pairs are none.

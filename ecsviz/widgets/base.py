@@ -22,7 +22,7 @@ from ecsviz.errors import EcsvizError, InvalidIdError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 STATIC: Final = Path(__file__).parent / "static"
-LIBRARIES: Final = frozenset({"cytoscape"})
+LIBRARIES: Final = frozenset({"cytoscape", "markup"})
 """What a page may ask for: bundles that are saved in no notebook."""
 _brought: Final[set[str]] = set()
 """Those that this kernel has sent with a widget."""

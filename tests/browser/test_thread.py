@@ -46,6 +46,71 @@ for text in HOSTILE:
 w = thread.explore()
 w
 """
+MARKUP = r'''
+import ecsviz as ev
+TEXT = r"""## How a cycle is found
+
+A **strongly connected component** (*SCC*) is found
+by [Tarjan](https://example.org/Tarjan%27s) in $O(V+E)$; see https://example.org/scc too.
+
+1. Number the nodes,
+2. keep the lowest number
+   - of the node
+   - of what it reaches: `low[v] = min(low[v], low[w])`
+3. done.
+
+> A quotation
+> of two lines.
+
+| step | cost | note |
+|:-----|-----:|:----:|
+| walk | $n$ | 46 ms |
+| save | $2n$ | **110 ms** |
+
+```python
+def low(v):
+    return min(v.index, *(low(w) for w in v.out))  # a comment that is rather long and goes on
+```
+
+The mean is \(\bar x = \frac{1}{n}\sum_{i=1}^n x_i\) and
+
+\[
+\int_{-\infty}^{\infty} e^{-x^2}\,dx = \sqrt{\pi}
+\]
+
+$$\begin{pmatrix} a & b \\ c & d \end{pmatrix}^{-1}
+= \frac{1}{ad-bc}\begin{pmatrix} d & -b \\ -c & a \end{pmatrix}$$
+
+It costs $5 and $6. ~~Gone~~.
+
+---
+
+![a plan](https://example.org/plan.png) <b>no html</b>
+"""
+DOT = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4"
+    "//8/w38GIAXDIBKE0DHxgljNBAAO9TXL0Y4OHwAAAABJRU5ErkJggg=="
+)
+thread = ev.ChatThread(title="Markdown, formulas, tools")
+q = thread.say("user", "What is an *SCC*?\nAnd **how** is it found?")
+P = ev.MessagePart
+a = thread.say("assistant", [
+    P(kind="thinking", text="The user asks about **SCCs**. Let me think of Tarjan."),
+    P(kind="tool_call", tool="search", call_id="1", data={"query": "tarjan", "limit": 3}),
+    P(kind="tool_result", tool="search", call_id="1", text="1. Tarjan 1972\n2. Kosaraju"),
+    P(kind="text", text=TEXT),
+    P(kind="image", name="dot.png", url=DOT),
+    P(kind="image", name="plan.png", url="https://example.org/plan.png"),
+    P(kind="file", name="paper.pdf", mime="application/pdf"),
+    P(kind="citation", name="Tarjan 1972", url="https://example.org/tarjan"),
+    P(kind="code", mime="sql", text="select 1"),
+], q)
+a.model = "gpt-4o"
+t = thread.say("tool", [P(kind="tool_result", tool="python", text="42\n" * 30)], a)
+b = thread.say("user", "Thanks! Is $x^2$ math?", t)
+w = thread.explore()
+w
+'''
 READ = "[m.content for m in w.path]"
 
 
@@ -246,10 +311,155 @@ def test_hostile_texts_do_nothing(notebook: Notebook) -> None:
     page.locator("[data-tab=message]").click()
     page.locator("summary", has_text="Raw JSON").click()
     page.wait_for_timeout(300)
-    inside = ".ecsviz-thread"
-    for tag in ("script", "img", "iframe", "svg", "style", "a", "form", "math", "object", "link"):
-        assert page.locator(f"{inside} {tag}").count() == 0
-    notebook.shot("thread-hostile", inside)
+    assert foreign(notebook) == []
+    notebook.shot("thread-hostile", ".ecsviz-thread")
+
+
+# What a page must not hold, whatever a text says: elements that are not ours, handlers, addresses
+# other than of the web, and styles that load.
+FOREIGN = """() => {
+  const ours = new Set(("a article blockquote button code del details div em h3 hr img input label"
+    + " li math menclose mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow"
+    + " ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none ol"
+    + " option output p pre select semantics span strong summary table tbody td th thead tr ul"
+  ).split(" "));
+  const found = [];
+  for (const element of document.querySelectorAll(".ecsviz-thread *")) {
+    if (!ours.has(element.localName)) found.push(element.localName);
+    for (const { name, value } of element.attributes) {
+      const at = `${element.localName} ${name}=${value.slice(0, 80)}`;
+      if (/^on/i.test(name) || ["srcdoc", "srcset", "action", "xlink:href"].includes(name))
+        found.push(at);
+      if (name === "href" && !/^(https?:\\/\\/|mailto:)/i.test(value)) found.push(at);
+      if (name === "src" && !/^data:image\\/(png|jpeg|gif|webp);base64,/.test(value))
+        found.push(at);
+      if (name === "style" && /url|expression|@import|position:/i.test(value)) found.push(at);
+    }
+    if (element.localName === "a") {
+      const rel = element.rel.split(" ");
+      if (!rel.includes("noopener") || element.target !== "_blank") found.push("an open link");
+    }
+  }
+  return found;
+}"""
+
+
+def foreign(notebook: Notebook) -> list[str]:
+    return list(notebook.page.evaluate(FOREIGN))
+
+
+VECTORS = """
+import ecsviz as ev
+from tests.browser.vectors import ADDRESSES, KINDS, MARKDOWN
+thread = ev.ChatThread(title="vectors")
+for text in MARKDOWN:
+    thread.say("assistant", text + "\\n\\nend")
+bad = MARKDOWN[0] + MARKDOWN[-1]
+for kind in KINDS:
+    for url in ADDRESSES:
+        part = dict(kind=kind, name=bad, tool=bad, mime=bad, url=url, text=bad, data={bad: url})
+        thread.say("assistant", [ev.MessagePart(**part)])
+w = thread.explore()
+w
+"""
+
+
+def test_no_markdown_runs_a_script_or_sends_a_request(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("thread-vectors", VECTORS)
+    page.wait_for_selector(".ecsviz-markup")
+    page.evaluate("() => { document.querySelector('.ecsviz-chat').style.height = '3000px' }")
+    count = notebook.value("len(thread.messages)")
+    seen: set[str] = set()
+    for number in range(count):
+        if str(number) in seen:
+            continue
+        notebook.python(f"w.selected = thread.messages[{number}]")
+        page.wait_for_selector(f".ecsviz-message[data-node='{number}'][data-chosen]")
+        page.wait_for_function("() => !document.querySelector('.ecsviz-waiting')")
+        page.evaluate(
+            "() => document.querySelectorAll('.ecsviz-folded').forEach(d => { d.open = true })"
+        )
+        page.wait_for_timeout(60)
+        assert foreign(notebook) == []
+        nodes = page.locator(".ecsviz-message").evaluate_all("all => all.map(n => n.dataset.node)")
+        seen.update(nodes)
+    assert len(seen) == count
+    # The fixture asserts that no script ran and that no request left.
+
+
+def test_markdown_formulas_and_tools(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("thread-markup", MARKUP)
+    page.wait_for_selector(".ecsviz-markup math")
+    said = page.locator(".ecsviz-message").nth(1)
+    assert said.locator("strong", has_text="strongly connected component").count() == 1
+    assert said.locator("ol > li").count() == 3
+    assert said.locator("ol ul li").count() == 2
+    assert said.locator("table tbody tr").count() == 2
+    assert said.locator("math").count() == 6
+    assert said.locator("math[display=block]").count() == 2
+    assert "It costs $5 and $6." in said.text_content()
+    assert "<b>no html</b>" in said.text_content()
+    link = said.locator("a", has_text="Tarjan").first
+    assert link.get_attribute("href") == "https://example.org/Tarjan%27s"
+    assert set(link.get_attribute("rel").split()) >= {"noopener", "noreferrer"}
+    assert said.locator("img").count() == 1, "the one that the message carries"
+    assert said.locator(".ecsviz-attached").all_text_contents() == [
+        *("image: a plan", "image: plan.png", "file: paper.pdf", "Tarjan 1972"),
+    ]
+    # what stands beside is folded, and stays as the reader leaves it
+    folded = said.locator("details.ecsviz-folded")
+    assert [d.get_attribute("data-kind") for d in folded.all()] == [
+        *("thinking", "tool_call", "tool_result"),
+    ]
+    assert folded.first.get_attribute("open") is None
+    folded.first.locator("summary").focus()
+    page.keyboard.press("Enter")
+    folded.first.locator("strong", has_text="SCCs").wait_for()
+    notebook.shot("thread-markup-light", ".ecsviz-thread")
+    page.evaluate("() => { document.querySelector('.ecsviz-chat').style.height = '1400px' }")
+    notebook.theme("Dark")
+    notebook.shot("thread-markup-dark", ".ecsviz-thread")
+    notebook.theme("Light")
+    # a search opens what is folded and has it
+    page.locator(".ecsviz-search").fill("kosaraju")
+    said.locator("details[data-kind=tool_result][open] .ecsviz-hit").wait_for()
+    page.locator(".ecsviz-search").fill("")
+    said.locator("details[data-kind=tool_result]:not([open])").wait_for()
+    assert folded.first.get_attribute("open") is not None
+    # as it was written
+    page.locator("[data-do=markup]").uncheck()
+    notebook.wait_for("w.markup", False)
+    page.wait_for_function("() => !document.querySelector('.ecsviz-markup')")
+    assert said.locator("math").count() == 0
+    assert "A **strongly connected component** (*SCC*)" in said.text_content()
+    notebook.shot("thread-markup-plain", ".ecsviz-thread")
+
+
+PEOPLE = """
+import ecsviz as ev
+thread = ev.ChatThread(title="Supper")
+talk = [("Ann", "Shall we cook?"), ("Ben", "Soup."), ("Cem", "And *bread*!"), ("Ann", "Good.")]
+for name, text in talk:
+    thread.say("user", text).author = name
+w = thread.explore()
+w
+"""
+
+
+def test_people_have_sides_and_colours(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("thread-people", PEOPLE)
+    page.wait_for_selector(".ecsviz-markup")
+    places = page.locator(".ecsviz-message").evaluate_all(
+        "all => all.map(n => [n.dataset.who, n.getBoundingClientRect().left > 300,"
+        " getComputedStyle(n.querySelector('strong')).color])"
+    )
+    assert [who for who, _, _ in places] == ["0", "1", "2", "0"]
+    assert [right for _, right, _ in places] == [True, False, False, True]
+    assert len({color for _, _, color in places}) == 3
+    notebook.shot("thread-people", ".ecsviz-thread")
 
 
 def test_a_saved_notebook_shows_the_first_messages_without_a_kernel(notebook: Notebook) -> None:

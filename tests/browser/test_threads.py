@@ -39,6 +39,11 @@ w = store.threads().explore()
 w
 """
 )
+FEW = """
+import ecsviz as ev
+w = ev.ChatThreads(ev.sample("chats")).explore()
+w
+"""
 HARM = """
 import ecsviz as ev
 from tests.hostile import HOSTILE
@@ -161,3 +166,16 @@ def test_what_threads_say_does_nothing(notebook: Notebook) -> None:
     page.locator(f"{ROW} [data-pick]").first.click()
     page.wait_for_selector(".ecsviz-threads .ecsviz-thread .ecsviz-message")
     # The fixture asserts that no script ran and that no request left.
+
+
+def test_a_saved_notebook_shows_threads_without_a_kernel(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("threads-saved", FEW)
+    page.wait_for_selector(ROW)
+    told = notebook.show_as_a_strangers("threads-saved")
+    assert told == "ThreadsExplorer(6 threads, 98 messages)"
+    page.wait_for_selector("text=Run this cell to explore it live.")
+    assert "showing 6 of 6 threads" in page.locator(".jp-OutputArea").first.text_content()
+    page.wait_for_timeout(1_000)
+    # The manager of all widgets trips over a notebook without a session, whoever's widgets it has.
+    notebook.faults[:] = [fault for fault in notebook.faults if "jupyterlab-manager" not in fault]

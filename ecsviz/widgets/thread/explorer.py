@@ -18,13 +18,11 @@ from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, UnknownTypeError, short_repr
 from ecsviz.storage.comparing import storage_of
 from ecsviz.widgets.base import EntityId, LiveWidget, Message, uuid_of, whole_number
+from ecsviz.widgets.thread.parts import parts_of
 from ecsviz.widgets.thread.past import thread_moments
 from ecsviz.widgets.thread.texts import (
     CHANGES,
-    TEXT,
-    WHOLE,
     changes_of,
-    cut,
     facts_of,
     marks_of,
     message_json,
@@ -107,6 +105,8 @@ class ThreadExplorer(LiveWidget):
         stands for the last that did. What has been pruned is not offered after `refresh`.
     status
         A trait: what is shown of what there is, in words.
+    markup
+        A trait: whether texts are shown as Markdown, with formulas; else as they were written.
     thread, store
         What was given.
     """
@@ -119,7 +119,7 @@ class ThreadExplorer(LiveWidget):
         "leaves": "_on_leaves",
         "hits": "_on_hits",
         "hit": "_on_hit",
-        "text": "_on_text",
+        "whole": "_on_whole",
         "json": "_on_json",
         "beside": "_on_beside",
         "compare": "_on_compare",
@@ -132,6 +132,7 @@ class ThreadExplorer(LiveWidget):
     revision = traitlets.Int(None, allow_none=True).tag(sync=True)
     since = traitlets.Int(None, allow_none=True).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
+    markup = traitlets.Bool(True).tag(sync=True)
 
     _about = traitlets.Dict(help="the thread itself").tag(sync=True)
     _shown = traitlets.Dict(help="the rows that are shown, and the first of them").tag(sync=True)
@@ -173,9 +174,11 @@ class ThreadExplorer(LiveWidget):
             "leaves": len(branches.leaves),
             "forks": branches.forks,
             "listed": LISTED,
-            "cut": TEXT,
             "revisions": self._moments,
         }
+
+    def _first_library(self) -> str | None:
+        return "markup"
 
     # -- what is shown -----------------------------------------------------------------------
 
@@ -455,11 +458,11 @@ class ThreadExplorer(LiveWidget):
             messages = self._facts(self._pairs[first : first + count])
             self.tell("messages", edition=self._edition, messages=messages)
 
-    def _on_text(self, message: Message) -> None:
+    def _on_whole(self, message: Message) -> None:
         number = whole_number(message, "node", 0, len(self._branches) - 1)
         if number is not None:
-            text = cut(self._branches.messages[number].content, WHOLE)
-            self.tell("text", edition=self._edition, node=number, text=text)
+            parts, _ = parts_of(self._branches.messages[number], whole=True)
+            self.tell("whole", edition=self._edition, node=number, parts=parts)
 
     def _on_json(self, message: Message) -> None:
         number = whole_number(message, "node", 0, len(self._branches) - 1)

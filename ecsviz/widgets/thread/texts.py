@@ -15,12 +15,9 @@ from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.domain.diff import Difference, GraphDiff
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.errors import short_repr
+from ecsviz.widgets.thread.parts import WHOLE, folded_text, parts_of
 from ecsviz.widgets.thread.tree import Branches
 
-TEXT: Final = 4_000
-"""How many characters of a message stand in its bubble until the whole is asked for."""
-WHOLE: Final = 1_000_000
-"""How many characters of a message, or of its JSON, are shown at the most."""
 SNIPPET: Final = 60
 """How many characters stand on either side of what a search has found."""
 CHANGES: Final = 200
@@ -38,28 +35,26 @@ def facts_of(branches: Branches, number: int) -> dict[str, Any]:
     >>> thread = ev.ChatThread(title="Cycles")
     >>> message = thread.say("user", "hello")
     >>> facts = facts_of(Branches(thread), 0)
-    >>> facts["role"], facts["text"], facts["length"], facts["fork"]
+    >>> facts["role"], facts["parts"][0]["text"], facts["length"], facts["fork"]
     ('user', 'hello', 5, [1, 1])
     """
     message = branches.messages[number]
     siblings = branches.siblings(number)
+    parts, is_cut = parts_of(message)
     return {
         "n": number,
         "id": str(message.ecs_id),
         "role": plain(message.role, 40),
         "author": _optional(message.author),
+        "who": branches.people.get(message.author) if message.role == "user" else None,
         "model": _optional(message.model),
         "at": None if message.created_at is None else f"{message.created_at:%Y-%m-%d %H:%M}",
-        "text": cut(message.content, TEXT),
+        "parts": parts,
+        "cut": is_cut,
         "length": len(message.content),
         "hidden": message.hidden,
         "fork": [siblings.index(number) + 1, len(siblings)],
     }
-
-
-def cut(text: str, limit: int) -> str:
-    """Return the beginning of a text, as every reader can take it; not saying that it is cut."""
-    return readable(text[:limit], limit)
 
 
 def _optional(text: str | None) -> str | None:
@@ -199,9 +194,16 @@ def still_thread(thread: ChatThread, branches: Branches, path: Iterable[int]) ->
 
 def _bubble(message: ChatMessage) -> Element:
     own = message.role == "user"
-    return element(
-        "div",
-        element("p", plain(message.author or message.role, 60), look="note"),
-        element("p", readable(message.content, 600), look="line", dir="auto"),
-        look="bubble-own" if own else "bubble",
-    )
+    said, folded = folded_text(message.parts)
+    children: list[Child] = [element("p", plain(message.author or message.role, 60), look="note")]
+    children += [
+        element(
+            "details",
+            element("summary", plain(what, 80), look="muted"),
+            element("p", readable(text, 600), look="code", dir="auto"),
+        )
+        for what, text in folded[:STILL]
+    ]
+    if said or not folded:
+        children.append(element("p", readable(said, 600), look="line", dir="auto"))
+    return element("div", *children, look="bubble-own" if own else "bubble")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -34,6 +34,8 @@ class Branches:
         Per message the number of what it answers, or `TOP`.
     answers
         Per number, and for `TOP`, the numbers of the answers, in the order of ``replies``.
+    people
+        Where several people write as users, their numbers, in the order in which they appear.
 
     Notes
     -----
@@ -61,6 +63,7 @@ class Branches:
         self._open_circles()
         self.answers = self._answers()
         self.leaves = [n for n in range(len(self.messages)) if not self.answers[n]]
+        self.people = _people(self.messages)
         self._chosen: dict[int, int] = {}
         current = self._current(thread)
         if current is not None:
@@ -174,6 +177,11 @@ class Branches:
         if not wanted:
             return []
         return [n for n, message in enumerate(self.messages) if _says(message, wanted)]
+
+
+def _people(messages: Iterable[ChatMessage]) -> dict[str | None, int]:
+    authors = dict.fromkeys(message.author for message in messages if message.role == "user")
+    return {name: n for n, name in enumerate(authors)} if len(authors) > 1 else {}
 
 
 def _says(message: ChatMessage, wanted: str) -> bool:

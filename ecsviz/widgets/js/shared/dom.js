@@ -5,9 +5,9 @@
 
 // The types of elements.d.ts are made of these words too.
 export const TAGS = /** @type {const} */ ([
-  "a button canvas caption code col colgroup datalist dd details div dl dt fieldset h3 h4 input kbd",
-  "label legend li ol option output p pre progress section select small span strong summary",
-  "table tbody td textarea th thead tr ul",
+  "a blockquote button canvas caption code col colgroup datalist dd del details div dl dt em",
+  "fieldset h3 h4 hr input kbd label legend li ol option output p pre progress section select",
+  "small span strong summary table tbody td textarea th thead tr ul",
 ]);
 export const ATTRIBUTES = /** @type {const} */ ([
   "id class role title tabindex type value placeholder min max step for name dir lang scope",
@@ -92,6 +92,43 @@ export const link = (props, act, ...children) =>
  */
 export const sign = (text, label, act, name = label) =>
   button({ "aria-label": label, title: label, "data-do": name }, act, text);
+
+const OUTWARD = /^(https?:\/\/|mailto:)[^\s]+$/i;
+/**
+ * Returns a link to another page, which opens beside this one; where it leads elsewhere than to the
+ * web, only its text.
+ *
+ * @param {string} address
+ * @param {...Children} children
+ */
+export function outward(address, ...children) {
+  const leads = OUTWARD.test(address);
+  const element = h(leads ? "a" : "span", { title: address.slice(0, 500) }, ...children);
+  if (leads) {
+    element.setAttribute("href", address);
+    element.setAttribute("target", "_blank");
+    element.setAttribute("rel", "noopener noreferrer nofollow");
+    element.setAttribute("referrerpolicy", "no-referrer");
+  }
+  return element;
+}
+
+const CARRIED = /^data:image\/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}$/;
+const LARGEST = 8_000_000; // characters
+/**
+ * Returns a picture that the address itself carries, of a kind that runs and loads nothing; null
+ * for any other.
+ *
+ * @param {string} address
+ * @param {string} alt
+ */
+export function picture(address, alt) {
+  if (address.length > LARGEST || !CARRIED.test(address)) return null;
+  const element = document.createElement("img");
+  element.alt = alt;
+  element.src = address;
+  return element;
+}
 
 /** Marks the chosen one of several. @param {Element} element @param {boolean} here */
 export function choose(element, here) {

@@ -1,34 +1,38 @@
-// One message: who, when, the text, and where the chat forks. Texts are texts: what stands between
-// code fences is shown in monospace, and nothing else is read out of them.
+// One message: who, when, its parts, and where the chat forks.
 
 import { button, count, h, link } from "../shared/dom.js";
+import { partElements } from "./parts.js";
 
 /** @import { Happened } from "../shared/elements.d.ts" */
-/** @import { Facts } from "./traits.d.ts" */
+/** @import { Markup } from "./markup.js" */
+/** @import { Facts, Part } from "./traits.d.ts" */
 /**
  * @typedef {object} Acts
  * @property {(n: number) => void} select
  * @property {(n: number, by: number) => void} turn
  * @property {((n: number) => void) | null} compare
  * @property {(n: number) => void} whole
+ * @property {(n: number, i: number, open: boolean) => void} fold
  */
-/** @typedef {[code: boolean, text: string, language: string]} Part */
 
-const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`\n]{0,40})$/;
-const BLOCKS = 200;
-const MARKED = 100;
+const PEOPLE = 6; // that have a colour each, beside the first
 const ROLES = new Set(["user", "assistant", "system", "tool"]);
 
 /**
- * Returns the bubble of a message; `text` is the whole, where it was asked for.
+ * Returns the bubble of a message; `whole` are all its parts, where they were asked for, `open` the
+ * numbers of those that the reader has unfolded.
  *
  * @param {Facts} facts
  * @param {Acts} acts
- * @param {{ wanted: string, chosen: boolean, place: string, text?: string }} shown
+ * @param {{ wanted: string, chosen: boolean, place: string, whole?: Part[], markup: Markup | null, open: Set<number> }} shown
  */
-export function makeBubble(facts, acts, { wanted, chosen, place, text }) {
-  const shown = text ?? facts.text;
-  const cut = shown.length < facts.length && text === undefined && facts.length > facts.text.length;
+export function makeBubble(facts, acts, { wanted, chosen, place, whole, markup, open }) {
+  const parts = partElements(whole ?? facts.parts, {
+    markup,
+    wanted,
+    unfolded: (i) => open.has(i),
+    fold: (i, unfolded) => acts.fold(facts.n, i, unfolded),
+  });
   return h(
     "div",
     {
@@ -36,6 +40,7 @@ export function makeBubble(facts, acts, { wanted, chosen, place, text }) {
       role: "article",
       "aria-label": `${facts.role}, message ${place}`,
       "data-role": ROLES.has(facts.role) ? facts.role : "other",
+      "data-who": facts.who === null ? null : facts.who && ((facts.who - 1) % PEOPLE) + 1,
       "data-node": facts.n,
       "data-chosen": chosen,
       "aria-current": chosen ? "true" : null,
@@ -44,16 +49,13 @@ export function makeBubble(facts, acts, { wanted, chosen, place, text }) {
       on: { click: (event) => chose(event, facts, acts) },
     },
     head(facts),
-    h(
-      "div",
-      { class: "ecsviz-said", dir: "auto" },
-      blocks(shown).map((part) => block(part, wanted)),
-    ),
-    cut &&
+    h("div", { class: markup ? "ecsviz-said ecsviz-markup" : "ecsviz-said", dir: "auto" }, parts),
+    facts.cut &&
+      !whole &&
       link(
         { "data-do": "whole" },
         () => acts.whole(facts.n),
-        `Show all ${count(facts.length)} characters`,
+        facts.length > 4_000 ? `Show all ${count(facts.length)} characters` : "Show all",
       ),
     facts.fork[1] > 1 && fork(facts, acts),
   );
@@ -62,7 +64,7 @@ export function makeBubble(facts, acts, { wanted, chosen, place, text }) {
 /** @param {Happened<MouseEvent>} event @param {Facts} facts @param {Acts} acts */
 function chose(event, facts, acts) {
   // Not when a button was meant, or when somebody marks text in order to copy it.
-  if (event.target.closest("button") || String(getSelection())) return;
+  if (event.target.closest("button, a, summary") || String(getSelection())) return;
   acts.select(facts.n);
 }
 
@@ -108,65 +110,4 @@ function fork(facts, acts) {
         "side by side",
       ),
   );
-}
-
-/** Returns the parts of a text in order. @param {string} text */
-export function blocks(text) {
-  /** @type {Part[]} */
-  const parts = [];
-  /** @type {string[]} */
-  let lines = [];
-  /** @type {string | null} */
-  let fence = null;
-  let language = "";
-  const close = (/** @type {boolean} */ code) => {
-    if (lines.length) parts.push([code, lines.join("\n"), language]);
-    lines = [];
-  };
-  for (const line of text.split("\n")) {
-    const found = parts.length < BLOCKS && FENCE.exec(line);
-    if (found && fence === null) {
-      close(false);
-      [fence, language] = [found[1], found[2].trim()];
-    } else if (found && fence !== null && found[1].startsWith(fence) && !found[2]) {
-      close(true);
-      fence = null;
-      language = "";
-    } else lines.push(line);
-  }
-  close(fence !== null);
-  return parts;
-}
-
-/** @param {Part} part @param {string} wanted */
-function block([code, text, language], wanted) {
-  if (!code)
-    return h("div", { class: "ecsviz-text" }, marked(text.replace(/^\n+|\n+$/g, ""), wanted));
-  return h(
-    "div",
-    { class: "ecsviz-fence" },
-    language && h("div", { class: "ecsviz-note" }, language),
-    h("pre", { dir: "ltr" }, h("code", {}, marked(text, wanted))),
-  );
-}
-
-/** Returns a text in which what is looked for stands out. @param {string} text @param {string} wanted */
-function marked(text, wanted) {
-  const low = text.toLowerCase();
-  if (!wanted || low.length !== text.length) return [text];
-  /** @type {(string | Node)[]} */
-  const parts = [];
-  let from = 0;
-  for (
-    let at = low.indexOf(wanted);
-    at >= 0 && parts.length < 2 * MARKED;
-    at = low.indexOf(wanted, from)
-  ) {
-    parts.push(
-      text.slice(from, at),
-      h("span", { class: "ecsviz-hit" }, text.slice(at, at + wanted.length)),
-    );
-    from = at + wanted.length;
-  }
-  return [...parts, text.slice(from)].filter((part) => part !== "");
 }

@@ -15,16 +15,19 @@ import {
   later,
   sign,
 } from "../shared/dom.js";
-import { follow, numbers, onTold, put, sender } from "../shared/kernel.js";
+import { follow, library, numbers, onTold, put, sender } from "../shared/kernel.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
 import { makeBubble } from "./bubble.js";
+import { makeMarkup } from "./markup.js";
+import { spokenOf } from "./parts.js";
 import { makeList } from "./virtual_list.js";
 import { makePanel } from "./panel.js";
 import { makePast } from "./revisions.js";
 
 /** @import * as base from "../shared/model.d.ts" */
-/** @import { Facts, Widget } from "./traits.d.ts" */
+/** @import { Markup } from "./markup.js" */
+/** @import { Facts, Part, Widget } from "./traits.d.ts" */
 
 const NONE = -1;
 /** @type {Record<string, number>} */
@@ -40,8 +43,12 @@ function render({ model, el }) {
   const spoken = announcer();
   /** @type {Map<number, Facts>} - number → facts of a message */
   const known = new Map();
-  /** @type {Map<number, string>} - number → its whole text */
+  /** @type {Map<number, Part[]>} - number → all its parts */
   const whole = new Map();
+  /** @type {Map<number, Set<number>>} - number → the parts that the reader has unfolded */
+  const unfolded = new Map();
+  /** @type {Markup | null} - there when the library is */
+  let markup = null;
   let rows = new Int32Array(0);
   let edition = 0;
   /** @type {Set<number>} - blocks of rows that are on their way */
@@ -71,7 +78,9 @@ function render({ model, el }) {
       wanted: wanted(),
       chosen: isChosen(facts),
       place: `${count(i + 1)} of ${count(many())}`,
-      text: whole.get(number),
+      whole: whole.get(number),
+      markup: is("markup") ? markup : null,
+      open: unfolded.get(number) ?? new Set(),
     });
   }
   const list = makeList(
@@ -152,7 +161,15 @@ function render({ model, el }) {
       const [place, of] = known.get(number)?.fork ?? [1, 1];
       send("compare", { node: number, by: place < of ? 1 : -1 });
     },
-    whole: (/** @type {number} */ number) => send("text", { node: number }),
+    whole: (/** @type {number} */ number) => send("whole", { node: number }),
+    /** @param {number} number @param {number} i @param {boolean} open */
+    fold(number, i, open) {
+      const parts = unfolded.get(number) ?? new Set();
+      unfolded.set(number, parts);
+      if (open) parts.add(i);
+      else parts.delete(i);
+      list.measure();
+    },
   };
   /** @param {KeyboardEvent} event */
   function key(event) {
@@ -212,6 +229,11 @@ function render({ model, el }) {
     () => send("beside", { node: NONE }),
     "One branch only",
   );
+  const plain = h("input", {
+    type: "checkbox",
+    "data-do": "markup",
+    on: { change: () => put(model, "markup", plain.checked) },
+  });
   const title = h("h3", { dir: "auto" });
   const status = h("p", { class: "ecsviz-note ecsviz-status" });
   const error = complaints();
@@ -237,7 +259,14 @@ function render({ model, el }) {
       "div",
       { class: "ecsviz-top" },
       title,
-      h("div", { class: "ecsviz-row", role: "search" }, search, hits, alone),
+      h(
+        "div",
+        { class: "ecsviz-row", role: "search" },
+        search,
+        hits,
+        h("label", { class: "ecsviz-inline" }, plain, "Markdown"),
+        alone,
+      ),
     ),
     error.element,
     h(
@@ -262,6 +291,7 @@ function render({ model, el }) {
     if (shown.edition !== edition) {
       known.clear();
       whole.clear();
+      unfolded.clear();
       edition = shown.edition;
     }
     rows = numbers(Int32Array, is("_rows"));
@@ -292,7 +322,7 @@ function render({ model, el }) {
     const shown = facts && `${facts.id} ${place}`;
     if (shown !== told || !facts) panel.message(facts, place);
     if (facts && shown !== told)
-      spoken.say(`${facts.role}, message ${place}: ${facts.text.slice(0, 160)}`);
+      spoken.say(`${facts.role}, message ${place}: ${spokenOf(facts.parts)}`);
     told = shown;
     title.toggleAttribute("data-chosen", is("selected") === is("_about").id);
   }
@@ -352,9 +382,9 @@ function render({ model, el }) {
       renew((i) => here.has(left(i)) || here.has(right(i)));
       showChosen();
     }),
-    onTold(model, "text", ({ node, text, edition: of }) => {
+    onTold(model, "whole", ({ node, parts, edition: of }) => {
       if (of !== is("_shown").edition) return;
-      whole.set(node, text);
+      whole.set(node, parts);
       renew((i) => left(i) === node || right(i) === node);
     }),
     onTold(model, "json", ({ node, text }) => panel.json(node, text)),
@@ -363,10 +393,18 @@ function render({ model, el }) {
       error.say(text);
       setTimeout(() => past.show(is("revision"), is("since")), 0);
     }),
+    follow(model, ["markup"], () => {
+      plain.checked = is("markup");
+      setTimeout(() => renew(() => true), 0);
+    }),
     onTheme(root, () => {}),
     hideStill(model),
   ];
   fill(el, root);
+  library(model, "markup").then((found) => {
+    markup = makeMarkup(found);
+    renew(() => true);
+  });
   return () => {
     for (const stop of stops) stop();
     list.destroy();

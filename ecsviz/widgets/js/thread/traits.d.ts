@@ -15,6 +15,7 @@ export interface Traits extends every.Traits {
   revision: number | null;
   since: number | null;
   status: string;
+  markup: boolean;
   _about: About;
   _shown: Shown;
   _rows: DataView<ArrayBuffer>;
@@ -31,7 +32,7 @@ export interface Asked extends every.Asked {
   leaves: { first: number };
   hits: { first: number };
   hit: { by: number };
-  text: { node: number };
+  whole: { node: number };
   json: { node: number };
   beside: { node: number };
   compare: { node: number; by: number };
@@ -40,7 +41,7 @@ export interface Asked extends every.Asked {
 
 export interface Told extends every.Told {
   messages: { edition: number; messages: Facts[] };
-  text: { edition: number; node: number; text: string };
+  whole: { edition: number; node: number; parts: Part[] };
   json: { edition: number; node: number; text: string };
   leaves: Leaves;
 }
@@ -52,7 +53,6 @@ export interface About {
   leaves: number;
   forks: number;
   listed: number;
-  cut: number;
   revisions: Moment[];
 }
 
@@ -69,15 +69,27 @@ export interface Shown {
   messages: Facts[];
 }
 
-/** What a bubble shows of a message; `fork` is its place among how many answers. */
+/** `name` is that of a tool, a file or a language; `picture` is an address that carries one. */
+export interface Part {
+  kind: string;
+  name: string;
+  text: string;
+  link: string | null;
+  picture: string | null;
+}
+
+/** What a bubble shows of a message; `fork` is its place among how many answers, `who` the number of
+ *  its author where several people write. */
 export interface Facts {
   n: number;
   id: string;
   role: string;
   author: string | null;
+  who: number | null;
   model: string | null;
   at: string | null;
-  text: string;
+  parts: Part[];
+  cut: boolean;
   length: number;
   hidden: boolean;
   fork: [number, number];

@@ -162,6 +162,8 @@ export function makeList(acts, props) {
       if (!seen) pin = { row: i, at: i === 0 ? 0 : Math.min(60, element.clientHeight / 4) };
       render();
     },
+    /** Looks at the heights again, after something inside a row has changed. */
+    measure: () => render(),
     rows: () => nodes,
     destroy() {
       resized.disconnect();

@@ -1,0 +1,4 @@
+import markdown from "markdown-it";
+import temml from "temml";
+
+export default { markdown, temml };
