@@ -255,6 +255,54 @@ def test_a_save_asks_as_much_whatever_the_size(tmp_path: Path) -> None:
     assert counts[10, True] == counts[1000, True]
 
 
+def test_what_a_block_saves_is_remembered_once_it_is_stored(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    one, two = shelf_of(20), shelf_of(30)
+    with store.transaction():
+        store.register(one)
+        with pytest.raises(TakenBackError):
+            _save_and_take_back(store, two)
+        store.register(two)
+    with parts() as seen:
+        store.register([one, two])
+    assert seen == [0]
+    with store.transaction():
+        one.books[3].title = "edited"
+        store.register(one)
+        copy = store.get(two.books[4].ecs_id)
+        copy.title = "by another object"
+        store.register(copy)
+    with parts() as seen:
+        store.register(one)
+        with pytest.raises(StaleVersionError):
+            store.register(two)  # which is not what was saved last
+    assert seen == [0, None]
+    store.refresh(two)
+    assert two.books[4].title == "by another object"
+    one.books[3].title = "taken back"
+    with pytest.raises(TakenBackError):
+        _save_and_take_back(store, one)
+    with parts() as seen:
+        store.register(one)
+    assert seen == [None]
+    assert store.get(one.ecs_id).books[3].title == "taken back"
+    lonely = store.register(Book(title="lonely"))
+    with store.transaction():
+        store.register(two)
+        store.delete(lonely)
+    with parts() as seen:
+        store.register(two)
+    assert seen == [], "where something was deleted, nothing is remembered"
+    assert store.verify().empty
+    store.close()
+
+
+def _save_and_take_back(store: ev.SQLAlchemyEntityStorage, entity: ev.Entity) -> None:
+    with store.transaction():
+        store.register(entity)
+        raise TakenBackError("back")
+
+
 def test_what_is_dropped_is_dropped(tmp_path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
     shelf = store.register(shelf_of(5))
@@ -614,14 +662,16 @@ KINDS = [
     *("others", "reorder", "title", "same", "data", "deep", "sequel", "best", "move", "leave"),
     *("disagree", "twice"),
 ]
-CALLS = ["save", "save", "save", "others", "copy", "again", "delete", "revert"]
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("step"), st.sampled_from(KINDS), *[st.integers(0, 9)] * 3),
-        st.tuples(st.sampled_from(CALLS), st.integers(0, 3), st.integers(0, 9)),
-    ),
-    max_size=25,
+CALLS = ["save", "save", "save", "copy", "again", "delete", "revert"]
+EDIT = st.tuples(st.just("step"), st.sampled_from(KINDS), *[st.integers(0, 9)] * 3)
+CALL = st.tuples(st.sampled_from(CALLS), st.integers(0, 3), st.integers(0, 9))
+SAVE = st.tuples(st.just("save"), st.integers(0, 3), st.just(0))
+PART = st.tuples(st.just("block"), st.lists(EDIT | CALL, max_size=4), st.booleans())
+BLOCK = st.tuples(
+    st.just("block"), st.lists(EDIT | SAVE | CALL | PART, min_size=1, max_size=8), st.booleans()
 )
+OTHERS = st.tuples(st.just("others"), st.just(0), st.integers(0, 9))
+STEPS = st.lists(st.one_of(EDIT, CALL, OTHERS, BLOCK), max_size=25)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -647,6 +697,8 @@ def _do(world: World, step: Any) -> str:
     if step[0] == "step":
         world.step(*step[1:])
         return ""
+    if step[0] == "block":
+        return _block(world, *step[1:])
     if not world.books:
         return ""
     if step[0] == "save":
@@ -655,6 +707,24 @@ def _do(world: World, step: Any) -> str:
         return world.again()
     found: str = getattr(world, step[0])(step[2])
     return found
+
+
+class TakenBackError(ev.EcsvizError):
+    """Ends a block, of which nothing is to be saved."""
+
+
+def _block(world: World, steps: list[Any], well: bool) -> str:
+    """Do several steps as one transaction, which is taken back or not."""
+    told: list[str] = []
+
+    def act() -> None:
+        with world.store.transaction():
+            told.extend(_do(world, step) for step in steps)
+            if not well:
+                raise TakenBackError("back")
+
+    told.append(_told(act))
+    return " ".join(told)
 
 
 def _values(world: World) -> Any:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Collection, Iterable, MutableMapping, Sequence
+from collections.abc import Mapping as MappingOf
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
@@ -49,29 +51,53 @@ class Era:
 
     Attributes
     ----------
+    revision
+        The newest revision.
     newest
-        The mark of what is known to be as of the newest revision.
+        The mark of what is known to be as it has left the store.
     changed
-        Per entity, by the number of its id, the last revision of this era that has changed it.
+        Per entity, by the number of its id, the last change of this era to it.
     fields
         Per class the fields whose values can change in place.
     """
 
-    def __init__(self, newest: NewestRevision) -> None:
-        self.newest = Mark(self, newest)
+    def __init__(self, revision: NewestRevision) -> None:
+        self.revision = revision
+        self.newest = Mark(self)
         self.changed: dict[int, int] = {}
         # Weak: a class that is defined anew in a notebook goes, with all that is made of it.
         self.fields: MutableMapping[type, tuple[str, ...]] = WeakKeyDictionary()
 
 
 class Mark:
-    """Says of an entity that it is what the store holds of it, as of a revision of an era."""
+    """Says of an entity that it is what the store holds of it, as of a change of an era.
 
-    __slots__ = ("era", "revision")
+    Of an era that is None, nobody knows yet whether that comes to be.
+    """
 
-    def __init__(self, era: Era, revision: NewestRevision) -> None:
+    __slots__ = ("at", "era")
+
+    def __init__(self, era: Era | None = None, at: int = 0) -> None:
         self.era = era
-        self.revision = revision
+        self.at = at
+
+
+class Call(NamedTuple):
+    """What one of several calls has saved.
+
+    Attributes
+    ----------
+    mark
+        What it has left with the entities.
+    fields
+        Per class the fields whose values can change in place.
+    changed
+        The ids that have new versions.
+    """
+
+    mark: Mark
+    fields: MappingOf[type, tuple[str, ...]]
+    changed: Collection[UUID]
 
 
 class Remembered:
@@ -94,23 +120,45 @@ class Remembered:
     def era_of(self, newest: NewestRevision | None) -> Era | None:
         """Return the era of a store whose newest revision is this one; None if it is unknown."""
         era = self._era
-        return era if era is not None and era.newest.revision == newest else None
+        return era if era is not None and era.revision == newest else None
 
     def begin(self, newest: NewestRevision) -> Era:
         """Return the era of a store whose newest revision is this one; a new one if need be."""
-        era = self._era
-        if era is None or era.newest.revision != newest or len(era.changed) > MOST:
-            era = Era(newest)
-            self._era = era if self._trusts else None
+        era = self.era_of(newest)
+        return self._begin(newest) if era is None or len(era.changed) > MOST else era
+
+    def _begin(self, newest: NewestRevision) -> Era:
+        era = Era(newest)
+        self._era = era if self._trusts else None
         return era
 
-    def grow(self, era: Era, newest: NewestRevision, changed: Collection[Any]) -> Era:
-        """Take up a revision of this very store and the ids that it has changed; return the era."""
+    def grow(self, era: Era, newest: NewestRevision, changed: Collection[UUID]) -> Era:
+        """Take up what this very store has changed: the revision, the ids; return the era."""
         if len(changed) > MOST:
-            return self.begin(newest)
-        era.changed.update(dict.fromkeys((ecs_id.int for ecs_id in changed), newest[0]))
-        era.newest = Mark(era, newest)
-        return era if len(era.changed) <= MOST else self.begin(newest)
+            return self._begin(newest)
+        era.revision, era.newest = newest, Mark(era, era.newest.at + 1)
+        era.changed.update(dict.fromkeys((ecs_id.int for ecs_id in changed), era.newest.at))
+        return era if len(era.changed) <= MOST else self._begin(newest)
+
+    def take_up(
+        self, found: NewestRevision | None, newest: NewestRevision, calls: Iterable[Call]
+    ) -> None:
+        """Take up a transaction of several calls, which has ended well.
+
+        Parameters
+        ----------
+        found, newest
+            The newest revision before, and now.
+        calls
+            What they have saved, in their order: what a later one has changed, an earlier one has
+            left otherwise.
+        """
+        era = self.era_of(found) or self.begin(newest)
+        for mark, fields, changed in calls:
+            era = self.grow(era, newest, changed)
+            mark.era, mark.at = era, era.newest.at
+            era.newest = mark
+            era.fields.update(fields)
 
     def forget(self) -> None:
         """Take nothing for known any more."""
@@ -252,7 +300,7 @@ def unknown(entities: Sequence[Any], era: Era) -> list[int]:
             found.append(place)
         elif changed:
             last = changed.get(entities[place].__dict__["ecs_id"].int)
-            if last is not None and last > mark.revision[0]:
+            if last is not None and last > mark.at:
                 found.append(place)
     return found
 

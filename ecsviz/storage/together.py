@@ -85,7 +85,7 @@ class Together:
         self._past: list[tuple[UUID, What]] = []
         self._told: list[tuple[weakref.ref[Any], int | None]] = []
         self._notes: list[str] = []
-        self._calls: list[Callable[[], None]] = []
+        self._calls: list[Callable[[], object]] = []
         self._known: dict[UUID, dict[int, weakref.ref[Any]]] = {}  # whose versions are of it
         _entered.set((*_entered.get(), self))
 
@@ -204,6 +204,20 @@ class Together:
             of[What.DELETED] + of[What.ANEW],
         )
 
+    @property
+    def has_deleted(self) -> bool:
+        """Whether anything was deleted, even if it is there again or has never been."""
+        return any(self._counts[what] for what in (What.DELETED, What.ANEW, What.VANISHED))
+
+    @property
+    def noted(self) -> int:
+        """How many changes were noted up to now."""
+        return len(self._past)
+
+    def changed(self, start: int, end: int) -> set[UUID]:
+        """Return what was written from one number of changes to another."""
+        return {ecs_id for ecs_id, _ in self._past[start:end]}
+
     def vanished(self) -> list[UUID]:
         """Return what was added and deleted again."""
         return [ecs_id for ecs_id, what in self._states.items() if what is What.VANISHED]
@@ -277,7 +291,7 @@ class Together:
         """Return this point."""
         return Waymark(len(self._past), len(self._told), len(self._notes), len(self._calls))
 
-    def on_back(self, call: Callable[[], None]) -> None:
+    def on_back(self, call: Callable[[], object]) -> None:
         """Call something when it is gone back to a point before this one."""
         self._calls.append(call)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from ecsviz.basics.once import remembering
 from ecsviz.errors import ForkedStorageError, StorageError, TransactionError
 from ecsviz.storage.relational.save.save import Save
 from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.remembered import Call, Mark, NewestRevision
 from ecsviz.storage.sql.engine import AFTER, OpenDatabase
 from ecsviz.storage.sql.processes import leave_to_parent
 from ecsviz.storage.sql.statements import delete_rows, insert_rows
@@ -60,6 +64,8 @@ class SqlTogether(Together):
         self.catalog.effects = catalog.effects.copy()
         self.made: tuple[int, bytes] | None = None
         self.parts: list[tuple[Waymark, int, int, str]] = []
+        # Per save its mark, the fields that may change, and how much was changed up to its end.
+        self._saves: list[tuple[Mark, dict[type, tuple[str, ...]], int]] = []
 
     def connect(self) -> Connection:
         """Return the connection, in its transaction.
@@ -146,6 +152,25 @@ class SqlTogether(Together):
         self.catalog.effects.note(save.lists.raised)
         for entity, version in save.versions():
             self.tell(entity, version)
+        mark = Mark()  # which comes to be with the transaction, or never
+        with remembering:
+            fields = save.notes.leave(mark, save.part)
+        self._saves.append((mark, fields, self.noted))
+        self.on_back(self._saves.pop)
+
+    def _remember(self, found: NewestRevision | None, sealed: str | None) -> None:
+        """Let the store remember what was saved, now that it is stored."""
+        newest = found if self.made is None else (*self.made, sealed)
+        if newest is None or self.has_deleted:  # who was deleted may live on as an object
+            return
+        ends = [0, *(end for *_, end in self._saves), self.noted]
+        changed = [self.changed(start, end) for start, end in pairwise(ends)]
+        marks = [*((mark, fields) for mark, fields, _ in self._saves), (Mark(), {})]
+        calls = [Call(*saved, ids) for saved, ids in zip(marks, changed, strict=True)]
+        if not changed[-1]:
+            calls.pop()  # the last has changed nothing
+        with remembering:
+            self.catalog.remembered.take_up(found, newest, calls)
 
     def commit(self, done: Callable[[], None]) -> None:
         """Carry it out; `done` is called as soon as that is sure."""
@@ -156,12 +181,16 @@ class SqlTogether(Together):
         conn = self.connect()
         if not any(self.counts):  # what was added is gone again: nothing was to be stored
             self.stay()
+            conn.info.pop(TOGETHER, None)
+            self._remember(self.catalog.found_revision(conn), None)
             self.drop()
             return
         with self._stack, self.database.told(conn):
             self._finish(conn)
-            conn.info.setdefault(AFTER, []).insert(0, done)
             conn.info.pop(TOGETHER, None)
+            # Now: a connection that is lost says nothing any more.
+            known = self.catalog.found_revision(conn), self.catalog.sealed(conn)
+            conn.info.setdefault(AFTER, [])[:0] = [done, partial(self._remember, *known)]
 
     def _finish(self, conn: Connection) -> None:
         """Write what the whole transaction says: the revision, and of what has never been."""

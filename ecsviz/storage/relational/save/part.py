@@ -33,6 +33,7 @@ from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.remembered import (
     NOTHING,
     Era,
+    Mark,
     NewestRevision,
     Remembered,
     Taken,
@@ -386,13 +387,17 @@ class Notes:
             else:
                 era = era if made is None else remembered.grow(era, made, changed)
                 renew_marks([] if part is None else part.whole, era)
-            lengths = {} if part is None else part.lengths
-            for group, places, taken in self.taken:
-                era.fields[group.known.cls] = group.known.changing
-                if self._is_as_walked(group, places, taken, lengths):
-                    remember(taken, era.newest)
-                else:
-                    forget(taken.entities)
+            era.fields.update(self.leave(era.newest, part))
+
+    def leave(self, mark: Mark, part: Part | None) -> dict[type, tuple[str, ...]]:
+        """Leave a mark with what is stored as it was noted; return the fields that may change."""
+        lengths = {} if part is None else part.lengths
+        for group, places, taken in self.taken:
+            if self._is_as_walked(group, places, taken, lengths):
+                remember(taken, mark)
+            else:
+                forget(taken.entities)
+        return {group.known.cls: group.known.changing for group, _, _ in self.taken}
 
 
 def _hold(in_any_order: bool, found: tuple[Any, ...], walked: list[Any]) -> bool:

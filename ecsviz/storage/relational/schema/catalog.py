@@ -54,7 +54,7 @@ SCHEMA_VERSION = 2
 """Which layout of tables this release writes."""
 
 _SEALED = "ecs_sealed"
-"""Where a transaction keeps the seal of the tables that it has found, as long as it holds."""
+"""Where a transaction keeps the seal of the tables, as long as it holds."""
 
 
 class Catalog:
@@ -521,7 +521,7 @@ class Catalog:
         self._check_back(conn)
         if conn.info.get(TEXTS):
             keep_in_step(conn, self.mapping)
-        found: str | None = conn.info.get(_SEALED)
+        found = self.sealed(conn)
         if as_found and found and self._identity.known:
             return found
         if self._identity.known == "":
@@ -529,9 +529,15 @@ class Catalog:
         delete_rows(conn, self.store, [("seal",)])
         value, c = self.digest(conn), self.store.c
         insert_rows(conn, self.store, [c.key, c.value], [("seal", value)])
+        conn.info[_SEALED] = value
         query = sa.select(c.value).where(c.key == "seal")
         conn.info.setdefault(PROOF, (self.store, query, value))
         return value
+
+    def sealed(self, conn: Connection) -> str | None:
+        """Return the seal of the tables as a transaction has found or written it."""
+        found: str | None = conn.info.get(_SEALED)
+        return found
 
     def digest(self, conn: Connection) -> str:
         """Return a digest of the types, of the tables as they were made, and of the settings."""
