@@ -1,8 +1,12 @@
-"""The loop of a notebook: a graph is there, something is edited, saved, asked; against the ORM."""
+"""The loop of a notebook: a graph is at hand, something is edited, saved, asked, looked at.
+
+Against the ORMs, whose sessions have loaded the same, and against a bare walk through the graph.
+"""
 
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +19,7 @@ import ecsviz as ev
 from benchmarks import peers, workload
 from benchmarks.saving import filled
 from benchmarks.targets import SQLite
-from benchmarks.timing import Contender, Section, given, rounds
+from benchmarks.timing import Contender, Goal, Measured, Section, rounds
 from ecsviz.domain.walk import walk
 
 WALK = "the bare walk"
@@ -24,90 +28,232 @@ EDITED = "`register`, one message edited"
 APPENDED = "`register`, one message appended"
 ALONE = "`register(message, hops=0)`, edited"
 ALONE_NEW = "`register(message, hops=0)`, appended"
+LAZY = "`get(message, lazy=True)`, its thread and the 10 messages of that touched"
 FIND = "`find(hops=0, limit=10)`"
-ORM_EDITED = "SQLAlchemy: one object of a loaded session edited, commit"
-ORM_APPENDED = "SQLAlchemy: one object appended to a loaded list, commit"
-ORM_FIND = "SQLAlchemy: `select().limit(10)`, of the very same rows"
+SEARCH = "`search`, with an index: a rare word, 20 hits"
+
+PEER_EDITED = "{}: one object of what a session has loaded edited, commit"
+PEER_APPENDED = "{}: one object appended to a list that is loaded, commit"
+PEER_EXPIRED = "{}: the same with `expire_on_commit=True`, after a commit"
+PEER_ALONE = "{}: one object selected by its id, edited, commit"
+PEER_LAZY = "{}: one object selected, its thread and the 10 messages of that touched"
+PEER_FIND = "{}: `select().limit(10)`"
+PEER_SEARCH = "{}: `content.contains(word)`, 20 hits"
 
 NOTE = (
-    "The graph, and what the session has loaded, are there before the clock runs; the peers keep no"
-    " versions, checksums, history or order."
+    "The graph, and what a session has loaded, are there before the clock runs, with"
+    " `expire_on_commit=False` where nothing else is said: by default, a session loads the list"
+    " anew after each commit. The peers keep no versions, checksums, history or order, and look for"
+    " the word in the text, where `search` knows of words."
 )
+NEIGHBOURS = 10
 
 
 def loop(folder: Path, size: int, repeats: int) -> Section:
     target = SQLite(folder)
-    texts = map(str, itertools.count())
     with ExitStack() as stack:
-        thread = workload.chat(size)
-        store = target.store(stack, filled(target, stack, thread))
+        thread, small = workload.chat(size), workload.chat(NEIGHBOURS)
         engine = target.peer(stack)
-        peers.add_all(engine, thread)
-        thread = store.get(thread.ecs_id)
-
-        def edited(_: ExitStack) -> Callable[[], object]:
-            thread.messages[size // 2].content = next(texts)
-            return lambda: store.register(thread)
-
-        def appended(_: ExitStack) -> Callable[[], object]:
-            thread.messages.append(workload.ChatMessage(thread=thread, role="user", content="new"))
-            return lambda: store.register(thread)
-
-        def alone(_: ExitStack) -> Callable[[], object]:
-            message = thread.messages[size // 3]
-            message.content = next(texts)
-            return lambda: store.register(message, hops=0)
-
-        def alone_new(_: ExitStack) -> Callable[[], object]:
-            message = workload.ChatMessage(thread=thread, role="user", content="new")
-            thread.messages.append(message)
-            return lambda: store.register(message, hops=0)
-
-        def again(_: ExitStack) -> Callable[[], object]:
-            store.register(thread)  # of what was saved alone, the list is looked at once
-            return lambda: store.register(thread)
-
-        contenders: dict[str, Contender | None] = {
-            WALK: lambda _: lambda: walk([thread]),
-            UNCHANGED: again,
-            EDITED: edited,
-            APPENDED: appended,
-            ALONE: alone,
-            ALONE_NEW: alone_new,
-            FIND: lambda _: lambda: store.find(workload.ChatMessage, hops=0, limit=10),
-            ORM_EDITED: given(lambda s: loaded(s, engine), orm_edits),
-            ORM_APPENDED: given(lambda s: loaded(s, engine), orm_appends),
-            ORM_FIND: lambda s: orm_finds(s, store),
-        }
+        mappers = [
+            Peer("SQLAlchemy", engine, Session, peers.ThreadSQL, peers.MessageSQL),
+            Peer.of_sqlmodel(engine),
+        ]
+        for peer in mappers:
+            if peer.session_class is not None:
+                peer.fill(thread, small)
+        at = filled(target, stack, [thread, small])
+        ours = Ours(target, stack, at, thread.ecs_id, small.messages[0].ecs_id)
+        del thread
+        contenders: dict[str, Contender | None] = ours.contenders(size)
+        for peer in mappers:
+            contenders |= peer.contenders()
         title = f"The loop, with {size:,} messages at hand"
         race = rounds(title, contenders, repeats, limit=WALK, notes=[NOTE])
-    goals = [race.at_most(1, 2, name, WALK) for name in (UNCHANGED, EDITED, APPENDED)]
-    goals.append(race.faster(1, 1, APPENDED, ORM_APPENDED))
-    return Section([race], goals)
+    return Section([race], goals(race))
 
 
-def loaded(stack: ExitStack, engine: sa.Engine) -> tuple[Session, Any]:
-    """Return a session that has loaded the thread and all its messages."""
-    session = stack.enter_context(Session(engine, expire_on_commit=False))
-    query = sa.select(peers.ThreadSQL).options(selectinload(peers.ThreadSQL.messages))
-    return session, session.scalars(query).one()
+def goals(race: Measured) -> list[Goal]:
+    found = [race.at_most(11, 2, name, WALK) for name in (UNCHANGED, EDITED, APPENDED)]
+    appended = (text.format("SQLAlchemy") for text in (PEER_APPENDED, PEER_EXPIRED))
+    found += [race.faster(11, 1, APPENDED, peer) for peer in appended]
+    for name, most in ((ALONE, 8), (ALONE_NEW, 8), (FIND, 5), (SEARCH, 50)):
+        median = race.median(name)
+        found.append(Goal(11, name, most, None if median is None else 1_000 * median, "ms"))
+    return found
 
 
-def orm_edits(given: tuple[Session, Any]) -> None:
-    session, thread = given
-    thread.messages[len(thread.messages) // 2].content += "!"
-    session.commit()
+class Ours:
+    """A store with the graph at hand, and a copy of its file with an index of texts."""
+
+    def __init__(
+        self, target: SQLite, stack: ExitStack, at: Any, thread: Any, neighbour: Any
+    ) -> None:
+        indexed = target.new(stack)
+        shutil.copy(at, indexed)
+        self.indexed = target.store(stack, indexed)
+        self.indexed.index_text(workload.ChatMessage, "content")
+        self.store = target.store(stack, at)
+        self.thread: workload.ChatThread = self.store.get(thread)
+        self.neighbour = neighbour
+        self.texts = map(str, itertools.count())
+
+    def contenders(self, size: int) -> dict[str, Contender | None]:
+        store, thread, message = self.store, self.thread, self.thread.messages[size // 3]
+        word = message.content.split(".")[0].split()[-1]  # its number
+        return {
+            WALK: lambda _: lambda: walk([thread]),
+            UNCHANGED: self.unchanged,
+            EDITED: self.saved(lambda: self.edit(thread.messages[size // 2]), thread),
+            APPENDED: self.saved(self.append, thread),
+            ALONE: self.saved(lambda: self.edit(message), hops=0),
+            ALONE_NEW: self.saved(self.append, hops=0),
+            LAZY: lambda _: self.touch,
+            FIND: lambda _: lambda: store.find(workload.ChatMessage, hops=0, limit=10),
+            SEARCH: lambda _: lambda: self.indexed.search(word, workload.ChatMessage),
+        }
+
+    def edit(self, message: workload.ChatMessage) -> workload.ChatMessage:
+        message.content = next(self.texts)
+        return message
+
+    def append(self) -> workload.ChatMessage:
+        made = workload.ChatMessage(thread=self.thread, role="user", content="new")
+        self.thread.messages.append(made)
+        return made
+
+    def saved(
+        self, change: Callable[[], Any], root: Any = None, hops: int | None = None
+    ) -> Contender:
+        def ready(_: ExitStack) -> Callable[[], object]:
+            changed = change()
+            if hops is None:
+                return lambda: self.store.register(root)
+            return lambda: self.store.register(changed, hops=hops)
+
+        return ready
+
+    def unchanged(self, _: ExitStack) -> Callable[[], object]:
+        self.store.register(self.thread)  # of what was saved alone, the list is looked at once
+        return lambda: self.store.register(self.thread)
+
+    def touch(self) -> None:
+        read = self.store.get(self.neighbour, lazy=True)
+        assert len([message.content for message in read.thread.messages]) == NEIGHBOURS
 
 
-def orm_appends(given: tuple[Session, Any]) -> None:
-    session, thread = given
-    message = thread.messages[0]
-    row = peers.MessageSQL(ecs_id=ev.ChatThread().ecs_id, content="new", role=message.role)
-    thread.messages.append(row)
-    session.commit()
+class Peer:
+    """A mapper with a session that loads the graph once a round.
 
+    Parameters
+    ----------
+    name, engine
+        What it is called, and where it keeps its own tables.
+    session_class, above, below
+        Its sessions, and its classes of threads and messages; None where it is not installed.
+    """
 
-def orm_finds(stack: ExitStack, store: ev.SQLAlchemyEntityStorage) -> Callable[[], object]:
-    model: Any = store.sql_model(workload.ChatMessage)
-    session = stack.enter_context(Session(store.engine))
-    return lambda: session.scalars(sa.select(model).limit(10)).all()
+    def __init__(
+        self, name: str, engine: sa.Engine, session_class: Any, above: Any, below: Any
+    ) -> None:
+        self.name, self.engine, self.session_class = name, engine, session_class
+        self.above, self.below = above, below
+        self.first: Any = None
+        self.session: Any = None
+        self.thread: Any = None
+
+    @classmethod
+    def of_sqlmodel(cls, engine: sa.Engine) -> Peer:
+        of = peers.sqlmodel_peer
+        if of is None:
+            return cls("SQLModel", engine, None, None, None)
+        return cls("SQLModel", engine, of.Session, of.ThreadModel, of.MessageModel)
+
+    def fill(self, *threads: workload.ChatThread) -> None:
+        """Write threads past the mapper, which takes minutes for a million."""
+        self.first = threads[0].ecs_id, threads[-1].messages[0].ecs_id
+        with self.engine.begin() as conn:
+            for number, thread in enumerate(threads, 1):
+                row = {"id": number, "ecs_id": thread.ecs_id, "title": thread.title}
+                conn.execute(sa.insert(self.above.__table__), [row])
+                rows = (
+                    {"ecs_id": m.ecs_id, "thread_id": number, "content": m.content, "role": m.role}
+                    for m in thread.messages
+                )
+                while some := list(itertools.islice(rows, 10_000)):
+                    conn.execute(sa.insert(self.below.__table__), some)
+
+    def contenders(self) -> dict[str, Contender | None]:
+        works: dict[str, Contender] = {
+            PEER_EDITED: self.loaded(self.edit),
+            PEER_APPENDED: self.loaded(self.append),
+            PEER_EXPIRED: self.expired,
+            PEER_ALONE: self.opened(self.edit_one),
+            PEER_LAZY: self.opened(self.touch),
+            PEER_FIND: self.opened(self.find),
+            PEER_SEARCH: self.opened(self.search),
+        }
+        there = self.session_class is not None
+        return {text.format(self.name): work if there else None for text, work in works.items()}
+
+    def loaded(self, work: Callable[[], object]) -> Contender:
+        """Return a contender that works on what the session of this round has loaded."""
+
+        def ready(_: ExitStack) -> Callable[[], object]:
+            if self.session is None:
+                self.session = self.session_class(self.engine, expire_on_commit=False)
+                query = sa.select(self.above).where(self.above.ecs_id == self.first[0])
+                self.thread = self.session.scalars(
+                    query.options(selectinload(self.above.messages))
+                ).one()
+            return work
+
+        return ready
+
+    def expired(self, stack: ExitStack) -> Callable[[], object]:
+        """The last that the session does: it goes on from after a commit that has expired all."""
+        work = self.loaded(self.append)(stack)
+        self.session.expire_on_commit = True
+        self.session.expire_all()
+        stack.callback(self.close)
+        return work
+
+    def close(self) -> None:
+        self.session.close()
+        self.session = self.thread = None
+
+    def edit(self) -> None:
+        self.thread.messages[len(self.thread.messages) // 2].content += "!"
+        self.session.commit()
+
+    def append(self) -> None:
+        row = self.below(ecs_id=ev.ChatThread().ecs_id, content="new", role="user")
+        self.thread.messages.append(row)
+        self.session.commit()
+
+    def opened(self, work: Callable[[Any], object]) -> Contender:
+        """Return a contender that works with a session of its own."""
+
+        def ready(stack: ExitStack) -> Callable[[], object]:
+            session = stack.enter_context(self.session_class(self.engine))
+            return lambda: work(session)
+
+        return ready
+
+    def one(self, session: Any) -> Any:
+        query = sa.select(self.below).where(self.below.ecs_id == self.first[1])
+        return session.scalars(query).one()
+
+    def edit_one(self, session: Any) -> None:
+        self.one(session).content += "!"
+        session.commit()
+
+    def touch(self, session: Any) -> None:
+        read = self.one(session)
+        assert len([message.content for message in read.thread.messages]) == NEIGHBOURS
+
+    def find(self, session: Any) -> Any:
+        return session.scalars(sa.select(self.below).limit(10)).all()
+
+    def search(self, session: Any) -> Any:
+        query = sa.select(self.below).where(self.below.content.contains("Message 7."))
+        return session.scalars(query.limit(20)).all()
