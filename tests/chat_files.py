@@ -6,10 +6,11 @@ import io
 import json
 import warnings
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ecsviz import ChatThread
+from ecsviz import ChatMessage, ChatThread
 from ecsviz.errors import EcsvizError
 from ecsviz.importers import ChatImport, ChatImportWarning, read_chat
 
@@ -35,6 +36,23 @@ def said(found: ChatImport) -> list[tuple[str | None, str | None, str]]:
 
 def links(thread: ChatThread) -> dict[str | None, str | None]:
     return {m.source_id: m.parent.source_id if m.parent else None for m in thread.messages}
+
+
+def only(data: bytes) -> ChatThread:
+    (thread,) = read_chat(data)
+    return thread
+
+
+def shown(thread: ChatThread) -> list[tuple[str, str]]:
+    return [(message.role, message.content) for message in thread.messages]
+
+
+def kinds(message: ChatMessage) -> list[str]:
+    return [part.kind for part in message.parts]
+
+
+def at(year: int, month: int, day: int, *clock: int) -> datetime:
+    return datetime(year, month, day, *clock, tzinfo=UTC)
 
 
 def is_sound(thread: ChatThread) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
+from tests.chat_coding import later
 from tests.chat_files import encode
-from tests.chat_sample import Sample, lines
+from tests.chat_sample import Sample, database, lines
 
 # ---------------------------------------------------------------------------------------------
 # Gemini
@@ -338,6 +340,58 @@ def lm_studio(longer: bool) -> bytes:
     )
 
 
+CHECKPOINTS = """
+CREATE TABLE checkpoints (thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '',
+    checkpoint_id TEXT NOT NULL, parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB,
+    metadata BLOB, PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id));
+CREATE TABLE writes (thread_id TEXT, checkpoint_ns TEXT, checkpoint_id TEXT, task_id TEXT,
+    idx INTEGER, channel TEXT, type TEXT, value BLOB);
+"""
+
+
+def packed_object(module: str, called: str, kwargs: Any) -> Any:
+    """Return an object as LangGraph packs it: by the name of its class."""
+    import msgpack
+
+    told = [module, called, kwargs, "model_validate_json"]
+    return msgpack.ExtType(5, msgpack.packb(told))
+
+
+def packed_message(kind: str, text: str, ident: str | None = None, **more: Any) -> Any:
+    called = {"human": "HumanMessage", "ai": "AIMessage", "tool": "ToolMessage"}[kind]
+    kwargs = {"content": text, "type": kind, "id": ident, **more}
+    return packed_object(f"langchain_core.messages.{kind}", called, kwargs)
+
+
+def checkpoint(number: int, above: int | None, *messages: Any, **channels: Any) -> tuple[str, Any]:
+    import msgpack
+
+    state = {"v": 4, "ts": later(number), "channel_values": {"messages": messages, **channels}}
+    about = encode({"source": "loop", "step": number})
+    parent = None if above is None else f"1f1eb6c5-000{above}"
+    ids = ("t1", "", f"1f1eb6c5-000{number}", parent)
+    return "checkpoints", (*ids, "msgpack", msgpack.packb(state), about)
+
+
+def langgraph(longer: bool) -> bytes:
+    call = [{"name": "look_up", "args": {"plant": "fern"}, "id": "c1", "type": "tool_call"}]
+    asked = packed_message("human", "Which plant?", "m1")
+    called = packed_message("ai", "", "m2", tool_calls=call)
+    found = packed_message("tool", "fern", "m3", tool_call_id="c1", name="look_up")
+    answer = packed_message("ai", "A fern.", "m4", response_metadata={"model_name": "m-1"})
+    rows = [
+        checkpoint(1, None, asked),
+        checkpoint(2, 1, asked, called),
+        checkpoint(3, 2, asked, called, found),
+        checkpoint(4, 3, asked, called, found, answer),
+        checkpoint(5, 1, asked, packed_message("ai", "Moss.", "m5"), mood="sure"),
+    ]
+    if longer:
+        thanks = packed_message("human", "Thanks", "m6")
+        rows.append(checkpoint(6, 4, asked, called, found, answer, thanks, mood="sure"))
+    return database(CHECKPOINTS, *rows)
+
+
 SAMPLES: dict[str, Sample] = {
     "gemini-api": Sample("gemini-api", gemini_api, 1, 6, 5, 1, 1, 2),
     "ai-studio": Sample("ai-studio", ai_studio, 1, 5, 4, 1, 0, 1),
@@ -350,3 +404,5 @@ SAMPLES: dict[str, Sample] = {
     "openai-messages, preferences": Sample("openai-messages", openai_preferences, 1, 3, 2, 1, 1, 2),
     "lm-studio": Sample("lm-studio", lm_studio, 1, 4, 3, 1, 1, 2),
 }
+if find_spec("msgpack") is not None:
+    SAMPLES["langgraph"] = Sample("langgraph", langgraph, 1, 5, 4, 1, 1, 2)

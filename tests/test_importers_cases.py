@@ -37,6 +37,7 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "missing/vscode_copilot_chat.json": (1, 2, 1, 0),
     "missing/gemini_MyActivity.json": (1, 4, 3, 0),
     "missing/langchain_lc_dumps.json": (1, 2, 1, 0),
+    "missing/langgraph_checkpoints.db": (1, 4, 3, 0),
     "missing/pydantic_ai.json": (1, 5, 4, 0),
     "oasst_one_tree.jsonl.gz": (1, 14, 13, 3),
     "oasst2.parquet": (1, 2, 1, 0),

@@ -34,6 +34,7 @@ OTHERWISE: dict[str, set[str]] = {
     "gemini-cli": {"content", "lastUpdated", "timestamp", "type"},  # of what is said again
     "vscode-chat, log": {"customTitle", "requesterUsername", "value"},  # changed below
     "lm-studio": {"stepIdentifier", "currentlySelected"},  # of one version, the selected
+    "langgraph": {"checkpoints.parent_checkpoint_id"},  # the messages say it
     "grok": {"conversation_id", "id", "model"},
     "discord": {"exportedAt", "guildId", "messageCount"},
     "huggingchat": {"ancestors", "createdAt", "updatedAt", "status"},  # of the empty root, too

@@ -118,12 +118,13 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
         ``"claude"``, ``"claude-code"``, ``"cline"``, ``"codex"``, ``"copilot"``, ``"csv"``,
         ``"cursor"``, ``"deepseek"``, ``"discord"``, ``"gemini-api"``, ``"gemini-cli"``,
         ``"gemini-takeout"``, ``"grok"``, ``"huggingchat"``, ``"imessage"``, ``"jan"``,
-        ``"langchain"``, ``"librechat"``, ``"llm"``, ``"lm-studio"``, ``"lobechat"``, ``"matrix"``,
-        ``"mattermost"``, ``"messenger"``, ``"nextchat"``, ``"open-assistant"``, ``"open-webui"``,
-        ``"openai-agents"``, ``"openai-messages"``, ``"perplexity"``, ``"pydantic-ai"``,
-        ``"sharegpt"``, ``"sillytavern"``, ``"slack"``, ``"teams"``, ``"telegram"``, ``"telethon"``,
-        ``"vscode-chat"``, ``"whatsapp"``; one that another package offers; or a `ChatFormat` of
-        your own. None recognises it by the content: the report says by what.
+        ``"langchain"``, ``"langgraph"``, ``"librechat"``, ``"llm"``, ``"lm-studio"``,
+        ``"lobechat"``, ``"matrix"``, ``"mattermost"``, ``"messenger"``, ``"nextchat"``,
+        ``"open-assistant"``, ``"open-webui"``, ``"openai-agents"``, ``"openai-messages"``,
+        ``"perplexity"``, ``"pydantic-ai"``, ``"sharegpt"``, ``"sillytavern"``, ``"slack"``,
+        ``"teams"``, ``"telegram"``, ``"telethon"``, ``"vscode-chat"``, ``"whatsapp"``; one that
+        another package offers; or a `ChatFormat` of your own. None recognises it by the content:
+        the report says by what.
     timezone
         What zone wall clocks show, such as ``"Europe/Berlin"``: those of WhatsApp, and of old
         exports of Telegram, name none, and are read as UTC by default. Other formats tell their

@@ -29,6 +29,7 @@ from ecsviz.importers.chat.formats.huggingchat import HuggingChat
 from ecsviz.importers.chat.formats.imessage import IMessage
 from ecsviz.importers.chat.formats.jan import Jan
 from ecsviz.importers.chat.formats.langchain import LangChain
+from ecsviz.importers.chat.formats.langgraph import LangGraph
 from ecsviz.importers.chat.formats.librechat import LibreChat
 from ecsviz.importers.chat.formats.llm_logs import LLM
 from ecsviz.importers.chat.formats.lm_studio import LMStudio
@@ -80,6 +81,7 @@ FORMATS: tuple[ChatFormat, ...] = (
     AIStudio(),
     PydanticAI(),
     AISDK(),
+    LangGraph(),
     Copilot(),
     Csv(),
     HuggingChat(),

@@ -102,7 +102,7 @@ def _message(draft: DraftThread, place: Place, raw: dict[str, Any]) -> DraftMess
 
 def _files(listed: object, known: list[MessagePart]) -> list[MessagePart]:
     """Return the parts of the files that a message names, each once."""
-    names = {name for part in known for name in (part.name, part.url) if name}
+    names: set[str | None] = {name for part in known for name in (part.name, part.url) if name}
     parts: list[MessagePart] = []
     for each in listed if isinstance(listed, list) else []:
         if not isinstance(each, dict):

@@ -62,7 +62,7 @@ class LangChain(Claiming):
             table = table_with(source, *_COLUMNS)
             return claim(table is not None, f"a table with {', '.join(_COLUMNS)}")
         item = source.first_item
-        if any(_is_dumped(each) for each in [item, *(_listed(item) or [])[:20]]):
+        if any(is_dumped(each) for each in [item, *(_listed(item) or [])[:20]]):
             return Claim(1, "'lc', and a message's class")
         data = item.get("data")
         found = isinstance(item.get("type"), str) and isinstance(data, dict) and "content" in data
@@ -100,7 +100,7 @@ class LangChain(Claiming):
             yield draft
 
 
-def _is_dumped(value: object) -> bool:
+def is_dumped(value: object) -> bool:
     """Tell whether something is the dump of a message."""
     named = value.get("id") if isinstance(value, dict) and "lc" in value else None
     last = named[-1] if isinstance(named, list) and named else None
@@ -112,7 +112,7 @@ def _listed(item: dict[str, Any]) -> list[Any] | None:
     kwargs = item.get("kwargs")
     for holder in (item, kwargs if isinstance(kwargs, dict) else {}):
         listed = holder.get("messages")
-        if isinstance(listed, list) and any(map(_is_dumped, listed)):
+        if isinstance(listed, list) and any(map(is_dumped, listed)):
             return listed
     return None
 
