@@ -58,8 +58,9 @@ def column(
     Parameters
     ----------
     unique
-        Whether no two entities of the class may have the same value, its subclasses included.
-        Several may have None. Whoever breaks it gets a UniqueValueError that names both.
+        Whether no two entities of the class may have the same value, those of its subclasses that
+        are defined here included. Several may have None. Whoever breaks it gets a UniqueValueError
+        that names both.
     index
         Whether the column has an index, so that what is asked for by its values is found quickly.
         A unique one has. (What holds an entity always has.)
@@ -87,7 +88,8 @@ def column(
     same if all their characters are, case included; times at one instant. Values of which a column
     holds no exact copy (a text with NUL or half of a character, an integer beyond 64 bits) are
     refused there. On the entities of a class that is stored already, `migrate` makes the
-    constraint, or tells which of them stand in its way.
+    constraint, or tells which of them stand in its way. Of a class with a hand-written model, that
+    model's table says what is unique.
 
     Examples
     --------

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
+from typing_extensions import TypeAliasType
 
 import ecsviz as ev
 from ecsviz import errors
@@ -416,6 +417,33 @@ def test_it_stands_where_a_field_stands(reopen: Open) -> None:
         Word(text="abcd")
 
 
+Alias = TypeAliasType("Alias", Annotated[str, ev.column(unique=True, max_length=3)])
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Alias | None,
+        Annotated[Alias | None, Field(description="x")],
+        Annotated[Slug, ev.column(max_length=3)] | None,
+        Annotated[str | None, Field(min_length=1), ev.column(unique=True, max_length=3)],
+    ],
+)
+def test_wherever_it_stands_for_the_field(reopen: Open, annotation: Any) -> None:
+    store = reopen()
+    cls = type(declared(annotation))
+    store.register(cls(field="abc"))
+    with pytest.raises(errors.UniqueValueError):
+        store.register(cls(field="abc"))
+    with pytest.raises(ValidationError):
+        cls(field="abcd")
+    entity = cls()
+    entity.field = "abcd"
+    with pytest.raises(errors.ValueNotStorableError):
+        store.register(entity)
+    assert "abcd" not in str(cls.model_json_schema())
+
+
 # -- all of it, against a dictionary ---------------------------------------------------------
 
 Steps = list[tuple[dict[int, str | None], bool]]
@@ -461,3 +489,94 @@ def test_edits_are_what_a_dictionary_allows(
         store.close()
 
     check()
+
+
+# -- all storages alike ----------------------------------------------------------------------
+
+
+class World:
+    """One storage, with eight entities of two classes that hold each other in a ring."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.live = [(Ring if n % 3 else InnerRing)(number=n) for n in range(8)]
+        for one, two in zip(self.live, [*self.live[1:], self.live[0]], strict=True):
+            one.next = two
+
+    def run(self, step: Any) -> str:
+        """Do a step; return what came of it."""
+        try:
+            return str(self._run(*step))
+        except errors.EcsvizError as error:
+            number: dict[Any, int] = {each.ecs_id: each.number for each in self.live}
+            named = [number.get(getattr(error, name, None)) for name in ("entity", "other")]
+            return f"{type(error).__name__} {sorted(map(str, named))}"
+
+    def _run(self, what: str, *rest: Any) -> Any:
+        if what == "edit":
+            number, value = rest
+            self.live[number].slug = value
+        elif what == "exchange":
+            one, two = (self.live[n] for n in rest)
+            one.slug, two.slug = two.slug, one.slug
+        elif what == "register":
+            number, hops = rest
+            self.store.register(self.live[number], hops=hops)
+        elif what == "again":
+            number, value = rest
+            fresh = type(self.live[number])(number=number, slug=value)
+            self.store.register(fresh, match="slug")
+            return [each.number for each in self.live if each == fresh]
+        elif what == "alone":
+            lonely = Ring(number=9, slug=rest[0])
+            self.store.register(lonely)
+            self.store.delete(lonely)
+        elif what == "together":
+            with self.store.transaction():
+                return [self._run(*step) for step in rest[0]]
+        elif what == "back":
+            self.store.revert(self.live[rest[0]], to=1)
+            self.store.refresh(self.live[0])
+        return ""
+
+    def stored(self) -> Any:
+        """Return what is stored, and what the live ones say."""
+        there = [(each.number, each.slug, each.version) for each in self.store.list_by_type(Ring)]
+        there += [(each.number, each.slug, each.version) for each in self.live]
+        return there, self.store.revisions()[["added", "changed", "deleted"]].values.tolist()
+
+
+class Ring(ev.Entity):
+    number: int
+    slug: Annotated[str | None, ev.column(unique=True)] = None
+    next: Ring | None = None
+
+
+class InnerRing(Ring):
+    pass
+
+
+_numbers, _slugs = st.integers(0, 7), st.none() | st.sampled_from("abc")
+_single: st.SearchStrategy[Any] = st.one_of(
+    st.tuples(st.just("edit"), _numbers, _slugs),
+    st.tuples(st.just("exchange"), _numbers, _numbers),
+    st.tuples(st.just("register"), _numbers, st.sampled_from([None, 0])),
+    st.tuples(st.just("again"), _numbers, _slugs),
+    st.tuples(st.just("alone"), _slugs),
+)
+_steps = st.one_of(
+    _single,
+    st.tuples(st.just("together"), st.lists(_single, max_size=4)),
+    st.tuples(st.just("back"), _numbers),
+)
+
+
+@given(st.lists(_steps, max_size=12))
+def test_storages_agree(steps: list[Any]) -> None:
+    with ev.SQLAlchemyEntityStorage(":memory:") as of_sql:
+        worlds = [World(ev.InMemoryEntityStorage()), World(of_sql)]
+        for step in [("register", 0, None), *steps]:
+            one, two = (world.run(step) for world in worlds)
+            assert one == two, step
+            assert worlds[0].stored() == worlds[1].stored(), step
+        assert of_sql.verify().empty

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from typing_extensions import override
 
 from ecsviz.domain.annotations import concrete
-from ecsviz.domain.columns import NOTHING
+from ecsviz.domain.columns import NOTHING, ColumnRule
 from ecsviz.domain.fields import class_plan, complete_fields
 from ecsviz.domain.scalars import microseconds
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
@@ -397,8 +397,10 @@ def mark_of(cls: type, name: str) -> str:
     """Return a text that tells the type of a field from others, in later processes as well."""
     info = complete_fields(cls)[name]
     annotation = concrete(info.annotation, cls)
-    if info.metadata:
-        annotation = Annotated[(annotation, *info.metadata)]
+    # What is declared of a column says nothing of the type.
+    metadata = [item for item in info.metadata if not isinstance(item, ColumnRule)]
+    if metadata:
+        annotation = Annotated[(annotation, *metadata)]
     try:
         schema: Any = TypeAdapter(annotation).json_schema()
     except Exception:  # noqa: BLE001 - types without a JSON schema are told by their names
