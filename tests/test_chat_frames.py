@@ -5,14 +5,17 @@ from __future__ import annotations
 import pickle
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 import ecsviz as ev
-from ecsviz.errors import InvalidArgumentError, UnknownTypeError
+from ecsviz.errors import EcsvizError, InvalidArgumentError, UnknownTypeError
 from ecsviz.frames.chats import DTYPES, SUMMARY
 from tests.hostile import HOSTILE
 
@@ -100,6 +103,60 @@ def test_a_store_with_tables_makes_no_entity(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(store, "iterate", None)
     assert len(store.threads().frame()) == 7
     assert store.threads().summary()["messages"].tolist() == [4, 3, 0]
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class ByHand(Base):
+    __tablename__ = "by_hand"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ecs_id: Mapped[UUID] = mapped_column(unique=True)
+    title: Mapped[str]
+    messages: Mapped[list[SaidByHand]] = relationship(back_populates="thread")
+
+    @classmethod
+    def from_entity(cls, entity: Any, session: Any) -> ByHand:
+        del session
+        return cls(ecs_id=entity.ecs_id, title=entity.title)
+
+    def to_entity(self) -> ev.ChatThread:
+        return ev.ChatThread(ecs_id=self.ecs_id, title=self.title)
+
+
+class SaidByHand(Base):
+    __tablename__ = "said_by_hand"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ecs_id: Mapped[UUID] = mapped_column(unique=True)
+    content: Mapped[str]
+    role: Mapped[str]
+    thread_id: Mapped[int] = mapped_column(ForeignKey("by_hand.id"))
+    thread: Mapped[ByHand] = relationship(back_populates="messages")
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("said_by_hand.id"))
+    parent: Mapped[SaidByHand | None] = relationship(remote_side="SaidByHand.id")
+
+    @classmethod
+    def from_entity(cls, entity: Any, session: Any) -> SaidByHand:
+        del session
+        return cls(ecs_id=entity.ecs_id, content=entity.content, role=entity.role)
+
+    def to_entity(self) -> ev.ChatMessage:
+        values = {"ecs_id": self.ecs_id, "content": self.content, "role": self.role}
+        return ev.ChatMessage.model_construct(**values)
+
+
+def test_models_written_by_hand_are_told_to_be_asked_themselves() -> None:
+    models = {ev.ChatThread: ByHand, ev.ChatMessage: SaidByHand}
+    store = ev.SQLAlchemyEntityStorage(":memory:", models=models)
+    thread = ev.ChatThread(title="x")
+    thread.say("user", "y")
+    store.register(thread)
+    for ask in (store.threads().frame, store.threads().draw_activity, store.threads().explore):
+        with pytest.raises(EcsvizError, match="hand-written model"):
+            ask()
 
 
 def test_a_store_says_what_was() -> None:

@@ -287,7 +287,7 @@ def read_messages(threads: Any, columns: Iterable[str]) -> ReadMessages:
         asked.add("ecs_id")
     wanted = {name for name in asked if name in DTYPES} - _PLACES - {"characters", "parent_ecs_id"}
     wanted -= {"thread", "source", "thread_ecs_id"}
-    if isinstance(threads, StoredThreads) and hasattr(threads.store, "frame"):
+    if isinstance(threads, StoredThreads) and _has_tables(threads):
         found = _from_tables(threads, wanted)
     else:
         given = listed(threads, "threads", "Give an iterable of ChatThread.")
@@ -326,6 +326,14 @@ def _from_threads(threads: Sequence[ChatThread], wanted: set[str]) -> ReadMessag
 
 
 _NO_PLACES: Final = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+
+
+def _has_tables(threads: StoredThreads) -> bool:
+    """Tell whether there are tables with all that is needed; models written by hand have not."""
+    if not hasattr(threads.store, "frame"):
+        return False
+    there = threads.store.frame(ChatMessage, limit=0).columns
+    return not len(there) or "thread_ecs_id" in there
 
 
 def _from_tables(threads: StoredThreads, wanted: set[str]) -> ReadMessages:
