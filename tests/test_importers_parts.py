@@ -15,7 +15,8 @@ from ecsviz.errors import InvalidArgumentError
 from ecsviz.importers import read_chat
 from ecsviz.importers.chat.parts import parts_of
 from tests.chat_files import encode
-from tests.chat_formats import claude_message
+from tests.chat_formats import SAMPLES, claude_message
+from tests.chat_sample import Sample
 
 FERN = ev.MessagePart(kind="tool_call", tool="look_up", call_id="1", data={"plant": "fern"})
 
@@ -126,6 +127,13 @@ def test_nothing_of_a_block_is_lost(blocks: list[Any]) -> None:
     kinds = {repr(block["type"]) for block in blocks if isinstance(block, dict) and "type" in block}
     for leaf in leaves(blocks) - kinds:
         assert leaf.strip("'") in said or leaf in ("True", "False"), (leaf, parts)
+
+
+@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+def test_no_message_of_any_format_is_blank(sample: Sample) -> None:
+    for thread in read_chat(sample.longer):
+        blank = {m.source_id for m in thread.messages if not m.content.strip()}
+        assert blank <= {"r4/response"}, "which says nothing, indeed"
 
 
 def test_a_message_made_by_hand() -> None:

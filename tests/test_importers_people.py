@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ecsviz.errors import ImportFormatError
 from ecsviz.importers import read_chat
 from ecsviz.importers.chat.typedstream import typedstream_text
 from tests.chat_files import encode, links, read, zipped
+from tests.chat_formats import slack_message
 from tests.chat_messengers import (
     SAMPLES,
     attributed,
@@ -19,12 +22,6 @@ from tests.chat_messengers import (
     matrix_text,
     messenger,
 )
-
-
-@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
-def test_no_message_is_blank(sample: object) -> None:
-    for thread in read_chat(sample.data):  # type: ignore[attr-defined]  # a Sample
-        assert all(message.content for message in thread.messages)
 
 
 def test_discord() -> None:
@@ -228,4 +225,142 @@ def test_messages_of_graph() -> None:
         ("user", "Ann", "Tea?\n[file: plan.pdf]"),
         ("user", "Ben", "Yes"),
         ("system", "Ann", "members added event message detail"),
+    ]
+
+
+def telegram_message(**more: Any) -> dict[str, Any]:
+    own = {"id": 1, "type": "message", "date": "2023-08-23T15:13:20", "from": "Ann", "text": ""}
+    return own | more
+
+
+POLL = {"question": "Tea?", "total_voters": 1, "answers": [{"text": "Yes", "voters": 1}]}
+
+TELEGRAM: list[tuple[dict[str, Any], str, str]] = [
+    ({"photo": "photos/photo_1.jpg", "text": "See"}, "image", "See\n[image: photo_1.jpg]"),
+    ({"photo": "(File not included. Change data exporting settings.)"}, "image", "[image: photo]"),
+    ({"file": "files/plan.pdf", "mime_type": "application/pdf"}, "file", "[file: plan.pdf]"),
+    (
+        {"file": "v/1.ogg", "media_type": "voice_message", "mime_type": "audio/ogg"},
+        "audio",
+        "[audio: voice message]",
+    ),
+    (
+        {"file": "s/1.webp", "media_type": "sticker", "sticker_emoji": "🌿"},
+        "image",
+        "[image: sticker 🌿]",
+    ),
+    ({"file": "(File not included)", "file_name": "a.mp4"}, "video", "[video: a.mp4]"),
+    ({"poll": POLL}, "other", "Tea?\n- Yes"),
+    (
+        {"location_information": {"latitude": 52.5, "longitude": 13.4}, "place_name": "Zoo"},
+        "other",
+        "location: 52.5, 13.4\nZoo",
+    ),
+    ({"contact_information": {"first_name": "Ben"}}, "other", "contact: Ben"),
+    ({"type": "service", "action": "create_group", "title": "G"}, "other", "create group: G"),
+    (
+        {"type": "service", "action": "invite_members", "members": ["Ben", None]},
+        "other",
+        "invite members: Ben",
+    ),
+    ({}, "other", "message"),
+]
+
+
+@pytest.mark.parametrize(("item", "kind", "content"), TELEGRAM)
+def test_what_telegram_shows_beside_texts(item: dict[str, Any], kind: str, content: str) -> None:
+    chat = {"name": "A", "type": "personal_chat", "id": 5}
+    (thread,) = read(chat | {"messages": [telegram_message(**item)]})
+    (message,) = thread.messages
+    assert message.content == content
+    assert kind in [part.kind for part in message.parts]
+
+
+WHATSAPP = [
+    ("\u200eimage omitted", "image", None),
+    ("<Media omitted>", "other", None),
+    ("<Medien ausgeschlossen>", "other", None),
+    ("\u200eBild weggelassen", "image", None),
+    ("\u200evidéo absente", "video", None),
+    ("audio omitido", "audio", None),
+    ("plan.pdf • \u200e3 pages \u200edocument omitted", "file", "plan.pdf"),
+    ("\u200e<attached: 0-PHOTO-2023.jpg>", "image", "0-PHOTO-2023.jpg"),
+    ("See this \u200e<Anhang: 1.opus>", "audio", "1.opus"),
+    ("\u200eIMG-20230815-WA0001.jpg (file attached)", "image", "IMG-20230815-WA0001.jpg"),
+    ("plan v2.pdf (archivo adjunto)", "file", "plan v2.pdf"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "name"), WHATSAPP)
+def test_what_stands_for_a_file_in_whatsapp(text: str, kind: str, name: str | None) -> None:
+    data = f"[15/8/23, 09:12:33] Ann: {text}\nMore\n[15/8/23, 09:13:33] Ben: ok\n"
+    (thread,) = read(data.encode())
+    first, second = thread.messages
+    part, *said = first.parts
+    assert (part.kind, part.name) == (kind, name)
+    assert said[-1].text.endswith("More")
+    assert [each.kind for each in second.parts] == ["text"]
+
+
+@pytest.mark.parametrize("text", ["image", "I omitted the image", "<b>x</b>", "a (file attached)"])
+def test_what_is_a_text_in_whatsapp(text: str) -> None:
+    (thread,) = read(f"15.08.23, 09:12 - Ann: {text}\n".encode())
+    assert [(part.kind, part.text) for part in thread.messages[0].parts] == [("text", text)]
+
+
+def test_lines_of_any_length_take_no_time() -> None:
+    for piece in ("image ", "• ", "a.jpg (", "<a: ", "\u200e", "x" * 399):
+        for line in (piece * 50_000, piece * (400 // len(piece))):
+            (thread,) = read(f"15.08.23, 09:12 - Ann: {line}\n".encode())
+            assert thread.messages[0].content == line.strip("\n")
+
+
+def test_a_log_is_no_chat() -> None:
+    lines = "2024-01-01 10:00:00 - {}: begun\n"
+    log = lines.format("INFO") + lines.format("ERROR")
+    with pytest.raises(ImportFormatError, match="known here"):
+        read_chat(log.encode())
+    assert len(read(log.replace("ERROR", "Ann").encode())[0].messages) == 2
+
+
+BLOCKS = [
+    {
+        "type": "rich_text",
+        "elements": [
+            {
+                "type": "rich_text_section",
+                "elements": [
+                    {"type": "text", "text": "Ask "},
+                    {"type": "user", "user_id": "U1"},
+                    {"type": "emoji", "name": "leaf"},
+                    {"type": "link", "url": "https://example.org"},
+                ],
+            }
+        ],
+    },
+    {"type": "section", "text": {"type": "mrkdwn", "text": "Two"}},
+    {"type": "image", "alt_text": "A fern", "image_url": "u"},
+]
+
+
+def test_what_slack_shows_without_a_text() -> None:
+    said = [
+        slack_message("1.1", "", blocks=BLOCKS),
+        slack_message("1.2", "", files=[{"name": "f.png", "mimetype": "image/png"}]),
+        slack_message("1.3", "", attachments=[{"blocks": BLOCKS[1:2], "fallback": "none"}]),
+        slack_message("1.4", "", attachments=[{"fallback": "A card", "title": "T"}]),
+        slack_message("1.5", "", subtype="pinned_item"),
+        slack_message("1.6", ""),
+    ]
+    users = [{"id": "U1", "name": "ann"}]
+    (thread,) = read(
+        zipped(("users.json", encode(users)), ("general/2023-11-14.json", encode(said)))
+    )
+    assert [message.content for message in thread.messages] == [
+        "Ask @ann:leaf:https://example.org\nTwo\n[image: A fern]",
+        "[image: f.png]",
+        "Two",
+        "A card",
+        "pinned item",
+        "message",
     ]

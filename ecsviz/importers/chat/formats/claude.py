@@ -110,8 +110,8 @@ def _files(listed: object, known: list[MessagePart]) -> list[MessagePart]:
         found = (each.get(key) for key in ("file_name", "file_uuid", "id"))
         name = next((name for name in found if isinstance(name, str) and name), None)
         kind = each.get("file_type")
-        if name not in names:
-            names.add(name)
+        if name is None or name not in names:
+            names |= {name} if name else set()
             mime = kind if isinstance(kind, str) and kind else None
             parts.append(MessagePart(kind="file", name=name, mime=mime))
     return parts

@@ -8,7 +8,18 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ecsviz.domain.chat import MessagePart
-from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
+from ecsviz.importers.chat.drafts import (
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    claim,
+    dicts,
+    in_words,
+    rest_of,
+    word,
+)
+from ecsviz.importers.chat.media import attached
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -143,7 +154,9 @@ def _message(
     if named != text:
         rest["text"] = text
     parts = [MessagePart(kind="text", text=named)] if named else []
-    parts += _beside(item)
+    parts += _beside(item, people)
+    if not parts:
+        parts = [MessagePart(kind="other", text=in_words(kind) or "message")]
     return DraftMessage(
         id=ident,
         role=role,
@@ -193,56 +206,60 @@ def _author(item: dict[str, Any], people: dict[str, Any]) -> str | None:
     return None
 
 
-def _beside(item: dict[str, Any]) -> list[MessagePart]:
-    """Return the parts of files and attachments, and of blocks where there is nothing else."""
+def _beside(item: dict[str, Any], people: dict[str, Any]) -> list[MessagePart]:
+    """Return the parts of files and attachments, and of blocks where there is no text."""
     parts: list[MessagePart] = []
-    for each in _dicts(item.get("files")):
-        mime = _first(each, "mimetype") or ""
-        kind = mime.partition("/")[0]
-        parts.append(
-            MessagePart(
-                kind=kind if kind in ("image", "audio", "video") else "file",
-                name=_first(each, "name", "title", "id"),
-                url=_first(each, "permalink", "url_private"),
-                mime=mime or None,
-            )
-        )
-    for each in _dicts(item.get("attachments")):
-        text = "\n".join(filter(None, (_first(each, "pretext"), _first(each, "text", "fallback"))))
-        fields = (
-            f"{_first(f, 'title') or ''}: {_first(f, 'value') or ''}"
-            for f in _dicts(each.get("fields"))
-        )
-        text = "\n".join(filter(None, (text, *fields)))
-        name = _first(each, "title", "author_name", "service_name")
-        url = _first(each, "title_link", "from_url", "image_url")
-        parts.append(MessagePart(kind="citation", text=text, name=name, url=url))
-    if not item.get("text") and not parts and (text := _words(item.get("blocks"))):
+    if not item.get("text") and (text := _words(item.get("blocks"), people)):
         parts.append(MessagePart(kind="text", text=text))
+    for each in dicts(item.get("files")):
+        name, url = word(each, "name", "title", "id"), word(each, "permalink", "url_private")
+        parts.append(attached(name, url, each.get("mimetype")))
+    for each in dicts(item.get("attachments")):
+        lines = [word(each, "pretext"), word(each, "text") or _words(each.get("blocks"), people)]
+        lines = [line for line in lines if line] or [word(each, "fallback")]
+        for field in dicts(each.get("fields")):
+            lines.append(": ".join(filter(None, (word(field, "title"), word(field, "value")))))
+        name = word(each, "title", "author_name", "service_name")
+        url = word(each, "title_link", "from_url", "image_url")
+        text = "\n".join(filter(None, lines))
+        parts.append(MessagePart(kind="citation", text=text, name=name, url=url))
     return parts
 
 
-def _words(blocks: object) -> str:
-    """Return the texts of blocks, which hold others, in their order."""
+def _words(blocks: object, people: dict[str, Any]) -> str:
+    """Return the words of blocks, which hold others, in their order; lines where they are lists."""
     texts: list[str] = []
     todo: list[object] = [blocks]
     while todo:
         each = todo.pop()
         if isinstance(each, list):
             todo += each[::-1]
+        elif isinstance(each, str):
+            texts.append(each)
         elif isinstance(each, dict):
-            text = each.get("text")
+            kind, text = each.get("type"), each.get("text")
+            named = _NAMED.get(kind) if isinstance(kind, str) else None
             if isinstance(text, str):
                 texts.append(text)
+            elif named is not None and (found := word(each, *named[1])):
+                known = _name(people.get(found)) if kind == "user" else None
+                texts.append(named[0].format(known or found))
             else:
-                todo += [each[key] for key in ("elements", "fields", "text") if key in each][::-1]
-    return "".join(texts)
+                inside = [each[key] for key in ("text", "elements", "fields") if key in each]
+                todo += ["\n"] * (kind in _LINES) + inside[::-1]
+    return "".join(texts).strip("\n")
 
 
-def _dicts(listed: object) -> list[dict[str, Any]]:
-    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+_LINES = ("section", "rich_text_section", "rich_text_quote", "header", "context")
 
-
-def _first(item: dict[str, Any], *keys: str) -> str | None:
-    found = (item.get(key) for key in keys)
-    return next((each for each in found if isinstance(each, str) and each), None)
+_NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "emoji": (":{}:", ("name",)),
+    "user": ("@{}", ("user_id",)),
+    "usergroup": ("@{}", ("usergroup_id",)),
+    "channel": ("#{}", ("channel_id",)),
+    "broadcast": ("@{}", ("range",)),
+    "link": ("{}", ("url",)),
+    "image": ("[image: {}]", ("alt_text", "title", "image_url")),
+    "video": ("[video: {}]", ("alt_text", "title_url", "video_url")),
+}
+"""How elements without a text are written: in what form, and by which of their names."""

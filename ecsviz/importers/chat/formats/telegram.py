@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
+from ecsviz.domain.chat import MessagePart
+from ecsviz.importers.chat.drafts import (
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    claim,
+    dicts,
+    in_words,
+    rest_of,
+    word,
+)
+from ecsviz.importers.chat.media import attached
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -17,6 +29,29 @@ _SHARED = ("private_supergroup", "public_supergroup", "private_channel", "public
 _REPLY = "reply_to_message_id"
 
 
+_MEDIA = {
+    "sticker": "image",
+    "animation": "video",
+    "video_file": "video",
+    "video_message": "video",
+    "voice_message": "audio",
+    "audio_file": "audio",
+}
+
+_SENT = ("sticker", "animation", "video_message", "voice_message")
+"""Files whose names nobody chose."""
+
+_SHOWN = {
+    "contact_information": ("first_name", "last_name", "phone_number"),
+    "location_information": ("latitude", "longitude"),
+    "invoice_information": ("title", "description", "amount", "currency"),
+    "giveaway_information": ("additional_prize", "quantity", "until_date"),
+}
+"""What a message may hold instead of a text, and what of it one reads."""
+
+_TOLD = ("title", "new_title", "inviter", "discard_reason", "emoticon")
+
+
 class Telegram(Claiming):
     """Reads a chat ``{"name", "type", "id", "messages": […]}``, or ``{"chats": {"list": […]}}``.
 
@@ -25,7 +60,7 @@ class Telegram(Claiming):
     A message answers the one that it says it replies to, and none otherwise. Times come from
     ``date_unixtime``; ``date`` is a wall clock without a zone, which is read only where there is
     nothing else: as UTC, or in the ``timezone=`` of `read_chat`. Service messages have the role
-    ``"system"``.
+    ``"system"``. Photos, files, stickers, voices, polls, places and contacts are parts.
     """
 
     name = "telegram"
@@ -122,14 +157,68 @@ def _message(
     plain = [{"type": "plain", "text": text}] if text else []
     if rest.get("text_entities") == plain:
         del rest["text_entities"]
+    parts = [MessagePart(kind="text", text=text)] if text else []
+    if kind == "service":
+        parts.insert(0, MessagePart(kind="other", text=_happened(item)))
+    parts += _beside(item) or ([] if parts else [MessagePart(kind="other", text="message")])
     return DraftMessage(
         id=ident,
         role="system" if kind == "service" else "user",
         content=text,
+        parts=parts,
         author=place.take(item, "from", str) or place.take(item, "actor", str),
         created_at=when,
         metadata=rest,
     )
+
+
+def _happened(item: dict[str, Any]) -> str:
+    """Return what a service message tells, in words: ``create group: Garden, Ann``."""
+    names = [word(item, *_TOLD), *(x for x in _listed(item, "members") if isinstance(x, str))]
+    told = ", ".join(filter(None, names))
+    what = in_words(word(item, "action") or "service message")
+    return f"{what}: {told}" if told else what
+
+
+def _listed(item: dict[str, Any], key: str) -> list[Any]:
+    found = item.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _beside(item: dict[str, Any]) -> list[MessagePart]:
+    """Return the parts of what a message shows beside its text."""
+    parts: list[MessagePart] = []
+    if path := word(item, "photo"):
+        parts.append(attached(_name(path, "photo"), path, None, "image"))
+    if path := word(item, "file"):
+        kind = word(item, "media_type") or ""
+        called = word(item, "file_name") or (in_words(kind) if kind in _SENT else _name(path))
+        if emoji := word(item, "sticker_emoji"):
+            called = f"{called} {emoji}"
+        parts.append(attached(called, path, item.get("mime_type"), _MEDIA.get(kind)))
+    for key, shown in _SHOWN.items():
+        held = item.get(key)
+        if isinstance(held, dict):
+            told = ", ".join(str(held[name]) for name in shown if held.get(name) not in (None, ""))
+            what = key.removesuffix("_information")
+            parts.append(MessagePart(kind="other", text=f"{what}: {told}" if told else what))
+    if isinstance(poll := item.get("poll"), dict):
+        answers = [f"- {word(each, 'text') or ''}" for each in dicts(poll.get("answers"))]
+        lines = "\n".join([_said(poll.get("question")) or "poll", *answers])
+        parts.append(MessagePart(kind="other", text=lines))
+    names = filter(None, (word(item, key) for key in ("place_name", "game_title")))
+    return parts + [MessagePart(kind="other", text=name) for name in names]
+
+
+def _said(value: object) -> str:
+    """Return a text that may come in pieces."""
+    pieces = value if isinstance(value, list) else [value]
+    return "".join(each if isinstance(each, str) else word(each, "text") or "" for each in pieces)
+
+
+def _name(path: str, what: str = "file") -> str:
+    """Return the name of a file; what it is, where the export does not hold it."""
+    return what if path.startswith("(") else path.rpartition("/")[2]
 
 
 def _text(place: Place, raw: object) -> tuple[str, bool]:

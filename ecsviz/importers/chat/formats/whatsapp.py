@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 
+from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.drafts import LIKELY, Claim, Claiming, DraftMessage, DraftThread, claim
+from ecsviz.importers.chat.media import attached
+from ecsviz.importers.chat.parts import texts_of
 from ecsviz.importers.chat.source import Source
 
 _MARKS = "[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]*"
@@ -34,6 +37,51 @@ _BUDDHIST = 543
 
 _AUTHOR = re.compile(r"(?P<name>[^:\n]{1,100}): (?P<text>.*)|(?P<bare>[^:\n]{1,100}):", re.DOTALL)
 
+_NOUNS = {
+    "image": "image|photo|bild|foto|imagen|immagine|imagem|afbeelding|sticker|figurinha|"
+    "изображение|стикер|图片|貼圖|圖片|画像|사진|이미지|صورة|الصورة",
+    "video": "video|vidéo|vídeo|gif|видео|视频|影片|動画|동영상|비디오|فيديو",
+    "audio": "audio|áudio|voice message|аудио|音频|語音|音声|오디오|음성|صوت",
+    "file": "document|dokument|documento|document|contact card|kontaktkarte|документ|文件|文档|"
+    "ドキュメント|문서",
+}
+"""What stands for a file that was not exported, in several languages."""
+
+_LEFT_OUT = (
+    "omit|weggelass|ausgelass|ausgeschloss|omess|esclus|ocult|weggelat|uitgeslot|absent|manquant|"
+    "omis|retiré|pomini|utelämn|udelad|utelat|пропущ|без медиа|без файл|省略|忽略|略过|생략|제외|"
+    "dahil edilm|atlan|diabaikan|dihilangkan|محذوف|استبعاد"
+)
+"""Beginnings of words for what is left out."""
+
+_OMITTED = re.compile(
+    rf"{_MARKS}(?:<[^<>\n]{{0,30}}?(?:{_LEFT_OUT})[^<>\n]{{0,30}}>|"
+    rf"(?P<name>[^\n]{{1,200}}? • [^\n]{{0,40}}?)?{_MARKS}"
+    "(?:" + "|".join(rf"(?P<{kind}>{nouns})" for kind, nouns in _NOUNS.items()) + ")"
+    rf"[^\n<>]{{0,20}}?\s?(?:{_LEFT_OUT})\w{{0,6}})\.?",
+    re.IGNORECASE,
+)
+"""A line that stands for a file: ``<Media omitted>``, ``image omitted``."""
+
+_NAMED = re.compile(rf"<[^<>:]{{3,20}}:\s(?P<name>[^<>]{{1,200}}\.\w{{1,5}})>{_MARKS}")
+"""A file that was exported, on iOS: ``<attached: 1.jpg>``, in any language."""
+
+_ATTACHED = re.compile(
+    rf"{_MARKS}(?P<name>[^()]{{1,200}}\.\w{{1,5}})\s\("
+    r"[^()]{0,20}?(?:attach|angeh|adjunt|joint|allegat|anexad|bijgev|bifog|vedh|dołącz|прикреп|ekl[ie]|"
+    r"附件|添付|첨부|terlampir|مرفق)[^()]{0,20}\)",
+    re.IGNORECASE,
+)
+"""The same on Android: ``1.jpg (file attached)``."""
+
+_SHORT = 400
+"""Characters that a line has at the most which stands for a file."""
+
+_LOG = frozenset(
+    {"DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL", "TRACE"}
+)
+"""Names that a program's log has where a chat has people."""
+
 Found = tuple[int, re.Match[str], list[str]]
 """A message's line number, its first line, and the lines that follow."""
 
@@ -51,7 +99,7 @@ class WhatsApp(Claiming):
     wall clock, read as UTC or in the ``timezone=`` of `read_chat`, in an order of day and month
     that depends on the phone: it is found by what makes dates, and then by what makes them come
     in order; the time as it stands is kept in the metadata. What nobody wrote has the role
-    ``"system"``.
+    ``"system"``. A line that stands for a file, or names one, is its part.
     """
 
     name = "whatsapp"
@@ -62,6 +110,8 @@ class WhatsApp(Claiming):
         lines = list(filter(None, source.head.split("\n")))[: _BEFORE + 2]
         begun = [_LINE.match(line) is not None for line in lines]
         found = begun[:1] == [True] or sum(begun) > 1
+        names = [said["name"] for line in lines if (said := _said(line)) is not None]
+        found = found and not (names and _LOG.issuperset(names))
         return claim(found, "lines that begin with a date and a time", LIKELY)
 
     def read(self, source: Source) -> Iterator[DraftThread]:
@@ -78,6 +128,8 @@ class WhatsApp(Claiming):
             author = (said["name"] or said["bare"]).rstrip() if said else None
             if author:
                 authors[author] = None
+            content = (said["text"] or "") if said else text
+            parts = _parts(content) if author else [MessagePart(kind="text", text=content)]
             when = _time(match, order)
             metadata = {"time": match["stamp"]}
             if when is None:
@@ -85,7 +137,8 @@ class WhatsApp(Claiming):
             draft.add(
                 DraftMessage(
                     role="user" if author else "system",
-                    content=(said["text"] or "") if said else text,
+                    content=texts_of(parts),
+                    parts=parts or [MessagePart(kind="other", text="empty message")],
                     author=author,
                     created_at=when,
                     # Not by the time: a longer file may tell day and month better.
@@ -96,6 +149,31 @@ class WhatsApp(Claiming):
         draft.title = ", ".join(list(authors)[:4]) + (", …" if len(authors) > 4 else "")
         draft.settle()
         yield draft
+
+
+def _said(line: str) -> re.Match[str] | None:
+    """Return who says what in a line that begins a message."""
+    match = _LINE.fullmatch(line.removesuffix("\r"))
+    return None if match is None else _AUTHOR.fullmatch(match["rest"])
+
+
+def _parts(text: str) -> list[MessagePart]:
+    """Return the parts of a message: a file that its first line names or stands for, and a text."""
+    first, _, more = text.partition("\n")
+    before, mark, tail = first.rpartition("<")
+    if mark and (found := _NAMED.fullmatch(mark + tail)) is not None:
+        lines = [before.rstrip(" \u200e\u200f"), more]
+        part = attached(found["name"].strip())
+    elif len(first) <= _SHORT and (found := _ATTACHED.fullmatch(first)) is not None:
+        lines, part = [more], attached(found["name"])
+    elif len(first) <= _SHORT and (found := _OMITTED.fullmatch(first)) is not None:
+        kind = next((kind for kind in _NOUNS if found[kind]), "other")
+        name = (found["name"] or "").partition(" • ")[0] or (first if kind == "file" else None)
+        lines, part = [more], MessagePart(kind=kind, text=first, name=name)
+    else:
+        return [MessagePart(kind="text", text=text)] if text else []
+    said = "\n".join(filter(None, lines))
+    return [part, *([MessagePart(kind="text", text=said)] if said else [])]
 
 
 def _lines(source: Source) -> tuple[list[Found], list[str]]:
