@@ -233,14 +233,18 @@ def _identities(inside: Inside, found: Walk, rule: Rule) -> dict[int, Identity]:
         return {}
     given = {found.entities[position].ecs_id for position in positions}
     stored = inside.identities(rule.cls, rule.names, _columns(found, rule, new), given)
-    there = {identity.ecs_id for identity in stored}
-    new = [n for n in new if found.entities[n].ecs_id not in there]
+    there = {identity.ecs_id: identity for identity in stored}
+    own = {n: there[ecs_id] for n in new if (ecs_id := found.entities[n].ecs_id) in there}
+    new = [n for n in new if n not in own]
     _check_given(found, rule, keys, new)
     by_key: dict[Hashable, list[Identity]] = {}
     for identity in stored:
         if identity.ecs_id not in given:  # whoever is given says by itself what its key is
             by_key.setdefault(identity.key, []).append(identity)
-    return {n: _the_one(found, rule, n, by_key[keys[n]]) for n in new if by_key.get(keys[n])}
+    matched = {n: _the_one(found, rule, n, by_key[keys[n]]) for n in new if by_key.get(keys[n])}
+    # Who is stored under its own id stays who it is, whatever its key.
+    itself = {n: i for n, i in own.items() if same_type(i.cls, type(found.entities[n]))}
+    return {**itself, **matched}
 
 
 def _columns(found: Walk, rule: Rule, positions: Sequence[int]) -> list[list[Any]]:

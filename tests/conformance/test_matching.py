@@ -151,10 +151,14 @@ def test_a_table_that_is_loaded_twice_adds_nothing(reopen: Open) -> None:
     kept = pd.DataFrame({"slug": ["ulm"], "points": [9], "id": [1]})  # of the city, it says nothing
     store.register(ev.from_frames(kept, classes=Club), match="slug")
     assert [(c.city, c.points) for c in store.find(Club, slug="ulm")] == [("Ulm", 9)]
+    kept["id"], kept["points"] = kept["slug"], [10]  # ids of which the store has none
+    for _ in range(2):
+        store.register(ev.from_frames(kept, classes=Club), match="slug")
+    assert [(c.city, c.points) for c in store.find(Club, slug="ulm")] == [("Ulm", 10)]
     rows: list[Any] = pd.read_csv(io.StringIO(later)).to_dict("records")
     store.register([Club(**row) for row in rows], match="slug")
     assert points(store) == {"ulm": 7, "bonn": 2, "kiel": 3}
-    assert len(store.revisions()) == 4
+    assert len(store.revisions()) == 5
 
 
 def test_everything_in_the_graph_is_matched_by_class(reopen: Open) -> None:
@@ -262,6 +266,16 @@ def test_who_is_stored_stays_who_it_is(reopen: Open) -> None:
     copy = Club(ecs_id=one.ecs_id, lineage_id=one.ecs_id, slug="c", points=5)
     store.register(copy, match="slug")  # though its key is that of another
     assert [store.get(each.ecs_id).points for each in (one, two)] == [5, 0]
+
+
+def test_who_is_known_by_its_own_id_keeps_what_is_not_given(reopen: Open) -> None:
+    store = reopen()
+    frame = pd.DataFrame({"id": ["ulm"], "slug": ["ulm"], "city": ["Ulm"], "points": [1]})
+    (first,) = store.register(ev.from_frames(frame, classes=Club), match="slug")
+    (again,) = ev.from_frames(frame.drop(columns="city").assign(points=2), classes=Club)
+    store.register(again, match="slug")
+    assert (again == first, again.version, again.city) == (True, 2, "Ulm")
+    assert store.get(first.ecs_id).city == "Ulm"
 
 
 def test_a_subclass_is_found_and_another_class_told(reopen: Open) -> None:
