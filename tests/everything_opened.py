@@ -32,6 +32,7 @@ CHATS = HERE / "chats.jsonl"
 def a_store(target=":memory:", **options):
     store = ev.SQLAlchemyEntityStorage(target, **options)
     store.register(ev.sample("thread"))
+    store.register(ev.ChatThread(title="one more"))
     return store
 
 

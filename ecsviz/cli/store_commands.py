@@ -55,25 +55,21 @@ def import_command(
     threads = read(files, format_, timezone, strict=strict)
     store = store_at(target)
     known = len(threads.problems)
-    threads.fit_into(store)
+    names = plain(", ".join(Path(file).name for file in files), limit=MAX_NOTE)
+    with store.transaction(note=text or f"import {names}"):
+        before = max(store.revisions()["revision"].tolist(), default=0)
+        store.register(threads, progress=bars())
     for problem in threads.problems[known:]:
         note(f"Note: {problem}")
-    found = walk({thread.ecs_id: thread for thread in threads}.values()).entities
-    # Read anew, an entity knows nothing of its version; what the source says now counts.
-    versions = store.inside.stored_versions([entity.ecs_id for entity in found])
-    for entity in found:
-        entity.__dict__["version"] = versions.get(entity.ecs_id, 0)
-    names = plain(", ".join(Path(file).name for file in files), limit=MAX_NOTE)
-    store.register(found, note=text or f"import {names}", progress=bars())
-    # By their versions: the newest revision may be another process's by now.
-    added = len(found) - len(versions)
-    changed = sum(entity.version != versions.get(entity.ecs_id) for entity in found) - added
+    found = [entity for entity in walk(threads).entities if entity.version]
+    made = store.inside.first_revisions([entity.ecs_id for entity in found])
+    new = [e.version for e in found if made.get((e.ecs_id, e.version), 0) > before]
     show_facts(
         [
             ("threads", len(threads)),
             ("entities", len(found)),
-            ("added", added),
-            ("changed", changed),
+            ("added", new.count(1)),
+            ("changed", len(new) - new.count(1)),
             ("store", str(store.inside.database)),  # without a password
         ]
     )

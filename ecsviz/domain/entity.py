@@ -74,9 +74,10 @@ class Entity(BaseModel, metaclass=EntityMeta):
 
     model_config = ConfigDict(revalidate_instances="never")
 
-    # What a store remembers of an entity, see `ecsviz.storage.remembered`: no copy, dump or pickle
-    # takes it along. And `__weakref__`, which a subclass gets unasked, this class with slots not.
-    __slots__ = ("__ecs_held__", "__ecs_mark__", "__ecs_was__", "__weakref__")
+    # What a store remembers of an entity, see `ecsviz.storage.remembered`, and from where it was
+    # read, see `ecsviz.storage.arriving`: no copy, dump or pickle takes it along. And
+    # `__weakref__`, which a subclass gets unasked, this class with slots not.
+    __slots__ = ("__ecs_held__", "__ecs_mark__", "__ecs_origin__", "__ecs_was__", "__weakref__")
 
     ecs_id: UUID = Field(default_factory=_new_id, frozen=True)
     lineage_id: UUID = Field(default_factory=_own_family)

@@ -23,6 +23,7 @@ from ecsviz.errors import (
 )
 from ecsviz.graph.arrays import as_roots
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.storage.arriving import fit_in_place
 from ecsviz.storage.as_of import AsOf, said_as
 from ecsviz.storage.cells import store_html
 from ecsviz.storage.checks import check_note
@@ -374,7 +375,8 @@ class VersionedStorage:
         Notes
         -----
         Three-way and by field: a list that both sides have changed is a conflict, since nobody
-        can tell which order is meant. Sets and dictionaries are merged by member. O(entities).
+        can tell which order is meant. Sets and dictionaries are merged by member. What was imported
+        and not registered yet is fitted as `register` does it. O(entities).
 
         Examples
         --------
@@ -390,6 +392,9 @@ class VersionedStorage:
         ('mine', 'theirs', 3)
         """
         given, roots = as_registered(entity)
+        roots = fit_in_place(self, roots)
+        if not roots:
+            return given
         mine = walk_to_save(roots).entities
         for root in roots:
             if is_placeholder(root):

@@ -6,7 +6,7 @@ not be defined here: the store itself knows its fields.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -131,6 +131,22 @@ class Identity(NamedTuple):
     key: Hashable
 
 
+class Origins(Protocol):
+    """What sources have said of entities, as importers note it: no state of theirs, no history.
+
+    Parts of bytes, numbered, under the id of an entity, which may be gone.
+    """
+
+    def hold(self) -> AbstractContextManager[Any]:
+        """Hold the store: nobody else saves between what is read and what is saved inside."""
+
+    def of(self, ids: list[UUID]) -> dict[UUID, dict[int, bytes]]:
+        """Return what was noted of some entities: per entity, its parts by their numbers."""
+
+    def keep(self, parts: Mapping[tuple[UUID, int], bytes]) -> None:
+        """Note parts in the place of those that there are. It makes no revision."""
+
+
 class Inside(Protocol):
     """The inside of a store: what the methods of all stores, pictures and widgets ask of it.
 
@@ -141,6 +157,10 @@ class Inside(Protocol):
     """
 
     blocks: list[Any]
+
+    @property
+    def origins(self) -> Origins:
+        """What is noted of where entities come from."""
 
     def one_state(self) -> AbstractContextManager[Any]:
         """Hold one state of the store: what is read inside fits together."""

@@ -277,16 +277,8 @@ def as_id(value: Any) -> UUID:
         ) from err
 
 
-def as_registered(given: Any, store: Any = None) -> tuple[Any, list[Any]]:
+def as_registered(given: Any) -> tuple[Any, list[Any]]:
     """Return what was given to `register`, an iterator as a list, and the entities in it.
-
-    Parameters
-    ----------
-    given
-        What was given. If its class has a method ``fit_into``, as what an importer read may have,
-        that is called with `store` first: it adapts its entities to what is stored.
-    store
-        Where it is to be stored; None asks for nothing of the kind.
 
     Raises
     ------
@@ -295,9 +287,6 @@ def as_registered(given: Any, store: Any = None) -> tuple[Any, list[Any]]:
     """
     if not is_entity_class(type(given)) and not isinstance(given, Mapping):
         given = list(given) if isinstance(given, Iterator) else given
-    fit_into = getattr(type(given), "fit_into", None)
-    if store is not None and fit_into is not None:
-        fit_into(given, store)
     roots = as_roots(given)
     for root in roots:
         if is_entity_class(root):

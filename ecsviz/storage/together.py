@@ -72,6 +72,8 @@ class Together:
         Of each entity that was written the version before the transaction, 0 if it is new.
     buried
         What the storage knew of entities that were deleted before, and came back.
+    beside
+        Whether something was written that is no state of an entity.
     """
 
     def __init__(self, number: int, where: str) -> None:
@@ -79,6 +81,7 @@ class Together:
         self.where = where
         self.before: dict[UUID, int] = {}
         self.buried: dict[UUID, Any] = {}
+        self.beside = False
         self._process, self._thread = os.getpid(), threading.get_ident()
         self._states: dict[UUID, What] = {}
         self._counts: Counter[What] = Counter()

@@ -184,7 +184,10 @@ def test_what_was_edited_since_is_kept_where_the_export_is_the_same(store: Any, 
     )
     assert len(store.revisions()) == 2
     (problem,) = again.problems
-    assert problem.why == "the store has its title, metadata, the later text of 1 message; kept"
+    assert (
+        problem.why
+        == "the store has its title, metadata 'mine', what was edited in 1 message; kept"
+    )
 
 
 def test_an_import_that_is_taken_back_is_fitted_anew(store: Any) -> None:

@@ -19,12 +19,15 @@ from ecsviz.domain.chat import ChatMessage, ChatThread, in_metadata, readable
 from ecsviz.domain.chat_threads import MAX_LISTED, ChatThreads
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
 from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
-from ecsviz.importers.chat.fitting import AMBIGUOUS, Fitting
+from ecsviz.importers.chat.fitting import AMBIGUOUS, ChatOrigin, ImportedTogether
 from ecsviz.importers.chat.identity import ThreadKey, message_id, moment
 from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.live import LiveChat
 from ecsviz.importers.chat.parts import is_plain
+from ecsviz.importers.chat.said import ChatRecord, Said, pairs
 from ecsviz.importers.chat.source import ChatProblem
-from ecsviz.importers.chat.union import Copies
+from ecsviz.importers.chat.union import Union, agree
+from ecsviz.storage.arriving import come_from, fit_in_place, origin_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,8 +52,6 @@ class ChatImport(ChatThreads):
     ----------
     problems
         What could not be placed as the source has it: a list of `ChatProblem`.
-    origins
-        For the rooms of ecsviz: no promise.
     """
 
     def __init__(
@@ -59,7 +60,17 @@ class ChatImport(ChatThreads):
         super().__init__(threads)
         self.problems: list[ChatProblem] = list(problems)
         self._counts: Counter[Entry] = Counter()
-        self.origins: dict[UUID, tuple[ThreadKey, str]] = {}
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        # What is noted with the threads would not come along.
+        origins = [origin_of(thread) for thread in self]
+        noted = [
+            origin and (origin.key, origin.file, origin.held.said)
+            if origin and not origin.held.left and thread.version == 0
+            else None
+            for thread, origin in zip(self, origins, strict=True)
+        ]
+        return _unpickled, (type(self), list(self), self.__dict__, noted)
 
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> ChatThread: ...
@@ -68,11 +79,11 @@ class ChatImport(ChatThreads):
     def __getitem__(self, index: slice, /) -> ChatImport: ...
 
     def __getitem__(self, index: Any, /) -> Any:
-        """Return a thread; or a part, which knows where its threads come from."""
+        """Return a thread; or a part, with the same problems."""
         if not isinstance(index, slice):
             return super().__getitem__(index)
-        part = ChatImport(super().__getitem__(index), self.problems)
-        part.origins = self.origins
+        part = ChatImport(super().__getitem__(index))
+        part.problems = self.problems
         return part
 
     def fit_into(self, store: VersionedStorage) -> None:
@@ -86,9 +97,15 @@ class ChatImport(ChatThreads):
         Notes
         -----
         A chat that the store has already becomes the very thread that is stored, however it was
-        found when it was stored. What the store has and this import lacks is added to it, and what
-        is older here is taken from there: ``problems`` tells. A chat that goes by the same as a
-        stored one, and says something else, stays a thread of its own. O(messages that differ).
+        found when it was stored. Field by field, what the source has changed since it was imported
+        last is taken, and what somebody has changed in the store stays; so it is, and ``problems``
+        tells, where both have changed the same: ``said`` is what the source says. What was deleted
+        or moved in the store is left out, what the store has more is added. Of an older export,
+        what is newer stays. A chat that goes by the same as a stored one, and says something else,
+        stays a thread of its own.
+
+        It is fitted wherever it is registered: the whole import, a part of it, or thread by thread.
+        O(messages); those of chats are read of which the store has something else than the source.
 
         Examples
         --------
@@ -98,12 +115,17 @@ class ChatImport(ChatThreads):
         ...     data = '{"id": "c", "conversations": [%s]}' % ", ".join(turns)
         ...     return ev.read_chat(data.encode())
         >>> store = ev.InMemoryEntityStorage()
-        >>> _ = store.register(export(said(1, "Hi"), said(2, "Bye")))
+        >>> thread = store.register(export(said(1, "Hi"), said(2, "Bye")))[0]
         >>> older = store.register(export(said(1, "Hi")))
         >>> len(older[0].messages), older.problems[0].why
         (2, 'the store has 1 message; kept')
+        >>> thread.title = "Greetings"
+        >>> _ = store.register(thread)
+        >>> later = store.register(export(said(1, "Hi"), said(2, "Bye"), said(3, "Oh")))
+        >>> later[0].title, len(later[0].messages)
+        ('Greetings', 3)
         """
-        Fitting(store, self.origins, self.problems).fit(self)
+        fit_in_place(store, list(self))
 
     def _cell(self) -> list[Child]:
         children = super()._cell()
@@ -165,6 +187,25 @@ class ChatImport(ChatThreads):
         return typed_frame(rows, {**texts, "count": "int64"})
 
 
+def _unpickled(
+    cls: type[ChatImport],
+    threads: list[ChatThread],
+    state: dict[str, Any],
+    noted: list[tuple[ThreadKey, str, Said] | None],
+) -> ChatImport:
+    """Return an import that was copied or pickled."""
+    made = cls(threads)
+    made.__dict__.update(state)
+    whole = ImportedTogether(made.problems)
+    for thread, each in zip(threads, noted, strict=True):
+        if each is not None:
+            key, file, said = each
+            held = LiveChat(thread, thread.ecs_id, said, list(thread.messages))
+            if [message.ecs_id for message in held.messages] == said.ids:
+                come_from(thread, ChatOrigin(key, file, whole, held))
+    return made
+
+
 _NAMED = re.compile(r"^(['\"].*?['\"]|[^'\"]*)")
 
 
@@ -218,6 +259,7 @@ class Builder:
         self._made: dict[UUID, int] = {}  # where it stands in the result
         self._taken: set[UUID] = set()  # those of this file
         self._count = 0
+        self._whole = ImportedTogether(found.problems)
 
     def begin(self, format: str, source: str, why: str = "") -> None:  # noqa: A002 - as `read_chat` calls it
         """Go on with a file.
@@ -277,31 +319,41 @@ class Builder:
         self._made[thread.ecs_id] = len(self.found)
         self._taken.add(thread.ecs_id)
         self.found.append(thread)
-        self.found.origins[thread.ecs_id] = key, self.source
+        self._note(thread, key, self.source)
         self._tell(draft)
         self._tally(draft)
 
-    def _earlier(self, thread: ChatThread, key: ThreadKey) -> tuple[int, Copies] | None:
+    def _note(self, thread: ChatThread, key: ThreadKey, file: str) -> None:
+        come_from(thread, ChatOrigin(key, file, self._whole, LiveChat.of(thread)))
+
+    def _earlier(self, thread: ChatThread, key: ThreadKey) -> tuple[int, Union] | None:
         """Return where another file's copy of a thread stands in the result, and both, if any."""
         most = min(self._most[replace(key, times=1)], TRIED)
+        held: LiveChat | None = None
         for times in dict.fromkeys((key.times, *range(1, most + 1))):
             ecs_id = replace(key, times=times).ecs_id
             place = self._made.get(ecs_id)
             if place is not None and ecs_id not in self._taken:
-                copies = Copies.of(thread, self.found[place])
-                if copies.agree(unique=key.is_sure):
-                    return place, copies
+                held = held or LiveChat.of(thread)
+                other = self.found[place]
+                record = ChatRecord.of_said(origin_of(other).held.said)
+                at = pairs(held.said, record)
+                if agree(held.said, record, at, unique=key.is_sure):
+                    return place, Union(held, other, record)
         return None
 
-    def _join(self, draft: DraftThread, thread: ChatThread, earlier: int, copies: Copies) -> None:
+    def _join(self, draft: DraftThread, thread: ChatThread, earlier: int, union: Union) -> None:
         why = "stands in a copy in another file"
+        origin = origin_of(self.found[earlier])
         self._tally(draft)
         self.count("not kept", "threads", why)
-        self.count("not kept", "messages", why, by=len(copies.common))
-        copies.join()
+        union.run()
+        common = sum(place >= 0 for place in union.at)
+        self.count("not kept", "messages", why, by=common)
+        self._note(thread, origin.key, origin.file)
         self.found[earlier] = thread
         self._taken.add(thread.ecs_id)
-        if copies.new:
+        if common < len(draft.messages):
             self._tell(draft)
 
     def _tell(self, draft: DraftThread) -> None:

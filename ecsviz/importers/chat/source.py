@@ -49,6 +49,8 @@ class ChatProblem:
         The reason, and what was done instead.
     file
         The file's name.
+    said
+        What the source says, where what the store has was kept instead.
     """
 
     thread: str | None
@@ -56,6 +58,7 @@ class ChatProblem:
     what: str
     why: str
     file: str | None = field(default=None, compare=False)
+    said: Any = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         where = [short_repr(part) for part in (self.thread, self.node) if part is not None]

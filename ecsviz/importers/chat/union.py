@@ -1,240 +1,492 @@
-"""Two copies of one chat made one: every message once, and what is newer stays."""
+"""A chat as a source says it, brought together with what is stored of it, three-way.
+
+The third state is what the source said last (`ChatRecord`): what only the source has changed since
+is taken, what somebody has changed in the store stays; so does, of what both have changed, the
+store's, and the source's is told. What was deleted in the store stays deleted; what was deleted in
+the source alone stays stored.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+import numpy as np
 
 from ecsviz.basics.text import counted
-from ecsviz.domain.chat import ChatMessage, ChatThread
-from ecsviz.domain.entity import Entity
+from ecsviz.domain.objects import forget_computed
 from ecsviz.importers.chat.drafts import read_time
-from ecsviz.importers.chat.identity import chat_id
-
-_OWN = tuple(Entity.model_fields)
-
-_THREAD = [n for n in ChatThread.model_fields if n not in (*_OWN, "messages")]
-
-_MESSAGE = [n for n in ChatMessage.model_fields if n not in (*_OWN, "thread", "parent", "replies")]
+from ecsviz.importers.chat.links import Links, woven
+from ecsviz.importers.chat.live import MISSING, LiveChat, put, value_in
+from ecsviz.importers.chat.said import (
+    KEY,
+    MESSAGE_FIELDS,
+    OWN,
+    PARENT,
+    THREAD_FIELDS,
+    UNKNOWN,
+    ChatRecord,
+    Digests,
+    DigestTable,
+    Said,
+    digest,
+    digest_of_id,
+    pairs,
+    thread_digests,
+)
 
 _EDITED = ("edited_unixtime", "edited", "update_time", "updated_at", "updatedAt", "timestampEdited")
 """Under which names a message's metadata say when it was changed last."""
 
 
-@dataclass(slots=True)
-class Copies:
-    """Two copies of what may be one chat: which of their messages are the same.
-
-    Attributes
-    ----------
-    thread, other
-        The copy that is to be kept as an object, and the one that was there before it.
-    common
-        Messages of both, in the order of `thread`.
-    new
-        Messages that only `thread` has.
-    kept
-        Messages that only `other` has.
-    """
-
-    thread: ChatThread
-    other: ChatThread
-    common: list[tuple[ChatMessage, ChatMessage]] = field(default_factory=list)
-    new: list[ChatMessage] = field(default_factory=list)
-    kept: list[ChatMessage] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, thread: ChatThread, other: ChatThread) -> Copies:
-        """Pair the messages of two copies: by their UUIDs, else by their ids, else by their words.
-
-        Parameters
-        ----------
-        thread, other
-            The copies, all of their messages read.
-
-        Notes
-        -----
-        O(messages). Without ids, messages are the same if they answer the same and say the same.
-        """
-        found = cls(thread, other)
-        there = {message.ecs_id: message for message in other.messages}
-        pair = {id(m): there.pop(m.ecs_id) for m in thread.messages if m.ecs_id in there}
-        if there and len(pair) < len(thread.messages):
-            numbers: dict[Any, int] = {}
-            known = dict(_numbered(other, numbers))
-            for number, message in _numbered(thread, numbers):
-                same = known.get(number)
-                if id(message) not in pair and same is not None and same.ecs_id in there:
-                    pair[id(message)] = there.pop(same.ecs_id)
-        found.common = [(m, pair[id(m)]) for m in thread.messages if id(m) in pair]
-        found.new = [m for m in thread.messages if id(m) not in pair]
-        found.kept = list(there.values())
-        return found
-
-    def agree(self, *, unique: bool) -> bool:
-        """Tell whether these are copies of one chat.
-
-        Parameters
-        ----------
-        unique
-            Whether both have the same id, and no other chat of the world, or of their account, has.
-
-        Notes
-        -----
-        With such an id they are, unless each has messages that the other has not while they differ
-        in one that both have. With another id, they must have a message in common, and none that
-        differs (but what somebody has edited since); and at most one of them may go on after the
-        last that they have in common: two that begin alike, and go on each in its way, are two.
-        Without ids, one has to have all that the other has.
-        """
-        apart = bool(self.new and self.kept)
-        if unique:
-            return not apart or (bool(self.common) and all(_says_the_same(*p) for p in self.common))
-        if not self.thread.messages or not self.other.messages:
-            return True
-        if apart and (self._part_ways or not all(m.source_id for m in (*self.new, *self.kept))):
-            return False
-        return bool(self.common) and all(_may_be_edited(*pair) for pair in self.common)
-
-    @property
-    def _part_ways(self) -> bool:
-        """Whether both go on after the last message that they have in common."""
-        both = {id(message) for pair in self.common for message in pair}
-        ends = (self.thread.messages[-1:], self.other.messages[-1:])
-        return not any(id(message) in both for end in ends for message in end)
-
-    @property
-    def is_older(self) -> bool:
-        """Whether `thread` is the older one: it says so, or else it has less."""
-        mine, theirs = self.thread.updated_at, self.other.updated_at
-        if mine is not None and theirs is not None and mine != theirs:
-            return mine < theirs
-        if not self.new or not self.kept:
-            return bool(self.kept)
-        last, before = (
-            max((m.created_at for m in each.messages if m.created_at), default=None)
-            for each in (self.thread, self.other)
-        )
-        return last is not None and before is not None and last < before
-
-    @property
-    def is_newer(self) -> bool:
-        """Whether `thread` is the newer one: it says so, or else it has more."""
-        mine, theirs = self.thread.updated_at, self.other.updated_at
-        if mine is not None and theirs is not None and mine != theirs:
-            return mine > theirs
-        return bool(self.new)
-
-    def join(self, *, settled: bool = False) -> str:
-        """Make `thread` have all that both have, and return what it would have turned back.
-
-        Parameters
-        ----------
-        settled
-            Whether what has changed in `other` since it was stored holds, unless `thread` is newer.
-
-        Returns
-        -------
-        str
-            Of what `other` has and `thread` had otherwise: how many messages, and whether the
-            thread itself; empty for nothing.
-
-        Notes
-        -----
-        `thread` and its messages stay the objects that they are, and become the entities that
-        those of `other` are: ids, family and version. O(messages).
-        """
-        is_older, settled = self.is_older, settled and not self.is_newer
-        older = is_older or (settled and self.other.version > 1)
-        self._be_the_same()
-        back = [
-            name
-            for name in _THREAD
-            if older and getattr(self.thread, name) != getattr(self.other, name)
-        ]
-        for name in back:
-            setattr(self.thread, name, getattr(self.other, name))
-        edited = sum(
-            _take(mine, theirs)
-            for mine, theirs in self.common
-            if _is_later(mine, theirs, is_older or (settled and theirs.version > 1))
-        )
-        final = {id(theirs): mine for mine, theirs in self.common}
-        parents: dict[int, Any] = {}
-        for message in (*self.thread.messages, *self.kept):
-            up = message.parent
-            parents[id(message)] = up if up is None else final.get(id(up), up)
-        for mine, theirs in self.common:
-            up = theirs.parent
-            if up is not None and (older or mine.parent is None):
-                parents[id(mine)] = final.get(id(up), up)
-        there = [final.get(id(message), message) for message in self.other.messages]
-        orders = (there, self.thread.messages) if older else (self.thread.messages, there)
-        _place(self.thread, _sound(*orders, parents), parents)
-        told = [
-            counted(len(self.kept), "message") if self.kept else "",
-            "its " + ", ".join(back) if back else "",
-            f"the later text of {counted(edited, 'message')}" if edited else "",
-        ]
-        return ", ".join(filter(None, told))
-
-    def _be_the_same(self) -> None:
-        moved = self.thread.ecs_id != self.other.ecs_id
-        for mine, theirs in ((self.thread, self.other), *self.common):
-            mine.__dict__.update({name: getattr(theirs, name) for name in _OWN})
-        if moved:
-            rename(self.new, self.other)
-
-
-def rename(messages: list[ChatMessage], thread: ChatThread) -> None:
-    """Give messages ids of their own in another thread: those of which they have now tell which.
+def agree(said: Said, record: ChatRecord, at: Sequence[int], *, unique: bool) -> bool:
+    """Tell whether a source says of a chat what another, or the same, has said of it before.
 
     Parameters
     ----------
-    messages
-        Messages that are stored nowhere.
-    thread
-        The thread; of each, a message has one id only.
+    said, record
+        What it says, and what was said before.
+    at
+        Their `pairs`.
+    unique
+        Whether both have the same id, and no other chat of the world, or of their account, has it.
+
+    Notes
+    -----
+    With such an id they are one chat, unless each has messages that the other has not while they
+    differ in one that both have. With another id, they must have a message in common, and none that
+    differs (but what somebody has edited since); and at most one of them may go on after the last
+    that they have in common: two that begin alike, and go on each in its way, are two. Without ids,
+    one has to have all that the other has.
     """
-    for message in messages:
-        made = chat_id("", str(thread.ecs_id), str(message.ecs_id))
-        message.__dict__.update(ecs_id=made, lineage_id=made)
-
-
-def _numbered(thread: ChatThread, numbers: dict[Any, int]) -> Iterator[tuple[int, ChatMessage]]:
-    """Yield each message with a number that its like in another copy has too."""
-    at: dict[int, int] = {}
-    seen: Counter[Any] = Counter()
-    for message in thread.messages:
-        key: Any = message.source_id
-        if not key:
-            up = None if message.parent is None else at.get(id(message.parent))
-            key = (up, message.role, message.author, message.content, message.created_at)
-        seen[key] += 1
-        at[id(message)] = numbers.setdefault((key, seen[key]), len(numbers))
-        yield at[id(message)], message
-
-
-def _says_the_same(one: ChatMessage, two: ChatMessage) -> bool:
-    return (one.role, one.content) == (two.role, two.content)
-
-
-def _may_be_edited(one: ChatMessage, two: ChatMessage) -> bool:
-    """Tell whether two messages of one id are one: they say the same, or one person's at a time."""
-    if one.role != two.role:
-        return False
-    times = one.created_at, two.created_at
-    if None not in times and times[0] != times[1]:
-        return False
-    if one.content == two.content:
+    common = [(n, place) for n, place in enumerate(at) if place >= 0]
+    new, kept = len(at) - len(common), len(record.ids) - len(common)
+    names = ("role", "content", "author", "created_at", "source_id")
+    mine = list(zip(*(said.table.column(name).tolist() for name in names), strict=True))
+    theirs = list(zip(*(record.table.column(name).tolist() for name in names), strict=True))
+    sure = [(mine[n], theirs[p]) for n, p in common if theirs[p][0] != UNKNOWN]
+    if unique:
+        return not (new and kept) or (
+            bool(common) and all(one[:2] == other[:2] for one, other in sure)
+        )
+    if not at or not record.ids:
         return True
-    return None not in times and one.author is not None and one.author == two.author
+    if new and kept:
+        if at[-1] < 0 and len(record.ids) - 1 not in set(at):
+            return False
+        paired = {place for _, place in common}
+        alone = [mine[n] for n, place in enumerate(at) if place < 0]
+        alone += [theirs[n] for n in range(len(theirs)) if n not in paired]
+        if not all(each[4] for each in alone):
+            return False
+    return bool(common) and all(_may_be_edited(*pair) for pair in sure)
 
 
-def _is_later(mine: ChatMessage, theirs: ChatMessage, older: bool) -> bool:
+def _may_be_edited(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Tell whether two messages of one id are one: they say the same, or one person's at a time."""
+    role, content, author, created, _ = zip(one, other, strict=True)
+    if role[0] != role[1] or (all(created) and created[0] != created[1]):
+        return False
+    return content[0] == content[1] or (all(created) and bool(author[0]) and author[0] == author[1])
+
+
+def is_older(said: Said, record: ChatRecord, at: Sequence[int]) -> bool:
+    """Tell whether what a source says is older than what was said before.
+
+    Notes
+    -----
+    It says so, or else it has less; if each has more, the one whose last message is earlier.
+    """
+    if said.updated is not None and record.updated is not None and said.updated != record.updated:
+        return said.updated < record.updated
+    common = sum(place >= 0 for place in at)
+    new, kept = len(at) > common, len(record.ids) > common
+    if not new or not kept:
+        return kept
+    return said.last is not None and record.last is not None and said.last < record.last
+
+
+@dataclass(slots=True)
+class Contested:
+    """What a source and somebody in the store have changed, each in its way.
+
+    Attributes
+    ----------
+    message
+        In which message; None for the thread itself.
+    name, said
+        The name of the column, and what the source says.
+    """
+
+    message: Any
+    name: str
+    said: Any
+
+    @property
+    def shown(self) -> str:
+        """The name as people know it."""
+        return _shown(self.name)
+
+
+@dataclass(slots=True)
+class _Pair:
+    """A live message and the stored one that it is: what was said, and by whom."""
+
+    message: Any
+    stored: Any
+    said: Digests
+    before: Digests
+    now: Digests
+    mine: Digests
+    left: Digests
+    older: bool
+
+
+@dataclass(slots=True)
+class Union:
+    """A thread that is brought together with a stored one.
+
+    Parameters
+    ----------
+    held
+        The thread. Its objects stay the objects that they are, and become those that are stored.
+    stored
+        The stored one, whole; None if it is not stored.
+    record
+        What was said before.
+    elsewhere
+        Ids of what is stored in another thread, or was deleted.
+
+    Attributes
+    ----------
+    at
+        Per message of the source where it stands in the record, as of `pairs`.
+    older
+        Whether the source is older than what was said before.
+    later, edited
+        Names of the thread's fields of which the store has something later than the source, or
+        what somebody has edited.
+    later_messages, edited_messages, lacking
+        How many messages are so; and how many the source does not say any more.
+    deleted
+        Messages that were deleted in the store, or moved: they are left out.
+    conflicts
+        What both have changed.
+    changed
+        Whether anything is not as it is stored.
+    """
+
+    held: LiveChat
+    stored: Any
+    record: ChatRecord
+    elsewhere: frozenset[UUID] = frozenset()
+    at: list[int] = field(default_factory=list)
+    older: bool = False
+    later: list[str] = field(default_factory=list)
+    edited: list[str] = field(default_factory=list)
+    later_messages: int = 0
+    edited_messages: int = 0
+    lacking: int = 0
+    deleted: list[Any] = field(default_factory=list)
+    conflicts: list[Contested] = field(default_factory=list)
+    changed: bool = False
+    _older: dict[int, bool] = field(default_factory=dict)
+
+    def run(self) -> ChatRecord:
+        """Bring them together; return what was said by now."""
+        held, record = self.held, self.record
+        self.at = pairs(held.said, record)
+        self.older = is_older(held.said, record, self.at)
+        messages = [] if self.stored is None else self.stored.messages
+        there = {message.ecs_id: message for message in messages}
+        theirs: list[Any] = []  # per message of the source the stored one
+        gone: list[int] = []
+        thread = held.thread if self.stored is None else self.stored
+        for n, place in enumerate(self.at):
+            ecs_id = held.id_in(thread.ecs_id, n) if place < 0 else record.ids[place]
+            theirs.append(there.get(ecs_id))
+            if theirs[n] is None and (place >= 0 or ecs_id in self.elsewhere):
+                gone.append(n)
+        self.deleted = [held.messages[n] for n in gone]
+        self.lacking = len(there.keys() & set(record.ids)) - sum(
+            place >= 0 and theirs[n] is not None for n, place in enumerate(self.at)
+        )
+        now = self._said_now(theirs)
+        up = {id(message): message.parent for message in (*held.messages, *held.thread.messages)}
+        links = Links(held, messages, self._final(theirs, there), up)
+        if self.stored is not None:
+            self._thread()
+        if messages:
+            self._messages(now, links)
+        links.join(self.deleted, self.older or self._is_reordered())
+        for message, ecs_id in zip(held.messages, now.ids, strict=True):
+            if message.ecs_id != ecs_id:  # of a new one in another thread
+                message.__dict__.update(ecs_id=ecs_id, lineage_id=ecs_id)
+        held.is_moved = True
+        order = [message.ecs_id for message in held.thread.messages]
+        self.changed |= any(links.whose.values()) or order != [m.ecs_id for m in messages]
+        return self._noted(now)
+
+    def told(self) -> str:
+        """Return what the store has and the source has otherwise; empty for nothing."""
+        names = [_shown(name) for name in (*self.later, *self.edited)]
+        later, edited = self.later_messages, self.edited_messages
+        return ", ".join(
+            text
+            for text, is_so in (
+                (counted(self.lacking, "message"), self.lacking),
+                ("its " + ", ".join(names), names),
+                (f"the later text of {counted(later, 'message')}", later),
+                (f"what was edited in {counted(edited, 'message')}", edited),
+            )
+            if is_so
+        )
+
+    # -- which is which ----------------------------------------------------------------------
+
+    def _said_now(self, theirs: list[Any]) -> Said:
+        """Return what the source says, of messages by the ids that they have in the store."""
+        said, record = self.held.said, self.record
+        thread = self.held.thread if self.stored is None else self.stored
+        ids: list[UUID] = []
+        for n, place in enumerate(self.at):
+            if theirs[n] is not None:
+                ids.append(theirs[n].ecs_id)
+            else:
+                ids.append(self.held.id_in(thread.ecs_id, n) if place < 0 else record.ids[place])
+        table = said.table
+        if ids != said.ids:
+            to = _translation(said.ids, ids)
+            rows, column = table.rows.copy(), table.names.index(PARENT)
+            rows[:, column] = [to.get(each, each) for each in rows[:, column].tolist()]
+            table = DigestTable(table.names, rows)
+        return Said(
+            thread=said.thread,
+            ids=ids,
+            table=table,
+            updated=said.updated,
+            last=said.last,
+            known=said.marks,
+        )
+
+    def _final(self, theirs: list[Any], there: Mapping[UUID, Any]) -> dict[int, Any]:
+        """Return per stored message the object that is to be it."""
+        final = {id(message): message for message in there.values()}
+        for message in self.held.thread.messages:  # what came from a store, or was added by hand
+            if message.ecs_id in there:
+                final[id(there[message.ecs_id])] = message
+        for message, stored in zip(self.held.messages, theirs, strict=True):
+            if stored is not None:
+                final[id(stored)] = message
+        return final
+
+    def _is_reordered(self) -> bool:
+        """Tell whether somebody has given the stored messages another order."""
+        place = {ecs_id: n for n, ecs_id in enumerate(self.record.ids)}
+        messages = [] if self.stored is None else self.stored.messages
+        known = [place[m.ecs_id] for m in messages if m.ecs_id in place]
+        return known != sorted(known)
+
+    # -- fields ------------------------------------------------------------------------------
+
+    def _messages(self, now: Said, links: Links) -> None:
+        """Give messages their fields, and tell whose parents they take."""
+        held, record = self.held, self.record
+        stored = self.stored.messages
+        number = {id(message): n for n, message in enumerate(held.messages)}
+        live = [links.final[id(message)] for message in stored]
+        mine = DigestTable.of(live, DigestTable.of(stored, _joined(now.table, record.table)).names)
+        theirs_now = DigestTable.of(stored, mine.names)
+        names = tuple(_joined(theirs_now, mine, now.table, record.table))
+        s, b, t, m = (table.under(names) for table in (now.table, record.table, theirs_now, mine))
+        column, to = names.index(PARENT), _translation(held.said.ids, now.ids)
+        m[:, column] = [to.get(each, each) for each in m[:, column].tolist()]
+        for row, message in enumerate(live):
+            n = number.get(id(message), -1)
+            left = _row(held.left[id(message)], names) if id(message) in held.left else None
+            if n < 0:  # it came from a store: what it was when it came was said
+                if message is stored[row]:
+                    held.added.append(message)
+                    held.left[id(message)] = dict(zip(names, t[row].tolist(), strict=True))
+                    continue
+                said = before = m[row] if left is None else left
+            else:
+                said, place = s[n], self.at[n]
+                before = b[place] if place >= 0 else t[row]
+                if place < 0 and stored[row].version > 1:
+                    before = np.full(len(names), UNKNOWN, dtype=np.uint32)
+            older = n >= 0 and _is_later(message, stored[row], self.older)
+            self._older[n] = older
+            pair = _Pair(
+                message=message,
+                stored=stored[row],
+                said=said,
+                before=before,
+                now=t[row],
+                mine=m[row],
+                left=said if left is None else left,
+                older=older,
+            )
+            links.whose[id(message)] = self._message(pair, names)
+
+    def _message(self, pair: _Pair, names: tuple[str, ...]) -> str:
+        """Give a message its fields; return whose parent it takes."""
+        held, message = self.held, pair.message
+        is_live = pair.mine != pair.left
+        how: dict[str, str] = {}
+        for c in np.flatnonzero((pair.now != pair.said) | is_live).tolist():
+            how[names[c]] = _decide(
+                said=int(pair.said[c]),
+                before=int(pair.before[c]),
+                now=int(pair.now[c]),
+                mine=int(pair.mine[c]) if is_live[c] else None,
+                older=pair.older,
+            )
+            if how[names[c]] == "source" and names[c] != PARENT:
+                value = held.value(message, names[c])
+                if digest(None if value is MISSING else value) != pair.said[c] != 0:
+                    how[names[c]] = "conflict"  # the source's is not known any more
+        final = pair.now.copy()
+        for c, name in enumerate(names):
+            if name in how:
+                final[c] = {"mine": pair.mine, "source": pair.said}.get(how[name], pair.now)[c]
+        parent = how.pop(PARENT, "")
+        parent = parent if parent in ("source", "mine") else ""
+        self._note(message, how)
+        self._take(message, pair.stored, how)
+        held.left.pop(id(message), None)
+        if (final != pair.said).any() or any(message is each for each in held.added):
+            held.left[id(message)] = dict(zip(names, final.tolist(), strict=True))
+        return parent
+
+    def _thread(self) -> None:
+        """Give the thread its fields."""
+        held, thread = self.held, self.held.thread
+        said, before = held.said.thread, self.record.thread
+        now, mine = thread_digests(self.stored), thread_digests(thread)
+        left = held.left.get(id(thread), said)
+        how: dict[str, str] = {}
+        final = dict(now)
+        for name in dict.fromkeys([*now, *said, *before, *mine]):
+            s, b, t, m, was = (each.get(name, 0) for each in (said, before, now, mine, left))
+            if m != was or t != s:
+                how[name] = _decide(
+                    said=s,
+                    before=b,
+                    now=t,
+                    mine=None if m == was else m,
+                    older=self.older,
+                )
+                final[name] = {"mine": m, "source": s}.get(how[name], t)
+        self._note(thread, how)
+        self._take(thread, self.stored, how)
+        held.left[id(thread)] = final
+
+    def _note(self, entity: Any, how: dict[str, str]) -> None:
+        """Note what is kept of the store, and what the source says instead."""
+        is_thread = entity is self.held.thread
+        later, edited = ([n for n, what in how.items() if what == w] for w in ("later", "edited"))
+        if is_thread:
+            self.later, self.edited = later, edited
+        else:
+            self.later_messages += bool(later)
+            self.edited_messages += bool(edited)
+        for name, what in how.items():
+            if what == "conflict":
+                said = self.held.value(entity, name)
+                said = None if said is MISSING else copy.deepcopy(said)
+                self.conflicts.append(Contested(None if is_thread else entity, name, said))
+
+    def _take(self, entity: Any, stored: Any, how: dict[str, str]) -> None:
+        """Give an entity the state of a stored one, but for what it keeps or the source says."""
+        held = self.held
+        kept = {n: held.value(entity, n) for n in how if how[n] in ("later", "edited", "conflict")}
+        values = {n: copy.deepcopy(held.value(entity, n)) for n in how if how[n] == "source"}
+        values |= {n: value_in(entity, n) for n in how if how[n] == "mine"}
+        self.changed |= bool(values)
+        there = stored.__dict__
+        entity.__dict__.update({name: there[name] for name in (*OWN, "metadata")})
+        names = THREAD_FIELDS if entity is held.thread else MESSAGE_FIELDS[:-1]
+        entity.__dict__.update({name: there[name] for name in names})
+        for name, value in values.items():
+            put(entity, name, value, how)
+        forget_computed(entity)
+        held.kept.pop(id(entity), None)
+        if kept:
+            held.kept[id(entity)] = kept
+
+    # -- what was said -----------------------------------------------------------------------
+
+    def _noted(self, now: Said) -> ChatRecord:
+        """Return what was said by now: of what is older here, what was said before."""
+        record = self.record
+        names = tuple(_joined(now.table, record.table))
+        rows, before = now.table.under(names), record.table.under(names)
+        paired = {place: n for n, place in enumerate(self.at) if place >= 0}
+        mine = list(enumerate(self.at))
+        theirs = [(paired.get(place, -1), place) for place in range(len(record.ids))]
+        orders = (theirs, mine) if self.older else (mine, theirs)
+        order = woven(*orders, key=lambda each: each)
+        marks, known = now.marks, record.marks
+        chosen = [
+            before[place]
+            if n < 0
+            or (place >= 0 and self._older.get(n, self.older) and UNKNOWN not in before[place])
+            else rows[n]
+            for n, place in order
+        ]
+        return ChatRecord(
+            thread=now.thread | record.thread if self.older else now.thread,
+            ids=[now.ids[n] if n >= 0 else record.ids[place] for n, place in order],
+            known=[marks[n] if n >= 0 else known[place] for n, place in order],
+            table=DigestTable(names, np.array(chosen, dtype=np.uint32).reshape(-1, len(names))),
+            updated=(record.updated or now.updated) if self.older else now.updated,
+            last=max(filter(None, (record.last, now.last)), default=None),
+            versions=[0] * len(order),
+            parts=record.parts,
+        )
+
+
+def _decide(*, said: int, before: int, now: int, mine: int | None, older: bool) -> str:
+    """Return whose value of a field holds, given the digests of all that it could be.
+
+    Parameters
+    ----------
+    said, before
+        What the source says, and what it said before.
+    now
+        What is stored.
+    mine
+        What the live object holds, if somebody has changed that.
+    older
+        Whether the source is older than what was said before.
+
+    Returns
+    -------
+    str
+        ``"source"`` and ``"mine"`` are taken. The store's stays where it is ``"later"`` than the
+        source, was ``"edited"`` since, or is in ``"conflict"``; ``""`` where it says the same.
+    """
+    if mine is not None:
+        if mine == now:
+            return ""
+        return "mine" if now in (before, said) else "conflict"
+    if now == said:
+        return ""
+    if older:
+        return "later"
+    if before == UNKNOWN:
+        return "conflict" if now else "source"
+    if said == before:
+        return "edited"
+    return "source" if now == before else "conflict"
+
+
+def _is_later(mine: Any, theirs: Any, older: bool) -> bool:
     """Tell whether `theirs` is the later state of a message."""
     when, before = _edited(mine), _edited(theirs)
     if when != before:
@@ -242,7 +494,7 @@ def _is_later(mine: ChatMessage, theirs: ChatMessage, older: bool) -> bool:
     return older
 
 
-def _edited(message: ChatMessage) -> datetime | None:
+def _edited(message: Any) -> datetime | None:
     for name in _EDITED:
         raw = message.metadata.get(name)
         if isinstance(raw, dict):
@@ -252,61 +504,24 @@ def _edited(message: ChatMessage) -> datetime | None:
     return None
 
 
-def _take(mine: ChatMessage, theirs: ChatMessage) -> bool:
-    """Give a message the state of another, and tell whether that changes it."""
-    changed = False
-    for name in _MESSAGE:
-        value = getattr(theirs, name)
-        changed = changed or getattr(mine, name) != value
-        setattr(mine, name, value)
-    return changed
+def _shown(name: str) -> str:
+    """Return the name of a column as people know it."""
+    if not name.startswith(KEY):
+        return name
+    return f"metadata {name[len(KEY) :]!r}" if name != KEY else "metadata"
 
 
-def _sound(
-    first: list[ChatMessage], second: list[ChatMessage], parents: dict[int, Any]
-) -> list[ChatMessage]:
-    """Return the messages of two orders in one where each stands behind what it answers."""
-    found = _woven(first, second)
-    placed: set[int] = set()
-    for message in found:
-        up = parents[id(message)]
-        if up is not None and id(up) not in placed:
-            inside = {id(each) for each in first}
-            return [*first, *(each for each in second if id(each) not in inside)]
-        placed.add(id(message))
-    return found
+def _joined(*tables: DigestTable) -> list[str]:
+    """Return the names of several tables, each once."""
+    return list(dict.fromkeys(name for table in tables for name in table.names))
 
 
-def _woven(first: list[ChatMessage], second: list[ChatMessage]) -> list[ChatMessage]:
-    """Return `first`, and behind each of its messages what follows it in `second` alone."""
-    inside = {id(message) for message in first}
-    behind: dict[int | None, list[ChatMessage]] = {}
-    anchor: int | None = None
-    for message in second:
-        if id(message) in inside:
-            anchor = id(message)
-        else:
-            behind.setdefault(anchor, []).append(message)
-    head = behind.pop(None, [])
-    if head and first and anchor is None:  # nothing in common: as the times are
-        late, early = head[0].created_at, first[0].created_at
-        if late is not None and early is not None and late > early:
-            return [*first, *head]
-    found = head
-    for message in first:
-        found.append(message)
-        found += behind.get(id(message), ())
-    return found
+def _row(digests: Mapping[str, int], names: Sequence[str]) -> Digests:
+    return np.array([digests.get(name, 0) for name in names], dtype=np.uint32)
 
 
-def _place(thread: ChatThread, messages: list[ChatMessage], parents: dict[int, Any]) -> None:
-    """Link messages anew; one that would stand before what it answers becomes a root."""
-    placed: set[int] = set()
-    for message in messages:
-        up = parents[id(message)]
-        message.thread, message.replies = thread, []
-        message.parent = up if id(up) in placed else None
-        if message.parent is not None:
-            message.parent.replies.append(message)
-        placed.add(id(message))
-    thread.messages = messages
+def _translation(of: Sequence[UUID], to: Sequence[UUID]) -> dict[int, int]:
+    """Return the digests of ids as those of others."""
+    if of == to:
+        return {}
+    return {digest_of_id(a): digest_of_id(b) for a, b in zip(of, to, strict=True)}

@@ -44,6 +44,31 @@ class MemoryTogether(Together):
         self.parts: list[tuple[Waymark, Kept]] = []
 
 
+class MemoryOrigins:
+    """What sources have said of entities; see `looking.Origins`."""
+
+    def __init__(self, inside: MemoryInside) -> None:
+        self._inside = inside
+
+    def hold(self) -> AbstractContextManager[Any]:
+        """Hold the storage: nobody else saves meanwhile."""
+        return self._inside.writing()
+
+    def of(self, ids: list[UUID]) -> dict[UUID, dict[int, bytes]]:
+        """Return what was noted of some entities."""
+        kept = self._inside.kept
+        with kept.lock:
+            return {i: dict(kept.origins[i]) for i in ids if i in kept.origins}
+
+    def keep(self, parts: Mapping[tuple[UUID, int], bytes]) -> None:
+        """Note parts in the place of those that there are."""
+        with self._inside.writing() as kept, deferred_interrupt():
+            for (ecs_id, number), said in parts.items():
+                kept.origins.setdefault(ecs_id, {})[number] = said
+            if kept.together is not None:
+                kept.together.beside = True
+
+
 class MemoryInside:
     """What is kept in memory, as the rooms of ecsviz ask for it; see `looking.Inside`.
 
@@ -56,6 +81,7 @@ class MemoryInside:
     def __init__(self) -> None:
         self._kept = Kept()
         self.blocks: list[Any] = []
+        self.origins = MemoryOrigins(self)
         self._together: MemoryTogether | None = None
         self._ended = threading.Condition(self._kept.lock)  # type: ignore[arg-type]  # an RLock
 
@@ -136,6 +162,8 @@ class MemoryInside:
                 open_.kept.forget(open_.forget_vanished())
                 open_.kept.note(None, 0, 0, 0)
                 self._kept.take(open_.kept)
+            elif done and open_.beside:
+                self._kept.origins = open_.kept.origins
             if done:
                 open_.stay()
             self._together = None

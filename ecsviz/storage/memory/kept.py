@@ -83,6 +83,8 @@ class Kept:
         What `revisions_frame` shows.
     texts
         Class and name of fields → whether they are indexed, as it was said of the class.
+    origins
+        What sources have said of entities, in parts.
     effects
         What the storage has changed by itself.
     pruned
@@ -105,6 +107,7 @@ class Kept:
         self.types: dict[tuple[str, str], dict[str, str]] = {}
         self.revisions: list[Revision] = []
         self.texts: dict[tuple[tuple[str, str], str], bool] = {}
+        self.origins: dict[UUID, dict[int, bytes]] = {}
 
     def copy(self) -> Kept:
         """Return a copy, which can be changed while others read this. O(what is stored)."""
@@ -116,6 +119,7 @@ class Kept:
         made.past = {ecs_id: list(states) for ecs_id, states in self.past.items()}
         made.types, made.revisions = dict(self.types), list(self.revisions)
         made.texts = dict(self.texts)
+        made.origins = {ecs_id: dict(parts) for ecs_id, parts in self.origins.items()}
         return made
 
     def take(self, other: Kept) -> None:
@@ -124,6 +128,7 @@ class Kept:
         self.pruned = other.pruned
         self.records, self.past, self.deleted = other.records, other.past, other.deleted
         self.types, self.revisions, self.texts = other.types, other.revisions, other.texts
+        self.origins = other.origins
 
     def close(self) -> None:
         """Let go of everything."""

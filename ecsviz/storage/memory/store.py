@@ -13,6 +13,7 @@ from ecsviz.basics.views import view
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.isomorphic import find_difference
 from ecsviz.errors import StoragePickleError
+from ecsviz.storage.arriving import save
 from ecsviz.storage.as_of import AsOf, said_as
 from ecsviz.storage.asking import AskingStorage
 from ecsviz.storage.comparing import VersionedStorage
@@ -120,13 +121,12 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
-        given, roots = as_registered(entity_or_entities, self)
+        given, roots = as_registered(entity_or_entities)
         alone = check_alone(hops)
         walk = walk_of_given if alone else walk_to_save
-        count = len(set(map(id, roots))) if alone else None
         matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
         with steps("saving", progress), matching:
-            self.inside.save(walk(roots), note, alone=count)
+            save(self, roots, note, alone)
         return given
 
     def revisions(self) -> pd.DataFrame:

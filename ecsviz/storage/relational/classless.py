@@ -24,6 +24,7 @@ from ecsviz.storage.relational.schema.arcs import Arc, Kind, stored_arcs
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, SUFFIX, UNTIL, history_name
 from ecsviz.storage.relational.schema.mapping import StoredType
+from ecsviz.storage.relational.schema.system_columns import origins_of
 from ecsviz.storage.relational.schema.text_tables import PREFIX as INDEXES
 from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
 from ecsviz.storage.reports import Event, events_in_order, history_frame
@@ -271,7 +272,8 @@ _KINDS = (_ENTITIES, _LINKS, "history", "catalog", "other")
 
 def _kinds(catalog: Catalog) -> dict[str, tuple[str, str]]:
     """Return per table what it is, and of which type."""
-    result = {table.name: ("catalog", "") for table in catalog.metadata.tables.values()}
+    tables = [*catalog.metadata.tables.values(), origins_of(None)]
+    result = {table.name: ("catalog", "") for table in tables}
     for stored in catalog.mapping.stored.values():
         for name in stored.tables:
             result[name] = (_LINKS if name != stored.table else _ENTITIES, stored.name)

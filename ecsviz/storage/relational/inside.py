@@ -46,6 +46,7 @@ from ecsviz.storage.relational.models.handwritten_rows import check_rows, runnin
 from ecsviz.storage.relational.models.models import Models
 from ecsviz.storage.relational.models.sessions import when_committed
 from ecsviz.storage.relational.open_transaction import SqlTogether, forked
+from ecsviz.storage.relational.origins import WithOrigins
 from ecsviz.storage.relational.past.history import first_revisions
 from ecsviz.storage.relational.past.past_catalog import catalog_as_of
 from ecsviz.storage.relational.past.reach import past_of
@@ -63,7 +64,7 @@ from ecsviz.storage.spans import Past
 from ecsviz.storage.sql.engine import AFTER, OpenDatabase
 
 
-class SqlInside:
+class SqlInside(WithOrigins):
     """A database with what is known of the store in it; see `looking.Inside`.
 
     Parameters
@@ -529,8 +530,7 @@ class SqlInside:
             mapping.map_met()
             if not self.is_made(conn) or all(name in mapping.by_type for name in mapping.stored):
                 return mapping.metadata
-            found = sa.MetaData()
-            schema = mapping.metadata.schema
+            found, schema = sa.MetaData(), mapping.metadata.schema
             found.reflect(conn, schema, only=lambda name, _: not name.startswith(INDEXES))
             return found
 

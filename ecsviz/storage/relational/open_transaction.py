@@ -179,14 +179,17 @@ class SqlTogether(Together):
             self.drop()
             return
         conn = self.connect()
-        if not any(self.counts):  # what was added is gone again: nothing was to be stored
+        changed = any(self.counts)
+        if not changed:  # what was added is gone again: nothing was to be stored
             self.stay()
+        if not changed and not self.beside:
             conn.info.pop(TOGETHER, None)
             self._remember(self.catalog.found_revision(conn), None)
             self.drop()
             return
         with self._stack, self.database.told(conn):
-            self._finish(conn)
+            if changed:
+                self._finish(conn)
             conn.info.pop(TOGETHER, None)
             # Now: a connection that is lost says nothing any more.
             known = self.catalog.found_revision(conn), self.catalog.sealed(conn)

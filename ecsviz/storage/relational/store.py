@@ -18,6 +18,7 @@ from ecsviz.basics.progress import steps
 from ecsviz.domain.entity import Entity
 from ecsviz.errors import StorageMovedError
 from ecsviz.graph.arrays import as_roots
+from ecsviz.storage.arriving import save, walk_to_plan
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.asking import AskingStorage
 from ecsviz.storage.comparing import VersionedStorage
@@ -176,9 +177,9 @@ class SQLAlchemyEntityStorage(
         """
         roots = as_roots(entity_or_entities)
         if match is None:
-            return self.inside.plan(walk_to_save(roots))
+            return self.inside.plan(walk_to_plan(self, roots))
         with would_match(self.inside, roots, match, walk_to_save):
-            return self.inside.plan(walk_to_save(roots))
+            return self.inside.plan(walk_to_plan(self, roots))
 
     def register(
         self,
@@ -259,12 +260,10 @@ class SQLAlchemyEntityStorage(
         self.inside.check_writable()
         alone = check_alone(hops)
         walk = walk_of_given if alone else walk_to_save
-        with collector_paused():  # what an importer has read asks for much of the store first
-            given, roots = as_registered(entity_or_entities, self)
-            count = len(set(map(id, roots))) if alone else None
-            matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
-            with steps("saving", progress), matching:
-                self.inside.save(walk(roots), note, alone=count)
+        given, roots = as_registered(entity_or_entities)
+        matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
+        with collector_paused(), steps("saving", progress), matching:
+            save(self, roots, note, alone)
         return given
 
     # -- getting -----------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from ecsviz.storage.relational.schema.stored_types import (
     setting_object,
     unknown_type,
 )
+from ecsviz.storage.relational.schema.system_columns import origins_of
 from ecsviz.storage.relational.schema.text_index import TEXTS, inherit, keep_in_step
 from ecsviz.storage.relational.schema.text_tables import changes_of
 from ecsviz.storage.remembered import Remembered
@@ -86,7 +87,7 @@ class Catalog:
         self.metadata, self.store = self._own.metadata, self._own.store
         self.types, self.revisions = self._own.types, self._own.revisions
         self.deleted = self._own.deleted
-        tables = [*self.metadata.tables.values(), changes_of(None)]
+        tables = [*self.metadata.tables.values(), changes_of(None), origins_of(None)]
         own = {table.name: table.c.keys() for table in tables}
         self.seen = Seen(str(database), own)
 

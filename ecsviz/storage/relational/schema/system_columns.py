@@ -34,6 +34,17 @@ SYSTEM_COLUMNS = (
 )
 
 
+def origins_of(schema: str | None) -> sa.Table:
+    """Return the table of what sources have said of entities; a store has it once it is needed."""
+    return sa.Table(
+        "ecs_origins",
+        sa.MetaData(schema=schema),
+        sa.Column("ecs_id", sa.Uuid(), primary_key=True),
+        sa.Column("part", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("said", sa.LargeBinary(), nullable=False),
+    )
+
+
 def system_columns() -> list[Any]:
     """Return the columns of our own, which every table has."""
     return [
