@@ -538,3 +538,19 @@ def test_a_store_without_an_index_asks_nothing_more(tmp_path: Path) -> None:
     with counted() as statements:
         stores[1].register(Note(text="third"))
     assert len(statements) <= counts[0] + 8
+
+
+def test_names_of_any_length(store: Any) -> None:
+    name = "ANoteOfWhichTheNameGoesOnUntilNoDatabaseTellsItFromOthers"
+    space = {"__annotations__": {"text": str}, "__module__": __name__}
+    long: Any = type(name, (ev.Entity,), space)
+    note = store.register(long(text="a plan"))
+    store.index_text(long)
+    note.text = "another"
+    store.register(note)
+    store.delete(store.register(long(text="gone")))
+    assert [hit.ecs_id for hit in store.search("another")] == [note.ecs_id]
+    assert len(store.search("plan")) == len(store.search("gone")) == 0
+    assert store.verify().empty
+    store.drop_text_index(long)
+    assert store.verify().empty

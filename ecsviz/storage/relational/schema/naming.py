@@ -97,13 +97,21 @@ def allowed_table(name: str) -> str:
     return limited(f"the_{name}" if name.startswith(RESERVED_TABLES) else name)
 
 
-def limited(name: str) -> str:
-    """Return a name cut to what every database tells apart, with a hash in place of the rest."""
-    raw = name.encode()
-    if len(raw) <= MAX_NAME:
+def limited(name: str, room: int = 0) -> str:
+    """Return a name cut to what every database tells apart, with a hash in place of the rest.
+
+    Parameters
+    ----------
+    name
+        The name.
+    room
+        For how many bytes there is to be room behind it.
+    """
+    raw, most = name.encode(), MAX_NAME - room
+    if len(raw) <= most:
         return name
     tail = hashlib.blake2b(raw, digest_size=4).hexdigest()
-    return raw[: MAX_NAME - 9].decode(errors="ignore") + "_" + tail
+    return raw[: most - 9].decode(errors="ignore") + "_" + tail
 
 
 def quoted(name: str) -> str:

@@ -130,8 +130,7 @@ def _new(stored: StoredType, field: str, schema: str | None, taken: set[str]) ->
 
 
 def _short(name: str) -> str:
-    # Room for the names of its triggers.
-    return name if limited(f"{name}_changed") == f"{name}_changed" else limited(f"{name}_changed")
+    return limited(name, len("_changed"))  # or a server would cut the names of its triggers alike
 
 
 def _note(conn: Connection, settings: sa.Table, indexes: Iterable[TextIndex]) -> None:
