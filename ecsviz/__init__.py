@@ -22,7 +22,7 @@ if _t.TYPE_CHECKING:
     from ecsviz.frames.from_frames import from_frames
     from ecsviz.frames.from_networkx import from_networkx
     from ecsviz.frames.to_frames import to_frames
-    from ecsviz.importers import read_chat
+    from ecsviz.importers import iterate_chats, read_chat
     from ecsviz.importers.database import read_database
     from ecsviz.importers.samples import sample
     from ecsviz.storage.memory.store import InMemoryEntityStorage
@@ -51,6 +51,7 @@ __all__ = [
     "diff",
     "from_frames",
     "from_networkx",
+    "iterate_chats",
     "read_chat",
     "read_database",
     "reference",
@@ -67,6 +68,7 @@ _ROOMS = {
     "SavePlan": "ecsviz.storage.save_plan",
     "from_frames": "ecsviz.frames.from_frames",
     "from_networkx": "ecsviz.frames.from_networkx",
+    "iterate_chats": "ecsviz.importers",
     "read_chat": "ecsviz.importers",
     "read_database": "ecsviz.importers.database",
     "sample": "ecsviz.samples",

@@ -185,7 +185,7 @@ def test_the_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:
     read_chat(data, progress=True)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "3/3" in err
+    assert "100%" in err
 
 
 # ---------------------------------------------------------------------------------------------

@@ -12,11 +12,16 @@ from typing import Any
 
 import pytest
 
-from ecsviz.errors import EcsvizError, ImportLimitError, ImportTimeoutError, InvalidArgumentError
+from ecsviz.errors import (
+    ImportFormatError,
+    ImportLimitError,
+    ImportTimeoutError,
+    InvalidArgumentError,
+)
 from ecsviz.importers import read_chat
-from ecsviz.importers.chat.json_text import JsonText
+from ecsviz.importers.chat.json_values import JsonValues
 from ecsviz.importers.files import Limits
-from tests.chat_files import EXPORT, conversation, encode, node, zipped
+from tests.chat_files import EXPORT, conversation, encode, node, read, zipped
 from tests.chat_formats import SAMPLES, openai_messages
 
 
@@ -63,7 +68,13 @@ def test_the_ratio_of_a_zip() -> None:
     # Many members that each stay small, as in bombs whose members share their bytes.
     member = b"[" + b" " * 4_000_000 + EXPORT[1:]
     many = zipped(*((f"{number}/conversations.json", member) for number in range(10)))
-    assert told(many, "max_ratio") == 200
+    assert told(many, "max_ratio", strict=True) == 200
+    found = read(many)
+    assert len(found) == 1
+    assert {each.file for each in found.problems} == {
+        f"<bytes>/{number}/conversations.json" for number in range(2, 10)
+    }
+    assert all("max_ratio=" in each.why for each in found.problems)
 
 
 def test_the_ratio_of_a_file_beside_a_large_one() -> None:
@@ -74,14 +85,16 @@ def test_the_ratio_of_a_file_beside_a_large_one() -> None:
     assert told(bomb, "max_ratio") == 200
 
 
-@pytest.mark.parametrize(("size", "match"), [(10, "cannot be read"), (2**31, "max_bytes=")])
-def test_a_zip_that_lies_about_sizes(size: int, match: str) -> None:
+@pytest.mark.parametrize("size", [10, 2**31])
+def test_a_zip_that_lies_about_sizes(size: int) -> None:
     data = bytearray(zipped(("conversations.json", b"[" + b" " * 3_000_000 + EXPORT[1:])))
     for magic, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
         start = data.index(magic) + offset
         data[start : start + 4] = struct.pack("<I", size)
-    with pytest.raises(EcsvizError, match=match):
+    with pytest.raises(ImportLimitError, match="max_bytes="):
         read_chat(bytes(data), max_bytes=1_000_000)
+    with pytest.raises(ImportFormatError, match="not what was packed"):
+        read_chat(bytes(data), max_ratio=10_000, strict=True)
 
 
 def nested(levels: int) -> bytes:
@@ -152,9 +165,10 @@ VALUES: tuple[Any, ...] = (
 @pytest.mark.parametrize("indent", [None, 2])
 def test_reading_without_recursion_is_the_same(value: Any, indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
-    here = JsonText(text + " ", "x", Limits(max_depth=20), print)
-    assert here.first == value
-    assert [found for _, found in here.values()] == [value]
+    here = JsonValues([text + " "], "x", Limits(max_depth=20), print)
+    assert here.sample() == value
+    members = isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+    assert [item.value for item in here.items()] == (value if members else [value])
 
 
 @pytest.mark.parametrize(
@@ -165,21 +179,21 @@ def test_reading_without_recursion_finds_the_same_faults(text: str) -> None:
     faults = []
     for depth in (20, 100_000):
         with pytest.raises(ValueError, match="line 1, column") as caught:
-            _ = JsonText(text, "x", Limits(max_depth=depth), print).first
+            list(JsonValues([text], "x", Limits(max_depth=depth), print).items())
         faults.append((type(caught.value), caught.value.__dict__["truncated"]))
     assert faults[0] == faults[1]
 
 
 def test_names_that_stand_twice_deep_inside() -> None:
     told: list[tuple[str, str]] = []
-    here = JsonText(
-        '[{"a": 1, "a": 2}]', "x", Limits(max_depth=20), lambda *what: told.append(what)
+    here = JsonValues(
+        ['[{"a": 1, "a": 2}]'], "x", Limits(max_depth=20), lambda *what: told.append(what)
     )
-    assert here.first == [{"a": 2, "a (2)": 1}]
+    assert here.sample() == [{"a": 2, "a (2)": 1}]
     assert len(told) == 1
 
 
 def test_what_a_limit_says_never_holds_the_chat() -> None:
     with pytest.raises(ImportLimitError) as caught:
-        read_chat(openai_messages(False), max_depth=2)
+        read_chat(openai_messages(False), max_depth=2, strict=True)
     assert "brief" not in str(caught.value)

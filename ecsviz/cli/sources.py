@@ -174,12 +174,9 @@ def _refuse(option: str, given: bool) -> None:
 
 
 def read(
-    source: str | Sequence[str],
+    source: str,
     format: str | None,  # noqa: A002 - as in read_chat
-    timezone: str = "UTC",
-    *,
-    strict: bool = False,
 ) -> ChatImport:
-    """Read the chats of a file, or of several; a bar shows on a terminal only."""
+    """Read the chats of a file; a bar shows on a terminal only."""
     with warnings_told():
-        return read_chat(source, format, timezone=timezone, progress=bars(), strict=strict)
+        return read_chat(source, format, progress=bars())

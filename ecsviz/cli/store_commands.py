@@ -5,21 +5,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ecsviz.basics.text import counted, plain
-from ecsviz.cli.output import bars, examples, note, show_facts, show_frame, show_table
+from ecsviz.cli.output import (
+    bars,
+    examples,
+    note,
+    show_facts,
+    show_frame,
+    show_table,
+    warnings_told,
+)
 from ecsviz.cli.sources import (
     classes_option,
     load_classes,
     open_store,
-    read,
     store_at,
     with_classes,
 )
-from ecsviz.domain.walk import walk
 from ecsviz.errors import UnknownTypeError
+from ecsviz.importers import iterate_chats
 from ecsviz.storage.relational.classless import BareStore
 
 MAX_NOTE = 1_000
@@ -52,24 +60,20 @@ def import_command(
     A longer export of the same chats updates what is stored; the same one again adds nothing, and
     an older one turns nothing back.
     """
-    threads = read(files, format_, timezone, strict=strict)
-    store = store_at(target)
-    known = len(threads.problems)
     names = plain(", ".join(Path(file).name for file in files), limit=MAX_NOTE)
-    with store.transaction(note=text or f"import {names}"):
-        before = max(store.revisions()["revision"].tolist(), default=0)
-        store.register(threads, progress=bars())
-    for problem in threads.problems[known:]:
+    options: dict[str, Any] = {"timezone": timezone, "strict": strict, "progress": bars()}
+    with warnings_told(), iterate_chats(list(files), format_, **options) as threads:
+        store = store_at(target)
+        store.register(threads, note=text or f"import {names}")
+    for problem in threads.kept:
         note(f"Note: {problem}")
-    found = [entity for entity in walk(threads).entities if entity.version]
-    made = store.inside.first_revisions([entity.ecs_id for entity in found])
-    new = [e.version for e in found if made.get((e.ecs_id, e.version), 0) > before]
+    stored = threads.stored
     show_facts(
         [
-            ("threads", len(threads)),
-            ("entities", len(found)),
-            ("added", new.count(1)),
-            ("changed", len(new) - new.count(1)),
+            ("threads", stored.threads),
+            ("entities", stored.entities),
+            ("added", stored.added),
+            ("changed", stored.changed),
             ("store", str(store.inside.database)),  # without a password
         ]
     )

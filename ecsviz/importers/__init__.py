@@ -54,7 +54,9 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, tzinfo
+from typing import Any
 
 from ecsviz.basics.arguments import flag, time_zone
 from ecsviz.basics.garbage import collector_paused
@@ -65,6 +67,7 @@ from ecsviz.importers.chat.opening import opened
 from ecsviz.importers.chat.reading import ChatReader
 from ecsviz.importers.chat.registry import FORMATS, format_names
 from ecsviz.importers.chat.source import ChatProblem, Place, Source
+from ecsviz.importers.chat.stream import ChatStream
 from ecsviz.importers.chat.trees import Node, grow
 from ecsviz.importers.files import MAX_BYTES, MAX_VALUE, ImportSourceError, Limits
 
@@ -74,6 +77,7 @@ __all__ = [
     "ChatImport",
     "ChatImportWarning",
     "ChatProblem",
+    "ChatStream",
     "Claim",
     "Claiming",
     "DraftMessage",
@@ -84,6 +88,7 @@ __all__ = [
     "Source",
     "format_names",
     "grow",
+    "iterate_chats",
     "read_chat",
 ]
 
@@ -196,29 +201,103 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
     >>> threads[0].ecs_id == ev.read_chat(data)[0].ecs_id
     True
     """
-    limits = Limits(
-        max_bytes=max_bytes,
-        max_members=max_members,
-        max_ratio=max_ratio,
-        max_depth=max_depth,
-        max_digits=max_digits,
-        max_value=max_value,
-        timeout=timeout,
+    limits = _limits(max_bytes, max_members, max_ratio, max_depth, max_digits, max_value, timeout)
+    reader = ChatReader(
+        format, progress, time_zone(timezone, "timezone"), strict=flag(strict, "strict")
     )
-    _check(limits)
-    strict = flag(strict, "strict")
-    reader = ChatReader(format, progress, time_zone(timezone, "timezone"), strict=strict)
     with opened(source, limits, strict=strict) as sources, collector_paused():
-        for each in sources:
-            reader.read(each)
-        reader.finish()
-        name = sources[0].name if len(sources) == 1 else f"{len(sources):,} files"
+        for _ in reader.read(sources):
+            pass
+        name = _name(sources)
     if told := reader.warning(name):
         warnings.warn(told, ChatImportWarning, stacklevel=2)
     return reader.found
 
 
-def _check(limits: Limits) -> None:
+def iterate_chats(  # noqa: PLR0913 - seven of them are limits
+    source: _Readable | Sequence[_Readable],
+    format: str | ChatFormat | type[ChatFormat] | None = None,  # noqa: A002 - as in read_chat
+    *,
+    timezone: str | tzinfo = UTC,
+    progress: bool | None = None,
+    max_bytes: int = MAX_BYTES,
+    max_members: int = 100_000,
+    max_ratio: int = 200,
+    max_depth: int = 10_000,
+    max_digits: int = 4_300,
+    max_value: int = MAX_VALUE,
+    timeout: float = 60.0,
+    strict: bool = False,
+) -> ChatStream:
+    r"""Read the chat threads of a file one after the other, so that large ones take little memory.
+
+    Parameters
+    ----------
+    source, format, timezone, max_bytes, max_members, max_ratio, max_depth, max_digits, max_value
+        As of `read_chat`.
+    timeout, strict
+        As of `read_chat`; with ``strict=True``, the error comes where it stands in the file.
+    progress
+        Whether to show a bar: how much of each file is read. None shows it if that takes longer
+        than a second.
+
+    Returns
+    -------
+    ChatStream
+        An iterator of `ChatThread`. Its ``problems`` and its ``report()`` are complete at its end.
+        ``store.register(stream)`` stores all of it in one transaction as one revision, a few
+        thousand messages at a time, each thread fitted to what is stored as `register` does for
+        the result of `read_chat`; what is stored is forgotten. ``close()``, or a ``with``
+        statement, closes the files before the end.
+
+    Raises
+    ------
+    ImportSourceError
+        If a file cannot be opened.
+    ImportFormatError, ImportLimitError, ImportTimeoutError
+        As of `read_chat`, while it is iterated.
+
+    Warns
+    -----
+    ChatImportWarning
+        At the end, if something could not be placed as the source has it.
+
+    Notes
+    -----
+    Of a JSON file, one record is decoded at a time: a list of conversations, or one a line. A file
+    that is one object (a chat of Telegram), a text and a thread that goes on to the end of its file
+    are read whole. A chat that several files have comes from each; stored, it is one. Time as of
+    `read_chat`; memory O(longest thread), and some hundred bytes a thread.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> said = '{"messages": [{"role": "user", "content": "%s"}]}'
+    >>> data = "\n".join(said % text for text in ("Hi", "Bye", "Hi")).encode()
+    >>> for thread in ev.iterate_chats(data):
+    ...     print(thread.title)
+    Hi
+    Bye
+    Hi
+    >>> store = ev.InMemoryEntityStorage()
+    >>> store.register(ev.iterate_chats(data)).stored
+    StoredChats(threads=3, entities=6, added=6, changed=0)
+    """
+    limits = _limits(max_bytes, max_members, max_ratio, max_depth, max_digits, max_value, timeout)
+    reader = ChatReader(
+        format, progress, time_zone(timezone, "timezone"), strict=flag(strict, "strict")
+    )
+    with ExitStack() as files:
+        sources = files.enter_context(opened(source, limits, strict=strict))
+        return ChatStream(reader, sources, _name(sources), files.pop_all())
+
+
+def _name(sources: list[Source]) -> str:
+    return sources[0].name if len(sources) == 1 else f"{len(sources):,} files"
+
+
+def _limits(*given: Any) -> Limits:
+    limits = Limits(**dict(zip(Limits.__slots__, given, strict=True)))
     for name in Limits.__slots__:
         value = getattr(limits, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
@@ -228,3 +307,4 @@ def _check(limits: Limits) -> None:
                 argument=name,
                 value=value,
             )
+    return limits

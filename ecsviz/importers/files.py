@@ -129,6 +129,20 @@ class Limits:
     timeout: float = 60.0
 
 
+_PARTIAL = ("max_depth", "max_digits", "max_ratio")
+
+
+def stops_all(err: EcsvizError) -> bool:
+    """Tell whether nothing more may be read: it is no matter of one record, or one file.
+
+    Parameters
+    ----------
+    err
+        What went wrong.
+    """
+    return isinstance(err, ImportLimitError) and err.argument not in (*_PARTIAL, None)
+
+
 def exceeded(name: str, holds: str, argument: str, limit: int) -> ImportLimitError:
     """Return the error that names a limit and how to raise it.
 

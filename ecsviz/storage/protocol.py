@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from operator import eq
@@ -275,6 +275,19 @@ def as_id(value: Any) -> UUID:
             f" {EXAMPLE}.",
             value=value,
         ) from err
+
+
+def registers_itself(given: Any) -> Callable[..., Any] | None:
+    """Return what stores something part by part, as a stream of an importer does; None for others.
+
+    Parameters
+    ----------
+    given
+        What was given to `register`. If its class has a method ``register_into``, that is called
+        with it, the storage and the options of `register`.
+    """
+    found: Callable[..., Any] | None = getattr(type(given), "register_into", None)
+    return found
 
 
 def as_registered(given: Any) -> tuple[Any, list[Any]]:

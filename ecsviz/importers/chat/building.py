@@ -244,6 +244,11 @@ class Builder:
         What the threads, problems and counts are added to.
     zone
         What the wall clocks of sources show that name no zone. Ids do not depend on it.
+
+    Attributes
+    ----------
+    has_messages
+        Whether any were read.
     """
 
     def __init__(self, found: ChatImport, zone: tzinfo) -> None:
@@ -255,11 +260,12 @@ class Builder:
         self.why = ""
         self._seen: Counter[ThreadKey] = Counter()  # in this file
         self._most: Counter[ThreadKey] = Counter()  # in any file
-        self._ids: Counter[tuple[str, str]] = Counter()  # by format and id
+        self._ids: Counter[int] = Counter()  # by the hash of format and id
         self._made: dict[UUID, int] = {}  # where it stands in the result
         self._taken: set[UUID] = set()  # those of this file
         self._count = 0
         self._whole = ImportedTogether(found.problems)
+        self.has_messages = False
 
     def begin(self, format: str, source: str, why: str = "") -> None:  # noqa: A002 - as `read_chat` calls it
         """Go on with a file.
@@ -312,8 +318,9 @@ class Builder:
             if not draft.id:
                 draft.tell(None, "how it begins", AMBIGUOUS)
         self._most[first] = max(key.times, self._most[first])
-        self._ids[self.format, draft.id or ""] += 1
-        times = self._ids[self.format, draft.id or ""]
+        ident = hash((self.format, draft.id or ""))
+        self._ids[ident] += 1
+        times = self._ids[ident]
         if draft.id and times > 1:
             draft.tell(None, f"thread id {short_repr(draft.id)}", f"used before (time {times})")
         self._made[thread.ecs_id] = len(self.found)
@@ -325,6 +332,12 @@ class Builder:
 
     def _note(self, thread: ChatThread, key: ThreadKey, file: str) -> None:
         come_from(thread, ChatOrigin(key, file, self._whole, LiveChat.of(thread)))
+
+    def forget(self) -> None:
+        """Forget the threads so far: none that follows is compared with them."""
+        self.found.clear()
+        self._made.clear()
+        self._most.clear()
 
     def _earlier(self, thread: ChatThread, key: ThreadKey) -> tuple[int, Union] | None:
         """Return where another file's copy of a thread stands in the result, and both, if any."""
@@ -374,6 +387,7 @@ class Builder:
         self.count("read", "threads", self.why)
         messages = draft.messages
         self.count("read", "messages", by=len(messages))
+        self.has_messages = self.has_messages or bool(messages)
         self.count("read", "links", by=sum(m.parent is not None for m in messages))
         self.count("read", "hidden messages", by=sum(m.hidden for m in messages))
         for name in draft.metadata:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import lzma
 import os
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -15,29 +12,28 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ecsviz.basics.optional import NotInstalledError
-from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
+from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError
+from ecsviz.importers.chat.content import (
+    GZIP_MAGIC,
+    ZIP_ERRORS,
+    Budget,
+    Content,
+    broken,
+    found_in,
+    gunzip,
+    member,
+)
 from ecsviz.importers.chat.parquet_lines import MAGIC as PARQUET
 from ecsviz.importers.chat.parquet_lines import may_hold_chats, parquet_lines
-from ecsviz.importers.chat.source import HEAD, ZIP_MAGIC, Source
+from ecsviz.importers.chat.source import HEAD, ZIP_MAGIC, Source, in_memory
 from ecsviz.importers.files import (
-    BLOCK,
     ImportSourceError,
     Limits,
     check_path,
-    copy_counted,
     exceeded,
     not_opened,
+    stops_all,
 )
-
-_ZIP_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
-    *(ValueError, RuntimeError, NotImplementedError),  # passwords, unknown compression
-)
-
-_GZIP_MAGIC = b"\x1f\x8b"
-
-_SMALL = 10 * BLOCK
-"""Bytes below which no ratio is a bomb."""
 
 
 @contextmanager
@@ -68,7 +64,7 @@ class _Opener:
         self.limits = limits
         self.strict = strict
         self.stack = ExitStack()
-        self.count = 0
+        self.budget = Budget(limits)
         self._members = 0
 
     def open_or_tell(self, source: Any, *, alone: bool) -> Source:
@@ -79,7 +75,7 @@ class _Opener:
             if alone or self.strict:
                 raise
             name = Path(source).name if isinstance(source, str | os.PathLike) else "<bytes>"
-            refused = Source(name, b"", lambda: b"", self.limits)
+            refused = Source(name, b"", bytes, self.limits)
             refused.refused = err
             return refused
 
@@ -101,40 +97,32 @@ class _Opener:
             raise not_opened(path, err) from err
 
     def _bytes(self, data: bytes) -> Source:
+        name = "<bytes>"
         if _is_zip(data[:4]):
-            return self._zip(io.BytesIO(data), "<bytes>", len(data))
+            return self._zip(lambda: io.BytesIO(data), name, len(data))
         if data.startswith(PARQUET) and may_hold_chats(data):
-            return self._parquet(data, "<bytes>")
-        if data.startswith(_GZIP_MAGIC):
-            return self._gzip(lambda: io.BytesIO(data), "<bytes>", len(data))
+            return self._parquet(data, name)
+        if data.startswith(GZIP_MAGIC):
+            return self._gzip(lambda: io.BytesIO(data), name, len(data))
+        return self._source(name, in_memory(data, name, self.budget), data[:HEAD])
+
+    def _source(self, name: str, content: Content, peek: bytes, path: Path | None = None) -> Source:
         return Source(
-            *("<bytes>", data[:HEAD], lambda: self.read_all(io.BytesIO(data), "<bytes>")),
-            self.limits,
-            strict=self.strict,
+            *(name, peek, content, self.limits, path), stack=self.stack, strict=self.strict
         )
 
     def _file(self, path: Path, name: str, inside: bool = False) -> Source:
-        handle = path.open("rb")
-        peek = handle.read(HEAD)
+        with path.open("rb") as handle:
+            peek = handle.read(HEAD)
+        size = path.stat().st_size
         if _is_zip(peek[:4]) and not inside:
-            self.stack.callback(handle.close)
-            return self._zip(handle, name, path.stat().st_size)
-        handle.close()
-        if peek.startswith(_GZIP_MAGIC):
-            return self._gzip(lambda: path.open("rb"), name, path.stat().st_size)
-
-        def load() -> bytes:
-            try:
-                with path.open("rb") as again:
-                    return self.read_all(again, name)
-            except (OSError, ValueError) as err:
-                if isinstance(err, EcsvizError):
-                    raise
-                raise not_opened(path, err) from err
-
+            return self._zip(lambda: path.open("rb"), name, size)
+        if peek.startswith(GZIP_MAGIC):
+            return self._gzip(lambda: path.open("rb"), name, size)
+        content = Content(name, lambda: path.open("rb"), size, self.budget, path=path)
         if peek.startswith(PARQUET) and may_hold_chats(path):
-            return self._parquet(load(), name)
-        return Source(name, peek, load, self.limits, path, stack=self.stack, strict=self.strict)
+            return self._parquet(content(), name)
+        return self._source(name, content, peek, path)
 
     def _folder(self, path: Path) -> Source:
         found: dict[str, Callable[[], Source]] = {}
@@ -148,42 +136,69 @@ class _Opener:
                 shown = f"{path.name}/{inside}"
                 self._one_more(path.name)
                 found[inside] = partial(self._file, here, shown, inside=True)
-        return Source(
-            *(path.name, b"", lambda: b"", self.limits, path, _Members(found)),
-            strict=self.strict,
-        )
+        return self._several(path.name, found, path)
 
-    def _zip(self, handle: Any, name: str, size: int) -> Source:
+    def _several(
+        self, name: str, found: dict[str, Callable[[], Source]], path: Path | None = None
+    ) -> Source:
+        return Source(name, b"", bytes, self.limits, path, InsideFiles(found), strict=self.strict)
+
+    def _zip(self, begin: Callable[[], BinaryIO], name: str, size: int) -> Source:
+        found: dict[str, Callable[[], Source]] = {}
+        fault: ImportFormatError | None = None
         with _zip_errors(name):
-            archive = self.stack.enter_context(zipfile.ZipFile(handle))
-            found: dict[str, Callable[[], Source]] = {}
-            for info in archive.infolist():
-                self._one_more(name)
-                if not info.is_dir():
-                    found[info.filename] = _Member(self, archive, info, name, size)
-        return Source(
-            *(name, b"", lambda: b"", self.limits, None, _Members(found)), strict=self.strict
-        )
+            handle = self.stack.enter_context(begin())
+            try:
+                archive = self.stack.enter_context(zipfile.ZipFile(handle))
+                listed = archive.infolist()
+            except zipfile.BadZipFile as err:
+                fault = broken(name, "zip", str(err))
+                archive, listed = None, [] if self.strict else list(found_in(handle))
+                if not listed:
+                    raise fault from err
+        for info in listed:
+            self._one_more(name)
+            if not info.is_dir():
+                inside = f"{name}/{info.filename}"
+                unpack = member(archive, info, inside)
+                content = Content(
+                    *(inside, begin, max(1, info.compress_size), self.budget, unpack), whole=size
+                )
+                found[info.filename] = partial(self._member, inside, content)
+        whole = self._several(name, found)
+        if fault is not None:
+            whole.bear(fault)
+        return whole
+
+    def _member(self, name: str, content: Content) -> Source:
+        return self._peeked(name, content)
 
     def _gzip(self, begin: Callable[[], BinaryIO], name: str, size: int) -> Source:
         """Open one file that is packed by itself."""
+        content = Content(name, begin, size, self.budget, gunzip(name))
+        return self._peeked(name, content)
 
-        def load() -> bytes:
-            with (
-                _zip_errors(name, "gzip"),
-                begin() as packed,
-                gzip.GzipFile(fileobj=packed) as handle,
-            ):
-                return self.read_all(_Rated(handle, self, name, size), name)
-
-        with _zip_errors(name, "gzip"), begin() as packed, gzip.GzipFile(fileobj=packed) as handle:
-            peek = handle.read(HEAD)
-        return Source(name, peek, load, self.limits, stack=self.stack, strict=self.strict)
+    def _peeked(self, name: str, content: Content) -> Source:
+        """Open what is packed: its first bytes tell its kind, even if it is broken behind them."""
+        found, fault = b"", None
+        try:
+            for piece in content.pieces():
+                found += piece
+                if len(found) >= HEAD:
+                    break
+        except (ImportFormatError, ImportLimitError) as err:
+            if self.strict or not found or stops_all(err):
+                raise
+            fault = err
+        source = self._source(name, content, found[:HEAD])
+        if fault is not None:
+            source.bear(fault)
+        return source
 
     def _parquet(self, data: bytes, name: str) -> Source:
         """Open the rows of a data set, as JSON lines."""
         lines = parquet_lines(data, name, self.limits)
-        return Source(name, lines[:HEAD], lambda: lines, self.limits, strict=self.strict)
+        return self._source(name, in_memory(lines, name, self.budget), lines[:HEAD])
 
     def _one_more(self, name: str) -> None:
         self._members += 1
@@ -191,66 +206,8 @@ class _Opener:
             limit = self.limits.max_members
             raise exceeded(name, f"holds more than {limit:,} files", "max_members", limit)
 
-    def read_all(self, handle: Any, name: str) -> bytes:
-        """Return all that is left of a file; of all together there is a limit."""
-        target = io.BytesIO()
-        self.count += copy_counted(handle, target, name, self.limits.max_bytes, self.count)
-        return target.getvalue()
 
-
-class _Member:
-    """One file in a zip, opened when it is asked for."""
-
-    def __init__(
-        self, opener: _Opener, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, size: int
-    ) -> None:
-        self.opener = opener
-        self.archive = archive
-        self.info = info
-        self.zip_name = name
-        self.size = size
-        self.name = f"{name}/{info.filename}"
-
-    def __call__(self) -> Source:
-        with _zip_errors(self.zip_name), self.archive.open(self.info) as handle:
-            peek = handle.read(HEAD)
-        opener = self.opener
-        options: Any = {"stack": opener.stack, "strict": opener.strict}
-        return Source(self.name, peek, self.load, opener.limits, **options)
-
-    def load(self) -> bytes:
-        with _zip_errors(self.zip_name), self.archive.open(self.info) as handle:
-            rated = _Rated(handle, self.opener, self.name, self.info.compress_size, self.size)
-            return self.opener.read_all(rated, self.name)
-
-
-class _Rated:
-    """Reads what is packed, and watches how many bytes come out of how few."""
-
-    def __init__(
-        self, handle: Any, opener: _Opener, name: str, packed: int, size: int | None = None
-    ) -> None:
-        self.handle = handle
-        self.opener = opener
-        self.name = name
-        self.packed = max(1, packed if size is None else min(packed, size))
-        self.size = size  # of all that is packed together
-        self.count = 0
-
-    def read(self, size: int) -> bytes:
-        block: bytes = self.handle.read(size)
-        self.count += len(block)
-        limits = self.opener.limits
-        total = self.opener.count + self.count
-        if self.count > max(_SMALL, limits.max_ratio * self.packed) or (
-            self.size is not None and total > max(_SMALL, limits.max_ratio * self.size)
-        ):
-            what = f"unpacks to more than {limits.max_ratio:,} times its size"
-            raise exceeded(self.name, what, "max_ratio", limits.max_ratio)
-        return block
-
-
-class _Members(Mapping[str, Source]):
+class InsideFiles(Mapping[str, Source]):
     """The files inside, each opened when it is first asked for."""
 
     def __init__(self, found: dict[str, Callable[[], Source]]) -> None:
@@ -269,23 +226,25 @@ class _Members(Mapping[str, Source]):
     def __len__(self) -> int:
         return len(self._found)
 
+    @property
+    def opened(self) -> list[Source]:
+        """Those that somebody has asked for."""
+        return list(self._made.values())
+
+    def forget(self, key: str) -> None:
+        """Forget a file that was opened; it can be opened again."""
+        self._made.pop(key, None)
+
 
 def _is_zip(magic: bytes) -> bool:
     return magic in ZIP_MAGIC
 
 
 @contextmanager
-def _zip_errors(name: str, kind: str = "zip") -> Iterator[None]:
+def _zip_errors(name: str) -> Iterator[None]:
     try:
         yield
     except EcsvizError:
         raise
-    except _ZIP_ERRORS as err:
-        locked = " If it has a password, unpack it first and read the file inside."
-        raise ImportFormatError(
-            f"{name} is a {kind} that cannot be read ({short_repr(str(err))}). Download it again."
-            f"{locked if kind == 'zip' else ''}",
-            source=name,
-            line=None,
-            column=None,
-        ) from err
+    except ZIP_ERRORS as err:
+        raise broken(name, "zip", str(err)) from err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -22,11 +22,15 @@ from ecsviz.importers.chat.drafts import (
 )
 from ecsviz.importers.chat.registry import FORMATS, checked, format_named, formats_of_others
 from ecsviz.importers.chat.source import ChatProblem, Source
-from ecsviz.importers.files import ImportSourceError
+from ecsviz.importers.files import ImportSourceError, stops_all
 
 _SMALL = 5_000_000
-"""Characters that are read in well under a second: no progress bar is made for them, and none
+"""Bytes that are read in well under a second: no progress bar is made for them, and none
 of the threads that tqdm starts."""
+
+
+_TRIES = 3
+"""How many more records are looked at where the first is of no format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ class ChatReader:
         The zone of wall clocks.
     strict
         Whether what cannot be read is an error; else it is told, if there is anything else.
+
+    Attributes
+    ----------
+    found
+        What was read.
     """
 
     def __init__(
@@ -59,7 +68,7 @@ class ChatReader:
         self._strict = strict
         self._broken: EcsvizError | None = None
         self._builder = Builder(self.found, zone)
-        self._progress = progress
+        self.progress = progress
         self._wanted: ChatFormat | None = None
         self._others: list[ChatFormat] | None = None
         if isinstance(wanted, str):
@@ -67,61 +76,65 @@ class ChatReader:
         elif wanted is not None:
             self._wanted = checked(wanted, type(wanted).__name__)
 
-    def read(self, source: Source) -> None:
-        """Read a file, or all chats of a zip or folder."""
-        with self._bearing(source.name):
-            if source.refused is not None:
-                raise source.refused
-            self._read(source)
+    def read(self, sources: Iterable[Source]) -> Iterator[None]:
+        """Read files, or all chats of a zip or folder: a step for each chat.
 
-    def finish(self) -> None:
-        """Raise the first error if nothing else was found."""
-        if self._broken is not None and not any(thread.messages for thread in self.found):
+        Raises
+        ------
+        EcsvizError
+            The first that was told, if nothing else was found at the end.
+        """
+        for source in sources:
+            with self._bearing(source.name):
+                if source.refused is not None:
+                    raise source.refused
+                yield from self._read(source)
+        if self._broken is not None and not self._builder.has_messages:
             raise self._broken
+
+    def forget(self) -> None:
+        """Forget the threads that were found; what was told of them is kept."""
+        self._builder.forget()
 
     @contextmanager
     def _bearing(self, name: str) -> Iterator[None]:
         """Go on with other files after one that cannot be read."""
         try:
             yield
-        except (ImportFormatError, ImportSourceError, NotInstalledError) as err:
-            if self._strict:
+        except (ImportFormatError, ImportLimitError, ImportSourceError, NotInstalledError) as err:
+            if self._strict or stops_all(err):
                 raise
             self._broken = self._broken or err
             why = f"not read: {err.facts.get('reason') or err.message}"
             self.found.problems.append(ChatProblem(None, None, "the file", why, name))
 
-    def _read(self, source: Source) -> None:
+    def _read(self, source: Source) -> Iterator[None]:
         if source.members is None:
             chosen = self._named() or self._recognised(source)
             if chosen is None:
                 raise unknown(source)
-            self._take(source, chosen)
+            yield from self._take(source, chosen)
+            source.close()
             return
         whole = self._recognised(source)
         if whole is not None:
-            self._take(source, whole)
+            yield from self._take(source, whole)
         else:
-            self._read_members(source)
+            yield from self._read_members(source)
 
-    def _read_members(self, source: Source) -> None:
+    def _read_members(self, source: Source) -> Iterator[None]:
         assert source.members is not None
-        names, read, refused = list(source.members), 0, []
+        names = list(source.members)
+        refused: list[tuple[str, str]] = []
         for name in sorted(names):
             with self._bearing(f"{source.name}/{name}"):
                 member = source.members[name]
                 try:
-                    chosen = self._recognised(member)
-                    if chosen is None:
-                        raise unknown(member)
-                except ImportFormatError as err:
-                    if not err.facts.get("foreign"):
-                        raise
-                    refused.append((name, member))
-                    continue
-                read += 1
-                self._take(member, chosen)
-        if not read and self._broken is None:
+                    yield from self._read_member(member, refused)
+                finally:
+                    member.close()
+                    source.forget(name)
+        if len(refused) == len(names) and self._broken is None:
             raise ImportFormatError(
                 f"{source.name} holds no file with a chat that is known here:"
                 f" {', '.join(short_repr(name) for name in names[:5]) or 'it is empty'}. {known()}",
@@ -130,9 +143,22 @@ class ChatReader:
                 line=None,
                 column=None,
             )
-        for _, member in refused:
-            self._builder.begin("", member.name)
-            self._builder.count("not read", "file", _why(member))
+        for each, why in refused:
+            self._builder.begin("", each)
+            self._builder.count("not read", "file", why)
+
+    def _read_member(self, member: Source, refused: list[tuple[str, str]]) -> Iterator[None]:
+        """Read a file of a zip or folder, if it is a chat."""
+        try:
+            chosen = self._recognised(member)
+            if chosen is None:
+                raise unknown(member)
+        except ImportFormatError as err:
+            if not err.facts.get("foreign"):
+                raise
+            refused.append((member.name, _why(member)))
+            return
+        yield from self._take(member, chosen)
 
     def _named(self) -> Chosen | None:
         if self._wanted is None:
@@ -147,30 +173,35 @@ class ChatReader:
             if self._others is None:
                 self._others = formats_of_others()
             found = _chosen(self._others, source)
+        if found is None and source.looks_like_json:
+            number = 1
+            while found is None and number <= _TRIES and source.look_behind(number):
+                found = _chosen(FORMATS, source)
+                number += 1
+            source.look_behind(0)
         return found
 
-    def _take(self, source: Source, chosen: Chosen) -> None:
+    def _take(self, source: Source, chosen: Chosen) -> Iterator[None]:
         made = chosen.claim
         self._builder.begin(chosen.format.name, source.name, f"{made.reason} ({made.score:g})")
         before = len(self.found.problems)
-        bar = _bar(source, self._progress)
         try:
-            borne = 0
-            for draft in _drafts(chosen.format, source):
-                before_it, borne = borne, source.borne
-                if not draft.messages and borne > before_it:
-                    continue  # all of it is among the problems
-                try:
-                    self._builder.add(draft)
-                except (ImportFormatError, ImportLimitError) as err:  # of this thread alone
-                    source.bear(err)
-                if bar is not None:
-                    bar.update()
-        except ImportFormatError as err:
+            with _bar(source, self.progress) as step:
+                borne = 0
+                for draft in _drafts(chosen.format, source):
+                    before_it, borne = borne, source.borne
+                    if not draft.messages and borne > before_it:
+                        continue  # all of it is among the problems
+                    try:
+                        self._builder.add(draft)
+                    except (ImportFormatError, ImportLimitError) as err:  # of this thread alone
+                        source.bear(err)
+                    step()
+                    yield
+        except (ImportFormatError, ImportLimitError) as err:
             source.bear(err)
         finally:
-            if bar is not None:
-                bar.close()
+            source.take_over_all()
             self.found.problems[before:before] = source.problems
             self._broken = self._broken or source.broken
         for what, why in source.left:
@@ -178,9 +209,18 @@ class ChatReader:
         for table, rows in source.unread_tables().items():
             self._builder.count("not read", f"rows of {table}", "no chats", by=rows)
 
-    def warning(self, name: str) -> str | None:
-        """Return what to warn of, or None."""
-        problems = self.found.problems
+    def warning(self, name: str, known: Sequence[ChatProblem] = ()) -> str | None:
+        """Return what to warn of, or None.
+
+        Parameters
+        ----------
+        name
+            What the files are called.
+        known
+            Problems that are told otherwise.
+        """
+        others = set(map(id, known))
+        problems = [each for each in self.found.problems if id(each) not in others]
         if not problems:
             return None
         shown = "\n".join(f"  {problem}" for problem in problems[:5])
@@ -244,7 +284,7 @@ def _blamed(chosen: ChatFormat, source: Source) -> Iterator[None]:
         ) from err
 
 
-def unknown(source: Source) -> ImportFormatError:
+def unknown(source: Source) -> EcsvizError:
     """Return the error for a file of no known format, with the best that can be said."""
     facts: dict[str, Any] = {
         "source": source.name,
@@ -267,6 +307,8 @@ def unknown(source: Source) -> ImportFormatError:
             return ImportFormatError(f"{err.message} {known()}", **{**err.facts, "foreign": True})
         what = "holds neither JSON nor a zip of it, nor a database or text of a chat known here"
         return ImportFormatError(f"{source.name} {what}. {known()}", **facts)
+    if source.trouble is not None:
+        return source.trouble
     what = "no chat that is known here" if source.first else "empty"
     return ImportFormatError(f"{source.name} is JSON, but {what}. {known()}", **facts)
 
@@ -286,10 +328,28 @@ def _why(member: Source) -> str:
     return "no text of a chat" if member.head else "neither text nor a database"
 
 
-def _bar(source: Source, progress: bool | None) -> Any:
+@contextmanager
+def _bar(source: Source, progress: bool | None) -> Iterator[Callable[[], object]]:
+    """Show how much of a file is read: its bytes, or of a database its chats.
+
+    Yields what is called for each chat.
+    """
     if progress is False or (progress is None and source.size < _SMALL):
-        return None
+        yield lambda: None
+        return
     from tqdm.auto import tqdm  # in a notebook, it loads ipywidgets
 
-    total = source.total if source.looks_like_json else None
-    return tqdm(total=total, unit=" chats", delay=0 if progress else 1, leave=bool(progress))
+    content = source.content if source.size else None
+    options: dict[str, Any] = {"unit": " chats"}
+    if content is not None:
+        options = {"unit": "B", "unit_scale": True, "total": content.size}
+    delay = 0 if progress else 1
+    with tqdm(desc=source.name, delay=delay, leave=bool(progress), **options) as bar:
+        if content is not None:
+            content.watch = lambda done: bar.update(done - bar.n)
+            content.watch(content.done)  # to recognise it
+        try:
+            yield bar.update if content is None else lambda: None
+        finally:
+            if content is not None:
+                content.watch = None

@@ -2,174 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import re
+import io
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
-from ecsviz.importers.chat.json_text import JsonText
-from ecsviz.importers.files import Limits
+from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError
+from ecsviz.importers.chat.content import Budget, Content
+from ecsviz.importers.chat.json_values import JUNK, Item, JsonValues
+from ecsviz.importers.chat.places import ChatProblem, Place
+from ecsviz.importers.chat.text_window import encoding_of, texts
+from ecsviz.importers.files import Limits, stops_all
 from ecsviz.importers.sqlite_file import connected, open_sqlite, private_copy
 from ecsviz.storage.sql.sqlite_files import MAGIC, is_sqlite
 
-T = TypeVar("T")
-
-Bear = Callable[[ImportFormatError], None]
-"""Told of an error that does not stop the rest."""
+__all__ = [
+    "HEAD",
+    "ZIP_MAGIC",
+    "ChatProblem",
+    "Place",
+    "Source",
+    "in_memory",
+    "of_bytes",
+]
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 
+MOST_TOLD = 1_000
+"""How much of one file is told that cannot be read."""
+
 HEAD = 8_192
 """Bytes by which a file's kind is told, so that pictures and the like are not read whole."""
-
-
-_OBJECTS = re.compile(r"\ufeff?\s*(\[\s*)*\{")
-
-
-@dataclass(frozen=True, slots=True)
-class ChatProblem:
-    """One thing that could not be placed as the source has it.
-
-    Attributes
-    ----------
-    thread
-        The thread's id in the source, ``"#3"`` for the third thread if it has none, and None
-        where the problem belongs to the whole file.
-    node
-        The message's id in the source, or None.
-    what
-        What could not be placed.
-    why
-        The reason, and what was done instead.
-    file
-        The file's name.
-    said
-        What the source says, where what the store has was kept instead.
-    """
-
-    thread: str | None
-    node: str | None
-    what: str
-    why: str
-    file: str | None = field(default=None, compare=False)
-    said: Any = field(default=None, compare=False, repr=False)
-
-    def __str__(self) -> str:
-        where = [short_repr(part) for part in (self.thread, self.node) if part is not None]
-        return f"{' / '.join(where) or 'the file'}: {self.what}: {self.why}"
-
-
-@dataclass(frozen=True, slots=True)
-class Trying:
-    """A ``with`` block that ends early where something cannot be read; see `Place.trying`."""
-
-    bear: Bear | None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, err: BaseException | None, _: object) -> bool:
-        if self.bear is None or not isinstance(err, ImportFormatError):
-            return False
-        self.bear(err)
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a file something stands, for messages; it also takes typed values out of there.
-
-    Attributes
-    ----------
-    source
-        The file's name.
-    line
-        The line where the JSON value begins, if the file has one value a line.
-    words
-        From the outside in: ``("conversation 3 ('abc')", "node 'x'")``.
-    bear
-        Told of what cannot be read here, which is left out then; None where nothing may be.
-    """
-
-    source: str
-    line: int | None = None
-    words: tuple[str, ...] = ()
-    bear: Bear | None = field(default=None, compare=False, repr=False)
-
-    def __str__(self) -> str:
-        line = [f"line {self.line}"] if self.line is not None else []
-        return ", ".join([self.source, *line, *self.words])
-
-    def at(self, word: str, ident: str | int | None = None) -> Place:
-        """Return the place inside this one: a word, and a number or an id."""
-        shown = "" if ident is None else f" {short_repr(ident)}"
-        return Place(self.source, self.line, (*self.words, word + shown), self.bear)
-
-    def trying(self) -> Trying:
-        """Leave out what is made in the ``with`` block if it cannot be read, and tell it.
-
-        With ``strict=True``, and where nothing may be left out, it is an error.
-        """
-        return Trying(self.bear)
-
-    def check(self, value: object, kind: type[T], what: str) -> T:
-        """Return `value` if it is a `kind`, else raise."""
-        if isinstance(value, kind):
-            return value
-        raise self.wrong(f"{what} must be {_NAMES[kind]}, not {_NAMES.get(type(value), 'null')}")
-
-    def take(self, holder: dict[str, Any], key: str, kind: type[T]) -> T | None:
-        """Return ``holder[key]`` if it is a `kind`, None if it is missing or null, else raise."""
-        value = holder.get(key)
-        return None if value is None else self.check(value, kind, repr(key))
-
-    def ident(self, holder: dict[str, Any], key: str) -> str | None:
-        """Return an id as a text; None if it is missing, null or empty.
-
-        Notes
-        -----
-        Some formats number their messages: an integer is written out.
-        """
-        value = holder.get(key)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(self.small(value, repr(key)))
-        return self.take(holder, key, str) or None
-
-    def small(self, value: int, what: str) -> int:
-        """Return an integer that could be an id or a time, else raise."""
-        if value.bit_length() > 64:
-            raise self.wrong(f"{what} is an integer of {value.bit_length():,} bits")
-        return value
-
-    def wrong(self, what: str) -> ImportFormatError:
-        """Return the error that says what is wrong here."""
-        line = [f"line {self.line}"] if self.line is not None else []
-        return ImportFormatError(
-            f"{self}: {what}. Read the file as it was exported; where it was edited, mend this"
-            " place; if it is of another kind, name that with format=.",
-            source=self.source,
-            place=", ".join([*line, *self.words]),
-            reason=what,
-            line=self.line,
-            column=None,
-        )
-
-
-_NAMES: dict[type, str] = {
-    bool: "true or false",
-    bytes: "bytes",
-    dict: "an object",
-    float: "a number",
-    int: "a number",
-    list: "a list",
-    str: "a text",
-}
 
 
 class Source:
@@ -182,7 +48,7 @@ class Source:
     peek
         Its first bytes.
     load
-        Returns all of its bytes, within the limits.
+        Returns all of its bytes, within the limits: a `Content`, where there may be many.
     limits
         What protects this process.
     path
@@ -238,13 +104,22 @@ class Source:
         self.refused: EcsvizError | None = None
         self.broken: EcsvizError | None = None
         self.borne = 0
-        self._borne: set[tuple[str, str]] = set()
-        self._peek = peek
+        self.content = load if isinstance(load, Content) else None
         self._load = load
+        self._told: set[tuple[str, str]] = set()
+        self._peek = peek
+        self._begun = False
+        self._skipped = 0
+        self._early: list[EcsvizError] = []  # of JSON, before it is sure to be read as such
         self._path = path
         self._stack = stack
         self._copy: Path | None = None
         self._read_tables: set[str] = set()
+
+    @property
+    def trouble(self) -> EcsvizError | None:
+        """The first of what could not be read, as far as somebody has looked."""
+        return self.broken or next(iter(self._early), None)
 
     def tell(self, what: str, why: str) -> None:
         """Record a problem of the whole file."""
@@ -252,21 +127,31 @@ class Source:
 
     def bear(self, err: EcsvizError) -> None:
         """Record what cannot be read, so that the rest is; raise it with ``strict=True``."""
-        if self.strict:
+        if self.strict or stops_all(err):
             raise err
         self.broken = self.broken or err
         self.borne += 1
         facts = err.facts
         at = [f"{n} {facts[n]}" for n in ("line", "column") if facts.get(n) is not None]
         what = facts.get("place") or ", ".join(at) or "a part of it"
-        problem = what, f"not read: {facts.get('reason') or err.message}"
-        if problem not in self._borne:  # those that recognise the file may have met it already
-            self._borne.add(problem)
-            self.tell(*problem)
+        why = f"not read: {facts.get('reason') or err.message}"
+        if len(self._told) < MOST_TOLD:
+            self._tell_once(what, why)
+        elif len(self._told) == MOST_TOLD:
+            self._tell_once("more", "not read: there is more of the kind than is told")
+
+    def _tell_once(self, what: str, why: str) -> None:
+        if (what, why) not in self._told:  # those that recognise the file may have met it already
+            self._told.add((what, why))
+            self.tell(what, why)
 
     def take_over(self, part: Source) -> None:
         """Record what a member of this zip or folder has told."""
+        for err in part._early:  # its own room
+            part.bear(err)
+        part._early = []
         self.problems += part.problems
+        part.problems = []
         self.broken = self.broken or part.broken
 
     def place(self, line: int | None = None) -> Place:
@@ -297,71 +182,102 @@ class Source:
         if self.members is not None or self.is_database or not self._peek:
             return ""
         peek = self._peek[: len(self._peek) // 4 * 4] if len(self._peek) >= HEAD else self._peek
-        text = peek.decode(json.detect_encoding(peek), "replace")
-        return "" if "\0" in text else text
+        text = peek.decode(encoding_of(peek), "replace").removeprefix("\ufeff")
+        return "" if text.count("\0") > 1 + len(text) // 100 else text
 
     @cached_property
     def text(self) -> str:
         """The whole text, without a byte-order mark."""
-        data = self._load()
-        try:
-            return _decode(data, self.name)
-        except ImportFormatError as err:
-            if self.strict or not json.detect_encoding(data).startswith("utf-8"):
-                raise
-            return self._readable_lines(data, err)
+        return "".join(self._texts())
 
-    def _readable_lines(self, data: bytes, err: ImportFormatError) -> str:
-        """Return JSON lines without those that are no UTF-8, and any text without a cut end."""
-        lines = data.split(b"\n")
-        bad: dict[int, ImportFormatError] = {}
-        texts = [""] * len(lines)
-        for number, line in enumerate(lines):
-            try:
-                texts[number] = _decode(line, self.name, "utf-8")
-            except ImportFormatError as failed:
-                bad[number] = failed
-        whole = [text for number, text in enumerate(texts) if number not in bad and text.strip()]
-        last = len(lines) - 1
-        cut = list(bad) == [last] and len(lines[last]) - bad[last].column < 4
-        if cut:
-            texts[last] = lines[last].decode("utf-8", "ignore")
-            closed = texts[last].rstrip()[-1:] in ("", "}", "]")
-            if _OBJECTS.match(self.head) and not closed:  # which is told where it is parsed
-                del bad[last]
-        elif not whole or not all(text.startswith("{") for text in whole):
-            raise err
-        for number, found in bad.items():
-            found.facts["line"] = number + 1
-            self.bear(found)
-        return "\n".join(texts)
+    def _texts(self, *, as_json: bool = False) -> Iterator[str]:
+        """Yield the text, piece by piece; of JSON that is cut, its reader tells."""
+
+        def keep(err: ImportFormatError) -> None:
+            if self.strict or not (as_json and err.facts.get("cut")):
+                self.bear(err)
+
+        return texts(self._pieces(), self.name, keep)
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Yield the bytes as far as they can be read."""
+        try:
+            yield from (self._load(),) if self.content is None else self.content.pieces()
+        except (ImportFormatError, ImportLimitError) as err:
+            self.bear(err)
 
     @property
     def size(self) -> int:
-        """How many characters the file has; 0 if it is no text."""
-        return len(self.text) if self.head else 0
+        """How many bytes the file has where it lies; 0 if it is no text."""
+        return self.content.size if self.head and self.content is not None else 0
 
     # -- JSON --------------------------------------------------------------------------------
 
     @cached_property
-    def _json(self) -> JsonText:
-        bear = None if self.strict else self.bear
-        return JsonText(self.text, self.name, self.limits, self.tell, bear)
+    def _json(self) -> JsonValues:
+        return self._json_anew()
 
-    @property
+    def _json_anew(self) -> JsonValues:
+        bear = None if self.strict else self._bear_json
+        return JsonValues(self._texts(as_json=True), self.name, self.limits, self._tell_once, bear)
+
+    def _bear_json(self, err: EcsvizError) -> None:
+        """Record what is no JSON, as soon as it is sure that the file is to be read as such."""
+        if self._begun:
+            self.bear(err)
+        else:
+            self._early.append(err)
+
+    @cached_property
     def looks_like_json(self) -> bool:
-        """Whether it begins with a list or an object."""
-        return self.head.lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
+        """Whether it begins with a list or an object; or may have, and is broken there."""
+        head = self.head.lstrip("\ufeff \t\r\n")
+        if head[:1] in ("{", "["):
+            return True
+        if self.strict:
+            return False
+        more = [line for line in head.split("\n")[1:] if line.strip()]
+        whole = more[: -1 if len(more) > 1 else None]
+        return JUNK.match(head) is not None or (
+            bool(whole) and all(line.startswith('{"') for line in whole)
+        )
 
     @cached_property
     def first(self) -> Any:
-        """The first JSON value, by which formats recognise their files; None if it is no JSON."""
+        """The first JSON value, by which formats recognise their files; None if it is no JSON.
+
+        Of a list of objects, the first members: a hundred at the most.
+        """
         if not self.looks_like_json:
             return None
         try:
-            return self._json.first
+            return self._json.sample(self._skipped)
         except ImportFormatError:
             return None
+
+    def look_behind(self, number: int) -> bool:
+        """Let ``first`` begin behind so many values, and tell whether there is one.
+
+        The first may be a record that is none: by the others the file may be recognised.
+        """
+        self.__dict__.pop("first", None)
+        self._skipped = number
+        return self.first is not None
+
+    def first_items(self, count: int) -> list[Any]:
+        """Return the first values of `items`, at most so many; by them formats recognise files.
+
+        Parameters
+        ----------
+        count
+            How many; fewer where they are long.
+        """
+        if not self.looks_like_json:
+            return []
+        try:
+            return [item.value for item in self._json.ahead(count)]
+        except ImportFormatError:
+            return []
 
     @property
     def first_item(self) -> dict[str, Any]:
@@ -373,14 +289,26 @@ class Source:
 
     @property
     def total(self) -> int:
-        """How many items there are, roughly: for a progress bar."""
+        """How many items there are, as far as somebody has looked."""
         first = self.first
-        return len(first) if isinstance(first, list) else self.text.count("\n") + 1
+        return len(first) if isinstance(first, list) else 1
 
     def values(self) -> Iterator[tuple[int, Any]]:
-        """Yield the line where each JSON value begins, and the value."""
-        self.check_json()
-        return self._json.values()
+        """Yield the line where each JSON value begins, and the value: a list as a whole.
+
+        `items` takes less memory.
+        """
+        listed: list[Any] = []
+        for item in self._all():
+            if item.number:
+                listed.append(item.value)
+                continue
+            if listed:
+                yield 1, listed
+                listed = []
+            yield item.line or 1, item.value
+        if listed:
+            yield 1, listed
 
     def check_json(self) -> None:
         """Raise if the file does not begin with a JSON value."""
@@ -395,7 +323,8 @@ class Source:
                 column=1,
                 foreign=not empty,
             )
-        _ = self._json.first
+        if self._json.sample() is None and self.trouble is not None:
+            raise self.trouble
 
     def items(self, word: str) -> Iterator[tuple[Place, Any]]:
         """Yield each value, and the members of a list each for itself, with its place.
@@ -406,10 +335,10 @@ class Source:
             What an item is called; it is numbered from 1.
         """
         number = 0
-        for line, value in self.values():
-            listed = isinstance(value, list)
+        for line, at, value in self._all():
+            listed = isinstance(value, list) and not at
             for item in value if listed else (value,):
-                number += 1
+                number = max(number + 1, at)
                 yield self.place(None if listed else line).at(word, number), item
 
     def talks(self, word: str) -> Iterator[list[tuple[Place, Any]]]:
@@ -430,6 +359,42 @@ class Source:
         if alone:
             yield alone
 
+    def _all(self) -> Iterator[Item]:
+        self.check_json()
+        values = self._json_anew() if self._begun else self._json
+        self._begun = True
+        for err in self._early:
+            self.bear(err)
+        self._early = []
+        return values.items()
+
+    def take_over_all(self) -> None:
+        """Record what the members of this zip or folder have told that somebody has opened."""
+        for part in getattr(self.members, "opened", ()):
+            self.take_over(part)
+
+    def forget(self, name: str) -> None:
+        """Forget a file inside that was opened; it can be opened again.
+
+        Parameters
+        ----------
+        name
+            Its path there.
+        """
+        forget = getattr(self.members, "forget", None)
+        if forget is not None:
+            forget(name)
+
+    def close(self) -> None:
+        """Forget what was read of it; it can be read again."""
+        for name in ("_json", "text", "first"):
+            if name in self.__dict__:
+                if name == "_json":
+                    self._json.close()
+                del self.__dict__[name]
+        self._begun = False
+        self._skipped = 0
+
     # -- databases ---------------------------------------------------------------------------
 
     def database(self) -> AbstractContextManager[sqlite3.Connection]:
@@ -437,9 +402,8 @@ class Source:
         limits = self.limits
         whole = self._path or self._load
         if self._stack is None:
-            content = whole if isinstance(whole, Path) else whole()
             return open_sqlite(
-                content,
+                whole if isinstance(whole, Path) else whole(),
                 name=self.name,
                 timeout=limits.timeout,
                 max_bytes=limits.max_bytes,
@@ -534,24 +498,10 @@ def _text(raw: bytes) -> str:
 
 def of_bytes(data: bytes, name: str = "<bytes>", limits: Limits | None = None) -> Source:
     """Return bytes as a source: for tests of a format."""
-    return Source(name, data[:HEAD], lambda: data, limits or Limits())
+    limits = limits or Limits()
+    return Source(name, data[:HEAD], in_memory(data, name, Budget(limits)), limits)
 
 
-def _decode(data: bytes, name: str, encoding: str | None = None) -> str:
-    encoding = encoding or json.detect_encoding(data)
-    try:
-        # As Python's JSON reader does: lone surrogates pass, storage decides about them.
-        return data.decode(encoding, "surrogatepass").removeprefix("\ufeff")
-    except UnicodeDecodeError as err:
-        line = data.count(b"\n", 0, err.start) + 1
-        column = err.start - data.rfind(b"\n", 0, err.start)
-        raise ImportFormatError(
-            f"{name}, line {line}, column {column}: not {encoding.removesuffix('-sig').upper()},"
-            " in which chats are read. If it is a text in another encoding, pass"
-            " Path(...).read_text(encoding=...).encode().",
-            source=name,
-            line=line,
-            column=column,
-            reason=f"not {encoding.removesuffix('-sig').upper()}",
-            foreign=True,
-        ) from None
+def in_memory(data: bytes, name: str, budget: Budget) -> Content:
+    """Return bytes as the content of a file."""
+    return Content(name, lambda: io.BytesIO(data), len(data), budget)

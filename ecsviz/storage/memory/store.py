@@ -36,6 +36,7 @@ from ecsviz.storage.protocol import (
     ids_in_order,
     ids_of,
     not_found,
+    registers_itself,
 )
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.reports import Problem, history_frame, problems_frame, revisions_frame
@@ -121,6 +122,10 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
+        if (in_parts := registers_itself(entity_or_entities)) is not None:
+            return in_parts(
+                entity_or_entities, self, note, hops=hops, match=match, progress=progress
+            )
         given, roots = as_registered(entity_or_entities)
         alone = check_alone(hops)
         walk = walk_of_given if alone else walk_to_save

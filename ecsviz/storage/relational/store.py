@@ -35,6 +35,7 @@ from ecsviz.storage.protocol import (
     ids_in_order,
     ids_of,
     not_found,
+    registers_itself,
 )
 from ecsviz.storage.relational.inside import SqlInside
 from ecsviz.storage.relational.load.ids import every_id, types_of
@@ -257,6 +258,10 @@ class SQLAlchemyEntityStorage(
         """
         if isinstance(entity_or_entities, (UUID, str)):
             return self.get(entity_or_entities)
+        if (in_parts := registers_itself(entity_or_entities)) is not None:
+            return in_parts(
+                entity_or_entities, self, note, hops=hops, match=match, progress=progress
+            )
         self.inside.check_writable()
         alone = check_alone(hops)
         walk = walk_of_given if alone else walk_to_save

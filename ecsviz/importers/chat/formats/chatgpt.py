@@ -10,7 +10,8 @@ from typing import Any
 from ecsviz.domain.chat import MessagePart
 from ecsviz.errors import short_repr
 from ecsviz.importers.chat.drafts import LIKELY, Claim, Claiming, DraftMessage, DraftThread, claim
-from ecsviz.importers.chat.json_text import JsonText, free_name
+from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.json_values import JsonValues
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import arrange
 
@@ -101,9 +102,9 @@ def _values(source: Source) -> Iterator[tuple[Place, Any]]:
         raise source.place().wrong(f"no JSON, and no page with {_PAGE.strip()!r}")
     bear = None if source.strict else source.bear
     text = source.text[start + len(_PAGE) :]
-    found = JsonText(text, source.name, source.limits, source.tell, bear).first
-    for number, value in enumerate(found if isinstance(found, list) else [found], 1):
-        yield source.place().at("conversation", number), value
+    values = JsonValues([text], source.name, source.limits, source.tell, bear, one=True)
+    for item in values.items():
+        yield source.place().at("conversation", item.number or 1), item.value
 
 
 def _is_export(name: str) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
-from ecsviz.errors import ImportFormatError
 from ecsviz.importers.chat.drafts import (
     NO_CLAIM,
     Claim,
@@ -50,10 +48,7 @@ class ClaudeCode(Claiming):
         """Tell whether one of the first records has a session and an id."""
         if not isinstance(source.first, dict) or "type" not in source.first:
             return NO_CLAIM
-        try:
-            first = [value for _, value in islice(source.values(), _LOOKED_AT)]
-        except ImportFormatError:
-            first = [source.first]
+        first = source.first_items(_LOOKED_AT)
         found = any(
             isinstance(each, dict)
             and (({"sessionId", "uuid"} <= each.keys()) or ({"leafUuid", "summary"} <= each.keys()))

@@ -90,6 +90,7 @@ class Slack(Claiming):
                 with source.place().trying():
                     nodes += _nodes(draft, day, people)
                 source.take_over(day)
+                day.close()
             yield _grown(draft, nodes)
 
 
@@ -102,12 +103,12 @@ def _records(source: Source, wanted: str) -> list[dict[str, Any]]:
     assert source.members is not None
     for name in source.members:
         if PurePosixPath(name).name == wanted:
-            listed = source.members[name].first
-            return [
-                each
-                for each in (listed if isinstance(listed, list) else [])
-                if isinstance(each, dict) and isinstance(each.get("id"), str)
-            ]
+            member = source.members[name]
+            if not isinstance(member.first, list):
+                return []
+            listed = [each for _, each in member.items("record")]
+            source.take_over(member)
+            return [e for e in listed if isinstance(e, dict) and isinstance(e.get("id"), str)]
     return []
 
 

@@ -77,10 +77,8 @@ _ATTACHED = re.compile(
 _SHORT = 400
 """Characters that a line has at the most which stands for a file."""
 
-_LOG = frozenset(
-    {"DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL", "TRACE"}
-)
-"""Names that a program's log has where a chat has people."""
+_FEW = 6
+"""Lines of which each may be another's; of more, somebody has written twice."""
 
 Found = tuple[int, re.Match[str], list[str]]
 """A message's line number, its first line, and the lines that follow."""
@@ -88,6 +86,12 @@ Found = tuple[int, re.Match[str], list[str]]
 
 _BEFORE = 3
 """Lines that may stand before the first message, such as a title."""
+
+_LOGGED = re.compile(
+    r"[^\w\n]*(?:[^\s:]*[^\s\w:]|[^\s:]+\s[^\w\n]*|)"  # a module, a process, a bracket
+    r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL|SEVERE|LOG|Info|Error)\b"
+)
+"""What programs write behind the time, and no phone does: how much it matters."""
 
 
 class WhatsApp(Claiming):
@@ -109,10 +113,8 @@ class WhatsApp(Claiming):
         """Tell whether the first line that is not empty begins with a date and a time."""
         lines = list(filter(None, source.head.split("\n")))[: _BEFORE + 2]
         begun = [_LINE.match(line) is not None for line in lines]
-        found = begun[:1] == [True] or sum(begun) > 1
-        names = [said["name"] for line in lines if (said := _said(line)) is not None]
-        found = found and not (names and _LOG.issuperset(names))
-        return claim(found, "lines that begin with a date and a time", LIKELY)
+        found = (begun[:1] == [True] or sum(begun) > 1) and _is_said(source.head)
+        return claim(found, "lines that begin with a date, a time and a name", LIKELY)
 
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield the one thread."""
@@ -151,12 +153,6 @@ class WhatsApp(Claiming):
         yield draft
 
 
-def _said(line: str) -> re.Match[str] | None:
-    """Return who says what in a line that begins a message."""
-    match = _LINE.fullmatch(line.removesuffix("\r"))
-    return None if match is None else _AUTHOR.fullmatch(match["rest"])
-
-
 def _parts(text: str) -> list[MessagePart]:
     """Return the parts of a message: a file that its first line names or stands for, and a text."""
     first, _, more = text.partition("\n")
@@ -174,6 +170,21 @@ def _parts(text: str) -> list[MessagePart]:
         return [MessagePart(kind="text", text=text)] if text else []
     said = "\n".join(filter(None, lines))
     return [part, *([MessagePart(kind="text", text=said)] if said else [])]
+
+
+def _is_said(head: str) -> bool:
+    """Tell whether people have written lines that begin with a time, and no program has."""
+    begun = [found for line in head.split("\n") if (found := _LINE.match(line))]
+    said = [found for each in begun if (found := _AUTHOR.match(each["rest"]))]
+    logged = sum(_LOGGED.match(each["rest"]) is not None for each in begun)
+    if not said or 2 * logged >= len(begun):
+        return False
+    # No phone writes seconds before a dash; before a colon, old ones did.
+    plain = [each for each in begun if each["s"] and not (each["open"] or each["half"])]
+    if 2 * sum(each["tail"].strip() != ":" for each in plain) > len(begun):
+        return False
+    names = {each["name"] or each["bare"] for each in said}
+    return 2 * len(plain) < len(begun) or len(said) < _FEW or 2 * len(names) <= len(said)
 
 
 def _lines(source: Source) -> tuple[list[Found], list[str]]:
