@@ -388,10 +388,13 @@ class Machine(RuleBasedStateMachine):
             for r in walk([entity])
             if r.source is entity and r.target is not entity and r.field != "notes"
         }
+        refused: list[type[Exception]] = []
         if self.is_stale(session, entity):
-            self.refused(who, lambda: store.register(entity, hops=0), errors.StaleVersionError)
-        elif not held <= self.stored.keys():
-            self.refused(who, lambda: store.register(entity, hops=0), errors.BrokenReferenceError)
+            refused.append(errors.StaleVersionError)
+        if not held <= self.stored.keys():
+            refused.append(errors.BrokenReferenceError)
+        if refused:
+            self.refused(who, lambda: store.register(entity, hops=0), *refused)
         else:
             with self.call():
                 store.register(entity, hops=0)

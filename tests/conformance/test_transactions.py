@@ -525,6 +525,25 @@ def test_what_yields_what_was_taken_back_stops(
     assert sorted(node.name for node in last) == [*"bcd", *["theirs"] * 5, "z"]
 
 
+def test_what_was_read_in_a_block_inside_goes_back_with_the_block_around(reopen: Open) -> None:
+    store = reopen()
+    node = store.register(c.Node(name="a"))
+    with contextlib.suppress(LeftError), store.transaction():
+        store.register(_renamed(node, "b"))
+        with contextlib.suppress(LeftError), store.transaction():
+            one, two = store.get(node.ecs_id), store.refresh(store.get(node.ecs_id))
+            store.register(_renamed(one, "c"))
+            raise LeftError
+        assert (one.version, two.version) == (2, 2)
+        raise LeftError
+    assert (node.version, one.version, two.version) == (1, 1, 1)
+    other = reopen()
+    other.register(_renamed(other.get(node.ecs_id), "theirs"))
+    for each in (node, one, two):
+        with pytest.raises(errors.StaleVersionError):
+            store.register(each)
+
+
 @pytest.mark.parametrize("how", ["told", "read"])
 def test_what_was_taken_back_is_saved_when_it_is_saved_again(reopen: Open, how: str) -> None:
     """What a store remembers of an entity is never what was not carried out."""
