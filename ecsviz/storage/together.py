@@ -307,7 +307,7 @@ class Together:
         while len(self._past) > mark.states:
             self._become(*self._past.pop())
         self._untell(mark.told)
-        # What was read after the point may be of what was written before it: it goes back with that.
+        # What was read after the point may be of what was written before: it goes back with that.
         self._told[mark.told :] = [told for told in self._told[mark.told :] if told[1] is None]
         del self._notes[mark.notes :]
         while len(self._calls) > mark.calls:
