@@ -103,6 +103,11 @@ class Call(NamedTuple):
 class Remembered:
     """What one store remembers.
 
+    Attributes
+    ----------
+    doubtful
+        The entities of which a row says something else than was written: it is written again.
+
     Examples
     --------
     >>> remembered = Remembered()
@@ -116,6 +121,7 @@ class Remembered:
     def __init__(self) -> None:
         self._era: Era | None = None
         self._trusts = True
+        self.doubtful: frozenset[UUID] = frozenset()
 
     def era_of(self, newest: NewestRevision | None) -> Era | None:
         """Return the era of a store whose newest revision is this one; None if it is unknown."""
@@ -164,7 +170,12 @@ class Remembered:
         """Take nothing for known any more."""
         self._era = None
 
-    def trust(self, trusted: bool) -> None:
+    def take_as_written(self, ids: Iterable[UUID]) -> None:
+        """Doubt entities no more."""
+        if self.doubtful:
+            self.doubtful -= frozenset(ids)
+
+    def trust(self, trusted: bool, doubtful: Iterable[UUID] = ()) -> None:
         """Say whether anything that is read can be taken for known.
 
         Parameters
@@ -172,7 +183,10 @@ class Remembered:
         trusted
             Whether the store is as it was written here. If not, nothing is taken for known until it
             is again: saving what somebody has changed past the store has to look at it.
+        doubtful
+            See the attribute.
         """
+        self.doubtful = frozenset(doubtful)
         if not trusted or not self._trusts:
             self._era, self._trusts = None, trusted
 

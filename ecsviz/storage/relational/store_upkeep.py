@@ -94,7 +94,9 @@ class StoreUpkeep:
             if self.inside.is_made(conn):
                 problems += Verify(conn, catalog).run()
                 present = {name for of in catalog.mapping.stored.values() for name in of.tables}
-                catalog.remembered.trust(present.isdisjoint(p.table for p in problems))
+                edited = [p for p in problems if p.table in present]
+                doubtful = [p.ecs_id for p in edited if p.problem == "content" and p.ecs_id]
+                catalog.remembered.trust(not edited, doubtful)
             if entity is not None and not any(p.table == "ecs_types" for p in problems):
                 problems += _differences(conn, catalog, entity)
             return problems_frame(problems)

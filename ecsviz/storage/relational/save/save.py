@@ -247,7 +247,12 @@ class Save:
     def _changed_places(self, name: str) -> list[int]:
         """Return the places of stored entities whose own row says something else now."""
         group, stored = self.rows.groups[name], self.stored[name]
-        return [n for n, old in stored.checksums.items() if old != group.checksums[n]]
+        changed = [n for n, old in stored.checksums.items() if old != group.checksums[n]]
+        doubtful = self.catalog.remembered.doubtful
+        if doubtful:  # the checksum says what was written, and the row something else
+            ids, others = group.own("ecs_id"), stored.checksums.keys() - changed
+            changed += [n for n in sorted(others) if ids[n] in doubtful]
+        return changed
 
     def _order_inserts(self) -> None:
         new = {
@@ -566,6 +571,7 @@ class Save:
         for entity, version in self.versions():
             entity.__dict__["version"] = version
         changed = [self.found.ids[p] for p in self.new_versions] + [*self.lists.raised]
+        self.catalog.remembered.take_as_written(changed)
         self.notes.remember(
             self.catalog.remembered,
             self.newest,
