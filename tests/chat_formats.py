@@ -371,7 +371,8 @@ CREATE TABLE message_structure (id INTEGER PRIMARY KEY AUTOINCREMENT, session_id
     message_type TEXT NOT NULL, sequence_number INTEGER NOT NULL, user_turn_number INTEGER,
     branch_turn_number INTEGER, tool_name TEXT, created_at TIMESTAMP);
 CREATE TABLE turn_usage (id INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT NOT NULL,
-    branch_id TEXT NOT NULL, user_turn_number INTEGER NOT NULL, total_tokens INTEGER);
+    branch_id TEXT NOT NULL, user_turn_number INTEGER NOT NULL, total_tokens INTEGER,
+    input_tokens INTEGER, output_tokens INTEGER);
 """
 
 WHEN = "2026-01-01 10:00:00"
@@ -414,7 +415,7 @@ def agents_branched(longer: bool) -> bytes:
         for number in numbers:
             row = (len(placed) + 1, "s1", number, branch, "x", len(placed) + 1, 1, 1, None, WHEN)
             placed.append(("message_structure", row))
-    usage = ("turn_usage", (1, "s1", "main", 1, 99))
+    usage = ("turn_usage", (1, "s1", "main", 1, 99, 90, 9))
     return database(AGENTS + BRANCHES, *SESSIONS, *ITEMS, *more, *placed, usage)
 
 

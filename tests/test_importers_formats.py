@@ -141,6 +141,29 @@ def test_claude_code() -> None:
     ]
 
 
+def test_claude_code_agents_that_a_session_calls(tmp_path: Path) -> None:
+    by_agent = {"isSidechain": True, "agentId": "a1"}
+    result = [{"type": "tool_result", "tool_use_id": "t1", "content": "Done."}]
+    whole = lines(
+        code_record("r1", None, "user", "Ask somebody."),
+        code_record("r2", "r1", "user", result, toolUseResult={"agentId": "a1"}),
+    )
+    agent = lines(
+        code_record("s1", None, "user", "Look.", **by_agent),
+        code_record("s2", "s1", "assistant", "I looked.", **by_agent),
+    )
+    (tmp_path / "s1/subagents").mkdir(parents=True)
+    (tmp_path / "s1.jsonl").write_bytes(whole)
+    (tmp_path / "s1/subagents/agent-a1.jsonl").write_bytes(agent)
+    for source in (tmp_path, [whole, agent], whole + agent):
+        found = read(source)
+        assert {thread.source_id: texts(thread) for thread in found} == {
+            "s1": [("user", "Ask somebody."), ("tool", "Done.")],
+            "s1/a1": [("user", "Look."), ("assistant", "I looked.")],
+        }
+        assert found.problems == []
+
+
 def test_claude_code_sessions_in_one_file() -> None:
     other = code_record("z", "r1", "user", "From before") | {"sessionId": "s2"}
     found = read(lines(code_record("r1", None, "user", "Hi"), other))
@@ -155,6 +178,27 @@ def test_sharegpt() -> None:
     assert one.title == "Hi"
     assert one.messages[2].metadata == {"weight": 1, "from": "gpt"}
     assert two.metadata == {"model": "m"}
+    assert [message.model for message in two.messages] == [None, "m"]
+
+
+def test_sharegpt_of_tools_thoughts_and_images() -> None:
+    turns = [
+        {"from": "human", "value": "<image>\nWhich plant?"},
+        {"from": "function_call", "value": '{"name": "look_up", "arguments": {"q": 1}}'},
+        {"from": "observation", "value": "fern"},
+        {"from": "gpt", "value": "<think>Green.</think>A fern."},
+        {"from": "function_call", "value": "look_up()"},
+    ]
+    (thread,) = read([{"image": "fern.png", "conversations": turns}])
+    asked, called, found, answer, plain = thread.messages
+    assert [part.kind for part in asked.parts] == ["text", "image"]
+    assert (called.tool, called.parts[0].data) == ("look_up", {"q": 1})
+    assert (found.role, found.kind) == ("tool", "tool_result")
+    assert ([part.kind for part in answer.parts], answer.text) == (
+        ["thinking", "text"],
+        "A fern.",
+    )
+    assert plain.content == "look_up()"
 
 
 def test_openai_messages() -> None:
@@ -384,22 +428,18 @@ def test_llm_old_schema() -> None:
     assert (talk.title, alone.source_id, empty.title) == ("Talk", "response r3", "Nothing said")
     assert texts(talk) == [
         ("system", "Be brief."),
-        ("user", "Hi"),
-        ("assistant", "Hello"),
+        ("user", "Hi\n[image: cat.png]"),
+        ("assistant", "Hello\nclock({})"),
         ("user", "Bye"),
         ("assistant", "Bye!"),
     ]
     question, answer = talk.messages[1:3]
-    assert question.metadata == {
-        "options_json": {"t": 1},
-        "attachments": [
-            {"type": "image/png", "path": "cat.png", "bytes": 4, "attachment_id": "a1"}
-        ],
-    }
+    assert question.metadata["options_json"] == {"t": 1}
+    image = question.parts[1]
+    assert (image.kind, image.mime, image.metadata["bytes"]) == ("image", "image/png", 4)
     assert (answer.model, answer.created_at) == ("m", datetime(2024, 1, 1, tzinfo=UTC))
     assert answer.metadata["response_json"] == {"n": 2}
-    calls: Any = answer.metadata["tool_calls"]
-    assert calls[0]["name"] == "clock"
+    assert (answer.text, answer.tool, answer.parts[1].call_id) == ("Hello", "clock", "call")
     left = found.report().query("kind == 'not read'")
     assert left[["what", "count"]].values.tolist() == [["attachments", 1]]
 
@@ -429,9 +469,8 @@ def test_llm_new_schema() -> None:
     assert fork.metadata == {"tip_message_hash": "h4", "forked_from": "t1"}
     assert not {m.ecs_id for m in talk.messages} & {m.ecs_id for m in fork.messages}
     hello = talk.messages[1]
-    assert (hello.content, hello.model) == ("Hello", "m")
-    parts: Any = hello.metadata["parts"]
-    assert parts[-1] == {"type": "tool_call", "tool_name": "clock", "payload": {"at": "now"}}
+    assert (hello.text, hello.model) == ("Hello", "m")
+    assert (hello.parts[-1].tool, hello.parts[-1].data) == ("clock", {"at": "now"})
     assert (lost.source_id, texts(lost)) == ("message lost", [("user", "Who am I?")])
 
 
@@ -481,8 +520,15 @@ def test_openai_agents_branches() -> None:
     branches: Any = session.messages[0].metadata["branches"]
     assert [each["branch_id"] for each in branches] == ["main", "other"]
     assert session.metadata["turn_usage"] == [
-        {"branch_id": "main", "user_turn_number": 1, "total_tokens": 99}
+        {
+            "branch_id": "main",
+            "user_turn_number": 1,
+            "total_tokens": 99,
+            "input_tokens": 90,
+            "output_tokens": 9,
+        }
     ]
+    assert [m.tokens_out for m in session.messages] == [None, None, None, 9, None]
 
 
 # ---------------------------------------------------------------------------------------------

@@ -164,6 +164,18 @@ def tokens(usage: object, *keys: str) -> int | None:
     return sum(found) if found else None
 
 
+def speaker(role: str, parts: list[MessagePart]) -> str:
+    """Return who speaks: a tool, where a user is said to have sent nothing but its results.
+
+    Examples
+    --------
+    >>> speaker("user", parts_of({"type": "tool_result", "content": "9"})), speaker("user", [])
+    ('tool', 'user')
+    """
+    results = bool(parts) and all(part.kind == "tool_result" for part in parts)
+    return "tool" if role == "user" and results else role
+
+
 def is_plain(parts: list[MessagePart]) -> bool:
     """Tell whether parts are no more than a text."""
     return not parts or (

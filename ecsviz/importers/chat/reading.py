@@ -315,7 +315,7 @@ def unknown(source: Source) -> EcsvizError:
 
 def known() -> str:
     """Return a sentence with the known formats: all, since a user looks for his own."""
-    return "Known formats: " + ", ".join(each.name for each in FORMATS) + "."
+    return "Known formats: " + ", ".join(sorted(each.name for each in FORMATS)) + "."
 
 
 def _why(member: Source) -> str:

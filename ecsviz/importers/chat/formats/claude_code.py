@@ -14,7 +14,7 @@ from ecsviz.importers.chat.drafts import (
     claim,
     rest_of,
 )
-from ecsviz.importers.chat.parts import parts_of, texts_of, tokens
+from ecsviz.importers.chat.parts import parts_of, speaker, texts_of, tokens
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -38,7 +38,9 @@ class ClaudeCode(Claiming):
     A record with a ``uuid``, or with what somebody said, becomes a message; others (summaries,
     snapshots) stand in the thread's ``metadata["records"]``, and a title or summary among them
     gives the title. A record that is replayed as it was is read once. What the interface does not
-    show (``isMeta``, or no text and no message) is hidden.
+    show (``isMeta``, or no text and no message) is hidden. What an agent did that a session has
+    called (``agentId``) is a thread of its own, with the session's id before its own: it stands in
+    a file of its own, and answers nothing. Results of tools have the role ``"tool"``.
     """
 
     name = "claude-code"
@@ -66,7 +68,7 @@ class ClaudeCode(Claiming):
         for place, value in source.items("record"):
             with place.trying():
                 item = place.check(value, dict, "a record")
-                session = place.ident(item, "sessionId") or last
+                session = _session(place, item) or last
                 last = session
                 draft = drafts.setdefault(session, DraftThread(id=session, within=""))
                 listed = nodes.setdefault(session, [])
@@ -113,6 +115,14 @@ class ClaudeCode(Claiming):
             yield draft
 
 
+def _session(place: Place, item: dict[str, Any]) -> str | None:
+    """Return the id of a record's session, or of the agent that it has called."""
+    session, agent = place.ident(item, "sessionId"), place.ident(item, "agentId")
+    return (
+        f"{session}/{agent}" if session and agent and item.get("isSidechain") is True else session
+    )
+
+
 def _is_said(item: dict[str, Any]) -> bool:
     """Tell whether a record without an id is a message."""
     said = item.get("message")
@@ -133,11 +143,11 @@ def _message(
     rest = rest_of(item, "uuid", "parentUuid", "sessionId", "message", "timestamp")
     message = place.take(item, "message", dict) or {}
     kind = place.take(item, "type", str)
-    role = place.take(message, "role", str) or kind
-    if kind == role:
-        rest.pop("type", None)
     content = message.get("content", item.get("content") if not message else None)
     parts = parts_of(content)
+    role = speaker(place.take(message, "role", str) or kind or "", parts)
+    if kind == role:
+        rest.pop("type", None)
     text, inner = texts_of(parts), rest_of(message, "role", "model", "content")
     if not message:
         rest.pop("content", None)

@@ -18,7 +18,7 @@ from ecsviz.importers.chat.drafts import (
     word,
 )
 from ecsviz.importers.chat.media import attached
-from ecsviz.importers.chat.parts import parts_of, texts_of, tokens
+from ecsviz.importers.chat.parts import parts_of, speaker, texts_of, tokens
 from ecsviz.importers.chat.source import Place, Source
 
 _HISTORY, _SHOWN = "api_conversation_history.json", "ui_messages.json"
@@ -75,9 +75,7 @@ class Cline(Claiming):
 def _said(draft: DraftThread, place: Place, item: dict[str, Any]) -> DraftMessage:
     rest = rest_of(item, "role", "content", "ts")
     parts = parts_of(item.get("content"))
-    role = draft.role(None, place.take(item, "role", str))
-    if role == "user" and parts and all(part.kind == "tool_result" for part in parts):
-        role = "tool"
+    role = speaker(draft.role(None, place.take(item, "role", str)), parts)
     metrics = item.get("metrics")
     count = metrics.get("tokens") if isinstance(metrics, dict) else None
     return DraftMessage(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
-from ecsviz.importers.chat.parts import parts_of, texts_of, tokens
+from ecsviz.importers.chat.parts import parts_of, speaker, texts_of, tokens
 from ecsviz.importers.chat.source import Place, Source
 
 _ROLES = {"model": "assistant", "function": "tool"}
@@ -152,9 +152,7 @@ def content_of(draft: DraftThread, place: Place, item: dict[str, Any]) -> DraftM
     rest = rest_of(item, "role", "parts")
     parts = gemini_parts(place.take(item, "parts", list))
     raw = draft.role(None, place.take(item, "role", str))
-    role = _ROLES.get(raw, raw)
-    if role == "user" and parts and all(part.kind == "tool_result" for part in parts):
-        role = "tool"
+    role = speaker(_ROLES.get(raw, raw), parts)
     if role != raw:
         rest["role"] = raw
     return DraftMessage(role=role, content=texts_of(parts), parts=parts, metadata=rest)

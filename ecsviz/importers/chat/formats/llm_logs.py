@@ -6,9 +6,19 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.database_rows import Row, clean, grouped, parsed
-from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim
+from ecsviz.importers.chat.drafts import (
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    as_json,
+    claim,
+)
 from ecsviz.importers.chat.formats.llm_threads import threads_of
+from ecsviz.importers.chat.media import attached
+from ecsviz.importers.chat.parts import parts_of, speaker, tokens
 from ecsviz.importers.chat.source import Place, Source
 
 _PROMPT = ("prompt", "system", "prompt_json", "options_json", "schema_id")
@@ -24,8 +34,8 @@ class LLM(Claiming):
     own where it is not that of the response before. Responses without a conversation are a thread
     each. Before there were conversations, all stood in one table, ``log``. The new schema: see
     `threads_of`. A database that has moved on from one to the other may hold both. What was
-    attached, and fragments and tools, stand in the metadata; the bytes of attachments are left
-    out.
+    attached, fragments, calls of tools and their results are parts, and the tools that there were
+    stand in the metadata; the bytes of attachments are left out.
     """
 
     name = "llm"
@@ -99,29 +109,60 @@ def _exchange(
     """Append the question and the answer of a response."""
     system = place.take(row, "system", str) or ""
     kept = {name: value for name, value in clean(row).items() if name in _PROMPT[2:]}
-    asked = parsed(kept) | beside.of_prompt(ident)
     if system and system != last_system.get(key):
         draft.follow(DraftMessage(id=f"{ident}/system", role="system", content=system))
     last_system[key] = system
+    prompt, asked = place.take(row, "prompt", str) or "", beside.of_prompt(ident)
+    parts = parts_of(prompt) + parts_beside(asked)
     draft.follow(
         DraftMessage(
             id=f"{ident}/prompt",
-            role="user",
-            content=place.take(row, "prompt", str) or "",
-            metadata=asked,
+            role=speaker("user", parts),
+            content=prompt,
+            parts=parts,
+            metadata=parsed(kept) | asked,
         )
     )
-    rest = clean(row, "id", *_PROMPT, "response", "model", "conversation_id", "chat_id", when)
-    rest = parsed(rest)
+    placed = ("response", "reasoning", "model", "conversation_id", "chat_id", when)
+    rest = parsed(clean(row, "id", *_PROMPT, *placed))
+    response, answered = place.take(row, "response", str) or "", beside.of_response(ident)
+    thoughts = parts_of(place.take(row, "reasoning", str), "thinking")
     answer = DraftMessage(
         id=f"{ident}/response",
         role="assistant",
-        content=place.take(row, "response", str) or "",
+        content=response,
+        parts=thoughts + parts_of(response) + parts_beside(answered),
         model=place.take(row, "model", str),
-        metadata=rest | beside.of_response(ident),
+        tokens_in=tokens(row, "input_tokens"),
+        tokens_out=tokens(row, "output_tokens"),
+        metadata=rest | answered,
     )
     answer.created_at = draft.time(answer.id, row, when, answer.metadata)
     draft.follow(answer)
+
+
+def parts_beside(told: dict[str, list[Row]]) -> list[MessagePart]:
+    """Take what is a message's part out of what other tables say of it, and return the parts.
+
+    Parameters
+    ----------
+    told
+        By the names of tables, the rows.
+    """
+    parts: list[MessagePart] = []
+    for row in told.pop("fragments", []):
+        rest = {key: value for key, value in row.items() if key != "content"}
+        text = row.get("content")
+        parts.append(attached(row.get("source"), kind="file", text=str(text or ""), more=rest))
+    for row in told.pop("attachments", []):
+        about = ("type", "path", "url")
+        rest = {key: value for key, value in row.items() if key not in about}
+        parts.append(attached(row.get("path"), row.get("url"), row.get("type"), more=rest))
+    for name, kind in (("tool_calls", "tool_call"), ("tool_results", "tool_result")):
+        for row in told.pop(name, []):
+            block = {key: as_json(value) for key, value in row.items() if key != "tool_id"}
+            parts += parts_of([{**block, "type": kind}])
+    return parts
 
 
 class _Beside:

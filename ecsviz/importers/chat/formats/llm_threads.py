@@ -6,8 +6,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.database_rows import Row, clean, grouped, parsed
 from ecsviz.importers.chat.drafts import DraftMessage, DraftThread, as_json, one_line
+from ecsviz.importers.chat.media import attached
+from ecsviz.importers.chat.parts import parts_of, tokens
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, arrange, grow
 
@@ -125,6 +128,8 @@ class _Messages:
                     )
                     if message.created_at is None:
                         message.created_at = draft.time(key, turn, "datetime_utc", message.metadata)
+                    message.tokens_in = tokens(turn, "input_tokens")
+                    message.tokens_out = tokens(turn, "output_tokens")
                     kept = clean(turn, "thread_id", "tip_message_hash", "parent_message_hash")
                     message.metadata.setdefault("turns", []).append(parsed(kept))
                 nodes.append(Node(key, here.ident(self.rows[key], "parent_hash"), message))
@@ -138,29 +143,42 @@ class _Messages:
         if "provider_metadata" in rest:
             rest["provider_metadata"] = as_json(rest["provider_metadata"])
         texts: list[str] = []
-        parts: list[Row] = []
+        parts: list[MessagePart] = []
         for part in self.parts.get(key, []):
             kept = clean(part, "id", "message_hash", "position")
             for name, table, other_id, other in self.beside:
                 for link in self.links[table].get(part.get("id"), []):
-                    found = clean(other.get(link.get(other_id), {}), "content")
-                    if name == "fragments":
-                        text = other.get(link.get(other_id), {}).get("content")
-                        found |= {"content": text} if isinstance(text, str) else {}
-                        texts += [text] if isinstance(text, str) else []
-                    kept.setdefault(name, []).append(found)
+                    found = other.get(link.get(other_id), {})
+                    text = found.get("content") if name == "fragments" else None
+                    if isinstance(text, str):
+                        texts.append(text)
+                        about: dict[str, Any] = {"fragment": clean(found, "content")}
+                        parts.append(MessagePart(kind="text", text=text, metadata=about))
+                    elif name == "attachments":
+                        rest = clean(found, "content", "type", "path", "url")
+                        where = found.get("path"), found.get("url")
+                        parts.append(attached(*where, found.get("type"), more=rest))
             if part.get("type") == "text" and isinstance(part.get("text"), str):
                 texts.append(part["text"])
-                if kept.keys() <= {"type", "text"}:
-                    continue
-            if "payload" in kept:
-                kept["payload"] = as_json(kept["payload"])
-            parts.append(kept)
-        if parts or len(texts) > 1:
-            rest["parts"] = parts
+            parts += _parts(kept)
         return DraftMessage(
             id=key,
             role=draft.role(key, place.take(row, "role", str)),
             content="\n".join(texts),
+            parts=parts,
             metadata=rest,
         )
+
+
+def _parts(row: Row) -> list[MessagePart]:
+    """Return the parts of a row: a text, a thought, a call, a result; none of what is attached."""
+    kind, payload = row.get("type"), as_json(row.get("payload"))
+    rest = {name: value for name, value in row.items() if name not in ("tool_name", "payload")}
+    if kind == "attachment" and not rest.keys() - {"type"} and payload is None:
+        return []
+    named = {} if row.get("tool_name") is None else {"name": row["tool_name"]}
+    if isinstance(payload, dict):
+        given = kind == "tool_call" and not {"arguments", "input"} & payload.keys()
+        return parts_of([{**({"arguments": payload} if given else payload), **named, **rest}])
+    told = {"tool_call": "arguments", "tool_result": "output"}.get(str(kind), "payload")
+    return parts_of([{**rest, **named, **({} if payload is None else {told: payload})}])

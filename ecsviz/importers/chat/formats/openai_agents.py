@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from ecsviz.errors import short_repr
 from ecsviz.importers.chat.database_rows import Row, clean, grouped, table_with
 from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, as_json, claim
 from ecsviz.importers.chat.formats.openai_messages import message_of
 from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.parts import tokens
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
@@ -25,7 +27,8 @@ class OpenAIAgents(Claiming):
     -----
     A row's number is its message's id. Without branches, each item answers the one before it in
     its session. With them (``message_structure``), it answers the one before it in its branch;
-    the branches that hold an item stand in its metadata. The tables may have any name; that of
+    the branches that hold an item stand in its metadata, and the tokens of a turn with its last
+    answer. The tables may have any name; that of
     the items is known by its columns.
     """
 
@@ -71,6 +74,7 @@ class OpenAIAgents(Claiming):
                     ]
         for session, draft in drafts.items():
             grow(draft, nodes.get(session, []))
+            _credit(draft, branches.get(session, {}))
             draft.settle()
             yield draft
 
@@ -123,3 +127,19 @@ def _above(
             branch = short_repr(row.get("branch_id"))
             draft.tell(ident, f"parent in branch {branch}", "is another; kept under the first")
     return first
+
+
+def _credit(draft: DraftThread, known: Structure) -> None:
+    """Give the last answer of each turn the tokens that the turn took."""
+    said = {message.id: message for message in draft.messages}
+    last: dict[tuple[Any, Any], DraftMessage] = {}
+    for ident, places in known.items():
+        message = said.get(ident)
+        for _, row in places:
+            if message is not None and message.role == "assistant":
+                last[row.get("branch_id"), row.get("user_turn_number")] = message
+    for row in draft.metadata.get("turn_usage", []):
+        answer = last.get((row.get("branch_id"), row.get("user_turn_number")))
+        if answer is not None:
+            answer.tokens_in = tokens(row, "input_tokens")
+            answer.tokens_out = tokens(row, "output_tokens")

@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim, rest_of
+from ecsviz.domain.chat import MessagePart
+from ecsviz.importers.chat.drafts import (
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    as_json,
+    claim,
+    rest_of,
+    word,
+)
+from ecsviz.importers.chat.media import attached
+from ecsviz.importers.chat.parts import calls_of
 from ecsviz.importers.chat.source import Place, Source
+from ecsviz.importers.chat.tagged import tagged_parts
 
 _ROLES = {
     "human": "user",
@@ -28,7 +41,8 @@ class ShareGPT(Claiming):
 
     Notes
     -----
-    Each turn answers the one before it.
+    Each turn answers the one before it. Calls, their results and what was thought between tags are
+    parts; images stand where the turns have a place for them.
     """
 
     name = "sharegpt"
@@ -55,12 +69,25 @@ def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
     turns = place.take(item, key, list)
     if turns is None:
         draft.tell(None, f"{key!r}", "missing; the thread has no messages")
-    for number, turn in enumerate(turns or [], 1):
-        here = place.at("turn", number)
-        with here.trying():
-            draft.follow(_message(draft, here, here.check(turn, dict, "a turn")))
+    draft.follow_each(place, turns, "turn", _message)
+    _show(draft, item)
+    for message in draft.messages:
+        if message.role == "assistant":
+            message.model = word(item, "model")
     draft.settle()
     return draft
+
+
+def _show(draft: DraftThread, item: dict[str, Any]) -> None:
+    """Give the images of a talk to the turns that have a place for them."""
+    found = [item.get(key) for key in ("image", "images")]
+    names = [name for each in found for name in (each if isinstance(each, list) else [each])]
+    images = [attached(name, kind="image") for name in names if isinstance(name, str)]
+    for message in draft.messages:
+        places = message.content.count("<image>")
+        if places and images:
+            said = message.parts or [MessagePart(kind="text", text=message.content)]
+            message.parts, images = said + images[:places], images[places:]
 
 
 def _turns(item: dict[str, Any]) -> list[Any]:
@@ -71,12 +98,22 @@ def _turns(item: dict[str, Any]) -> list[Any]:
 def _message(draft: DraftThread, place: Place, turn: dict[str, Any]) -> DraftMessage:
     ident = place.ident(turn, "id")
     rest = rest_of(turn, "id", "from", "value")
-    role = draft.role(ident, place.take(turn, "from", str))
-    if role in _ROLES:
-        rest["from"] = role
+    raw = draft.role(ident, place.take(turn, "from", str))
+    if raw in _ROLES:
+        rest["from"] = raw
+    role, text = _ROLES.get(raw, raw), place.take(turn, "value", str) or ""
     return DraftMessage(
-        id=ident,
-        role=_ROLES.get(role, role),
-        content=place.take(turn, "value", str) or "",
-        metadata=rest,
+        id=ident, role=role, content=text, parts=_parts(role, raw, text), metadata=rest
     )
+
+
+def _parts(role: str, raw: str, text: str) -> list[MessagePart]:
+    """Return the parts of a turn: of a call what is called, of an answer what was thought."""
+    if raw == "function_call":
+        told = as_json(text)
+        calls = told if isinstance(told, list) else [told]
+        if all(isinstance(call, dict) and "name" in call for call in calls):
+            return calls_of(calls)
+    if role == "tool":
+        return [MessagePart(kind="tool_result", text=text)] if text else []
+    return tagged_parts(text) if role == "assistant" else []
