@@ -113,6 +113,30 @@ def gemini_takeout(longer: bool) -> bytes:
     return encode(records)
 
 
+def activity_cell(prompt: str, when: str, answer: str = "") -> str:
+    return (
+        '<div class="outer-cell mdl-cell mdl-shadow--2dp"><div class="mdl-grid">'
+        '<div class="header-cell"><p class="mdl-typography--title">Gemini Apps<br></p></div>'
+        '<div class="content-cell mdl-cell mdl-typography--body-1">'
+        f"{prompt}<br>{when}<br>{answer}</div>"
+        '<div class="content-cell mdl-cell mdl-typography--text-right"></div></div></div>'
+    )
+
+
+def gemini_page(longer: bool) -> bytes:
+    answer = "<p>Bracken.</p>" if longer else ""
+    cells = [
+        activity_cell("Prompted\xa0Name a fern", "Mar 2, 2026, 10:14:00\u202fAM CET", answer),
+        activity_cell(
+            "Prompted\xa0What is<br>loess?",
+            "Mar 2, 2026, 9:11:00\u202fAM UTC",
+            "<p>Wind-blown <b>silt</b>.</p>",
+        ),
+    ]
+    head = "<html><head><title>My Activity History</title><style>.mdl-grid{}</style></head><body>"
+    return f"{head}{''.join(cells)}</body></html>".encode()
+
+
 # ---------------------------------------------------------------------------------------------
 # Libraries
 # ---------------------------------------------------------------------------------------------
@@ -396,6 +420,7 @@ SAMPLES: dict[str, Sample] = {
     "gemini-api": Sample("gemini-api", gemini_api, 1, 6, 5, 1, 1, 2),
     "ai-studio": Sample("ai-studio", ai_studio, 1, 5, 4, 1, 0, 1),
     "gemini-takeout": Sample("gemini-takeout", gemini_takeout, 2, 5, 3, 2, 0, 2),
+    "gemini-takeout, page": Sample("gemini-takeout", gemini_page, 2, 3, 1, 2, 0, 2),
     "pydantic-ai": Sample("pydantic-ai", pydantic_ai, 1, 5, 4, 1, 0, 1),
     "ai-sdk": Sample("ai-sdk", ai_sdk, 1, 2, 1, 1, 0, 1),
     "langchain, dumps": Sample("langchain", langchain_dumps, 1, 4, 3, 1, 0, 1),

@@ -21,6 +21,7 @@ from tests.chat_sample import database, lines
 from tests.chat_tools import (
     CHECKPOINTS,
     activity,
+    activity_cell,
     checkpoint,
     dumped,
     langgraph,
@@ -144,6 +145,22 @@ def test_gemini_takeout() -> None:
     left = found.report().query("kind == 'not read'")
     assert left[["why", "count"]].values.tolist() == [["no prompt", 1], ["of another product", 1]]
     assert [thread.title for thread in found] == ["Hi"]
+
+
+def test_gemini_takeout_as_a_page() -> None:
+    alone, chat = read_chat(SAMPLES["gemini-takeout, page"].data)
+    assert shown(chat) == [("user", "What is\nloess?"), ("assistant", "Wind-blown silt.")]
+    assert chat.created_at == at(2026, 3, 2, 9, 11)
+    assert (alone.title, alone.created_at) == ("Name a fern", at(2026, 3, 2, 10, 14))
+    alone, _ = read_chat(SAMPLES["gemini-takeout, page"].data, timezone="Europe/Berlin")
+    assert alone.created_at == at(2026, 3, 2, 9, 14)
+    for when in (
+        *("02.03.2026, 10:14:00 MEZ", "2 Mar 2026, 10:14:00 GMT", "2 Mar 2026, 15:44:00 GMT+5:30"),
+        *("2 Mar 2026, 10:14:00", "Mar 2, 2026, 2:14:00 AM GMT-08:00"),
+    ):
+        page = activity_cell("Prompted\xa0Hi", when)
+        (thread,) = read_chat(f"<html><title>My Activity</title>{page}".encode())
+        assert thread.created_at == at(2026, 3, 2, 10, 14)
 
 
 def test_gemini_takeout_conversations() -> None:

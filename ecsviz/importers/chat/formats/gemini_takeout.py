@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 
 from ecsviz.domain.chat import MessagePart
@@ -19,7 +20,9 @@ from ecsviz.importers.chat.drafts import (
     rest_of,
     word,
 )
+from ecsviz.importers.chat.formats.gemini_page import is_page, records_of
 from ecsviz.importers.chat.html_text import html_text
+from ecsviz.importers.chat.identity import moment
 from ecsviz.importers.chat.source import Place, Source
 
 _PROMPT = re.compile(
@@ -31,7 +34,7 @@ _FILES = ("attachedFiles", "imageFile", "audioFiles")
 
 
 class GeminiTakeout(Claiming):
-    """Reads ``MyActivity.json`` of Gemini Apps, and conversations with ``conversation_turns``.
+    """Reads ``MyActivity.json`` or ``.html`` of Gemini Apps, and histories of conversations.
 
     Notes
     -----
@@ -42,11 +45,13 @@ class GeminiTakeout(Claiming):
     """
 
     name = "gemini-takeout"
-    title = "Gemini in Google Takeout (MyActivity.json)"
+    title = "Gemini in Google Takeout (MyActivity.json or .html)"
 
     def claims(self, source: Source) -> Claim:
         """Tell whether the first object is an activity of Gemini, or holds turns."""
         first = source.first
+        if is_page(source):
+            return Claim(1, "a page of activity that names Gemini Apps")
         if isinstance(first, dict) and isinstance(first.get("conversation_turns"), list):
             return Claim(1, "'conversation_turns'")
         listed = first if isinstance(first, list) else []
@@ -58,7 +63,8 @@ class GeminiTakeout(Claiming):
     def read(self, source: Source) -> Iterator[DraftThread]:
         """Yield a thread for every conversation, and for every prompt without one."""
         found: dict[str, list[tuple[Place, dict[str, Any]]]] = {}
-        for place, value in source.items("record"):
+        items = records_of(source) if is_page(source) else source.items("record")
+        for place, value in items:
             with place.trying():
                 item = place.check(value, dict, "a record")
                 if "conversation_turns" in item:
@@ -92,8 +98,8 @@ def _threads(key: str, records: list[tuple[Place, dict[str, Any]]]) -> Iterator[
 
 
 def _thread(draft: DraftThread, records: list[tuple[Place, dict[str, Any]]]) -> DraftThread:
-    times = [read_time(item.get("time")) for _, item in records]
-    known = [each for each in times if each is not None]
+    times = [read_time(item.get("time"), wall=True) for _, item in records]
+    known = [moment(each, UTC) or each for each in times if each is not None]
     if len(known) == len(records):  # an activity begins with what was last
         records = [records[at] for at in sorted(range(len(known)), key=known.__getitem__)]
     for place, item in records:
@@ -109,7 +115,7 @@ def _exchange(draft: DraftThread, place: Place, item: dict[str, Any]) -> None:
     rest = rest_of(item, "titleUrl", "time", "safeHtmlItem", *(["title"] if said else []))
     text = said["text"] if said else title
     prompt = DraftMessage(id=f"{when}/prompt", role="user", content=text, metadata=rest)
-    prompt.created_at = draft.time(prompt.id, item, "time", rest)
+    prompt.created_at = draft.time(prompt.id, item, "time", rest, wall=True)
     prompt.parts = [MessagePart(kind="text", text=text)] if text else []
     for key in _FILES:
         listed = rest.get(key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
 
 from ecsviz.errors import short_repr
 from ecsviz.importers.chat.database_rows import Row, clean, grouped, table_with
@@ -132,14 +131,18 @@ def _above(
 def _credit(draft: DraftThread, known: Structure) -> None:
     """Give the last answer of each turn the tokens that the turn took."""
     said = {message.id: message for message in draft.messages}
-    last: dict[tuple[Any, Any], DraftMessage] = {}
+    last: dict[tuple[str, str], DraftMessage] = {}
     for ident, places in known.items():
         message = said.get(ident)
         for _, row in places:
             if message is not None and message.role == "assistant":
-                last[row.get("branch_id"), row.get("user_turn_number")] = message
+                last[_turn(row)] = message
     for row in draft.metadata.get("turn_usage", []):
-        answer = last.get((row.get("branch_id"), row.get("user_turn_number")))
+        answer = last.get(_turn(row))
         if answer is not None:
             answer.tokens_in = tokens(row, "input_tokens")
             answer.tokens_out = tokens(row, "output_tokens")
+
+
+def _turn(row: Row) -> tuple[str, str]:
+    return str(row.get("branch_id")), str(row.get("user_turn_number"))
