@@ -86,6 +86,21 @@ def test_grok() -> None:
     assert found.report().query("kind == 'not read'")["what"].tolist() == ["'projects'"]
 
 
+def test_grok_of_other_exports() -> None:
+    asked = {"requestModelDetails": {"modelId": "grok-3"}}
+    said = [
+        {"response_id": "a", "sender": "human", "message": "Hi", "metadata": asked},
+        {"response_id": "b", "sender": "ASSISTANT", "message": "Oh", "parent_response_id": "a"},
+    ]
+    said[1]["partial"] = False
+    about = {"conversation_id": "g", "title": "T", "leaf_response_id": "b"}
+    responses = [{"response": each} for each in said]
+    (thread,) = read({"conversations": [{"conversation": about, "responses": responses}]})
+    assert (thread.source_id, links(thread)) == ("g", {"a": None, "b": "a"})
+    assert [m.model for m in thread.messages] == [None, "grok-3"]
+    assert (thread.metadata, thread.messages[1].metadata) == ({"current_node": "b"}, {})
+
+
 def test_grok_without_parents_is_a_chain() -> None:
     said = [{"response": {"_id": key, "sender": "human", "message": key}} for key in "abc"]
     found = read({"conversations": [{"conversation": {"id": "g"}, "responses": said}]})

@@ -132,7 +132,7 @@ def test_imessage() -> None:
     assert (loved["kind"], loved["author"]) == ("loved", "ben@example.org")
     assert second.content == "[image: fern.heic]\nSee"
     assert second.metadata["payload_data"] == "6 bytes"
-    assert (named.role, named.content) == ("system", "name of the chat: Garden")
+    assert (named.role, named.content) == ("system", "named the chat: Garden")
     assert (long.content[:15], len(long.content)) == ("A fern, or moss", 188)
     assert first.created_at == datetime(2025, 1, 1, 0, 0, 1, tzinfo=UTC)
     assert [m.content for m in alone.messages] == ["alone"]
@@ -146,6 +146,7 @@ def test_a_text_in_a_typedstream() -> None:
         assert typedstream_text(whole[:end]) in (None, "Schön")
     assert typedstream_text(whole.replace(b"\xc3", b"\xff")) is None
     assert typedstream_text(whole.replace(b"+", b"-")) is None
+    assert typedstream_text(whole.replace(b"+\x06", b"+\x7f")) == "Schön"  # as some are
 
 
 def test_matrix() -> None:

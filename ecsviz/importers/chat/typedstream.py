@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 _MAGIC: Final = b"streamtyped"
 
 _CLASSES: Final = (b"NSString", b"NSMutableString")
+
+_END: Final = b"\x86\x84"
+"""What stands behind the text: the end of the string, and what comes next."""
 
 _NEAR: Final = 24
 """Bytes between the name of a string's class and its text: version, base class, type."""
@@ -51,10 +55,10 @@ def typedstream_text(data: bytes) -> str | None:
             continue
         width = _WIDE.get(size[0], 0)
         length = int.from_bytes(data[start : start + width], "little") if width else size[0]
-        text = data[start + width : start + width + length]
-        if len(text) == length:
-            try:
-                return text.decode("utf-8")
-            except UnicodeDecodeError:
-                continue
+        start += width
+        ends = (start + length, data.find(_END, start))  # some archives have the wrong length
+        for end in ends:
+            if start <= end <= len(data):
+                with suppress(UnicodeDecodeError):
+                    return data[start:end].decode("utf-8")
     return None

@@ -20,7 +20,7 @@ from ecsviz.importers.chat.media import attached
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import Node, grow
 
-_PLACED = ("_id", "conversation_id", "message", "sender", "create_time", "model")
+_PLACED = ("_id", "response_id", "conversation_id", "message", "sender", "create_time", "model")
 
 _PARENT = "parent_response_id"
 
@@ -63,13 +63,17 @@ class Grok(Claiming):
 
 def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
     about = place.take(item, "conversation", dict) or {}
-    draft = DraftThread(id=place.ident(about, "id"), title=place.take(about, "title", str) or "")
-    draft.within = ""
-    draft.metadata = said_of(about, "id", "title", "create_time", "modify_time")
+    ident = place.ident(about, "id") or place.ident(about, "conversation_id")
+    draft = DraftThread(id=ident, title=place.take(about, "title", str) or "", within="")
+    own = ("id", "conversation_id", "title", "create_time", "modify_time", "leaf_response_id")
+    draft.metadata = _told(about, *own)
+    if shown := word(about, "leaf_response_id"):
+        draft.metadata["current_node"] = shown
     draft.metadata |= said_of(item, "conversation", "responses")
     draft.created_at = draft.time(None, about, "create_time", draft.metadata)
     draft.updated_at = draft.time(None, about, "modify_time", draft.metadata)
     nodes: list[Node] = []
+    asked: dict[str | None, str | None] = {}
     for number, raw in enumerate(place.take(item, "responses", list) or [], 1):
         here = place.at("response", number)
         with here.trying():
@@ -77,7 +81,11 @@ def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
             said = here.take(held, "response", dict) or {}
             message = _message(draft, here, said)
             message.metadata |= said_of(held, "response")
+            asked[message.id] = _asked(said)
             nodes.append(Node(message.id, here.ident(said, _PARENT), message))
+    for node in nodes:
+        if node.message.role == "assistant" and node.message.model is None:
+            node.message.model = asked.get(node.parent)
     if not any(node.parent for node in nodes):
         for node in nodes:
             draft.follow(node.message)
@@ -88,8 +96,8 @@ def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
 
 
 def _message(draft: DraftThread, place: Place, item: dict[str, Any]) -> DraftMessage:
-    ident = place.ident(item, "_id")
-    rest = said_of(item, *_PLACED, _PARENT)
+    ident = place.ident(item, "_id") or place.ident(item, "response_id")
+    rest = _told(item, *_PLACED, _PARENT)
     sender = draft.role(ident, place.take(item, "sender", str))
     role = "user" if sender.lower() in ("human", "user") else "assistant"
     if sender.lower() not in ("human", "assistant", "unknown"):
@@ -113,6 +121,18 @@ def _message(draft: DraftThread, place: Place, item: dict[str, Any]) -> DraftMes
         created_at=draft.time(ident, item, "create_time", rest),
         metadata=rest,
     )
+
+
+def _told(holder: dict[str, Any], *placed: str) -> dict[str, Any]:
+    """Return what is said besides; of flags those that are set."""
+    return {key: value for key, value in said_of(holder, *placed).items() if value is not False}
+
+
+def _asked(item: dict[str, Any]) -> str | None:
+    """Return the model that a question asked for."""
+    metadata = item.get("metadata")
+    details = metadata.get("requestModelDetails") if isinstance(metadata, dict) else None
+    return word(details, "modelId")
 
 
 def _thoughts(value: object) -> list[MessagePart]:

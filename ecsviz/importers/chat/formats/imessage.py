@@ -30,8 +30,17 @@ _PLACED = frozenset(
     }
 )
 
-_EVENTS = {1: "member", 2: "name of the chat", 3: "left the chat", 4: "location", 5: "kept audio"}
-"""What happened, by ``item_type``, where nobody wrote anything."""
+_EVENTS = {
+    (1, 0): "added",
+    (1, 1): "removed",
+    (2, 0): "named the chat",
+    (3, 0): "left the chat",
+    (3, 1): "changed the picture",
+    (3, 2): "removed the picture",
+    (4, 0): "shared a location",
+    (5, 0): "kept an audio message",
+}
+"""What happened, by ``item_type`` and ``group_action_type``, where nobody wrote anything."""
 
 
 class IMessage(Claiming):
@@ -157,7 +166,8 @@ def _message(
     event = _number(row, "item_type") or 0
     if event:
         who = handles.get(row.get("other_handle"))
-        told = [_EVENTS.get(event, f"event {event}"), word(row, "group_title"), who]
+        kind = event, _number(row, "group_action_type") or 0
+        told = [_EVENTS.get(kind, f"event {event}"), word(row, "group_title"), who]
         parts.insert(0, MessagePart(kind="other", text=": ".join(filter(None, told))))
     if not parts:
         unsent = "unsent message" if row.get("date_retracted") else None

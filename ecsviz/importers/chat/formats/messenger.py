@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -92,16 +93,19 @@ def _is_talk(source: Source) -> bool:
 def _files(source: Source) -> list[Source]:
     """Return the files of a talk in their order: the file itself, and those beside it."""
     here = PurePosixPath(source.inside)
-    if not _FILE.fullmatch(here.name):
+    found = _FILE.fullmatch(here.name)
+    if found is None:
         return [source]
-    numbers = {
-        int(found[1]): name
-        for name in source.beside
-        if PurePosixPath(name).parent == here.parent
-        and (found := _FILE.fullmatch(PurePosixPath(name).name))
-    }
-    several = [source.beside[numbers[number]] for number in sorted(numbers)]
-    return [each for each in several if each is source or _is_talk(each)]
+    own = int(found[1])
+    before: list[Source] = []
+    after: list[Source] = []
+    for numbers, several in ((range(own - 1, 0, -1), before), (count(own + 1), after)):
+        for number in numbers:
+            name = str(here.with_name(f"message_{number}.json"))
+            if name not in source.beside:
+                break
+            several.append(source.beside[name])
+    return [e for e in (*before[::-1], source, *after) if e is source or _is_talk(e)]
 
 
 def _thread(place: Place, item: dict[str, Any]) -> DraftThread:
