@@ -317,7 +317,7 @@ def test_lines_of_any_length_take_no_time() -> None:
 
 
 def test_a_log_is_no_chat() -> None:
-    lines = "2024-01-01 10:00:00 - {}: begun\n"
+    lines = "2024-01-01, 10:00 - {}: begun\n"
     log = lines.format("INFO") + lines.format("ERROR")
     with pytest.raises(ImportFormatError, match="known here"):
         read_chat(log.encode())
