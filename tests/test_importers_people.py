@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ecsviz.errors import ImportFormatError
 from ecsviz.importers import read_chat
 from ecsviz.importers.chat.typedstream import typedstream_text
 from tests.chat_files import encode, links, read, zipped
@@ -314,14 +313,6 @@ def test_lines_of_any_length_take_no_time() -> None:
         for line in (piece * 50_000, piece * (400 // len(piece))):
             (thread,) = read(f"15.08.23, 09:12 - Ann: {line}\n".encode())
             assert thread.messages[0].content == line.strip("\n")
-
-
-def test_a_log_is_no_chat() -> None:
-    lines = "2024-01-01, 10:00 - {}: begun\n"
-    log = lines.format("INFO") + lines.format("ERROR")
-    with pytest.raises(ImportFormatError, match="known here"):
-        read_chat(log.encode())
-    assert len(read(log.replace("ERROR", "Ann").encode())[0].messages) == 2
 
 
 BLOCKS = [
