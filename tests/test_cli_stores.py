@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -582,3 +583,39 @@ def test_every_command_has_examples() -> None:
             for option in each.params:
                 if isinstance(option, click.Option) and option.name != "kind":
                     assert option.help, f"{name} {option.name} has no help"
+
+
+def test_import_of_a_folder_reads_what_has_changed(tmp_path: Path) -> None:
+    folder, store = tmp_path / "chats", tmp_path / "x.db"
+    folder.mkdir()
+    said = '{"id": "%s", "messages": [{"role": "user", "content": "%s"}]}'
+    for name in "ab":
+        (folder / f"{name}.json").write_text(said % (name, "Hi"))
+    assert facts(run("import", folder, "--store", store))["threads"] == "2"
+    again = run("import", folder, "--store", store)
+    assert facts(again)["threads"] == "0"
+    assert "--all reads it again" in again.stderr
+    (folder / "b.json").write_text(said % ("b", "Hi there"))
+    assert facts(run("import", folder, "--store", store))["threads"] == "1"
+    assert facts(run("import", folder, "--store", store, "--all"))["threads"] == "2"
+
+
+def test_import_that_watches(tmp_path: Path) -> None:
+    folder, store = tmp_path / "chats", tmp_path / "x.db"
+    folder.mkdir()
+    said = '{"id": "%s", "messages": [{"role": "user", "content": "Hi"}]}'
+    (folder / "a.json").write_text(said % "a")
+    command = [sys.executable, "-m", "ecsviz", "import", str(folder)]
+    command += ["--store", str(store), "--watch"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            lines = [process.stdout.readline() for _ in range(5)]
+            (folder / "b.json").write_text(said % "b")
+            lines += [process.stdout.readline() for _ in range(5)]
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert [line.split() for line in lines if line.startswith("threads")] == [["threads", "1"]] * 2

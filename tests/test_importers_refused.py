@@ -77,6 +77,13 @@ def test_a_gzip_is_read_as_it_is(tmp_path: Path) -> None:
         (zipped(("conversations.json", EXPORT))[:20], "a zip that cannot be read"),
         (zipped(("conversations.json", EXPORT[:100])), r"<bytes>/conversations.json, line 1"),
     ],
+    ids=[
+        "no chat",
+        "empty",
+        "a zip inside",
+        "cut",
+        "a file that is cut",
+    ],  # not of bytes with times
 )
 def test_zips_that_are_refused(data: bytes, match: str) -> None:
     with pytest.raises(ImportFormatError, match=match):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,10 @@ from ecsviz.cli.sources import (
 )
 from ecsviz.errors import UnknownTypeError
 from ecsviz.importers import iterate_chats
+from ecsviz.importers.chat.stream import ChatStream, StoredChats
+from ecsviz.importers.following import follow, import_changed
 from ecsviz.storage.relational.classless import BareStore
+from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
 
 MAX_NOTE = 1_000
 """Characters of the note that names the files of an import."""
@@ -39,6 +43,7 @@ MAX_NOTE = 1_000
     epilog=examples(
         "ecsviz import conversations.json --store chats.db",
         'ecsviz import *.jsonl --store chats.db --note "March"',
+        "ecsviz import ~/.claude/projects --store chats.db --watch",
     ),
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -47,6 +52,8 @@ MAX_NOTE = 1_000
 @click.option("--timezone", default="UTC", help="Of times without a zone, as Europe/Berlin.")
 @click.option("--strict", is_flag=True, help="Refuse all where one record cannot be read.")
 @click.option("--note", "text", help="What the revision is about.")
+@click.option("--all", "everything", is_flag=True, help="Read files that have not changed, too.")
+@click.option("--watch", is_flag=True, help="Go on: read what changes, until you press Ctrl+C.")
 def import_command(
     files: Sequence[str],
     target: str,
@@ -54,20 +61,44 @@ def import_command(
     timezone: str,
     strict: bool,
     text: str | None,
+    everything: bool,
+    watch: bool,
 ) -> None:
     """Read chats from FILE... into a store, all in one revision.
 
-    A longer export of the same chats updates what is stored; the same one again adds nothing, and
-    an older one turns nothing back.
+    FILE may be a folder: the store remembers its files, and the next time only those are read that
+    are new or have changed. A longer export of the same chats updates what is stored; the same
+    one again adds nothing, and an older one turns nothing back.
     """
     names = plain(", ".join(Path(file).name for file in files), limit=MAX_NOTE)
-    options: dict[str, Any] = {"timezone": timezone, "strict": strict, "progress": bars()}
-    with warnings_told(), iterate_chats(list(files), format_, **options) as threads:
+    options: dict[str, Any] = {"format": format_, "timezone": timezone, "strict": strict}
+    options["progress"] = bars()
+    text = text or f"import {names}"
+    found: ChatStream | None
+    if watch or any(Path(file).is_dir() for file in files):
         store = store_at(target)
-        store.register(threads, note=text or f"import {names}")
-    for problem in threads.kept:
+        with warnings_told():
+            found = import_changed(store, list(files), note=text, everything=everything, **options)
+    else:
+        with warnings_told(), iterate_chats(list(files), **options) as found:
+            store = store_at(target)
+            store.register(found, note=text)
+    _told(found, store)
+    if not watch:
+        return
+    note("Watching; Ctrl+C ends it.")
+    with contextlib.suppress(KeyboardInterrupt):
+        for more in follow(store, list(files), note=text, **options):
+            _told(more, store)
+
+
+def _told(found: ChatStream | None, store: SQLAlchemyEntityStorage) -> None:
+    """Say what an import has done."""
+    for problem in found.kept if found else ():
         note(f"Note: {problem}")
-    stored = threads.stored
+    if found is None:
+        note("Nothing has changed since the last import; --all reads it again.")
+    stored = found.stored if found else StoredChats()
     show_facts(
         [
             ("threads", stored.threads),

@@ -53,7 +53,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, tzinfo
 from typing import Any
@@ -109,6 +109,7 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
     max_value: int = MAX_VALUE,
     timeout: float = 60.0,
     strict: bool = False,
+    skip: Iterable[str | os.PathLike[str]] = (),
 ) -> ChatImport:
     """Read the chat threads of a file, with all their branches.
 
@@ -154,6 +155,8 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
     strict
         Whether a record that cannot be read refuses everything. By default what is readable is
         read, and the rest is in ``problems`` with file, place and reason.
+    skip
+        The paths of files that are left out; but not of a folder that is one export as a whole.
 
     Returns
     -------
@@ -202,9 +205,8 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
     True
     """
     limits = _limits(max_bytes, max_members, max_ratio, max_depth, max_digits, max_value, timeout)
-    reader = ChatReader(
-        format, progress, time_zone(timezone, "timezone"), strict=flag(strict, "strict")
-    )
+    zone, strict = time_zone(timezone, "timezone"), flag(strict, "strict")
+    reader = ChatReader(format, progress, zone, strict=strict, skip=skip)
     with opened(source, limits, strict=strict) as sources, collector_paused():
         for _ in reader.read(sources):
             pass
@@ -228,6 +230,7 @@ def iterate_chats(  # noqa: PLR0913 - seven of them are limits
     max_value: int = MAX_VALUE,
     timeout: float = 60.0,
     strict: bool = False,
+    skip: Iterable[str | os.PathLike[str]] = (),
 ) -> ChatStream:
     r"""Read the chat threads of a file one after the other, so that large ones take little memory.
 
@@ -235,7 +238,7 @@ def iterate_chats(  # noqa: PLR0913 - seven of them are limits
     ----------
     source, format, timezone, max_bytes, max_members, max_ratio, max_depth, max_digits, max_value
         As of `read_chat`.
-    timeout, strict
+    timeout, strict, skip
         As of `read_chat`; with ``strict=True``, the error comes where it stands in the file.
     progress
         Whether to show a bar: how much of each file is read. None shows it if that takes longer
@@ -284,9 +287,8 @@ def iterate_chats(  # noqa: PLR0913 - seven of them are limits
     StoredChats(threads=3, entities=6, added=6, changed=0)
     """
     limits = _limits(max_bytes, max_members, max_ratio, max_depth, max_digits, max_value, timeout)
-    reader = ChatReader(
-        format, progress, time_zone(timezone, "timezone"), strict=flag(strict, "strict")
-    )
+    zone, strict = time_zone(timezone, "timezone"), flag(strict, "strict")
+    reader = ChatReader(format, progress, zone, strict=strict, skip=skip)
     with ExitStack() as files:
         sources = files.enter_context(opened(source, limits, strict=strict))
         return ChatStream(reader, sources, _name(sources), files.pop_all())

@@ -6,10 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import tzinfo
+from pathlib import Path
 from typing import Any
 
 from ecsviz.basics.optional import NotInstalledError
-from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
+from ecsviz.errors import (
+    EcsvizError,
+    ImportFormatError,
+    ImportLimitError,
+    InvalidArgumentError,
+    short_repr,
+)
 from ecsviz.importers.chat.building import Builder, ChatImport
 from ecsviz.importers.chat.drafts import (
     GENERAL,
@@ -54,6 +61,8 @@ class ChatReader:
         The zone of wall clocks.
     strict
         Whether what cannot be read is an error; else it is told, if there is anything else.
+    skip
+        The paths of files that are left out, where they are not part of a whole.
 
     Attributes
     ----------
@@ -62,9 +71,16 @@ class ChatReader:
     """
 
     def __init__(
-        self, wanted: object, progress: bool | None, zone: tzinfo, *, strict: bool = False
+        self,
+        wanted: object,
+        progress: bool | None,
+        zone: tzinfo,
+        *,
+        strict: bool = False,
+        skip: object = (),
     ) -> None:
         self.found = ChatImport()
+        self._skip = _full_paths(skip)
         self._strict = strict
         self._broken: EcsvizError | None = None
         self._builder = Builder(self.found, zone)
@@ -110,6 +126,8 @@ class ChatReader:
 
     def _read(self, source: Source) -> Iterator[None]:
         if source.members is None:
+            if source.path is not None and str(source.path.absolute()) in self._skip:
+                return
             chosen = self._named() or self._recognised(source)
             if chosen is None:
                 raise unknown(source)
@@ -124,7 +142,8 @@ class ChatReader:
 
     def _read_members(self, source: Source) -> Iterator[None]:
         assert source.members is not None
-        names = list(source.members)
+        given = list(source.members)
+        names = [name for name in given if not self._skips(source, name)]
         refused: list[tuple[str, str]] = []
         for name in sorted(names):
             with self._bearing(f"{source.name}/{name}"):
@@ -134,7 +153,7 @@ class ChatReader:
                 finally:
                     member.close()
                     source.forget(name)
-        if len(refused) == len(names) and self._broken is None:
+        if len(refused) == len(given) and self._broken is None:
             raise ImportFormatError(
                 f"{source.name} holds no file with a chat that is known here:"
                 f" {', '.join(short_repr(name) for name in names[:5]) or 'it is empty'}. {known()}",
@@ -146,6 +165,9 @@ class ChatReader:
         for each, why in refused:
             self._builder.begin("", each)
             self._builder.count("not read", "file", why)
+
+    def _skips(self, source: Source, name: str) -> bool:
+        return source.path is not None and str((source.path / name).absolute()) in self._skip
 
     def _read_member(self, member: Source, refused: list[tuple[str, str]]) -> Iterator[None]:
         """Read a file of a zip or folder, if it is a chat."""
@@ -311,6 +333,17 @@ def unknown(source: Source) -> EcsvizError:
         return source.trouble
     what = "no chat that is known here" if source.first else "empty"
     return ImportFormatError(f"{source.name} is JSON, but {what}. {known()}", **facts)
+
+
+def _full_paths(given: Any) -> frozenset[str]:
+    try:
+        if isinstance(given, str | bytes):
+            raise TypeError
+        return frozenset(str(Path(each).absolute()) for each in given)
+    except TypeError:
+        raise InvalidArgumentError(
+            f"skip must be a list of paths, not {short_repr(given)}.", argument="skip", value=given
+        ) from None
 
 
 def known() -> str:

@@ -52,7 +52,8 @@ class Source:
     limits
         What protects this process.
     path
-        Where it lies, if it lies on a disk by itself: a database is read with its journal.
+        Where it lies, if it lies on a disk by itself: a database is read with its journal. An
+        attribute, too.
     members
         The files inside, by their path there; None for a file.
     stack
@@ -111,7 +112,7 @@ class Source:
         self._begun = False
         self._skipped = 0
         self._early: list[EcsvizError] = []  # of JSON, before it is sure to be read as such
-        self._path = path
+        self.path = path
         self._stack = stack
         self._copy: Path | None = None
         self._read_tables: set[str] = set()
@@ -170,9 +171,9 @@ class Source:
     @cached_property
     def is_database(self) -> bool:
         """Whether it is a SQLite file."""
-        if self._path is None:
+        if self.path is None:
             return self._peek.startswith(MAGIC)
-        return self.members is None and is_sqlite(self._path, self._peek)
+        return self.members is None and is_sqlite(self.path, self._peek)
 
     # -- text --------------------------------------------------------------------------------
 
@@ -400,7 +401,7 @@ class Source:
     def database(self) -> AbstractContextManager[sqlite3.Connection]:
         """Open the SQLite file, see `open_sqlite`."""
         limits = self.limits
-        whole = self._path or self._load
+        whole = self.path or self._load
         if self._stack is None:
             return open_sqlite(
                 whole if isinstance(whole, Path) else whole(),
