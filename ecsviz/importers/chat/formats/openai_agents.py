@@ -46,6 +46,7 @@ class OpenAIAgents(Claiming):
             raise source.place().wrong(f"no table has the columns {', '.join(_COLUMNS)}")
         drafts: dict[str | None, DraftThread] = {}
         nodes: dict[str | None, list[Node]] = {}
+        branches: dict[str | None, Structure] = {}  # also where the database breaks off
         with source.place().trying(), source.database() as connection:
             sessions = table_with(source, "session_id", "created_at", "updated_at", without=["id"])
             for place, row in source.rows(connection, sessions or ""):
