@@ -45,6 +45,8 @@ def reading_calls(store: ev.SQLAlchemyEntityStorage, thread: ev.ChatThread) -> C
         "exists": lambda: store.exists(ev.ChatMessage, thread__title="second"),
         "iterate": lambda: list(store.iterate(ev.ChatMessage, batch=1)),
         "search": lambda: store.search("hello", ev.ChatMessage),
+        "threads": lambda: store.threads().summary(),
+        "threads frame": lambda: store.threads().frame(),
         "len": lambda: len(store),
         "in": lambda: thread in store,
         "get_lineage_entities": lambda: store.get_lineage_entities(thread.lineage_id),

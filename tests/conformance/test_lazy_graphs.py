@@ -892,6 +892,9 @@ def test_an_interrupt_leaves_all_of_a_batch_or_nothing(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Wherever it comes: what is touched again is whole, and one object for each entity."""
+    # Whatever ran before in this process, such as a kernel, may ignore interrupts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     store = OPENERS[kind](tmp_path, request)()
     thread = store.register(c.thread(3))
     interrupted, number = 0, 0
