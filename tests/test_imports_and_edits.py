@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ecsviz as ev
 from ecsviz.importers import ChatImport
 from tests.chat_files import conversation, is_sound, node, read
+from tests.conftest import in_ci
 
 ACCOUNTS = ("ann", "bea")
 MOST = 6
@@ -333,6 +334,7 @@ steps = st.lists(
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@settings(max_examples=80 if in_ci() else 20)
 @given(done=steps, first=st.integers(0, NEWEST))
 def test_every_message_and_every_edit_is_there(kind: str, done: list[Any], first: int) -> None:
     store: Any = (
