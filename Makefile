@@ -17,7 +17,7 @@ ARGS ?=
 PYTHON ?=
 
 # What the quick half of the tests leaves out: few tests, and most of the time.
-SLOW := scale or postgres or process or sweep or browser
+SLOW := scale or postgres or mariadb or process or sweep or browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

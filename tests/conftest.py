@@ -6,8 +6,10 @@ import asyncio
 import importlib
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +17,7 @@ from typing import Any, NoReturn
 
 import hypothesis
 import pytest
+import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import read_database
@@ -148,6 +151,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
         if not asked.isdisjoint({"postgres_url", "postgresql", "postgres"}):
             item.add_marker("postgres")
+        if not asked.isdisjoint({"mariadb_url", "mariadb"}):
+            item.add_marker("mariadb")
 
 
 def missing(what: str) -> NoReturn:
@@ -174,8 +179,9 @@ def require_optional(module_name: str) -> ModuleType:
 
 def require_program(*names: str) -> str:
     """Return the path of the first of `names` on PATH, or skip (or fail, see `missing`)."""
-    for name in names:
-        if path := shutil.which(name):
+    everywhere = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
+    for name in names:  # servers lie where only root's PATH leads
+        if path := shutil.which(name, path=everywhere):
             return path
     missing(f"no program {' or '.join(names)} on PATH")
 
@@ -235,6 +241,48 @@ def postgres_url() -> Iterator[str]:
         server = pgserver.get_server(folder)
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """A MariaDB of the tests' own, reached through a socket alone: one a process.
+
+    It has an empty database, ``ecsviz``. In a short folder: a socket's path has 107 bytes at most.
+    """
+    require_optional("pymysql")
+    install, server = require_program("mariadb-install-db"), require_program("mariadbd")
+    root = ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory(prefix="ecsviz-my-", ignore_cleanup_errors=True) as folder:
+        where = [f"--datadir={folder}/data", "--innodb-log-file-size=16M", *root]
+        made = [install, "--no-defaults", *where, "--auth-root-authentication-method=normal"]
+        subprocess.run(made, check=True, capture_output=True)
+        command = [server, "--no-defaults", *where, "--skip-networking"]
+        command += [f"--socket={folder}/s", "--character-set-server=utf8mb4"]
+        command += ["--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0"]
+        url = f"mysql+pymysql://root@localhost/?unix_socket={folder}/s&charset=utf8mb4"
+        with (Path(folder) / "log").open("wb") as log:
+            running = subprocess.Popen(command, stdout=log, stderr=log)
+            try:
+                _await_ready(running, Path(folder) / "log")
+                engine = sa.create_engine(url)
+                with engine.connect() as conn:
+                    conn.exec_driver_sql("CREATE DATABASE ecsviz")
+                engine.dispose()
+                yield url.replace("/?", "/ecsviz?")
+            finally:
+                running.terminate()
+                running.wait(60)
+
+
+def _await_ready(running: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until MariaDB says that it answers: what is refused before, the driver leaves open."""
+    for _ in range(600):
+        if b"ready for connections" in log.read_bytes():
+            return
+        if running.poll() is not None:
+            break
+        time.sleep(0.05)
+    pytest.fail(f"MariaDB did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 @pytest.fixture
