@@ -323,7 +323,7 @@ def _own_of_postgres(store: Store) -> list[Any]:
         UNION ALL SELECT 'rule', rulename, pg_get_ruledef(oid) FROM pg_rewrite
         WHERE rulename LIKE '%mine%'
         UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE conname LIKE 'mine%' ORDER BY 1, 2
+        WHERE conname LIKE 'mine%' ORDER BY 1, 2, 3
     """
     with store.engine.connect() as conn:
         return [tuple(row) for row in conn.execute(sa.text(query), {"s": store.metadata.schema})]

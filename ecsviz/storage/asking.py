@@ -234,6 +234,7 @@ class AskingStorage:
         >>> store.threads().summary()["messages"].tolist()
         [18]
         """
+        self.inside.check_open()
         return StoredThreads(self, as_of)
 
     def iterate(
