@@ -8,10 +8,16 @@ source changed since is taken where nobody has edited it; everything that somebo
 from __future__ import annotations
 
 import copy
+import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +25,7 @@ from hypothesis import strategies as st
 
 import ecsviz as ev
 from ecsviz.importers import ChatImport
+from ecsviz.importers.chat.fitting import ChatOrigin
 from tests.chat_files import conversation, is_sound, node, read
 from tests.conftest import in_ci
 
@@ -173,6 +180,14 @@ WAYS: dict[str, Callable[[Any, ChatImport], Any]] = {
     "fitted first": lambda store, found: (found.fit_into(store), store.register(found)),
     "copied": lambda store, found: store.register(copy.deepcopy(found)),
     "in a block": in_a_block,
+    "alone": lambda store, found: (
+        [store.register(thread, hops=0) for thread in found],
+        [store.register(list(thread.messages), hops=0) for thread in found if thread.messages],
+    ),
+    "a half alone": lambda store, found: (
+        store.register(list(found[0].messages[::2]) + list(found), hops=0),
+        store.register(found),
+    ),
     "twice": lambda store, found: (store.register(found), store.register(found)),
 }
 
@@ -346,3 +361,136 @@ def test_every_message_and_every_edit_is_there(kind: str, done: list[Any], first
             world.do(step)
             world.check()
         world.check_again()
+
+
+def test_nobody_saves_between_the_look_and_the_save(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
+    other = ev.SQLAlchemyEntityStorage(tmp_path / "store.db", timeout=0.05)
+    with store, other:
+        store.register(read([export("ann", 0)]))
+        there = other.list_by_type(ev.ChatThread)[0]
+        there.title = "theirs"
+        fit, tried = ChatOrigin.fit, []
+
+        def fit_and_try(*given: Any) -> Any:
+            fitted = fit(*given)
+            with pytest.raises(ev.errors.StorageBusyError):
+                other.register(there)
+            tried.append(there)
+            return fitted
+
+        with mock.patch.object(ChatOrigin, "fit", fit_and_try):
+            store.register(read([export("ann", 3)]))
+        assert tried == [there]
+        with pytest.raises(ev.errors.StaleVersionError):
+            other.register(there)
+        assert other.refresh(there).title == "ann 1"
+
+
+def test_in_memory_nobody_saves_between_the_look_and_the_save() -> None:
+    store = ev.InMemoryEntityStorage()
+    store.register(read([export("ann", 0)]))
+    there = store.list_by_type(ev.ChatThread)[0]
+    there.title = "theirs"
+    raised: list[Exception] = []
+
+    def register() -> None:
+        try:
+            store.register(there)
+        except ev.errors.StaleVersionError as err:
+            raised.append(err)
+
+    fit, threads = ChatOrigin.fit, []
+
+    def fit_and_try(*given: Any) -> Any:
+        fitted = fit(*given)
+        threads.append(Thread(target=register))
+        threads[0].start()
+        threads[0].join(0.05)
+        assert threads[0].is_alive(), "it waits"
+        return fitted
+
+    with mock.patch.object(ChatOrigin, "fit", fit_and_try):
+        store.register(read([export("ann", 3)]))
+    threads[0].join()
+    assert len(raised) == 1
+    assert store.list_by_type(ev.ChatThread)[0].title == "ann 1"
+
+
+DAMAGES = ("x'00'", "x''", "substr(said, 1, 20)", "zeroblob(40)", "x'789c030000000001'")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_was_noted_may_be_damaged_or_gone(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "store.db"
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        store.register(read([export("ann", 3)]))
+        (thread,) = store.list_by_type(ev.ChatThread)
+        thread.title = thread.messages[0].content = "mine"
+        store.register(thread)
+    with closing(sqlite3.connect(path)) as conn, conn:
+        assert conn.execute(f"UPDATE ecs_origins SET said = {damage}").rowcount == 1
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        found = store.register(read([export("ann", NEWEST)]))
+        (thread,) = store.list_by_type(ev.ChatThread)
+        assert (thread.title, thread.messages[0].content) == ("mine", "mine")
+        assert {m.content for m in thread.messages[1:]} == {said(n, NEWEST) for n in range(1, MOST)}
+        assert {each.what for each in found.problems} >= {"title", "content"}
+        assert store.verify()["detail"].tolist() == []
+
+
+def test_what_was_noted_goes_with_a_copy_of_the_file(tmp_path: Path) -> None:
+    with ev.SQLAlchemyEntityStorage(tmp_path / "store.db") as store:
+        store.register(read([export("ann", 3)]))
+        (thread,) = store.list_by_type(ev.ChatThread)
+        thread.title = "mine"
+        store.register(thread)
+    shutil.copy(tmp_path / "store.db", tmp_path / "backup.db")
+    with ev.SQLAlchemyEntityStorage(tmp_path / "backup.db") as store:
+        found = store.register(read([export("ann", 3)]))
+        assert [each.why for each in found.problems] == ["the store has its title; kept"]
+
+
+def test_long_chats_are_noted_in_parts(tmp_path: Path) -> None:
+    def long(count: int, when: int) -> ChatImport:
+        nodes = [node(str(n), str(n - 1) if n else None, text=f"text {n}") for n in range(count)]
+        return read([conversation(*nodes, id="long", update_time=when)])
+
+    path = tmp_path / "store.db"
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        store.register(long(1_000, 1))
+        (thread,) = store.list_by_type(ev.ChatThread)
+        thread.messages[500].content = "mine"
+        store.register(thread)
+        with closing(sqlite3.connect(path)) as conn:
+            before = dict(conn.execute("SELECT part, said FROM ecs_origins"))
+        store.register(long(1_010, 2))
+        with closing(sqlite3.connect(path)) as conn:
+            after = dict(conn.execute("SELECT part, said FROM ecs_origins"))
+        (thread,) = store.list_by_type(ev.ChatThread)
+    assert [m.content for m in thread.messages][498:502] == [
+        "text 498",
+        "text 499",
+        "mine",
+        "text 501",
+    ]
+    assert len(thread.messages) == 1_010
+    assert len(before) == len(after) == 4
+    assert before[2] == after[2], "of what goes on, the middle stays"
+    assert before[3] != after[3]
+
+
+def test_metadata_of_very_many_keys() -> None:
+    store = ev.InMemoryEntityStorage()
+    messages = [node(str(n), None, text="t", **{f"key {n}": 1}) for n in range(100)]
+    store.register(read([conversation(*messages, id="many", update_time=1)]))
+    (thread,) = store.list_by_type(ev.ChatThread)
+    thread.messages[99].metadata["key 99"] = "mine"
+    thread.messages[98].metadata["own"] = "mine"
+    store.register(thread)
+    messages = [node(str(n), None, text="t", **{f"key {n}": 2}) for n in range(100)]
+    store.register(read([conversation(*messages, id="many", update_time=2)]))
+    (thread,) = store.list_by_type(ev.ChatThread)
+    assert thread.messages[99].metadata["key 99"] == "mine"
+    assert thread.messages[98].metadata["own"] == "mine"
+    assert [m.metadata[f"key {n}"] for n, m in enumerate(thread.messages[:90])] == [2] * 90

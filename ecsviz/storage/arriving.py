@@ -22,7 +22,15 @@ _classes: WeakSet[type] = WeakSet()
 
 
 class Fitted(Protocol):
-    """What came of fitting: it is asked what is to be saved, and told when that is done."""
+    """What came of fitting: it is asked what is to be saved, and told when that is done.
+
+    Attributes
+    ----------
+    is_linked_anew
+        Whether any reference is another one than before.
+    """
+
+    is_linked_anew: bool
 
     def is_left_out(self, entity: Any) -> bool:
         """Tell whether an entity is as it is stored, or is not to be stored."""
@@ -30,8 +38,8 @@ class Fitted(Protocol):
     def begin(self, found: Walk | None) -> None:
         """Take note of what is going to be saved; None for nothing."""
 
-    def settle(self) -> None:
-        """Note in the store what was said, now that all is saved."""
+    def settle(self, alone: list[Any] | None) -> None:
+        """Note in the store what was said, now that it is saved: all, or some entities alone."""
 
 
 class Origin(Protocol):
@@ -100,13 +108,14 @@ def save(store: Any, roots: list[Any], note: str | None, alone: bool) -> None:
     with store.inside.origins.hold():
         fitted = fit(store, arriving(store, found))
         rest = [root for root in roots if not any(each.is_left_out(root) for each in fitted)]
-        found, count = walked(rest)
+        if len(rest) < len(roots) or any(each.is_linked_anew for each in fitted):
+            found, count = walked(rest)
         for each in fitted:
             each.begin(found)
         if rest:
             store.inside.save(found, note, alone=count)
         for each in fitted:
-            each.settle()
+            each.settle(rest if alone else None)
 
 
 def fit_in_place(store: Any, roots: list[Any]) -> list[Any]:

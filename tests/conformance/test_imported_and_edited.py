@@ -361,6 +361,29 @@ def test_a_thread_goes_on_as_any_other_once_it_is_stored(store: Any) -> None:
     assert the_thread(store).title == "mine"
 
 
+def test_what_is_saved_alone_is_no_more_than_that(store: Any) -> None:
+    store.register(export(1, *FIRST)[0], hops=0)
+    assert the_thread(store).messages == []
+    store.register(export(1, *FIRST))
+    edit(store, lambda thread: setattr(thread.messages[0], "content", "mine"))
+    found = later()
+    store.register(found[0], hops=0)
+    assert (the_thread(store).title, texts(store)["a"]) == ("T2", "A")
+    store.register(later())
+    assert texts(store) == {"q": "mine", "a": "A2", "b": "B", "c": "C"}
+
+
+@pytest.mark.parametrize("some", ["the thread", "a message", "both"])
+def test_what_was_saved_alone_was_said(store: Any, some: str) -> None:
+    store.register(export(1, *FIRST))
+    found = later()
+    given = {"the thread": [found[0]], "a message": [found[0].messages[1]]}
+    store.register(given.get(some, [found[0], found[0].messages[1]]), hops=0)
+    last = store.register(export(12, *changed("a", text="A3"), title="T3"))
+    assert (the_thread(store).title, texts(store)["a"]) == ("T3", "A3")
+    assert whys(last) == []
+
+
 def test_where_nothing_was_noted_what_is_there_is_kept(store: Any) -> None:
     # As of a store that an earlier release wrote: only what was never changed is the source's.
     for thread in export(1, *FIRST):

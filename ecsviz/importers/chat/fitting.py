@@ -157,8 +157,8 @@ class _Arriving:
         Which of its messages were said before.
     record
         What was said by now.
-    as_stored
-        Whether all of it is stored as it is.
+    whole
+        Whether what is going to be stored is as the source says; None if that is not known.
     problems
         What is to be told of it.
     """
@@ -169,7 +169,7 @@ class _Arriving:
     found: _Candidate | None = None
     at: list[int] = field(default_factory=list)
     record: ChatRecord | None = None
-    as_stored: bool = False
+    whole: bool | None = None
     problems: list[ChatProblem] = field(default_factory=list)
 
     @property
@@ -220,6 +220,7 @@ class Fitting:
 
     store: VersionedStorage
     arriving: list[_Arriving]
+    is_linked_anew: bool = False
     _known: dict[UUID, _Candidate] = field(default_factory=dict)
     _claimed: set[UUID] = field(default_factory=set)
     _out: set[int] = field(default_factory=set)
@@ -260,16 +261,25 @@ class Fitting:
             for problem in each.problems:
                 each.origin.whole.tell(problem)
 
-    def settle(self) -> None:
-        """Note what the sources have said, now that all is saved."""
+    def settle(self, alone: list[Any] | None) -> None:
+        """Note what the sources have said, now that it is saved."""
         parts: dict[tuple[UUID, int], bytes] = {}
+        saved = None if alone is None else set(map(id, alone))
         for each in self.arriving:
             thread, record = each.thread, each.record
             if each.is_deleted or not thread.version:
                 continue
             if record is not None:
-                record = _settled(record, thread)
+                if saved is not None:
+                    before = None if each.found is None else each.found.record
+                    record, each.whole = (
+                        _of_some(record, before or _unknown(), thread, saved),
+                        False,
+                    )
+                record = _settled(record, thread, each.whole)
                 parts |= {(thread.ecs_id, n): part for n, part in record.written().items()}
+            if saved is not None:
+                continue  # the rest of it still arrives
             each.origin.settled[self.store] = thread.version
             taken = each.origin.whole.taken.setdefault(self.store, {})
             taken[thread.ecs_id] = weakref.ref(thread)
@@ -491,6 +501,7 @@ class Fitting:
             self._out.add(id(thread))
         else:
             each.record = replace(ChatRecord.of_said(said), parts=record.parts)
+            each.whole = not edited
         return True
 
     def _deleted(self, some: Iterable[_Arriving], versions: Mapping[UUID, int]) -> set[UUID]:
@@ -505,6 +516,7 @@ class Fitting:
 
     def _unite(self, each: _Arriving, elsewhere: frozenset[UUID]) -> None:
         """Bring a thread together with the stored one."""
+        self.is_linked_anew = True
         found = each.found
         union = Union(
             each.origin.held,
@@ -534,20 +546,30 @@ def _unknown() -> ChatRecord:
     )
 
 
-def _settled(record: ChatRecord, thread: Any) -> ChatRecord:
+def _of_some(record: ChatRecord, before: ChatRecord, thread: Any, saved: set[int]) -> ChatRecord:
+    """Return what was said by now of what was saved, and what was said before of the rest."""
+    names = tuple(dict.fromkeys((*record.table.names, *before.table.names)))
+    now, rows = record.table.under(names), before.table.under(names)
+    place = {ecs_id: n for n, ecs_id in enumerate(before.ids)}
+    there = {message.ecs_id for message in thread.messages if id(message) in saved}
+    some = [n for n, ecs_id in enumerate(record.ids) if ecs_id in there or ecs_id in place]
+    ids = [record.ids[n] for n in some]
+    chosen = [now[n] if i in there else rows[place[i]] for n, i in zip(some, ids, strict=True)]
+    return replace(
+        record,
+        thread=record.thread if id(thread) in saved else before.thread,
+        ids=ids,
+        known=[record.marks[n] for n in some],
+        table=DigestTable(names, np.array(chosen, dtype=np.uint32).reshape(-1, len(names))),
+    )
+
+
+def _settled(record: ChatRecord, thread: Any, whole: bool | None) -> ChatRecord:
     """Return a record with the versions that are stored now."""
     now = {message.ecs_id: message.version for message in thread.messages}
-    if 0 in now.values():  # which were not saved with the thread
-        places = [n for n, ecs_id in enumerate(record.ids) if now.get(ecs_id, 1)]
-        record = replace(
-            record,
-            ids=[record.ids[n] for n in places],
-            known=[record.marks[n] for n in places],
-            table=DigestTable(record.table.names, record.table.rows[places]),
-        )
     return replace(
         record,
         version=thread.version,
         versions=[now.get(ecs_id, 0) for ecs_id in record.ids],
-        whole=Said.of(thread, thread.messages).says_the_same(record),
+        whole=Said.of(thread, thread.messages).says_the_same(record) if whole is None else whole,
     )

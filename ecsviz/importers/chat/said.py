@@ -226,7 +226,8 @@ def _alike(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
 def _marks(said: Said) -> list[int]:
     table = said.table
     words = (table.column(name).tolist() for name in ("role", "author", "content", "created_at"))
-    number = {digest_of_id(ecs_id): n for n, ecs_id in enumerate(said.ids)}
+    named = all(said.names)
+    number = {} if named else {digest_of_id(ecs_id): n for n, ecs_id in enumerate(said.ids)}
     seen: Counter[bytes] = Counter()
     found: list[int] = []
     for name, up, *words_of in zip(said.names, table.column(PARENT).tolist(), *words, strict=True):
@@ -253,8 +254,8 @@ def pairs(one: Said, other: Said) -> list[int]:
         return list(range(len(one.ids)))
     place = {ecs_id: n for n, ecs_id in enumerate(other.ids)}
     found = [place.get(ecs_id, -1) for ecs_id in one.ids]
-    if -1 in found:
-        left = set(range(len(other.ids))) - set(found)
+    left = set(range(len(other.ids))) - set(found) if -1 in found else None
+    if left:
         known = {other.marks[n]: n for n in sorted(left, reverse=True)}
         for n, at in enumerate(found):
             if at < 0:
