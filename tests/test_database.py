@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.storage.sql.engine import APPLICATION_ID
+from ecsviz.storage.sql.dialects import APPLICATION_ID
 from tests.databases import counted, execute, fetched
 
 

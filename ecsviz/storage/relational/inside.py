@@ -61,6 +61,7 @@ from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.save_plan import SavePlan
 from ecsviz.storage.search import Search
 from ecsviz.storage.spans import Past
+from ecsviz.storage.sql.dialects import check_supported
 from ecsviz.storage.sql.engine import AFTER, OpenDatabase
 
 
@@ -69,7 +70,7 @@ class SqlInside(WithOrigins):
 
     Parameters
     ----------
-    target, models, journal, timeout, deadline, schema, read_only
+    target, models, journal, timeout, deadline, schema, read_only, unsupported
         As of `SQLAlchemyEntityStorage`.
 
     Attributes
@@ -92,12 +93,16 @@ class SqlInside(WithOrigins):
         deadline: float = 60.0,
         schema: str | None = None,
         read_only: bool = False,
+        unsupported: bool = False,
     ) -> None:
         read_only = flag(read_only, "read_only")
+        self.unsupported = flag(unsupported, "unsupported")
+        if not self.unsupported:
+            check_supported(target)
         self.database = OpenDatabase(target, journal, timeout, deadline, read_only)
         self.handwritten = Handwritten(models)
         self.catalog = Catalog(
-            self.database, Mapping(schema, self.handwritten, defers=self.database.is_postgresql)
+            self.database, Mapping(schema, self.handwritten, defers=self.database.row.unique_waits)
         )
         self.models = Models(self, lambda: self.catalog.mapping)
         self._begun = threading.local()  # what `reading` holds, per thread

@@ -78,6 +78,14 @@ class SQLAlchemyEntityStorage(
         Whether nothing may be written: what would write raises StorageReadOnlyError before it does
         anything, a missing file is an error, and the database itself is opened to be read. So it
         is too with a URL that says ``?mode=ro&uri=true``.
+    unsupported
+        Whether another engine than SQLite and PostgreSQL is tried. It lacks what a store needs
+        (the error says what), so that a save which fails may leave half of itself.
+
+    Raises
+    ------
+    StorageOpenError
+        If the target cannot be opened, or is of an engine on which no store can lie.
 
     Notes
     -----
@@ -120,6 +128,7 @@ class SQLAlchemyEntityStorage(
         deadline: float = 60.0,
         schema: str | None = None,
         read_only: bool = False,
+        unsupported: bool = False,
     ) -> None:
         self.inside: SqlInside = SqlInside(
             target,
@@ -129,6 +138,7 @@ class SQLAlchemyEntityStorage(
             deadline=deadline,
             schema=schema,
             read_only=read_only,
+            unsupported=unsupported,
         )
 
     def __repr__(self) -> str:
@@ -152,6 +162,7 @@ class SQLAlchemyEntityStorage(
             "deadline": self.inside.database.deadline,
             "schema": self.inside.catalog.metadata.schema,
             "read_only": self.inside.database.read_only,
+            "unsupported": self.inside.unsupported,
         }
         address, made = self.inside.database.address(), self.inside.database.exists()
         return _reopened, (type(self), address, made, options, self.inside.catalog.identity)

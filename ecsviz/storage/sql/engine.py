@@ -37,6 +37,7 @@ from ecsviz.basics.forks import not_while_forking
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.basics.once import making
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
+from ecsviz.storage.sql.dialects import Dialect, row_of
 from ecsviz.storage.sql.processes import look_after
 from ecsviz.storage.sql.server_errors import server_error
 from ecsviz.storage.sql.sqlite_errors import sqlite_error, unreadable
@@ -75,6 +76,11 @@ class OpenDatabase:
         How long a statement may take on a SQLite file in which something acts by itself.
     read_only
         Whether nothing may be written; so it is too if the URL says so.
+
+    Attributes
+    ----------
+    row
+        What the database's engine does, and how.
 
     Raises
     ------
@@ -116,6 +122,7 @@ class OpenDatabase:
                     f"{redacted(self.url)} is empty: there is nothing to read. Name a file."
                 )
             self.engine = self._make_engine()
+        self.row: Dialect = row_of(self.engine)
         if self.url.get_backend_name() == "sqlite" and not self.is_in_memory:
             self.path = file_of(self.url)
             self._check_file()
@@ -135,12 +142,7 @@ class OpenDatabase:
     @property
     def is_sqlite(self) -> bool:
         """Whether the database is SQLite."""
-        return self.engine.dialect.name == "sqlite"
-
-    @property
-    def is_postgresql(self) -> bool:
-        """Whether the database is PostgreSQL."""
-        return self.engine.dialect.name == "postgresql"
+        return self.row.is_sqlite
 
     @property
     def is_alone(self) -> bool:
@@ -166,8 +168,7 @@ class OpenDatabase:
         return made
 
     def _options(self) -> dict[str, Any]:
-        server = self.url.get_backend_name() == "postgresql"
-        return {"postgresql_readonly": True} if self.read_only and server else {}
+        return dict(row_of(self.url.get_backend_name()).read_only) if self.read_only else {}
 
     def _keep(self, dialect: Any, _: Any, args: Any, options: Any) -> Any:
         self.check_open()
@@ -326,8 +327,8 @@ class OpenDatabase:
     @contextlib.contextmanager
     def _read(self) -> Iterator[Connection]:
         with self._connected("REPEATABLE READ") as conn:
-            if self.is_sqlite:
-                conn.exec_driver_sql("BEGIN")
+            if self.row.begin_to_read:
+                conn.exec_driver_sql(self.row.begin_to_read)
             yield conn
 
     @contextlib.contextmanager
@@ -345,11 +346,8 @@ class OpenDatabase:
         """Hold a transaction as `writing` does, in which interrupts are told at once."""
         self.check_writable()
         with self.turn(), self._connected("READ COMMITTED") as conn:
-            if self.is_sqlite:
-                conn.exec_driver_sql("BEGIN IMMEDIATE")
-            elif self.is_postgresql:
-                # One writer at a time, so that ids and revisions need no retries.
-                conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})")
+            if self.row.begin_to_write:
+                conn.exec_driver_sql(self.row.begin_to_write)
             yield conn
             self._commit(conn)
             if self.is_sqlite and self.journal == "wal":
@@ -376,7 +374,7 @@ class OpenDatabase:
         with deferred_interrupt(), self.turn(), self._connected("READ COMMITTED") as conn:
             conn.exec_driver_sql("PRAGMA foreign_keys=OFF")
             try:
-                conn.exec_driver_sql("BEGIN IMMEDIATE")
+                conn.exec_driver_sql(self.row.begin_to_write)
                 yield conn
                 broken = conn.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
                 if broken:
@@ -420,10 +418,11 @@ class OpenDatabase:
         table, query, value = proof
         try:
             with self._connected("READ COMMITTED") as other:
-                if self.is_postgresql:
+                if self.row.wait:
                     # The server may still be at it: who gets its lock comes after it.
-                    other.exec_driver_sql(f"SET LOCAL lock_timeout = {int(self.timeout * 1000)}")
-                    other.exec_driver_sql(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})")
+                    milliseconds = int(self.timeout * 1000)
+                    other.exec_driver_sql(self.row.wait.format(milliseconds=milliseconds))
+                    other.exec_driver_sql(self.row.begin_to_write)
                 there = sa.inspect(other).has_table(table.name, schema=table.schema)
                 return there and other.scalar(query) == value
         except StorageError:
@@ -458,7 +457,7 @@ class OpenDatabase:
             conn.info.pop(PROOF, None)
             conn.info.pop(AFTER, None)
             if not self.is_sqlite:
-                if self.is_postgresql:
+                if self.row.isolates:
                     conn.execution_options(isolation_level=isolation, **self._options())
                 yield conn
                 return
@@ -595,6 +594,3 @@ carried out: a table, a query and its value."""
 
 AFTER = "ecs_after"
 """A list of what is to be called when a transaction is known to be carried out: there as well."""
-
-APPLICATION_ID = 0x45435356
-"""Written into SQLite files, so that ``file`` and we can tell: the letters ECSV."""

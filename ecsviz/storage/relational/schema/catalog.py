@@ -41,7 +41,8 @@ from ecsviz.storage.relational.schema.system_columns import origins_of
 from ecsviz.storage.relational.schema.text_index import TEXTS, inherit, keep_in_step
 from ecsviz.storage.relational.schema.text_tables import changes_of
 from ecsviz.storage.remembered import Remembered
-from ecsviz.storage.sql.engine import APPLICATION_ID, PROOF, OpenDatabase
+from ecsviz.storage.sql.dialects import APPLICATION_ID
+from ecsviz.storage.sql.engine import PROOF, OpenDatabase
 from ecsviz.storage.sql.statements import (
     columns_of,
     delete_rows,
