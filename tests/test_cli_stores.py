@@ -613,9 +613,14 @@ def test_import_that_watches(tmp_path: Path) -> None:
         assert process.stdout is not None
         try:
             lines = [process.stdout.readline() for _ in range(5)]
-            (folder / "b.json").write_text(said % "b")
-            lines += [process.stdout.readline() for _ in range(5)]
+            for name in ("b", "c"):
+                (folder / f"{name}.json").write_text(f"[{said % name}, 7]")
+                lines += [process.stdout.readline() for _ in range(5)]
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-    assert [line.split() for line in lines if line.startswith("threads")] == [["threads", "1"]] * 2
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert "ChatImportWarning" not in told
+    assert told.count("Note: chats: 1 thing could not be placed") == 2
+    assert [line.split() for line in lines if line.startswith("threads")] == [["threads", "1"]] * 3

@@ -86,6 +86,8 @@ def warnings_told() -> Iterator[None]:
     """Print our warnings as notes, not as Python shows them."""
     with catch_warnings(record=True) as caught:
         simplefilter("always", UserWarning)
-        yield
-    for warning in caught:
-        note(f"Note: {warning.message}")
+        try:
+            yield
+        finally:
+            for warning in caught:
+                note(f"Note: {warning.message}")

@@ -88,7 +88,10 @@ def import_command(
         return
     note("Watching; Ctrl+C ends it.")
     with contextlib.suppress(KeyboardInterrupt):
-        for more in follow(store, list(files), note=text, **options):
+        changes = follow(store, list(files), note=text, **options)
+        while True:
+            with warnings_told():
+                more = next(changes)
             _told(more, store)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from typing_extensions import Format, get_annotations
 
 from ecsviz.basics.order import Ints, split
+from ecsviz.basics.outside import outside
 from ecsviz.domain.entity_class import newest_definition, same_type, type_key
 from ecsviz.domain.fields import ClassPlan, FieldPlan, Shape, class_plan
 from ecsviz.domain.objects import is_placeholder
@@ -147,16 +147,8 @@ def _hint(cls: str, listed: str, back: str) -> None:
         f" {cls}, write {back}: … = ev.reference(inverse={listed!r}, …); if not, say"
         " ev.reference(inverse=None, …) on one of them.",
         UnpairedReferencesWarning,
-        stacklevel=_outside(),
+        stacklevel=outside(),
     )
-
-
-def _outside() -> int:
-    """Return the level in the stack, for a warning, of the line that called the package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("ecsviz."):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def _undeclared(fields: list[FieldPlan], others: list[FieldPlan]) -> list[FieldPlan]:

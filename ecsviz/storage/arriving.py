@@ -38,8 +38,11 @@ class Fitted(Protocol):
     def begin(self, found: Walk | None) -> None:
         """Take note of what is going to be saved; None for nothing."""
 
-    def settle(self, alone: list[Any] | None) -> None:
-        """Note in the store what was said, now that it is saved: all, or some entities alone."""
+    def settle(self, alone: list[Any] | None, left_out: list[Any]) -> None:
+        """Note in the store what was said, now that it is saved: all, or some entities alone.
+
+        Of what was given itself and is left out, it warns where that is not stored.
+        """
 
 
 class Origin(Protocol):
@@ -115,7 +118,8 @@ def save(store: Any, roots: list[Any], note: str | None, alone: bool) -> None:
         if rest:
             store.inside.save(found, note, alone=count)
         for each in fitted:
-            each.settle(rest if alone else None)
+            left_out = [root for root in roots if each.is_left_out(root)]
+            each.settle(rest if alone else None, left_out)
 
 
 def fit_in_place(store: Any, roots: list[Any]) -> list[Any]:

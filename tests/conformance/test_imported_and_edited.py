@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import ecsviz as ev
-from ecsviz.importers import ChatImport
+from ecsviz.importers import ChatImport, ChatImportWarning
 from tests.chat_files import conversation, is_sound, links, node, read
 
 FIRST = (node("q", text="Q"), node("a", "q", text="A", role="assistant"), node("b", "a", text="B"))
@@ -151,7 +153,8 @@ def test_what_was_deleted_stays_deleted(store: Any) -> None:
 def test_a_thread_that_was_deleted_stays_deleted(store: Any) -> None:
     store.register(export(1, *FIRST))
     store.delete([the_thread(store), *the_thread(store).messages])
-    found = store.register(later())
+    with pytest.warns(ChatImportWarning, match="ChatThread .* was deleted in this store, and is"):
+        found = store.register(later())
     assert store.list_by_type(ev.ChatThread) == []
     assert whys(found) == [
         (None, "the thread", "deleted in the store; left out (a fork of it would be stored)")
@@ -162,6 +165,36 @@ def test_a_thread_that_was_deleted_stays_deleted(store: Any) -> None:
     holder = Shelf(chat=later()[0])
     assert store.register(holder).chat.version > 1
     assert len(store.list_by_type(ev.ChatThread)) == 2
+
+
+@pytest.mark.parametrize("way", ["alone", "whole", "a list", "a message", "a stream", "by message"])
+def test_what_is_given_itself_is_stored_or_warned_of(store: Any, way: str) -> None:
+    store.register(export(1, *FIRST))
+    thread = the_thread(store)
+    last = thread.messages[-1]
+    revision = len(store.revisions())
+    only = way == "by message"
+    store.delete(last if only else [thread, *thread.messages])
+    found = export(1, *FIRST)
+    given: Any = {
+        "alone": found[0],
+        "whole": found,
+        "a list": list(found),
+        "a message": found[0].messages[2],
+        "by message": found[0].messages[2],
+        "a stream": ev.importers.iterate_chats(json.dumps([conversation(*FIRST)]).encode()),
+    }[way]
+    with pytest.warns(ChatImportWarning, match="deleted in this store") as warned:
+        store.register(given)
+    (warning,) = warned
+    assert warning.filename == __file__
+    assert len(store.list_by_type(ev.ChatMessage)) == (2 if only else 0)
+    # What it says to do brings it back, and what is imported goes on from there.
+    (ecs_id, to) = re.findall(r"store\.revert\('(.*)', to=(\d+)\)", str(warning.message))[0]
+    assert int(to) == revision
+    store.revert(ecs_id, to=int(to))
+    store.register(later())
+    assert texts(store) == {"q": "Q", "a": "A2", "b": "B", "c": "C"}
 
 
 class Shelf(ev.Entity):

@@ -41,10 +41,6 @@ Entry = tuple[str, str, str, str, str]
 """A row of the report without its count: file, format, kind, what, why."""
 
 
-class ChatImportWarning(UserWarning):
-    """Something of a chat could not be placed as its source has it."""
-
-
 class ChatImport(ChatThreads):
     """The threads of one file, or of several, in their order.
 
@@ -247,6 +243,8 @@ class Builder:
 
     Attributes
     ----------
+    whole
+        What the threads know of all that is read.
     has_messages
         Whether any were read.
     """
@@ -264,7 +262,7 @@ class Builder:
         self._made: dict[UUID, int] = {}  # where it stands in the result
         self._taken: set[UUID] = set()  # those of this file
         self._count = 0
-        self._whole = ImportedTogether(found.problems)
+        self.whole = ImportedTogether(found.problems)
         self.has_messages = False
 
     def begin(self, format: str, source: str, why: str = "") -> None:  # noqa: A002 - as `read_chat` calls it
@@ -331,7 +329,7 @@ class Builder:
         self._tally(draft)
 
     def _note(self, thread: ChatThread, key: ThreadKey, file: str) -> None:
-        come_from(thread, ChatOrigin(key, file, self._whole, LiveChat.of(thread)))
+        come_from(thread, ChatOrigin(key, file, self.whole, LiveChat.of(thread)))
 
     def forget(self) -> None:
         """Forget the threads so far: none that follows is compared with them."""

@@ -8,6 +8,7 @@ What both have is brought together in `union`.
 from __future__ import annotations
 
 import operator
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,13 +18,14 @@ from uuid import UUID
 import numpy as np
 
 from ecsviz.basics.garbage import collector_paused
+from ecsviz.basics.outside import outside
 from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatThread
 from ecsviz.domain.walk import Walk
 from ecsviz.errors import short_repr
 from ecsviz.importers.chat.identity import ThreadKey
 from ecsviz.importers.chat.live import LiveChat
-from ecsviz.importers.chat.said import PARENT, ChatRecord, DigestTable, Said, pairs
+from ecsviz.importers.chat.said import ChatRecord, Said, pairs
 from ecsviz.importers.chat.source import ChatProblem
 from ecsviz.importers.chat.union import Union, agree, is_older
 from ecsviz.storage.arriving import origin_of
@@ -38,6 +40,24 @@ CONFLICT = "changed in the store, and in the source since; the store's is kept"
 DELETED = "deleted in the store; left out (a fork of it would be stored)"
 
 
+class ChatImportWarning(UserWarning):
+    """Something of a chat could not be placed as its source has it, or is not stored."""
+
+
+def left_out_of(store: VersionedStorage, some: list[Any]) -> str:
+    """Return the text of a warning of what was deleted in a store, and is not stored again."""
+    first = some[0]
+    named = short_repr(first.source_id or getattr(first, "title", None) or str(first.ecs_id))
+    more = f" and {len(some) - 1:,} more" if len(some) > 1 else ""
+    when = store.history(first.ecs_id)["revision"].tolist()
+    way = f"store.revert({str(first.ecs_id)!r}, to={when[-1] - 1}), or " if when else ""
+    return (
+        f"{type(first).__name__} {named}{more} was deleted in this store, and is not stored again."
+        f" Bring it back with {way}store a copy with ids of its own: register what its"
+        " fork(deep=True) returns. The import's .problems tell of the rest."
+    )
+
+
 @dataclass(slots=True, eq=False)
 class ImportedTogether:
     """An import as a whole, of which each thread knows.
@@ -48,9 +68,13 @@ class ImportedTogether:
         Told what is kept of a store, and what is ambiguous.
     taken
         Per store which stored threads are threads of this import.
+    left_out
+        What was given to a store and was deleted there, where that is told at the end; None if it
+        is warned of at once.
     """
 
     problems: list[ChatProblem]
+    left_out: list[Any] | None = None
     taken: weakref.WeakKeyDictionary[Any, dict[UUID, weakref.ref[Any]]] = field(
         default_factory=weakref.WeakKeyDictionary
     )
@@ -224,6 +248,7 @@ class Fitting:
     _known: dict[UUID, _Candidate] = field(default_factory=dict)
     _claimed: set[UUID] = field(default_factory=set)
     _out: set[int] = field(default_factory=set)
+    _gone: set[int] = field(default_factory=set)
 
     def fit(self) -> None:
         """Give threads the ids that they have in the store, and what it has more.
@@ -261,8 +286,9 @@ class Fitting:
             for problem in each.problems:
                 each.origin.whole.tell(problem)
 
-    def settle(self, alone: list[Any] | None) -> None:
+    def settle(self, alone: list[Any] | None, left_out: list[Any]) -> None:
         """Note what the sources have said, now that it is saved."""
+        self._warn(left_out)
         parts: dict[tuple[UUID, int], bytes] = {}
         saved = None if alone is None else set(map(id, alone))
         for each in self.arriving:
@@ -272,11 +298,9 @@ class Fitting:
             if record is not None:
                 if saved is not None:
                     before = None if each.found is None else each.found.record
-                    record, each.whole = (
-                        _of_some(record, before or _unknown(), thread, saved),
-                        False,
-                    )
-                record = _settled(record, thread, each.whole)
+                    record = record.of_some(saved, thread, before or ChatRecord.unknown())
+                    each.whole = False
+                record = record.settled(thread, each.whole)
                 parts |= {(thread.ecs_id, n): part for n, part in record.written().items()}
             if saved is not None:
                 continue  # the rest of it still arrives
@@ -285,6 +309,20 @@ class Fitting:
             taken[thread.ecs_id] = weakref.ref(thread)
         if parts:
             self.store.inside.origins.keep(parts)
+
+    def _warn(self, left_out: list[Any]) -> None:
+        """Warn of what was given itself, and is not stored since it was deleted there."""
+        gone = {id(each.thread): each for each in self.arriving if each.is_deleted}
+        told: dict[ImportedTogether, list[Any]] = {}
+        for entity in left_out:
+            thread = entity.__dict__.get("thread", entity)
+            if id(thread) in gone or id(entity) in self._gone:
+                told.setdefault(origin_of(thread).whole, []).append(entity)
+        for whole, some in told.items():
+            if whole.left_out is not None:
+                whole.left_out += some
+            else:
+                warnings.warn(left_out_of(self.store, some), ChatImportWarning, outside())
 
     # -- which is which ----------------------------------------------------------------------
 
@@ -308,7 +346,7 @@ class Fitting:
         whole = self._read(unknown)
         lost = [i for i in wanted if i not in stored and i not in noted]
         for ecs_id, _ in self.store.inside.first_revisions(lost) if lost else ():
-            records[ecs_id] = _unknown()  # it was deleted, of which nothing was noted
+            records[ecs_id] = ChatRecord.unknown()  # it was deleted, of which nothing was noted
         for ecs_id in wanted:
             record = records.get(ecs_id)
             if record is None and ecs_id in whole:
@@ -521,14 +559,15 @@ class Fitting:
         union = Union(
             each.origin.held,
             None if found is None else found.thread,
-            _unknown() if found is None else found.record,
+            ChatRecord.unknown() if found is None else found.record,
             elsewhere,
         )
         each.record = union.run()
         if told := union.told():
             each.tell("what this copy has not", f"the store has {told}; kept")
         if union.deleted:
-            self._out |= set(map(id, union.deleted))
+            self._gone |= set(map(id, union.deleted))
+            self._out |= self._gone
             gone = counted(len(union.deleted), "message")
             each.tell("what was deleted or moved in the store", f"{gone}; left out")
         for conflict in union.conflicts:
@@ -536,40 +575,3 @@ class Fitting:
             each.tell(conflict.shown, CONFLICT, node, conflict.said)
         if not union.changed and found is not None:
             self._out.add(id(each.thread))
-
-
-def _unknown() -> ChatRecord:
-    """Return what is known of a chat of which nobody has said anything."""
-    names = ("role", "content", "author", "created_at", "source_id", PARENT)
-    return ChatRecord(
-        thread={}, ids=[], table=DigestTable(names, np.zeros((0, 6), dtype=np.uint32))
-    )
-
-
-def _of_some(record: ChatRecord, before: ChatRecord, thread: Any, saved: set[int]) -> ChatRecord:
-    """Return what was said by now of what was saved, and what was said before of the rest."""
-    names = tuple(dict.fromkeys((*record.table.names, *before.table.names)))
-    now, rows = record.table.under(names), before.table.under(names)
-    place = {ecs_id: n for n, ecs_id in enumerate(before.ids)}
-    there = {message.ecs_id for message in thread.messages if id(message) in saved}
-    some = [n for n, ecs_id in enumerate(record.ids) if ecs_id in there or ecs_id in place]
-    ids = [record.ids[n] for n in some]
-    chosen = [now[n] if i in there else rows[place[i]] for n, i in zip(some, ids, strict=True)]
-    return replace(
-        record,
-        thread=record.thread if id(thread) in saved else before.thread,
-        ids=ids,
-        known=[record.marks[n] for n in some],
-        table=DigestTable(names, np.array(chosen, dtype=np.uint32).reshape(-1, len(names))),
-    )
-
-
-def _settled(record: ChatRecord, thread: Any, whole: bool | None) -> ChatRecord:
-    """Return a record with the versions that are stored now."""
-    now = {message.ecs_id: message.version for message in thread.messages}
-    return replace(
-        record,
-        version=thread.version,
-        versions=[now.get(ecs_id, 0) for ecs_id in record.ids],
-        whole=Said.of(thread, thread.messages).says_the_same(record) if whole is None else whole,
-    )

@@ -27,6 +27,7 @@ from ecsviz.importers.chat.drafts import (
     DraftThread,
     claim,
 )
+from ecsviz.importers.chat.fitting import ImportedTogether
 from ecsviz.importers.chat.registry import FORMATS, checked, format_named, formats_of_others
 from ecsviz.importers.chat.source import ChatProblem, Source
 from ecsviz.importers.files import ImportSourceError, stops_all
@@ -107,6 +108,11 @@ class ChatReader:
                 yield from self._read(source)
         if self._broken is not None and not self._builder.has_messages:
             raise self._broken
+
+    @property
+    def whole(self) -> ImportedTogether:
+        """What the threads know of all that is read."""
+        return self._builder.whole
 
     def forget(self) -> None:
         """Forget the threads that were found; what was told of them is kept."""

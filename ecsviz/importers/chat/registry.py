@@ -5,9 +5,10 @@ from __future__ import annotations
 import warnings
 from importlib.metadata import EntryPoint, entry_points
 
+from ecsviz.basics.outside import outside
 from ecsviz.errors import ImportFormatError, did_you_mean, short_repr
-from ecsviz.importers.chat.building import ChatImportWarning
 from ecsviz.importers.chat.drafts import ChatFormat
+from ecsviz.importers.chat.fitting import ChatImportWarning
 from ecsviz.importers.chat.formats.ai_sdk import AISDK
 from ecsviz.importers.chat.formats.ai_studio import AIStudio
 from ecsviz.importers.chat.formats.aider import Aider
@@ -142,7 +143,7 @@ def formats_of_others() -> list[ChatFormat]:
         try:
             found.append(_loaded(each))
         except ImportFormatError as err:
-            warnings.warn(err.message, ChatImportWarning, stacklevel=2)
+            warnings.warn(err.message, ChatImportWarning, stacklevel=outside())
     return found
 
 

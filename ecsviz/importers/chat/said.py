@@ -12,7 +12,7 @@ import marshal
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -322,6 +322,59 @@ class ChatRecord(Said):
             last=said.last,
             known=said.marks,
             versions=[0] * len(said.ids),
+        )
+
+    @classmethod
+    def unknown(cls) -> ChatRecord:
+        """Return what is known of a chat of which nobody has said anything."""
+        names = ("role", "content", "author", "created_at", "source_id", PARENT)
+        return cls(thread={}, ids=[], table=DigestTable(names, np.zeros((0, 6), dtype=np.uint32)))
+
+    def of_some(self, saved: set[int], thread: Any, before: ChatRecord) -> ChatRecord:
+        """Return what was said by now of what was saved, and what was said before of the rest.
+
+        Parameters
+        ----------
+        saved
+            Which live objects were saved.
+        thread
+            The live thread.
+        before
+            What was said before.
+        """
+        names = tuple(dict.fromkeys((*self.table.names, *before.table.names)))
+        now, rows = self.table.under(names), before.table.under(names)
+        place = {ecs_id: n for n, ecs_id in enumerate(before.ids)}
+        there = {message.ecs_id for message in thread.messages if id(message) in saved}
+        some = [n for n, ecs_id in enumerate(self.ids) if ecs_id in there or ecs_id in place]
+        ids = [self.ids[n] for n in some]
+        chosen = [now[n] if i in there else rows[place[i]] for n, i in zip(some, ids, strict=True)]
+        return replace(
+            self,
+            thread=self.thread if id(thread) in saved else before.thread,
+            ids=ids,
+            known=[self.marks[n] for n in some],
+            table=DigestTable(names, np.array(chosen, dtype=np.uint32).reshape(-1, len(names))),
+        )
+
+    def settled(self, thread: Any, whole: bool | None) -> ChatRecord:
+        """Return this with the versions that are stored now.
+
+        Parameters
+        ----------
+        thread
+            The live thread, as it was saved.
+        whole
+            Whether that is as the source says; None if that is not known.
+        """
+        now = {message.ecs_id: message.version for message in thread.messages}
+        if whole is None:
+            whole = Said.of(thread, thread.messages).says_the_same(self)
+        return replace(
+            self,
+            version=thread.version,
+            versions=[now.get(ecs_id, 0) for ecs_id in self.ids],
+            whole=whole,
         )
 
     @classmethod

@@ -12,11 +12,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from ecsviz.basics.garbage import collector_paused
+from ecsviz.basics.outside import outside
 from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatThread
 from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError
-from ecsviz.importers.chat.building import ChatImportWarning
+from ecsviz.importers.chat.fitting import ChatImportWarning, left_out_of
 from ecsviz.importers.chat.places import ChatProblem
 from ecsviz.importers.chat.reading import ChatReader
 from ecsviz.importers.chat.source import Source
@@ -116,7 +117,7 @@ class ChatStream(Iterator[ChatThread]):
         if not more and self._close.alive:
             self.close()
             if told := self._reader.warning(self._name, self.kept):
-                warnings.warn(told, ChatImportWarning, stacklevel=3)
+                warnings.warn(told, ChatImportWarning, stacklevel=outside())
         return more
 
     # -- storing -----------------------------------------------------------------------------
@@ -163,12 +164,16 @@ class ChatStream(Iterator[ChatThread]):
             )
         if progress is not None:
             self._reader.progress = progress
+        left_out: list[Any] = []
+        self._reader.whole.left_out = left_out
         with store.transaction(note=note):
             newest = max(store.revisions()["revision"].tolist(), default=0)
             while self._fill():
                 self._save(store, newest)
                 self._reader.forget()
                 gc.collect(1)  # threads and messages hold each other
+            if left_out:
+                warnings.warn(left_out_of(store, left_out), ChatImportWarning, outside())
         return self
 
     def _fill(self) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
+from ecsviz.basics.outside import outside
 from ecsviz.errors import ForeignTriggerWarning, StorageCorruptError
 from ecsviz.storage.relational.schema.class_maps import StoredType
 from ecsviz.storage.relational.schema.history_tables import history_name
@@ -184,7 +185,7 @@ class Seen:
                 " are yours, silence this with warnings.simplefilter('ignore',"
                 " ecsviz.errors.ForeignTriggerWarning).",
                 ForeignTriggerWarning,
-                stacklevel=2,
+                stacklevel=outside(),
             )
 
 
