@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -235,3 +237,21 @@ class Named(ev.Entity):
                 rows = session.scalars(sa.select(store.sql_model(cells.Named))).all()
             assert {type(value) for value in (*found, *(row.at for row in rows))} == {cells.Point}
         assert store.sql_model(cells.Named) is store.sql_model(cells.Named)
+
+
+def test_classes_made_before_are_in_nobodys_way(store: ev.SQLAlchemyEntityStorage) -> None:
+    def define(name: str) -> Any:
+        return type(name, (ev.Entity,), {"__annotations__": {"word": str}, "word": ""})
+
+    thread = ev.sample("thread")
+    store.register(thread)
+    held = store.sql_model(ev.ChatThread)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # SQLAlchemy warns of columns that several classes write
+        made = [store.sql_model(define(name)) for name in ("FirstWord", "SecondWord")]
+        assert store.sql_model(ev.ChatThread) is not held
+        sa.orm.configure_mappers()
+    assert len({model.registry for model in (held, *made)}) == 3
+    with store.session_factory() as session:
+        for model in (held, store.sql_model(ev.ChatThread)):
+            assert len(session.scalars(sa.select(model)).one().messages) == len(thread.messages)

@@ -141,6 +141,7 @@ class Models:
             primaryjoin=key == other.table.c.id,
             foreign_keys=[key],
             remote_side=[other.table.c.id],
+            overlaps=_both_sides(ref, target),
             **options,
         )
 
@@ -169,6 +170,7 @@ class Models:
             order_by=ref.position,
             collection_class=ordering_list(ref.position.name),
             back_populates=name,
+            overlaps=_both_sides(ref, known.type_name),
             post_update=bool(key.nullable),
         )
 
@@ -218,6 +220,16 @@ class Models:
             "from_entity": classmethod(from_entity),
             "__repr__": text,
         }
+
+
+def _both_sides(ref: RefColumn, target: str) -> str:
+    """Return the names of the relationships that write a reference's column.
+
+    Classes made before may still be used by whoever holds them; SQLAlchemy would warn that theirs
+    write it too.
+    """
+    names = [arc_name(ref, target)] + ([ref.inverse] if ref.inverse is not None else [])
+    return ",".join(f"{name},{name}_" for name in names)
 
 
 def _looked_at(model: Any) -> list[Any]:
