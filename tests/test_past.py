@@ -61,7 +61,7 @@ State = dict[UUID, tuple[Any, ...]]
 Log = dict[UUID, list[tuple[bool, int]]]
 """Per entity who wrote it, and whether he saved it, or changed it beside."""
 
-Model = tuple[State, dict[UUID, int], Log, dict[UUID, int]]
+Model = tuple[State, dict[UUID, int], Log, dict[UUID, int], list[Any]]
 
 
 def said(value: Any) -> Any:
@@ -119,6 +119,7 @@ class Holding:
     roots: list[Any]
     client: int
     seen: dict[UUID, int]
+    read: dict[UUID, int] = dataclass_field(default_factory=dict)  # what was seen when it was read
     then: State = dataclass_field(default_factory=dict)
     own: State = dataclass_field(default_factory=dict)
 
@@ -171,7 +172,8 @@ class Machine(RuleBasedStateMachine):
     # -- the model -------------------------------------------------------------------------
 
     def sync(self, holding: Holding) -> None:
-        holding.seen = {i: len(log) for i, log in self.log.items()}
+        holding.read = {i: len(log) for i, log in self.log.items()}
+        holding.seen = dict(holding.read)
 
     def write(self, ecs_id: UUID, now: tuple[Any, ...], client: int, beside: bool = False) -> None:
         """Say in the model that an entity has a state; once a call, or a block, a new version."""
@@ -506,13 +508,16 @@ class Machine(RuleBasedStateMachine):
     def marked(self) -> Model:
         """Return what the model says now."""
         log = {ecs_id: list(entries) for ecs_id, entries in self.log.items()}
-        return dict(self.stored), dict(self.gone), log, dict(self.before)
+        held = [(h, dict(h.seen), h.read) for h in (*self.sessions, *self.readings)]
+        return dict(self.stored), dict(self.gone), log, dict(self.before), held
 
     def go_back(self, mark: Model) -> None:
-        """Let the model say what it said; what was seen of what has never been is from before."""
-        self.stored, self.gone, self.log, self.before = mark
-        for holding in (*self.sessions, *self.readings):
-            holding.seen = {i: min(n, len(self.log.get(i, ()))) for i, n in holding.seen.items()}
+        """Let the model say what it said; what was saved has seen no more than before."""
+        self.stored, self.gone, self.log, self.before, held = mark
+        for holding, seen, read in held:
+            if holding.read is not read:  # it was read anew since, and stays so
+                seen = holding.read
+            holding.seen = {i: min(n, len(self.log.get(i, ()))) for i, n in seen.items()}
 
     # -- loaded when touched -------------------------------------------------------------------
 
@@ -531,7 +536,7 @@ class Machine(RuleBasedStateMachine):
             roots = store.find(kind, limit=2, lazy=True)
         else:
             roots = [next(store.iterate(kind, batch=2, lazy=True))]
-        reading = Holding(roots, self.sessions[who].client, {}, dict(self.stored))
+        reading = Holding(roots, self.sessions[who].client, {}, then=dict(self.stored))
         self.sync(reading)
         self.readings.append(reading)
         self.check_reading(reading)
