@@ -515,9 +515,9 @@ class Machine(RuleBasedStateMachine):
         """Let the model say what it said; what was saved has seen no more than before."""
         self.stored, self.gone, self.log, self.before, held = mark
         for holding, seen, read in held:
-            if holding.read is not read:  # it was read anew since, and stays so
-                seen = holding.read
-            holding.seen = {i: min(n, len(self.log.get(i, ()))) for i, n in seen.items()}
+            # What was read anew since stays so.
+            known = seen if holding.read is read else holding.read
+            holding.seen = {i: min(n, len(self.log.get(i, ()))) for i, n in known.items()}
 
     # -- loaded when touched -------------------------------------------------------------------
 
