@@ -13,7 +13,6 @@ import pytest
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.importers.database import Database, Row
-from ecsviz.importers.database import rows as rows_module
 from ecsviz.isomorphic import find_difference
 from tests.databases import SHOP, counted, execute, read
 
@@ -240,16 +239,16 @@ def test_columns_that_are_called_as_the_row_id(tmp_path: Path, taken: list[str])
     assert two.next_t is one
 
 
-def test_a_database_without_row_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As in databases where a table without a primary key has nothing to tell its rows by.
-    monkeypatch.setattr(rows_module.TableRows, "_row_id", lambda self, table: None)
-    with ev.read_database(execute(tmp_path / "shop.db", SHOP)) as db:
-        graph = db.row_graph()
-        assert len(graph.references) == 13  # two lines that are alike are one row
-        lines = db.entities("order lines")
-        assert {line.order.number for line in lines if line.order} == {1, 2}
-        whole = db.row_graph("orders", where={"number": 2}, hops=1)
-        assert sorted(whole.nodes) == ["customers 1", "order lines #1", "orders 2024, 2"]
+def test_a_table_whose_rows_nothing_tells_apart_is_a_problem(tmp_path: Path) -> None:
+    db = read(
+        tmp_path,
+        "CREATE TABLE t (rowid TEXT, _ROWID_ TEXT, oid TEXT)",
+        "INSERT INTO t VALUES ('a', 'b', 'c'), ('a', 'b', 'c'), (NULL, NULL, NULL)",
+    )
+    assert db.tables == []
+    assert db.problems[["table", "problem"]].values.tolist() == [
+        ["t", "left out: columns hide its row ids, and it has no primary key"]
+    ]
 
 
 def test_graphs_of_rows_and_tables_go_wherever_graphs_go(shop: Database, tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ecsviz.basics.result_frames import typed_column, typed_frame
 from ecsviz.importers.database.classes import name_fields
 from ecsviz.importers.database.rows import TableRows, Where
-from ecsviz.importers.database.schema import ForeignKey, ForeignSchema
-from ecsviz.importers.database.values import Fit, series_of
+from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
+from ecsviz.importers.database.values import read_columns, series_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,11 @@ def keys_frame(schema: ForeignSchema, counts: Counts) -> pd.DataFrame:
     )
 
 
-def faults_frame(schema: ForeignSchema, counts: Counts) -> pd.DataFrame:
+def faults_frame(
+    schema: ForeignSchema,
+    counts: Counts,
+    lacking: Iterable[tuple[ForeignTable, str, int, list[tuple[Any, ...]]]],
+) -> pd.DataFrame:
     """Return what cannot be followed or read; see ``Database.problems``."""
     found: list[tuple[str, str, str, str, int | None]] = [
         (name, "", "", f"left out: {why}", None) for name, why in schema.unreadable.items()
@@ -91,20 +95,27 @@ def faults_frame(schema: ForeignSchema, counts: Counts) -> pd.DataFrame:
         elif counts[key][1]:
             why = "dangling values: there is no such row"
             found.append((key.table, key.path, key.target, why, counts[key][1]))
+    for table, column, count, rows in lacking:
+        told = ", ".join(
+            repr(text) + (f" in row {', '.join(map(str, key))}" if key else "")
+            for text, *key in rows
+        )
+        more = f" and {count - len(rows):,} more" if count > len(rows) else ""
+        why = f"kept as text, since Python has no such value: {told}{more}"
+        found.append((table.name, column, "", why, count))
     texts = dict.fromkeys(("table", "columns", "target", "problem"), "str")
     return typed_frame(found, {**texts, "rows": "Int64"})
 
 
-def rows_frame(
-    rows: TableRows, table: str, fits: list[Fit], where: Where, limit: int | None
-) -> pd.DataFrame:
+def rows_frame(rows: TableRows, table: str, where: Where, limit: int | None) -> pd.DataFrame:
     """Return the rows of a table; see ``Database.frame``."""
     import pandas as pd
 
-    _, columns = rows.values(table, where=where, limit=limit)
-    names = [column.name for column in rows.schema.tables[table].columns]
-    made: dict[str, Any] = {
-        name: series_of(fit, fit.values(stored))
-        for name, fit, stored in zip(names, fits, columns, strict=True)
+    told = rows.schema.tables[table]
+    names = [column.name for column in told.columns]
+    fits, values = read_columns(rows, told, names, where, limit)
+    made = {
+        name: series_of(*one)
+        for name, one in zip(names, zip(fits, values, strict=True), strict=True)
     }
     return pd.DataFrame(made)

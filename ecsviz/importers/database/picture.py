@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
-from ecsviz.importers.database.reflect import sqlite_uniques
+from ecsviz.importers.database.reflect_sqlite import sqlite_uniques
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
 
 if TYPE_CHECKING:
@@ -28,25 +28,37 @@ def uniques_of(conn: Connection, schema: ForeignSchema) -> Uniques:
     One statement on SQLite, SQLAlchemy's bulk reflection elsewhere.
     """
     found: Uniques = {name: [table.primary_key] for name, table in schema.tables.items()}
+    for name, told in schema.uniques.items():
+        found.get(name, []).extend(told)
+    within: dict[str | None, dict[str, str]] = {}  # schema -> what a table is called there -> name
+    for name, table in schema.tables.items():
+        within.setdefault(table.schema, {})[table.own_name or name] = name
     if conn.dialect.name == "sqlite":
-        for name, columns in sqlite_uniques(conn, list(schema.tables)):
-            found[name].append(columns)
-        return found
+        for of, names in within.items():
+            for name, columns in sqlite_uniques(conn, list(names), of or "main"):
+                found[names[name]].append(columns)
+    elif not schema.uniques and conn.dialect.name != "duckdb":
+        for of, names in within.items():
+            _reflect_uniques(conn, of, names, found)
+    return found
+
+
+def _reflect_uniques(
+    conn: Connection, of: str | None, names: dict[str, str], found: Uniques
+) -> None:
     inspector = sa.inspect(conn)
-    of = next((table.schema for table in schema.tables.values()), None)
     with warnings.catch_warnings():  # of indexes on expressions, which are left out
         warnings.simplefilter("ignore", exc.SAWarning)
         indexes = inspector.get_multi_indexes(schema=of)
         constraints = inspector.get_multi_unique_constraints(schema=of)
     for (_, name), told in constraints.items():
-        found.get(name, []).extend(one["column_names"] for one in told)
+        found.get(names.get(name, ""), []).extend(one["column_names"] for one in told)
     for (_, name), listed in indexes.items():
         for index in listed:
             columns = [column for column in index["column_names"] if column is not None]
             whole = len(columns) == len(index["column_names"])
             if index["unique"] and whole and not index.get("dialect_options", {}).get(_WHERE):
-                found.get(name, []).append(columns)
-    return found
+                found.get(names.get(name, ""), []).append(columns)
 
 
 _WHERE = "postgresql_where"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
-from ecsviz.basics.arguments import natural_number
 from ecsviz.basics.text import counted
 from ecsviz.basics.views import view
 from ecsviz.errors import (
-    InvalidArgumentError,
     StoragePickleError,
     UnknownTypeError,
     did_you_mean,
@@ -24,7 +22,9 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database import frames, graphs
 from ecsviz.importers.database.classes import Made, make_classes
 from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
+from ecsviz.importers.database.lacking import lacking_columns, lacking_rows
 from ecsviz.importers.database.making import MAX_ENTITIES, EntityMaking
+from ecsviz.importers.database.options import check_limit, checked_schemas
 from ecsviz.importers.database.picture import drawn_schema, uniques_of
 from ecsviz.importers.database.reflect import reflect
 from ecsviz.importers.database.rows import TableRows, Where
@@ -48,6 +48,7 @@ def read_database(
     url_or_path: str | os.PathLike[str] | URL | Engine,
     *,
     schema: str | None = None,
+    schemas: Sequence[str] | None = None,
     timeout: float = TIMEOUT,
     max_bytes: int = MAX_BYTES,
 ) -> Database:
@@ -56,10 +57,15 @@ def read_database(
     Parameters
     ----------
     url_or_path
-        The path of a SQLite file, a SQLAlchemy URL (``"postgresql+psycopg://user@host/name"``),
-        or an Engine.
+        The path of a SQLite or DuckDB file, a SQLAlchemy URL
+        (``"postgresql+psycopg://user@host/name"``), or an Engine.
     schema
-        The database schema whose tables are read; None for the default one.
+        The one database schema whose tables are read, without its name before theirs.
+    schemas
+        The schemas whose tables are read: of MySQL its databases, of SQLite those attached. By
+        default all that are not the system's; of MySQL the database that the URL names, and
+        those to which its keys lead. Tables outside the default schema are called
+        ``schema.table``.
     timeout
         Seconds that each call may take on a SQLite file; 60 by default.
     max_bytes
@@ -84,8 +90,8 @@ def read_database(
     -----
     A SQLite file is read as it is at this moment: from a private copy with its journal, on which
     nothing can be written, attached or loaded. Elsewhere each call reads in a transaction of its
-    own, on PostgreSQL a read-only one. Reflection is O(tables + columns + keys); rows are read
-    when they are asked for.
+    own, on PostgreSQL and MySQL a read-only one; DuckDB's file is opened to be read alone.
+    Reflection is O(tables + columns + keys); rows are read when they are asked for.
 
     Examples
     --------
@@ -116,7 +122,7 @@ def read_database(
     >>> db.close()
     >>> folder.cleanup()
     """
-    return Database(DatabaseSource(url_or_path, timeout, max_bytes), schema)
+    return Database(DatabaseSource(url_or_path, timeout, max_bytes), schema, schemas)
 
 
 class Database:
@@ -135,14 +141,17 @@ class Database:
         ``target_columns``, and ``fault`` if it cannot be followed.
     """
 
-    def __init__(self, source: DatabaseSource, schema: str | None) -> None:
+    def __init__(
+        self, source: DatabaseSource, schema: str | None, schemas: Sequence[str] | None = None
+    ) -> None:
         self._source = source
+        self._lacking: dict[str, frozenset[str]] = {}
         self._row_ids: dict[str, str | None] = {}
         self._fits: dict[str, list[Fit]] = {}
         self.name = source.name
         try:
             with source.reading() as conn:
-                self._schema = reflect(conn, schema)
+                self._schema = reflect(conn, checked_schemas(schema, schemas))
         except BaseException:  # also of an interrupt: nobody has the database, to close it
             source.close()
             raise
@@ -238,7 +247,17 @@ class Database:
         Dangling values, with the number of ``rows`` that have them; keys to tables or columns
         that are not there; tables that cannot be read. The values themselves are in `frame`.
         """
-        return frames.faults_frame(self._schema, self._counts)
+        with self._source.reading() as conn:
+            lacking = [
+                (
+                    self._schema.tables[name],
+                    column,
+                    *lacking_rows(conn, self._schema.tables[name], column, 5),
+                )
+                for name in self.tables
+                for column in sorted(self._lacking_in(conn, name))
+            ]
+        return frames.faults_frame(self._schema, self._counts, lacking)
 
     @cached_property
     def _counts(self) -> Mapping[ForeignKey, tuple[int, int, int]]:
@@ -381,12 +400,37 @@ class Database:
             ``boolean``; ``float64``, ``str``, ``datetime64[us]`` (in UTC where there is an
             offset), dates as ``datetime64[s]``; all else, and values of several types, as
             Python's objects.
+
+        Notes
+        -----
+        What a column is in Python, here as in entities and copies:
+
+        ===================  ===================================================================
+        Python               database
+        ===================  ===================================================================
+        ``bool``             BOOLEAN
+        ``int``              integers of any size; YEAR and BIT of MySQL
+        ``float``            REAL, DOUBLE; FLOAT as the shortest number that is rounded to it
+        ``Decimal``          DECIMAL, NUMERIC (of SQLite ``float`` or ``int``, as it keeps them)
+        ``str``              texts, ENUM; SET of MySQL as ``"a,b"``
+        ``bytes``            BLOB, BYTEA, BINARY, VARBINARY; shapes of MySQL
+        ``date``             DATE
+        ``datetime``         DATETIME, TIMESTAMP, with an offset where the type has one
+        ``time``             TIME
+        ``timedelta``        INTERVAL; TIME of MySQL, which goes from -838 to 838 hours
+        ``UUID``             UUID
+        lists, dicts         JSON, arrays; STRUCT, MAP and UNION of DuckDB
+        ``str``              all else, as the database writes it: ranges, composites, bits, …
+        ===================  ===================================================================
+
+        A value that Python's type lacks is the database's text, and a line in `problems`:
+        ``infinity``, days before Christ, ``24:00:00``, spans with months, dates such as
+        ``0000-00-00``. A time or date in an array of PostgreSQL is text, too.
         """
         name = self._known(table)
-        _check_limit(limit)
+        check_limit(limit)
         with self._source.reading() as conn:
-            rows = self._rows(conn)
-            return frames.rows_frame(rows, name, self._fits_of(conn, [name])[name], where, limit)
+            return frames.rows_frame(self._rows(conn), name, where, limit)
 
     @property
     def classes(self) -> Mapping[str, Any]:
@@ -445,7 +489,7 @@ class Database:
             If there is no such table or column.
         """
         name, made = self._known(table), self._made
-        _check_limit(limit)
+        check_limit(limit)
         with self._source.reading() as conn:
             making = EntityMaking(self._rows(conn), made, self._fits, max_entities)
             return making.some(name, where, limit)
@@ -489,13 +533,19 @@ class Database:
     # -- inside ------------------------------------------------------------------------------
 
     def _rows(self, conn: sa.Connection) -> TableRows:
-        return TableRows(conn, self._schema, self._row_ids)
+        return TableRows(conn, self._schema, self._row_ids, self._lacking)
 
     def _fits_of(self, conn: sa.Connection, tables: Iterable[str]) -> dict[str, list[Fit]]:
         for name in tables:
             if name not in self._fits:
-                self._fits[name] = fits_of(conn, self._schema.tables[name])
+                table, lacking = self._schema.tables[name], self._lacking_in(conn, name)
+                self._fits[name] = fits_of(conn, table, lacking)
         return self._fits
+
+    def _lacking_in(self, conn: sa.Connection, name: str) -> frozenset[str]:
+        if name not in self._lacking:
+            self._lacking[name] = lacking_columns(conn, self._schema.tables[name])
+        return self._lacking[name]
 
     def _known(self, table: str) -> str:
         if table in self._schema.tables:
@@ -516,12 +566,3 @@ class Database:
 
 _SHOWN = 20
 """How many tables a notebook shows."""
-
-
-def _check_limit(limit: Any) -> None:
-    if limit is not None and natural_number(limit) is None:
-        raise InvalidArgumentError(
-            f"limit={short_repr(limit)} is no number of rows. Give 0, 1, 2, …, or None for all.",
-            argument="limit",
-            value=limit,
-        )

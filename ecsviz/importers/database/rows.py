@@ -1,25 +1,34 @@
 """Rows of tables, and which row refers to which: the database joins, one statement a key.
 
-A row is told by its *locator*: SQLite's row id, elsewhere the primary key, or what the database
-has instead. Which rows belong together is left to the database, since only it knows its
-collations and how it compares numbers with texts.
+A row is told by its *locator*: the row id of SQLite and DuckDB, elsewhere the primary key, or what
+the database has instead. Which rows belong together is left to the database, since only it knows
+its collations and how it compares numbers with texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from itertools import compress
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.util import ClauseAdapter
 
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
-from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
+from ecsviz.importers.database.reflect_mysql import NUMBER, numbered
+from ecsviz.importers.database.schema import (
+    AsItComes,
+    ForeignKey,
+    ForeignSchema,
+    ForeignTable,
+    as_text,
+)
 from ecsviz.storage.sql.statements import columns_of, key_condition
 
 Locator: TypeAlias = Any
@@ -29,6 +38,7 @@ Where: TypeAlias = "Mapping[str, Any] | sa.ColumnElement[bool] | sa.TextClause |
 
 _PARAMETERS: Final = 30_000
 """How many parameters one statement takes: SQLite allows 32,766, PostgreSQL 65,535."""
+_TAKE_MANY: Final = frozenset({"mariadb", "mysql", "postgresql", "sqlite"})
 _FEW_PARAMETERS: Final = 1_000
 """The same where nothing is known about the database."""
 
@@ -60,30 +70,71 @@ class TableRows:
         What the database consists of.
     row_ids
         Table → what its row id is called, None if it has none; filled as tables are met.
+    lacking
+        Table → columns with values that Python lacks: they are read as texts.
     """
 
     def __init__(
-        self, conn: Connection, schema: ForeignSchema, row_ids: dict[str, str | None] | None = None
+        self,
+        conn: Connection,
+        schema: ForeignSchema,
+        row_ids: dict[str, str | None] | None = None,
+        lacking: Mapping[str, Container[str]] | None = None,
     ) -> None:
         self.conn = conn
         self.schema = schema
         self._row_ids: dict[str, str | None] = {} if row_ids is None else row_ids
+        self._lacking = lacking or {}
 
     # -- rows --------------------------------------------------------------------------------
 
     def count(self, name: str) -> int:
         """Return how many rows a table has."""
-        query = sa.select(sa.func.count()).select_from(self._table(name).sql)
-        return int(self.conn.execute(query).scalar_one())
+        table = self._table(name)
+        query = sa.select(sa.func.count()).select_from(table.sql)
+        return int(self.conn.execute(_only(query, table, table.sql)).scalar_one())
 
     def find(self, name: str, where: Where = None, limit: int | None = None) -> FoundRows:
         """Return the rows of a table that meet a condition, in the table's order."""
         table = self._table(name)
-        at = table.sql
+        at = self._rows_of(table)
         locators = self._locators(table, at, quoted_name(self.conn, table))
         keys = [at.c[column] for column in table.primary_key]
         query = sa.select(*locators, *keys).select_from(at).order_by(*locators)
         return _found(self._chosen(query, table, at, where, limit), len(locators))
+
+    def read(
+        self,
+        name: str,
+        columns: Sequence[str],
+        where: Where = None,
+        limit: int | None = None,
+        as_texts: Container[str] = (),
+    ) -> list[list[Any]]:
+        """Return columns of the rows that meet a condition, in the table's order.
+
+        Those in `as_texts` are selected as the database writes them.
+        """
+        table = self._table(name)
+        at = table.sql
+        query = sa.select(*self._asked(table, at, columns, as_texts)).select_from(at)
+        if table.located in ("key", "row id"):  # else the database reads them as they lie
+            query = query.order_by(*self._locators(table, at, quoted_name(self.conn, table)))
+        return self._chosen(query, table, at, where, limit)
+
+    def _asked(
+        self, table: ForeignTable, at: Any, names: Sequence[str], as_texts: Container[str]
+    ) -> list[sa.ColumnElement[Any]]:
+        """Return columns as they are selected."""
+        known = {column.name: column for column in table.columns}
+        asked = ((at.c[n], as_text if n in as_texts else known[n].asked) for n in names)
+        return [at if ask is None else ask(at).label(None) for at, ask in asked]
+
+    def _rows_of(self, table: ForeignTable, alias: str | None = None) -> Any:
+        """Return what the rows of a table are selected from."""
+        if table.located == "number":
+            return numbered(table, alias or table.sql.name)
+        return table.sql if alias is None else table.sql.alias(alias)
 
     def values(
         self,
@@ -104,13 +155,20 @@ class TableRows:
             As in `find`; only if `locators` are not given.
         """
         table = self._table(name)
-        at = table.sql
+        at = self._rows_of(table)
         located = self._locators(table, at, quoted_name(self.conn, table))
-        wanted = [at.c[column.name] for column in table.columns]
+        names = [column.name for column in table.columns]
+        wanted = self._asked(table, at, names, self._lacking.get(name, ()))
         query = sa.select(*located, *wanted).select_from(at).order_by(*located)
         if locators is None:
             columns = self._chosen(query, table, at, where, limit)
+        elif table.located == "number" and len(locators) > _FEW_PARAMETERS:
+            # To number the rows again and again takes longer.
+            columns, chosen = self._chosen(query, table, at, None, None), set(locators)
+            keep = [locator in chosen for locator in columns[0]]
+            columns = [list(compress(column, keep)) for column in columns]
         else:
+            query = _only(query, table, at)
             parts = [
                 columns_of(self.conn, query.where(chosen))
                 for chosen in self._among(located, locators)
@@ -124,10 +182,14 @@ class TableRows:
         """Run a query for the rows that meet a condition, and return columns as lists."""
         if limit is not None:
             query = query.limit(limit)
+        query = _only(query, table, at)
         if where is None:
             return columns_of(self.conn, query)
+        told = condition(table, where)
+        if at is not table.sql:
+            told = ClauseAdapter(at).traverse(told)
         try:
-            return columns_of(self.conn, query.where(condition(table, at, where)))
+            return columns_of(self.conn, query.where(told))
         except (exc.SQLAlchemyError, OverflowError, UnicodeError) as err:
             why = str(getattr(err, "orig", err)).strip()
             if "interrupted" in why or getattr(err, "connection_invalidated", False):
@@ -175,7 +237,7 @@ class TableRows:
         limit: int | None,
     ) -> tuple[list[Locator], FoundRows]:
         source, target = self._table(key.table), self._table(key.target)
-        here, there = source.sql.alias("s"), target.sql.alias("t")
+        here, there = self._rows_of(source, "s"), self._rows_of(target, "t")
         ends = [self._locators(source, here, "s"), self._locators(target, there, "t")]
         # The key of the rows that are not known yet.
         told, at = (source, here) if targets is not None else (target, there)
@@ -185,6 +247,7 @@ class TableRows:
             .select_from(here.join(there, _on(key, here, there)))
             .order_by(*ends[0], *ends[1])
         )
+        query = _only(_only(query, source, here), target, there)
         if limit is not None:
             query = query.limit(limit)
         side, chosen = (0, sources) if targets is None else (1, targets)
@@ -200,18 +263,19 @@ class TableRows:
 
     def count_links(self, key: ForeignKey) -> tuple[int, int, int]:
         """Return how many rows refer to a row, to none (dangling), and have NULL in the key."""
-        here = self._table(key.table).sql.alias("s")
-        target = self._table(key.target).sql
+        source, led_to = self._table(key.table), self._table(key.target)
+        here, target = source.sql.alias("s"), led_to.sql
         # Each value once, so that a row counts once where the target's columns are not unique.
-        there = sa.select(*(target.c[name] for name in key.target_columns)).distinct().alias("t")
+        values = sa.select(*(target.c[name] for name in key.target_columns)).distinct()
+        there = _only(values, led_to, target).alias("t")
         full = sa.and_(*(here.c[name].is_not(None) for name in key.columns))
         met = there.c[key.target_columns[0]].is_not(None)
-        query = sa.select(
+        query: Any = sa.select(
             sa.func.count(sa.case((met, 1))),
             sa.func.count(sa.case((full, 1))),
             sa.func.count(),
         ).select_from(here.outerjoin(there, _on(key, here, there)))
-        linked, complete, rows = self.conn.execute(query).one()
+        linked, complete, rows = self.conn.execute(_only(query, source, here)).one()
         return linked, complete - linked, rows - complete
 
     # -- locators ----------------------------------------------------------------------------
@@ -221,6 +285,8 @@ class TableRows:
 
     def _row_id(self, table: ForeignTable) -> str | None:
         """Return how a table calls its row id, None if it has none."""
+        if self.conn.dialect.name == "duckdb":
+            return "rowid"
         if self.conn.dialect.name != "sqlite":
             return None
         if table.name not in self._row_ids:
@@ -243,17 +309,17 @@ class TableRows:
 
     def _locators(self, table: ForeignTable, at: Any, called: str) -> list[sa.ColumnElement[Any]]:
         """Return the expressions that tell a row of a table."""
-        name = self._row_id(table)
-        if name is not None:
-            return [sa.literal_column(f"{called}.{name}", sa.BigInteger())]
-        if table.primary_key:
-            return [at.c[column] for column in table.primary_key]
-        if self.conn.dialect.name == "postgresql":  # a partition's place is unique within it
+        if table.located == "number":
+            return [at.c[NUMBER]]
+        if table.located == "place":  # a partition's place is unique within it
             return [
                 sa.cast(sa.literal_column(f"{called}.{column}"), sa.Text())
                 for column in ("tableoid", "ctid")
             ]
-        return [at.c[column.name] for column in table.columns]
+        name = self._row_id(table) if table.located == "row id" else None
+        if name is not None:
+            return [sa.literal_column(f"{called}.{name}", sa.BigInteger())]
+        return [at.c[column] for column in table.key or table.primary_key]
 
     def _among(
         self, located: Sequence[sa.ColumnElement[Any]], locators: Sequence[Locator]
@@ -265,7 +331,11 @@ class TableRows:
         if sqlite and len(located) == 1 and type(locators[0]) is int:
             yield key_condition(self.conn, located[0], locators)
             return
-        most = _PARAMETERS if self.conn.dialect.name in ("sqlite", "postgresql") else 0
+        if self.conn.dialect.name == "duckdb":  # one parameter: a list
+            given = sa.bindparam(None, list(locators), AsItComes())
+            yield located[0].in_(sa.select(sa.func.unnest(given)))
+            return
+        most = _PARAMETERS if self.conn.dialect.name in _TAKE_MANY else 0
         step = max(1, (most or _FEW_PARAMETERS) // len(located))
         at = located[0] if len(located) == 1 else sa.tuple_(*located)
         for start in range(0, len(locators), step):
@@ -275,8 +345,13 @@ class TableRows:
 def quoted_name(conn: Connection, table: ForeignTable) -> str:
     """Return a table's name as it is written in SQL."""
     preparer = conn.dialect.identifier_preparer
-    name = preparer.quote_identifier(table.name)
-    return name if table.schema is None else f"{preparer.quote_schema(table.schema)}.{name}"
+    name = preparer.quote_identifier(table.own_name or table.name)
+    return name if table.schema is None else f"{preparer.quote_identifier(table.schema)}.{name}"
+
+
+def _only(query: sa.Select[Any], table: ForeignTable, at: Any) -> sa.Select[Any]:
+    """Leave out the rows of tables that inherit from this one."""
+    return query.with_hint(at, "ONLY", "postgresql") if table.only else query
 
 
 def _on(key: ForeignKey, here: Any, there: Any) -> sa.ColumnElement[bool]:
@@ -285,7 +360,7 @@ def _on(key: ForeignKey, here: Any, there: Any) -> sa.ColumnElement[bool]:
     return sa.and_(*(there.c[other] == here.c[own] for own, other in pairs))
 
 
-def condition(table: ForeignTable, at: sa.TableClause, where: Any) -> Any:
+def condition(table: ForeignTable, where: Any) -> Any:
     """Return a condition on the rows of a table as SQLAlchemy has it.
 
     Raises
@@ -304,6 +379,7 @@ def condition(table: ForeignTable, at: sa.TableClause, where: Any) -> Any:
             value=where,
         )
     parts = []
+    at = table.sql
     for name, value in where.items():
         if name not in at.c:
             raise InvalidArgumentError(

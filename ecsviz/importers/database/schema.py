@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 
 Kind = Literal[
+    "bits",
     "bool",
     "bytes",
     "date",
@@ -20,6 +22,7 @@ Kind = Literal[
     "json",
     "number",
     "other",
+    "single",
     "str",
     "time",
     "timedelta",
@@ -27,9 +30,25 @@ Kind = Literal[
     "uuid",
     "zoned",
 ]
-"""What a declared type stands for in Python. ``"number"``: integers or floats, as they come;
-``"zoned"``: a datetime with an offset; ``"other"``: a type of one database, kept as text;
-``"unknown"``: nothing is declared, the values tell."""
+"""What a declared type stands for in Python. ``"bits"``: an integer that is given as bytes;
+``"number"``: integers or floats, as they come; ``"other"``: a type of one database, kept as text;
+``"single"``: a float of four bytes; ``"unknown"``: nothing is declared, the values tell;
+``"zoned"``: a datetime with an offset."""
+
+Located = Literal["key", "number", "place", "row id"]
+"""What tells a row of a table from all others: its key; its number, where rows are numbered by all
+that they hold; where it lies (PostgreSQL); or the id that the database has given it."""
+
+
+class AsItComes(sa.types.UserDefinedType[Any]):
+    """The type of columns whose values are taken as the driver gives them."""
+
+    cache_ok = True
+
+
+def as_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return a value as the database writes it."""
+    return sa.cast(column, sa.Text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,8 @@ class ForeignColumn:
     sql_type
         With which the driver's values are converted; none for SQLite, where any value may stand
         in any column.
+    asked
+        How it is selected, where the driver would not give all of its values: as text, for one.
     """
 
     name: str
@@ -54,6 +75,7 @@ class ForeignColumn:
     kind: Kind
     nullable: bool
     sql_type: Any = None
+    asked: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +123,35 @@ class ForeignTable:
         The names of its columns, in the key's order; empty if there is none.
     schema
         The database schema in which it stands, where it was asked for.
+    located
+        By what its rows are told apart.
+    key
+        With ``"key"``: its columns, which are unique and never NULL.
+    own_name
+        What the database calls it within its schema, if that is not `name`.
+    only
+        Whether other tables inherit from it (PostgreSQL), whose rows are theirs.
     """
 
     name: str
     columns: tuple[ForeignColumn, ...]
     primary_key: tuple[str, ...]
     schema: str | None = None
+    located: Located = "row id"
+    key: tuple[str, ...] = ()
+    own_name: str | None = None
+    only: bool = False
 
     @cached_property
     def sql(self) -> sa.TableClause:
         """The table for SQLAlchemy's expressions: one object, or two would be joined."""
         return sa.table(
-            quoted_name(self.name, quote=True),
+            quoted_name(self.own_name or self.name, quote=True),
             *(
                 sa.column(quoted_name(column.name, quote=True), column.sql_type)
                 for column in self.columns
             ),
-            schema=self.schema,
+            schema=None if self.schema is None else quoted_name(self.schema, quote=True),
         )
 
 
@@ -135,12 +169,15 @@ class ForeignSchema:
         Their names. Views are listed and not followed.
     unreadable
         Table → why it could not be reflected.
+    uniques
+        Table → columns of which no two rows have the same values, if that was told meanwhile.
     """
 
     tables: dict[str, ForeignTable] = field(default_factory=dict)
     keys: list[ForeignKey] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
+    uniques: dict[str, list[list[str]]] = field(default_factory=dict)
 
     @property
     def sound_keys(self) -> list[ForeignKey]:
@@ -160,3 +197,53 @@ class ForeignSchema:
                     found[target] = None
                     queue.append(target)
         return queue
+
+
+Parts: TypeAlias = "tuple[list[tuple[str | None, ForeignSchema]], str | None, list[str]]"
+"""Schema → what is in it; the default schema; and the names of all schemas that there are."""
+
+
+def placed(schema: str | None, table: str) -> str:
+    """Return a table's place as one text: what a key leads to, until all tables have names."""
+    return f"{schema or ''}\0{table}"
+
+
+def merged(parts: Sequence[tuple[str | None, ForeignSchema]], default: str | None) -> ForeignSchema:
+    """Return several schemas as one.
+
+    Parameters
+    ----------
+    parts
+        Schema → what is in it; tables as they are called there, keys that lead to places.
+    default
+        The schema whose tables need not be called by it.
+
+    Notes
+    -----
+    A table of another schema is called ``schema.table``, unless only one has tables or views.
+    """
+    filled = [name for name, part in parts if part.tables or part.views or part.unreadable]
+    plain = set(filled) if len(filled) < 2 else {default}
+    found, names = ForeignSchema(), dict[str, str]()
+    for schema, part in parts:
+
+        def called(name: str, schema: str | None = schema) -> str:
+            return name if schema in plain else f"{schema}.{name}"
+
+        for name in (*part.tables, *part.views, *part.unreadable):
+            names[placed(schema, name)] = called(name)
+        found.tables |= {
+            called(name): replace(table, name=called(name), own_name=name)
+            for name, table in part.tables.items()
+        }
+        found.uniques |= {called(name): told for name, told in part.uniques.items()}
+        found.unreadable |= {called(name): why for name, why in part.unreadable.items()}
+        found.views += map(called, part.views)
+        found.keys += [replace(key, table=called(key.table)) for key in part.keys]
+    for number, key in enumerate(found.keys):
+        schema, _, own = key.target.partition("\0")
+        missing = own if schema in plain or not schema else f"{schema}.{own}"
+        found.keys[number] = replace(key, target=names.get(key.target, missing))
+    found.tables = dict(sorted(found.tables.items()))
+    found.keys.sort(key=lambda key: key.table)
+    return found

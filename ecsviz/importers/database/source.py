@@ -29,6 +29,7 @@ from ecsviz.errors import (
     StorageUrlError,
     short_repr,
 )
+from ecsviz.importers.database.duckdb import duckdb_errors, is_duckdb, open_duckdb
 from ecsviz.importers.files import not_opened
 from ecsviz.importers.sqlite_file import open_sqlite, translated
 from ecsviz.storage.sql import engine as database
@@ -48,7 +49,7 @@ class DatabaseSource:
     Parameters
     ----------
     target
-        The path of a SQLite file, a SQLAlchemy URL, or an Engine.
+        The path of a SQLite or DuckDB file, a SQLAlchemy URL, or an Engine.
     timeout
         Seconds that one call may take on a SQLite file.
     max_bytes
@@ -79,6 +80,8 @@ class DatabaseSource:
             # `database` knows the drivers' errors, and hides passwords.
             self._database = database.OpenDatabase(target, "delete", timeout)
             self._stack.callback(self._database.close)
+            self.close.detach()  # at the end of the process, the last is called first
+            self.close = weakref.finalize(self, _close, self._stack)
             self.name = str(self._database)
             self.stem = Path(self._database.url.database or "database").stem
 
@@ -89,6 +92,10 @@ class DatabaseSource:
             raise not_opened(path, err) from err
         if is_folder:
             raise StorageOpenError(f"{short_path(path)} is a folder. Name a file in it.", path=path)
+        if is_duckdb(path):
+            driver, self._engine = open_duckdb(path)
+            self._stack.callback(driver.close)
+            return
         opened = open_sqlite(path, timeout=self.timeout, max_bytes=max_bytes)
         with self._translated():
             driver = self._driver = self._stack.enter_context(opened)
@@ -104,6 +111,10 @@ class DatabaseSource:
             raise StorageClosedError(
                 f"{self.name} was closed. Read it again with ev.read_database.", path=self.name
             )
+        if self._engine is not None and self._driver is None:
+            with duckdb_errors(self.name), self._engine.connect() as conn:
+                yield conn
+            return
         if self._driver is None or self._engine is None:
             driver: Any = self._database.engine.dialect.dbapi
             try:
@@ -156,6 +167,10 @@ def _close(stack: ExitStack) -> None:
 def _read_only(conn: Connection) -> Iterator[Connection]:
     if conn.dialect.name == "postgresql":
         conn.execution_options(postgresql_readonly=True)
+        # As which dates and spans are read that the driver has no value for.
+        conn.exec_driver_sql("SET LOCAL datestyle TO ISO; SET LOCAL intervalstyle TO postgres")
+    elif conn.dialect.name in ("mysql", "mariadb"):
+        conn.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     if conn.dialect.name != "sqlite":
         yield conn
         return
@@ -182,7 +197,7 @@ def _file_of(target: Any) -> Path | None:
     if isinstance(target, Engine):
         return None
     url = as_url(target)
-    if url.get_backend_name() != "sqlite":
+    if url.get_backend_name() not in ("sqlite", "duckdb"):
         return None
     if in_memory(url):
         raise StorageUrlError(

@@ -1,37 +1,41 @@
 """What the values of a column are in Python: as declared, or as they turn out to be.
 
-Any value may stand in any column of a SQLite file. So there it is asked, with one statement a
-table, which kinds of values each column really holds: where they fit what is declared they are
-given as that, and otherwise as they are.
+Any value may stand in any column of a SQLite file. So there the values that are read are looked
+at, or for classes those of the whole table: where they fit what is declared they are given as that,
+and otherwise as they are.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.result_frames import typed_column
+from ecsviz.importers.database.lacking import PARSERS, from_text, suspicious
+from ecsviz.importers.database.rows import TableRows, Where, quoted_name
 from ecsviz.importers.database.schema import ForeignColumn, ForeignTable, Kind
+from ecsviz.values.tagged_json import UNREADABLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _Time = TypeVar("_Time", date, datetime, time)
 
-_CHUNK: Final = 250
-"""Columns that one statement asks about, seven questions each: SQLite takes 2,000."""
+_CHUNK: Final = 600
+"""Columns that one statement asks about, three questions each: SQLite takes 2,000."""
 
 _INT, _REAL, _TEXT, _BLOB, _NULL, _NOT_BOOL, _BIG = (1 << n for n in range(7))
 
 _TYPES: Final[dict[Kind, type[Any]]] = {
+    "bits": int,
     "bool": bool,
     "bytes": bytes,
     "date": date,
@@ -42,6 +46,7 @@ _TYPES: Final[dict[Kind, type[Any]]] = {
     "json": object,
     "number": int,
     "other": str,
+    "single": float,
     "str": str,
     "time": time,
     "timedelta": timedelta,
@@ -89,49 +94,84 @@ class Fit:
         return found | None if self.nullable and found is not Any else found
 
 
-def fits_of(conn: Connection, table: ForeignTable) -> list[Fit]:
+def fits_of(conn: Connection, table: ForeignTable, lacking: Container[str] = ()) -> list[Fit]:
     """Return how each column of a table is given.
+
+    Parameters
+    ----------
+    conn, table
+        The table, and where it is.
+    lacking
+        The columns that have values which Python lacks.
 
     Notes
     -----
-    O(1) but on SQLite: there a statement that reads the table once for every 250 columns, and
+    O(1) but on SQLite: there a statement that reads the table once for every 600 columns, and
     one for each column of texts that are declared as dates or times.
     """
     if conn.dialect.name != "sqlite":
-        return [_declared(column) for column in table.columns]
+        return [_declared(column, column.name in lacking) for column in table.columns]
     result = []
     quote = conn.dialect.identifier_preparer.quote_identifier
+    at = quoted_name(conn, table)
     for start in range(0, len(table.columns), _CHUNK):
         part = table.columns[start : start + _CHUNK]
         # As text: for a thousand columns, SQLAlchemy would compile for seconds.
-        asked = ", ".join(_found_in(quote(column.name)) for column in part)
-        query = f"SELECT {asked} FROM {quote(table.name)}"  # noqa: S608 - names in quotes
-        row = conn.exec_driver_sql(query).one()
-        result += [
-            _fit(conn, table, column, int(bits or 0))
-            for column, bits in zip(part, row, strict=True)
-        ]
+        asked = ", ".join(
+            question for column in part for question in _found_in(quote(column.name), column.kind)
+        )
+        row = iter(conn.exec_driver_sql(f"SELECT {asked} FROM {at}").one())  # noqa: S608 - quoted
+        for column in part:
+            names, high, low = next(row), next(row), next(row)
+            bits = _bits(set((names or "").split(",")), (high, low))
+            name = quote(column.name)
+            query = f"SELECT DISTINCT {name} FROM {at} WHERE {name} IS NOT NULL"  # noqa: S608 - quoted
+            result.append(_fit(table, column, bits, partial(_scalars, conn, query)))
     return result
 
 
-def _found_in(quoted_column: str) -> str:
-    """Return the SQL that tells the kinds of values in a column as bits."""
+def _scalars(conn: Connection, query: str) -> Iterable[Any]:
+    return conn.exec_driver_sql(query).scalars()
+
+
+def fit_of(table: ForeignTable, column: ForeignColumn, values: Sequence[Any]) -> Fit:
+    """Return how a column of SQLite is given, by values of it that were read."""
+    kinds = {_STORED[kind] for kind in set(map(type, values))}
+    numbers: tuple[Any, Any] = (None, None)
+    if "integer" in kinds and column.kind in ("bool", "float", "number"):
+        found = [value for value in values if type(value) is int]
+        numbers = max(found), min(found)
+    bits = _bits(kinds, numbers)
+    return _fit(table, column, bits, lambda: {text for text in values if text is not None})
+
+
+_STORED: Final = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
+_BITS: Final = {"integer": _INT, "real": _REAL, "text": _TEXT, "blob": _BLOB, "null": _NULL}
+
+
+def _found_in(quoted_column: str, kind: Kind) -> tuple[str, str, str]:
+    """Return the SQL that tells the kinds of values in a column, its largest and least integer."""
     c = quoted_column
-    is_int = f"typeof({c})='integer'"
-    tests = {
-        _INT: is_int,
-        _REAL: f"typeof({c})='real'",
-        _TEXT: f"typeof({c})='text'",
-        _BLOB: f"typeof({c})='blob'",
-        # Not "IS NULL", which SQLite answers from the declaration where it says NOT NULL.
-        _NULL: f"typeof({c})='null'",
-        _NOT_BOOL: f"{is_int} AND {c} NOT IN (0, 1)",
-        _BIG: f"{is_int} AND {c} NOT BETWEEN {-(2**53)} AND {2**53}",
-    }
-    return "+".join(f"{bit}*max({test})" for bit, test in tests.items())
+    # Not "IS NULL", which SQLite answers from the declaration where it says NOT NULL.
+    kinds = f"group_concat(DISTINCT typeof({c}))"
+    if kind not in ("bool", "float", "number"):
+        return kinds, "NULL", "NULL"
+    integer = f"CASE WHEN typeof({c})='integer' THEN {c} END"
+    return kinds, f"max({integer})", f"min({integer})"
 
 
-def _fit(conn: Connection, table: ForeignTable, column: ForeignColumn, bits: int) -> Fit:
+def _bits(kinds: set[str], ends: tuple[Any, Any]) -> int:
+    """Return the kinds of values in a column as bits."""
+    bits = sum(bit for name, bit in _BITS.items() if name in kinds)
+    high, low = ends
+    if high is not None:
+        bits |= _NOT_BOOL * (low < 0 or high > 1) | _BIG * (low < -(2**53) or high > 2**53)
+    return bits
+
+
+def _fit(
+    table: ForeignTable, column: ForeignColumn, bits: int, texts: Callable[[], Iterable[Any]]
+) -> Fit:
     kind = column.kind
     nullable = bool(bits & _NULL) or (column.nullable and column.name not in table.primary_key)
     held = bits & (_INT | _REAL | _TEXT | _BLOB)
@@ -147,7 +187,7 @@ def _fit(conn: Connection, table: ForeignTable, column: ForeignColumn, bits: int
         return Fit((float,), nullable, float)
     if held == _TEXT:
         for tried in _TEMPORAL.get(kind, ()):
-            if _all_parse(conn, table, column, _PARSERS[tried]):
+            if _all_parse(texts(), _PARSERS[tried]):
                 return Fit((_TYPES[tried],), nullable, _PARSERS[tried])
     names = ((_INT, int), (_REAL, float), (_TEXT, str), (_BLOB, bytes))
     types: tuple[type[Any], ...] = tuple(kind for bit, kind in names if held & bit)
@@ -192,25 +232,76 @@ _TEMPORAL: Final[dict[Kind, tuple[Kind, ...]]] = {
 """What is declared → what its texts are tried as."""
 
 
-def _all_parse(
-    conn: Connection, table: ForeignTable, column: ForeignColumn, parse: Callable[[str], Any]
-) -> bool:
-    at = table.sql.c[column.name]
+def _all_parse(texts: Iterable[Any], parse: Callable[[str], Any]) -> bool:
     try:
-        for (text,) in conn.execute(sa.select(at).where(at.is_not(None)).distinct()):
+        for text in texts:
             parse(text)
     except (ValueError, TypeError):
         return False
     return True
 
 
+# -- what is read ----------------------------------------------------------------------------
+
+
+def read_columns(
+    rows: TableRows, table: ForeignTable, names: Sequence[str], where: Where, limit: int | None
+) -> tuple[list[Fit], list[list[Any]]]:
+    """Read columns of the rows that meet a condition; return how they are given, and their values.
+
+    Notes
+    -----
+    One statement. One more where a value came that Python may lack: the columns that may have
+    such are read as texts then.
+    """
+    known = {column.name: column for column in table.columns}
+    asked = [known[name] for name in names]
+    driver: Any = rows.conn.dialect.loaded_dbapi
+    try:
+        stored = rows.read(table.name, names, where, limit)
+        doubted = {
+            column.name
+            for column, values in zip(asked, stored, strict=True)
+            if rows.conn.dialect.name != "sqlite" and suspicious(column, values)
+        }
+    except (driver.DataError, *UNREADABLE):  # of psycopg, once it has the value
+        stored, doubted = [], {column.name for column in asked if column.kind in PARSERS}
+        if not doubted:
+            raise
+    if doubted:
+        stored = rows.read(table.name, names, where, limit, doubted)
+    if rows.conn.dialect.name == "sqlite":
+        fits = [fit_of(table, c, values) for c, values in zip(asked, stored, strict=True)]
+    else:
+        fits = [_declared(column, column.name in doubted) for column in asked]
+    values = [fit.values(column) for fit, column in zip(fits, stored, strict=True)]
+    for number, column in enumerate(asked):
+        if column.name in doubted and str not in set(map(type, values[number])):
+            fits[number] = _declared(column, lacking=False)
+    return fits, values
+
+
 # -- other databases -------------------------------------------------------------------------
 
 
-def _declared(column: ForeignColumn) -> Fit:
+def _declared(column: ForeignColumn, lacking: bool) -> Fit:
     kind = column.kind
-    convert = _CONVERT.get(kind)
-    return Fit((_TYPES[kind],), column.nullable, convert, kind == "zoned")
+    if lacking:
+        return Fit((_TYPES[kind], str), column.nullable, from_text(kind), kind == "zoned")
+    return Fit((_TYPES[kind],), column.nullable, _CONVERT.get(kind), kind == "zoned")
+
+
+def _single(value: Any) -> float:
+    """Return a float of four bytes as the shortest number that is rounded to it.
+
+    Examples
+    --------
+    >>> _single(0.10000000149011612)
+    0.1
+    """
+    import numpy as np
+
+    return float(str(np.float32(value)))
 
 
 def _from_json(value: Any) -> Any:
@@ -235,10 +326,14 @@ def _plain(value: Any) -> Any:
 _KNOWN: Final = frozenset({*_TYPES.values()} - {object})
 
 _CONVERT: Final[dict[Kind, Callable[[Any], Any]]] = {
+    "bits": lambda value: int.from_bytes(value, "big") if isinstance(value, bytes) else int(value),
     "bool": bool,
     "bytes": bytes,
     "json": _from_json,
+    "int": int,
     "other": lambda value: value if isinstance(value, str) else str(value),
+    "single": _single,
+    "uuid": lambda value: UUID(value) if isinstance(value, str) else value,
 }
 
 

@@ -1,0 +1,49 @@
+"""What the functions of ``read_database`` are asked for, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ecsviz.basics.arguments import natural_number
+from ecsviz.errors import InvalidArgumentError, short_repr
+
+
+def checked_schemas(schema: Any, schemas: Any) -> list[str] | None:
+    """Return the schemas that are asked for, None for all.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If these are no names, or both are given.
+    """
+    if schema is None and schemas is None:
+        return None
+    given = [schema] if schemas is None else schemas
+    both = schema is not None and schemas is not None
+    if both or isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidArgumentError(
+            f"schema={short_repr(schema)}, schemas={short_repr(schemas)}: give the name of one as"
+            " schema='sales', or several as schemas=['sales', 'staff'].",
+            argument="schemas",
+            value=schemas,
+        )
+    names = list(given)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise InvalidArgumentError(
+            f"schemas={short_repr(names)} are no names of schemas. Give them as texts, or None for"
+            " all.",
+            argument="schemas",
+            value=names,
+        )
+    return names
+
+
+def check_limit(limit: Any) -> None:
+    """Raise InvalidArgumentError if this is no number of rows."""
+    if limit is not None and natural_number(limit) is None:
+        raise InvalidArgumentError(
+            f"limit={short_repr(limit)} is no number of rows. Give 0, 1, 2, …, or None for all.",
+            argument="limit",
+            value=limit,
+        )

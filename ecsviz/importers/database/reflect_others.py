@@ -1,0 +1,174 @@
+"""Reads the tables of PostgreSQL, and of what else SQLAlchemy knows, by its bulk reflection."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection
+from sqlalchemy.engine.reflection import Inspector, ObjectKind
+
+from ecsviz.importers.database.schema import (
+    AsItComes,
+    ForeignColumn,
+    ForeignKey,
+    ForeignSchema,
+    ForeignTable,
+    Kind,
+    Parts,
+    as_text,
+    placed,
+)
+
+_TOLD = sa.text(
+    "SELECT n.nspname, c.relname, c.relispartition, c.relkind <> 'p' AND EXISTS (SELECT 1"
+    " FROM pg_inherits AS i WHERE i.inhparent = c.oid), has_table_privilege(c.oid, 'SELECT')"
+    " AND has_schema_privilege(n.oid, 'USAGE') FROM pg_class AS c"
+    " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f')"
+)
+"""Tables of PostgreSQL: whether each is a partition, is inherited from, and may be read."""
+_COPIED_KEYS = (
+    "SELECT n.nspname, c.relname, k.conname FROM pg_constraint AS k JOIN pg_class AS c"
+    " ON c.oid = k.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE k.contype = 'f' AND k.conparentid <> 0"
+)
+"""Keys that PostgreSQL has made of another: of a partition, or to one."""
+_DENIED: Final = "it may not be read: this login has no right to SELECT from it"
+_KEY_KINDS: Final = frozenset({"bool", "int", "str", "uuid"})
+"""What can be given back to the database and finds the same row."""
+
+
+def of_others(conn: Connection, wanted: Sequence[str] | None) -> Parts:
+    """Return the schemas that are asked for, the default one's name, and the names of all."""
+    inspector = sa.inspect(conn)
+    server = conn.dialect.name == "postgresql"
+    default = inspector.default_schema_name
+    there = [name for name in inspector.get_schema_names() if name != "information_schema"]
+    told: dict[tuple[str, str], Any] = {}
+    copied: set[tuple[str, str, str]] = set()
+    if server:
+        told = {(row[0], row[1]): row[2:] for row in conn.execute(_TOLD)}
+        copied = {tuple(row) for row in conn.exec_driver_sql(_COPIED_KEYS)}
+    chosen: list[str | None]
+    if wanted is not None:
+        chosen = [name for name in wanted if name in there]
+    else:  # elsewhere, nobody knows which are the system's
+        chosen = list(there) if server else [default]
+    parts = [(name, _schema(conn, inspector, name, told, copied)) for name in chosen]
+    return parts, default, there
+
+
+def _schema(
+    conn: Connection,
+    inspector: Inspector,
+    schema: str | None,
+    told: dict[tuple[str, str], Any],
+    copied: set[tuple[str, str, str]],
+) -> ForeignSchema:
+    server = conn.dialect.name == "postgresql"
+    found = ForeignSchema(views=sorted(inspector.get_view_names(schema=schema)))
+    if server:
+        found.views += sorted(inspector.get_materialized_view_names(schema=schema))
+    with warnings.catch_warnings():  # of types that SQLAlchemy does not know: kept as text
+        warnings.simplefilter("ignore", exc.SAWarning)
+        columns = inspector.get_multi_columns(schema=schema, kind=ObjectKind.TABLE)
+        primary: Any = inspector.get_multi_pk_constraint(schema=schema, kind=ObjectKind.TABLE)
+        keys = inspector.get_multi_foreign_keys(schema=schema, kind=ObjectKind.TABLE)
+    for place in sorted(columns, key=lambda place: place[1]):
+        name = place[1]
+        part, parent, may = told.get((schema or "", name), (False, False, True))
+        if part:
+            continue  # its rows are those of the table that it is a part of
+        if not may:
+            found.unreadable[name] = _DENIED
+            continue
+        key = tuple((primary.get(place) or {}).get("constrained_columns") or ())
+        made = tuple(_column(conn, column) for column in columns[place])
+        if not made:
+            found.unreadable[name] = "it has no columns"
+            continue
+        kinds = {column.name: column.kind for column in made}
+        located: Any = "place" if server else "key"
+        if key and (not server or all(kinds[column] in _KEY_KINDS for column in key)):
+            located = "key"
+        elif not server:
+            found.unreadable[name] = "it has no primary key, by which its rows are told apart"
+            continue
+        found.tables[name] = ForeignTable(name, made, key, schema, located, key, name, bool(parent))
+        found.keys += [
+            _key(name, one, inspector.default_schema_name)
+            for one in keys.get(place, ())
+            if (schema, name, one["name"]) not in copied
+        ]
+    return found
+
+
+def _key(table: str, told: Any, default: str | None) -> ForeignKey:
+    there = told["referred_schema"] or default
+    return ForeignKey(
+        table,
+        tuple(told["constrained_columns"]),
+        placed(there, told["referred_table"]),
+        tuple(told["referred_columns"]),
+    )
+
+
+# -- columns ---------------------------------------------------------------------------------
+
+_KINDS: tuple[tuple[type[Any], Kind], ...] = (
+    (sa.Boolean, "bool"),
+    (sa.Float, "float"),
+    (sa.Numeric, "decimal"),
+    (sa.Integer, "int"),
+    (sa.Date, "date"),
+    (sa.Time, "time"),
+    (sa.Interval, "timedelta"),
+    (sa.Uuid, "uuid"),
+    (sa.LargeBinary, "bytes"),
+    (sa.JSON, "json"),
+    (sa.ARRAY, "json"),
+    (sa.String, "str"),
+)
+_ADDRESSES: Final = (postgresql.INET, postgresql.CIDR)
+_PLAIN: Final = frozenset({"bool", "bytes", "decimal", "float", "int", "uuid"})
+"""What the driver gives as it is, in an array as well."""
+
+
+def _column(conn: Connection, told: Any) -> ForeignColumn:
+    kind = told["type"]
+    try:
+        declared = kind.compile(dialect=conn.dialect)
+    except exc.CompileError:
+        declared = type(kind).__name__
+    while hasattr(kind, "data_type"):  # of a domain
+        kind = kind.data_type
+    found, asked = _kind_of(kind), None
+    if conn.dialect.name == "postgresql" and found == "other" and not isinstance(kind, _ADDRESSES):
+        kind, asked = AsItComes(), as_text
+    elif conn.dialect.name == "postgresql" and isinstance(kind, sa.ARRAY):
+        item = kind.item_type
+        while hasattr(item, "data_type"):
+            item = item.data_type
+        plain = isinstance(item, (sa.String, sa.JSON)) and not isinstance(item, sa.Enum)
+        if not plain and _kind_of(item) not in _PLAIN:
+            kind, asked = AsItComes(), _as_texts
+    return ForeignColumn(told["name"], declared, found, bool(told["nullable"]), kind, asked)
+
+
+def _as_texts(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.cast(column, sa.ARRAY(sa.Text()))
+
+
+def _kind_of(kind: Any) -> Kind:
+    if isinstance(kind, sa.DateTime):
+        return "zoned" if kind.timezone else "datetime"
+    if isinstance(kind, sa.Numeric) and not kind.asdecimal:
+        return "float"
+    for known, name in _KINDS:
+        if isinstance(kind, known):
+            return name
+    return "timedelta" if type(kind).__name__ == "INTERVAL" else "other"

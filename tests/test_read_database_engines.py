@@ -1,0 +1,408 @@
+"""``read_database`` on MariaDB, PostgreSQL and DuckDB: every row once, and every value as it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+import ecsviz as ev
+from ecsviz import errors
+from ecsviz.importers.database import Database
+from ecsviz.isomorphic import find_difference
+from tests.databases import counted
+
+Maker = Callable[..., str]
+"""Runs statements in a new database, and returns what opens it."""
+
+
+def run(url: Any, statements: str) -> None:
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        for statement in statements.split(";\n"):
+            if statement.strip():
+                conn.exec_driver_sql(statement.replace("%", "%%"))
+    engine.dispose()
+
+
+@pytest.fixture
+def mariadb(mariadb_url: str) -> Iterator[Maker]:
+    made = []
+
+    def make(statements: str, name: str = "m1") -> str:
+        run(mariadb_url, f"DROP DATABASE IF EXISTS {name};\nCREATE DATABASE {name};\n")
+        made.append(name)
+        url = sa.make_url(mariadb_url).set(database=name)
+        run(url, statements)
+        return url.render_as_string(hide_password=False)
+
+    yield make
+    for name in reversed(made):
+        run(mariadb_url, f"DROP DATABASE IF EXISTS {name}")
+
+
+@pytest.fixture
+def postgresql(postgres_url: str) -> Iterator[Maker]:
+    def make(statements: str) -> str:
+        drop = "DROP DATABASE IF EXISTS engines WITH (FORCE);\n"
+        run(postgres_url, f"{drop}CREATE DATABASE engines;\n")
+        url = sa.make_url(postgres_url).set(database="engines")
+        run(url, statements)
+        return url.render_as_string(hide_password=False)
+
+    yield make
+    run(postgres_url, "DROP DATABASE IF EXISTS engines WITH (FORCE)")
+
+
+@pytest.fixture
+def duckdb(tmp_path: Path, require_optional: Any) -> Maker:
+    driver = require_optional("duckdb")
+
+    def make(statements: str) -> str:
+        path = tmp_path / "a.duckdb"
+        path.unlink(missing_ok=True)
+        with driver.connect(str(path)) as conn:
+            conn.execute(statements)
+        return str(path)
+
+    return make
+
+
+@pytest.fixture(params=["mariadb", "postgresql", "duckdb"])
+def maker(request: pytest.FixtureRequest) -> Maker:
+    made: Maker = request.getfixturevalue(request.param)
+    return made
+
+
+def agree(db: Database) -> None:
+    """Compare what the frame, the entities and a copy say of every value."""
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    copied = db.copy_to(store)
+    for name in db.tables:
+        frame, cls = db.frame(name), db.classes[name]
+        entities = db.entities(name)
+        fields = db.columns_frame().set_index(["table", "column"])["field"]
+        assert len(frame) == len(entities) == len(copied[name]) == len(db.row_graph(name, hops=0))
+        for column in frame:
+            given = sorted(map(_plain, frame[column].tolist()), key=repr)
+            assert given == sorted(
+                (_plain(getattr(one, fields[name, column])) for one in entities), key=repr
+            )
+        again = {one.ecs_id: one for one in store.list_by_type(cls)}
+        assert len(again) == len(entities)
+        assert {one.ecs_id for one in entities} == set(again)
+        for one in copied[name]:
+            assert type(one) is cls
+            assert find_difference(one, again[one.ecs_id]) is None
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NaT or value is pd.NA or value != value:  # noqa: PLR0124 - NaN
+        return None
+    if isinstance(value, (pd.Timestamp, dt.datetime)):
+        stamp = pd.Timestamp(value)
+        return stamp if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    if isinstance(value, dt.date):
+        return pd.Timestamp(value)
+    return pd.Timedelta(value) if isinstance(value, dt.timedelta) else value
+
+
+# -- rows ------------------------------------------------------------------------------------
+
+
+def test_rows_that_nothing_tells_apart_count_once_each(maker: Maker) -> None:
+    db = ev.read_database(
+        maker(
+            """CREATE TABLE country (code VARCHAR(3) PRIMARY KEY);
+CREATE TABLE log (a INT, b VARCHAR(3000), c DOUBLE PRECISION, country VARCHAR(3),
+  FOREIGN KEY (country) REFERENCES country (code));
+INSERT INTO country VALUES ('fr'), ('jp');
+INSERT INTO log VALUES (1, 'x', 0.1, 'fr'), (1, 'x', 0.1, 'fr'), (1, 'X', 0.1, 'fr'),
+  (NULL, NULL, NULL, NULL), (NULL, NULL, NULL, NULL), (2, 'a ', 1, 'jp'), (2, 'a', 1, 'jp');
+"""
+        )
+    )
+    assert len(db.frame("log")) == len(db.entities("log")) == 7
+    assert db.tables_frame().set_index("table")["rows"].to_dict() == {"country": 2, "log": 7}
+    graph = db.row_graph()
+    assert len(graph) == 9
+    assert len(graph.references) == 5
+    french = db.row_graph("country", where={"code": "fr"}, hops=1)
+    assert len(french) == 4
+    assert [len(db.frame("log", where={"a": 2})), len(db.entities("log", where={"a": 2}))] == [2, 2]
+    at = db.sql_table("log").c
+    assert len(db.entities("log", where=at.b.is_(None))) == 2
+    assert len(db.entities("log", where=sa.text("a = 1"))) == 3
+    assert len({one.ecs_id for one in db.entities("log")}) == 7
+    agree(db)
+
+
+def test_many_rows_without_a_key(mariadb: Maker) -> None:
+    db = ev.read_database(
+        mariadb(
+            """CREATE TABLE log (a INT, b FLOAT);
+INSERT INTO log SELECT seq DIV 3, seq DIV 2 / 7 FROM seq_1_to_3000;
+"""
+        )
+    )
+    entities = db.entities("log", where=db.sql_table("log").c.a < 500)
+    assert len(entities) == len(db.frame("log", where=sa.text("a < 500"))) == 1_499
+    assert len(db.row_graph()) == 3_000
+
+
+def test_where_rows_cannot_be_numbered_the_table_is_a_problem(
+    mariadb: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = mariadb("CREATE TABLE log (a INT);\nCREATE TABLE t (a INT NOT NULL UNIQUE);\n")
+    monkeypatch.setattr("ecsviz.importers.database.reflect_mysql._has_windows", lambda conn: False)
+    db = ev.read_database(url)
+    assert db.tables == ["t"]
+    (told,) = db.problems["problem"]
+    assert told == "left out: it has no primary key, and this server cannot number its rows"
+
+
+# -- values ----------------------------------------------------------------------------------
+
+
+def test_values_of_mariadb(mariadb: Maker) -> None:
+    db = ev.read_database(
+        mariadb(
+            """CREATE TABLE t (id INT PRIMARY KEY, d DOUBLE, r REAL, f FLOAT, ta TINYBLOB,
+  me MEDIUMBLOB, lo LONGBLOB, va VARBINARY(9), bi BINARY(3), one BIT(1), many BIT(64), ti TIME(6),
+  y YEAR, days SET('mo','tu','we'), mood ENUM('ok','bad'), de DECIMAL(30,10), dt DATETIME(6),
+  u UUID, ip INET6, p POINT, big BIGINT UNSIGNED, tiny TINYINT(1));
+INSERT INTO t VALUES (1, 1e-12, 2.5e-11, 0.1, x'00ff', x'00ff', x'00ff', x'00ff', x'00ff01', b'1',
+  x'ffffffffffffffff', '-30:00:00.5', 2024, 'we,mo', 'ok', 12345678901234567890.0123456789,
+  '2024-02-29 01:02:03.000004', '12345678-1234-5678-1234-567812345678', '::1', point(1, 2),
+  18446744073709551615, 1);
+INSERT INTO t (id, d, f, ti) VALUES (2, 123456789.123456789, 1.2345678, '838:59:59');
+INSERT INTO t (id, d) VALUES (3, 1e300);
+"""
+        )
+    )
+    one, two, three = db.entities("t")
+    assert (one.d, one.r, one.f) == (1e-12, 2.5e-11, 0.1)
+    assert (two.d, two.f, three.d) == (123456789.12345679, 1.2345678, 1e300)
+    assert {one.ta, one.me, one.lo, one.va} == {b"\x00\xff"}
+    assert (one.bi, one.one, one.many, one.y) == (b"\x00\xff\x01", 1, 2**64 - 1, 2024)
+    assert one.ti == -dt.timedelta(hours=30, microseconds=500_000)
+    assert two.ti == dt.timedelta(hours=838, minutes=59, seconds=59)
+    assert (one.days, one.mood, one.ip) == ("mo,we", "ok", "::1")
+    assert one.de == Decimal("12345678901234567890.0123456789")
+    assert (one.big, one.tiny, len(one.p)) == (2**64 - 1, 1, 25)
+    assert db.problems.empty
+    agree(db)
+    db.close()
+
+
+def test_keys_of_mariadb_that_python_reads_otherwise(mariadb: Maker) -> None:
+    db = ev.read_database(
+        mariadb(
+            """CREATE TABLE f (x FLOAT PRIMARY KEY, y INT);
+CREATE TABLE b (x BIT(4) PRIMARY KEY);
+CREATE TABLE v (x VARBINARY(4) PRIMARY KEY);
+CREATE TABLE d (x DATE PRIMARY KEY);
+INSERT INTO f VALUES (0.1, 1), (0.2, 2);
+INSERT INTO b VALUES (b'101');
+INSERT INTO v VALUES (x'00ff'), (x'00');
+INSERT INTO d VALUES ('0000-00-00'), ('2024-02-29');
+"""
+        )
+    )
+    assert {name: len(db.entities(name)) for name in db.tables} == {"b": 1, "d": 2, "f": 2, "v": 2}
+    assert len(db.row_graph()) == 7
+    agree(db)
+
+
+@pytest.mark.parametrize(
+    ("engine", "tables", "lacking", "fine"),
+    [
+        (
+            "mariadb",
+            """CREATE TABLE t (id INT PRIMARY KEY, d DATE, m DATETIME);
+SET sql_mode = '';
+INSERT INTO t VALUES (1, '0000-00-00', '2024-00-10 01:02:03'), (2, '2024-02-29', '2024-01-01'),
+  (3, NULL, NULL);
+""",
+            {"d": "0000-00-00", "m": "2024-00-10 01:02:03"},
+            {"d": dt.date(2024, 2, 29), "m": dt.datetime(2024, 1, 1)},  # noqa: DTZ001
+        ),
+        (
+            "postgresql",
+            """CREATE TABLE t (id INT PRIMARY KEY, d DATE, m TIMESTAMP, z TIMESTAMPTZ, c TIME,
+  s INTERVAL);
+INSERT INTO t VALUES (1, '0044-03-15 BC', '-infinity', 'infinity', '24:00', '1 mon 2 days'),
+  (2, '2024-02-29', '2024-01-01', '2024-01-01 00:00+02', '01:02:03.5', '-1 day +02:00'),
+  (3, NULL, NULL, NULL, NULL, NULL);
+""",
+            {
+                "d": "0044-03-15 BC",
+                "m": "-infinity",
+                "z": "infinity",
+                "c": "24:00:00",
+                "s": "1 mon 2 days",
+            },
+            {
+                "d": dt.date(2024, 2, 29),
+                "m": dt.datetime(2024, 1, 1),  # noqa: DTZ001
+                "z": dt.datetime.fromisoformat("2024-01-01T00:00+02:00"),
+                "c": dt.time(1, 2, 3, 500_000),
+                "s": dt.timedelta(days=-1, hours=2),
+            },
+        ),
+        (
+            "duckdb",
+            """CREATE TABLE t (id INT PRIMARY KEY, d DATE, m TIMESTAMP, z TIMESTAMPTZ, c TIME,
+  s INTERVAL,  n TIMESTAMP_NS);
+INSERT INTO t VALUES (1, '0044-03-15 (BC)', 'infinity', '-infinity', '24:00', '1 month',
+    '2024-01-01 01:02:03.123456789'),
+  (2, '2024-02-29', '2024-01-01', '2024-01-01 00:00+02', '01:02:03.5', '5 days', '2024-01-01'),
+  (3, NULL, NULL, NULL, NULL, NULL, NULL);
+""",
+            {
+                "d": "0044-03-15 (BC)",
+                "m": "infinity",
+                "z": "-infinity",
+                "c": "24:00:00",
+                "s": "1 month",
+                "n": "2024-01-01 01:02:03.123456789",
+            },
+            {
+                "d": dt.date(2024, 2, 29),
+                "m": dt.datetime(2024, 1, 1),  # noqa: DTZ001
+                "z": dt.datetime.fromisoformat("2024-01-01T00:00+02:00"),
+                "c": dt.time(1, 2, 3, 500_000),
+                "s": dt.timedelta(days=5),
+                "n": dt.datetime(2024, 1, 1),  # noqa: DTZ001
+            },
+        ),
+    ],
+)
+def test_what_python_lacks_is_text_and_told(
+    request: pytest.FixtureRequest,
+    engine: str,
+    tables: str,
+    lacking: dict[str, str],
+    fine: dict[str, Any],
+) -> None:
+    db = ev.read_database(request.getfixturevalue(engine)(tables))
+    frame = db.frame("t")  # before anything else has looked
+    assert frame[list(lacking)].iloc[0].to_dict() == lacking
+    one, two, three = db.entities("t")
+    assert {name: getattr(one, name) for name in lacking} == lacking
+    assert {name: getattr(two, name) for name in fine} == fine
+    assert {getattr(three, name) for name in fine} == {None}
+    told = db.problems
+    assert told[["table", "columns", "rows"]].values.tolist() == [
+        ["t", name, 1] for name in sorted(lacking)
+    ]
+    for name, problem in zip(told["columns"], told["problem"], strict=True):
+        assert (
+            problem == f"kept as text, since Python has no such value: {lacking[name]!r} in row 1"
+        )
+    # Without that row, everything is as it is declared.
+    whole = db.frame("t", where={"id": [2, 3]})
+    assert not set(whole.dtypes.astype(str)) & {"str"}
+    agree(db)
+    db.close()
+
+
+def test_values_of_postgresql(postgresql: Maker) -> None:
+    db = ev.read_database(
+        postgresql(
+            """CREATE DOMAIN year AS INT CHECK (VALUE > 1900);
+CREATE DOMAIN tags AS TEXT[];
+CREATE TYPE mood AS ENUM ('ok', 'bad');
+CREATE TYPE addr AS (street TEXT, zip INT);
+CREATE TABLE t (k INT[] PRIMARY KEY, y year, g tags, v BIT VARYING(9), b BIT(3), r INT4MULTIRANGE,
+  p INT4RANGE, a addr, moods mood[], days DATE[], n NUMERIC);
+INSERT INTO t VALUES ('{1,2}', 2006, '{a,"b c"}', '101', '011', '{[1,2),[5,9)}', '[1,5)',
+  ROW('s', 1), '{ok,bad}', '{2024-02-29,infinity}', 'NaN'), ('{1}', NULL, NULL, NULL, NULL, NULL,
+  NULL, NULL, NULL, NULL, 1.50);
+CREATE TABLE u (id REAL PRIMARY KEY, k INT[] REFERENCES t);
+INSERT INTO u VALUES (0.1, '{1,2}'), (0.2, '{1,2}');
+"""
+        )
+    )
+    one, two = db.entities("t")
+    assert (one.k, one.y, one.g, one.v, one.b) == ([1, 2], 2006, ["a", "b c"], "101", "011")
+    assert (one.r, one.p, one.a) == ("{[1,2),[5,9)}", "[1,5)", "(s,1)")
+    assert (one.moods, one.days) == (["ok", "bad"], ["2024-02-29", "infinity"])
+    assert two.n == Decimal("1.50")
+    assert [held.k_t for held in db.entities("u")] == [one, one]
+    assert sorted(db.row_graph("t", where=sa.text("y = 2006")).nodes) == [
+        "t [1, 2]",
+        "u 0.1",
+        "u 0.2",
+    ]
+    assert db.problems.empty
+    agree(db)
+
+
+def test_values_of_duckdb(duckdb: Maker) -> None:
+    db = ev.read_database(
+        duckdb(
+            """CREATE TABLE staff (id INTEGER PRIMARY KEY, name VARCHAR, mood ENUM('ok', 'bad'),
+  tags INTEGER[], s STRUCT(a INT, b DATE), m MAP(VARCHAR, INT), d DECIMAL(9,2), u UUID, h HUGEINT,
+  f FLOAT, j JSON, bits BIT, raw BLOB, fixed INTEGER[2], boss INTEGER REFERENCES staff (id));
+INSERT INTO staff VALUES (1, 'Ann', 'ok', [1, NULL], {'a': 1, 'b': '2024-02-29'}, map {'k': 1}, 1.5,
+  '12345678-1234-5678-1234-567812345678', 170141183460469231731687303715884105727, 0.1,
+  '{"a": [1, null]}', '101', '\\x00\\xFF', [1, 2], NULL);
+INSERT INTO staff VALUES (2, NULL, NULL, NULL, NULL, NULL, NULL,
+  NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1);
+CREATE VIEW v AS SELECT * FROM staff;
+CREATE SCHEMA other;
+CREATE TABLE other.t (a INT);
+INSERT INTO other.t VALUES (1), (1);
+"""
+        )
+    )
+    assert (db.tables, db.views) == (["other.t", "staff"], ["v"])
+    ann, bo = db.entities("staff")
+    assert (ann.mood, ann.tags, ann.m) == ("ok", [1, None], {"k": 1})
+    assert ann.s == {"a": 1, "b": dt.date(2024, 2, 29)}
+    assert (ann.d, ann.h, ann.f) == (Decimal("1.50"), 2**127 - 1, 0.1)
+    assert (ann.j, ann.bits, ann.raw, ann.fixed) == ({"a": [1, None]}, "101", b"\x00\xff", [1, 2])
+    assert bo.boss_staff is ann
+    assert len(db.entities("other.t")) == 2
+    assert db.graph().cyclic_components() == [["staff"]]
+    db.draw_schema()
+    assert db.problems.empty
+    agree(db)
+    db.close()
+
+
+# -- nothing is written ------------------------------------------------------------------------
+
+
+def test_nothing_can_be_written(maker: Maker) -> None:
+    db = ev.read_database(maker("CREATE TABLE t (a INT PRIMARY KEY);\nINSERT INTO t VALUES (1);\n"))
+    with (
+        pytest.raises(errors.EcsvizError, match=r"read|READ|INSERT"),
+        db._source.reading() as conn,
+    ):
+        conn.exec_driver_sql("INSERT INTO t VALUES (9)")
+    assert len(db.frame("t")) == 1
+    db.close()
+
+
+def test_reflection_takes_a_fixed_number_of_statements(maker: Maker) -> None:
+    sent = []
+    for count in (2, 30):
+        tables = "".join(
+            f"CREATE TABLE t{n} (id INT PRIMARY KEY, r INT, FOREIGN KEY (r) REFERENCES"
+            f" t{max(n - 1, 0)} (id));\n"
+            for n in range(count)
+        )
+        with counted() as statements:
+            db = ev.read_database(maker(tables))
+        assert len(db.keys) == count
+        sent.append(len([s for s in statements if not s.startswith(("CREATE", "DROP"))]))
+        db.close()
+    assert sent[0] == sent[1]
