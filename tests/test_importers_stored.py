@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ecsviz as ev
-from ecsviz.importers import read_chat
+from ecsviz.importers import FORMATS, ChatImport, DraftThread, Source, read_chat
 from ecsviz.isomorphic import find_difference
+from tests.chat_files import read
 from tests.chat_formats import SAMPLES, llm_old
 from tests.chat_sample import Sample
 from tests.processes import in_a_new_process
@@ -71,3 +77,135 @@ def test_a_message_that_is_edited_in_the_source_is_edited_in_the_store(tmp_path:
     store.register(read_chat(sample.data))
     store.register(read_chat(sample.data.replace(b'"No"', b'"Maybe"')))
     assert store.revisions().iloc[1][["added", "changed", "deleted"]].tolist() == [0, 1, 0]
+
+
+# ---------------------------------------------------------------------------------------------
+# The same chat, however it was exported
+# ---------------------------------------------------------------------------------------------
+
+UNTOLD = {
+    *("sharegpt", "openai-messages", "openai-messages, preferences", "chatbot-ui", "cursor"),
+    *("aider", "gemini-api", "ai-studio", "langchain, dumps", "lm-studio"),
+}
+"""Samples whose sources say neither ids nor times: without its start, such a chat is another."""
+
+SHORT = {"copilot", "nextchat", "csv", "gemini-takeout, page"}
+"""Samples with a chat that is too short to be known without its start."""
+
+
+class Part:
+    """A format as if of each chat the start, or the end, was cut off when it was exported."""
+
+    def __init__(self, name: str, part: str) -> None:
+        (self.inner,) = (each for each in FORMATS if each.name == name)
+        self.name, self.title, self.part = name, self.inner.title, part
+
+    def recognises(self, source: Source) -> bool:
+        return self.inner.recognises(source)
+
+    def read(self, source: Source) -> Iterator[DraftThread]:
+        for draft in self.inner.read(source):
+            told, first = draft.messages, draft.messages[:1]
+            cut = max(1, len(told) // 4)
+            if self.part == "end":
+                draft.messages = told[:-cut] or told
+            elif len(told) > cut:
+                draft.messages = told[cut:]
+                for message in draft.messages:
+                    up = message.parent
+                    message.parent = None if up is None or up < cut else up - cut
+                if not draft.id and draft.created_at == first[0].created_at:
+                    draft.created_at = draft.messages[0].created_at
+            yield draft
+
+
+def held(store: Any) -> Counter[tuple[str, ...]]:
+    """Return what the threads of a store say."""
+    threads = store.list_by_type(ev.ChatThread)
+    return Counter(tuple(sorted(m.content for m in thread.messages)) for thread in threads)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_same_chat_is_one_however_it_is_exported(name: str, tmp_path: Path) -> None:
+    sample = SAMPLES[name]
+    source = read_chat(sample.data)[0].source or ""
+
+    data, longer = sample.data, sample.longer
+
+    def exported(how: str) -> ChatImport:
+        if how == "moved":
+            (tmp_path / "else where").mkdir(exist_ok=True)
+            path = tmp_path / "else where" / "renamed"
+            path.write_bytes(data)
+            return read_chat(path, source)
+        part, _, zone = how.partition(" ")
+        given = Part(source, part) if part in ("start", "end") else None
+        return read_chat(data, given, timezone="Asia/Tokyo" if "zone" in (part, zone) else "UTC")
+
+    expected = ev.InMemoryEntityStorage()
+    expected.register(read_chat(longer))
+    hows = ["moved", "zone", "end", "end zone"]
+    hows += ["start", "start zone"] if name not in UNTOLD | SHORT else []
+    for how in hows:
+        for first, then in (("whole", how), (how, "whole")):
+            store = ev.InMemoryEntityStorage()
+            store.register(exported(first))
+            store.register(exported(then))
+            store.register(read_chat(longer))
+            assert held(store) == held(expected), (first, then)
+            number = len(store.revisions())
+            if "zone" not in how:
+                store.register(exported(how))
+                assert len(store.revisions()) == number
+
+
+def phone(*told: tuple[int, str, str], year: int = 2024) -> bytes:
+    """Return a chat as WhatsApp exports it: who says what in which minute."""
+    begin = datetime(year, 1, 31, 22)  # noqa: DTZ001 - a wall clock
+    times = [(begin + timedelta(minutes=minute), who, text) for minute, who, text in told]
+    return "\n".join(
+        f"{when:%d/%m/%Y, %H:%M} - {who}: {text}" for when, who, text in times
+    ).encode()
+
+
+TALK = [(n, ("Ann", "Bob")[n % 2], f"text {n}") for n in range(12)]
+WISHES = [(n, "Ann", f"A happy new year {n}!") for n in range(4)]
+
+TWO = {
+    "wishes": ([*WISHES, (5, "Bob", "Thanks")], [*WISHES, (6, "Cem", "Merci")]),
+    "wishes alone": ([*TALK, *WISHES], WISHES),
+    "on other days": (TALK, [(n + 2_000, who, text) for n, who, text in TALK[3:]]),
+    "goes on otherwise": (TALK, [*TALK[3:8], (9, "Ann", "else")]),
+    "begins otherwise": (TALK, [(0, "Cem", "Hi"), *TALK[3:]]),
+    "few": (TALK, TALK[10:]),
+}
+
+
+@pytest.mark.parametrize("which", TWO)
+def test_two_chats_are_never_one(which: str) -> None:
+    data = [phone(*told) for told in TWO[which]]
+    for one, other in (data, data[::-1]):
+        store = ev.InMemoryEntityStorage()
+        store.register(read(one))
+        store.register(read(other))
+        assert len(store.list_by_type(ev.ChatThread)) == 2
+        assert len(read([one, other])) == 2
+
+
+def test_parts_of_one_chat_are_one_in_any_order(tmp_path: Path) -> None:
+    parts = [TALK[:9], TALK[2:], TALK[4:], TALK[1:10], TALK]
+    chance = random.Random(17)
+    for number in range(12):
+        chance.shuffle(parts)
+        told = [phone(*part) for part in parts]
+        zones = [chance.choice(["UTC", "America/New_York"]) for _ in parts]
+        store: Any = ev.InMemoryEntityStorage()
+        if number < 2:
+            store = ev.SQLAlchemyEntityStorage(tmp_path / f"{number}.db")
+        for data, zone in zip(told, zones, strict=True):
+            store.register(read(data, timezone=zone))
+        (thread,) = store.list_by_type(ev.ChatThread)
+        assert [m.content for m in thread.messages] == [text for _, _, text in TALK]
+        (thread,) = read(told)
+        assert [m.content for m in thread.messages] == [text for _, _, text in TALK]
+        assert read([*told, phone(*TALK, year=2020)])[1:]

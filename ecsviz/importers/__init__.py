@@ -61,9 +61,9 @@ from typing import Any
 from ecsviz.basics.arguments import flag, time_zone
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.errors import InvalidArgumentError
+from ecsviz.importers.chat.arrived import ChatImportWarning
 from ecsviz.importers.chat.building import ChatImport
 from ecsviz.importers.chat.drafts import ChatFormat, Claim, Claiming, DraftMessage, DraftThread
-from ecsviz.importers.chat.fitting import ChatImportWarning
 from ecsviz.importers.chat.opening import opened
 from ecsviz.importers.chat.reading import ChatReader
 from ecsviz.importers.chat.registry import FORMATS, format_names

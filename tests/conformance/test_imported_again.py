@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz.importers import ChatImport
-from tests.chat_files import conversation, is_sound, links, node, read
+from tests.chat_files import conversation, encode, is_sound, links, node, read
 from tests.chat_formats import MESSAGE_STORE
 from tests.chat_sample import database
 
@@ -286,3 +286,40 @@ def test_the_statements_do_not_grow_with_the_threads(tmp_path: Any) -> None:
 
     for make in (unique, named, alike):
         assert count(4, make) == count(40, make), make.__name__
+
+
+def test_of_what_is_stored_only_what_may_be_the_same_is_read(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    find = type(store).find
+
+    def counted(self: Any, *args: Any, **options: Any) -> Any:
+        found = find(self, *args, **options)
+        asked.append(len(found))
+        return found
+
+    def talk(number: int, first: str = "Hi") -> bytes:
+        turns = [{"from": "human", "value": first}, {"from": "gpt", "value": f"Hello {number}"}]
+        return encode([{"id": f"identity_{number // 2}", "conversations": turns}])
+
+    def phone(number: int) -> bytes:
+        said = [("Ann", f"Hi {number}"), ("Bob", "Hello"), ("Ann", f"Bye {number}")]
+        start = f"05/0{number}/2025, 1{number}:0"
+        return "\n".join(
+            f"{start}{n} - {who}: {text}" for n, (who, text) in enumerate(said)
+        ).encode()
+
+    monkeypatch.setattr(type(store), "find", counted)
+    for number in range(8):
+        store.register(read(talk(number)))
+        # Nothing of the one that is stored already, of the others that of the same id.
+        assert asked == ([1] if number % 2 else [0])
+        asked.clear()
+    for number in range(1, 6):
+        store.register(read(phone(number)))
+        assert asked == [0], "on other days"
+        asked.clear()
+    store.register(read(phone(3)))
+    assert asked == []
+    assert len(store.list_by_type(ev.ChatThread)) == 13

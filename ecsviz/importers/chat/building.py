@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import tzinfo
@@ -18,15 +18,17 @@ from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatMessage, ChatThread, in_metadata, readable
 from ecsviz.domain.chat_threads import MAX_LISTED, ChatThreads
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
+from ecsviz.importers.chat.agreeing import by_one_clock, is_timed, matched, overlap
+from ecsviz.importers.chat.arrived import AMBIGUOUS, ImportedTogether
 from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
-from ecsviz.importers.chat.fitting import AMBIGUOUS, ChatOrigin, ImportedTogether
+from ecsviz.importers.chat.fitting import ChatOrigin
 from ecsviz.importers.chat.identity import ThreadKey, message_id, moment
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.live import LiveChat
 from ecsviz.importers.chat.parts import is_plain
-from ecsviz.importers.chat.said import ChatRecord, Said, pairs
+from ecsviz.importers.chat.said import ChatRecord, Said
 from ecsviz.importers.chat.source import ChatProblem
-from ecsviz.importers.chat.union import Union, agree
+from ecsviz.importers.chat.union import Union
 from ecsviz.storage.arriving import come_from, fit_in_place, origin_of
 
 if TYPE_CHECKING:
@@ -261,6 +263,7 @@ class Builder:
         self._ids: Counter[int] = Counter()  # by the hash of format and id
         self._made: dict[UUID, int] = {}  # where it stands in the result
         self._taken: set[UUID] = set()  # those of this file
+        self._timed: dict[tuple[str, str | None], deque[ChatThread]] = {}  # without a sure id
         self._count = 0
         self.whole = ImportedTogether(found.problems)
         self.has_messages = False
@@ -329,6 +332,9 @@ class Builder:
         self._tally(draft)
 
     def _note(self, thread: ChatThread, key: ThreadKey, file: str) -> None:
+        if not key.is_unique and is_timed(thread):
+            key_of = self.format, thread.source_id
+            self._timed.setdefault(key_of, deque(maxlen=2 * TRIED)).append(thread)
         come_from(thread, ChatOrigin(key, file, self.whole, LiveChat.of(thread)))
 
     def forget(self) -> None:
@@ -336,6 +342,7 @@ class Builder:
         self.found.clear()
         self._made.clear()
         self._most.clear()
+        self._timed.clear()
 
     def _earlier(self, thread: ChatThread, key: ThreadKey) -> tuple[int, Union] | None:
         """Return where another file's copy of a thread stands in the result, and both, if any."""
@@ -348,9 +355,30 @@ class Builder:
                 held = held or LiveChat.of(thread)
                 other = self.found[place]
                 record = ChatRecord.of_said(origin_of(other).held.said)
-                at = pairs(held.said, record)
-                if agree(held.said, record, at, unique=key.is_sure):
-                    return place, Union(held, other, record)
+                at = matched(held.said, record, sure=key.is_sure, same=True)
+                if at is not None:
+                    return place, Union(held, other, record, at=at)
+        return None if key.is_unique or not is_timed(thread) else self._cut(thread)
+
+    def _cut(self, thread: ChatThread) -> tuple[int, Union] | None:
+        """Return another file's copy of a thread of which the start was cut off, as `_earlier`."""
+        held: LiveChat | None = None
+        for other in list(self._timed.get((self.format, thread.source_id), ())):
+            place = self._made.get(other.ecs_id)
+            if place is None or self.found[place] is not other or other.ecs_id in self._taken:
+                continue
+            if thread.messages[0].content not in {m.content for m in other.messages} and (
+                other.messages[0].content not in {m.content for m in thread.messages}
+            ):
+                continue
+            held = held or LiveChat.of(thread)
+            theirs = origin_of(other).held
+            at = overlap(held.said, theirs.said)
+            paired = [(thread.messages[n], p) for n, p in enumerate(at or ()) if p >= 0]
+            if at and by_one_clock(
+                (m.created_at, theirs.messages[p].created_at) for m, p in paired
+            ):
+                return place, Union(held, other, ChatRecord.of_said(theirs.said), at=at)
         return None
 
     def _join(self, draft: DraftThread, thread: ChatThread, earlier: int, union: Union) -> None:

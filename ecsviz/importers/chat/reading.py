@@ -17,6 +17,7 @@ from ecsviz.errors import (
     InvalidArgumentError,
     short_repr,
 )
+from ecsviz.importers.chat.arrived import ImportedTogether
 from ecsviz.importers.chat.building import Builder, ChatImport
 from ecsviz.importers.chat.drafts import (
     GENERAL,
@@ -27,7 +28,6 @@ from ecsviz.importers.chat.drafts import (
     DraftThread,
     claim,
 )
-from ecsviz.importers.chat.fitting import ImportedTogether
 from ecsviz.importers.chat.registry import FORMATS, checked, format_named, formats_of_others
 from ecsviz.importers.chat.source import ChatProblem, Source
 from ecsviz.importers.files import ImportSourceError, stops_all

@@ -7,8 +7,8 @@ from importlib.metadata import EntryPoint, entry_points
 
 from ecsviz.basics.outside import outside
 from ecsviz.errors import ImportFormatError, did_you_mean, short_repr
+from ecsviz.importers.chat.arrived import ChatImportWarning
 from ecsviz.importers.chat.drafts import ChatFormat
-from ecsviz.importers.chat.fitting import ChatImportWarning
 from ecsviz.importers.chat.formats.ai_sdk import AISDK
 from ecsviz.importers.chat.formats.ai_studio import AIStudio
 from ecsviz.importers.chat.formats.aider import Aider

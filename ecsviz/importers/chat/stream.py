@@ -17,7 +17,7 @@ from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatThread
 from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError
-from ecsviz.importers.chat.fitting import ChatImportWarning, left_out_of
+from ecsviz.importers.chat.arrived import ChatImportWarning, left_out_of
 from ecsviz.importers.chat.places import ChatProblem
 from ecsviz.importers.chat.reading import ChatReader
 from ecsviz.importers.chat.source import Source

@@ -19,6 +19,7 @@ import numpy as np
 
 from ecsviz.basics.text import counted
 from ecsviz.domain.objects import forget_computed
+from ecsviz.importers.chat.agreeing import is_older
 from ecsviz.importers.chat.drafts import read_time
 from ecsviz.importers.chat.links import Links, woven
 from ecsviz.importers.chat.live import MISSING, LiveChat, put, value_in
@@ -39,75 +40,11 @@ from ecsviz.importers.chat.said import (
     thread_digests,
 )
 
+_BEGUN = ("title", "created_at")
+"""What a thread without an id has of its first messages."""
+
 _EDITED = ("edited_unixtime", "edited", "update_time", "updated_at", "updatedAt", "timestampEdited")
 """Under which names a message's metadata say when it was changed last."""
-
-
-def agree(said: Said, record: ChatRecord, at: Sequence[int], *, unique: bool) -> bool:
-    """Tell whether a source says of a chat what another, or the same, has said of it before.
-
-    Parameters
-    ----------
-    said, record
-        What it says, and what was said before.
-    at
-        Their `pairs`.
-    unique
-        Whether both have the same id, and no other chat of the world, or of their account, has it.
-
-    Notes
-    -----
-    With such an id they are one chat, unless each has messages that the other has not while they
-    differ in one that both have. With another id, they must have a message in common, and none that
-    differs (but what somebody has edited since); and at most one of them may go on after the last
-    that they have in common: two that begin alike, and go on each in its way, are two. Without ids,
-    one has to have all that the other has.
-    """
-    common = [(n, place) for n, place in enumerate(at) if place >= 0]
-    new, kept = len(at) - len(common), len(record.ids) - len(common)
-    names = ("role", "content", "author", "created_at", "source_id")
-    mine = list(zip(*(said.table.column(name).tolist() for name in names), strict=True))
-    theirs = list(zip(*(record.table.column(name).tolist() for name in names), strict=True))
-    sure = [(mine[n], theirs[p]) for n, p in common if theirs[p][0] != UNKNOWN]
-    if unique:
-        return not (new and kept) or (
-            bool(common) and all(one[:2] == other[:2] for one, other in sure)
-        )
-    if not at or not record.ids:
-        return True
-    if new and kept:
-        if at[-1] < 0 and len(record.ids) - 1 not in set(at):
-            return False
-        paired = {place for _, place in common}
-        alone = [mine[n] for n, place in enumerate(at) if place < 0]
-        alone += [theirs[n] for n in range(len(theirs)) if n not in paired]
-        if not all(each[4] for each in alone):
-            return False
-    return bool(common) and all(_may_be_edited(*pair) for pair in sure)
-
-
-def _may_be_edited(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Tell whether two messages of one id are one: they say the same, or one person's at a time."""
-    role, content, author, created, _ = zip(one, other, strict=True)
-    if role[0] != role[1] or (all(created) and created[0] != created[1]):
-        return False
-    return content[0] == content[1] or (all(created) and bool(author[0]) and author[0] == author[1])
-
-
-def is_older(said: Said, record: ChatRecord, at: Sequence[int]) -> bool:
-    """Tell whether what a source says is older than what was said before.
-
-    Notes
-    -----
-    It says so, or else it has less; if each has more, the one whose last message is earlier.
-    """
-    if said.updated is not None and record.updated is not None and said.updated != record.updated:
-        return said.updated < record.updated
-    common = sum(place >= 0 for place in at)
-    new, kept = len(at) > common, len(record.ids) > common
-    if not new or not kept:
-        return kept
-    return said.last is not None and record.last is not None and said.last < record.last
 
 
 @dataclass(slots=True)
@@ -160,11 +97,11 @@ class Union:
         What was said before.
     elsewhere
         Ids of what is stored in another thread, or was deleted.
+    at
+        Per message of the source where it stands in the record; empty for what `pairs` says.
 
     Attributes
     ----------
-    at
-        Per message of the source where it stands in the record, as of `pairs`.
     older
         Whether the source is older than what was said before.
     later, edited
@@ -199,7 +136,7 @@ class Union:
     def run(self) -> ChatRecord:
         """Bring them together; return what was said by now."""
         held, record = self.held, self.record
-        self.at = pairs(held.said, record)
+        self.at = self.at or pairs(held.said, record)
         self.older = is_older(held.said, record, self.at)
         messages = [] if self.stored is None else self.stored.messages
         there = {message.ecs_id: message for message in messages}
@@ -246,6 +183,13 @@ class Union:
             if is_so
         )
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the start of the source was cut off: more was said before what it begins with."""
+        said = self.held.said
+        is_root = bool(said.ids) and not said.names[0] and not said.table.column(PARENT)[0]
+        return is_root and 0 < self.at[0] == min(place for place in self.at if place >= 0)
+
     # -- which is which ----------------------------------------------------------------------
 
     def _said_now(self, theirs: list[Any]) -> Said:
@@ -259,10 +203,12 @@ class Union:
             else:
                 ids.append(self.held.id_in(thread.ecs_id, n) if place < 0 else record.ids[place])
         table = said.table
-        if ids != said.ids:
+        if ids != said.ids or self.is_cut:
             to = _translation(said.ids, ids)
             rows, column = table.rows.copy(), table.names.index(PARENT)
             rows[:, column] = [to.get(each, each) for each in rows[:, column].tolist()]
+            if self.is_cut:
+                rows[0, column] = record.table.column(PARENT)[self.at[0]]
             table = DigestTable(table.names, rows)
         return Said(
             thread=said.thread,
@@ -307,6 +253,8 @@ class Union:
         m[:, column] = [to.get(each, each) for each in m[:, column].tolist()]
         for row, message in enumerate(live):
             n = number.get(id(message), -1)
+            if n == 0 and self.is_cut and not m[row, column]:
+                m[row, column] = s[0, column]
             left = _row(held.left[id(message)], names) if id(message) in held.left else None
             if n < 0:  # it came from a store: what it was when it came was said
                 if message is stored[row]:
@@ -379,7 +327,7 @@ class Union:
                     before=b,
                     now=t,
                     mine=None if m == was else m,
-                    older=self.older,
+                    older=self.older or (self.is_cut and name in _BEGUN and not thread.source_id),
                 )
                 final[name] = {"mine": m, "source": s}.get(how[name], t)
         self._note(thread, how)

@@ -1,0 +1,185 @@
+"""Whether two that say the same, or nearly, are one chat, and which of them is older."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from ecsviz.importers.chat.said import UNKNOWN, ChatRecord, Said, pairs
+
+RUN: Final = 3
+"""How many messages two chats must share, at the least, that have neither ids nor a beginning in
+common."""
+
+_TRIED: Final = 64
+"""At how many places a chat is laid beside another."""
+
+ZONES, _QUARTER = timedelta(hours=26), timedelta(minutes=15)
+"""How far the clocks of two zones differ, and the unit of that."""
+
+
+def matched(said: Said, record: ChatRecord, *, sure: bool, same: bool) -> list[int] | None:
+    """Return which messages of a source were said before, if it is one chat; else None.
+
+    Parameters
+    ----------
+    said, record
+        What it says, and what was said before.
+    sure
+        Whether both have the same id, and no other chat of the world, or of their account, has it.
+    same
+        Whether both begin alike.
+
+    Returns
+    -------
+    list of int
+        As of `pairs`.
+    """
+    at = pairs(said, record)
+    is_one = agree(said, record, at, unique=sure, same=same)
+    if is_one and (not sure or all(said.names) or -1 not in at):
+        return at
+    if sure and (found := overlap(said, record)):
+        return found
+    return at if is_one else None
+
+
+def agree(said: Said, record: ChatRecord, at: Sequence[int], *, unique: bool, same: bool) -> bool:
+    """Tell whether a source says of a chat what another, or the same, has said of it before.
+
+    Parameters
+    ----------
+    said, record
+        What it says, and what was said before.
+    at
+        Their `pairs`.
+    unique, same
+        Whether both have an id that no other chat has; whether both begin alike.
+
+    Notes
+    -----
+    With such an id they are one chat, unless each has messages that the other has not while they
+    differ in one that both have. With another id, they must have a message in common, and none that
+    differs (but what somebody has edited since); and at most one of them may go on after the last
+    that they have in common: two that begin alike, and go on each in its way, are two. Without ids,
+    one has to have all that the other has. What both have may be said at other times if they begin
+    alike: wall clocks are read in the zone that one names.
+    """
+    common = [(n, place) for n, place in enumerate(at) if place >= 0]
+    new, kept = len(at) - len(common), len(record.ids) - len(common)
+    names = ("role", "content", "author", "created_at", "source_id")
+    mine = list(zip(*(said.table.column(name).tolist() for name in names), strict=True))
+    theirs = list(zip(*(record.table.column(name).tolist() for name in names), strict=True))
+    sure = [(mine[n], theirs[p]) for n, p in common if theirs[p][0] != UNKNOWN]
+    if unique:
+        return not (new and kept) or (
+            bool(common) and all(one[:2] == other[:2] for one, other in sure)
+        )
+    if not at or not record.ids:
+        return True
+    if new and kept:
+        if at[-1] < 0 and len(record.ids) - 1 not in set(at):
+            return False
+        paired = {place for _, place in common}
+        alone = [mine[n] for n, place in enumerate(at) if place < 0]
+        alone += [theirs[n] for n in range(len(theirs)) if n not in paired]
+        if not all(each[4] for each in alone):
+            return False
+    if same and all(one[:3] == other[:3] for one, other in sure):
+        return bool(common)
+    return bool(common) and all(_may_be_edited(*pair) for pair in sure)
+
+
+def _may_be_edited(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Tell whether two messages of one id are one: they say the same, or one person's at a time."""
+    role, content, author, created, _ = zip(one, other, strict=True)
+    if role[0] != role[1] or (all(created) and created[0] != created[1]):
+        return False
+    return content[0] == content[1] or (all(created) and bool(author[0]) and author[0] == author[1])
+
+
+def overlap(said: Said, record: Said) -> list[int] | None:
+    """Return, as `pairs`, where a chat lies on another of which the start was cut off; or None.
+
+    Notes
+    -----
+    One of them begins in the other, and from there both say the same up to the end of one of them:
+    at least `RUN` messages, of two people. Of several places, where that is longest.
+
+    Examples
+    --------
+    A chat that was said, and what is left of it without its first message, and with a new one:
+
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="a")
+    >>> for who, text in enumerate(("Hi", "Hello", "Why?", "So.", "Ah!")):
+    ...     _ = thread.say(("user", "assistant")[who % 2], text)
+    >>> overlap(Said.of(thread, thread.messages[1:]), Said.of(thread, thread.messages[:4]))
+    [1, 2, 3, -1]
+    """
+    names = ("role", "author", "content")
+    mine = np.stack([said.table.column(name) for name in names], axis=1)
+    theirs = np.stack([record.table.column(name) for name in names], axis=1)
+    if min(len(mine), len(theirs)) < RUN:
+        return None
+    places = [int(n) for n in np.flatnonzero((theirs == mine[0]).all(axis=1))[:_TRIED]]
+    places += [-int(n) for n in np.flatnonzero((mine == theirs[0]).all(axis=1))[:_TRIED]]
+    best, offset = 0, 0
+    for place in places:
+        here, there = mine[max(0, -place) :], theirs[max(0, place) :]
+        size = min(len(here), len(there))
+        if size > max(best, RUN - 1) and np.array_equal(here[:size], there[:size]):
+            people = np.unique(here[:size, :2], axis=0)
+            if len(people) > 1:
+                best, offset = size, place
+    if not best:
+        return None
+    places = [n + offset for n in range(len(mine))]
+    return [place if 0 <= place < len(theirs) else -1 for place in places]
+
+
+def is_timed(thread: Any) -> bool:
+    """Tell whether messages have times, and there are enough of them to find the thread by them."""
+    return len(thread.messages) >= RUN and all(m.created_at for m in thread.messages)
+
+
+def by_one_clock(times: Iterable[tuple[datetime | None, datetime | None]]) -> bool:
+    """Tell whether pairs of times are the same, but for the zones in which clocks were read.
+
+    Notes
+    -----
+    That changes twice a year, or where parts of a chat were read in several zones.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> noon, later = (datetime(2025, 1, 1, hour, tzinfo=UTC) for hour in (12, 18))
+    >>> by_one_clock([(noon, later)]), by_one_clock([(noon, later), (noon, noon)])
+    (True, False)
+    """
+    given = list(times)
+    shifts = [one - other for one, other in given if one is not None and other is not None]
+    return (
+        len(shifts) == len(given) > 0
+        and all(abs(each) <= ZONES and not each % _QUARTER for each in shifts)
+        and len(set(shifts)) <= max(1, len(shifts) // RUN)
+    )
+
+
+def is_older(said: Said, record: ChatRecord, at: Sequence[int]) -> bool:
+    """Tell whether what a source says is older than what was said before.
+
+    Notes
+    -----
+    It says so, or else it has less; if each has more, the one whose last message is earlier.
+    """
+    if said.updated is not None and record.updated is not None and said.updated != record.updated:
+        return said.updated < record.updated
+    common = sum(place >= 0 for place in at)
+    new, kept = len(at) > common, len(record.ids) > common
+    if not new or not kept:
+        return kept
+    return said.last is not None and record.last is not None and said.last < record.last
