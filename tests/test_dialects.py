@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
+from ecsviz.storage.sql.dialects import ROWS, Dialect, row_of
 
 
 def test_the_tests_have_a_mariadb(mariadb_url: str) -> None:
@@ -53,3 +55,51 @@ def test_nothing_is_left_on_mariadb(mariadb_url: str) -> None:
     engine.dispose()
     with ev.SQLAlchemyEntityStorage(mariadb_url, unsupported=True) as store:
         assert store.find(ev.ChatThread) == []
+
+
+ASKS_FOR_NAMES = {
+    "basics/addresses.py": "knows files and URLs, before there is a database",
+    "storage/sql/dialects.py": "has the rows",
+    "importers/database/": "reads what others have made: their catalogs, their types",
+}
+"""Which files may ask what an engine is called, and why."""
+
+
+def test_no_other_file_asks_for_the_name_of_an_engine() -> None:
+    asks = re.compile(
+        r"dialect\.(name|driver)\b|get_backend_name|drivername"
+        r"|[\"'](sqlite|postgresql|mysql|mariadb|duckdb|psycopg)[\"']"
+    )
+    package = Path(ev.__file__).parent
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if asks.search(path.read_text(encoding="utf-8"))
+    }
+    leaves = {name for name in found if name.startswith(tuple(ASKS_FOR_NAMES))}
+    assert found == leaves, "let it ask `row_of`, or give it a reason"
+    assert all(any(name.startswith(leaf) for name in found) for leaf in ASKS_FOR_NAMES)
+
+
+def test_every_row_says_what_it_must(root: Path) -> None:
+    text = (root / "docs/engines.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(\w+)`", text, re.MULTILINE)
+    assert sorted(named) == sorted(Dialect._fields)
+    for name, row in ROWS.items():
+        assert row.name == name
+        assert row_of(name) is row
+        assert row.title in text
+
+
+def test_what_a_supported_engine_does() -> None:
+    supported = [row for row in ROWS.values() if row.supported]
+    assert [row.title for row in supported] == ["SQLite", "PostgreSQL"]
+    for row in supported:
+        assert row.begin_to_write
+        assert row.ddl_is_undone
+        assert row.savepoints
+        assert row.keys_wait
+        assert row.keys_as
+        assert row.words
+        assert row.objects
+    assert row_of("nobody's") == Dialect("nobody's", "nobody's")

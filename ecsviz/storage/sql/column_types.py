@@ -10,10 +10,11 @@ from sqlalchemy.sql import operators
 from typing_extensions import override
 
 from ecsviz.errors import StoredDataInvalidError, ValueNotStorableError
+from ecsviz.storage.sql.dialects import SQLITE, row_of
 from ecsviz.values.codecs import JsonCodec
 from ecsviz.values.column_codecs import Codec, Refused
 
-JSON: sa.types.TypeEngine[Any] = sa.JSON(none_as_null=True).with_variant(sa.Text(), "sqlite")
+JSON: sa.types.TypeEngine[Any] = sa.JSON(none_as_null=True).with_variant(sa.Text(), SQLITE.name)
 """JSON columns. SQLite would take a column declared as JSON for a numeric one and turn the text
 ``1.0`` into the integer 1."""
 
@@ -25,7 +26,7 @@ _TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
     "DATE": sa.Date(),
     "DATETIME": sa.DateTime(),
     "DOUBLE": sa.Double(),
-    "NUMERIC": sa.Numeric().with_variant(sa.Double(), "sqlite"),
+    "NUMERIC": sa.Numeric().with_variant(sa.Double(), SQLITE.name),
     "TEXT": sa.Text(),
     "TIME": sa.Time(),
 }
@@ -90,7 +91,7 @@ class JsonColumn(sa.TypeDecorator[Any]):
 
     @override
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        return dialect.type_descriptor(JSON if dialect.name != "sqlite" else sa.Text())
+        return dialect.type_descriptor(JSON if row_of(dialect).has_json else sa.Text())
 
     def as_text(self, value: Any) -> Any:
         """Return a value, or another column, as a text to compare with."""

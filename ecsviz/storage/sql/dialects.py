@@ -34,7 +34,7 @@ class Dialect(NamedTuple):
     is_sqlite
         Whether it is SQLite through Python's ``sqlite3``, with pragmas, ``sqlite_master``, FTS5.
     driver
-        The driver whose own interface is used for what SQLAlchemy has not.
+        The driver whose own interface is used for what SQLAlchemy has not, if there is one.
     copies
         Whether that has COPY in the binary form.
     begin_to_read, begin_to_write
@@ -117,7 +117,6 @@ SQLITE: Final = Dialect(
     title="SQLite",
     supported=True,
     is_sqlite=True,
-    driver="pysqlite",
     begin_to_read="BEGIN",
     begin_to_write="BEGIN IMMEDIATE",
     ddl_is_undone=True,
@@ -179,7 +178,7 @@ ROWS: Final[Mapping[str, Dialect]] = MappingProxyType(
 """The engines of which something is known, by SQLAlchemy's name."""
 
 
-def row_of(engine: Connection | Engine | sa.Dialect | str) -> Dialect:
+def row_of(engine: Connection | Engine | URL | sa.Dialect | str) -> Dialect:
     """Return the row of an engine.
 
     Examples
@@ -189,6 +188,8 @@ def row_of(engine: Connection | Engine | sa.Dialect | str) -> Dialect:
     """
     if isinstance(engine, (Connection, Engine)):
         engine = engine.dialect
+    elif isinstance(engine, URL):
+        engine = engine.get_backend_name()
     name = engine if isinstance(engine, str) else engine.name
     return ROWS.get(name) or Dialect(name, name)
 
@@ -211,9 +212,8 @@ _NEEDS: Final = {
 def check_supported(target: str | os.PathLike[str] | URL | Engine) -> None:
     """Raise StorageOpenError if no store may lie on an engine, before anything is opened."""
     url = target.url if isinstance(target, Engine) else as_url(target)
-    name = url.get_backend_name()
-    row = row_of(name)
-    if row.supported or not (name in ROWS or _is_an_engine(url)):
+    row = row_of(url)
+    if row.supported or not (row.name in ROWS or _is_an_engine(url)):
         return
     lacks = [why for field, why in _NEEDS.items() if not getattr(row, field)]
     why = ", and ".join(lacks) if row.name in ROWS else "nobody has tried it"

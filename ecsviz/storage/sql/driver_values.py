@@ -22,6 +22,7 @@ from sqlalchemy.sql import visitors
 from ecsviz.domain.scalars import NoneType
 from ecsviz.errors import StoredDataInvalidError
 from ecsviz.storage.sql.column_types import JsonColumn
+from ecsviz.storage.sql.dialects import row_of, through_own_driver
 from ecsviz.values.tagged_json import UNREADABLE, read_json
 from ecsviz.values.unfit import invalid
 
@@ -59,7 +60,7 @@ def fetch(
         if "decode to UTF-8" not in str(err):
             raise
     except _unreadable(conn):
-        if conn.dialect.driver != "psycopg" or STRICT in conn.get_execution_options():
+        if not through_own_driver(conn) or STRICT in conn.get_execution_options():
             raise
     with _lenient(conn):
         return _fetch(conn, query, given)
@@ -74,7 +75,7 @@ def _unreadable(conn: Connection) -> tuple[type[Exception], ...]:
 @contextlib.contextmanager
 def _lenient(conn: Connection) -> Iterator[None]:
     """Let the driver hand out what it has no value for."""
-    if conn.dialect.name != "sqlite":
+    if not row_of(conn).is_sqlite:
         sa.event.listen(conn, "before_cursor_execute", _take_any)
         try:
             yield
@@ -197,7 +198,7 @@ def convert_each(
 
 def _allowed(conn: Connection, column: Any) -> frozenset[type] | None:
     """Return the types that a driver may hand out for a column; None if any may."""
-    if conn.dialect.name != "sqlite":
+    if row_of(conn).is_typed:
         return None  # databases that know types keep to them
     for kind, (types, _) in _TYPES.items():
         if isinstance(column.type, kind):
@@ -305,8 +306,8 @@ def invalid_value(conn: Connection, column: Any, value: Any, why: str) -> Stored
     places = sorted(_bases(column), key=lambda base: str(base.table.name))
     for base in places:
         keys = list(getattr(base.table, "primary_key", ()))
-        if not keys and conn.dialect.name == "sqlite":
-            keys = [sa.literal_column("rowid")]
+        if not keys and row_of(conn).row_locator:
+            keys = [sa.literal_column(row_of(conn).row_locator)]
         columns, _ = fetch(conn, sa.select(base, *keys).select_from(base.table))
         for found, *key in zip(*columns, strict=True):
             if type(found) is type(value) and (found == value or value is None):

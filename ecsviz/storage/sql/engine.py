@@ -115,6 +115,7 @@ class OpenDatabase:
         else:
             self.url = as_url(target)
             check_options(self.url)
+        self.row: Dialect = row_of(self.url)
         self.read_only = read_only or opened_to_read(self.url)
         if self.owns_engine:
             if self.read_only and self.is_in_memory:
@@ -122,8 +123,7 @@ class OpenDatabase:
                     f"{redacted(self.url)} is empty: there is nothing to read. Name a file."
                 )
             self.engine = self._make_engine()
-        self.row: Dialect = row_of(self.engine)
-        if self.url.get_backend_name() == "sqlite" and not self.is_in_memory:
+        if self.is_sqlite and not self.is_in_memory:
             self.path = file_of(self.url)
             self._check_file()
             self._file = WatchedFile(self.path, read_only=self.read_only)
@@ -137,7 +137,7 @@ class OpenDatabase:
     @property
     def is_in_memory(self) -> bool:
         """Whether the database is one of SQLite's in memory."""
-        return self.url.get_backend_name() == "sqlite" and in_memory(self.url)
+        return self.is_sqlite and in_memory(self.url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -153,7 +153,7 @@ class OpenDatabase:
 
     def _make_engine(self) -> Engine:
         options: dict[str, Any] = {"hide_parameters": True, "execution_options": self._options()}
-        if self.url.get_backend_name() == "sqlite":
+        if self.is_sqlite:
             options["connect_args"] = {"timeout": self.timeout, "check_same_thread": False}
             # A connection each time: it cannot outlive its file, its process or its thread.
             options["poolclass"] = StaticPool if in_memory(self.url) else NullPool
@@ -168,7 +168,7 @@ class OpenDatabase:
         return made
 
     def _options(self) -> dict[str, Any]:
-        return dict(row_of(self.url.get_backend_name()).read_only) if self.read_only else {}
+        return dict(self.row.read_only) if self.read_only else {}
 
     def _keep(self, dialect: Any, _: Any, args: Any, options: Any) -> Any:
         self.check_open()

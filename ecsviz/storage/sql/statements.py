@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.domain.objects import consume
 from ecsviz.storage.sql.column_types import JsonColumn
+from ecsviz.storage.sql.dialects import row_of, through_own_driver
 from ecsviz.storage.sql.driver_values import Unfit, convert_each, fetch, fits, invalid_value
 from ecsviz.values.tagged_json import UNREADABLE
 
@@ -47,10 +48,11 @@ class Query:
 
     def among(self, conn: Connection, column: sa.ColumnElement[Any]) -> Query:
         """Return the query for rows whose `column` is one of what is given as `KEYS`."""
-        found = self._among.get((conn.dialect.name, column))
+        way = row_of(conn).keys_as
+        found = self._among.get((way, column))
         if found is None:
             found = Query(self.query.where(_is_among(conn, column, sa.bindparam(KEYS))))
-            self._among[conn.dialect.name, column] = found
+            self._among[way, column] = found
         return found
 
 
@@ -128,7 +130,7 @@ def _converted(
     if not fits(conn, column, values):
         return None
     try:
-        if isinstance(column.type, sa.Uuid) and conn.dialect.name == "sqlite":
+        if isinstance(column.type, sa.Uuid) and not row_of(conn).has_uuid:
             return _read_ids(values, ids)
         process = _result_processor(column.type, conn, code)
         return values if process is None else [process(value) for value in values]
@@ -146,7 +148,7 @@ def _told(
             raise invalid_value(conn, column, values[row], why)
         unfit(number, row, why)
 
-    is_id = isinstance(column.type, sa.Uuid) and conn.dialect.name == "sqlite"
+    is_id = isinstance(column.type, sa.Uuid) and not row_of(conn).has_uuid
     process = UUID if is_id else _result_processor(column.type, conn, code)
     return convert_each(conn, column, values, process, tell)
 
@@ -223,7 +225,7 @@ def as_driver(conn: Connection, column: sa.ColumnElement[Any], values: list[Any]
     As a whole where the form is known.
     """
     kind = column.type
-    if isinstance(kind, sa.Uuid) and conn.dialect.name == "sqlite":
+    if isinstance(kind, sa.Uuid) and not row_of(conn).has_uuid:
         if None not in values:
             return uuid_texts([value.bytes for value in values])
         return [None if value is None else value.hex for value in values]
@@ -249,13 +251,13 @@ def select_by_keys(
 
     Notes
     -----
-    One statement on SQLite and PostgreSQL, however many the keys; elsewhere one per 500.
+    One statement where the engine takes them in one parameter; elsewhere one per 500.
     """
     asked = query if isinstance(query, Query) else Query(query)
     if not keys:
         return [[] for _ in asked.columns]
     plain = getattr(column, "name", None) in raw
-    if conn.dialect.name in ("sqlite", "postgresql"):
+    if row_of(conn).keys_as:
         given = {KEYS: _keys(conn, column, keys, plain)}
         return columns_of(conn, asked.among(conn, column), raw, given=given)
     if plain:
@@ -279,14 +281,14 @@ def key_condition(
 
     The keys are `plain` if they have the driver's form already.
     """
-    if conn.dialect.name in ("sqlite", "postgresql"):
+    if row_of(conn).keys_as:
         return _is_among(conn, column, sa.bindparam(None, _keys(conn, column, keys, plain)))
     return column.in_(keys)
 
 
 def _keys(conn: Connection, column: sa.ColumnElement[Any], keys: Sequence[Any], plain: bool) -> Any:
     """Return keys as the one parameter of `_is_among`."""
-    if conn.dialect.name == "postgresql":
+    if row_of(conn).keys_as == "array":
         return list(keys)
     return json.dumps(list(keys) if plain else as_driver(conn, column, list(keys)))
 
@@ -294,7 +296,7 @@ def _keys(conn: Connection, column: sa.ColumnElement[Any], keys: Sequence[Any], 
 def _is_among(
     conn: Connection, column: sa.ColumnElement[Any], keys: sa.BindParameter[Any]
 ) -> sa.ColumnElement[bool]:
-    if conn.dialect.name == "postgresql":
+    if row_of(conn).keys_as == "array":
         return column == sa.any_(sa.type_coerce(keys, sa.ARRAY(column.type)))
     each = sa.func.json_each(keys).table_valued("value")
     return column.in_(sa.select(sa.type_coerce(each.c.value, column.type)))
@@ -471,7 +473,7 @@ SENT_AS = {"uuid": "bytea", "json": "text"}
 
 def is_worth_copying(conn: Connection, rows: int) -> bool:
     """Tell whether rows should go by COPY: psycopg has it, and there are enough of them."""
-    return bool(conn.dialect.driver == "psycopg") and rows >= WORTH_COPYING
+    return rows >= WORTH_COPYING and row_of(conn).copies and through_own_driver(conn)
 
 
 def copy_columns(

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.storage.relational.schema.arcs import Arc
 from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.sql.dialects import row_of
 from ecsviz.storage.sql.statements import columns_of, key_condition
 
 Wanted = dict[str, dict[int, None]]
@@ -68,7 +69,7 @@ def reach(
         )
         for arc in arcs
     ]
-    if conn.dialect.name == "sqlite":
+    if row_of(conn).recursion == "often":
         whole = found.union(*steps)
     else:
         # Elsewhere the recursive part may name the result only once.

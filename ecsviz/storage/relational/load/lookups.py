@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.storage.criteria import FOLDED, ORDERED, OWN, TEXTS, fitting, has_offset
 from ecsviz.storage.relational.schema.mapping import ClassMap
+from ecsviz.storage.sql.dialects import row_of
 from ecsviz.storage.sql.driver_values import exact_by_field
 from ecsviz.storage.sql.statements import CHUNK, columns_of, key_condition
 from ecsviz.values.codecs import JsonCodec, decoded
@@ -135,7 +136,7 @@ class Compared:
             column = sa.cast(column, sa.Text())
         elif isinstance(kind, sa.Integer):
             column = sa.type_coerce(column, sa.BigInteger())
-        elif self.conn.dialect.name == "sqlite" and isinstance(kind, (sa.LargeBinary, sa.Numeric)):
+        elif row_of(self.conn).keys_as == "json" and isinstance(kind, (sa.LargeBinary, sa.Numeric)):
             # JSON has no bytes, and not every float as it is.
             parts = (stored[n : n + CHUNK] for n in range(0, len(stored), CHUNK))
             return sa.or_(*(column.in_(part) for part in parts))
@@ -200,7 +201,8 @@ def noted(known: ClassMap, name: str, pattern: str = "") -> Any:
 
 def by_code_point(conn: Connection, column: Any) -> Any:
     """Return a column of texts that is ordered, and folded, by code point as in SQLite."""
-    return sa.collate(column, "C") if conn.dialect.name == "postgresql" else column
+    collation = row_of(conn).code_points
+    return column if collation is None else sa.collate(column, collation)
 
 
 # -- by the codec of the column --------------------------------------------------------------
@@ -295,7 +297,7 @@ def _told_by(codec: Codec) -> Callable[[Compared, str, Any, Any], Told]:
 
 
 def _contains(conn: Connection, column: Any, part: str) -> Any:
-    find = sa.func.instr if conn.dialect.name == "sqlite" else sa.func.strpos
+    find = getattr(sa.func, row_of(conn).position)
     return find(column, sa.literal(part, sa.Text())) > 0
 
 
@@ -306,9 +308,8 @@ def _starts(conn: Connection, column: Any, part: str) -> Any:  # noqa: ARG001 - 
 def _ends(conn: Connection, column: Any, part: str) -> Any:
     if not part:
         return column.is_not(None)
-    is_sqlite = conn.dialect.name == "sqlite"
-    size = len(part)
-    end = sa.func.substr(column, -size) if is_sqlite else sa.func.right(column, size)
+    size, backwards = len(part), row_of(conn).counts_from_end
+    end = sa.func.substr(column, -size) if backwards else sa.func.right(column, size)
     return end == sa.literal(part, sa.Text())
 
 
@@ -316,6 +317,6 @@ _PARTS: Final = {"contains": _contains, "startswith": _starts, "endswith": _ends
 
 
 def _not_ascii(at: Compared) -> Any:
-    if at.conn.dialect.name == "sqlite":
+    if row_of(at.conn).is_sqlite:
         return sa.func.length(sa.cast(at.column, sa.LargeBinary())) != sa.func.length(at.column)
     return sa.func.octet_length(at.column) != sa.func.char_length(at.column)

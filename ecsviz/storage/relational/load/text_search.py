@@ -39,6 +39,7 @@ from ecsviz.storage.relational.schema.text_tables import (
     looking_up,
     words_of,
 )
+from ecsviz.storage.sql.dialects import row_of
 from ecsviz.storage.sql.statements import columns_of, key_condition, value_of
 from ecsviz.storage.words import Ranking, SoughtWords, Term, folded
 
@@ -210,7 +211,7 @@ def _those_that_fit(
 ) -> tuple[sa.Select[Any], Any, Any]:
     """Return a query for the row ids, the score, and what puts the best first."""
     words = words_of(conn, index)
-    if conn.dialect.name == "sqlite":
+    if row_of(conn).words == "fts5":
         asked: Any = sa.literal_column(quoted(index.name))
         fits: list[Any] = [asked.op("MATCH")(match(sought))]
         better: Any = sa.column("rank", sa.Float())

@@ -33,6 +33,7 @@ from ecsviz.errors import ValueNotStorableError
 from ecsviz.storage.checks import LAST_VERSION
 from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, InverseList, Mapping
 from ecsviz.storage.relational.schema.seals import digest
+from ecsviz.storage.sql.dialects import row_of
 from ecsviz.storage.sql.statements import as_driver, uuid_texts
 from ecsviz.values.codecs import JsonCodec, Refused, json_text, not_storable
 from ecsviz.values.field_codecs import check_declared, check_held, check_value, field_text
@@ -139,8 +140,8 @@ class Group:
         found = self._kept.get("driver_ids")
         if found is None:
             column, ids = self.known.table.c.ecs_id, self.own("ecs_id")
-            is_text = conn.dialect.name == "sqlite"
-            found = uuid_texts(self.id_bytes()) if is_text else as_driver(conn, column, ids)
+            has = row_of(conn).has_uuid
+            found = as_driver(conn, column, ids) if has else uuid_texts(self.id_bytes())
             self._kept["driver_ids"] = found
         return found
 

@@ -23,6 +23,7 @@ from ecsviz.storage.relational.save.rows import Group, Rows
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, archive
 from ecsviz.storage.relational.schema.mapping import ClassMap
+from ecsviz.storage.sql.dialects import row_of
 from ecsviz.storage.sql.statements import (
     CHUNK,
     bound,
@@ -137,7 +138,7 @@ class UniqueValues:
                     continue
                 if here is None and row_id not in gone:
                     raise self._taken(scope, one, (name, ecs_id), given=False)
-                rowwise = self.conn is not None and self.conn.dialect.name == "sqlite"
+                rowwise = self.conn is not None and not row_of(self.conn).unique_waits
                 if rowwise and one.group.known.type_name == name:
                     self.freed.setdefault((name, column.name), set()).add(row_id)
 
@@ -148,7 +149,7 @@ class UniqueValues:
         query = sa.select(c.id, c.ecs_id, column)
         if len(values) * DENSE > self.next_ids.get(known.type_name, 1):
             found = columns_of(self.conn, query.where(column.is_not(None)))
-        elif isinstance(column.type, sa.LargeBinary) and self.conn.dialect.name == "sqlite":
+        elif isinstance(column.type, sa.LargeBinary) and row_of(self.conn).keys_as == "json":
             starts = range(0, len(values), CHUNK)  # JSON, in which keys are handed on, has no bytes
             parts = [query.where(column.in_(values[n : n + CHUNK])) for n in starts]
             tables = [columns_of(self.conn, part) for part in parts]

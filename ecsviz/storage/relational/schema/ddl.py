@@ -16,6 +16,7 @@ from sqlalchemy.schema import (
 
 from ecsviz.errors import SchemaOutdatedError
 from ecsviz.storage.relational.schema.history_tables import history_of
+from ecsviz.storage.sql.dialects import row_of
 
 
 def make_tables(conn: Connection, tables: list[sa.Table]) -> list[ExecutableDDLElement]:
@@ -80,17 +81,16 @@ def allow_null(conn: Connection, table: sa.Table, column: sa.Column[Any]) -> Non
         If the database has no way to do so.
     """
     prepare = conn.dialect.identifier_preparer
-    if conn.dialect.name == "sqlite":
+    row = row_of(conn)
+    if row.is_sqlite:
         _edit_schema(conn, table, column)
-    elif conn.dialect.name == "postgresql":
-        conn.exec_driver_sql(
-            f"ALTER TABLE {prepare.format_table(table)}"
-            f" ALTER COLUMN {prepare.format_column(column)} DROP NOT NULL"
-        )
+    elif row.allow_null:
+        change = row.allow_null.format(column=prepare.format_column(column))
+        conn.exec_driver_sql(f"ALTER TABLE {prepare.format_table(table)} {change}")
     else:
         raise SchemaOutdatedError(
             f"{table.name}.{column.name} is required in the database, but now has to allow NULL."
-            f" Alter it: on {conn.dialect.name}, ecsviz knows no way.",
+            f" Alter it: on {row.title}, ecsviz knows no way.",
             table=table.name,
             column=column.name,
         )

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ecsviz.storage.relational.schema.history_tables import REVISION
 from ecsviz.storage.relational.schema.seals import SEAL
+from ecsviz.storage.sql.dialects import SQLITE
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -18,7 +19,7 @@ NAMING = {
 }
 """Names of constraints, so that they can be altered by name later."""
 
-BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+BIG = sa.BigInteger().with_variant(sa.Integer(), SQLITE.name)
 """Row ids: 64 bits everywhere; SQLite gives its own row id only to a column called INTEGER."""
 
 SYSTEM_COLUMNS = (

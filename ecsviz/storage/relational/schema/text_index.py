@@ -39,6 +39,7 @@ from ecsviz.storage.relational.schema.text_tables import (
     triggers_of,
     words_of,
 )
+from ecsviz.storage.sql.dialects import row_of
 from ecsviz.storage.sql.driver_values import exact_by_field
 from ecsviz.storage.sql.statements import columns_of, insert_rows, key_condition
 from ecsviz.storage.words import folded
@@ -157,7 +158,7 @@ def _make(conn: Connection, index: TextIndex) -> None:
 def take_down(conn: Connection, index: TextIndex) -> None:
     """Take away the tables and triggers of an index, as far as they are there."""
     prepare = conn.dialect.identifier_preparer
-    if conn.dialect.name == "sqlite":
+    if row_of(conn).words == "fts5":
         for name in triggers_of(index.name, index.table, index.column):
             conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {quoted(name)}")
     else:
@@ -168,7 +169,7 @@ def take_down(conn: Connection, index: TextIndex) -> None:
     try:
         conn.exec_driver_sql(f"DROP TABLE IF EXISTS {prepare.format_table(words_of(conn, index))}")
     except sa.exc.DatabaseError as err:
-        if conn.dialect.name != "sqlite" or not is_damage(err):
+        if row_of(conn).words != "fts5" or not is_damage(err):
             raise
         _take_apart(conn, index)
     changes = changes_of(index.schema)
@@ -202,9 +203,10 @@ def forget(
 def check_able(conn: Connection) -> None:
     """Raise StorageError if the database has no index that could be kept here."""
     if not is_able(conn):
-        name = conn.dialect.name
-        here = "This SQLite was built without FTS5" if name == "sqlite" else f"On {name} ecsviz"
-        has = ", so it has no index of words" if name == "sqlite" else " keeps no index of words"
+        row = row_of(conn)
+        without = row.words == "fts5"
+        here = "This SQLite was built without FTS5" if without else f"On {row.title} ecsviz"
+        has = ", so it has no index of words" if without else " keeps no index of words"
         raise StorageError(
             f"{here}{has}. store.search(text, cls) works without one: it reads every text."
         )
@@ -212,8 +214,8 @@ def check_able(conn: Connection) -> None:
 
 def is_able(conn: Connection) -> bool:
     """Tell whether the database has what an index needs."""
-    if conn.dialect.name != "sqlite":
-        return conn.dialect.name == "postgresql"
+    if row_of(conn).words != "fts5":
+        return row_of(conn).words is not None
     query = "SELECT count(*) FROM pragma_module_list WHERE name = 'fts5'"
     return bool(conn.exec_driver_sql(query).scalar_one())
 
@@ -284,7 +286,7 @@ def work_off(conn: Connection, index: TextIndex) -> None:
 
 def _insert(conn: Connection, words: sa.Table, rows: list[tuple[int, str]]) -> set[int]:
     """Insert words; return the ids of rows that have more of them than the database takes."""
-    if conn.dialect.name == "sqlite":
+    if row_of(conn).words == "fts5":
         insert_rows(conn, words, list(words.c), rows)
         return set()
     late = {row_id for row_id, text in rows if len(text.encode()) > _LARGEST}

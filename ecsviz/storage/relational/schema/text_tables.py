@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.errors import StorageCorruptError
 from ecsviz.storage.relational.schema.naming import quoted
 from ecsviz.storage.relational.schema.system_columns import BIG
+from ecsviz.storage.sql.dialects import row_of
 
 PREFIX: Final = "ecs_text_"
 CHANGES: Final = f"{PREFIX}changes"
@@ -83,7 +84,7 @@ def changes_of(schema: str | None) -> sa.Table:
 
 def words_of(conn: Connection, index: TextIndex) -> sa.Table:
     """Return the table of an index: the row ids of the texts, and their words."""
-    key = "rowid" if conn.dialect.name == "sqlite" else "id"
+    key = "rowid" if row_of(conn).words == "fts5" else "id"
     return sa.Table(
         index.name,
         sa.MetaData(schema=index.schema),
@@ -108,7 +109,7 @@ def texts_of(index: TextIndex) -> Any:
 
 def made_by(conn: Connection, index: TextIndex) -> list[str]:
     """Return the statements that make the table of an index, and what notes the changes."""
-    if conn.dialect.name == "sqlite":
+    if row_of(conn).words == "fts5":
         triggers = triggers_of(index.name, index.table, index.column)
         return [_virtual_table(index.name), *triggers.values()]
     prepare = conn.dialect.identifier_preparer
@@ -129,7 +130,7 @@ def made_by(conn: Connection, index: TextIndex) -> list[str]:
 
 def missing_triggers(conn: Connection, index: TextIndex) -> list[str]:
     """Return the names of the triggers of an index that are not there as they were made."""
-    if conn.dialect.name == "sqlite":
+    if row_of(conn).words == "fts5":
         made = triggers_of(index.name, index.table, index.column)
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
         there: dict[str, str] = dict(map(tuple, conn.exec_driver_sql(query, (index.table,))))

@@ -191,7 +191,7 @@ class DeclaredTable:
         for name, of in self._indexes(table):
             if name in ours and not columns.isdisjoint(of):
                 self.op.drop_index(name, table, schema=self.schema)
-        if self.conn.dialect.name == "sqlite":
+        if not self.conn.dialect.supports_alter:
             return
         inspector = sa.inspect(self.conn)
         for key in inspector.get_foreign_keys(table, schema=self.schema):

@@ -459,7 +459,7 @@ class Alter:
 
     def _add_columns(self, table: sa.Table, columns: list[sa.Column[Any]]) -> None:
         wanted = {column.name for column in columns}
-        if self.conn.dialect.name != "sqlite":
+        if self.conn.dialect.supports_alter:
             wanted |= set(self.renamed.values())  # their keys were dropped by their old names
         keys = [k for k in table.foreign_key_constraints if not wanted.isdisjoint(k.column_keys)]
         if columns or keys:

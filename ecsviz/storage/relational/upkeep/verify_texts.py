@@ -24,6 +24,7 @@ from ecsviz.storage.relational.schema.text_tables import (
     words_of,
 )
 from ecsviz.storage.reports import Problem
+from ecsviz.storage.sql.dialects import row_of
 from ecsviz.storage.sql.statements import columns_of
 from ecsviz.storage.sql.turns import query_only
 from ecsviz.storage.words import folded
@@ -44,9 +45,8 @@ def text_problems(conn: Connection, catalog: Catalog) -> Iterator[Problem]:
         return
     for index in indexes if is_able(conn) else ():
         try:
-            # After an error, PostgreSQL goes on only so.
-            alone = conn.dialect.name == "sqlite"
-            with contextlib.nullcontext() if alone else conn.begin_nested():
+            again = conn.begin_nested() if row_of(conn).error_ends else contextlib.nullcontext()
+            with again:
                 yield from _problems_of(conn, index)
         except (sa.exc.DatabaseError, StoredDataInvalidError) as err:
             if isinstance(err, sa.exc.DatabaseError) and not is_damage(err):
@@ -100,7 +100,7 @@ def _has_sizes(
     conn: Connection, index: TextIndex, there: dict[int, str], first: int, last: int
 ) -> bool:
     """Tell whether FTS5 keeps as many words of each row as there are, which it ranks by."""
-    if conn.dialect.name != "sqlite":
+    if row_of(conn).words != "fts5":
         return True
     sizes = quoted(f"{index.name}_docsize")
     query = f"SELECT id, sz FROM {sizes} WHERE id BETWEEN ? AND ?"  # noqa: S608 - a name of ours
@@ -129,7 +129,7 @@ def _varint(number: int) -> bytes:
 
 def _is_other(conn: Connection, index: TextIndex, words: Counter[str]) -> bool:
     """Tell whether what the database looks words up in differs from the words beside it."""
-    if conn.dialect.name != "sqlite":
+    if row_of(conn).words != "fts5":
         table = words_of(conn, index)
         array = sa.func.array_to_tsvector(sa.func.string_to_array(table.c.words, " "))
         other = sa.func.strip(sa.column("lexemes")).op("<>")(array)

@@ -27,6 +27,7 @@ from ecsviz.storage.relational.schema.naming import limited, quoted
 from ecsviz.storage.relational.schema.system_columns import NAMING
 from ecsviz.storage.relational.schema.text_tables import is_own, is_part
 from ecsviz.storage.relational.upkeep.class_changes import KeptObject, Migration
+from ecsviz.storage.sql.dialects import row_of
 
 
 @dataclass(slots=True)
@@ -71,9 +72,10 @@ def own_objects(
     conn: Connection, schema: str | None, altered: MappingOf[str, Altered]
 ) -> OwnObjects:
     """Return what is in the way of a migration, by the tables that it alters."""
-    if conn.dialect.name == "sqlite":
+    where = row_of(conn).objects
+    if where == "sqlite_master":
         return SqliteObjects(conn, altered)
-    return PostgresObjects(conn, schema, altered if conn.dialect.name == "postgresql" else {})
+    return PostgresObjects(conn, schema, altered if where == "pg_catalog" else {})
 
 
 def names_of_ours(conn: Connection, stored: StoredType) -> dict[str, set[str]]:
