@@ -18,7 +18,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import ecsviz as ev
 from ecsviz.draw import DrawingOptionError, draw_schema
-from ecsviz.draw.schema import FOOT, MAX_COLUMNS, SMALLEST_NAME
+from ecsviz.draw.nodes import RISE
+from ecsviz.draw.schema import FOOT, MAX_COLUMNS, SMALLEST
 from ecsviz.draw.style import CYCLE
 from ecsviz.draw.tables import annotation_text, schema_of
 from tests.hostile import HOSTILE
@@ -113,16 +114,16 @@ def test_crows_feet_stand_at_the_side_of_the_many() -> None:
     ax = draw_schema(metadata)
     feet = found(ax, "crow's feet").get_segments()
     assert len(feet) == 3, "two toes besides the line, and one bar"
-    tops = {t.get_text(): t.get_position()[1] for t in ax.texts if t.get_gid() == "label"}
-    assert tops["b"] > tops["a"], "what has the key stands above"
-    bar = min(feet, key=lambda s: s[:, 1].max())
-    assert np.ptp(bar[:, 0]) > 3 * np.ptp(bar[:, 1]), "a bar lies across its line"
+    left = {t.get_text(): t.get_position()[0] for t in ax.texts if t.get_gid() == "label"}
+    assert left["b"] < left["a"], "what has the key stands on the left"
+    bar = max(feet, key=lambda s: s[:, 0].max())
+    assert np.ptp(bar[:, 1]) > 3 * np.ptp(bar[:, 0]), "a bar lies across its line"
     toes = [s for s in feet if s is not bar]
     assert all(np.hypot(*(s[1] - s[0])) > FOOT for s in toes)
     np.testing.assert_allclose(toes[0][1], toes[1][1])
     assert len(found(ax, "optional").get_paths()) == 1, "nothing says that an a has a b"
     (line,) = found(ax, "references").get_segments()
-    assert line[0][1] > line[-1][1]
+    assert line[0][0] < line[-1][0]
 
 
 def test_mutual_keys_stand_on_shaded_ground() -> None:
@@ -319,17 +320,24 @@ def note_of(ax: Axes) -> str:
     return " ".join("\n".join(texts(ax, "note")).split())
 
 
-def test_without_room_keys_alone_are_shown_then_names_and_it_says_so() -> None:
+def test_without_room_types_go_then_columns_and_it_says_so() -> None:
     few = draw_schema(wide(3, 5))
     assert "room" not in note_of(few)
     assert len(texts(few, "column")) == 3 * 7
-    some = draw_schema(wide(14, 14))
+    more = draw_schema(wide(14, 14))
+    assert "There is no room for types." in note_of(more)
+    assert len(texts(more, "column")) == 14 * 16
+    assert texts(more, "kind") == []
+    some = draw_schema(wide(30, 14))
     assert "only keys are shown" in note_of(some)
-    assert texts(some, "column").count("… 14 more") == 14
-    many = draw_schema(wide(26, 3))
+    assert texts(some, "column").count("… 14 more") == 30
+    many = draw_schema(wide(90, 3))
     assert "There is no room for columns." in note_of(many)
-    assert len(texts(many, "label")) == 26
+    assert len(texts(many, "label")) == 90
     assert texts(many, "column") == []
+    for ax in (few, more, some, many):
+        written = [t for t in ax.texts if t.get_gid() in {"label", "column", "kind", "key"}]
+        assert min(float(text.get_fontsize()) for text in written) > 8.99
 
 
 def test_of_very_many_tables_those_with_most_keys_are_drawn_as_long_as_names_can_be_read() -> None:
@@ -346,7 +354,7 @@ def test_of_very_many_tables_those_with_most_keys_are_drawn_as_long_as_names_can
     assert f"Shown are, of 400 tables, the {len(labels)} with the most foreign keys." in note_of(ax)
     assert 40 < len(labels) < 400
     assert {f"table_{n:03}" for n in range(40)} <= {text.get_text() for text in labels}
-    assert min(text.get_fontsize() for text in labels) >= SMALLEST_NAME
+    assert min(float(text.get_fontsize()) for text in labels) >= SMALLEST
 
 
 def test_of_a_table_with_very_many_columns_the_keys_are_among_those_shown() -> None:
@@ -394,14 +402,15 @@ def test_what_has_no_tables_is_an_error(what: Any) -> None:
 
 
 def test_names_from_a_database_are_text() -> None:
-    metadata = sa.MetaData()
-    names = [text for text in HOSTILE if 0 < len(text) < 200]
-    for number, name in enumerate(names):
-        sa.Table(f"{name} {number}", metadata, sa.Column(name, sa.Enum(name, "b", name=name)))
-    ax = draw_schema(metadata)
-    paint(ax, "svg")
-    assert all(not text.get_parse_math() for text in all_texts(ax))
-    assert len(texts(ax, "label")) == len(names)
+    every = [text for text in HOSTILE if 0 < len(text) < 200]
+    for names in (every[::2], every[1::2]):
+        metadata = sa.MetaData()
+        for number, name in enumerate(names):
+            sa.Table(f"{name} {number}", metadata, sa.Column(name, sa.Enum(name, "b", name=name)))
+        ax = draw_schema(metadata)
+        paint(ax, "svg")
+        assert all(not text.get_parse_math() for text in all_texts(ax))
+        assert len(texts(ax, "label")) == len(names)
 
 
 def test_a_name_that_the_bold_font_lacks_is_no_warning() -> None:
@@ -422,7 +431,54 @@ def test_sakila_is_drawn(shared: Path) -> None:
     metadata = sa.MetaData()
     metadata.reflect(engine)
     engine.dispose()
+    for ax in (None, Figure(figsize=(12, 9)).subplots()):
+        ax = draw_schema(metadata, ax)  # noqa: PLW2901
+        assert title(ax) == "16 tables, 22 foreign keys, 1 cyclic component"
+        assert {"staff", "store", "film_actor"} <= set(texts(ax, "label"))
+        assert "PK FK" in texts(ax, "key")
+        every = [f"{column.name}" for table in metadata.tables.values() for column in table.c]
+        assert sorted(texts(ax, "column")) == sorted(every)
+        assert min(float(t.get_fontsize()) for t in ax.texts if t.get_gid() != "note") > 8.99
+        width, height = ax.get_figure(root=True).get_size_inches()  # type: ignore[union-attr]
+        assert width <= 12
+        assert height <= 9.5
+
+
+def test_lines_join_the_columns_that_refer_and_are_referred_to() -> None:
+    metadata = shop()
     ax = draw_schema(metadata)
-    assert title(ax) == "16 tables, 22 foreign keys, 1 cyclic component"
-    assert {"staff", "store", "film_actor"} <= set(texts(ax, "label"))
-    assert "PK FK" in texts(ax, "key")
+    rows = {}
+    table = ""
+    for text in ax.texts:  # a table's name, then its columns
+        if text.get_gid() == "label":
+            table = text.get_text()
+        elif text.get_gid() == "column":
+            rows[table, text.get_text()] = text.get_position()[1]
+    boxes = [path.get_extents() for path in found(ax, "tables").get_paths()]
+    lines = [
+        line for gid in ("references", "cycle references") for line in found(ax, gid).get_segments()
+    ]
+    ends = set()
+    for line in lines:
+        at = []
+        for x, y in (line[0], line[-1]):
+            near = min(rows, key=lambda row: abs(rows[row] + RISE - y))
+            assert abs(rows[near] + RISE - y) < 0.07
+            assert any(abs(x - side) < 1e-6 for box in boxes for side in (box.x0, box.x1))
+            at.append({row for row in rows if abs(rows[row] - rows[near]) < 0.02})
+        ends.add((frozenset(at[0]), frozenset(at[1])))
+    for table, columns, target in (
+        ("order", "customer_id", "customer"),
+        ("order", "category_id", "category"),
+        ("passport", "customer_id", "customer"),
+        ("category", "parent_id", "category"),
+    ):
+        assert any((table, columns) in one and (target, "id") in other for one, other in ends)
+    lone = [line for line in lines if all(not _crosses(line, box) for box in boxes)]
+    assert len(lone) == len(lines) == 4, "no line runs over a table"
+
+
+def _crosses(line: Any, box: Any) -> bool:
+    inside = (line[1:-1, 0] > box.x0 + 0.01) & (line[1:-1, 0] < box.x1 - 0.01)
+    inside &= (line[1:-1, 1] > box.y0 + 0.01) & (line[1:-1, 1] < box.y1 - 0.01)
+    return bool(inside.any())

@@ -11,66 +11,75 @@ import numpy as np
 from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED
 from ecsviz.basics.text import counted, plural
 from ecsviz.draw import frame
-from ecsviz.draw.curves import Curves, make_curves
 from ecsviz.draw.nodes import RISE, rounded_boxes
 from ecsviz.draw.options import title_and_legend
 from ecsviz.draw.style import PALETTE, mix, rgb, theme_of
 from ecsviz.draw.tables import Box, DrawnColumn, DrawnLink, DrawnSchema, schema_of
 from ecsviz.draw.text import Writer
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
-from ecsviz.layout import Layout, layout_graph
+from ecsviz.layout.cards import CardEnds, Cards, lay_cards, may_fit
 from ecsviz.layout.grid import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HEAD: Final = 9.0
-TEXT: Final = 7.6
+HEAD: Final = 10.0
+TEXT: Final = 9.0
 """The sizes of names of tables and of columns, in points."""
-HEAD_HEIGHT: Final = 0.25
-ROW: Final = 0.148
+HEAD_HEIGHT: Final = 0.23
+ROW: Final = 0.152
 """The heights of a table's head and of a column, in inches."""
 PAD: Final = 0.08
-MARK_ROOM: Final = 0.42
-"""The room for PK and FK before a column's name."""
-GAP: Final = (0.45, 0.55)
-"""The room between tables: crow's feet stand in it."""
-SMALLEST: Final = 5.0
-"""Names of columns that would be smaller, in points, are left out."""
-SMALLEST_NAME: Final = 4.0
-"""Where names of tables would be smaller, in points, not all tables are drawn."""
+SMALLEST: Final = 9.0
+"""What would be smaller, in points, is left out: columns first, then tables."""
 FEWEST: Final = 30
 """So many tables are drawn in any case."""
 MAX_COLUMNS: Final = 18
 """How many columns of one table are shown, the keys first among them."""
 NAME_COLUMNS: Final = 26
+GROUND: Final = 0.09
+"""How far the shaded ground of a cyclic component reaches beyond its tables."""
 FOOT: Final = 0.12
 """How long a crow's foot is."""
 
-DETAILS: Final = ("all", "keys", "none")
-"""What is shown of tables: all columns, the keys among them, or none. The first that fits."""
+DETAILS: Final = ("all", "names", "keys", "none")
+"""What is shown of tables: all columns, the same without types, the keys among them, or none. The
+first that fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """One table as it is drawn: its name, and rows of mark, name and kind."""
+    """One table as it is drawn: its name, and rows of mark, name and kind.
+
+    `places` says in which row a column stands, `marks` how wide the marks are.
+    """
 
     name: str
     rows: tuple[tuple[str, str, str], ...]
+    places: dict[str, int]
+    marks: float
     width: float
 
     @property
     def height(self) -> float:
         return HEAD_HEIGHT + (ROW * len(self.rows) + 0.06 if self.rows else 0.0)
 
+    def below(self, columns: tuple[str, ...]) -> float:
+        """Return how far below the top a line to some columns ends."""
+        rows = [self.places[name] for name in columns if name in self.places]
+        if rows:
+            return HEAD_HEIGHT + 0.03 + (sum(rows) / len(rows) + 0.5) * ROW
+        if columns and self.rows and self.places and self.rows[-1][1].startswith("…"):
+            return HEAD_HEIGHT + 0.03 + (len(self.rows) - 0.5) * ROW
+        return HEAD_HEIGHT / 2
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _SchemaPlan:
     graph: EntityDependencyGraph
     cards: list[_Card]
-    layout: Layout
-    curves: Curves
-    bounds: tuple[float, float, float, float]
+    layout: Cards
+    sizes: Floats
     scale: float
     note: str
 
@@ -107,10 +116,12 @@ def draw_schema(
 
     Notes
     -----
-    A table stands above those that its keys lead to. A crow's foot is at the side of the many, a
-    bar at the side of the one, a ring where there may be none. Where there is no room for all
-    columns the keys are drawn, else the names of tables alone, and of very many tables those
-    with the most keys; a note says so. O(tables + columns + keys) after the layout.
+    Tables stand in columns, those that keys lead to mostly on the right of those that have them. A
+    line joins the column that refers with the one that is referred to. A crow's foot is at the side
+    of the many, a bar at the side of the one, a ring where there may be none. Texts have 9 points:
+    where there is no room, types are left out, then all columns but the keys, then these, and of
+    very many tables those with the fewest keys; a note says so. O(tables + columns + keys) after
+    the layout, which tries a bounded number of places.
 
     Examples
     --------
@@ -126,14 +137,14 @@ def draw_schema(
     room = frame.room_for(ax)
     head = writer.clean(title, frame.TITLE_COLUMNS) if title else ""
     counts = _counts(schema)
-    schema, plan = _readable(schema, writer, room)
-    left, bottom, right, top = plan.bounds
+    schema, plan = _readable(schema, writer, room, fill=ax is not None)
+    left, bottom, right, top = plan.layout.bounds
     entries = _legend(plan, theme, writer) if legend and schema.links else []
     needed = (right - left + 2 * frame.MARGIN) * plan.scale if ax is None else None
     note = _note(schema, plan)
     around = frame.surround(writer, head, counts, entries, note, room=room[0], needed=needed)
     height = max((top - bottom + 2 * frame.MARGIN) * plan.scale + around.strip, 1.2)
-    canvas = around.canvas(ax, theme, writer, plan.bounds, height)
+    canvas = around.canvas(ax, theme, writer, plan.layout.bounds, height)
     _draw(canvas, schema, plan)
     around.draw(canvas)
     return canvas.ax
@@ -159,14 +170,14 @@ def _note(schema: DrawnSchema, plan: _SchemaPlan) -> str:
 
 
 def _readable(
-    schema: DrawnSchema, writer: Writer, room: tuple[float, float]
+    schema: DrawnSchema, writer: Writer, room: tuple[float, float], *, fill: bool
 ) -> tuple[DrawnSchema, _SchemaPlan]:
     """Lay out all tables, or, if their names could not be read, as many as can."""
-    shown, plan = schema, _fitting(schema, writer, room)
-    while HEAD * plan.scale < SMALLEST_NAME and len(shown.boxes) > FEWEST:
-        share = min(0.9, (HEAD * plan.scale / SMALLEST_NAME) ** 2)
+    shown, plan = schema, _fitting(schema, writer, room, fill=fill)
+    while HEAD * plan.scale < SMALLEST and len(shown.boxes) > FEWEST:
+        share = min(0.9, (HEAD * plan.scale / SMALLEST) ** 2)
         shown = _busiest(schema, max(FEWEST, int(share * len(shown.boxes))))
-        plan = _fitting(shown, writer, room)
+        plan = _fitting(shown, writer, room, fill=fill)
     return shown, plan
 
 
@@ -189,27 +200,38 @@ def _busiest(schema: DrawnSchema, count: int) -> DrawnSchema:
     )
 
 
-def _fitting(schema: DrawnSchema, writer: Writer, room: tuple[float, float]) -> _SchemaPlan:
-    """Lay out with all columns, else with the keys, else without any."""
+def _fitting(
+    schema: DrawnSchema, writer: Writer, room: tuple[float, float], *, fill: bool
+) -> _SchemaPlan:
+    """Lay out with all columns, else without types, else with the keys, else without any."""
     graph = _graph(schema)
-    page = max(room[0] - 2 * frame.MARGIN, 0.5), max(room[1] - 2 * frame.MARGIN - 0.8, 0.5)
+    page = max(room[0] - 2 * frame.MARGIN, 0.5), max(room[1] - 2 * frame.MARGIN - 0.72, 0.5)
     plan = None
+    generation = graph.ordering.generation
+    rank = generation.max(initial=0) - generation
     for detail in DETAILS:
         cards = [_card(box, writer, detail) for box in schema.boxes]
         sizes = np.array([(card.width, card.height) for card in cards]).reshape(-1, 2)
-        layout = layout_graph(graph, sizes=sizes, gap=GAP, page=page)
-        parts = graph.arrays
-        curves = make_curves(
-            layout, parts.sources, parts.targets, labelled=True, arrow=FOOT, upright=True
-        )
-        bounds = _bounds(layout, curves)
-        wide, tall = bounds[2] - bounds[0], bounds[3] - bounds[1]
-        scale = min(1.0, page[0] / max(wide, 0.1), page[1] / max(tall, 0.1))
-        plan = _SchemaPlan(graph, cards, layout, curves, bounds, scale, _left_out(schema, detail))
+        if detail != DETAILS[-1] and not may_fit(sizes, page):
+            continue
+        layout = lay_cards(sizes, _card_ends(schema, cards, graph), rank, page, fill=fill)
+        left, bottom, right, top = layout.bounds
+        scale = min(1.0, page[0] / max(right - left, 0.1), page[1] / max(top - bottom, 0.1))
+        plan = _SchemaPlan(graph, cards, layout, sizes, scale, _left_out(schema, detail))
         if TEXT * scale >= SMALLEST:
             break
     assert plan is not None
     return plan
+
+
+def _card_ends(schema: DrawnSchema, cards: list[_Card], graph: EntityDependencyGraph) -> CardEnds:
+    parts, links = graph.arrays, schema.links
+    return CardEnds(
+        parts.sources,
+        parts.targets,
+        np.array([cards[link.source].below(link.source_columns) for link in links]),
+        np.array([cards[link.target].below(link.target_columns) for link in links]),
+    )
 
 
 def _graph(schema: DrawnSchema) -> EntityDependencyGraph:
@@ -244,7 +266,7 @@ def _card(box: Box, writer: Writer, detail: str) -> _Card:
         (
             column.mark,
             writer.clean(column.name, NAME_COLUMNS),
-            writer.clean(column.kind, 20) + ("?" if column.optional and column.kind else ""),
+            _kind(column, writer) if detail == "all" else "",
         )
         for column in shown
     ]
@@ -253,11 +275,17 @@ def _card(box: Box, writer: Writer, detail: str) -> _Card:
         rows.append(("", f"… {left_out:,} more", ""))
     name = writer.clean(box.name, NAME_COLUMNS + 6)
     width = 1.12 * writer.width(name, HEAD) + 3 * PAD
+    marks = max((writer.width(row[0], TEXT) + PAD for row in rows if row[0]), default=0.0)
     if rows:
         names = max(writer.width(row[1], TEXT) for row in rows)
-        kinds = max(writer.width(row[2], TEXT) if row[2] else 0.0 for row in rows)
-        width = max(width, MARK_ROOM + names + kinds + 3.5 * PAD)
-    return _Card(name, tuple(rows), width)
+        kinds = max(writer.width(row[2], TEXT) + PAD if row[2] else 0.0 for row in rows)
+        width = max(width, marks + names + kinds + 2.5 * PAD)
+    places = {column.name: number for number, column in enumerate(shown)}
+    return _Card(name, tuple(rows), places, marks, width)
+
+
+def _kind(column: DrawnColumn, writer: Writer) -> str:
+    return writer.clean(column.kind, 20) + ("?" if column.optional and column.kind else "")
 
 
 def _left_out(schema: DrawnSchema, detail: str) -> str:
@@ -265,18 +293,10 @@ def _left_out(schema: DrawnSchema, detail: str) -> str:
         return "There is no room for columns."
     if detail == "keys":
         return "There is no room for all columns: only keys are shown."
+    if detail == "names":
+        return "There is no room for types."
     hidden = any(len(box.columns) > MAX_COLUMNS for box in schema.boxes)
     return f"Of large {plural(2, schema.nouns[0])}, {MAX_COLUMNS} columns are shown." * hidden
-
-
-def _bounds(layout: Layout, curves: Curves) -> tuple[float, float, float, float]:
-    left, bottom, right, top = layout.bounds
-    top += 0.06  # shaded ground must not touch the title
-    if not len(curves.tips) or isinstance(curves.lines, np.ndarray):
-        return left, bottom, right, top
-    points = np.concatenate(curves.lines)
-    low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    return min(left, low[0]), min(bottom, low[1]), max(right, high[0]), max(top, high[1])
 
 
 # -- drawing ---------------------------------------------------------------------------------
@@ -297,14 +317,20 @@ def _draw(canvas: frame.Canvas, schema: DrawnSchema, plan: _SchemaPlan) -> None:
 
 
 def _draw_ground(canvas: frame.Canvas, plan: _SchemaPlan) -> None:
-    from matplotlib.collections import PolyCollection
+    from matplotlib.collections import PathCollection
+    from matplotlib.path import Path
 
-    parts, layout, theme = plan.graph.arrays, plan.layout, canvas.theme
-    cyclic = np.unique(layout.component[parts.sources[plan.graph.ordering.in_cycle]])
-    if len(cyclic):
+    ordering, theme = plan.graph.ordering, canvas.theme
+    outlines = rounded_boxes(_centres(plan), plan.sizes + 2 * GROUND, 0.1)
+    outlines = np.concatenate((outlines, outlines[:, :1]), axis=1)
+    grounds = [
+        Path.make_compound_path(*map(Path, outlines[ordering.component == number]))
+        for number in np.flatnonzero(ordering.cyclic).tolist()
+    ]
+    if grounds:
         canvas.ax.add_collection(
-            PolyCollection(
-                [layout.hull(number) for number in cyclic.tolist()],
+            PathCollection(
+                grounds,
                 facecolors=[(*theme.cycle, 0.13 if theme.dark else 0.08)],
                 edgecolors=[(*theme.cycle, 0.4)],
                 linewidths=0.8 * canvas.scale,
@@ -315,14 +341,16 @@ def _draw_ground(canvas: frame.Canvas, plan: _SchemaPlan) -> None:
         )
 
 
+def _centres(plan: _SchemaPlan) -> Floats:
+    half = plan.sizes / 2
+    return np.column_stack((plan.layout.left + half[:, 0], plan.layout.top - half[:, 1]))
+
+
 def _draw_links(canvas: frame.Canvas, schema: DrawnSchema, plan: _SchemaPlan) -> None:
     from matplotlib.collections import LineCollection, PolyCollection
 
-    theme, curves = canvas.theme, plan.curves
+    theme, lines = canvas.theme, plan.layout.lines
     in_cycle = plan.graph.ordering.in_cycle
-    lines = [
-        np.vstack((line, tip)) for line, tip in zip(list(curves.lines), curves.tips, strict=True)
-    ]
     colors = np.where(in_cycle[:, None], np.array(theme.cycle), np.array(theme.line))
     width = np.clip(canvas.scale, 0.5, 1.0)
     for name, mask in (("references", ~in_cycle), ("cycle references", in_cycle)):
@@ -403,9 +431,9 @@ def _foot(line: Floats, *, many: bool, none: bool) -> tuple[list[Floats], Floats
 def _draw_cards(canvas: frame.Canvas, plan: _SchemaPlan) -> None:
     from matplotlib.collections import PolyCollection
 
-    layout, theme, scale = plan.layout, canvas.theme, canvas.scale
+    theme, scale = canvas.theme, canvas.scale
     color = rgb(PALETTE[0]) if not theme.dark else mix(PALETTE[0], "white", 0.6)
-    centre, sizes = layout.positions, layout.sizes
+    centre, sizes = _centres(plan), plan.sizes
     top = centre[:, 1] + sizes[:, 1] / 2
     head_centre = np.column_stack((centre[:, 0], top - HEAD_HEIGHT / 2))
     head_sizes = np.column_stack((sizes[:, 0], np.full(len(sizes), HEAD_HEIGHT)))
@@ -452,10 +480,10 @@ def _write_card(canvas: frame.Canvas, card: _Card, left: float, right: float, to
     for number, (mark, name, kind) in enumerate(card.rows):
         y = top - HEAD_HEIGHT - 0.03 - (number + 0.5) * ROW
         if mark:
-            write(left + PAD, y, mark, TEXT - 1.2, color=theme.muted, gid="key")
+            write(left + PAD, y, mark, TEXT, color=theme.muted, gid="key")
         more = name.startswith("…") and not kind and not mark
         color = theme.muted if more else theme.text
-        write(left + MARK_ROOM, y, name, TEXT, color=color, gid="column")
+        write(left + PAD + card.marks, y, name, TEXT, color=color, gid="column")
         if kind:
             write(right - PAD, y, kind, TEXT, color=theme.muted, ha="right", gid="kind")
 

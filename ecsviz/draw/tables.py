@@ -71,6 +71,8 @@ class DrawnLink:
         Whether one row of the source may lead to several of the target: a list, or a set.
     optional
         Whether it may lead to none.
+    source_columns, target_columns
+        Between which columns it leads.
     """
 
     source: int
@@ -79,6 +81,8 @@ class DrawnLink:
     many_sources: bool = True
     many_targets: bool = False
     optional: bool = False
+    source_columns: tuple[str, ...] = ()
+    target_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,8 @@ def _of_tables(tables: Iterable[sa.Table]) -> DrawnSchema:
                     ", ".join(column.name for column in columns),
                     many_sources=not _is_unique(table, {column.name for column in columns}),
                     optional=any(column.nullable for column in columns),
+                    source_columns=tuple(column.name for column in columns),
+                    target_columns=tuple(element.column.name for element in key.elements),
                 )
             )
     boxes = tuple(Box(table.fullname, tuple(map(_column, table.columns))) for table in listed)
@@ -252,7 +258,17 @@ def _of_classes(classes: list[Any]) -> DrawnSchema:
             for target in field.targets:
                 end = place[newest_definition(target)]
                 optional = not field.required
-                links.append(DrawnLink(number, end, name, many_targets=several, optional=optional))
+                links.append(
+                    DrawnLink(
+                        number,
+                        end,
+                        name,
+                        many_targets=several,
+                        optional=optional,
+                        source_columns=(field.name,),
+                        target_columns=("ecs_id" if back is None else back.name,),
+                    )
+                )
     boxes = tuple(Box(name, _fields(cls)) for name, cls in zip(parts.ids, parts.nodes, strict=True))
     return DrawnSchema(boxes, tuple(links), ("class", "reference"))
 

@@ -61,6 +61,7 @@ class Writer:
             self.families, self.paths = ["DejaVu Sans"], [_font_path("DejaVu Sans")]
         self.known: set[int] = set().union(*(_characters(path) for path in self.paths))
         self._fallbacks: list[str] | None = None
+        self._widths: dict[tuple[str, float], float] = {}
 
     def clean(self, text: str, limit: int) -> str:
         """Return one line, cut to `limit` columns, of characters that can be drawn."""
@@ -96,14 +97,19 @@ class Writer:
         return False
 
     def width(self, text: str, size: float) -> float:
-        """Return how wide a line is, in inches, at a size in points."""
+        """Return how wide a line is, in inches, at a size in points; measured once."""
         from matplotlib.font_manager import get_font
 
+        known = self._widths.get((text, size))
+        if known is not None:
+            return known
         font = get_font(self.paths)
         # Large, so that hinting does not round every letter; on the screen it widens them.
         font.set_size(10 * size, 72)
         font.set_text(text, 0.0)
-        return HINTED * float(font.get_width_height()[0]) / 64 / 72 / 10
+        wide = HINTED * float(font.get_width_height()[0]) / 64 / 72 / 10
+        self._widths[text, size] = wide
+        return wide
 
     def options(self) -> dict[str, Any]:
         """Return what every text is made with."""

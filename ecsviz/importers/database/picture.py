@@ -81,6 +81,8 @@ def drawn_schema(schema: ForeignSchema, uniques: Uniques) -> DrawnSchema:
                 for column in schema.tables[key.table].columns
                 if column.name in key.columns
             ),
+            source_columns=tuple(key.columns),
+            target_columns=tuple(key.target_columns),
         )
         for key in schema.sound_keys
     ]
