@@ -418,7 +418,7 @@ def test_in_memory_nobody_saves_between_the_look_and_the_save() -> None:
     assert store.list_by_type(ev.ChatThread)[0].title == "ann 1"
 
 
-DAMAGES = ("x'00'", "x''", "substr(said, 1, 20)", "zeroblob(40)", "x'789c030000000001'")
+DAMAGES = ("x'00'", "x''", "substr(said, 1, 20)", "'a text'", "7", "x'789c030000000001'")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -432,6 +432,8 @@ def test_what_was_noted_may_be_damaged_or_gone(tmp_path: Path, damage: str) -> N
     with closing(sqlite3.connect(path)) as conn, conn:
         assert conn.execute(f"UPDATE ecs_origins SET said = {damage}").rowcount == 1
     with ev.SQLAlchemyEntityStorage(path) as store:
+        told = store.verify()[["table", "problem", "ecs_id"]].values.tolist()
+        assert told == [["ecs_origins", "origin", thread.ecs_id]]
         found = store.register(read([export("ann", NEWEST)]))
         (thread,) = store.list_by_type(ev.ChatThread)
         assert (thread.title, thread.messages[0].content) == ("mine", "mine")

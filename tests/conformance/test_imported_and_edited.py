@@ -8,12 +8,14 @@ import json
 import pickle
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import ecsviz as ev
 from ecsviz.importers import ChatImport, ChatImportWarning
+from ecsviz.importers.chat.said import ChatRecord, DigestTable
 from tests.chat_files import conversation, is_sound, links, node, read
 
 FIRST = (node("q", text="Q"), node("a", "q", text="A", role="assistant"), node("b", "a", text="B"))
@@ -415,6 +417,48 @@ def test_what_was_saved_alone_was_said(store: Any, some: str) -> None:
     last = store.register(export(12, *changed("a", text="A3"), title="T3"))
     assert (the_thread(store).title, texts(store)["a"]) == ("T3", "A3")
     assert whys(last) == []
+
+
+def test_a_copy_of_the_list_knows_what_the_import_knows(store: Any) -> None:
+    store.register(export(1, *FIRST))
+    edit(store, lambda thread: setattr(thread, "title", "mine"))
+    found = later()
+    found.fit_into(store)
+    for twin in (copy.copy(found), found.copy()):
+        assert type(twin) is ChatImport
+        assert twin[0] is found[0]
+        assert twin.problems is found.problems
+        assert twin.report().equals(found.report())
+        store.register(twin)
+        assert texts(store) == {"q": "Q", "a": "A2", "b": "B", "c": "C"}
+        assert the_thread(store).title == "mine"
+    count = len(store.revisions())
+    store.register(found)
+    assert len(store.revisions()) == count
+    last = export(12, *changed("a", text="A3"), title="T3")
+    store.register(copy.copy(last))
+    assert (the_thread(store).title, texts(store)["a"]) == ("mine", "A3")
+
+
+def test_fields_that_came_later_are_as_their_defaults(store: Any) -> None:
+    """What an earlier release noted has no column for them."""
+    (thread,) = store.register(export(1, *FIRST, title=""))
+    noted = ChatRecord.read(store.inside.origins.of([thread.ecs_id])[thread.ecs_id])
+    names = [n for n in noted.table.names if n not in ("hidden", "model")]
+    table = DigestTable(tuple(names), noted.table.under(tuple(names)))
+    title = {name: value for name, value in noted.thread.items() if name != "title"}
+    earlier = replace(noted, thread=title, table=table, parts={})
+    parts = {(thread.ecs_id, number): part for number, part in earlier.written().items()}
+    store.inside.origins.keep(parts)
+    count = len(store.revisions())
+    assert whys(store.register(export(1, *FIRST, title=""))) == []
+    assert len(store.revisions()) == count
+    hidden = {"is_visually_hidden_from_conversation": True}
+    nodes = changed("a", text="A", metadata=hidden)
+    found = store.register(export(9, *nodes, title="T2"))
+    assert whys(found) == []
+    assert [m.hidden for m in the_thread(store).messages] == [False, True, False]
+    assert the_thread(store).title == "T2"
 
 
 def test_where_nothing_was_noted_what_is_there_is_kept(store: Any) -> None:

@@ -70,6 +70,14 @@ class ChatImport(ChatThreads):
         ]
         return _unpickled, (type(self), list(self), self.__dict__, noted)
 
+    def __copy__(self) -> ChatImport:
+        """Return a list of the same threads, with the same problems."""
+        made = type(self)(self)
+        made.problems, made._counts = self.problems, self._counts
+        return made
+
+    copy = __copy__
+
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> ChatThread: ...
 

@@ -3,6 +3,9 @@
 A thread goes by its id where that is unique in the world (``draft.within == ""``: a UUID or the
 like); else by its id, what that is unique in (an account), or how the chat begins; without an id by
 how it begins. A message goes by its thread and its id, or else by what it answers and its words.
+
+Here a chat gets the UUID that one file tells. Which stored thread it is, whatever UUID that has, is
+found out in `finding`.
 """
 
 from __future__ import annotations

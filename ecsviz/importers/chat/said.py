@@ -109,6 +109,18 @@ def thread_digests(thread: Any) -> dict[str, int]:
     return found | {KEY + key: digest(value) for key, value in state["metadata"].items()}
 
 
+def _absent(cls: type[Entity], names: Sequence[str]) -> dict[str, int]:
+    defaults = {name: cls.model_fields[name] for name in names if name in cls.model_fields}
+    return {name: digest(f.get_default()) for name, f in defaults.items() if not f.is_required()}
+
+
+ABSENT: Final = {
+    ChatThread: _absent(ChatThread, THREAD_FIELDS),
+    ChatMessage: _absent(ChatMessage, MESSAGE_FIELDS),
+}
+"""What stands for a field of which nothing was noted, as it was not there then: its default."""
+
+
 @dataclass(slots=True)
 class DigestTable:
     """Digests of messages: a row per message, a column per name."""
@@ -141,13 +153,13 @@ class DigestTable:
         return cls((*MESSAGE_FIELDS, *(KEY + key for key in keys)), np.ascontiguousarray(rows))
 
     def under(self, names: tuple[str, ...]) -> Digests:
-        """Return the rows with columns of some names, 0 for what is not there."""
+        """Return the rows with columns of some names; `ABSENT`, or 0, for what is not there."""
         if names == self.names:
             return self.rows
+        absent = ABSENT[ChatMessage]
         made = np.zeros((len(self.rows), len(names)), dtype=np.uint32)
         for n, name in enumerate(names):
-            if name in self.names:
-                made[:, n] = self.column(name)
+            made[:, n] = self.column(name) if name in self.names else absent.get(name, 0)
         return made
 
     def column(self, name: str) -> Digests:
@@ -220,7 +232,11 @@ class Said:
 
 
 def _alike(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
-    return one == other or all(one.get(name, 0) == other.get(name, 0) for name in {*one, *other})
+    absent = ABSENT[ChatThread]
+    return one == other or all(
+        one.get(name, absent.get(name, 0)) == other.get(name, absent.get(name, 0))
+        for name in {*one, *other}
+    )
 
 
 def _marks(said: Said) -> list[int]:

@@ -18,12 +18,14 @@ from uuid import UUID
 import numpy as np
 
 from ecsviz.basics.text import counted
+from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.domain.objects import forget_computed
 from ecsviz.importers.chat.agreeing import is_older
 from ecsviz.importers.chat.drafts import read_time
 from ecsviz.importers.chat.links import Links, woven
 from ecsviz.importers.chat.live import MISSING, LiveChat, put, value_in
 from ecsviz.importers.chat.said import (
+    ABSENT,
     KEY,
     MESSAGE_FIELDS,
     OWN,
@@ -320,7 +322,8 @@ class Union:
         how: dict[str, str] = {}
         final = dict(now)
         for name in dict.fromkeys([*now, *said, *before, *mine]):
-            s, b, t, m, was = (each.get(name, 0) for each in (said, before, now, mine, left))
+            absent = ABSENT[ChatThread].get(name, 0)
+            s, b, t, m, was = (each.get(name, absent) for each in (said, before, now, mine, left))
             if m != was or t != s:
                 how[name] = _decide(
                     said=s,
@@ -465,7 +468,8 @@ def _joined(*tables: DigestTable) -> list[str]:
 
 
 def _row(digests: Mapping[str, int], names: Sequence[str]) -> Digests:
-    return np.array([digests.get(name, 0) for name in names], dtype=np.uint32)
+    absent = ABSENT[ChatMessage]
+    return np.array([digests.get(n, absent.get(n, 0)) for n in names], dtype=np.uint32)
 
 
 def _translation(of: Sequence[UUID], to: Sequence[UUID]) -> dict[int, int]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateTable
 
-from ecsviz.storage.relational.schema.system_columns import origins_of
+from ecsviz.storage.relational.schema.system_columns import origins_of, raw_origins
 from ecsviz.storage.sql.statements import delete_rows, insert_rows, select_by_keys
 from ecsviz.storage.together import Transaction
 
@@ -57,9 +57,10 @@ class SqlOrigins:
         table = self._table
         with self._inside.reading() as (conn, _):
             if ids and self._is_there(conn):
-                columns = select_by_keys(conn, sa.select(*table.c), table.c.ecs_id, ids)
+                columns = select_by_keys(conn, sa.select(*raw_origins(table)), table.c.ecs_id, ids)
                 for ecs_id, number, said in zip(*columns, strict=True):
-                    found.setdefault(ecs_id, {})[number] = said
+                    is_whole = isinstance(said, bytes | memoryview)
+                    found.setdefault(ecs_id, {})[number] = bytes(said) if is_whole else b""
         return found
 
     def keep(self, parts: Mapping[tuple[UUID, int], bytes]) -> None:

@@ -56,11 +56,12 @@ class StoreUpkeep:
             A row per problem, none if all is well: ``table``, ``row`` (str), ``ecs_id`` (UUID
             or None), ``problem`` (``file``, ``schema``, ``content``, ``seal``, ``outside``,
             ``reference``, ``position``, ``unique``, ``pair``, ``history``, ``revision``, ``graph``,
-            ``text`` or ``foreign``) and ``detail``. ``unique``: two entities have a value of which
-            each needs its own. ``pair``: a list and a back-reference differ; give the
-            entity another holder, or put it into the list. ``text``: an index of words is not that
-            of the texts; `drop_text_index` and `index_text` make it anew. ``foreign``:
-            somebody's trigger or view.
+            ``text``, ``origin`` or ``foreign``) and ``detail``. ``unique``: two entities have a
+            value of which each needs its own. ``pair``: a list and a back-reference differ; give
+            the entity another holder, or put it into the list. ``text``: an index of words is not
+            that of the texts; `drop_text_index` and `index_text` make it anew. ``origin``: what the
+            source of an import has said is not known any more; where somebody has edited it, the
+            next import tells of a conflict. ``foreign``: somebody's trigger or view.
 
         Notes
         -----

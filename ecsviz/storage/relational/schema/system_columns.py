@@ -46,6 +46,11 @@ def origins_of(schema: str | None) -> sa.Table:
     )
 
 
+def raw_origins(table: sa.Table) -> list[Any]:
+    """Return the columns of the table; of what was noted, whatever stands there."""
+    return [table.c.ecs_id, table.c.part, sa.type_coerce(table.c.said, sa.types.NullType())]
+
+
 def system_columns() -> list[Any]:
     """Return the columns of our own, which every table has."""
     return [

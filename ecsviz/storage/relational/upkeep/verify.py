@@ -22,6 +22,7 @@ from ecsviz.storage.relational.schema.catalog import Catalog, revision_seal
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap
 from ecsviz.storage.relational.schema.seals import digest
+from ecsviz.storage.relational.upkeep.verify_origins import origin_problems
 from ecsviz.storage.relational.upkeep.verify_texts import text_problems
 from ecsviz.storage.relational.upkeep.verify_unique import declared_problems
 from ecsviz.storage.reports import Problem, not_in_list
@@ -80,6 +81,8 @@ class Verify:
             self._check_deleted()
         self.problems += declared_problems(self.conn, self.rows)
         self.problems += text_problems(self.conn, self.catalog)
+        with self._reads("ecs_origins"):
+            self.problems += origin_problems(self.conn, self.catalog)
         return self.problems
 
     def _maps(self) -> list[ClassMap]:
