@@ -16,7 +16,7 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.importers.database import Database
 from ecsviz.isomorphic import find_difference
-from tests.databases import counted
+from tests.databases import SHOP, counted, execute, read
 
 Maker = Callable[..., str]
 """Runs statements in a new database, and returns what opens it."""
@@ -76,6 +76,14 @@ def duckdb(tmp_path: Path, require_optional: Any) -> Maker:
 
 @pytest.fixture(params=["mariadb", "postgresql", "duckdb"])
 def maker(request: pytest.FixtureRequest) -> Maker:
+    made: Maker = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture(params=["mariadb", "postgresql", "duckdb", "sqlite"])
+def any_maker(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
+    if request.param == "sqlite":
+        return lambda statements: str(execute(tmp_path / "a.db", statements))
     made: Maker = request.getfixturevalue(request.param)
     return made
 
@@ -406,3 +414,234 @@ def test_reflection_takes_a_fixed_number_of_statements(maker: Maker) -> None:
         sent.append(len([s for s in statements if not s.startswith(("CREATE", "DROP"))]))
         db.close()
     assert sent[0] == sent[1]
+
+
+# -- several schemas -------------------------------------------------------------------------
+
+
+def test_schemas_are_read_together_with_keys_from_one_to_another(postgresql: Maker) -> None:
+    url = postgresql(
+        """CREATE SCHEMA sales;
+CREATE SCHEMA "Staff";
+CREATE TABLE "Staff".person (id INT PRIMARY KEY, name TEXT);
+CREATE TABLE sales.orders (id INT PRIMARY KEY, by INT NOT NULL REFERENCES "Staff".person);
+CREATE TABLE orders (id INT PRIMARY KEY, of INT REFERENCES sales.orders);
+CREATE VIEW sales.v AS SELECT 1;
+INSERT INTO "Staff".person VALUES (1, 'Ann');
+INSERT INTO sales.orders VALUES (7, 1);
+INSERT INTO orders VALUES (1, 7), (2, NULL);
+"""
+    )
+    db = ev.read_database(url)
+    assert db.tables == ["Staff.person", "orders", "sales.orders"]
+    assert db.views == ["sales.v"]
+    assert [str(key) for key in db.keys] == [
+        "orders(of) -> sales.orders(id)",
+        "sales.orders(by) -> Staff.person(id)",
+    ]
+    one, _ = db.entities("orders")
+    assert one.of_sales_order.by_Staff_person.name == "Ann"
+    assert len(db.row_graph().references) == 2
+    assert db.draw_schema().get_title(loc="left") == "3 tables, 2 foreign keys, no cycle"
+    agree(db)
+    some = ev.read_database(url, schemas=["sales", "Staff"])
+    assert some.tables == ["Staff.person", "sales.orders"]
+    alone = ev.read_database(url, schemas=["sales"])
+    assert (alone.tables, alone.views) == (["orders"], ["v"])
+    assert "schemas=[…, 'Staff']" in alone.problems["problem"].iloc[0]
+    with pytest.raises(errors.StorageOpenError, match=r"no schema 'third'\. There are: 'Staff'"):
+        ev.read_database(url, schemas=["sales", "third"])
+    wrong: list[dict[str, Any]] = [
+        {"schemas": "sales"},
+        {"schemas": []},
+        {"schemas": [1]},
+        {"schema": 3},
+        {"schema": "sales", "schemas": ["sales"]},
+    ]
+    for given in wrong:
+        with pytest.raises(errors.InvalidArgumentError, match="schema"):
+            ev.read_database(url, **given)
+
+
+def test_a_database_whose_tables_are_all_in_one_other_schema(postgresql: Maker) -> None:
+    url = postgresql("CREATE SCHEMA music;\nCREATE TABLE music.artist (id INT PRIMARY KEY);\n")
+    assert ev.read_database(url).tables == ["artist"]
+
+
+def test_databases_of_one_server_are_read_where_keys_lead(mariadb: Maker) -> None:
+    mariadb("CREATE TABLE far (id INT PRIMARY KEY, n VARCHAR(9));\n", "m2")
+    mariadb("CREATE TABLE other (id INT PRIMARY KEY);\n", "m3")
+    url = mariadb(
+        """CREATE TABLE near (id INT PRIMARY KEY, far_id INT,
+  FOREIGN KEY (far_id) REFERENCES m2.far (id));
+INSERT INTO m2.far VALUES (1, 'x');
+INSERT INTO near VALUES (1, 1);
+"""
+    )
+    db = ev.read_database(url)
+    assert db.tables == ["m2.far", "near"]
+    assert db.entities("near")[0].far.n == "x"
+    assert db.problems.empty
+    assert ev.read_database(url, schemas=["m1", "m3"]).tables == ["m3.other", "near"]
+    assert ev.read_database(url, schema="m2").tables == ["far"]
+    # Of an empty one, or of none, all are read.
+    nowhere = url.replace("/m1?", "/?")
+    assert {"m1.near", "m2.far", "m3.other"} <= set(ev.read_database(nowhere).tables)
+    empty = mariadb("", "m4")
+    assert {"m1.near", "m2.far", "m3.other"} <= set(ev.read_database(empty).tables)
+    run(url, "DROP TABLE near")
+
+
+def test_databases_that_are_attached_to_an_engine(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{execute(tmp_path / 'a.db', SHOP)}")
+    other = execute(
+        tmp_path / "b.db", "CREATE TABLE t (a, b REFERENCES t)", "INSERT INTO t VALUES (1, 2)"
+    )
+    sa.event.listen(engine, "connect", lambda c, _: c.execute(f"ATTACH '{other}' AS b"))
+    db = ev.read_database(engine)
+    assert "b.t" in db.tables
+    assert "customers" in db.tables
+    assert db.frame("b.t")["a"].to_list() == [1]
+    assert len(db.entities("b.t")) == 1
+    assert ev.read_database(engine, schema="b").tables == ["t"]
+    db.draw_schema()
+    engine.dispose()
+
+
+# -- what may be read ------------------------------------------------------------------------
+
+
+def test_a_table_that_may_not_be_read_is_a_problem(postgresql: Maker) -> None:
+    url = postgresql(
+        """CREATE TABLE secret (id INT PRIMARY KEY);
+CREATE TABLE t (id INT PRIMARY KEY, s INT REFERENCES secret);
+INSERT INTO t VALUES (1, NULL);
+DROP ROLE IF EXISTS reader;
+CREATE ROLE reader LOGIN;
+GRANT SELECT ON t TO reader;
+"""
+    )
+    db = ev.read_database(sa.make_url(url).set(username="reader"))
+    assert db.tables == ["t"]
+    assert len(db.entities("t")) == 1
+    assert db.problems["problem"].to_list() == [
+        "left out: it may not be read: this login has no right to SELECT from it",
+        "not followed: 'secret' cannot be read",
+    ]
+
+
+def test_a_table_of_mariadb_that_may_not_be_read_is_a_problem(mariadb: Maker) -> None:
+    url = mariadb(
+        """CREATE TABLE secret (id INT PRIMARY KEY);
+CREATE TABLE t (id INT PRIMARY KEY);
+INSERT INTO t VALUES (1);
+CREATE OR REPLACE USER reader@localhost IDENTIFIED BY 'pw';
+GRANT SELECT ON m1.t TO reader@localhost;
+GRANT INSERT ON m1.secret TO reader@localhost;
+"""
+    )
+    db = ev.read_database(sa.make_url(url).set(username="reader", password="pw"))
+    assert db.tables == ["t"]
+    assert len(db.frame("t")) == 1
+    (told,) = db.problems["problem"]
+    assert told == "left out: it may not be read: this login has no right to SELECT from it"
+    db.close()
+    with pytest.raises(errors.StorageAuthError, match="refused the login") as caught:
+        ev.read_database(sa.make_url(url).set(username="reader", password="wrong-secret"))
+    assert "wrong-secret" not in str(caught.value)
+
+
+def test_inherited_rows_and_partitions_count_once(postgresql: Maker) -> None:
+    db = ev.read_database(
+        postgresql(
+            """CREATE TABLE animal (id INT PRIMARY KEY);
+CREATE TABLE dog (breed TEXT) INHERITS (animal);
+CREATE TABLE fan (id INT PRIMARY KEY, of INT REFERENCES animal);
+INSERT INTO animal VALUES (1);
+INSERT INTO dog VALUES (1, 'lab'), (2, 'pug');
+INSERT INTO fan VALUES (1, 1);
+CREATE TABLE ev (id INT, d INT, PRIMARY KEY (id, d)) PARTITION BY RANGE (d);
+CREATE TABLE ev1 PARTITION OF ev FOR VALUES FROM (0) TO (9);
+CREATE TABLE r (id INT PRIMARY KEY, e INT, d INT, FOREIGN KEY (e, d) REFERENCES ev);
+INSERT INTO ev VALUES (1, 1);
+INSERT INTO r VALUES (1, 1, 1);
+"""
+        )
+    )
+    assert db.tables_frame().set_index("table")["rows"].to_dict() == {
+        "animal": 1,
+        "dog": 2,
+        "ev": 1,
+        "fan": 1,
+        "r": 1,
+    }
+    assert db.problems.empty
+    assert {str(key) for key in db.keys} == {"fan(of) -> animal(id)", "r(e, d) -> ev(id, d)"}
+    assert len(db.row_graph().references) == 2
+    agree(db)
+
+
+# -- few rows --------------------------------------------------------------------------------
+
+
+def test_a_read_of_few_rows_reads_few(any_maker: Maker) -> None:
+    rows = ", ".join(f"({n}, {n % 5 + 1}, 'a', 1.5)" for n in range(1, 200))
+    db = ev.read_database(
+        any_maker(
+            f"""CREATE TABLE one (id INT PRIMARY KEY, name VARCHAR(9));
+INSERT INTO one VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e');
+CREATE TABLE many (id INT PRIMARY KEY, one_id INT NOT NULL, t VARCHAR(9), d DOUBLE PRECISION,
+  FOREIGN KEY (one_id) REFERENCES one (id));
+INSERT INTO many VALUES {rows};
+"""
+        )
+    )
+
+    def asked(call: Callable[[], Any]) -> list[str]:
+        with counted() as statements:
+            assert len(call()) == 1
+        return [s for s in statements if s.startswith("SELECT") and "LIMIT 0" not in s]
+
+    (query,) = asked(lambda: db.frame("many", limit=1))
+    assert "LIMIT" in query
+    (query,) = asked(lambda: db.frame("many", where={"id": 7}))
+    assert "WHERE" in query
+    for call in (
+        lambda: db.entities("many", limit=1),
+        lambda: db.entities("many", where={"id": 7}),
+    ):
+        queries = asked(call)
+        assert len(queries) == 4  # which rows, where their key leads, and the values of both
+        assert all("LIMIT" in query or "WHERE" in query for query in queries)
+    (first,) = db.entities("many", limit=1)
+    assert type(first) is db.classes["many"]
+    assert type(first.one) is db.classes["one"]
+    db.close()
+
+
+def test_what_few_rows_hold_is_all_that_their_classes_say(tmp_path: Path) -> None:
+    db = read(
+        tmp_path,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, d DATE, p NUMERIC,"
+        " r INTEGER NOT NULL REFERENCES t)",
+        "INSERT INTO t VALUES (1, '2024-02-29', 7, 1), (2, 'soon', 0.5, 9), (3, NULL, NULL, 2)",
+    )
+    assert db.frame("t", limit=1).dtypes.astype(str).to_list() == [
+        "int64",
+        "datetime64[s]",
+        "Int64",
+        "int64",
+    ]
+    (one,) = db.entities("t", where={"id": 1})
+    assert (one.d, one.p, one.r_t) == (dt.date(2024, 2, 29), 7, one)
+    (two,) = db.entities("t", where={"id": 2})
+    assert (two.d, two.p, two.r_t) == ("soon", 0.5, None)
+    whole = db.entities("t")
+    assert [type(each) for each in whole] == [db.classes["t"]] * 3
+    assert [(each.d, each.p) for each in whole] == [
+        ("2024-02-29", 7.0),
+        ("soon", 0.5),
+        (None, None),
+    ]
+    # From then on, what is read is of these classes.
+    assert type(db.entities("t", where={"id": 1})[0]) is db.classes["t"]

@@ -113,9 +113,8 @@ def rows_frame(rows: TableRows, table: str, where: Where, limit: int | None) -> 
 
     told = rows.schema.tables[table]
     names = [column.name for column in told.columns]
-    fits, values = read_columns(rows, told, names, where, limit)
-    made = {
-        name: series_of(*one)
-        for name, one in zip(names, zip(fits, values, strict=True), strict=True)
-    }
-    return pd.DataFrame(made)
+    read = read_columns(
+        rows.conn, told, names, lambda texts: rows.read(table, names, where, limit, texts)
+    )
+    columns = map(series_of, read.fits, read.values)
+    return pd.DataFrame(dict(zip(names, columns, strict=True)))

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.domain.objects import fill, shell
 from ecsviz.errors import GraphTooLargeError
-from ecsviz.importers.database.classes import Made
+from ecsviz.importers.database.classes import Made, name_fields
 from ecsviz.importers.database.rows import Locator, TableRows, Where
 from ecsviz.importers.database.schema import ForeignKey, ForeignTable
-from ecsviz.importers.database.values import Fit
+from ecsviz.importers.database.values import Fit, read_columns
 
 NAMESPACE: Final = UUID("5a1c9a52-64cf-4d53-9a3c-3f0d1f7a6a2e")
 """The UUIDv5 namespace of rows. Never change it: stored rows would not be found."""
 MAX_ENTITIES: Final = 1_000_000
 """How many entities are made at the most: about a gigabyte."""
 _ROUNDS: Final = 12
-"""How often rows are looked for that others refer to, before the keys are read as a whole: a
-chain of rows must not cost a statement for each."""
+"""How often rows of one table are looked for that others refer to, before the keys are read as a
+whole: a chain of rows must not cost a statement for each."""
 
 
 class EntityMaking:
@@ -34,22 +34,28 @@ class EntityMaking:
     ----------
     rows
         Reads them.
-    made
-        The classes.
+    classes
+        Makes the classes: of how the columns of the tables are given that were read, and of the
+        keys with values to which there is no row.
     fits
-        Table → how the values of each column are given.
+        Table → how the values of each column are given, if the whole of it was looked at.
     limit
         How many entities there may be; None for any number.
     """
 
     def __init__(
-        self, rows: TableRows, made: Made, fits: Mapping[str, list[Fit]], limit: int | None
+        self,
+        rows: TableRows,
+        classes: Callable[[Mapping[str, list[Fit]], set[ForeignKey]], Made],
+        fits: Mapping[str, list[Fit]],
+        limit: int | None,
     ) -> None:
         self.rows = rows
         self.schema = rows.schema
-        self.made = made
+        self.classes = classes
         self.fits = fits
         self.limit = limit
+        self.fields, self.references = name_fields(rows.schema)
         self._wanted: dict[str, dict[Locator, None]] = {}
         self._links: dict[ForeignKey, dict[Locator, Locator]] = {}
         self._whole = False
@@ -59,7 +65,7 @@ class EntityMaking:
         self._whole = True
         for name in self.schema.tables:
             self._want(name, self.rows.find(name, limit=self._most()).locators)
-        for key in self.made.references:
+        for key in self.references:
             self._follow(key, None)
         return self._entities()
 
@@ -70,14 +76,15 @@ class EntityMaking:
             most = limit if most is None else min(limit, most)
         first = self.rows.find(table, where, most).locators
         fresh = {table: self._want(table, first)}
-        rounds = 0
+        rounds: dict[str, int] = {}  # table -> how often rows of it were new
         while any(fresh.values()):
-            rounds += 1
-            if rounds > _ROUNDS:
+            for name, new in fresh.items():
+                rounds[name] = rounds.get(name, 0) + bool(new)
+            if max(rounds.values()) > _ROUNDS:
                 self._rest(fresh)
                 break
             following: dict[str, list[Locator]] = {}
-            for key in self.made.references:
+            for key in self.references:
                 if fresh.get(key.table):
                     targets = self._follow(key, fresh[key.table])
                     following.setdefault(key.target, []).extend(self._want(key.target, targets))
@@ -120,7 +127,7 @@ class EntityMaking:
         tables: dict[str, None] = {}
         for name in fresh:
             tables.update(dict.fromkeys(self.schema.led_to(name)))
-        keys = [key for key in self.made.references if key.table in tables]
+        keys = [key for key in self.references if key.table in tables]
         for key in keys:
             self._follow(key, None)
         queue = [(name, locator) for name, found in fresh.items() for locator in found]
@@ -144,43 +151,77 @@ class EntityMaking:
     # -- entities ----------------------------------------------------------------------------
 
     def _entities(self) -> dict[str, list[Any]]:
-        entities: dict[str, dict[Locator, Any]] = {}
-        states: dict[str, list[dict[str, Any]]] = {}
         with collector_paused():
-            for name, wanted in self._wanted.items():
-                entities[name], states[name] = self._shells(name, wanted)
-            for key, field in self.made.references.items():
+            read = {name: self._states(name, wanted) for name, wanted in self._wanted.items()}
+            fits = {name: found.fits for name, found in read.items()}
+            made = self.classes(fits, self._dangling(read))
+            entities = {
+                name: {
+                    locator: shell(made.classes[name], state["ecs_id"])
+                    for locator, state in found.states.items()
+                }
+                for name, found in read.items()
+            }
+            for key, field in self.references.items():
                 if key.table in entities:
                     links, there = self._links.get(key, {}), entities.get(key.target, {})
-                    for locator, state in zip(entities[key.table], states[key.table], strict=True):
+                    for locator, state in read[key.table].states.items():
                         state[field] = there.get(links.get(locator))
-            for name, found in entities.items():
-                fields = set(self.made.classes[name].model_fields)
-                for entity, state in zip(found.values(), states[name], strict=True):
-                    fill(entity, state, set(fields))
+            for name, held in entities.items():
+                fields = set(made.classes[name].model_fields)
+                for locator, entity in held.items():
+                    fill(entity, read[name].states[locator], set(fields))
         return {
             name: [found[at] for at in self._wanted[name] if at in found]
             for name, found in entities.items()
         }
 
-    def _shells(
-        self, name: str, wanted: dict[Locator, None]
-    ) -> tuple[dict[Locator, Any], list[dict[str, Any]]]:
-        table, cls = self.schema.tables[name], self.made.classes[name]
-        locators, columns = self.rows.values(name, None if self._whole else list(wanted))
-        values = [fit.values(column) for fit, column in zip(self.fits[name], columns, strict=True)]
-        ids = row_ids(table, columns, len(locators))  # as stored: how they fit is no part of it
-        names = [self.made.fields[name][column.name] for column in table.columns]
-        found: dict[Locator, Any] = {}
-        states: list[dict[str, Any]] = []
+    def _dangling(self, read: Mapping[str, _Read]) -> set[ForeignKey]:
+        """Return the keys by which a row that was read names one that is not there."""
+        found = set()
+        for key in self.references:
+            if key.table in read:
+                links = self._links.get(key, {})
+                fields = [self.fields[key.table][column] for column in key.columns]
+                for locator, state in read[key.table].states.items():
+                    if locator not in links and None not in [state[field] for field in fields]:
+                        found.add(key)
+                        break
+        return found
+
+    def _states(self, name: str, wanted: dict[Locator, None]) -> _Read:
+        table = self.schema.tables[name]
+        columns = [column.name for column in table.columns]
+        located: list[Locator] = []
+
+        def read(texts: Container[str]) -> list[list[Any]]:
+            nonlocal located
+            located, found = self.rows.values(name, None if self._whole else list(wanted), texts)
+            return found
+
+        known = self.fits.get(name)
+        if known is None:
+            fits, stored, values = read_columns(self.rows.conn, table, columns, read)
+        else:
+            fits = known
+            texts = {n for n, fit in zip(columns, fits, strict=True) if fit.as_text}
+            stored = read(texts)
+            values = [fit.values(column) for fit, column in zip(fits, stored, strict=True)]
+        ids = row_ids(table, stored, len(located))  # as stored: how they fit is no part of it
+        names = [self.fields[name][column] for column in columns]
+        states: dict[Locator, dict[str, Any]] = {}
         rows = zip(*values, strict=True)
-        for locator, ecs_id, row in zip(locators, ids, rows, strict=True):
-            if locator in found:
-                continue  # rows that nothing tells apart
-            found[locator] = shell(cls, ecs_id)
+        for locator, ecs_id, row in zip(located, ids, rows, strict=True):
             own = {"ecs_id": ecs_id, "lineage_id": ecs_id, "parent_id": None, "version": 0}
-            states.append(own | dict(zip(names, row, strict=True)))
-        return found, states
+            states[locator] = own | dict(zip(names, row, strict=True))
+        return _Read(fits, states)
+
+
+class _Read(NamedTuple):
+    """Rows of one table: how their columns are given, and their states by locator."""
+
+    fits: list[Fit]
+    states: dict[Locator, dict[str, Any]]
 
 
 # -- ids -------------------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ecsviz.basics.arguments import natural_number
-from ecsviz.errors import InvalidArgumentError, short_repr
+from ecsviz.errors import InvalidArgumentError, UnknownTypeError, did_you_mean, short_repr
 
 
 def checked_schemas(schema: Any, schemas: Any) -> list[str] | None:
@@ -47,3 +47,27 @@ def check_limit(limit: Any) -> None:
             argument="limit",
             value=limit,
         )
+
+
+def known_table(table: str, database: str, tables: Sequence[str], views: Sequence[str]) -> str:
+    """Return a table's name.
+
+    Raises
+    ------
+    UnknownTypeError
+        If there is no such table in the database.
+    """
+    if table in tables:
+        return table
+    if table in views:
+        raise UnknownTypeError(
+            f"{short_repr(table)} is a view of {database}: views are listed, not read."
+            " Name a table; there are: " + ", ".join(map(repr, tables[:5])) + ".",
+            table=table,
+            tables=tables,
+        )
+    raise UnknownTypeError(
+        f"{database} has no table {short_repr(table)}.{did_you_mean(str(table), tables)}",
+        table=table,
+        tables=tables,
+    )

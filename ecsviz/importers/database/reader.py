@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import sqlalchemy as sa
@@ -14,9 +14,6 @@ from ecsviz.basics.text import counted
 from ecsviz.basics.views import view
 from ecsviz.errors import (
     StoragePickleError,
-    UnknownTypeError,
-    did_you_mean,
-    short_repr,
 )
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database import frames, graphs
@@ -24,13 +21,13 @@ from ecsviz.importers.database.classes import Made, make_classes
 from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
 from ecsviz.importers.database.lacking import lacking_columns, lacking_rows
 from ecsviz.importers.database.making import MAX_ENTITIES, EntityMaking
-from ecsviz.importers.database.options import check_limit, checked_schemas
+from ecsviz.importers.database.options import check_limit, checked_schemas, known_table
 from ecsviz.importers.database.picture import drawn_schema, uniques_of
 from ecsviz.importers.database.reflect import reflect
 from ecsviz.importers.database.rows import TableRows, Where
 from ecsviz.importers.database.schema import ForeignKey
 from ecsviz.importers.database.source import DatabaseSource
-from ecsviz.importers.database.values import Fit, fits_of
+from ecsviz.importers.database.values import Fit, expected, fits_of
 from ecsviz.importers.files import MAX_BYTES
 from ecsviz.storage.protocol import EntityStorage
 
@@ -148,6 +145,7 @@ class Database:
         self._lacking: dict[str, frozenset[str]] = {}
         self._row_ids: dict[str, str | None] = {}
         self._fits: dict[str, list[Fit]] = {}
+        self._kinds_made: dict[Any, Made] = {}
         self.name = source.name
         try:
             with source.reading() as conn:
@@ -444,7 +442,9 @@ class Database:
         Notes
         -----
         Made at the first call. On SQLite that reads every table once, to see which values its
-        columns hold, and counts dangling values.
+        columns hold, and whether keys that are NOT NULL have dangling values. Rows that were read
+        before, with ``where=`` or ``limit=``, are of these very classes if what they hold did
+        not look narrower.
         """
         return self._made.classes
 
@@ -452,8 +452,36 @@ class Database:
     def _made(self) -> Made:
         with self._source.reading() as conn:
             fits = self._fits_of(conn, self.tables)
-        dangling = [key for key, (_, count, _) in self._counts.items() if count]
-        return make_classes(self._source.stem, self._schema, fits, dangling)
+            rows = self._rows(conn)
+            dangling = {
+                key
+                for key in self._schema.sound_keys
+                if graphs.is_required(self._schema, key) and rows.has_dangling(key)
+            }
+        return self._classes_of(fits, dangling)
+
+    def _classes_of(self, fits: Mapping[str, list[Fit]], dangling: set[ForeignKey]) -> Made:
+        """Return the classes; those that were made before, if they are the same."""
+        required = {key for key in dangling if graphs.is_required(self._schema, key)}
+        told = ((name, tuple((f.types, f.nullable) for f in fits[name])) for name in self.tables)
+        known = tuple(told), frozenset(required)
+        if known not in self._kinds_made:
+            made = make_classes(self._source.stem, self._schema, fits, required)
+            self._kinds_made[known] = made
+        return self._kinds_made[known]
+
+    def _made_of(
+        self, conn: sa.Connection, fits: Mapping[str, list[Fit]], dangling: set[ForeignKey]
+    ) -> Made:
+        """Return classes for rows that were read, without a look at any other."""
+        if "_made" in self.__dict__:
+            return self._made
+        rest = {
+            name: self._fits.get(name) or expected(conn, self._schema.tables[name])
+            for name in self.tables
+            if name not in fits
+        }
+        return self._classes_of({**rest, **fits}, dangling)
 
     def entities(
         self,
@@ -488,11 +516,18 @@ class Database:
         UnknownTypeError, InvalidArgumentError
             If there is no such table or column.
         """
-        name, made = self._known(table), self._made
+        name = self._known(table)
         check_limit(limit)
+        if where is None and limit is None:
+            _ = self.classes  # of all that the tables hold
         with self._source.reading() as conn:
-            making = EntityMaking(self._rows(conn), made, self._fits, max_entities)
+            making = self._making(conn, max_entities)
             return making.some(name, where, limit)
+
+    def _making(self, conn: sa.Connection, max_entities: int | None) -> EntityMaking:
+        made = partial(self._made_of, conn)
+        fits = self._fits if "_made" in self.__dict__ else {}
+        return EntityMaking(self._rows(conn), made, fits, max_entities)
 
     def copy_to(
         self,
@@ -523,9 +558,9 @@ class Database:
         changed and nothing else; rows that are gone stay in the store. A process that is to
         ``get`` them needs their classes: those of ``read_database(…).classes``.
         """
-        made = self._made
+        _ = self.classes
         with self._source.reading() as conn:
-            found = EntityMaking(self._rows(conn), made, self._fits, max_entities).everything()
+            found = self._making(conn, max_entities).everything()
         everyone = [entity for entities in found.values() for entity in entities]
         store.register(everyone, note=note or f"copied from {self.name}")
         return found
@@ -533,7 +568,7 @@ class Database:
     # -- inside ------------------------------------------------------------------------------
 
     def _rows(self, conn: sa.Connection) -> TableRows:
-        return TableRows(conn, self._schema, self._row_ids, self._lacking)
+        return TableRows(conn, self._schema, self._row_ids)
 
     def _fits_of(self, conn: sa.Connection, tables: Iterable[str]) -> dict[str, list[Fit]]:
         for name in tables:
@@ -548,20 +583,7 @@ class Database:
         return self._lacking[name]
 
     def _known(self, table: str) -> str:
-        if table in self._schema.tables:
-            return table
-        if table in self.views:
-            raise UnknownTypeError(
-                f"{short_repr(table)} is a view of {self.name}: views are listed, not read."
-                " Name a table; there are: " + ", ".join(map(repr, self.tables[:5])) + ".",
-                table=table,
-                tables=self.tables,
-            )
-        raise UnknownTypeError(
-            f"{self.name} has no table {short_repr(table)}.{did_you_mean(str(table), self.tables)}",
-            table=table,
-            tables=self.tables,
-        )
+        return known_table(table, self.name, self.tables, self.views)
 
 
 _SHOWN = 20

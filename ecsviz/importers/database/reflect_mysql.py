@@ -7,9 +7,11 @@ from itertools import groupby
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.importers.database.schema import (
+    DENIED,
     AsItComes,
     ForeignColumn,
     ForeignKey,
@@ -93,6 +95,12 @@ def of_mysql(conn: Connection, schemas: list[str]) -> list[tuple[str, ForeignSch
             found[schema].uniques[name] = [
                 [column for column, _ in parts] for parts in unique.values()
             ]
+    for schema, name in _denied(
+        conn, [table for part in found.values() for table in part.tables.values()]
+    ):
+        del found[schema].tables[name]
+        found[schema].uniques.pop(name, None)
+        found[schema].unreadable[name] = DENIED
     keys = conn.execute(_KEYS, given).fetchall()
     for (schema, name, _), parts in groupby(keys, key=lambda row: tuple(row[:3])):
         told = list(parts)
@@ -106,6 +114,40 @@ def of_mysql(conn: Connection, schemas: list[str]) -> list[tuple[str, ForeignSch
                 )
             )
     return list(found.items())
+
+
+def _denied(conn: Connection, tables: list[ForeignTable]) -> list[tuple[str, str]]:
+    """Return the tables that may not be read, each with its database.
+
+    All are tried with one statement, and only if that fails one after the other: what a login may
+    do depends on the server, the database, the table and its roles.
+    """
+    tried = [sa.select(*table.sql.c).limit(0) for table in tables]
+    narrow = [sa.select(sa.exists(query)) for query in tried]
+    try:
+        for start in range(0, len(narrow), _TRIED):
+            conn.execute(sa.union_all(*narrow[start : start + _TRIED])).fetchall()
+        return []
+    except exc.DBAPIError as err:
+        _raise_unless_denied(err)
+    found = []
+    for table, query in zip(tables, tried, strict=True):
+        try:
+            conn.execute(query).fetchall()
+        except exc.DBAPIError as err:
+            _raise_unless_denied(err)
+            found.append((table.schema or "", table.name))
+    return found
+
+
+def _raise_unless_denied(err: exc.DBAPIError) -> None:
+    # 1142 of a table, 1143 of a column, 1932 and 1146 of one whose engine or file is gone
+    if getattr(err.orig, "args", (None,))[0] not in (1142, 1143, 1146, 1932):
+        raise err
+
+
+_TRIED: Final = 60
+"""How many tables one statement tries: MySQL joins or unites 61 at the most in places."""
 
 
 def _uniques(rows: Iterable[Any]) -> dict[tuple[str, str], dict[str, list[tuple[str, bool]]]]:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
 
 from ecsviz.importers.database.schema import (
+    DENIED,
     AsItComes,
     ForeignColumn,
     ForeignKey,
@@ -37,7 +38,6 @@ _COPIED_KEYS = (
     " WHERE k.contype = 'f' AND k.conparentid <> 0"
 )
 """Keys that PostgreSQL has made of another: of a partition, or to one."""
-_DENIED: Final = "it may not be read: this login has no right to SELECT from it"
 _KEY_KINDS: Final = frozenset({"bool", "int", "str", "uuid"})
 """What can be given back to the database and finds the same row."""
 
@@ -84,7 +84,7 @@ def _schema(
         if part:
             continue  # its rows are those of the table that it is a part of
         if not may:
-            found.unreadable[name] = _DENIED
+            found.unreadable[name] = DENIED
             continue
         key = tuple((primary.get(place) or {}).get("constrained_columns") or ())
         made = tuple(_column(conn, column) for column in columns[place])

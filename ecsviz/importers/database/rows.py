@@ -70,21 +70,14 @@ class TableRows:
         What the database consists of.
     row_ids
         Table → what its row id is called, None if it has none; filled as tables are met.
-    lacking
-        Table → columns with values that Python lacks: they are read as texts.
     """
 
     def __init__(
-        self,
-        conn: Connection,
-        schema: ForeignSchema,
-        row_ids: dict[str, str | None] | None = None,
-        lacking: Mapping[str, Container[str]] | None = None,
+        self, conn: Connection, schema: ForeignSchema, row_ids: dict[str, str | None] | None = None
     ) -> None:
         self.conn = conn
         self.schema = schema
         self._row_ids: dict[str, str | None] = {} if row_ids is None else row_ids
-        self._lacking = lacking or {}
 
     # -- rows --------------------------------------------------------------------------------
 
@@ -140,8 +133,7 @@ class TableRows:
         self,
         name: str,
         locators: Sequence[Locator] | None = None,
-        where: Where = None,
-        limit: int | None = None,
+        as_texts: Container[str] = (),
     ) -> tuple[list[Locator], list[list[Any]]]:
         """Return the locators of rows, and their values as columns, in the table's order.
 
@@ -151,17 +143,17 @@ class TableRows:
             The table.
         locators
             Which rows; None for all.
-        where, limit
-            As in `find`; only if `locators` are not given.
+        as_texts
+            As in `read`.
         """
         table = self._table(name)
         at = self._rows_of(table)
         located = self._locators(table, at, quoted_name(self.conn, table))
         names = [column.name for column in table.columns]
-        wanted = self._asked(table, at, names, self._lacking.get(name, ()))
+        wanted = self._asked(table, at, names, as_texts)
         query = sa.select(*located, *wanted).select_from(at).order_by(*located)
         if locators is None:
-            columns = self._chosen(query, table, at, where, limit)
+            columns = self._chosen(query, table, at, None, None)
         elif table.located == "number" and len(locators) > _FEW_PARAMETERS:
             # To number the rows again and again takes longer.
             columns, chosen = self._chosen(query, table, at, None, None), set(locators)
@@ -277,6 +269,20 @@ class TableRows:
         ).select_from(here.outerjoin(there, _on(key, here, there)))
         linked, complete, rows = self.conn.execute(_only(query, source, here)).one()
         return linked, complete - linked, rows - complete
+
+    def has_dangling(self, key: ForeignKey) -> bool:
+        """Tell whether a row names by a key one that is not there."""
+        source, target = self._table(key.table), self._table(key.target)
+        here, there = source.sql.alias("s"), target.sql.alias("t")
+        full = sa.and_(*(here.c[name].is_not(None) for name in key.columns))
+        query = (
+            sa.select(sa.literal(1))
+            .select_from(here.outerjoin(there, _on(key, here, there)))
+            .where(full, there.c[key.target_columns[0]].is_(None))
+            .limit(1)
+        )
+        query = _only(_only(query, source, here), target, there)
+        return self.conn.execute(query).first() is not None
 
     # -- locators ----------------------------------------------------------------------------
 

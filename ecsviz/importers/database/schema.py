@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
@@ -34,6 +34,8 @@ Kind = Literal[
 ``"number"``: integers or floats, as they come; ``"other"``: a type of one database, kept as text;
 ``"single"``: a float of four bytes; ``"unknown"``: nothing is declared, the values tell;
 ``"zoned"``: a datetime with an offset."""
+
+DENIED: Final = "it may not be read: this login has no right to SELECT from it"
 
 Located = Literal["key", "number", "place", "row id"]
 """What tells a row of a table from all others: its key; its number, where rows are numbered by all

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.result_frames import typed_column
 from ecsviz.importers.database.lacking import PARSERS, from_text, suspicious
-from ecsviz.importers.database.rows import TableRows, Where, quoted_name
+from ecsviz.importers.database.rows import quoted_name
 from ecsviz.importers.database.schema import ForeignColumn, ForeignTable, Kind
 from ecsviz.values.tagged_json import UNREADABLE
 
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 _Time = TypeVar("_Time", date, datetime, time)
 
-_CHUNK: Final = 600
-"""Columns that one statement asks about, three questions each: SQLite takes 2,000."""
+_CHUNK: Final = 1_800
+"""How many questions one statement asks about a table: SQLite takes 2,000."""
+_NUMBERS: Final = ("bool", "float", "number")
+"""Kinds of which it matters how large integers are."""
 
 _INT, _REAL, _TEXT, _BLOB, _NULL, _NOT_BOOL, _BIG = (1 << n for n in range(7))
 
@@ -71,12 +73,15 @@ class Fit:
         Makes a value from what the driver gives; None leaves it.
     zoned
         Whether datetimes have an offset.
+    as_text
+        Whether the database is asked for its texts, since Python lacks some of the values.
     """
 
     types: tuple[type[Any], ...]
     nullable: bool
     convert: Callable[[Any], Any] | None = None
     zoned: bool = False
+    as_text: bool = False
 
     def values(self, stored: list[Any]) -> list[Any]:
         """Return the values of a column as the driver gave it."""
@@ -106,27 +111,38 @@ def fits_of(conn: Connection, table: ForeignTable, lacking: Container[str] = ())
 
     Notes
     -----
-    O(1) but on SQLite: there a statement that reads the table once for every 600 columns, and
-    one for each column of texts that are declared as dates or times.
+    O(1) but on SQLite: there a statement that reads the table once for every 1,800 columns, one
+    for integers among numbers, and one for each column of texts that are declared as dates or
+    times.
     """
     if conn.dialect.name != "sqlite":
         return [_declared(column, column.name in lacking) for column in table.columns]
-    result = []
     quote = conn.dialect.identifier_preparer.quote_identifier
     at = quoted_name(conn, table)
-    for start in range(0, len(table.columns), _CHUNK):
-        part = table.columns[start : start + _CHUNK]
+
+    def ask(questions: list[str]) -> list[Any]:
         # As text: for a thousand columns, SQLAlchemy would compile for seconds.
-        asked = ", ".join(
-            question for column in part for question in _found_in(quote(column.name), column.kind)
-        )
-        row = iter(conn.exec_driver_sql(f"SELECT {asked} FROM {at}").one())  # noqa: S608 - quoted
-        for column in part:
-            names, high, low = next(row), next(row), next(row)
-            bits = _bits(set((names or "").split(",")), (high, low))
-            name = quote(column.name)
-            query = f"SELECT DISTINCT {name} FROM {at} WHERE {name} IS NOT NULL"  # noqa: S608 - quoted
-            result.append(_fit(table, column, bits, partial(_scalars, conn, query)))
+        starts = range(0, len(questions), _CHUNK)
+        queries = (", ".join(questions[start : start + _CHUNK]) for start in starts)
+        found = (conn.exec_driver_sql(f"SELECT {asked} FROM {at}").one() for asked in queries)  # noqa: S608 - quoted
+        return [value for row in found for value in row]
+
+    # Not "IS NULL", which SQLite answers from the declaration where it says NOT NULL.
+    told = ask([f"group_concat(DISTINCT typeof({quote(c.name)}))" for c in table.columns])
+    kinds = [set((names or "").split(",")) for names in told]
+    numbers = [
+        quote(column.name)
+        for column, held in zip(table.columns, kinds, strict=True)
+        if column.kind in _NUMBERS and "integer" in held and held <= {"integer", "real", "null"}
+    ]
+    integers = (f"CASE WHEN typeof({name})='integer' THEN {name} END" for name in numbers)
+    ends = iter(ask([f"{end}({value})" for value in integers for end in ("max", "min")]))
+    result = []
+    for column, held in zip(table.columns, kinds, strict=True):
+        name = quote(column.name)
+        bits = _bits(held, (next(ends), next(ends)) if name in numbers else (None, None))
+        query = f"SELECT DISTINCT {name} FROM {at} WHERE {name} IS NOT NULL"  # noqa: S608 - quoted
+        result.append(_fit(table, column, bits, partial(_scalars, conn, query)))
     return result
 
 
@@ -138,7 +154,7 @@ def fit_of(table: ForeignTable, column: ForeignColumn, values: Sequence[Any]) ->
     """Return how a column of SQLite is given, by values of it that were read."""
     kinds = {_STORED[kind] for kind in set(map(type, values))}
     numbers: tuple[Any, Any] = (None, None)
-    if "integer" in kinds and column.kind in ("bool", "float", "number"):
+    if "integer" in kinds and column.kind in _NUMBERS:
         found = [value for value in values if type(value) is int]
         numbers = max(found), min(found)
     bits = _bits(kinds, numbers)
@@ -147,17 +163,6 @@ def fit_of(table: ForeignTable, column: ForeignColumn, values: Sequence[Any]) ->
 
 _STORED: Final = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
 _BITS: Final = {"integer": _INT, "real": _REAL, "text": _TEXT, "blob": _BLOB, "null": _NULL}
-
-
-def _found_in(quoted_column: str, kind: Kind) -> tuple[str, str, str]:
-    """Return the SQL that tells the kinds of values in a column, its largest and least integer."""
-    c = quoted_column
-    # Not "IS NULL", which SQLite answers from the declaration where it says NOT NULL.
-    kinds = f"group_concat(DISTINCT typeof({c}))"
-    if kind not in ("bool", "float", "number"):
-        return kinds, "NULL", "NULL"
-    integer = f"CASE WHEN typeof({c})='integer' THEN {c} END"
-    return kinds, f"max({integer})", f"min({integer})"
 
 
 def _bits(kinds: set[str], ends: tuple[Any, Any]) -> int:
@@ -244,10 +249,38 @@ def _all_parse(texts: Iterable[Any], parse: Callable[[str], Any]) -> bool:
 # -- what is read ----------------------------------------------------------------------------
 
 
+class Columns(NamedTuple):
+    """Columns of a table that were read.
+
+    Attributes
+    ----------
+    fits
+        How each is given.
+    stored
+        Their values as the driver gave them.
+    values
+        Their values in Python's types.
+    """
+
+    fits: list[Fit]
+    stored: list[list[Any]]
+    values: list[list[Any]]
+
+
 def read_columns(
-    rows: TableRows, table: ForeignTable, names: Sequence[str], where: Where, limit: int | None
-) -> tuple[list[Fit], list[list[Any]]]:
-    """Read columns of the rows that meet a condition; return how they are given, and their values.
+    conn: Connection,
+    table: ForeignTable,
+    names: Sequence[str],
+    read: Callable[[Container[str]], list[list[Any]]],
+) -> Columns:
+    """Read columns, and look at what was read, not at the rest of the table.
+
+    Parameters
+    ----------
+    conn, table, names
+        Which columns of what.
+    read
+        Reads them; those that it is given as texts.
 
     Notes
     -----
@@ -256,21 +289,22 @@ def read_columns(
     """
     known = {column.name: column for column in table.columns}
     asked = [known[name] for name in names]
-    driver: Any = rows.conn.dialect.loaded_dbapi
+    driver: Any = conn.dialect.loaded_dbapi
+    sqlite = conn.dialect.name == "sqlite"
     try:
-        stored = rows.read(table.name, names, where, limit)
+        stored = read(())
         doubted = {
             column.name
             for column, values in zip(asked, stored, strict=True)
-            if rows.conn.dialect.name != "sqlite" and suspicious(column, values)
+            if not sqlite and suspicious(column, values)
         }
     except (driver.DataError, *UNREADABLE):  # of psycopg, once it has the value
         stored, doubted = [], {column.name for column in asked if column.kind in PARSERS}
         if not doubted:
             raise
     if doubted:
-        stored = rows.read(table.name, names, where, limit, doubted)
-    if rows.conn.dialect.name == "sqlite":
+        stored = read(doubted)
+    if sqlite:
         fits = [fit_of(table, c, values) for c, values in zip(asked, stored, strict=True)]
     else:
         fits = [_declared(column, column.name in doubted) for column in asked]
@@ -278,7 +312,21 @@ def read_columns(
     for number, column in enumerate(asked):
         if column.name in doubted and str not in set(map(type, values[number])):
             fits[number] = _declared(column, lacking=False)
-    return fits, values
+    return Columns(fits, stored, values)
+
+
+def expected(conn: Connection, table: ForeignTable) -> list[Fit]:
+    """Return how the columns of a table are given if they hold what is declared."""
+    if conn.dialect.name != "sqlite":
+        return [_declared(column, lacking=False) for column in table.columns]
+    return [_fit(table, column, _EXPECTED.get(column.kind, 0), tuple) for column in table.columns]
+
+
+_EXPECTED: Final[dict[Kind, int]] = {
+    "bool": _INT,
+    "float": _REAL,
+    **dict.fromkeys(("date", "datetime", "time"), _TEXT),
+}
 
 
 # -- other databases -------------------------------------------------------------------------
@@ -287,7 +335,7 @@ def read_columns(
 def _declared(column: ForeignColumn, lacking: bool) -> Fit:
     kind = column.kind
     if lacking:
-        return Fit((_TYPES[kind], str), column.nullable, from_text(kind), kind == "zoned")
+        return Fit((_TYPES[kind], str), column.nullable, from_text(kind), kind == "zoned", True)
     return Fit((_TYPES[kind],), column.nullable, _CONVERT.get(kind), kind == "zoned")
 
 
