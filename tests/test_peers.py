@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import ecsviz as ev
+from ecsviz.graph.cycles import cycle_search
 from tests.entity_graphs import Vertex, names_of, vertices
 
 Case = dict[str, Any]
@@ -47,7 +48,7 @@ class Built:
     def cycles(self, longest: int | None = None) -> list[list[str]]:
         """Return the elementary cycles, up to a length."""
         found = []
-        for cycle in self.graph._cycle_search(float("inf")):
+        for cycle in cycle_search(self.graph.arrays, self.graph.ordering, float("inf")):
             if longest is not None and len(cycle) > longest:
                 break  # shortest first: all that follow are longer
             found.append(names_of(self.graph.nodes[number] for number in cycle))

@@ -90,6 +90,7 @@ def graph_command(
                 ("nodes", len(graph)),
                 ("references", len(graph.references)),
                 ("status", graph.status.value),
+                ("pairs", len(graph.pairs)),
                 ("cyclic components", len(graph.cyclic_components())),
                 ("deferred references", len(graph.deferred)),
                 ("generations", len(graph.generations())),
@@ -101,7 +102,7 @@ def graph_command(
 
 def _show_cycles(graph: EntityDependencyGraph, limit: int | None) -> None:
     found = graph.get_cycles() if limit is None else graph.get_cycles(limit)
-    rows = ((len(cycle), str(cycle).removeprefix("Cycle(").removesuffix(")")) for cycle in found)
+    rows = ((len(cycle), cycle.named()) for cycle in found)
     show_table(["length", "cycle"], rows)
     if not found.complete:
         note(f"Not all: {found.reason.partition(';')[0]}.")

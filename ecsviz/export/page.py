@@ -120,7 +120,7 @@ def _of_graph(graph: EntityDependencyGraph) -> list[Child]:
     note = shown_of(len(listed), every, "references") if len(listed) < every else None
     columns = ("source", "place", "target", "deferred")
     references = html.table(columns, listed, caption="References", note=note)
-    return [graph_element(parts, order, graph.get_cycles), nodes, references]
+    return [graph_element(graph), nodes, references]
 
 
 def _of_diff(found: GraphDiff) -> list[Child]:

@@ -11,11 +11,12 @@ from uuid import UUID
 import numpy as np
 from pydantic import BaseModel
 
-from ecsviz.basics.order import Ints
+from ecsviz.basics.order import Bools, Ints
 from ecsviz.domain.entity_class import is_entity_class, newest_definition
 from ecsviz.domain.fields import FieldPlan, class_plan
 from ecsviz.domain.walk import Reference, walk
 from ecsviz.errors import NotAnEntityError, short_repr
+from ecsviz.graph.pairs import sides_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,9 @@ class Parts:
         Gives a reference's field and path.
     rising
         Whether the ids are known to rise.
+    sides
+        Gives per reference the side that its field is of a pair (``ecsviz.graph.pairs``), shape
+        (references,); None where there are no pairs.
     """
 
     nodes: Sequence[Any]
@@ -48,6 +52,7 @@ class Parts:
     kinds: Ints
     place_of: Callable[[int], tuple[str, str]]
     rising: bool = False
+    sides: Callable[[], Ints] | None = None
 
     def reference(self, number: int) -> Reference:
         """Return the `number`-th reference as an object."""
@@ -57,6 +62,36 @@ class Parts:
             field,
             path,
             self.nodes[int(self.targets[number])],
+        )
+
+    def backs(self) -> Bools:
+        """Tell which references are back-references of lists that hold their source.
+
+        Notes
+        -----
+        Shape (references,). One whose list does not hold its source is none. O(n log n).
+        """
+        n, found = len(self.nodes), np.zeros(len(self.sources), dtype=np.bool_)
+        if self.sides is not None:
+            sides = self.sides()
+            lists, singles = np.flatnonzero(sides > 0), np.flatnonzero(sides < 0)
+            said = (sides[lists] * n + self.sources[lists]) * n + self.targets[lists]
+            back = (-sides[singles] * n + self.targets[singles]) * n + self.sources[singles]
+            found[singles] = np.isin(back, said)
+        return found
+
+    def without(self, left_out: Bools) -> Parts:
+        """Return the same nodes with some references fewer, which are marked."""
+        kept = np.flatnonzero(~left_out)
+        ends = self.sources[kept], self.targets[kept], self.kinds[kept]
+        place = self.place_of
+        return make_parts(
+            self.nodes,
+            self.ids,
+            self.types,
+            *ends,
+            lambda number: place(int(kept[number])),
+            rising=self.rising,
         )
 
     def rank(self) -> Ints:
@@ -108,6 +143,7 @@ def make_parts(
     place_of: Callable[[int], tuple[str, str]],
     *,
     rising: bool = False,
+    sides: Callable[[], Ints] | None = None,
 ) -> Parts:
     """Return parts, whatever holds the integers."""
     return Parts(
@@ -119,6 +155,7 @@ def make_parts(
         np.asarray(kinds, dtype=np.int64),
         place_of,
         rising,
+        sides,
     )
 
 
@@ -137,6 +174,7 @@ def parts_of_entities(roots: Iterable[Any]) -> Parts:
         kinds[slots] if len(slots) else (),
         lambda number: (found.fields[found.slots[number]].name, found.path(number)),
         rising=found.rising,
+        sides=lambda: np.array(sides_of(found.fields), dtype=np.int64)[slots],
     )
 
 
@@ -175,6 +213,7 @@ def parts_of_classes(classes: Iterable[Any]) -> Parts:
         [target for _, target in ends],
         [field.kind for field in fields],
         lambda number: (fields[number].name, fields[number].name),
+        sides=lambda: np.array(sides_of(fields), dtype=np.int64),
     )
 
 

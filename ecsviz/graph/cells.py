@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ecsviz.basics import html
 from ecsviz.basics.html import Child, block, element, shown_of
-from ecsviz.basics.order import Order
 from ecsviz.basics.text import counted
-from ecsviz.graph.arrays import Parts
 
 MAX_TYPES: Final = 10
 """How many types are listed, the most frequent first."""
@@ -23,15 +21,13 @@ SEARCHED: Final = 50_000
 must not be what one waits for."""
 
 
-def graph_html(arrays: Parts, ordering: Order, search: Callable[..., Any]) -> str:
+def graph_html(graph: Any) -> str:
     """Return what a graph consists of, as HTML.
 
     Parameters
     ----------
-    arrays, ordering
-        Those of a graph of entities, classes or tables.
-    search
-        Its ``get_cycles``.
+    graph
+        One of entities, classes or tables.
 
     Returns
     -------
@@ -49,18 +45,20 @@ def graph_html(arrays: Parts, ordering: Order, search: Callable[..., Any]) -> st
     >>> thread = ev.ChatThread(title="Cycles")
     >>> message = thread.say("user", "hello")
     >>> graph = ev.EntityDependencyGraph(thread)
-    >>> shown = graph_html(graph.arrays, graph.ordering, graph.get_cycles)
-    >>> "ChatMessage" in shown, "messages[0]" in shown
+    >>> shown = graph_html(graph)
+    >>> "ChatMessage" in shown, "No cycle besides 1 pair" in shown
     (True, True)
     """
-    return str(graph_element(arrays, ordering, search))
+    return str(graph_element(graph))
 
 
-def graph_element(arrays: Parts, ordering: Order, search: Callable[..., Any]) -> html.Element:
+def graph_element(graph: Any) -> html.Element:
     """Return `graph_html` as an element, to stand among others."""
+    arrays, ordering, plain = graph.arrays, graph.ordering, graph.without_pairs
+    pairs = len(graph.pairs)
     nodes, references = len(arrays.nodes), len(arrays.sources)
     generations = int(ordering.generation.max()) + 1 if nodes else 0
-    components, deferred = int(ordering.cyclic.sum()), int(ordering.deferred.sum())
+    components, deferred = int(plain.ordering.cyclic.sum()), int(ordering.deferred.sum())
     children: list[Child] = [
         element(
             "p",
@@ -76,16 +74,17 @@ def graph_element(arrays: Parts, ordering: Order, search: Callable[..., Any]) ->
         note = shown_of(len(listed), len(counts), "types") if len(counts) > MAX_TYPES else None
         children.append(html.table(["type", "nodes"], listed, note=note))
     if not components:
-        children.append(element("p", "No cycle.", look="line"))
+        children.append(element("p", _besides("No cycle", pairs), look="line"))
         return block(*children)
-    inside = int(ordering.in_cycle.sum())
-    told = (
-        f"{counted(components, 'cyclic component')} with {counted(inside, 'reference')},"
-        f" of which {deferred:,} {'is' if deferred == 1 else 'are'} deferred."
-    )
+    inside = int(plain.ordering.in_cycle.sum())
+    told = f"{counted(components, 'cyclic component')} with {counted(inside, 'reference')}"
+    if pairs:
+        told = _besides(told, pairs)
+    else:
+        told += f", of which {deferred:,} {'is' if deferred == 1 else 'are'} deferred."
     children.append(element("p", told, look="line"))
     if inside <= SEARCHED:
-        cycles = search(limit=MAX_CYCLES, seconds=0.5)
+        cycles = plain.get_cycles(limit=MAX_CYCLES, seconds=0.5)
         children.append(_cycles_list(cycles))
         if not cycles.complete:
             note = f"the first {len(cycles)}, shortest first; get_cycles() lists more"
@@ -93,6 +92,27 @@ def graph_element(arrays: Parts, ordering: Order, search: Callable[..., Any]) ->
     else:
         children.append(element("p", "get_cycles() lists them.", look="note"))
     return block(*children)
+
+
+def cycles_told(graph: Any) -> str:
+    """Return in a few words whether a graph has cycles besides its pairs.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> cycles_told(ev.EntityDependencyGraph(ev.sample("thread")))
+    'no cycle besides 35 pairs'
+    """
+    cyclic, pairs = int(graph.without_pairs.ordering.cyclic.sum()), len(graph.pairs)
+    told = counted(cyclic, "cyclic component") if cyclic else "no cycle"
+    return f"{told} besides {counted(pairs, 'pair')}" if pairs else told
+
+
+def _besides(told: str, pairs: int) -> str:
+    if not pairs:
+        return f"{told}."
+    said = "a list and a back-reference" if pairs == 1 else "lists and back-references"
+    return f"{told} besides {counted(pairs, 'pair')} of {said}."
 
 
 def cycles_html(cycles: Sequence[Any]) -> str:
@@ -129,5 +149,5 @@ def cycles_html(cycles: Sequence[Any]) -> str:
 
 
 def _cycles_list(cycles: Sequence[Any]) -> html.Element:
-    items = (element("li", repr(cycle), look="code") for cycle in cycles)
+    items = (element("li", cycle.named(), look="code") for cycle in cycles)
     return element("ol", *items, look="list")

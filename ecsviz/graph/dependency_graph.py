@@ -7,7 +7,6 @@ from a database's foreign keys; the rooms below only hand it nodes and reference
 from __future__ import annotations
 
 import enum
-import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -18,7 +17,7 @@ import numpy as np
 from ecsviz.basics import order
 from ecsviz.basics.arguments import count_or_none, flag, seconds_or_none
 from ecsviz.basics.garbage import collector_paused
-from ecsviz.basics.order import NULLABLE, Ints, Order
+from ecsviz.basics.order import NULLABLE, Bools, Ints, Order
 from ecsviz.domain.entity_class import is_entity_class, newest_definition
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import node_name
@@ -31,10 +30,9 @@ from ecsviz.graph.arrays import (
     parts_of_classes,
     parts_of_entities,
 )
-from ecsviz.graph.cells import graph_html
+from ecsviz.graph.cells import cycles_told, graph_html
 from ecsviz.graph.columns import NODE_COLUMNS, documented
-from ecsviz.graph.cycle_search import CycleSearch
-from ecsviz.graph.cycles import Cycle, CycleList
+from ecsviz.graph.cycles import CycleList, cycles_in
 from ecsviz.graph.views import GraphViews
 
 if TYPE_CHECKING:
@@ -149,6 +147,7 @@ class EntityDependencyGraph(GraphViews):
         *,
         fields: Sequence[str] | None = None,
         kinds: Sequence[int] | Ints | None = None,
+        sides: Callable[[], Ints] | None = None,
     ) -> EntityDependencyGraph:
         """Return a graph of given nodes and references, for other rooms and other packages.
 
@@ -169,6 +168,9 @@ class EntityDependencyGraph(GraphViews):
         kinds
             Per reference ``ecsviz.basics.order.COLLECTION``, ``NULLABLE`` or ``REQUIRED``; all
             ``NULLABLE`` if not given.
+        sides
+            Gives an array with, per reference, ``k`` if it stands in a list, ``-k`` if it is the
+            back-reference that says the same, 0 if neither; see `pairs`. Called when asked for.
 
         Examples
         --------
@@ -186,16 +188,8 @@ class EntityDependencyGraph(GraphViews):
         """
         names = paths if fields is None else fields
         kinds = [NULLABLE] * len(sources) if kinds is None else kinds
-        parts = make_parts(
-            nodes,
-            ids,
-            types,
-            sources,
-            targets,
-            kinds,
-            lambda number: (names[number], paths[number]),
-        )
-        return cls()._set_parts(parts)
+        ends = sources, targets, kinds, lambda number: (names[number], paths[number])
+        return cls()._set_parts(make_parts(nodes, ids, types, *ends, sides=sides))
 
     # -- nodes and references ----------------------------------------------------------------
 
@@ -226,9 +220,7 @@ class EntityDependencyGraph(GraphViews):
         nodes, references = f"{len(self.arrays.nodes):,} nodes", len(self.arrays.sources)
         if self.left_out:
             nodes += f", {self.left_out:,} of them not loaded"
-        cyclic = int(self.ordering.cyclic.sum())
-        state = "no cycle" if not cyclic else f"{cyclic:,} cyclic component{'s' * (cyclic > 1)}"
-        return f"EntityDependencyGraph({nodes}, {references:,} references, {state})"
+        return f"EntityDependencyGraph({nodes}, {references:,} references, {cycles_told(self)})"
 
     @cached_property
     def _position(self) -> dict[Any, int]:
@@ -393,15 +385,29 @@ class EntityDependencyGraph(GraphViews):
         """
         return list(self._in_order)
 
-    def generations(self) -> list[list[Any]]:
+    def generations(self, *, pairs: bool = True) -> list[list[Any]]:
         """Return the entities by generation.
+
+        Parameters
+        ----------
+        pairs
+            Whether the back-references of `pairs` count; False shows a chat as a hierarchy.
 
         Returns
         -------
         list of list
             First what depends on nothing outside its own component, then what depends only on
             that, and so on; within a generation in topological order.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> graph = ev.EntityDependencyGraph(ev.sample("thread"))
+        >>> len(graph.generations()), len(graph.generations(pairs=False))
+        (1, 7)
         """
+        if not flag(pairs, "pairs"):
+            return self.without_pairs.generations()
         result: list[list[Any]] = []
         generation = self.ordering.generation.tolist()
         for number in self.ordering.sequence.tolist():
@@ -410,8 +416,13 @@ class EntityDependencyGraph(GraphViews):
             result[generation[number]].append(self.arrays.nodes[number])
         return result
 
-    def cyclic_components(self) -> list[list[Any]]:
+    def cyclic_components(self, *, pairs: bool = True) -> list[list[Any]]:
         """Return the strongly connected components that hold a cycle.
+
+        Parameters
+        ----------
+        pairs
+            Whether the back-references of `pairs` count, which make every list of a chat a cycle.
 
         Returns
         -------
@@ -426,6 +437,8 @@ class EntityDependencyGraph(GraphViews):
         >>> [len(component) for component in graph.cyclic_components()]
         [7]
         """
+        if not flag(pairs, "pairs"):
+            return self.without_pairs.cyclic_components()
         component = self.ordering.component[self.ordering.sequence]
         begins = np.flatnonzero(np.diff(component, prepend=-1))
         ends = [*begins.tolist(), len(component)][1:]
@@ -439,8 +452,41 @@ class EntityDependencyGraph(GraphViews):
 
     # -- cycles ------------------------------------------------------------------------------
 
+    @cached_property
+    def _backs(self) -> Bools:
+        return self.arrays.backs()
+
+    @property
+    def pairs(self) -> References:
+        """The back-references whose holders are in the list that says the same.
+
+        Such a pair is declared with ``ev.reference(inverse=…)``, or recognised where two classes
+        leave no doubt. It is a cycle that tells nothing: ``pairs=False`` shows those beside them.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> graph = ev.EntityDependencyGraph(ev.sample("thread"))
+        >>> len(graph.pairs), graph
+        (35, EntityDependencyGraph(19 nodes, 70 references, no cycle besides 35 pairs))
+        >>> graph.get_cycles(pairs=False)
+        []
+        """
+        return References(self.arrays, np.flatnonzero(self._backs).tolist())
+
+    @cached_property
+    def without_pairs(self) -> EntityDependencyGraph:
+        """The same nodes without the back-references of `pairs`; no promise."""
+        if not self._backs.any():
+            return self
+        return type(self)()._set_parts(self.arrays.without(self._backs))
+
     def get_cycles(
-        self, limit: int | None = DEFAULT_CYCLES, *, seconds: float | None = DEFAULT_SECONDS
+        self,
+        limit: int | None = DEFAULT_CYCLES,
+        *,
+        seconds: float | None = DEFAULT_SECONDS,
+        pairs: bool = True,
     ) -> CycleList:
         """Return the elementary cycles, shortest first.
 
@@ -451,6 +497,8 @@ class EntityDependencyGraph(GraphViews):
             many.
         seconds
             How long to search, in seconds; None for as long as it takes.
+        pairs
+            Whether the back-references of `pairs` count: False lists what is a cycle without them.
 
         Returns
         -------
@@ -471,51 +519,11 @@ class EntityDependencyGraph(GraphViews):
         >>> graph.get_cycles(limit=1).complete
         False
         """
+        if not flag(pairs, "pairs"):
+            return self.without_pairs.get_cycles(limit, seconds=seconds)
         with collector_paused():
             limit, seconds = count_or_none(limit, "limit"), seconds_or_none(seconds, "seconds")
-            return self._find_cycles(limit, seconds)
-
-    def _find_cycles(self, limit: int | None, seconds: float | None) -> CycleList:
-        deadline = time.monotonic() + seconds if seconds is not None else float("inf")
-        search = self._cycle_search(deadline)
-        result = CycleList()
-        for found in search:
-            if limit is not None and len(result) >= limit:
-                result.reason = f"the limit is {limit:,}; give limit=None for all"
-                return result
-            result.append(self._cycle(found))
-        if search.timed_out:
-            result.reason = f"{seconds:g} s were over; give seconds=None for all"
-        return result
-
-    def _cycle_search(self, deadline: float) -> CycleSearch:
-        edges = np.flatnonzero(self.ordering.in_cycle)
-        sources, targets = self.arrays.sources[edges], self.arrays.targets[edges]
-        nodes = order.distinct(sources)  # in a cycle, every target is a source
-        nodes = nodes[np.argsort(self.arrays.rank()[nodes])]
-        return CycleSearch(nodes, sources, targets, deadline)
-
-    @cached_property
-    def _between(self) -> Callable[[int, int], Any]:
-        """Gives the references on cycles from one position to another."""
-        edges = np.flatnonzero(self.ordering.in_cycle)
-        ends = self.arrays.sources[edges] * len(self) + self.arrays.targets[edges]
-        by_ends = np.argsort(ends, kind="stable")
-        edges, ends = edges[by_ends], ends[by_ends]
-
-        def between(source: int, target: int) -> Any:
-            key = source * len(self) + target
-            return edges[np.searchsorted(ends, key) : np.searchsorted(ends, key, "right")].tolist()
-
-        return between
-
-    def _cycle(self, numbers: list[int]) -> Cycle:
-        references = [
-            self.arrays.reference(edge)
-            for ends in zip(numbers, [*numbers[1:], numbers[0]], strict=True)
-            for edge in self._between(*ends)
-        ]
-        return Cycle([self.arrays.nodes[number] for number in numbers], references)
+            return cycles_in(self.arrays, self.ordering, limit, seconds)
 
     # -- out ---------------------------------------------------------------------------------
 
@@ -557,7 +565,7 @@ class EntityDependencyGraph(GraphViews):
         return result
 
     def _repr_html_(self) -> str:
-        return graph_html(self.arrays, self.ordering, self.get_cycles)
+        return graph_html(self)
 
     @documented(NODE_COLUMNS)
     def nodes_frame(self) -> pd.DataFrame:

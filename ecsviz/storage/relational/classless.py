@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -20,7 +21,7 @@ from ecsviz.storage.protocol import as_id, not_found
 from ecsviz.storage.relational.look.graph import StoredEntity, graph_of
 from ecsviz.storage.relational.look.references import StoredReferences
 from ecsviz.storage.relational.past.history import moments_of
-from ecsviz.storage.relational.schema.arcs import Arc, Kind, stored_arcs
+from ecsviz.storage.relational.schema.arcs import Arc, Kind, sides_of_arcs, stored_arcs
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, SUFFIX, UNTIL, history_name
 from ecsviz.storage.relational.schema.mapping import StoredType
@@ -173,6 +174,7 @@ class BareStore:
             [edge[1] for edge in edges],
             [edge[2] for edge in edges],
             kinds=[edge[3] for edge in edges],
+            sides=lambda: np.array(sides_of_arcs(arcs), dtype=np.int64),
         )
 
     def graph(

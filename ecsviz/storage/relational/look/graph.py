@@ -16,6 +16,7 @@ from ecsviz.basics.order import Ints
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.protocol import check_hops
 from ecsviz.storage.relational.look.references import Block, StoredReferences
+from ecsviz.storage.relational.schema.arcs import sides_of_arcs
 from ecsviz.storage.relational.schema.catalog import Catalog
 
 
@@ -106,6 +107,10 @@ def graph_of(
         fields=_Told(blocks, lambda block, _: block.arc.field),
         kinds=np.concatenate(
             [none, *(np.full(len(block.sources), block.arc.weight) for block in blocks)]
+        ),
+        sides=lambda: np.repeat(
+            np.array(sides_of_arcs(block.arc for block in blocks), dtype=np.int64),
+            [len(block.sources) for block in blocks],
         ),
     )
 

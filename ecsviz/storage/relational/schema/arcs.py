@@ -117,6 +117,26 @@ def by_field(arcs: Iterable[Arc]) -> list[list[Arc]]:
     return list(found.values())
 
 
+def sides_of_arcs(arcs: Iterable[Arc]) -> list[int]:
+    """Return the side that each arc is of a pair, as `ecsviz.graph.pairs.sides_of` does of fields.
+
+    Notes
+    -----
+    A list and its members' back-references stand in the same column.
+    """
+    arcs = list(arcs)
+    numbers: dict[tuple[str, str], int] = {}
+    for arc in arcs:
+        if arc.kind is Kind.LIST:
+            numbers.setdefault((arc.table.name, arc.owner.name), len(numbers) + 1)
+    return [
+        numbers[arc.table.name, arc.owner.name]
+        if arc.kind is Kind.LIST
+        else -numbers.get((arc.table.name, arc.held.name), 0) * (arc.kind is Kind.SINGLE)
+        for arc in arcs
+    ]
+
+
 def arcs_in(known: ClassMap, *kinds: Kind) -> list[Arc]:
     """Return the arcs that stand in the tables of a class, of some kinds; of all if none is given.
 

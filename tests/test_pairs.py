@@ -1,0 +1,184 @@
+"""Pairs: lists and back-references say one thing twice; what is a cycle without them stands out."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+import ecsviz as ev
+from ecsviz.errors import InvalidArgumentError
+from ecsviz.storage.relational.classless import BareStore
+from tests.hostile import texts
+
+
+class Person(ev.Entity):
+    name: str = ""
+    boss: Person | None = ev.reference(inverse="reports", default=None)
+    reports: list[Person] = Field(default_factory=list)
+    friend: Person | None = None
+    club: Club | None = None
+
+
+class Club(ev.Entity):
+    name: str = ""
+    members: list[Person] = Field(default_factory=list)
+    guests: dict[str, Person] = Field(default_factory=dict)
+
+
+for kind in (Person, Club):
+    kind.model_rebuild()
+
+PAIRED = {("boss", "reports"), ("club", "members")}
+
+
+def company(seed: int, n: int) -> list[Any]:
+    """Return people and clubs whose lists and back-references agree, with friends across."""
+    r = random.Random(seed)
+    people = [Person(name=f"p{k}") for k in range(n)]
+    clubs = [Club(name=f"c{k}") for k in range(1 + n // 4)]
+    for k, person in enumerate(people):
+        boss = r.choice([*people[:k], None])
+        if boss is not None:
+            person.boss = boss
+            boss.reports.append(person)
+        club = r.choice([*clubs, None])
+        if club is not None:
+            person.club = club
+            club.members.append(person)
+        if r.random() < 0.3:
+            person.friend = r.choice(people)
+        if r.random() < 0.2:
+            r.choice(clubs).guests[person.name] = person
+    return [*people, *clubs]
+
+
+def plain(graph: ev.EntityDependencyGraph) -> nx.MultiDiGraph[Any]:
+    """Return a graph without the back-references of pairs, found one by one."""
+    every = graph.to_networkx()
+    gone = [
+        (source, target, key)
+        for source, target, key, data in every.edges(keys=True, data=True)
+        for other in (every.get_edge_data(target, source) or {}).values()
+        if (data["field"], other["field"]) in PAIRED
+    ]
+    every.remove_edges_from(gone)
+    return every
+
+
+def cyclic(graph: nx.MultiDiGraph[Any]) -> set[frozenset[Any]]:
+    loops = set(nx.nodes_with_selfloops(graph))
+    found = nx.strongly_connected_components(graph)
+    return {frozenset(c) for c in found if len(c) > 1 or c & loops}
+
+
+def ids(components: list[list[Any]]) -> set[frozenset[Any]]:
+    return {frozenset(node.ecs_id for node in nodes) for nodes in components}
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 14))
+def test_without_pairs_as_networkx_has_it(seed: int, n: int) -> None:
+    graph = ev.EntityDependencyGraph(company(seed, n))
+    left = plain(graph)
+    assert len(graph.pairs) == len(graph.references) - left.number_of_edges()
+    assert ids(graph.cyclic_components(pairs=False)) == cyclic(left)
+    found = graph.get_cycles(limit=None, seconds=None, pairs=False)
+    assert {tuple(sorted(node.name for node in cycle.nodes)) for cycle in found} == {
+        tuple(sorted(left.nodes[i]["entity"].name for i in cycle))
+        for cycle in nx.simple_cycles(nx.DiGraph(left))
+    }
+    level = {id(e): k for k, level in enumerate(graph.generations(pairs=False)) for e in level}
+    for source, target in left.edges():
+        ends = [level[id(left.nodes[end]["entity"])] for end in (source, target)]
+        assert ends[0] > ends[1] or any({source, target} <= c for c in cyclic(left))
+    # With pairs, all is as it was.
+    assert ids(graph.cyclic_components()) == cyclic(graph.to_networkx())
+
+
+@given(seed=st.integers(0, 10**6))
+def test_a_store_knows_them_too(seed: int) -> None:
+    entities = company(seed, 12)
+    live = ev.EntityDependencyGraph(entities)
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:
+        store.register(entities)
+        for stored in (store.graph(), BareStore(store).graph()):
+            assert len(stored.pairs) == len(live.pairs)
+            assert ids(stored.cyclic_components(pairs=False)) == ids(
+                live.cyclic_components(pairs=False)
+            )
+        near = store.graph(entities[0].ecs_id, hops=1)
+        inside = {node.ecs_id for node in near.nodes}
+        ends = [(r.source.ecs_id, r.target.ecs_id) for r in live.pairs]
+        assert len(near.pairs) == sum({*both} <= inside for both in ends)
+
+
+def test_classes_have_pairs_too() -> None:
+    graph = ev.EntityDependencyGraph([Person, Club])
+    assert sorted(reference.path for reference in graph.pairs) == ["boss", "club"]
+    assert repr(graph.get_cycles(pairs=False)) == "[Cycle(Person.reports | friend)]"
+
+
+def test_what_one_side_says_alone_is_no_pair() -> None:
+    boss = Person(name="Ada")
+    lone = Person(name="Bob", boss=boss, friend=boss)
+    boss.friend = lone
+    graph = ev.EntityDependencyGraph([lone, boss])
+    assert len(graph.pairs) == 0
+    assert [len(cycle) for cycle in graph.get_cycles(pairs=False)] == [2]
+    boss.reports.append(lone)
+    graph = ev.EntityDependencyGraph([lone, boss])
+    assert [reference.path for reference in graph.pairs] == ["boss"]
+    told = graph.get_cycles(pairs=False)[0].named()
+    assert told == "Ada.reports[0] | friend → Bob.friend → Ada"
+
+
+def test_cells_say_what_is_there_besides_pairs() -> None:
+    ada, bob = Person(name="Ada"), Person(name="Bob")
+    bob.boss = ada
+    ada.reports.append(bob)
+    graph = ev.EntityDependencyGraph(ada)
+    assert repr(graph) == "EntityDependencyGraph(2 nodes, 2 references, no cycle besides 1 pair)"
+    shown = texts(graph._repr_html_())
+    assert shown.endswith("No cycle besides 1 pair of a list and a back-reference.")
+    assert graph.status is ev.CycleStatus.CYCLE_DETECTED, "the pair is a cycle all the same"
+    ada.friend = ada
+    graph = ev.EntityDependencyGraph(ada)
+    assert repr(graph).endswith("1 cyclic component besides 1 pair)")
+    shown = texts(graph._repr_html_())
+    assert "1 cyclic component with 1 reference besides 1 pair of" in shown
+    assert shown.endswith("Ada.friend → Ada")
+
+
+def test_cycles_of_one_class_are_told_apart() -> None:
+    people = [Person(name=name) for name in ("Ada", "Bob", "Cyd")]
+    for one in people:
+        one.friend = one
+    found = ev.EntityDependencyGraph(people).get_cycles()
+    assert sorted(repr(found)[1:-1].split(", ")) == [
+        f"Cycle({name}.friend → {name})" for name in ("Ada", "Bob", "Cyd")
+    ]
+    assert repr(found[:1]) == "[Cycle(Person.friend)]"
+
+
+def test_sides_that_are_declared_wrongly_hide_no_graph(tmp_path: Path) -> None:
+    class Wrong(ev.Entity):
+        up: Wrong | None = ev.reference(inverse="nowhere", default=None)
+
+    Wrong.model_rebuild()
+    one = Wrong()
+    one.up = one
+    graph = ev.EntityDependencyGraph(one)
+    assert (len(graph.pairs), len(graph.get_cycles(pairs=False))) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["get_cycles", "cyclic_components", "generations"])
+def test_pairs_is_yes_or_no(name: str) -> None:
+    graph = ev.EntityDependencyGraph(ev.sample("thread"))
+    with pytest.raises(InvalidArgumentError, match="pairs"):
+        getattr(graph, name)(pairs=graph.nodes_frame())
