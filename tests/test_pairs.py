@@ -143,13 +143,11 @@ def test_cells_say_what_is_there_besides_pairs() -> None:
     bob.boss = ada
     ada.reports.append(bob)
     graph = ev.EntityDependencyGraph(ada)
-    assert repr(graph) == "EntityDependencyGraph(2 nodes, 2 references, no cycle besides 1 pair)"
     shown = texts(graph._repr_html_())
     assert shown.endswith("No cycle besides 1 pair of a list and a back-reference.")
     assert graph.status is ev.CycleStatus.CYCLE_DETECTED, "the pair is a cycle all the same"
     ada.friend = ada
     graph = ev.EntityDependencyGraph(ada)
-    assert repr(graph).endswith("1 cyclic component besides 1 pair)")
     shown = texts(graph._repr_html_())
     assert "1 cyclic component with 1 reference besides 1 pair of" in shown
     assert shown.endswith("Ada.friend → Ada")

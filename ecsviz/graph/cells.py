@@ -94,20 +94,6 @@ def graph_element(graph: Any) -> html.Element:
     return block(*children)
 
 
-def cycles_told(graph: Any) -> str:
-    """Return in a few words whether a graph has cycles besides its pairs.
-
-    Examples
-    --------
-    >>> import ecsviz as ev
-    >>> cycles_told(ev.EntityDependencyGraph(ev.sample("thread")))
-    'no cycle besides 35 pairs'
-    """
-    cyclic, pairs = int(graph.without_pairs.ordering.cyclic.sum()), len(graph.pairs)
-    told = counted(cyclic, "cyclic component") if cyclic else "no cycle"
-    return f"{told} besides {counted(pairs, 'pair')}" if pairs else told
-
-
 def _besides(told: str, pairs: int) -> str:
     if not pairs:
         return f"{told}."

@@ -30,7 +30,7 @@ from ecsviz.graph.arrays import (
     parts_of_classes,
     parts_of_entities,
 )
-from ecsviz.graph.cells import cycles_told, graph_html
+from ecsviz.graph.cells import graph_html
 from ecsviz.graph.columns import NODE_COLUMNS, documented
 from ecsviz.graph.cycles import CycleList, cycles_in
 from ecsviz.graph.views import GraphViews
@@ -220,7 +220,9 @@ class EntityDependencyGraph(GraphViews):
         nodes, references = f"{len(self.arrays.nodes):,} nodes", len(self.arrays.sources)
         if self.left_out:
             nodes += f", {self.left_out:,} of them not loaded"
-        return f"EntityDependencyGraph({nodes}, {references:,} references, {cycles_told(self)})"
+        cyclic = int(self.ordering.cyclic.sum())
+        state = "no cycle" if not cyclic else f"{cyclic:,} cyclic component{'s' * (cyclic > 1)}"
+        return f"EntityDependencyGraph({nodes}, {references:,} references, {state})"
 
     @cached_property
     def _position(self) -> dict[Any, int]:
@@ -467,10 +469,8 @@ class EntityDependencyGraph(GraphViews):
         --------
         >>> import ecsviz as ev
         >>> graph = ev.EntityDependencyGraph(ev.sample("thread"))
-        >>> len(graph.pairs), graph
-        (35, EntityDependencyGraph(19 nodes, 70 references, no cycle besides 35 pairs))
-        >>> graph.get_cycles(pairs=False)
-        []
+        >>> len(graph.pairs), graph.get_cycles(pairs=False)
+        (35, [])
         """
         return References(self.arrays, np.flatnonzero(self._backs).tolist())
 
