@@ -136,6 +136,16 @@ def test_no_message_of_any_format_is_blank(sample: Sample) -> None:
         assert blank <= {"r4/response"}, "which says nothing, indeed"
 
 
+def test_thoughts_that_a_source_keeps_to_itself_leave_no_message_blank() -> None:
+    thought = {"type": "thinking", "thinking": "", "signature": "s"}
+    record = {"type": "assistant", "uuid": "a", "sessionId": "s", "parentUuid": None}
+    for said, read in (([], "[thinking]"), ([{"type": "text", "text": "yes"}], "yes")):
+        message = {"role": "assistant", "content": [thought, *said]}
+        line = json.dumps({**record, "message": message}).encode()
+        [thread] = read_chat(line, format="claude-code")
+        assert [each.content for each in thread.messages] == [read]
+
+
 def test_a_message_made_by_hand() -> None:
     thread = ev.ChatThread()
     message = thread.say("assistant", [ev.MessagePart(kind="text", text="I look."), FERN])

@@ -279,8 +279,13 @@ class MessagePart(BaseModel):
 
 
 def readable(parts: Iterable[MessagePart]) -> str:
-    """Return what one can read of parts, one below the other."""
-    return "\n".join(filter(None, (part.readable for part in parts)))
+    """Return what one can read of parts, one below the other.
+
+    Thoughts that a source keeps to itself are told only where there is nothing else.
+    """
+    parts = list(parts)
+    said = "\n".join(filter(None, (part.readable for part in parts)))
+    return said or ("[thinking]" if any(part.kind == "thinking" for part in parts) else "")
 
 
 _KINDS = ("text", "code", "refusal", "tool_call", "tool_result", "thinking")
