@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Final
 
 from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.drafts import as_json
+from ecsviz.importers.chat.html_text import unescaped
 from ecsviz.importers.chat.parts import parts_of
 
 _OPEN: Final = re.compile(r'<details type="(reasoning|tool_calls|code_interpreter)"|<think>')
@@ -67,9 +67,9 @@ def _tagged(kind: str | None, piece: str) -> list[MessagePart]:
     opening, _, inner = piece.partition(">")
     if kind is None:
         return [MessagePart(kind="thinking", text=inner.strip())] if inner.strip() else []
-    about = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(opening)}
+    about = {name: unescaped(value) for name, value in _ATTRIBUTE.findall(opening)}
     inner = _SUMMARY.sub("", inner, count=1).strip()
-    inner = html.unescape(inner)
+    inner = unescaped(inner)
     if kind == "reasoning":
         lines = [line.removeprefix(">").removeprefix(" ") for line in inner.split("\n")]
         return [MessagePart(kind="thinking", text="\n".join(lines))]

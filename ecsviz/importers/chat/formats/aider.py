@@ -16,7 +16,7 @@ _SAID, _TOLD = "#### ", "> "
 
 _MODEL = re.compile(r"(?:Main model|Model|Models?): (\S+)")
 
-_TOKENS = re.compile(r"Tokens: ([\d.]+)(k?) sent,.*?([\d.]+)(k?) received")
+_TOKENS = re.compile(r"Tokens: ([\d.]+)(k?) sent,.{0,200}?([\d.]+)(k?) received")
 
 
 class Aider(Claiming):

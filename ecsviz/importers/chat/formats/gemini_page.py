@@ -13,14 +13,14 @@ from ecsviz.importers.chat.source import Place, Source
 _RECORD, _CELL = '<div class="outer-cell', '<div class="content-cell'
 """How a record begins, and a cell of it."""
 
-_HEADER = re.compile(r"<p[^>]*typography--title[^>]*>(.*?)</p>", re.DOTALL)
+_HEADER = re.compile(r"<p [^<>]*typography--title[^<>]*>([^<]*)")
 
 _LINE = re.compile(r"<br ?/?>")
 
 _ZONE = re.compile(r" (?!AM$|PM$)(?:(GMT|UTC)([+-]\d{1,2}(?::\d\d)?)?|[A-Z]{2,5})$")
 """What stands behind a time: how far it is from UTC, or a name that may mean several zones."""
 
-_LINK = re.compile(r'<a [^>]*href="([^"]*)"')
+_LINK = re.compile(r'<a [^<>]*href="([^"<>]*)"')
 
 
 def is_page(source: Source) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from ecsviz.domain.chat import MessagePart
@@ -83,11 +84,12 @@ def _show(draft: DraftThread, item: dict[str, Any]) -> None:
     found = [item.get(key) for key in ("image", "images")]
     names = [name for each in found for name in (each if isinstance(each, list) else [each])]
     images = [attached(name, kind="image") for name in names if isinstance(name, str)]
+    left = iter(images)
     for message in draft.messages:
-        places = message.content.count("<image>")
-        if places and images:
+        own = list(islice(left, message.content.count("<image>")))
+        if own:
             said = message.parts or [MessagePart(kind="text", text=message.content)]
-            message.parts, images = said + images[:places], images[places:]
+            message.parts = said + own
 
 
 def _turns(item: dict[str, Any]) -> list[Any]:

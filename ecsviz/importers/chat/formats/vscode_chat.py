@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from ecsviz.domain.chat import MessagePart
@@ -160,18 +161,9 @@ def _question(draft: DraftThread, place: Place, item: dict[str, Any]) -> DraftMe
 def _answer(place: Place, item: dict[str, Any], session: dict[str, Any]) -> DraftMessage:
     ident = place.ident(item, "responseId") or f"{place.ident(item, 'requestId')}/response"
     rest = {k: v for k, v in said_of(item, "response", "responseId").items() if k in _ANSWERED}
-    parts: list[MessagePart] = []
-    between: list[MessagePart] = []
-    for each in place.take(item, "response", list) or []:
-        for part in _parts(each):
-            if part.kind == "citation":
-                between.append(part)
-            if part.kind in ("text", "citation") and parts and parts[-1].kind == "text":
-                both = parts[-1].text + (part.text or f"`{part.name}`")
-                more = parts[-1].metadata | (part.metadata if part.kind == "text" else {})
-                parts[-1] = parts[-1].model_copy(update={"text": both, "metadata": more})
-            elif part.kind != "citation":
-                parts.append(part)
+    pieces = [part for each in place.take(item, "response", list) or [] for part in _parts(each)]
+    parts = [part for piece in _runs(pieces) for part in piece]
+    parts += [part for part in pieces if part.kind == "citation"]
     result = item.get("result")
     error = result.get("errorDetails") if isinstance(result, dict) else None
     if text := word(error, "message"):
@@ -180,12 +172,25 @@ def _answer(place: Place, item: dict[str, Any], session: dict[str, Any]) -> Draf
         id=ident,
         role="assistant",
         content=texts_of(parts),
-        parts=parts + between,
+        parts=parts,
         author=word(session, "responderUsername"),
         model=place.take(item, "modelId", str),
         hidden=item.get("isHidden") is True,
         metadata=rest_of(rest, "modelId"),
     )
+
+
+def _runs(pieces: list[MessagePart]) -> Iterator[list[MessagePart]]:
+    """Yield parts: texts in a row as one, with the names of files that stand between them."""
+    for worded, group in groupby(pieces, lambda part: part.kind in ("text", "citation")):
+        run = list(group)
+        said = [part for part in run if part.kind == "text"]
+        if not worded:
+            yield run
+        elif said:
+            text = "".join(part.text or f"`{part.name}`" for part in run)
+            more = {key: value for part in said for key, value in part.metadata.items()}
+            yield [MessagePart(kind="text", text=text, metadata=more)]
 
 
 def _parts(item: Any) -> list[MessagePart]:
