@@ -7,10 +7,12 @@ tells 1 from True and 0.0 from -0.0, and costs less than the walk that has found
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import operator
-from collections.abc import Collection, Iterable, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
 from collections.abc import Mapping as MappingOf
+from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -27,6 +29,24 @@ _MARK, _WAS, _HELD = (
 
 NOTHING: Final = ()
 """What is in a value that is empty, or cannot change in place."""
+
+
+_forgetful: ContextVar[bool] = ContextVar("ecs_forgetful", default=False)
+
+
+@contextlib.contextmanager
+def forgetful() -> Iterator[None]:
+    """Remember nothing of what is saved inside: nobody will hold it afterwards."""
+    token = _forgetful.set(True)
+    try:
+        yield
+    finally:
+        _forgetful.reset(token)
+
+
+def is_forgetful() -> bool:
+    """Tell whether nothing is to be remembered of what is saved."""
+    return _forgetful.get()
 
 
 class Opaque:

@@ -321,6 +321,11 @@ class Together:
         return gone
 
 
+def written_here() -> tuple[int, int, int]:
+    """Return how many entities the open transaction has added, changed and deleted so far."""
+    return _entered.get()[-1].counts
+
+
 class Transaction:
     """The block of ``with store.transaction():``.
 

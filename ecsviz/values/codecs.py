@@ -63,6 +63,7 @@ from ecsviz.values.tagged_json import (
     PLAIN_TYPES,
     UNREADABLE,
     from_json,
+    is_as_json,
     json_text,
     read_json,
     to_json,
@@ -173,6 +174,8 @@ class JsonCodec(Codec):
         resolve
             As in `from_json`; with `refer` alone, it is not tried whether the value comes back.
         """
+        if self.adapter is None and refer is None and is_as_json(value):
+            return json_text(value)
         data = self.plain(value, row, refer, resolve)
         # Some drivers parse JSON: what they hand back as a text must be JSON still to be parsed,
         # and what they hand back as None must be NULL.

@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, timezone
+from itertools import chain
 from typing import Any
 
 from ecsviz.domain.scalars import SCALARS, Clock, NoneType, NotPlainError, zone_of
@@ -84,6 +85,56 @@ def to_json(  # noqa: PLR0911 - one kind of value after another
     if kind in SCALARS:
         return _tagged(value)
     raise NotPlainError(f"it holds a {kind.__name__}, of which the annotation does not tell")
+
+
+def is_as_json(value: Any) -> bool:  # noqa: PLR0911 - one doubt after another
+    """Tell whether an object, or a list, is what `to_json` makes of it.
+
+    Parameters
+    ----------
+    value
+        Anything.
+
+    Notes
+    -----
+    A level at a time, by functions in C: half the time of `to_json`. It may say no of what is.
+
+    Examples
+    --------
+    >>> is_as_json({"a": [1, {"b": None}]}), is_as_json({"a": (1,)}), is_as_json({"$a": 1})
+    (True, False, False)
+    """
+    level: list[Any] = [value]
+    if type(value) is not dict and type(value) is not list:
+        return False
+    count = 0
+    for _ in range(_FEW_LEVELS):
+        count += len(level)
+        if count > _MANY:
+            return False  # it may hold itself, or one list in very many places
+        objects = [each for each in level if type(each) is dict]
+        keys = list(chain.from_iterable(objects))
+        if set(map(type, keys)) - _TEXT or "\0$" in "\0".join(("", *keys)):
+            return False
+        lists = [each for each in level if type(each) is list]
+        level = list(chain(chain.from_iterable(map(dict.values, objects)), *lists))
+        kinds = set(map(type, level))
+        if not kinds <= _PLAIN_TYPES:
+            return False
+        texts = [each for each in level if type(each) is str]
+        strange = [each for each in chain(texts, keys) if not each.isascii()]
+        if any(map(_PAIR.search, strange)):
+            return False
+        if int in kinds and any(
+            not -(2**63) <= each < 2**63 for each in level if type(each) is int
+        ):
+            return False
+        if float in kinds and not all(math.isfinite(e) for e in level if type(e) is float):
+            return False
+        level = [each for each in level if type(each) is dict or type(each) is list]
+        if not level:
+            return True
+    return False
 
 
 def _tagged(value: Any) -> Any:
@@ -167,6 +218,15 @@ def _is_json_text(text: str) -> bool:
     # Two surrogates that are escaped one after the other are read as one character.
     return text.isascii() or _PAIR.search(text) is None
 
+
+_TEXT = {str}
+_PLAIN_TYPES = {str, int, float, bool, NoneType, dict, list}
+
+_FEW_LEVELS = 100
+"""How deep what is as JSON may nest: more is looked at as a whole."""
+
+_MANY = 100_000
+"""How many values it may hold."""
 
 _JSON_TYPES = frozenset({bool, NoneType})
 _CONTAINERS: dict[type, str] = {

@@ -22,9 +22,10 @@ from ecsviz.importers.chat.agreeing import by_one_clock, is_timed, matched, over
 from ecsviz.importers.chat.arrived import AMBIGUOUS, ImportedTogether
 from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
 from ecsviz.importers.chat.fitting import ChatOrigin
-from ecsviz.importers.chat.identity import ThreadKey, message_id, moment
+from ecsviz.importers.chat.identity import ThreadKey, moment
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.live import LiveChat
+from ecsviz.importers.chat.making import MessageIds, made_at_once
 from ecsviz.importers.chat.parts import is_plain
 from ecsviz.importers.chat.said import ChatRecord, Said
 from ecsviz.importers.chat.source import ChatProblem
@@ -241,6 +242,22 @@ def _with_parts(item: DraftMessage) -> dict[str, Any]:
     return kept | own
 
 
+def _validated(
+    thread: ChatThread, ids: list[UUID], columns: dict[str, list[Any]]
+) -> list[ChatMessage]:
+    """Return messages, each as pydantic makes it."""
+    made: list[ChatMessage] = []
+    for ecs_id, *values in zip(ids, *columns.values(), strict=True):
+        given = dict(zip(columns, values, strict=True))
+        at = given.pop("parent")
+        parent = None if at is None else made[at]
+        message = ChatMessage(ecs_id=ecs_id, thread=thread, parent=parent, **given)
+        made.append(message)
+        if parent is not None:
+            parent.replies.append(message)
+    return made
+
+
 class Builder:
     """Makes the threads of drafts, gives them their ids, and collects problems and counts.
 
@@ -272,6 +289,8 @@ class Builder:
         self._made: dict[UUID, int] = {}  # where it stands in the result
         self._taken: set[UUID] = set()  # those of this file
         self._timed: dict[tuple[str, str | None], deque[ChatThread]] = {}  # without a sure id
+        self._has_others = False  # whether there are any of another file
+        self._forgets = False
         self._count = 0
         self.whole = ImportedTogether(found.problems)
         self.has_messages = False
@@ -291,6 +310,9 @@ class Builder:
         self.format, self.source, self.why = format, source, why
         self._seen.clear()
         self._taken.clear()
+        self._has_others = bool(self._made)
+        if self._forgets:
+            self._ids.clear()  # whether those of another file are copies, a store will tell
         self._count = 0
 
     def count(self, kind: str, what: str, why: str = "", by: int = 1) -> None:
@@ -351,9 +373,13 @@ class Builder:
         self._made.clear()
         self._most.clear()
         self._timed.clear()
+        self._has_others = False
+        self._forgets = True
 
     def _earlier(self, thread: ChatThread, key: ThreadKey) -> tuple[int, Union] | None:
         """Return where another file's copy of a thread stands in the result, and both, if any."""
+        if not self._has_others:
+            return None
         most = min(self._most[replace(key, times=1)], TRIED)
         held: LiveChat | None = None
         for times in dict.fromkeys((key.times, *range(1, most + 1))):
@@ -440,33 +466,25 @@ class Builder:
             source_id=draft.id,
             metadata=draft.metadata,
         )
-        seen: Counter[str] = Counter()
-        made: list[ChatMessage] = []
-        own = key.format, key.list
-        for item in draft.messages:
-            parent = None if item.parent is None else made[item.parent]
-            above = None if parent is None else parent.ecs_id
-            ecs_id, times = message_id(own, item, above, seen)
-            if times > 1:
+        items = draft.messages
+        ids, times = MessageIds(key).of(items)
+        for item, time in zip(items, times, strict=True):
+            if time > 1:
                 what = f"message id {short_repr(item.id)}"
-                draft.tell(item.id, what, f"used before (time {times})")
-            message = ChatMessage(
-                ecs_id=ecs_id,
-                thread=thread,
-                parent=parent,
-                role=item.role,
-                content=readable(item.parts) if item.parts else item.content,
-                author=item.author,
-                model=item.model,
-                created_at=moment(item.created_at, self.zone),
-                hidden=item.hidden,
-                source_id=item.id,
-                metadata=_with_parts(item),
-            )
-            made.append(message)
-            if parent is not None:
-                parent.replies.append(message)
-        thread.messages.extend(made)
+                draft.tell(item.id, what, f"used before (time {time})")
+        columns: dict[str, list[Any]] = {
+            "parent": [item.parent for item in items],
+            "role": [item.role for item in items],
+            "content": [readable(i.parts) if i.parts else i.content for i in items],
+            "author": [item.author for item in items],
+            "model": [item.model for item in items],
+            "created_at": [moment(item.created_at, self.zone) for item in items],
+            "hidden": [item.hidden for item in items],
+            "source_id": [item.id for item in items],
+            "metadata": [_with_parts(item) for item in items],
+        }
+        made = made_at_once(thread, ids, columns)
+        thread.messages.extend(_validated(thread, ids, columns) if made is None else made)
         return thread
 
     def _refused(self, label: str, err: ValidationError) -> EcsvizError:

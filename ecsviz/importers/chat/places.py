@@ -109,7 +109,9 @@ class Place:
     def take(self, holder: dict[str, Any], key: str, kind: type[T]) -> T | None:
         """Return ``holder[key]`` if it is a `kind`, None if it is missing or null, else raise."""
         value = holder.get(key)
-        return None if value is None else self.check(value, kind, repr(key))
+        if value is None or isinstance(value, kind):
+            return value
+        return self.check(value, kind, repr(key))
 
     def ident(self, holder: dict[str, Any], key: str) -> str | None:
         """Return an id as a text; None if it is missing, null or empty.

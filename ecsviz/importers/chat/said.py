@@ -37,6 +37,9 @@ PART: Final = 256
 
 PARENT: Final = "parent"
 
+_PLAIN: Final = 2
+"""The version of marshal's form in which equal values look the same, whoever shares them."""
+
 UNKNOWN: Final = 0xFFFFFFFF
 """Stands for the digest of what nobody knows."""
 
@@ -71,9 +74,9 @@ def digest(value: Any) -> int:
     if kind is datetime:
         return zlib.crc32(value.isoformat().encode(), 2) or 1
     try:
+        data = marshal.dumps(value, _PLAIN)
+    except ValueError:  # of another type than those of JSON
         data = repr(value).encode("utf-8", "surrogatepass")
-    except ValueError:  # of an integer with very many digits
-        data = marshal.dumps(value, 0)
     return zlib.crc32(data, 3) or 1
 
 

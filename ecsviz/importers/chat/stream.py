@@ -9,18 +9,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
+from operator import sub
 from typing import TYPE_CHECKING, Any, Final
 
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.outside import outside
 from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatThread
-from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.importers.chat.arrived import ChatImportWarning, left_out_of
 from ecsviz.importers.chat.places import ChatProblem
 from ecsviz.importers.chat.reading import ChatReader
 from ecsviz.importers.chat.source import Source
+from ecsviz.storage.remembered import forgetful
+from ecsviz.storage.together import written_here
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,14 +168,16 @@ class ChatStream(Iterator[ChatThread]):
             self._reader.progress = progress
         left_out: list[Any] = []
         self._reader.whole.left_out = left_out
-        with store.transaction(note=note):
-            newest = max(store.revisions()["revision"].tolist(), default=0)
+        with store.transaction(note=note), forgetful():
+            before = written_here()
             while self._fill():
-                self._save(store, newest)
+                self._save(store)
                 self._reader.forget()
                 gc.collect(1)  # threads and messages hold each other
+            added, changed, _ = map(sub, written_here(), before)
             if left_out:
                 warnings.warn(left_out_of(store, left_out), ChatImportWarning, outside())
+        self.stored.added, self.stored.changed = added, changed
         return self
 
     def _fill(self) -> bool:
@@ -184,15 +188,10 @@ class ChatStream(Iterator[ChatThread]):
             known = len(found)
         return bool(found)
 
-    def _save(self, store: Any, newest: int) -> None:
+    def _save(self, store: Any) -> None:
         found, known = self._reader.found, len(self.problems)
         store.register(list(found), progress=False)
         self.kept += self.problems[known:]
-        entities: list[Entity] = [*found, *chain.from_iterable(each.messages for each in found)]
-        versions = {each.ecs_id: each.version for each in entities if each.version}
-        made = store.inside.first_revisions(list(versions))
-        new = [v for ecs_id, v in versions.items() if made.get((ecs_id, v), 0) > newest]
         self.stored.threads += len(found)
-        self.stored.entities += len(versions)
-        self.stored.added += new.count(1)
-        self.stored.changed += len(new) - new.count(1)
+        entities = chain(found, chain.from_iterable(each.messages for each in found))
+        self.stored.entities += sum(bool(entity.version) for entity in entities)

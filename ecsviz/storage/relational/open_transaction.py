@@ -14,7 +14,7 @@ from ecsviz.basics.once import remembering
 from ecsviz.errors import ForkedStorageError, StorageError, TransactionError
 from ecsviz.storage.relational.save.save import Save
 from ecsviz.storage.relational.schema.catalog import Catalog
-from ecsviz.storage.remembered import Call, Mark, NewestRevision
+from ecsviz.storage.remembered import Call, Mark, NewestRevision, is_forgetful
 from ecsviz.storage.sql.engine import AFTER, OpenDatabase
 from ecsviz.storage.sql.processes import leave_to_parent
 from ecsviz.storage.sql.statements import delete_rows, insert_rows
@@ -27,6 +27,11 @@ def forked(of: Together) -> ForkedStorageError:
         f"The open transaction on {of.where} belongs to the process of which this is a fork. Begin"
         " one here, or fork outside its block."
     )
+
+
+def _just_tell(entity: Any, version: int) -> None:
+    """Tell a live object its version; nobody will have it if that is taken back."""
+    entity.__dict__["version"] = version
 
 
 class _Undone(Exception):  # noqa: N818 - nobody is told
@@ -150,8 +155,9 @@ class SqlTogether(Together):
         self.catalog.effects.forget(written)
         self.outdate(written)
         self.catalog.effects.note(save.lists.raised)
+        tell = _just_tell if is_forgetful() else self.tell
         for entity, version in save.versions():
-            self.tell(entity, version)
+            tell(entity, version)
         mark = Mark()  # which comes to be with the transaction, or never
         with remembering:
             fields = save.notes.leave(mark, save.part)

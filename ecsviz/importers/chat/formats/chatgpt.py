@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from ecsviz.domain.chat import MessagePart
-from ecsviz.errors import short_repr
+from ecsviz.errors import ImportFormatError, short_repr
 from ecsviz.importers.chat.drafts import LIKELY, Claim, Claiming, DraftMessage, DraftThread, claim
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.json_values import JsonValues
@@ -208,9 +208,12 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
 def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) -> None:
     parents: dict[str, str] = {}
     children: dict[str, list[str]] = {}
-    places: dict[str, Place] = {}
     for key, node in nodes.items():
-        places[key] = here = place.at("node", key)
+        parent, kids = node.get("parent"), node.get("children") or []
+        if isinstance(parent, str) and isinstance(kids, list) and set(map(type, kids)) <= {str}:
+            parents[key], children[key] = parent, kids  # as they nearly always are
+            continue
+        here = place.at("node", key)
         with here.trying():
             if (parent := here.take(node, "parent", str)) is not None:
                 parents[key] = parent
@@ -225,12 +228,9 @@ def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) ->
     nulls: list[Any] = []
     nearest: dict[str, int | None] = {}  # the position of the message at, or above, a node
     for key, above in arrange(list(nodes), parents, children, tell):
-        node, here = nodes[key], places[key]
+        node = nodes[key]
         parent_at = nearest[above] if above is not None else None
-        message = None
-        with here.trying():
-            raw = here.take(node, "message", dict)
-            message = None if raw is None else _message(draft, here, key, raw)
+        message = _message_in(draft, place, key, node)
         if message is None:
             without = {k: v for k, v in node.items() if k != "message" or v is not None}
             nulls.append({"id": key, **without})
@@ -248,6 +248,23 @@ def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) ->
         draft.messages.append(message)
     if nulls:
         draft.metadata[free_name(draft.metadata, "null_nodes")] = nulls
+
+
+def _message_in(
+    draft: DraftThread, place: Place, key: str, node: dict[str, Any]
+) -> DraftMessage | None:
+    """Return the message of a node; None if it has none, or none that can be read."""
+    told = len(draft.problems)
+    try:
+        raw = place.take(node, "message", dict)
+        return None if raw is None else _message(draft, place, key, raw)
+    except ImportFormatError:
+        del draft.problems[told:]
+    here = place.at("node", key)  # of which only an error needs to know
+    with here.trying():
+        raw = here.take(node, "message", dict)
+        return None if raw is None else _message(draft, here, key, raw)
+    return None
 
 
 def _message(draft: DraftThread, place: Place, key: str, raw: dict[str, Any]) -> DraftMessage:
@@ -291,10 +308,9 @@ def _content(place: Place, raw: Any) -> tuple[str, bool]:
         return raw or "", True
     content = place.check(raw, dict, "'content'")
     parts = place.take(content, "parts", list)
-    if content.get("content_type", "text") == "text" and not content.keys() - _PLAIN:
-        match parts:
-            case [str(text)]:
-                return text, True
+    plain = content.keys() <= _PLAIN and content.get("content_type", "text") == "text"
+    if plain and parts is not None and len(parts) == 1 and isinstance(parts[0], str):
+        return parts[0], True
     texts = [text for key in _TEXTS for text in _texts(content.get(key))]
     return "\n".join(filter(None, texts)), False
 

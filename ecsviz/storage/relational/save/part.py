@@ -41,6 +41,7 @@ from ecsviz.storage.remembered import (
     contents,
     differing,
     forget,
+    is_forgetful,
     is_same,
     remember,
     renew_marks,
@@ -297,6 +298,8 @@ class Notes:
 
     def take(self) -> None:
         """Note what entities hold before it is encoded: other threads may change it meanwhile."""
+        if is_forgetful():
+            return
         for group in self.rows.groups.values():
             if group.known.by_hand or not group.is_sound():
                 continue

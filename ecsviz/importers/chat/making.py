@@ -1,0 +1,155 @@
+"""Messages made of what a format has found, many at a time: pydantic need not look at each.
+
+What is of the plain types that JSON has is checked column by column; whatever is not, or may be
+changed in two places, is left to pydantic.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, Final
+from uuid import UUID
+
+from ecsviz.basics.ids import uuids
+from ecsviz.domain.chat import ChatMessage
+from ecsviz.domain.objects import fill_all, shells
+from ecsviz.importers.chat.drafts import DraftMessage
+from ecsviz.importers.chat.identity import NAMESPACE, ThreadKey, message_id
+
+_NAMES = tuple(ChatMessage.model_fields)
+
+_TEXT, _MAYBE_TEXT = {str}, {str, type(None)}
+
+_FLAT: Final = {str, int, float, bool, type(None)}
+
+_DEEP: Final = {*_FLAT, dict, list}
+
+_LEVELS: Final = 100
+"""How deep metadata may nest here; pydantic goes to 250."""
+
+_FIVE, _VERSION = ~(0xF000 << 64 | 0xC000 << 48), 5 << 76 | 0x8000 << 48
+
+_quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
+
+
+class MessageIds:
+    """The UUIDs of a thread's messages: those of `message_id`, several times as fast.
+
+    Parameters
+    ----------
+    key
+        The thread's.
+    """
+
+    def __init__(self, key: ThreadKey) -> None:
+        self._key = key.format, key.list
+        self._seen: Counter[str] = Counter()
+        begin = json.dumps(self._key)[:-1] + ", "
+        self._begin = hashlib.sha1(NAMESPACE.bytes + begin.encode(), usedforsecurity=False)
+
+    def of(self, items: Sequence[DraftMessage]) -> tuple[list[UUID], list[int]]:
+        """Return an id for each message, and how many of the thread have had its own, with it."""
+        names = [item.id for item in items]
+        if all(names) and len(set(names)) == len(names) and not self._seen:
+            begin, found = self._begin, []
+            for name in names:
+                made = begin.copy()
+                made.update((_quoted(name) + "]").encode())  # type: ignore[arg-type]  # no None
+                found.append(int.from_bytes(made.digest()[:16]) & _FIVE | _VERSION)
+            return uuids(found), [1] * len(names)
+        ids: list[UUID] = []
+        times: list[int] = []
+        for item in items:
+            above = None if item.parent is None else ids[item.parent]
+            ecs_id, time = message_id(self._key, item, above, self._seen)
+            ids.append(ecs_id)
+            times.append(time)
+        return ids, times
+
+
+def made_at_once(thread: Any, ids: list[UUID], columns: dict[str, list[Any]]) -> list[Any] | None:
+    """Return messages that are made past pydantic; None if it has to look at them.
+
+    Parameters
+    ----------
+    thread, ids
+        Of the messages.
+    columns
+        Their other fields by name; ``parent`` as places in the list.
+    """
+    times = columns["created_at"]
+    kinds = {name: set(map(type, values)) for name, values in columns.items()}
+    fits = (
+        kinds["role"] | kinds["content"] <= _TEXT
+        and kinds["author"] | kinds["model"] | kinds["source_id"] <= _MAYBE_TEXT
+        and kinds["hidden"] <= {bool}
+        and kinds["created_at"] <= {datetime, type(None)}
+        and all(when is None or when.tzinfo is UTC for when in times)
+        and is_json(columns["metadata"])
+    )
+    if not fits:
+        return None
+    made = shells(ChatMessage, ids)
+    parents = [None if at is None else made[at] for at in columns["parent"]]
+    replies: list[list[Any]] = [[] for _ in made]
+    for message, at in zip(made, columns["parent"], strict=True):
+        if at is not None:
+            replies[at].append(message)
+    count = len(made)
+    state = {
+        **columns,
+        "ecs_id": ids,
+        "lineage_id": ids,
+        "parent_id": [None] * count,
+        "version": [0] * count,
+        "thread": [thread] * count,
+        "parent": parents,
+        "replies": replies,
+    }
+    fill_all(ChatMessage, made, _NAMES, [state[name] for name in _NAMES])
+    return made
+
+
+def is_json(values: Sequence[Any]) -> bool:
+    """Tell whether objects are what JSON holds, and no list or object stands in two places.
+
+    Parameters
+    ----------
+    values
+        Objects, of which the members are looked at.
+
+    Notes
+    -----
+    O(what they hold), a level at a time.
+
+    Examples
+    --------
+    >>> is_json([{"a": [1, {"b": None}]}, {}]), is_json([{"a": (1, 2)}]), is_json([{"a": {1: 2}}])
+    (True, False, False)
+    """
+    held, count = set(map(id, values)), len(values)
+    level: list[Any] = list(values)
+    if set(map(type, level)) - {dict} or len(held) < count:
+        return False
+    for _ in range(_LEVELS):
+        objects = [each for each in level if type(each) is dict]
+        lists = [each for each in level if type(each) is list]
+        if set(map(type, chain.from_iterable(objects))) - _TEXT:
+            return False
+        level = list(chain(chain.from_iterable(map(dict.values, objects)), *lists))
+        kinds = set(map(type, level))
+        if not kinds <= _DEEP:
+            return False
+        if kinds <= _FLAT:
+            return True
+        level = [each for each in level if type(each) is dict or type(each) is list]
+        held.update(map(id, level))
+        count += len(level)
+        if len(held) < count:
+            return False
+    return False

@@ -1,0 +1,354 @@
+"""Chats read one at a time and stored batch by batch: the same as all at once, in little memory."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import json
+import tracemalloc
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ecsviz as ev
+from ecsviz.errors import EcsvizError, ImportLimitError, InvalidArgumentError
+from ecsviz.importers import (
+    ChatImportWarning,
+    DraftMessage,
+    DraftThread,
+    iterate_chats,
+    read_chat,
+)
+from ecsviz.importers.chat import building, stream
+from ecsviz.importers.chat.identity import ThreadKey, message_id
+from ecsviz.importers.chat.making import MessageIds
+from ecsviz.importers.chat.text_window import texts
+from ecsviz.isomorphic import find_difference
+from ecsviz.values.tagged_json import is_as_json, json_text, to_json
+from tests.chat_files import conversation, encode, node, read, zipped
+from tests.chat_formats import SAMPLES
+
+STORES: dict[str, Callable[[], Any]] = {
+    "memory": ev.InMemoryEntityStorage,
+    "sqlite": lambda: ev.SQLAlchemyEntityStorage(":memory:"),
+}
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> Iterator[Any]:
+    with STORES[request.param]() as made:
+        yield made
+
+
+def quietly(source: Any, **options: Any) -> list[ev.ChatThread]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ChatImportWarning)
+        return list(iterate_chats(source, **options))
+
+
+def export(count: int, messages: int = 20, text: str = "x" * 500) -> bytes:
+    """Return conversations with messages of some length."""
+    found = []
+    for number in range(count):
+        nodes = [node("0", text=text)]
+        nodes += [node(str(n), str(n - 1), text=f"{n} {text}") for n in range(1, messages)]
+        found.append(conversation(*nodes, id=f"c{number}", title=f"talk {number}"))
+    return encode(found)
+
+
+def messages_of(store: Any) -> list[tuple[str | None, str | None, str]]:
+    found = store.list_by_type(ev.ChatMessage)
+    return sorted((m.thread.source_id, m.source_id, m.content) for m in found)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_it_gives_what_reading_gives(name: str) -> None:
+    data = SAMPLES[name].data
+    whole, each = read(data), quietly(data)
+    assert find_difference(list(whole), each) is None
+    assert [thread.ecs_id for thread in whole] == [thread.ecs_id for thread in each]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ChatImportWarning)
+        found = iterate_chats(data)
+        assert sum(1 for _ in found) == len(whole)
+    assert found.problems == whole.problems
+    assert found.report().equals(whole.report())
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_is_made_at_once_is_as_pydantic_makes_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = read(SAMPLES[name].data)
+    used: Counter[bool] = Counter()
+
+    def never(*_: Any) -> None:
+        used[True] += 1
+
+    monkeypatch.setattr(building, "made_at_once", never)
+    slow = read(SAMPLES[name].data)
+    assert used[True]
+    assert find_difference(list(quick), list(slow)) is None
+    for one, two in zip(quick, slow, strict=True):
+        for a, b in zip(one.messages, two.messages, strict=True):
+            assert [*a.__dict__] == [*b.__dict__]
+            assert a.model_dump() == b.model_dump()
+
+
+def test_what_is_in_two_places_is_made_two() -> None:
+    shared = {"a": [1]}
+
+    class Sharing:
+        name = title = "sharing"
+
+        def recognises(self, source: Any) -> bool:
+            return True
+
+        def read(self, source: Any) -> Iterator[Any]:
+            draft = DraftThread(id="t")
+            for text in ("one", "two"):
+                draft.follow(DraftMessage(role="user", content=text, metadata={"m": shared}))
+            yield draft
+
+    (thread,) = read_chat(b"x", format=Sharing())
+    one, two = thread.messages
+    one.metadata["m"]["a"].append(2)  # type: ignore[index, call-overload, union-attr]  # a list
+    assert two.metadata == {"m": {"a": [1]}}
+    assert shared == {"a": [1]}
+
+
+@pytest.mark.parametrize("size", [1, 40, 10_000])
+def test_it_is_stored_as_all_at_once_is(
+    store: Any, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "BATCH", size)
+    data = export(12, 10)
+    found = store.register(iterate_chats(data), note="first")
+    assert (found.stored.threads, found.stored.entities) == (12, 132)
+    assert (found.stored.added, found.stored.changed) == (132, 0)
+    assert store.revisions()["note"].tolist() == ["first"]
+    with STORES["memory"]() as other:
+        other.register(read_chat(data))
+        assert messages_of(other) == messages_of(store)
+    again = store.register(iterate_chats(data)).stored
+    assert (again.entities, again.added, again.changed) == (132, 0, 0)
+    assert len(store.revisions()) == 1
+    longer = store.register(iterate_chats(export(13, 11))).stored
+    assert (longer.added, len(store.revisions())) == (12 + 12, 2)
+    older = store.register(iterate_chats(data))
+    assert (older.stored.added, len(store.revisions())) == (0, 2)
+    assert len(store.list_by_type(ev.ChatMessage)) == 13 * 11
+    assert len(store.verify()) == 0
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_copies_in_several_files_become_one(
+    store: Any, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "BATCH", size)
+    uuids = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(3)]
+    for number in range(3):
+        nodes = [node("a"), node("b", "a"), node("c", "b")][: number + 1]
+        listed = [conversation(*nodes, id=uuid) for uuid in uuids[: number + 1]]
+        (tmp_path / f"{number}.json").write_bytes(encode(listed))
+    store.register(iterate_chats(tmp_path))
+    assert {(t, m) for t, m, _ in messages_of(store)} == {(u, m) for u in uuids for m in "abc"}
+    assert len(store.revisions()) == 1
+    assert len(store.verify()) == 0
+
+
+def peak(work: Callable[[], Any]) -> int:
+    """Return how many bytes Python allocates at the most while something is done."""
+    work()  # what is made once
+    gc.collect()
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_memory_does_not_grow_with_the_chats(tmp_path: Path, packed: bool) -> None:
+    peaks = {}
+    for count in (400, 1_600):
+        path = tmp_path / str(count)
+        data = export(count)
+        assert len(data) > count * 10_000
+        path.write_bytes(gzip.compress(data, 1) if packed else data)
+        options = {"max_ratio": 10_000}
+
+        def work(path: Path = path, options: dict[str, Any] = options) -> None:
+            for _ in iterate_chats(path, **options):
+                pass
+
+        peaks[count] = peak(work)
+    assert peaks[1_600] < 1.2 * peaks[400] + 1_200 * 400  # some hundred bytes a thread
+    assert peaks[1_600] < 20_000_000  # of 27 million that the file has
+
+
+def test_memory_of_storing_grows_by_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "BATCH", 500)
+    peaks = {}
+    for count in (100, 400):
+        path = tmp_path / f"{count}.json"
+        path.write_bytes(export(count))
+
+        def work(path: Path = path) -> None:
+            with ev.SQLAlchemyEntityStorage(tmp_path / f"{len(list(tmp_path.iterdir()))}.db") as s:
+                assert s.register(iterate_chats(path)).stored.threads == int(path.stem)
+
+        peaks[count] = peak(work)
+    entities = 300 * 21
+    assert peaks[400] - peaks[100] < entities * 900  # of some 5,000 bytes that each takes
+
+
+def statements(data: bytes) -> int:
+    """Count the statements of storing an export in a store that has chats already."""
+    seen: list[str] = []
+
+    def watch(*given: Any) -> None:
+        seen.append(str(given[2]))
+
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:
+        store.register(read_chat(export(1, 2)))
+        sa.event.listen(sa.Engine, "before_cursor_execute", watch)
+        try:
+            store.register(iterate_chats(data))
+        finally:
+            sa.event.remove(sa.Engine, "before_cursor_execute", watch)
+    return len(seen)
+
+
+def test_statements_grow_with_batches_not_with_chats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "BATCH", 10**6)
+    few, many = statements(export(10)), statements(export(25))
+    assert few == many < 200
+    monkeypatch.setattr(stream, "BATCH", 200)
+    batches = [statements(export(10 * n)) for n in (2, 3, 4)]
+    assert batches[1] - batches[0] == batches[2] - batches[1] <= few
+
+
+# ---------------------------------------------------------------------------------------------
+# Errors, and its end
+# ---------------------------------------------------------------------------------------------
+
+
+def test_an_error_in_the_midst_stores_nothing(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "BATCH", 1)
+    listed = json.loads(export(5, 3))
+    broken = encode([*listed[:4], {"id": "x", "mapping": []}, listed[4]])
+    with pytest.raises(EcsvizError, match="'mapping' must be an object"):
+        store.register(iterate_chats(broken, strict=True))
+    assert len(store.revisions()) == 0
+    assert not store.count(ev.ChatThread)
+    with pytest.warns(ChatImportWarning, match="conversation 5"):
+        assert store.register(iterate_chats(broken)).stored.threads == 5
+    with pytest.raises(ImportLimitError, match="max_bytes="):
+        store.register(iterate_chats(export(9), max_bytes=50_000))
+    assert store.count(ev.ChatThread) == 5
+
+
+@pytest.mark.parametrize("options", [{"hops": 0}, {"match": "source_id"}])
+def test_options_that_do_not_go_with_it(store: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgumentError, match="do not go with a stream"):
+        store.register(iterate_chats(export(1)), **options)
+    assert len(store.revisions()) == 0
+
+
+def test_it_can_be_closed_before_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "big.json"
+    path.write_bytes(export(400))
+    assert path.stat().st_size > 4_000_000  # of which not all is read at once
+    with iterate_chats(path) as found:
+        assert next(found).title == "talk 0"
+        assert "at its end" not in repr(found)
+    assert next(found, None) is None
+    assert "at its end" in repr(found)
+    dropped = iterate_chats(path)
+    next(dropped)
+    del dropped  # its files are closed: an open one would be a warning, and so an error
+    gc.collect()
+    with pytest.raises(EcsvizError, match="Cannot read"):
+        iterate_chats(tmp_path / "none.json")
+    with pytest.raises(EcsvizError, match="no chat that is known here"):
+        list(iterate_chats(b'[{"a": 1}]'))
+    with pytest.raises(InvalidArgumentError, match="max_depth"):
+        iterate_chats(path, max_depth=0)
+
+
+def test_the_bar_counts_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "chats.zip"
+    path.write_bytes(zipped(("conversations.json", export(400))))
+    found = iterate_chats(path, progress=True, max_ratio=10_000)
+    next(found)
+    _, err = capsys.readouterr()
+    assert "chats.zip/conversations.json" in err
+    assert "0%|" in err
+    assert sum(1 for _ in found) == 399
+    _, err = capsys.readouterr()
+    assert "100%|" in err
+    list(iterate_chats(path, progress=False, max_ratio=10_000))
+    assert capsys.readouterr().err == ""
+
+
+# ---------------------------------------------------------------------------------------------
+# What is faster says the same
+# ---------------------------------------------------------------------------------------------
+
+TEXTS = st.text(max_size=6)
+
+PLAIN: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.binary(max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(TEXTS | st.integers() | st.just("$a"), inner, max_size=3)
+        | st.tuples(inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(PLAIN)
+def test_what_is_as_json_is_written_as_it_is(value: Any) -> None:
+    if is_as_json(value):
+        assert json_text(to_json(value)) == json_text(value)
+    elif isinstance(value, dict | list) and "nan" not in repr(value):
+        assert json_text(to_json(value)) != repr(value)
+        assert to_json(value) != value
+
+
+@given(st.lists(st.tuples(st.none() | TEXTS, TEXTS), max_size=6), TEXTS)
+def test_ids_are_those_of_one_at_a_time(said: list[tuple[str | None, str]], ident: str) -> None:
+    items = [DraftMessage(role="user", content=text, id=name) for name, text in said]
+    for at, item in enumerate(items):
+        item.parent = at - 1 if at else None
+    key = ThreadKey("chatgpt", ("", ident))
+    seen: Counter[str] = Counter()
+    expected: list[Any] = []
+    for item in items:
+        above = None if item.parent is None else expected[item.parent][0]
+        expected.append(message_id((key.format, key.list), item, above, seen))
+    ids, times = MessageIds(key).of(items)
+    assert list(zip(ids, times, strict=True)) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_a_text_in_small_pieces_is_the_same(encoding: str) -> None:
+    text = '[{"a": "\u00fc\u20ac\U0001f600\n"}]'
+    data = text.encode(encoding)
+    for size in range(1, len(data) + 1):
+        pieces = [data[at : at + size] for at in range(0, len(data), size)]
+        assert "".join(texts(pieces, "x", never_called)) == text
+
+
+def never_called(_: Any) -> None:
+    raise AssertionError
