@@ -170,7 +170,7 @@ class SideEffects:
 
     def forget(self, ids: Iterable[UUID]) -> None:
         """Forget what is said of some entities: somebody has written them."""
-        for ecs_id in ids:
+        for ecs_id in self._raised.keys() & ids if self._raised else ():
             self._pop(ecs_id)
 
     def _pop(self, ecs_id: UUID) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import tzinfo
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 from uuid import UUID
 
@@ -230,6 +231,8 @@ def _generic(what: str) -> str:
 
 def _with_parts(item: DraftMessage) -> dict[str, Any]:
     """Return a message's metadata with its parts and tokens, beside what the source calls so."""
+    if not item.parts and item.tokens_in is None and item.tokens_out is None:
+        return item.metadata
     told: dict[str, Any] = {"tokens_in": item.tokens_in, "tokens_out": item.tokens_out}
     own = {name: count for name, count in told.items() if count is not None}
     if not is_plain(item.parts):
@@ -448,11 +451,11 @@ class Builder:
         messages = draft.messages
         self.count("read", "messages", by=len(messages))
         self.has_messages = self.has_messages or bool(messages)
-        self.count("read", "links", by=sum(m.parent is not None for m in messages))
-        self.count("read", "hidden messages", by=sum(m.hidden for m in messages))
+        self.count("read", "links", by=sum([m.parent is not None for m in messages]))
+        self.count("read", "hidden messages", by=sum([m.hidden for m in messages]))
         for name in draft.metadata:
             self.count("metadata", f"thread {name}")
-        names = Counter(name for message in messages for name in message.metadata)
+        names = Counter(chain.from_iterable([message.metadata for message in messages]))
         for name, number in names.items():
             self.count("metadata", f"message {name}", by=number)
 

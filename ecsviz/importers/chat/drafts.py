@@ -288,9 +288,10 @@ def read_time(raw: object, *, wall: bool = False) -> datetime | None:
     >>> read_time("yesterday") is read_time(1e300) is read_time(True) is None
     True
     """
-    for _ in range(2):
-        if isinstance(raw, dict) and len(raw) == 1 and raw.keys() & _MONGO:
-            (raw,) = raw.values()
+    if isinstance(raw, dict):
+        for _ in range(2):
+            if isinstance(raw, dict) and len(raw) == 1 and raw.keys() & _MONGO:
+                (raw,) = raw.values()
     try:
         if isinstance(raw, str):
             if _MILLISECONDS.fullmatch(raw):

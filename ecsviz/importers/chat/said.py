@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import marshal
 import zlib
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
@@ -84,19 +86,32 @@ _WORDS = frozenset({str, bool, type(None)})
 """Types of which no two have equal values that are not the same."""
 
 
+_TIMES = frozenset({datetime, type(None)})
+
+_OTHERS = frozenset({int, float, bool, dict, list, type(None)})
+
+
 def digests(values: list[Any]) -> list[int]:
     """Return the digests of many values; of few that come often, each once."""
-    if _WORDS.issuperset(map(type, values)):
+    kinds, crc32 = set(map(type, values)), zlib.crc32
+    if kinds <= _WORDS:
         different = set(values)
         if len(different) * 4 < len(values):
             known = {value: digest(value) for value in different}
             return [known[value] for value in values]
-        if bool not in set(map(type, different)):
-            crc32 = zlib.crc32
+        if bool not in kinds:
             return [
                 0 if v is None else crc32(v.encode("utf-8", "surrogatepass"), 1) or 1
                 for v in values
             ]
+    if kinds <= _TIMES:
+        return [0 if v is None else crc32(v.isoformat().encode(), 2) or 1 for v in values]
+    if kinds <= _OTHERS:
+        dumps = marshal.dumps
+        try:
+            return [0 if v is None else crc32(dumps(v, _PLAIN), 3) or 1 for v in values]
+        except ValueError:
+            pass
     return list(map(digest, values))
 
 
@@ -137,7 +152,7 @@ class DigestTable:
         states = [message.__dict__ for message in messages]
         every = [state["metadata"] for state in states]
         keys = [name[len(KEY) :] for name in names if name.startswith(KEY) and name != KEY]
-        counts = Counter(key for metadata in every for key in metadata)
+        counts = Counter(chain.from_iterable(every))
         more = sorted(counts.keys() - set(keys))
         if len(keys) + len(more) > MOST_KEYS:
             usual = sorted(more, key=lambda key: -counts[key])
@@ -152,7 +167,8 @@ class DigestTable:
             rest = ({k: v for k, v in held.items() if k not in known} for held in every)
             columns.append([digest(each or None) for each in rest])
             keys.append("")
-        rows = np.array(columns, dtype=np.uint32).reshape(len(columns), len(states)).T
+        numbers = [array("I", column) for column in columns]  # of which numpy makes rows at once
+        rows = np.array(numbers, dtype=np.uint32).reshape(len(columns), len(states)).T
         return cls((*MESSAGE_FIELDS, *(KEY + key for key in keys)), np.ascontiguousarray(rows))
 
     def under(self, names: tuple[str, ...]) -> Digests:

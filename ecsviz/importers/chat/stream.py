@@ -168,12 +168,12 @@ class ChatStream(Iterator[ChatThread]):
             self._reader.progress = progress
         left_out: list[Any] = []
         self._reader.whole.left_out = left_out
-        with store.transaction(note=note), forgetful():
+        with collector_paused(), store.transaction(note=note), forgetful():
             before = written_here()
             while self._fill():
                 self._save(store)
                 self._reader.forget()
-                gc.collect(1)  # threads and messages hold each other
+                gc.collect(1)  # they hold each other; none is so old that it would stay
             added, changed, _ = map(sub, written_here(), before)
             if left_out:
                 warnings.warn(left_out_of(store, left_out), ChatImportWarning, outside())

@@ -54,6 +54,9 @@ def arrange(
     a parent 'b' closes a cycle of parents; the message is kept as a root
     [('a', None), ('b', 'a')]
     """
+    found = _as_told(ids, parents, children)
+    if found is not None:
+        return found
     parent = _parents(ids, parents, children, tell)
     for node in _cycle_starts(ids, parent):
         tell(
@@ -76,6 +79,27 @@ def arrange(
         order.append((node, parent.get(node)))
         todo.extend(reversed(kids[node]))
     return order
+
+
+def _as_told(
+    ids: Sequence[str], parents: Mapping[str, str], children: Mapping[str, Sequence[str]]
+) -> list[tuple[str, str | None]] | None:
+    """Return the order where parents and children agree on all, as they nearly always do."""
+    order: list[tuple[str, str | None]] = []
+    todo = [node for node in reversed(ids) if node not in parents]
+    while todo:
+        node = todo.pop()
+        order.append((node, parents.get(node)))
+        kids = children.get(node, ())
+        if len(kids) > 1:
+            if len(set(kids)) < len(kids):
+                return None
+            kids = kids[::-1]
+        for kid in kids:
+            if parents.get(kid) != node:
+                return None
+            todo.append(kid)
+    return order if len(order) == len(ids) else None
 
 
 def _parents(

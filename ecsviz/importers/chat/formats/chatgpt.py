@@ -21,6 +21,10 @@ _LINKS = frozenset({"id", "message", "parent", "children"})
 _PLACED = frozenset({"id", "author", "content", "create_time"})
 """The keys of a message that have a field of their own; all others go to the metadata."""
 
+_AUTHOR = frozenset({"role", "name"})
+
+_TEXT = frozenset({str})
+
 _THREAD = frozenset({"mapping", "title", "create_time", "update_time"})
 
 _PLAIN = frozenset({"content_type", "parts"})
@@ -210,7 +214,7 @@ def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) ->
     children: dict[str, list[str]] = {}
     for key, node in nodes.items():
         parent, kids = node.get("parent"), node.get("children") or []
-        if isinstance(parent, str) and isinstance(kids, list) and set(map(type, kids)) <= {str}:
+        if type(parent) is str and type(kids) is list and _TEXT.issuperset(map(type, kids)):
             parents[key], children[key] = parent, kids  # as they nearly always are
             continue
         here = place.at("node", key)
@@ -275,7 +279,7 @@ def _message(draft: DraftThread, place: Place, key: str, raw: dict[str, Any]) ->
     role, name = place.take(author, "role", str), place.take(author, "name", str)
     if not role:
         draft.tell(key, "'role'", "missing; the role is 'unknown'")
-    if any(value for k, value in author.items() if k not in ("role", "name")):
+    if [value for k, value in author.items() if value and k not in _AUTHOR]:
         rest["author"] = author
     said = place.take(raw, "metadata", dict) or {}
     model = said.get("model_slug")
