@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 import ecsviz as ev
+from ecsviz import read_database
+from ecsviz.domain.labels import label_of
 from ecsviz.draw.tables import schema_of
 from ecsviz.importers.database import Database
 from tests.databases import counted, execute, read
@@ -86,3 +89,34 @@ def test_well_known_databases_are_drawn(shared: Path, name: str) -> None:
         ax = db.draw_schema()
         assert ax.get_title(loc="left").startswith(f"{len(db.tables)} tables, {len(db.keys)} ")
         assert sorted(texts(ax, "label")) == db.tables
+
+
+def test_rows_are_labelled_by_what_they_are_called(tmp_path: Path) -> None:
+    script = """
+        create table city (id integer primary key, city text);
+        create table person (id integer primary key, first_name text, last_name text, city_id
+            references city);
+        create table part (code text unique, notes text, id integer primary key, maker
+            references person);
+        create table log (id integer primary key, text text, part_id references part (id));
+        insert into city values (1, 'Ulm');
+        insert into person values (1, 'Ann', 'Lee', 1), (2, 'Bo', null, 1), (3, null, x'ff', 1);
+        insert into part values ('AB-7', 'x', 9, 1), (null, 'y', 10, 2);
+        insert into log values (1, 'seen', 9);
+    """
+    with read_database(execute(tmp_path / "a.db", script)) as db:
+        for graph in (db.row_graph(), db.row_graph("part", hops=None)):
+            labels = {str(node): label_of(node, with_type=False) for node in graph.nodes}
+            assert labels == {
+                "city 1": "Ulm",
+                "person 1": "Ann Lee",
+                "person 2": "Bo",
+                "person 3": "person 3",
+                "part 9": "AB-7",
+                "part 10": "part 10",
+                "log 1": "log 1",
+            }
+            again = pickle.loads(pickle.dumps(graph.nodes))
+            assert {str(node): label_of(node, with_type=False) for node in again} == labels
+        assert label_of(db.row_graph("city").nodes[0]) == "city 1 Ulm"
+        assert "Ann Lee" in [text.get_text() for text in db.row_graph().draw().texts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, Literal, NamedTuple
 
@@ -32,26 +32,34 @@ class Row(str):
         The name of its table.
     key
         The values of its primary key; an empty tuple where there is none.
+    called
+        What the row says that it is called; an empty text where it does not.
 
     Examples
     --------
-    >>> row = Row("customer", (5,), "customer 5")
-    >>> row, row.table, row.key
-    ('customer 5', 'customer', (5,))
+    >>> row = Row("customer", (5,), "customer 5", "Ann")
+    >>> row, row.table, row.key, row.called
+    ('customer 5', 'customer', (5,), 'Ann')
     """
 
-    __slots__ = ("key", "table")
+    __slots__ = ("called", "key", "table")
     table: str
     key: tuple[Any, ...]
+    called: str
 
-    def __new__(cls, table: str, key: tuple[Any, ...], name: str) -> Row:
+    def __new__(cls, table: str, key: tuple[Any, ...], name: str, called: str = "") -> Row:
         """Return the node that is called `name`."""
         made = super().__new__(cls, name)
-        made.table, made.key = table, key
+        made.table, made.key, made.called = table, key, called
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.table, self.key, str(self))
+        return type(self), (self.table, self.key, str(self), self.called)
+
+    @property
+    def label_state(self) -> dict[str, str]:
+        """What labels are made of, as the fields of an entity; see ``domain.labels``."""
+        return {"name": self.called} if self.called else {}
 
 
 def is_required(schema: ForeignSchema, key: ForeignKey) -> bool:
@@ -122,10 +130,15 @@ class RowGraph:
         Reads them.
     limit
         How many there may be; None for any number.
+    named_by
+        Table → the columns that say what its rows are called.
     """
 
-    def __init__(self, rows: TableRows, limit: int | None) -> None:
+    def __init__(
+        self, rows: TableRows, limit: int | None, named_by: Mapping[str, tuple[str, ...]]
+    ) -> None:
         self.rows = rows
+        self.named_by = named_by
         self.schema = rows.schema
         self.limit = limit
         self.found: dict[str, dict[Locator, tuple[Any, ...]]] = {}
@@ -223,6 +236,7 @@ class RowGraph:
         taken: dict[str, int] = {}  # name -> how often it was wanted
         for table, rows in self.found.items():
             at = place[table] = {}
+            titles = self._titles(table)
             for number, (locator, key) in enumerate(rows.items(), 1):
                 name = wanted = self._name(table, locator, key, number)
                 while name in taken:  # a text and a number look alike; long texts are cut
@@ -230,8 +244,21 @@ class RowGraph:
                     name = f"{wanted} ({taken[wanted]})"
                 taken[name] = 1
                 at[locator] = len(nodes)
-                nodes.append(Row(table, key, name))
+                nodes.append(Row(table, key, name, titles.get(locator, "")))
         return nodes, place
+
+    def _titles(self, table: str) -> dict[Locator, str]:
+        """Return what the rows of a table are called, where they say so."""
+        columns = self.named_by[table]
+        if not columns or not self.found[table]:
+            return {}
+        among = list(self.found[table])
+        locators, values = self.rows.values(table, among, columns=columns)
+        named = {}
+        for at, *row in zip(locators, *values, strict=True):
+            text = " ".join(value for value in row if isinstance(value, str))
+            named[at] = shown(" ".join(text.split()))
+        return named
 
     def _name(self, table: str, locator: Locator, key: tuple[Any, ...], number: int) -> str:
         if key and None not in key:

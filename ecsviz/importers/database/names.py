@@ -5,10 +5,11 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from ecsviz.domain.entity import Entity
+from ecsviz.domain.labels import NAMES
 from ecsviz.importers.database.schema import ForeignKey, ForeignTable
 from ecsviz.storage.relational.schema.naming import Names
 
@@ -117,3 +118,44 @@ def singular(name: str) -> str:
     if lower.endswith("s") and not re.search(r"(ss|us|is)$", lower):
         return name[:-1]
     return name
+
+
+def naming_columns(table: ForeignTable, uniques: Iterable[Collection[str]] = ()) -> tuple[str, ...]:
+    """Return the columns that say what a row is called; an empty tuple if none does.
+
+    Parameters
+    ----------
+    table
+        The table: a column called ``name`` or ``title``, one called like the table, those of a
+        person, or one that ends so, the first of these that holds texts.
+    uniques
+        Sets of columns of which no two rows have the same values: else a text among them does.
+
+    Examples
+    --------
+    >>> from ecsviz.importers.database.schema import ForeignColumn, ForeignTable
+    >>> def made(table, *names):
+    ...     columns = tuple(ForeignColumn(name, "TEXT", "str", True) for name in names)
+    ...     return ForeignTable(table, columns, ())
+    >>> naming_columns(made("staff", "email", "first_name", "last_name"))
+    ('first_name', 'last_name')
+    >>> naming_columns(made("cities", "notes", "city")), naming_columns(made("log", "text"))
+    (('city',), ())
+    >>> naming_columns(made("parts", "code", "notes"), [{"code"}])
+    ('code',)
+    """
+    texts = {c.name.casefold(): c.name for c in table.columns if c.kind == "str"}
+    own = (table.own_name or table.name).casefold()
+    called = (*NAMES, singular(own), own)
+    found = [texts[name] for name in called if name in texts]
+    if found:
+        return (found[0],)
+    person = [texts[name] for name in _PERSON if name in texts]
+    if person:
+        return tuple(person)
+    ending = [name for low, name in texts.items() if low.endswith(NAMES)]
+    sole = [name for unique in uniques if len(unique) == 1 for name in unique]
+    return tuple((ending or [n for n in sole if n.casefold() in texts])[:1])
+
+
+_PERSON = ("first_name", "firstname", "given_name", "last_name", "lastname", "surname")

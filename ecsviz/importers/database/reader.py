@@ -21,6 +21,7 @@ from ecsviz.importers.database.classes import Made, make_classes
 from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
 from ecsviz.importers.database.lacking import lacking_columns, lacking_rows
 from ecsviz.importers.database.making import MAX_ENTITIES, EntityMaking
+from ecsviz.importers.database.names import naming_columns
 from ecsviz.importers.database.options import check_limit, checked_schemas, known_table
 from ecsviz.importers.database.picture import drawn_schema, uniques_of
 from ecsviz.importers.database.reflect import reflect
@@ -143,6 +144,7 @@ class Database:
     ) -> None:
         self._source = source
         self._lacking: dict[str, frozenset[str]] = {}
+        self._named_by: dict[str, tuple[str, ...]] | None = None
         self._row_ids: dict[str, str | None] = {}
         self._fits: dict[str, list[Fit]] = {}
         self._kinds_made: dict[Any, Made] = {}
@@ -359,8 +361,9 @@ class Database:
         -------
         EntityDependencyGraph
             Its nodes are texts such as ``"customer 5"``, with ``table`` and ``key``; where there
-            is no primary key, ``"log #7"``. Between the rows it has all references, not only
-            those that were followed.
+            is no primary key, ``"log #7"``. Pictures write what a row is called (``node.called``):
+            its name or title, or a text that is unique. Between the rows it has all references,
+            not only those that were followed.
 
         Raises
         ------
@@ -377,7 +380,11 @@ class Database:
         known = None if table is None else self._known(table)
         start = graphs.checked_start(known, where, hops, direction, self.tables)
         with self._source.reading() as conn:
-            return RowGraph(self._rows(conn), limit).build(start)
+            if self._named_by is None:
+                uniques = uniques_of(conn, self._schema).items()
+                tables = self._schema.tables
+                self._named_by = {name: naming_columns(tables[name], u) for name, u in uniques}
+            return RowGraph(self._rows(conn), limit, self._named_by).build(start)
 
     # -- rows --------------------------------------------------------------------------------
 

@@ -134,6 +134,7 @@ class TableRows:
         name: str,
         locators: Sequence[Locator] | None = None,
         as_texts: Container[str] = (),
+        columns: Sequence[str] | None = None,
     ) -> tuple[list[Locator], list[list[Any]]]:
         """Return the locators of rows, and their values as columns, in the table's order.
 
@@ -145,28 +146,30 @@ class TableRows:
             Which rows; None for all.
         as_texts
             As in `read`.
+        columns
+            Which values; None for all.
         """
         table = self._table(name)
         at = self._rows_of(table)
         located = self._locators(table, at, quoted_name(self.conn, table))
-        names = [column.name for column in table.columns]
+        names = [column.name for column in table.columns] if columns is None else columns
         wanted = self._asked(table, at, names, as_texts)
         query = sa.select(*located, *wanted).select_from(at).order_by(*located)
         if locators is None:
-            columns = self._chosen(query, table, at, None, None)
+            found = self._chosen(query, table, at, None, None)
         elif table.located == "number" and len(locators) > _FEW_PARAMETERS:
             # To number the rows again and again takes longer.
-            columns, chosen = self._chosen(query, table, at, None, None), set(locators)
-            keep = [locator in chosen for locator in columns[0]]
-            columns = [list(compress(column, keep)) for column in columns]
+            found, chosen = self._chosen(query, table, at, None, None), set(locators)
+            keep = [locator in chosen for locator in found[0]]
+            found = [list(compress(column, keep)) for column in found]
         else:
             query = _only(query, table, at)
             parts = [
                 columns_of(self.conn, query.where(chosen))
                 for chosen in self._among(located, locators)
             ]
-            columns = _joined(parts, len(located) + len(wanted))
-        return _tuples(columns[: len(located)]), columns[len(located) :]
+            found = _joined(parts, len(located) + len(wanted))
+        return _tuples(found[: len(located)]), found[len(located) :]
 
     def _chosen(
         self, query: sa.Select[Any], table: ForeignTable, at: Any, where: Where, limit: int | None
