@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+import random
+from typing import Any
 
 import matplotlib.pyplot as plt
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 
 import ecsviz as ev
 from ecsviz.draw import draw_diff
-from ecsviz.draw.diff import STATES
-from ecsviz.draw.style import fixed_categories
-from tests.test_draw import legend
+from ecsviz.draw.diff import STATES, _both_states
+from ecsviz.draw.style import REFERENCES, fixed_categories, on_ground
+from tests.test_draw import found, legend
 
 
 def states(count: int) -> tuple[ev.ChatThread, ev.ChatThread]:
@@ -99,3 +103,127 @@ def test_references_are_deferred_as_in_the_graph() -> None:
     drawn = {c.get_gid(): c for c in ev.diff(thread, after).draw().collections}
     due = len(ev.EntityDependencyGraph(thread).deferred)
     assert len(drawn["deferred references"].get_segments()) == due  # type: ignore[attr-defined]  # a LineCollection
+
+
+# -- references ------------------------------------------------------------------------------
+
+
+class Crew(ev.Entity):
+    name: str = ""
+    members: list[Sailor] = []
+
+
+class Sailor(ev.Entity):
+    name: str = ""
+    crew: Crew | None = None
+    friend: Sailor | None = None
+
+
+Crew.model_rebuild()
+Sailor.model_rebuild()
+
+
+def crews(*sizes: int) -> list[Any]:
+    made = []
+    for size in sizes:
+        crew = Crew(name=f"crew {len(made)}")
+        for number in range(size):
+            crew.members.append(Sailor(name=f"{crew.name}, {number}", crew=crew))
+        made.append(crew)
+    return made
+
+
+def arrows(ax: Any, name: str) -> int:
+    drawn = found(ax, name)
+    return 0 if drawn is None else len(drawn.get_segments())
+
+
+def test_references_that_are_gone_are_red_and_crossed_out_and_new_ones_green() -> None:
+    red, blue = before = crews(3, 1)
+    red.members[0].friend = red.members[1]
+    after = copy.deepcopy(before)
+    one, other = after
+    gone = one.members.pop(2)
+    gone.crew = None
+    one.members[0].friend = other.members[0]
+    ax = ev.diff(before, after).draw()
+    # The list and the back-reference of who left, and the friend.
+    assert arrows(ax, "removed reference") == len(found(ax, "crosses").get_offsets()) == 3
+    assert arrows(ax, "new reference") == 1
+    assert {"new reference", "removed reference"} <= set(legend(ax))
+    assert not {"moved here", "reordered"} & set(legend(ax))
+    colours = {
+        name: to_hex(found(ax, name).get_colors()[0]).upper()
+        for name in ("new reference", "removed reference")
+    }
+    assert colours == {name: REFERENCES[name] for name in colours}
+    said = ax.get_title(loc="left")
+    assert "8 entities" not in said
+    every = {t.get_text() for t in ax.texts if t.get_gid() == "label"}
+    assert every == {e.name for e in (*before, *red.members, *blue.members)}
+    with plt.style.context("dark_background"):
+        dark = found(ev.diff(before, after).draw(), "new reference").get_colors()[0]
+    assert to_hex(dark) == to_hex(on_ground(REFERENCES["new reference"], True))
+
+
+def test_what_moved_or_stands_in_another_order_is_marked() -> None:
+    before = crews(3, 1)
+    one, other = after = copy.deepcopy(before)
+    sailor = one.members.pop(0)
+    sailor.crew = other
+    other.members.append(sailor)
+    one.members.reverse()
+    ax = ev.diff(before, after).draw()
+    assert {name: arrows(ax, name) for name in REFERENCES} == {
+        "new reference": 1,  # the back-reference
+        "removed reference": 2,
+        "moved here": 1,
+        "reordered": 2,
+    }
+    assert {*REFERENCES} <= set(legend(ax))
+
+
+def test_whoever_holds_more_less_or_in_another_order_has_changed() -> None:
+    before = crews(2, 2, 2, 2)
+    more, less, order, _same = after = copy.deepcopy(before)
+    more.members.append(Sailor(name="new", crew=more))
+    less.members.pop().crew = None
+    order.members.reverse()
+    for most in (None, 3):  # whole, and only what differs
+        picture = draw_diff(ev.diff(before, after), max_whole=most)
+        counts = picture.get_title(loc="left")
+        assert arrows(picture, "new reference") == arrows(picture, "removed reference") == 2
+        assert arrows(picture, "reordered") == 2
+        assert "changed" in legend(picture), counts
+    _, states, _ = _both_states(ev.diff(before, after))
+    assert [states[crew.ecs_id] for crew in after] == ["changed"] * 3 + ["unchanged"]
+
+
+@given(st.integers(0, 10**6))
+def test_every_reference_of_either_state_is_told_as_it_is(seed: int) -> None:
+    r = random.Random(seed)
+    before = crews(2, 3, 0)
+    after = copy.deepcopy(before)
+    for _ in range(r.randrange(5)):
+        source, target = r.choice(after), r.choice(after)
+        if source.members:
+            sailor = source.members.pop(r.randrange(len(source.members)))
+            sailor.crew = target
+            target.members.insert(r.randrange(len(target.members) + 1), sailor)
+            sailor.friend = r.choice([None, *source.members])
+    ends = [
+        {
+            (x.source.ecs_id, x.field, x.target.ecs_id)
+            for x in ev.EntityDependencyGraph(s).references
+        }
+        for s in (before, after)
+    ]
+    ax = ev.diff(before, after).draw(max_whole=None, legend=True)
+    new = arrows(ax, "new reference") + arrows(ax, "moved here")
+    assert (new, arrows(ax, "removed reference")) == (
+        len(ends[1] - ends[0]),
+        len(ends[0] - ends[1]),
+    )
+    kept = ("references", "cycle references", "deferred references", "reordered")
+    assert sum(arrows(ax, name) for name in kept) == len(ends[0] & ends[1])
+    plt.close(ax.figure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -39,6 +40,9 @@ def draw_diff(
 ) -> Axes:
     """Draw two states in one picture: added green, removed red, changed amber, the rest grey.
 
+    References too: new ones green, removed ones red and crossed out, those of what was moved
+    violet, those of a list in another order blue.
+
     Parameters
     ----------
     found
@@ -67,7 +71,8 @@ def draw_diff(
 
     Notes
     -----
-    An entity counts as changed where one of its fields differs, its place in a list included.
+    An entity counts as changed where one of its fields differs: one that holds more, less or in
+    another order included.
     O(entities + references) after the layout.
 
     Examples
@@ -85,10 +90,10 @@ def draw_diff(
             value=found,
         )
     most = checked_option(count_or_none, max_whole, "max_whole")
-    graph, states = _both_states(found)
+    graph, states, told = _both_states(found)
     total = len(graph)
     if most is not None and total > most:
-        graph, states = _touched(graph, states)
+        graph, states, told = _touched(graph, states, told)
     picture = make_picture(
         graph,
         color_by=lambda node: states[node.ecs_id],
@@ -97,6 +102,8 @@ def draw_diff(
         max_nodes=None if len(graph) <= 10 * MAX_WHOLE else 10 * MAX_WHOLE,
         group_by=None,
     )
+    if not picture.grouped:
+        picture = replace(picture, told=told)
     if title is None:
         title = found.summary()
         if len(graph) < total:
@@ -105,8 +112,8 @@ def draw_diff(
     return draw_picture(picture, ax, title=title, legend=legend, fixed=fixed)
 
 
-def _both_states(found: GraphDiff) -> tuple[EntityDependencyGraph, dict[UUID, str]]:
-    """Return the graph of everything in either state, and what has become of each entity."""
+def _both_states(found: GraphDiff) -> tuple[EntityDependencyGraph, dict[UUID, str], list[str]]:
+    """Return the graph of everything in either state, and what has become of each part of it."""
     nodes: dict[UUID, Any] = {e.ecs_id: e for e in found.before.entities}
     nodes.update({e.ecs_id: e for e in found.after.entities})
     states = dict.fromkeys(nodes, "unchanged")
@@ -115,7 +122,9 @@ def _both_states(found: GraphDiff) -> tuple[EntityDependencyGraph, dict[UUID, st
         states.update({item.ecs_id: what for item in found.of(what)})
     place = {ecs_id: n for n, ecs_id in enumerate(nodes)}
     edges: dict[tuple[int, int, str], tuple[str, int]] = {}
+    there: list[set[tuple[int, int, str]]] = []
     for walk in (found.after, found.before):
+        there.append(set())
         ids = [e.ecs_id for e in walk.entities]
         for source, target, slot, key in zip(
             walk.sources, walk.targets, walk.slots, walk.keys, strict=True
@@ -123,7 +132,24 @@ def _both_states(found: GraphDiff) -> tuple[EntityDependencyGraph, dict[UUID, st
             field = walk.fields[slot]
             edge = (place[ids[source]], place[ids[target]], field.name)
             edges.setdefault(edge, (format_path(field.name, key), field.kind))
-    return _graph(list(nodes.values()), edges), states
+            there[-1].add(edge)
+    after, before = there
+    moved = {place[item.ecs_id] for item in found.of("moved") if item.ecs_id in place}
+    reordered = {(place[item.ecs_id], item.field) for item in found.of("reordered")}
+    told = []
+    for source, target, name in edges:
+        edge = source, target, name
+        if edge not in after:
+            told.append("removed reference")
+        elif edge not in before:
+            told.append("moved here" if target in moved else "new reference")
+        else:
+            told.append("reordered" if (source, name) in reordered else "")
+    ids = list(nodes)
+    for (source, _, _), state in zip(edges, told, strict=True):
+        if state and states[ids[source]] == "unchanged":
+            states[ids[source]] = "changed"
+    return _graph(list(nodes.values()), edges), states, told
 
 
 def _graph(
@@ -142,8 +168,8 @@ def _graph(
 
 
 def _touched(
-    graph: EntityDependencyGraph, states: dict[UUID, str]
-) -> tuple[EntityDependencyGraph, dict[UUID, str]]:
+    graph: EntityDependencyGraph, states: dict[UUID, str], told: list[str]
+) -> tuple[EntityDependencyGraph, dict[UUID, str], list[str]]:
     """Return the part that differs, with its neighbours."""
     nodes = graph.nodes
     parts = graph.arrays
@@ -156,10 +182,11 @@ def _touched(
         near = differs
     keep = sorted(near)
     place = {old: new for new, old in enumerate(keep)}
-    edges = {}
+    edges, left = {}, []
     for number, (a, b) in enumerate(ends):
         if a in place and b in place and (a in differs or b in differs):
             name, path = parts.place_of(number)
-            edges[place[a], place[b], name] = format_path(name, path), int(parts.kinds[number])
+            edges[place[a], place[b], name] = path, int(parts.kinds[number])
+            left.append(told[number])
     chosen = [nodes[n] for n in keep]
-    return _graph(chosen, edges), {node.ecs_id: states[node.ecs_id] for node in chosen}
+    return _graph(chosen, edges), {node.ecs_id: states[node.ecs_id] for node in chosen}, left

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ecsviz.draw.style import Category, Theme
+from ecsviz.draw.style import REFERENCES, Category, Theme, on_ground
 from ecsviz.draw.text import Writer
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def legend_entries(
     deferred: bool = False,
     ground: bool = False,
     grouped: bool = False,
+    told: Sequence[str] = (),
 ) -> list[Entry]:
     """Return what the legend explains: only what is in the picture."""
     from matplotlib.lines import Line2D
@@ -82,6 +84,14 @@ def legend_entries(
                 "closes a cycle: deferred",
             )
         )
+    for state in told:
+        removed = state == "removed reference"
+        line = Line2D(
+            [0.0, 0.5, 1.0], [0.0] * 3, linewidth=1.7, markersize=6, markeredgewidth=1.6,
+            color=on_ground(REFERENCES[state], theme.dark),
+            marker="x" if removed else None, markevery=[1],
+        )  # fmt: skip
+        entries.append(Entry(line, state))
     if ground:
         entries.append(
             Entry(

@@ -60,6 +60,9 @@ class Picture:
         Whether nodes are groups.
     counts, note
         The title's figures, and what was merged or left out.
+    told
+        What has become of each reference between two states, a key of
+        ``ecsviz.draw.style.REFERENCES`` or empty; None where there are no two states.
     """
 
     graph: EntityDependencyGraph
@@ -77,6 +80,13 @@ class Picture:
     grouped: bool
     counts: str
     note: str
+    told: Sequence[str] | None = None
+
+    def are(self, state: str) -> Bools:
+        """Tell of which references this is what has become, shape (references,)."""
+        if self.told is None:
+            return np.full(len(self.lines), not state)
+        return np.array([each == state for each in self.told], dtype=bool)
 
 
 def make_picture(

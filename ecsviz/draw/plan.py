@@ -14,7 +14,7 @@ from ecsviz.domain.labels import DEFAULT_LIMIT
 from ecsviz.draw import frame
 from ecsviz.draw.curves import Curves, make_curves
 from ecsviz.draw.picture import Picture
-from ecsviz.draw.style import Category, Theme
+from ecsviz.draw.style import REFERENCES, Category, Theme
 from ecsviz.draw.text import Writer
 from ecsviz.layout import Layout, layout_graph
 from ecsviz.layout.grid import Floats
@@ -254,13 +254,15 @@ def _entries(
     count: Ints = np.bincount(codes, minlength=len(kinds))
     there: Bools = count > 0
     cycles = bool(picture.in_cycle.any())
+    plain = picture.are("")
     return frame.legend_entries(
         [kind for kind, shown in zip(kinds, there.tolist(), strict=True) if shown],
         theme,
         writer,
-        lines=cycles and bool((~picture.in_cycle).any()),
-        in_cycle=bool((picture.in_cycle & ~picture.deferred).any()),
-        deferred=bool((picture.in_cycle & picture.deferred).any()),
+        lines=cycles and bool((~picture.in_cycle & plain).any()),
+        in_cycle=bool((picture.in_cycle & ~picture.deferred & plain).any()),
+        deferred=bool((picture.in_cycle & picture.deferred & plain).any()),
+        told=[state for state in REFERENCES if picture.told and state in picture.told],
         ground=cycles or bool(picture.holds_cycle.any()),
         grouped=picture.grouped,
     )

@@ -12,7 +12,7 @@ from ecsviz.draw.frame import Canvas
 from ecsviz.draw.nodes import overlaps
 from ecsviz.draw.picture import Picture
 from ecsviz.draw.plan import Plan
-from ecsviz.draw.style import with_alpha
+from ecsviz.draw.style import REFERENCES, Theme, on_ground, with_alpha
 from ecsviz.layout import Layout
 from ecsviz.layout.compound import HUB, LOOP
 from ecsviz.layout.grid import Floats
@@ -24,10 +24,12 @@ IMPLIED: Final = 0.1
 LONG: Final = 0.3
 """How much fainter the longest lines between marks are."""
 DASHES: Final = (0, (3.2, 1.8))
+TOLD: Final = 1.6
+"""How wide a line is that tells what has become of a reference."""
 
 
 def draw_references(canvas: Canvas, picture: Picture, plan: Plan) -> None:
-    """Draw references as at most three collections of lines, and one of arrowheads."""
+    """Draw references as a few collections of lines, and one of arrowheads."""
     from matplotlib.collections import LineCollection, PolyCollection
 
     curves, theme = plan.curves, canvas.theme
@@ -40,11 +42,18 @@ def draw_references(canvas: Canvas, picture: Picture, plan: Plan) -> None:
         strength = np.where(picture.lit_references, 1.0, 0.15 * strength)
         width = np.where(picture.lit_references, 1.4 * width, width)
     colors = np.where(picture.in_cycle[:, None], np.array(theme.cycle), np.array(theme.line))
-    for name, mask, style, zorder in (
-        ("references", ~picture.in_cycle, "solid", 1.0),
-        ("cycle references", picture.in_cycle & ~picture.deferred, "solid", 1.2),
-        ("deferred references", picture.in_cycle & picture.deferred, DASHES, 1.3),
-    ):
+    plain = picture.are("")
+    drawn: list[tuple[str, Bools, Any, float]] = [
+        ("references", ~picture.in_cycle & plain, "solid", 1.0),
+        ("cycle references", picture.in_cycle & ~picture.deferred & plain, "solid", 1.2),
+        ("deferred references", picture.in_cycle & picture.deferred & plain, DASHES, 1.3),
+    ]
+    for state, color in REFERENCES.items() if picture.told is not None else ():
+        mask = picture.are(state)
+        colors[mask], strength[mask], width[mask] = on_ground(color, theme.dark), 1.0, TOLD
+        drawn.append((state, mask, "solid", 1.35))
+    headed = np.union1d(headed, np.flatnonzero(~plain))
+    for name, mask, style, zorder in drawn:
         here = np.flatnonzero(mask)
         if not len(here):
             continue
@@ -75,6 +84,24 @@ def draw_references(canvas: Canvas, picture: Picture, plan: Plan) -> None:
         ),
         autolim=False,
     )
+    _cross_out(canvas, [curves.lines[k] for k in np.flatnonzero(picture.are("removed reference"))])
+
+
+def _cross_out(canvas: Canvas, lines: list[Any]) -> None:
+    """Draw a cross on the middle of each line."""
+    if lines:
+        middles = np.array([_along(np.asarray(line), 0.5) for line in lines])
+        color = on_ground(REFERENCES["removed reference"], canvas.theme.dark)
+        size = (7.5 * canvas.scale) ** 2
+        marks: Any = {"marker": "x", "s": size, "color": [color], "linewidths": 1.8, "zorder": 1.6}
+        canvas.ax.scatter(*middles.T, **marks, gid="crosses")
+
+
+def _along(line: Floats, share: float) -> tuple[float, float]:
+    """Return the point of a line that so much of its length leads to."""
+    run = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))))
+    at = share * run[-1]
+    return float(np.interp(at, run, line[:, 0])), float(np.interp(at, run, line[:, 1]))
 
 
 def _strength(picture: Picture, plan: Plan, scale: float) -> tuple[Floats, Floats]:
@@ -179,7 +206,7 @@ def draw_edge_labels(canvas: Canvas, picture: Picture, plan: Plan, shown: Bools)
             (found[1] + found[3]) / 2 - 0.03,
             text,
             size=SIZE * canvas.scale,
-            color=theme.cycle if picture.in_cycle[k] else theme.muted,
+            color=_name_color(picture, theme, k),
             ha="center",
             va="baseline",
             zorder=2.5,
@@ -188,6 +215,13 @@ def draw_edge_labels(canvas: Canvas, picture: Picture, plan: Plan, shown: Bools)
             gid="edge label",
             **writer.options(),
         )
+
+
+def _name_color(picture: Picture, theme: Theme, number: int) -> Any:
+    state = picture.told[number] if picture.told is not None else ""
+    if state:
+        return on_ground(REFERENCES[state], theme.dark)
+    return theme.cycle if picture.in_cycle[number] else theme.muted
 
 
 def _names(picture: Picture, layout: Layout, shown: Bools) -> dict[int, str]:

@@ -26,6 +26,14 @@ OTHER: Final = "#8A8F98"
 STEPS: Final = 5
 """How many values a scale of numbers names in the legend."""
 
+REFERENCES: Final = {
+    "new reference": "#2E9E5B",
+    "removed reference": "#D1344B",
+    "moved here": "#8E5BD0",
+    "reordered": "#2F7FD6",
+}
+"""What becomes of references between two states; those that are removed are crossed out too."""
+
 Color = tuple[float, float, float]
 _HEX: Final = re.compile("#[0-9A-Fa-f]{6}")
 
@@ -134,7 +142,7 @@ def categories(
     else:
         common.sort()
     result = [
-        Category(clean_text(key, 32) or "(empty)", _on(color, dark), marker)
+        Category(clean_text(key, 32) or "(empty)", on_ground(color, dark), marker)
         for key, color, marker in zip(common, PALETTE, MARKERS, strict=False)
     ]
     number = {key: code for code, key in enumerate(common)}
@@ -168,11 +176,12 @@ def fixed_categories(
     there = set(values)
     shown = [name for name in fixed if name in there]
     number = {name: n for n, name in enumerate(shown)}
-    kinds = [Category(name, _on(fixed[name][0], dark), fixed[name][1]) for name in shown]
+    kinds = [Category(name, on_ground(fixed[name][0], dark), fixed[name][1]) for name in shown]
     return np.array([number[value] for value in values], dtype=np.int64), kinds
 
 
-def _on(color: str, dark: bool) -> Color:
+def on_ground(color: str, dark: bool) -> Color:
+    """Return a colour that is legible on dark or on light ground."""
     return mix(color, WHITE, 0.78) if dark else rgb(color)
 
 
