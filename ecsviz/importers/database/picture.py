@@ -11,7 +11,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.importers.database.reflect_sqlite import sqlite_uniques
-from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
+from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable, tables_within
 
 if TYPE_CHECKING:
     from ecsviz.draw.tables import DrawnColumn, DrawnSchema
@@ -30,9 +30,7 @@ def uniques_of(conn: Connection, schema: ForeignSchema) -> Uniques:
     found: Uniques = {name: [table.primary_key] for name, table in schema.tables.items()}
     for name, told in schema.uniques.items():
         found.get(name, []).extend(told)
-    within: dict[str | None, dict[str, str]] = {}  # schema -> what a table is called there -> name
-    for name, table in schema.tables.items():
-        within.setdefault(table.schema, {})[table.own_name or name] = name
+    within = tables_within(schema)
     if conn.dialect.name == "sqlite":
         for of, names in within.items():
             for name, columns in sqlite_uniques(conn, list(names), of or "main"):

@@ -17,6 +17,7 @@ from ecsviz.errors import (
 )
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database import frames, graphs
+from ecsviz.importers.database.advice import WithAdvice
 from ecsviz.importers.database.classes import Made, make_classes
 from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
 from ecsviz.importers.database.lacking import lacking_columns, lacking_rows
@@ -123,7 +124,7 @@ def read_database(
     return Database(DatabaseSource(url_or_path, timeout, max_bytes), schema, schemas)
 
 
-class Database:
+class Database(WithAdvice):
     """A database of others: its tables, the graphs of its keys, its rows as frames and entities.
 
     Made by `read_database`. It can stand in a ``with`` statement, which closes it.

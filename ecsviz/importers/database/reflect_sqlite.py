@@ -41,13 +41,14 @@ _KEYS = (
     " FROM {schema}.sqlite_master AS m JOIN pragma_foreign_key_list(m.name, {text}) AS k"
     " WHERE m.type = 'table' AND {which} ORDER BY m.name, k.id DESC, k.seq"
 )
-_UNIQUES = (
+_INDEXES = (
     "SELECT m.name, l.name, i.name FROM {schema}.sqlite_master AS m"
     " JOIN pragma_index_list(m.name, {text}) AS l"
     " JOIN pragma_index_info(l.name, {text}) AS i"
-    """ WHERE m.type = 'table' AND {which} AND l."unique" AND NOT l.partial"""
+    " WHERE m.type = 'table' AND {which} AND NOT l.partial"
     " ORDER BY m.name, l.seq, i.seqno"
 )
+_UNIQUES = _INDEXES.replace(" AND NOT", ' AND l."unique" AND NOT')
 _VIRTUAL = "a virtual table, whose rows a module computes; modules are not run on a file of others"
 _ALL = "m.name NOT LIKE 'sqlite~_%' ESCAPE '~'"
 
@@ -152,7 +153,18 @@ def sqlite_uniques(
     conn: Connection, names: list[str], schema: str
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield tables, each with columns of which no two of its rows have the same values."""
-    rows = _per_table(conn, _query(conn, _UNIQUES, schema), names, {})
+    return _indexed(conn, _query(conn, _UNIQUES, schema), names)
+
+
+def sqlite_indexes(
+    conn: Connection, names: list[str], schema: str
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield tables, each with the columns of an index, in the index's order."""
+    return _indexed(conn, _query(conn, _INDEXES, schema), names)
+
+
+def _indexed(conn: Connection, query: str, names: list[str]) -> Iterator[tuple[str, list[str]]]:
+    rows = _per_table(conn, query, names, {})
     for name in names:
         for _, parts in groupby(rows.get(name, ()), key=lambda row: row[1]):
             columns = [row[2] for row in parts]

@@ -201,6 +201,14 @@ class ForeignSchema:
         return queue
 
 
+def tables_within(schema: ForeignSchema) -> dict[str | None, dict[str, str]]:
+    """Return database schema → what a table is called there → its name."""
+    found: dict[str | None, dict[str, str]] = {}
+    for name, table in schema.tables.items():
+        found.setdefault(table.schema, {})[table.own_name or name] = name
+    return found
+
+
 Parts: TypeAlias = "tuple[list[tuple[str | None, ForeignSchema]], str | None, list[str]]"
 """Schema → what is in it; the default schema; and the names of all schemas that there are."""
 
