@@ -192,6 +192,40 @@ def test_two_chats_are_never_one(which: str) -> None:
         assert len(read([one, other])) == 2
 
 
+def without(number: int, *instead: tuple[str, str]) -> list[tuple[int, str, str]]:
+    """Return the talk without one message, or with another one at its time."""
+    told = [(number, who, text) for who, text in instead]
+    return [*TALK[:number], *told, *TALK[number + 1 :]]
+
+
+EDITED = {
+    "deleted for all": (TALK, without(5, ("Bob", "This message was deleted"))),
+    "and goes on": (TALK[:9], without(5, ("Bob", "This message was deleted"))),
+    "the last": (TALK[:6], without(5, ("Bob", "This message was deleted"))),
+    "and cut": (TALK[:10], without(5, ("Bob", "text 5, edited"))[2:]),
+    "not exported": (TALK[:10], without(5)),
+    "without media": (TALK, without(4, ("Ann", "<Media omitted>"))),
+    "media first": (without(0, ("Ann", "<Media omitted>"))[:10], TALK),
+}
+
+
+@pytest.mark.parametrize("which", EDITED)
+def test_a_chat_that_was_edited_and_goes_on_is_one(which: str) -> None:
+    first, then = (phone(*told) for told in EDITED[which])
+    expected = {number: text for told in EDITED[which] for number, _, text in told}
+    for threads in (read([first, then]), [read(first), read(then)]):
+        store = ev.InMemoryEntityStorage()
+        for given in threads:
+            store.register(given)
+        (thread,) = store.list_by_type(ev.ChatThread)
+        assert [m.content for m in thread.messages] == [
+            text for _, text in sorted(expected.items())
+        ]
+        number = len(store.revisions())
+        store.register(read(then))
+        assert len(store.revisions()) == number
+
+
 def test_parts_of_one_chat_are_one_in_any_order(tmp_path: Path) -> None:
     parts = [TALK[:9], TALK[2:], TALK[4:], TALK[1:10], TALK]
     chance = random.Random(17)

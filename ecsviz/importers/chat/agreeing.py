@@ -44,7 +44,7 @@ def matched(said: Said, record: ChatRecord, *, sure: bool, same: bool) -> list[i
         return at
     if sure and (found := overlap(said, record)):
         return found
-    return at if is_one else None
+    return at if is_one else woven_in_time(said, record)
 
 
 def agree(said: Said, record: ChatRecord, at: Sequence[int], *, unique: bool, same: bool) -> bool:
@@ -139,6 +139,40 @@ def overlap(said: Said, record: Said) -> list[int] | None:
         return None
     places = [n + offset for n in range(len(mine))]
     return [place if 0 <= place < len(theirs) else -1 for place in places]
+
+
+def woven_in_time(said: Said, record: Said) -> list[int] | None:
+    """Return, as `pairs`, which messages are the same in two copies of a chat without ids, or None.
+
+    Notes
+    -----
+    Some may be edited or deleted in one of them: what one person said at one time is one message.
+    At least `RUN` messages of two people, and two thirds of all that have a pair, say the same in
+    both; and no more than one of them begins before the first that both have, or goes on after the
+    last.
+    """
+    at, names = pairs(said, record), ("created_at", "author", "role", "content", "source_id")
+    mine = np.stack([said.table.column(name) for name in names], axis=1)
+    theirs = np.stack([record.table.column(name) for name in names], axis=1)
+    if not at or not record.ids or any(t[:, 4].any() or not t[:, 0].all() for t in (mine, theirs)):
+        return None
+    exact = [n for n, place in enumerate(at) if place >= 0]
+    if len(exact) < RUN or not np.array_equal(mine[exact], theirs[[at[n] for n in exact]]):
+        return None
+    if len(np.unique(mine[exact][:, 1:3], axis=0)) < 2:
+        return None
+    paired, left = set(at), dict[bytes, list[int]]()
+    for place in reversed(range(len(theirs))):
+        if place not in paired:
+            left.setdefault(theirs[place, :3].tobytes(), []).append(place)
+    for n, place in enumerate(at):
+        if place < 0 and (listed := left.get(mine[n, :3].tobytes())):
+            at[n] = listed.pop()
+    both = [place for place in at if place >= 0]
+    starts, ends = (at[0], min(both)), (at[-1], len(theirs) - 1 - max(both))
+    if both != sorted(both) or 3 * len(exact) < 2 * len(both):
+        return None
+    return None if (starts[0] < 0 < starts[1]) or (ends[0] < 0 < ends[1]) else at
 
 
 def is_timed(thread: Any) -> bool:

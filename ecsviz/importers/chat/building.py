@@ -19,7 +19,13 @@ from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatMessage, ChatThread, in_metadata, readable
 from ecsviz.domain.chat_threads import MAX_LISTED, ChatThreads
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, short_repr
-from ecsviz.importers.chat.agreeing import by_one_clock, is_timed, matched, overlap
+from ecsviz.importers.chat.agreeing import (
+    by_one_clock,
+    is_timed,
+    matched,
+    overlap,
+    woven_in_time,
+)
 from ecsviz.importers.chat.arrived import AMBIGUOUS, ImportedTogether
 from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
 from ecsviz.importers.chat.fitting import ChatOrigin
@@ -291,7 +297,7 @@ class Builder:
         self._ids: Counter[int] = Counter()  # by the hash of format and id
         self._made: dict[UUID, int] = {}  # where it stands in the result
         self._taken: set[UUID] = set()  # those of this file
-        self._timed: dict[tuple[str, str | None], deque[ChatThread]] = {}  # without a sure id
+        self._like: dict[tuple[str, str | None], deque[ChatThread]] = {}  # of no sure id
         self._has_others = False  # whether there are any of another file
         self._forgets = False
         self._count = 0
@@ -333,7 +339,7 @@ class Builder:
         file go by the same, they are numbered.
 
         A thread that another file had already is made one with it if they are copies of one chat;
-        see `Copies.agree`.
+        see `matched`.
         """
         self._count += 1
         key = ThreadKey.of(self.format, draft)
@@ -365,9 +371,9 @@ class Builder:
         self._tally(draft)
 
     def _note(self, thread: ChatThread, key: ThreadKey, file: str) -> None:
-        if not key.is_unique and is_timed(thread):
-            key_of = self.format, thread.source_id
-            self._timed.setdefault(key_of, deque(maxlen=2 * TRIED)).append(thread)
+        if not key.is_unique and (thread.source_id or is_timed(thread)):
+            rivals = self._like.setdefault((self.format, thread.source_id), deque(maxlen=2 * TRIED))
+            rivals.append(thread)
         come_from(thread, ChatOrigin(key, file, self.whole, LiveChat.of(thread)))
 
     def forget(self) -> None:
@@ -375,7 +381,7 @@ class Builder:
         self.found.clear()
         self._made.clear()
         self._most.clear()
-        self._timed.clear()
+        self._like.clear()
         self._has_others = False
         self._forgets = True
 
@@ -395,27 +401,30 @@ class Builder:
                 at = matched(held.said, record, sure=key.is_sure, same=True)
                 if at is not None:
                     return place, Union(held, other, record, at=at)
-        return None if key.is_unique or not is_timed(thread) else self._cut(thread)
+        return None if key.is_unique else self._alike(thread)
 
-    def _cut(self, thread: ChatThread) -> tuple[int, Union] | None:
-        """Return another file's copy of a thread of which the start was cut off, as `_earlier`."""
+    def _alike(self, thread: ChatThread) -> tuple[int, Union] | None:
+        """Return another file's copy of a thread that begins elsewhere, as `_earlier`."""
         held: LiveChat | None = None
-        for other in list(self._timed.get((self.format, thread.source_id), ())):
+        rivals = list(self._like.get((self.format, thread.source_id), ()))
+        texts = {message.content for message in thread.messages} if rivals else set()
+        for other in rivals:
             place = self._made.get(other.ecs_id)
             if place is None or self.found[place] is not other or other.ecs_id in self._taken:
                 continue
-            if thread.messages[0].content not in {m.content for m in other.messages} and (
-                other.messages[0].content not in {m.content for m in thread.messages}
-            ):
+            if texts.isdisjoint(message.content for message in other.messages):
                 continue
             held = held or LiveChat.of(thread)
             theirs = origin_of(other).held
-            at = overlap(held.said, theirs.said)
-            paired = [(thread.messages[n], p) for n, p in enumerate(at or ()) if p >= 0]
-            if at and by_one_clock(
-                (m.created_at, theirs.messages[p].created_at) for m, p in paired
-            ):
-                return place, Union(held, other, ChatRecord.of_said(theirs.said), at=at)
+            record = ChatRecord.of_said(theirs.said)
+            at = matched(held.said, record, sure=False, same=False) if thread.source_id else None
+            if at is None and is_timed(thread):
+                at = overlap(held.said, theirs.said) or woven_in_time(held.said, theirs.said)
+                pairs_of = [(thread.messages[n], p) for n, p in enumerate(at or ()) if p >= 0]
+                times = [(m.created_at, theirs.messages[p].created_at) for m, p in pairs_of]
+                at = at if by_one_clock(times) else None
+            if at is not None:
+                return place, Union(held, other, record, at=at)
         return None
 
     def _join(self, draft: DraftThread, thread: ChatThread, earlier: int, union: Union) -> None:

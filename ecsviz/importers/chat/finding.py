@@ -15,7 +15,14 @@ from uuid import UUID
 
 from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.errors import short_repr
-from ecsviz.importers.chat.agreeing import ZONES, by_one_clock, is_timed, matched, overlap
+from ecsviz.importers.chat.agreeing import (
+    ZONES,
+    by_one_clock,
+    is_timed,
+    matched,
+    overlap,
+    woven_in_time,
+)
 from ecsviz.importers.chat.arrived import AMBIGUOUS, Arriving, Candidate
 from ecsviz.importers.chat.identity import ThreadKey
 from ecsviz.importers.chat.said import ChatRecord
@@ -176,7 +183,7 @@ class Finder:
         is_free = found is not None and found.version and ecs_id not in self._claimed
         if found is None or not is_free or self._is_another(each, ecs_id):
             return None
-        return overlap(each.said, found.record)
+        return overlap(each.said, found.record) or woven_in_time(each.said, found.record)
 
     def _is_at_the_same_times(self, each: Arriving, found: Candidate, at: Sequence[int]) -> bool:
         """Tell whether what both say was said at the same times, on clocks of any zone."""
