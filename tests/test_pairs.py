@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +15,10 @@ from pydantic import Field
 
 import ecsviz as ev
 from ecsviz.errors import InvalidArgumentError
+from ecsviz.layout.paired import one_line_a_pair
 from ecsviz.storage.relational.classless import BareStore
 from tests.hostile import texts
+from tests.test_draw import found, legend, title
 
 
 class Person(ev.Entity):
@@ -180,3 +183,90 @@ def test_pairs_is_yes_or_no(name: str) -> None:
     graph = ev.EntityDependencyGraph(ev.sample("thread"))
     with pytest.raises(InvalidArgumentError, match="pairs"):
         getattr(graph, name)(pairs=graph.nodes_frame())
+
+
+# -- pictures ----------------------------------------------------------------------------------
+
+
+def heights(ax: Any) -> dict[str, float]:
+    return {t.get_text(): t.get_position()[1] for t in ax.texts if t.get_gid() == "label"}
+
+
+def note(ax: Any) -> str:
+    return " ".join(t.get_text() for t in ax.texts if t.get_gid() == "note")
+
+
+def test_a_company_is_drawn_as_a_hierarchy() -> None:
+    people = [Person(name=f"p{k}") for k in range(11)]
+    for k, person in enumerate(people[1:]):
+        person.boss = people[k // 3]
+        people[k // 3].reports.append(person)
+    ax = ev.EntityDependencyGraph(people[0]).draw(pairs=False)
+    assert title(ax) == "11 entities, 20 references, no cycle besides 10 pairs"
+    assert found(ax, "cyclic components") is None
+    assert len(found(ax, "references").get_segments()) == 10
+    heads = [len(found(ax, name).get_paths()) for name in ("arrowheads", "arrowheads back")]
+    assert heads == [10, 10]
+    height = heights(ax)
+    rows = sorted({round(each, 3) for each in height.values()}, reverse=True)
+    assert [sum(round(h, 3) == row for h in height.values()) for row in rows] == [1, 3, 7]
+    assert legend(ax) == ["Person", "list and back-reference"]
+    assert note(ax) == ""
+
+
+def test_a_chat_is_drawn_as_a_tree() -> None:
+    thread = ev.ChatThread(title="Cycles")
+    for number in range(9):
+        parent = thread.messages[(number - 1) // 2] if number else None
+        thread.say("user", f"m{number}", parent)
+    graph = ev.EntityDependencyGraph(thread)
+    ax = graph.draw(pairs=False)
+    assert title(ax) == "10 entities, 34 references, no cycle besides 17 pairs"
+    assert len(found(ax, "references").get_segments()) == 9
+    assert note(ax) == "8 pairs without a line: others lead there too."
+    height = heights(ax)
+    for number in range(1, 9):
+        assert height[f"user: m{number}"] < height[f"user: m{(number - 1) // 2}"]
+    assert height["Cycles"] == max(height.values())
+
+
+def test_what_is_a_cycle_besides_stands_out_and_no_member_is_hidden_behind_a_friend() -> None:
+    club = Club(name="club")
+    for name in "abcd":
+        club.members.append(Person(name=name, club=club))
+    a, b, c, d = club.members
+    a.friend, b.friend, c.friend = b, a, d
+    ax = ev.EntityDependencyGraph(club).draw(pairs=False)
+    assert title(ax) == "5 entities, 11 references, 1 cyclic component besides 4 pairs"
+    drawn = ("references", "cycle references", "deferred references")
+    assert [len(found(ax, name).get_segments()) for name in drawn] == [5, 1, 1]
+    assert len(found(ax, "arrowheads back").get_paths()) == 4
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 14))
+def test_every_pair_has_a_line_or_a_longer_way_along_others(seed: int, n: int) -> None:
+    graph = ev.EntityDependencyGraph(company(seed, n))
+    shown = one_line_a_pair(graph)
+    assert int(shown.both.sum()) + shown.left_out == len(graph.pairs)
+    lines = nx.DiGraph()
+    for number in np.flatnonzero(shown.both).tolist():
+        reference = shown.graph.references[number]
+        lines.add_edge(reference.source.ecs_id, reference.target.ecs_id)
+    for back in graph.pairs:
+        assert nx.has_path(lines, back.target.ecs_id, back.source.ecs_id)
+    others = len(graph.references) - 2 * len(graph.pairs)
+    assert len(shown.graph.references) == int(shown.both.sum()) + others
+
+
+def test_a_graph_without_pairs_and_one_in_groups() -> None:
+    chain = ev.EntityDependencyGraph(ev.sample("chain", n=3))
+    assert title(chain.draw(pairs=False)) == title(chain.draw())
+    assert found(chain.draw(pairs=False), "arrowheads back") is None or not len(
+        found(chain.draw(pairs=False), "arrowheads back").get_paths()
+    )
+    many = ev.EntityDependencyGraph(ev.sample())
+    ax = many.draw(pairs=False, max_nodes=20)
+    assert "no cycle besides 190 pairs" in title(ax)
+    assert "group" in note(ax)
+    with pytest.raises(InvalidArgumentError, match="pairs"):
+        chain.draw(pairs=chain.nodes_frame())

@@ -57,6 +57,7 @@ def legend_entries(
     deferred: bool = False,
     ground: bool = False,
     grouped: bool = False,
+    pairs: bool = False,
     told: Sequence[str] = (),
 ) -> list[Entry]:
     """Return what the legend explains: only what is in the picture."""
@@ -84,6 +85,11 @@ def legend_entries(
                 "closes a cycle: deferred",
             )
         )
+    if pairs:
+        both = Line2D(
+            [], [], color=theme.line, linewidth=1.2, marker="d", markersize=4, markevery=[0, -1]
+        )
+        entries.append(Entry(both, "list and back-reference"))
     for state in told:
         removed = state == "removed reference"
         line = Line2D(

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ecsviz.basics.arguments import flag
 from ecsviz.basics.order import Bools
 from ecsviz.basics.progress import step, steps
+from ecsviz.basics.text import counted
 from ecsviz.draw import frame
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
 from ecsviz.draw.options import checked_option, flag_or_none, title_and_legend
-from ecsviz.draw.picture import GroupBy, Picture, make_picture
+from ecsviz.draw.picture import GroupBy, Picture, counts_of, make_picture
 from ecsviz.draw.plan import FONT, Plan, make_plan
 from ecsviz.draw.references import draw_edge_labels, draw_references
 from ecsviz.draw.style import categories, fixed_categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.graph.views import checked_graph
 from ecsviz.layout.compound import HUB
+from ecsviz.layout.paired import Paired, one_line_a_pair
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +50,7 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     title: str | None = None,
     legend: bool = True,
     edge_labels: bool | None = None,
+    pairs: bool = True,
     progress: bool | None = None,
 ) -> Axes:
     """Draw a dependency graph in rows: dependents above, what they depend on below.
@@ -76,7 +81,11 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
         Whether to explain colours and lines.
     edge_labels
         Whether references carry the names of their fields. None: where there is room.
-
+    pairs
+        False draws a list and its members' back-references as one quiet line with two heads, and
+        what is left stands as it would without them: a chat is a tree, a company a hierarchy,
+        and what is a cycle besides stands out. Pairs to which a longer way along others leads
+        have no line; a note says how many.
     progress
         Whether a bar shows the steps; None shows it where it takes longer than a second.
 
@@ -113,18 +122,36 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     """
     with steps("drawing", flag_or_none(progress, "progress")):
         step("grouping")
+        graph = checked_option(checked_graph, graph, "graph")
+        one_line = None if flag(pairs, "pairs") else one_line_a_pair(graph)
         picture = make_picture(
-            checked_option(checked_graph, graph, "graph"),
+            graph if one_line is None else one_line.graph,
             color_by=color_by,
             label=label,
             highlight=highlight,
             max_nodes=max_nodes,
             group_by=group_by,
         )
+        if one_line is not None:
+            picture = _with_pairs(picture, graph, one_line)
         none = f"no {color_by}" if isinstance(color_by, str) else "none"
         return draw_picture(
             picture, ax, none=none, title=title, legend=legend, edge_labels=edge_labels
         )
+
+
+def _with_pairs(picture: Picture, graph: EntityDependencyGraph, one_line: Paired) -> Picture:
+    """Return a picture whose title and note say what the pairs are that it does not show."""
+    pairs = len(graph.pairs)
+    counts = picture.counts
+    if pairs:
+        shown, whole = counts_of(one_line.graph).rpartition(", ")[2], counts_of(graph)
+        counts = f"{whole.rpartition(', ')[0]}, {shown} besides {counted(pairs, 'pair')}"
+    note = picture.note
+    if one_line.left_out:
+        note += f" {counted(one_line.left_out, 'pair')} without a line: others lead there too."
+    both = None if picture.grouped else one_line.both
+    return replace(picture, counts=counts, note=note.strip(), both=both)
 
 
 def draw_picture(

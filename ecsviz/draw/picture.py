@@ -63,6 +63,8 @@ class Picture:
     told
         What has become of each reference between two states, a key of
         ``ecsviz.draw.style.REFERENCES`` or empty; None where there are no two states.
+    both
+        Shape (references,): which stand for a pair, or None.
     """
 
     graph: EntityDependencyGraph
@@ -81,6 +83,7 @@ class Picture:
     counts: str
     note: str
     told: Sequence[str] | None = None
+    both: Bools | None = None
 
     def are(self, state: str) -> Bools:
         """Tell of which references this is what has become, shape (references,)."""

@@ -262,6 +262,7 @@ def _entries(
         lines=cycles and bool((~picture.in_cycle & plain).any()),
         in_cycle=bool((picture.in_cycle & ~picture.deferred & plain).any()),
         deferred=bool((picture.in_cycle & picture.deferred & plain).any()),
+        pairs=picture.both is not None and bool(picture.both.any()),
         told=[state for state in REFERENCES if picture.told and state in picture.told],
         ground=cycles or bool(picture.holds_cycle.any()),
         grouped=picture.grouped,

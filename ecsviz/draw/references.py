@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from ecsviz.basics.order import Bools
-from ecsviz.draw.curves import arrowheads
+from ecsviz.draw.curves import Curves, arrowheads
 from ecsviz.draw.frame import Canvas
 from ecsviz.draw.nodes import overlaps
 from ecsviz.draw.picture import Picture
@@ -74,17 +74,30 @@ def draw_references(canvas: Canvas, picture: Picture, plan: Plan) -> None:
             ),
             autolim=False,
         )
-    canvas.ax.add_collection(
-        PolyCollection(
-            list(arrowheads(curves, plan.arrow)[headed]),
-            facecolors=with_alpha(colors[headed], np.minimum(1.0, 1.2 * strength[headed])),
-            edgecolors="none",
-            zorder=1.4,
-            gid="arrowheads",
-        ),
-        autolim=False,
-    )
+    heads = [(headed, arrowheads(curves, plan.arrow)[headed], "arrowheads")]
+    if picture.both is not None:
+        paired = headed[picture.both[headed]]
+        heads.append((paired, arrowheads(_turned(curves), plan.arrow)[paired], "arrowheads back"))
+    for which, triangles, name in heads:
+        canvas.ax.add_collection(
+            PolyCollection(
+                list(triangles),
+                facecolors=with_alpha(colors[which], np.minimum(1.0, 1.2 * strength[which])),
+                edgecolors="none",
+                zorder=1.4,
+                gid=name,
+            ),
+            autolim=False,
+        )
     _cross_out(canvas, [curves.lines[k] for k in np.flatnonzero(picture.are("removed reference"))])
+
+
+def _turned(curves: Curves) -> Curves:
+    """Return where the lines begin, as if they ended there."""
+    first = np.array([line[0] for line in curves.lines])
+    ahead = first - np.array([line[1] for line in curves.lines])
+    length = np.maximum(np.hypot(*ahead.T), 1e-9)
+    return Curves(curves.lines, first, ahead / length[:, None])
 
 
 def _cross_out(canvas: Canvas, lines: list[Any]) -> None:

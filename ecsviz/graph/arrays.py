@@ -64,21 +64,22 @@ class Parts:
             self.nodes[int(self.targets[number])],
         )
 
-    def backs(self) -> Bools:
-        """Tell which references are back-references of lists that hold their source.
+    def paired(self) -> tuple[Bools, Bools]:
+        """Tell which references are the back-references of pairs, and which are their lists'.
 
         Notes
         -----
-        Shape (references,). One whose list does not hold its source is none. O(n log n).
+        Shapes (references,). What only one side says is no pair. O(n log n).
         """
-        n, found = len(self.nodes), np.zeros(len(self.sources), dtype=np.bool_)
+        n = len(self.nodes)
+        backs, lists = np.zeros((2, len(self.sources)), dtype=np.bool_)
         if self.sides is not None:
             sides = self.sides()
-            lists, singles = np.flatnonzero(sides > 0), np.flatnonzero(sides < 0)
-            said = (sides[lists] * n + self.sources[lists]) * n + self.targets[lists]
-            back = (-sides[singles] * n + self.targets[singles]) * n + self.sources[singles]
-            found[singles] = np.isin(back, said)
-        return found
+            many, one = np.flatnonzero(sides > 0), np.flatnonzero(sides < 0)
+            said = (sides[many] * n + self.sources[many]) * n + self.targets[many]
+            back = (-sides[one] * n + self.targets[one]) * n + self.sources[one]
+            backs[one], lists[many] = np.isin(back, said), np.isin(said, back)
+        return backs, lists
 
     def without(self, left_out: Bools) -> Parts:
         """Return the same nodes with some references fewer, which are marked."""

@@ -456,7 +456,7 @@ class EntityDependencyGraph(GraphViews):
 
     @cached_property
     def _backs(self) -> Bools:
-        return self.arrays.backs()
+        return self.arrays.paired()[0]
 
     @property
     def pairs(self) -> References:
@@ -477,9 +477,11 @@ class EntityDependencyGraph(GraphViews):
     @cached_property
     def without_pairs(self) -> EntityDependencyGraph:
         """The same nodes without the back-references of `pairs`; no promise."""
-        if not self._backs.any():
-            return self
-        return type(self)()._set_parts(self.arrays.without(self._backs))
+        return self.without(self._backs) if self._backs.any() else self
+
+    def without(self, references: Bools) -> EntityDependencyGraph:
+        """Return the same nodes without some references, which are marked; no promise."""
+        return type(self)()._set_parts(self.arrays.without(references))
 
     def get_cycles(
         self,

@@ -61,12 +61,29 @@ def implied_references(graph: EntityDependencyGraph) -> Bools:
     dense = (lines >= CROWD) & (lines >= DENSE * members)
     if not dense.any():
         return np.zeros(len(sources), dtype=bool)
+    return np.asarray(longer_ways(graph) & counted)
+
+
+def longer_ways(graph: EntityDependencyGraph) -> Bools:
+    """Tell where a longer way along references that are not deferred leads to the same.
+
+    Returns
+    -------
+    ndarray
+        Shape (references,). False for deferred references.
+
+    Notes
+    -----
+    O(nodes · references / 64), and memory quadratic in the nodes: for up to `MAX_NODES`.
+    """
+    parts, found = graph.arrays, graph.ordering
+    n, sources, targets = len(parts.nodes), parts.sources, parts.targets
     place = np.empty(n, dtype=np.int64)
     place[found.sequence] = np.arange(n)
     follows = np.flatnonzero((sources != targets) & ~found.deferred)
     implied = np.zeros(len(sources), dtype=bool)
     implied[follows] = _longer_way(n, place[sources[follows]], place[targets[follows]])
-    return np.asarray(implied & counted)
+    return implied
 
 
 def _longer_way(n: int, sources: Ints, targets: Ints) -> Bools:
