@@ -88,7 +88,7 @@ def test_what_fails_or_is_interrupted_half_way():
             ("storage.relational.schema.catalog.Catalog.check", lambda: a_store(STORE)),
             ("storage.relational.save.save.Save.write", a_store),
             ("storage.relational.save.save.Save.write", lambda: a_store(STORE)),
-            ("importers.database.reader.reflect", lambda: ev.read_database(STORE)),
+            ("importers.database.opened.reflect", lambda: ev.read_database(STORE)),
             ("importers.chat.source.Source.rows", lambda: ev.read_chat(LOGS)),
         ):
             with (

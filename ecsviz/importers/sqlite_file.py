@@ -163,7 +163,7 @@ def private_copy(
 
 @contextmanager
 def connected(
-    copy: Path, name: str, *, timeout: float, max_value: int = MAX_VALUE
+    copy: Path, name: str, *, timeout: float, max_value: int = MAX_VALUE, in_place: bool = False
 ) -> Iterator[sqlite3.Connection]:
     """Yield a hardened connection to a private copy.
 
@@ -173,11 +173,15 @@ def connected(
         What `private_copy` gave. Never the original: a journal would be rolled back in it.
     name, timeout, max_value
         See `open_sqlite`.
+    in_place
+        Whether it is the original after all, of which somebody says that it can be trusted: it is
+        opened to be read alone.
     """
     deadline = time.monotonic() + timeout
     try:
         # The thread that closes it may be another: that in which the collector runs.
-        made = sqlite3.connect(copy, isolation_level=None, check_same_thread=False)
+        place = f"{copy.absolute().as_uri()}?mode=ro" if in_place else copy
+        made = sqlite3.connect(place, isolation_level=None, check_same_thread=False, uri=in_place)
         with closing(made) as connection:
             _harden(connection, deadline, max_value)
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import typed_column, typed_frame
+from ecsviz.importers.database.arrow import arrow_table
 from ecsviz.importers.database.classes import name_fields
 from ecsviz.importers.database.rows import TableRows, Where
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
-from ecsviz.importers.database.values import read_columns, series_of
+from ecsviz.importers.database.values import Fit, read_columns, series_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +78,7 @@ def keys_frame(schema: ForeignSchema, counts: Counts) -> pd.DataFrame:
             "linked": typed_column([linked for linked, _, _ in told], "Int64"),
             "dangling": typed_column([dangling for _, dangling, _ in told], "Int64"),
             "null": typed_column([null for _, _, null in told], "Int64"),
+            "guessed": typed_column([key.guessed for key in keys], "bool"),
         }
     )
 
@@ -107,14 +110,56 @@ def faults_frame(
     return typed_frame(found, {**texts, "rows": "Int64"})
 
 
-def rows_frame(rows: TableRows, table: str, where: Where, limit: int | None) -> pd.DataFrame:
+def rows_frame(
+    rows: TableRows,
+    table: str,
+    names: Sequence[str],
+    where: Where,
+    limit: int | None,
+    form: str = "pandas",
+) -> Any:
     """Return the rows of a table; see ``Database.frame``."""
-    import pandas as pd
-
     told = rows.schema.tables[table]
-    names = [column.name for column in told.columns]
     read = read_columns(
         rows.conn, told, names, lambda texts: rows.read(table, names, where, limit, texts)
     )
-    columns = map(series_of, read.fits, read.values)
-    return pd.DataFrame(dict(zip(names, columns, strict=True)))
+    return _in_form(told, names, read.fits, read.values, form)
+
+
+def frames_of(
+    rows: TableRows,
+    table: str,
+    names: Sequence[str],
+    where: Where,
+    limit: int | None,
+    fits: Sequence[Fit],
+    size: int,
+    form: str,
+) -> Iterator[Any]:
+    """Yield the rows of a table, so many at a time; one frame of none where there are no rows."""
+    told = rows.schema.tables[table]
+    fit = {column.name: fit for column, fit in zip(told.columns, fits, strict=True)}
+    chosen = [fit[name] for name in names]
+    texts = {name for name in names if fit[name].as_text}
+    for stored in rows.stream(table, names, where, limit, texts, size):
+        values = [fit.values(column) for fit, column in zip(chosen, stored, strict=True)]
+        yield _in_form(told, names, chosen, values, form)
+
+
+def _in_form(
+    table: ForeignTable,
+    names: Sequence[str],
+    fits: Sequence[Fit],
+    values: Sequence[list[Any]],
+    form: str,
+) -> Any:
+    import pandas as pd
+
+    if form == "pandas":
+        columns = map(series_of, fits, values)
+        return pd.DataFrame(dict(zip(names, columns, strict=True)))
+    known = {column.name: column for column in table.columns}
+    made = arrow_table([known[name] for name in names], fits, values)
+    return (
+        need("polars", extra="polars", what="Polars").from_arrow(made) if form == "polars" else made
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ecsviz.basics.arguments import natural_number
 from ecsviz.errors import InvalidArgumentError, UnknownTypeError, did_you_mean, short_repr
+from ecsviz.importers.database.schema import ForeignTable
+from ecsviz.storage.relational.look.arrow import names_listed
 
 
 def checked_schemas(schema: Any, schemas: Any) -> list[str] | None:
@@ -71,3 +73,54 @@ def known_table(table: str, database: str, tables: Sequence[str], views: Sequenc
         table=table,
         tables=tables,
     )
+
+
+Form = Literal["pandas", "arrow", "polars"]
+"""As what frames come."""
+
+
+def checked_chunks(chunks: Any) -> int:
+    """Return how many rows come at a time.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no number of rows.
+    """
+    number = natural_number(chunks)
+    if not number:
+        raise InvalidArgumentError(
+            f"chunks={short_repr(chunks)} is no number of rows. Give 1, 2, 3, …, such as 50_000.",
+            argument="chunks",
+            value=chunks,
+        )
+    return number
+
+
+def checked_columns(table: ForeignTable, columns: Any) -> list[str]:
+    """Return the columns that are wanted of a table.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one is not there, or none is wanted.
+    """
+    there = [column.name for column in table.columns]
+    names = names_listed(columns)
+    if names is None:
+        return there
+    for name in names:
+        if name not in there:
+            raise InvalidArgumentError(
+                f"{table.name} has no column {short_repr(name)}.{did_you_mean(name, there)}",
+                argument="columns",
+                table=table.name,
+                column=name,
+            )
+    if not names or len(set(names)) < len(names):
+        raise InvalidArgumentError(
+            f"columns={short_repr(names)}: give each name once, and at least one.",
+            argument="columns",
+            value=names,
+        )
+    return names

@@ -7,10 +7,11 @@ its collations and how it compares numbers with texts.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from itertools import compress
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -39,6 +40,8 @@ Where: TypeAlias = "Mapping[str, Any] | sa.ColumnElement[bool] | sa.TextClause |
 _PARAMETERS: Final = 30_000
 """How many parameters one statement takes: SQLite allows 32,766, PostgreSQL 65,535."""
 _TAKE_MANY: Final = frozenset({"mariadb", "mysql", "postgresql", "sqlite"})
+_WIDEST: Final = 1_500
+"""How many columns one statement asks for: SQLite takes 2,000, PostgreSQL 1,664."""
 _FEW_PARAMETERS: Final = 1_000
 """The same where nothing is known about the database."""
 
@@ -109,11 +112,42 @@ class TableRows:
         Those in `as_texts` are selected as the database writes them.
         """
         table = self._table(name)
+        query = self._reading(table, columns, as_texts)
+        read: list[list[Any]] = self._chosen(query, table, table.sql, where, limit)
+        return read
+
+    def stream(
+        self,
+        name: str,
+        columns: Sequence[str],
+        where: Where,
+        limit: int | None,
+        as_texts: Container[str],
+        size: int,
+    ) -> Iterator[list[list[Any]]]:
+        """Yield what `read` returns, so many rows at a time; none once, if there are none."""
+        table = self._table(name)
+        query = self._reading(table, columns, as_texts)
+        run = partial(self.conn.execute, execution_options={"stream_results": True})
+        with self._chosen(query, table, table.sql, where, limit, run) as result:
+            parts = result.partitions(size)
+            part = next(parts, None)
+            yield (
+                [list(values) for values in zip(*part, strict=True)]
+                if part
+                else [[] for _ in columns]
+            )
+            for part in parts:
+                yield [list(values) for values in zip(*part, strict=True)]
+
+    def _reading(
+        self, table: ForeignTable, columns: Sequence[str], as_texts: Container[str]
+    ) -> sa.Select[Any]:
         at = table.sql
         query = sa.select(*self._asked(table, at, columns, as_texts)).select_from(at)
         if table.located in ("key", "row id"):  # else the database reads them as they lie
             query = query.order_by(*self._locators(table, at, quoted_name(self.conn, table)))
-        return self._chosen(query, table, at, where, limit)
+        return query
 
     def _asked(
         self, table: ForeignTable, at: Any, names: Sequence[str], as_texts: Container[str]
@@ -154,37 +188,60 @@ class TableRows:
         located = self._locators(table, at, quoted_name(self.conn, table))
         names = [column.name for column in table.columns] if columns is None else columns
         wanted = self._asked(table, at, names, as_texts)
+        found: list[list[Any]] = []
+        for start in range(0, len(wanted), _WIDEST):
+            part = wanted[start : start + _WIDEST]
+            read = self._part(table, at, located, part, locators)
+            found += read[len(found) and len(located) :]
+        return _tuples(found[: len(located)]), found[len(located) :]
+
+    def _part(
+        self,
+        table: ForeignTable,
+        at: Any,
+        located: Sequence[sa.ColumnElement[Any]],
+        wanted: Sequence[sa.ColumnElement[Any]],
+        locators: Sequence[Locator] | None,
+    ) -> list[list[Any]]:
         query = sa.select(*located, *wanted).select_from(at).order_by(*located)
+        columns: list[list[Any]]
         if locators is None:
-            found = self._chosen(query, table, at, None, None)
+            columns = self._chosen(query, table, at, None, None)
         elif table.located == "number" and len(locators) > _FEW_PARAMETERS:
             # To number the rows again and again takes longer.
-            found, chosen = self._chosen(query, table, at, None, None), set(locators)
-            keep = [locator in chosen for locator in found[0]]
-            found = [list(compress(column, keep)) for column in found]
+            columns, chosen = self._chosen(query, table, at, None, None), set(locators)
+            keep = [locator in chosen for locator in columns[0]]
+            columns = [list(compress(column, keep)) for column in columns]
         else:
             query = _only(query, table, at)
             parts = [
                 columns_of(self.conn, query.where(chosen))
                 for chosen in self._among(located, locators)
             ]
-            found = _joined(parts, len(located) + len(wanted))
-        return _tuples(found[: len(located)]), found[len(located) :]
+            columns = _joined(parts, len(located) + len(wanted))
+        return columns
 
     def _chosen(
-        self, query: sa.Select[Any], table: ForeignTable, at: Any, where: Where, limit: int | None
-    ) -> list[list[Any]]:
-        """Run a query for the rows that meet a condition, and return columns as lists."""
+        self,
+        query: sa.Select[Any],
+        table: ForeignTable,
+        at: Any,
+        where: Where,
+        limit: int | None,
+        run: Callable[[Any], Any] | None = None,
+    ) -> Any:
+        """Run a query for the rows that meet a condition; return columns as lists, or as `run`."""
+        run = run or partial(columns_of, self.conn)
         if limit is not None:
             query = query.limit(limit)
         query = _only(query, table, at)
         if where is None:
-            return columns_of(self.conn, query)
+            return run(query)
         told = condition(table, where)
         if at is not table.sql:
             told = ClauseAdapter(at).traverse(told)
         try:
-            return columns_of(self.conn, query.where(told))
+            return run(query.where(told))
         except (exc.SQLAlchemyError, OverflowError, UnicodeError) as err:
             why = str(getattr(err, "orig", err)).strip()
             if "interrupted" in why or getattr(err, "connection_invalidated", False):

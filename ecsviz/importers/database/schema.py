@@ -92,6 +92,8 @@ class ForeignKey:
         What it refers to: a primary key, or other columns.
     fault
         Why it cannot be followed, None if it can.
+    guessed
+        Whether nobody declares it: the names and values of its columns suggest it.
     """
 
     table: str
@@ -99,6 +101,7 @@ class ForeignKey:
     target: str
     target_columns: tuple[str, ...]
     fault: str | None = None
+    guessed: bool = False
 
     @property
     def path(self) -> str:
@@ -112,7 +115,8 @@ class ForeignKey:
         return ", ".join(self.columns)
 
     def __str__(self) -> str:
-        return f"{self.table}({self.path}) -> {self.target}({', '.join(self.target_columns)})"
+        mark = " (guessed)" * self.guessed
+        return f"{self.table}({self.path}) -> {self.target}({', '.join(self.target_columns)}){mark}"
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,12 @@ from ecsviz.errors import (
     short_repr,
 )
 from ecsviz.importers.database.duckdb import duckdb_errors, is_duckdb, open_duckdb
+from ecsviz.importers.database.folders import loaded, no_database, table_files
 from ecsviz.importers.files import not_opened
-from ecsviz.importers.sqlite_file import open_sqlite, translated
+from ecsviz.importers.sqlite_file import connected, open_sqlite, translated
 from ecsviz.storage.sql import engine as database
 from ecsviz.storage.sql.driver_values import STRICT
+from ecsviz.storage.sql.sqlite_files import is_sqlite
 
 _STEPS = 1_000
 """Instructions of SQLite's machine between two looks at the clock."""
@@ -53,7 +55,9 @@ class DatabaseSource:
     timeout
         Seconds that one call may take on a SQLite file.
     max_bytes
-        How many bytes a SQLite file may have.
+        How many bytes a file may have.
+    trust
+        Whether a SQLite file is opened where it lies.
 
     Attributes
     ----------
@@ -61,12 +65,23 @@ class DatabaseSource:
         What messages call it: without a password.
     stem
         A short name, for classes.
+    unreadable
+        Table → why it could not be read, of a folder.
+    of_files
+        Whether it is a folder or a file of tables, of which nothing is declared.
     """
 
     def __init__(
-        self, target: str | os.PathLike[str] | URL | Engine, timeout: float, max_bytes: int
+        self,
+        target: str | os.PathLike[str] | URL | Engine,
+        timeout: float,
+        max_bytes: int,
+        trust: bool = False,
     ) -> None:
         self.timeout = timeout
+        self.unreadable: dict[str, str] = {}
+        self.of_files = False
+        self._trust = trust
         self._thread = threading.get_ident()
         self._stack = ExitStack()
         self.close = weakref.finalize(self, _close, self._stack)  # also if the rest fails
@@ -87,22 +102,43 @@ class DatabaseSource:
 
     def _open_file(self, path: Path, max_bytes: int) -> None:
         try:
-            is_folder = path.is_dir()
+            if path.is_dir() or (path.is_file() and not is_sqlite(path)):
+                path = self._opened_as_tables(path, max_bytes)
+            if is_duckdb(path):
+                duck, self._engine = open_duckdb(path)
+                self._stack.callback(duck.close)
+                return
+            if path.is_file() and not is_sqlite(path) and (err := no_database(path)):
+                raise err
         except (OSError, ValueError) as err:
+            if isinstance(err, EcsvizError):
+                raise
             raise not_opened(path, err) from err
-        if is_folder:
-            raise StorageOpenError(f"{short_path(path)} is a folder. Name a file in it.", path=path)
-        if is_duckdb(path):
-            driver, self._engine = open_duckdb(path)
-            self._stack.callback(driver.close)
-            return
-        opened = open_sqlite(path, timeout=self.timeout, max_bytes=max_bytes)
+        if self._trust and path.is_file():
+            opened = connected(path, self.name, timeout=self.timeout, in_place=True)
+        else:
+            opened = open_sqlite(path, timeout=self.timeout, max_bytes=max_bytes)
         with self._translated():
             driver = self._driver = self._stack.enter_context(opened)
         driver.text_factory = _AS_TEXT
         self._engine = sa.create_engine(
             "sqlite://", creator=lambda: driver, poolclass=StaticPool, hide_parameters=True
         )
+
+    def _opened_as_tables(self, path: Path, max_bytes: int) -> Path:
+        """Return the private DuckDB file of what files hold; the path itself if it is no table."""
+        files = table_files(path)
+        if files is not None:
+            self.of_files = True
+            made = loaded(files, self.name, max_bytes)
+            path, self.unreadable = self._stack.enter_context(made)
+        elif path.is_dir():
+            raise StorageOpenError(
+                f"{short_path(path)} is a folder without files of Parquet, CSV or JSON. Name a"
+                " database in it.",
+                path=path,
+            )
+        return path
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -132,10 +168,21 @@ class DatabaseSource:
                 " theirs. Call ev.read_database in the thread that reads.",
                 path=self.name,
             )
-        deadline = time.monotonic() + self.timeout
-        self._driver.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
+        self.go_on()
+        self._driver.set_progress_handler(lambda: int(time.monotonic() > self._until), _STEPS)
         with self._translated(), self._engine.connect() as conn:
-            yield conn
+            if not self._trust:  # nobody else writes a private copy
+                yield conn
+                return
+            self._driver.execute("BEGIN")
+            try:
+                yield conn
+            finally:
+                self._driver.rollback()
+
+    def go_on(self) -> None:
+        """Let a call take its time anew: what happened meanwhile was not its own doing."""
+        self._until = time.monotonic() + self.timeout
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -1,0 +1,253 @@
+"""``read_database``: files and folders of tables, keys that nobody declares, chunks, forms."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+import ecsviz as ev
+from ecsviz import errors
+from ecsviz.importers.database import Database
+from ecsviz.importers.files import ImportSourceError
+from tests.databases import SHOP, execute, read
+
+
+@pytest.fixture
+def folder(tmp_path: Path, require_optional: Any) -> Path:
+    require_optional("duckdb")
+    arrow, parquet = require_optional("pyarrow"), require_optional("pyarrow.parquet")
+    made = tmp_path / "sales"
+    (made / "visits").mkdir(parents=True)
+    (made / "customers.csv").write_text("id,name,since\n1,Ann,2024-02-29\n2,Bo,\n")
+    orders = {"id": [1, 2, 3], "customer_id": [1, 2, 2], "to": [{"zip": 1}, None, None]}
+    parquet.write_table(arrow.table(orders), made / "orders.parquet")
+    lines = ['{"order_id": 1, "what": "tea"}'] * 2 + ['{"order_id": 9, "what": "ink"}']
+    (made / "lines.jsonl").write_text("\n".join(lines))
+    (made / "visits" / "2024.csv").write_text("day\n2024-01-01\n")
+    (made / "visits" / "2025.csv").write_text("day\n2025-01-01\n")
+    (made / "bad.parquet").write_bytes(b"PAR1 and nothing")
+    (made / "readme.txt").write_text("hello")
+    return made
+
+
+def test_a_folder_is_a_database(folder: Path) -> None:
+    with ev.read_database(folder) as db:
+        assert db.tables == ["customers", "lines", "orders", "visits"]
+        assert [str(key) for key in db.keys] == ["orders(customer_id) -> customers(id) (guessed)"]
+        assert db.keys_frame()[["linked", "guessed"]].values.tolist() == [[3, True]]
+        (told,) = db.problems.values.tolist()
+        assert told[0] == "bad"
+        assert "DuckDB cannot read it" in told[3]
+        one, two = db.frame("customers")["since"].to_list()
+        assert (one, two) == (pd.Timestamp("2024-02-29"), pd.NaT)
+        assert [order.customer.name for order in db.entities("orders")] == ["Ann", "Bo", "Bo"]
+        assert db.entities("orders")[0].to == {"zip": 1}
+        assert len(db.entities("visits")) == 2
+        assert len({line.ecs_id for line in db.entities("lines")}) == 3
+        nodes = db.row_graph("orders", where={"id": 1}, hops=1).nodes
+        assert sorted(nodes) == ["customers 1", "orders 1"]
+        copied = db.copy_to(ev.SQLAlchemyEntityStorage(":memory:"))
+        assert sum(map(len, copied.values())) == 10
+    assert len(list(folder.iterdir())) == 6
+    named = {"lines.order_id": "orders.id", "orders.customer_id": "customers.id"}
+    with ev.read_database(folder, keys=named) as db:
+        assert db.keys_frame()[["linked", "dangling", "guessed"]].values.tolist() == [
+            [2, 1, False],
+            [3, 0, False],
+        ]
+        assert db.entities("lines")[0].order.customer.name == "Ann"
+    with ev.read_database(folder, keys={}) as db:
+        assert db.keys == []
+
+
+def test_one_file_of_a_table(folder: Path) -> None:
+    assert ev.read_database(folder / "orders.parquet").tables == ["orders"]
+    assert ev.read_database(folder / "customers.csv").frame("customers", limit=1).shape == (1, 3)
+    with pytest.raises(errors.ImportFormatError, match="a folder of such files"):
+        ev.read_database(folder / "lines.jsonl")
+    with pytest.raises(errors.ImportFormatError, match="no table can be read"):
+        ev.read_database(folder / "bad.parquet")
+    with pytest.raises(errors.ImportLimitError, match="max_bytes="):
+        ev.read_database(folder, max_bytes=100)
+
+
+def test_keys_that_a_database_does_not_declare(tmp_path: Path) -> None:
+    tables = (
+        "CREATE TABLE Customers (ID INTEGER PRIMARY KEY, boss_id INTEGER)",
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, customerId INTEGER, paid, visit_id INTEGER)",
+        "CREATE TABLE visits (id INTEGER)",
+        "INSERT INTO Customers VALUES (1, 1)",
+        "INSERT INTO orders VALUES (1, 1, 1, 1), (2, 1, 1, 2)",
+        "INSERT INTO visits VALUES (1), (1)",  # leads nowhere: not unique
+    )
+    path = execute(tmp_path / "a.db", *tables)
+    assert ev.read_database(path).keys == []
+    db = ev.read_database(path, keys="guess")
+    assert [str(key) for key in db.keys] == ["orders(customerId) -> Customers(ID) (guessed)"]
+    db = ev.read_database(path, keys={"Customers.boss_id": "Customers.ID"})
+    (one,) = db.entities("Customers")
+    assert one.boss is one
+    wrong: list[Any] = ["all", {"orders.x": "Customers.ID"}, {"orders": "visits"}, {1: 2}, [1]]
+    for keys in wrong:
+        with pytest.raises(errors.InvalidArgumentError, match="keys"):
+            ev.read_database(path, keys=keys)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;", r"sqlite3 new\.db < FILE"),
+        (b"-- MySQL dump 10.13  Distrib 8.0.36", "Load it first"),
+        (b"\n--\n-- PostgreSQL database dump\n--\n", "Load it first"),
+        (b"PGDMP\x01\x0e", "pg_restore"),
+        (b"\x00\x01\x00\x00Standard ACE DB\x00", "Microsoft Access"),
+        (b"PK\x03\x04\x14\x00", "Unpack it"),
+        (bytes(range(256)) * 16, "SQLCipher"),
+        (b"a note", "is no SQLite database"),
+        (b"", "is empty"),
+        (b"        DUCK" + bytes(4_084), "does not open"),
+    ],
+)
+def test_what_a_file_is_and_how_it_can_be_read(
+    tmp_path: Path, content: bytes, told: str, require_optional: Any
+) -> None:
+    require_optional("duckdb")
+    path = tmp_path / "a.db"
+    path.write_bytes(content)
+    with pytest.raises(errors.EcsvizError, match=told):
+        ev.read_database(path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(errors.StorageOpenError, match="folder without files of Parquet"):
+        ev.read_database(tmp_path / "empty")
+    with pytest.raises(ImportSourceError, match="Cannot read"):
+        ev.read_database(tmp_path / "missing.duckdb")
+
+
+# -- in place --------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_trusted_is_read_where_it_lies(tmp_path: Path) -> None:
+    path = execute(tmp_path / "a.db", SHOP)
+    with ev.read_database(path, trust=True, max_bytes=1) as db:
+        assert len(db.frame("customers")) == 3
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            other.execute("INSERT INTO country VALUES ('de', 'Germany')")
+            other.commit()  # nobody holds a lock
+        assert len(db.frame("country")) == 3
+        with pytest.raises(errors.EcsvizError), db._source.reading() as conn:
+            conn.exec_driver_sql("DELETE FROM country")
+        assert len(db.entities("orders")) == 3
+    with ev.read_database(path) as copied:
+        assert len(copied.frame("country")) == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.db"]
+
+
+# -- columns, chunks and forms ---------------------------------------------------------------
+
+
+MIXED = """
+    CREATE TABLE t (id INTEGER PRIMARY KEY, n NUMERIC, d DATE, s TEXT, b BLOB, ok BOOLEAN, x);
+    INSERT INTO t VALUES (1, 1, '2024-02-29', 'a', x'00ff', 1, 'y'), (2, 0.5, NULL, NULL, NULL, 0,
+        2), (3, 7, '2024-01-01', 'ü', x'', NULL, NULL);
+    CREATE TABLE none (id INTEGER PRIMARY KEY, d DATE);
+"""
+
+
+def test_columns_and_chunks(tmp_path: Path) -> None:
+    db = read(tmp_path, MIXED)
+    assert list(db.frame("t", columns=["s", "id"])) == ["s", "id"]
+    whole = db.frame("t")
+    chunks = list(db.frame("t", chunks=2))
+    assert [len(chunk) for chunk in chunks] == [2, 1]
+    assert all(chunk.dtypes.equals(whole.dtypes) for chunk in chunks)
+    pd.testing.assert_frame_equal(pd.concat(chunks, ignore_index=True), whole)
+    (only,) = db.frame("t", columns=["n"], where={"id": 1}, chunks=5)
+    assert only["n"].to_list() == [1.0]
+    (empty,) = db.frame("none", chunks=5)
+    assert empty.dtypes.astype(str).to_list() == ["int64", "datetime64[s]"]
+    assert [len(c) for c in db.frame("t", limit=2, chunks=1)] == [1, 1]
+    wrong: list[dict[str, Any]] = [
+        {"columns": ["nothing"]},
+        {"columns": []},
+        {"columns": ["id", "id"]},
+        {"columns": "id"},
+        {"columns": [1]},
+        {"chunks": 0},
+        {"chunks": "2"},
+        {"as_": "excel"},
+    ]
+    for given in wrong:
+        with pytest.raises(errors.InvalidArgumentError, match=next(iter(given))[:6]):
+            db.frame("t", **given)
+
+
+def test_arrow_and_polars(tmp_path: Path, require_optional: Any) -> None:
+    arrow, polars = require_optional("pyarrow"), require_optional("polars")
+    db = read(tmp_path, MIXED)
+    table = db.frame("t", as_="arrow")
+    assert [str(field.type) for field in table.schema] == [
+        "int64",
+        "double",
+        "date32[day]",
+        "string",
+        "binary",
+        "bool",
+        "string",
+    ]
+    assert table.column("x").to_pylist() == ["y", "2", None]
+    parts = list(db.frame("t", as_="arrow", chunks=1))
+    assert arrow.concat_tables(parts).equals(table)
+    assert isinstance(db.frame("t", as_="polars"), polars.DataFrame)
+
+
+def test_a_database_as_parquet_and_back(tmp_path: Path, require_optional: Any) -> None:
+    require_optional("pyarrow")
+    require_optional("duckdb")
+    db = read(tmp_path, SHOP)
+    place = db.to_parquet(tmp_path / "out")
+    assert sorted(p.name for p in place.iterdir()) == sorted(f"{t}.parquet" for t in db.tables)
+    again = ev.read_database(place, keys={"customers.country_code": "country.code"})
+    assert again.tables == db.tables
+    assert again.entities("customers")[0].country.name == "France"
+    for name in db.tables:
+        pd.testing.assert_frame_equal(again.frame(name), db.frame(name), check_dtype=False)
+
+
+def test_large_tables_are_written_in_little_memory(tmp_path: Path, require_optional: Any) -> None:
+    require_optional("pyarrow")
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
+    peaks = []
+    for count in (20_000, 100_000):
+        path = tmp_path / f"{count}.db"
+        insert = f"INSERT INTO t {rows.format(count)} SELECT i, 'text ' || i FROM n"
+        execute(path, "CREATE TABLE t (id INTEGER PRIMARY KEY, s TEXT)", insert)
+        with ev.read_database(path) as db:
+            sum(len(chunk) for chunk in db.frame("t", chunks=2_000, limit=4_000))
+            tracemalloc.start()
+            assert sum(len(chunk) for chunk in db.frame("t", chunks=2_000)) == count
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_two_thousand_columns(tmp_path: Path) -> None:
+    names = ", ".join(f"c{n} INTEGER" for n in range(1_999))
+    table = f"CREATE TABLE wide (id INTEGER PRIMARY KEY, {names})"
+    db: Database = read(tmp_path, table, "INSERT INTO wide (c7) VALUES (5)")
+    assert db.frame("wide").shape == (1, 2_000)
+    (one,) = db.entities("wide")
+    assert (one.c7, one.c1998) == (5, None)
+
+
+def test_what_cannot_be_reached_and_what_can(postgres_url: str) -> None:
+    nobody = sa.make_url(postgres_url).set(database="nowhere")
+    with pytest.raises(errors.StorageOpenError) as caught:
+        ev.read_database(nobody)
+    assert "nowhere" in str(caught.value)
