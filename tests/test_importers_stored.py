@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ecsviz as ev
 from ecsviz.importers import FORMATS, ChatImport, DraftThread, Source, read_chat
 from ecsviz.isomorphic import find_difference
-from tests.chat_files import read
+from tests.chat_files import is_sound, read
 from tests.chat_formats import SAMPLES, llm_old
-from tests.chat_sample import Sample
+from tests.chat_sample import Sample, lines
 from tests.processes import in_a_new_process
 
 READER = """
@@ -215,8 +217,8 @@ def test_a_chat_that_was_edited_and_goes_on_is_one(which: str) -> None:
     expected = {number: text for told in EDITED[which] for number, _, text in told}
     for threads in (read([first, then]), [read(first), read(then)]):
         store = ev.InMemoryEntityStorage()
-        for given in threads:
-            store.register(given)
+        for some in threads:
+            store.register(some)
         (thread,) = store.list_by_type(ev.ChatThread)
         assert [m.content for m in thread.messages] == [
             text for _, text in sorted(expected.items())
@@ -224,6 +226,59 @@ def test_a_chat_that_was_edited_and_goes_on_is_one(which: str) -> None:
         number = len(store.revisions())
         store.register(read(then))
         assert len(store.revisions()) == number
+
+
+LONG = [(n, ("Ann", "Bob", "Cem")[n * 7 % 3], f"text {n}" if n % 4 else "ok") for n in range(24)]
+
+
+def tavern(*told: tuple[int, str, str]) -> bytes:
+    """Return a chat as SillyTavern keeps it: with times and answers, and without ids."""
+    head = {"user_name": "You", "character_name": "Bot", "chat_metadata": {}}
+    rows = [
+        {
+            "name": who,
+            "is_user": who == "Ann",
+            "mes": text,
+            "send_date": f"2024-01-31T22:{n:02}:00Z",
+        }
+        for n, who, text in told
+    ]
+    return lines(head, *rows)
+
+
+@pytest.mark.parametrize("made", [phone, tavern])
+@settings(max_examples=25)
+@given(chance=st.randoms(use_true_random=False))
+def test_parts_of_a_chat_come_together_among_edits(made: Any, chance: random.Random) -> None:
+    store = ev.InMemoryEntityStorage()
+    begin, end = chance.choice([(4, 14), (9, 20), (0, 9)])
+    parts, expected, added = [(begin, end)], dict[int, str](), list[str]()
+    for step in range(6):
+        if parts[step:]:
+            first, last = parts[step]
+            store.register(read(made(*LONG[first:last])))
+            for number in range(first, last):
+                expected.setdefault(number, LONG[number][2])
+            begin, end = min(begin, first), max(end, last)
+        (thread,) = store.list_by_type(ev.ChatThread)
+        assert is_sound(thread)
+        assert sorted(m.content for m in thread.messages) == sorted([*expected.values(), *added])
+        timed = [m for m in thread.messages if m.created_at]
+        assert [m.created_at.minute for m in timed] == sorted(expected)
+        if made is tavern:
+            assert [m.parent for m in timed] == [None, *timed[:-1]]
+        if chance.random() < 0.4:
+            number = chance.choice(sorted(expected))
+            timed[sorted(expected).index(number)].content = expected[number] = f"mine {step}"
+            added.append(f"added {step}")
+            thread.say("user", added[-1])
+            store.register(thread)
+        first = chance.randrange(0, end - 5)
+        parts.append((first, chance.randrange(max(first, begin) + 6, 25)))
+    number = len(store.revisions())
+    for first, last in parts[:-1]:
+        store.register(read(made(*LONG[first:last])))
+    assert len(store.revisions()) == number
 
 
 def test_parts_of_one_chat_are_one_in_any_order(tmp_path: Path) -> None:

@@ -73,7 +73,10 @@ class Contested:
 
 @dataclass(slots=True)
 class _Pair:
-    """A live message and the stored one that it is: what was said, and by whom."""
+    """A live message and the stored one that it is: what was said, and by whom.
+
+    Whether it is older, and whether the start of what was said before, which was cut off there.
+    """
 
     message: Any
     stored: Any
@@ -83,6 +86,7 @@ class _Pair:
     mine: Digests
     left: Digests
     older: bool
+    is_begun: bool
 
 
 @dataclass(slots=True)
@@ -253,6 +257,8 @@ class Union:
         s, b, t, m = (table.under(names) for table in (now.table, record.table, theirs_now, mine))
         column, to = names.index(PARENT), _translation(held.said.ids, now.ids)
         m[:, column] = [to.get(each, each) for each in m[:, column].tolist()]
+        begun = self.at.index(0) if 0 in self.at else -1
+        begun = -1 if begun < 0 or held.said.names[begun] else begun
         for row, message in enumerate(live):
             n = number.get(id(message), -1)
             if n == 0 and self.is_cut and not m[row, column]:
@@ -280,6 +286,7 @@ class Union:
                 mine=m[row],
                 left=said if left is None else left,
                 older=older,
+                is_begun=n == begun > 0 and not before[column],
             )
             links.whose[id(message)] = self._message(pair, names)
 
@@ -294,7 +301,7 @@ class Union:
                 before=int(pair.before[c]),
                 now=int(pair.now[c]),
                 mine=int(pair.mine[c]) if is_live[c] else None,
-                older=pair.older,
+                older=pair.older and not (names[c] == PARENT and pair.is_begun),
             )
             if how[names[c]] == "source" and names[c] != PARENT:
                 value = held.value(message, names[c])
