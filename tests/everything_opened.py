@@ -73,7 +73,8 @@ def test_what_fails_to_open():
     for name in ("text.db", "other.db", "damaged.db", ".", "no folder/a.db"):
         refused(lambda name=name: a_store(HERE / name))
         refused(lambda name=name: ev.read_chat(HERE / name, strict=True))
-    for name in ("text.db", "damaged.db", ".", "no folder/a.db"):
+    (HERE / "empty").mkdir()
+    for name in ("text.db", "damaged.db", "empty", "no folder/a.db"):
         refused(lambda name=name: ev.read_database(HERE / name))
     refused(lambda: ev.read_database("sqlite://"))
     refused(lambda: a_store("nothing://x"))
