@@ -17,6 +17,7 @@ import ecsviz as ev
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.layout.paired import one_line_a_pair
 from ecsviz.storage.relational.classless import BareStore
+from ecsviz.widgets.graph.scene import PAIR
 from tests.hostile import texts
 from tests.test_draw import found, legend, title
 
@@ -270,3 +271,30 @@ def test_a_graph_without_pairs_and_one_in_groups() -> None:
     assert "group" in note(ax)
     with pytest.raises(InvalidArgumentError, match="pairs"):
         chain.draw(pairs=chain.nodes_frame())
+
+
+def test_the_explorer_shows_one_line_a_pair_and_the_cycles_besides() -> None:
+    club = Club(name="club")
+    for name in "abcd":
+        club.members.append(Person(name=name, club=club))
+    a, b = club.members[:2]
+    a.friend, b.friend = b, a
+    graph = ev.EntityDependencyGraph(club)
+    explorer = graph.explore(pairs=False)
+    scene = explorer._showing.now
+    assert int((scene.flags & PAIR > 0).sum()) == 4
+    assert len(scene.flags) == len(graph.references) - 4
+    assert explorer._about["pairs"]
+    assert explorer._about["cyclic"] == 1
+    assert explorer._found_cycles.listed()["told"] == "1 cycle"
+    assert explorer.graph is graph, "details still say all"
+    explorer.cycles_only = True
+    assert explorer._showing.matches.size == 2
+    explorer.selected = a.ecs_id
+    assert "club" in str(explorer._details)
+    assert "besides 4 pairs" in explorer._repr_mimebundle_()[0]["text/html"]
+    whole = graph.explore()
+    assert not whole._about["pairs"]
+    assert len(whole._showing.now.flags) == len(graph.references)
+    with pytest.raises(InvalidArgumentError, match="pairs"):
+        graph.explore(pairs=graph.nodes_frame())

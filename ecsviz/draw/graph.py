@@ -122,22 +122,27 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     """
     with steps("drawing", flag_or_none(progress, "progress")):
         step("grouping")
-        graph = checked_option(checked_graph, graph, "graph")
-        one_line = None if flag(pairs, "pairs") else one_line_a_pair(graph)
-        picture = make_picture(
-            graph if one_line is None else one_line.graph,
+        picture = picture_of(
+            checked_option(checked_graph, graph, "graph"),
+            pairs=flag(pairs, "pairs"),
             color_by=color_by,
             label=label,
             highlight=highlight,
             max_nodes=max_nodes,
             group_by=group_by,
         )
-        if one_line is not None:
-            picture = _with_pairs(picture, graph, one_line)
         none = f"no {color_by}" if isinstance(color_by, str) else "none"
         return draw_picture(
             picture, ax, none=none, title=title, legend=legend, edge_labels=edge_labels
         )
+
+
+def picture_of(graph: EntityDependencyGraph, *, pairs: bool = True, **options: Any) -> Picture:
+    """Decide what is shown of a graph; the options are those of ``make_picture``."""
+    if pairs:
+        return make_picture(graph, **options)
+    one_line = one_line_a_pair(graph)
+    return _with_pairs(make_picture(one_line.graph, **options), graph, one_line)
 
 
 def _with_pairs(picture: Picture, graph: EntityDependencyGraph, one_line: Paired) -> Picture:

@@ -277,13 +277,15 @@ LABELLED: Final = 40
 """Up to how many carry labels: what can be read in that size."""
 
 
-def poster(graph: EntityDependencyGraph) -> tuple[bytes, str]:
+def poster(graph: EntityDependencyGraph, *, pairs: bool = True) -> tuple[bytes, str]:
     r"""Return a picture of a graph as PNG, and what it shows as text.
 
     Parameters
     ----------
     graph
         Of any size: above `DETAILED` nodes it is drawn in groups.
+    pairs
+        As of ``graph.draw``.
 
     Examples
     --------
@@ -294,11 +296,11 @@ def poster(graph: EntityDependencyGraph) -> tuple[bytes, str]:
     """
     from matplotlib.figure import Figure
 
-    from ecsviz.draw.graph import draw_picture
-    from ecsviz.draw.picture import counts_of, make_picture
+    from ecsviz.draw.graph import draw_picture, picture_of
 
-    picture = make_picture(
+    picture = picture_of(
         graph,
+        pairs=pairs,
         color_by="type",
         label=None if len(graph) <= LABELLED or len(graph) > DETAILED else False,
         highlight=None,
@@ -310,4 +312,4 @@ def poster(graph: EntityDependencyGraph) -> tuple[bytes, str]:
     file = io.BytesIO()
     figure.savefig(file, format="png")
     note = f" {picture.note}" if picture.note else ""
-    return file.getvalue(), f"The dependency graph: {counts_of(graph)}.{note}"
+    return file.getvalue(), f"The dependency graph: {picture.counts}.{note}"

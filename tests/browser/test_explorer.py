@@ -539,3 +539,21 @@ def test_a_saved_notebook_shows_a_picture_without_a_kernel(chat: Notebook) -> No
     chat.shot("explorer-still", ".jp-OutputArea")
     # The manager of all widgets trips over a notebook without a session, whoever's widgets it has.
     chat.faults[:] = [fault for fault in chat.faults if "jupyterlab-manager" not in fault]
+
+
+def test_pairs_are_one_line_with_two_heads(notebook: Notebook) -> None:
+    notebook.open("pairs", CHAT.replace("graph.explore()", "graph.explore(pairs=False)"))
+    drawn(notebook, "nodes")
+    assert "5 of 5 entities and 4 of 4 lines, one a pair" in text(notebook, ".ecsviz-status")
+    assert "list and back-reference" in text(notebook, ".ecsviz-legends")
+    assert "in a cycle" not in text(notebook, ".ecsviz-legends")
+    place = "i => document.querySelector('.ecsviz-picture').placeOf(i)"
+    rows = [
+        notebook.page.evaluate(place, element_of(notebook, each))[1]
+        for each in ("thread", "question", "way", "knot")
+    ]
+    assert rows == sorted(rows), "a tree: what is answered stands above its answers"
+    notebook.shot("explorer-pairs", ".ecsviz-explorer")
+    click(notebook, element_of(notebook, "loop"))
+    notebook.page.wait_for_selector(f"{DETAILS} >> text=A loop.")
+    assert "thread" in text(notebook, DETAILS), "the details say both sides"

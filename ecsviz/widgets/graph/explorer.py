@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 import traitlets
 
-from ecsviz.basics.arguments import natural_number
+from ecsviz.basics.arguments import flag, natural_number
 from ecsviz.basics.html import Child, element, shown_of, table
 from ecsviz.basics.order import Bools
 from ecsviz.basics.text import plain
@@ -25,6 +25,7 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.views import checked_graph
 from ecsviz.layout.groups import By
 from ecsviz.layout.overview import noun_of
+from ecsviz.layout.paired import one_line_a_pair
 from ecsviz.widgets.base import LiveWidget, Message, poster, uuid_of, whole_number
 from ecsviz.widgets.graph.details import Around
 from ecsviz.widgets.graph.scene import elements_of, legend_of
@@ -46,6 +47,7 @@ def explore_graph(
     selected: Any = None,
     view: str | None = None,
     limit: int = DETAILED,
+    pairs: bool = True,
 ) -> GraphExplorer:
     """Return a live widget to look around in a graph.
 
@@ -62,6 +64,9 @@ def explore_graph(
         takes the first of these that the graph is not too large for.
     limit
         How many entities are shown one by one at the most, `DETAILED` by default.
+    pairs
+        False shows a list and its members' back-references as one line with two heads, and lists
+        the cycles besides; as in ``graph.draw(pairs=False)``.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def explore_graph(
     >>> explorer.entity is message, explorer.step
     (True, 2)
     """
-    explorer = GraphExplorer(graph, limit=limit)
+    explorer = GraphExplorer(graph, limit=limit, pairs=pairs)
     explorer.selected = selected
     if view is not None:
         explorer._showing.check(view)  # a trait tells in words of its own what is no text
@@ -156,7 +161,9 @@ class GraphExplorer(LiveWidget):
         sync=True
     )
 
-    def __init__(self, graph: EntityDependencyGraph, *, limit: int = DETAILED) -> None:
+    def __init__(
+        self, graph: EntityDependencyGraph, *, limit: int = DETAILED, pairs: bool = True
+    ) -> None:
         if natural_number(limit) is None:
             raise InvalidArgumentError(
                 f"limit is {short_repr(limit)}. Give a whole number: how many entities are shown"
@@ -166,8 +173,12 @@ class GraphExplorer(LiveWidget):
         self.graph = checked_graph(graph)
         self._parts, self._order = graph.arrays, graph.ordering
         self._around = Around(graph)
-        self._showing = Showing(graph, self._around, max(1, limit))
-        self._found_cycles = Cycles(graph)
+        shown, both, plain_graph = graph, None, graph
+        if not flag(pairs, "pairs"):
+            one_line = one_line_a_pair(graph)
+            shown, both, plain_graph = one_line.graph, one_line.both, graph.without_pairs
+        self._showing = Showing(shown, self._around, max(1, limit), both)
+        self._found_cycles = Cycles(plain_graph)
         self._legend = legend_of(graph)
         self._kept: Bools = np.ones(len(graph), dtype=bool)
         self._found: Bools = self._kept
@@ -192,7 +203,8 @@ class GraphExplorer(LiveWidget):
             "count": n,
             "noun": noun_of(self.graph, 2),
             "references": len(self._parts.sources),
-            "cyclic": int(self._order.cyclic.sum()),
+            "cyclic": int(self._showing.graph.ordering.cyclic.sum()),
+            "pairs": bool(self._showing.both is not None and self._showing.both.any()),
             "limit": self._showing.limit,
             "live": n <= LIVE_SEARCH,
             "rows": ROWS,
@@ -379,7 +391,8 @@ class GraphExplorer(LiveWidget):
 
     def _find(self) -> None:
         """Find what matches, in topological order, and show the first of it."""
-        self._kept = filtered(self.graph, self.type_filter, cycles_only=self.cycles_only)
+        shown = self._showing.graph
+        self._kept = filtered(shown, self.type_filter, cycles_only=self.cycles_only)
         self._found = found(self.graph, self.search, self._kept)
         sequence = self._order.sequence
         self._showing.matches = sequence[self._found[sequence]]
@@ -475,7 +488,7 @@ class GraphExplorer(LiveWidget):
         return None if self.view == "map" else "cytoscape"
 
     def _poster_png(self) -> tuple[bytes, str]:
-        return poster(self.graph)
+        return poster(self.graph, pairs=self._showing.both is None)
 
     def _still(self) -> list[Child]:
         rows = [(entry["name"], entry["count"]) for entry in self._legend.entries]

@@ -60,7 +60,7 @@ HULLS: Final = 80
 SHAPES: Final = dict(
     zip(MARKERS, ("circle", "square", "up", "diamond", "down", "plus", "cross"), strict=True)
 )
-IN_CYCLE, DEFERRED, TO_HUB = 1, 2, 4
+IN_CYCLE, DEFERRED, TO_HUB, PAIR = 1, 2, 4, 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +98,7 @@ class Scene:
     sources, targets
         Shape (lines,): the elements that a line joins.
     flags
-        Shape (lines,): ``IN_CYCLE | DEFERRED | TO_HUB``.
+        Shape (lines,): ``IN_CYCLE | DEFERRED | TO_HUB | PAIR``.
     names
         Per line the path, or the field and how many references it stands for.
     close
@@ -198,7 +198,9 @@ def legend_of(graph: EntityDependencyGraph) -> Legend:
 # -- nodes one by one --------------------------------------------------------------------------
 
 
-def nodes_scene(graph: EntityDependencyGraph, numbers: Ints, what: str = "") -> Scene:
+def nodes_scene(
+    graph: EntityDependencyGraph, numbers: Ints, what: str = "", both: Bools | None = None
+) -> Scene:
     """Return the scene of some nodes and of all references among them.
 
     Parameters
@@ -209,6 +211,8 @@ def nodes_scene(graph: EntityDependencyGraph, numbers: Ints, what: str = "") -> 
         Shape (shown,): the nodes.
     what
         What is special about them, to be said: "around 3. ChatThread".
+    both
+        Shape (references,): which stand for a list and a back-reference; None for none.
 
     Notes
     -----
@@ -227,6 +231,7 @@ def nodes_scene(graph: EntityDependencyGraph, numbers: Ints, what: str = "") -> 
     of_node = np.full(len(graph), -1)
     of_node[numbers] = np.arange(len(numbers))
     edges = np.flatnonzero((of_node[parts.sources] >= 0) & (of_node[parts.targets] >= 0))
+    lines = "references" if both is None else "lines, one a pair"
     told = shown_of(len(numbers), len(graph), noun_of(graph, len(graph)))
     scene = Scene(
         "nodes",
@@ -237,10 +242,11 @@ def nodes_scene(graph: EntityDependencyGraph, numbers: Ints, what: str = "") -> 
         [""] * len(numbers),
         of_node[parts.sources[edges]],
         of_node[parts.targets[edges]],
-        IN_CYCLE * order.in_cycle[edges] + DEFERRED * order.deferred[edges],
+        IN_CYCLE * order.in_cycle[edges]
+        + DEFERRED * order.deferred[edges]
+        + (0 if both is None else PAIR * both[edges]),
         [plain(parts.place_of(edge)[1], 40) for edge in edges.tolist()],
-        f"{told}{', ' + what if what else ''}"
-        f" and {len(edges):,} of {len(parts.sources):,} references",
+        f"{told}{', ' + what if what else ''} and {len(edges):,} of {len(parts.sources):,} {lines}",
     )
     return _placed(scene, [parts.types[number] for number in numbers.tolist()], parts.kinds[edges])
 

@@ -41,6 +41,8 @@ class Showing:
         Looks at its nodes.
     limit
         How many elements are shown one by one at the most.
+    both
+        Shape (references,): which stand for a list and a back-reference; None for none.
 
     Attributes
     ----------
@@ -67,8 +69,11 @@ class Showing:
     'showing 3 of 5 entities, around 3. Node n3 and 2 of 4 references'
     """
 
-    def __init__(self, graph: EntityDependencyGraph, around: Around, limit: int) -> None:
+    def __init__(
+        self, graph: EntityDependencyGraph, around: Around, limit: int, both: Bools | None = None
+    ) -> None:
         self.graph = graph
+        self.both = both
         self.around = around
         self.limit = limit
         self.group_by: By = "auto"
@@ -106,12 +111,15 @@ class Showing:
         elif view == "groups":
             self.now = groups_scene(self.graph, self.groups, self.opened, self.limit)
         elif view == "all":
-            self.now = nodes_scene(self.graph, np.arange(len(self.graph)))
+            self.now = self._nodes(np.arange(len(self.graph)))
         elif view == "found":
-            self.now = nodes_scene(self.graph, self.matches[: self.limit], "those found first")
+            self.now = self._nodes(self.matches[: self.limit], "those found first")
         else:
-            self.now = nodes_scene(self.graph, self._near(), self._words())
+            self.now = self._nodes(self._near(), self._words())
         return self.now
+
+    def _nodes(self, numbers: Ints, what: str = "") -> Scene:
+        return nodes_scene(self.graph, numbers, what, self.both)
 
     @cached_property
     def _map(self) -> Scene:

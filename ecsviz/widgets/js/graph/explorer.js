@@ -294,6 +294,8 @@ function legendOf(about) {
       h("span", { class: "ecsviz-legend" }, stroke(""), "in a cycle"),
       h("span", { class: "ecsviz-legend" }, stroke("ecsviz-deferred"), "deferred"),
     );
+  if (about.pairs)
+    entries.push(h("span", { class: "ecsviz-legend" }, "\u2194 list and back-reference"));
   return entries;
 }
 

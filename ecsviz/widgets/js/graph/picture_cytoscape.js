@@ -2,7 +2,7 @@
 
 import { later, onceAFrame, pen } from "../shared/dom.js";
 import { FONT, SIZE, fitted } from "./label_fitting.js";
-import { DEFERRED, HUB, IN_CYCLE, boundsOf, decode } from "./scene.js";
+import { DEFERRED, HUB, IN_CYCLE, PAIR, boundsOf, decode } from "./scene.js";
 import { linesBetween, markImage, mix } from "./scene.js";
 
 /** @import * as cy from "cytoscape" */
@@ -378,6 +378,10 @@ export class Detail {
           "edge-distances": "node-position",
         },
       },
+      {
+        selector: "edge.pair",
+        style: { "source-arrow-shape": "triangle", "source-arrow-color": line },
+      },
       { selector: "edge.cyclic", style: { "line-color": cycle, "target-arrow-color": cycle } },
       { selector: "edge.deferred", style: { "line-style": "dashed", "line-dash-pattern": [5, 4] } },
       {
@@ -401,6 +405,7 @@ export class Detail {
           "line-opacity": 1,
           "line-color": cycle,
           "target-arrow-color": cycle,
+          "source-arrow-color": cycle,
           "z-index": 6,
         },
       },
@@ -414,6 +419,7 @@ export class Detail {
           width: 5,
           "line-color": accent,
           "target-arrow-color": accent,
+          "source-arrow-color": accent,
           "z-index": 7,
           "source-label": "data(name)",
           "source-text-offset": "data(offset)",
@@ -482,6 +488,7 @@ function linesOf(scene, curved) {
     const data = { id: `e${k}`, source: `n${source}`, target: `n${target}`, name, offset };
     if (scene.flags[k] & IN_CYCLE) classes.push("cyclic");
     if (scene.flags[k] & DEFERRED) classes.push("deferred");
+    if (scene.flags[k] & PAIR) classes.push("pair");
     if (scene.flags[k] & HUB) classes.push("hub");
     if (curved && scene.starts[k + 1] > scene.starts[k]) {
       const bent = bendsOf(scene, k, source, target);

@@ -10,6 +10,7 @@ import { numbers } from "../shared/kernel.js";
 
 export const IN_CYCLE = 1;
 export const DEFERRED = 2;
+export const PAIR = 8; // a list and a back-reference: one line with two heads
 export const HUB = 4; // one of many that lead to, or from, the same element
 
 /** Returns a scene with its bytes as arrays. @param {Partial<SceneState>} state */

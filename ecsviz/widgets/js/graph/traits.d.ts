@@ -51,6 +51,7 @@ export interface About {
   noun: string;
   references: number;
   cyclic: number;
+  pairs: boolean;
   limit: number;
   live: boolean;
   rows: number;
