@@ -24,11 +24,13 @@ from pydantic import BaseModel, Field, GetPydanticSchema
 from pydantic_core import core_schema
 
 import ecsviz as ev
+from ecsviz import isomorphic
 from ecsviz.domain.walk import walk
 from ecsviz.errors import StaleVersionError
-from ecsviz.storage import remembered
+from ecsviz.storage import kept_walks, remembered
 from ecsviz.storage.relational.save.part import changed_part
 from ecsviz.storage.relational.schema.catalog import Catalog
+from ecsviz.storage.renewal import walk_to_save
 
 SAVING = "ecsviz.storage.relational.inside.changed_part"
 
@@ -255,6 +257,212 @@ def test_a_save_asks_as_much_whatever_the_size(tmp_path: Path) -> None:
     assert counts[10, True] == counts[1000, True]
 
 
+@contextmanager
+def walks() -> Iterator[list[int]]:
+    """Note how many entities the walks of saves find: none of those that are spared."""
+    seen: list[int] = []
+
+    def noted(*given: Any) -> Any:
+        seen.append(0)  # it may fail
+        found = walk_to_save(*given)
+        seen[-1] = len(found.entities)
+        return found
+
+    with mock.patch.object(kept_walks, "walk_to_save", noted):
+        yield seen
+
+
+REPEATED: dict[str, Callable[[Any], Any]] = {
+    "nothing": lambda shelf: None,
+    "a value": lambda shelf: setattr(shelf.books[7], "title", str(shelf.version)),
+    "a value of the root": lambda shelf: setattr(shelf, "name", str(shelf.version)),
+    "in place": lambda shelf: shelf.books[7].words.append("more"),
+    "one more": lambda shelf: shelf.books.append(Book(shelf=shelf)),
+    "several more": lambda shelf: shelf.books.extend(Book(shelf=shelf) for _ in range(2)),
+    "more that hold each other": lambda shelf: shelf.books.extend(_pair(shelf)),
+    "another list": lambda shelf: setattr(shelf, "books", [*shelf.books]),
+    "an answer": lambda thread: thread.say("user", "new", parent=thread.messages[3]),
+    "two answers": lambda thread: [
+        thread.say("user", "new", parent=thread.messages[n]) for n in (3, 1)
+    ],
+}
+WALKED: dict[str, Callable[[Any], Any]] = {
+    "a reference": lambda shelf: _refer(shelf.books),
+    "an order": lambda shelf: shelf.books.reverse(),
+    "one within": lambda shelf: shelf.books.insert(3, Book(shelf=shelf)),
+    "one less": lambda shelf: setattr(shelf.books.pop(), "shelf", None),
+    "one instead": lambda shelf: shelf.books.__setitem__(3, Book(shelf=shelf)),
+    "one twice": lambda shelf: shelf.books.append(shelf.books[0]),
+    "in a list of no inverse": lambda shelf: shelf.others.append(Shelf()),
+    "in a dict": lambda shelf: shelf.named.update(a=shelf.books[3]),
+    "one twice that says it is new": lambda shelf: _again(shelf.books),
+    "what leads on": lambda shelf: shelf.books.append(Book(shelf=shelf, sequel=Book())),
+    "a copy": lambda shelf: shelf.books.append(shelf.books[0].model_copy()),
+    "one of another store": lambda shelf: shelf.books.append(Book(shelf=shelf, version=1)),
+}
+
+
+def _refer(books: list[Book]) -> None:
+    books[7].sequel = books[books[7].version]
+
+
+def _again(books: list[Book]) -> None:
+    books[0].version = 0
+    books.append(books[0])
+
+
+def _pair(shelf: Shelf) -> list[Book]:
+    one = Book(shelf=shelf)
+    one.sequel = Book(shelf=shelf, sequel=one)
+    return [one, one.sequel]
+
+
+@pytest.mark.parametrize("read", [False, True], ids=["saved", "read"])
+@pytest.mark.parametrize("what", [*REPEATED, *WALKED])
+def test_no_way_is_gone_again_along_which_nothing_has_changed(
+    tmp_path: Path, what: str, read: bool
+) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    root: Any = ev.ChatThread(title="a") if "answer" in what else shelf_of(20)
+    if isinstance(root, ev.ChatThread):
+        for number in range(20):
+            root.say("user", str(number))
+    store.register(root)
+    root = store.get(root.ecs_id) if read else root
+    store.register(root)  # now it knows the way
+    for _ in range(2):
+        edit = {**REPEATED, **WALKED}[what]
+        edit(root)
+        with walks() as seen:
+            told = _told(lambda: store.register(root))
+        assert seen == [] if what in REPEATED else len(seen) >= 1
+        if told:
+            assert what.startswith(("one", "a copy"))
+            break
+        with ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as again:
+            assert isomorphic.find_difference(root, again.get(root.ecs_id)) is None
+    assert store.verify().empty
+    store.close()
+
+
+def test_a_way_is_gone_again_where_anything_was_remembered_since(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    shelf = store.register(shelf_of(20))
+    store.register(shelf)
+    first, second, third = shelf.books[:3]
+    third.sequel = first
+    store.register(third, hops=0)
+    third.title = "edited"
+    with walks() as seen:
+        store.register(shelf)
+        store.register(shelf)
+    assert seen == [21], "the walk before has third.sequel elsewhere"
+    assert store.get(third.ecs_id).sequel == first
+    third.sequel = second
+    store.refresh(third)
+    third.title = "again"
+    with walks() as seen:
+        store.register(shelf)
+    assert len(seen) <= 1
+    assert store.get(third.ecs_id).sequel == first
+    copy_ = store.get(second.ecs_id)
+    copy_.title = "by another object"
+    store.register(copy_)
+    with pytest.raises(StaleVersionError):
+        store.register(shelf)
+    store.refresh(shelf)
+    store.register(shelf)
+    store.register(shelf)
+    del third.title
+    third.title = "set again"
+    with walks() as seen:
+        store.register(shelf)
+    assert seen == [21]
+    with ev.SQLAlchemyEntityStorage(tmp_path / "b.db") as other:
+        with walks() as seen:
+            other.register(shelf)
+            other.register(shelf)
+            store.register(shelf)
+        assert seen == [21, 21, 21], "another store goes its own way"
+    store.close()
+
+
+def test_what_is_saved_between_look_and_save_is_noticed(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    shelf = store.register(shelf_of(20))
+    store.register(shelf)
+    save = store.inside.save
+
+    def late(*given: Any, **options: Any) -> Any:
+        other = store.get(shelf.books[3].ecs_id)
+        other.title = "by another object"
+        save(walk_to_save([other]), None)
+        return save(*given, **options)
+
+    with mock.patch.object(store.inside, "save", late), pytest.raises(StaleVersionError):
+        store.register(shelf)
+    assert store.get(shelf.ecs_id).books[3].title == "by another object"
+    store.close()
+
+
+@pytest.mark.parametrize("field", ["shelf", "books", "named"])
+def test_a_walk_that_another_thread_has_disturbed_is_not_kept(tmp_path: Path, field: str) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    shelf = shelf_of(20)
+    hidden = Book(title="hidden", shelf=shelf)
+    shelf.books.append(hidden)
+    shelf.named["a"] = hidden
+    if field == "shelf":
+        shelf.best = hidden
+    store.register(shelf)
+    places: list[tuple[Any, str, Any]] = [(shelf, "books", shelf.books[:-1]), (shelf, "named", {})]
+    places += [(shelf, "best", None)]
+
+    def disturbed(roots: Any) -> Any:
+        """Walk while somebody is not there for a moment."""
+        before = {name: getattr(shelf, name) for _, name, _ in places}
+        for of, name, value in places:
+            setattr(of, name, value)
+        found = walk_to_save(roots)
+        for name, value in before.items():
+            setattr(shelf, name, value)
+        return found
+
+    with mock.patch.object(kept_walks, "walk_to_save", disturbed):
+        store.register(shelf)
+    hidden.title = "edited"
+    store.register(shelf)
+    assert store.get(hidden.ecs_id).title == "edited"
+    store.close()
+
+
+def test_a_kept_walk_goes_with_its_entity(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    top = Shelf(name="top", others=[Shelf(name="a"), Shelf(name="b")])
+    store.register(top.others[0])
+    dropped = weakref.ref(top)
+    gc.collect()
+    gc.disable()
+    try:
+        del top
+        assert dropped() is None, "there is no circle for the collector to find"
+    finally:
+        gc.enable()
+    shelves = [store.register(shelf_of(3)) for _ in range(kept_walks.MOST + 1)]
+    with walks() as seen:
+        for shelf in [*shelves, *shelves[1:]]:
+            store.register(shelf)
+    assert seen == [4] * len(shelves), "of the last ones the way is known"
+    with walks() as seen:
+        store.register(shelves[0])
+    assert seen == [4]
+    with walks() as seen:
+        for root in (shelves[0].books[0], shelves[0]):
+            store.register(root)
+    assert seen == [4, 4], "of two that hold each other one walk is enough"
+    store.close()
+
+
 def test_what_a_block_saves_is_remembered_once_it_is_stored(tmp_path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
     one, two = shelf_of(20), shelf_of(30)
@@ -326,15 +534,20 @@ def test_what_is_remembered_takes_little(tmp_path: Path) -> None:
         with ev.SQLAlchemyEntityStorage(path) as store, ExitStack() as stack:
             if not remembers:
                 stack.enter_context(mock.patch.object(Catalog, "found_revision", return_value=None))
-            store.get(thread.ecs_id)  # what is made once is made
+            warm = store.get(thread.ecs_id)
+            for _ in range(2):  # what is made once is made
+                store.register(warm)
+            del warm
             gc.collect()
             tracemalloc.start()
             read = store.get(thread.ecs_id)
+            if remembers:
+                store.register(read)  # and keeps the walk
             gc.collect()
             taken.append(tracemalloc.get_traced_memory()[0] / count)
             tracemalloc.stop()
             del read
-    slots = 3 * 8
+    slots = 4 * 8
     assert 0 < taken[0] - taken[1] + slots <= 250
 
 
@@ -589,8 +802,24 @@ class World:
             "leave": lambda: setattr(book, "shelf", None),
             "disagree": lambda: setattr(book, "shelf", shelf),
             "twice": lambda: shelf.books.append(book),
+            "another list": lambda: setattr(shelf, "books", [*shelf.books]),
+            "swap": lambda: self._swap(shelf),
+            "out": lambda: shelf.books.remove(book) if book in shelf.books else None,
+            "number": lambda: setattr(book, "number", (1, 1.0, True)[len(book.title) % 3]),
+            "words": lambda: book.words.append("w"),
+            "mark": lambda: book.marks.add(len(book.title)),
+            "model": lambda: book.meta.tags.append("t"),
+            "pair": lambda: book.pair[1].append(3),
+            "point": lambda: book.point.more.append(1),
         }
         edits[what]()
+
+    def _swap(self, shelf: Shelf) -> None:
+        """Let another book stand where one has stood: the list is as long as before."""
+        if shelf.books:
+            shelf.books[-1].shelf = None
+            self.books.append(Book(title=f"n{len(self.books)}", shelf=shelf))
+            shelf.books[-1] = self.books[-1]
 
     def roots(self) -> list[Any]:
         return [self.shelves[0], self.shelves[1]]
@@ -598,6 +827,34 @@ class World:
     def save(self, some: int) -> str:
         roots: Any = self.roots() if some == 0 else self.books[some % len(self.books)]
         return _told(lambda: self.store.register(roots))
+
+    def one(self, j: int) -> str:
+        """Save a shelf and all it leads to: a walk that begins at one entity is kept."""
+        return _told(lambda: self.store.register(self.shelves[j % len(self.shelves)]))
+
+    def of_book(self, j: int) -> str:
+        """Save a book and all it leads to, which a shelf may lead to as well."""
+        return _told(lambda: self.store.register(self.books[j % len(self.books)]))
+
+    def alone(self, j: int) -> str:
+        """Save one entity without what it leads to."""
+        every = [*self.books, *self.shelves]
+        return _told(lambda: self.store.register(every[j % len(every)], hops=0))
+
+    def refresh(self, j: int) -> str:
+        """Take over what is stored, in the very objects."""
+        return _told(lambda: self.store.refresh(self.books[j % len(self.books)]))
+
+    def fails(self, j: int) -> str:
+        """Save a shelf, which fails at its end."""
+        error = TakenBackError("at the end")
+        with mock.patch.object(Catalog, "seal", side_effect=error):
+            return _told(lambda: self.store.register(self.shelves[j % len(self.shelves)]))
+
+    def elsewhere(self, j: int) -> str:
+        """Save a shelf in another store as well, which remembers it from then on."""
+        with ev.SQLAlchemyEntityStorage(":memory:") as other:
+            return _told(lambda: other.register(self.shelves[j % len(self.shelves)], hops=0))
 
     def others(self, j: int) -> str:
         """Let another store object save an entity of its own reading."""
@@ -649,6 +906,10 @@ class World:
         return _told(revert)
 
 
+def _flat(parts: list[list[Any]]) -> list[Any]:
+    return [step for part in parts for step in part]
+
+
 def _told(act: Callable[[], Any]) -> str:
     try:
         act()
@@ -660,9 +921,13 @@ def _told(act: Callable[[], Any]) -> str:
 KINDS = [
     *("append", "append", "insert", "lonely", "wrong", "tree", "shelf", "named", "unnamed"),
     *("others", "reorder", "title", "same", "data", "deep", "sequel", "best", "move", "leave"),
-    *("disagree", "twice"),
+    *("disagree", "twice", "another list", "swap", "out"),
+    *("number", "words", "mark", "model", "pair", "point"),
 ]
-CALLS = ["save", "save", "save", "copy", "again", "delete", "revert"]
+CALLS = [
+    *("save", "save", "one", "one", "one", "one", "of_book", "alone", "refresh", "fails"),
+    *("elsewhere", "copy", "again", "delete", "revert"),
+]
 EDIT = st.tuples(st.just("step"), st.sampled_from(KINDS), *[st.integers(0, 9)] * 3)
 CALL = st.tuples(st.sampled_from(CALLS), st.integers(0, 3), st.integers(0, 9))
 SAVE = st.tuples(st.just("save"), st.integers(0, 3), st.just(0))
@@ -674,8 +939,15 @@ OTHERS = st.tuples(st.just("others"), st.just(0), st.integers(0, 9))
 STEPS = st.lists(st.one_of(EDIT, CALL, OTHERS, BLOCK), max_size=25)
 
 
+APPEND = st.tuples(st.just("step"), st.just("append"), *[st.integers(0, 9)] * 3)
+ONE = st.tuples(st.just("one"), st.just(0), st.just(0))
+# Walks are kept where one entity is saved twice in a row, and known where nothing else happened.
+BETWEEN = EDIT | APPEND | CALL | OTHERS
+AGAIN = st.tuples(ONE, ONE, BETWEEN, ONE, BETWEEN, ONE).map(list)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(steps=STEPS)
+@given(steps=STEPS | st.lists(AGAIN | st.tuples(CALL).map(list), max_size=4).map(_flat))
 def test_looking_at_what_changed_does_what_looking_at_all_does(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Any]
 ) -> None:

@@ -51,6 +51,25 @@ def test_ids_count_as_they_are_and_as_bytes() -> None:
     assert seals_of([[] for _ in range(5)]) == []
 
 
+def test_a_save_that_only_edits_hides_no_change_of_the_own_tables(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
+    note = store.register(ev.ChatThread(title="a"))
+    execute(tmp_path / "store.db", "INSERT INTO ecs_store VALUES ('by', 'somebody')")
+    for title in ("b", "c"):
+        assert store.verify()["table"].tolist() == ["ecs_types"]
+        note.title = title
+        store.register(note)
+        with store.transaction():
+            note.title = f"{title} in a block"
+            store.register(note)
+    assert store.verify()["table"].tolist() == ["ecs_types"]
+    execute(tmp_path / "store.db", "DELETE FROM ecs_store WHERE key = 'by'")
+    assert store.verify().empty
+    store.register(ev.ChatThread(title="another"))
+    assert store.verify().empty
+    store.close()
+
+
 # -- checksums of the past -------------------------------------------------------------------
 
 

@@ -77,7 +77,14 @@ class Entity(BaseModel, metaclass=EntityMeta):
     # What a store remembers of an entity, see `ecsviz.storage.remembered`, and from where it was
     # read, see `ecsviz.storage.arriving`: no copy, dump or pickle takes it along. And
     # `__weakref__`, which a subclass gets unasked, this class with slots not.
-    __slots__ = ("__ecs_held__", "__ecs_mark__", "__ecs_origin__", "__ecs_was__", "__weakref__")
+    __slots__ = (
+        "__ecs_held__",
+        "__ecs_mark__",
+        "__ecs_origin__",
+        "__ecs_walk__",
+        "__ecs_was__",
+        "__weakref__",
+    )
 
     ecs_id: UUID = Field(default_factory=_new_id, frozen=True)
     lineage_id: UUID = Field(default_factory=_own_family)
@@ -206,7 +213,8 @@ class Entity(BaseModel, metaclass=EntityMeta):
             state.touch(self, name)
         super().__delattr__(name)
         # What is set again stands in another place of the state, by which stores go.
-        Entity.__dict__["__ecs_mark__"].__set__(self, None)
+        for slot in ("__ecs_mark__", "__ecs_was__"):
+            Entity.__dict__[slot].__set__(self, None)
 
     # -- text --------------------------------------------------------------------------------
 

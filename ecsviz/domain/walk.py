@@ -89,6 +89,8 @@ class Walk:
         Per entity the position of its class in `classes`.
     rising
         Whether the ids rise, as they do where entities stand in the order of their making.
+    roots
+        How many of the entities were given, and not only found.
 
     Notes
     -----
@@ -103,6 +105,7 @@ class Walk:
         "ids",
         "kinds",
         "rising",
+        "roots",
         "slots",
         "sources",
         "targets",
@@ -115,6 +118,7 @@ class Walk:
         self.entities: list[Any] = []
         self.ids: list[Any] = []
         self.rising = False
+        self.roots = 0
         self.sources = array.array("i")
         self.targets = array.array("i")
         self.slots = array.array("i")
@@ -147,6 +151,11 @@ class Walk:
             keys[number] = key
         return keys
 
+    @property
+    def odd(self) -> int:
+        """How many references stand neither in single fields nor in lists."""
+        return len(self._odd)
+
     def references_of(self, position: int, slot: int) -> range:
         """Return the numbers of the references that one field of one entity holds."""
         first = bisect_left(self.sources, position)
@@ -168,7 +177,7 @@ class Walk:
         made.classes, made.fields, made.rising = self.classes, self.fields, self.rising
         chosen = positions.tolist()
         made.entities = [self.entities[position] for position in chosen]
-        made.ids = [self.ids[position] for position in chosen]
+        made.ids = [entity.__dict__["ecs_id"] for entity in made.entities]
         made._index = {id(entity): n for n, entity in enumerate(made.entities)}
         place = np.zeros(len(self.entities), dtype=np.intc)
         place[positions] = np.arange(len(positions), dtype=np.intc)
@@ -280,13 +289,14 @@ def walk(roots: Iterable[Any], *, strict: bool = True) -> Walk:
         if id(root) not in index:
             index[id(root)] = len(entities)
             entities.append(root)
+    result.roots = len(entities)
     with collector_paused():
         _follow(result, strict)
         _read_ids(result, strict)
     return result
 
 
-def walk_alone(roots: Iterable[Any], without: Callable[[FieldPlan], bool]) -> Walk:
+def walk_alone(roots: Iterable[Any], without: Callable[[FieldPlan], bool] | None = None) -> Walk:
     """Find what the roots themselves hold, and nothing of what that leads to.
 
     Parameters
@@ -309,7 +319,7 @@ def walk_alone(roots: Iterable[Any], without: Callable[[FieldPlan], bool]) -> Wa
     for position, entity in given:
         if type(entity) not in known:
             about = _about(result, position, strict=True)
-            steps = tuple(step for step in about.steps if not without(step[3]))
+            steps = tuple(step for step in about.steps if without is None or not without(step[3]))
             known[type(entity)] = about._replace(steps=steps)
     _follow_each(result, known, iter(given), strict=True)
     for position in range(len(given), len(result.entities)):
@@ -417,7 +427,7 @@ def _follow_run(result: Walk, about: _About, start: int, stop: int) -> bool:
         found.append((slot, shape, column))
     result.kinds.extend(array.array("i", [about.kind]) * (stop - start))
     if found:
-        values, counts = _in_order(found)
+        values, counts = in_order(found)
         places = np.repeat(np.arange(start, stop, dtype=np.intc), len(found))
         result.sources.frombytes(np.repeat(places, counts).tobytes())
         slots = np.tile(np.array([slot for slot, _, _ in found], dtype=np.intc), stop - start)
@@ -426,7 +436,7 @@ def _follow_run(result: Walk, about: _About, start: int, stop: int) -> bool:
     return True
 
 
-def _in_order(found: list[tuple[int, Shape, list[Any]]]) -> tuple[list[Any], Any]:
+def in_order(found: list[tuple[int, Shape, list[Any]]]) -> tuple[list[Any], Any]:
     """Return what entities hold, one after the other, and how many each of their fields."""
     if len(found) == 1 and found[0][1] == Shape.SINGLE:
         column = found[0][2]

@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.walk import Walk, walk
+from ecsviz.storage.kept_walks import gone_again
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 
 _ORIGIN = vars(Entity)["__ecs_origin__"]
@@ -102,17 +103,19 @@ def save(store: Any, roots: list[Any], note: str | None, alone: bool) -> None:
     def walked(given: list[Any]) -> tuple[Walk, int | None]:
         if alone:
             return walk_of_given(given), len(set(map(id, given)))
-        return walk_to_save(given), None
+        return store.inside.walk(given), None
 
     found, count = walked(roots)
     if not arriving(store, found):
         store.inside.save(found, note, alone=count)
         return
     with store.inside.origins.hold():
+        found = gone_again(found)  # which knows nothing of what fitting changes
         fitted = fit(store, arriving(store, found))
         rest = [root for root in roots if not any(each.is_left_out(root) for each in fitted)]
         if len(rest) < len(roots) or any(each.is_linked_anew for each in fitted):
             found, count = walked(rest)
+            found = gone_again(found)
         for each in fitted:
             each.begin(found)
         if rest:

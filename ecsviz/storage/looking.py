@@ -189,6 +189,9 @@ class Inside(Protocol):
     def on_back(self, call: Callable[[], None]) -> None:
         """Call something if the open transaction is taken back, or the part of it that is open."""
 
+    def walk(self, roots: list[Any]) -> Walk:
+        """Walk entities that are to be saved, as `walk_to_save` does."""
+
     def save(
         self,
         found: Walk,

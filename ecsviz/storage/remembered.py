@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import operator
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
 from collections.abc import Mapping as MappingOf
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 from uuid import UUID
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from pydantic import BaseModel
 
@@ -127,6 +128,8 @@ class Remembered:
     ----------
     doubtful
         The entities of which a row says something else than was written: it is written again.
+    roots
+        The entities with which walks are kept; see `kept_walks`.
 
     Examples
     --------
@@ -142,6 +145,12 @@ class Remembered:
         self._era: Era | None = None
         self._trusts = True
         self.doubtful: frozenset[UUID] = frozenset()
+        self.roots: deque[ref[Any]] = deque()
+
+    @property
+    def now(self) -> Era | None:
+        """The era, as far as it is known without looking at the store."""
+        return self._era
 
     def era_of(self, newest: NewestRevision | None) -> Era | None:
         """Return the era of a store whose newest revision is this one; None if it is unknown."""
@@ -299,9 +308,10 @@ def remember_rows(
     consume(map(_MARK.__set__, entities, itertools.repeat(mark)))
 
 
-def forget(entities: Iterable[Any]) -> None:
+def forget(entities: Sequence[Any]) -> None:
     """Take nothing for known of some entities."""
-    consume(map(_MARK.__set__, entities, itertools.repeat(None)))
+    for slot in (_MARK, _WAS):
+        consume(map(slot.__set__, entities, itertools.repeat(None)))
 
 
 def hand_over(entities: Sequence[Any], others: Sequence[Any]) -> None:
@@ -321,13 +331,12 @@ def unknown(entities: Sequence[Any], era: Era) -> list[int]:
     """Return the places of entities of which an era does not know what the store holds."""
     newest = era.newest
     try:
-        marks = list(map(_MARK.__get__, entities))
-    except AttributeError:
-        marks = [_mark_of(entity) for entity in entities]
-    if all(map(operator.is_, marks, itertools.repeat(newest))):
-        return []
+        if all(map(operator.is_, map(_MARK.__get__, entities), itertools.repeat(newest))):
+            return []
+    except AttributeError:  # of somebody who was never stored
+        pass
     changed, found = era.changed, []
-    for place, mark in enumerate(marks):
+    for place, mark in enumerate(map(_mark_of, entities)):
         if mark is newest:
             continue
         if mark is None or mark.era is not era:
@@ -347,13 +356,39 @@ def _mark_of(entity: Any) -> Mark | None:
     return found
 
 
-def differing(entities: Sequence[Any], fields: Sequence[str]) -> list[int]:
-    """Return the places of remembered entities of one class that hold something else now."""
+def remembered_of(entities: Iterable[Any]) -> Iterator[Any]:
+    """Yield the very objects that are remembered of entities, others whenever that is anew."""
+    return map(_WAS.__get__, entities)
+
+
+def inside_of(entities: Iterable[Any], fields: Sequence[str], name: str) -> list[Any]:
+    """Return what is remembered to be in a field, one of those that can change in place."""
+    rows = list(map(_HELD.__get__, entities))
+    if len(fields) == 1:
+        return rows
+    place = fields.index(name)
+    return [NOTHING if row is NOTHING else row[place] for row in rows]
+
+
+def differing(
+    entities: Sequence[Any], fields: Sequence[str], remembered: Sequence[Any] | None = None
+) -> list[int]:
+    """Return the places of remembered entities of one class that hold something else now.
+
+    Parameters
+    ----------
+    entities, fields
+        The entities, and the fields whose values can change in place.
+    remembered
+        What is remembered of them, where that is at hand.
+    """
     found: list[int] = []
     several = len(fields) > 1
     for start in range(0, len(entities), MANY):
         some = entities[start : start + MANY]
-        states, was = [entity.__dict__ for entity in some], list(map(_WAS.__get__, some))
+        states = [entity.__dict__ for entity in some]
+        known = map(_WAS.__get__, some) if remembered is None else remembered[start : start + MANY]
+        was = list(known)
         now = itertools.chain.from_iterable(map(dict.values, states))
         # Where a state is longer or shorter than it was, the id of the next meets another value.
         alike = len(states[-1]) == len(was[-1]) and all(

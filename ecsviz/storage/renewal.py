@@ -83,6 +83,11 @@ def renew(entity: Any, cls: type, values: dict[str, Any]) -> None:
     fill_private(entity, entity.__dict__)
 
 
+def is_outdated(classes: Iterable[type]) -> bool:
+    """Tell whether any of some classes was defined anew with other fields."""
+    return any(map(_differs, classes))
+
+
 def _differs(cls: type) -> bool:
     """Tell whether a class was defined anew with other fields."""
     newest = newest_definition(cls)

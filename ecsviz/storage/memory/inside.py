@@ -26,6 +26,7 @@ from ecsviz.storage.memory.pages import columns_of, page_of
 from ecsviz.storage.memory.saving import MemorySave
 from ecsviz.storage.memory.text_search import is_indexed
 from ecsviz.storage.protocol import Extent
+from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.search import Search
 from ecsviz.storage.spans import NEVER, Past, Reached, since_oldest
 from ecsviz.storage.together import Together, Waymark
@@ -193,6 +194,10 @@ class MemoryInside:
         open_ = self._here()
         if what and open_ is not None:
             raise open_.cannot_have(what)
+
+    def walk(self, roots: list[Any]) -> Walk:
+        """Walk entities that are to be saved; see `looking.Inside`."""
+        return walk_to_save(roots)
 
     def save(
         self,

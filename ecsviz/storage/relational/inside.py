@@ -25,12 +25,14 @@ from ecsviz.basics.addresses import Journal
 from ecsviz.basics.arguments import flag
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.interrupts import deferred_interrupt
+from ecsviz.basics.once import remembering
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.walk import Walk
 from ecsviz.errors import EcsvizError
 from ecsviz.graph.arrays import as_roots
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import check_note
+from ecsviz.storage.kept_walks import gone_again, keep, walk_known
 from ecsviz.storage.looking import Contents, Identity, Page, PageColumn, StoredClass, Wanted
 from ecsviz.storage.protocol import Extent
 from ecsviz.storage.relational.load import ids as stored_ids
@@ -307,6 +309,10 @@ class SqlInside(WithOrigins):
 
     # -- saving ------------------------------------------------------------------------------
 
+    def walk(self, roots: list[Any]) -> Walk:
+        """Walk entities that are to be saved; see `looking.Inside`."""
+        return walk_to_save(roots) if self.here() else walk_known(roots, self.catalog.remembered)
+
     def plan(self, found: Walk) -> SavePlan:
         """Return what saving a walk would do."""
         if not self.database.exists():
@@ -336,12 +342,18 @@ class SqlInside(WithOrigins):
         with deferred_interrupt(), collector_paused(), self.database.turn():
             # Before there is a file: what cannot be stored must not leave an empty one behind.
             part = None if alone is None else part_alone(found, alone)
-            early = None if self.database.exists() else self._prepare(found, part)
+            early = None
+            if not self.database.exists():
+                found = gone_again(found)
+                early = self._prepare(found, part)
             with self.writing() as conn:
                 made = self.is_made(conn)
                 if made and added_since is None and part is None:
                     part = self._changed_part(conn, found)
-                if part is not None and not part.found.entities:
+                if part is None:
+                    found = gone_again(found)
+                elif not part.found.entities:
+                    self._keep(conn, part)
                     return
                 save = self._save(conn, made, found, note, early, added_since, part)
                 self.after(conn, functools.partial(self._carried_out, save))
@@ -350,6 +362,14 @@ class SqlInside(WithOrigins):
         """Return what of a walk is not as it is stored, where that is known."""
         era = self.catalog.remembered.era_of(self.catalog.found_revision(conn))
         return None if era is None else changed_part(found, era, self.catalog.mapping)
+
+    def _keep(self, conn: Connection, part: Part) -> None:
+        """Keep the walk of what has not changed."""
+        remembered = self.catalog.remembered
+        with remembering:
+            era = remembered.era_of(self.catalog.found_revision(conn))
+            if era is not None and part.whole is not None and self._holding(conn) is None:
+                keep(part.whole, remembered, era)
 
     def _carried_out(self, save: Save) -> None:
         open_ = None if save.conn is None else self._holding(save.conn)
@@ -387,7 +407,7 @@ class SqlInside(WithOrigins):
                         raise
                     save = None  # whatever it is, who looks at the whole tells it
             if save is None:
-                save = Save(conn, catalog, found, next_ids, added_since)
+                save = Save(conn, catalog, gone_again(found), next_ids, added_since)
                 save.prepare()
             save.write(conn, note)
             if save.written_by_hand:

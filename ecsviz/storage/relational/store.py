@@ -249,7 +249,7 @@ class SQLAlchemyEntityStorage(
         What a list has lost, and is not saved with it, has no holder from then on. What changed is
         written; else there is no revision. O(entities + references), statements per class. A store
         remembers, in the entities themselves, what they looked like when it read or saved them:
-        what has not changed is only walked through, unless somebody else has saved since.
+        what has not changed is only compared with that, unless somebody else has saved since.
 
         Examples
         --------

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Collection as CollectionOf
 from collections.abc import Mapping as MappingOf
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import is_
@@ -21,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from ecsviz.basics.once import remembering
-from ecsviz.basics.order import Ints, split
+from ecsviz.basics.order import Ints
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import Shape
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import Walk
+from ecsviz.storage.kept_walks import FEW, ONE_IN, KnownWalk, by_class, chosen, keep
 from ecsviz.storage.relational.save.lookup import Stored
 from ecsviz.storage.relational.save.rows import NONE, Group, Rows
 from ecsviz.storage.relational.schema.class_maps import ClassMap, Collection, InverseList
@@ -49,10 +49,6 @@ from ecsviz.storage.remembered import (
     unknown,
 )
 
-FEW = 8
-ONE_IN = 8
-"""Where more entities have changed than so few, and than one in so many, the whole is saved."""
-
 
 @dataclass(slots=True)
 class Part:
@@ -69,7 +65,7 @@ class Part:
     unchanged
         How many entities are left out.
     whole
-        All entities, where none of them is a placeholder.
+        The walk of all, where none of them is a placeholder.
     alone
         Whether it is all that is to be saved, whatever else has changed.
     lengths
@@ -80,7 +76,7 @@ class Part:
     known: Any
     new: frozenset[int] | None
     unchanged: int
-    whole: list[Any]
+    whole: Walk | None
     alone: bool = False
     lengths: dict[tuple[int, str], int] = field(default_factory=dict)
 
@@ -95,7 +91,7 @@ class Part:
 
 def part_alone(found: Walk, count: int) -> Part:
     """Return the part of a walk that is its first entities, which are saved alone."""
-    return Part(found, np.arange(len(found.entities)) >= count, None, 0, [], alone=True)
+    return Part(found, np.arange(len(found.entities)) >= count, None, 0, None, alone=True)
 
 
 def changed_part(found: Walk, era: Era, mapping: Mapping) -> Part | None:
@@ -138,9 +134,12 @@ class _Finder:
 
     def part(self) -> Part | None:
         try:
-            for cls, positions in zip(self.found.classes, self._by_class(), strict=True):
-                if len(positions):
-                    self._look(cls, positions)
+            if isinstance(self.found, KnownWalk) and self.found.newest is self.era.newest:
+                self.new, self.changed = set(self.found.new), set(self.found.changed)
+            else:
+                for cls, positions in zip(self.found.classes, by_class(self.found), strict=True):
+                    if len(positions):
+                        self._look(cls, positions)
             few = max(FEW, len(self.found.entities) // ONE_IN)
             if len(self.new) + len(self.changed) > few:
                 return None
@@ -151,20 +150,10 @@ class _Finder:
             return None
         return self._cut()
 
-    def _by_class(self) -> list[Ints]:
-        return list(split(np.asarray(self.found.kinds), len(self.found.classes)))
-
     def _look(self, cls: type, positions: Ints) -> None:
         """Find out which entities of a class are new, and which have changed."""
-        every = self.found.entities
         fields = self.era.fields.get(cls)
-        first, last = int(positions[0]), int(positions[-1])
-        places: Sequence[int] = range(first, last + 1)
-        if len(positions) == len(places):  # as the messages of a thread stand
-            entities = every[first : last + 1]
-        else:
-            places = positions.tolist()
-            entities = [every[place] for place in places]
+        places, entities = chosen(self.found.entities, positions)
         strange = list(range(len(entities))) if fields is None else unknown(entities, self.era)
         for n in strange:
             if is_placeholder(entities[n]):
@@ -207,9 +196,9 @@ class _Finder:
             if length != len(now):
                 raise WholeNeededError  # another thread has changed it since the walk
             self.lengths[id(entity), item.name] = length
-            if not is_same(contents(now), old):
-                if len(old) >= len(now) or not all(map(is_, old, now)):
-                    raise WholeNeededError
+            if len(old) > len(now) or not all(map(is_, old, now)):
+                raise WholeNeededError
+            if len(now) > len(old):
                 self._note(position, item.name, len(old))
 
     def _note(self, position: int, name: str, start: int) -> None:
@@ -242,9 +231,10 @@ class _Finder:
                 holder = state.get(ref.name)
                 if ref.position is None or holder is None:
                     continue
-                target = self.found.position(holder)
-                if target is None or ref.inverse is None:
+                targets = [self.found.targets[n] for n in self._references(position, ref.name)]
+                if ref.inverse is None or [self.found.entities[n] for n in targets] != [holder]:
                     raise WholeNeededError
+                target = targets[0]
                 if any(item.name == ref.inverse for item in self._map_of(target).inverse_lists):
                     held.add((target, ref.inverse, position))
         if held != self.listed:
@@ -254,7 +244,7 @@ class _Finder:
         """Return the part: what is new or has changed, with what it holds."""
         found, size = self.found, len(self.found.entities)
         if not self.new and not self.changed:
-            return Part(Walk(), np.zeros(0, dtype=bool), frozenset(), size, [])
+            return Part(Walk(), np.zeros(0, dtype=bool), frozenset(), size, self._whole())
         is_new, is_open = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
         is_new[list(self.new)] = True
         is_open[[*self.new, *self.changed]] = True
@@ -271,15 +261,17 @@ class _Finder:
         positions = np.flatnonzero(there)
         new = frozenset(np.flatnonzero(is_new[positions]).tolist())
         unchanged = size - len(self.new) - len(self.changed)
-        whole = [] if self.partial else found.entities
         return Part(
             found.part(positions, references),
             ~is_open[positions],
             new,
             unchanged,
-            whole,
+            self._whole(),
             lengths=self.lengths,
         )
+
+    def _whole(self) -> Walk | None:
+        return None if self.partial else self.found
 
     def _is_list(self, slot: int) -> bool:
         field = self.found.fields[slot]
@@ -385,12 +377,15 @@ class Notes:
             return
         with remembering:
             era = None if changed is None else remembered.era_of(found)
+            whole = None if part is None or era is None else part.whole
             if era is None or changed is None:
                 era = remembered.begin(newest)
             else:
                 era = era if made is None else remembered.grow(era, made, changed)
-                renew_marks([] if part is None else part.whole, era)
+                renew_marks([] if whole is None else whole.entities, era)
             era.fields.update(self.leave(era.newest, part))
+            if whole is not None:
+                keep(whole, remembered, era)
 
     def leave(self, mark: Mark, part: Part | None) -> dict[type, tuple[str, ...]]:
         """Leave a mark with what is stored as it was noted; return the fields that may change."""
