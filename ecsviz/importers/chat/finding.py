@@ -25,7 +25,7 @@ from ecsviz.importers.chat.agreeing import (
 )
 from ecsviz.importers.chat.arrived import AMBIGUOUS, Arriving, Candidate
 from ecsviz.importers.chat.identity import ThreadKey
-from ecsviz.importers.chat.said import ChatRecord
+from ecsviz.importers.chat.said import UNKNOWN, ChatRecord
 from ecsviz.storage.arriving import origin_of
 
 if TYPE_CHECKING:
@@ -133,12 +133,8 @@ class Finder:
     def _by_what_they_say(self, arriving: list[Arriving]) -> list[Arriving]:
         """Find threads of which the start was cut off, here or when they were stored."""
         some = [e for e in arriving if not e.origin.is_sure and is_timed(e.origin.held)]
-        nameless: dict[str | None, list[Arriving]] = {}
-        for each in some:
-            if not each.thread.source_id:
-                nameless.setdefault(each.thread.source, []).append(each)
-        for source, group in nameless.items():
-            self._ask(source, group)
+        if nameless := [each for each in some if not each.thread.source_id]:
+            self._ask(nameless)
         self._look(ecs_id for each in some for ecs_id in each.like)
         pairs = [(each, i, self._laid(each, i)) for each in some for i in each.like]
         laid = [(each, i, at) for each, i, at in pairs if at is not None]
@@ -150,8 +146,8 @@ class Finder:
                 self._take(each, self._known[ecs_id], at)
         return [each for each in arriving if each.found is None]
 
-    def _ask(self, source: str | None, group: list[Arriving]) -> None:
-        """Ask which threads without an id have some of the messages."""
+    def _ask(self, group: list[Arriving]) -> None:
+        """Ask which threads have some of the messages."""
         texts: dict[str, list[Arriving]] = {}
         times: list[datetime] = []
         for each in group:
@@ -166,8 +162,6 @@ class Finder:
             content__in=list(texts),
             created_at__ge=_shifted(min(times), -1),
             created_at__le=_shifted(max(times), 1),
-            thread__source=source,
-            thread__source_id__isnull=True,
             hops=0,
             limit=_HITS * len(group),
         )
@@ -182,6 +176,9 @@ class Finder:
         found = self._known.get(ecs_id)
         is_free = found is not None and found.version and ecs_id not in self._claimed
         if found is None or not is_free or self._is_another(each, ecs_id):
+            return None
+        mine, theirs = each.said.thread, found.record.thread
+        if any(theirs.get(name) not in (mine[name], UNKNOWN) for name in ("source", "source_id")):
             return None
         return overlap(each.said, found.record) or woven_in_time(each.said, found.record)
 
