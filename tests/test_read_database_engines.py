@@ -90,6 +90,7 @@ def any_maker(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
 
 def agree(db: Database) -> None:
     """Compare what the frame, the entities and a copy say of every value."""
+    agree_in_chunks(db)
     store = ev.SQLAlchemyEntityStorage(":memory:")
     copied = db.copy_to(store)
     for name in db.tables:
@@ -108,6 +109,23 @@ def agree(db: Database) -> None:
         for one in copied[name]:
             assert type(one) is cls
             assert find_difference(one, again[one.ecs_id]) is None
+
+
+def agree_in_chunks(db: Database) -> None:
+    """Compare a copy that was made some rows at a time with one of all at once."""
+    whole, parts = (ev.SQLAlchemyEntityStorage(":memory:") for _ in range(2))
+    counts = db.copy_to(parts, chunks=2)
+    assert counts == {name: len(found) for name, found in db.copy_to(whole).items()}
+    assert len(parts.revisions()) == (1 if any(counts.values()) else 0)
+    for name in db.tables:
+        cls = db.classes[name]
+        expected = {one.ecs_id: one for one in whole.list_by_type(cls)}
+        found = {one.ecs_id: one for one in parts.list_by_type(cls)}
+        assert found.keys() == expected.keys()
+        for ecs_id, one in found.items():
+            assert find_difference(one, expected[ecs_id]) is None
+    db.copy_to(parts, chunks=3)
+    assert len(parts.revisions()) == len(whole.revisions())
 
 
 def _plain(value: Any) -> Any:

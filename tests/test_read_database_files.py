@@ -16,7 +16,8 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.importers.database import Database
 from ecsviz.importers.files import ImportSourceError
-from tests.databases import SHOP, execute, read
+from tests.databases import SHOP, counted, execute, read
+from tests.test_read_database_engines import agree_in_chunks
 
 
 @pytest.fixture
@@ -251,3 +252,40 @@ def test_what_cannot_be_reached_and_what_can(postgres_url: str) -> None:
     with pytest.raises(errors.StorageOpenError) as caught:
         ev.read_database(nobody)
     assert "nowhere" in str(caught.value)
+
+
+def test_a_copy_some_rows_at_a_time(tmp_path: Path, shop: Database) -> None:
+    """With cycles of one table and of two, two columns, rows without a key, and dangling values."""
+    agree_in_chunks(shop)
+    dangling = (
+        "CREATE TABLE b (id INTEGER PRIMARY KEY, code TEXT UNIQUE)",
+        "CREATE TABLE c (b INTEGER REFERENCES b, code TEXT REFERENCES b (code))",
+        "CREATE TABLE d (b TEXT NOT NULL REFERENCES b, x REAL)",
+        "INSERT INTO b VALUES (1, 'x'), (2, 'y')",
+        "INSERT INTO c VALUES (1, 'y'), (9, 'z'), (NULL, NULL), (NULL, NULL)",
+        "INSERT INTO d VALUES ('1', 0.5), (' 1', 0.5), ('1', 0.5)",  # compared as numbers
+    )
+    agree_in_chunks(read(tmp_path, *dangling))
+    with pytest.raises(errors.InvalidArgumentError, match="chunks=0"):
+        shop.copy_to(ev.SQLAlchemyEntityStorage(":memory:"), chunks=0)
+    with pytest.raises(errors.GraphTooLargeError, match=r"3 rows .*: 15\..*chunks=") as caught:
+        shop.copy_to(ev.SQLAlchemyEntityStorage(":memory:"), max_entities=3)
+    assert (caught.value.limit, caught.value.rows) == (3, 15)
+
+
+def test_statements_of_a_copy_grow_with_tables_alone(tmp_path: Path) -> None:
+    sent = []
+    for count in (10, 200):
+        (tmp_path / str(count)).mkdir()
+        rows = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+        db = read(
+            tmp_path / str(count),
+            "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a INTEGER REFERENCES a)",
+            f"INSERT INTO a {rows} SELECT i FROM n",
+            "INSERT INTO b SELECT id FROM a",
+        )
+        _ = db.classes
+        with counted() as statements:
+            db.copy_to(ev.InMemoryEntityStorage(), chunks=50)
+        sent.append(len(statements))
+    assert sent[0] == sent[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -60,13 +60,29 @@ class EntityMaking:
         self._links: dict[ForeignKey, dict[Locator, Locator]] = {}
         self._whole = False
 
-    def everything(self) -> dict[str, list[Any]]:
-        """Return table → entities, of all rows of all tables."""
+    def everything(self, tables: Iterable[str] | None = None) -> dict[str, list[Any]]:
+        """Return table → entities, of all rows of some tables and of those that they lead to.
+
+        None means all tables. What is too much is told before the rows are read.
+        """
         self._whole = True
-        for name in self.schema.tables:
+        chosen = self.schema.tables if tables is None else tables
+        names = list(dict.fromkeys(n for name in chosen for n in self.schema.led_to(name)))
+        if self.limit is not None:
+            count = sum(map(self.rows.count, names))
+            if count > self.limit:
+                raise GraphTooLargeError(
+                    f"More than {self.limit:,} rows would become entities: {count:,}. Copy them"
+                    " some thousand at a time (chunks=), or allow more with max_entities=;"
+                    " max_entities=None allows any number.",
+                    limit=self.limit,
+                    rows=count,
+                )
+        for name in names:
             self._want(name, self.rows.find(name, limit=self._most()).locators)
         for key in self.references:
-            self._follow(key, None)
+            if key.table in self._wanted:
+                self._follow(key, None)
         return self._entities()
 
     def some(self, table: str, where: Where, limit: int | None) -> list[Any]:
@@ -227,7 +243,12 @@ class _Read(NamedTuple):
 # -- ids -------------------------------------------------------------------------------------
 
 
-def row_ids(table: ForeignTable, values: Sequence[Sequence[Any]], count: int) -> list[UUID]:
+def row_ids(
+    table: ForeignTable,
+    values: Sequence[Sequence[Any]],
+    count: int,
+    seen: dict[str, int] | None = None,
+) -> list[UUID]:
     """Return the ``ecs_id`` of every row.
 
     Parameters
@@ -238,6 +259,8 @@ def row_ids(table: ForeignTable, values: Sequence[Sequence[Any]], count: int) ->
         Its columns, as the driver gives them.
     count
         How many rows there are.
+    seen
+        How often the rows before had the same values; filled.
 
     Notes
     -----
@@ -248,21 +271,25 @@ def row_ids(table: ForeignTable, values: Sequence[Sequence[Any]], count: int) ->
     place = {column.name: number for number, column in enumerate(table.columns)}
     keys = [values[place[name]] for name in table.primary_key]
     parts: list[tuple[Any, ...]] = list(zip(*keys, strict=True)) if keys else [()] * count
-    seen: dict[str, int] = {}
+    seen = {} if seen is None else seen
     result = []
     for number, key in enumerate(parts):
         if key and None not in key:
-            told = json.dumps([table.name, "key", *map(_told, key)])
-        else:
-            content = json.dumps([_told(column[number]) for column in values])
-            times = seen[content] = seen.get(content, 0) + 1
-            digest = hashlib.sha256(content.encode()).hexdigest()
-            told = json.dumps([table.name, "row", digest, times])
-        result.append(uuid5(NAMESPACE, told))
+            result.append(key_id(table, key))
+            continue
+        content = json.dumps([told_key(column[number]) for column in values])
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        times = seen[digest] = seen.get(digest, 0) + 1
+        result.append(uuid5(NAMESPACE, json.dumps([table.name, "row", digest, times])))
     return result
 
 
-def _told(value: Any) -> Any:
+def key_id(table: ForeignTable, key: Sequence[Any]) -> UUID:
+    """Return the ``ecs_id`` of the row of a primary key, as the driver gives it."""
+    return uuid5(NAMESPACE, json.dumps([table.name, "key", *map(told_key, key)]))
+
+
+def told_key(value: Any) -> Any:
     """Return a value as JSON tells it, different for different values."""
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
@@ -273,7 +300,7 @@ def _told(value: Any) -> Any:
     if isinstance(value, (Decimal, UUID, timedelta)):
         return [type(value).__name__, str(value)]
     if isinstance(value, list):
-        return ["list", *map(_told, value)]
+        return ["list", *map(told_key, value)]
     if isinstance(value, dict):
-        return ["dict", *([str(key), _told(part)] for key, part in value.items())]
+        return ["dict", *([str(key), told_key(part)] for key, part in value.items())]
     return ["other", str(value)]

@@ -18,6 +18,7 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database import frames, graphs
 from ecsviz.importers.database.advice import WithAdvice
 from ecsviz.importers.database.arrow import file_names, write_parquet
+from ecsviz.importers.database.copying import TableCopy
 from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
 from ecsviz.importers.database.keys import Keys, add_keys
 from ecsviz.importers.database.kinds import TableKinds
@@ -515,12 +516,33 @@ class Database(WithAdvice):
         with self._source.reading() as conn:
             return self._kinds.making(conn, max_entities).some(name, where, limit)
 
+    @overload
     def copy_to(
         self,
         store: EntityStorage,
         note: str | None = None,
         *,
         max_entities: int | None = MAX_ENTITIES,
+        chunks: None = None,
+    ) -> dict[str, list[Any]]: ...
+
+    @overload
+    def copy_to(
+        self,
+        store: EntityStorage,
+        note: str | None = None,
+        *,
+        max_entities: int | None = MAX_ENTITIES,
+        chunks: int,
+    ) -> dict[str, Any]: ...
+
+    def copy_to(
+        self,
+        store: EntityStorage,
+        note: str | None = None,
+        *,
+        max_entities: int | None = MAX_ENTITIES,
+        chunks: int | None = None,
     ) -> dict[str, list[Any]]:
         """Register all rows of all tables in a store, in one transaction.
 
@@ -531,12 +553,16 @@ class Database(WithAdvice):
         note
             What the revision is about; the name of the database by default.
         max_entities
-            As in `entities`.
+            As in `entities`; it is counted before a row is read.
+        chunks
+            How many rows are made at a time: for databases that do not fit into memory. Tables
+            come in topological order; those in a cycle of keys are made as a whole, with what
+            they lead to. None makes all at once.
 
         Returns
         -------
         dict
-            Table → the entities of its rows.
+            Table → the entities of its rows; with `chunks`, how many they are.
 
         Notes
         -----
@@ -544,11 +570,17 @@ class Database(WithAdvice):
         changed and nothing else; rows that are gone stay in the store. A process that is to
         ``get`` them needs their classes: those of ``read_database(…).classes``.
         """
-        _ = self.classes
+        _, told = self.classes, note or f"copied from {self.name}"
+        if chunks is not None:
+            size = checked_chunks(chunks)
+            with self._source.reading() as conn, store.transaction(told):
+                copy = TableCopy(conn, self._schema, self._kinds, size, self._source.go_on)
+                counts: Any = copy.into(store)
+            return counts  # type: ignore[no-any-return]  # as the second signature says
         with self._source.reading() as conn:
             found = self._kinds.making(conn, max_entities).everything()
         everyone = [entity for entities in found.values() for entity in entities]
-        store.register(everyone, note=note or f"copied from {self.name}")
+        store.register(everyone, note=told)
         return found
 
     # -- inside ------------------------------------------------------------------------------

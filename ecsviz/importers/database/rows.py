@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
-from itertools import compress
+from itertools import compress, pairwise
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -139,6 +139,54 @@ class TableRows:
             )
             for part in parts:
                 yield [list(values) for values in zip(*part, strict=True)]
+
+    def stream_linked(
+        self,
+        table: ForeignTable,
+        keys: Sequence[ForeignKey],
+        as_texts: Callable[[str], Container[str]],
+        size: int,
+    ) -> Iterator[tuple[list[list[Any]], list[list[list[Any]]]]]:
+        """Yield columns of a table, so many rows at a time, with what its keys lead to.
+
+        Parameters
+        ----------
+        table
+            Its rows come as the database has them.
+        keys
+            Of the table, to primary keys.
+        as_texts
+            Table → which of its columns are selected as the database writes them.
+        size
+            How many rows at a time.
+
+        Yields
+        ------
+        tuple
+            The columns; and for each key the columns of the target's primary key, None where no
+            row is there.
+        """
+        here = table.sql.alias("s")
+        at: Any = here
+        names = [column.name for column in table.columns]
+        wanted = [*self._asked(table, here, names, as_texts(table.name))]
+        joined, ends = [(table, here)], [len(wanted)]
+        for number, key in enumerate(keys):
+            target = self._table(key.target)
+            there = target.sql.alias(f"t{number}")
+            at = at.outerjoin(there, _on(key, here, there))
+            wanted += self._asked(target, there, target.primary_key, as_texts(target.name))
+            joined.append((target, there))
+            ends.append(len(wanted))
+        query = sa.select(*wanted).select_from(at)
+        for told, alias in joined:
+            query = _only(query, told, alias)
+        options = {"stream_results": True}
+        with self.conn.execute(query, execution_options=options) as result:
+            for part in result.partitions(size):
+                columns = [list(values) for values in zip(*part, strict=True)]
+                targets = [columns[a:b] for a, b in pairwise(ends)]
+                yield columns[: ends[0]], targets
 
     def _reading(
         self, table: ForeignTable, columns: Sequence[str], as_texts: Container[str]

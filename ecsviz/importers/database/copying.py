@@ -1,0 +1,123 @@
+"""A database into a store, table by table, in the memory of some thousand rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from ecsviz.domain.objects import fill, shell
+from ecsviz.importers.database.classes import Made
+from ecsviz.importers.database.graphs import table_graph
+from ecsviz.importers.database.kinds import TableKinds
+from ecsviz.importers.database.making import key_id, row_ids
+from ecsviz.importers.database.schema import ForeignKey, ForeignSchema
+from ecsviz.storage.protocol import EntityStorage
+
+
+def whole_tables(schema: ForeignSchema) -> set[str]:
+    """Return the tables of which all rows must be made at once.
+
+    Those in a cycle of keys: which of their rows comes first, only the rows tell. And those with a
+    key to columns that are no primary key: it does not say by itself which row is meant.
+    """
+    found = {name for part in table_graph(schema).cyclic_components() for name in part}
+    for key in schema.sound_keys:
+        if set(key.target_columns) != set(schema.tables[key.target].primary_key):
+            found.add(key.table)
+    return found
+
+
+class TableCopy:
+    """Copies one database into a store, those a row leads to first.
+
+    Parameters
+    ----------
+    conn, schema, kinds
+        The database.
+    size
+        How many rows are made at a time.
+    go_on
+        Is called for each of these.
+    """
+
+    def __init__(
+        self,
+        conn: sa.Connection,
+        schema: ForeignSchema,
+        kinds: TableKinds,
+        size: int,
+        go_on: Callable[[], None],
+    ) -> None:
+        self.conn, self.schema, self.kinds, self.size = conn, schema, kinds, size
+        self.go_on = go_on
+        self.rows = kinds.rows(conn)
+        self.made: Made = kinds.made
+        self.fits = kinds.fits(conn, schema.tables)
+
+    def into(self, store: EntityStorage) -> dict[str, int]:
+        """Register all rows of all tables; return how many each has."""
+        whole = whole_tables(self.schema)
+        graph = table_graph(self.schema)
+        together = {name: part for part in graph.cyclic_components() for name in part}
+        counts = dict.fromkeys(self.schema.tables, 0)
+        done: set[str] = set()
+        for name in (name for part in graph.generations() for name in part):
+            if name in done:
+                continue
+            if name in whole:
+                tables = together.get(name, [name])
+                made = self.kinds.making(self.conn, None).everything(tables)
+                store.register([one for table in tables for one in made[table]], progress=False)
+                counts |= {table: len(made[table]) for table in tables}
+                done.update(tables)
+            else:
+                for batch in self._batches(name):
+                    store.register(batch, hops=0, progress=False)
+                    counts[name] += len(batch)
+                    self.go_on()
+        return counts
+
+    def _batches(self, name: str) -> Iterator[list[Any]]:
+        """Yield the entities of a table; what they hold only stands for what is stored."""
+        table, fits = self.schema.tables[name], self.fits[name]
+        keys = [key for key in self.made.references if key.table == name]
+        fields = [self.made.fields[name][column.name] for column in table.columns]
+        cls, seen = self.made.classes[name], dict[str, int]()
+        every = set(cls.model_fields)
+        for stored, targets in self.rows.stream_linked(table, keys, self._texts, self.size):
+            values = [fit.values(column) for fit, column in zip(fits, stored, strict=True)]
+            ids = row_ids(table, stored, len(stored[0]), seen)
+            batch = []
+            for ecs_id, row in zip(ids, zip(*values, strict=True), strict=True):
+                own = {"ecs_id": ecs_id, "lineage_id": ecs_id, "parent_id": None, "version": 0}
+                entity = shell(cls, ecs_id)
+                fill(entity, own | dict(zip(fields, row, strict=True)), set(every))
+                batch.append(entity)
+            for key, led_to in zip(keys, targets, strict=True):
+                field = self.made.references[key]
+                for entity, held in zip(batch, self._held(key, led_to), strict=True):
+                    vars(entity)[field] = held
+            if batch:
+                yield batch
+
+    def _texts(self, name: str) -> set[str]:
+        columns = self.schema.tables[name].columns
+        return {c.name for c, fit in zip(columns, self.fits[name], strict=True) if fit.as_text}
+
+    def _held(self, key: ForeignKey, led_to: list[list[Any]]) -> Iterator[Any]:
+        """Yield what stands for the row that each row leads to, None where there is none."""
+        cls, known = self.made.classes[key.target], dict[UUID, Any]()
+        table = self.schema.tables[key.target]
+        for values in zip(*led_to, strict=True):
+            if None in values:
+                yield None
+                continue
+            ecs_id = key_id(table, values)
+            if ecs_id not in known:
+                held = known[ecs_id] = shell(cls, ecs_id)
+                own = {"ecs_id": ecs_id, "lineage_id": ecs_id, "parent_id": None, "version": 0}
+                fill(held, dict.fromkeys(cls.model_fields) | own, set())
+            yield known[ecs_id]
