@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import gzip
+import hashlib
 import json
 import tracemalloc
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,8 @@ from ecsviz.importers import (
     read_chat,
 )
 from ecsviz.importers.chat import building, stream, text_window, trees
-from ecsviz.importers.chat.identity import ThreadKey, message_id
-from ecsviz.importers.chat.making import MessageIds
+from ecsviz.importers.chat.identity import ThreadKey, chat_id, words
+from ecsviz.importers.chat.making import message_ids
 from ecsviz.importers.chat.text_window import texts
 from ecsviz.isomorphic import find_difference
 from ecsviz.values.tagged_json import is_as_json, json_text, to_json
@@ -329,18 +331,23 @@ def test_what_is_as_json_is_written_as_it_is(value: Any) -> None:
         assert to_json(value) != value
 
 
-@given(st.lists(st.tuples(st.none() | TEXTS, TEXTS), max_size=6), TEXTS)
-def test_ids_are_those_of_one_at_a_time(said: list[tuple[str | None, str]], ident: str) -> None:
-    items = [DraftMessage(role="user", content=text, id=name) for name, text in said]
+@given(st.lists(st.tuples(st.none() | TEXTS, TEXTS, st.none() | TEXTS), max_size=6), TEXTS)
+def test_ids_are_made_of_json(said: list[tuple[Any, str, Any]], ident: str) -> None:
+    items = [DraftMessage(role="user", content=text, id=i, author=who) for i, text, who in said]
     for at, item in enumerate(items):
         item.parent = at - 1 if at else None
+        item.created_at = datetime(2024, 1, 1, tzinfo=UTC) if at % 2 else None
     key = ThreadKey("chatgpt", ("", ident))
     seen: Counter[str] = Counter()
     expected: list[Any] = []
     for item in items:
-        above = None if item.parent is None else expected[item.parent][0]
-        expected.append(message_id((key.format, key.list), item, above, seen))
-    ids, times = MessageIds(key).of(items)
+        above = None if item.parent is None else str(expected[item.parent][0])
+        alike = hashlib.sha256(json.dumps([above, *words(item)]).encode()).hexdigest()
+        seen[item.id or alike] += 1
+        time = seen[item.id or alike]
+        own = [None, alike, time] if not item.id else [item.id] if time == 1 else [item.id, time]
+        expected.append((chat_id(key.format, key.list, *own), time if item.id else 1))
+    ids, times = message_ids(key, items)
     assert list(zip(ids, times, strict=True)) == expected
 
 

@@ -32,7 +32,7 @@ from ecsviz.importers.chat.fitting import ChatOrigin
 from ecsviz.importers.chat.identity import ThreadKey, moment
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.live import LiveChat
-from ecsviz.importers.chat.making import MessageIds, made_at_once
+from ecsviz.importers.chat.making import made_at_once, message_ids
 from ecsviz.importers.chat.parts import is_plain
 from ecsviz.importers.chat.said import ChatRecord, Said
 from ecsviz.importers.chat.source import ChatProblem
@@ -479,7 +479,7 @@ class Builder:
             metadata=draft.metadata,
         )
         items = draft.messages
-        ids, times = MessageIds(key).of(items)
+        ids, times = message_ids(key, items)
         for item, time in zip(items, times, strict=True):
             if time > 1:
                 what = f"message id {short_repr(item.id)}"

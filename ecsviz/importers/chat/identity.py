@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -111,32 +110,6 @@ def is_unique(ident: str) -> bool:
     return _GLOBAL.fullmatch(ident) is not None
 
 
-def message_id(
-    key: tuple[str, list[str | int]], item: DraftMessage, parent: UUID | None, seen: Counter[str]
-) -> tuple[UUID, int]:
-    """Return a message's UUID, and how many of its thread have had its id, with this one.
-
-    Parameters
-    ----------
-    key
-        The format, and the ``list`` of its thread's key.
-    item
-        The message.
-    parent
-        Of what it answers.
-    seen
-        How many of each id, or words, there were in the thread.
-    """
-    if item.id:
-        seen[item.id] += 1
-        times = seen[item.id]
-        own: list[Any] = [item.id] if times == 1 else [item.id, times]
-        return chat_id(*key, *own), times
-    alike = _hash([None if parent is None else str(parent), *_words(item)])
-    seen[alike] += 1
-    return chat_id(*key, None, alike, seen[alike]), 1
-
-
 def moment(when: datetime | None, zone: tzinfo) -> datetime | None:
     """Return a time with its zone; a wall clock shows that of `zone`."""
     if when is None or when.tzinfo is not None:
@@ -155,7 +128,7 @@ def beginning(draft: DraftThread) -> str:
     if not draft.messages:
         return _hash([*start, draft.title])
     for message in draft.messages:
-        start.append([message.id, *_words(message)])
+        start.append([message.id, *words(message)])
         if message.role == "user":
             break
         if len(start) > 10:  # a system's prompt and a few of its like
@@ -163,7 +136,8 @@ def beginning(draft: DraftThread) -> str:
     return _hash(start)
 
 
-def _words(message: DraftMessage) -> list[str | None]:
+def words(message: DraftMessage) -> list[str | None]:
+    """Return what a message without an id goes by, beside what it answers."""
     if message.key is not None:
         return [message.key]
     when = moment(message.created_at, UTC)  # as it stands, whatever zone is meant

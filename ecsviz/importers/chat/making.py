@@ -19,7 +19,7 @@ from ecsviz.basics.ids import uuids
 from ecsviz.domain.chat import ChatMessage
 from ecsviz.domain.objects import fill_all, shells
 from ecsviz.importers.chat.drafts import DraftMessage
-from ecsviz.importers.chat.identity import NAMESPACE, ThreadKey, message_id
+from ecsviz.importers.chat.identity import NAMESPACE, ThreadKey, words
 
 _NAMES = tuple(ChatMessage.model_fields)
 
@@ -37,39 +37,57 @@ _FIVE, _VERSION = ~(0xF000 << 64 | 0xC000 << 48), 5 << 76 | 0x8000 << 48
 _quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
 
 
-class MessageIds:
-    """The UUIDs of a thread's messages: those of `message_id`, several times as fast.
+def message_ids(key: ThreadKey, items: Sequence[DraftMessage]) -> tuple[list[UUID], list[int]]:
+    """Return a UUID for each message of a thread, and how many have had its id, with it.
 
     Parameters
     ----------
     key
         The thread's.
+    items
+        Its messages. What has no id goes by what it answers and its words.
+
+    Notes
+    -----
+    UUIDv5 of `chat_id`: of the thread's format and key, and the message's own id; None, a check sum
+    and a number where it has none. Made of one beginning, they take a fourth of the time.
     """
+    text = json.dumps((key.format, key.list))[:-1] + ", "
+    begin = hashlib.sha1(NAMESPACE.bytes + text.encode(), usedforsecurity=False)
+    seen: Counter[str] = Counter()
+    numbers: list[int] = []
+    times: list[int] = []
+    for item in items:
+        if item.id:
+            own, count = item.id, _json(item.id)
+        else:
+            above = "null" if item.parent is None else f'"{_written(numbers[item.parent])}"'
+            said = f"[{above}, {', '.join(map(_json, words(item)))}]"
+            own = hashlib.sha256(said.encode()).hexdigest()
+            count = f'null, "{own}", '
+        seen[own] += 1
+        time = seen[own]
+        if not item.id:
+            count += str(time)
+        elif time > 1:
+            count += f", {time}"
+        made = begin.copy()
+        made.update(f"{count}]".encode())
+        numbers.append(int.from_bytes(made.digest()[:16]) & _FIVE | _VERSION)
+        times.append(time if item.id else 1)
+    return uuids(numbers), times
 
-    def __init__(self, key: ThreadKey) -> None:
-        self._key = key.format, key.list
-        self._seen: Counter[str] = Counter()
-        begin = json.dumps(self._key)[:-1] + ", "
-        self._begin = hashlib.sha1(NAMESPACE.bytes + begin.encode(), usedforsecurity=False)
 
-    def of(self, items: Sequence[DraftMessage]) -> tuple[list[UUID], list[int]]:
-        """Return an id for each message, and how many of the thread have had its own, with it."""
-        names = [item.id for item in items]
-        if all(names) and len(set(names)) == len(names) and not self._seen:
-            begin, found = self._begin, []
-            for name in names:
-                made = begin.copy()
-                made.update((_quoted(name) + "]").encode())  # type: ignore[arg-type]  # no None
-                found.append(int.from_bytes(made.digest()[:16]) & _FIVE | _VERSION)
-            return uuids(found), [1] * len(names)
-        ids: list[UUID] = []
-        times: list[int] = []
-        for item in items:
-            above = None if item.parent is None else ids[item.parent]
-            ecs_id, time = message_id(self._key, item, above, self._seen)
-            ids.append(ecs_id)
-            times.append(time)
-        return ids, times
+def _json(value: Any) -> str:
+    if type(value) is str:
+        return _quoted(value)
+    return "null" if value is None else json.dumps(value)
+
+
+def _written(number: int) -> str:
+    """Return a UUID as a text, given as an integer."""
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def made_at_once(thread: Any, ids: list[UUID], columns: dict[str, list[Any]]) -> list[Any] | None:

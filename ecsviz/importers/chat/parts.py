@@ -178,9 +178,10 @@ def speaker(role: str, parts: list[MessagePart]) -> str:
 
 def is_plain(parts: list[MessagePart]) -> bool:
     """Tell whether parts are no more than a text."""
-    return not parts or (
-        len(parts) == 1 and parts[0] == MessagePart(kind="text", text=parts[0].text)
-    )
+    return not parts or (len(parts) == 1 and parts[0].__dict__ == {**_BARE, "text": parts[0].text})
+
+
+_BARE = MessagePart(kind="text").__dict__
 
 
 def _part(block: object, depth: int) -> MessagePart:

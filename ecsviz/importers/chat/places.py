@@ -47,7 +47,7 @@ class ChatProblem:
         return f"{' / '.join(where) or 'the file'}: {self.what}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Trying:
     """A ``with`` block that ends early where something cannot be read; see `Place.trying`."""
 
@@ -63,7 +63,7 @@ class Trying:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
     """Where in a file something stands, for messages; it also takes typed values out of there.
 
@@ -74,24 +74,23 @@ class Place:
     line
         The line where the JSON value begins, if the file has one value a line.
     words
-        From the outside in: ``("conversation 3 ('abc')", "node 'x'")``.
+        From the outside in, each with a number or an id: ``(("conversation", 3), ("id", "abc"))``.
     bear
         Told of what cannot be read here, which is left out then; None where nothing may be.
     """
 
     source: str
     line: int | None = None
-    words: tuple[str, ...] = ()
+    words: tuple[tuple[str, str | int | None], ...] = ()
     bear: Bear | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         line = [f"line {self.line}"] if self.line is not None else []
-        return ", ".join([self.source, *line, *self.words])
+        return ", ".join([self.source, *line, *map(_shown, self.words)])
 
     def at(self, word: str, ident: str | int | None = None) -> Place:
         """Return the place inside this one: a word, and a number or an id."""
-        shown = "" if ident is None else f" {short_repr(ident)}"
-        return Place(self.source, self.line, (*self.words, word + shown), self.bear)
+        return Place(self.source, self.line, (*self.words, (word, ident)), self.bear)
 
     def trying(self) -> Trying:
         """Leave out what is made in the ``with`` block if it cannot be read, and tell it.
@@ -138,11 +137,16 @@ class Place:
             f"{self}: {what}. Read the file as it was exported; where it was edited, mend this"
             " place; if it is of another kind, name that with format=.",
             source=self.source,
-            place=", ".join([*line, *self.words]),
+            place=", ".join([*line, *map(_shown, self.words)]),
             reason=what,
             line=self.line,
             column=None,
         )
+
+
+def _shown(step: tuple[str, str | int | None]) -> str:
+    word, ident = step
+    return word if ident is None else f"{word} {short_repr(ident)}"
 
 
 _NAMES: dict[type, str] = {

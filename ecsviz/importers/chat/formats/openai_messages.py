@@ -43,6 +43,9 @@ _IDS = ("id", "custom_id", "conversation_id")
 _UNIQUE = re.compile(r"(?:chatcmpl-|resp_|batch_req_|thread_|conv_)[\w-]{16,}")
 """Ids that the interfaces give, which no two others have."""
 
+_RESULTS = ("tool", "function")
+"""The roles of what a tool has returned."""
+
 _OWN = frozenset({"id", "created_at", "model"})
 """What of an item is its message's, not the part's."""
 
@@ -88,7 +91,7 @@ class OpenAIMessages(Claiming):
                 item = place.check(value, dict, "it")
                 if _is_message(item):
                     thread = place.ident(item, "thread_id")
-                    draft = alone.setdefault(thread, _draft(thread))
+                    draft = alone.get(thread) or alone.setdefault(thread, _draft(thread))
                     draft.follow(message_of(draft, place, item))
                 else:
                     yield _thread(place, item)
@@ -256,7 +259,7 @@ def message_of(
         The id to take instead of the item's own, which then goes to the metadata.
     """
     own = place.ident(item, "id")
-    rest = rest_of(item, *_PLACED)
+    rest = {key: value for key, value in item.items() if key not in _PLACED}
     if own is not None and (ident is not None or own == _FAKE_ID):
         rest["id"], own = item["id"], None
     ident = ident or own
@@ -264,10 +267,13 @@ def message_of(
     role = place.take(item, "role", str) or role_of_item(kind)
     if kind is not None and kind != "message":
         rest["type"] = kind
+    parts: list[MessagePart] = []
     if role != kind and "role" not in item:
         parts = parts_of({key: value for key, value in item.items() if key not in _OWN})
         text = parts[0].text
         rest = {key: value for key, value in rest.items() if key in ("id", "type")}
+    elif not rest and isinstance(item.get("content"), str) and role not in _RESULTS:
+        text = item["content"]
     else:
         said = parts_of(item.get("content"))
         text, parts = texts_of(said), _parts(item, rest, role, said)
@@ -290,7 +296,7 @@ def _parts(
     item: dict[str, Any], rest: dict[str, Any], role: str | None, said: list[MessagePart]
 ) -> list[MessagePart]:
     """Return the parts of a message, whose thoughts and calls stand beside its content."""
-    if role in ("tool", "function"):
+    if role in _RESULTS:
         told = ("content", "name", "tool_call_id")
         result = {key: item[key] for key in told if key in item}
         rest.pop("tool_call_id", None)

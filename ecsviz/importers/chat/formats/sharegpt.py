@@ -118,4 +118,4 @@ def _parts(role: str, raw: str, text: str) -> list[MessagePart]:
             return calls_of(calls)
     if role == "tool":
         return [MessagePart(kind="tool_result", text=text)] if text else []
-    return tagged_parts(text) if role == "assistant" else []
+    return tagged_parts(text) if role == "assistant" and "<" in text else []
