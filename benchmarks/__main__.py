@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
 
-from benchmarks import drawing, graphs, growth, loop, report, saving, searching, touching
+from benchmarks import drawing, exports, graphs, growth, loop, report, saving, searching, touching
 from benchmarks.timing import Section
 from benchmarks.workload import ROOT
 
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[Path, int, int], Section]] = {
     "frame": saving.frame,
     "graph": graphs.graph,
     "search": searching.search,
+    "chats": exports.exports,
     "draw": drawing.draw,
     "import": drawing.imports,
     "postgres": saving.postgres,

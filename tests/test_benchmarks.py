@@ -27,18 +27,29 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def test_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parts = ["save", "load", "loop", "touch", "frame", "graph", "search", "draw", "import"]
+    parts = ["save", "load", "loop", "touch", "frame", "graph", "search", "chats", "draw", "import"]
     bench.main(["--quick", "--output", str(tmp_path), "--only", *parts])
     text = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert text in capsys.readouterr().out
     assert f"ecsviz {ev.__version__}" in text
     data = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert {goal["number"] for goal in data["goals"]} == {1, 2, 3, 4, 5, 6, 10, 11}
+    assert {goal["number"] for goal in data["goals"]} == {1, 2, 3, 4, 5, 6, 10, 11, 12}
     assert data["repeats"] == 1
     assert data["versions"]["sqlalchemy"] != "not installed"
     titles = [race["title"].split()[0] for race in data["races"]]
     searches = [*["Search"] * 5, "Keep"]
-    assert titles == ["Save", "Load", "The", "Touch", "A", "The", *searches, "Draw", "Import,"]
+    assert titles == [
+        "Save",
+        "Load",
+        "The",
+        "Touch",
+        "A",
+        "The",
+        *searches,
+        "Read",
+        "Draw",
+        "Import,",
+    ]
     table = {row[0]: row[1:] for row in rows_of(text)}
     for race in data["races"]:
         assert table[race["limit"]][1] == "1.00"

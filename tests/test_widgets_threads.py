@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 import traitlets
 
 import ecsviz as ev
 from ecsviz.errors import InvalidArgumentError, InvalidIdError, UnknownTypeError
 from ecsviz.widgets import ThreadExplorer, ThreadsExplorer, explore_threads
+from ecsviz.widgets.threads import explorer, sought
 from ecsviz.widgets.threads.explorer import ROWS
 from tests.cells import Page
 from tests.hostile import HOSTILE, assert_harmless
@@ -109,9 +112,9 @@ def test_it_sorts_by_every_column_both_ways(shown: ThreadsExplorer) -> None:
 
 def test_filters_leave_what_fits(shown: ThreadsExplorer) -> None:
     page = Page(shown)
-    assert [model["name"] for model in shown._about["models"]] == ["a", "b", "c"]
+    assert [model["name"] for model in shown._about["models"]] == ["a", "b, c"]
     page.do("filter", set={"model": 1})
-    assert shown.model == "b"
+    assert shown.model == "b, c"
     assert {int(title[-3:]) % 4 for title in shown.found["title"]} == {1}
     page.do("filter", set={"model": -1, "since": "2024-02-01", "until": "2024-02-03"})
     assert sorted(listed(shown)) == ["Chat 031", "Chat 032", "Chat 033"]
@@ -153,6 +156,34 @@ def test_every_text_is_searched(shown: ThreadsExplorer) -> None:
         assert (listed(shown), shown.status) == ([], "no threads that match, of 120")
     shown.search = "  "
     assert len(shown.found) == 120
+
+
+def test_a_search_that_finds_too_much_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = explored("sqlite", many(12))
+    shown.search = "said"
+    assert shown.status == "showing 12 of 12 threads"
+    monkeypatch.setattr(sought, "BEST", 5)
+    monkeypatch.setattr(explorer, "BEST", 5)
+    shown.search = "sai"
+    said = "; looked for in the 5 messages and titles that fit best"
+    assert re.fullmatch(rf"showing \d of \d threads that match, of 12{said}", shown.status)
+    shown.search = "word3"
+    assert shown.status == "showing 1 of 1 threads that match, of 12"
+
+
+def test_no_text_is_read_before_it_is_asked_for() -> None:
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:
+        store.register(many(12))
+        sent: list[str] = []
+        sa.event.listen(store.engine, "before_cursor_execute", lambda *args: sent.append(args[2]))
+        shown = store.threads().explore()
+        shown.order_by = "title"
+        shown.model = "a"
+        assert sent
+        assert not [text for text in sent if "content" in text or "metadata" in text]
+        expected = store.threads().summary().set_index("title").loc[listed(shown)]
+        assert shown.found.set_index("title").equals(expected)
+        assert [text for text in sent if "content" in text]
 
 
 def test_the_thread_that_is_picked_is_shown_at_what_was_found(shown: ThreadsExplorer) -> None:

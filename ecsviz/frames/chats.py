@@ -173,38 +173,62 @@ def threads_summary(threads: Any) -> pd.DataFrame:
     0         0         0      0           0
     1        18         6      6        3558
     """
+    return _summary(threads, SUMMARY)[0]
+
+
+def threads_overview(threads: Any) -> tuple[pd.DataFrame, list[list[str]]]:
+    """Return what of `threads_summary` no text has to be read for, and each thread's models.
+
+    Parameters
+    ----------
+    threads
+        As of `threads_summary`.
+    """
+    return _summary(threads, [name for name in SUMMARY if name not in _OF_TEXTS])
+
+
+_OF_TEXTS: Final = {"tools", "tokens_in", "tokens_out", "characters"}
+"""Columns for which the texts of messages are read, or their metadata."""
+
+
+def _summary(threads: Any, names: Iterable[str]) -> tuple[pd.DataFrame, list[list[str]]]:
     import pandas as pd
 
+    wanted = set(names)
     with collector_paused():
-        names = ("author", "model", "tool", "tokens_in", "tokens_out", "created_at", "characters")
-        found = read_messages(threads, [*_PLACES, *names])
+        needed = {"author", "model", "created_at", *_PLACES}
+        if wanted & _OF_TEXTS:
+            needed |= {"tool", "tokens_in", "tokens_out", "characters"}
+        found = read_messages(threads, needed)
         count, thread = len(found.titles), found.thread
-        messages = np.bincount(thread, minlength=count)
         depth, branches = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
         np.maximum.at(depth, thread, found.depth + 1)
         np.maximum.at(branches, thread, found.branch + 1)
         first, last = _spans(found)
-        columns = {
+        models = _named(thread, [[name] for name in found.values["model"]], count)
+        columns: dict[str, Any] = {
             "title": found.titles,
             "source": found.sources,
-            "messages": messages,
+            "messages": np.bincount(thread, minlength=count),
             "branches": branches,
             "depth": depth,
             "first": first,
             "last": last,
-            "authors": _named(thread, [[name] for name in found.values["author"]], count),
-            "models": _named(thread, [[name] for name in found.values["model"]], count),
-            "tools": _named(thread, found.values["tool"], count),
-            "tokens_in": _sums(thread, found.values["tokens_in"], count),
-            "tokens_out": _sums(thread, found.values["tokens_out"], count),
-            "characters": np.bincount(
-                thread, weights=np.array(found.column("characters"), dtype=float), minlength=count
-            ).astype(np.int64),
+            "authors": _joined(_named(thread, [[name] for name in found.values["author"]], count)),
+            "models": _joined(models),
             "ecs_id": found.ids,
         }
-    return pd.DataFrame(
-        {name: typed_column(columns[name], dtype) for name, dtype in SUMMARY.items()}
-    )
+        if wanted & _OF_TEXTS:
+            lengths = np.array(found.column("characters"), dtype=float)
+            characters = np.bincount(thread, weights=lengths, minlength=count)
+            columns |= {
+                "tools": _joined(_named(thread, found.values["tool"], count)),
+                "tokens_in": _sums(thread, found.values["tokens_in"], count),
+                "tokens_out": _sums(thread, found.values["tokens_out"], count),
+                "characters": characters.astype(np.int64),
+            }
+    frame = {n: typed_column(columns[n], dtype) for n, dtype in SUMMARY.items() if n in wanted}
+    return pd.DataFrame(frame), models
 
 
 def _checked(columns: Iterable[str]) -> list[str]:
@@ -473,7 +497,11 @@ def _sums(thread: Ints, values: Sequence[Any], count: int) -> list[int | None]:
     return sums
 
 
-def _named(thread: Ints, names: Sequence[Sequence[str | None]], count: int) -> list[str | None]:
+def _joined(names: list[list[str]]) -> list[str | None]:
+    return [", ".join(some) or None for some in names]
+
+
+def _named(thread: Ints, names: Sequence[Sequence[str | None]], count: int) -> list[list[str]]:
     """Return per thread the names that its messages have, those that occur most first."""
     counts = Counter(
         (number, name)
@@ -484,4 +512,4 @@ def _named(thread: Ints, names: Sequence[Sequence[str | None]], count: int) -> l
     found: list[list[str]] = [[] for _ in range(count)]
     for (number, name), _ in counts.most_common():
         found[number].append(name)
-    return [", ".join(some) or None for some in found]
+    return found

@@ -63,7 +63,7 @@ class Trying:
         return True
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # frozen, it takes three times as long to make
 class Place:
     """Where in a file something stands, for messages; it also takes typed values out of there.
 
@@ -74,23 +74,26 @@ class Place:
     line
         The line where the JSON value begins, if the file has one value a line.
     words
-        From the outside in, each with a number or an id: ``(("conversation", 3), ("id", "abc"))``.
+        From the outside in: ``("conversation 3 ('abc')", "node 'x'")``.
     bear
         Told of what cannot be read here, which is left out then; None where nothing may be.
     """
 
     source: str
     line: int | None = None
-    words: tuple[tuple[str, str | int | None], ...] = ()
+    words: tuple[str, ...] = ()
     bear: Bear | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         line = [f"line {self.line}"] if self.line is not None else []
-        return ", ".join([self.source, *line, *map(_shown, self.words)])
+        return ", ".join([self.source, *line, *self.words])
 
     def at(self, word: str, ident: str | int | None = None) -> Place:
         """Return the place inside this one: a word, and a number or an id."""
-        return Place(self.source, self.line, (*self.words, (word, ident)), self.bear)
+        if ident is not None:
+            is_short = type(ident) is int and 0 <= ident < _MANY
+            word = f"{word} {ident if is_short else short_repr(ident)}"
+        return Place(self.source, self.line, (*self.words, word), self.bear)
 
     def trying(self) -> Trying:
         """Leave out what is made in the ``with`` block if it cannot be read, and tell it.
@@ -137,17 +140,15 @@ class Place:
             f"{self}: {what}. Read the file as it was exported; where it was edited, mend this"
             " place; if it is of another kind, name that with format=.",
             source=self.source,
-            place=", ".join([*line, *map(_shown, self.words)]),
+            place=", ".join([*line, *self.words]),
             reason=what,
             line=self.line,
             column=None,
         )
 
 
-def _shown(step: tuple[str, str | int | None]) -> str:
-    word, ident = step
-    return word if ident is None else f"{word} {short_repr(ident)}"
-
+_MANY = 10**18
+"""A number that is shorter is shown as it is."""
 
 _NAMES: dict[type, str] = {
     bool: "true or false",

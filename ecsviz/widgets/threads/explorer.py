@@ -20,11 +20,11 @@ from ecsviz.basics.html import Child, element, shown_of, table
 from ecsviz.basics.text import counted, plain
 from ecsviz.domain.chat_threads import ChatThreads
 from ecsviz.errors import EcsvizError, InvalidArgumentError, did_you_mean, short_repr
-from ecsviz.frames.chats import threads_summary
+from ecsviz.frames.chats import threads_overview, threads_summary
 from ecsviz.storage.stored_threads import StoredThreads
 from ecsviz.widgets.base import LiveWidget, Message, whole_number
 from ecsviz.widgets.thread.explorer import ThreadExplorer
-from ecsviz.widgets.threads.sought import Texts, ThreadHit
+from ecsviz.widgets.threads.sought import BEST, Texts, ThreadHit
 
 ROWS: Final = 50
 """How many threads a page of the list has."""
@@ -145,9 +145,9 @@ class ThreadsExplorer(LiveWidget):
     def _read(self) -> None:
         self._texts = Texts(self.threads)
         self._hits: dict[UUID, ThreadHit] | None = None
-        self._summary = summary = threads_summary(self.threads)
-        models = summary["models"].fillna("")
-        self._models = [text.split(", ") if text else [] for text in models]
+        self._whole: pd.DataFrame | None = None
+        self._summary, self._models = threads_overview(self.threads)
+        summary = self._summary
         # Without the zone: what is compared with days.
         self._first = summary["first"].dt.tz_localize(None)
         self._last = summary["last"].dt.tz_localize(None)
@@ -183,7 +183,12 @@ class ThreadsExplorer(LiveWidget):
     @property
     def found(self) -> pd.DataFrame:
         """The rows of ``threads.summary()`` that are listed, on all pages, in their order."""
-        return self._summary.iloc[self._shown].reset_index(drop=True)
+        if self._whole is None:
+            self._whole = threads_summary(self.threads)
+        ids = self._summary["ecs_id"].iloc[self._shown]
+        rows = pd.Index(self._whole["ecs_id"]).get_indexer(ids)
+        found: pd.DataFrame = self._whole.iloc[rows[rows >= 0]].reset_index(drop=True)
+        return found
 
     @traitlets.validate("order_by")
     def _check_order(self, proposal: Any) -> str:
@@ -281,6 +286,8 @@ class ThreadsExplorer(LiveWidget):
             text = shown_of(shown, total, "threads that match") + f", of {every:,}"
         if shown < total:
             text += f" ({self.first + 1:,} to {self.first + shown:,})"
+        if self._hits is not None and self._texts.is_cut:
+            text += f"; looked for in the {BEST:,} messages and titles that fit best"
         return text
 
     # -- what the reader does ----------------------------------------------------------------

@@ -49,10 +49,16 @@ class Texts:
     threads
         A `ChatThreads` or the ``store.threads()`` of a store. A store searches by words, the last
         of which may go on; of others every part of a text counts.
+
+    Attributes
+    ----------
+    is_cut
+        Whether what was searched for last may stand in more than was found.
     """
 
     def __init__(self, threads: Any) -> None:
         self.threads = threads
+        self.is_cut = False
         self._thread_of: dict[UUID, UUID] | None = None
 
     @property
@@ -62,7 +68,7 @@ class Texts:
 
     def find(self, text: str) -> dict[UUID, ThreadHit]:
         """Return what was found, by the ``ecs_id`` of the thread."""
-        sought = text.strip()[:SOUGHT]
+        sought, self.is_cut = text.strip()[:SOUGHT], False
         return self._by_words(sought) if self.by_words else self._by_parts(sought)
 
     def _by_words(self, sought: str) -> dict[UUID, ThreadHit]:
@@ -70,9 +76,12 @@ class Texts:
         if begun_words(sought) is None:  # no word
             return found
         store = self.threads.store
-        for hit in store.search(f"{sought}*", ChatThread, fields="title", limit=BEST):
+        titles = list(store.search(f"{sought}*", ChatThread, fields="title", limit=BEST))
+        for hit in titles:
             found[hit.ecs_id] = ThreadHit(None, _parts(hit))
-        for hit in store.search(f"{sought}*", ChatMessage, fields="content", limit=BEST):
+        texts = list(store.search(f"{sought}*", ChatMessage, fields="content", limit=BEST))
+        self.is_cut = BEST in (len(titles), len(texts))
+        for hit in texts:
             thread = self._thread(hit.ecs_id)
             if thread is not None:
                 _add(found, thread, hit.ecs_id, partial(_parts, hit))
