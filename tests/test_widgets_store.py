@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import traitlets
@@ -153,7 +153,9 @@ def test_columns_sort_with_nothing_last(shown: StoreExplorer) -> None:
 def test_the_search_is_the_stores(shown: StoreExplorer) -> None:
     shown.first = 25
     shown.search = "VOLUME 01"
-    assert column(shown, "title") == [f"Volume 01{n}" for n in range(10)]
+    assert column(shown, "title") == [
+        [["Volume", True], [" ", False], [f"01{n}", True]] for n in range(10)
+    ]
     assert shown.status == "showing 10 of 10 rows of Volume that match"
     assert shown.first == 0
     shown.search = "100%"
@@ -162,6 +164,53 @@ def test_the_search_is_the_stores(shown: StoreExplorer) -> None:
     assert shown._page["total"] == 60
     shown.search = shown._page["ids"][3]
     assert column(shown, "title") == ["Volume 003"]
+
+
+LONG = "lorem ipsum dolor sit amet " * 30
+
+SAID = [
+    "the save plan",
+    "a plan that is saved",
+    f"{LONG} Save, then plan. {LONG}",
+    "nothing",
+    "ISSUE: unsaved plankton",
+]
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("opener", ["memory", "sqlite"])
+def test_a_search_shows_the_places(
+    opener: str, indexed: bool, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Where there is an index, what it finds is what the store's search does."""
+    store = OPENERS[opener](tmp_path, request)()
+    thread = ev.ChatThread(title="Cycles")
+    for text in SAID:
+        thread.say("user", text)
+    store.register(thread)
+    if indexed:
+        store.index_text(ev.ChatMessage, "content")
+    shown = store.explore()
+
+    def found(text: str) -> list[str]:
+        shown.search = text
+        return ["".join(f"[{t}]" if m else t for t, m in c) for c in column(shown, "content")]
+
+    assert found("save pla")[0] == "the [save] [plan]"
+    assert found("pla save")[:1] == ([] if indexed else ["the [save] [pla]n"])
+    first, second, third = found("plan sav")
+    assert (first, second) == ("the [save] [plan]", "a [plan] that is [saved]")
+    assert " [Save], then [plan]. " in third
+    assert third[0] == third[-1] == "…"
+    assert found('"save plan"') == ["the [save plan]"]
+    for text in ("plan sav", '"save plan"', "then", "SAVE"):
+        ids = {hit.ecs_id for hit in store.search(f"{text}*", ev.ChatMessage, limit=None)}
+        found(text)
+        assert ids <= set(map(UUID, shown._page["ids"]))
+        assert not indexed or len(ids) == shown._page["total"]
+    assert found("nsaved p") == ([] if indexed else ["ISSUE: u[nsaved p]lankton"])
+    shown.search = str(thread.messages[3].ecs_id)
+    assert column(shown, "content") == ["nothing"]
 
 
 def test_a_row_shows_what_is_around_it(shown: StoreExplorer, store: Any) -> None:
@@ -399,7 +448,7 @@ def test_classes_that_are_not_defined_here(tmp_path: Path) -> None:
     shown.order_by = "-name"
     assert column(shown, "name") == ["hub", "far"]
     shown.search = "far"
-    assert column(shown, "name") == ["far"]
+    assert column(shown, "name") == [[["far", True]]]
     Page(shown).do("pick", row=0)
     assert shown.selected == shown._page["ids"][0]
     assert shown.graph is None
@@ -436,6 +485,9 @@ def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "no.db").exists()
 
 
+SEARCHES = ("1", "volume 1", "1 vol", '"volume 01"', "01 no", "VOL*", '"', "* *", "olume 1", "%")
+
+
 @pytest.mark.parametrize("opener", ["sqlite", "postgresql"])
 def test_storages_tell_the_same(
     opener: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -452,7 +504,7 @@ def test_storages_tell_the_same(
         for wanted in (
             Wanted(),
             Wanted(order_by="-version", size=7),
-            Wanted(search="1", first=3, size=5),
+            *(Wanted(text, first=n, size=5) for text in SEARCHES for n in (0, 3)),
         ):
             assert one.page(name, wanted).ids == other.page(name, wanted).ids
     for by in ("title", "-pages", "pages", "bought", "lent"):

@@ -116,7 +116,8 @@ class Hits(Sequence[Hit]):
     def __repr__(self) -> str:
         lines = [self._said()]
         for hit in self._hits[:_LINES]:
-            parts = [f"[{text}]" if marked else text for text, marked in _parts(hit)]
+            found = parts_of(hit.snippet, hit.marks)
+            parts = [f"[{text}]" if marked else text for text, marked in found]
             lines.append(f"  {hit.type}.{hit.field}: {plain(''.join(parts), 200)}")
         more = len(self) - _LINES
         return "\n".join([*lines, f"  … and {more:,} more"] if more > 0 else lines)
@@ -126,18 +127,19 @@ class Hits(Sequence[Hit]):
         return str(table(("field", "text", "ecs_id"), rows, caption=self._said()))
 
 
-def _parts(hit: Hit) -> Iterator[tuple[str, bool]]:
+def parts_of(snippet: str, marks: Iterable[tuple[int, int]]) -> Iterator[tuple[str, bool]]:
     """Yield a snippet in parts, each with whether it is marked."""
     at = 0
-    for start, stop in hit.marks:
-        yield hit.snippet[at:start], False
-        yield hit.snippet[start:stop], True
+    for start, stop in marks:
+        yield snippet[at:start], False
+        yield snippet[start:stop], True
         at = stop
-    yield hit.snippet[at:], False
+    yield snippet[at:], False
 
 
 def _marked(hit: Hit) -> Element:
-    parts = (element("strong", text) if marked else text for text, marked in _parts(hit) if text)
+    found = parts_of(hit.snippet, hit.marks)
+    parts = (element("strong", text) if marked else text for text, marked in found if text)
     return element("span", *parts, dir="auto")
 
 

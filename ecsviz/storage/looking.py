@@ -18,6 +18,7 @@ from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.protocol import Extent
 from ecsviz.storage.search import Search
 from ecsviz.storage.spans import Past
+from ecsviz.storage.words import MOST_TERMS
 
 SOUGHT: Final = 1_000
 """How many characters of a search are looked for: databases bound their patterns."""
@@ -100,7 +101,8 @@ class Page:
 class Wanted:
     """Which page: of what fits a search, in the order of a column, from a row on.
 
-    A search looks for a part of any text, of texts that are indexed for words; or for an id.
+    A search looks for words in texts that are indexed, in others for a part of them, or for how
+    several words begin; or for an id.
     """
 
     search: str = ""
@@ -112,6 +114,15 @@ class Wanted:
     def sought(self) -> str:
         """What is looked for in texts; empty for everything."""
         return self.search.strip()[:SOUGHT]
+
+    @property
+    def words(self) -> list[str]:
+        """The words, and what stands in quotation marks, if it is not just one word."""
+        found: list[str] = []
+        for number, part in enumerate(self.sought.split('"')):
+            found += [part.strip()] if number % 2 else part.replace("*", " ").split()
+        found = [word for word in found if word][:MOST_TERMS]
+        return [] if found == [self.sought] else found
 
 
 class Identity(NamedTuple):

@@ -7,6 +7,7 @@ databases know of words differs between them and from release to release.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -270,7 +271,33 @@ def snippet(text: str, sought: SoughtWords) -> tuple[str, tuple[tuple[int, int],
     >>> snippet("What is a save plan?", sought_words("plan sav*"))
     ('What is a save plan?', ((10, 14), (15, 19)))
     """
-    hits = _first_hits(text, sought.terms)
+    return _cut(text, _first_hits(text, sought.terms))
+
+
+def snippet_of_parts(
+    text: str, parts: Sequence[str]
+) -> tuple[str, tuple[tuple[int, int], ...]] | None:
+    """Return the part of a text where one of some others is in it first; None unless all are.
+
+    Examples
+    --------
+    >>> snippet_of_parts("What is a save plan?", ["AVE", "what"])
+    ('What is a save plan?', ((0, 4), (11, 14)))
+    """
+    low, sought = text.casefold(), [part.casefold() for part in parts]
+    if not all(part in low for part in sought):
+        return None
+    if len(low) != len(text):  # the places are others
+        return _cut(text, [])
+    places = [(match.start(), match.end()) for part in sought for match in _all(part, low)]
+    return _cut(text, sorted(places))
+
+
+def _all(part: str, text: str) -> Iterator[re.Match[str]]:
+    return re.finditer(re.escape(part), text)
+
+
+def _cut(text: str, hits: Sequence[tuple[int, int]]) -> tuple[str, tuple[tuple[int, int], ...]]:
     first = hits[0][0] if hits else 0
     start, stop = _window(text, first)
     head, tail = "…" if start else "", "…" if stop < len(text) else ""

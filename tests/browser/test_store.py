@@ -98,6 +98,38 @@ def test_a_store_is_looked_through(notebook: Notebook) -> None:
     )
 
 
+def test_a_search_shows_where_it_is(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("store-search", STORE.replace("chats.db", ":memory:"))
+    page.wait_for_selector("tr[data-row]")
+    search, marked = ".ecsviz-store .ecsviz-search", ".ecsviz-store tr[data-row] .ecsviz-hit"
+
+    def sought(text: str, one: str) -> list[str]:
+        page.fill(search, text)
+        notebook.wait_for("w.search", text)
+        page.wait_for_function(
+            "([marked, one]) => [...document.querySelectorAll(marked)].some("
+            "hit => hit.textContent.toLowerCase() === one)",
+            arg=[marked, one],
+        )
+        return list(page.locator(marked).all_text_contents())
+
+    assert {text.casefold() for text in sought("ycle", "ycle")} == {"ycle"}
+    # by words, as soon as they are indexed
+    notebook.python("store.index_text(ev.ChatMessage, 'content')")
+    found = sought("order top", "topological")
+    assert {text.casefold() for text in found} == {"topological", "order"}
+    hits = "len({h.ecs_id for h in store.search('order top*', ev.ChatMessage)})"
+    assert notebook.value("w._page['total']") == notebook.value(hits) == 2
+    assert page.locator("tr[data-row]").count() == 2
+    notebook.shot("store-search-light", ".ecsviz-store")
+    notebook.theme("Dark")
+    notebook.shot("store-search-dark", ".ecsviz-store")
+    notebook.theme("Light")
+    page.locator("[data-pick]").first.click()
+    notebook.wait_for("w.selected == w._page['ids'][0]", expected=True)
+
+
 def test_the_keyboard_goes_from_row_to_row(notebook: Notebook) -> None:
     page = notebook.page
     notebook.open("store-keys", STORE.replace("chats.db", ":memory:"))

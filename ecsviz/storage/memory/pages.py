@@ -25,7 +25,7 @@ def page_of(records: list[Record], wanted: Wanted, is_indexed: Callable[[type, s
             record
             for record in records
             if str(record.ecs_id) == text
-            or _says(record, parts, text)
+            or _says(record, parts, text, [f" {word.casefold()}" for word in wanted.words])
             or (sought is not None and _has_words(record, whole, sought))
         ]
     order = wanted.order_by.removeprefix("-")
@@ -86,6 +86,10 @@ def _has_words(record: Record, names: Iterable[str], sought: SoughtWords) -> boo
     return any(isinstance(value, str) and sought.fits(folded(value)) for value in values)
 
 
-def _says(record: Record, names: list[str], text: str) -> bool:
+def _says(record: Record, names: list[str], text: str, words: list[str]) -> bool:
+    """Tell whether a text has a part, or some of its words begin like all that are given."""
     values = (record.state.get(name) for name in names)
-    return any(isinstance(value, str) and text in value.casefold() for value in values)
+    texts = [f" {value.casefold()}" for value in values if isinstance(value, str)]
+    return any(
+        text in value or (bool(words) and all(word in value for word in words)) for value in texts
+    )

@@ -12,7 +12,7 @@ from uuid import UUID
 import traitlets
 from ipywidgets import widget_serialization
 
-from ecsviz.basics.html import Child, element, shown_of, table
+from ecsviz.basics.html import Child, element, readable, shown_of, table
 from ecsviz.basics.text import counted, plain
 from ecsviz.errors import (
     EcsvizError,
@@ -23,7 +23,9 @@ from ecsviz.errors import (
     short_repr,
 )
 from ecsviz.storage.comparing import storage_of
+from ecsviz.storage.hits import parts_of
 from ecsviz.storage.looking import Page, PageColumn, Wanted
+from ecsviz.storage.words import begun_words, folded, snippet, snippet_of_parts
 from ecsviz.widgets.base import LiveWidget, Message, whole_number
 from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.store.neighbours import near_of
@@ -83,7 +85,8 @@ class StoreExplorer(LiveWidget):
         A trait: the name of the class whose entities are listed, or None.
     search
         A trait: what is looked for in the texts of the table; or an ``ecs_id``. In fields that
-        `index_text` was called for, words are, the last of which may go on.
+        `index_text` was called for, words are, as by the store's ``search``, the last of which may
+        go on; in others a part of the text, or how words in it begin. A cell shows the place.
     order_by
         A trait: the field that the rows are sorted by, with a minus in front for falling order;
         empty for the order of storing.
@@ -222,7 +225,7 @@ class StoreExplorer(LiveWidget):
             self.settle(first=max((page.total - 1) // ROWS, 0) * ROWS)
             wanted = Wanted(self.search, self.order_by, self.first, ROWS)
             self._read = page = self._inside.page(self.table, wanted)
-        columns = page.columns
+        columns, marked = page.columns, _Marked(wanted)
         with self.hold_sync():
             self._page = {
                 "columns": [
@@ -230,7 +233,7 @@ class StoreExplorer(LiveWidget):
                 ],
                 "ids": [str(ecs_id) for ecs_id in page.ids],
                 "rows": [
-                    [_shown(c, value) for c, value in zip(columns, row, strict=True)]
+                    [marked(c, value) for c, value in zip(columns, row, strict=True)]
                     for row in page.rows
                 ],
                 "total": page.total,
@@ -368,10 +371,28 @@ def _counts(row: Any) -> str:
     return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing"
 
 
-def _shown(column: PageColumn, value: Any) -> Any:
-    if column.kind == "time" and value is not None:
-        return plain(str(value)[:19])  # to the second
-    return as_cell(value)
+class _Marked:
+    """Values as they go to a page: texts in which something is sought where they have that."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.sought, self.words = wanted.sought, wanted.words
+        self.by_words = begun_words(self.sought) if self.sought else None
+
+    def __call__(self, column: PageColumn, value: Any) -> Any:
+        if column.kind == "time" and value is not None:
+            return plain(str(value)[:19])  # to the second
+        found = self._find(value) if self.sought and column.kind == "text" else None
+        if found is None or not found[1]:
+            return as_cell(value)
+        return [[readable(part), is_marked] for part, is_marked in parts_of(*found) if part]
+
+    def _find(self, value: Any) -> tuple[str, tuple[tuple[int, int], ...]] | None:
+        if not isinstance(value, str):
+            return None
+        if self.by_words is not None and self.by_words.fits(folded(value)):
+            return snippet(value, self.by_words)
+        found = snippet_of_parts(value, [self.sought])
+        return snippet_of_parts(value, self.words) if found is None and self.words else found
 
 
 def as_cell(value: Any) -> Any:

@@ -55,7 +55,7 @@ def page_of(conn: Connection, catalog: Catalog, name: str, wanted: Wanted) -> Pa
     table = _table(catalog.mapping, name, fields)
     sought = begun_words(wanted.sought)
     by_words = sought and rows_that_fit(conn, catalog, name, table.c.id, sought)
-    fits = _fits(table, fields, wanted.sought, by_words or {})
+    fits = _fits(table, fields, wanted, by_words or {})
     count = sa.select(sa.func.count()).select_from(table).where(*fits)
     total = value_of(conn, count) or 0
     arcs = _arcs(catalog.mapping, fields)
@@ -146,16 +146,17 @@ def _kind(field: str) -> str:
     }.get(first, "other")
 
 
-def _fits(table: Any, fields: list[Field], text: str, by_words: dict[str, Any]) -> list[Any]:
+def _fits(table: Any, fields: list[Field], wanted: Wanted, by_words: dict[str, Any]) -> list[Any]:
     """Return the conditions of a search: in any text, or an id.
 
     Parameters
     ----------
-    table, fields, text
+    table, fields, wanted
         Where it is looked for, and what.
     by_words
         The conditions of fields that have an index of their words.
     """
+    text = wanted.sought
     if not text:
         return []
     if "\0" in text or (not text.isascii() and text.encode("utf-8", "ignore").decode() != text):
@@ -163,13 +164,23 @@ def _fits(table: Any, fields: list[Field], text: str, by_words: dict[str, Any]) 
     texts = [
         by_words[column.name]
         if column.name in by_words
-        else table.c[place["column"]].icontains(text, autoescape=True)
+        else _says(table.c[place["column"]], wanted)
         for column, place in fields
         if column.kind == "text"
     ]
     with contextlib.suppress(ValueError):  # not an id
         texts.append(table.c.ecs_id == UUID(text))
     return [sa.or_(*texts)] if texts else [sa.false()]
+
+
+def _says(column: Any, wanted: Wanted) -> Any:
+    """Return the condition that a text has a part, or that some of its words begin like all."""
+    found = column.icontains(wanted.sought, autoescape=True)
+    if not wanted.words:
+        return found
+    apart = sa.literal(" ", literal_execute=True).concat(column)
+    begins = [apart.icontains(f" {word}", autoescape=True) for word in wanted.words]
+    return sa.or_(found, sa.and_(*begins))
 
 
 def _cells(table: Any, fields: list[Field], arcs: list[tuple[str, Any]]) -> list[Any]:

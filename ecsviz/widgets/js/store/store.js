@@ -189,7 +189,7 @@ function render({ model, el }) {
   }
   /** @param {Column} column @param {Value} value @param {number} row @param {number} n */
   function cell(column, value, row, n) {
-    const shown = text(value);
+    const shown = Array.isArray(value) ? place(value) : text(value);
     const look = {
       class: column.kind === "number" ? "ecsviz-number" : `ecsviz-cell ecsviz-${column.kind}`,
       dir: "auto",
@@ -214,7 +214,14 @@ function render({ model, el }) {
       h("button", { type: "button", class: "ecsviz-link", "data-pick": row }, shown || "(empty)"),
     );
   }
-  /** @param {Value} value */
+  /** Returns where it is that was searched for. @param {[string, boolean][]} parts */
+  function place(parts) {
+    const marked = parts.map(([part, isFound]) =>
+      isFound ? h("span", { class: "ecsviz-hit" }, part) : part,
+    );
+    return h("span", { class: "ecsviz-place" }, marked);
+  }
+  /** @param {Exclude<Value, any[]>} value */
   function text(value) {
     if (value === null) return "–";
     if (value === true || value === false) return value ? "yes" : "no";

@@ -77,5 +77,5 @@ export interface Column {
   sorts: boolean;
 }
 
-/** What stands in a cell; of an entity its id. */
-export type Value = string | number | boolean | null;
+/** What stands in a cell; of an entity its id; of a text that was sought its parts, marked or not. */
+export type Value = string | number | boolean | null | [string, boolean][];
