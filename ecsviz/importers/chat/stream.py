@@ -154,8 +154,9 @@ class ChatStream(Iterator[ChatThread]):
         Notes
         -----
         Each thread is fitted to what the store has of the same chat, as always. What is stored is
-        forgotten: the memory that is taken depends on the longest thread, not on how
-        many there are. Statements per batch of some thousand messages.
+        forgotten: the memory that is taken depends on the longest thread, and until the end some
+        hundred bytes a message, by which the transaction could be taken back. Statements per
+        batch of some thousand messages.
         """
         if hops is not None or match is not None:
             raise InvalidArgumentError(

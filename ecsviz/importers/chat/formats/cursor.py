@@ -79,8 +79,8 @@ class Cursor(Claiming):
                         chats += _chats(place, key, place.check(_parsed(value), dict, "the value"))
         for place, item in chats:
             with place.trying():
-                ident = next(filter(None, (place.ident(item, k) for k in ("composerId", "tabId"))))
-                draft = _thread(place, ident, item, bubbles.pop(ident, {}), source)
+                ident = place.ident(item, "composerId") or place.ident(item, "tabId")
+                draft = _thread(place, ident, item, bubbles.pop(ident or "", {}), source)
                 if draft.messages or draft.problems:
                     yield draft
                 else:
@@ -115,7 +115,7 @@ def _chats(place: Place, key: str, value: dict[str, Any]) -> Iterator[tuple[Plac
 
 def _thread(
     place: Place,
-    ident: str,
+    ident: str | None,
     item: dict[str, Any],
     bubbles: dict[str, tuple[Place, Any]],
     source: Source,
