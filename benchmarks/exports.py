@@ -150,7 +150,7 @@ def exports(folder: Path, size: int, repeats: int) -> Section:
     table = Table(
         f"The most memory that a process takes for these {megabytes:,.0f} MB",
         ["what", "MiB"],
-        [[what, f"{found:,.0f}"] for what, found in peaks.items()],
+        [[f"a process with {what}", f"{found:,.0f}"] for what, found in peaks.items()],
         records=[{"what": what, "mebibytes": found} for what, found in peaks.items()],
     )
     goals = [

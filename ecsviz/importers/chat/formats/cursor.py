@@ -69,8 +69,8 @@ class Cursor(Claiming):
         with source.place().trying(), source.database() as connection:
             for place, key, value in _rows(source, connection):
                 if key.startswith(_BUBBLES):
-                    chat, _, ident = key.removeprefix(_BUBBLES).partition(":")
-                    bubbles.setdefault(chat, {})[ident] = place, value
+                    chat, _, bubble = key.removeprefix(_BUBBLES).partition(":")
+                    bubbles.setdefault(chat, {})[bubble] = place, value
                     continue
                 with place.trying():
                     if not key.startswith((_CHATS, _TABS, _ALL)):
