@@ -280,7 +280,7 @@ class Reading:
             return [key, *(_Part(arg, part.owner, where) for arg in args[1:])]
         elif origin in _SETS:
             where = where or _MEMBER
-        elif _has_fields(origin):
+        elif has_fields(origin):
             variables = dict(zip(getattr(origin, "__parameters__", ()), args, strict=False))
             fields = self._of_class(origin, part.where)
             return [field._replace(variables=variables) for field in fields]
@@ -296,7 +296,7 @@ class Reading:
         elif issubclass(item, BaseModel):
             self.watched = True
             hints = {name: info.annotation for name, info in complete_fields(item).items()}
-        elif _has_fields(item):
+        elif has_fields(item):
             self.watched = True
             hints = hints_of(item)
         elif not issubclass(item, enum.Enum) and not _is_value_class(item):
@@ -332,7 +332,8 @@ def is_named_tuple(kind: type) -> bool:
     return issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
-def _has_fields(kind: Any) -> bool:
+def has_fields(kind: Any) -> bool:
+    """Tell whether a class is a dataclass, a typed dict or a named tuple."""
     if not isinstance(kind, type):
         return False
     # typing.is_typeddict does not know those of typing_extensions, which pydantic asks for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import types
 import typing
@@ -13,7 +14,8 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from ecsviz.basics.arguments import natural_number
-from ecsviz.domain.annotations import aliased
+from ecsviz.domain.annotations import aliased, has_fields
+from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.errors import InvalidArgumentError, UnknownOptionError, did_you_mean, short_repr
 
 LONGEST = 10_485_760
@@ -197,3 +199,20 @@ def _columns_in(annotation: Any) -> Iterator[tuple[ColumnRule, bool]]:
             todo += [(arg, inside) for arg in args]
         elif origin is not typing.Literal:
             todo += [(arg, True) for arg in args]
+            kind = item if origin is None else origin
+            if isinstance(kind, type) and id(kind) not in aliases:
+                aliases.add(id(kind))
+                todo += [(hint, True) for hint in _fields_of(kind)]
+
+
+def _fields_of(kind: type) -> list[Any]:
+    """Return the annotations of a plain model, dataclass or their like, with what they declare."""
+    if is_entity_class(kind):
+        return []
+    infos: dict[str, FieldInfo] | None = getattr(kind, "__pydantic_fields__", None)
+    if infos is not None:
+        return [Annotated[info.annotation, None, *info.metadata] for info in infos.values()]
+    if has_fields(kind):
+        with contextlib.suppress(Exception):  # of names that only a function knows
+            return [*typing.get_type_hints(kind, include_extras=True).values()]
+    return []

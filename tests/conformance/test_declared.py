@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import abc
 import enum
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from typing_extensions import TypeAliasType
 
 import ecsviz as ev
@@ -356,6 +357,28 @@ def test_an_unknown_option_is_told() -> None:
         ev.reference(invers="x")
 
 
+class Address(BaseModel):
+    """A plain model, whose fields stand in the column of whoever holds it."""
+
+    street: str = ""
+    code: str = ev.column(index=True, default="")
+    beside: Address | None = None
+
+
+@dataclass
+class Page:
+    slug: Slug = ""
+
+
+@dataclass
+class Pages:
+    pages: list[Page] | None = None
+
+
+class Named(NamedTuple):
+    slug: Slug
+
+
 def declared(annotation: Any) -> Any:
     """Return an entity of a class with such a field, which has a default."""
     space = {"__annotations__": {"field": annotation}, "field": None, "__module__": __name__}
@@ -376,6 +399,10 @@ def declared(annotation: Any) -> Any:
         (Annotated[bytes | None, ev.column(max_length=3)], "holds no str"),
         (list[Slug] | None, "inside of its values"),
         (dict[str, Slug | None] | None, "inside of its values"),
+        (Address | None, "inside of its values"),
+        (list[Address] | None, "inside of its values"),
+        (Pages | None, "inside of its values"),
+        (Named | None, "inside of its values"),
     ],
 )
 def test_fields_of_which_it_cannot_be_said(reopen: Open, annotation: Any, said: str) -> None:
