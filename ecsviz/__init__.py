@@ -91,6 +91,7 @@ _connect(
         "ChatThread.draw_timeline": "ecsviz.draw.draw_timeline",
         "ChatThread.explore": "ecsviz.widgets.explore_thread",
         "Database.draw_schema": "ecsviz.draw.draw_schema",
+        "WithAdvice.explore": "ecsviz.widgets.explore_database",
         "GraphDiff.draw": "ecsviz.draw.draw_diff",
         "GraphViews.draw": "ecsviz.draw.draw_graph",
         "GraphViews.explore": "ecsviz.widgets.explore_graph",

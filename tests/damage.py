@@ -279,7 +279,7 @@ Call = Callable[[ev.SQLAlchemyEntityStorage, Any], Any]
 def _explored(store: ev.SQLAlchemyEntityStorage, _: Any) -> None:
     shown = store.explore()
     for name in ("Shelf", "Book", "Label"):
-        if name in [found.name for found in shown._classes]:
+        if name in [found.name for found in shown.classes]:
             shown.table = name
             for order in ("title", "-pages", "at", "-version", "name"):
                 if order.removeprefix("-") in [c.name for c in shown._columns() if c.sorts]:

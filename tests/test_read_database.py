@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import pickle
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -350,19 +350,18 @@ def test_a_closed_database_says_so(shop: Database) -> None:
         shop.frame("customers")
 
 
-def test_another_thread_is_told_to_open_its_own(shop: Database) -> None:
-    told = []
-
-    def read_elsewhere() -> None:
-        try:
-            shop.frame("customers")
-        except errors.StorageOpenError as error:
-            told.append(str(error))
-
-    thread = threading.Thread(target=read_elsewhere)
-    thread.start()
-    thread.join()
-    assert "another thread" in told[0]
+def test_any_thread_reads_and_waits_for_others(shop: Database) -> None:
+    alone = shop.frame("customers")
+    calls = [lambda: shop.frame("customers"), lambda: shop.row_graph().nodes, shop.problems_frame]
+    with ThreadPoolExecutor(4) as pool:
+        found = [call.result() for call in [pool.submit(c) for c in calls * 8]]
+    assert all(frame.equals(alone) for frame in found[::3])
+    assert len({tuple(nodes) for nodes in found[1::3]}) == 1
+    shop._source.timeout = 0.05
+    with shop._source.reading(), ThreadPoolExecutor(1) as pool:
+        with pytest.raises(errors.StorageBusyError, match="read by another thread"):
+            pool.submit(shop.frame, "customers").result()
+        assert len(shop.frame("customers")) == 3, "the same thread goes on"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Live widgets, on anywidget: the explorers of graphs, chat threads and stores.
+"""Live widgets, on anywidget: the explorers of graphs, chat threads, stores and databases.
 
 What a page runs lies in ``js/`` and is bundled while the package is built. Widgets may import
 everything but the command line; nobody below imports a widget. Begin reading at ``base.py``, then
@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Final
 from ecsviz.basics.lazy import lazy
 
 if TYPE_CHECKING:
+    from ecsviz.widgets.database.explorer import DatabaseExplorer, explore_database
     from ecsviz.widgets.graph.explorer import GraphExplorer, explore_graph
     from ecsviz.widgets.store.explorer import StoreExplorer, explore_store
     from ecsviz.widgets.thread.explorer import ThreadExplorer, explore_thread
     from ecsviz.widgets.threads.explorer import ThreadsExplorer, explore_threads
 
 __all__ = [
+    "DatabaseExplorer",
     "GraphExplorer",
     "StoreExplorer",
     "ThreadExplorer",
     "ThreadsExplorer",
+    "explore_database",
     "explore_graph",
     "explore_store",
     "explore_thread",
@@ -30,10 +33,12 @@ __all__ = [
 
 # Loaded when asked for: a store brings SQLAlchemy with it, which a graph does without.
 _ROOMS: Final = {
+    "DatabaseExplorer": "ecsviz.widgets.database.explorer",
     "GraphExplorer": "ecsviz.widgets.graph.explorer",
     "StoreExplorer": "ecsviz.widgets.store.explorer",
     "ThreadExplorer": "ecsviz.widgets.thread.explorer",
     "ThreadsExplorer": "ecsviz.widgets.threads.explorer",
+    "explore_database": "ecsviz.widgets.database.explorer",
     "explore_graph": "ecsviz.widgets.graph.explorer",
     "explore_store": "ecsviz.widgets.store.explorer",
     "explore_thread": "ecsviz.widgets.thread.explorer",

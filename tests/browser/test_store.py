@@ -199,3 +199,42 @@ def test_a_saved_notebook_shows_the_classes_without_a_kernel(notebook: Notebook)
     notebook.shot("store-still", ".jp-OutputArea")
     # The manager of all widgets trips over a notebook without a session, whoever's widgets it has.
     notebook.faults[:] = [fault for fault in notebook.faults if "jupyterlab-manager" not in fault]
+
+
+DATABASE = """
+import sqlite3, ecsviz as ev
+conn = sqlite3.connect("shop.db")
+conn.executescript('''
+    create table store (id integer primary key, name text, manager_id references staff);
+    create table staff (id integer primary key, name text, store_id not null references store);
+    create table sale (id integer primary key, staff_id not null references staff, price real);
+    insert into store values (1, 'Ulm', 2), (2, 'Bonn', null);
+    insert into staff values (1, 'Ann', 1), (2, 'Bo', 1), (3, 'Cy', 2);
+''')
+conn.executemany("insert into sale values (?, ?, ?)", [(n, n % 3 + 1, n / 4) for n in range(60)])
+conn.commit()
+conn.close()
+db = ev.read_database("shop.db")
+w = db.explore()
+w
+"""
+
+
+def test_a_database_is_explored_from_its_tables_to_a_row(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("database", DATABASE)
+    page.wait_for_selector(".ecsviz-graph .ecsviz-explorer")
+    page.wait_for_selector("text=65 rows")
+    assert page.locator("text=Revisions").count() == 0 or not page.is_visible("text=Revisions")
+    page.wait_for_timeout(1_500)  # its picture is drawn
+    notebook.shot("database-tables", ".ecsviz-store")
+    page.click("[data-class=staff]")
+    notebook.wait_for("w.graph.selected == w.table == 'staff'", expected=True)
+    page.locator("[data-pick]").nth(1).click()
+    notebook.wait_for("w.selected", "staff 2")
+    notebook.wait_for("len(w.graph.graph)", 22)
+    page.wait_for_selector("tr[data-row='1'][data-chosen]")
+    page.wait_for_timeout(1_500)
+    notebook.shot("database-row", ".ecsviz-store")
+    page.locator("tr[data-row='1'] [data-follow]").first.click()
+    notebook.wait_for("w.selected == 'store 1' and w.table == 'store'", expected=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -11,9 +12,13 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.result_frames import typed_frame
+from ecsviz.basics.views import view
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database.graphs import is_required, table_graph
+from ecsviz.importers.database.kinds import TableKinds
+from ecsviz.importers.database.looking import DatabaseLook
 from ecsviz.importers.database.reflect_sqlite import sqlite_indexes
-from ecsviz.importers.database.rows import quoted_name
+from ecsviz.importers.database.rows import TableRows, quoted_name
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, tables_within
 from ecsviz.importers.database.source import DatabaseSource
 
@@ -38,10 +43,52 @@ class WithAdvice:
 
     _source: DatabaseSource
     _schema: ForeignSchema
+    _kinds: TableKinds
+    row_graph: Callable[..., EntityDependencyGraph]
 
     @property
     def problems(self) -> pd.DataFrame:
         """What could not be placed."""
+        raise NotImplementedError
+
+    def looking(self) -> DatabaseLook:
+        """Return what the explorer asks: no promise."""
+
+        @contextmanager
+        def opened() -> Iterator[TableRows]:
+            with self._source.reading() as conn:
+                yield self._kinds.rows(conn)
+
+        return DatabaseLook(self._schema, opened, self.row_graph)
+
+    @view
+    def explore(self) -> Any:
+        """Return a live widget: the tables as a graph, their rows, and what is around a row.
+
+        Returns
+        -------
+        DatabaseExplorer
+            A widget; its trait ``selected``, the name of the chosen row (``"customer 5"``), works
+            in both directions. ``hops`` says how many keys away from it the graph goes.
+
+        Notes
+        -----
+        A page of one table is read at a time; the database has to stay open. At the beginning the
+        rows of every table are counted.
+
+        Examples
+        --------
+        >>> import contextlib, pathlib, sqlite3, tempfile
+        >>> import ecsviz as ev
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = pathlib.Path(folder.name, "shop.db")
+        >>> with contextlib.closing(sqlite3.connect(path)) as made:
+        ...     _ = made.executescript("create table staff (id integer primary key)")
+        >>> with ev.read_database(path) as db:
+        ...     db.explore()
+        DatabaseExplorer(shop.db: 0 rows of 1 table)
+        >>> folder.cleanup()
+        """
         raise NotImplementedError
 
     def problems_frame(self) -> pd.DataFrame:
@@ -177,7 +224,7 @@ def _alone(schema: ForeignSchema) -> Iterator[Finding]:
 def _guessed(sql: _Sql) -> Iterator[Finding]:
     """Yield keys that nobody has declared."""
     for key in sql.schema.keys:
-        if getattr(key, "guessed", False):
+        if key.guessed:
             yield Finding(
                 "guessed", key.table, key.path, key.target,
                 "no key is declared: names and values suggest it", sql.declared(key),

@@ -238,7 +238,7 @@ class RowGraph:
             at = place[table] = {}
             titles = self._titles(table)
             for number, (locator, key) in enumerate(rows.items(), 1):
-                name = wanted = self._name(table, locator, key, number)
+                name = wanted = row_name(table, locator, key, number)
                 while name in taken:  # a text and a number look alike; long texts are cut
                     taken[wanted] += 1
                     name = f"{wanted} ({taken[wanted]})"
@@ -260,10 +260,18 @@ class RowGraph:
             named[at] = shown(" ".join(text.split()))
         return named
 
-    def _name(self, table: str, locator: Locator, key: tuple[Any, ...], number: int) -> str:
-        if key and None not in key:
-            return f"{table} {', '.join(map(shown, key))}"
-        return f"{table} #{locator if isinstance(locator, int) else number}"
+
+def row_name(table: str, locator: Locator, key: tuple[Any, ...], number: int) -> str:
+    """Return how a row is called: by its key, or by where it stands.
+
+    Examples
+    --------
+    >>> row_name("customer", None, (5,), 1), row_name("log", None, (), 7)
+    ('customer 5', 'log #7')
+    """
+    if key and None not in key:
+        return f"{table} {', '.join(map(shown, key))}"
+    return f"{table} #{locator if isinstance(locator, int) else number}"
 
 
 def shown(value: Any) -> str:

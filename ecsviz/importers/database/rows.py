@@ -84,10 +84,12 @@ class TableRows:
 
     # -- rows --------------------------------------------------------------------------------
 
-    def count(self, name: str) -> int:
-        """Return how many rows a table has."""
+    def count(self, name: str, where: Where = None) -> int:
+        """Return how many rows a table has, or of them meet a condition."""
         table = self._table(name)
         query = sa.select(sa.func.count()).select_from(table.sql)
+        if where is not None:
+            query = query.where(condition(table, where))
         return int(self.conn.execute(_only(query, table, table.sql)).scalar_one())
 
     def find(self, name: str, where: Where = None, limit: int | None = None) -> FoundRows:
@@ -196,6 +198,30 @@ class TableRows:
         if table.located in ("key", "row id"):  # else the database reads them as they lie
             query = query.order_by(*self._locators(table, at, quoted_name(self.conn, table)))
         return query
+
+    def page(
+        self,
+        name: str,
+        where: Where,
+        order: Sequence[tuple[str, bool]],
+        first: int,
+        size: int,
+        as_texts: Container[str] = (),
+    ) -> tuple[FoundRows, list[list[Any]]]:
+        """Return so many rows from a number on, and their values as columns.
+
+        `order` says by which columns they are ordered, and whether falling.
+        """
+        table = self._table(name)
+        at = self._rows_of(table)
+        located = self._locators(table, at, quoted_name(self.conn, table))
+        keys = [at.c[column] for column in table.primary_key]
+        wanted = self._asked(table, at, [column.name for column in table.columns], as_texts)
+        by = [at.c[column].desc() if falling else at.c[column] for column, falling in order]
+        query = sa.select(*located, *keys, *wanted).select_from(at).order_by(*by, *located)
+        found = self._chosen(query.offset(first), table, at, where, size)
+        told = len(located) + len(keys)
+        return _found(found[:told], len(located)), found[told:]
 
     def _asked(
         self, table: ForeignTable, at: Any, names: Sequence[str], as_texts: Container[str]

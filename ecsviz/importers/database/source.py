@@ -23,6 +23,7 @@ from ecsviz.basics.addresses import as_url, file_of, in_memory, short_path
 from ecsviz.errors import (
     EcsvizError,
     ImportFormatError,
+    StorageBusyError,
     StorageClosedError,
     StorageError,
     StorageOpenError,
@@ -82,7 +83,7 @@ class DatabaseSource:
         self.unreadable: dict[str, str] = {}
         self.of_files = False
         self._trust = trust
-        self._thread = threading.get_ident()
+        self._turn = threading.RLock()  # a SQLite file, or its copy, has one connection
         self._stack = ExitStack()
         self.close = weakref.finalize(self, _close, self._stack)  # also if the rest fails
         self._driver: sqlite3.Connection | None = None
@@ -162,23 +163,27 @@ class DatabaseSource:
                     " its rows out with where=."
                 ) from err
             return
-        if self._thread != threading.get_ident():
-            raise StorageOpenError(
-                f"{self.name} was opened in another thread, and SQLite's connections stay in"
-                " theirs. Call ev.read_database in the thread that reads.",
-                path=self.name,
+        if not self._turn.acquire(timeout=self.timeout):
+            raise StorageBusyError(
+                f"{self.name} is being read by another thread for longer than {self.timeout:g}"
+                " seconds. Wait for it, or call ev.read_database in each thread.",
+                waited=self.timeout,
             )
-        self.go_on()
-        self._driver.set_progress_handler(lambda: int(time.monotonic() > self._until), _STEPS)
-        with self._translated(), self._engine.connect() as conn:
-            if not self._trust:  # nobody else writes a private copy
-                yield conn
-                return
-            self._driver.execute("BEGIN")
-            try:
-                yield conn
-            finally:
-                self._driver.rollback()
+        try:
+            self.go_on()
+            self._driver.set_progress_handler(lambda: int(time.monotonic() > self._until), _STEPS)
+            with self._translated(), self._engine.connect() as conn:
+                if not self._trust or self._driver.in_transaction:
+                    yield conn  # nobody else writes a private copy
+                    return
+                self._driver.execute("BEGIN")
+                try:
+                    yield conn
+                finally:
+                    self._driver.rollback()
+        finally:
+            with contextlib.suppress(RuntimeError):  # dropped in another thread
+                self._turn.release()
 
     def go_on(self) -> None:
         """Let a call take its time anew: what happened meanwhile was not its own doing."""

@@ -125,14 +125,18 @@ class StoreExplorer(LiveWidget):
     _told = traitlets.Unicode(help="what the graph shows, or why there is none").tag(sync=True)
 
     def __init__(self, store: Any) -> None:
-        self.store: Any = storage_of(store)
-        self._inside = store.inside
-        self._read: Page | None = None
-        self._classes = self._inside.classes()
-        super().__init__(table=self._classes_by_size()[0].name if self._classes else None)
+        self.store: Any = store
+        self.inside = self._open(store)
+        self.page_read: Page | None = None
+        self.classes = self.inside.classes()
+        super().__init__(table=self.classes_by_size()[0].name if self.classes else None)
         self._introduce()
         self._show()
         self._connect()
+
+    def _open(self, store: Any) -> Any:
+        """Return what knows what is inside."""
+        return storage_of(store).inside
 
     def _connect(self) -> None:
         self.observe(lambda _: self._on_selected(), "selected")
@@ -140,15 +144,17 @@ class StoreExplorer(LiveWidget):
         self.observe(lambda _: self._restart(), ["search", "order_by"])
         self.observe(lambda _: None if self.settling else self._show(), "first")
 
-    def _classes_by_size(self) -> list[Any]:
-        return sorted(self._classes, key=lambda found: (-found.count, found.name))
+    def classes_by_size(self) -> list[Any]:
+        """Return the classes, the largest first."""
+        return sorted(self.classes, key=lambda found: (-found.count, found.name))
 
     def _introduce(self) -> None:
-        classes = self._classes_by_size()
+        classes = self.classes_by_size()
         revisions = self.store.revisions()
         newest = revisions.iloc[::-1].head(REVISIONS)
         self._about = {
             "name": plain(repr(self.store), 100),
+            "noun": "entities",
             "entities": sum(found.count for found in classes),
             "classes": [
                 {"n": n, "name": plain(c.name, 80), "count": c.count, "defined": c.defined}
@@ -170,17 +176,17 @@ class StoreExplorer(LiveWidget):
 
     def refresh(self) -> None:
         """Read anew what has been stored since."""
-        self._classes = self._inside.classes()
+        self.classes = self.inside.classes()
         self._introduce()
-        if self.table is None and self._classes:
-            self.table = self._classes_by_size()[0].name
+        if self.table is None and self.classes:
+            self.table = self.classes_by_size()[0].name
         self._show()
 
     # -- the table ---------------------------------------------------------------------------
 
     @traitlets.validate("table")
     def _check_table(self, proposal: Any) -> str | None:
-        names = [found.name for found in self._classes]
+        names = [found.name for found in self.classes]
         if proposal.value is not None and proposal.value not in names:
             raise UnknownTypeError(
                 f"{short_repr(proposal.value)} is no class of this store."
@@ -202,7 +208,7 @@ class StoreExplorer(LiveWidget):
         return order
 
     def _columns(self) -> list[PageColumn]:
-        return [] if self.table is None else self._inside.columns(self.table)
+        return [] if self.table is None else self.inside.columns(self.table)
 
     def _on_table(self) -> None:
         with self.hold_sync():
@@ -217,14 +223,14 @@ class StoreExplorer(LiveWidget):
     def _show(self) -> None:
         """Read a page and send it."""
         if self.table is None:
-            self._read, self._page, self.status = None, {}, "nothing is stored"
+            self.page_read, self._page, self.status = None, {}, "nothing is stored"
             return
         wanted = Wanted(self.search, self.order_by, self.first, ROWS)
-        self._read = page = self._inside.page(self.table, wanted)
+        self.page_read = page = self.inside.page(self.table, wanted)
         if self.first and not page.ids:  # beyond the end
             self.settle(first=max((page.total - 1) // ROWS, 0) * ROWS)
             wanted = Wanted(self.search, self.order_by, self.first, ROWS)
-            self._read = page = self._inside.page(self.table, wanted)
+            self.page_read = page = self.inside.page(self.table, wanted)
         columns, marked = page.columns, _Marked(wanted)
         with self.hold_sync():
             self._page = {
@@ -251,14 +257,14 @@ class StoreExplorer(LiveWidget):
     # -- what the reader does ----------------------------------------------------------------
 
     def _on_pick_table(self, message: Message) -> None:
-        classes = self._classes_by_size()
+        classes = self.classes_by_size()
         number = whole_number(message, "n", 0, len(classes) - 1)
         if number is not None:
             self.table = classes[number].name
 
     def _on_pick(self, message: Message) -> None:
         """Choose a row, by its place on the page."""
-        ids = [] if self._read is None else self._read.ids
+        ids = [] if self.page_read is None else self.page_read.ids
         row = whole_number(message, "row", 0, len(ids) - 1)
         if row is not None:
             self._graph_around(ids[row])
@@ -266,7 +272,7 @@ class StoreExplorer(LiveWidget):
 
     def _on_follow(self, message: Message) -> None:
         """Choose what a cell holds."""
-        page = self._read
+        page = self.page_read
         if page is None:
             return
         row = whole_number(message, "row", 0, len(page.rows) - 1)
@@ -311,20 +317,20 @@ class StoreExplorer(LiveWidget):
 
     def _show_row(self, ecs_id: UUID) -> None:
         """Turn to the page that an entity is on, unless it is searched or sorted."""
-        if self._read is not None and ecs_id in self._read.ids:
+        if self.page_read is not None and ecs_id in self.page_read.ids:
             return
-        name = self._inside.class_of(ecs_id)
+        name = self.inside.class_of(ecs_id)
         if name is None:
             return
-        if name not in {found.name for found in self._classes}:
+        if name not in {found.name for found in self.classes}:
             self.refresh()
-        if name not in {found.name for found in self._classes}:  # it is gone by now
+        if name not in {found.name for found in self.classes}:  # it is gone by now
             return
         with self.hold_sync():
             if self.table != name:
                 self.table = name
             if not (self.search or self.order_by):
-                self.first = self._inside.place(name, ecs_id) // ROWS * ROWS
+                self.first = self.inside.place(name, ecs_id) // ROWS * ROWS
 
     def _graph_around(self, ecs_id: UUID) -> None:
         """Show what is around an entity; or say why that cannot be shown."""
@@ -351,8 +357,8 @@ class StoreExplorer(LiveWidget):
     # -- where it is not alive ---------------------------------------------------------------
 
     def __repr__(self) -> str:
-        entities = sum(found.count for found in self._classes)
-        classes = counted(len(self._classes), "class")
+        entities = sum(found.count for found in self.classes)
+        classes = counted(len(self.classes), "class")
         return f"StoreExplorer({plain(repr(self.store), 80)}: {entities:,} entities of {classes})"
 
     def _still(self) -> list[Child]:

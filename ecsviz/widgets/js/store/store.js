@@ -42,13 +42,14 @@ function render({ model, el }) {
   const said = h("p", { class: "ecsviz-note" });
   const revised = h("p", { class: "ecsviz-note" });
   const revisions = h("ul", { class: "ecsviz-revisions" });
+  const past = h("details", { open: true }, h("summary", {}, "Revisions"), revised, revisions);
   function showAbout() {
     const about = is("_about");
     fill(
       title,
       about.name,
       " ",
-      h("span", { class: "ecsviz-note" }, `${count(about.entities)} entities`),
+      h("span", { class: "ecsviz-note" }, `${count(about.entities)} ${about.noun}`),
     );
     fill(
       classes,
@@ -68,6 +69,7 @@ function render({ model, el }) {
     );
     said.textContent = about.said;
     revised.textContent = about.revised;
+    past.hidden = !about.revised;
     fill(
       revisions,
       about.revisions.map((found) =>
@@ -108,7 +110,7 @@ function render({ model, el }) {
   const search = h("input", {
     type: "search",
     class: "ecsviz-search",
-    placeholder: "search this table: texts, or an ecs_id",
+    placeholder: "search this table: texts, or an id",
     "aria-label": "Search this table",
     spellcheck: "false",
     autocomplete: "off",
@@ -195,14 +197,16 @@ function render({ model, el }) {
       dir: "auto",
     };
     if (typeof value === "string" && column.kind === "entity") {
-      const label = `${column.name}: …${value.slice(-6)}`;
+      // Of an id the end, of a row's name all of it.
+      const told = value.length > 30 ? `…${value.slice(-6)}` : value;
+      const label = `${column.name}: ${told}`;
       return h(
         "td",
         look,
         link(
           { "data-follow": n, title: value, "aria-label": label },
           () => send("follow", { row, column: n }),
-          `…${value.slice(-6)}`,
+          told,
         ),
       );
     }
@@ -265,13 +269,7 @@ function render({ model, el }) {
     h(
       "div",
       { class: "ecsviz-main" },
-      h(
-        "div",
-        { class: "ecsviz-side" },
-        classes,
-        said,
-        h("details", { open: true }, h("summary", {}, "Revisions"), revised, revisions),
-      ),
+      h("div", { class: "ecsviz-side" }, classes, said, past),
       h(
         "div",
         { class: "ecsviz-left" },

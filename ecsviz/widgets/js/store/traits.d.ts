@@ -34,6 +34,7 @@ export interface Told extends every.Told {}
 
 export interface About {
   name: string;
+  noun: string;
   entities: number;
   classes: Class[];
   said: string;

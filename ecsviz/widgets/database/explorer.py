@@ -1,0 +1,232 @@
+"""What is in a database of others: tables as a graph, rows page by page, and what is around one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from ecsviz.basics.html import Child, element, shown_of, table
+from ecsviz.basics.text import counted, plain
+from ecsviz.errors import EcsvizError, EntityNotFoundError, InvalidIdError, short_repr
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.widgets.base import Message, whole_number
+from ecsviz.widgets.graph.explorer import GraphExplorer
+from ecsviz.widgets.store.explorer import CLASSES, ROWS, StoreExplorer
+
+if TYPE_CHECKING:
+    from ecsviz.importers.database import Database
+
+
+def explore_database(database: Database) -> DatabaseExplorer:
+    """Return a live widget that shows what is in a database.
+
+    Parameters
+    ----------
+    database
+        What ``read_database`` returns; it has to stay open.
+
+    Returns
+    -------
+    DatabaseExplorer
+        A widget; its trait ``selected`` works in both directions.
+
+    Examples
+    --------
+    >>> import contextlib, pathlib, sqlite3, tempfile
+    >>> import ecsviz as ev
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = pathlib.Path(folder.name, "shop.db")
+    >>> with contextlib.closing(sqlite3.connect(path)) as made:
+    ...     _ = made.executescript('''
+    ...         create table staff (id integer primary key, store_id integer references store);
+    ...         create table store (id integer primary key);
+    ...         insert into staff values (1, 7); insert into store values (7)''')
+    >>> with ev.read_database(path) as db:
+    ...     shown = explore_database(db)
+    ...     shown.table, shown.graph.graph.nodes
+    ...     shown.selected = "staff 1"
+    ...     shown.table, shown.graph.graph.nodes
+    ('staff', ['staff', 'store'])
+    ('staff', ['staff 1', 'store 7'])
+    >>> folder.cleanup()
+    """
+    return DatabaseExplorer(database)
+
+
+class DatabaseExplorer(StoreExplorer):
+    """The widget that `explore_database` returns.
+
+    Attributes
+    ----------
+    selected
+        A trait: the name of the chosen row, such as ``"customer 5"``, or None. To choose one
+        shows what is around it as a graph.
+    table
+        A trait: the table whose rows are listed. To choose one shows the graph of the tables.
+    hops
+        A trait: how many keys away from a row the graph around it goes; 1 at first.
+    search, order_by, first, graph, status
+        Traits, as those of `StoreExplorer`.
+    database
+        The database.
+    """
+
+    hops = traitlets.Int(1, min=0, max=9)
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._rows: dict[str, Any] = {}
+        super().__init__(database)
+
+    def _open(self, database: Any) -> Any:
+        return database.looking()
+
+    def _connect(self) -> None:
+        super()._connect()
+        self.observe(lambda _: self._on_hops(), "hops")
+        self._show_tables()
+
+    def _introduce(self) -> None:
+        tables = self.classes_by_size()
+        self._about = {
+            "name": plain(self.database.name, 100),
+            "noun": "rows",
+            "entities": sum(found.count for found in tables),
+            "classes": [
+                {"n": n, "name": plain(c.name, 80), "count": c.count, "defined": True}
+                for n, c in enumerate(tables[:CLASSES])
+            ],
+            "said": shown_of(min(len(tables), CLASSES), len(tables), "tables"),
+            "revisions": [],
+            "revised": "",
+            "size": ROWS,
+        }
+
+    # -- what is selected --------------------------------------------------------------------
+
+    @traitlets.validate("selected")
+    def _check_selected(self, proposal: Any) -> str | None:
+        name = proposal.value
+        if name is not None and self._row_of(name) is None:
+            raise InvalidIdError(
+                f"{short_repr(name)} names no row of {self.database.name}. Give the name of a"
+                " table and the key of a row, as in 'customer 5'.",
+                value=name,
+            )
+        return None if name is None else str(name)
+
+    def _row_of(self, name: str) -> Any:
+        """Return the row of a name: one that was shown, or one that its table has."""
+        return self._rows.get(name) or self.inside.row(name)
+
+    def _show(self) -> None:
+        super()._show()
+        if self.page_read is not None:
+            self._rows |= getattr(self.page_read, "places", {})
+
+    def _on_table(self) -> None:
+        super()._on_table()
+        if self.selected is None:
+            self._show_tables()
+
+    def _on_pick_table(self, message: Message) -> None:
+        tables = self.classes_by_size()
+        number = whole_number(message, "n", 0, len(tables) - 1)
+        if number is not None:
+            self.selected = None
+            self.table = tables[number].name
+            self._show_tables()
+
+    def _on_pick(self, message: Message) -> None:
+        ids: list[Any] = [] if self.page_read is None else list(self.page_read.ids)
+        row = whole_number(message, "row", 0, len(ids) - 1)
+        if row is not None:
+            self.selected = ids[row]
+
+    def _on_follow(self, message: Message) -> None:
+        page = self.page_read
+        if page is None:
+            return
+        row = whole_number(message, "row", 0, len(page.rows) - 1)
+        column = whole_number(message, "column", 0, len(page.columns) - 1)
+        if row is not None and column is not None and page.columns[column].kind == "entity":
+            self.selected = page.rows[row][column]
+
+    def _on_selected(self) -> None:
+        if self.selected is None:
+            self._show_tables()
+            return
+        row = self._row_of(self.selected)
+        if self.table != row.table:
+            self.table = row.table
+        if self.graph is None or self.graph.graph.find_entity_by_id(self.selected) is None:
+            self._show_near(row)
+        else:
+            self.graph.selected = self.selected
+
+    def _on_hops(self) -> None:
+        if self.selected is not None:
+            self._show_near(self._row_of(self.selected))
+
+    def _show_near(self, row: Any) -> None:
+        """Show what is around a row; or say why that cannot be shown."""
+        try:
+            if not row.key:
+                raise EntityNotFoundError(f"{row.table} has no primary key to tell {row} by.")
+            near, told = self.inside.near(row, self.hops)
+        except EcsvizError as error:
+            self._change(None, str(error))
+            return
+        if not len(near):
+            self._change(None, f"{row} is not there.")
+            return
+        self._rows |= {str(node): node for node in near.nodes}
+        self._change(near, told, str(row))
+
+    def _show_tables(self) -> None:
+        """Show the tables and their keys, the one that is listed selected."""
+        if self.table is None:
+            return
+        if self.graph is None or self.graph.graph.find_entity_by_id(self.table) is None:
+            self._change(self.inside.tables(), self.inside.told(self.table))
+        self._told = plain(self.inside.told(self.table), 600)
+        assert self.graph is not None
+        self.graph.selected = self.table
+
+    def _change(
+        self, graph: EntityDependencyGraph | None, told: str, selected: str | None = None
+    ) -> None:
+        old, self._told = self.graph, plain(told, 600)
+        made = None
+        if graph is not None:
+            made = GraphExplorer(graph)
+            made.selected = selected
+            made.observe(lambda change: self._on_chosen(made, change.new), "selected")
+        self.graph = made
+        if old is not None:
+            old.close()
+
+    def _on_chosen(self, graph: Any, name: str | None) -> None:
+        """Follow what is chosen in the graph: a table, or a row."""
+        if graph is not self.graph or name is None:
+            return
+        if name in {found.name for found in self.classes} and self.selected is None:
+            self.table = name
+        elif name in self._rows:
+            self.selected = name
+
+    # -- where it is not alive ---------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        rows = sum(found.count for found in self.classes)
+        tables = counted(len(self.classes), "table")
+        return f"DatabaseExplorer({plain(self.database.name, 80)}: {rows:,} rows of {tables})"
+
+    def _still(self) -> list[Child]:
+        about = self._about
+        tables = [(c["name"], c["count"]) for c in about["classes"]]
+        return [
+            element("p", about["name"], look="title", dir="auto"),
+            table(["table", "rows"], tables, note=about["said"]),
+        ]
