@@ -39,6 +39,7 @@ from ecsviz.importers.database.schema import ForeignKey
 from ecsviz.importers.database.source import DatabaseSource
 from ecsviz.storage.protocol import EntityStorage
 from ecsviz.storage.relational.look.arrow import check_form
+from ecsviz.storage.remembered import forgetful
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -573,7 +574,7 @@ class Database(WithAdvice):
         _, told = self.classes, note or f"copied from {self.name}"
         if chunks is not None:
             size = checked_chunks(chunks)
-            with self._source.reading() as conn, store.transaction(told):
+            with self._source.reading() as conn, store.transaction(told), forgetful():
                 copy = TableCopy(conn, self._schema, self._kinds, size, self._source.go_on)
                 counts: Any = copy.into(store)
             return counts  # type: ignore[no-any-return]  # as the second signature says
