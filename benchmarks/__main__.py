@@ -14,7 +14,18 @@ from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
 
-from benchmarks import drawing, exports, graphs, growth, loop, report, saving, searching, touching
+from benchmarks import (
+    databases,
+    drawing,
+    exports,
+    graphs,
+    growth,
+    loop,
+    report,
+    saving,
+    searching,
+    touching,
+)
 from benchmarks.timing import Section
 from benchmarks.workload import ROOT
 
@@ -29,6 +40,7 @@ PARTS: dict[str, Callable[[Path, int, int], Section]] = {
     "chats": exports.exports,
     "draw": drawing.draw,
     "import": drawing.imports,
+    "database": databases.database,
     "postgres": saving.postgres,
 }
 GROWTH = "growth"

@@ -28,6 +28,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 def test_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = ["save", "load", "loop", "touch", "frame", "graph", "search", "chats", "draw", "import"]
+    parts.append("database")
     bench.main(["--quick", "--output", str(tmp_path), "--only", *parts])
     text = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert text in capsys.readouterr().out
@@ -38,7 +39,7 @@ def test_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert data["versions"]["sqlalchemy"] != "not installed"
     titles = [race["title"].split()[0] for race in data["races"]]
     searches = [*["Search"] * 5, "Keep"]
-    others = ["Read", "Draw", "Import,"]
+    others = ["Read", "Draw", "Import,", *["Read"] * 3, "Copy"]
     assert titles == ["Save", "Load", "The", "Touch", "A", "The", *searches, *others]
     table = {row[0]: row[1:] for row in rows_of(text)}
     for race in data["races"]:
