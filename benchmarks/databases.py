@@ -91,10 +91,10 @@ def database(folder: Path, size: int, repeats: int) -> Section:
     return Section(
         [few, one, every, copies],
         [
-            few.at_most(12, 3, FRAME, PANDAS, "ten rows of a foreign table, to pandas"),
-            every.at_most(12, 1.5, FRAME, PANDAS, "a whole foreign table, to pandas"),
+            few.at_most(13, 3, FRAME, PANDAS, "ten rows of a foreign table, to pandas"),
+            every.at_most(13, 1.5, FRAME, PANDAS, "a whole foreign table, to pandas"),
             Goal(
-                12,
+                13,
                 f"rows a second of {2 * size:,} copied in pieces",
                 20_000,
                 2 * size / taken if taken else None,

@@ -34,7 +34,7 @@ def test_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert text in capsys.readouterr().out
     assert f"ecsviz {ev.__version__}" in text
     data = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert {goal["number"] for goal in data["goals"]} == {1, 2, 3, 4, 5, 6, 10, 11, 12}
+    assert {goal["number"] for goal in data["goals"]} == {1, 2, 3, 4, 5, 6, 10, 11, 12, 13}
     assert data["repeats"] == 1
     assert data["versions"]["sqlalchemy"] != "not installed"
     titles = [race["title"].split()[0] for race in data["races"]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from ecsviz.domain.objects import fill, shell
+from ecsviz.domain.objects import fill_all, shells
 from ecsviz.importers.database.classes import Made
 from ecsviz.importers.database.graphs import table_graph
 from ecsviz.importers.database.kinds import TableKinds
@@ -85,39 +85,36 @@ class TableCopy:
         table, fits = self.schema.tables[name], self.fits[name]
         keys = [key for key in self.made.references if key.table == name]
         fields = [self.made.fields[name][column.name] for column in table.columns]
+        names = [*_OWN, *fields, *(self.made.references[key] for key in keys)]
         cls, seen = self.made.classes[name], dict[str, int]()
-        every = set(cls.model_fields)
         for stored, targets in self.rows.stream_linked(table, keys, self._texts, self.size):
             values = [fit.values(column) for fit, column in zip(fits, stored, strict=True)]
             ids = row_ids(table, stored, len(stored[0]), seen)
-            batch = []
-            for ecs_id, row in zip(ids, zip(*values, strict=True), strict=True):
-                own = {"ecs_id": ecs_id, "lineage_id": ecs_id, "parent_id": None, "version": 0}
-                entity = shell(cls, ecs_id)
-                fill(entity, own | dict(zip(fields, row, strict=True)), set(every))
-                batch.append(entity)
-            for key, led_to in zip(keys, targets, strict=True):
-                field = self.made.references[key]
-                for entity, held in zip(batch, self._held(key, led_to), strict=True):
-                    vars(entity)[field] = held
-            if batch:
-                yield batch
+            held = [self._held(key, led_to) for key, led_to in zip(keys, targets, strict=True)]
+            batch = shells(cls, ids)
+            fill_all(cls, batch, names, [*_own(ids), *values, *held])
+            yield batch
 
     def _texts(self, name: str) -> set[str]:
         columns = self.schema.tables[name].columns
         return {c.name for c, fit in zip(columns, self.fits[name], strict=True) if fit.as_text}
 
-    def _held(self, key: ForeignKey, led_to: list[list[Any]]) -> Iterator[Any]:
-        """Yield what stands for the row that each row leads to, None where there is none."""
-        cls, known = self.made.classes[key.target], dict[UUID, Any]()
-        table = self.schema.tables[key.target]
-        for values in zip(*led_to, strict=True):
-            if None in values:
-                yield None
-                continue
-            ecs_id = key_id(table, values)
-            if ecs_id not in known:
-                held = known[ecs_id] = shell(cls, ecs_id)
-                own = {"ecs_id": ecs_id, "lineage_id": ecs_id, "parent_id": None, "version": 0}
-                fill(held, dict.fromkeys(cls.model_fields) | own, set())
-            yield known[ecs_id]
+    def _held(self, key: ForeignKey, led_to: list[list[Any]]) -> list[Any]:
+        """Return what stands for the row that each row leads to, None where there is none."""
+        cls, table = self.made.classes[key.target], self.schema.tables[key.target]
+        ids = [None if None in row else key_id(table, row) for row in zip(*led_to, strict=True)]
+        different = list(dict.fromkeys(ecs_id for ecs_id in ids if ecs_id is not None))
+        made = shells(cls, different)
+        rest = [name for name in cls.model_fields if name not in _OWN]
+        nothing = [None] * len(different)
+        fill_all(cls, made, [*_OWN, *rest], [*_own(different), *(nothing for _ in rest)])
+        known = dict(zip(different, made, strict=True))
+        return [None if ecs_id is None else known[ecs_id] for ecs_id in ids]
+
+
+_OWN: Final = ("ecs_id", "lineage_id", "parent_id", "version")
+
+
+def _own(ids: Sequence[UUID]) -> list[list[Any]]:
+    """Return what entities that nobody has stored yet say of themselves, by column."""
+    return [list(ids), list(ids), [None] * len(ids), [0] * len(ids)]
