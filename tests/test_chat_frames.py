@@ -37,6 +37,7 @@ def two_chats() -> ev.ChatThreads:
     first.messages[-1].parts = (ev.MessagePart(kind="thinking", text="hm"), *calls)
     first.messages[1].tokens_in, first.messages[1].tokens_out = 7, 11
     first.messages[2].tokens_out = 13
+    first.messages[0].tokens_in = 10**30  # no number of anything
     return ev.ChatThreads([first, second, ev.ChatThread(title="")])
 
 

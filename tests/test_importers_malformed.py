@@ -23,7 +23,7 @@ import pytest
 
 from ecsviz.importers import FORMATS
 from ecsviz.importers.chat.drafts import as_json
-from tests.chat_files import CONTENTS, encode, outcome, strict_outcome, zipped
+from tests.chat_files import CONTENTS, encode, outcome, read, strict_outcome, zipped
 from tests.chat_formats import SAMPLES
 from tests.chat_sample import lines
 
@@ -305,3 +305,9 @@ def test_every_format_refuses_the_files_of_the_others(sample: Any) -> None:
     for each in FORMATS:
         if each.name != sample.format:
             assert outcome(sample.data, format=each.name) in ("ImportFormatError", "read")
+
+
+def test_a_file_in_a_zip_may_have_no_name() -> None:
+    chat = encode([{"id": "a", "conversations": [{"from": "human", "value": "Hi"}]}])
+    data = zipped(("QZ", chat), ("b.json", chat.replace(b"Hi", b"Bye"))).replace(b"QZ", b"\0\0")
+    assert sorted(thread.title for thread in read(data)) == ["Bye", "Hi"]

@@ -291,6 +291,8 @@ def readable(parts: Iterable[MessagePart]) -> str:
 _KINDS = ("text", "code", "refusal", "tool_call", "tool_result", "thinking")
 """What a message with several parts is said to be: the first of these that it has."""
 
+_MOST = 1 << 53
+
 _PARTS, _TOKENS_IN, _TOKENS_OUT = "parts", "tokens_in", "tokens_out"
 """Where the metadata have what has no column of its own, so that stores need no other tables."""
 
@@ -472,9 +474,11 @@ def kind_of(parts: Iterable[MessagePart]) -> str:
 
 
 def kept_count(metadata: Mapping[str, JsonValue], name: str) -> int | None:
-    """Return a number that metadata keep, such as ``tokens_in``."""
+    """Return a number that metadata keep, such as ``tokens_in``; None if it can be no count."""
     count = metadata.get(name)
-    return count if isinstance(count, int) and not isinstance(count, bool) else None
+    if not isinstance(count, int) or isinstance(count, bool):
+        return None
+    return count if abs(count) < _MOST else None
 
 
 ChatThread.model_rebuild()

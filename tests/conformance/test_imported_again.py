@@ -323,3 +323,23 @@ def test_of_what_is_stored_only_what_may_be_the_same_is_read(
     store.register(read(phone(3)))
     assert asked == []
     assert len(store.list_by_type(ev.ChatThread)) == 13
+
+
+def test_two_that_say_the_same_are_not_taken_for_each_other(store: Any) -> None:
+    def messenger(*told: tuple[int | None, str, str]) -> dict[str, Any]:
+        said = [
+            {"sender_name": who, "content": text, "type": "Generic"}
+            | ({"timestamp_ms": 1735689600000 + when} if when else {})
+            for when, who, text in reversed(told)
+        ]
+        names = [{"name": "Ann"}, {"name": "Bob"}]
+        return {"participants": names, "thread_path": "inbox/ann_1", "messages": said, "title": "A"}
+
+    first, last = (1, "Ann", "Hi"), (5, "Ann", "Bye")
+    rest = [(2, "Bob", "Oh"), (3, "Ann", "Yes"), (4, "Bob", "So")]
+    store.register(read(messenger(first, *rest)))
+    store.register(read(messenger((None, "Ann", "Hi"), rest[0], rest[2])))
+    store.register(read(messenger(first, *rest, last)))
+    (thread,) = store.list_by_type(ev.ChatThread)
+    assert is_sound(thread)
+    assert sorted(m.content for m in thread.messages) == ["Bye", "Hi", "Hi", "Oh", "So", "Yes"]

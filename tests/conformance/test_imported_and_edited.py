@@ -199,6 +199,16 @@ def test_what_is_given_itself_is_stored_or_warned_of(store: Any, way: str) -> No
     assert texts(store) == {"q": "Q", "a": "A2", "b": "B", "c": "C"}
 
 
+def test_what_is_forgotten_is_warned_of_as_well(store: Any) -> None:
+    store.register(export(1, *FIRST))
+    store.delete([the_thread(store), *the_thread(store).messages])
+    store.prune()
+    with pytest.warns(ChatImportWarning, match=r"To have it again, register what its fork\("):
+        found = store.register(export(1, *FIRST))
+    store.register(found[0].fork(deep=True))
+    assert texts(store) == {"q": "Q", "a": "A", "b": "B"}
+
+
 class Shelf(ev.Entity):
     chat: ev.ChatThread
 

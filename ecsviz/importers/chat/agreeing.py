@@ -107,7 +107,8 @@ def overlap(said: Said, record: Said) -> list[int] | None:
     Notes
     -----
     One of them begins in the other, and from there both say the same up to the end of one of them:
-    at least `RUN` messages, of two people. Of several places, where that is longest.
+    at least `RUN` messages, of two people. Of several places, where that is longest; None if one of
+    them is known to be another.
 
     Examples
     --------
@@ -137,8 +138,11 @@ def overlap(said: Said, record: Said) -> list[int] | None:
                 best, offset = size, place
     if not best:
         return None
-    places = [n + offset for n in range(len(mine))]
-    return [place if 0 <= place < len(theirs) else -1 for place in places]
+    at = [n + offset if 0 <= n + offset < len(theirs) else -1 for n in range(len(mine))]
+    known = {ecs_id: place for place, ecs_id in enumerate(record.ids)}
+    if any(known.get(i, place) != place for i, place in zip(said.ids, at, strict=True)):
+        return None  # it is another one of the same words
+    return at
 
 
 def woven_in_time(said: Said, record: Said) -> list[int] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from ecsviz.errors import short_repr
+from ecsviz.errors import EntityNotFoundError, short_repr
 from ecsviz.importers.chat.identity import ThreadKey
 from ecsviz.importers.chat.live import LiveChat
 from ecsviz.importers.chat.said import ChatRecord, Said
@@ -33,12 +33,15 @@ def left_out_of(store: VersionedStorage, some: list[Any]) -> str:
     first = some[0]
     named = short_repr(first.source_id or getattr(first, "title", None) or str(first.ecs_id))
     more = f" and {len(some) - 1:,} more" if len(some) > 1 else ""
-    when = store.history(first.ecs_id)["revision"].tolist()
-    way = f"store.revert({str(first.ecs_id)!r}, to={when[-1] - 1}), or " if when else ""
+    try:
+        last = int(store.history(first.ecs_id)["revision"].iloc[-1]) - 1
+        way = f"store.revert({str(first.ecs_id)!r}, to={last}), or "
+    except EntityNotFoundError:  # its past was pruned
+        way = ""
     return (
         f"{type(first).__name__} {named}{more} was deleted in this store, and is not stored again."
-        f" Bring it back with {way}store a copy with ids of its own: register what its"
-        " fork(deep=True) returns. The import's .problems tell of the rest."
+        f" To have it again, {way}register what its fork(deep=True) returns: a copy with ids of its"
+        " own. The import's .problems tell of the rest."
     )
 
 

@@ -158,13 +158,14 @@ class _Opener:
                     raise fault from err
         for info in listed:
             self._one_more(name)
-            if not info.is_dir():
-                inside = f"{name}/{info.filename}"
+            called = info.filename or "a file without a name"
+            if not called.endswith("/"):
+                inside = f"{name}/{called}"
                 unpack = member(archive, info, inside)
                 content = Content(
                     *(inside, begin, max(1, info.compress_size), self.budget, unpack), whole=size
                 )
-                found[info.filename] = partial(self._member, inside, content)
+                found[called] = partial(self._member, inside, content)
         whole = self._several(name, found)
         if fault is not None:
             whole.bear(fault)

@@ -228,8 +228,9 @@ class Union:
     def _final(self, theirs: list[Any], there: Mapping[UUID, Any]) -> dict[int, Any]:
         """Return per stored message the object that is to be it."""
         final = {id(message): message for message in there.values()}
+        own = set(map(id, self.held.messages))
         for message in self.held.thread.messages:  # what came from a store, or was added by hand
-            if message.ecs_id in there:
+            if message.ecs_id in there and id(message) not in own:
                 final[id(there[message.ecs_id])] = message
         for message, stored in zip(self.held.messages, theirs, strict=True):
             if stored is not None:
