@@ -358,6 +358,12 @@ def test_a_way_is_gone_again_where_anything_was_remembered_since(tmp_path: Path)
         store.register(shelf)
     assert seen == [21], "the walk before has third.sequel elsewhere"
     assert store.get(third.ecs_id).sequel == first
+    store.register(shelf)
+    first.title = second.title = "by itself"
+    store.register([first, second], hops=0)
+    with walks() as seen:
+        store.register(shelf)
+    assert seen == [], "they hold whom they have held"
     third.sequel = second
     store.refresh(third)
     third.title = "again"

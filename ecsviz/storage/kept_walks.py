@@ -169,10 +169,12 @@ def _known(root: Any, kept: _Kept) -> KnownWalk:
     found.entities = [root, *walk.entities]
     for cls, positions in zip(walk.classes, by_class(found), strict=True):
         found.changed += _changed(found, cls, positions)
-    if kept.newest is None:
-        if not _is_as_remembered(found, np.arange(len(found.entities)), kept.was, era):
-            _WALK.__set__(root, None)
-            raise _AnewError
+    kept = found.kept
+    every = np.arange(len(found.entities))
+    if kept.newest is None and not _is_as_remembered(found, every, kept.was, era):
+        _WALK.__set__(root, None)
+        raise _AnewError
+    if kept.newest is not era.newest:
         found.kept = kept._replace(newest=era.newest)
         _WALK.__set__(root, found.kept)
     if len(found.changed) > max(FEW, len(found.entities) // ONE_IN):
@@ -202,15 +204,23 @@ def _changed(found: KnownWalk, cls: type, positions: Ints) -> list[int]:
     if not len(positions):
         return []
     places, entities = chosen(found.entities, positions)
-    was = chosen(found.kept.was, positions)[1]
+    was, now = chosen(found.kept.was, positions)[1], list(remembered_of(entities))
     fields = found.kept.era.fields.get(cls)
     same = fields is not None and all(map(is_, map(type, entities), itertools.repeat(cls)))
-    if not same or not all(map(is_, remembered_of(entities), was)):
+    if not same:
         raise _AnewError
+    if not all(map(is_, now, was)):  # some were saved by themselves since
+        kept, anew = [*found.kept.was], []
+        for n in (n for n, one in enumerate(now) if one is not was[n]):
+            kept[places[n]] = now[n]
+            anew.append(places[n])
+        if len(anew) > FEW or not _is_as_remembered(found, np.array(anew), kept, found.kept.era):
+            raise _AnewError
+        found.kept = found.kept._replace(was=kept)
     assert fields is not None
     if found.newest is not found.kept.newest and unknown(entities, found.kept.era):
         raise _AnewError
-    return [places[n] for n in differing(entities, fields, was)]
+    return [places[n] for n in differing(entities, fields, now)]
 
 
 def _slots_of(walk: Walk, cls: type) -> list[tuple[int, FieldPlan]]:
