@@ -395,6 +395,19 @@ def test_a_way_is_gone_again_where_anything_was_remembered_since(tmp_path: Path)
     store.close()
 
 
+def test_who_is_held_since_a_save_by_itself_is_on_the_way(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    shelf, lonely = shelf_of(20), Book(title="lonely")
+    for _ in range(4):
+        store.register(shelf)  # now the way is known, and looked at
+    shelf.books[0].sequel = lonely
+    store.register([shelf.books[0], lonely], hops=0)
+    lonely.title = "edited"
+    store.register(shelf)
+    assert store.get(lonely.ecs_id).title == "edited"
+    store.close()
+
+
 def test_what_is_saved_between_look_and_save_is_noticed(tmp_path: Path) -> None:
     store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
     shelf = store.register(shelf_of(20))
