@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.importers.database import Database
+from ecsviz.importers.database import Database, kinds
 from ecsviz.isomorphic import find_difference
 from tests.databases import SHOP, counted, execute, read
 
@@ -624,6 +625,7 @@ INSERT INTO many VALUES {rows};
     assert "LIMIT" in query
     (query,) = asked(lambda: db.frame("many", where={"id": 7}))
     assert "WHERE" in query
+    _ = db.classes  # once, of some rows of each table
     for call in (
         lambda: db.entities("many", limit=1),
         lambda: db.entities("many", where={"id": 7}),
@@ -637,29 +639,85 @@ INSERT INTO many VALUES {rows};
     db.close()
 
 
-def test_what_few_rows_hold_is_all_that_their_classes_say(tmp_path: Path) -> None:
-    db = read(
+def test_classes_are_the_same_whatever_was_read_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    read(
         tmp_path,
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, d DATE, p NUMERIC,"
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, d DATE, p NUMERIC, e DATE,"
         " r INTEGER NOT NULL REFERENCES t)",
-        "INSERT INTO t VALUES (1, '2024-02-29', 7, 1), (2, 'soon', 0.5, 9), (3, NULL, NULL, 2)",
+        "INSERT INTO t VALUES (1, '2024-02-29', 7, NULL, 1), (2, 'soon', 0.5, NULL, 9),"
+        " (3, NULL, NULL, '2024-02-29', 2)",
+    ).close()
+    calls: list[Callable[[Database], Any]] = [
+        lambda db: db.classes,
+        lambda db: db.entities("t", limit=1),
+        lambda db: db.entities("t", where={"id": 3}),
+        lambda db: db.entities("t"),
+        lambda db: db.frame("t", limit=1),
+        lambda db: list(db.frame("t", chunks=2)),
+    ]
+    modules = set()
+    for order in permutations(calls, 2):
+        with ev.read_database(path) as db:
+            for call in order:
+                call(db)
+            cls = db.classes["t"]
+            told = {field: str(f.annotation) for field, f in cls.model_fields.items()}
+            one, two, three = db.entities("t")
+            assert [type(each) for each in (one, two, three)] == [cls] * 3
+            assert type(db.entities("t", where={"id": 1})[0]) is cls
+            assert told["d"] == "str | None"
+            assert told["p"] == "float | None"
+            assert (one.d, one.p, one.r_t) == ("2024-02-29", 7.0, one)
+            assert (two.d, two.p, two.e, two.r_t) == ("soon", 0.5, None, None)
+            assert (three.d, three.p, three.e) == (None, None, dt.date(2024, 2, 29))
+            modules.add(cls.__module__)
+    (name,) = modules
+    # Where the first rows do not tell: what is read fits its class, and problems tells.
+    monkeypatch.setattr(kinds, "LOOKED_AT", 1)
+    with ev.read_database(path) as db:
+        narrow = db.classes["t"]
+        (one,) = db.entities("t", where={"id": 1})
+        assert type(one) is narrow
+        assert (one.d, one.p) == (dt.date(2024, 2, 29), 7)
+        assert "wider class" not in db.problems_frame()["kind"].tolist()
+        (two,) = db.entities("t", where={"id": 2})
+        assert (two.d, two.p, two.r_t) == ("soon", 0.5, None)
+        assert type(two) is db.classes["t"] is not narrow
+        assert db.classes["t"].__module__ == name
+        told = db.problems_frame().set_index("kind").loc["wider class"]
+        assert told["columns"].tolist() == ["d", "p"]
+        assert told["problem"].str.contains("values are").all()
+    for chunks in (None, 1):
+        with ev.read_database(path) as db:
+            _ = db.classes
+            store = ev.InMemoryEntityStorage()
+            db.copy_to(store, chunks=chunks)
+            assert sorted(each.d or "" for each in store.list_by_type(db.classes["t"])) == [
+                *("", "2024-02-29", "soon")
+            ]
+            assert db.classes["t"].__module__ == name
+
+
+def test_classes_look_at_few_rows_however_many_there_are(any_maker: Maker) -> None:
+    rows = ", ".join(f"({n}, 1, {n}.5, '2024-02-29', 'x')" for n in range(1, 40))
+    columns = "id INT PRIMARY KEY, t_id INT NOT NULL, d DOUBLE PRECISION, day DATE, s VARCHAR(9)"
+    db = ev.read_database(
+        any_maker(
+            f"CREATE TABLE t0 ({columns});\nINSERT INTO t0 VALUES {rows};\n"
+            f"CREATE TABLE t1 ({columns}, FOREIGN KEY (t_id) REFERENCES t0 (id));\n"
+            f"INSERT INTO t1 VALUES {rows};\n"
+        )
     )
-    assert db.frame("t", limit=1).dtypes.astype(str).to_list() == [
-        "int64",
-        "datetime64[s]",
-        "Int64",
-        "int64",
-    ]
-    (one,) = db.entities("t", where={"id": 1})
-    assert (one.d, one.p, one.r_t) == (dt.date(2024, 2, 29), 7, one)
-    (two,) = db.entities("t", where={"id": 2})
-    assert (two.d, two.p, two.r_t) == ("soon", 0.5, None)
-    whole = db.entities("t")
-    assert [type(each) for each in whole] == [db.classes["t"]] * 3
-    assert [(each.d, each.p) for each in whole] == [
-        ("2024-02-29", 7.0),
-        ("soon", 0.5),
-        (None, None),
-    ]
-    # From then on, what is read is of these classes.
-    assert type(db.entities("t", where={"id": 1})[0]) is db.classes["t"]
+    with pytest.MonkeyPatch.context() as patch, counted() as statements:
+        patch.setattr(kinds, "LOOKED_AT", 10)
+        made = db.classes
+        asked = [query for query in statements if query.lstrip("( ").startswith("SELECT")]
+        (one,) = db.entities("t1", where={"id": 7})
+    assert asked
+    assert all("LIMIT" in query for query in asked)
+    assert type(one) is made["t1"]
+    assert type(one.t) is made["t0"]
+    db.close()

@@ -97,10 +97,11 @@ class WithAdvice:
         Returns
         -------
         DataFrame
-            ``kind`` (``"dangling"``, ``"not followed"``, ``"kept as text"``, ``"not read"``,
-            ``"no index"``, ``"closes a cycle"``, ``"alone"``, ``"guessed"``), ``table``,
-            ``columns``, ``target``, ``problem``, ``remedy`` and ``rows`` (Int64). The remedy is a
-            statement, which is not run here, or the order in which tables can be loaded.
+            ``kind`` (``"dangling"``, ``"not followed"``, ``"kept as text"``, ``"wider class"``,
+            ``"not read"``, ``"no index"``, ``"closes a cycle"``, ``"alone"``, ``"guessed"``),
+            ``table``, ``columns``, ``target``, ``problem``, ``remedy`` and ``rows`` (Int64). The
+            remedy is a statement, which is not run here, or the order in which tables can be
+            loaded.
 
         Examples
         --------
@@ -170,8 +171,10 @@ def _faults(sql: _Sql, problems: pd.DataFrame) -> Iterator[Finding]:
             kind, remedy = "dangling", sql.dangling(key)
         elif target:
             kind, remedy = "not followed", "declare the key on columns that are there"
-        elif columns:
+        elif columns and isinstance(rows, int):
             kind, remedy = "kept as text", "frame() has them as texts"
+        elif columns:
+            kind, remedy = "wider class", "take classes from now on, not those of before"
         else:
             kind, remedy = "not read", "allow reading it, or leave it out"
         count = int(rows) if isinstance(rows, int) else None

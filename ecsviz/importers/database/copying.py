@@ -12,7 +12,7 @@ from ecsviz.domain.objects import fill_all, shells
 from ecsviz.importers.database.classes import Made
 from ecsviz.importers.database.graphs import table_graph
 from ecsviz.importers.database.kinds import TableKinds
-from ecsviz.importers.database.making import key_id, row_ids
+from ecsviz.importers.database.making import EntityMaking, key_id, row_ids
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema
 from ecsviz.storage.protocol import EntityStorage
 
@@ -69,7 +69,7 @@ class TableCopy:
                 continue
             if name in whole:
                 tables = together.get(name, [name])
-                made = self.kinds.making(self.conn, None).everything(tables)
+                made = EntityMaking(self.conn, self.kinds, None).everything(tables)
                 store.register([one for table in tables for one in made[table]], progress=False)
                 counts |= {table: len(made[table]) for table in tables}
                 done.update(tables)

@@ -87,6 +87,7 @@ def faults_frame(
     schema: ForeignSchema,
     counts: Counts,
     lacking: Iterable[tuple[ForeignTable, str, int, list[tuple[Any, ...]]]],
+    wider: Iterable[tuple[str, str, str]] = (),
 ) -> pd.DataFrame:
     """Return what cannot be followed or read; see ``Database.problems``."""
     found: list[tuple[str, str, str, str, int | None]] = [
@@ -106,6 +107,9 @@ def faults_frame(
         more = f" and {count - len(rows):,} more" if count > len(rows) else ""
         why = f"kept as text, since Python has no such value: {told}{more}"
         found.append((table.name, column, "", why, count))
+    for name, column, types in wider:
+        why = f"the class is wider now: values are {types}, those of the first rows are not"
+        found.append((name, column, "", why, None))
     texts = dict.fromkeys(("table", "columns", "target", "problem"), "str")
     return typed_frame(found, {**texts, "rows": "Int64"})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,14 +10,15 @@ import sqlalchemy as sa
 from ecsviz.importers.database import graphs
 from ecsviz.importers.database.classes import Made, make_classes
 from ecsviz.importers.database.lacking import lacking_columns, lacking_rows
-from ecsviz.importers.database.making import EntityMaking
 from ecsviz.importers.database.rows import TableRows
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
 from ecsviz.importers.database.source import DatabaseSource
-from ecsviz.importers.database.values import Fit, expected, fits_of
+from ecsviz.importers.database.values import Fit, fits_of
 
 _NAMED = 5
 """How many values that Python lacks are named of a column."""
+LOOKED_AT = 10_000
+"""At how many rows of a table is looked for its class: one of millions is not read for that."""
 
 
 class TableKinds:
@@ -33,7 +33,9 @@ class TableKinds:
     def __init__(self, source: DatabaseSource, schema: ForeignSchema) -> None:
         self._source = source
         self._schema = schema
-        self._fits: dict[str, list[Fit]] = {}
+        self._fits: dict[str, list[Fit]] = {}  # as all rows say
+        self._first: dict[str, list[Fit]] = {}  # as the first rows say, where there are more
+        self._dangling: dict[ForeignKey, bool] = {}  # of required keys
         self._lacking: dict[str, frozenset[str]] = {}
         self._row_ids: dict[str, str | None] = {}
         self._classes: dict[Any, Made] = {}
@@ -65,45 +67,66 @@ class TableKinds:
             for column in sorted(self._lacking_in(conn, name))
         ]
 
-    @cached_property
-    def made(self) -> Made:
-        """The classes of all rows of all tables."""
+    def fits_told(self, conn: sa.Connection, name: str) -> tuple[list[Fit], bool]:
+        """Return how the columns of a table are given, and whether all of its rows were looked at.
+
+        The first rows tell, unless one was met that does not fit.
+        """
+        if name not in self._fits and name not in self._first:
+            if not self.rows(conn).has_more(name, LOOKED_AT):
+                return self.fits(conn, [name])[name], True
+            table = self._schema.tables[name]
+            lacking = lacking_columns(conn, table, LOOKED_AT)
+            self._first[name] = fits_of(conn, table, lacking, LOOKED_AT)
+        whole = name in self._fits
+        return (self._fits if whole else self._first)[name], whole
+
+    def wider(self) -> list[tuple[str, str, str]]:
+        """Return the columns with other types than the first rows have: table, column, types."""
+        return [
+            (name, column.name, " or ".join(kind.__name__ for kind in fit.types))
+            for name, first in self._first.items()
+            if name in self._fits
+            for column, fit, before in zip(
+                self._schema.tables[name].columns, self._fits[name], first, strict=True
+            )
+            if (fit.types, fit.nullable) != (before.types, before.nullable)
+        ]
+
+    def look_at_all(self) -> None:
+        """Look at all rows of all tables: the classes fit each of them from then on."""
         with self._source.reading() as conn:
-            fits = self.fits(conn, self._schema.tables)
+            self.fits(conn, self._schema.tables)
             rows = self.rows(conn)
-            dangling = {
-                key
-                for key in self._schema.sound_keys
-                if graphs.is_required(self._schema, key) and rows.has_dangling(key)
-            }
-        return self._classes_of(fits, dangling)
+            for key in self._required():
+                self._dangling[key] = self._dangling.get(key, False) or rows.has_dangling(key)
 
-    def making(self, conn: sa.Connection, limit: int | None) -> EntityMaking:
-        """Return what makes entities of rows."""
-        whole = "made" in self.__dict__
-        fits = self._fits if whole else {}
-        return EntityMaking(self.rows(conn), partial(self._made_of, conn), fits, limit)
+    def met_dangling(self, keys: Iterable[ForeignKey]) -> None:
+        """Take note of keys with values to which there is no row."""
+        self._dangling |= dict.fromkeys(keys, True)
 
-    def _made_of(
-        self, conn: sa.Connection, fits: Mapping[str, list[Fit]], dangling: set[ForeignKey]
-    ) -> Made:
-        """Return classes for rows that were read, without a look at any other."""
-        if "made" in self.__dict__:
-            return self.made
-        rest = {
-            name: self._fits.get(name) or expected(conn, table)
-            for name, table in self._schema.tables.items()
-            if name not in fits
-        }
-        return self._classes_of({**rest, **fits}, dangling)
+    def _required(self) -> list[ForeignKey]:
+        keys = self._schema.sound_keys
+        return [key for key in keys if graphs.is_required(self._schema, key)]
+
+    @property
+    def made(self) -> Made:
+        """The classes of all tables: the same, whatever was read before, if its values fit."""
+        with self._source.reading() as conn:
+            fits = {name: self.fits_told(conn, name)[0] for name in self._schema.tables}
+            rows = self.rows(conn)
+            required = self._required()
+            for key in required:
+                if key not in self._dangling:
+                    self._dangling[key] = rows.has_dangling(key, LOOKED_AT)
+            return self._classes_of(fits, {key for key in required if self._dangling[key]})
 
     def _classes_of(self, fits: Mapping[str, list[Fit]], dangling: set[ForeignKey]) -> Made:
         """Return the classes; those that were made before, if they are the same."""
-        required = {key for key in dangling if graphs.is_required(self._schema, key)}
         tables = self._schema.tables
         told = ((name, tuple((f.types, f.nullable) for f in fits[name])) for name in tables)
-        known = tuple(told), frozenset(required)
+        known = tuple(told), frozenset(dangling)
         if known not in self._classes:
-            made = make_classes(self._source.stem, self._schema, fits, required)
+            made = make_classes(self._source.stem, self._schema, fits, dangling)
             self._classes[known] = made
         return self._classes[known]

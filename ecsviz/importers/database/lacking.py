@@ -61,13 +61,21 @@ def _when(conn: Connection, table: ForeignTable) -> dict[str, Any]:
     return found
 
 
-def lacking_columns(conn: Connection, table: ForeignTable) -> frozenset[str]:
-    """Return which columns have values that Python lacks: one statement, which reads the table."""
+def lacking_columns(
+    conn: Connection, table: ForeignTable, most: int | None = None
+) -> frozenset[str]:
+    """Return which columns have values that Python lacks, in all rows or in so many of them.
+
+    One statement, which reads these.
+    """
     when = _when(conn, table)
     if not when:
         return frozenset()
     asked = [sa.func.max(sa.case((told, 1), else_=0)) for told in when.values()]
-    found = conn.execute(sa.select(*asked).select_from(table.sql)).one()
+    at: Any = table.sql
+    if most is not None:
+        at = sa.select(*(at.c[name] for name in when)).limit(most).subquery()
+    found = conn.execute(sa.select(*asked).select_from(at)).one()
     return frozenset(name for name, bit in zip(when, found, strict=True) if bit)
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 from uuid import UUID, uuid5
+
+from sqlalchemy.engine import Connection
 
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.domain.objects import fill, shell
 from ecsviz.errors import GraphTooLargeError
-from ecsviz.importers.database.classes import Made, name_fields
-from ecsviz.importers.database.rows import Locator, TableRows, Where
+from ecsviz.importers.database.classes import name_fields
+from ecsviz.importers.database.kinds import TableKinds
+from ecsviz.importers.database.rows import Locator, Where
 from ecsviz.importers.database.schema import ForeignKey, ForeignTable
-from ecsviz.importers.database.values import Fit, read_columns
+from ecsviz.importers.database.values import read_within
 
 NAMESPACE: Final = UUID("5a1c9a52-64cf-4d53-9a3c-3f0d1f7a6a2e")
 """The UUIDv5 namespace of rows. Never change it: stored rows would not be found."""
@@ -32,30 +35,23 @@ class EntityMaking:
 
     Parameters
     ----------
-    rows
-        Reads them.
-    classes
-        Makes the classes: of how the columns of the tables are given that were read, and of the
-        keys with values to which there is no row.
-    fits
-        Table → how the values of each column are given, if the whole of it was looked at.
+    conn, kinds
+        Where they are, how their columns are given, and their classes.
     limit
         How many entities there may be; None for any number.
     """
 
     def __init__(
         self,
-        rows: TableRows,
-        classes: Callable[[Mapping[str, list[Fit]], set[ForeignKey]], Made],
-        fits: Mapping[str, list[Fit]],
+        conn: Connection,
+        kinds: TableKinds,
         limit: int | None,
     ) -> None:
-        self.rows = rows
-        self.schema = rows.schema
-        self.classes = classes
-        self.fits = fits
+        self.rows = kinds.rows(conn)
+        self.schema = self.rows.schema
+        self.kinds = kinds
         self.limit = limit
-        self.fields, self.references = name_fields(rows.schema)
+        self.fields, self.references = name_fields(self.schema)
         self._wanted: dict[str, dict[Locator, None]] = {}
         self._links: dict[ForeignKey, dict[Locator, Locator]] = {}
         self._whole = False
@@ -169,59 +165,62 @@ class EntityMaking:
     def _entities(self) -> dict[str, list[Any]]:
         with collector_paused():
             read = {name: self._states(name, wanted) for name, wanted in self._wanted.items()}
-            fits = {name: found.fits for name, found in read.items()}
-            made = self.classes(fits, self._dangling(read))
+            self.kinds.met_dangling(self._dangling(read))
+            made = self.kinds.made
             entities = {
                 name: {
                     locator: shell(made.classes[name], state["ecs_id"])
-                    for locator, state in found.states.items()
+                    for locator, state in states.items()
                 }
-                for name, found in read.items()
+                for name, states in read.items()
             }
             for key, field in self.references.items():
                 if key.table in entities:
                     links, there = self._links.get(key, {}), entities.get(key.target, {})
-                    for locator, state in read[key.table].states.items():
+                    for locator, state in read[key.table].items():
                         state[field] = there.get(links.get(locator))
             for name, held in entities.items():
                 fields = set(made.classes[name].model_fields)
                 for locator, entity in held.items():
-                    fill(entity, read[name].states[locator], set(fields))
+                    fill(entity, read[name][locator], set(fields))
         return {
             name: [found[at] for at in self._wanted[name] if at in found]
             for name, found in entities.items()
         }
 
-    def _dangling(self, read: Mapping[str, _Read]) -> set[ForeignKey]:
+    def _dangling(self, read: Mapping[str, _States]) -> set[ForeignKey]:
         """Return the keys by which a row that was read names one that is not there."""
         found = set()
         for key in self.references:
             if key.table in read:
                 links = self._links.get(key, {})
                 fields = [self.fields[key.table][column] for column in key.columns]
-                for locator, state in read[key.table].states.items():
+                for locator, state in read[key.table].items():
                     if locator not in links and None not in [state[field] for field in fields]:
                         found.add(key)
                         break
         return found
 
-    def _states(self, name: str, wanted: dict[Locator, None]) -> _Read:
+    def _states(self, name: str, wanted: dict[Locator, None]) -> _States:
         table = self.schema.tables[name]
         columns = [column.name for column in table.columns]
         located: list[Locator] = []
 
-        def read(texts: Container[str]) -> list[list[Any]]:
+        def read(more: Collection[str] = ()) -> list[list[Any]]:
             nonlocal located
+            texts = {n for n, fit in zip(columns, fits, strict=True) if fit.as_text} | set(more)
             located, found = self.rows.values(name, None if self._whole else list(wanted), texts)
             return found
 
-        known = self.fits.get(name)
-        if known is None:
-            fits, stored, values = read_columns(self.rows.conn, table, columns, read)
-        else:
-            fits = known
-            texts = {n for n, fit in zip(columns, fits, strict=True) if fit.as_text}
-            stored = read(texts)
+        conn = self.rows.conn
+        stored: list[list[Any]] = []
+        values: list[list[Any]] | None = None
+        fits, whole = self.kinds.fits_told(conn, name)
+        if not whole:
+            stored, values = read_within(conn, table, fits, read)
+        if values is None:  # what was read does not fit, or nothing was read
+            fits = self.kinds.fits(conn, [name])[name]
+            stored = read()
             values = [fit.values(column) for fit, column in zip(fits, stored, strict=True)]
         ids = row_ids(table, stored, len(located))  # as stored: how they fit is no part of it
         names = [self.fields[name][column] for column in columns]
@@ -230,14 +229,11 @@ class EntityMaking:
         for locator, ecs_id, row in zip(located, ids, rows, strict=True):
             own = {"ecs_id": ecs_id, "lineage_id": ecs_id, "parent_id": None, "version": 0}
             states[locator] = own | dict(zip(names, row, strict=True))
-        return _Read(fits, states)
+        return states
 
 
-class _Read(NamedTuple):
-    """Rows of one table: how their columns are given, and their states by locator."""
-
-    fits: list[Fit]
-    states: dict[Locator, dict[str, Any]]
+_States: TypeAlias = "dict[Locator, dict[str, Any]]"
+"""Rows of one table, by locator."""
 
 
 # -- ids -------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from ecsviz.importers.database.copying import TableCopy
 from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
 from ecsviz.importers.database.keys import Keys, add_keys
 from ecsviz.importers.database.kinds import TableKinds
-from ecsviz.importers.database.making import MAX_ENTITIES
+from ecsviz.importers.database.making import MAX_ENTITIES, EntityMaking
 from ecsviz.importers.database.names import naming_columns
 from ecsviz.importers.database.options import (
     Form,
@@ -176,11 +176,12 @@ class Database(WithAdvice):
         """What could not be placed, as a frame: ``table``, ``columns``, ``target``, ``problem``.
 
         Dangling values, with the number of ``rows`` that have them; keys to tables or columns
-        that are not there; tables that cannot be read. The values themselves are in `frame`.
+        that are not there; tables that cannot be read; columns of which `classes` turned out
+        too narrow. The values themselves are in `frame`.
         """
         with self._source.reading() as conn:
             lacking = self._kinds.lacking(conn)
-        return frames.faults_frame(self._schema, self._counts, lacking)
+        return frames.faults_frame(self._schema, self._counts, lacking, self._kinds.wider())
 
     @cached_property
     def _counts(self) -> Mapping[ForeignKey, tuple[int, int, int]]:
@@ -470,10 +471,11 @@ class Database(WithAdvice):
 
         Notes
         -----
-        Made at the first call. On SQLite that reads every table once, to see which values its
-        columns hold, and whether keys that are NOT NULL have dangling values. Rows that were read
-        before, with ``where=`` or ``limit=``, are of these very classes if what they hold did
-        not look narrower.
+        Of declared types and the first 10,000 rows of each table: which values columns of SQLite
+        hold, and whether keys that are NOT NULL have dangling values. So they are the same
+        whatever was read before. Where a value is read further on that does not fit them, its
+        whole table is looked at; the classes that fit it take their place, and `problems` tells.
+        `copy_to` looks at all rows, if they come in chunks before it writes any.
         """
         return self._kinds.made.classes
 
@@ -512,10 +514,8 @@ class Database(WithAdvice):
         """
         name = self._known(table)
         check_limit(limit)
-        if where is None and limit is None:
-            _ = self.classes  # of all that the tables hold
         with self._source.reading() as conn:
-            return self._kinds.making(conn, max_entities).some(name, where, limit)
+            return EntityMaking(conn, self._kinds, max_entities).some(name, where, limit)
 
     @overload
     def copy_to(
@@ -571,15 +571,16 @@ class Database(WithAdvice):
         changed and nothing else; rows that are gone stay in the store. A process that is to
         ``get`` them needs their classes: those of ``read_database(…).classes``.
         """
-        _, told = self.classes, note or f"copied from {self.name}"
+        told = note or f"copied from {self.name}"
         if chunks is not None:
             size = checked_chunks(chunks)
+            self._kinds.look_at_all()
             with self._source.reading() as conn, store.transaction(told), forgetful():
                 copy = TableCopy(conn, self._schema, self._kinds, size, self._source.go_on)
                 counts: Any = copy.into(store)
             return counts  # type: ignore[no-any-return]  # as the second signature says
         with self._source.reading() as conn:
-            found = self._kinds.making(conn, max_entities).everything()
+            found = EntityMaking(conn, self._kinds, max_entities).everything()
         everyone = [entity for entities in found.values() for entity in entities]
         store.register(everyone, note=told)
         return found

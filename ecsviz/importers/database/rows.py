@@ -404,10 +404,20 @@ class TableRows:
         linked, complete, rows = self.conn.execute(_only(query, source, here)).one()
         return linked, complete - linked, rows - complete
 
-    def has_dangling(self, key: ForeignKey) -> bool:
-        """Tell whether a row names by a key one that is not there."""
+    def has_more(self, table: str, than: int) -> bool:
+        """Tell whether a table has more rows than so many."""
+        some = sa.select(sa.literal(1).label("n")).select_from(self._table(table).sql)
+        query = sa.select(sa.func.count()).select_from(some.limit(than + 1).subquery())
+        return bool(self.conn.execute(query).scalar_one() > than)
+
+    def has_dangling(self, key: ForeignKey, most: int | None = None) -> bool:
+        """Tell whether a row, or one of so many, names by a key one that is not there."""
         source, target = self._table(key.table), self._table(key.target)
-        here, there = source.sql.alias("s"), target.sql.alias("t")
+        here: Any = source.sql.alias("s")
+        there = target.sql.alias("t")
+        if most is not None:
+            some = sa.select(*(here.c[name] for name in dict.fromkeys(key.columns))).limit(most)
+            here = _only(some, source, here).subquery("s")
         full = sa.and_(*(here.c[name].is_not(None) for name in key.columns))
         query = (
             sa.select(sa.literal(1))
@@ -415,7 +425,7 @@ class TableRows:
             .where(full, there.c[key.target_columns[0]].is_(None))
             .limit(1)
         )
-        query = _only(_only(query, source, here), target, there)
+        query = _only(query if most is not None else _only(query, source, here), target, there)
         return self.conn.execute(query).first() is not None
 
     # -- locators ----------------------------------------------------------------------------

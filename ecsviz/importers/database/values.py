@@ -1,14 +1,14 @@
 """What the values of a column are in Python: as declared, or as they turn out to be.
 
 Any value may stand in any column of a SQLite file. So there the values that are read are looked
-at, or for classes those of the whole table: where they fit what is declared they are given as that,
-and otherwise as they are.
+at, or for classes some of the table's first: where they fit what is declared they are given as
+that, and otherwise as they are.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -75,6 +75,8 @@ class Fit:
         Whether datetimes have an offset.
     as_text
         Whether the database is asked for its texts, since Python lacks some of the values.
+    bits
+        The kinds of values that were seen, on SQLite.
     """
 
     types: tuple[type[Any], ...]
@@ -82,6 +84,7 @@ class Fit:
     convert: Callable[[Any], Any] | None = None
     zoned: bool = False
     as_text: bool = False
+    bits: int = 0
 
     def values(self, stored: list[Any]) -> list[Any]:
         """Return the values of a column as the driver gave it."""
@@ -99,7 +102,12 @@ class Fit:
         return found | None if self.nullable and found is not Any else found
 
 
-def fits_of(conn: Connection, table: ForeignTable, lacking: Container[str] = ()) -> list[Fit]:
+def fits_of(
+    conn: Connection,
+    table: ForeignTable,
+    lacking: Container[str] = (),
+    most: int | None = None,
+) -> list[Fit]:
     """Return how each column of a table is given.
 
     Parameters
@@ -108,40 +116,46 @@ def fits_of(conn: Connection, table: ForeignTable, lacking: Container[str] = ())
         The table, and where it is.
     lacking
         The columns that have values which Python lacks.
+    most
+        At how many of its rows to look; None for all.
 
     Notes
     -----
-    O(1) but on SQLite: there a statement that reads the table once for every 1,800 columns, one
+    O(1) but on SQLite: there a statement that reads these rows once for every 1,800 columns, one
     for integers among numbers, and one for each column of texts that are declared as dates or
     times.
     """
     if conn.dialect.name != "sqlite":
         return [_declared(column, column.name in lacking) for column in table.columns]
     quote = conn.dialect.identifier_preparer.quote_identifier
-    at = quoted_name(conn, table)
+    end = "" if most is None else f" LIMIT {most}"
 
-    def ask(questions: list[str]) -> list[Any]:
+    def ask(values: Sequence[str], *functions: str) -> Iterator[Any]:
         # As text: for a thousand columns, SQLAlchemy would compile for seconds.
-        starts = range(0, len(questions), _CHUNK)
-        queries = (", ".join(questions[start : start + _CHUNK]) for start in starts)
-        found = (conn.exec_driver_sql(f"SELECT {asked} FROM {at}").one() for asked in queries)  # noqa: S608 - quoted
-        return [value for row in found for value in row]
+        for start in range(0, len(values), _CHUNK):
+            some = values[start : start + _CHUNK]
+            inner = ", ".join(f"{value} AS v{n}" for n, value in enumerate(some))
+            outer = ", ".join(f.format(f"v{n}") for n in range(len(some)) for f in functions)
+            at = f"(SELECT {inner} FROM {quoted_name(conn, table)}{end})"  # noqa: S608 - quoted
+            yield from conn.exec_driver_sql(f"SELECT {outer} FROM {at}").one()  # noqa: S608
 
-    # Not "IS NULL", which SQLite answers from the declaration where it says NOT NULL.
-    told = ask([f"group_concat(DISTINCT typeof({quote(c.name)}))" for c in table.columns])
+    # Not "IS NULL", which SQLite answers from the declaration where it says NOT NULL. The types are
+    # told within, where they stand before the values: large ones are not read.
+    told = ask([f"typeof({quote(c.name)})" for c in table.columns], "group_concat(DISTINCT {})")
     kinds = [set((names or "").split(",")) for names in told]
     numbers = [
         quote(column.name)
         for column, held in zip(table.columns, kinds, strict=True)
         if column.kind in _NUMBERS and "integer" in held and held <= {"integer", "real", "null"}
     ]
-    integers = (f"CASE WHEN typeof({name})='integer' THEN {name} END" for name in numbers)
-    ends = iter(ask([f"{end}({value})" for value in integers for end in ("max", "min")]))
+    integers = [f"CASE WHEN typeof({name})='integer' THEN {name} END" for name in numbers]
+    ends = ask(integers, "max({})", "min({})")
     result = []
     for column, held in zip(table.columns, kinds, strict=True):
         name = quote(column.name)
         bits = _bits(held, (next(ends), next(ends)) if name in numbers else (None, None))
-        query = f"SELECT DISTINCT {name} FROM {at} WHERE {name} IS NOT NULL"  # noqa: S608 - quoted
+        at = f"(SELECT {name} FROM {quoted_name(conn, table)}{end})"  # noqa: S608 - quoted
+        query = f"SELECT DISTINCT {name} FROM {at} WHERE {name} IS NOT NULL"  # noqa: S608
         result.append(_fit(table, column, bits, partial(_scalars, conn, query)))
     return result
 
@@ -152,13 +166,35 @@ def _scalars(conn: Connection, query: str) -> Iterable[Any]:
 
 def fit_of(table: ForeignTable, column: ForeignColumn, values: Sequence[Any]) -> Fit:
     """Return how a column of SQLite is given, by values of it that were read."""
+    return _fit(table, column, _bits_of(column, values), lambda: _texts(values))
+
+
+def fit_within(
+    table: ForeignTable, column: ForeignColumn, known: Fit, values: Sequence[Any]
+) -> Fit | None:
+    """Return how values of SQLite are given in known types; None if they do not fit."""
+    bits = known.bits | _bits_of(column, values)
+    if bits != known.bits:
+        found = _fit(table, column, bits, lambda: _texts(values))
+        same = (found.types, found.nullable) == (known.types, known.nullable)
+        return found if same else None
+    parse = known.convert
+    if parse not in _PARSERS.values() or parse is None or _all_parse(_texts(values), parse):
+        return known
+    return None
+
+
+def _texts(values: Iterable[Any]) -> set[Any]:
+    return {text for text in values if text is not None}
+
+
+def _bits_of(column: ForeignColumn, values: Sequence[Any]) -> int:
     kinds = {_STORED[kind] for kind in set(map(type, values))}
     numbers: tuple[Any, Any] = (None, None)
     if "integer" in kinds and column.kind in _NUMBERS:
         found = [value for value in values if type(value) is int]
         numbers = max(found), min(found)
-    bits = _bits(kinds, numbers)
-    return _fit(table, column, bits, lambda: {text for text in values if text is not None})
+    return _bits(kinds, numbers)
 
 
 _STORED: Final = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
@@ -181,22 +217,22 @@ def _fit(
     nullable = bool(bits & _NULL) or (column.nullable and column.name not in table.primary_key)
     held = bits & (_INT | _REAL | _TEXT | _BLOB)
     if not held:
-        return Fit((_TYPES[kind],), nullable)
+        return Fit((_TYPES[kind],), nullable, bits=bits)
     if kind == "bool" and held == _INT and not bits & _NOT_BOOL:
-        return Fit((bool,), nullable, bool)
+        return Fit((bool,), nullable, bool, bits=bits)
     if held == _INT and kind == "number":
-        return Fit((int,), nullable)
+        return Fit((int,), nullable, bits=bits)
     # NUMERIC keeps 5.00 as the integer 5: a column of prices holds both.
     numbers = kind in ("float", "number") and not held & ~(_INT | _REAL)
     if numbers and not bits & _BIG:
-        return Fit((float,), nullable, float)
+        return Fit((float,), nullable, float, bits=bits)
     if held == _TEXT:
         for tried in _TEMPORAL.get(kind, ()):
             if _all_parse(texts(), _PARSERS[tried]):
-                return Fit((_TYPES[tried],), nullable, _PARSERS[tried])
+                return Fit((_TYPES[tried],), nullable, _PARSERS[tried], bits=bits)
     names = ((_INT, int), (_REAL, float), (_TEXT, str), (_BLOB, bytes))
     types: tuple[type[Any], ...] = tuple(kind for bit, kind in names if held & bit)
-    return Fit(types, nullable)
+    return Fit(types, nullable, bits=bits)
 
 
 # -- dates and times as texts ----------------------------------------------------------------
@@ -271,7 +307,7 @@ def read_columns(
     conn: Connection,
     table: ForeignTable,
     names: Sequence[str],
-    read: Callable[[Container[str]], list[list[Any]]],
+    read: Callable[[Collection[str]], list[list[Any]]],
 ) -> Columns:
     """Read columns, and look at what was read, not at the rest of the table.
 
@@ -315,18 +351,28 @@ def read_columns(
     return Columns(fits, stored, values)
 
 
-def expected(conn: Connection, table: ForeignTable) -> list[Fit]:
-    """Return how the columns of a table are given if they hold what is declared."""
+def read_within(
+    conn: Connection,
+    table: ForeignTable,
+    known: Sequence[Fit],
+    read: Callable[[Collection[str]], list[list[Any]]],
+) -> tuple[list[list[Any]], list[list[Any]] | None]:
+    """Return all columns as the driver gives them, and in the types that are known.
+
+    None instead of the latter if a value does not fit.
+    """
+    found = read_columns(conn, table, [column.name for column in table.columns], read)
     if conn.dialect.name != "sqlite":
-        return [_declared(column, lacking=False) for column in table.columns]
-    return [_fit(table, column, _EXPECTED.get(column.kind, 0), tuple) for column in table.columns]
-
-
-_EXPECTED: Final[dict[Kind, int]] = {
-    "bool": _INT,
-    "float": _REAL,
-    **dict.fromkeys(("date", "datetime", "time"), _TEXT),
-}
+        fits = zip(found.fits, known, strict=True)
+        within = all({*own.types} <= {*told.types} for own, told in fits)
+        return found.stored, found.values if within else None
+    values = []
+    for column, told, stored in zip(table.columns, known, found.stored, strict=True):
+        fit = fit_within(table, column, told, stored)
+        if fit is None:
+            return found.stored, None
+        values.append(fit.values(stored))
+    return found.stored, values
 
 
 # -- other databases -------------------------------------------------------------------------
