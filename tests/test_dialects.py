@@ -41,6 +41,37 @@ def test_an_engine_that_lacks_something_is_refused(scheme: str, tmp_path: Path) 
     assert not there.exists()
 
 
+KIN = {
+    "PostgreSQL 11.2-YB-2.18.0.0-b0 on x86_64-pc-linux-gnu": "YugabyteDB",
+    "CockroachDB CCL v23.1.11 (x86_64-pc-linux-gnu)": "CockroachDB",
+}
+
+
+@pytest.mark.parametrize("version", KIN)
+def test_kin_behind_a_url_of_postgresql_are_refused(
+    version: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = sa.create_engine(postgres_url)
+
+    @sa.event.listens_for(engine, "before_cursor_execute", retval=True)
+    def answer(_c: object, _u: object, sql: str, given: object, *_: object) -> tuple[str, object]:
+        return (f"SELECT '{version}'" if sql == "SELECT version()" else sql), given
+
+    with pytest.raises(ev.errors.StorageOpenError, match=f"on {KIN[version]} ") as caught:
+        ev.SQLAlchemyEntityStorage(engine)
+    assert "unsupported=True" in str(caught.value)
+    assert not sa.inspect(engine).get_table_names()
+    ev.SQLAlchemyEntityStorage(engine, unsupported=True).close()
+    engine.dispose()
+
+    def unread(*_: object) -> None:  # as SQLAlchemy does where it cannot read a version
+        raise AssertionError(f"Could not determine version from string '{version}'")
+
+    monkeypatch.setattr(sa.dialects.postgresql.base.PGDialect, "_get_server_version_info", unread)
+    with pytest.raises(ev.errors.StorageOpenError, match=f"on {KIN[version]} "):
+        ev.SQLAlchemyEntityStorage(postgres_url)
+
+
 def test_a_slip_of_the_pen_is_told_as_one() -> None:
     with pytest.raises(ev.errors.StorageUrlError, match="check the part before"):
         ev.SQLAlchemyEntityStorage("postgress://me@host/db")

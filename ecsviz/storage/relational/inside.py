@@ -63,7 +63,7 @@ from ecsviz.storage.renewal import walk_to_save
 from ecsviz.storage.save_plan import SavePlan
 from ecsviz.storage.search import Search
 from ecsviz.storage.spans import Past
-from ecsviz.storage.sql.dialects import check_supported
+from ecsviz.storage.sql.dialects import check_kin, check_supported
 from ecsviz.storage.sql.engine import AFTER, OpenDatabase
 
 
@@ -113,6 +113,8 @@ class SqlInside(WithOrigins):
         try:
             if self.database.exists():
                 with self.database.reading() as conn:
+                    if not self.unsupported:
+                        check_kin(conn)
                     # What cannot be read is told by the first call; verify lists all of it.
                     self.found(conn, lambda *_: None)
         except BaseException:  # also of an interrupt: nobody has the store, to close it

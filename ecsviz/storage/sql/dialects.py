@@ -29,6 +29,10 @@ class Dialect(NamedTuple):
     ----------
     name, title
         What SQLAlchemy calls it, and what messages do.
+    version
+        The statement that tells which engine it is, where others are reached with its URLs.
+    told_by
+        What of the answer to that tells it from the engine whose URLs it takes.
     supported
         Whether the conformance suite passes on it: a store may lie there.
     is_sqlite
@@ -84,6 +88,8 @@ class Dialect(NamedTuple):
 
     name: str
     title: str
+    version: str = ""
+    told_by: str = ""
     supported: bool = False
     is_sqlite: bool = False
     driver: str = ""
@@ -138,6 +144,7 @@ SQLITE: Final = Dialect(
 POSTGRESQL: Final = Dialect(
     name="postgresql",
     title="PostgreSQL",
+    version="SELECT version()",
     supported=True,
     driver="psycopg",
     copies=True,
@@ -171,7 +178,10 @@ ROWS: Final[Mapping[str, Dialect]] = MappingProxyType(
             _MYSQL,
             _MYSQL._replace(name="mariadb", title="MariaDB"),
             Dialect(name="duckdb", title="DuckDB", ddl_is_undone=True, isolates=False),
-            Dialect(name="cockroachdb", title="CockroachDB", savepoints=True, isolates=True),
+            Dialect(
+                "cockroachdb", "CockroachDB", "", "CockroachDB", savepoints=True, isolates=True
+            ),
+            Dialect("yugabytedb", "YugabyteDB", "", "-YB-", savepoints=True),
         )
     }
 )
@@ -215,9 +225,27 @@ def check_supported(target: str | os.PathLike[str] | URL | Engine) -> None:
     row = row_of(url)
     if row.supported or not (row.name in ROWS or _is_an_engine(url)):
         return
+    raise _refused(row, url)
+
+
+def check_kin(conn: Connection) -> None:
+    """Raise StorageOpenError if an engine that is reached with another's URL lacks something."""
+    statement = row_of(conn).version
+    if statement:
+        check_version(str(conn.exec_driver_sql(statement).scalar_one()), conn.engine.url)
+
+
+def check_version(version: str, url: URL) -> None:
+    """Raise StorageOpenError if a version's text is that of an engine on which no store can lie."""
+    for row in ROWS.values():
+        if row.told_by and row.told_by in version and not row.supported:
+            raise _refused(row, url)
+
+
+def _refused(row: Dialect, url: URL) -> StorageOpenError:
     lacks = [why for field, why in _NEEDS.items() if not getattr(row, field)]
     why = ", and ".join(lacks) if row.name in ROWS else "nobody has tried it"
-    raise StorageOpenError(
+    return StorageOpenError(
         f"No store can lie on {row.title} ({redacted(url)}): {why}. Nothing was written. Give a"
         " SQLite file or a PostgreSQL database; unsupported=True tries it all the same, and"
         " ev.read_database reads what is there.",
