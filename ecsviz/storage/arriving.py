@@ -111,8 +111,9 @@ def save(store: Any, roots: list[Any], note: str | None, alone: bool) -> None:
         return
     with store.inside.origins.hold():
         found = gone_again(found)  # which knows nothing of what fitting changes
-        fitted = fit(store, arriving(store, found))
-        rest = [root for root in roots if not any(each.is_left_out(root) for each in fitted)]
+        some = arriving(store, found)
+        fitted = fit(store, some)
+        rest = _left_of(roots, [] if alone else some, fitted)
         if len(rest) < len(roots) or any(each.is_linked_anew for each in fitted):
             found, count = walked(rest)
             found = gone_again(found)
@@ -123,6 +124,19 @@ def save(store: Any, roots: list[Any], note: str | None, alone: bool) -> None:
         for each in fitted:
             left_out = [root for root in roots if each.is_left_out(root)]
             each.settle(rest if alone else None, left_out)
+
+
+def _left_of(roots: list[Any], some: list[tuple[Any, Any]], fitted: list[Fitted]) -> list[Any]:
+    """Return what is to be saved of what was given, and of what arrives with what is left out."""
+
+    def is_kept(entity: Any) -> bool:
+        return not any(each.is_left_out(entity) for each in fitted)
+
+    rest = list(filter(is_kept, roots))
+    if len(rest) < len(roots):  # who leads to all else may be what is left out
+        given = set(map(id, roots))
+        rest += [entity for entity, _ in some if id(entity) not in given and is_kept(entity)]
+    return rest
 
 
 def fit_in_place(store: Any, roots: list[Any]) -> list[Any]:
@@ -144,9 +158,9 @@ def walk_to_plan(store: Any, roots: list[Any]) -> Walk:
     for entity, origin in arriving(store, found):
         come_from(twins[id(entity)], origin.twin(lambda each: twins.get(id(each), each)))
     with store.inside.one_state():
-        fitted = fit(store, arriving(store, walk(copies)))
-    rest = [root for root in copies if not any(each.is_left_out(root) for each in fitted)]
-    made = walk_to_save(rest)
+        some = arriving(store, walk(copies))
+        fitted = fit(store, some)
+    made = walk_to_save(_left_of(copies, some, fitted))
     for each in fitted:
         each.begin(made)
     return made

@@ -199,6 +199,17 @@ def test_what_is_given_itself_is_stored_or_warned_of(store: Any, way: str) -> No
     assert texts(store) == {"q": "Q", "a": "A2", "b": "B", "c": "C"}
 
 
+def test_what_comes_with_a_message_that_was_deleted_is_stored(store: Any) -> None:
+    store.register(export(1, *FIRST))
+    store.delete(the_thread(store).messages[2])
+    again = next(m for m in later()[0].messages if m.source_id == "b")
+    if isinstance(store, ev.SQLAlchemyEntityStorage):
+        assert store.explain(again).added == 1
+    with pytest.warns(ChatImportWarning, match="deleted in this store"):
+        store.register(again)
+    assert texts(store) == {"q": "Q", "a": "A2", "c": "C"}
+
+
 def test_what_is_forgotten_is_warned_of_as_well(store: Any) -> None:
     store.register(export(1, *FIRST))
     store.delete([the_thread(store), *the_thread(store).messages])
