@@ -73,6 +73,42 @@ def test_importing_again_adds_nothing_and_a_longer_file_one_message(
             assert find_difference(thread, again, versions=False) is None
 
 
+def _scribble(held: Any) -> int:
+    """Change an object, and all that it holds, where they stand; return how many."""
+    todo, count = [held], 0
+    while todo:
+        each = todo.pop()
+        todo += [v for v in (each.values() if isinstance(each, dict) else each) if _holds(v)]
+        if isinstance(each, dict):
+            each["own"] = "mine"
+        else:
+            each.append("mine")
+        count += 1
+    return count
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, dict | list)
+
+
+@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+def test_what_is_edited_before_it_is_stored_stays(sample: Sample) -> None:
+    store, threads, count = ev.InMemoryEntityStorage(), read_chat(sample.data), 0
+    for thread in threads:
+        thread.title += ", mine"
+        for message in thread.messages:
+            message.content += ", mine"
+            message.metadata.pop("parts", None)  # of which the content is made
+            count += _scribble(message.metadata)
+        count += _scribble(thread.metadata)
+    store.register(threads)
+    assert count > 1
+    store.register(read_chat(sample.data))
+    assert len(store.revisions()) == 1
+    for thread in threads:
+        assert find_difference(thread, store.get(thread.ecs_id), versions=False) is None
+
+
 def test_a_message_that_is_edited_in_the_source_is_edited_in_the_store(tmp_path: Path) -> None:
     sample = SAMPLES["telegram"]
     store = ev.SQLAlchemyEntityStorage(tmp_path / "chats.db")

@@ -25,6 +25,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"\d{9,12}|\d{1,12}\.\d{1,9}")
 """Seconds as a text; eight digits are a date."""
 
+_NUMBERS = (int, float)
+
 _CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 _MILLISECONDS = re.compile(r"\d{13}")
@@ -306,7 +308,7 @@ def read_time(raw: object, *, wall: bool = False) -> datetime | None:
             if when.tzinfo is None:
                 return when if wall else when.replace(tzinfo=UTC)
             return when.astimezone(UTC)
-        if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
+        if isinstance(raw, _NUMBERS) and not isinstance(raw, bool) and math.isfinite(raw):
             if 1e11 < raw < 1e14:  # as seconds, after the year 5138
                 return _EPOCH + timedelta(milliseconds=raw)
             return _EPOCH + timedelta(seconds=raw)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError
 from ecsviz.importers.chat.json_text import Decoder, after
-from ecsviz.importers.chat.text_window import NARROW, Window
+from ecsviz.importers.chat.text_window import NARROW, Window, line_ends
 from ecsviz.importers.files import Limits
 
 NEARLY = 16
@@ -117,7 +117,7 @@ class JsonCursor:
 
     def here(self) -> int:
         """Return the line of this place."""
-        self.line += self.text.count("\n", self.counted, self.pos)
+        self.line += line_ends(self.text, self.counted, self.pos)
         self.counted = self.pos
         return self.line
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from ecsviz.importers.chat.identity import chat_id
-from ecsviz.importers.chat.said import KEY, Said
+from ecsviz.importers.chat.said import KEY, Said, Unasked
 
 
 class MISSING:
@@ -25,8 +25,8 @@ class LiveChat:
         The live thread.
     own_id
         Its id as it was read.
-    said
-        What the source says.
+    noted
+        What the source says, or `said` is made of.
     messages
         The live messages, in the source's order. Some may not be in the thread any more.
     added
@@ -41,7 +41,7 @@ class LiveChat:
 
     thread: Any
     own_id: UUID
-    said: Said
+    noted: Said | Unasked
     messages: list[Any]
     added: list[Any] = field(default_factory=list)
     left: dict[int, dict[str, int]] = field(default_factory=dict)
@@ -52,7 +52,15 @@ class LiveChat:
     def of(cls, thread: Any) -> LiveChat:
         """Return a thread that was just read."""
         messages = list(thread.messages)
-        return cls(thread, thread.ecs_id, Said.of(thread, messages), messages)
+        return cls(thread, thread.ecs_id, Unasked.of(thread, messages), messages)
+
+    @property
+    def said(self) -> Said:
+        """What the source says."""
+        noted = self.noted
+        if isinstance(noted, Unasked):
+            self.noted = noted = noted.said()
+        return noted
 
     def value(self, entity: Any, name: str) -> Any:
         """Return what the source says; or, where that is not known any more, what is there."""

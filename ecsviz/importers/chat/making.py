@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -54,7 +53,7 @@ def message_ids(key: ThreadKey, items: Sequence[DraftMessage]) -> tuple[list[UUI
     """
     text = json.dumps((key.format, key.list))[:-1] + ", "
     begin = hashlib.sha1(NAMESPACE.bytes + text.encode(), usedforsecurity=False)
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     numbers: list[int] = []
     times: list[int] = []
     for item in items:
@@ -65,8 +64,7 @@ def message_ids(key: ThreadKey, items: Sequence[DraftMessage]) -> tuple[list[UUI
             said = f"[{above}, {', '.join(map(_json, words(item)))}]"
             own = hashlib.sha256(said.encode()).hexdigest()
             count = f'null, "{own}", '
-        seen[own] += 1
-        time = seen[own]
+        seen[own] = time = seen.get(own, 0) + 1
         if not item.id:
             count += str(time)
         elif time > 1:

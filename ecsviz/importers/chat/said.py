@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -120,9 +121,8 @@ def digest_of_id(ecs_id: UUID) -> int:
     return zlib.crc32(ecs_id.bytes, 5) or 1
 
 
-def thread_digests(thread: Any) -> dict[str, int]:
+def thread_digests(state: Mapping[str, Any]) -> dict[str, int]:
     """Return the digests of a thread's fields, and of the keys of its metadata."""
-    state = thread.__dict__
     found = {name: digest(state[name]) for name in THREAD_FIELDS}
     return found | {KEY + key: digest(value) for key, value in state["metadata"].items()}
 
@@ -139,6 +139,22 @@ ABSENT: Final = {
 """What stands for a field of which nothing was noted, as it was not there then: its default."""
 
 
+Columns = Sequence[list[Any]]
+"""The values of `MESSAGE_FIELDS`, but for the parents."""
+
+Parents = list[UUID | None]
+
+_values = itemgetter(*MESSAGE_FIELDS[:-1])
+
+
+def _columns(messages: Sequence[Any]) -> tuple[Columns, Parents, list[dict[str, Any]]]:
+    states = [message.__dict__ for message in messages]
+    columns = list(map(list, zip(*map(_values, states), strict=True)))
+    ups = [state[PARENT] for state in states]
+    parents = [None if up is None else up.__dict__["ecs_id"] for up in ups]
+    return columns or [[] for _ in MESSAGE_FIELDS[:-1]], parents, [s["metadata"] for s in states]
+
+
 @dataclass(slots=True)
 class DigestTable:
     """Digests of messages: a row per message, a column per name."""
@@ -149,8 +165,13 @@ class DigestTable:
     @classmethod
     def of(cls, messages: Sequence[Any], names: Sequence[str] = ()) -> DigestTable:
         """Return the digests of messages; of some names in any case, and in their order."""
-        states = [message.__dict__ for message in messages]
-        every = [state["metadata"] for state in states]
+        return cls.of_columns(*_columns(messages), names)
+
+    @classmethod
+    def of_columns(
+        cls, columns: Columns, parents: Parents, every: Sequence[Any], names: Sequence[str] = ()
+    ) -> DigestTable:
+        """Return the digests of messages: their fields, the ids of parents, and their metadata."""
         keys = [name[len(KEY) :] for name in names if name.startswith(KEY) and name != KEY]
         counts = Counter(chain.from_iterable(every))
         more = sorted(counts.keys() - set(keys))
@@ -158,17 +179,16 @@ class DigestTable:
             usual = sorted(more, key=lambda key: -counts[key])
             more = sorted(usual[: max(0, MOST_KEYS - len(keys))])
         keys += more
-        columns = [digests([state[name] for state in states]) for name in MESSAGE_FIELDS[:-1]]
-        parents = [state[PARENT] for state in states]
-        columns.append([0 if p is None else digest_of_id(p.__dict__["ecs_id"]) for p in parents])
-        columns += [digests([held.get(key) for held in every]) for key in keys]
+        made = [digests(values) for values in columns]
+        made.append([0 if up is None else digest_of_id(up) for up in parents])
+        made += [digests([held.get(key) for held in every]) for key in keys]
         if counts.keys() - set(keys) or KEY in names:
             known = set(keys)
             rest = ({k: v for k, v in held.items() if k not in known} for held in every)
-            columns.append([digest(each or None) for each in rest])
+            made.append([digest(each or None) for each in rest])
             keys.append("")
-        numbers = [array("I", column) for column in columns]  # of which numpy makes rows at once
-        rows = np.array(numbers, dtype=np.uint32).reshape(len(columns), len(states)).T
+        numbers = [array("I", column) for column in made]  # of which numpy makes rows at once
+        rows = np.array(numbers, dtype=np.uint32).reshape(len(made), len(every)).T
         return cls((*MESSAGE_FIELDS, *(KEY + key for key in keys)), np.ascontiguousarray(rows))
 
     def under(self, names: tuple[str, ...]) -> Digests:
@@ -231,15 +251,27 @@ class Said:
     @classmethod
     def of(cls, thread: Any, messages: Sequence[Any]) -> Said:
         """Return what a thread, and some of its messages, say now."""
-        table = DigestTable.of(messages)
-        times = [message.created_at for message in messages if message.created_at]
+        ids = [message.__dict__["ecs_id"] for message in messages]
+        return cls.of_columns(thread.__dict__, ids, *_columns(messages))
+
+    @classmethod
+    def of_columns(
+        cls,
+        thread: Mapping[str, Any],
+        ids: list[UUID],
+        columns: Columns,
+        parents: Parents,
+        metadata: Sequence[Any],
+    ) -> Said:
+        """Return what a thread says, of its fields and of those of its messages."""
+        times, names = (columns[MESSAGE_FIELDS.index(n)] for n in ("created_at", "source_id"))
         return cls(
             thread=thread_digests(thread),
-            ids=[message.__dict__["ecs_id"] for message in messages],
-            table=table,
-            names=[message.__dict__["source_id"] for message in messages],
-            updated=thread.updated_at,
-            last=max(times, default=None),
+            ids=ids,
+            table=DigestTable.of_columns(columns, parents, metadata),
+            names=names,
+            updated=thread["updated_at"],
+            last=max(filter(None, times), default=None),
         )
 
     def says_the_same(self, other: Said) -> bool:
@@ -248,6 +280,46 @@ class Said:
             return False
         names = tuple(dict.fromkeys((*self.table.names, *other.table.names)))
         return bool(np.array_equal(self.table.under(names), other.table.under(names)))
+
+
+@dataclass(slots=True)
+class Unasked:
+    """What a source says, as it was read: digests are made of it when somebody asks for them.
+
+    Attributes
+    ----------
+    thread
+        The thread's fields, but for its metadata.
+    ids, columns, parents
+        Those of the messages. What they hold cannot be changed.
+    metadata
+        The metadata of the thread and of the messages, packed: whoever reads the chat may change
+        theirs.
+    """
+
+    thread: dict[str, Any]
+    ids: list[UUID]
+    columns: Columns
+    parents: Parents
+    metadata: bytes
+
+    @classmethod
+    def of(cls, thread: Any, messages: Sequence[Any]) -> Unasked | Said:
+        """Return what a thread and its messages say now; in digests, if it cannot be packed."""
+        state = thread.__dict__
+        columns, parents, metadata = _columns(messages)
+        try:
+            packed = marshal.dumps([state["metadata"], *metadata])
+        except ValueError:  # of another type than those of JSON
+            return Said.of(thread, messages)
+        fields = {name: state[name] for name in THREAD_FIELDS}
+        return cls(fields, [m.__dict__["ecs_id"] for m in messages], columns, parents, packed)
+
+    def said(self) -> Said:
+        """Return the same in digests."""
+        own, *metadata = marshal.loads(self.metadata)  # noqa: S302 - packed above
+        thread = {**self.thread, "metadata": own}
+        return Said.of_columns(thread, self.ids, self.columns, self.parents, metadata)
 
 
 def _alike(one: Mapping[str, int], other: Mapping[str, int]) -> bool:

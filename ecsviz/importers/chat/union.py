@@ -325,7 +325,7 @@ class Union:
         """Give the thread its fields."""
         held, thread = self.held, self.held.thread
         said, before = held.said.thread, self.record.thread
-        now, mine = thread_digests(self.stored), thread_digests(thread)
+        now, mine = thread_digests(self.stored.__dict__), thread_digests(thread.__dict__)
         left = held.left.get(id(thread), said)
         how: dict[str, str] = {}
         final = dict(now)

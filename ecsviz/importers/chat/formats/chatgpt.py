@@ -241,7 +241,7 @@ def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) ->
             nearest[key] = parent_at
             continue
         message.parent = parent_at
-        rest = {k: v for k, v in node.items() if k not in _LINKS}
+        rest = {} if node.keys() <= _LINKS else {k: v for k, v in node.items() if k not in _LINKS}
         if node.get("id", key) != key:
             rest["id"] = node["id"]
         if key in astray:  # what could not be placed must not be lost
@@ -272,7 +272,9 @@ def _message_in(
 
 
 def _message(draft: DraftThread, place: Place, key: str, raw: dict[str, Any]) -> DraftMessage:
-    rest = {k: v for k, v in raw.items() if k not in _PLACED}
+    rest = raw.copy()
+    for placed in _PLACED:
+        rest.pop(placed, None)
     if raw.get("id", key) != key:
         rest["id"] = raw["id"]
     author = place.take(raw, "author", dict) or {}
