@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import pandas as pd
 
 import ecsviz as ev
 from benchmarks.targets import SQLite
-from benchmarks.timing import Goal, Section, rounds
+from benchmarks.timing import Contender, Goal, Section, rounds
 
 PANDAS = "`pandas.read_sql` of the same file"
 FRAME = "`read_database(…).frame`"
 ENTITIES = "`read_database(…).entities`"
 WHOLE = "`copy_to`"
 PARTS = "`copy_to`, 10,000 rows at a time"
+ADBC = "ADBC of the same file, as pandas"
+CONNECTORX = "`connectorx.read_sql` of the same file"
 CLASSES = "`classes`, at the first call"
 
 
@@ -72,6 +75,8 @@ def database(folder: Path, size: int, repeats: int) -> Section:
             f"Read all of {size:,} rows",
             {
                 PANDAS: ready(lambda: pd.read_sql("SELECT * FROM b", conn, parse_dates=["day"])),
+                ADBC: adbc(path),
+                CONNECTORX: connectorx(path),
                 FRAME: ready(lambda: db.frame("b")),
                 CLASSES: lambda inner: classes(inner, path),
             },
@@ -103,6 +108,31 @@ def database(folder: Path, size: int, repeats: int) -> Section:
             ),
         ],
     )
+
+
+def adbc(path: Path) -> Contender | None:
+    """Return what reads a table through ADBC; None where that is not installed."""
+    try:
+        dbapi = import_module("adbc_driver_sqlite.dbapi")
+    except ImportError:
+        return None
+
+    def begin(stack: ExitStack) -> Callable[[], object]:
+        conn = stack.enter_context(dbapi.connect(str(path)))
+        return lambda: pd.read_sql("SELECT * FROM b", conn)
+
+    return begin
+
+
+def connectorx(path: Path) -> Contender | None:
+    """Return what reads a table through connectorx; None where that is not installed."""
+    try:
+        peer: Any = import_module("connectorx")
+    except ImportError:
+        return None
+    # It takes no column that holds integers and floats, as SQLite keeps NUMERIC.
+    query = "SELECT id, name, x, day, a, CAST(n AS REAL) AS n FROM b"
+    return ready(lambda: peer.read_sql(f"sqlite://{path}", query))
 
 
 def classes(stack: ExitStack, path: Path) -> Callable[[], object]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 import benchmarks.__main__ as bench
 import ecsviz as ev
-from benchmarks import growth, peers, report, saving, targets, widget_frames, workload
+from benchmarks import databases, growth, peers, report, saving, targets, widget_frames, workload
 from benchmarks.timing import Goal, Measured, Seconds, Section, profiled, rounds
 from tests.conftest import require_optional
 
@@ -45,7 +45,7 @@ def test_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     for race in data["races"]:
         assert table[race["limit"]][1] == "1.00"
         for name, seconds in race["seconds"].items():
-            assert len(seconds) == 1
+            assert len(seconds) == 1 or name in (databases.ADBC, databases.CONNECTORX)
             assert name in table
     for goal in data["goals"]:
         assert table[f"{goal['number']}. {goal['text']}"][-1] == report.MET[goal["met"]]

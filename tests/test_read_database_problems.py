@@ -74,6 +74,25 @@ def test_what_problems_lists_is_there_with_its_kind(tmp_path: Path) -> None:
         assert found["problem"].tolist() == db.problems["problem"].tolist()
 
 
+def test_guessed_keys_are_told_until_they_are_declared(tmp_path: Path) -> None:
+    made = "create table customers (id integer primary key);"
+    orders = "create table orders (id integer primary key, customer_id integer{});"
+    rows = "insert into customers values (1), (2); insert into orders values (1, 1), (2, 2);"
+    index = "create index i on orders (customer_id);"
+    path = execute(tmp_path / "a.db", made, orders.format(""), rows, index)
+    with read_database(path, keys="guess") as db:
+        ((_, guessed),) = db.problems_frame().iterrows()
+        assert guessed[["kind", "table", "columns", "target"]].tolist() == [
+            *("guessed", "orders", "customer_id", "customers")
+        ]
+        assert guessed["remedy"] == (
+            'ALTER TABLE "orders" ADD FOREIGN KEY ("customer_id") REFERENCES "customers" ("id")'
+        )
+    declared = orders.format(" references customers")
+    with read_database(execute(tmp_path / "b.db", made, declared, rows, index), keys="guess") as db:
+        assert db.problems_frame().empty
+
+
 def test_a_database_in_order_has_an_empty_frame(tmp_path: Path) -> None:
     with read_database(execute(tmp_path / "a.db", "create view v as select 1")) as db:
         found = db.problems_frame()
