@@ -37,13 +37,13 @@ GRAPH: dict[str, Callable[[Any], Any]] = {
     "deferred": lambda g: list(g.deferred),
     "dependencies": lambda g: [g.dependencies(node) for node in g.nodes],
     "dependents": lambda g: [g.dependents(node) for node in g.nodes],
-    "draw": lambda g: (g.draw(), g.draw(group_by="type")),
+    "draw": lambda g: (g.draw(), g.draw(group_by="type"), g.draw(pairs=False)),
     "explore": _select_all,
     "find_entity_by_id": lambda g: [g.find_entity_by_id(node.ecs_id) for node in g.nodes],
     "find_number": lambda g: [g.find_number(node) for node in g.nodes],
     "from_parts": lambda g: g.from_parts(g.nodes, g.arrays.ids, g.arrays.types, [], [], []),
     "generations": lambda g: g.generations(),
-    "get_cycles": lambda g: g.get_cycles(),
+    "get_cycles": lambda g: (g.get_cycles(), g.get_cycles(pairs=False)),
     "get_topological_sort": lambda g: g.get_topological_sort(),
     "is_acyclic": lambda g: g.is_acyclic,
     "left_out": lambda g: g.left_out,
@@ -64,6 +64,9 @@ GRAPH: dict[str, Callable[[Any], Any]] = {
     "to_networkx": lambda g: g.to_networkx(),
     "to_node_link": lambda g: g.to_node_link(),
     "to_parquet": lambda g: _in_folder(lambda folder: _refused(lambda: g.to_parquet(folder))),
+    "pairs": lambda g: (list(g.pairs), repr(g.pairs)),
+    "without": lambda g: g.without(g.arrays.paired()[0]),
+    "without_pairs": lambda g: g.without_pairs,
 }
 """What is done with a graph: each public name once."""
 
