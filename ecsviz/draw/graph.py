@@ -124,7 +124,7 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
         step("grouping")
         picture = picture_of(
             checked_option(checked_graph, graph, "graph"),
-            pairs=flag(pairs, "pairs"),
+            pairs=checked_option(flag, pairs, "pairs"),
             color_by=color_by,
             label=label,
             highlight=highlight,

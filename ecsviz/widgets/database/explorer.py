@@ -8,7 +8,13 @@ import traitlets
 
 from ecsviz.basics.html import Child, element, shown_of, table
 from ecsviz.basics.text import counted, plain
-from ecsviz.errors import EcsvizError, EntityNotFoundError, InvalidIdError, short_repr
+from ecsviz.errors import (
+    EcsvizError,
+    EntityNotFoundError,
+    InvalidArgumentError,
+    InvalidIdError,
+    short_repr,
+)
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.widgets.base import Message, whole_number
 from ecsviz.widgets.graph.explorer import GraphExplorer
@@ -31,6 +37,11 @@ def explore_database(database: Database) -> DatabaseExplorer:
     DatabaseExplorer
         A widget; its trait ``selected`` works in both directions.
 
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no database.
+
     Examples
     --------
     >>> import contextlib, pathlib, sqlite3, tempfile
@@ -51,6 +62,13 @@ def explore_database(database: Database) -> DatabaseExplorer:
     ('staff', ['staff 1', 'store 7'])
     >>> folder.cleanup()
     """
+    from ecsviz.importers.database import Database
+
+    if not isinstance(database, Database):
+        raise InvalidArgumentError(
+            f"{short_repr(database)} is no database. Give what ev.read_database returned.",
+            value=database,
+        )
     return DatabaseExplorer(database)
 
 
