@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 import ecsviz as ev
+from ecsviz.draw import DrawingOptionError
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.layout.paired import one_line_a_pair
 from ecsviz.storage.relational.classless import BareStore
@@ -269,7 +270,7 @@ def test_a_graph_without_pairs_and_one_in_groups() -> None:
     ax = many.draw(pairs=False, max_nodes=20)
     assert "no cycle besides 190 pairs" in title(ax)
     assert "group" in note(ax)
-    with pytest.raises(InvalidArgumentError, match="pairs"):
+    with pytest.raises(DrawingOptionError, match="pairs"):
         chain.draw(pairs=chain.nodes_frame())
 
 
