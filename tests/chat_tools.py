@@ -314,7 +314,7 @@ def openai_preferences(longer: bool) -> bytes:
     if longer:
         better.append({"role": "user", "content": "Thanks"})
     return encode(
-        [{"prompt": "Which plant?", "chosen": better, "rejected": worse, "margin": 2.5, "by": "x"}]
+        [{"prompt": "Which plant?", "chosen": better, "rejected": worse, "margin": 2.5, "by": "x", "of": 7}]
     )
 
 
