@@ -313,9 +313,8 @@ def openai_preferences(longer: bool) -> bytes:
     )
     if longer:
         better.append({"role": "user", "content": "Thanks"})
-    return encode(
-        [{"prompt": "Which plant?", "chosen": better, "rejected": worse, "margin": 2.5, "by": "x", "of": 7}]
-    )
+    more = {"margin": 2.5, "by": "x", "of": 7}
+    return encode([{"prompt": "Which plant?", "chosen": better, "rejected": worse, **more}])
 
 
 # ---------------------------------------------------------------------------------------------
