@@ -15,9 +15,7 @@ from ecsviz.errors import (
     InvalidIdError,
     short_repr,
 )
-from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.widgets.base import Message, whole_number
-from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.store.explorer import CLASSES, ROWS, StoreExplorer
 
 if TYPE_CHECKING:
@@ -194,45 +192,32 @@ class DatabaseExplorer(StoreExplorer):
                 raise EntityNotFoundError(f"{row.table} has no primary key to tell {row} by.")
             near, told = self.inside.near(row, self.hops)
         except EcsvizError as error:
-            self._change(None, str(error))
+            self.replace_graph(None, str(error))
             return
         if not len(near):
-            self._change(None, f"{row} is not there.")
+            self.replace_graph(None, f"{row} is not there.")
             return
         self._rows |= {str(node): node for node in near.nodes}
-        self._change(near, told, str(row))
+        self.replace_graph(near, told, str(row))
 
     def _show_tables(self) -> None:
         """Show the tables and their keys, the one that is listed selected."""
         if self.table is None:
             return
         if self.graph is None or self.graph.graph.find_entity_by_id(self.table) is None:
-            self._change(self.inside.tables(), self.inside.told(self.table))
+            self.replace_graph(self.inside.tables(), self.inside.told(self.table))
         self._told = plain(self.inside.told(self.table), 600)
         assert self.graph is not None
         self.graph.selected = self.table
 
-    def _change(
-        self, graph: EntityDependencyGraph | None, told: str, selected: str | None = None
-    ) -> None:
-        old, self._told = self.graph, plain(told, 600)
-        made = None
-        if graph is not None:
-            made = GraphExplorer(graph)
-            made.selected = selected
-            made.observe(lambda change: self._on_chosen(made, change.new), "selected")
-        self.graph = made
-        if old is not None:
-            old.close()
-
-    def _on_chosen(self, graph: Any, name: str | None) -> None:
+    def _on_graph(self, graph: Any, selected: str | None) -> None:
         """Follow what is chosen in the graph: a table, or a row."""
-        if graph is not self.graph or name is None:
+        if graph is not self.graph or selected is None:
             return
-        if name in {found.name for found in self.classes} and self.selected is None:
-            self.table = name
-        elif name in self._rows:
-            self.selected = name
+        if selected in {found.name for found in self.classes} and self.selected is None:
+            self.table = selected
+        elif selected in self._rows:
+            self.selected = selected
 
     # -- where it is not alive ---------------------------------------------------------------
 

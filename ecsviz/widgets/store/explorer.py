@@ -6,7 +6,7 @@ entity. Searching, sorting and paging are the store's work.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
 import traitlets
@@ -29,6 +29,9 @@ from ecsviz.storage.words import begun_words, folded, snippet, snippet_of_parts
 from ecsviz.widgets.base import LiveWidget, Message, whole_number
 from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.store.neighbours import near_of
+
+if TYPE_CHECKING:
+    from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 ROWS: Final = 25
 """How many rows a page has."""
@@ -334,25 +337,33 @@ class StoreExplorer(LiveWidget):
 
     def _graph_around(self, ecs_id: UUID) -> None:
         """Show what is around an entity; or say why that cannot be shown."""
-        old = self.graph
         try:
             near = near_of(self.store, ecs_id)
         except EntityNotFoundError:
-            self.graph, self._told = None, f"{ecs_id} is not in this store."
+            self.replace_graph(None, f"{ecs_id} is not in this store.")
         except EcsvizError as error:
-            self.graph, self._told = None, str(error)
+            self.replace_graph(None, str(error))
         else:
-            made = GraphExplorer(near.graph)
-            made.selected = ecs_id
+            self.replace_graph(near.graph, near.told, ecs_id)
+
+    def replace_graph(
+        self, graph: EntityDependencyGraph | None, told: str, selected: Any = None
+    ) -> None:
+        """Show another graph in the place of the one that is shown, or none; no promise."""
+        old, self._told = self.graph, plain(told, 600)
+        made = None
+        if graph is not None:
+            made = GraphExplorer(graph)
+            made.selected = selected
             made.observe(lambda change: self._on_graph(made, change.new), "selected")
-            self._told = near.told
-            self.graph = made
+        self.graph = made
         if old is not None:
             old.close()
 
-    def _on_graph(self, graph: GraphExplorer, ecs_id: str | None) -> None:
-        if graph is self.graph and ecs_id is not None:
-            self.selected = ecs_id
+    def _on_graph(self, graph: Any, selected: str | None) -> None:
+        """Follow what is chosen in the graph."""
+        if graph is self.graph and selected is not None:
+            self.selected = selected
 
     # -- where it is not alive ---------------------------------------------------------------
 
