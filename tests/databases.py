@@ -53,6 +53,15 @@ def execute(path: Path, *scripts: str) -> Path:
     return path
 
 
+def copied(path: Path, to: Path) -> None:
+    """Put what is in a SQLite file in the place of another, as a backup does."""
+    with (
+        contextlib.closing(sqlite3.connect(path)) as made,
+        contextlib.closing(sqlite3.connect(to)) as other,
+    ):
+        made.backup(other)
+
+
 def fetched(path: Path, query: str) -> list[Any]:
     """Return the rows that a query finds in a SQLite file."""
     with contextlib.closing(sqlite3.connect(path)) as conn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -125,7 +126,7 @@ def test_what_cannot_be_read_is_told_once_and_read_when_it_is_whole(
 
 def test_the_journal_of_a_database_counts(store: Any, tmp_path: Path) -> None:
     file = tmp_path / "chats.db"
-    with sqlite3.connect(file, isolation_level=None) as db:
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=wal")
         db.execute("CREATE TABLE message_store(id INTEGER PRIMARY KEY, session_id, message)")
         row = json.dumps({"type": "human", "data": {"content": "Hi"}})
@@ -135,7 +136,6 @@ def test_the_journal_of_a_database_counts(store: Any, tmp_path: Path) -> None:
         db.execute("INSERT INTO message_store VALUES (2, 's', ?)", [row])
         assert count(import_changed(store, file)) == 1
         assert stored(store) == {"s": ["Hi", "Hi"]}
-    db.close()
 
 
 def test_nothing_is_remembered_of_what_was_not_stored(store: Any, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import os
 import pickle
 import random
 import signal
-import sqlite3
 import sys
 import threading
 import weakref
@@ -36,7 +35,7 @@ from ecsviz.storage.lazy_reading import BATCH
 from tests.conformance import classes as c
 from tests.conformance.conftest import KINDS, OPENERS, Open
 from tests.conformance.test_agreement import CHOICES, VALUES, Story
-from tests.databases import counted, execute
+from tests.databases import copied, counted, execute
 
 
 def loaded(entities: Any) -> list[bool]:
@@ -814,15 +813,13 @@ def test_a_backup_that_was_put_back_is_told(tmp_path: Path, later: int, at: int 
     path = tmp_path / "a.db"
     store = ev.SQLAlchemyEntityStorage(path)
     thread = store.register(c.thread(3))
-    with sqlite3.connect(path) as now, sqlite3.connect(tmp_path / "backup.db") as backup:
-        now.backup(backup)
+    copied(path, tmp_path / "backup.db")
     thread.messages[1].text = "gone with it"
     store.register(thread)
     read = store.get(thread.ecs_id, lazy=True, as_of=at)
     found = store.iterate(c.Message, batch=1, as_of=at)
     assert next(found).text == "0"
-    with sqlite3.connect(path) as now, sqlite3.connect(tmp_path / "backup.db") as backup:
-        backup.backup(now)
+    copied(tmp_path / "backup.db", path)
     for number in range(later):
         other = ev.SQLAlchemyEntityStorage(path)
         theirs = other.get(thread.ecs_id)
