@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import subprocess
@@ -194,6 +195,46 @@ def test_subclasses_are_looked_at_too(reopen: Callable[[], Any]) -> None:
     define("Young", side, age=(int, 0))
     with pytest.raises(errors.MigrationRefusedError, match="Young"):
         reopen().migrate()
+
+
+def test_who_is_not_migrated_is_looked_at_too(reopen: Callable[[], Any]) -> None:
+    """Of a base of which nothing is stored: its other classes, migrated or not, here or not."""
+    store: Any = reopen()
+    plain = define("Side", slug=str)
+    young, old = define("Young", plain, age=(int, 0)), define("Old", plain)
+    one, _ = store.register([young(slug="a"), old(slug="b")])
+    side = define("Side", slug=declared(unique=True))
+    young, old = define("Young", side, age=(int, 0)), define("Old", side)
+    store = reopen()
+    store.migrate(young)
+    schema = f"{store.metadata.schema}." if store.metadata.schema else ""
+
+    def write(value: str) -> None:
+        with store.engine.begin() as conn:
+            conn.exec_driver_sql(f"UPDATE {schema}olds SET slug = '{value}'")
+
+    write("a")
+    for given in ((old,), ()):
+        with pytest.raises(errors.MigrationRefusedError, match=f"Young {one.ecs_id}"):
+            store.migrate(*given)
+    write("b")
+    store.migrate(old)
+    # A process that does not know one of them.
+    del plain, young
+    _defined[:] = [side, old]
+    gc.collect()
+    store, gone = reopen(), errors.UniqueValueError
+    with pytest.raises(gone, match=f"stored Young {one.ecs_id}"):
+        store.register(old(slug="a"))
+    with pytest.raises(gone, match=f"stored Young {one.ecs_id}"):
+        store.register(side(slug="a"))
+    store.register(side(slug="c"))
+    stranger = define("Stranger", slug=declared(unique=True))
+    store.register(stranger(slug="a"))
+    define("Young", side, age=(int, 0))
+    store = reopen()
+    assert store.get(one.ecs_id).slug == "a"
+    assert store.verify().empty
 
 
 def test_texts_that_are_too_long_are_named(reopen: Callable[[], Any]) -> None:

@@ -178,6 +178,50 @@ def test_a_version_is_told_when_it_is_stored_and_no_later(
     assert store.explain(team).unchanged == 4, "and is saved as it is"
 
 
+def test_an_entity_is_saved_several_times_in_a_session(store: ev.SQLAlchemyEntityStorage) -> None:
+    """What it was saved as is its version in there, also where a part was taken back."""
+    team = store.register(make_team())
+    away, model = team.members[2], store.sql_model(Team)
+    with store.session_factory() as session:
+        team.name = "one"
+        model.from_entity(team, session)
+        away.team = Team(name="other", members=[away])
+        team.members.remove(away)
+        model.from_entity(away.team, session)  # which changes the first team too, by its list
+        with session.begin_nested() as point:
+            team.name = "taken back"
+            assert model.from_entity(team, session).ecs_version == 4
+            point.rollback()
+        team.name = "two"
+        assert model.from_entity(team, session).ecs_version == 4
+        copy = _copy_in(session, model, team)
+        team.name = "three"
+        assert model.from_entity(team, session).ecs_version == 5
+        assert team.version == 1, "until it is sure"
+        copy.name = "somebody else's"
+        with pytest.raises(ev.errors.StaleVersionError, match="version 4, but the store holds"):
+            model.from_entity(copy, session)
+        session.commit()
+    assert (team.version, team.name) == (5, store.get(team.ecs_id).name) == (5, "three")
+    assert away.version == store.get(away.ecs_id).version == 2
+    assert store.explain([team, away]).unchanged == 5
+    assert store.verify().empty
+    with store.session_factory() as session:  # what was taken back is no version of it
+        team.name = "four"
+        model.from_entity(team, session)
+        session.rollback()
+        team.name = "five"
+        assert model.from_entity(team, session).ecs_version == 6
+        session.commit()
+    assert store.get(team.ecs_id).name == "five"
+
+
+def _copy_in(session: Session, model: Any, entity: Any) -> Any:
+    """Return another copy of an entity, as a session's transaction has it."""
+    rows = session.scalars(sa.select(model).where(model.ecs_id == entity.ecs_id))
+    return rows.one().to_entity()
+
+
 def test_a_list_without_inverse_cannot_be_changed_unnoticed(
     store: ev.SQLAlchemyEntityStorage,
 ) -> None:

@@ -46,12 +46,13 @@ from ecsviz.storage.relational.look import holders, pages
 from ecsviz.storage.relational.look.frames import stored_contents
 from ecsviz.storage.relational.models.handwritten_rows import check_rows, running, runs
 from ecsviz.storage.relational.models.models import Models
-from ecsviz.storage.relational.models.sessions import when_committed
+from ecsviz.storage.relational.models.sessions import unfinished, when_committed
 from ecsviz.storage.relational.open_transaction import SqlTogether, forked
 from ecsviz.storage.relational.origins import WithOrigins
 from ecsviz.storage.relational.past.history import first_revisions
 from ecsviz.storage.relational.past.past_catalog import catalog_as_of
 from ecsviz.storage.relational.past.reach import past_of
+from ecsviz.storage.relational.save.in_session import InSession
 from ecsviz.storage.relational.save.part import Part, WholeNeededError, changed_part, part_alone
 from ecsviz.storage.relational.save.save import Save
 from ecsviz.storage.relational.schema.catalog import Catalog
@@ -391,6 +392,7 @@ class SqlInside(WithOrigins):
         early: Save | None = None,
         added_since: AsOf = None,
         part: Part | None = None,
+        session: InSession | None = None,
     ) -> Save:
         if not made:
             self.catalog.create(conn)
@@ -409,7 +411,9 @@ class SqlInside(WithOrigins):
                         raise
                     save = None  # whatever it is, who looks at the whole tells it
             if save is None:
-                save = Save(conn, catalog, gone_again(found), next_ids, added_since)
+                save = Save(
+                    conn, catalog, gone_again(found), next_ids, added_since, session=session
+                )
                 save.prepare()
             save.write(conn, note)
             if save.written_by_hand:
@@ -455,8 +459,12 @@ class SqlInside(WithOrigins):
                 return row_id
         self.check_writable()
         conn = session.connection()
-        save = self._save(conn, self.is_made(conn), walk_to_save(as_roots(entity)), None)
-        when_committed(session, save.finish)
+        before = [save for save in unfinished(session) if isinstance(save, Save)]
+        before = [save for save in before if save.catalog.database is self.database]
+        done = InSession(before, self.catalog.effects) if before else None
+        walk = walk_to_save(as_roots(entity))
+        save = self._save(conn, self.is_made(conn), walk, None, session=done)
+        when_committed(session, save)
         return save.rows.row_id(0)
 
     # -- asking ------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ class SqlTogether(Together):
     def saved(self, save: Save) -> None:
         """Take over what a save has made, as soon as it is written."""
         self.catalog = save.catalog
-        written = [save.found.ids[position] for position in save.new_versions]
+        written = save.written()
         self.catalog.effects.forget(written)
         self.outdate(written)
         self.catalog.effects.note(save.lists.raised)

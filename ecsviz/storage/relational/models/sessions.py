@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, SessionTransaction
@@ -12,8 +11,15 @@ _WAITING = "ecs_waiting"
 """Under which key of a session's ``info`` stands what waits for its transactions."""
 
 
-def when_committed(session: Session, call: Callable[[], None]) -> None:
-    """Call something when what a session's transaction has done until now is carried out.
+class Unfinished(Protocol):
+    """What has something to do yet when the transaction that it was done in is carried out."""
+
+    def finish(self) -> None:
+        """Do it."""
+
+
+def when_committed(session: Session, what: Unfinished) -> None:
+    """Finish something when what a session's transaction has done until now is carried out.
 
     Notes
     -----
@@ -26,29 +32,35 @@ def when_committed(session: Session, call: Callable[[], None]) -> None:
         sa.event.listen(session, "after_commit", waiting.committed)
         sa.event.listen(session, "after_transaction_end", waiting.ended)
     innermost = session.get_nested_transaction() or session.get_transaction()
-    waiting.calls.append((innermost, call))
+    waiting.these.append((innermost, what))
+
+
+def unfinished(session: Session) -> list[Unfinished]:
+    """Return what waits for a session's transaction, in order."""
+    waiting = session.info.get(_WAITING)
+    return [] if waiting is None else [what for _, what in waiting.these]
 
 
 class _UntilCommitted:
     """What waits, and for which transaction."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[SessionTransaction | None, Callable[[], None]]] = []
+        self.these: list[tuple[SessionTransaction | None, Unfinished]] = []
 
     def committed(self, session: Session) -> None:
         """Do what waits; if a savepoint was released, let it wait for what that stands in."""
         inner = session.get_nested_transaction()
         if inner is None:
-            done, self.calls = self.calls, []
-            for _, call in done:
-                call()
+            done, self.these = self.these, []
+            for _, what in done:
+                what.finish()
         else:
             outer = _around(inner)
-            self.calls = [(outer if of is inner else of, call) for of, call in self.calls]
+            self.these = [(outer if of is inner else of, what) for of, what in self.these]
 
     def ended(self, _: Session, transaction: SessionTransaction) -> None:
         """Forget what waits for a transaction that was not carried out."""
-        self.calls = [(of, call) for of, call in self.calls if of is not transaction]
+        self.these = [(of, what) for of, what in self.these if of is not transaction]
 
 
 def _around(transaction: Any) -> SessionTransaction | None:

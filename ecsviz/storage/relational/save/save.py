@@ -23,6 +23,7 @@ from ecsviz.storage.checks import (
     was_deleted,
 )
 from ecsviz.storage.relational.models.handwritten_rows import runs, write_rows
+from ecsviz.storage.relational.save.in_session import InSession
 from ecsviz.storage.relational.save.link_tables import LinkChanges, find_links, write_links
 from ecsviz.storage.relational.save.list_positions import ListChanges
 from ecsviz.storage.relational.save.lookup import Stored, check_new_ids, last_row_id, look_up
@@ -72,6 +73,8 @@ class Save:
         See `Orphans`.
     part
         What of it has changed, where the rest is known to be as it is stored; None to look at all.
+    session
+        What a session's transaction has saved before.
     """
 
     def __init__(
@@ -82,8 +85,10 @@ class Save:
         next_ids: dict[str, int],
         added_since: AsOf = None,
         part: Part | None = None,
+        session: InSession | None = None,
     ) -> None:
         self.conn = conn
+        self.session = session
         self.catalog = catalog
         self.found = found if part is None else part.found
         self.part = part
@@ -173,12 +178,12 @@ class Save:
         return look_up(self.conn, self.rows, group, self._is_table(group.known), next_id)
 
     def _check_versions(self, name: str, group: Group) -> None:
-        versions = self.stored[name].versions
         held = group.own("version")
-        for place, stored in versions.items():
+        for place, stored in self.stored[name].versions.items():
             if held[place] != stored:
                 entity = self.found.entities[group.positions[place]]
-                check_version(entity, stored, self.catalog.effects)
+                if self.session is None or not self.session.knows(entity, stored):
+                    check_version(entity, stored, self.catalog.effects)
         unknown = [group.positions[place] for place in self._new_places(name)]
         if unknown and self.conn is not None:
             self._check_deleted(unknown)
@@ -570,7 +575,7 @@ class Save:
         self.catalog.effects.note(self.lists.raised)
         for entity, version in self.versions():
             entity.__dict__["version"] = version
-        changed = [self.found.ids[p] for p in self.new_versions] + [*self.lists.raised]
+        changed = [*self.written(), *self.lists.raised]
         self.catalog.remembered.take_as_written(changed)
         self.notes.remember(
             self.catalog.remembered,
@@ -579,6 +584,10 @@ class Save:
             None if self.orphans.deleted else changed,
             self.part,
         )
+
+    def written(self) -> list[UUID]:
+        """Return the ids of what was written."""
+        return [self.found.ids[position] for position in self.new_versions]
 
     def versions(self) -> Iterator[tuple[Any, int]]:
         """Yield the entities and the versions that they have now."""

@@ -23,6 +23,7 @@ from ecsviz.storage.relational.save.rows import Group, Rows
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, archive
 from ecsviz.storage.relational.schema.mapping import ClassMap
+from ecsviz.storage.relational.schema.unique_columns import UniqueColumn, kept_elsewhere
 from ecsviz.storage.sql.dialects import row_of
 from ecsviz.storage.sql.statements import (
     CHUNK,
@@ -127,12 +128,17 @@ class UniqueValues:
         """Look who is stored with one of the values."""
         mapping = self.catalog.mapping
         names = dict.fromkeys(mapping.type_name(cls) for cls in scope.classes())
-        for known in self.catalog.classes_of(name for name in names if name in mapping.stored):
-            if known.by_hand:
-                continue
-            name, column = known.type_name, known.values[_number(known, scope.field)].column
+        kept = [
+            UniqueColumn(
+                known.type_name, known.table, known.values[_number(known, scope.field)].column
+            )
+            for known in self.catalog.classes_of(name for name in names if name in mapping.stored)
+            if not known.by_hand
+        ]
+        for each in (*kept, *kept_elsewhere(mapping, scope, names)):
+            name, column = each.type_name, each.column
             mine, gone = rows.get(name, {}), self._deleted.get(name, ())
-            for row_id, ecs_id, value in self._stored(known, column, list(by_value)):
+            for row_id, ecs_id, value in self._stored(each, list(by_value)):
                 one, here = by_value.get(value), mine.get(row_id)
                 if one is None or (here is not None and here.value == value):
                     continue
@@ -142,12 +148,12 @@ class UniqueValues:
                 if rowwise and one.group.known.type_name == name:
                     self.freed.setdefault((name, column.name), set()).add(row_id)
 
-    def _stored(self, known: ClassMap, column: Any, values: list[Any]) -> Any:
+    def _stored(self, kept: UniqueColumn, values: list[Any]) -> Any:
         """Return row id, id and value of who has one of some values, and perhaps of others."""
         assert self.conn is not None
-        c = known.table.c
+        c, column = kept.table.c, kept.column
         query = sa.select(c.id, c.ecs_id, column)
-        if len(values) * DENSE > self.next_ids.get(known.type_name, 1):
+        if len(values) * DENSE > self.next_ids.get(kept.type_name, 1):
             found = columns_of(self.conn, query.where(column.is_not(None)))
         elif isinstance(column.type, sa.LargeBinary) and row_of(self.conn).keys_as == "json":
             starts = range(0, len(values), CHUNK)  # JSON, in which keys are handed on, has no bytes

@@ -15,7 +15,8 @@ from ecsviz.values.codecs import Codec
 from ecsviz.values.field_codecs import codec_of
 
 Layout = dict[str, dict[str, Any]]
-"""Per field, where the store keeps it: ``column``; or ``columns`` (target type → column) with
+"""Per field, where the store keeps it: ``column``, with the base among whose values it is
+``unique``; or ``columns`` (target type → column) with
 ``required``, ``position`` and ``inverse``; or ``columns`` with ``table``, ``key``, ``skeleton``."""
 
 
@@ -29,6 +30,8 @@ class ValueColumn:
         Whether the field may be None.
     said
         What the class declares of the column.
+    among
+        Where its values are unique among those of a base class too: the type of that.
     """
 
     name: str
@@ -36,6 +39,13 @@ class ValueColumn:
     codec: Codec
     optional: bool
     said: ColumnRule = NOTHING
+    among: str | None = None
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where it is kept, as the store notes it."""
+        said = {} if self.among is None else {"unique": self.among}
+        return {"column": self.column.name, **said}
 
 
 @dataclass(slots=True)
@@ -165,7 +175,7 @@ class ClassMap:
 
     def layout(self) -> Layout:
         """Return where every field is kept, as the store notes it."""
-        result: Layout = {value.name: {"column": value.column.name} for value in self.values}
+        result: Layout = {value.name: value.place for value in self.values}
         for ref in self.singles:
             result[ref.name] = {
                 "columns": {target: column.name for target, column in ref.arcs.items()},

@@ -40,6 +40,7 @@ from ecsviz.storage.relational.schema.system_columns import (
     system_columns,
 )
 from ecsviz.storage.sql.column_types import JSON, column_type
+from ecsviz.storage.unique import scopes_of
 from ecsviz.values.field_codecs import (
     check_class,
     codec_of,
@@ -387,7 +388,10 @@ class Mapping:
             column_type(codec) if said.max_length is None else sa.String(said.max_length),
             nullable=nullable or codec.always_nullable,
         )
-        return ValueColumn(name, column, codec, nullable, said)
+        (scope,) = (s for s in scopes_of(cls) if s.field == name) if said.unique else (None,)
+        base = None if scope is None or scope.cls is newest_definition(cls) else scope.cls
+        among = None if base is None else self.type_name(base)
+        return ValueColumn(name, column, codec, nullable, said, among)
 
     def _single(
         self,

@@ -168,6 +168,8 @@ def _wrong_place(place: Any, every: frozenset[Any]) -> str:
     if not isinstance(place, dict):
         return "nothing that can be read"
     if "columns" not in place:
+        if type(place.get("unique", "")) is not str:
+            return "no name of a type as unique"
         return "" if _is_name(place.get("column")) else "no column"
     for key in ("position", "inverse", "table", "key", "skeleton"):
         if place.get(key) is not None and not _is_name(place[key]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,13 +14,14 @@ from ecsviz.domain.fields import complete_fields
 from ecsviz.domain.objects import default_of
 from ecsviz.errors import short_repr
 from ecsviz.storage.relational.schema.declared import declared_names
-from ecsviz.storage.relational.schema.mapping import ClassMap, StoredType, ValueColumn
+from ecsviz.storage.relational.schema.mapping import ClassMap, Mapping, StoredType, ValueColumn
+from ecsviz.storage.relational.schema.unique_columns import kept_elsewhere
 from ecsviz.storage.relational.upkeep.class_changes import Change, Declared
 from ecsviz.storage.relational.upkeep.convert import Conversion
 from ecsviz.storage.relational.upkeep.views_and_triggers import names_of_ours
 from ecsviz.storage.sql.driver_values import exact_by_field
 from ecsviz.storage.sql.statements import columns_of
-from ecsviz.storage.unique import scopes_of
+from ecsviz.storage.unique import Scope, scopes_of
 from ecsviz.values.codecs import Refused, decoded
 from ecsviz.values.field_codecs import check_declared
 
@@ -36,10 +37,10 @@ class DeclaredChanges:
 
     Parameters
     ----------
-    conn, schema
-        The migration's transaction, and the schema of the tables.
+    conn, mapping
+        The migration's transaction, and the mapping as it will be.
     stored, maps
-        By type name, what is stored, and the maps of the classes as they are now.
+        By type name, what is stored, and the maps of the classes that are migrated.
     declared, conversions
         What was renamed, and what is converted.
     """
@@ -47,13 +48,13 @@ class DeclaredChanges:
     def __init__(
         self,
         conn: Connection,
-        schema: str | None,
+        mapping: Mapping,
         stored: MappingOf[str, StoredType],
         maps: MappingOf[str, ClassMap],
         declared: Declared,
         conversions: MappingOf[tuple[str, str], Conversion],
     ) -> None:
-        self.conn, self.schema = conn, schema
+        self.conn, self.mapping = conn, mapping
         self.stored, self.maps = stored, maps
         self.declared, self.conversions = declared, conversions
 
@@ -95,7 +96,7 @@ class DeclaredChanges:
         (scope,) = [each for each in scopes_of(known.cls) if each.field == value.name]
         has: dict[Any, tuple[str, UUID]] = {}
         twice: dict[Any, tuple[str, str]] = {}
-        for name, (ecs_id, held) in self._values(scope.has, value.name):
+        for name, (ecs_id, held) in self._values(scope):
             if held is None:
                 continue
             first = has.setdefault(held, (name, ecs_id))
@@ -110,12 +111,15 @@ class DeclaredChanges:
             f" {one} and {two}; give each a value of its own first"
         )
 
-    def _values(self, is_among: Callable[[type], bool], field: str) -> Iterator[tuple[str, Value]]:
-        """Yield what columns will hold, with type and id, of all classes among which it counts."""
+    def _values(self, scope: Scope) -> Iterator[tuple[str, Value]]:
+        """Yield what columns will hold, with type and id, of all types among which it counts."""
         for name, known in self.maps.items():
-            if is_among(known.cls) and not known.by_hand:
-                value = next(v for v in known.values if v.name == field)
+            if scope.has(known.cls) and not known.by_hand:
+                value = next(v for v in known.values if v.name == scope.field)
                 yield from ((name, held) for held in self._of_type(known, value))
+        for kept in kept_elsewhere(self.mapping, scope, self.maps):
+            ids, values = columns_of(self.conn, sa.select(kept.table.c.ecs_id, kept.column))
+            yield from ((kept.type_name, held) for held in zip(ids, values, strict=True))
 
     def _of_type(self, known: ClassMap, value: ValueColumn) -> Iterable[Value]:
         done = self.conversions.get((known.type_name, value.name))
@@ -144,7 +148,7 @@ class DeclaredChanges:
             sa.column("id", sa.BigInteger()),
             sa.column("ecs_id", sa.Uuid()),
             sa.column("ecs_exact", sa.Text()),
-            schema=self.schema,
+            schema=self.mapping.metadata.schema,
         )
         if "column" not in place:
             return table, None

@@ -113,7 +113,7 @@ class Migrate:
             self.migration.changes += changes
         self._check_conversions()
         parts = (self.stored, self.maps, self.declared, self.conversions)
-        DeclaredChanges(conn, before.metadata.schema, *parts).refuse(self.migration.changes)
+        DeclaredChanges(conn, mapping, *parts).refuse(self.migration.changes)
         names = dict.fromkeys(change.type_name for change in self.migration.changes)
         self.alters = {name: Alter(self, name) for name in names}
         altered: dict[str, Altered] = {}
