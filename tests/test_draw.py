@@ -391,7 +391,7 @@ def test_label_is_a_field_a_function_or_nothing() -> None:
 def test_without_room_labels_are_cut_then_left_out_and_it_says_so() -> None:
     graph = Graph(chat(5))
     whole = texts(draw_graph(graph), "label")
-    figure = Figure(figsize=(3, 4))
+    figure = Figure(figsize=(2.4, 4))
     cut = draw_graph(graph, ax=figure.add_axes((0, 0, 1, 0.9)))
     assert len(texts(cut, "label")) == 6
     assert max(map(len, texts(cut, "label"))) <= 14 < max(map(len, whole))

@@ -10,8 +10,8 @@ import numpy as np
 
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout import Layout
-from ecsviz.layout.compound import HUB, LOOP, RING, ROWS
 from ecsviz.layout.grid import Floats
+from ecsviz.layout.placed import HUB, LOOP, RING, ROWS
 
 STEPS: Final = 22
 """How many points make one bow: enough to look round when it is printed."""

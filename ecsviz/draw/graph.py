@@ -22,8 +22,8 @@ from ecsviz.draw.references import draw_edge_labels, draw_references
 from ecsviz.draw.style import categories, fixed_categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.graph.views import checked_graph
-from ecsviz.layout.compound import HUB
 from ecsviz.layout.paired import Paired, one_line_a_pair
+from ecsviz.layout.placed import HUB
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,13 +21,15 @@ from ecsviz.draw.plan import (
 )
 from ecsviz.draw.style import mix, with_alpha
 from ecsviz.layout import Layout
-from ecsviz.layout.compound import HULL_PAD
 from ecsviz.layout.grid import Floats
+from ecsviz.layout.placed import HULL_PAD
 
 NAME: Final = 8.0
 """The size of a name beside a mark, in points."""
 RISE: Final = 0.043
 """Half the height of a letter: from the middle of a line to its baseline."""
+WAY: Final = 0.2
+"""How wide the shaded ground along a line is, in inches."""
 MAX_HULLS: Final = 400
 """With more components, the ground is a plain rectangle: their outlines would not be seen."""
 
@@ -49,21 +51,45 @@ def draw_hulls(canvas: Canvas, picture: Picture, plan: Plan) -> None:
     """Shade the ground of components that hold a cycle."""
     from matplotlib.collections import PolyCollection
 
-    if not len(plan.cyclic):
-        return
     layout, theme = plan.layout, canvas.theme
-    if len(plan.cyclic) <= MAX_HULLS:
-        outlines: Any = [layout.hull(number) for number in plan.cyclic.tolist()]
-    else:
-        low, high = layout.boxes[plan.cyclic, :2], layout.boxes[plan.cyclic, 2:]
-        outlines = rounded_boxes((low + high) / 2, high - low, HULL_PAD / 2)
+    whole = plan.cyclic[~layout.loose[plan.cyclic]]
     alpha = 1.0 if picture.lit is None else 0.6
+    if len(whole) < len(plan.cyclic):
+        _draw_ways(canvas, picture, plan, alpha)
+    if not len(whole):
+        return
+    if len(whole) <= MAX_HULLS:
+        outlines: Any = [layout.hull(number) for number in whole.tolist()]
+    else:
+        low, high = layout.boxes[whole, :2], layout.boxes[whole, 2:]
+        outlines = rounded_boxes((low + high) / 2, high - low, HULL_PAD / 2)
     canvas.ax.add_collection(
         PolyCollection(
             outlines,
             facecolors=[(*theme.cycle, (0.13 if theme.dark else 0.08) * alpha)],
             edgecolors=[(*theme.cycle, 0.4 * alpha)],
             linewidths=0.8 * canvas.scale,
+            zorder=0.5,
+            gid="cyclic components",
+        ),
+        autolim=False,
+    )
+
+
+def _draw_ways(canvas: Canvas, picture: Picture, plan: Plan, alpha: float) -> None:
+    """Shade the ways of components whose members stand among others: no outline has only them."""
+    from matplotlib.collections import LineCollection
+
+    parts, theme = picture.graph.arrays, canvas.theme
+    loose = plan.layout.loose[plan.layout.component[parts.sources]]
+    here = np.flatnonzero(loose & picture.in_cycle & ~picture.implied)
+    canvas.ax.add_collection(
+        LineCollection(
+            [plan.curves.lines[k] for k in here.tolist()],
+            colors=[mix(theme.cycle, theme.ground, (0.2 if theme.dark else 0.13) * alpha)],
+            linewidths=72 * WAY * canvas.scale,
+            capstyle="round",
+            joinstyle="round",
             zorder=0.5,
             gid="cyclic components",
         ),

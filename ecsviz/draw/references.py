@@ -14,8 +14,8 @@ from ecsviz.draw.picture import Picture
 from ecsviz.draw.plan import Plan
 from ecsviz.draw.style import REFERENCES, Theme, on_ground, with_alpha
 from ecsviz.layout import Layout
-from ecsviz.layout.compound import HUB, LOOP
 from ecsviz.layout.grid import Floats
+from ecsviz.layout.placed import HUB, LOOP
 
 FAINT: Final = 0.3
 """Lines that are less opaque have no arrowheads: these would be all that one sees of them."""

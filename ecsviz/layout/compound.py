@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -10,25 +9,28 @@ import numpy as np
 from ecsviz.basics import order
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout.blocks import block_places
+from ecsviz.layout.crossings import fewest_crossings
 from ecsviz.layout.grid import BoxRows, Floats
 from ecsviz.layout.implied import implied_references
 from ecsviz.layout.layered import lay_rows
+from ecsviz.layout.one_way import both_ways, one_way
 from ecsviz.layout.packing import fold, pack_on_page
+from ecsviz.layout.placed import (
+    HUB,
+    HULL_PAD,
+    LOOP,
+    RING,
+    ROWS,
+    SIDE,
+    SMALL_RING,
+    Layout,
+    among_others,
+)
+from ecsviz.layout.ranks import short_lines
 from ecsviz.layout.rings import MAX_IMPROVED, InnerOrder, look_inside, ring_order, ring_places
 
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
-
-LOOP: Final = 0
-"""A reference from a node to itself."""
-RING: Final = 1
-"""A reference between members of one ring."""
-ROWS: Final = 2
-"""A reference between rows, with its bends."""
-SIDE: Final = 3
-"""A reference within a row."""
-HUB: Final = 4
-"""A reference to or from a node that nearly all of its component hang on: one of many."""
 
 DEFAULT_SIZE: Final = 0.16
 """A mark without a label: side by side and in inches, like all lengths here."""
@@ -36,8 +38,6 @@ DEFAULT_GAP: Final = (0.28, 0.42)
 """The room between neighbours, and between rows: the latter holds the lines."""
 DEFAULT_PAGE: Final = (12.0, 10.0)
 """What a notebook shows without scrolling far."""
-SMALL_RING: Final = 5
-"""Up to how many members a component always stands on a ring."""
 MAX_BLOCKS: Final = 60
 """In up to so many rings it is seen to it that cycles that meet in one node stand apart."""
 RING_PAIRS: Final = 1.35
@@ -47,137 +47,17 @@ LOOP_ROOM: Final = 0.34
 LOOP_STEP: Final = 0.13
 MAX_LOOPS: Final = 5
 """Each further one reaches so much farther, up to so many."""
-FOLDED: Final = 0.65
-"""A chain is folded if it is taller than this share of the page."""
+COMPARED: Final = 1_000
+"""Up to so many nodes it is tried which crosses least: large components whole, or taken apart."""
+FOLDED: Final = 1.4
+"""A chain is folded if it is so many times taller than the page."""
 SPREAD: Final = 2.5
 """How much wider apart the members of a crowded component stand, in heights."""
-HULL_PAD: Final = 0.16
-"""How far the shaded ground of a component reaches beyond its members."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Layout:
-    """Where nodes and references are.
-
-    Attributes
-    ----------
-    positions
-        The centre of every node, shape (nodes, 2): x to the right, y upwards. One unit is an
-        inch at natural size.
-    sizes
-        Width and height of every node, shape (nodes, 2).
-    reach
-        How far references to itself reach out on a node's right, shape (nodes,).
-    generation
-        Shape (nodes,): 0 for the lowest row.
-    component
-        Shape (nodes,): the component of every node, in topological order.
-    boxes
-        Per component the left, bottom, right and top of what it covers, shape (components, 4).
-    ring
-        Shape (components,): whether the members stand on a ring.
-    cyclic
-        Shape (components,): whether the component holds a cycle.
-    shape
-        Shape (references,): ``LOOP``, ``RING``, ``ROWS``, ``SIDE`` or ``HUB``.
-    inside
-        Shape (references,): the component that holds both ends, or -1.
-    starts, bends
-        Reference `k` runs by way of ``bends[starts[k] : starts[k + 1]]``, from its source to its
-        target; shapes (references + 1,) and (bends, 2).
-    """
-
-    positions: Floats
-    sizes: Floats
-    reach: Floats
-    generation: Ints
-    component: Ints
-    boxes: Floats
-    ring: Bools
-    cyclic: Bools
-    shape: Ints
-    inside: Ints
-    starts: Ints
-    bends: Floats
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
-        """Left, bottom, right and top of everything; zeros if there is nothing."""
-        if not len(self):
-            return 0.0, 0.0, 0.0, 0.0
-        low = [self.boxes[:, :2].min(axis=0), (self.positions - self.sizes / 2).min(axis=0)]
-        high = [self.boxes[:, 2:].max(axis=0), (self.positions + self.sizes / 2).max(axis=0)]
-        if len(self.bends):
-            low.append(self.bends.min(axis=0))
-            high.append(self.bends.max(axis=0))
-        left, bottom = np.min(low, axis=0).tolist()
-        right, top = np.max(high, axis=0).tolist()
-        return left, bottom, right, top
-
-    def route(self, reference: int) -> Floats:
-        """Return the bends of a reference, from its source to its target, shape (bends, 2)."""
-        return self.bends[self.starts[reference] : self.starts[reference + 1]]
-
-    def hull(self, component: int, pad: float = HULL_PAD) -> Floats:
-        """Return the outline around a component's members, shape (corners, 2).
-
-        Parameters
-        ----------
-        component
-            Its number.
-        pad
-            How far it keeps from the members.
-
-        Notes
-        -----
-        The convex hull of circles around the corners of the members. O(members log members).
-        """
-        members = np.flatnonzero(self.component == component)
-        half = self.sizes[members] / 2
-        loops = self.reach[members]
-        centre = self.positions[members]
-        angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-        circle = pad * np.column_stack((np.cos(angle), np.sin(angle)))
-        corners = [
-            centre + np.column_stack((x * half[:, 0] + (x > 0) * loops, y * half[:, 1]))
-            for x in (-1, 1)
-            for y in (-1, 1)
-        ]
-        # Of what lies inside the corners' hull no circle can reach the outline.
-        outer = _convex_hull(np.concatenate(corners))
-        points = (outer[:, None, :] + circle[None, :, :]).reshape(-1, 2)
-        if len(self.bends):
-            own = np.repeat(self.inside, np.diff(self.starts)) == component
-            if own.any():
-                bends = _convex_hull(self.bends[own])
-                around = (bends[:, None, :] + 0.6 * circle[None, :, :]).reshape(-1, 2)
-                points = np.concatenate((points, around))
-        return _convex_hull(points)
 
 
 def loop_room(count: Ints) -> Floats:
     """Return how far so many references of a node to itself reach out beside it."""
     return np.where(count > 0, LOOP_ROOM + LOOP_STEP * (count.clip(1, MAX_LOOPS) - 1), 0.0)
-
-
-def _convex_hull(points: Floats) -> Floats:
-    """Return the corners of the convex hull against the clock (Andrew 1979)."""
-    listed: list[list[float]] = np.unique(points, axis=0).tolist()
-    hull: list[list[float]] = []
-    for side in (listed, listed[::-1]):
-        base = len(hull)
-        for x, y in side:
-            while len(hull) >= base + 2:
-                (a, b), (c, d) = hull[-2:]
-                if (c - a) * (y - b) > (d - b) * (x - a):
-                    break
-                hull.pop()
-            hull.append([x, y])
-        hull.pop()  # the other side begins with it
-    return np.array(hull or listed[:1])
 
 
 def layout_graph(
@@ -211,8 +91,11 @@ def layout_graph(
 
     Notes
     -----
-    O((nodes + references) log nodes) times a bounded number of sweeps: 0.1 s for 500 nodes, 1 s
-    for 10,000.
+    Where a component is a tree or a chain but for references that say the inverse of others, it
+    is laid out as that; for the other large ones, those that hang together with what is around
+    them stand in a box or, without their deferred references, among the others: where fewer lines
+    cross. O((nodes + references) log nodes) times a bounded number of sweeps: 0.1 s for 500
+    nodes, 1 s for 10,000.
 
     Examples
     --------
@@ -227,7 +110,17 @@ def layout_graph(
     n = len(graph)
     if sizes is None:
         sizes = np.full((n, 2), DEFAULT_SIZE)
-    return _Work(graph, np.asarray(sizes, dtype=np.float64), gap, page, name_room).run()
+    room = np.asarray(sizes, dtype=np.float64), gap, page, name_room
+    plain = one_way(graph)
+    shown = graph if plain is None else plain.graph
+    work = _Work(shown, *room)
+    if work.large.any():
+        layout = _Work(shown, *room, loose=True).run()
+        if n <= COMPARED:  # in large graphs boxes cost most
+            layout = fewest_crossings(work.run(), layout, shown.arrays)
+    else:
+        layout = work.run()
+    return layout if plain is None else both_ways(layout, graph, plain)
 
 
 class _Work:
@@ -240,6 +133,8 @@ class _Work:
         gap: tuple[float, float],
         page: tuple[float, float],
         name_room: float,
+        *,
+        loose: bool = False,
     ) -> None:
         parts, found = graph.arrays, graph.ordering
         self.graph, self.n = graph, len(parts.nodes)
@@ -261,34 +156,57 @@ class _Work:
         self.line = np.full(len(self.sources), -1)
         self.turned = np.zeros(len(self.sources), dtype=bool)
         self.ring = np.zeros(self.count, dtype=bool)
-        self.box = np.zeros((self.count, 2))
+        # Large components that hang together with others, and whether they stand among them.
+        self.large = among_others(self.component, self.members_of, self.sources, self.targets)
+        self.implied = implied_references(graph)
+        self.large[self.component[self.sources[self.implied & self.inside]]] = False  # crowded
+        self.loose = self.large & loose
+        # What stands in the outer rows: components, or the members of those that are loose.
+        self.unit, self.unit_count = self.component, self.count
+        if loose:
+            single = np.where(self.loose[self.component], self.count + np.arange(self.n), 0)
+            self.unit = np.unique(np.maximum(single, self.component), return_inverse=True)[1]
+            self.unit_count = int(self.unit.max(initial=-1)) + 1
+        self.box = np.zeros((self.unit_count, 2))
 
     def run(self) -> Layout:
         if not self.n:
             none = np.zeros((0, 2))
-            return self._result(none, none, _no_rows(), _no_rows())
-        self.box[self.component] = self.room  # right for single nodes
+            return self._result(none, _no_rows(), _no_rows())
+        self.box[self.unit] = self.room  # right for single nodes
         inner = self._inside()
-        between = np.flatnonzero(~self.inside)
-        pairs = (
-            self.component[self.sources[between]] * self.count
-            + self.component[self.targets[between]]
-        )
-        keys, which = np.unique(pairs, return_inverse=True)
-        high, low = keys // self.count, keys % self.count
-        self.line[between] = which
+        rank = self._ranks()
+        a, b = self.unit[self.sources], self.unit[self.targets]
+        level = (a != b) & (rank[a] == rank[b])
+        between = np.flatnonzero((a != b) & ~level)
+        self.shape[self.loose[self.component[self.sources]] & self.inside & (a != b)] = ROWS
+        self.shape[level] = SIDE
+        self.turned[between] = rank[a[between]] < rank[b[between]]
+        high = np.where(self.turned, b, a)[between]
+        low = np.where(self.turned, a, b)[between]
+        keys, self.line[between] = np.unique(high * self.unit_count + low, return_inverse=True)
+        high, low = keys // self.unit_count, keys % self.unit_count
         # As they were met: a list's items stand in its order.
-        first = np.full(self.count, self.n)
-        np.minimum.at(first, self.component, np.arange(self.n))
+        first = np.full(self.unit_count, self.n)
+        np.minimum.at(first, self.unit, np.arange(self.n))
         group = _hanging_together(first, high, low)
-        rank = np.zeros(self.count, dtype=np.int64)
-        rank[self.component] = self.generation
         rows = self._arrange(self.box, high, low, rank, group, first)
         corner = self._packed(rows, group)
         centre = corner[group] + rows.positions
         bends = rows.points + corner[group[high]].repeat(np.diff(rows.starts), axis=0)
-        outer = BoxRows(centre, rows.groups, rows.starts, bends)
-        return self._result(centre, self.box, outer, inner)
+        return self._result(centre, BoxRows(centre, rows.groups, rows.starts, bends), inner)
+
+    def _ranks(self) -> Ints:
+        """Return the row of every unit: without what is deferred inside loose components."""
+        rank = np.zeros(self.unit_count, dtype=np.int64)
+        if not self.loose.any():
+            rank[self.unit] = self.generation
+            return rank
+        a, b = self.unit[self.sources], self.unit[self.targets]
+        kept = (a != b) & ~(self.graph.ordering.deferred & self.inside)
+        a, b = a[kept], b[kept]
+        level = order.levels(self.unit_count, a, b)
+        return short_lines(level, a, b, np.full(self.unit_count, level.max(initial=0)))
 
     def _arrange(
         self, sizes: Floats, high: Ints, low: Ints, rank: Ints, group: Ints, first: Ints
@@ -300,7 +218,7 @@ class _Work:
         sizes = rows.groups.copy()
         # Single nodes make a grid, so they are equally wide.
         alone = np.bincount(group) == 1
-        alone[group[self.members_of > 1]] = False
+        alone[group[np.bincount(self.unit) > 1]] = False
         if alone.any():
             sizes[alone, 0] = sizes[alone, 0].max()
         sizes[~alone, 0] = np.maximum(sizes[~alone, 0], self.name_room)
@@ -315,20 +233,27 @@ class _Work:
         """Place the members of components in their boxes; return the lines within."""
         found = look_inside(self.graph)
         joined = np.bincount(self.component[found.pairs[:, 0]], minlength=self.count)
-        several = self.members_of > 1
-        shaded = several | self.cyclic
+        several = (self.members_of > 1) & ~self.loose
+        shaded = several | (self.cyclic & ~self.loose)
         sparse = (joined <= RING_PAIRS * self.members_of) & (self.members_of <= MAX_IMPROVED)
         self.ring = several & ((self.members_of <= SMALL_RING) | sparse)
         self._rings()
         inner = self._layers(several & ~self.ring, found)
-        self.box[shaded] += 2 * HULL_PAD
+        self.box[self._units(np.flatnonzero(shaded))] += 2 * HULL_PAD
         return inner
+
+    def _units(self, components: Ints) -> Ints:
+        """Return the units of components that are not loose."""
+        unit = np.zeros(self.count, dtype=np.int64)
+        unit[self.component] = self.unit
+        return np.asarray(unit[components])
 
     def _rings(self) -> None:
         rings = np.flatnonzero(self.ring)
         if not len(rings):
             return
         of_component = order.group(self.component[self.sequence], self.sequence)
+        units = dict(zip(rings.tolist(), self._units(rings).tolist(), strict=True))
         inside = np.flatnonzero(self.ring[self.component[self.sources]] & self.inside)
         reached = np.bincount(self.targets[~self.inside], minlength=self.n)
         reaching = np.bincount(self.sources[~self.inside], minlength=self.n)
@@ -352,15 +277,15 @@ class _Work:
                 places = places if apart is None else apart
             low, high = (places - half).min(axis=0), (places + half).max(axis=0)
             self.local[members] += places - (low + high) / 2
-            self.box[number] = high - low
+            self.box[units[number]] = high - low
 
     def _layers(self, layered: Bools, found: InnerOrder) -> BoxRows:
         """Place the members of components that are no rings in rows of their own."""
         nodes = np.flatnonzero(layered[self.component])
         if not len(nodes):
             return _no_rows()
-        hub, level = found.hub, found.level
-        implied = implied_references(self.graph)
+        hub, level = found.hub, self._short(layered, found)
+        implied = self.implied
         crowded = np.zeros(self.count, dtype=bool)
         crowded[self.component[self.sources[implied & self.inside]]] = True
         top = np.zeros(self.count, dtype=np.int64)
@@ -381,9 +306,25 @@ class _Work:
         rows = self._arrange(room, number[high], number[low], rank[nodes], group, nodes)
         middle = rows.groups / 2
         self.local[nodes] += rows.positions - middle[group]
-        self.box[names] = rows.groups
+        self.box[self._units(names)] = rows.groups
         bends = rows.points - middle[group[number[high]]].repeat(np.diff(rows.starts), axis=0)
         return BoxRows(rows.positions, rows.groups, rows.starts, bends)
+
+    def _short(self, layered: Bools, found: InnerOrder) -> Ints:
+        """Return the levels of nodes in layered components, with shorter lines."""
+        hub, level = found.hub, found.level
+        kept = self.inside & ~self.graph.ordering.deferred & (self.sources != self.targets)
+        kept &= ~hub[self.sources] & ~hub[self.targets] & layered[self.component[self.sources]]
+        top = np.zeros(self.count, dtype=np.int64)
+        np.maximum.at(top, self.component, level)
+        # Below a hub there is a row for it.
+        least = np.zeros(self.count, dtype=np.int64)
+        least[self.component[hub]] = 1
+        floor = np.where(hub, 0, least[self.component])
+        rows = short_lines(
+            level - floor, self.sources[kept], self.targets[kept], top[self.component] - floor
+        )
+        return np.where(layered[self.component], rows + floor, level)
 
     def _seen(self, implied: Bools) -> Ints:
         """Return the pairs that references join which are neither faint nor lead back."""
@@ -417,9 +358,12 @@ class _Work:
 
     # -- the result ----------------------------------------------------------------------
 
-    def _result(self, centre: Floats, box: Floats, outer: BoxRows, inner: BoxRows) -> Layout:
-        positions = centre[self.component] + self.local if self.n else self.local
-        boxes = np.column_stack((centre - box / 2, centre + box / 2))
+    def _result(self, centre: Floats, outer: BoxRows, inner: BoxRows) -> Layout:
+        positions = centre[self.unit] + self.local if self.n else self.local
+        low, high = np.full((self.count, 2), np.inf), np.full((self.count, 2), -np.inf)
+        np.minimum.at(low, self.component, (centre - self.box / 2)[self.unit])
+        np.maximum.at(high, self.component, (centre + self.box / 2)[self.unit])
+        boxes = np.column_stack((low, high))
         starts, bends = self._bends(centre, outer, inner)
         return Layout(
             positions,
@@ -429,6 +373,7 @@ class _Work:
             self.component,
             boxes,
             self.ring,
+            self.loose,
             self.cyclic,
             self.shape,
             np.where(self.inside, self.component[self.sources], -1),
@@ -439,7 +384,7 @@ class _Work:
     def _bends(self, centre: Floats, outer: BoxRows, inner: BoxRows) -> tuple[Ints, Floats]:
         if not (self.line >= 0).any():
             return np.zeros(len(self.line) + 1, dtype=np.int64), np.zeros((0, 2))
-        own = self.inside
+        own = self.inside & ~self.loose[self.component[self.sources]]
         points = np.concatenate((outer.points, inner.points))
         first = np.zeros(len(self.line), dtype=np.int64)
         length = np.zeros(len(self.line), dtype=np.int64)
@@ -453,7 +398,7 @@ class _Work:
         # Bends go from the high end to the low one; a reference that leads up turns them.
         step = np.where(self.turned[reference], length[reference] - 1 - step, step)
         bends = points[first[reference] + step]
-        shift = np.where(own[reference, None], centre[self.component[self.sources[reference]]], 0.0)
+        shift = np.where(own[reference, None], centre[self.unit[self.sources[reference]]], 0.0)
         return starts, bends + shift
 
 

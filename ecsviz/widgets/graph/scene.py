@@ -19,10 +19,10 @@ from ecsviz.domain.labels import label_of, text_width
 from ecsviz.draw.style import MARKERS, categories, hex_of
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
-from ecsviz.layout.compound import HUB
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import By
 from ecsviz.layout.overview import noun_of
+from ecsviz.layout.placed import HUB
 
 Kind = Literal["nodes", "groups", "map"]
 
@@ -291,7 +291,7 @@ def _shrunk(layout: Layout) -> float:
 
 
 def _with_layout(scene: Scene, layout: Layout) -> Scene:
-    several = np.flatnonzero(layout.cyclic)[:HULLS].tolist()
+    several = np.flatnonzero(layout.cyclic & ~layout.loose)[:HULLS].tolist()
     return replace(
         scene,
         flags=scene.flags + TO_HUB * (layout.shape == HUB),
