@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 from uuid6 import uuid7
 
 from ecsviz.domain import objects as state
@@ -300,6 +300,13 @@ class Entity(BaseModel, metaclass=EntityMeta):
         return state.reduce_entity(self)
 
     # -- dump, load --------------------------------------------------------------------------
+
+    @field_serializer("ecs_id")
+    def _ecs_id_of_loaded(self, ecs_id: UUID) -> UUID:
+        """Refuse a placeholder where pydantic dumps it by itself, as in a plain model."""
+        if "version" not in self.__dict__ and state.is_placeholder(self):
+            raise state.not_loaded(self, "version")
+        return ecs_id
 
     def model_dump(
         self, *, mode: str = "python", include: Any = None, exclude: Any = None, **options: Any

@@ -15,7 +15,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import FrameType, SimpleNamespace
 from typing import Any
@@ -24,7 +24,8 @@ import matplotlib.pyplot as plt
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, PrivateAttr
+from pydantic import BaseModel, PrivateAttr, TypeAdapter
+from pydantic_core import PydanticSerializationError, to_json
 
 import ecsviz as ev
 from ecsviz import draw, errors
@@ -424,6 +425,20 @@ def _refused(call: Callable[[], Any]) -> None:
         call()
 
 
+def _not_dumped(who: Any) -> None:
+    """By pydantic itself: where it stands in a plain model, and in whatever else it dumps."""
+    kinds: list[Any] = [c.Message, list[c.Message], c.Thread | c.Message, dict[str, c.Message]]
+    values = [who, [who], who, {"a": who}]
+    calls = [partial(Plain(who=who).model_dump, mode=mode) for mode in ("python", "json")]
+    calls += [Plain(who=who).model_dump_json, partial(to_json, who), partial(to_json, [who])]
+    for kind, value in zip(kinds, values, strict=True):
+        adapter = TypeAdapter(kind)
+        calls += [partial(adapter.dump_python, value), partial(adapter.dump_json, value)]
+    for call in calls:
+        with pytest.raises(PydanticSerializationError, match=f"{who.ecs_id}. is not loaded yet"):
+            call()
+
+
 QUIET: dict[str, Callable[[Any, Any, Any], Any]] = {
     "repr": lambda store, read, m: (repr(m), str(m), repr([m]), repr(read), f"{m}"),
     "html": lambda store, read, m: (m._repr_html_(), read._repr_html_()),
@@ -454,6 +469,7 @@ QUIET: dict[str, Callable[[Any, Any, Any], Any]] = {
     "dump": lambda store, read, m: _refused(read.model_dump),
     "dump as JSON": lambda store, read, m: _refused(read.model_dump_json),
     "dump of a placeholder": lambda store, read, m: _refused(m.model_dump),
+    "dump by pydantic": lambda store, read, m: _not_dumped(m),
     "to_frames": lambda store, read, m: _refused(lambda: ev.to_frames(read)),
 }
 

@@ -345,8 +345,8 @@ class SQLAlchemyEntityStorage(
         to read again. Nothing else loads: not ``repr``, ``==``, ``dir()``, graphs, pictures,
         `diff`, `register`, `fork`, and not ``model_post_init`` of what is read; in copies and
         pickles, and to dumps, a placeholder is one for good. (`refresh` and `merge` read all;
-        ``model_copy(update=)`` and ``dict()`` look at every field. A dump of a plain model that
-        holds a placeholder is pydantic's own, and has its ``ecs_id`` alone.)
+        ``model_copy(update=)`` and ``dict()`` look at every field. A plain model that holds a
+        placeholder is dumped by pydantic itself, whose error says what is not loaded.)
 
         Examples
         --------
