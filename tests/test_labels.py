@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import ecsviz as ev
 from ecsviz.domain import labels
-from ecsviz.domain.labels import clean_text, label_of
+from ecsviz.domain.labels import clean_text, label_of, text_width, wrapped_label
 
 
 class Grade(Enum):
@@ -129,3 +129,17 @@ def test_what_is_held_to_be_narrow_is() -> None:
             assert labels._one_line(f"a{character}\u0300b") == f"a{character}\u0300b"
             assert labels._column(character) == 1
     assert [c for c in narrow if c.isspace()] == list("\t\n\r ")
+
+
+@given(st.text(st.sampled_from("ab .-漢é"), max_size=90))
+def test_a_label_in_two_lines_loses_nothing_that_has_room(text: str) -> None:
+    label = clean_text(text, 200)
+    lines = wrapped_label(label).split("\n")
+    assert len(lines) <= 2
+    if len(label) <= 24:
+        assert "".join("".join(lines).split()) == "".join(label.split()), "never cut"
+    else:
+        assert all(text_width(line) <= 24 for line in lines)
+        assert len(lines) == 2
+    if "…" not in "".join(lines):
+        assert "".join("".join(lines).split()) == "".join(label.split())

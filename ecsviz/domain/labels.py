@@ -25,6 +25,9 @@ TEXTS = ("content", "text", "body")
 # column, and none has to go. To know this of a text at once saves nine tenths of a label's time.
 _NARROW = re.compile("[\t\n\r -~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027]*")
 
+_STOPS = re.compile(r"[\s./_:-]")
+"""After which a label may go on in its next line."""
+
 _SCALARS = (int, float, Decimal, date, time, timedelta, enum.Enum)
 
 
@@ -165,6 +168,38 @@ def _fitting(text: str, limit: int) -> str:
         if width > limit:
             return text[:place]
     return text
+
+
+def wrapped_label(text: str, limit: int = DEFAULT_LIMIT) -> str:
+    r"""Return a label in up to two lines; what has no room there is cut, with ``…``.
+
+    Parameters
+    ----------
+    text
+        One line, such as `label_of` gives.
+    limit
+        How wide a line may be, in columns. A text of so many characters is never cut, however
+        wide they are.
+
+    Examples
+    --------
+    >>> wrapped_label("On the theory of games of strategy")
+    'On the theory of games\nof strategy'
+    >>> wrapped_label("On the theory of parlour games and of economic behaviour")
+    'On the theory of parlour\ngames and of economic…'
+    >>> wrapped_label("java.util.concurrent.atomic", 12)
+    'java.util.\n…ent.atomic'
+    """
+    if text_width(text) <= limit:
+        return text
+    first = _fitting(text, limit)
+    if text[len(first)] != " " and (stops := list(_STOPS.finditer(first))):
+        end = stops[-1].end()
+        # What has no place to break in its second half is broken wherever the line ends.
+        first = first[:end] if 2 * text_width(first[:end]) >= limit else first
+    rest = text[len(first) :].strip()
+    whole = len(text) <= limit or text_width(rest) <= limit
+    return f"{first.rstrip()}\n{rest if whole else clean_text(rest, limit)}"
 
 
 def text_width(text: str) -> int:

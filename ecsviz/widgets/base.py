@@ -174,6 +174,8 @@ class LiveWidget(anywidget.AnyWidget):
         try:
             if name == "library":
                 self._send_library(message)
+            elif name == "alive":  # a page asks whether there is a kernel
+                self.tell("alive")
             elif isinstance(name, str) and name in self.answers:
                 answer: Callable[[Message], None] = getattr(self, self.answers[name])
                 answer(message)

@@ -15,7 +15,7 @@ import numpy as np
 from ecsviz.basics.html import shown_of
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.text import plain
-from ecsviz.domain.labels import label_of, text_width
+from ecsviz.domain.labels import label_of, text_width, wrapped_label
 from ecsviz.draw.style import MARKERS, categories, hex_of
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
@@ -28,8 +28,8 @@ Kind = Literal["nodes", "groups", "map"]
 
 UNIT: Final = 80.0
 """How many pixels of the page one unit of the layout is, which is an inch of a printed picture."""
-LABEL: Final = 28
-"""How wide a label may be, in columns."""
+LABEL: Final = 120
+"""How much of a label is looked at, in columns: more than two lines of it have."""
 COLUMN: Final = 6.6
 LINE: Final = 16.0
 PAD: Final = (34.0, 12.0)
@@ -94,7 +94,7 @@ class Scene:
     of_node
         Shape (nodes of the graph,): the element that shows a node, or -1.
     labels, notes
-        Per element its first and second line; none for points.
+        Per element its label, of one line or two, and the line below; none for points.
     sources, targets
         Shape (lines,): the elements that a line joins.
     flags
@@ -238,7 +238,7 @@ def nodes_scene(
         np.asarray(numbers),
         np.full(len(numbers), -1),
         of_node,
-        [label_of(parts.nodes[number], LABEL, with_type=False) for number in numbers.tolist()],
+        [scene_label(parts.nodes[number]) for number in numbers.tolist()],
         [""] * len(numbers),
         of_node[parts.sources[edges]],
         of_node[parts.targets[edges]],
@@ -251,12 +251,18 @@ def nodes_scene(
     return _placed(scene, [parts.types[number] for number in numbers.tolist()], parts.kinds[edges])
 
 
+def scene_label(node: Any) -> str:
+    """Return what stands in the box of a node, in up to two lines."""
+    return wrapped_label(label_of(node, LABEL, with_type=False))
+
+
 def _placed(scene: Scene, types: Sequence[str], kinds: Ints) -> Scene:
     """Return a scene with its boxes laid out."""
     sizes = np.array(
         [
-            (max(text_width(label), text_width(note)) * COLUMN, LINE * (1 + bool(note)))
+            (max(map(text_width, lines)) * COLUMN, LINE * len(lines))
             for label, note in zip(scene.labels, scene.notes, strict=True)
+            if (lines := [*label.split("\n"), *([note] if note else [])])
         ]
     ).reshape(-1, 2)
     sizes += PAD
@@ -365,8 +371,8 @@ def groups_scene(
         np.concatenate((alone, shown)),
         np.concatenate((kept, groups.group[shown])),
         of_node,
-        [plain(groups.labels[g][0], LABEL) for g in kept.tolist()]
-        + [label_of(parts.nodes[number], LABEL, with_type=False) for number in shown.tolist()],
+        [wrapped_label(plain(groups.labels[g][0], LABEL)) for g in kept.tolist()]
+        + [scene_label(parts.nodes[number]) for number in shown.tolist()],
         [_rest(groups, g, int(counts[g]), g in members) for g in kept.tolist()] + [""] * len(shown),
         keys // max(total, 1),
         keys % max(total, 1),

@@ -10,8 +10,9 @@ import { makeTable } from "./table.js";
 import { makeToolbar } from "./toolbar.js";
 import { announcer, complaints, fill, frame, fresh, h, pen } from "../shared/dom.js";
 import { follow, numbers, onTold, put, sender } from "../shared/kernel.js";
+import { watchKernel } from "../shared/gone.js";
 import { hideStill } from "../shared/still.js";
-import { isDark, onTheme } from "../shared/theme.js";
+import { onTheme } from "../shared/theme.js";
 
 /** @import { Pair } from "./scene.js" */
 /** @import * as base from "../shared/model.d.ts" */
@@ -254,12 +255,12 @@ function render({ model, el }) {
     onTold(model, "error", ({ text }) => error.say(text)),
     onTold(model, "labels", ({ labels }) => picture.labels(labels)),
     onTheme(root, () => {
-      fill(legend, legendOf(about));
+      fill(legend, legendOf(about, root.classList.contains("ecsviz-dark")));
       picture.theme();
     }),
     hideStill(model),
+    watchKernel(model, root),
   ];
-  fill(legend, legendOf(about));
   fill(el, root);
   return () => {
     for (const stop of stops) stop();
@@ -277,12 +278,12 @@ function typeShown(name, about) {
   return name === null || about.types.some(([shown]) => shown === name) ? name : null;
 }
 
-/** @param {About} about */
-function legendOf(about) {
+/** @param {About} about @param {boolean} dark */
+function legendOf(about, dark) {
   const entries = about.legend.map((entry) => {
     const canvas = h("canvas", { width: 24, height: 24, "aria-hidden": "true" });
     const context = pen(canvas);
-    context.fillStyle = isDark() ? entry.dark : entry.light;
+    context.fillStyle = dark ? entry.dark : entry.light;
     mark(context, entry.shape, 12, 12, 8.5);
     context.fill();
     return h("span", { class: "ecsviz-legend" }, canvas, entry.name);

@@ -99,7 +99,8 @@ export function makePicture(model, legend, acts) {
   };
 
   // For tests, which click where a reader would.
-  const placeOf = (/** @type {number} */ element) => ready()?.placeOf(element) ?? null;
+  const placeOf = (/** @type {number} */ element) =>
+    last && element < last.count ? (ready()?.placeOf(element) ?? null) : null;
   Object.assign(host, { placeOf });
   host.addEventListener("pointerdown", () => host.focus({ preventScroll: true }));
   host.addEventListener("keydown", (event) => {

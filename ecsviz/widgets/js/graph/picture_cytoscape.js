@@ -1,7 +1,7 @@
 // The picture of up to some hundred elements in full detail, drawn by Cytoscape.
 
 import { later, onceAFrame, pen } from "../shared/dom.js";
-import { FONT, SIZE, fitted } from "./label_fitting.js";
+import { FONT, SIZE, textOf, withRoom } from "./boxes.js";
 import { DEFERRED, HUB, IN_CYCLE, PAIR, boundsOf, decode } from "./scene.js";
 import { linesBetween, markImage, mix } from "./scene.js";
 
@@ -30,6 +30,10 @@ export class Detail {
   scene = decode({});
   at = -1;
   fitted = false; // a view that is not on the page yet has no size
+  /** @type {Scene} - with boxes as this page has room for them */
+  roomy = this.scene;
+  wide = 0;
+  high = 0;
 
   /**
    * @param {typeof import("cytoscape")} cytoscape
@@ -75,13 +79,14 @@ export class Detail {
   /** @param {Scene} scene */
   show(scene) {
     this.scene = scene;
+    this.roomy = withRoom(scene);
     this.at = -1;
     const curved = scene.sources.length <= CURVED;
     this.cy.elements().remove();
     this.restyle(); // before there are elements: each is styled once
     this.cy.batch(() => {
-      this.cy.add(nodesOf(scene));
-      this.cy.add(linesOf(scene, curved));
+      this.cy.add(nodesOf(this.roomy));
+      this.cy.add(linesOf(this.roomy, curved));
     });
     if (scene.sources.length <= NAMED) this.makeRoom();
     this.fitted = false;
@@ -110,10 +115,11 @@ export class Detail {
   }
 
   fit() {
-    const { left, top, right, bottom } = boundsOf(this.scene);
+    const { left, top, right, bottom } = boundsOf(this.roomy);
     const [wide, high] = [this.cy.width(), this.cy.height()];
     if (!wide || !high) return;
     this.fitted = true;
+    [this.wide, this.high] = [wide, high];
     const zoom = Math.min(
       (wide - 2 * MARGIN) / (right - left),
       (high - 2 * MARGIN) / (bottom - top),
@@ -230,9 +236,20 @@ export class Detail {
     this.paint();
   }
 
+  /** Tells whether nothing is outside of a picture of this size. */
+  whole() {
+    const { left, top, right, bottom } = boundsOf(this.roomy);
+    const { x, y } = this.cy.pan();
+    const zoom = this.cy.zoom();
+    const across = left * zoom + x >= -1 && right * zoom + x <= this.wide + 1;
+    return across && top * zoom + y >= -1 && bottom * zoom + y <= this.high + 1;
+  }
+
   resize() {
+    const whole = !this.fitted || this.whole();
     this.cy.resize();
-    if (!this.fitted) this.fit();
+    [this.wide, this.high] = [this.cy.width(), this.cy.height()];
+    if (whole) this.fit();
     this.paint();
   }
 
@@ -258,11 +275,12 @@ export class Detail {
       this.colours.ground,
       this.colours.dark ? 0.13 : 0.09,
     );
-    const { hulls, outlines } = this.scene;
+    const { hulls, outlines } = this.roomy;
     for (let k = 0; k + 1 < outlines.length; k += 1) {
       context.beginPath();
       for (let p = outlines[k]; p < outlines[k + 1]; p += 1)
         context.lineTo(hulls[2 * p], hulls[2 * p + 1]);
+      context.closePath();
       context.fill();
     }
   }
@@ -461,19 +479,12 @@ function nodesOf(scene) {
       id: `n${i}`,
       i,
       code: scene.codes[i],
-      label: labelOf(scene, i),
+      label: textOf(scene, i),
       w: scene.sizes[2 * i],
       h: scene.sizes[2 * i + 1],
     },
     position: { x: scene.places[2 * i], y: scene.places[2 * i + 1] },
   }));
-}
-
-/** @param {Scene} scene @param {number} i */
-function labelOf(scene, i) {
-  const lines = [scene.labels[i], scene.notes[i]].filter(Boolean);
-  if (scene.close) return lines.join("\n"); // beside a dot there is room
-  return lines.map((line) => fitted(line, scene.sizes[2 * i])).join("\n");
 }
 
 /** @param {Scene} scene @param {boolean} curved @returns {cy.ElementDefinition[]} */

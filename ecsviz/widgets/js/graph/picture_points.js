@@ -133,6 +133,7 @@ export class Points {
     const wide = this.host.clientWidth || 1;
     const high = this.host.clientHeight || 1;
     this.ratio = Math.min(devicePixelRatio || 1, 2);
+    if (this.fitted && this.whole()) this.fitted = false;
     // What was in the middle stays there.
     if (this.fitted) {
       this.view = {
@@ -149,6 +150,14 @@ export class Points {
     this.giveUpLines();
     if (this.fitted) this.moved();
     else this.fit();
+  }
+
+  /** Tells whether nothing is outside of a picture of this size. */
+  whole() {
+    const { left, top, right, bottom } = boundsOf(this.scene);
+    const { scale, x, y } = this.view;
+    const across = left * scale + x >= -1 && right * scale + x <= this.wide + 1;
+    return across && top * scale + y >= -1 && bottom * scale + y <= this.high + 1;
   }
 
   fit() {

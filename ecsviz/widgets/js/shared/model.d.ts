@@ -17,12 +17,14 @@ export interface Traits {
 /** By what a message does: what else it says. */
 export interface Asked {
   library: { name: string };
+  alive: {};
 }
 
 /** By what a message tells: what else it says. */
 export interface Told {
   error: { text: string };
   library: { name: string };
+  alive: {};
 }
 
 /** Bytes as they come with a message. */

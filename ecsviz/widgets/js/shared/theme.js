@@ -1,10 +1,18 @@
 // Colours: JupyterLab's variables where there are any, else light or dark as the system has it.
 
-/** Tells whether the page is dark. */
-export function isDark() {
+/**
+ * Tells whether the page is dark around an element: what it writes there is light.
+ *
+ * @param {Element} element
+ */
+export function isDark(element) {
   const told = document.body?.dataset.jpThemeLight;
   if (told) return told === "false";
-  return matchMedia("(prefers-color-scheme: dark)").matches;
+  const around = element.parentElement ?? document.body;
+  const text = around?.isConnected ? getComputedStyle(around).color.match(/[\d.]+/g) : null;
+  if (!text) return matchMedia("(prefers-color-scheme: dark)").matches;
+  const [red, green, blue] = text.map(Number);
+  return 0.3 * red + 0.6 * green + 0.1 * blue > 128;
 }
 
 /** @typedef {ReturnType<typeof colours>} Colours */
@@ -18,7 +26,7 @@ export function colours(element) {
   const read = (/** @type {string} */ name, /** @type {string} */ otherwise) =>
     style.getPropertyValue(`--ev-${name}`).trim() || otherwise;
   return {
-    dark: isDark(),
+    dark: isDark(element.closest(".ecsviz") ?? element),
     ground: read("ground", "#fff"),
     text: read("text", "#1b1f24"),
     muted: read("muted", "#666"),
@@ -31,24 +39,34 @@ export function colours(element) {
 /**
  * Calls `changed` when the theme does; returns how to stop that.
  *
+ * Themes come in their own ways, and their style sheets some time after their names. The root of a
+ * widget has a transition of its colours, which ends whenever they have changed, whoever did it.
+ *
  * @param {Element} element
  * @param {() => void} changed
  */
 export function onTheme(element, changed) {
+  let before = "";
   const apply = () => {
-    element.classList.toggle("ecsviz-dark", isDark());
+    element.classList.toggle("ecsviz-dark", isDark(element));
+    const now = JSON.stringify(colours(element));
+    if (now === before) return;
+    before = now;
     changed();
   };
   const watch = new MutationObserver(apply);
-  watch.observe(document.body, {
-    attributes: true,
-    attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"],
-  });
+  for (const part of [document.body, document.documentElement])
+    watch.observe(part, { attributes: true });
+  const seen = new ResizeObserver(apply); // it comes onto the page, or is shown again
+  seen.observe(element);
   const system = matchMedia("(prefers-color-scheme: dark)");
   system.addEventListener("change", apply);
-  element.classList.toggle("ecsviz-dark", isDark());
+  element.addEventListener("transitionend", apply);
+  apply();
   return () => {
     watch.disconnect();
+    seen.disconnect();
     system.removeEventListener("change", apply);
+    element.removeEventListener("transitionend", apply);
   };
 }

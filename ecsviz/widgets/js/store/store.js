@@ -18,6 +18,7 @@ import {
 } from "../shared/dom.js";
 import { follow, onTold, sender } from "../shared/kernel.js";
 import { makeNested } from "../shared/nested.js";
+import { watchKernel } from "../shared/gone.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
 
@@ -321,6 +322,7 @@ function render({ model, el }) {
     onTold(model, "error", ({ text: words }) => error.say(words)),
     onTheme(root, () => {}),
     hideStill(model),
+    watchKernel(model, root),
   ];
   fill(el, root);
   return () => {

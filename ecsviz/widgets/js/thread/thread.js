@@ -16,6 +16,7 @@ import {
   sign,
 } from "../shared/dom.js";
 import { follow, library, numbers, onTold, put, sender } from "../shared/kernel.js";
+import { watchKernel } from "../shared/gone.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
 import { makeBubble } from "./bubble.js";
@@ -399,6 +400,7 @@ function render({ model, el }) {
     }),
     onTheme(root, () => {}),
     hideStill(model),
+    watchKernel(model, root),
   ];
   fill(el, root);
   library(model, "markup").then((found) => {

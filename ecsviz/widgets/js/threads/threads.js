@@ -17,6 +17,7 @@ import {
 } from "../shared/dom.js";
 import { follow, onTold, sender } from "../shared/kernel.js";
 import { makeNested } from "../shared/nested.js";
+import { watchKernel } from "../shared/gone.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
 
@@ -380,6 +381,7 @@ function render({ model, el }) {
     onTold(model, "error", ({ text }) => error.say(text)),
     onTheme(root, () => {}),
     hideStill(model),
+    watchKernel(model, root),
   ];
   fill(el, root);
   return () => {
