@@ -388,17 +388,41 @@ def test_label_is_a_field_a_function_or_nothing() -> None:
     assert texts(bare, "note") == [], "nothing was left out that was asked for"
 
 
-def test_without_room_labels_are_cut_then_left_out_and_it_says_so() -> None:
+def test_without_room_labels_are_broken_then_left_out_and_it_says_so() -> None:
     graph = Graph(chat(5))
     whole = texts(draw_graph(graph), "label")
     figure = Figure(figsize=(2.4, 4))
     cut = draw_graph(graph, ax=figure.add_axes((0, 0, 1, 0.9)))
-    assert len(texts(cut, "label")) == 6
     assert max(map(len, texts(cut, "label"))) <= 14 < max(map(len, whole))
+    assert " ".join(texts(cut, "label")) == " ".join(whole), "in two lines, with nothing cut"
     tiny = draw_graph(graph, ax=Figure(figsize=(1.6, 1.6)).add_axes((0, 0, 1, 1)))
     assert found(tiny, "nodes") is None
     assert sum(len(artist.get_offsets()) for artist in marks(tiny)) == 6
     assert "no room for all labels" in " ".join("\n".join(texts(tiny, "note")).split())
+
+
+def test_names_that_begin_alike_show_where_they_differ() -> None:
+    names = [f"On the theory of {what}, and its many consequences for us" for what in "abcdef"]
+    ends = [0] * 5, range(1, 6)
+    graph = Graph.from_parts(names, names, ["node"] * 6, *ends, ["to"] * 5)
+    shown = texts(draw_graph(graph), "label")
+    assert [line for line in shown if line.startswith("…")] == [
+        f"…{k}, and its many" for k in "abcdef"
+    ]
+    whole = " ".join(texts(draw_graph(graph, label_length=None), "label"))
+    assert all(name in whole for name in names)
+    short = texts(draw_graph(graph, label_length=10), "label")
+    assert short == [f"…{k}, and i…" for k in "abcdef"]
+
+
+def test_what_no_font_has_is_told() -> None:
+    graph = Graph.from_parts(["a \U00013000", "b"], [0, 1], ["n", "n"], [0], [1], ["f"])
+    for options in ({}, {"label": lambda node: node}):
+        ax = draw_graph(graph, **options)
+        assert "□" in "".join(texts(ax, "label"))
+        told = " ".join("\n".join(texts(ax, "note")).split())
+        assert "no installed font has: egyptian hieroglyph" in told
+    assert texts(draw_graph(Graph(chat(2))), "note") == []
 
 
 def test_of_many_marks_the_important_ones_are_named() -> None:

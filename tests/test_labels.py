@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import ecsviz as ev
 from ecsviz.domain import labels
 from ecsviz.domain.labels import clean_text, label_of, text_width, wrapped_label
+from ecsviz.draw.labels import differing, in_lines
+from ecsviz.draw.text import Writer
 
 
 class Grade(Enum):
@@ -143,3 +145,27 @@ def test_a_label_in_two_lines_loses_nothing_that_has_room(text: str) -> None:
         assert len(lines) == 2
     if "…" not in "".join(lines):
         assert "".join("".join(lines).split()) == "".join(label.split())
+
+
+WORDS = st.text(st.sampled_from("ab漢-_/. "), min_size=1, max_size=60).map(clean_text)
+
+
+@given(WORDS, st.sampled_from([14, 24]))
+def test_names_are_broken_and_up_to_24_columns_not_cut(text: str, columns: int) -> None:
+    text = clean_text(text, 2 * columns)
+    lines = in_lines(text, columns, Writer())
+    assert len(lines) <= 2
+    assert all(text_width(line) <= columns for line in lines)
+    if text_width(text) <= 24:
+        assert "".join("".join(lines).split()) == "".join(text.split())
+    elif len(lines) == 2 and "…" not in lines[1]:
+        assert " ".join(lines).split() == text.split() or "".join(lines) == text
+
+
+def test_names_that_begin_alike_are_told_by_where_they_differ() -> None:
+    names = ["On the theory of rings", "On the theory of fields", "On the theory of fowls", "Sets"]
+    assert differing(names, 30) == names
+    assert differing(names, 16) == ["…rings", "…fields", "…fowls", "Sets"]
+    assert differing(names[:2], 16) == names[:2], "two are not many"
+    same = ["The very same beginning of all"] * 4
+    assert differing(same, 16) == same

@@ -327,7 +327,7 @@ def surround(
     # Handles and gaps included.
     widths = [writer.width(entry.text, SMALL) + 0.52 for entry in entries]
     columns, rows = legend_grid(widths, width - 2 * MARGIN)
-    lines = wrapped(note, writer, width - 2 * MARGIN)
+    lines = wrapped(f"{note} {writer.note}", writer, width - 2 * MARGIN)
     strip = ROW * (rows + len(lines)) + (0.1 if rows or lines else 0.0)
     return Surround(head, counts, entries, columns, lines, width, strip)
 

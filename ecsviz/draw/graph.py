@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ecsviz.basics.arguments import flag
+from ecsviz.basics.arguments import count_or_none, flag
 from ecsviz.basics.order import Bools
 from ecsviz.basics.progress import step, steps
 from ecsviz.basics.text import counted
 from ecsviz.draw import frame
+from ecsviz.draw.labels import LENGTH, READ
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
 from ecsviz.draw.options import checked_option, flag_or_none, title_and_legend
 from ecsviz.draw.picture import GroupBy, Picture, counts_of, make_picture
@@ -44,6 +45,7 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     *,
     color_by: str | Callable[[Any], Any] = "type",
     label: str | bool | Callable[[Any], Any] | None = None,
+    label_length: int | None = LENGTH,
     highlight: Any = None,
     max_nodes: int | None = MAX_NODES,
     group_by: GroupBy | str | type | None = None,
@@ -67,6 +69,10 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     label
         A field's name, or a function of a node. None takes its name, title or first text;
         False leaves labels out.
+    label_length
+        How long a name may be, in characters: what is longer than a line takes two, and ends with
+        "…" after so many. 48 by default. Of names that are longer and begin alike, the part in
+        which they differ is shown. None shows all, up to 240.
     highlight
         Entities, ids, or cycles of ``get_cycles()``: all else is faded.
     max_nodes
@@ -127,6 +133,7 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
             pairs=checked_option(flag, pairs, "pairs"),
             color_by=color_by,
             label=label,
+            label_length=label_length,
             highlight=highlight,
             max_nodes=max_nodes,
             group_by=group_by,
@@ -137,12 +144,21 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
         )
 
 
-def picture_of(graph: EntityDependencyGraph, *, pairs: bool = True, **options: Any) -> Picture:
-    """Decide what is shown of a graph; the options are those of ``make_picture``."""
+def picture_of(
+    graph: EntityDependencyGraph,
+    *,
+    pairs: bool = True,
+    label_length: int | None = LENGTH,
+    **options: Any,
+) -> Picture:
+    """Decide what is shown of a graph; the other options are those of ``make_picture``."""
+    most = checked_option(count_or_none, label_length, "label_length")
+    length = READ if most is None else max(most, 2)
     if pairs:
-        return make_picture(graph, **options)
+        return replace(make_picture(graph, **options), label_length=length)
     one_line = one_line_a_pair(graph)
-    return _with_pairs(make_picture(one_line.graph, **options), graph, one_line)
+    picture = replace(make_picture(one_line.graph, **options), label_length=length)
+    return _with_pairs(picture, graph, one_line)
 
 
 def _with_pairs(picture: Picture, graph: EntityDependencyGraph, one_line: Paired) -> Picture:

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from ecsviz.domain.labels import DEFAULT_LIMIT
 from ecsviz.draw.frame import Canvas
 from ecsviz.draw.picture import Picture
 from ecsviz.draw.plan import (
@@ -150,16 +149,17 @@ def _add_outlines(
 def _write_labels(canvas: Canvas, plan: Plan, left: Floats, strength: Floats) -> None:
     theme, options = canvas.theme, canvas.writer.options()
     for number, label in enumerate(plan.labels):
-        for row, line in enumerate(label.split("\n") if label else ()):
+        for row, line in enumerate(label.lines):
+            named = row < len(label.name)
             # On a baseline of our own: centred text jumps up and down with its letters.
-            middle = LINE * (0.5 * label.count("\n") - row)
+            middle = LINE * (0.5 * (len(label.lines) - 1) - row)
             canvas.ax.text(
                 left[number],
                 plan.layout.positions[number, 1] + middle - RISE,
                 line,
-                size=FONT * canvas.scale * (1.0 if row == 0 else 0.9),
+                size=FONT * canvas.scale * (1.0 if named else 0.9),
                 color=mix(
-                    theme.text if row == 0 else theme.muted,
+                    theme.text if named else theme.muted,
                     theme.ground,
                     0.35 + 0.65 * float(strength[number]),
                 ),
@@ -243,8 +243,8 @@ def _label_and_places(
 ) -> tuple[str, list[Floats]]:
     """Return a name, and the rectangles for it, the best first; of a whole if `least` is given."""
     layout, writer, scale = plan.layout, canvas.writer, canvas.scale
-    name, tall = plan.labels[node].split("\n")[0], 0.13 / scale
-    label = writer.clean(name, DEFAULT_LIMIT)
+    name, tall = "".join(plan.labels[node].name), 0.13 / scale
+    label = name
     if least is None:
         wide = writer.width(label, NAME) / scale
         return label, _places_beside(layout, node, wide, tall) if label else []

@@ -14,6 +14,7 @@ from ecsviz.basics.order import Bools, Ints
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import OWN_FIELDS
 from ecsviz.domain.labels import clean_text, label_of
+from ecsviz.draw.labels import LENGTH, READ
 from ecsviz.draw.options import checked_option, said_of
 from ecsviz.errors import did_you_mean, short_repr
 from ecsviz.graph.cycles import Cycle
@@ -65,6 +66,8 @@ class Picture:
         ``ecsviz.draw.style.REFERENCES`` or empty; None where there are no two states.
     both
         Shape (references,): which stand for a pair, or None.
+    label_length
+        How long a name may be, in columns.
     """
 
     graph: EntityDependencyGraph
@@ -84,6 +87,7 @@ class Picture:
     note: str
     told: Sequence[str] | None = None
     both: Bools | None = None
+    label_length: int = LENGTH
 
     def are(self, state: str) -> Bools:
         """Tell of which references this is what has become, shape (references,)."""
@@ -234,7 +238,7 @@ class _Names(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | Sequence[str]:
         if isinstance(index, slice):
             return _Names(self._nodes[index])
-        return label_of(self._nodes[index], with_type=False)
+        return label_of(self._nodes[index], READ, with_type=False)
 
 
 def _labels(graph: EntityDependencyGraph, label: Any) -> Sequence[str]:
@@ -244,7 +248,7 @@ def _labels(graph: EntityDependencyGraph, label: Any) -> Sequence[str]:
     if label is None or label is True:
         return _Names(nodes)
     values = _asked(graph, label, "label")
-    return ["" if value is None else clean_text(str(_shown(value))) for value in values]
+    return ["" if value is None else clean_text(str(_shown(value, READ)), READ) for value in values]
 
 
 def _values(graph: EntityDependencyGraph, color_by: Any) -> list[Any]:
@@ -264,7 +268,7 @@ def _values(graph: EntityDependencyGraph, color_by: Any) -> list[Any]:
     return [_shown(value) for value in _asked(graph, color_by, "color_by")]
 
 
-def _shown(value: Any) -> str | int | float | None:
+def _shown(value: Any, limit: int = 32) -> str | int | float | None:
     """Return a value as a legend or a label can hold it."""
     if isinstance(value, enum.Enum):
         value = value.value
@@ -274,7 +278,7 @@ def _shown(value: Any) -> str | int | float | None:
         return value
     if is_entity_class(type(value)):
         return label_of(value)
-    return clean_text(value, 32) if isinstance(value, str) else short_repr(value, 32)
+    return clean_text(value, limit) if isinstance(value, str) else short_repr(value, limit)
 
 
 def _asked(graph: EntityDependencyGraph, what: Any, option: str) -> list[Any]:

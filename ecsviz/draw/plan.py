@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, overload
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ecsviz.basics.progress import step
 from ecsviz.domain.labels import DEFAULT_LIMIT
 from ecsviz.draw import frame
 from ecsviz.draw.curves import Curves, make_curves
+from ecsviz.draw.labels import LINES, Label, differing, labels_of
 from ecsviz.draw.picture import Picture
 from ecsviz.draw.style import REFERENCES, Category, Theme
 from ecsviz.draw.text import Writer
@@ -31,8 +32,8 @@ LINE: Final = 0.155
 """The height of a line of text."""
 MAX_LABELLED: Final = 160
 """Above so many nodes there is no room for labels."""
-SHORT_LABEL: Final = 14
-"""How wide labels may be, in columns, where there is no room for longer ones."""
+NARROW: Final = 14
+"""How wide lines are, in columns, where there is no room for longer ones."""
 BOX_GAP: Final = (0.26, 0.46)
 CLOSE_GAP: Final = (0.22, 0.32)
 """The room between boxes, and the same where there are more than `CLOSE`."""
@@ -42,6 +43,8 @@ MARK_GAP: Final = (0.12, 0.30)
 ARROW: Final = 0.11
 SEVERAL: Final = 6
 """With so many components of several members, each has one name."""
+NOTED: Final = 600
+"""Of so many marks it is looked whether their names can be drawn."""
 MAX_NAMES: Final = 60
 """How many marks are named where there is no room to name all."""
 NAME_ROOM: Final = 1.4
@@ -59,7 +62,7 @@ class Plan:
     bounds
         Left, bottom, right and top of both.
     labels
-        One per node; in boxes, cut to what fits and made of characters that can be drawn.
+        One per node, in lines.
     labelled
         Whether nodes are boxes with labels, or marks.
     codes, kinds
@@ -75,7 +78,7 @@ class Plan:
     layout: Layout
     curves: Curves
     bounds: tuple[float, float, float, float]
-    labels: Sequence[str]
+    labels: Sequence[Label]
     labelled: bool
     codes: Ints
     kinds: list[Category]
@@ -128,6 +131,8 @@ def make_plan(
     note = picture.note
     if not labelled and any(picture.labels):
         note += " There is no room for all labels."
+        for label in labels[:NOTED]:  # so that what cannot be drawn is told of
+            writer.drawable("".join(label.name))
     parts = picture.graph.arrays
     cyclic = np.unique(layout.component[parts.sources[picture.in_cycle]])
     entries = _entries(picture, codes, kinds, theme, writer) if legend else []
@@ -146,16 +151,21 @@ def arrow_length(labelled: bool) -> float:
 
 def _fitting(
     picture: Picture, writer: Writer, room: tuple[float, float]
-) -> tuple[Layout, Curves, Sequence[str], bool]:
+) -> tuple[Layout, Curves, Sequence[Label], bool]:
     """Lay out with labels as they are, else with shorter ones, else without."""
     parts = picture.graph.arrays
     n = len(picture.labels)
-    widths = (DEFAULT_LIMIT, SHORT_LABEL, 0) if any(picture.labels) else (0,)
+    length = picture.label_length
+    widths = (max(DEFAULT_LIMIT, -(-length // LINES)), NARROW, 0) if any(picture.labels) else (0,)
     for columns in widths if n <= MAX_LABELLED else (0,):
         # Of marks only a few are named, and cut then.
-        labels = picture.labels
+        names: Sequence[str] = picture.labels
+        if n <= MAX_LABELLED:
+            names = differing([name.split("\n")[0] for name in names], min(length, DEFAULT_LIMIT))
+        labels: Sequence[Label] = _Named(names, writer, length)
         if columns:
-            labels = [_cut(text, columns, writer) for text in labels]
+            most = min(length, LINES * columns)
+            labels = labels_of(picture.labels, min(columns, most), most, writer)
         layout = _layout(picture, labels, writer, columns > 0, room)
         curves = make_curves(
             layout,
@@ -167,12 +177,6 @@ def _fitting(
         if columns == 0 or FONT * _shrunk(_bounds(layout, curves), room)[2] >= SMALLEST:
             return layout, curves, labels, columns > 0
     raise AssertionError("the last try fits anything")
-
-
-def _cut(label: str, columns: int, writer: Writer) -> str:
-    # Only names are cut shorter: half a figure is none.
-    name, *figures = label.split("\n")
-    return "\n".join([writer.clean(name, columns), *(writer.clean(f, 32) for f in figures)])
 
 
 def _shrunk(
@@ -211,7 +215,7 @@ def name_room(picture: Picture) -> float:
 
 def _layout(
     picture: Picture,
-    labels: Sequence[str],
+    labels: Sequence[Label],
     writer: Writer,
     labelled: bool,
     room: tuple[float, float],
@@ -239,13 +243,33 @@ def _layout(
     return layout
 
 
-def _box_sizes(labels: Sequence[str], writer: Writer) -> Floats:
+def _box_sizes(labels: Sequence[Label], writer: Writer) -> Floats:
     sizes = np.zeros((len(labels), 2))
     for number, label in enumerate(labels):
-        lines = label.split("\n")
-        text = max(writer.width(line, FONT) for line in lines) if label else 0.0
-        sizes[number] = (text + MARK + 3 * PAD, len(lines) * LINE + 1.6 * PAD)
+        text = max((writer.width(line, FONT) for line in label.lines), default=0.0)
+        sizes[number] = (text + MARK + 3 * PAD, max(1, len(label.lines)) * LINE + 1.6 * PAD)
     return sizes
+
+
+class _Named(Sequence[Label]):
+    """The names of marks, made when asked for: of ten thousand, sixty are named."""
+
+    def __init__(self, texts: Sequence[str], writer: Writer, length: int) -> None:
+        self._texts, self._writer = texts, writer
+        self._length = min(length, DEFAULT_LIMIT)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, index: int) -> Label: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Label]: ...
+    def __getitem__(self, index: int | slice) -> Label | Sequence[Label]:
+        if isinstance(index, slice):
+            return _Named(self._texts[index], self._writer, self._length)
+        name = self._texts[index].split("\n")[0]
+        return Label((self._writer.clean(name, self._length),) if name else ())
 
 
 def _entries(

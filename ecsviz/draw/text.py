@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import Any, Final
@@ -39,6 +40,17 @@ FALLBACKS: Final = (
 )
 """Fonts to look for a character in that the user's fonts lack. No colour fonts: matplotlib
 cannot draw them."""
+FONTS: Final = {
+    "cjk": "Noto Sans CJK",
+    "hiragana": "Noto Sans CJK",
+    "katakana": "Noto Sans CJK",
+    "hangul": "Noto Sans CJK",
+    "face": "Noto Emoji",
+    "": "Noto Sans or, for emoji, Noto Emoji",
+}
+"""What to install for a character, by a part of its name."""
+MANY: Final = 300
+"""In so many other fonts that are installed a character is looked up at the most."""
 HINTED: Final = 1.06
 """How much wider letters are on a screen of 100 dots per inch than they were designed."""
 _GENERIC: Final = frozenset({"serif", "sans-serif", "cursive", "fantasy", "monospace"})
@@ -51,7 +63,8 @@ class Writer:
     -----
     matplotlib warns for every glyph that it does not find, and its own fallback is only what
     ``rcParams`` name. Here a character is looked up first: in the user's fonts, then in
-    well-known ones that are installed; what none of them has becomes a box.
+    well-known ones that are installed, then in all others; what none of them has becomes a box,
+    and `note` says so.
     """
 
     def __init__(self) -> None:
@@ -61,6 +74,7 @@ class Writer:
             self.families, self.paths = ["DejaVu Sans"], [_font_path("DejaVu Sans")]
         self.known: set[int] = set().union(*(_characters(path) for path in self.paths))
         self._fallbacks: list[str] | None = None
+        self._missing: dict[str, None] = {}
         self._widths: dict[tuple[str, float], float] = {}
 
     def clean(self, text: str, limit: int) -> str:
@@ -78,13 +92,45 @@ class Writer:
             return character
         if unicodedata.category(character)[0] == "M":
             return ""  # an accent, or a choice between forms: the letter alone is readable
+        self._missing[character] = None
+        return self._substitute()
+
+    @property
+    def note(self) -> str:
+        """What is to be said of characters that could not be drawn; empty if all could.
+
+        Examples
+        --------
+        >>> writer = Writer()
+        >>> writer.drawable("plain"), writer.note
+        ('plain', '')
+        >>> text = writer.drawable(chr(0x13000))  # a hieroglyph
+        >>> writer.note
+        '□ stands for what no installed font has: egyptian hieroglyph a001. A font that has it, ...'
+        """
+        if not self._missing:
+            return ""
+        names = [unicodedata.name(character, "").lower() for character in self._missing]
+        named = next((name for name in names if name), "a character without a name")
+        more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+        font = next((font for part, font in FONTS.items() if part in named), FONTS[""])
+        mark = self._substitute()
+        return (
+            f"{mark} stands for what no installed font has: {named}{more}. A font that has"
+            f" {'them' if more else 'it'}, such as {font}, is found once it is installed."
+        )
+
+    def _substitute(self) -> str:
         return next((mark for mark in SUBSTITUTES if ord(mark) in self.known), " ")
 
     def _has(self, character: str) -> bool:
         if ord(character) in self.known:
             return True
+        if character in self._missing:
+            return False
         if self._fallbacks is None:
-            self._fallbacks = [name for name in FALLBACKS if name not in self.families]
+            others = dict.fromkeys((*FALLBACKS, *_installed()))
+            self._fallbacks = [name for name in others if name not in self.families]
         for name in list(self._fallbacks):
             path = _font_path(name)
             if path is None or ord(character) in _characters(path):
@@ -127,7 +173,22 @@ def _user_families() -> list[str]:
     return list(dict.fromkeys(name for name in names if _font_path(name) is not None))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1)
+def _installed() -> list[str]:
+    """Return the families that are installed, those for texts first; none with colours."""
+    from matplotlib.font_manager import fontManager
+
+    names = {
+        font.name
+        for font in fontManager.ttflist
+        if not re.search("color|last ?resort", font.name.lower())  # the latter: boxes alone
+        # Of others matplotlib would log that they are not what it looked for.
+        and (font.style, font.weight, font.stretch) == ("normal", 400, "normal")
+    }
+    return sorted(names, key=lambda name: ("Sans" not in name, name))[:MANY]
+
+
+@lru_cache(maxsize=128 + MANY)
 def _font_path(family: str) -> Any:
     """Return where the font of a family is, or None where it is not installed."""
     from matplotlib.font_manager import FontProperties, fontManager
@@ -138,8 +199,11 @@ def _font_path(family: str) -> Any:
     return fontManager.findfont(FontProperties(family=[family]))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64 + MANY)
 def _characters(path: Any) -> frozenset[int]:
     from matplotlib.font_manager import get_font
 
-    return frozenset(get_font(path).get_charmap())
+    try:
+        return frozenset(get_font(path).get_charmap())
+    except (OSError, RuntimeError):  # a file that is gone, or that FreeType cannot read
+        return frozenset()
