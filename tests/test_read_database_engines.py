@@ -117,7 +117,10 @@ def agree_in_chunks(db: Database) -> None:
     whole, parts = (ev.SQLAlchemyEntityStorage(":memory:") for _ in range(2))
     counts = db.copy_to(parts, chunks=2)
     assert counts == {name: len(found) for name, found in db.copy_to(whole).items()}
+    told = ["added", "changed", "deleted"]
+    assert parts.revisions()[told].values.tolist() == whole.revisions()[told].values.tolist()
     assert len(parts.revisions()) == (1 if any(counts.values()) else 0)
+    assert parts.verify().empty
     for name in db.tables:
         cls = db.classes[name]
         expected = {one.ecs_id: one for one in whole.list_by_type(cls)}

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.importers.database import Database
+from ecsviz.importers.database import Database, copying
 from ecsviz.importers.files import ImportSourceError
+from ecsviz.isomorphic import find_difference
 from tests.databases import SHOP, counted, execute, read
 from tests.test_read_database_engines import agree_in_chunks
 
@@ -266,11 +267,75 @@ def test_a_copy_some_rows_at_a_time(tmp_path: Path, shop: Database) -> None:
         "INSERT INTO d VALUES ('1', 0.5), (' 1', 0.5), ('1', 0.5)",  # compared as numbers
     )
     agree_in_chunks(read(tmp_path, *dangling))
+    (tmp_path / "cycles").mkdir()
+    cycles = (
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, b INT REFERENCES b, a INT REFERENCES a)",
+        "CREATE TABLE b (id INTEGER PRIMARY KEY, a INT NOT NULL REFERENCES a, t TEXT UNIQUE)",
+        "CREATE TABLE c (id INTEGER PRIMARY KEY, d INT NOT NULL REFERENCES d, t REFERENCES b(t))",
+        "CREATE TABLE d (id INTEGER PRIMARY KEY, c INT NOT NULL REFERENCES c)",
+        "CREATE TABLE e (k TEXT PRIMARY KEY, u TEXT UNIQUE, many INT)",  # k may be NULL
+        "CREATE TABLE f (u TEXT REFERENCES e (u), many INT REFERENCES e (many), own INT UNIQUE)",
+        "CREATE TABLE g (f INT REFERENCES f (own), e TEXT REFERENCES e)",
+        "INSERT INTO a VALUES (1, 2, 3), (2, 1, 2), (3, NULL, 1), (4, NULL, NULL), (5, 9, 4)",
+        "INSERT INTO b VALUES (1, 1, 'x'), (2, 1, 'y'), (3, 2, NULL)",
+        "INSERT INTO c VALUES (1, 1, 'x'), (2, 3, 'z'), (3, 2, 'y')",
+        "INSERT INTO d VALUES (1, 2), (2, 3), (3, 1)",
+        "INSERT INTO e VALUES ('k', 'x', 7), (NULL, 'y', 7), (NULL, 'z', 8), (NULL, NULL, 7)",
+        "INSERT INTO f VALUES ('y', 7, 1), ('z', 8, 2), ('x', 9, 3)",
+        "INSERT INTO f VALUES ('z', 8, NULL), ('z', 8, NULL)",
+        "INSERT INTO g VALUES (1, 'k'), (2, 'n'), (2, 'n'), (2, 'n'), (NULL, NULL)",
+    )
+    agree_in_chunks(read(tmp_path / "cycles", *cycles))
     with pytest.raises(errors.InvalidArgumentError, match="chunks=0"):
         shop.copy_to(ev.SQLAlchemyEntityStorage(":memory:"), chunks=0)
     with pytest.raises(errors.GraphTooLargeError, match=r"3 rows .*: 15\..*chunks=") as caught:
         shop.copy_to(ev.SQLAlchemyEntityStorage(":memory:"), max_entities=3)
     assert (caught.value.limit, caught.value.rows) == (3, 15)
+
+
+def test_what_is_too_much_to_be_held_is_read_when_it_is_asked_for(
+    shop: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = shop.copy_to(ev.SQLAlchemyEntityStorage(tmp_path / "whole.db"))
+    monkeypatch.setattr(copying, "AT_ONCE", 14)
+    monkeypatch.setattr(copying, "AT_A_TIME", 3)
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
+    found = shop.copy_to(store)
+    assert "read from the store" in repr(found["orders"])
+    assert {name: len(rows) for name, rows in found.items()} == {
+        name: len(rows) for name, rows in expected.items()
+    }
+    with counted() as statements:
+        assert len(found["orders"]) > 0
+    assert not statements
+    for name, rows in found.items():
+        assert [one.ecs_id for one in rows] == [one.ecs_id for one in expected[name]]
+        for one, other in zip(rows, expected[name], strict=True):
+            assert find_difference(one, other) is None
+        assert list(rows[:2]) == list(expected[name][:2])
+
+
+def test_a_copy_needs_no_more_memory_for_more_rows(tmp_path: Path) -> None:
+    peaks = []
+    for count in (300, 1_800):
+        db = read(
+            tmp_path,
+            "DROP TABLE IF EXISTS a; DROP TABLE IF EXISTS b",
+            "CREATE TABLE a (id INTEGER PRIMARY KEY, n INT, a INT REFERENCES a);"
+            " CREATE TABLE b (t TEXT, a INT NOT NULL REFERENCES a)",
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+            f" INSERT INTO a SELECT i, i, {count} - i FROM n",
+            "INSERT INTO b SELECT 'x' || n, id FROM a",
+        )
+        store = ev.SQLAlchemyEntityStorage(tmp_path / f"{count}.db")
+        _ = db.classes
+        tracemalloc.start()
+        db.copy_to(store, chunks=100)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert store.revisions()[["added", "changed"]].values.tolist() == [[2 * count, 0]]
+        assert set(store.frame(db.classes["a"])["version"]) == {1}
+    assert peaks[1] < 1.2 * peaks[0]
 
 
 def test_statements_of_a_copy_grow_with_tables_alone(tmp_path: Path) -> None:

@@ -74,6 +74,9 @@ class Together:
         What the storage knew of entities that were deleted before, and came back.
     beside
         Whether something was written that is no state of an entity.
+    settled
+        The revision that they make, once it was forgotten whom the calls so far have written:
+        their rows tell. None before.
     """
 
     def __init__(self, number: int, where: str) -> None:
@@ -82,6 +85,7 @@ class Together:
         self.before: dict[UUID, int] = {}
         self.buried: dict[UUID, Any] = {}
         self.beside = False
+        self.settled: int | None = None
         self._process, self._thread = os.getpid(), threading.get_ident()
         self._states: dict[UUID, What] = {}
         self._counts: Counter[What] = Counter()
@@ -224,6 +228,16 @@ class Together:
     def vanished(self) -> list[UUID]:
         """Return what was added and deleted again."""
         return [ecs_id for ecs_id, what in self._states.items() if what is What.VANISHED]
+
+    def settle(self) -> None:
+        """Forget whom the calls so far have written, but not how many: for millions of them.
+
+        Nobody holds them as objects, and they are taken back together or not at all.
+        """
+        self.settled = self.number
+        for kept in (self.before, self._states, self._known):
+            kept.clear()
+        del self._past[:], self._told[:], self._calls[:]
 
     # -- notes -------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import typed_column, typed_frame
 from ecsviz.importers.database.arrow import arrow_table
 from ecsviz.importers.database.classes import name_fields
-from ecsviz.importers.database.rows import TableRows, Where
+from ecsviz.importers.database.conditions import Where
+from ecsviz.importers.database.rows import TableRows
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
 from ecsviz.importers.database.values import Fit, read_columns, series_of
 

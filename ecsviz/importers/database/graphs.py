@@ -10,7 +10,8 @@ from ecsviz.basics.arguments import natural_number
 from ecsviz.basics.order import NULLABLE, REQUIRED
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
-from ecsviz.importers.database.rows import FoundRows, Locator, TableRows, Where
+from ecsviz.importers.database.conditions import Where
+from ecsviz.importers.database.rows import FoundRows, Locator, TableRows
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema
 
 Direction = Literal["both", "dependencies", "dependents"]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 from uuid import UUID, uuid5
 
 from sqlalchemy.engine import Connection
@@ -16,8 +16,9 @@ from ecsviz.basics.garbage import collector_paused
 from ecsviz.domain.objects import fill, shell
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.importers.database.classes import name_fields
+from ecsviz.importers.database.conditions import Where
 from ecsviz.importers.database.kinds import TableKinds
-from ecsviz.importers.database.rows import Locator, Where
+from ecsviz.importers.database.rows import Locator
 from ecsviz.importers.database.schema import ForeignKey, ForeignTable
 from ecsviz.importers.database.values import read_within
 
@@ -64,22 +65,26 @@ class EntityMaking:
         self._whole = True
         chosen = self.schema.tables if tables is None else tables
         names = list(dict.fromkeys(n for name in chosen for n in self.schema.led_to(name)))
-        if self.limit is not None:
-            count = sum(map(self.rows.count, names))
-            if count > self.limit:
-                raise GraphTooLargeError(
-                    f"More than {self.limit:,} rows would become entities: {count:,}. Copy them"
-                    " some thousand at a time (chunks=), or allow more with max_entities=;"
-                    " max_entities=None allows any number.",
-                    limit=self.limit,
-                    rows=count,
-                )
+        self.count_all(names)
         for name in names:
             self._want(name, self.rows.find(name, limit=self._most()).locators)
         for key in self.references:
             if key.table in self._wanted:
                 self._follow(key, None)
         return self._entities()
+
+    def count_all(self, tables: Iterable[str] | None = None) -> int:
+        """Return how many rows tables have, all by default; raise if they are too many."""
+        count = sum(map(self.rows.count, self.schema.tables if tables is None else tables))
+        if self.limit is not None and count > self.limit:
+            raise GraphTooLargeError(
+                f"More than {self.limit:,} rows would become entities: {count:,}. Copy them"
+                " some thousand at a time (chunks=), or allow more with max_entities=;"
+                " max_entities=None allows any number.",
+                limit=self.limit,
+                rows=count,
+            )
+        return count
 
     def some(self, table: str, where: Where, limit: int | None) -> list[Any]:
         """Return the entities of one table's rows, connected to all that they lead to."""
@@ -239,11 +244,20 @@ _States: TypeAlias = "dict[Locator, dict[str, Any]]"
 # -- ids -------------------------------------------------------------------------------------
 
 
+class Counts(Protocol):
+    """How often something was met, by a text; a dictionary, for one."""
+
+    def get(self, text: str, default: int, /) -> int:
+        """Return how often, as far as anything was met."""
+
+    def __setitem__(self, text: str, number: int, /) -> None: ...
+
+
 def row_ids(
     table: ForeignTable,
     values: Sequence[Sequence[Any]],
     count: int,
-    seen: dict[str, int] | None = None,
+    seen: Counts | None = None,
 ) -> list[UUID]:
     """Return the ``ecs_id`` of every row.
 
@@ -267,7 +281,7 @@ def row_ids(
     place = {column.name: number for number, column in enumerate(table.columns)}
     keys = [values[place[name]] for name in table.primary_key]
     parts: list[tuple[Any, ...]] = list(zip(*keys, strict=True)) if keys else [()] * count
-    seen = {} if seen is None else seen
+    seen = dict[str, int]() if seen is None else seen
     result = []
     for number, key in enumerate(parts):
         if key and None not in key:

@@ -18,7 +18,8 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database import frames, graphs
 from ecsviz.importers.database.advice import WithAdvice
 from ecsviz.importers.database.arrow import file_names, write_parquet
-from ecsviz.importers.database.copying import TableCopy
+from ecsviz.importers.database.conditions import Where
+from ecsviz.importers.database.copying import WithCopies
 from ecsviz.importers.database.graphs import MAX_ROWS, Direction, RowGraph
 from ecsviz.importers.database.keys import Keys, add_keys
 from ecsviz.importers.database.kinds import TableKinds
@@ -34,12 +35,9 @@ from ecsviz.importers.database.options import (
 )
 from ecsviz.importers.database.picture import drawn_schema, uniques_of
 from ecsviz.importers.database.reflect import reflect
-from ecsviz.importers.database.rows import Where
 from ecsviz.importers.database.schema import ForeignKey
 from ecsviz.importers.database.source import DatabaseSource
-from ecsviz.storage.protocol import EntityStorage
 from ecsviz.storage.relational.look.arrow import check_form
-from ecsviz.storage.remembered import forgetful
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +46,7 @@ if TYPE_CHECKING:
     from ecsviz.draw.tables import DrawnSchema as Drawn
 
 
-class Database(WithAdvice):
+class Database(WithAdvice, WithCopies):
     """A database of others: its tables, the graphs of its keys, its rows as frames and entities.
 
     Made by `read_database`. It can stand in a ``with`` statement, which closes it.
@@ -457,7 +455,7 @@ class Database(WithAdvice):
         check_form("arrow")
         place.mkdir(parents=True, exist_ok=True)
         for name, file in file_names(self.tables).items():
-            write_parquet(place / file, self.frame(name, chunks=_AT_A_TIME, as_="arrow"))
+            write_parquet(place / file, self.frame(name, chunks=_WRITTEN, as_="arrow"))
         return place
 
     @property
@@ -517,81 +515,13 @@ class Database(WithAdvice):
         with self._source.reading() as conn:
             return EntityMaking(conn, self._kinds, max_entities).some(name, where, limit)
 
-    @overload
-    def copy_to(
-        self,
-        store: EntityStorage,
-        note: str | None = None,
-        *,
-        max_entities: int | None = MAX_ENTITIES,
-        chunks: None = None,
-    ) -> dict[str, list[Any]]: ...
-
-    @overload
-    def copy_to(
-        self,
-        store: EntityStorage,
-        note: str | None = None,
-        *,
-        max_entities: int | None = MAX_ENTITIES,
-        chunks: int,
-    ) -> dict[str, Any]: ...
-
-    def copy_to(
-        self,
-        store: EntityStorage,
-        note: str | None = None,
-        *,
-        max_entities: int | None = MAX_ENTITIES,
-        chunks: int | None = None,
-    ) -> dict[str, list[Any]]:
-        """Register all rows of all tables in a store, in one transaction.
-
-        Parameters
-        ----------
-        store
-            Any storage of ecsviz.
-        note
-            What the revision is about; the name of the database by default.
-        max_entities
-            As in `entities`; it is counted before a row is read.
-        chunks
-            How many rows are made at a time: for databases that do not fit into memory. Tables
-            come in topological order; those in a cycle of keys are made as a whole, with what
-            they lead to. None makes all at once.
-
-        Returns
-        -------
-        dict
-            Table → the entities of its rows; with `chunks`, how many they are.
-
-        Notes
-        -----
-        The ids do not change from one reading to the next, so copying again writes what has
-        changed and nothing else; rows that are gone stay in the store. A process that is to
-        ``get`` them needs their classes: those of ``read_database(…).classes``.
-        """
-        told = note or f"copied from {self.name}"
-        if chunks is not None:
-            size = checked_chunks(chunks)
-            self._kinds.look_at_all()
-            with self._source.reading() as conn, store.transaction(told), forgetful():
-                copy = TableCopy(conn, self._schema, self._kinds, size, self._source.go_on)
-                counts: Any = copy.into(store)
-            return counts  # type: ignore[no-any-return]  # as the second signature says
-        with self._source.reading() as conn:
-            found = EntityMaking(conn, self._kinds, max_entities).everything()
-        everyone = [entity for entities in found.values() for entity in entities]
-        store.register(everyone, note=told)
-        return found
-
     # -- inside ------------------------------------------------------------------------------
 
     def _known(self, table: str) -> str:
         return known_table(table, self.name, self.tables, self.views)
 
 
-_AT_A_TIME = 50_000
+_WRITTEN = 50_000
 """How many rows are written at a time."""
 
 _SHOWN = 20

@@ -7,14 +7,11 @@ its collations and how it compares numbers with texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal
 from functools import partial
 from itertools import compress, pairwise
 from typing import Any, Final, TypeAlias
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -22,6 +19,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.util import ClauseAdapter
 
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
+from ecsviz.importers.database.conditions import Where, condition
 from ecsviz.importers.database.reflect_mysql import NUMBER, numbered
 from ecsviz.importers.database.schema import (
     AsItComes,
@@ -34,8 +32,6 @@ from ecsviz.storage.sql.statements import columns_of, key_condition
 
 Locator: TypeAlias = Any
 """Which row of its table: a value, or a tuple of values. Only good while the database is open."""
-Where: TypeAlias = "Mapping[str, Any] | sa.ColumnElement[bool] | sa.TextClause | None"
-"""A condition on the rows of a table."""
 
 _PARAMETERS: Final = 30_000
 """How many parameters one statement takes: SQLite allows 32,766, PostgreSQL 65,535."""
@@ -145,9 +141,11 @@ class TableRows:
     def stream_linked(
         self,
         table: ForeignTable,
-        keys: Sequence[ForeignKey],
+        keys: Sequence[tuple[ForeignKey, Sequence[str]]],
         as_texts: Callable[[str], Container[str]],
         size: int,
+        *,
+        ordered: bool = False,
     ) -> Iterator[tuple[list[list[Any]], list[list[list[Any]]]]]:
         """Yield columns of a table, so many rows at a time, with what its keys lead to.
 
@@ -156,36 +154,40 @@ class TableRows:
         table
             Its rows come as the database has them.
         keys
-            Of the table, to primary keys.
+            Of the table, each with the columns that are read of the row to which it leads.
         as_texts
             Table → which of its columns are selected as the database writes them.
         size
             How many rows at a time.
+        ordered
+            Whether a key may lead to several rows, of which the first is meant.
 
         Yields
         ------
         tuple
-            The columns; and for each key the columns of the target's primary key, None where no
-            row is there.
+            The columns; and for each key the columns of its target, None where no row is there.
         """
         here = table.sql.alias("s")
         at: Any = here
         names = [column.name for column in table.columns]
         wanted = [*self._asked(table, here, names, as_texts(table.name))]
         joined, ends = [(table, here)], [len(wanted)]
-        for number, key in enumerate(keys):
+        for number, (key, led_to) in enumerate(keys):
             target = self._table(key.target)
             there = target.sql.alias(f"t{number}")
             at = at.outerjoin(there, _on(key, here, there))
-            wanted += self._asked(target, there, target.primary_key, as_texts(target.name))
+            wanted += self._asked(target, there, led_to, as_texts(target.name))
             joined.append((target, there))
             ends.append(len(wanted))
         query = sa.select(*wanted).select_from(at)
+        if ordered:
+            places = [self._locators(*each, str(each[1].name)) for each in joined]
+            query = query.add_columns(*places[0]).order_by(*(c for each in places for c in each))
         for told, alias in joined:
             query = _only(query, told, alias)
         options = {"stream_results": True}
         with self.conn.execute(query, execution_options=options) as result:
-            for part in result.partitions(size):
+            for part in _once(result.partitions(size), ends[-1]):
                 columns = [list(values) for values in zip(*part, strict=True)]
                 targets = [columns[a:b] for a, b in pairwise(ends)]
                 yield columns[: ends[0]], targets
@@ -510,62 +512,6 @@ def _on(key: ForeignKey, here: Any, there: Any) -> sa.ColumnElement[bool]:
     return sa.and_(*(there.c[other] == here.c[own] for own, other in pairs))
 
 
-def condition(table: ForeignTable, where: Any) -> Any:
-    """Return a condition on the rows of a table as SQLAlchemy has it.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it names a column that is not there, or is none.
-    """
-    if isinstance(where, (sa.ColumnElement, sa.TextClause)):
-        return where
-    if not isinstance(where, Mapping):
-        hint = " Give sa.text(...) for SQL." if isinstance(where, str) else ""
-        raise InvalidArgumentError(
-            f"where={short_repr(where)} is no condition. Give a dictionary of column values, such"
-            f" as {{{table.columns[0].name!r}: 1}}, or an expression of SQLAlchemy.{hint}",
-            argument="where",
-            value=where,
-        )
-    parts = []
-    at = table.sql
-    for name, value in where.items():
-        if name not in at.c:
-            raise InvalidArgumentError(
-                f"{table.name} has no column {short_repr(name)}."
-                f"{did_you_mean(str(name), [column.name for column in table.columns])}",
-                argument="where",
-                table=table.name,
-                column=name,
-            )
-        column = at.c[name]
-        several = isinstance(value, (list, tuple, set, frozenset, range))
-        wanted = list(value) if several else [value]
-        if at.c[name].type._type_affinity is sa.types.NullType:
-            wanted = [form for one in wanted for form in _forms(one)]
-        parts.append(column.in_(wanted) if several or len(wanted) != 1 else column == wanted[0])
-    return sa.and_(sa.true(), *parts)
-
-
-def _forms(value: Any) -> list[Any]:
-    """Return how a value may be written in SQLite, which has no dates and no decimals.
-
-    Examples
-    --------
-    >>> _forms(date(2024, 2, 29)), _forms(Decimal("0.5")), _forms(7)
-    (['2024-02-29'], [0.5], [7])
-    """
-    if isinstance(value, datetime):
-        pairs = [(" ", "auto"), ("T", "auto"), (" ", "milliseconds"), (" ", "microseconds")]
-        return list(dict.fromkeys(value.isoformat(sep, spec) for sep, spec in pairs))
-    if isinstance(value, (date, time)):
-        return [value.isoformat()]
-    if isinstance(value, Decimal):
-        return [float(value)]
-    return [str(value)] if isinstance(value, UUID) else [value]
-
-
 def _found(columns: list[list[Any]], located: int) -> FoundRows:
     locators = _tuples(columns[:located])
     rest = columns[located:]
@@ -577,6 +523,19 @@ def _tuples(columns: list[list[Any]]) -> list[Locator]:
     if len(columns) == 1:
         return columns[0]
     return list(zip(*columns, strict=True))
+
+
+def _once(parts: Iterable[Sequence[Any]], located: int) -> Iterator[Sequence[Any]]:
+    """Yield each row once, by what stands behind so many columns of it, if anything does."""
+    last: tuple[Any, ...] = ()
+    for part in parts:
+        kept = list(part)
+        if len(kept[0]) > located:
+            places = [last, *(tuple(row[located:]) for row in kept)]
+            kept = [row for row, (a, b) in zip(kept, pairwise(places), strict=True) if a != b]
+            last = places[-1]
+        if kept:
+            yield kept
 
 
 def _joined(parts: list[list[list[Any]]], width: int) -> list[list[Any]]:

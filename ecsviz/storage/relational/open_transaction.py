@@ -127,6 +127,9 @@ class SqlTogether(Together):
         try:
             if well:
                 self.connect().exec_driver_sql(f"RELEASE SAVEPOINT {part[-1]}")
+                if is_forgetful() and not self.parts and not self.has_deleted:
+                    self.settle()
+                    self._saves.clear()
                 return
         except BaseException:
             self._take_back(*part)
@@ -168,6 +171,9 @@ class SqlTogether(Together):
         """Let the store remember what was saved, now that it is stored."""
         newest = found if self.made is None else (*self.made, sealed)
         if newest is None or self.has_deleted:  # who was deleted may live on as an object
+            return
+        if self.settled is not None:
+            self.catalog.remembered.forget()
             return
         ends = [0, *(end for *_, end in self._saves), self.noted]
         changed = [self.changed(start, end) for start, end in pairwise(ends)]

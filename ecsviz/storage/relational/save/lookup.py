@@ -41,15 +41,27 @@ class Stored:
         Of those that are stored.
     lists
         Per back-reference with a position, in which list the entities are, and where.
+    written
+        Of those that are stored, whom the revision in question has written.
     """
 
     versions: dict[int, int] = field(default_factory=dict)
     checksums: dict[int, bytes | None] = field(default_factory=dict)
     lists: dict[str, StoredPlaces] = field(default_factory=dict)
+    written: set[int] = field(default_factory=set)
+
+    def before(self, place: int) -> int:
+        """Return the version of an entity before the revision in question."""
+        return self.versions[place] - (place in self.written)
 
 
 def look_up(
-    conn: Connection | None, rows: Rows, group: Group, is_table: bool, next_id: int
+    conn: Connection | None,
+    rows: Rows,
+    group: Group,
+    is_table: bool,
+    next_id: int,
+    revision: int | None = None,
 ) -> Stored:
     """Read what is stored of a group's entities.
 
@@ -63,6 +75,8 @@ def look_up(
         Whether the group's table exists.
     next_id
         Its next free row id.
+    revision
+        The revision in question, if it is to be told whom it has written.
 
     Notes
     -----
@@ -86,6 +100,8 @@ def look_up(
     ]
     for ref in backs:
         wanted += [*ref.arcs.values(), ref.position]
+    if revision is not None:
+        wanted.append(table.c.ecs_revision)
     assert conn is not None
     ids = group.driver_ids(conn)
     if size * DENSE > next_id:
@@ -118,6 +134,8 @@ def look_up(
             list(ref.arcs), size, places, columns[at : at + count], columns[at + count]
         )
         at += count + 1
+    if revision is not None:
+        result.written = {n for n, by in zip(places, columns[at], strict=True) if by == revision}
     return result
 
 

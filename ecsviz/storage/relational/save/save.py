@@ -16,12 +16,7 @@ from ecsviz.domain.inverse import check_agreement
 from ecsviz.domain.walk import Walk
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.as_of import AsOf
-from ecsviz.storage.checks import (
-    check_own_fields,
-    check_version,
-    not_there,
-    was_deleted,
-)
+from ecsviz.storage.checks import check_own_fields, check_version, not_there, was_deleted
 from ecsviz.storage.relational.models.handwritten_rows import runs, write_rows
 from ecsviz.storage.relational.save.in_session import InSession
 from ecsviz.storage.relational.save.link_tables import LinkChanges, find_links, write_links
@@ -175,7 +170,8 @@ class Save:
 
     def _look_up(self, group: Group) -> Stored:
         next_id = self.next_ids.get(group.known.type_name, 1)
-        return look_up(self.conn, self.rows, group, self._is_table(group.known), next_id)
+        own = None if self.together is None else self.together.settled
+        return look_up(self.conn, self.rows, group, self._is_table(group.known), next_id, own)
 
     def _check_versions(self, name: str, group: Group) -> None:
         held = group.own("version")
@@ -235,7 +231,7 @@ class Save:
             changed = {*self._changed_places(name), *self.lists.touched.get(name, ())}
             changed &= stored.versions.keys()
             for place in sorted(changed):
-                position, version = group.positions[place], stored.versions[place]
+                position, version = group.positions[place], stored.before(place)
                 self.new_versions[position] = last.get(self.found.ids[position], version) + 1
             self.plan.added += len(new)
             self.plan.changed += len(changed)
@@ -390,9 +386,12 @@ class Save:
     def _note(self, together: Together) -> None:
         """Note for a transaction of several calls what was written."""
         new = {p for positions in self.inserts.rows.values() for p in positions}
+        groups = self.rows.groups.items()
+        known = {group.positions[n] for name, group in groups for n in self.stored[name].written}
         for position, version in self.new_versions.items():
-            what = What.ADDED if position in new else What.CHANGED
-            together.note(self.found.ids[position], what, version - 1)
+            if position not in known:
+                what = What.ADDED if position in new else What.CHANGED
+                together.note(self.found.ids[position], what, version - 1)
 
     def _columns(self, known: ClassMap) -> list[sa.Column[Any]]:
         """Return all columns but the row id, in the order of `_row_columns`."""
