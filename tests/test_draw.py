@@ -24,8 +24,9 @@ from ecsviz.draw import DrawingOptionError, draw_graph
 from ecsviz.draw import text as draw_text
 from ecsviz.draw.curves import arrowheads, make_curves
 from ecsviz.draw.graph import MAX_NODES
+from ecsviz.draw.palette import PALETTE
 from ecsviz.draw.plan import NAME_ROOM
-from ecsviz.draw.style import CYCLE, PALETTE, categories, theme_of
+from ecsviz.draw.style import CYCLE, categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.errors import EcsvizError, EntityNotFoundError
 from ecsviz.layout import layout_graph
@@ -330,11 +331,24 @@ def test_colour_by_field_function_component_and_generation() -> None:
     by_length = draw_graph(graph, color_by=lambda node: len(getattr(node, "replies", ())))
     assert legend(by_length)[0] == "0"
     chain = Graph(ev.sample("chain", n=20))
-    names = legend(draw_graph(chain, color_by="generation"))
-    assert len(names) == 5
-    assert names[0].startswith("0 – ")
+    ax = draw_graph(chain, color_by="generation")
+    assert legend(ax) == [], "a number has a bar of colours"
+    assert texts(ax, "colour bar") == ["generation: 0 to 19"]
+    assert len({tuple(color) for color in marks(ax)[0].get_facecolor()}) == 20
+    assert texts(draw_graph(chain, color_by="generation", legend=False), "colour bar") == []
     two = Graph([chat(3), chat(4)])
     assert legend(draw_graph(two, color_by="component"))[:2] == ["component 1", "component 2"]
+
+
+def test_a_name_has_one_colour_in_all_pictures() -> None:
+    kinds = [f"Kind{k}" for k in range(6)]
+    first = {kind.name: kind.color for kind in categories(kinds)[1]}
+    assert len(set(first.values())) == 6
+    for some in (kinds[3:], kinds[::2], [*kinds[1:4], "another"]):
+        for kind in categories(some)[1]:
+            assert first.setdefault(kind.name, kind.color) == kind.color
+    code = "from ecsviz.draw.style import categories\nprint(categories(['Alone'])[1])"
+    assert in_a_new_process(code) == in_a_new_process(code), "by its name"
 
 
 class Colour(enum.Enum):
@@ -345,8 +359,10 @@ def test_categories_take_anything() -> None:
     codes, kinds = categories([Colour.RED, None, "$x$", 3, Colour.RED], none="nothing")
     assert [kinds[code].name for code in codes] == ["red", "nothing", "$x$", "3", "red"]
     codes, kinds = categories([float(k) for k in range(100)])
-    assert len(kinds) == 5
+    assert (kinds.low, kinds.high) == (0.0, 99.0)
     assert (np.diff(codes) >= 0).all()
+    codes, kinds = categories([1, 2, float("nan"), float("inf"), *range(9)])
+    assert len({*codes.tolist()}) == 9
     codes, kinds = categories([])
     assert len(codes) == 0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ecsviz as ev
-from ecsviz.draw.style import MARKERS, PALETTE
+from ecsviz.draw.palette import MARKERS, PALETTE
 from ecsviz.samples import sample
 from ecsviz.widgets.graph import scene as room
 from ecsviz.widgets.graph.details import Around

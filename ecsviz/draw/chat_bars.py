@@ -15,8 +15,9 @@ from ecsviz.basics.text import counted
 from ecsviz.draw import frame
 from ecsviz.draw.activity import MONTHS, messages_of
 from ecsviz.draw.options import title_and_legend
+from ecsviz.draw.palette import PALETTE
 from ecsviz.draw.sheet import APART, SMALL, TEXT, Sheet, nothing
-from ecsviz.draw.style import OTHER, PALETTE, WHITE, Color, main_color, mix, rgb
+from ecsviz.draw.style import OTHER, WHITE, Color, main_color, mix, rgb
 from ecsviz.draw.text import Writer
 from ecsviz.errors import short_repr
 from ecsviz.frames.chats import DTYPES

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ecsviz.draw.style import REFERENCES, Category, Theme, on_ground
+from ecsviz.draw.style import REFERENCES, Category, Ramp, Theme, on_ground
 from ecsviz.draw.text import Writer
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ TITLE_COLUMNS: Final = 90
 SMALL: Final = 8.5
 ROW: Final = 0.2
 """The height of a row of the legend or the note."""
+BAR: Final = 2.2
+"""How wide a bar of colours is at the most, in inches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,6 +214,46 @@ def draw_legend(canvas: Canvas, entries: list[Entry], columns: int, lift: float)
         text.set(text=entry.text, **canvas.writer.options())
 
 
+def draw_ramp(canvas: Canvas, ramp: Ramp, lift: float) -> None:
+    """Draw a bar of the colours of numbers, with the least and the greatest, so many inches up."""
+    from matplotlib.collections import PolyCollection
+
+    width, height = size_of(canvas.ax)
+    measure = canvas.writer.clean(ramp.measure, 32)
+    left, high = MARGIN / width, 0.1 / height
+    wide = min(BAR, 0.5 * width) / width / len(ramp)
+    low = lift / height
+    corners = [
+        [(left + k * wide, low), (left + (k + 1.1) * wide, low),
+         (left + (k + 1.1) * wide, low + high), (left + k * wide, low + high)]
+        for k in range(len(ramp))
+    ]  # fmt: skip
+    canvas.ax.add_collection(
+        PolyCollection(
+            corners,
+            facecolors=[kind.color for kind in ramp],
+            edgecolors="none",
+            transform=canvas.ax.transAxes,
+            zorder=5,
+            gid="colour bar",
+        ),
+        autolim=False,
+    )
+    canvas.ax.text(
+        left + (len(ramp) + 2) * wide,
+        low + high / 2,
+        f"{f'{measure}: ' if measure else ''}{ramp.low:,.6g} to {ramp.high:,.6g}",
+        transform=canvas.ax.transAxes,
+        size=SMALL,
+        color=canvas.theme.text,
+        va="center_baseline",
+        ha="left",
+        zorder=5,
+        gid="colour bar",
+        **canvas.writer.options(),
+    )
+
+
 def draw_note(canvas: Canvas, lines: list[str]) -> None:
     """Write what was merged or left out at the foot."""
     if not lines:
@@ -269,6 +311,8 @@ class Surround:
         Of the axes, in inches.
     strip
         The height at the foot that is kept for legend and note.
+    ramp
+        The colours of numbers, which stand above them, or None.
     """
 
     head: str
@@ -278,6 +322,7 @@ class Surround:
     note: list[str]
     width: float
     strip: float
+    ramp: Ramp | None = None
 
     def canvas(
         self,
@@ -296,6 +341,8 @@ class Surround:
         """Draw legend, note and title."""
         draw_legend(canvas, self.entries, self.columns, ROW * len(self.note))
         draw_note(canvas, self.note)
+        if self.ramp is not None:
+            draw_ramp(canvas, self.ramp, self.strip - ROW)
         draw_title(canvas, self.head, self.counts)
 
 
@@ -308,6 +355,7 @@ def surround(
     *,
     room: float,
     needed: float | None,
+    ramp: Ramp | None = None,
 ) -> Surround:
     """Decide how wide a picture is, and what stands around it.
 
@@ -319,6 +367,8 @@ def surround(
         The width of given axes, or the most that a new figure may take, in inches.
     needed
         How much of it what is drawn takes; None for all.
+    ramp
+        The colours of numbers that are explained.
     """
     width = room
     if needed is not None:
@@ -329,7 +379,8 @@ def surround(
     columns, rows = legend_grid(widths, width - 2 * MARGIN)
     lines = wrapped(f"{note} {writer.note}", writer, width - 2 * MARGIN)
     strip = ROW * (rows + len(lines)) + (0.1 if rows or lines else 0.0)
-    return Surround(head, counts, entries, columns, lines, width, strip)
+    strip += 0.0 if ramp is None else ROW + 0.12
+    return Surround(head, counts, entries, columns, lines, width, strip, ramp)
 
 
 def ground_of(ax: Axes | None) -> Any:

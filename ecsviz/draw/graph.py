@@ -20,7 +20,7 @@ from ecsviz.draw.options import checked_option, flag_or_none, title_and_legend
 from ecsviz.draw.picture import GroupBy, Picture, counts_of, make_picture
 from ecsviz.draw.plan import FONT, Plan, make_plan
 from ecsviz.draw.references import draw_edge_labels, draw_references
-from ecsviz.draw.style import categories, fixed_categories, theme_of
+from ecsviz.draw.style import Ramp, categories, fixed_categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.graph.views import checked_graph
 from ecsviz.layout.paired import Paired, one_line_a_pair
@@ -138,9 +138,9 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
             max_nodes=max_nodes,
             group_by=group_by,
         )
-        none = f"no {color_by}" if isinstance(color_by, str) else "none"
+        named = color_by if isinstance(color_by, str) else ""
         return draw_picture(
-            picture, ax, none=none, title=title, legend=legend, edge_labels=edge_labels
+            picture, ax, named=named, title=title, legend=legend, edge_labels=edge_labels
         )
 
 
@@ -179,22 +179,27 @@ def draw_picture(
     picture: Picture,
     ax: Axes | None,
     *,
-    none: str = "none",
+    named: str = "",
     title: str | None = None,
     legend: bool = True,
     edge_labels: bool | None = None,
     fixed: Mapping[str, tuple[str, str]] | None = None,
 ) -> Axes:
-    """Draw a picture that is made; `fixed` are colours and marks of values that have a meaning."""
+    """Draw a picture that is made.
+
+    What its colours stand for is `named`; `fixed` are those of values that have a meaning.
+    """
     title, legend = title_and_legend(title, legend)
     edge_labels = flag_or_none(edge_labels, "edge_labels")
     writer = Writer()
     theme = theme_of(frame.ground_of(ax))
     codes, kinds = (
-        categories(picture.values, none=none, dark=theme.dark)
+        categories(picture.values, none=f"no {named}" if named else "none", dark=theme.dark)
         if fixed is None
         else fixed_categories(picture.values, fixed, dark=theme.dark)
     )
+    if isinstance(kinds, Ramp):
+        kinds.measure = named
     title = writer.clean(title, frame.TITLE_COLUMNS) if title else ""
     plan = make_plan(
         picture,

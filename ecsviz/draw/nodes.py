@@ -18,7 +18,7 @@ from ecsviz.draw.plan import (
     name_room,
     named_components,
 )
-from ecsviz.draw.style import mix, with_alpha
+from ecsviz.draw.style import Ramp, mix, with_alpha
 from ecsviz.layout import Layout
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.placed import HULL_PAD
@@ -182,8 +182,20 @@ def draw_marks(canvas: Canvas, picture: Picture, plan: Plan) -> None:
 def _scatter(
     canvas: Canvas, plan: Plan, centre: Floats, strength: Floats, diameter: float, zorder: float
 ) -> None:
-    """Draw one artist per category: each has its own shape."""
+    """Draw one artist per category: each has its own shape; numbers have one for all."""
     size = max(diameter * 72, 1.2) ** 2
+    if isinstance(plan.kinds, Ramp):
+        canvas.ax.scatter(
+            centre[:, 0],
+            centre[:, 1],
+            s=size,
+            c=with_alpha(np.array([kind.color for kind in plan.kinds])[plan.codes], strength),
+            edgecolors=[(*canvas.theme.ground, 0.9)],
+            linewidths=0.5 if diameter > 0.05 else 0.0,
+            zorder=zorder,
+            gid="marks",
+        )
+        return
     for code, kind in enumerate(plan.kinds):
         here = np.flatnonzero(plan.codes == code)
         if len(here):

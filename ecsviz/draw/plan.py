@@ -15,7 +15,7 @@ from ecsviz.draw import frame
 from ecsviz.draw.curves import Curves, make_curves
 from ecsviz.draw.labels import LINES, Label, differing, labels_of
 from ecsviz.draw.picture import Picture
-from ecsviz.draw.style import REFERENCES, Category, Theme
+from ecsviz.draw.style import REFERENCES, Category, Ramp, Theme
 from ecsviz.draw.text import Writer
 from ecsviz.layout import Layout, layout_graph
 from ecsviz.layout.grid import Floats
@@ -135,10 +135,12 @@ def make_plan(
             writer.drawable("".join(label.name))
     parts = picture.graph.arrays
     cyclic = np.unique(layout.component[parts.sources[picture.in_cycle]])
-    entries = _entries(picture, codes, kinds, theme, writer) if legend else []
+    ramp = kinds if legend and isinstance(kinds, Ramp) else None
+    named = kinds if ramp is None else []
+    entries = _entries(picture, codes, named, theme, writer) if legend else []
     needed = None if fixed else wide * shrink
     around = frame.surround(
-        writer, title, picture.counts, entries, note, room=room[0], needed=needed
+        writer, title, picture.counts, entries, note, room=room[0], needed=needed, ramp=ramp
     )
     height = max(tall * shrink, frame.MIN_HEIGHT - 0.6) + around.strip
     return Plan(layout, curves, bounds, labels, labelled, codes, kinds, cyclic, around, height)
@@ -275,8 +277,7 @@ class _Named(Sequence[Label]):
 def _entries(
     picture: Picture, codes: Ints, kinds: list[Category], theme: Theme, writer: Writer
 ) -> list[frame.Entry]:
-    count: Ints = np.bincount(codes, minlength=len(kinds))
-    there: Bools = count > 0
+    there: Bools = np.isin(np.arange(len(kinds)), codes)
     cycles = bool(picture.in_cycle.any())
     plain = picture.are("")
     return frame.legend_entries(

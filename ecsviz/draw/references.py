@@ -201,7 +201,8 @@ def draw_edge_labels(canvas: Canvas, picture: Picture, plan: Plan, shown: Bools)
     taken = np.hstack((layout.positions - half, layout.positions + half))
     # Nor beyond the sides of the axes, where it would be cut.
     left, right = canvas.ax.get_xlim()
-    beyond = [[-np.inf, -np.inf, left, np.inf], [right, -np.inf, np.inf, np.inf]]
+    edge = 0.5 * CLEAR / canvas.scale
+    beyond = [[-np.inf, -np.inf, left + edge, np.inf], [right - edge, -np.inf, np.inf, np.inf]]
     taken = np.vstack((taken, beyond))
     # So dense that no line slips through between two points.
     dense = [_dense(np.asarray(line)) for line in curves.lines]

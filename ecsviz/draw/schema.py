@@ -13,7 +13,8 @@ from ecsviz.basics.text import counted, plural
 from ecsviz.draw import frame
 from ecsviz.draw.nodes import RISE, rounded_boxes
 from ecsviz.draw.options import title_and_legend
-from ecsviz.draw.style import PALETTE, mix, rgb, theme_of
+from ecsviz.draw.palette import PALETTE
+from ecsviz.draw.style import mix, rgb, theme_of
 from ecsviz.draw.tables import Box, DrawnColumn, DrawnLink, DrawnSchema, schema_of
 from ecsviz.draw.text import Writer
 from ecsviz.graph.dependency_graph import EntityDependencyGraph

@@ -13,18 +13,17 @@ import numpy as np
 
 from ecsviz.basics.order import Ints
 from ecsviz.domain.labels import clean_text
+from ecsviz.draw.palette import MARKERS, PALETTE, slots_of
 from ecsviz.layout.grid import Floats
 
-PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442")
-"""Okabe and Ito (2008), without vermillion, which is the colour of cycles, and black."""
-MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
-"""One per colour, and the last for the rest: colour never stands alone."""
 WHITE: Final = "#FFFFFF"
 CYCLE: Final = "#D55E00"
 CYCLE_ON_DARK: Final = "#F28C4B"
 OTHER: Final = "#8A8F98"
-STEPS: Final = 5
-"""How many values a scale of numbers names in the legend."""
+SHOWN: Final = 6
+"""So many values have colours of their own; the rarer ones share one."""
+STEPS: Final = 48
+"""How many colours a scale of numbers has."""
 
 REFERENCES: Final = {
     "new reference": "#2E9E5B",
@@ -106,6 +105,23 @@ class Category:
     marker: str
 
 
+class Ramp(list[Category]):
+    """Colours of numbers, from the least to the greatest: a legend has a bar of them.
+
+    Attributes
+    ----------
+    low, high
+        What the first and the last colour stand for.
+    measure
+        What the numbers are; empty if there is no word for it.
+    """
+
+    def __init__(self, kinds: Sequence[Category], low: float, high: float) -> None:
+        super().__init__(kinds)
+        self.low, self.high = low, high
+        self.measure = ""
+
+
 def categories(
     values: Sequence[Any], *, none: str = "none", dark: bool = False
 ) -> tuple[Ints, list[Category]]:
@@ -125,25 +141,29 @@ def categories(
     codes : ndarray
         Shape (values,): the category of each.
     list of Category
-        Up to six values in the order of their names; what is rarer is one more, called "other".
-        Many different numbers become a scale.
+        Up to six values in the order of their names, whose colours are those of the whole session
+        (``palette.slots_of``); what is rarer is one more, called "other". Numbers are coloured
+        by their size; many different ones are a `Ramp`.
     """
     keys = [none if value is None else str(getattr(value, "value", value)) for value in values]
     counts = Counter(keys)
-    if len(counts) > len(PALETTE) and all(_is_number(value) for value in values):
-        return _scale(values)
+    numbers_only = bool(values) and all(_is_number(value) for value in values)
+    if numbers_only and len(counts) > SHOWN:
+        return _scale(values, dark)
     # Enums and numbers have an order of their own, which their text may not keep.
-    common = sorted(counts, key=lambda key: (-counts[key], key))
-    if len(common) > len(PALETTE):
-        common = common[: len(PALETTE)]
-    if all(_is_number(value) for value in values):
+    common = sorted(counts, key=lambda key: (-counts[key], key))[:SHOWN]
+    if numbers_only:
         by_key = dict(zip(keys, values, strict=True))
         common.sort(key=lambda key: float(by_key[key]))
+        looks = list(zip(_ramp(len(common), dark), MARKERS, strict=False))
     else:
         common.sort()
+        looks = [
+            (on_ground(PALETTE[color], dark), MARKERS[mark]) for color, mark in slots_of(common)
+        ]
     result = [
-        Category(clean_text(key, 32) or "(empty)", on_ground(color, dark), marker)
-        for key, color, marker in zip(common, PALETTE, MARKERS, strict=False)
+        Category(clean_text(key, 32) or "(empty)", color, marker)
+        for key, (color, marker) in zip(common, looks, strict=True)
     ]
     number = {key: code for code, key in enumerate(common)}
     rest = len(counts) - len(common)
@@ -189,21 +209,24 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def _scale(values: Sequence[Any]) -> tuple[Ints, list[Category]]:
-    """Put numbers into a few ranges, coloured from dark to light."""
+def _ramp(count: int, dark: bool) -> list[Color]:
+    """Return colours for small to great numbers, the great ones farthest from the ground."""
     from matplotlib import colormaps
 
+    ends = (0.3, 0.98) if dark else (0.92, 0.08)
+    found = colormaps["viridis"](np.linspace(*ends, max(count, 1)))
+    return [(float(r), float(g), float(b)) for r, g, b, _ in found[:count]]
+
+
+def _scale(values: Sequence[Any], dark: bool) -> tuple[Ints, list[Category]]:
+    """Colour numbers by their size; those that cannot be placed as the nearest that can."""
     numeric = np.array([float(value) for value in values])
-    edges = np.unique(np.quantile(numeric, np.linspace(0, 1, STEPS + 1)))
-    codes = np.clip(np.searchsorted(edges, numeric, side="right") - 1, 0, max(len(edges) - 2, 0))
-    colors = colormaps["viridis"](np.linspace(0.12, 0.92, max(len(edges) - 1, 1)))
-    result = []
-    for code, color in enumerate(colors):
-        inside = numeric[codes == code]
-        low, high = (inside.min(), inside.max()) if len(inside) else (edges[code], edges[code])
-        name = f"{low:,.6g}" if low == high else f"{low:,.6g} – {high:,.6g}"
-        result.append(Category(name, (color[0], color[1], color[2]), MARKERS[0]))
-    return codes.astype(np.int64), result
+    finite = numeric[np.isfinite(numeric)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+    share = (np.nan_to_num(numeric, nan=low, posinf=high, neginf=low) - low) / ((high - low) or 1.0)
+    codes = np.clip((share * STEPS).astype(np.int64), 0, STEPS - 1)
+    kinds = [Category("", color, MARKERS[0]) for color in _ramp(STEPS, dark)]
+    return codes, Ramp(kinds, low, high)
 
 
 def with_alpha(colors: Any, alpha: Any) -> Floats:

@@ -16,7 +16,8 @@ from ecsviz.basics.html import shown_of
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.text import plain
 from ecsviz.domain.labels import label_of, text_width, wrapped_label
-from ecsviz.draw.style import MARKERS, categories, hex_of
+from ecsviz.draw.palette import MARKERS
+from ecsviz.draw.style import categories, hex_of
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
 from ecsviz.layout.grid import Floats
