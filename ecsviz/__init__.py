@@ -19,9 +19,12 @@ from ecsviz.graph.cycles import Cycle
 from ecsviz.graph.dependency_graph import CycleStatus, EntityDependencyGraph
 
 if _t.TYPE_CHECKING:
+    from ecsviz.domain.model_entities import entity_class
+    from ecsviz.draw.anything import draw
     from ecsviz.frames.from_frames import from_frames
     from ecsviz.frames.from_networkx import from_networkx
     from ecsviz.frames.to_frames import to_frames
+    from ecsviz.graph.graph_of import graph_of
     from ecsviz.importers import iterate_chats, read_chat
     from ecsviz.importers.database import read_database
     from ecsviz.importers.samples import sample
@@ -29,6 +32,7 @@ if _t.TYPE_CHECKING:
     from ecsviz.storage.protocol import EntityStorage
     from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
     from ecsviz.storage.save_plan import SavePlan
+    from ecsviz.widgets.graph.anything import explore
 
 __version__ = "0.1.0"
 __all__ = [
@@ -49,8 +53,12 @@ __all__ = [
     "SavePlan",
     "column",
     "diff",
+    "draw",
+    "entity_class",
+    "explore",
     "from_frames",
     "from_networkx",
+    "graph_of",
     "iterate_chats",
     "read_chat",
     "read_database",
@@ -66,8 +74,11 @@ _ROOMS = {
     "InMemoryEntityStorage": "ecsviz.storage.memory.store",
     "SQLAlchemyEntityStorage": "ecsviz.storage.relational.store",
     "SavePlan": "ecsviz.storage.save_plan",
+    "entity_class": "ecsviz.domain.model_entities",
+    "explore": "ecsviz.widgets.graph.anything",
     "from_frames": "ecsviz.frames.from_frames",
     "from_networkx": "ecsviz.frames.from_networkx",
+    "graph_of": "ecsviz.graph.graph_of",
     "iterate_chats": "ecsviz.importers",
     "read_chat": "ecsviz.importers",
     "read_database": "ecsviz.importers.database",

@@ -525,6 +525,10 @@ class UnpairedReferencesWarning(UserWarning):
     """
 
 
+class NotLoadedWarning(UserWarning):
+    """Relationships of SQLAlchemy were left out of a graph because they are not loaded."""
+
+
 EXAMPLE = "0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"
 """What an ``ecs_id`` looks like, for messages."""
 

@@ -20,8 +20,8 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.domain.diff import GraphDiff
 from ecsviz.draw import tables
+from ecsviz.widgets.past import moments_of
 from ecsviz.widgets.store.neighbours import near_of
-from ecsviz.widgets.thread.past import thread_moments
 
 Call = Callable[[Any, Any], Any]
 """What is called, with a store and a thread that was read from it."""
@@ -90,7 +90,7 @@ def _explored(store: Any, thread: Any) -> Any:
 
 
 def _moments(store: Any, thread: Any) -> Any:
-    return [{**moment, "at": ""} for moment in thread_moments(store, thread)[0]]
+    return [{**moment, "at": ""} for moment in moments_of(store, thread)[0]]
 
 
 CALLS: dict[str, tuple[Call, tuple[Callable[[Any], None], ...]]] = {

@@ -15,7 +15,7 @@ from ecsviz.isomorphic import find_difference
 from ecsviz.storage.relational.past import reach as reached
 from ecsviz.storage.relational.past.reach import past_of
 from ecsviz.storage.spans import NEVER, Reached, Span
-from ecsviz.widgets.thread.past import thread_moments
+from ecsviz.widgets.past import moments_of
 
 
 @pytest.fixture(name="store", params=[ev.SQLAlchemyEntityStorage, ev.InMemoryEntityStorage])
@@ -152,7 +152,7 @@ def seen(store: Any, thread: ev.ChatThread) -> list[int]:
 
 
 def told(store: Any, entity: Any) -> list[int]:
-    return [moment["revision"] for moment in thread_moments(store, entity)[0]]
+    return [moment["revision"] for moment in moments_of(store, entity)[0]]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -212,7 +212,7 @@ def test_a_thread_that_was_deleted_for_a_while(store: Any) -> None:
     store.register(again)
     again.title = "and again"
     store.register(again)
-    moments, kept = thread_moments(store, again)
+    moments, kept = moments_of(store, again)
     assert ([m["revision"] for m in moments], kept) == ([1, 4, 5], [range(1, 2), range(4, 6)])
     assert seen(store, again) == [1, 4, 5]
     store.prune(before=3)
@@ -233,7 +233,7 @@ def test_where_nobody_can_tell_all_that_can_be_read_are_offered(
         store.register(aside)
     assert told(store, thread) == [2, 3, 4, 5, 6, 7, 8, 9]
     store.prune(before=7)
-    moments, kept = thread_moments(store, thread)
+    moments, kept = moments_of(store, thread)
     assert [(m["revision"], m["note"]) for m in moments] == [
         (7, "the oldest that is kept"),
         (8, ""),

@@ -20,9 +20,9 @@ from ecsviz.errors import (
     UnknownTypeError,
 )
 from ecsviz.widgets import ThreadExplorer, explore_thread
+from ecsviz.widgets.past import moments_of
 from ecsviz.widgets.thread import explorer as room
 from ecsviz.widgets.thread.parts import PICTURE, PICTURES, TEXT, parts_of
-from ecsviz.widgets.thread.past import thread_moments
 from ecsviz.widgets.thread.texts import message_json
 from ecsviz.widgets.thread.tree import Branches
 from tests.cells import Page
@@ -568,7 +568,7 @@ def test_asking_for_the_past_costs_the_same_however_long_the_thread_is(tmp_path:
         thread.messages[size // 2].content = "changed"
         store.register(thread)
         with counted() as statements:
-            moments, _ = thread_moments(store, thread)
+            moments, _ = moments_of(store, thread)
         assert [moment["revision"] for moment in moments] == [1, 2]
         counts.append(len(statements))
     assert counts[0] == counts[1]

@@ -87,6 +87,19 @@ def view(stub: F) -> F:
     return cast("F", View(stub))
 
 
+def own_view(shown: object, word: str) -> bool:
+    """Tell whether an object can be shown by a word of ours, and not by a method of its user's.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> own_view(thread, "explore"), own_view(thread, "draw"), own_view("a text", "explore")
+    (True, False, False)
+    """
+    return isinstance(inspect.getattr_static(type(shown), word, None), View)
+
+
 def connect(answers: Mapping[str, str]) -> None:
     """Say which functions answer: by ``"Class.method"`` the function's full name.
 

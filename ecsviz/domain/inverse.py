@@ -12,7 +12,7 @@ from typing_extensions import Format, get_annotations
 
 from ecsviz.basics.order import Ints, split
 from ecsviz.basics.outside import outside
-from ecsviz.domain.entity_class import newest_definition, same_type, type_key
+from ecsviz.domain.entity_class import is_entity_class, newest_definition, same_type, type_key
 from ecsviz.domain.fields import ClassPlan, FieldPlan, Shape, class_plan
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import Walk
@@ -211,9 +211,11 @@ def _only(field: FieldPlan, cls: type) -> bool:
 
 
 def _declaring_class(field: FieldPlan) -> type:
-    for cls in reversed(field.owner.__mro__):
+    steps = field.owner.__mro__[::-1]
+    for cls in steps:
         if field.name in get_annotations(cls, format=Format.FORWARDREF):
-            return cls
+            # A plain model may have declared it, which the entity class has beside `Entity`.
+            return next(step for step in steps if cls in step.__mro__ and is_entity_class(step))
     return field.owner
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import OWN_FIELDS
+from ecsviz.domain.plain_objects import object_state
 from ecsviz.domain.walk import node_name
 
 DEFAULT_LIMIT = 24
@@ -37,7 +38,7 @@ def label_of(node: Any, limit: int = DEFAULT_LIMIT, *, with_type: bool = True) -
     Parameters
     ----------
     node
-        An entity, an entity class, or a name.
+        An entity or another object with fields, a class, or a name.
     limit
         How wide the label may be, in columns (a Chinese character takes two); 24 by default.
     with_type
@@ -64,7 +65,12 @@ def label_of(node: Any, limit: int = DEFAULT_LIMIT, *, with_type: bool = True) -
     ('ChatThread', 'orders')
     """
     kind = node_name(node)
-    state = node.__dict__ if is_entity_class(type(node)) else getattr(node, "label_state", None)
+    if is_entity_class(type(node)):
+        state: Mapping[str, Any] | None = node.__dict__
+    else:
+        state = object_state(node)
+        if state is None:
+            state = getattr(node, "label_state", None)
     text = _own_text(state, limit) if state else ""
     if not text:
         return clean_text(kind, limit)

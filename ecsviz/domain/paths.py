@@ -9,7 +9,7 @@ import array
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,9 @@ or data that should be entities."""
 
 MAX_KEY = 80
 """How many characters of a key a path shows; of a longer one the beginning and a hash."""
+
+
+_LEAVES = frozenset({*SCALARS, bytearray, range, array.array})
 
 
 class Attr(str):
@@ -86,7 +89,12 @@ class Steps(tuple[Any, ...]):
     __slots__ = ()
 
 
-def nested_entities(value: Any, place: str) -> Iterator[tuple[Steps, Any]]:
+def nested_entities(
+    value: Any,
+    place: str,
+    ends: Callable[[type], bool] = is_entity_class,
+    leaves: Container[type] = _LEAVES,
+) -> Iterator[tuple[Steps, Any]]:
     """Yield every entity inside nested containers, plain models and dataclasses.
 
     Parameters
@@ -95,6 +103,10 @@ def nested_entities(value: Any, place: str) -> Iterator[tuple[Steps, Any]]:
         What stands in a field.
     place
         ``Class.field``, for the message of an error.
+    ends
+        Tells of a class whether its instances are what is looked for: entity classes.
+    leaves
+        Classes whose instances need not be looked at: those that hold nothing.
 
     Yields
     ------
@@ -105,10 +117,10 @@ def nested_entities(value: Any, place: str) -> Iterator[tuple[Steps, Any]]:
     stack: list[tuple[Any, Steps]] = [(value, Steps())]
     while stack:
         item, steps = stack.pop()
-        if is_entity_class(type(item)):
+        if ends(type(item)):
             yield steps, item
             continue
-        parts = [(step, part) for step, part in value_parts(item) if type(part) not in _LEAVES]
+        parts = [(step, part) for step, part in value_parts(item) if type(part) not in leaves]
         if not parts:
             continue
         if len(steps) >= MAX_VALUE_DEPTH:
@@ -137,9 +149,6 @@ def too_deep(place: str) -> UnsupportedFieldError:
         cls=None,
         field=place,
     )
-
-
-_LEAVES = frozenset({*SCALARS, bytearray, range, array.array})
 
 
 def value_parts(item: Any) -> Iterable[tuple[Any, Any]]:

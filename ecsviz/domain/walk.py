@@ -23,6 +23,7 @@ from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.field_entities import found_in, named, refuse_hidden
 from ecsviz.domain.fields import FieldPlan, Shape, class_plan
 from ecsviz.domain.paths import format_path
+from ecsviz.domain.plain_objects import is_plain_class
 from ecsviz.errors import (
     DuplicateIdError,
     InvalidIdError,
@@ -62,7 +63,10 @@ def node_name(node: Any) -> str:
         return node
     if isinstance(node, type):
         return node.__name__
-    return getattr(node, "type_name", None) or type(node).__name__
+    kind = type(node)
+    if is_entity_class(kind) or is_plain_class(kind):
+        return kind.__name__
+    return getattr(node, "type_name", None) or kind.__name__
 
 
 # -- the walk --------------------------------------------------------------------------------

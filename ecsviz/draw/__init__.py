@@ -3,15 +3,20 @@
 May import ``layout/`` and ``storage/`` (what a store says of its tables and its past). Begin
 reading at ``graph.py``: it makes a ``picture`` (what is shown), then a ``plan`` (where), and draws
 nodes, references and labels on a ``frame``. Timelines, lineages and schemas have a room each.
+The folder can be called: ``ecsviz.draw(anything)`` gives the picture that fits (``anything.py``).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
 from ecsviz.basics.lazy import lazy
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from ecsviz.draw.activity import draw_activity
     from ecsviz.draw.chat_bars import draw_lengths, draw_models
     from ecsviz.draw.diff import draw_diff
@@ -50,3 +55,16 @@ __getattr__ = lazy(__name__, _ROOMS)
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+class _Verb(ModuleType):
+    """Lets the module be called: ``ecsviz.draw`` is a folder of pictures and a verb."""
+
+    def __call__(self, what: Any, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw anything; see ``ecsviz.draw.anything.draw``."""
+        from ecsviz.draw.anything import draw
+
+        return draw(what, ax, **options)
+
+
+sys.modules[__name__].__class__ = _Verb

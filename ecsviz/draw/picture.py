@@ -14,6 +14,7 @@ from ecsviz.basics.order import Bools, Ints
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import OWN_FIELDS
 from ecsviz.domain.labels import clean_text, label_of
+from ecsviz.domain.plain_objects import is_plain_class, values_of
 from ecsviz.draw.labels import LENGTH, READ
 from ecsviz.draw.options import checked_option, said_of
 from ecsviz.errors import did_you_mean, short_repr
@@ -276,7 +277,7 @@ def _shown(value: Any, limit: int = 32) -> str | int | float | None:
         return value
     if isinstance(value, int) and abs(value) < HUGE:
         return value
-    if is_entity_class(type(value)):
+    if is_entity_class(type(value)) or is_plain_class(type(value)):
         return label_of(value)
     return clean_text(value, limit) if isinstance(value, str) else short_repr(value, limit)
 
@@ -288,8 +289,8 @@ def _asked(graph: EntityDependencyGraph, what: Any, option: str) -> list[Any]:
         return [said_of(node, what, option) for node in nodes]
     known: dict[str, None] = {}
     for node in nodes:
-        if is_entity_class(type(node)):
-            known.update(dict.fromkeys(type(node).model_fields))
+        kind = type(node)
+        known.update(dict.fromkeys(kind.model_fields if is_entity_class(kind) else values_of(node)))
     if not isinstance(what, str) or (nodes and what not in known):
         options = [name for name in known if name not in OWN_FIELDS]
         options += BUILT_IN if option == "color_by" else []
@@ -299,7 +300,7 @@ def _asked(graph: EntityDependencyGraph, what: Any, option: str) -> list[Any]:
             option=option,
             value=what,
         )
-    return [getattr(node, "__dict__", {}).get(what) for node in nodes]
+    return [values_of(node).get(what) for node in nodes]
 
 
 def _lit(graph: EntityDependencyGraph, highlight: Any) -> Bools | None:

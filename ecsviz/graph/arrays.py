@@ -232,7 +232,8 @@ def as_roots(entities: Any) -> list[Any]:
     if isinstance(entities, (str, bytes, BaseModel)) or not isinstance(entities, Iterable):
         raise NotAnEntityError(
             f"{short_repr(entities)} is not an entity, but of type {type(entities).__name__}."
-            " Give an instance of a subclass of ev.Entity, or a list of them.",
+            " Give an instance of a subclass of ev.Entity, or a list of them; ev.graph_of takes"
+            " other objects.",
             value=entities,
         )
     return list(entities.values()) if isinstance(entities, Mapping) else list(entities)

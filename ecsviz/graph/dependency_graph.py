@@ -148,6 +148,7 @@ class EntityDependencyGraph(GraphViews):
         fields: Sequence[str] | None = None,
         kinds: Sequence[int] | Ints | None = None,
         sides: Callable[[], Ints] | None = None,
+        rising: bool = False,
     ) -> EntityDependencyGraph:
         """Return a graph of given nodes and references, for other rooms and other packages.
 
@@ -171,6 +172,8 @@ class EntityDependencyGraph(GraphViews):
         sides
             Gives an array with, per reference, ``k`` if it stands in a list, ``-k`` if it is the
             back-reference that says the same, 0 if neither; see `pairs`. Called when asked for.
+        rising
+            Whether the nodes stand in the order in which ties are broken; else their ids say it.
 
         Examples
         --------
@@ -189,7 +192,7 @@ class EntityDependencyGraph(GraphViews):
         names = paths if fields is None else fields
         kinds = [NULLABLE] * len(sources) if kinds is None else kinds
         ends = sources, targets, kinds, lambda number: (names[number], paths[number])
-        return cls()._set_parts(make_parts(nodes, ids, types, *ends, sides=sides))
+        return cls()._set_parts(make_parts(nodes, ids, types, *ends, rising=rising, sides=sides))
 
     # -- nodes and references ----------------------------------------------------------------
 
@@ -207,8 +210,8 @@ class EntityDependencyGraph(GraphViews):
     def left_out(self) -> int:
         """How many nodes only stand for entities that are not loaded: what they hold is unknown."""
         nodes = self.arrays.nodes
-        of_entities = len(nodes) and is_entity_class(type(nodes[0]))
-        return sum(map(is_placeholder, nodes)) if of_entities else 0
+        entities = set(filter(is_entity_class, map(type, nodes)))
+        return sum(type(node) in entities and is_placeholder(node) for node in nodes if entities)
 
     def __len__(self) -> int:
         return len(self.arrays.nodes)
@@ -230,8 +233,8 @@ class EntityDependencyGraph(GraphViews):
 
     def find_number(self, node: Any) -> int | None:
         """Return the number of a node in `arrays`, None if it is none; no promise."""
-        if is_entity_class(type(node)):
-            return self._position.get(node.__dict__.get("ecs_id"))
+        if is_entity_class(type(node)) and node.__dict__.get("ecs_id") in self._position:
+            return self._position[node.__dict__["ecs_id"]]
         if is_entity_class(node):
             node = newest_definition(node)
         if isinstance(node, (UUID, str)):

@@ -170,9 +170,12 @@ def _type_names(types: Any, members: list[int]) -> str:
 def noun_of(graph: EntityDependencyGraph, count: int) -> str:
     """Return what a graph's nodes are called: entities, classes, tables, rows, or nodes."""
     from ecsviz.domain.entity_class import is_entity_class
+    from ecsviz.domain.plain_objects import is_plain_class
 
     kinds = set(graph.arrays.types[:1])
     node = graph.arrays.nodes[0] if len(graph) else None
+    if is_plain_class(type(node)) and not is_entity_class(type(node)):
+        return "object" if count == 1 else "objects"
     if is_entity_class(type(node)) or hasattr(node, "type_name"):
         return "entity" if count == 1 else "entities"
     if kinds == {"class"}:

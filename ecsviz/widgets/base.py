@@ -241,12 +241,15 @@ class LiveWidget(anywidget.AnyWidget):
         """
         shown = super()._repr_mimebundle_()
         if shown is not None:
-            data, metadata = shown
-            show: Any = display
-            self._bring_library()
-            show(data, metadata=metadata, raw=True)
-            show({"text/html": str(self.still())}, raw=True)
-            self._library = b""  # it is not for the notebook's file
+            self.show_within(*shown)
+
+    def show_within(self, data: Any, metadata: Any) -> None:
+        """Show what this widget is a part of, and then what stands in for it; no promise."""
+        show: Any = display
+        self._bring_library()
+        show(data, metadata=metadata, raw=True)
+        show({"text/html": str(self.still())}, raw=True)
+        self._library = b""  # it is not for the notebook's file
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         shown = super()._repr_mimebundle_(**kwargs)

@@ -576,3 +576,36 @@ def test_pairs_are_one_line_with_two_heads(notebook: Notebook) -> None:
     click(notebook, element_of(notebook, "loop"))
     notebook.page.wait_for_selector(f"{DETAILS} >> text=A loop.")
     assert "thread" in text(notebook, DETAILS), "the details say both sides"
+
+
+PAST = """
+import ecsviz as ev
+store = ev.InMemoryEntityStorage()
+first = ev.ChatThread(title="Ada")
+hello = first.say("user", "hello")
+store.register(first, note="a first word")
+first.say("assistant", "And what then?", hello)
+store.register(first, note="an answer")
+from ecsviz.widgets.graph.past import PastExplorer
+w = PastExplorer(first, store)
+w
+"""
+
+
+def test_the_slider_of_an_entitys_revisions(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("entity-past", PAST)
+    drawn(notebook, "nodes")
+    assert page.get_by_text("revision 2: an answer; 1 added").count() == 1
+    notebook.shot("entity-past-light", ".widget-vbox")
+    notebook.theme("Dark")
+    notebook.shot("entity-past-dark", ".widget-vbox")
+    notebook.theme("Light")
+    notebook.python("w.revision = 1")
+    page.get_by_text("revision 1: a first word").wait_for()
+    drawn(notebook, "nodes")
+    page.wait_for_function(
+        f"() => document.querySelectorAll('{PICTURE}').length === 1"
+        f" && !document.querySelector('{PICTURE}').placeOf(2)"
+    )
+    assert notebook.value("len(w.explorer.graph)") == 2

@@ -15,6 +15,7 @@ from ecsviz.basics.order import Ints, group
 from ecsviz.basics.text import plain
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.labels import label_of
+from ecsviz.domain.plain_objects import is_plain_class, values_of
 from ecsviz.domain.scalars import SCALARS
 from ecsviz.errors import short_repr
 from ecsviz.graph.columns import NODE_COLUMNS
@@ -206,7 +207,18 @@ def shown_fields(node: Any) -> list[tuple[str, str | None]]:
             (name, readable(short_repr(field.annotation)))
             for name, field in node.model_fields.items()
         ]
-    return []
+    return [(name, _told(value)) for name, value in values_of(node).items()]
+
+
+def _told(value: Any) -> str | None:
+    """Return a value of an object that is no entity: whose own repr may run through the graph."""
+    if value is None or type(value) in (str, *_PLAIN):
+        return _shown(value, value)
+    if is_plain_class(type(value)):
+        return plain(label_of(value))
+    if isinstance(value, (list, tuple, dict, set, frozenset)):
+        return f"{type(value).__name__} of {len(value):,}" if len(value) else "empty"
+    return type(value).__name__
 
 
 def _shown(value: Any, otherwise: Any) -> str | None:

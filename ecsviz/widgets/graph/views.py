@@ -9,8 +9,8 @@ import numpy as np
 
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.text import plain
-from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.labels import label_of
+from ecsviz.domain.plain_objects import values_of
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.cycles import CycleList
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -318,8 +318,7 @@ def _found_in(graph: EntityDependencyGraph, number: int, wanted: str) -> bool:
     node = parts.nodes[number]
     if wanted in parts.types[number].casefold() or wanted in str(parts.ids[number]).casefold():
         return True
-    if not is_entity_class(type(node)):
-        return wanted in label_of(node).casefold()
-    return any(
-        type(value) is str and wanted in value.casefold() for value in node.__dict__.values()
+    values = values_of(node).values()
+    return any(type(value) is str and wanted in value.casefold() for value in values) or (
+        not values and wanted in label_of(node).casefold()
     )

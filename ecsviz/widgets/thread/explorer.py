@@ -18,8 +18,8 @@ from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, UnknownTypeError, short_repr
 from ecsviz.storage.comparing import storage_of
 from ecsviz.widgets.base import EntityId, LiveWidget, Message, uuid_of, whole_number
+from ecsviz.widgets.past import moments_of
 from ecsviz.widgets.thread.parts import parts_of
-from ecsviz.widgets.thread.past import thread_moments
 from ecsviz.widgets.thread.texts import (
     CHANGES,
     changes_of,
@@ -476,7 +476,7 @@ class ThreadExplorer(LiveWidget):
         """Return the revisions that changed the thread, for the slider."""
         if self.store is None:
             return []
-        moments, self._kept = thread_moments(self.store, self.thread)
+        moments, self._kept = moments_of(self.store, self.thread)
         return moments
 
     def _nearest(self, revision: int | None) -> int | None:

@@ -1,11 +1,11 @@
-"""The past of a thread: the revisions of a store that changed it."""
+"""The past of an entity: the revisions of a store that changed it, or what it led to."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from ecsviz.basics.text import plain
-from ecsviz.domain.chat import ChatThread
+from ecsviz.domain.entity import Entity
 
 NOTE: Final = 80
 """How many characters of a note are shown."""
@@ -13,14 +13,14 @@ PRUNED: Final = "the oldest that is kept"
 """Stands for the note of what an earlier revision changed, or after it."""
 
 
-def thread_moments(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]], list[range]]:
-    """Return the revisions that changed a thread, or what it led to then, and which can be shown.
+def moments_of(store: Any, entity: Entity) -> tuple[list[dict[str, Any]], list[range]]:
+    """Return the revisions that changed an entity, or what it led to then, and which can be shown.
 
     Parameters
     ----------
     store
         An `SQLAlchemyEntityStorage` or an `InMemoryEntityStorage`.
-    thread
+    entity
         What is stored there.
 
     Returns
@@ -29,7 +29,7 @@ def thread_moments(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]]
         Each revision that shows another state than the one before, with its time and note. Where
         the past has been pruned, the first is the oldest that is kept.
     list of range
-        All revisions as of which the thread can be read.
+        All revisions as of which the entity can be read.
 
     Raises
     ------
@@ -48,14 +48,14 @@ def thread_moments(store: Any, thread: ChatThread) -> tuple[list[dict[str, Any]]
     >>> _ = store.register(ev.ChatThread(title="another"))
     >>> message = thread.say("user", "hello")
     >>> _ = store.register(thread, note="asked")
-    >>> moments, shown = thread_moments(store, thread)
+    >>> moments, shown = moments_of(store, thread)
     >>> [(moment["revision"], moment["note"]) for moment in moments], shown
     ([(1, ''), (3, 'asked')], [range(1, 4)])
     """
     with store.inside.one_state():
-        store.history(thread)  # raises where there is none
+        store.history(entity)  # raises where there is none
         frame = store.revisions()
-        past, oldest = store.inside.past(thread.ecs_id)
+        past, oldest = store.inside.past(entity.ecs_id)
     newest = int(frame["revision"].max())
     frame = frame[frame["revision"].isin(past.revisions(frame["revision"].tolist()))]
     notes = frame["note"].fillna("").tolist()
