@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from ecsviz.errors import InvalidArgumentError, InvalidIdError, UnknownTypeError
 from ecsviz.importers.database import Database
 from ecsviz.importers.database import looking as room
 from ecsviz.widgets import DatabaseExplorer, explore_database
+from ecsviz.widgets.database import cards as cards_room
 from tests.databases import execute
 from tests.hostile import HOSTILE, assert_harmless
 
@@ -66,6 +68,66 @@ def test_a_row_shows_what_is_around_it(shop: Database) -> None:
     ask(explorer, "pick", row=0)
     assert explorer.graph is None
     assert "no primary key" in explorer._told
+
+
+def ends_of(line: dict[str, Any]) -> list[list[float]]:
+    return [line["points"][0], line["points"][-1]]
+
+
+def test_tables_are_cards_with_lines_between_their_columns(
+    shop: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explorer = shop.explore()
+    cards = explorer._cards
+    json.dumps(cards)
+    boxes = {box["table"]: box for box in cards["boxes"]}
+    assert sorted(boxes) == shop.tables
+    assert cards["said"].startswith("6 tables, 6 keys, 2 cyclic components. ")
+    cyclic = [name for name, box in boxes.items() if box["cyclic"]]
+    assert cyclic == ["customers", "staff", "store"]
+    orders = boxes["orders"]
+    assert orders["rows"] == 3
+    assert [(c["name"], c["mark"]) for c in orders["columns"]][:2] == [
+        ("year", "PK"),
+        ("number", "PK"),
+    ]
+    leads = {(n, c["name"]): c["leads"] for n, b in boxes.items() for c in b["columns"]}
+    (target,) = {leads["orders", "customer_id"]}
+    assert cards["boxes"][target]["table"] == "customers"
+    assert {name for (table, name), at in leads.items() if table == "orders" and at is None} >= {
+        "year", "number",
+    }  # fmt: skip
+    rows = {n: (b["y"], b["y"] + 30 + 20 * len(b["columns"])) for n, b in enumerate(cards["boxes"])}
+    for line in cards["lines"]:
+        for end, (x, y) in zip(("source", "target"), ends_of(line), strict=True):
+            box = cards["boxes"][line[end]]
+            assert rows[line[end]][0] < y < rows[line[end]][1], "beside a column"
+            assert min(abs(x - box["x"]), abs(x - box["x"] - box["width"])) < 1, "at its border"
+    for one in cards["boxes"]:
+        assert 0 <= one["x"] <= one["x"] + one["width"] <= cards["width"] + 1
+        for other in cards["boxes"]:
+            beside = (
+                one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+            )
+            high = 30 + 20 * len(one["columns"])
+            apart = one["y"] + high <= other["y"] or other["y"] + 30 <= one["y"]
+            assert beside or apart or one is other
+    ask(explorer, "table", n=boxes["customers"]["n"])
+    assert explorer.table == "customers"
+    ask(explorer, "pick", row=1)
+    ask(explorer, "hops", hops=2)
+    assert (explorer.hops, explorer._hops) == (2, 2)
+    ask(explorer, "hops", hops=99)
+    ask(explorer, "hops", hops="x")
+    assert explorer.hops == 2
+    ask(explorer, "tables")
+    assert (explorer.selected, nodes(explorer)) == (None, shop.tables)
+    monkeypatch.setattr(cards_room, "MOST", 2)
+    monkeypatch.setattr(cards_room, "MOST_COLUMNS", 2)
+    few = shop.explore()._cards
+    assert len(few["boxes"]) == 2
+    assert "Shown are the 2 with the most keys." in few["said"]
+    assert all(len(box["columns"]) <= 2 and box["more"] >= 0 for box in few["boxes"])
 
 
 def test_rows_are_searched_sorted_and_turned(tmp_path: Path) -> None:

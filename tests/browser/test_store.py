@@ -207,11 +207,11 @@ conn = sqlite3.connect("shop.db")
 conn.executescript('''
     create table store (id integer primary key, name text, manager_id references staff);
     create table staff (id integer primary key, name text, store_id not null references store);
-    create table sale (id integer primary key, staff_id not null references staff, price real);
+    create table sale (staff_id not null references staff, price real, id integer primary key);
     insert into store values (1, 'Ulm', 2), (2, 'Bonn', null);
     insert into staff values (1, 'Ann', 1), (2, 'Bo', 1), (3, 'Cy', 2);
 ''')
-conn.executemany("insert into sale values (?, ?, ?)", [(n, n % 3 + 1, n / 4) for n in range(60)])
+conn.executemany("insert into sale values (?, ?, ?)", [(n % 3 + 1, n / 4, n) for n in range(60)])
 conn.commit()
 conn.close()
 db = ev.read_database("shop.db")
@@ -223,18 +223,41 @@ w
 def test_a_database_is_explored_from_its_tables_to_a_row(notebook: Notebook) -> None:
     page = notebook.page
     notebook.open("database", DATABASE)
-    page.wait_for_selector(".ecsviz-graph .ecsviz-explorer")
+    page.wait_for_selector(".ecsviz-card[data-card=staff]")
     page.wait_for_selector("text=65 rows")
     assert page.locator("text=Revisions").count() == 0 or not page.is_visible("text=Revisions")
-    page.wait_for_timeout(1_500)  # its picture is drawn
+    assert page.locator(".ecsviz-graph .ecsviz-explorer").count() == 0
+    words = page.locator(".ecsviz-card[data-card=staff]").inner_text().split()
+    assert words[:2] == ["staff", "3"]
+    assert [name for name in ("id", "name", "store_id") if name not in words] == []
+    assert "1 cyclic component" in page.locator(".ecsviz-around").inner_text()
+    assert page.locator(".ecsviz-card.ecsviz-cyclic").count() == 2
+    colours = "([...new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)].length)"
+    assert page.locator(".ecsviz-field canvas").evaluate(f"c => {colours}") > 2, "lines are drawn"
     notebook.shot("database-tables", ".ecsviz-store")
     page.click("[data-class=staff]")
     notebook.wait_for("w.graph.selected == w.table == 'staff'", expected=True)
+    page.wait_for_selector(".ecsviz-card[data-card=staff][data-chosen]")
+    page.click(".ecsviz-card[data-card=staff] .ecsviz-name >> text=store_id")
+    notebook.wait_for("w.table", "store")
+    page.wait_for_selector("tbody tr:nth-child(2) >> text=Bonn")
+    page.click(".ecsviz-card[data-card=staff] > button")
+    page.wait_for_selector("tbody tr:nth-child(3) >> text=Cy")
     page.locator("[data-pick]").nth(1).click()
     notebook.wait_for("w.selected", "staff 2")
     notebook.wait_for("len(w.graph.graph)", 22)
     page.wait_for_selector("tr[data-row='1'][data-chosen]")
+    page.wait_for_selector(".ecsviz-graph .ecsviz-explorer")
+    assert not page.is_visible(".ecsviz-cards")
     page.wait_for_timeout(1_500)
     notebook.shot("database-row", ".ecsviz-store")
+    page.select_option("select[aria-label='How many keys away']", "2")
+    notebook.wait_for("w.hops == 2 and len(w.graph.graph) > 22", expected=True)
     page.locator("tr[data-row='1'] [data-follow]").first.click()
     notebook.wait_for("w.selected == 'store 1' and w.table == 'store'", expected=True)
+    page.click("[data-do=tables]")
+    notebook.wait_for("w.selected", None)
+    page.wait_for_selector(".ecsviz-card[data-card=store][data-chosen]")
+    page.click("[data-class=sale]")
+    page.locator("tr[data-row='1'] [data-pick]").press("Enter")  # where a key is the first column
+    notebook.wait_for("w.selected", "sale 1")

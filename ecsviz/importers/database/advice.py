@@ -63,7 +63,7 @@ class WithAdvice:
 
     @view
     def explore(self) -> Any:
-        """Return a live widget: the tables as a graph, their rows, and what is around a row.
+        """Return a live widget: the tables as cards, their rows, and what is around a row.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""What is in a database of others: tables as a graph, rows page by page, and what is around one."""
+"""What is in a database of others: tables as cards, rows page by page, and what is around one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ecsviz.errors import (
     short_repr,
 )
 from ecsviz.widgets.base import Message, whole_number
+from ecsviz.widgets.database.cards import cards_of
 from ecsviz.widgets.store.explorer import CLASSES, ROWS, StoreExplorer
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class DatabaseExplorer(StoreExplorer):
         A trait: the name of the chosen row, such as ``"customer 5"``, or None. To choose one
         shows what is around it as a graph.
     table
-        A trait: the table whose rows are listed. To choose one shows the graph of the tables.
+        A trait: the table whose rows are listed. To choose one shows the tables again: a page shows
+        them as cards, with a line from every key to what it leads to; `graph` has their graph.
     hops
         A trait: how many keys away from a row the graph around it goes; 1 at first.
     search, order_by, first, graph, status
@@ -101,6 +103,7 @@ class DatabaseExplorer(StoreExplorer):
     def _connect(self) -> None:
         super()._connect()
         self.observe(lambda _: self._on_hops(), "hops")
+        self._hops = self.hops
         self._show_tables()
 
     def _introduce(self) -> None:
@@ -118,6 +121,8 @@ class DatabaseExplorer(StoreExplorer):
             "revised": "",
             "size": ROWS,
         }
+        counts = {found.name: (n, found.count) for n, found in enumerate(tables)}
+        self._cards = cards_of(self.database.drawn(), self.inside.tables(), counts)
 
     # -- what is selected --------------------------------------------------------------------
 
@@ -181,7 +186,13 @@ class DatabaseExplorer(StoreExplorer):
         else:
             self.graph.selected = self.selected
 
+    def _on_pick_hops(self, message: Message) -> None:
+        hops = whole_number(message, "hops", 0, 9)
+        if hops is not None:
+            self.hops = hops
+
     def _on_hops(self) -> None:
+        self._hops = self.hops
         if self.selected is not None:
             self._show_near(self._row_of(self.selected))
 

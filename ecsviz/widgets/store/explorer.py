@@ -112,6 +112,8 @@ class StoreExplorer(LiveWidget):
         "sort": "_on_sort",
         "turn": "_on_turn",
         "refresh": "_on_refresh",
+        "tables": "_on_tables",
+        "hops": "_on_pick_hops",
     }
 
     table = traitlets.Unicode(None, allow_none=True).tag(sync=True)
@@ -126,6 +128,8 @@ class StoreExplorer(LiveWidget):
     _about = traitlets.Dict(help="classes and revisions").tag(sync=True)
     _page = traitlets.Dict(help="a page of the table").tag(sync=True)
     _told = traitlets.Unicode(help="what the graph shows, or why there is none").tag(sync=True)
+    _cards = traitlets.Dict(help="the tables of a database as cards").tag(sync=True)
+    _hops = traitlets.Int(0, help="how far the graph goes, where one may say so").tag(sync=True)
 
     def __init__(self, store: Any) -> None:
         self.store: Any = store
@@ -300,6 +304,12 @@ class StoreExplorer(LiveWidget):
         first = whole_number(message, "first", 0, BIG)
         if first is not None:
             self.first = first
+
+    def _on_tables(self, message: Message) -> None:  # noqa: ARG002  # it says nothing more
+        self.selected = None
+
+    def _on_pick_hops(self, message: Message) -> None:
+        """Pass over how far the graph is to go: around an entity, that is given."""
 
     def _on_refresh(self, message: Message) -> None:  # noqa: ARG002  # it says nothing more
         self.refresh()

@@ -21,6 +21,7 @@ import { makeNested } from "../shared/nested.js";
 import { watchKernel } from "../shared/gone.js";
 import { hideStill } from "../shared/still.js";
 import { onTheme } from "../shared/theme.js";
+import { makeCards } from "./cards.js";
 
 /** @import { Happened } from "../shared/elements.d.ts" */
 /** @import * as base from "../shared/model.d.ts" */
@@ -201,9 +202,11 @@ function render({ model, el }) {
       // Of an id the end, of a row's name all of it.
       const told = value.length > 30 ? `…${value.slice(-6)}` : value;
       const label = `${column.name}: ${told}`;
+      const here = { type: "button", class: "ecsviz-link", "data-pick": row, title: "choose" };
       return h(
         "td",
         look,
+        n === 0 && h("button", { ...here, "aria-label": `choose row ${row + 1}` }, "▸ "),
         link(
           { "data-follow": n, title: value, "aria-label": label },
           () => send("follow", { row, column: n }),
@@ -253,6 +256,32 @@ function render({ model, el }) {
 
   const told = h("p", { class: "ecsviz-note" });
   const graph = makeNested(model, (why) => error.say(`The graph cannot be shown: ${why}`));
+  const cards = makeCards((n) => send("table", { n }));
+  const hops = h(
+    "select",
+    {
+      "aria-label": "How many keys away",
+      on: { change: () => send("hops", { hops: +hops.value }) },
+    },
+    [1, 2, 3, 4, 5].map((n) =>
+      h("option", { value: n }, n === 1 ? "1 key away" : `${n} keys away`),
+    ),
+  );
+  const walk = h(
+    "div",
+    { class: "ecsviz-row" },
+    button({ "data-do": "tables" }, () => send("tables"), "All tables"),
+    hops,
+  );
+  /** Shows the tables as cards until a row is chosen, whose graph takes their place. */
+  function showAround() {
+    const walking = Boolean(is("_cards").boxes) && is("selected") === null;
+    cards.element.hidden = !walking;
+    walk.hidden = walking || !is("_hops");
+    hops.value = String(is("_hops"));
+    graph.show(walking ? null : is("graph"));
+    if (walking) cards.draw();
+  }
 
   // -- all of it ---------------------------------------------------------------------------
 
@@ -292,7 +321,9 @@ function render({ model, el }) {
     h(
       "div",
       { class: "ecsviz-around", role: "group", "aria-label": "What is around the chosen row" },
+      walk,
       told,
+      cards.element,
       h("div", { class: "ecsviz-graph" }, graph.element),
     ),
     spoken.element,
@@ -318,9 +349,11 @@ function render({ model, el }) {
         is("_told") || "Choose a row to see what it holds and what holds it, as a graph.";
       if (is("_told")) spoken.say(is("_told"));
     }),
-    follow(model, ["graph"], () => graph.show(is("graph"))),
+    follow(model, ["_cards"], () => cards.show(is("_cards"))),
+    follow(model, ["table"], () => cards.point(is("table"))),
+    follow(model, ["graph", "selected", "_cards", "_hops"], later(showAround, 0)),
     onTold(model, "error", ({ text: words }) => error.say(words)),
-    onTheme(root, () => {}),
+    onTheme(root, cards.draw),
     hideStill(model),
     watchKernel(model, root),
   ];

@@ -18,6 +18,8 @@ export interface Traits extends every.Traits {
   _about: About;
   _page: Page | NoPage;
   _told: string;
+  _cards: Cards | NoCards;
+  _hops: number;
 }
 
 export interface Asked extends every.Asked {
@@ -28,6 +30,8 @@ export interface Asked extends every.Asked {
   sort: { column: number };
   turn: { first: number };
   refresh: {};
+  tables: {};
+  hops: { hops: number };
 }
 
 export interface Told extends every.Told {}
@@ -70,6 +74,52 @@ export interface NoPage {
   ids?: undefined;
   rows?: undefined;
   total?: undefined;
+}
+
+/** Tables with their columns and keys, and where each stands; of a database. */
+export interface Cards {
+  width: number;
+  height: number;
+  boxes: Card[];
+  lines: Line[];
+  said: string;
+}
+
+export interface NoCards {
+  width?: undefined;
+  height?: undefined;
+  boxes?: undefined;
+  lines?: undefined;
+  said?: undefined;
+}
+
+export interface Card {
+  n: number;
+  name: string;
+  table: string;
+  rows: number;
+  cyclic: boolean;
+  x: number;
+  y: number;
+  width: number;
+  marks: number;
+  columns: CardColumn[];
+  more: number;
+}
+
+export interface CardColumn {
+  mark: string;
+  name: string;
+  kind: string;
+  leads: number | null;
+}
+
+export interface Line {
+  source: number;
+  target: number;
+  many: boolean;
+  cyclic: boolean;
+  points: [number, number][];
 }
 
 export interface Column {
