@@ -15,6 +15,7 @@ from ecsviz.basics.progress import step, steps
 from ecsviz.basics.text import counted
 from ecsviz.draw import frame
 from ecsviz.draw.labels import LENGTH, READ
+from ecsviz.draw.maps import draw_map
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
 from ecsviz.draw.options import checked_option, flag_or_none, title_and_legend
 from ecsviz.draw.picture import GroupBy, Picture, counts_of, make_picture
@@ -23,6 +24,7 @@ from ecsviz.draw.references import draw_edge_labels, draw_references
 from ecsviz.draw.style import Ramp, categories, fixed_categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.graph.views import checked_graph
+from ecsviz.layout.choices import How
 from ecsviz.layout.paired import Paired, one_line_a_pair
 from ecsviz.layout.placed import HUB
 
@@ -49,6 +51,7 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     highlight: Any = None,
     max_nodes: int | None = MAX_NODES,
     group_by: GroupBy | str | type | None = None,
+    layout: How | None = None,
     title: str | None = None,
     legend: bool = True,
     edge_labels: bool | None = None,
@@ -76,11 +79,15 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     highlight
         Entities, ids, or cycles of ``get_cycles()``: all else is faded.
     max_nodes
-        How many nodes are drawn one by one; larger graphs are drawn in groups, and a note says
-        so. 600 by default: more are a texture. None draws any number one by one.
+        How many nodes are drawn one by one, but for a map; larger graphs are drawn in groups, and
+        a note says so. 600 by default: more are a texture. None draws any number in rows.
     group_by
         ``"component"``, ``"type"``, ``"thread"`` or the name of a type (all nodes are put to the
         nearest one of it) draws groups whatever the size; ``"auto"`` chooses.
+    layout
+        ``"layered"``, ``"tree"``, ``"radial"``, ``"force"``, ``"circle"`` or ``"timeline"`` (by the
+        first time among the fields). None chooses: rows; where more than 160 hang together that
+        are no tree, a map by forces, in communities that are called after their members.
     title
         A line above the figures, which are always there.
     legend
@@ -137,6 +144,7 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
             highlight=highlight,
             max_nodes=max_nodes,
             group_by=group_by,
+            layout=layout,
         )
         named = color_by if isinstance(color_by, str) else ""
         return draw_picture(
@@ -201,6 +209,8 @@ def draw_picture(
     if isinstance(kinds, Ramp):
         kinds.measure = named
     title = writer.clean(title, frame.TITLE_COLUMNS) if title else ""
+    if picture.mapped:
+        return draw_map(picture, codes, kinds, writer, theme, ax, title=title, legend=legend)
     plan = make_plan(
         picture,
         codes,

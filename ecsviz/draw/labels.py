@@ -19,7 +19,7 @@ READ: Final = 240
 ALIKE: Final = 3
 SHARED: Final = 10
 """So many names that begin with so many columns alike are told by where they differ."""
-_BREAKS: Final = re.compile(r"(?<=\s)|(?<=[-_/.:,;|·])(?=\S)")
+_BREAKS: Final = re.compile(r"(?<=\s)|(?<=[-_/.:,;|·])(?=[^\s\d])")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
@@ -20,7 +20,9 @@ from ecsviz.draw.options import checked_option, said_of
 from ecsviz.errors import did_you_mean, short_repr
 from ecsviz.graph.cycles import Cycle
 from ecsviz.layout import DrawingOptionError, Overview, overview
+from ecsviz.layout.choices import How, checked_how
 from ecsviz.layout.implied import implied_references
+from ecsviz.layout.maps import needs_a_map
 from ecsviz.layout.overview import noun_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ __all__ = ["DrawingOptionError", "GroupBy", "Picture", "counts_of", "make_pictur
 
 BUILT_IN: Final = ("type", "component", "generation")
 """What ``color_by`` knows in every graph."""
+ROWS: Final = 160
+"""Of more nodes, rows of what is no tree say little: they are drawn as a map."""
 HUGE: Final = 10**300
 """From here on a whole number is a text: no scale has room for it."""
 
@@ -69,6 +73,10 @@ class Picture:
         Shape (references,): which stand for a pair, or None.
     label_length
         How long a name may be, in columns.
+    mapped
+        Whether nodes are points where forces put them.
+    how
+        The layout that was chosen, or None.
     """
 
     graph: EntityDependencyGraph
@@ -89,6 +97,8 @@ class Picture:
     told: Sequence[str] | None = None
     both: Bools | None = None
     label_length: int = LENGTH
+    mapped: bool = False
+    how: How | None = None
 
     def are(self, state: str) -> Bools:
         """Tell of which references this is what has become, shape (references,)."""
@@ -105,15 +115,27 @@ def make_picture(
     highlight: Any,
     max_nodes: int | None,
     group_by: GroupBy | str | type | None,
+    layout: How | None = None,
 ) -> Picture:
     """Decide what is shown; the parameters are those of ``ecsviz.draw.draw_graph``."""
+    how = None if layout is None else checked_how(layout, "layout")
     max_nodes = checked_option(count_or_none, max_nodes, "max_nodes")
     lit = _lit(graph, highlight)
     lit_references = _lit_references(graph, highlight, lit)
+    if group_by is None and _is_mapped(graph, how, max_nodes):
+        picture = _one_by_one(graph, color_by, label, lit, lit_references)
+        return replace(picture, mapped=True, note="")
     if group_by is None and (max_nodes is None or len(graph) <= max_nodes):
-        return _one_by_one(graph, color_by, label, lit, lit_references)
+        return replace(_one_by_one(graph, color_by, label, lit, lit_references), how=how)
     groups = overview(graph, max_nodes or 600, by="auto" if group_by is None else group_by)
-    return _in_groups(graph, groups, color_by, lit, lit_references)
+    return replace(_in_groups(graph, groups, color_by, lit, lit_references), how=how)
+
+
+def _is_mapped(graph: EntityDependencyGraph, how: How | None, max_nodes: int | None) -> bool:
+    least = ROWS if max_nodes is None else min(ROWS, max_nodes)
+    if len(graph) <= least or how not in (None, "force"):
+        return False
+    return how == "force" or (max_nodes is not None and needs_a_map(graph, least))
 
 
 def _one_by_one(

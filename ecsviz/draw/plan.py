@@ -18,6 +18,7 @@ from ecsviz.draw.picture import Picture
 from ecsviz.draw.style import REFERENCES, Category, Ramp, Theme
 from ecsviz.draw.text import Writer
 from ecsviz.layout import Layout, layout_graph
+from ecsviz.layout.choices import placed_by
 from ecsviz.layout.grid import Floats
 
 FONT: Final = 9.0
@@ -232,8 +233,12 @@ def _layout(
         if picture.grouped:
             sizes[:, 0] = sizes[:, 0].max()  # cards of one size
         gap = BOX_GAP if len(sizes) <= CLOSE else CLOSE_GAP
+        if picture.how is not None:
+            return placed_by(picture.how, picture.graph, sizes, gap, page)
         return layout_graph(picture.graph, sizes=sizes, gap=gap, page=page)
     sizes = np.full((len(labels), 2), MARK_SIZE)
+    if picture.how is not None:
+        return placed_by(picture.how, picture.graph, sizes, MARK_GAP, page)
     least = name_room(picture)
     layout = layout_graph(picture.graph, sizes=sizes, gap=MARK_GAP, page=page, name_room=least)
     left, bottom, right, top = layout.bounds

@@ -69,7 +69,9 @@ class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
             readout=False,
             layout=Layout(flex="1 1 auto", width="auto"),
         )
-        play = Play(min=0, max=len(self.revisions) - 1, value=len(self.revisions) - 1, interval=STEP)
+        play = Play(
+            min=0, max=len(self.revisions) - 1, value=len(self.revisions) - 1, interval=STEP
+        )
         traitlets.link((play, "value"), (self._slider, "index"))
         self._line = Label()
         bar = HBox([play, self._slider]) if len(self.revisions) > 1 else HBox([])

@@ -22,6 +22,7 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import By
+from ecsviz.layout.maps import map_of, needs_a_map
 from ecsviz.layout.overview import noun_of
 from ecsviz.layout.placed import HUB
 
@@ -45,6 +46,8 @@ STAGE: Final = (900.0, 430.0)
 """How large the picture is on the page, about, in pixels."""
 POINT: Final = 0.16
 POINT_GAP: Final = (0.14, 0.30)
+MAP_UNIT: Final = 0.3
+"""How far apart neighbours of a map are, in units."""
 PAGE: Final = (11.0, 5.4)
 POINT_PAGE: Final = (14.0, 7.0)
 """The room between boxes, the size of a point and the room between points, and the page that a
@@ -448,22 +451,27 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
 
     Notes
     -----
-    Up to `ROWS` nodes in the rows of the layout, O((nodes + references) log nodes); more in the
-    order of saving from below, line by line, O(nodes). At most `LINES` references, evenly taken.
+    What hangs together and is no tree stands as in its picture, by forces: see
+    ``ecsviz.layout.maps``. Else up to `ROWS` nodes in the rows of the layout, O((nodes +
+    references) log nodes); more in the order of saving from below, line by line, O(nodes). At most
+    `LINES` references, evenly taken.
     """
     parts, order = graph.arrays, graph.ordering
     n = len(graph)
-    few = n <= ROWS
-    if few:
+    few, how = n <= ROWS, ""
+    if needs_a_map(graph, 0):
+        places = _pixels(map_of(graph).places * MAP_UNIT)
+        hub, how = np.zeros(len(parts.sources), dtype=bool), ", what is joined near each other"
+    elif few:
         layout = layout_graph(graph, sizes=np.full((n, 2), POINT), gap=POINT_GAP, page=POINT_PAGE)
         places, hub = _pixels(layout.positions), layout.shape == HUB
     else:
         places, hub = in_lines(order.sequence), np.zeros(len(parts.sources), dtype=bool)
+        how = ", in the order of saving from below"
     flags = IN_CYCLE * order.in_cycle + DEFERRED * order.deferred + TO_HUB * hub
     edges = _thinned(parts.sources, parts.targets)
     edges = edges[np.argsort(flags[edges], kind="stable")]  # like ones are drawn at one stroke
     noun = noun_of(graph, n)
-    how = "" if few else ", in the order of saving from below"
     return Scene(
         "map",
         np.arange(n),

@@ -1,0 +1,262 @@
+"""The picture of a large graph: points in communities with titles, hubs by name, cycles on top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ecsviz.basics.progress import step
+from ecsviz.draw import frame
+from ecsviz.draw.labels import in_lines
+from ecsviz.draw.nodes import overlaps
+from ecsviz.draw.palette import PALETTE
+from ecsviz.draw.picture import Picture
+from ecsviz.draw.style import OTHER, Category, Ramp, Theme, mix, on_ground, with_alpha
+from ecsviz.draw.text import Writer
+from ecsviz.layout.grid import Floats
+from ecsviz.layout.maps import Map, map_of
+from ecsviz.layout.overview import noun_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ecsviz.basics.order import Ints
+
+TITLE: Final = 9.5
+HUB: Final = 7.5
+"""The sizes of titles and of names of hubs, in points."""
+HUBS: Final = 40
+"""So many hubs are named, where there is room."""
+LINES: Final = 20_000
+"""Of so many references at the most lines are drawn, evenly taken."""
+CYCLES: Final = 3_000
+INK: Final = 1_500
+"""How many lines may be of full strength."""
+SHAPE: Final = (11.0, 8.4)
+"""How large a map of many nodes is, in inches."""
+
+
+def draw_map(
+    picture: Picture,
+    codes: Ints,
+    kinds: list[Category],
+    writer: Writer,
+    theme: Theme,
+    ax: Axes | None,
+    *,
+    title: str,
+    legend: bool,
+) -> Axes:
+    """Draw the map of a picture's graph.
+
+    Parameters
+    ----------
+    picture, codes, kinds
+        What is shown, and the colours; where all are of one, communities have colours.
+    writer, theme, ax, title, legend
+        As of ``draw_picture``.
+    """
+    step("layout")
+    found = map_of(picture.graph)
+    by_community = len(kinds) < 2
+    if by_community:
+        codes = np.minimum(found.community, len(found.titles))
+        kinds = [
+            Category("", on_ground(PALETTE[k % len(PALETTE)], theme.dark), "o")
+            for k in range(len(found.titles))
+        ] + [Category("", mix(OTHER, theme.ground, 0.8), "o")]
+    entries = _entries(picture, kinds, theme, writer, by_community) if legend else []
+    ramp = kinds if legend and isinstance(kinds, Ramp) else None
+    room = frame.room_for(ax)
+    places = found.places
+    low, high = places.min(axis=0), places.max(axis=0)
+    wide, tall = np.maximum(high - low, 1e-6).tolist()
+    needed = min(SHAPE[0], (SHAPE[1] - 0.6) * wide / tall + 0.6)
+    around = frame.surround(
+        writer,
+        title,
+        picture.counts,
+        entries,
+        _note(picture, found if by_community else None),
+        room=room[0],
+        needed=needed if ax is None else None,
+        ramp=ramp,
+    )
+    # As large as the page: what counts is what is near what.
+    scale = min((around.width - 0.6) / wide, (SHAPE[1] - 0.6) / tall)
+    places = (places - (low + high) / 2) * scale
+    half = around.width / 2 - 0.2, tall * scale / 2 + 0.3
+    bounds = -half[0], -half[1], half[0], half[1]
+    step("lines and marks")
+    canvas = around.canvas(ax, theme, writer, bounds, 2 * half[1] + around.strip)
+    colors = np.array([kind.color for kind in kinds])
+    _draw_lines(canvas, picture, places, colors, codes)
+    _draw_points(canvas, picture, places, colors, codes, found.degree)
+    _write(canvas, picture, found, places, colors if by_community else None)
+    around.draw(canvas)
+    return canvas.ax
+
+
+def _note(picture: Picture, communities: Map | None) -> str:
+    n, lines = len(picture.graph), len(picture.lines)
+    note = f"Each of {n:,} {noun_of(picture.graph, n)} is a point; what is joined stands together."
+    if communities is not None and communities.titles:
+        count = len(communities.titles)
+        more = int(communities.community.max()) + 1 > count
+        which = f"The {count} largest" if more else f"{count}"
+        note += f" {which} communities have colours."
+    if lines > LINES:
+        note += f" Lines are drawn of {LINES:,} of {lines:,} references."
+    return f"{note} {picture.note}".strip()
+
+
+def _entries(
+    picture: Picture, kinds: list[Category], theme: Theme, writer: Writer, by_community: bool
+) -> list[frame.Entry]:
+    own = [] if by_community or isinstance(kinds, Ramp) else kinds
+    return frame.legend_entries(
+        own, theme, writer, lines=True, in_cycle=bool(picture.in_cycle.any())
+    )
+
+
+def _draw_lines(
+    canvas: frame.Canvas, picture: Picture, places: Floats, colors: Floats, codes: Ints
+) -> None:
+    from matplotlib.collections import LineCollection
+
+    parts, theme = picture.graph.arrays, canvas.theme
+    plain = np.flatnonzero(~picture.in_cycle & (parts.sources != parts.targets))
+    if len(plain) > LINES:
+        plain = plain[np.linspace(0, len(plain) - 1, LINES).astype(np.int64)]
+    cycles = np.flatnonzero(picture.in_cycle)[:CYCLES]
+    for name, here in (("references", plain), ("cycle references", cycles)):
+        if not len(here):
+            continue
+        a, b = parts.sources[here], parts.targets[here]
+        ends = np.stack((places[a], places[b]), axis=1)
+        length = np.hypot(*(ends[:, 0] - ends[:, 1]).T)
+        if name == "references":
+            strength = np.clip(INK / len(here), 0.08, 0.6)
+            usual = float(np.median(length))
+            alpha = strength * np.clip(usual / np.maximum(length, 1e-9), 0.12, 1.0)
+            same = (codes[a] == codes[b])[:, None]
+            ink = np.where(same, colors[codes[a]], np.array(theme.line))
+            look = with_alpha(ink, alpha)
+        else:
+            look = with_alpha([theme.cycle], np.full(len(here), 0.9 if len(here) < 200 else 0.5))
+        if picture.lit_references is not None:
+            look[:, 3] = np.where(picture.lit_references[here], 1.0, 0.15 * look[:, 3])
+        canvas.ax.add_collection(
+            LineCollection(
+                list(ends),
+                colors=look,
+                linewidths=0.7 if name == "references" else 1.3,
+                zorder=1.0 if name == "references" else 1.3,
+                gid=name,
+            ),
+            autolim=False,
+        )
+
+
+def _draw_points(
+    canvas: frame.Canvas,
+    picture: Picture,
+    places: Floats,
+    colors: Floats,
+    codes: Ints,
+    degree: Ints,
+) -> None:
+    n = len(places)
+    area = float(np.prod(np.ptp(places, axis=0))) * canvas.scale**2
+    least = float(np.clip(0.35 * np.sqrt(area / n) * 72, 1.0, 7.0))
+    usual = max(float(np.median(degree)), 1.0)
+    size = least * np.clip((degree / usual) ** 0.35, 0.9, 3.2)
+    cyclic = picture.graph.ordering.cyclic[picture.graph.ordering.component]
+    strength = np.ones(n) if picture.lit is None else np.where(picture.lit, 1.0, 0.15)
+    edges = np.where(cyclic[:, None], np.array(canvas.theme.cycle), np.array(canvas.theme.ground))
+    order = np.argsort(degree, kind="stable")  # hubs on top
+    rims: Any = with_alpha(edges[order], strength[order])
+    widths: Any = np.where(cyclic[order], 1.1, 0.4 if least > 2 else 0.0)
+    canvas.ax.scatter(
+        places[order, 0],
+        places[order, 1],
+        s=size[order] ** 2,
+        c=with_alpha(colors[codes[order]], strength[order]),
+        edgecolors=rims,
+        linewidths=widths,
+        zorder=2,
+        gid="marks",
+    )
+
+
+def _write(
+    canvas: frame.Canvas, picture: Picture, found: Map, places: Floats, colors: Floats | None
+) -> None:
+    """Write titles of communities, then names of hubs, each where nothing is written yet."""
+    if not any(picture.labels[:1]):
+        return
+    taken = np.zeros((0, 4))
+    left, right = canvas.ax.get_xlim()
+    edge = [[-np.inf, -np.inf, left, np.inf], [right, -np.inf, np.inf, np.inf]]
+    taken = np.vstack((taken, edge))
+    lit = picture.lit
+    if lit is None:
+        for number, title in enumerate(found.titles):
+            lines = in_lines(canvas.writer.clean(title, 48), 24, canvas.writer)
+            own = places[found.community == number]
+            color = canvas.theme.text
+            if colors is not None:
+                color = mix(tuple(colors[number]), canvas.theme.text, 0.45)
+            taken = _written(canvas, lines, np.median(own, axis=0), own, TITLE, color, taken)
+    order = np.argsort(-found.degree, kind="stable")
+    if lit is not None:
+        order = order[lit[order]]
+    told = set(found.leaders.tolist()) if lit is None else set()
+    for node in order[:HUBS].tolist():
+        if node not in told:
+            name = canvas.writer.clean(picture.labels[node].split("\n")[0], 24)
+            at = places[node] + np.array((0.0, 0.11 / canvas.scale))
+            taken = _written(canvas, (name,), at, None, HUB, canvas.theme.text, taken)
+
+
+def _written(
+    canvas: frame.Canvas,
+    lines: tuple[str, ...],
+    at: Floats,
+    own: Floats | None,
+    size: float,
+    color: Any,
+    taken: Floats,
+) -> Floats:
+    """Write some lines where there is room: at a place or, of many points, above or below them."""
+    from matplotlib.patheffects import withStroke
+
+    wide = max(canvas.writer.width(line, size) for line in lines) * 1.08 / canvas.scale
+    tall = 1.25 * size * len(lines) / 72 / canvas.scale
+    tries = [at]
+    if own is not None:
+        spread = np.quantile(own[:, 1], (0.1, 0.9))
+        tries += [np.array((at[0], spread[1])), np.array((at[0], spread[0]))]
+        tries += [at + np.array((0.0, k * tall)) for k in (0.7, -0.7, 1.4, -1.4)]
+    for x, y in tries:
+        box = np.array((x - wide / 2, y - tall / 2, x + wide / 2, y + tall / 2))
+        if overlaps(box, taken):
+            continue
+        canvas.ax.text(
+            float(x),
+            float(y),
+            "\n".join(lines),
+            size=size,
+            color=color,
+            weight="bold" if own is not None else "normal",
+            ha="center",
+            va="center",
+            zorder=4,
+            clip_on=True,
+            path_effects=[withStroke(linewidth=2.6, foreground=(*canvas.theme.ground, 0.85))],
+            gid="title" if own is not None else "label",
+            **canvas.writer.options(),
+        )
+        return np.vstack((taken, box))
+    return taken

@@ -1,0 +1,270 @@
+"""Layouts to choose from: a tree, rings around a root, forces, a circle, a line of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
+
+import numpy as np
+
+from ecsviz.basics.order import Bools, Ints
+from ecsviz.errors import did_you_mean, short_repr
+from ecsviz.layout.compound import layout_graph, loop_room
+from ecsviz.layout.grid import Floats
+from ecsviz.layout.groups import DrawingOptionError
+from ecsviz.layout.maps import map_of
+from ecsviz.layout.one_way import one_way
+from ecsviz.layout.placed import LOOP, SIDE, Layout
+
+if TYPE_CHECKING:
+    from ecsviz.graph.dependency_graph import EntityDependencyGraph
+
+How = Literal["layered", "tree", "radial", "force", "circle", "timeline"]
+
+ROUNDS: Final = 60
+"""How often what lies on each other is pushed apart."""
+ROOTS: Final = 3
+PAIRWISE: Final = 700
+"""Up to so many nodes all pairs are looked at."""
+
+
+def checked_how(value: Any, option: str) -> How | None:
+    """Return the name of a layout; None where the picture chooses.
+
+    Raises
+    ------
+    DrawingOptionError
+        If there is none of that name.
+    """
+    known = get_args(How)
+    if value is not None and value not in known:
+        raise DrawingOptionError(
+            f"{option}={short_repr(value)} is no layout.{did_you_mean(value, known)}"
+            f" Give one of {', '.join(map(repr, known))}, or None to have it chosen.",
+            option=option,
+            value=value,
+        )
+    return cast("How | None", value)
+
+
+def placed_by(
+    how: How,
+    graph: EntityDependencyGraph,
+    sizes: Floats,
+    gap: tuple[float, float],
+    page: tuple[float, float],
+) -> Layout:
+    """Return a layout of a kind that is chosen.
+
+    Parameters
+    ----------
+    how
+        Which.
+    graph, sizes, gap, page
+        As of `layout_graph`.
+
+    Raises
+    ------
+    DrawingOptionError
+        If a line of time is asked for, and no node has a moment.
+
+    Notes
+    -----
+    References run straight. O((nodes + references) log nodes); up to 700 nodes all pairs are
+    looked at, so that no box lies on another.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> graph = ev.EntityDependencyGraph(ev.sample("chain", n=4))
+    >>> layout = placed_by("circle", graph, np.full((4, 2), 0.2), (0.3, 0.3), (9.0, 9.0))
+    >>> bool(np.ptp(np.hypot(*layout.positions.T)) < 1e-9)
+    True
+    """
+    if how == "layered" or not len(graph):
+        return layout_graph(graph, sizes=sizes, gap=gap, page=page)
+    if how == "tree":
+        tree = graph.without(~_tree(graph)[1])
+        places = layout_graph(tree, sizes=sizes, gap=gap, page=page).positions
+    elif how == "timeline":
+        places = _on_a_line(graph, sizes, gap, page)
+    else:
+        if how == "circle":
+            places = _on_a_circle(graph)
+        else:
+            places = _radial(graph) if how == "radial" else map_of(graph).places
+        places = _with_room(places, sizes + gap, move=how != "circle")
+    return _layout(graph, places, sizes)
+
+
+def _layout(graph: EntityDependencyGraph, places: Floats, sizes: Floats) -> Layout:
+    parts, found = graph.arrays, graph.ordering
+    count = len(found.cyclic)
+    loops = parts.sources == parts.targets
+    reach = loop_room(np.bincount(parts.sources[loops], minlength=len(places)))
+    low, high = np.full((count, 2), np.inf), np.full((count, 2), -np.inf)
+    np.minimum.at(low, found.component, places - sizes / 2)
+    np.maximum.at(high, found.component, places + sizes / 2 + np.column_stack((reach, 0 * reach)))
+    return Layout(
+        places,
+        sizes,
+        reach,
+        found.generation,
+        found.component,
+        np.column_stack((low, high)),
+        np.zeros(count, dtype=bool),
+        found.cyclic & (np.bincount(found.component) > 1),
+        found.cyclic,
+        np.where(loops, LOOP, SIDE),
+        np.where(found.in_cycle, found.component[parts.sources], -1),
+        np.zeros(len(loops) + 1, dtype=np.int64),
+        np.zeros((0, 2)),
+    )
+
+
+def _tree(graph: EntityDependencyGraph, *, around: bool = False) -> tuple[Ints, Bools]:
+    """Return of every node the one it hangs on, or -1, and which references say so.
+
+    In the order in which they are met from what nothing holds; of cycles, from the first. Where
+    there are many such roots, and what is `around` matters, from what is joined to most.
+    """
+    plain = one_way(graph)
+    parts = (graph if plain is None else plain.graph).arrays
+    line = np.arange(len(parts.sources)) if plain is None else plain.line
+    n = len(parts.nodes)
+    sources, targets_ = parts.sources, parts.targets
+    number = np.arange(len(sources))
+    held = np.bincount(targets_[sources != targets_], minlength=n)
+    roots = np.flatnonzero(held == 0)
+    if len(roots) > ROOTS and around:
+        sources, targets_ = np.concatenate(((sources, targets_), (targets_, sources)), axis=1)
+        number = np.tile(number, 2)
+        roots = np.argsort(-np.bincount(sources, minlength=n), kind="stable")
+    order = np.argsort(sources, kind="stable")
+    starts = np.searchsorted(sources[order], np.arange(n + 1)).tolist()
+    targets, numbers = targets_[order].tolist(), number[order].tolist()
+    parent, by = [-1] * n, [-1] * n
+    seen = [False] * n
+    for root in [*roots.tolist(), *range(n)]:
+        if seen[root]:
+            continue
+        seen[root] = True
+        queue = [root]
+        for node in queue:  # grows while it is read
+            for at in range(starts[node], starts[node + 1]):
+                if not seen[targets[at]]:
+                    seen[targets[at]] = True
+                    parent[targets[at]], by[targets[at]] = node, numbers[at]
+                    queue.append(targets[at])
+    chosen = np.array([number for number in by if number >= 0], dtype=np.int64)
+    turned = np.zeros(len(line), dtype=bool) if plain is None else plain.turned
+    return np.array(parent), np.isin(line, chosen) & ~turned
+
+
+def _radial(graph: EntityDependencyGraph) -> Floats:
+    """Place roots in the middle, and what hangs on them on rings, each by the leaves it has."""
+    parent = _tree(graph, around=True)[0]
+    n = len(parent)
+    depth, leaves = np.zeros(n, dtype=np.int64), np.zeros(n)
+    children: dict[int, list[int]] = {}
+    for node, above in enumerate(parent.tolist()):
+        children.setdefault(above, []).append(node)
+    order = list(children.get(-1, ()))
+    for node in order:  # grows while it is read
+        below = children.get(node, ())
+        depth[list(below)] = depth[node] + 1
+        order.extend(below)
+    for node in reversed(order):
+        leaves[node] = max(leaves[node], 1.0)
+        if parent[node] >= 0:
+            leaves[parent[node]] += leaves[node]
+    roots = children.get(-1, [])
+    if len(roots) > 1:
+        depth += 1
+    begin = np.zeros(n)
+    turn = 2 * np.pi / max(float(leaves[roots].sum()), 1.0)
+    at = 0.0
+    for root in roots:
+        begin[root], at = at, at + leaves[root]
+    for node in order:
+        inner = begin[node]
+        for child in children.get(node, ()):
+            begin[child], inner = inner, inner + leaves[child]
+    angle = np.pi / 2 - turn * (begin + leaves / 2)
+    return np.asarray(depth[:, None] * np.column_stack((np.cos(angle), np.sin(angle))), float)
+
+
+def _on_a_circle(graph: EntityDependencyGraph) -> Floats:
+    """Place nodes on a circle, communities side by side, each in the order of saving."""
+    n = len(graph)
+    step = np.empty(n, dtype=np.int64)
+    step[graph.ordering.sequence] = np.arange(n)
+    place = np.empty(n, dtype=np.int64)
+    place[np.lexsort((-step, map_of(graph).community))] = np.arange(n)
+    angle = np.pi / 2 - 2 * np.pi * place / n
+    return np.column_stack((np.cos(angle), np.sin(angle)))
+
+
+def _on_a_line(
+    graph: EntityDependencyGraph, sizes: Floats, gap: tuple[float, float], page: tuple[float, float]
+) -> Floats:
+    """Place nodes from left to right by their moments, those of about one time below each other."""
+    moments = [_moment(node) for node in graph.arrays.nodes]
+    known = sorted({moment for moment in moments if moment is not None})
+    if not known:
+        raise DrawingOptionError(
+            "layout='timeline' asks for moments, and no node has a field with a time or a day."
+            " Choose another layout.",
+            option="layout",
+            value="timeline",
+        )
+    low, high = known[0], known[-1]
+    wide = page[0] - float(sizes[:, 0].max())
+    share = np.array([(low if m is None else m) - low for m in moments]) / ((high - low) or 1.0)
+    x, y = share * max(wide, 1.0), np.zeros(len(share))
+    ends: list[float] = []  # of every lane
+    for node in np.argsort(x, kind="stable").tolist():
+        left = x[node] - sizes[node, 0] / 2
+        lane = next((k for k, end in enumerate(ends) if end <= left), len(ends))
+        if lane == len(ends):
+            ends.append(0.0)
+        ends[lane] = x[node] + sizes[node, 0] / 2 + gap[0]
+        y[node] = -lane * (float(sizes[:, 1].max()) + gap[1])
+    return np.column_stack((x, y))
+
+
+def _moment(node: Any) -> float | None:
+    """Return the first time or day among a node's fields, in seconds."""
+    state: Sequence[Any] = list(getattr(node, "__dict__", {}).values())
+    for value in state:
+        if isinstance(value, datetime):
+            return value.timestamp()
+        if isinstance(value, date):
+            return datetime(value.year, value.month, value.day).timestamp()  # noqa: DTZ001 - days have no zone
+    return None
+
+
+def _with_room(places: Floats, room: Floats, *, move: bool) -> Floats:
+    """Spread places until nothing lies on anything else; where they may move, push apart."""
+    n = len(places)
+    if n < 2:
+        return places
+    if n > PAIRWISE:
+        return places * float(room.max()) * 1.2
+    a, b = np.triu_indices(n, 1)
+    need = (room[a] + room[b]) / 2
+    apart = np.maximum(np.abs(places[a] - places[b]), 1e-9)
+    factors = (need / apart).min(axis=1)
+    places = places * float(np.quantile(factors, 0.97) if move else factors.max())
+    for _ in range(ROUNDS if move else 0):
+        step = places[a] - places[b]
+        over = need - np.abs(step)
+        pairs = np.flatnonzero((over > 1e-6).all(axis=1))
+        if not len(pairs):
+            break
+        axis = np.argmin(over[pairs] / need[pairs], axis=1)
+        shift = 0.5 * over[pairs, axis] * np.where(step[pairs, axis] >= 0, 1.0, -1.0)
+        np.add.at(places, (a[pairs], axis), shift)
+        np.add.at(places, (b[pairs], axis), -shift)
+    return places

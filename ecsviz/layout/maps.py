@@ -1,0 +1,153 @@
+"""Maps: large graphs as points by forces, in communities that are called after their members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ecsviz.basics.order import Ints
+from ecsviz.domain.labels import label_of
+from ecsviz.layout.communities import communities
+from ecsviz.layout.force import force_places
+from ecsviz.layout.grid import Floats
+from ecsviz.layout.one_way import one_way
+
+if TYPE_CHECKING:
+    from ecsviz.graph.dependency_graph import EntityDependencyGraph
+
+TITLED: Final = 20
+"""So many communities have a title, the largest ones."""
+LEAST: Final = 5
+"""Smaller ones have none."""
+MOST_OF: Final = 0.6
+"""What so many members of a community do is said of it."""
+WHOLE: Final = 0.5
+"""A map is drawn of what hangs together for the most part: of so large a share."""
+TANGLED: Final = 1.25
+"""With so many references a node rows are no longer followed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """Where the nodes of a large graph are, and in which communities.
+
+    Attributes
+    ----------
+    places
+        About one unit apart, shape (nodes, 2): x to the right, y upwards.
+    community
+        Shape (nodes,): the community of each, the largest first.
+    titles
+        What the largest communities are called, after their most telling member.
+    leaders
+        Shape (titles,): that member.
+    degree
+        Shape (nodes,): how many references join each.
+    """
+
+    places: Floats
+    community: Ints
+    titles: list[str]
+    leaders: Ints
+    degree: Ints
+
+
+def map_of(graph: EntityDependencyGraph) -> Map:
+    """Return the map of a graph: the same for pictures and explorers, made once.
+
+    Notes
+    -----
+    O((nodes + references) · steps): some 1 s for 10,000 nodes, 3 s for 100,000.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> names = [f"n{number}" for number in range(12)]
+    >>> ends = range(1, 12), [0] * 11
+    >>> star = ev.EntityDependencyGraph.from_parts(names, names, ["n"] * 12, *ends, ["to"] * 11)
+    >>> map_of(star).titles
+    ['n0 and 11 that need it']
+    """
+    known = graph.__dict__.get("_map")
+    if not isinstance(known, Map):
+        known = graph.__dict__["_map"] = _map(graph)
+    return known
+
+
+def needs_a_map(graph: EntityDependencyGraph, rows: int) -> bool:
+    """Tell whether a map says more of a graph than rows or groups; `rows` are few enough nodes.
+
+    Notes
+    -----
+    It does of what hangs together, and is no tree: rows of a tree can be followed, and parts of
+    a graph that do not hang together are told one by one.
+    """
+    plain = one_way(graph)
+    parts = (graph if plain is None else plain.graph).arrays
+    n = len(parts.nodes)
+    if n <= rows or len(parts.sources) < TANGLED * n:
+        return False
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    ends = parts.sources, parts.targets
+    _, label = connected_components(csr_array((np.ones(len(ends[0])), ends), shape=(n, n)), False)
+    return bool(np.bincount(label).max() > WHOLE * n)
+
+
+def _map(graph: EntityDependencyGraph) -> Map:
+    plain = one_way(graph)
+    parts = (graph if plain is None else plain.graph).arrays
+    n = len(parts.nodes)
+    steps = communities(n, parts.sources, parts.targets)
+    places = _turned(force_places(n, parts.sources, parts.targets, steps))
+    sizes = np.bincount(steps[-1]) if n else np.zeros(0, dtype=np.int64)
+    rank = np.empty(len(sizes), dtype=np.int64)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    community = rank[steps[-1]] if n else np.zeros(0, dtype=np.int64)
+    degree = np.bincount(np.concatenate((parts.sources, parts.targets)), minlength=n)
+    count = min(TITLED, int((sizes >= LEAST).sum()))
+    titles, leaders = _titles(graph, community, count, parts.sources, parts.targets)
+    return Map(places, community, titles, leaders, degree)
+
+
+def _turned(places: Floats) -> Floats:
+    """Turn places so that they are widest from left to right, whatever the order of the nodes."""
+    centred = places - places.mean(axis=0)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    turned = centred @ axes[:, ::-1]
+    signs = np.where((turned**3).sum(axis=0) < 0, -1.0, 1.0)
+    return np.asarray(turned * signs)
+
+
+def _titles(
+    graph: EntityDependencyGraph, community: Ints, count: int, sources: Ints, targets: Ints
+) -> tuple[list[str], Ints]:
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order
+
+    n = len(community)
+    inside = (community[sources] == community[targets]) & (sources != targets)
+    a, b = sources[inside], targets[inside]
+    held, holding = np.bincount(b, minlength=n), np.bincount(a, minlength=n)
+    order = np.lexsort((-(held + holding), community))
+    leaders = order[np.searchsorted(community[order], np.arange(count))]
+    down = csr_array((np.ones(len(a)), (a, b)), shape=(n, n))
+    up = csr_array(down.T)
+    sizes = np.bincount(community, minlength=count)
+    titles = []
+    for leader, size in zip(leaders.tolist(), sizes.tolist(), strict=False):
+        name = label_of(graph.arrays.nodes[leader], with_type=False)
+        reached = [
+            len(breadth_first_order(way, leader, return_predecessors=False)) - 1
+            for way in (up, down)
+        ]
+        most = max(reached)
+        words = "need it" if reached[0] == most else "it needs"
+        if most < MOST_OF * (size - 1):
+            most, words = size - 1, ""
+        rest = f"that {words}" if words else "around it"
+        titles.append(f"{name} and {most:,} {rest}")
+    return titles, leaders

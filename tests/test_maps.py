@@ -1,0 +1,189 @@
+"""Large graphs: communities with titles, hubs by name, places by forces; layouts to choose from."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ecsviz as ev
+from ecsviz.draw import DrawingOptionError, draw_graph
+from ecsviz.layout.choices import placed_by
+from ecsviz.layout.communities import communities
+from ecsviz.layout.force import force_places
+from ecsviz.layout.maps import map_of, needs_a_map
+from ecsviz.widgets.graph.scene import MAP_UNIT, UNIT, map_scene
+from tests.test_draw import chat, found, legend, marks, texts
+from tests.test_layout import boxes_of, overlaps
+
+Graph = ev.EntityDependencyGraph
+HOWS = ("layered", "tree", "radial", "force", "circle", "timeline")
+
+
+def packages(n: int, seed: int = 2, parts: int = 6) -> Graph:
+    """Return packages that need earlier ones, mostly of their own part, in few cycles."""
+    r = random.Random(seed)
+    members: list[list[int]] = [[] for _ in range(parts)]
+    edges = set()
+    for node in range(n):
+        pool = members[r.randrange(parts) if node >= parts else node]
+        for _ in range(r.choice((1, 1, 2, 3))):
+            if pool and r.random() < 0.9:
+                edges.add(
+                    (node, pool[min(int(r.expovariate(1) * len(pool) ** 0.5), len(pool) - 1)])
+                )
+            elif node:
+                edges.add((node, r.randrange(node)))
+        pool.append(node)
+    first, *_ = sorted(edges)
+    ends = sorted({*edges, first[::-1]})
+    names = [f"pkg-{node}" for node in range(n)]
+    a, b = zip(*ends, strict=True)
+    return Graph.from_parts(names, names, ["Package"] * n, a, b, ["needs"] * len(a))
+
+
+def test_communities_are_as_good_as_those_of_networkx() -> None:
+    graph = packages(400)
+    parts = graph.arrays
+    steps = communities(400, parts.sources, parts.targets)
+    counts = [int(step.max()) + 1 for step in steps]
+    assert counts == sorted(counts, reverse=True)
+    for small, large in pairwise(steps):
+        assert len(np.unique(np.column_stack((small, large)), axis=0)) == small.max() + 1, "nested"
+    whole: nx.Graph[int] = nx.Graph(
+        zip(parts.sources.tolist(), parts.targets.tolist(), strict=True)
+    )
+
+    def quality(label: Any) -> float:
+        found = [set(np.flatnonzero(label == k).tolist()) for k in range(int(label.max()) + 1)]
+        return float(nx.community.modularity(whole, found))
+
+    best = nx.community.modularity(whole, nx.community.louvain_communities(whole, seed=1))
+    assert quality(steps[-1]) > 0.95 * best
+    assert np.array_equal(steps[-1], communities(400, parts.sources, parts.targets)[-1])
+
+
+@given(st.integers(0, 12).flatmap(lambda n: st.tuples(
+    st.just(n), st.lists(st.tuples(st.integers(0, max(n - 1, 0)), st.integers(0, max(n - 1, 0))),
+                         max_size=30 if n else 0))))  # fmt: skip
+def test_any_graph_has_communities_and_places(case: tuple[int, list[tuple[int, int]]]) -> None:
+    n, edges = case
+    a, b = np.array(edges, dtype=np.int64).reshape(-1, 2).T
+    steps = communities(n, a, b)
+    assert all(
+        sorted(set(step.tolist())) == list(range(int(step.max(initial=-1)) + 1)) for step in steps
+    )
+    places = force_places(n, a, b, steps)
+    assert places.shape == (n, 2)
+    assert np.isfinite(places).all()
+    assert len(np.unique(places.round(9), axis=0)) == n, "no two at one place"
+
+
+def test_what_is_joined_stands_together() -> None:
+    graph = packages(400)
+    found_map = map_of(graph)
+    assert map_of(graph) is found_map, "made once"
+    parts, places = graph.arrays, found_map.places
+    joined = np.hypot(*(places[parts.sources] - places[parts.targets]).T)
+    r = np.random.default_rng(1)
+    a, b = r.integers(0, 400, (2, 2000))
+    assert np.median(joined) < 0.5 * np.median(np.hypot(*(places[a] - places[b]).T))
+    assert np.array_equal(places, map_of(packages(400)).places), "the same in every run"
+    sizes = np.bincount(found_map.community)
+    assert (np.diff(sizes) <= 0).all()
+
+
+def test_communities_are_called_after_their_most_telling_member() -> None:
+    names = [f"pkg-{k}" for k in range(85)]
+    star = Graph.from_parts(names, names, ["p"] * 85, range(1, 85), [0] * 84, ["needs"] * 84)
+    assert map_of(star).titles == ["pkg-0 and 84 that need it"]
+    turned = Graph.from_parts(names, names, ["p"] * 85, [0] * 84, range(1, 85), ["has"] * 84)
+    assert map_of(turned).titles == ["pkg-0 and 84 that it needs"]
+
+
+def test_a_large_graph_is_a_map_with_titles_hubs_and_cycles() -> None:
+    graph = packages(500)
+    assert needs_a_map(graph, 160)
+    assert not needs_a_map(Graph(chat(300)), 160), "a chat is a tree"
+    ax = draw_graph(graph)
+    titles = [" ".join(text.split()) for text in texts(ax, "title")]
+    assert set(titles) <= set(map_of(graph).titles)
+    assert len(titles) >= 4
+    assert 5 < len(texts(ax, "label")) <= 40
+    assert sum(len(points.get_offsets()) for points in marks(ax)) == 500
+    colours = {tuple(colour[:3]) for colour in marks(ax)[0].get_facecolor().round(3)}
+    assert len(colours) >= 5, "one for each community"
+    assert len(found(ax, "cycle references").get_segments()) == graph.ordering.in_cycle.sum()
+    assert legend(ax) == ["depends on", "in a cycle"]
+    assert "communities have colours" in " ".join("\n".join(texts(ax, "note")).split())
+    lit = draw_graph(graph, highlight="pkg-0")
+    assert texts(lit, "title") == []
+    assert texts(lit, "label") == ["pkg-0"]
+    by_value = draw_graph(graph, color_by=lambda node: int(node[4:]) % 2)
+    assert legend(by_value)[:2] == ["0", "1"]
+    assert draw_graph(graph, layout="layered").get_title(loc="left") == ax.get_title(loc="left")
+    assert "groups" in "".join(texts(draw_graph(packages(700), group_by="auto"), "note"))
+
+
+def test_an_explorer_has_the_places_of_the_picture() -> None:
+    graph = packages(500)
+    places = map_of(graph).places * MAP_UNIT * UNIT
+    assert np.allclose(map_scene(graph).places, places * (1, -1))
+    offsets = marks(draw_graph(graph))[0].get_offsets()
+    order = np.argsort(map_of(graph).degree, kind="stable")
+    drawn = np.asarray(offsets) - np.mean(offsets, axis=0)
+    own = map_of(graph).places[order]
+    own = own - own.mean(axis=0)
+    assert np.allclose(drawn / drawn.std(), own / own.std(), atol=1e-6)
+
+
+# -- layouts to choose from --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_nothing_lies_on_anything_in_a_layout_that_is_chosen(how: Any) -> None:
+    thread = ev.sample("thread")
+    for graph in [Graph(thread), *([Graph(chat(14))] if how != "timeline" else [])]:
+        sizes = np.tile((1.3, 0.3), (len(graph), 1))
+        layout = placed_by(how, graph, sizes, (0.2, 0.3), (12.0, 9.0))
+        assert overlaps(boxes_of(layout)) == []
+        assert len(layout.starts) == len(graph.references) + 1
+        ax = draw_graph(graph, layout=how)
+        assert sum(len(points.get_offsets()) for points in marks(ax)) == len(graph)
+
+
+def test_a_chosen_layout_is_what_it_says() -> None:
+    tree = Graph.from_parts(
+        "abcdefg", "abcdefg", ["n"] * 7, [0, 0, 1, 1, 2, 2], range(1, 7), ["x"] * 6
+    )
+    size, rest = np.full((7, 2), 0.2), ((0.2, 0.2), (9.0, 9.0))
+    rings = np.hypot(*placed_by("radial", tree, size, *rest).positions.T)
+    assert rings[0] < rings[1:3].min()
+    assert rings[1:3].max() < rings[3:].min()
+    circle = np.hypot(*placed_by("circle", tree, size, *rest).positions.T)
+    assert np.ptp(circle) < 1e-9
+    y = placed_by("tree", tree, size, *rest).positions[:, 1]
+    assert y[0] > y[1] == y[2] > y[3]
+
+
+def test_a_line_of_time_asks_for_moments() -> None:
+    thread = ev.ChatThread(title="x")
+    for hour in (3, 1, 2):
+        at = datetime(2024, 5, 1, hour, tzinfo=UTC)
+        thread.say("user", str(hour)).created_at = at
+    graph = Graph(thread)
+    sizes = np.full((4, 2), 0.3)
+    x = placed_by("timeline", graph, sizes, (0.1, 0.1), (9.0, 9.0)).positions[:, 0]
+    at = {getattr(node, "content", ""): place for node, place in zip(graph.nodes, x, strict=True)}
+    assert at["1"] < at["2"] < at["3"]
+    with pytest.raises(DrawingOptionError, match="no node has a field with a time"):
+        draw_graph(Graph(ev.sample("chain", n=3)), layout="timeline")
+    with pytest.raises(DrawingOptionError, match=r"is no layout.*radial"):
+        draw_graph(graph, layout="radail")  # type: ignore[arg-type]  # misspelt
