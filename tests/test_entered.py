@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.entered import calls, files_entered
 
-MOST = {"register": 50, "get": 39, "draw": 38, "explore": 33}
+MOST = {"register": 50, "get": 39, "draw": 38, "explore": 35}  # with `picking.py`, `explore.py`
 
 
 def test_calls_enter_few_files() -> None:

@@ -203,6 +203,10 @@ def graph_states() -> Iterator[Any]:
         {"do": "rows", "first": 0},
         {"do": "labels", "nodes": [0, 1]},
         {"do": "library", "name": "cytoscape"},
+        {"do": "tip", "element": 0},
+        {"do": "move", "element": 0, "x": 1.5, "y": -2},
+        {"do": "pick", "elements": [0, 1], "how": "only"},
+        {"do": "path"},
         {"do": "select", "node": -1},
     )
     large = ev.EntityDependencyGraph(ev.sample("chain", n=40)).explore(limit=4)
@@ -294,7 +298,8 @@ def test_the_messages_that_are_declared_are_those_that_are_answered(room: str) -
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_the_answers_that_are_declared_are_those_that_are_told(room: str) -> None:
-    text = inspect.getsource(base.LiveWidget) + inspect.getsource(ROOMS[room])
+    kinds = [kind for kind in ROOMS[room].mro() if issubclass(kind, base.LiveWidget)]
+    text = "".join(map(inspect.getsource, kinds))
     told = re.findall(r'(?:self\.tell\(\s*|"told": )"(\w+)"', text)
     assert set(Declared(room).fields("Told")) == set(told)
 

@@ -13,7 +13,8 @@ from ecsviz.basics.lazy import lazy
 
 if TYPE_CHECKING:
     from ecsviz.widgets.database.explorer import DatabaseExplorer, explore_database
-    from ecsviz.widgets.graph.explorer import GraphExplorer, explore_graph
+    from ecsviz.widgets.graph.explore import explore_graph
+    from ecsviz.widgets.graph.explorer import GraphExplorer
     from ecsviz.widgets.store.explorer import StoreExplorer, explore_store
     from ecsviz.widgets.thread.explorer import ThreadExplorer, explore_thread
     from ecsviz.widgets.threads.explorer import ThreadsExplorer, explore_threads
@@ -39,7 +40,7 @@ _ROOMS: Final = {
     "ThreadExplorer": "ecsviz.widgets.thread.explorer",
     "ThreadsExplorer": "ecsviz.widgets.threads.explorer",
     "explore_database": "ecsviz.widgets.database.explorer",
-    "explore_graph": "ecsviz.widgets.graph.explorer",
+    "explore_graph": "ecsviz.widgets.graph.explore",
     "explore_store": "ecsviz.widgets.store.explorer",
     "explore_thread": "ecsviz.widgets.thread.explorer",
     "explore_threads": "ecsviz.widgets.threads.explorer",

@@ -82,14 +82,24 @@ class EntityId(traitlets.Unicode[Any, Any]):
 
     def validate(self, obj: Any, value: Any) -> Any:
         """Return the text."""
+        return super().validate(obj, self.text_of(value, str(self.name)))
+
+    @staticmethod
+    def text_of(value: Any, name: str = "it") -> str:
+        """Return an entity's ``ecs_id`` as text.
+
+        Raises
+        ------
+        InvalidIdError
+            If the value is neither an entity nor a UUID nor a text.
+        """
         # An entity, or what stands for one that a store did not load.
         ecs_id = value if isinstance(value, UUID) else getattr(value, "ecs_id", None)
         text = str(ecs_id) if isinstance(ecs_id, UUID) else value
         if isinstance(text, str):
-            return super().validate(obj, text)
+            return text
         raise InvalidIdError(
-            f"{self.name} is {short_repr(value)}. Give an entity, its ecs_id, that as text, or"
-            " None.",
+            f"{name} is {short_repr(value)}. Give an entity, its ecs_id, that as text, or None.",
             value=value,
         )
 

@@ -5,8 +5,10 @@ Texts and numbers only; nothing is built for more than is shown.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 
@@ -17,12 +19,16 @@ from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.labels import label_of
 from ecsviz.domain.plain_objects import is_plain_class, values_of
 from ecsviz.domain.scalars import SCALARS
-from ecsviz.errors import short_repr
+from ecsviz.errors import EntityNotFoundError, did_you_mean, short_repr
 from ecsviz.graph.columns import NODE_COLUMNS
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.layout.overview import noun_of
+from ecsviz.widgets.base import uuid_of
 
 FIELDS: Final = 50
 """How many fields of an entity are shown."""
+ROWS: Final = 100
+"""How many entities a page of the table lists."""
 LINKED: Final = 200
 """How many references of one entity are listed in each direction."""
 
@@ -58,12 +64,17 @@ class Around:
     """
 
     def __init__(self, graph: EntityDependencyGraph) -> None:
-        self._parts, self._order = graph.arrays, graph.ordering
+        self._graph, self._parts, self._order = graph, graph.arrays, graph.ordering
         edges = np.arange(len(self._parts.sources))
         self._leaving = group(self._parts.sources, edges)
         self._coming = group(self._parts.targets, edges)
         self.steps: Ints = np.empty(len(self._parts.nodes), dtype=np.int64)
         self.steps[self._order.sequence] = np.arange(1, len(self.steps) + 1)
+
+    @property
+    def references(self) -> Ints:
+        """What each reference leads to, shape (references,)."""
+        return self._parts.targets
 
     def step(self, number: int) -> int:
         """Return the place of a node in the topological order, from 1."""
@@ -72,6 +83,10 @@ class Around:
     def name(self, number: int) -> str:
         """Return the place in the order and the label: unlike any other node's name."""
         return f"{self.step(number):,}. {plain(label_of(self._parts.nodes[number], 60))}"
+
+    def label(self, number: int) -> str:
+        """Return what stands beside a point."""
+        return label_of(self._parts.nodes[number], 28, with_type=False)
 
     def row(self, number: int) -> dict[str, Any]:
         """Return a node as a line of a table: names, numbers and texts."""
@@ -85,6 +100,26 @@ class Around:
             "in": len(self._coming(number)),
             "cycle": cyclic,
         }
+
+    def rows(self, matches: Ints, first: int) -> dict[str, Any]:
+        """Return a page of the table: some of what search and filters leave.
+
+        Parameters
+        ----------
+        matches
+            Shape (matches,): nodes in the order of saving.
+        first
+            The place in `matches` of the first to be listed.
+        """
+        numbers = matches[first : first + ROWS].tolist()
+        n, total = len(self._parts.nodes), len(matches)
+        told = shown_of(len(numbers), total, noun_of(self._graph, 2))
+        if numbers and len(numbers) < total:
+            told += f" ({first + 1:,} to {first + len(numbers):,})"
+        if total < n:
+            told += f" that match; {n:,} in the graph"
+        listed = [self.row(number) for number in numbers]
+        return {"first": first, "total": total, "told": told, "listed": listed}
 
     def about(self, number: int) -> dict[str, Any]:
         """Return all that is told of a selected node.
@@ -124,6 +159,11 @@ class Around:
                 inside if order.cyclic[component] else "in no cycle",
             ]
         )
+
+    def held(self, number: int) -> str:
+        """Return the place in the order, and how many references go out and come in."""
+        out, coming = len(self._leaving(number)), len(self._coming(number))
+        return f"step {self.step(number):,}, {out:,} out, {coming:,} in"
 
     def links(self, number: int) -> dict[str, Any]:
         """Return the references out of and into a node.
@@ -169,6 +209,49 @@ class Around:
             (parts.targets[self._leaving(number)], parts.sources[self._coming(number)])
         )
         return [other for other in dict.fromkeys(found.tolist()) if other != number]
+
+
+class Ids:
+    """Finds the nodes of a graph by what a widget's ``selected`` says, which is always text.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> ids = Ids(ev.EntityDependencyGraph(thread))
+    >>> ids.number_of(str(thread.ecs_id)), ids.find(str(ev.ChatThread().ecs_id))
+    (0, None)
+    """
+
+    def __init__(self, graph: EntityDependencyGraph) -> None:
+        self._graph = graph
+
+    @cached_property
+    def find(self) -> Callable[[str], int | None]:
+        """Returns the number of a node, or None."""
+        ids = self._graph.arrays.ids
+        if not ids or isinstance(ids[0], UUID):
+            return lambda text: self._graph.find_number(uuid_of(text))
+        return {str(node_id): number for number, node_id in enumerate(ids)}.get
+
+    def number_of(self, text: str) -> int:
+        """Return the number of a node.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If there is none.
+        """
+        number = self.find(text)
+        if number is not None:
+            return number
+        ids = self._graph.arrays.ids
+        hint = did_you_mean(text, ids) if ids and isinstance(ids[0], str) else ""
+        raise EntityNotFoundError(
+            f"{short_repr(text)} is not in this graph of {len(ids):,} nodes.{hint}"
+            " Build the graph from something that leads to it.",
+            node=text,
+        )
 
 
 def _counted(total: int) -> str:

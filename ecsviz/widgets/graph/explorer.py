@@ -5,98 +5,60 @@ Whatever the size of the graph, only what is shown goes to the page: see ``scene
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from functools import cached_property
-from typing import Any, ClassVar, Final, cast
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import numpy as np
 import traitlets
 
 from ecsviz.basics.arguments import flag, natural_number
-from ecsviz.basics.html import Child, element, shown_of, table
+from ecsviz.basics.html import Child, element, table
 from ecsviz.basics.order import Bools
 from ecsviz.basics.text import plain
 from ecsviz.domain.labels import label_of
+from ecsviz.domain.walk import Reference
 from ecsviz.draw.picture import counts_of
-from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, did_you_mean, short_repr
+from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.views import checked_graph
 from ecsviz.layout.groups import By
-from ecsviz.layout.overview import noun_of
 from ecsviz.layout.paired import one_line_a_pair
-from ecsviz.widgets.base import LiveWidget, Message, poster, uuid_of, whole_number
-from ecsviz.widgets.graph.details import Around
+from ecsviz.widgets.base import EntityId, LiveWidget, Message, poster, whole_number
+from ecsviz.widgets.graph.details import ROWS, Around, Ids
+from ecsviz.widgets.graph.picking import (
+    STEPS,
+    Places,
+    first_nodes,
+    keys_of,
+    nodes_asked,
+    path_between,
+    picked_now,
+    place_in,
+    positions_of,
+    steps_along,
+)
 from ecsviz.widgets.graph.scene import elements_of, legend_of
-from ecsviz.widgets.graph.views import Cycles, Showing, View, filtered, found
+from ecsviz.widgets.graph.views import (
+    Cycles,
+    Showing,
+    View,
+    filtered,
+    found,
+    introduction,
+    names_of_types,
+    type_named,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 DETAILED: Final = 500
 """Up to how many entities are shown one by one: what a browser still moves smoothly."""
-ROWS: Final = 100
-"""How many entities a page of the table lists."""
-TYPES: Final = 200
-"""How many types the filter offers, the most frequent first."""
-LIVE_SEARCH: Final = 20_000
-"""Up to how many entities every key starts a search; above, the Enter key does."""
-
-
-def explore_graph(
-    graph: EntityDependencyGraph,
-    *,
-    selected: Any = None,
-    view: str | None = None,
-    limit: int = DETAILED,
-    pairs: bool = True,
-) -> GraphExplorer:
-    """Return a live widget to look around in a graph.
-
-    Parameters
-    ----------
-    graph
-        Of entities, classes or tables. Entities that are changed later show their new fields;
-        new references need a new graph.
-    selected
-        The entity to begin with, or its ``ecs_id``; None selects nothing.
-    view
-        What the picture begins with: ``"all"`` entities one by one, ``"groups"`` that can be
-        opened, all as points of a ``"map"``, or what is ``"around"`` the selected one. None
-        takes the first of these that the graph is not too large for.
-    limit
-        How many entities are shown one by one at the most, `DETAILED` by default.
-    pairs
-        False shows a list and its members' back-references as one line with two heads, and lists
-        the cycles besides; as in ``graph.draw(pairs=False)``.
-
-    Returns
-    -------
-    GraphExplorer
-        A widget; its trait ``selected`` works in both directions.
-
-    Raises
-    ------
-    EntityNotFoundError, InvalidIdError
-        If `selected` is not in the graph.
-    InvalidArgumentError
-        If `graph` is no graph, `limit` no number, there is no such view, or the graph is too
-        large for it.
-
-    Examples
-    --------
-    >>> import ecsviz as ev
-    >>> thread = ev.ChatThread(title="Cycles")
-    >>> message = thread.say("user", "hello")
-    >>> explorer = explore_graph(ev.EntityDependencyGraph(thread))
-    >>> explorer.selected = message.ecs_id
-    >>> explorer.entity is message, explorer.step
-    (True, 2)
-    """
-    explorer = GraphExplorer(graph, limit=limit, pairs=pairs)
-    explorer.selected = selected
-    if view is not None:
-        explorer._showing.check(view)  # a trait tells in words of its own what is no text
-        explorer.view = view
-    return explorer
+HEIGHT: Final = 440
+LEAST, MOST = 160, 4_000
+"""How high the picture is, in pixels, and may be."""
+HOPS: Final = 6
+"""How far a neighbourhood goes at the most."""
 
 
 class GraphExplorer(LiveWidget):
@@ -120,6 +82,20 @@ class GraphExplorer(LiveWidget):
     search, type_filter, cycles_only
         Traits: what is looked for, the name of a type or None, and whether only what is in a
         cycle.
+    hidden_types, hidden_fields
+        Traits: lists of the names of types and fields of which nothing is drawn.
+    hops
+        A trait: how far the view ``"around"`` goes, 1 to `HOPS`.
+    picked
+        A trait: a list of the ``ecs_id`` of all that was picked (Shift and draw a line around
+        them, or Ctrl and click), as text. Entities may be given.
+    selection
+        What is picked as a DataFrame, else what is selected: rows of ``graph.nodes_frame()``.
+    positions
+        Where the picture shows what: ``ecs_id`` → (x, y) in pixels, y down, as a reader has
+        dragged it.
+    height
+        A trait: how high the picture is, in pixels.
     step
         A trait: the place of the selected entity in the topological order, from 1; 0 for none.
     cycle, cycle_step
@@ -136,7 +112,11 @@ class GraphExplorer(LiveWidget):
         "close": "_on_close",
         "rows": "_on_rows",
         "labels": "_on_labels",
+        "tip": "_on_tip",
         "cycles": "_on_cycles",
+        "move": "_on_move",
+        "pick": "_on_pick",
+        "path": "_on_path",
     }
 
     view = traitlets.Unicode().tag(sync=True)
@@ -144,78 +124,136 @@ class GraphExplorer(LiveWidget):
     search = traitlets.Unicode().tag(sync=True)
     type_filter = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     cycles_only = traitlets.Bool().tag(sync=True)
+    hidden_types: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    hidden_fields: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    hops = traitlets.Int(1).tag(sync=True)
+    height = traitlets.Int(HEIGHT).tag(sync=True)
     step = traitlets.Int().tag(sync=True)
-    cycle = traitlets.Int(None, allow_none=True).tag(sync=True)
-    cycle_step = traitlets.Int().tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
-
     _about = traitlets.Dict(help="the graph itself").tag(sync=True)
     _scene = traitlets.Dict(help="what is shown").tag(sync=True)
     _details = traitlets.Dict(help="of the selected entity").tag(sync=True)
     _at = traitlets.Int(-1, help="the element that shows it").tag(sync=True)
     _mask = traitlets.Bytes(help="per element whether it is left, and found").tag(sync=True)
     _rows = traitlets.Dict(help="a page of the table").tag(sync=True)
-    _cycles = traitlets.Dict(help="those to choose from").tag(sync=True)
     _stepping = traitlets.Bool(help="whether what is saved later is faded").tag(sync=True)
     _steps: traitlets.List[Any] = traitlets.List(help="the chosen cycle's references").tag(
         sync=True
     )
+    picked: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    cycle = traitlets.Int(None, allow_none=True).tag(sync=True)
+    cycle_step = traitlets.Int().tag(sync=True)
+    _picked = traitlets.Bytes(help="per element whether it is picked").tag(sync=True)
+    _moved = traitlets.Dict(help="where elements were put").tag(sync=True)
+    _cycles = traitlets.Dict(help="those to choose from").tag(sync=True)
 
     def __init__(
-        self, graph: EntityDependencyGraph, *, limit: int = DETAILED, pairs: bool = True
+        self,
+        graph: EntityDependencyGraph,
+        *,
+        selected: Any = None,
+        view: str | None = None,
+        limit: int = DETAILED,
+        pairs: bool = True,
+        height: int = HEIGHT,
     ) -> None:
-        if natural_number(limit) is None:
-            raise InvalidArgumentError(
-                f"limit is {short_repr(limit)}. Give a whole number: how many entities are shown"
-                " one by one.",
-                value=limit,
-            )
-        self.graph = checked_graph(graph)
-        self._parts, self._order = graph.arrays, graph.ordering
-        self._around = Around(graph)
-        shown, both, plain_graph = graph, None, graph
-        if not flag(pairs, "pairs"):
-            one_line = one_line_a_pair(graph)
-            shown, both, plain_graph = one_line.graph, one_line.both, graph.without_pairs
-        self._showing = Showing(shown, self._around, max(1, limit), both)
-        self._found_cycles = Cycles(plain_graph)
-        self._legend = legend_of(graph)
-        self._kept: Bools = np.ones(len(graph), dtype=bool)
-        self._found: Bools = self._kept
-        super().__init__(view=self._showing.first(), _about=self._introduction())
+        for name, value, what in (
+            ("limit", limit, "how many entities are shown one by one"),
+            ("height", height, "how many pixels high the picture is"),
+        ):
+            if natural_number(value) is None:
+                raise InvalidArgumentError(
+                    f"{name} is {short_repr(value)}. Give a whole number: {what}.", value=value
+                )
+        self._limit, self._pairs = max(1, limit), flag(pairs, "pairs")
+        self._places = Places()
+        self._take_graph(graph)
+        super().__init__(
+            view=self._showing.first(),
+            _about=introduction(self._showing, self._legend, self._names),
+            height=height,
+        )
         self._show_scene()
         self._find()
         self._connect()
+        self.selected = selected
+        if view is not None:
+            self._showing.check(view)  # a trait tells in words of its own what is no text
+            self.view = view
 
     def _connect(self) -> None:
         self.observe(lambda _: self._on_selected(), "selected")
         self.observe(lambda change: self._on_step(change.new), "step")
         self.observe(lambda _: self._on_view(), "view")
         self.observe(lambda _: self._on_group_by(), "group_by")
-        self.observe(lambda _: self._find(), ["search", "type_filter", "cycles_only"])
+        filters = ["search", "type_filter", "cycles_only", "hidden_types"]
+        self.observe(lambda _: self._find(), filters)
+        self.observe(lambda _: self._on_hops(), "hops")
+        self.observe(lambda _: self._show_picked(), "picked")
         self.observe(lambda _: self._on_cycle(), "cycle")
         self.observe(lambda _: self._on_cycle_step(), "cycle_step")
 
-    def _introduction(self) -> dict[str, Any]:
-        counts = Counter(self._parts.types)
-        n = len(self.graph)
-        return {
-            "count": n,
-            "noun": noun_of(self.graph, 2),
-            "references": len(self._parts.sources),
-            "cyclic": int(self._showing.graph.ordering.cyclic.sum()),
-            "pairs": bool(self._showing.both is not None and self._showing.both.any()),
-            "limit": self._showing.limit,
-            "live": n <= LIVE_SEARCH,
-            "rows": ROWS,
-            "legend": self._legend.entries,
-            "types": [(plain(name, 80), counts[name]) for name in self._type_names[:TYPES]],
-        }
+    def _take_graph(self, graph: EntityDependencyGraph) -> None:
+        self.graph = checked_graph(graph)
+        self._parts, self._order = graph.arrays, graph.ordering
+        self._around = Around(graph)
+        shown, both, plain_graph = graph, None, graph
+        if not self._pairs:
+            one_line = one_line_a_pair(graph)
+            shown, both, plain_graph = one_line.graph, one_line.both, graph.without_pairs
+        self._showing = Showing(shown, self._around, self._limit, both)
+        self._found_cycles = Cycles(plain_graph)
+        self._legend = legend_of(graph)
+        self._kept: Bools = np.ones(len(graph), dtype=bool)
+        self._found: Bools = self._kept
+        self._ids = Ids(graph)
+        self._names = names_of_types(graph)
 
-    @cached_property
-    def _type_names(self) -> list[str]:
-        counts = Counter(self._parts.types)
-        return sorted(counts, key=lambda name: (-counts[name], name))
+    def refresh(self, graph: EntityDependencyGraph | None = None) -> None:
+        """Show what the entities are now: new ones, new references, other fields.
+
+        What is selected, picked, searched and where things were put stays, as far as it is
+        still there.
+
+        Parameters
+        ----------
+        graph
+            The new graph; None finds it anew from the entities of the old one. A graph that a
+            store or a database gave has to be made by them.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no graph, and it cannot be found anew.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> explorer = ev.EntityDependencyGraph(thread).explore()
+        >>> message = thread.say("user", "hello")
+        >>> explorer.refresh()
+        >>> explorer.status
+        'showing 2 of 2 entities and 2 of 2 references'
+        """
+        if graph is None:
+            graph = EntityDependencyGraph(first_nodes(self.graph))
+        checked_graph(graph)
+        showing, selected, picked = self._showing, self.selected, self.picked
+        with self.hold_sync():
+            self.settle(selected=None, picked=[], cycle=None)
+            self._take_graph(graph)
+            self._showing.group_by, self._showing.hops = showing.group_by, self.hops
+            self._about = introduction(self._showing, self._legend, self._names)
+            if self.view == "around" or (self.view == "all" and len(graph) > self._limit):
+                self.view = self._showing.first()
+            self._show_scene()
+            self.type_filter = self.type_filter if self.type_filter in self._names else None
+            kept = [text for text in picked if self._ids.find(text) is not None]
+            self._find()
+            self.picked = kept
+            if selected is not None and self._ids.find(selected) is not None:
+                self.selected = selected
 
     # -- what is selected --------------------------------------------------------------------
 
@@ -227,33 +265,13 @@ class GraphExplorer(LiveWidget):
 
     @property
     def _number(self) -> int | None:
-        return None if self.selected is None else self._number_of(self.selected)
-
-    def _number_of(self, text: str) -> int:
-        number = self._by_text(text)
-        if number is None:
-            ids = self._parts.ids
-            hint = did_you_mean(text, ids) if ids and isinstance(ids[0], str) else ""
-            raise EntityNotFoundError(
-                f"{short_repr(text)} is not in this graph of {len(self.graph):,} nodes.{hint}"
-                " Build the graph from something that leads to it.",
-                node=text,
-            )
-        return number
-
-    @cached_property
-    def _by_text(self) -> Callable[[str], int | None]:
-        """Finds a node by what `selected` says, which is always text."""
-        ids = self._parts.ids
-        if not ids or isinstance(ids[0], UUID):
-            return lambda text: self.graph.find_number(uuid_of(text))
-        return {str(node_id): number for number, node_id in enumerate(ids)}.get
+        return None if self.selected is None else self._ids.number_of(self.selected)
 
     @traitlets.validate("selected")
     def _check_selected(self, proposal: Any) -> str | None:
         if proposal.value is None:
             return None
-        return str(self._parts.ids[self._number_of(proposal.value)])
+        return str(self._parts.ids[self._ids.number_of(proposal.value)])
 
     def _select(self, number: int | None) -> None:
         self.selected = None if number is None else str(self._parts.ids[number])
@@ -308,9 +326,6 @@ class GraphExplorer(LiveWidget):
         with self.hold_sync():
             self._show_scene()
 
-    def _members(self) -> list[int]:
-        return [] if self.cycle is None else self._found_cycles.members(self.cycle)
-
     def _on_group_by(self) -> None:
         self._showing.group_anew(cast("By", self.group_by))
         if self.view == "groups":
@@ -322,7 +337,23 @@ class GraphExplorer(LiveWidget):
         self._scene = scene.state(self._legend.codes, self._around.steps)
         self.status = scene.told
         self._show_mask()
+        self._moved = self._places.moved(self.view, keys_of(scene, self._parts.ids))
+        self._show_picked()
         self._at = self._showing.element_of(self._number)
+
+    @traitlets.validate("hops")
+    def _check_hops(self, proposal: Any) -> int:
+        return min(max(int(proposal.value), 1), HOPS)
+
+    def _on_hops(self) -> None:
+        self._showing.hops = self.hops
+        if self.view == "around":
+            with self.hold_sync():
+                self._show_scene()
+
+    @traitlets.validate("height")
+    def _check_height(self, proposal: Any) -> int:
+        return min(max(int(proposal.value), LEAST), MOST)
 
     # -- what a page asks for ----------------------------------------------------------------
 
@@ -368,36 +399,31 @@ class GraphExplorer(LiveWidget):
         n = len(self.graph)
         if isinstance(asked, list):
             numbers = [k for k in asked[:ROWS] if type(k) is int and 0 <= k < n]
-            nodes = self._parts.nodes
-            labels = {str(k): label_of(nodes[k], 28, with_type=False) for k in numbers}
-            self.tell("labels", labels=labels)
+            self.tell("labels", labels={str(k): self._around.label(k) for k in numbers})
+
+    def _on_tip(self, message: Message) -> None:
+        """Tell the whole name of an element, and what it holds."""
+        number = whole_number(message, "element", 0, len(self._showing.now) - 1)
+        if number is not None:
+            text, facts = self._showing.told_of(number)
+            self.tell("tip", element=number, text=plain(text, 300), facts=plain(facts, 300))
 
     # -- search, filters and table -----------------------------------------------------------
 
     @traitlets.validate("type_filter")
     def _check_type(self, proposal: Any) -> str | None:
-        wanted: str | None = proposal.value
-        if wanted is None or wanted in self._type_names:
-            return wanted
-        # A page knows names as it shows them.
-        for name in self._type_names[:TYPES]:
-            if plain(name, 80) == wanted:
-                return name
-        raise InvalidArgumentError(
-            f"type_filter={short_repr(wanted)} is no type of this graph."
-            f"{did_you_mean(wanted, self._type_names)} Give None for all.",
-            value=wanted,
-        )
+        return type_named(proposal.value, self._names)
 
     def _find(self) -> None:
         """Find what matches, in topological order, and show the first of it."""
         shown = self._showing.graph
-        self._kept = filtered(shown, self.type_filter, cycles_only=self.cycles_only)
+        only, hidden = self.type_filter, {*self.hidden_types}
+        self._kept = filtered(shown, only, hidden, cycles_only=self.cycles_only)
         self._found = found(self.graph, self.search, self._kept)
         sequence = self._order.sequence
         self._showing.matches = sequence[self._found[sequence]]
         with self.hold_sync():
-            self._list(0)
+            self._rows = self._around.rows(self._showing.matches, 0)
             if self.view == "found":
                 self._show_scene()
             self._show_mask()
@@ -412,26 +438,98 @@ class GraphExplorer(LiveWidget):
     def _on_rows(self, message: Message) -> None:
         first = whole_number(message, "first", 0, len(self._showing.matches))
         if first is not None:
-            self._list(first)
-
-    def _list(self, first: int) -> None:
-        matches = self._showing.matches
-        shown = matches[first : first + ROWS].tolist()
-        n, total = len(self.graph), len(matches)
-        told = shown_of(len(shown), total, noun_of(self.graph, 2))
-        if shown and len(shown) < total:
-            told += f" ({first + 1:,} to {first + len(shown):,})"
-        if total < n:
-            told += f" that match; {n:,} in the graph"
-        listed = [self._around.row(number) for number in shown]
-        self._rows = {"first": first, "total": total, "told": told, "listed": listed}
+            self._rows = self._around.rows(self._showing.matches, first)
 
     def _turn_to(self, number: int) -> None:
         """Turn the table to the page that lists a node."""
         place = np.flatnonzero(self._showing.matches == number).tolist()
         first = self._rows["first"]
         if place and not first <= place[0] < first + ROWS:
-            self._list(place[0] // ROWS * ROWS)
+            first = place[0] // ROWS * ROWS
+            self._rows = self._around.rows(self._showing.matches, first)
+
+    @property
+    def positions(self) -> dict[Any, tuple[float, float]]:
+        """Where the picture shows what: ``ecs_id`` → (x, y) in pixels, y down."""
+        return positions_of(self._showing.now, self._parts.ids, self._moved)
+
+    # -- several that are picked, and paths --------------------------------------------------
+
+    @traitlets.validate("picked")
+    def _check_picked(self, proposal: Any) -> list[str]:
+        texts = [EntityId.text_of(value) for value in proposal.value]
+        return [str(self._parts.ids[self._ids.number_of(text)]) for text in dict.fromkeys(texts)]
+
+    @property
+    def selection(self) -> pd.DataFrame:
+        """What is picked, else what is selected: rows of ``graph.nodes_frame()``."""
+        chosen = self.picked or ([] if self.selected is None else [self.selected])
+        return self.graph.nodes_frame().iloc[[self._ids.number_of(text) for text in chosen]]
+
+    def _show_picked(self) -> None:
+        wanted = np.zeros(len(self.graph), dtype=bool)
+        wanted[[self._ids.number_of(text) for text in self.picked]] = True
+        shown = elements_of(self._showing.now, wanted)
+        self._picked = shown.astype("u1").tobytes() if self.picked else b""
+
+    def path(self, source: Any, target: Any) -> list[Reference]:
+        """Show a shortest path between two entities, to be stepped through, and return it.
+
+        Parameters
+        ----------
+        source, target
+            Entities of the graph, or their ``ecs_id``.
+
+        Returns
+        -------
+        list of Reference
+            References that lead on from `source`; else such that lead on from `target`; else
+            such that hold them together whichever way they lead. Empty where nothing does.
+
+        Raises
+        ------
+        EntityNotFoundError, InvalidIdError
+            If one is not in the graph.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> graph = ev.EntityDependencyGraph(ev.sample("chain", n=4))
+        >>> explorer = graph.explore()
+        >>> [reference.path for reference in explorer.path(graph.nodes[0], graph.nodes[2])]
+        ['next', 'next']
+        """
+        ends = [self._ids.number_of(EntityId.text_of(value)) for value in (source, target)]
+        edges = path_between(self.graph, *ends)
+        with self.hold_sync():
+            self.cycle = None
+            self._steps = steps_along(self.graph, edges[:STEPS])
+            if len(edges):
+                self._show_members(self._members())
+            self.cycle_step = 0
+            self._on_cycle_step()
+        return [self._parts.reference(edge) for edge in edges.tolist()]
+
+    def _on_move(self, message: Message) -> None:
+        """Note where an element was put."""
+        number = whole_number(message, "element", 0, len(self._showing.now) - 1)
+        place = place_in(message)
+        if number is not None and place is not None:
+            keys = keys_of(self._showing.now, self._parts.ids)
+            self._places.put(self.view, keys[number], place)
+            self._moved = {**self._moved, str(number): list(place)}
+
+    def _on_pick(self, message: Message) -> None:
+        """Pick what some elements show; more of them, others, or those that are not picked yet."""
+        hit = nodes_asked(message.get("elements"), self._showing.now) & self._kept
+        chosen = [str(self._parts.ids[k]) for k in np.flatnonzero(hit).tolist()]
+        self.picked = picked_now(self.picked, chosen, message.get("how"))
+
+    def _on_path(self, message: Message) -> None:  # noqa: ARG002  # all answers look alike
+        if len(self.picked) != 2:
+            self.tell("error", text="A path has two ends: pick two entities.")
+        elif not self.path(*self.picked):
+            self.tell("error", text="No references lead from one to the other.")
 
     # -- cycles ------------------------------------------------------------------------------
 
@@ -458,13 +556,19 @@ class GraphExplorer(LiveWidget):
             self._steps = [] if self.cycle is None else self._found_cycles.steps(self.cycle)
             if self.cycle is not None:
                 self._cycles = self._found_cycles.listed()
-                self._show_members()
+                self._show_members(self._members())
             self.cycle_step = 0
             self._on_cycle_step()  # also where it was 0 before
 
-    def _show_members(self) -> None:
-        """Show a cycle's entities one by one, if the picture does not."""
-        if self._showing.shows_each(self._members()):
+    def _members(self) -> list[int]:
+        if self.cycle is not None:
+            return self._found_cycles.members(self.cycle)
+        ends = (step[end] for step in self._steps for end in ("source", "target"))
+        return list(dict.fromkeys(ends))
+
+    def _show_members(self, members: list[int]) -> None:
+        """Show the entities of a cycle or a path one by one, if the picture does not."""
+        if self._showing.shows_each(members):
             return
         self.selected = None
         if self.view == "around":

@@ -13,7 +13,8 @@ from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.comparing import storage_of
-from ecsviz.widgets.graph.explorer import GraphExplorer, explore_graph
+from ecsviz.widgets.graph.explore import explore_graph
+from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.past import moments_of
 
 STEP: int = 1_500

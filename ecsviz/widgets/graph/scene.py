@@ -59,6 +59,8 @@ ROWS: Final = 30_000
 order of saving, line by line."""
 LINES: Final = 6_000
 """How many references are drawn among points: more are a texture, and slow."""
+FIELDS: Final = 100
+"""How many fields can be hidden."""
 HULLS: Final = 80
 """How many cyclic components stand on shaded ground."""
 SHAPES: Final = dict(
@@ -116,6 +118,8 @@ class Scene:
         As those of a layout, in pixels.
     told
         What is shown of what there is.
+    fields
+        Per line the field that holds the references; the first of several.
     """
 
     kind: Kind
@@ -129,6 +133,7 @@ class Scene:
     flags: Ints
     names: Sequence[str]
     told: str
+    fields: Sequence[str] = ()
     close: bool = False
     places: Floats = field(default_factory=lambda: np.zeros((0, 2)))
     sizes: Floats = field(default_factory=lambda: np.zeros((0, 2)))
@@ -155,6 +160,8 @@ class Scene:
         code[element[lead]] = codes[shown[lead]]
         outline = [0, *np.cumsum([len(points) for points in self.hulls]).tolist()]
         hulls = np.concatenate(self.hulls) if len(self.hulls) else np.zeros((0, 2))
+        fields = list(dict.fromkeys(self.fields))[:FIELDS]
+        of_field = dict.fromkeys(self.fields, FIELDS) | {name: k for k, name in enumerate(fields)}
         all_nodes = self.kind == "map"  # element i is node i, as a page knows
         return {
             "kind": self.kind,
@@ -163,6 +170,8 @@ class Scene:
             "labels": list(self.labels),
             "notes": list(self.notes),
             "names": list(self.names),
+            "fields": fields,
+            "kinds": np.array([of_field[name] for name in self.fields], dtype="u1").tobytes(),
             "count": len(self),
             "nodes": b"" if all_nodes else self.nodes.astype("<i4").tobytes(),
             "groups": b"" if all_nodes else self.groups.astype("<i4").tobytes(),
@@ -251,8 +260,13 @@ def nodes_scene(
         + (0 if both is None else PAIR * both[edges]),
         [plain(parts.place_of(edge)[1], 40) for edge in edges.tolist()],
         f"{told}{', ' + what if what else ''} and {len(edges):,} of {len(parts.sources):,} {lines}",
+        _fields(graph, edges),
     )
     return _placed(scene, [parts.types[number] for number in numbers.tolist()], parts.kinds[edges])
+
+
+def _fields(graph: EntityDependencyGraph, edges: Ints) -> list[str]:
+    return [plain(graph.arrays.place_of(edge)[0], 80) for edge in edges.tolist()]
 
 
 def scene_label(node: Any) -> str:
@@ -365,7 +379,7 @@ def groups_scene(
     of_node[shown] = len(kept) + np.arange(len(shown))
     keys, which = _joined_lines(of_node, graph)
     total = len(kept) + len(shown)
-    flags, names = _quotient_lines(graph, keys, which)
+    flags, names, leading = _quotient_lines(graph, keys, which)
     singles = counts[kept] == 1
     first_of = np.zeros(len(groups), dtype=np.int64)
     first_of[groups.group[order.sequence[::-1]]] = order.sequence[::-1]
@@ -383,6 +397,7 @@ def groups_scene(
         flags,
         names,
         _groups_told(graph, groups, len(kept), len(shown)),
+        _fields(graph, leading),
     )
     types = [groups.graph.arrays.types[g] for g in kept.tolist()]
     types += [parts.types[number] for number in shown.tolist()]
@@ -421,7 +436,7 @@ def _joined_lines(of_node: Ints, graph: EntityDependencyGraph) -> tuple[Ints, In
 
 def _quotient_lines(
     graph: EntityDependencyGraph, keys: Ints, which: Ints
-) -> tuple[Ints, list[str]]:
+) -> tuple[Ints, list[str], Ints]:
     parts, order = graph.arrays, graph.ordering
     outer = np.flatnonzero(which >= 0)
     lines = np.bincount(which[outer], minlength=len(keys))
@@ -435,7 +450,7 @@ def _quotient_lines(
         )
         for edge, count in zip(first.tolist(), lines.tolist(), strict=True)
     ]
-    return IN_CYCLE * in_cycle + DEFERRED * (in_cycle & deferred), names
+    return IN_CYCLE * in_cycle + DEFERRED * (in_cycle & deferred), names, first
 
 
 # -- all nodes as points -----------------------------------------------------------------------
@@ -485,6 +500,7 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
         (),
         f"{shown_of(n, n, noun)} as points{how}"
         f" and {len(edges):,} of {len(parts.sources):,} references",
+        _fields(graph, edges),
         places=places,
     )
 

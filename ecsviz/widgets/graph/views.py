@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -16,14 +18,26 @@ from ecsviz.graph.cycles import CycleList
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Overview
 from ecsviz.layout.groups import By
-from ecsviz.widgets.graph.details import Around
-from ecsviz.widgets.graph.scene import Scene, groups_of, groups_scene, map_scene, nodes_scene
+from ecsviz.layout.overview import noun_of
+from ecsviz.widgets.graph.details import ROWS, Around
+from ecsviz.widgets.graph.scene import (
+    Legend,
+    Scene,
+    groups_of,
+    groups_scene,
+    map_scene,
+    nodes_scene,
+)
 
 View = Literal["all", "groups", "map", "around", "found"]
 
 VIEWS: Final = ("all", "groups", "map", "around", "found")
 MAPPED: Final = 10_000
 """From how many entities on the first view is all of them as points."""
+TYPES: Final = 200
+"""How many types the filter offers, the most frequent first."""
+LIVE_SEARCH: Final = 20_000
+"""Up to how many entities every key starts a search; above, the Enter key does."""
 CYCLES: Final = 200
 """How many cycles can be chosen, the shortest first."""
 CYCLE_SECONDS: Final = 1.0
@@ -54,6 +68,8 @@ class Showing:
         The nodes of which all neighbours are shown.
     members
         Nodes that are shown without their neighbours: those of a cycle.
+    hops
+        How far the neighbourhood of `core` goes.
     matches
         The nodes that search and filters leave, in the order of saving.
     now
@@ -80,6 +96,7 @@ class Showing:
         self.opened: dict[int, int] = {}
         self.core: list[int] = []
         self.members: list[int] = []
+        self.hops = 1
         self.matches: Ints = graph.ordering.sequence
         self.now: Scene
 
@@ -128,8 +145,15 @@ class Showing:
     def _near(self) -> Ints:
         """Return the nodes in the middle and as many of their neighbours as there is room for."""
         shown = dict.fromkeys([*self.members, *self.core])
-        for number in self.core:
-            shown.update(dict.fromkeys(self.around.neighbours(number)))
+        ring = list(self.core)
+        for _ in range(self.hops):
+            found: dict[int, None] = {}
+            for number in ring:
+                if len(shown) + len(found) > self.limit:
+                    break
+                found.update(dict.fromkeys(self.around.neighbours(number)))
+            ring = [number for number in found if number not in shown]
+            shown.update(dict.fromkeys(ring))
         return np.array(list(shown)[: self.limit], dtype=np.int64)
 
     def _words(self) -> str:
@@ -137,11 +161,19 @@ class Showing:
             return "those of one cycle"
         names = [self.around.name(number) for number in self.core[:2]]
         more = f" and {len(self.core) - 2:,} more" if len(self.core) > 2 else ""
-        return f"around {', '.join(names)}{more}"
+        far = f"up to {self.hops} hops " if self.hops > 1 else ""
+        return f"{far}around {', '.join(names)}{more}"
 
     def element_of(self, number: int | None) -> int:
         """Return the element that shows a node, or -1."""
         return -1 if number is None else int(self.now.of_node[number])
+
+    def told_of(self, element: int) -> tuple[str, str]:
+        """Return the whole name of an element, and what it holds."""
+        node, group = int(self.now.nodes[element]), int(self.now.groups[element])
+        if node < 0:
+            return self.groups.labels[group]
+        return label_of(self.graph.arrays.nodes[node], 300), self.around.held(node)
 
     def shows_each(self, numbers: list[int]) -> bool:
         """Tell whether the scene shows some nodes one by one, as more than points."""
@@ -269,12 +301,64 @@ class Cycles:
         return [self.graph.number_of(node) for node in self.found[number].nodes]
 
 
-def filtered(graph: EntityDependencyGraph, type_name: str | None, *, cycles_only: bool) -> Bools:
+def names_of_types(graph: EntityDependencyGraph) -> list[str]:
+    """Return the names of a graph's types, the most frequent first."""
+    counts = Counter(graph.arrays.types)
+    return sorted(counts, key=lambda name: (-counts[name], name))
+
+
+def type_named(wanted: str | None, names: list[str]) -> str | None:
+    """Return the name of a type, given as it is or as a page shows it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such type.
+    """
+    if wanted is None or wanted in names:
+        return wanted
+    for name in names[:TYPES]:
+        if plain(name, 80) == wanted:
+            return name
+    raise InvalidArgumentError(
+        f"type_filter={short_repr(wanted)} is no type of this graph."
+        f"{did_you_mean(wanted, names)} Give None for all.",
+        value=wanted,
+    )
+
+
+def introduction(showing: Showing, legend: Legend, names: list[str]) -> dict[str, Any]:
+    """Return what a page is told of a graph itself, whatever of it is shown."""
+    graph = showing.graph
+    counts = Counter(graph.arrays.types)
+    return {
+        "count": len(graph),
+        "noun": noun_of(graph, 2),
+        "references": len(showing.around.references),
+        "cyclic": int(graph.ordering.cyclic.sum()),
+        "pairs": bool(showing.both is not None and showing.both.any()),
+        "limit": showing.limit,
+        "live": len(graph) <= LIVE_SEARCH,
+        "rows": ROWS,
+        "legend": legend.entries,
+        "types": [(plain(name, 80), counts[name]) for name in names[:TYPES]],
+    }
+
+
+def filtered(
+    graph: EntityDependencyGraph,
+    type_name: str | None,
+    hidden: Collection[str] = (),
+    *,
+    cycles_only: bool,
+) -> Bools:
     """Return which nodes are of a type, and in a cycle if that is asked, shape (nodes,)."""
     order = graph.ordering
     keep = np.ones(len(graph), dtype=bool)
     if type_name is not None:
         keep &= np.array([name == type_name for name in graph.arrays.types], dtype=bool)
+    if hidden:
+        keep &= np.array([name not in hidden for name in graph.arrays.types], dtype=bool)
     if cycles_only:
         keep &= order.cyclic[order.component]
     return keep

@@ -30,10 +30,11 @@ export const textOf = (scene, i) => [scene.labels[i], scene.notes[i]].filter(Boo
  * those need that stand side by side.
  *
  * @param {Scene} scene
- * @returns {Scene}
+ * @returns {Scene & { wider: number }}
  */
 export function withRoom(scene) {
-  if (scene.close) return scene; // dots, whose texts stand beside them
+  // Dots have their texts beside them. Places are copied: one may move what stands there.
+  if (scene.close) return { ...scene, places: scene.places.slice(), wider: 1 };
   const sizes = new Float32Array(2 * scene.count);
   for (let i = 0; i < scene.count; i += 1) {
     const lines = textOf(scene, i).split("\n");
@@ -41,12 +42,12 @@ export function withRoom(scene) {
     sizes[2 * i + 1] = lines.length * LINE + PAD[1];
   }
   const wider = stretchFor(scene, sizes);
-  if (wider === 1) return { ...scene, sizes };
   const stretched = (/** @type {Float32Array} */ points) =>
     points.map((value, k) => (k % 2 ? value : value * wider));
   const { places, bends, hulls } = scene;
   return {
     ...scene,
+    wider,
     sizes,
     places: stretched(places),
     bends: stretched(bends),

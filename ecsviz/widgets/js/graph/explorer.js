@@ -3,12 +3,13 @@
 
 import "./explorer.css";
 import { makeDetails } from "./details.js";
+import { makeHelp } from "./hints.js";
 import { makePicture } from "./picture.js";
 import { decode, mark } from "./scene.js";
 import { makeCycles, makeOrder } from "./stepper.js";
 import { makeTable } from "./table.js";
 import { makeToolbar } from "./toolbar.js";
-import { announcer, complaints, fill, frame, fresh, h, pen } from "../shared/dom.js";
+import { announcer, button, complaints, count, fill, frame, fresh, h, pen } from "../shared/dom.js";
 import { follow, numbers, onTold, put, sender } from "../shared/kernel.js";
 import { watchKernel } from "../shared/gone.js";
 import { hideStill } from "../shared/still.js";
@@ -45,9 +46,10 @@ function render({ model, el }) {
   };
   const taps = {
     helpId: fresh("help"),
-    /** @param {number} element */
-    tap(element) {
+    /** @param {number} element @param {boolean} more */
+    tap(element, more) {
       const { node, group } = inPicture(element);
+      if (more && element >= 0) return send("pick", { elements: [element], how: "turn" });
       if (element < 0) select(-1);
       else if (node >= 0) select(node);
       else send("open", { group });
@@ -63,6 +65,12 @@ function render({ model, el }) {
         "The kernel does not answer: what is shown can be looked at, but not searched or opened.",
       ),
     key,
+    tip: (/** @type {number} */ element) => send("tip", { element }),
+    put: (/** @type {number} */ element, /** @type {number} */ x, /** @type {number} */ y) =>
+      send("move", { element, x, y }),
+    /** @param {number[]} elements @param {"only" | "more" | "turn"} how */
+    pick: (elements, how) => send("pick", { elements, how }),
+    high: (/** @type {number} */ height) => put(model, "height", height),
   };
   /** @type {{ listed: number[], place: number }} */
   const around = { listed: [], place: 0 }; // where the arrow keys have come from
@@ -125,6 +133,14 @@ function render({ model, el }) {
       },
       zoom: (factor) => picture.zoom(factor),
       fit: () => picture.fit(),
+      hops: (hops) => put(model, "hops", hops),
+      lasso: (on) => picture.lasso(on),
+      save: (kind) => picture.save(kind),
+      full,
+      help() {
+        help.hidden = !help.hidden;
+        if (!help.hidden) help.focus();
+      },
     },
     about,
   );
@@ -141,6 +157,9 @@ function render({ model, el }) {
     cycle: (number) => put(model, "cycle", number),
     along: (step) => put(model, "cycle_step", step),
   });
+  const help = makeHelp(about);
+  const picks = h("p", { class: "ecsviz-row", hidden: true });
+  const fields = h("details", { class: "ecsviz-fields" });
   const status = h("p", { class: "ecsviz-status ecsviz-note", "aria-live": "off" });
   const legend = h("span", { class: "ecsviz-inline ecsviz-legends" });
   const error = complaints();
@@ -149,6 +168,7 @@ function render({ model, el }) {
     "Explorer of a dependency graph",
     toolbar.element,
     error.element,
+    help,
     h(
       "div",
       { class: "ecsviz-main" },
@@ -157,7 +177,7 @@ function render({ model, el }) {
         { class: "ecsviz-left" },
         picture.element,
         table.element,
-        h("div", { class: "ecsviz-foot" }, status, legend),
+        h("div", { class: "ecsviz-foot" }, status, picks, legend, fields),
       ),
       details.element,
     ),
@@ -166,6 +186,57 @@ function render({ model, el }) {
   );
 
   // -- what Python says --------------------------------------------------------------------
+
+  function full() {
+    const on = !root.classList.contains("ecsviz-full");
+    root.classList.toggle("ecsviz-full", on);
+    // Where a page may not fill the screen, the widget fills the page.
+    if (on) root.requestFullscreen?.().catch(() => {});
+    else if (document.fullscreenElement) document.exitFullscreen();
+  }
+  root.addEventListener("fullscreenchange", () =>
+    root.classList.toggle("ecsviz-full", document.fullscreenElement !== null),
+  );
+  function showLegend() {
+    const dark = root.classList.contains("ecsviz-dark");
+    fill(legend, legendOf(about, dark, asIs("hidden_types"), turnType));
+  }
+  /** @param {"hidden_types" | "hidden_fields"} trait @param {string} name */
+  const turnOne = (trait, name) => {
+    const before = asIs(trait);
+    const without = before.filter((/** @type {string} */ other) => other !== name);
+    put(model, trait, without.length < before.length ? without : [...before, name]);
+  };
+  const turnType = (/** @type {string} */ name) => turnOne("hidden_types", name);
+  function showFields() {
+    const hidden = asIs("hidden_fields");
+    picture.hideFields(hidden);
+    const known = scene.fields;
+    fields.hidden = known.length < 2 && !hidden.length;
+    fill(
+      fields,
+      h("summary", {}, `fields${hidden.length ? ` (${hidden.length} hidden)` : ""}`),
+      known.map((name) => {
+        const box = h("input", {
+          type: "checkbox",
+          checked: !hidden.includes(name),
+          on: { change: () => turnOne("hidden_fields", name) },
+        });
+        return h("label", { class: "ecsviz-inline" }, box, name);
+      }),
+    );
+  }
+  function showPicked() {
+    const number = asIs("picked").length;
+    picture.pick(numbers(Uint8Array, asIs("_picked")));
+    picks.hidden = !number;
+    fill(
+      picks,
+      h("span", {}, `${count(number)} picked`),
+      number === 2 && button({ "data-do": "path" }, () => send("path"), "Path between them"),
+      button({ "data-do": "unpick" }, () => put(model, "picked", []), "Pick none"),
+    );
+  }
 
   // JupyterLab's own keys would cut and add cells.
   root.addEventListener("keydown", (event) => {
@@ -182,6 +253,7 @@ function render({ model, el }) {
       view: asIs("view"),
       groupBy: asIs("group_by"),
       asTable,
+      hops: asIs("hops"),
       can: {
         around: asIs("selected") !== null || asIs("_steps").length > 0,
         found: found > 0 && found < about.count,
@@ -233,9 +305,17 @@ function render({ model, el }) {
     follow(model, ["_scene"], () => {
       scene = decode(asIs("_scene"));
       picture.mask(numbers(Uint8Array, asIs("_mask")));
+      picture.put(asIs("_moved"));
+      picture.pick(numbers(Uint8Array, asIs("_picked")));
       picture.show(scene);
       showWay();
     }),
+    follow(model, ["_moved"], () => picture.put(asIs("_moved"))),
+    follow(model, ["picked", "_picked"], showPicked),
+    follow(model, ["hidden_fields", "_scene"], showFields),
+    follow(model, ["hidden_types"], showLegend),
+    follow(model, ["height"], () => picture.high(asIs("height"))),
+    onTold(model, "tip", ({ element, text, facts }) => picture.tip(element, text, facts)),
     follow(model, ["_mask"], () => picture.mask(numbers(Uint8Array, asIs("_mask")))),
     follow(model, ["_at", "_scene"], () => picture.point(asIs("_at"))),
     follow(model, ["_rows"], () => {
@@ -247,7 +327,17 @@ function render({ model, el }) {
     follow(model, ["_steps", "cycle", "cycle_step"], showCycle),
     follow(
       model,
-      ["search", "type_filter", "cycles_only", "view", "group_by", "selected", "_steps", "_rows"],
+      [
+        "search",
+        "type_filter",
+        "cycles_only",
+        "view",
+        "group_by",
+        "hops",
+        "selected",
+        "_steps",
+        "_rows",
+      ],
       showControls,
     ),
     follow(model, ["status", "_rows"], showStatus),
@@ -255,7 +345,7 @@ function render({ model, el }) {
     onTold(model, "error", ({ text }) => error.say(text)),
     onTold(model, "labels", ({ labels }) => picture.labels(labels)),
     onTheme(root, () => {
-      fill(legend, legendOf(about, root.classList.contains("ecsviz-dark")));
+      showLegend();
       picture.theme();
     }),
     hideStill(model),
@@ -278,15 +368,33 @@ function typeShown(name, about) {
   return name === null || about.types.some(([shown]) => shown === name) ? name : null;
 }
 
-/** @param {About} about @param {boolean} dark */
-function legendOf(about, dark) {
+/**
+ * @param {About} about
+ * @param {boolean} dark
+ * @param {string[]} hidden
+ * @param {(name: string) => void} turn
+ */
+function legendOf(about, dark, hidden, turn) {
+  const known = new Set(about.types.map(([name]) => name));
   const entries = about.legend.map((entry) => {
     const canvas = h("canvas", { width: 24, height: 24, "aria-hidden": "true" });
     const context = pen(canvas);
     context.fillStyle = dark ? entry.dark : entry.light;
     mark(context, entry.shape, 12, 12, 8.5);
     context.fill();
-    return h("span", { class: "ecsviz-legend" }, canvas, entry.name);
+    if (!known.has(entry.name)) return h("span", { class: "ecsviz-legend" }, canvas, entry.name);
+    const gone = hidden.includes(entry.name);
+    return button(
+      {
+        class: "ecsviz-legend ecsviz-link",
+        "data-type": entry.name,
+        "aria-pressed": String(!gone),
+        title: gone ? "show this type" : "hide this type",
+      },
+      () => turn(entry.name),
+      canvas,
+      entry.name,
+    );
   });
   const stroke = (/** @type {string} */ look) =>
     h("span", { class: `ecsviz-stroke ${look}`, "aria-hidden": "true" });

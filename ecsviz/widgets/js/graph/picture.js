@@ -1,20 +1,27 @@
 // The picture: whichever of the two ways to draw fits what is shown, and how one moves in it.
 
-import { h } from "../shared/dom.js";
+import { h, later } from "../shared/dom.js";
 import { library } from "../shared/kernel.js";
+import { makeTip } from "./hints.js";
+import { inside, makeLasso } from "./lasso.js";
+import { makeMinimap } from "./minimap.js";
+import { save } from "./saving.js";
 import { colours } from "../shared/theme.js";
 import { Detail } from "./picture_cytoscape.js";
 import { Points } from "./picture_points.js";
 
 /** @import { Model } from "../shared/model.d.ts" */
-/** @import { LegendEntry, Widget } from "./traits.d.ts" */
+/** @import { LegendEntry, Moved, Widget } from "./traits.d.ts" */
 /** @import { Pair, Scene } from "./scene.js" */
 
 /**
  * What a picture says of the reader: by element, -1 is the ground.
  *
  * @typedef {object} Taps
- * @property {(element: number) => void} tap
+ * @property {(element: number, more: boolean) => void} tap - `more`: besides what is picked
+ * @property {(element: number) => void} hover
+ * @property {(element: number, x: number, y: number) => void} put
+ * @property {() => void} moved - what is in sight is another part
  * @property {(element: number) => void} open
  * @property {(nodes: number[]) => void} ask - for labels
  */
@@ -32,9 +39,32 @@ const PATIENCE = 1_500; // ms
  *
  * @param {Model<Widget>} model
  * @param {LegendEntry[]} legend
- * @param {Taps & { helpId: string, alone(): void, key(event: KeyboardEvent): boolean }} acts
+ * @param {Omit<Taps, "hover" | "moved"> & {
+ *   helpId: string,
+ *   alone(): void,
+ *   key(event: KeyboardEvent): boolean,
+ *   tip(element: number): void,
+ *   pick(elements: number[], how: "only" | "more" | "turn"): void,
+ *   high(height: number): void,
+ * }} acts
  */
 export function makePicture(model, legend, acts) {
+  const tip = makeTip();
+  let under = -1;
+  const ask = later((/** @type {number} */ element) => element === under && acts.tip(element), 200);
+  /** @type {Taps} */
+  const taps = {
+    ...acts,
+    hover(element) {
+      under = element;
+      tip.hide();
+      if (element >= 0) ask(element);
+    },
+    moved() {
+      tip.hide();
+      minimap.draw();
+    },
+  };
   const stage = h("div", { class: "ecsviz-stage" });
   const help = h("p", { class: "ecsviz-unseen", id: acts.helpId }, HELP);
   const host = h(
@@ -49,19 +79,65 @@ export function makePicture(model, legend, acts) {
     },
     stage,
   );
+  const lasso = makeLasso(
+    host,
+    () => colours(host).accent,
+    (line, more) => {
+      const now = ready();
+      if (!now) return;
+      const hit = Array.from({ length: now.scene.count }, (_, i) => i).filter((i) => {
+        const [x, y] = now.placeOf(i);
+        return !now.hidden(i) && inside(line, x, y);
+      });
+      acts.pick(hit, more ? "more" : "only");
+    },
+  );
+  const minimap = makeMinimap(
+    () => {
+      const now = ready();
+      if (!now || !last) return null;
+      const { muted, accent } = colours(host);
+      return {
+        places: now.places,
+        count: last.count,
+        bounds: now.bounds(),
+        sight: now.sight(),
+        whole: now.whole(),
+        ink: muted,
+        accent,
+      };
+    },
+    (x, y) => ready()?.go(x, y),
+  );
+  host.append(lasso.element, tip.element);
   /** @type {Points | Detail | null} */
   let drawing = null;
   /** @type {Scene | null} - what is to be shown, in case that Cytoscape comes later */
   let last = null;
   let gone = false;
-  /** @type {{ mask: Uint8Array, at: number, step: number, way: [Pair[], number] }} */
-  const now = { mask: new Uint8Array(0), at: -1, step: 0, way: [[], -1] };
+  const now = {
+    /** @type {Uint8Array} */
+    mask: new Uint8Array(0),
+    /** @type {Uint8Array} */
+    picked: new Uint8Array(0),
+    /** @type {Moved} */
+    put: {},
+    /** @type {Set<string>} */
+    fields: new Set(),
+    at: -1,
+    step: 0,
+    /** @type {[Pair[], number]} */
+    way: [[], -1],
+  };
 
   // While a scene is on its way, what belongs to it waits.
   const ready = () => (drawing !== null && drawing.scene === last ? drawing : null);
   /** @param {Points | Detail} drawing @param {Scene} scene */
   const apply = (drawing, scene) => {
+    drawing.put(now.put);
     if (now.mask.length === scene.count) drawing.mask(now.mask);
+    drawing.pick(now.picked);
+    if (now.fields.size) drawing.hideFields(now.fields);
     drawing.saved(now.step);
     drawing.way(...now.way);
     if (now.at < scene.count) drawing.point(now.at, false);
@@ -76,10 +152,11 @@ export function makePicture(model, legend, acts) {
     }
     made.show(scene);
     apply(made, scene);
+    minimap.anew();
     host.dataset.drawn = scene.kind;
   };
   const asPoints = () =>
-    drawing instanceof Points ? drawing : new Points(stage, colours(host), legend, acts);
+    drawing instanceof Points ? drawing : new Points(stage, colours(host), legend, taps);
   const show = async (/** @type {Scene} */ scene) => {
     last = scene;
     if (scene.kind === "map") return draw(scene, asPoints);
@@ -88,7 +165,7 @@ export function makePicture(model, legend, acts) {
     const detail = (cytoscape) =>
       drawing instanceof Detail
         ? drawing
-        : new Detail(cytoscape, stage, colours(host), legend, acts);
+        : new Detail(cytoscape, stage, colours(host), legend, taps);
     // A kernel that is busy with another cell sends nothing: meanwhile there are points.
     const waits = [
       setTimeout(() => draw(scene, asPoints), PATIENCE),
@@ -122,11 +199,19 @@ export function makePicture(model, legend, acts) {
     },
     { capture: true },
   );
-  const sized = new ResizeObserver(() => drawing?.resize());
+  const sized = new ResizeObserver(() => {
+    drawing?.resize();
+    minimap.draw();
+  });
   sized.observe(stage);
+  // Its lower edge was pulled.
+  host.addEventListener("pointerup", () => {
+    if (host.style.height) acts.high(host.clientHeight);
+  });
+  host.addEventListener("pointerleave", tip.hide);
 
   return {
-    element: h("div", { class: "ecsviz-frame" }, host, help),
+    element: h("div", { class: "ecsviz-frame" }, host, minimap.element, help),
     focus: () => host.focus({ preventScroll: true }),
     show,
     name: (/** @type {string} */ text) =>
@@ -134,7 +219,39 @@ export function makePicture(model, legend, acts) {
     labels: (/** @type {Record<string, string>} */ labels) =>
       drawing instanceof Points && drawing.name(labels),
     /** Colours anew what is drawn, once the page around it has its theme. */
-    theme: () => drawing?.theme(colours(host)),
+    theme() {
+      drawing?.theme(colours(host));
+      minimap.anew();
+    },
+    lasso: lasso.always,
+    /** @param {"svg" | "png"} kind */
+    save: (kind) => void (drawing && save(drawing.drawn(), kind)),
+    /** @param {number} element @param {string} text @param {string} facts */
+    tip(element, text, facts) {
+      const place = element === under ? placeOf(element) : null;
+      if (place) tip.show(text, facts, /** @type {[number, number]} */ (place));
+    },
+    /** @param {number} height */
+    high(height) {
+      host.style.removeProperty("height");
+      host.style.setProperty("--ev-height", `${height}px`);
+    },
+    /** @param {Moved} moved */
+    put(moved) {
+      now.put = moved;
+      ready()?.put(moved);
+      minimap.anew();
+    },
+    /** @param {string[]} names */
+    hideFields(names) {
+      now.fields = new Set(names);
+      ready()?.hideFields(now.fields);
+    },
+    /** @param {Uint8Array} values */
+    pick(values) {
+      now.picked = values;
+      ready()?.pick(values);
+    },
     zoom: (/** @type {number} */ factor) => drawing?.zoom(factor),
     fit: () => drawing?.fit(),
     /** @param {Uint8Array} values */
@@ -161,6 +278,9 @@ export function makePicture(model, legend, acts) {
     destroy() {
       gone = true;
       sized.disconnect();
+      lasso.destroy();
+      ask.stop();
+      minimap.draw.stop();
       drawing?.destroy();
     },
   };

@@ -1,37 +1,31 @@
 // The picture of up to some hundred elements in full detail, drawn by Cytoscape.
 
 import { later, onceAFrame, pen } from "../shared/dom.js";
-import { FONT, SIZE, textOf, withRoom } from "./boxes.js";
-import { DEFERRED, HUB, IN_CYCLE, PAIR, boundsOf, decode } from "./scene.js";
-import { linesBetween, markImage, mix } from "./scene.js";
+import { withRoom } from "./boxes.js";
+import { linesOf, nodesOf } from "./elements.js";
+import { NAME_ALONE, ROUND, drawnBoxes } from "./drawing.js";
+import { CURVED, NAMED, looksOf } from "./looks.js";
+import { boundsOf, decode, hullOf, linesBetween, mix } from "./scene.js";
+import { inside } from "./lasso.js";
 
 /** @import * as cy from "cytoscape" */
 /** @import { Colours } from "../shared/theme.js" */
 /** @import { Taps } from "./picture.js" */
-/** @import { Pair, Scene } from "./scene.js" */
-/** @import { LegendEntry } from "./traits.d.ts" */
-/** @typedef {string | number | number[] | ((element: any) => string | number)} Setting */
-/** @typedef {{ selector: string, style: Record<string, Setting> }} Look */
+/** @import { Bounds, Pair, Scene } from "./scene.js" */
+/** @import { LegendEntry, Moved } from "./traits.d.ts" */
 
-const NAMED = 90; // lines: with more of them, names of fields would hide the picture
-const CURVED = 700; // lines: more are drawn straight, which is quicker
 const TOLD = 40; // lines of an element: up to so many have both ends named
 const MARGIN = 24;
 const SPACE = 6; // of the boxes that Cytoscape tells of two names, what is around their letters
-const NAME_ALONE = {
-  includeNodes: false,
-  includeEdges: false,
-  includeMainLabels: false,
-  includeTargetLabels: false,
-};
 
 export class Detail {
   /** @type {Scene} */
   scene = decode({});
   at = -1;
   fitted = false; // a view that is not on the page yet has no size
-  /** @type {Scene} - with boxes as this page has room for them */
-  roomy = this.scene;
+  roomy = withRoom(this.scene); // with boxes as this page has room for them
+  /** @type {number[][]} - per ground that is shaded the elements that stand on it */
+  grounds = [];
   wide = 0;
   high = 0;
 
@@ -54,7 +48,6 @@ export class Detail {
     this.cy = cytoscape({
       container: this.layer,
       layout: { name: "preset" }, // Python has laid it out
-      autoungrabify: true,
       autounselectify: true,
       boxSelectionEnabled: false,
       minZoom: 0.02,
@@ -68,11 +61,26 @@ export class Detail {
     this.cy.on("zoom", this.retell);
     this.paint = onceAFrame(() => this.drawGround());
     this.cy.on("render viewport resize", this.paint);
-    this.cy.on("tap", (event) =>
-      taps.tap(event.target === this.cy ? -1 : (event.target.data("i") ?? -1)),
-    );
-    this.cy.on("mouseover", "node", (event) => event.target.addClass("under"));
-    this.cy.on("mouseout", "node", (event) => event.target.removeClass("under"));
+    this.cy.on("viewport resize", taps.moved);
+    this.cy.on("tap", (event) => {
+      const { ctrlKey, metaKey } = event.originalEvent;
+      const element = event.target === this.cy ? -1 : (event.target.data("i") ?? -1);
+      taps.tap(element, ctrlKey || metaKey);
+    });
+    this.cy.on("mouseover", "node", (event) => {
+      event.target.addClass("under");
+      taps.hover(event.target.data("i"));
+    });
+    this.cy.on("mouseout", "node", (event) => {
+      event.target.removeClass("under");
+      taps.hover(-1);
+    });
+    this.cy.on("drag", "node", (event) => this.keepPlace(event.target, true));
+    this.cy.on("dragfree", "node", (event) => {
+      const i = event.target.data("i");
+      const [x, y] = [this.roomy.places[2 * i], this.roomy.places[2 * i + 1]];
+      taps.put(i, x / this.roomy.wider, y);
+    });
     this.cy.on("dbltap", "node", (event) => taps.open(event.target.data("i")));
   }
 
@@ -80,6 +88,7 @@ export class Detail {
   show(scene) {
     this.scene = scene;
     this.roomy = withRoom(scene);
+    this.grounds = this.onGrounds();
     this.at = -1;
     const curved = scene.sources.length <= CURVED;
     this.cy.elements().remove();
@@ -112,6 +121,83 @@ export class Detail {
       return !free;
     });
     without.addClass("unnamed");
+  }
+
+  /** Returns which elements stand on each shaded ground. */
+  onGrounds() {
+    const { hulls, outlines, places, count } = this.roomy;
+    return Array.from({ length: Math.max(outlines.length - 1, 0) }, (_, k) => {
+      const line = Array.from({ length: outlines[k + 1] - outlines[k] }, (_, p) => {
+        const at = 2 * (outlines[k] + p);
+        return [hulls[at], hulls[at + 1]];
+      });
+      return Array.from({ length: count }, (_, i) => i).filter((i) =>
+        inside(line, places[2 * i], places[2 * i + 1]),
+      );
+    });
+  }
+
+  /** Takes over where an element is now. @param {cy.NodeSingular} node @param {boolean} dragged */
+  keepPlace(node, dragged) {
+    const { x, y } = node.position();
+    const i = node.data("i");
+    [this.roomy.places[2 * i], this.roomy.places[2 * i + 1]] = [x, y];
+    node.connectedEdges(".bent").removeClass("bent"); // it bent around what stood there
+    if (dragged) this.paint();
+  }
+
+  /** Puts elements where the reader has put them. @param {Moved} moved */
+  put(moved) {
+    for (const [i, [x, y]] of Object.entries(moved)) {
+      const node = this.cy.$id(`n${i}`);
+      if (node.empty() || node.grabbed()) continue;
+      node.position({ x: x * this.roomy.wider, y });
+      this.keepPlace(node, false);
+    }
+    this.paint();
+  }
+
+  /** Hides lines of some fields. @param {Set<string>} names */
+  hideFields(names) {
+    const { kinds, fields } = this.scene;
+    this.cy.batch(() => {
+      for (let k = 0; k < kinds.length; k += 1)
+        this.cy.$id(`e${k}`).toggleClass("hidden", names.has(fields[kinds[k]]));
+    });
+  }
+
+  /** Marks what is picked. @param {Uint8Array} values */
+  pick(values) {
+    this.cy.batch(() => {
+      for (let i = 0; i < this.scene.count; i += 1)
+        this.cy.$id(`n${i}`).toggleClass("picked", values[i] === 1);
+    });
+  }
+
+  /** Tells whether an element is hidden. @param {number} i */
+  hidden(i) {
+    return this.cy.$id(`n${i}`).hasClass("hidden");
+  }
+
+  /** @returns {Bounds} */
+  bounds() {
+    return boundsOf(this.roomy);
+  }
+
+  /** What is in sight. @returns {Bounds} */
+  sight() {
+    const { x1, y1, x2, y2 } = this.cy.extent();
+    return { left: x1, top: y1, right: x2, bottom: y2 };
+  }
+
+  /** Brings a place into the middle. @param {number} x @param {number} y */
+  go(x, y) {
+    const zoom = this.cy.zoom();
+    this.cy.pan({ x: this.cy.width() / 2 - x * zoom, y: this.cy.height() / 2 - y * zoom });
+  }
+
+  get places() {
+    return this.roomy.places;
   }
 
   fit() {
@@ -266,7 +352,7 @@ export class Detail {
     const context = pen(this.ground);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.ground.width, this.ground.height);
-    if (!this.scene.hulls.length) return;
+    if (!this.grounds.length) return;
     const { x, y } = this.cy.pan();
     const zoom = this.cy.zoom() * ratio;
     context.setTransform(zoom, 0, 0, zoom, x * ratio, y * ratio);
@@ -275,190 +361,39 @@ export class Detail {
       this.colours.ground,
       this.colours.dark ? 0.13 : 0.09,
     );
-    const { hulls, outlines } = this.roomy;
-    for (let k = 0; k + 1 < outlines.length; k += 1) {
+    context.strokeStyle = context.fillStyle;
+    context.lineJoin = "round";
+    context.lineWidth = 2 * ROUND;
+    for (const line of this.outlines()) {
       context.beginPath();
-      for (let p = outlines[k]; p < outlines[k + 1]; p += 1)
-        context.lineTo(hulls[2 * p], hulls[2 * p + 1]);
+      for (const [x, y] of line) context.lineTo(x, y);
       context.closePath();
       context.fill();
+      context.stroke();
     }
   }
 
-  restyle() {
-    this.cy.style(/** @type {any} */ (this.sheet()));
+  /** Around what stands on each ground, and is not hidden: its corners, without the margin. */
+  outlines() {
+    const { places, sizes } = this.roomy;
+    return this.grounds.map((members) =>
+      hullOf(
+        members
+          .filter((i) => !this.hidden(i))
+          .flatMap((i) => {
+            const [x, y, w, h] = [places[2 * i], places[2 * i + 1], sizes[2 * i], sizes[2 * i + 1]];
+            return [[x - w / 2, y - h / 2], [x + w / 2, y - h / 2], [x + w / 2, y + h / 2], [x - w / 2, y + h / 2]]; // prettier-ignore
+          }),
+      ),
+    );
   }
 
-  /** @returns {Look[]} */
-  sheet() {
-    const { text, muted, line, accent, cycle, ground, dark } = this.colours;
-    /** @param {cy.NodeSingular} node */
-    const entry = (node) => this.legend[node.data("code")] ?? this.legend[0];
-    /** @param {cy.NodeSingular} node */
-    const colour = (node) => (dark ? entry(node).dark : entry(node).light);
-    const few = this.scene.sources.length <= NAMED;
-    return [
-      {
-        selector: "node",
-        style: {
-          shape: "round-rectangle",
-          width: "data(w)",
-          height: "data(h)",
-          "background-color": (node) => mix(colour(node), ground, dark ? 0.24 : 0.13),
-          "border-width": 1.2,
-          "border-color": (node) => mix(colour(node), ground, 0.75),
-          "background-image": (node) => markImage(entry(node).shape, colour(node)),
-          "background-width": 11,
-          "background-height": 11,
-          "background-position-x": 8,
-          "background-position-y": "50%",
-          "background-clip": "none",
-          label: "data(label)",
-          color: text,
-          "font-size": SIZE,
-          "font-family": FONT,
-          "min-zoomed-font-size": 5,
-          "text-wrap": "wrap",
-          "text-max-width": 400,
-          "text-valign": "center",
-          "text-halign": "center",
-          "text-margin-x": 9,
-          "line-height": 1.25,
-        },
-      },
-      {
-        selector: "node.dot",
-        style: {
-          "background-opacity": 0,
-          "border-opacity": 0,
-          "background-width": "100%",
-          "background-height": "100%",
-          "background-position-x": "50%",
-          label: "",
-          "text-halign": "right",
-          "text-margin-x": 4,
-          "text-outline-color": ground,
-          "text-outline-width": 3,
-        },
-      },
-      {
-        selector: "node.dot.told, node.dot.under",
-        style: {
-          label: "data(label)",
-          "font-size": (node) => Math.min(Math.max(12 / node.cy().zoom(), 10), 60), // however far away
-          "z-index": 8,
-        },
-      },
-      { selector: "node.pile", style: { "border-style": "double", "border-width": 4 } },
-      {
-        selector: "edge",
-        style: {
-          width: 1.2,
-          "line-color": line,
-          "target-arrow-color": line,
-          "target-arrow-shape": "triangle",
-          "arrow-scale": 0.75,
-          "curve-style": this.scene.sources.length <= CURVED ? "bezier" : "straight",
-          "control-point-step-size": 28,
-          ...(few
-            ? {
-                // Nearer to the holder: so two that lead to and fro do not write over each other.
-                "source-label": "data(name)",
-                "source-text-offset": "data(offset)",
-                "font-size": 10,
-                "font-family": FONT,
-                color: muted,
-                "min-zoomed-font-size": 7,
-                "text-outline-color": ground,
-                "text-outline-width": 2,
-                "text-outline-opacity": 0.8,
-                "text-events": "no",
-              }
-            : {}),
-        },
-      },
-      {
-        selector: "edge:loop",
-        style: {
-          "loop-direction": "90deg",
-          "loop-sweep": "35deg",
-          "control-point-step-size": (edge) => edge.source().data("w") / 2.8 + 30,
-          ...(few ? { "source-label": "", label: "data(name)", "text-margin-y": -8 } : {}),
-        },
-      },
-      {
-        selector: "edge.bent",
-        style: {
-          "curve-style": "round-segments",
-          "segment-weights": "data(weights)",
-          "segment-distances": "data(distances)",
-          "segment-radii": 14,
-          "edge-distances": "node-position",
-        },
-      },
-      {
-        selector: "edge.pair",
-        style: { "source-arrow-shape": "triangle", "source-arrow-color": line },
-      },
-      { selector: "edge.cyclic", style: { "line-color": cycle, "target-arrow-color": cycle } },
-      { selector: "edge.deferred", style: { "line-style": "dashed", "line-dash-pattern": [5, 4] } },
-      {
-        selector: "edge.hub",
-        style: {
-          width: 1,
-          "line-opacity": this.scene.sources.length > CURVED ? 0.12 : 0.3,
-          "arrow-scale": 0.5,
-          "source-label": "",
-        },
-      },
-      { selector: "edge.unnamed", style: { "source-label": "" } },
-      { selector: "node.later", style: { opacity: 0.35 } },
-      { selector: "node.faded", style: { opacity: 0.22 } },
-      { selector: ".hidden", style: { display: "none" } },
-      { selector: "edge.near", style: { width: 2.2, "line-opacity": 1, "z-index": 5 } },
-      {
-        selector: "edge.way",
-        style: {
-          width: 2.6,
-          "line-opacity": 1,
-          "line-color": cycle,
-          "target-arrow-color": cycle,
-          "source-arrow-color": cycle,
-          "z-index": 6,
-        },
-      },
-      {
-        selector: "node.way",
-        style: { opacity: 1, "border-width": 2, "border-opacity": 1, "border-color": cycle },
-      },
-      {
-        selector: "edge.now",
-        style: {
-          width: 5,
-          "line-color": accent,
-          "target-arrow-color": accent,
-          "source-arrow-color": accent,
-          "z-index": 7,
-          "source-label": "data(name)",
-          "source-text-offset": "data(offset)",
-          "font-size": 12,
-          color: text,
-          "text-outline-color": ground,
-          "text-outline-width": 3,
-        },
-      },
-      {
-        selector: "node.chosen",
-        style: {
-          opacity: 1,
-          "border-width": 3,
-          "border-opacity": 1,
-          "border-color": accent,
-          "border-style": "solid",
-          "z-index": 9,
-        },
-      },
-    ];
+  drawn() {
+    return drawnBoxes(this);
+  }
+
+  restyle() {
+    this.cy.style(/** @type {any} */ (looksOf(this.scene, this.colours, this.legend)));
   }
 
   destroy() {
@@ -468,87 +403,4 @@ export class Detail {
     this.ground.remove();
     this.layer.remove();
   }
-}
-
-/** @param {Scene} scene @returns {cy.ElementDefinition[]} */
-function nodesOf(scene) {
-  return Array.from({ length: scene.count }, (_, i) => ({
-    group: "nodes",
-    classes: scene.nodes[i] < 0 ? "pile" : scene.close ? "dot" : "",
-    data: {
-      id: `n${i}`,
-      i,
-      code: scene.codes[i],
-      label: textOf(scene, i),
-      w: scene.sizes[2 * i],
-      h: scene.sizes[2 * i + 1],
-    },
-    position: { x: scene.places[2 * i], y: scene.places[2 * i + 1] },
-  }));
-}
-
-/** @param {Scene} scene @param {boolean} curved @returns {cy.ElementDefinition[]} */
-function linesOf(scene, curved) {
-  return Array.from(scene.sources, (source, k) => {
-    const target = scene.targets[k];
-    const classes = [];
-    const { seen, flat } = courseOf(scene, source, target);
-    const offset = flat && seen < 100 ? 0.5 * seen : Math.max(0.3 * seen, 10);
-    // Between two that stand close side by side there is no room for a name.
-    const name = flat && seen < 6 * scene.names[k].length + 16 ? "" : scene.names[k];
-    const data = { id: `e${k}`, source: `n${source}`, target: `n${target}`, name, offset };
-    if (scene.flags[k] & IN_CYCLE) classes.push("cyclic");
-    if (scene.flags[k] & DEFERRED) classes.push("deferred");
-    if (scene.flags[k] & PAIR) classes.push("pair");
-    if (scene.flags[k] & HUB) classes.push("hub");
-    if (curved && scene.starts[k + 1] > scene.starts[k]) {
-      const bent = bendsOf(scene, k, source, target);
-      if (bent) {
-        classes.push("bent");
-        Object.assign(data, bent);
-      }
-    }
-    return { group: "edges", classes: classes.join(" "), data };
-  });
-}
-
-/**
- * Returns how much of a straight line is seen between two boxes, and whether it runs flat.
- *
- * @param {Scene} scene
- * @param {number} source
- * @param {number} target
- */
-function courseOf({ places, sizes }, source, target) {
-  const [dx, dy] = [0, 1].map((axis) => places[2 * target + axis] - places[2 * source + axis]);
-  const length = Math.hypot(dx, dy) || 1;
-  const hidden = (/** @type {number} */ i) =>
-    Math.min(sizes[2 * i] / Math.abs(dx || 1e-9), sizes[2 * i + 1] / Math.abs(dy || 1e-9)) / 2;
-  const seen = length * (1 - hidden(source) - hidden(target));
-  return { seen, flat: source !== target && Math.abs(dx) > 2 * Math.abs(dy) };
-}
-
-/**
- * Returns bends as Cytoscape has them: along the straight line, and away from it.
- *
- * @param {Scene} scene
- * @param {number} k
- * @param {number} source
- * @param {number} target
- */
-function bendsOf(scene, k, source, target) {
-  const at = (/** @type {number} */ i) => [scene.places[2 * i], scene.places[2 * i + 1]];
-  const [sx, sy] = at(source);
-  const [tx, ty] = at(target);
-  const [dx, dy] = [tx - sx, ty - sy];
-  const length = Math.hypot(dx, dy);
-  if (length < 1) return null;
-  /** @type {number[][]} */
-  const [weights, distances] = [[], []];
-  for (let b = scene.starts[k]; b < scene.starts[k + 1]; b += 1) {
-    const [px, py] = [scene.bends[2 * b] - sx, scene.bends[2 * b + 1] - sy];
-    weights.push((px * dx + py * dy) / (length * length));
-    distances.push((py * dx - px * dy) / length);
-  }
-  return { weights, distances };
 }

@@ -4,12 +4,14 @@
 // nothing moves, and while something does, their last picture is moved along.
 
 import { later, onceAFrame, pen } from "../shared/dom.js";
-import { DEFERRED, HUB, IN_CYCLE, boundsOf, channels, decode, mark } from "./scene.js";
+import { drawnPoints } from "./drawing.js";
+import { drawMarks, drawPixels } from "./points_ink.js";
+import { DEFERRED, HUB, IN_CYCLE, boundsOf, decode } from "./scene.js";
 
 /** @import { Colours } from "../shared/theme.js" */
 /** @import { Taps } from "./picture.js" */
-/** @import { Pair, Point, Scene } from "./scene.js" */
-/** @import { LegendEntry } from "./traits.d.ts" */
+/** @import { Bounds, Pair, Point, Scene } from "./scene.js" */
+/** @import { LegendEntry, Moved } from "./traits.d.ts" */
 /** @typedef {CanvasRenderingContext2D} Context */
 /** @typedef {{ scale: number, x: number, y: number }} Sight - of what is where on the page */
 
@@ -37,6 +39,12 @@ export class Points {
   at = -1;
   under = -1;
   until = 0;
+  /** @type {Uint8Array} - per element 1 where it is picked */
+  chosen = new Uint8Array(0);
+  /** @type {Set<number>} - the fields whose lines are hidden, by number */
+  without = new Set();
+  /** @type {Bounds | null} */
+  reach = null;
   /** @type {Uint8Array | null} - see `mask` */
   passes = null;
   /** @type {{ source: number, target: number, now: boolean }[]} */
@@ -97,10 +105,11 @@ export class Points {
       from = { x: event.clientX, y: event.clientY, moved: true };
     });
     on("pointerup", (event) => {
-      if (from && !from.moved) this.taps.tap(this.elementAt(event));
+      if (from && !from.moved) this.taps.tap(this.elementAt(event), event.ctrlKey || event.metaKey);
       from = null;
     });
     on("pointercancel", () => (from = null));
+    on("pointerleave", () => this.taps.hover(-1));
     on("dblclick", (event) => {
       const i = this.elementAt(event);
       if (i >= 0) this.taps.open(i);
@@ -121,6 +130,8 @@ export class Points {
   show(scene) {
     this.scene = scene;
     this.at = -1;
+    this.reach = null;
+    this.chosen = new Uint8Array(0);
     this.passes = null;
     this.until = 0;
     this.steps = [];
@@ -154,7 +165,7 @@ export class Points {
 
   /** Tells whether nothing is outside of a picture of this size. */
   whole() {
-    const { left, top, right, bottom } = boundsOf(this.scene);
+    const { left, top, right, bottom } = this.bounds();
     const { scale, x, y } = this.view;
     const across = left * scale + x >= -1 && right * scale + x <= this.wide + 1;
     return across && top * scale + y >= -1 && bottom * scale + y <= this.high + 1;
@@ -163,7 +174,7 @@ export class Points {
   fit() {
     if (!this.host.clientWidth) return;
     this.fitted = true;
-    const { left, top, right, bottom } = boundsOf(this.scene);
+    const { left, top, right, bottom } = this.bounds();
     const scale = Math.min(
       (this.wide - 2 * MARGIN) / Math.max(right - left, 1),
       (this.high - 2 * MARGIN) / Math.max(bottom - top, 1),
@@ -256,12 +267,66 @@ export class Points {
     this.moved();
   }
 
+  /** Puts elements where the reader has put them. @param {Moved} moved */
+  put(moved) {
+    for (const [i, place] of Object.entries(moved)) this.scene.places.set(place, 2 * Number(i));
+    this.reach = null;
+    this.giveUpLines();
+    this.moved();
+  }
+
+  /** Hides lines of some fields. @param {Set<string>} names */
+  hideFields(names) {
+    this.without = new Set(this.scene.fields.flatMap((name, k) => (names.has(name) ? [k] : [])));
+    this.giveUpLines();
+    this.moved();
+  }
+
+  /** Marks what is picked. @param {Uint8Array} values */
+  pick(values) {
+    this.chosen = values;
+    this.moved();
+  }
+
+  /** @returns {Bounds} */
+  bounds() {
+    this.reach ??= boundsOf(this.scene);
+    return this.reach;
+  }
+
+  /** What is in sight. @returns {Bounds} */
+  sight() {
+    const { scale, x, y } = this.view;
+    return {
+      left: -x / scale,
+      top: -y / scale,
+      right: (this.wide - x) / scale,
+      bottom: (this.high - y) / scale,
+    };
+  }
+
+  /** Brings a place into the middle. @param {number} x @param {number} y */
+  go(x, y) {
+    const { scale } = this.view;
+    this.view = { scale, x: this.wide / 2 - x * scale, y: this.high / 2 - y * scale };
+    this.moved();
+  }
+
+  get places() {
+    return this.scene.places;
+  }
+
+  drawn() {
+    return drawnPoints(this);
+  }
+
   // -- drawing ---------------------------------------------------------------------------------
 
   moved() {
     if (!this.fitted) return;
     this.frame();
     this.rest();
+    this.taps.moved();
   }
 
   /** Lines that are drawn, or half drawn, show what is no longer so. */
@@ -290,8 +355,8 @@ export class Points {
     }
     this.seen = this.inSight();
     const size = Math.min(Math.max(view.scale * 13, scene.count > 20_000 ? 1.5 : 2.5), 18);
-    if (this.seen.length <= MARKED && size >= 4) this.drawMarks(size);
-    else this.drawPixels(Math.max(Math.round(size * ratio), 1));
+    if (this.seen.length <= MARKED && size >= 4) drawMarks(this, size);
+    else drawPixels(this, Math.max(Math.round(size * ratio), 1));
     this.drawAbove(size);
   }
 
@@ -311,6 +376,12 @@ export class Points {
     return seen;
   }
 
+  /** Tells whether a line is hidden. @param {number} k */
+  unseen(k) {
+    const { sources, targets, kinds } = this.scene;
+    return this.hidden(sources[k]) || this.hidden(targets[k]) || this.without.has(kinds[k]);
+  }
+
   /** @param {number} i */
   hidden(i) {
     return this.passes?.[i] === 0;
@@ -322,89 +393,12 @@ export class Points {
   }
 
   /** @param {number} size */
-  drawPixels(size) {
-    const canvas = this.layers[1];
-    const context = pen(canvas);
-    const { width, height } = canvas;
-    let image = this.image;
-    if (image?.width !== width || image.height !== height) {
-      this.image = image = context.createImageData(width, height);
-      this.pixels = new Uint32Array(image.data.buffer);
-    }
-    this.pixels.fill(0);
-    const { places, codes } = this.scene;
-    const { scale, x, y } = this.view;
-    const ratio = this.ratio;
-    const half = size / 2;
-    const [clear, pale] = [this.inks(255), this.inks(60)];
-    // What is faded lies below.
-    for (const wanted of this.passes || this.until ? [true, false] : [false]) {
-      for (const i of this.seen) {
-        if (this.faded(i) !== wanted && (this.passes || this.until)) continue;
-        const ink = (wanted ? pale : clear)[codes[i]];
-        const left = Math.max(Math.round((places[2 * i] * scale + x) * ratio - half), 0);
-        const top = Math.max(Math.round((places[2 * i + 1] * scale + y) * ratio - half), 0);
-        const right = Math.min(left + size, width);
-        const bottom = Math.min(top + size, height);
-        for (let row = top; row < bottom; row += 1)
-          this.pixels.fill(ink, row * width + left, row * width + right);
-      }
-    }
-    context.putImageData(image, 0, 0);
-  }
-
-  /** Per type its colour as a pixel, little-endian. @param {number} alpha */
-  inks(alpha) {
-    return this.legend.map((entry) => {
-      const [red, green, blue] = channels(this.colours.dark ? entry.dark : entry.light);
-      return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-    });
-  }
-
-  /** @param {number} size */
-  drawMarks(size) {
-    const canvas = this.layers[1];
-    const context = pen(canvas);
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    const stamps = this.stamps(size);
-    for (const i of this.seen) {
-      const [x, y] = this.onPage(i);
-      const stamp = stamps[this.scene.codes[i]] ?? stamps[0];
-      context.globalAlpha = this.faded(i) ? 0.25 : 1;
-      context.drawImage(
-        stamp,
-        Math.round(x * this.ratio - stamp.width / 2),
-        Math.round(y * this.ratio - stamp.height / 2),
-      );
-    }
-    context.globalAlpha = 1;
-  }
-
-  /** @param {number} size */
-  stamps(size) {
-    const key = `${Math.round(size)} ${this.colours.dark}`;
-    if (this.stamped?.key === key) return this.stamped.made;
-    const made = this.legend.map((entry) => {
-      const stamp = document.createElement("canvas");
-      const radius = (Math.round(size) * this.ratio) / 2;
-      stamp.width = stamp.height = Math.ceil(radius * 2.6) + 2;
-      const context = pen(stamp);
-      context.fillStyle = this.colours.dark ? entry.dark : entry.light;
-      mark(context, entry.shape, stamp.width / 2, stamp.height / 2, radius);
-      context.fill();
-      return stamp;
-    });
-    this.stamped = { key, made };
-    return made;
-  }
-
-  /** @param {number} size */
   drawAbove(size) {
     const context = pen(this.layers[2]);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.wide, this.high);
     this.drawWay(context);
+    this.drawPicked(context, size);
     if (this.at >= 0 && !this.hidden(this.at)) this.drawChosen(context, size);
     if (this.seen.length <= LABELLED && size >= 7)
       for (const i of this.seen) this.write(context, i, size);
@@ -423,6 +417,20 @@ export class Points {
       context.lineTo(...this.onPage(target));
       context.stroke();
     }
+  }
+
+  /** @param {Context} context @param {number} size */
+  drawPicked(context, size) {
+    if (!this.chosen.length) return;
+    context.fillStyle = this.colours.accent;
+    context.globalAlpha = 0.35;
+    const wide = Math.max(size * 1.8, 6);
+    for (const i of this.seen) {
+      if (this.chosen[i] !== 1) continue;
+      const [x, y] = this.onPage(i);
+      context.fillRect(x - wide / 2, y - wide / 2, wide, wide);
+    }
+    context.globalAlpha = 1;
   }
 
   /** @param {Context} context @param {number} size */
@@ -537,7 +545,7 @@ export class Points {
     let k = first;
     for (; k < sources.length && k < first + BATCH && flags[k] === look; k += 1) {
       const [a, b] = [sources[k], targets[k]];
-      if (this.hidden(a) || this.hidden(b)) continue;
+      if (this.unseen(k)) continue;
       context.moveTo(places[2 * a], places[2 * a + 1]);
       context.lineTo(places[2 * b], places[2 * b + 1]);
     }
@@ -568,6 +576,7 @@ export class Points {
     this.host.style.cursor = i >= 0 ? "pointer" : "";
     this.frame();
     this.hover(i);
+    this.taps.hover(i);
   }
 
   /** @param {number} i */

@@ -7,6 +7,7 @@ import { numbers } from "../shared/kernel.js";
 /** @typedef {ReturnType<typeof decode>} Scene */
 /** @typedef {[number, number]} Point */
 /** @typedef {[source: number, target: number, path: string]} Pair - a reference, by elements */
+/** @typedef {{ left: number, top: number, right: number, bottom: number }} Bounds */
 
 export const IN_CYCLE = 1;
 export const DEFERRED = 2;
@@ -28,6 +29,8 @@ export function decode(state) {
     labels: state.labels ?? [],
     notes: state.notes ?? [],
     names: state.names ?? [],
+    fields: state.fields ?? [],
+    kinds: numbers(Uint8Array, state.kinds),
     nodes: all ? Int32Array.from({ length: count }, (_, i) => i) : ints("nodes"),
     groups: all ? new Int32Array(count).fill(-1) : ints("groups"),
     codes: numbers(Uint8Array, state.codes),
@@ -44,7 +47,12 @@ export function decode(state) {
   };
 }
 
-/** Returns left, top, right and bottom of all elements. @param {Scene} scene */
+/**
+ * Returns left, top, right and bottom of all elements.
+ *
+ * @param {Scene} scene
+ * @returns {Bounds}
+ */
 export function boundsOf(scene) {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < scene.count; i += 1) {
@@ -153,4 +161,23 @@ export function channels(colour) {
     painter.set(colour, found);
   }
   return found;
+}
+
+/** Returns the corners of the convex hull of some points. @param {number[][]} points */
+export function hullOf(points) {
+  const sorted = points.sort(([ax, ay], [bx, by]) => ax - bx || ay - by);
+  const half = (/** @type {number[][]} */ from) => {
+    /** @type {number[][]} */
+    const line = [];
+    for (const [x, y] of from) {
+      while (line.length > 1) {
+        const [[ax, ay], [bx, by]] = line.slice(-2);
+        if ((bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0) break;
+        line.pop();
+      }
+      line.push([x, y]);
+    }
+    return line.slice(0, -1);
+  };
+  return [...half(sorted), ...half([...sorted].reverse())];
 }

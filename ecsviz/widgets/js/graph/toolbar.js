@@ -14,6 +14,11 @@ import { button, count, fill, fresh, h, later, sign } from "../shared/dom.js";
  * @property {() => void} table
  * @property {(factor: number) => void} zoom
  * @property {() => void} fit
+ * @property {(hops: number) => void} hops
+ * @property {(on: boolean) => void} lasso
+ * @property {(kind: "svg" | "png") => void} save
+ * @property {() => void} full
+ * @property {() => void} help
  */
 /**
  * What the toolbar shows; `can` tells of views whether there is something to show.
@@ -25,6 +30,7 @@ import { button, count, fill, fresh, h, later, sign } from "../shared/dom.js";
  * @property {ViewName} view
  * @property {By} groupBy
  * @property {boolean} asTable
+ * @property {number} hops
  * @property {{ around: boolean, found: boolean }} can
  */
 
@@ -105,6 +111,35 @@ export function makeToolbar(acts, about) {
     BY.map(([value, text]) => h("option", { value }, text)),
   );
   const byRow = h("span", { class: "ecsviz-inline" }, h("label", { for: byName }, "by "), by);
+  const hopsName = fresh("hops");
+  const hops = h("input", {
+    id: hopsName,
+    type: "range",
+    min: "1",
+    max: "6",
+    class: "ecsviz-hops",
+    on: { input: () => far(Number(hops.value)) },
+  });
+  const far = later(acts.hops, 120);
+  const hopsTold = h("output", {});
+  const hopsRow = h(
+    "span",
+    { class: "ecsviz-inline" },
+    h("label", { for: hopsName }, "hops "),
+    hops,
+    hopsTold,
+  );
+  const lasso = sign(
+    "Pick",
+    "pick several: draw a line around them",
+    () => {
+      const on = lasso.getAttribute("aria-pressed") !== "true";
+      lasso.setAttribute("aria-pressed", String(on));
+      acts.lasso(on);
+    },
+    "lasso",
+  );
+  lasso.setAttribute("aria-pressed", "false");
   const element = h(
     "div",
     { class: "ecsviz-toolbar" },
@@ -121,17 +156,31 @@ export function makeToolbar(acts, about) {
       [...views.values()],
       table,
       byRow,
+      hopsRow,
       h("span", { class: "ecsviz-space" }),
-      sign("−", "zoom out", () => acts.zoom(0.8)),
-      sign("+", "zoom in", () => acts.zoom(1.25)),
-      sign("⤢", "show all", acts.fit),
+      h(
+        "span",
+        { class: "ecsviz-inline" },
+        lasso,
+        sign("−", "zoom out", () => acts.zoom(0.8)),
+        sign("+", "zoom in", () => acts.zoom(1.25)),
+        sign("⤢", "show all", acts.fit),
+      ),
+      h(
+        "span",
+        { class: "ecsviz-inline" },
+        sign("PNG", "save the picture as PNG", () => acts.save("png"), "save-png"),
+        sign("SVG", "save the picture as SVG", () => acts.save("svg"), "save-svg"),
+        sign("Full", "full screen, and back", acts.full, "full"),
+        sign("?", "what the marks mean, and what one can do", acts.help, "help"),
+      ),
     ),
   );
   return {
     element,
     focus: () => search.focus(),
     /** @param {Shown} shown */
-    show({ search: text, type, cyclesOnly, view, groupBy, asTable, can }) {
+    show({ search: text, type, cyclesOnly, view, groupBy, asTable, can, hops: now }) {
       if (document.activeElement !== search) search.value = text;
       types.value = type === null ? "" : String(about.types.findIndex(([name]) => name === type));
       cycles.checked = cyclesOnly;
@@ -144,6 +193,8 @@ export function makeToolbar(acts, about) {
       table.setAttribute("aria-pressed", String(asTable));
       byRow.hidden = view !== "groups" || asTable;
       by.value = groupBy;
+      hopsRow.hidden = view !== "around" || asTable;
+      hops.value = hopsTold.textContent = String(now);
     },
   };
 }

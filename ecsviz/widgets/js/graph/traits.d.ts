@@ -14,6 +14,11 @@ export interface Traits extends every.Traits {
   search: string;
   type_filter: string | null;
   cycles_only: boolean;
+  hidden_types: string[];
+  hidden_fields: string[];
+  hops: number;
+  picked: string[];
+  height: number;
   step: number;
   cycle: number | null;
   cycle_step: number;
@@ -23,6 +28,8 @@ export interface Traits extends every.Traits {
   _details: Details | NoDetails;
   _at: number;
   _mask: DataView<ArrayBuffer>;
+  _picked: DataView<ArrayBuffer>;
+  _moved: Moved;
   _rows: Rows;
   _cycles: Cycles | NoCycles;
   _stepping: boolean;
@@ -36,12 +43,19 @@ export interface Asked extends every.Asked {
   rows: { first: number };
   labels: { nodes: number[] };
   cycles: {};
+  tip: { element: number };
+  move: { element: number; x: number; y: number };
+  pick: { elements: number[]; how: "only" | "more" | "turn" };
+  path: {};
 }
 
 export interface Told extends every.Told {
   labels: { labels: Record<string, string> };
+  tip: { element: number; text: string; facts: string };
 }
 
+/** By element, as text: where it was put. */
+export type Moved = Record<string, [number, number]>;
 export type ViewName = "all" | "groups" | "map" | "around" | "found";
 export type By = "auto" | "component" | "type";
 export type Shape = "circle" | "square" | "up" | "diamond" | "down" | "plus" | "cross";
@@ -75,6 +89,7 @@ export interface SceneState {
   labels: string[];
   notes: string[];
   names: string[];
+  fields: string[];
   count: number;
   nodes: DataView<ArrayBuffer>;
   groups: DataView<ArrayBuffer>;
@@ -85,6 +100,7 @@ export interface SceneState {
   sources: DataView<ArrayBuffer>;
   targets: DataView<ArrayBuffer>;
   flags: DataView<ArrayBuffer>;
+  kinds: DataView<ArrayBuffer>;
   outlines: DataView<ArrayBuffer>;
   hulls: DataView<ArrayBuffer>;
   starts: DataView<ArrayBuffer>;

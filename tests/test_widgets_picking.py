@@ -1,0 +1,216 @@
+"""What is picked, moved, hidden and brought up to date in the explorer, as a page asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pytest
+
+import ecsviz as ev
+from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, InvalidIdError
+from ecsviz.widgets import GraphExplorer, explore_graph
+from ecsviz.widgets.graph.picking import path_between
+from tests.test_widgets import answers, ask, shown
+
+
+@pytest.fixture(name="thread")
+def _thread() -> ev.ChatThread:
+    thread = ev.ChatThread(title="Cycles")
+    question = thread.say("user", "What is a cycle?")
+    thread.say("assistant", "A way back.", parent=question)
+    return thread
+
+
+@pytest.fixture(name="explorer")
+def _explorer(thread: ev.ChatThread) -> Iterator[GraphExplorer]:
+    explorer = explore_graph(ev.EntityDependencyGraph(thread))
+    yield explorer
+    explorer.close()
+
+
+def test_what_is_picked_is_a_frame(explorer: GraphExplorer, thread: ev.ChatThread) -> None:
+    assert list(explorer.selection["label"]) == []
+    explorer.selected = thread
+    assert list(explorer.selection["label"]) == ["Cycles"]
+    ask(explorer, "pick", elements=[1, 2], how="only")
+    assert explorer.picked == [str(node.ecs_id) for node in shown(explorer)[1:]]
+    assert list(explorer.selection["ecs_id"]) == [node.ecs_id for node in shown(explorer)[1:]]
+    assert list(explorer._picked) == [0, 1, 1]
+    ask(explorer, "pick", elements=[0], how="more")
+    assert len(explorer.picked) == 3
+    ask(explorer, "pick", elements=[0, 1], how="turn")
+    assert explorer.picked == [str(shown(explorer)[2].ecs_id)]
+    explorer.picked = [thread, thread.ecs_id, str(thread.messages[0].ecs_id)]
+    assert explorer.picked == [str(thread.ecs_id), str(thread.messages[0].ecs_id)]
+    for wrong, error in ((3, InvalidIdError), (str(ev.ChatThread().ecs_id), EntityNotFoundError)):
+        with pytest.raises(error):
+            explorer.picked = [wrong]
+    assert len(explorer.picked) == 2, "nothing is lost"
+
+
+def test_what_no_page_of_ours_sends_picks_and_moves_nothing(explorer: GraphExplorer) -> None:
+    for elements in (None, "01", [True, -1, 99, "0", 1.0]):
+        ask(explorer, "pick", elements=elements, how="only")
+        assert explorer.picked == []
+    for facts in (
+        {"element": 0},
+        {"element": 99, "x": 1, "y": 1},
+        {"element": 0, "x": "1", "y": 1},
+        {"element": 0, "x": True, "y": 1},
+    ):
+        ask(explorer, "move", **facts)
+        assert explorer._moved == {}
+    ask(explorer, "move", element=0, x=1e300, y=-1e300)
+    assert explorer._moved == {"0": [1e6, -1e6]}
+    for element in (-1, 99, None):
+        ask(explorer, "tip", element=element)
+
+
+def test_a_group_is_picked_with_all_that_is_in_it() -> None:
+    threads = [ev.ChatThread(title=f"t{k}", messages=[]) for k in range(3)]
+    for thread in threads:
+        thread.say("user", "one")
+    explorer = explore_graph(ev.EntityDependencyGraph(threads), view="groups")
+    group = int(explorer._showing.groups.group[explorer.graph.number_of(threads[1])])
+    ask(explorer, "pick", elements=[group], how="only")
+    assert set(explorer.picked) == {str(threads[1].ecs_id), str(threads[1].messages[0].ecs_id)}
+
+
+def test_what_was_moved_stays_there(explorer: GraphExplorer, thread: ev.ChatThread) -> None:
+    explorer.refresh()
+    before = explorer.positions
+    assert set(before) == {thread.ecs_id, *(message.ecs_id for message in thread.messages)}
+    place = shown(explorer).index(thread)
+    ask(explorer, "move", element=place, x=5, y=-7.5)
+    assert explorer.positions == before | {thread.ecs_id: (5.0, -7.5)}
+    explorer.view = "groups"
+    assert explorer.positions != before
+    explorer.view = "all"
+    thread.say("user", "one more")
+    explorer.refresh()
+    assert explorer.positions[thread.ecs_id] == (5.0, -7.5)
+
+
+def test_a_tip_says_the_whole_name(
+    explorer: GraphExplorer, thread: ev.ChatThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread.title = "On the theory of " * 9
+    sent = answers(explorer, monkeypatch)
+    ask(explorer, "tip", element=shown(explorer).index(thread))
+    (told,) = [message for message in sent if message.get("told") == "tip"]
+    assert told["text"] == f"ChatThread {thread.title.strip()}"
+    assert told["facts"].endswith("2 out, 2 in")
+
+
+def test_types_are_hidden_from_picture_and_table(explorer: GraphExplorer) -> None:
+    explorer.hidden_types = ["ChatThread"]
+    assert sorted(explorer._mask) == [0, 2, 2]
+    assert explorer._rows["total"] == 2
+    ask(explorer, "pick", elements=[0, 1, 2], how="only")
+    assert len(explorer.picked) == 2, "what is hidden is not picked"
+    explorer.hidden_types = []
+    assert sorted(explorer._mask) == [2, 2, 2]
+    kinds = np.frombuffer(explorer._scene["kinds"], "u1").tolist()
+    fields = [explorer._scene["fields"][kind] for kind in kinds]
+    assert sorted(fields) == ["messages", "messages", "parent", "replies", "thread", "thread"]
+
+
+def test_hops_go_further() -> None:
+    chain = ev.sample("chain", n=9)
+    graph = ev.EntityDependencyGraph(chain)
+    explorer = explore_graph(graph, selected=graph.nodes[4], view="around")
+    assert len(shown(explorer)) == 3
+    explorer.hops = 3
+    assert [node.name for node in shown(explorer)] == ["n5", "n6", "n4", "n7", "n3", "n8", "n2"]
+    assert "up to 3 hops around 5. Node n5" in explorer.status
+    explorer.hops = 99
+    assert explorer.hops == 6
+    small = explore_graph(graph, selected=graph.nodes[4], view="around", limit=4)
+    small.hops = 6
+    assert len(shown(small)) == 4
+
+
+def test_paths_are_shortest_and_lead_on() -> None:
+    chance = np.random.default_rng(5)
+    n = 30
+    sources, targets = chance.integers(0, n, 45), chance.integers(0, n, 45)
+    graph = ev.EntityDependencyGraph.from_parts(
+        list(range(n)), list(range(n)), ["x"] * n, sources, targets, ["f"] * 45
+    )
+    judge = nx.MultiDiGraph(zip(sources.tolist(), targets.tolist(), strict=True))
+    judge.add_nodes_from(range(n))
+    kinds = set()
+    for a in range(n):
+        for b in range(n):
+            edges = path_between(graph, a, b)
+            ways = [(judge, a, b), (judge, b, a), (judge.to_undirected(), a, b)]
+            kind = next((k for k, way in enumerate(ways) if nx.has_path(*way)), 3)
+            kinds.add(kind)
+            assert len(edges) == (nx.shortest_path_length(*ways[kind]) if kind < 3 else 0)
+            at = b if kind == 1 else a
+            for edge in edges.tolist():
+                ends = [int(sources[edge]), int(targets[edge])]
+                assert at in ends if kind == 2 else at == ends[0]
+                at = ends[1] if at == ends[0] else ends[0]
+            assert at == (a if kind == 1 else b) or kind == 3
+    assert kinds == {0, 1, 2, 3}
+
+
+def test_a_path_is_stepped_through(
+    explorer: GraphExplorer, thread: ev.ChatThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question, answer = thread.messages
+    (only,) = explorer.path(answer, question)
+    assert (only.source, only.path, only.target) == (answer, "parent", question)
+    assert explorer.entity is question
+    assert explorer.cycle is None
+    sent = answers(explorer, monkeypatch)
+    ask(explorer, "path")
+    explorer.picked = [thread, answer]
+    ask(explorer, "path")
+    assert [step["path"] for step in explorer._steps] == ["messages[1]"]
+    assert [told["text"] for told in sent if told.get("told") == "error"] == [
+        "A path has two ends: pick two entities."
+    ]
+    explorer.cycle = 0
+    assert len(explorer._steps) == 2
+
+
+def test_a_refresh_shows_what_is_there_now(explorer: GraphExplorer, thread: ev.ChatThread) -> None:
+    question, answer = thread.messages
+    explorer.selected = question
+    explorer.picked = [thread, answer]
+    explorer.type_filter = "ChatMessage"
+    thread.messages.remove(answer)
+    question.replies.clear()
+    thread.say("user", "And then?", parent=question)
+    explorer.refresh()
+    assert explorer.entity is question
+    assert explorer.picked == [str(thread.ecs_id)], "the other is not there any more"
+    assert set(shown(explorer)) == {thread, *thread.messages}
+    assert explorer._rows["total"] == 2
+    assert explorer.type_filter == "ChatMessage"
+    other = ev.ChatThread(title="other")
+    explorer.refresh(ev.EntityDependencyGraph(other))
+    assert (explorer.selected, explorer.picked, explorer.type_filter) == (None, [], None)
+    tables = explore_graph(ev.EntityDependencyGraph.from_parts(["a"], ["a"], ["table"], [], [], []))
+    with pytest.raises(InvalidArgumentError, match="Make the new graph and give it"):
+        tables.refresh()
+    wrong: Any = 3
+    with pytest.raises(InvalidArgumentError):
+        tables.refresh(wrong)
+
+
+def test_the_height_is_a_trait() -> None:
+    graph = ev.EntityDependencyGraph(ev.ChatThread())
+    explorer = explore_graph(graph, height=300)
+    assert explorer.height == 300
+    explorer.height = 1
+    assert explorer.height == 160
+    for wrong in (-1, "300", None, True):
+        bad: Any = wrong
+        with pytest.raises(InvalidArgumentError, match="how many pixels high"):
+            explore_graph(graph, height=bad)
