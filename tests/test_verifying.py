@@ -112,7 +112,7 @@ def noticed(path: Path) -> bool:
         return True
 
 
-FLIPS = 800 if in_ci() else 150
+FLIPS = 1500 if in_ci() else 150
 
 
 def test_no_flipped_bit_that_changes_an_answer_goes_unnoticed(tmp_path: Path) -> None:
