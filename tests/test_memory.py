@@ -115,6 +115,7 @@ def test_it_says_how_much_it_holds() -> None:
     assert repr(store) == "InMemoryEntityStorage(4 entities)"
 
 
+@pytest.mark.scale
 def test_long_chains_need_no_recursion() -> None:
     store = ev.InMemoryEntityStorage()
     last = c.Node()

@@ -141,6 +141,7 @@ class TestBoth:
         assert names == [str(number) for number in range(2_000)]
         assert node is second
 
+    @pytest.mark.scale
     def test_a_cycle_of_100_000(self, again: Callable[[Any], Any]) -> None:
         nodes = [Slim() for _ in range(LONG)]
         for one, other in zip(nodes, [*nodes[1:], nodes[0]], strict=True):
@@ -152,6 +153,7 @@ class TestBoth:
         assert node is second
         assert node is not first
 
+    @pytest.mark.scale
     def test_a_star_of_100_000(self, again: Callable[[Any], Any]) -> None:
         hub = Slim(links=[Slim() for _ in range(LONG)])
         for leaf in hub.links:

@@ -543,6 +543,7 @@ def test_what_is_dropped_is_dropped(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.scale
 def test_what_is_remembered_takes_little(tmp_path: Path) -> None:
     path, count = tmp_path / "a.db", 3000
     thread = ev.ChatThread(title="a")

@@ -147,6 +147,7 @@ def module() -> Iterator[Callable[[], Any]]:
 
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
+@pytest.mark.sweep
 def test_new_classes_in_sqlite(tmp_path: Path, module: Callable[[], Any], journal: Any) -> None:
     for number in range(STORES if journal == "delete" else 3):
         path = tmp_path / f"{number}.db"

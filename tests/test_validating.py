@@ -241,6 +241,7 @@ def test_without_cycles_everything_held_is_complete(root: Any) -> None:
                 assert thing._sum == sum(held.number for held in thing.many)
 
 
+@pytest.mark.scale
 def test_a_chain_of_100_000_is_validated_from_its_end() -> None:
     step = Deep()
     for _ in range(LONG - 1):
@@ -265,6 +266,7 @@ def test_networkx_is_validated_from_the_end() -> None:
     assert [step._depth for step in ev.from_networkx(graph, Deep)] == [2, 1, 0]
 
 
+@pytest.mark.scale
 def test_a_long_ring_is_filled_before_it_is_validated() -> None:
     ring = [ModelAfter(number=n) for n in range(20_000)]
     for one, other in itertools.pairwise([*ring, ring[0]]):

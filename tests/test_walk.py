@@ -203,6 +203,7 @@ def test_every_member_is_looked_at_once(n: int) -> None:
     assert len(found) == n
 
 
+@pytest.mark.scale
 def test_a_chain_of_100_000() -> None:
     chain = ev.sample("chain", n=100_000)
     found = walk(chain[:1])

@@ -94,6 +94,7 @@ def failing_everywhere(store: ev.SQLAlchemyEntityStorage, graph: list[Any]) -> I
     assert find_difference(graph, store.get_many([e.ecs_id for e in graph])) is None
 
 
+@pytest.mark.sweep
 def test_a_failure_anywhere_in_the_first_save_leaves_nothing(path: Path) -> None:
     graph = first()
     for failed in failing_everywhere(ev.SQLAlchemyEntityStorage(path), graph):
@@ -101,6 +102,7 @@ def test_a_failure_anywhere_in_the_first_save_leaves_nothing(path: Path) -> None
         assert {e.version for e in ev.EntityDependencyGraph(graph).nodes} == {0}
 
 
+@pytest.mark.sweep
 def test_a_failure_anywhere_in_an_edit_leaves_what_was(path: Path) -> None:
     graph = ev.SQLAlchemyEntityStorage(path).register(first())
     stored, before = [e.ecs_id for e in graph], dump(path)

@@ -346,6 +346,7 @@ def test_two_classes_of_one_name(reopen: Open) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 3_000])
+@pytest.mark.scale
 def test_long_chains_cycles_and_stars(reopen: Open, size: int) -> None:
     nodes = [c.Node(name=str(n)) for n in range(size)]
     for here, there in zip(nodes, [*nodes[1:], nodes[0]], strict=True):

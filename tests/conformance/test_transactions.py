@@ -1022,6 +1022,7 @@ def start(store: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("caught", [False, True])
+@pytest.mark.sweep
 def test_a_failure_anywhere(tmp_path: Path, caught: bool) -> None:
     """Left at any statement, all is as it was; caught, one call is as if it had not been made."""
     store = ev.SQLAlchemyEntityStorage(":memory:")
