@@ -70,6 +70,11 @@ def test_kin_behind_a_url_of_postgresql_are_refused(
     monkeypatch.setattr(sa.dialects.postgresql.base.PGDialect, "_get_server_version_info", unread)
     with pytest.raises(ev.errors.StorageOpenError, match=f"on {KIN[version]} "):
         ev.SQLAlchemyEntityStorage(postgres_url)
+    with pytest.raises(ev.errors.StorageOpenError, match=r"is no PostgreSQL that.* own dialect"):
+        ev.read_database(postgres_url)
+    version = "Somebody 1"
+    with pytest.raises(ev.errors.StorageOpenError, match=r"Somebody 1.* own dialect"):
+        ev.SQLAlchemyEntityStorage(postgres_url, unsupported=True)
 
 
 def test_a_slip_of_the_pen_is_told_as_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import permutations
@@ -512,6 +513,27 @@ INSERT INTO near VALUES (1, 1);
     empty = mariadb("", "m4")
     assert {"m1.near", "m2.far", "m3.other"} <= set(ev.read_database(empty).tables)
     run(url, "DROP TABLE near")
+
+
+def test_a_call_on_duckdb_takes_no_longer_than_it_may(duckdb: Maker) -> None:
+    path = duckdb("CREATE TABLE t AS SELECT range AS a FROM range(9);")
+    endless = sa.text(
+        "(SELECT count(*) FROM range(10000000) x, range(10000000) y"
+        " WHERE (x.range * y.range) % 7 = a) > 0"
+    )
+    with ev.read_database(path, timeout=0.2) as db:
+        for call in (
+            lambda: db.frame("t", where=endless),
+            lambda: next(db.frame("t", where=endless, chunks=2)),
+            lambda: db.row_graph("t", where=endless),
+        ):
+            with pytest.raises(errors.ImportTimeoutError, match=r"a.duckdb.*timeout=0.8"):
+                call()
+        assert len(db.frame("t")) == 9
+        parts = db.frame("t", chunks=4)
+        assert len(next(parts)) == 4
+        time.sleep(0.4)  # no doing of the database
+        assert [len(part) for part in parts] == [4, 1]
 
 
 def test_databases_that_are_attached_to_an_engine(tmp_path: Path) -> None:

@@ -190,6 +190,17 @@ def connected(
         raise translated(err, name, timeout=timeout, max_value=max_value) from None
 
 
+def too_slow(name: str, timeout: float) -> ImportTimeoutError:
+    """Return the error for a database whose statements take too long."""
+    return ImportTimeoutError(
+        f"{name}: the database did not answer within {timeout:g} seconds. If it is large,"
+        f" allow more with timeout=, such as timeout={timeout * 4:g}.",
+        source=name,
+        argument="timeout",
+        limit=timeout,
+    )
+
+
 def translated(
     err: sqlite3.Error | UnicodeDecodeError,
     name: str,
@@ -210,13 +221,7 @@ def translated(
     """
     said = str(err)
     if said == "interrupted":
-        return ImportTimeoutError(
-            f"{name}: the database did not answer within {timeout:g} seconds. If it is large,"
-            f" allow more with timeout=, such as timeout={timeout * 4:g}.",
-            source=name,
-            argument="timeout",
-            limit=timeout,
-        )
+        return too_slow(name, timeout)
     if "too big" in said:
         what = f"holds a value or row of more than {max_value:,} bytes"
         return exceeded(name, what, "max_value", max_value)

@@ -144,7 +144,7 @@ class WithCopies:
                 return found
         self._kinds.look_at_all()
         with self._source.reading() as conn, store.transaction(told), forgetful():
-            copy = TableCopy(conn, self._kinds, size, max_entities, self._source.go_on)
+            copy = TableCopy(conn, self._kinds, size, max_entities, self._source)
             counts: Any = copy.into(store)
         if chunks is None:
             for name, count in counts.items():
@@ -154,8 +154,7 @@ class WithCopies:
     def _copied(self, store: EntityStorage, name: str) -> list[Any]:
         """Return the entities of a table that was copied."""
         with self._source.reading() as conn:
-            go_on = self._source.go_on
-            ids = TableCopy(conn, self._kinds, AT_A_TIME, None, go_on).ids(name)
+            ids = TableCopy(conn, self._kinds, AT_A_TIME, None, self._source).ids(name)
         return store.get_many(ids)
 
 
@@ -170,8 +169,8 @@ class TableCopy:
         How many rows are made at a time.
     limit
         How many may be made at once, where that has to be.
-    go_on
-        Is called for each of these.
+    source
+        Of which each of these is a call of its own.
     """
 
     def __init__(
@@ -180,10 +179,10 @@ class TableCopy:
         kinds: TableKinds,
         size: int,
         limit: int | None,
-        go_on: Callable[[], None],
+        source: DatabaseSource,
     ) -> None:
         self.conn, self.kinds, self.size, self.limit = conn, kinds, size, limit
-        self.go_on = go_on
+        self.source = source
         self.rows = kinds.rows(conn)
         self.schema = self.rows.schema
         self.made: Made = kinds.made
@@ -226,9 +225,10 @@ class TableCopy:
         return [i for told, _ in parts for i in row_ids(table, told, len(told[0]), seen)]
 
     def _save(self, store: EntityStorage, batch: list[Any]) -> None:
+        self.source.rest()
         if batch:
             store.register(batch, hops=0, progress=False)
-        self.go_on()
+        self.source.go_on()
 
     # -- tables that lead to each other ------------------------------------------------------
 

@@ -161,8 +161,10 @@ def _in_form(
     import pandas as pd
 
     if form == "pandas":
-        columns = map(series_of, fits, values)
-        return pd.DataFrame(dict(zip(names, columns, strict=True)))
+        columns = list(map(series_of, fits, values))
+        # Without their indexes, which pandas would compare and join.
+        told: Any = [one if one.dtype == object else one.array for one in columns]
+        return pd.DataFrame(dict(zip(names, told, strict=True)), copy=False)
     known = {column.name: column for column in table.columns}
     made = arrow_table([known[name] for name in names], fits, values)
     return (

@@ -356,7 +356,9 @@ class Database(WithAdvice, WithCopies):
             As in `row_graph`; how many rows at the most.
         chunks
             How many rows at a time: an iterator of frames comes back, which holds no more than
-            one in memory. All have the same types, those of the whole table.
+            one in memory. All have the same types, those of the whole table. They are of one
+            moment: on a server, its transaction stays open until the last was taken, or the
+            iterator is closed.
         as_
             ``"pandas"``, ``"arrow"`` for a ``pyarrow.Table``, or ``"polars"``.
 
@@ -418,6 +420,7 @@ class Database(WithAdvice, WithCopies):
             fits = self._kinds.fits(conn, [name])[name]
             rows = self._kinds.rows(conn)
             for frame in frames.frames_of(rows, name, columns, where, limit, fits, size, form):
+                self._source.rest()
                 yield frame
                 self._source.go_on()
 

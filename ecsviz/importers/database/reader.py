@@ -13,7 +13,7 @@ from ecsviz.importers.database.source import DatabaseSource
 from ecsviz.importers.files import MAX_BYTES
 
 TIMEOUT = 60.0
-"""Seconds that one call may take on a SQLite file: a hostile one can keep a query busy for ever."""
+"""Seconds that one call may take on a file: a hostile one can keep a query busy for ever."""
 
 
 def read_database(
@@ -37,16 +37,17 @@ def read_database(
         The one database schema whose tables are read, without its name before theirs.
     schemas
         The schemas whose tables are read: of MySQL its databases, of SQLite those attached. By
-        default all that are not the system's; of MySQL the database that the URL names, and
-        those to which its keys lead. Tables outside the default schema are called
-        ``schema.table``.
+        default all that are not the system's. On MySQL a URL that names a database chooses it,
+        and those to which its keys lead are read with it; if it is empty, or the URL names none,
+        all are read. Tables outside the default schema are called ``schema.table``.
     keys
         Keys beside those that are declared: ``{"orders.customer": "customers.id"}``, or
         ``"guess"``, by the names of columns (``customer_id``) where nine of ten values are there.
         Of files they are guessed by default; ``guessed`` of a `ForeignKey` and of
         ``keys_frame()`` marks them.
     timeout
-        Seconds that each call may take on a SQLite file; 60 by default.
+        Seconds that each call may take on a file of SQLite or DuckDB; 60 by default. A server has
+        its own limits.
     max_bytes
         How many bytes a SQLite file, or the files of a folder, may have; 1 GiB by default, since
         they are copied.

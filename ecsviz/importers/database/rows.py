@@ -320,7 +320,7 @@ class TableRows:
             return run(query.where(told))
         except (exc.SQLAlchemyError, OverflowError, UnicodeError) as err:
             why = str(getattr(err, "orig", err)).strip()
-            if "interrupted" in why or getattr(err, "connection_invalidated", False):
+            if "interrupted" in why.lower() or getattr(err, "connection_invalidated", False):
                 raise
             raise InvalidArgumentError(
                 f"The condition where= cannot be applied to {table.name}: {short_repr(why)}."

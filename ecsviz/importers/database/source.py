@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import sqlite3
 import threading
@@ -30,7 +31,7 @@ from ecsviz.errors import (
     StorageUrlError,
     short_repr,
 )
-from ecsviz.importers.database.duckdb import duckdb_errors, is_duckdb, open_duckdb
+from ecsviz.importers.database.duckdb import Patience, duckdb_errors, is_duckdb, open_duckdb
 from ecsviz.importers.database.folders import loaded, no_database, table_files
 from ecsviz.importers.files import not_opened
 from ecsviz.importers.sqlite_file import connected, open_sqlite, translated
@@ -54,7 +55,7 @@ class DatabaseSource:
     target
         The path of a SQLite or DuckDB file, a SQLAlchemy URL, or an Engine.
     timeout
-        Seconds that one call may take on a SQLite file.
+        Seconds that one call may take on a file.
     max_bytes
         How many bytes a file may have.
     trust
@@ -83,6 +84,7 @@ class DatabaseSource:
         self.unreadable: dict[str, str] = {}
         self.of_files = False
         self._trust = trust
+        self._patience = Patience(timeout)
         self._turn = threading.RLock()  # a SQLite file, or its copy, has one connection
         self._stack = ExitStack()
         self.close = weakref.finalize(self, _close, self._stack)  # also if the rest fails
@@ -106,7 +108,7 @@ class DatabaseSource:
             if path.is_dir() or (path.is_file() and not is_sqlite(path)):
                 path = self._opened_as_tables(path, max_bytes)
             if is_duckdb(path):
-                duck, self._engine = open_duckdb(path)
+                duck, self._engine = open_duckdb(path, self._patience)
                 self._stack.callback(duck.close)
                 return
             if path.is_file() and not is_sqlite(path) and (err := no_database(path)):
@@ -149,7 +151,12 @@ class DatabaseSource:
                 f"{self.name} was closed. Read it again with ev.read_database.", path=self.name
             )
         if self._engine is not None and self._driver is None:
-            with duckdb_errors(self.name), self._engine.connect() as conn:
+            with (
+                duckdb_errors(self.name, self.timeout),
+                self._patience.bounding(),
+                self._engine.connect() as conn,
+            ):
+                self.go_on()
                 yield conn
             return
         if self._driver is None or self._engine is None:
@@ -188,6 +195,12 @@ class DatabaseSource:
     def go_on(self) -> None:
         """Let a call take its time anew: what happened meanwhile was not its own doing."""
         self._until = time.monotonic() + self.timeout
+        self._patience.go_on(self.timeout)
+
+    def rest(self) -> None:
+        """Let a call wait until it goes on: something else is done meanwhile."""
+        self._until = math.inf
+        self._patience.go_on(None)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

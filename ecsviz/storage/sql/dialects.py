@@ -15,7 +15,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine
 
 from ecsviz.basics.addresses import as_url, redacted
-from ecsviz.errors import StorageOpenError
+from ecsviz.errors import StorageOpenError, short_repr
 
 APPLICATION_ID = 0x45435356
 """Written into SQLite files, so that ``file`` and we can tell: the letters ECSV. Where a server has
@@ -240,6 +240,19 @@ def check_version(version: str, url: URL) -> None:
     for row in ROWS.values():
         if row.told_by and row.told_by in version and not row.supported:
             raise _refused(row, url)
+
+
+def unread_version(said: str, url: URL) -> StorageOpenError:
+    """Return the error for a server whose version SQLAlchemy cannot read: it is another engine."""
+    rows = (row for row in ROWS.values() if row.told_by and row.told_by in said)
+    kin = next(rows, None)
+    store = "" if kin is None else f" No store can lie on {kin.title} either way."
+    return StorageOpenError(
+        f"What answers at {redacted(url)} is no {row_of(url).title} that SQLAlchemy knows:"
+        f" {short_repr(said)}.{store} To read it with ev.read_database, give a URL of the engine's"
+        " own dialect (such as cockroachdb://, of the package sqlalchemy-cockroachdb).",
+        url=redacted(url),
+    )
 
 
 def _refused(row: Dialect, url: URL) -> StorageOpenError:

@@ -37,7 +37,7 @@ from ecsviz.basics.forks import not_while_forking
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.basics.once import making
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
-from ecsviz.storage.sql.dialects import Dialect, check_version, row_of
+from ecsviz.storage.sql.dialects import Dialect, row_of, unread_version
 from ecsviz.storage.sql.processes import look_after
 from ecsviz.storage.sql.server_errors import server_error
 from ecsviz.storage.sql.sqlite_errors import sqlite_error, unreadable
@@ -195,8 +195,7 @@ class OpenDatabase:
         except _NOT_TAKEN as err:
             raise self._no_way(err) from harmless(err, self.url)
         except AssertionError as err:  # of SQLAlchemy: a version that it cannot read
-            check_version(str(err), self.url)
-            raise
+            raise unread_version(str(err), self.url) from None
         with conn:
             yield conn
 
