@@ -127,7 +127,7 @@ def test_the_map_names_every_file_once() -> None:
 def test_a_folder_is_a_widget_or_shared() -> None:
     entries = json.loads((SOURCES / "package.json").read_text(encoding="utf-8"))["exports"]
     assert set(entries) == {
-        *("./explorer", "./thread", "./store", "./threads"),
+        *("./explorer", "./page", "./thread", "./store", "./threads"),
         *("./cytoscape", "./markup"),
     }
     widgets = {Path(source).parts[0] for source in entries.values()} - {"libraries"}
@@ -159,6 +159,8 @@ def test_a_file_imports_its_own_folder_and_what_is_shared(path: Path) -> None:
         found = (path.parent / name).resolve().relative_to(SOURCES)
         if folder == "libraries":
             assert "/" not in name, "a library is a package"
+        elif path.name == "page.js":  # all in one, since there is no kernel to send a library
+            assert found.parts[0] in {folder, "shared", "libraries"}, name
         else:
             assert found.parts[0] in {folder, "shared"}, name
 

@@ -8,6 +8,7 @@ from the tables below, never from a caller's value.
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -394,6 +395,57 @@ _PAGE: Final = (
     "<style>body{{margin:24px;max-width:1200px;color:#1b1f24;background:#fff}}</style>"
     "</head><body>{body}</body></html>\n"
 )
+
+
+_LIVE_PAGE: Final = (
+    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
+    " script-src 'sha256-{checksum}'; style-src 'unsafe-inline'; img-src data: blob:;"
+    " base-uri 'none'; form-action 'none'\">"
+    '<meta name="viewport" content="width=device-width">'
+    '<meta name="color-scheme" content="light dark"><title>{title}</title>'
+    "<style>:root{{color-scheme:light dark}}body{{margin:12px}}{style}</style></head>"
+    '<body><div id="{at}"></div>'
+    '<script type="application/json" id="ecsviz-state">{data}</script>'
+    '<script type="module">{script}</script></body></html>\n'
+)
+
+
+def live_page(title: str, *, script: str, style: str, data: str, at: str) -> str:
+    """Return a whole document in which one script of ours runs, and none of anybody else.
+
+    Parameters
+    ----------
+    title
+        What the window says.
+    script, style
+        Ours, as they were built.
+    data
+        JSON, of texts of anybody.
+    at
+        The id of the element that the script fills.
+
+    Returns
+    -------
+    str
+        Its content security policy knows the script by its checksum, and lets nothing be loaded
+        or sent.
+
+    Examples
+    --------
+    >>> made = live_page("a", script="1", style="", data='{"a": "</script><b>"}', at="here")
+    >>> "<b>" in made, r'{"a": "\u003c/script\u003e\u003cb\u003e"}' in made
+    (False, True)
+    """
+    # A page ends a script at its end tag, whatever stands around that; JSON has no such need.
+    text = data.translate({ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
+    shown = escape(readable(str.__str__(title), MAX_ATTRIBUTE).replace("\n", " "))
+    if "</script" in script.lower() or "<!--" in script or "</style" in style.lower():
+        raise ValueError("this script cannot stand in a page: it holds the end of a tag")
+    checksum = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return _LIVE_PAGE.format(
+        title=shown, style=style, data=text, script=script, checksum=checksum, at=escape(at)
+    )
 
 
 def page(title: str, *children: Child) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ecsviz.basics import html
-from ecsviz.basics.arguments import file_path, text_or_none
+from ecsviz.basics.arguments import file_path, flag, text_or_none
 from ecsviz.basics.html import Cell, Child, element, shown_of
 from ecsviz.domain.diff import DIFF_COLUMNS, GraphDiff
 from ecsviz.domain.labels import clean_text, label_of
+from ecsviz.errors import InvalidArgumentError
 from ecsviz.graph.cells import graph_element
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
@@ -61,11 +62,38 @@ def html_page(shown: Any, *, title: str | None = None, **options: Any) -> str:
 
 
 def to_html(
-    shown: Any, path: str | Path | None = None, *, title: str | None = None, **options: Any
+    shown: Any,
+    path: str | Path | None = None,
+    *,
+    title: str | None = None,
+    interactive: bool = False,
+    **options: Any,
 ) -> str | Path:
-    """Return `html_page` as text, or write it to a file and return the path."""
+    """Return `html_page` as text, or write it to a file and return the path.
+
+    With ``interactive=True`` the page is the explorer of a graph, and stays alive without Python
+    and without a network; options are then those of ``explore``.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> graph = ev.EntityDependencyGraph(ev.ChatThread(title="Cycles"))
+    >>> page = graph.to_html(interactive=True, height=600)
+    >>> "default-src 'none'; script-src 'sha256-" in page
+    True
+    """
     file = None if path is None else file_path(path)
-    text = html_page(shown, title=title, **options)
+    if not flag(interactive, "interactive"):
+        text = html_page(shown, title=title, **options)
+    elif isinstance(shown, EntityDependencyGraph):
+        explorer = shown.explore(**options)
+        text = explorer.to_page(text_or_none(title, "title"))
+        explorer.close()
+    else:
+        raise InvalidArgumentError(
+            "interactive=True makes a page of a graph's explorer, and this is none. Leave it out.",
+            value=interactive,
+        )
     if file is None:
         return text
     file.write_text(text, encoding="utf-8")

@@ -24,6 +24,7 @@ from ecsviz.layout.groups import By
 from ecsviz.layout.paired import one_line_a_pair
 from ecsviz.widgets.base import EntityId, LiveWidget, Message, poster, whole_number
 from ecsviz.widgets.graph.details import ROWS, Around, Ids
+from ecsviz.widgets.graph.page import page_of
 from ecsviz.widgets.graph.picking import (
     STEPS,
     Places,
@@ -99,13 +100,13 @@ class GraphExplorer(LiveWidget):
     step
         A trait: the place of the selected entity in the topological order, from 1; 0 for none.
     cycle, cycle_step
-        Traits: the number of the cycle that is stepped through, or None; and the number of the
-        reference.
+        Traits: the cycle that is stepped through, or None; and the number of the reference.
     status
         A trait: what is shown of what there is, in words.
     """
 
     bundle: ClassVar[str] = "explorer"
+    to_page = page_of
     answers: ClassVar[dict[str, str]] = {
         "select": "_on_select",
         "open": "_on_open",

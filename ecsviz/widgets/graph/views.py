@@ -338,6 +338,7 @@ def introduction(showing: Showing, legend: Legend, names: list[str]) -> dict[str
         "cyclic": int(graph.ordering.cyclic.sum()),
         "pairs": bool(showing.both is not None and showing.both.any()),
         "limit": showing.limit,
+        "alone": False,
         "live": len(graph) <= LIVE_SEARCH,
         "rows": ROWS,
         "legend": legend.entries,

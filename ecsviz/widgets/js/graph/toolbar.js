@@ -185,7 +185,12 @@ export function makeToolbar(acts, about) {
       types.value = type === null ? "" : String(about.types.findIndex(([name]) => name === type));
       cycles.checked = cyclesOnly;
       /** @type {Partial<Record<ViewName, boolean>>} */
-      const cannot = { all: tooLarge, around: !can.around, found: !can.found };
+      const cannot = {
+        all: tooLarge,
+        groups: about.alone,
+        around: !can.around,
+        found: !can.found,
+      };
       for (const [name, pressed] of views) {
         pressed.setAttribute("aria-pressed", String(!asTable && name === view));
         pressed.disabled = cannot[name] ?? false;

@@ -68,6 +68,8 @@ export interface About {
   pairs: boolean;
   limit: number;
   live: boolean;
+  /** Without Python: a page of its own. */
+  alone: boolean;
   rows: number;
   legend: LegendEntry[];
   types: [string, number][];

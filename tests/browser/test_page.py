@@ -1,0 +1,100 @@
+"""``graph.to_html(interactive=True)``: the explorer in a file of its own, without Python."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ecsviz as ev
+from ecsviz.errors import GraphTooLargeError, InvalidArgumentError
+from tests.hostile import HOSTILE
+
+DETAILS = ".ecsviz-details h3"
+
+
+@pytest.fixture(name="thread")
+def _thread() -> ev.ChatThread:
+    thread = ev.ChatThread(title="Cycles </script><script>alert(1)</script>")
+    question = thread.say("user", "What is a cycle?")
+    thread.say("assistant", "A way back.", question)
+    last = thread.say("assistant", "A loop.", question)
+    for text in HOSTILE:
+        thread.say("user", text, last)
+    return thread
+
+
+def test_it_stays_alive_without_python(
+    thread: ev.ChatThread, tmp_path: Path, chromium: Any
+) -> None:
+    graph = ev.EntityDependencyGraph(thread)
+    path = graph.to_html(tmp_path / "g.html", interactive=True, height=500)
+    told: list[str] = []
+    context = chromium.new_context(viewport={"width": 1100, "height": 900}, offline=True)
+    page = context.new_page()
+    page.on("request", lambda request: told.append(request.url))
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("dialog", lambda dialog: (told.append("a dialog"), dialog.dismiss()))
+    page.goto(path.as_uri())
+    page.wait_for_selector(".ecsviz-picture[data-drawn=nodes]")
+    n = len(graph)
+    assert f"showing {n} of {n} entities" in page.inner_text(".ecsviz-status")
+    assert page.evaluate("document.querySelector('.ecsviz-picture').clientHeight") == 500
+    order = graph.get_topological_sort()
+
+    page.click("[data-do=order-next]")
+    page.wait_for_selector(f"{DETAILS}:has-text('{type(order[0]).__name__}')")
+    assert str(order[0].ecs_id) in page.inner_text(".ecsviz-details")
+    page.fill(".ecsviz-search", "A WAY back")
+    page.wait_for_selector(".ecsviz-status:has-text('showing 1 of 1 entities that match')")
+    page.fill(".ecsviz-search", "")
+    page.wait_for_function(
+        "() => !document.querySelector('.ecsviz-status').innerText.includes(';')"
+    )
+    page.select_option(".ecsviz-types", label="ChatThread (1)")
+    page.click("[data-view=table]")
+    page.click(".ecsviz-list tbody button")
+    page.wait_for_selector(f"{DETAILS}:has-text('Cycles </script><script>')")
+    page.select_option(".ecsviz-types", index=0)
+    page.click("[data-view=map]")
+    page.wait_for_selector(".ecsviz-picture[data-drawn=map]")
+    page.click("[data-view=around]")
+    page.wait_for_selector(".ecsviz-hops")
+
+    page.click("[data-view=all]")
+    page.wait_for_selector(".ecsviz-picture[data-drawn=nodes]")
+    number = {node.ecs_id: k for k, node in enumerate(graph.nodes)}
+    for entity in (thread.messages[1], thread.messages[2]):
+        x, y = page.evaluate(
+            "i => document.querySelector('.ecsviz-picture').placeOf(i)", number[entity.ecs_id]
+        )
+        page.click(".ecsviz-picture", position={"x": x, "y": y}, modifiers=["Control"])
+    page.click("[data-do=path]")
+    page.wait_for_selector(".ecsviz-steps output:has-text('reference 1 of 2')")
+    page.locator("[aria-label=Cycles] select").focus()
+    page.select_option("[aria-label=Cycles] select", index=1)
+    page.wait_for_selector(".ecsviz-steps output:has-text('reference 1 of 2: ')")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_selector(".ecsviz-dark")
+    context.close()
+    assert told == [path.as_uri()], "nothing was loaded, thrown, logged or run"
+
+
+def test_nothing_of_anybody_else_can_run_in_it(thread: ev.ChatThread) -> None:
+    text = ev.EntityDependencyGraph(thread).to_html(interactive=True, title="<b>a</b>")
+    assert text.count("<script") == text.lower().count("</script>") == 2
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "<title>&lt;b&gt;a&lt;/b&gt;</title>" in text
+    assert "alert(1)</script>" not in text
+
+
+def test_what_cannot_be_such_a_page_says_so(thread: ev.ChatThread) -> None:
+    with pytest.raises(InvalidArgumentError, match="Leave it out"):
+        ev.diff(thread, thread).to_html(interactive=True)
+    graph = ev.EntityDependencyGraph(ev.sample("tree", n=5_001))
+    with pytest.raises(GraphTooLargeError, match="up to 5,000 entities"):
+        graph.to_html(interactive=True)
