@@ -7,6 +7,7 @@ import typing as _t
 from ecsviz.basics.lazy import lazy as _lazy
 from ecsviz.basics.lazy import stand_in as _stand_in
 from ecsviz.basics.views import connect as _connect
+from ecsviz.domain.cells import show_lists as _show_lists
 from ecsviz.domain.chat import ChatMessage, ChatThread, MessagePart
 from ecsviz.domain.chat_threads import ChatThreads
 from ecsviz.domain.columns import column
@@ -95,6 +96,7 @@ _MODULES = {
     "samples": "ecsviz.samples",
 }
 __getattr__ = _lazy(__name__, _ROOMS, _MODULES)
+_show_lists()
 
 # Who answers where a class says that it can be drawn, explored or written (`basics.views`).
 _connect(

@@ -151,3 +151,20 @@ def test_a_past_that_is_not_there_is_told() -> None:
         ev.explore([node], store=store)
     with pytest.raises(errors.InvalidArgumentError, match="store is 3"):
         ev.explore(node, store=3)
+
+
+def test_a_figure_has_the_size_that_was_asked_for() -> None:
+    before, after = a_thread(), a_thread()
+    for what in (before, [ev.ChatThread], ev.diff(before, after)):
+        ax = ev.draw(what, figsize=(9, 3.5))
+        assert ax.figure.get_size_inches().tolist() == pytest.approx([9, 3.5])
+        for text in [*ax.texts, ax.title]:
+            box = text.get_window_extent()
+            if text.get_text():
+                assert box.x0 >= 0
+                assert box.y1 <= 3.5 * ax.figure.dpi
+    with pytest.raises(errors.EcsvizError, match="Give one of the two"):
+        ev.draw(before, ev.draw(after), figsize=(9, 3))
+    for wrong in (9, (9,), (9, "5"), (0, 5), (9, float("nan")), (9, 1e6), (True, 5)):
+        with pytest.raises(errors.EcsvizError, match=r"figsize is .*in inches"):
+            ev.draw(before, figsize=wrong)

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, SecretStr
 
 import ecsviz as ev
 from ecsviz.basics.html import readable
+from ecsviz.domain.cells import ROWS, entities_html
 from ecsviz.errors import StorageBusyError
 from ecsviz.export.page import MAX_ROWS
 from ecsviz.graph.cells import MAX_CYCLES, MAX_LISTED, MAX_TYPES, SEARCHED
@@ -26,6 +27,61 @@ from ecsviz.storage.cells import store_html
 from ecsviz.storage.relational.upkeep.class_changes import Change, Migration
 from tests.entity_graphs import numbered_graph
 from tests.hostile import HOSTILE, as_note, assert_harmless, shape, texts
+from tests.processes import in_a_new_process
+
+
+def shown_in_a_cell(value: Any) -> str | None:
+    """Return the HTML that a notebook shows of a value, lists of entities as tables."""
+    formatter = DisplayFormatter()
+    formatter.formatters["text/html"].for_type(list, entities_html)
+    found: str | None = formatter.format(value)[0].get("text/html")
+    return found
+
+
+def test_a_list_of_entities_is_a_table() -> None:
+    thread = ev.ChatThread(title="Cycles")
+    messages = [thread.say("user", f"number {k}") for k in range(ROWS + 5)]
+    shown = texts(shown_in_a_cell(messages))
+    assert shown.startswith("25 ChatMessage")
+    assert "number 0" in shown
+    assert f"number {ROWS - 1}" in shown
+    assert f"number {ROWS}" not in shown
+    assert f"{ROWS} of 25 entities" in shown
+    both = texts(shown_in_a_cell([thread, messages[0]]))
+    assert "1 ChatThread, 1 ChatMessage" in both
+    assert "<list of 25>" in both
+    for other in ([], [1], [thread, None], (thread,), {"a": thread}):
+        assert shown_in_a_cell(other) is None
+
+
+def test_a_list_of_what_is_not_loaded_loads_nothing() -> None:
+    store = ev.InMemoryEntityStorage()
+    thread = ev.ChatThread(title="Cycles")
+    thread.say("user", "hello")
+    store.register(thread)
+    read = store.get(thread.ecs_id, lazy=True)
+    held = read.messages[0]
+    assert "hello" not in texts(shown_in_a_cell([held]))
+    assert "content" not in held.__dict__
+
+
+def test_hostile_texts_in_a_list_stay_texts() -> None:
+    threads = [ev.ChatThread(title=text) for text in HOSTILE[:ROWS]]
+    assert_harmless(shown_in_a_cell(threads))
+
+
+def test_ipython_is_told_of_lists_unless_somebody_has_told_it_before() -> None:
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "told = shell.display_formatter.formatters['text/html']\n"
+        "{before}"
+        "import ecsviz as ev\n"
+        "print(told.type_printers[list].__module__)\n"
+    )
+    assert in_a_new_process(code.format(before="")).strip() == "ecsviz.domain.cells"
+    taken = "told.for_type(list, lambda value: None)\n"
+    assert in_a_new_process(code.format(before=taken)).strip() == "__main__"
 
 
 def test_a_graph_says_what_it_consists_of() -> None:

@@ -1,7 +1,9 @@
-"""What a notebook shows of an entity: a small, calm table."""
+"""What a notebook shows of an entity, and of a list of them: a small, calm table."""
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, time
 from itertools import islice
@@ -21,6 +23,69 @@ MAX_ITEMS: Final = 5
 """How many items of a field's list."""
 MAX_VALUE: Final = 300
 """How many characters of a text."""
+ROWS: Final = 20
+"""How many entities of a list are shown: what fits a screen."""
+COLUMNS: Final = 12
+"""How many of their fields."""
+WIDTH: Final = 80
+"""How many characters of a text stand in a row of many."""
+
+
+def entities_html(entities: list[Any]) -> str | None:
+    """Return a list of entities as one table; None for any other list.
+
+    Parameters
+    ----------
+    entities
+        A list. The first rows are shown, with the fields of all of their classes; what is not
+        loaded is not loaded by being shown.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> thread = ev.ChatThread(title="Cycles")
+    >>> message = thread.say("user", "hello")
+    >>> "hello" in entities_html([thread, message]), entities_html([1, 2]), entities_html([])
+    (True, None, None)
+    """
+    if not entities or not all(is_entity_class(kind) for kind in set(map(type, entities))):
+        return None
+    shown = entities[:ROWS]
+    fields: dict[str, None] = {}
+    kinds: list[Any] = list(dict.fromkeys(map(type, shown)))
+    for kind in kinds:
+        own = (name for name, info in kind.model_fields.items() if info.repr)
+        fields.update(dict.fromkeys(name for name in own if name not in OWN_FIELDS))
+    names = list(fields)[:COLUMNS]
+    rows: list[tuple[Cell, ...]] = []
+    for entity in shown:
+        state = entity.__dict__
+        values = [_in_row(state[name]) if name in state else "" for name in names]
+        rows.append((type(entity).__name__, *values, f"…{str(state.get('ecs_id'))[-6:]}"))
+    notes = []
+    if len(shown) < len(entities):
+        notes.append(shown_of(len(shown), len(entities), "entities"))
+    if len(names) < len(fields):
+        notes.append(shown_of(len(names), len(fields), "fields"))
+    counts = Counter(type(entity).__name__ for entity in entities)
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.most_common(MAX_ITEMS))
+    head = element("p", element("strong", told), look="line")
+    listed = html.table(("type", *names, "ecs_id"), rows, note="; ".join(notes) or None)
+    return str(block(head, listed))
+
+
+def _in_row(value: Any) -> Cell:
+    if value is None or isinstance(value, str):
+        return value if value is None else readable(str.__str__(value), WIDTH)
+    return str(value) if isinstance(value, (date, time)) else _item(value)
+
+
+def show_lists() -> None:
+    """Have IPython show lists of entities as tables, unless somebody has said how to show lists."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    formatters = getattr(getattr(shell, "display_formatter", None), "formatters", {})
+    if "text/html" in formatters and list not in formatters["text/html"].type_printers:
+        formatters["text/html"].for_type(list, entities_html)
 
 
 def entity_html(entity: Any) -> str:

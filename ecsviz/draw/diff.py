@@ -9,6 +9,7 @@ from uuid import UUID
 from ecsviz.basics.arguments import count_or_none
 from ecsviz.domain.diff import GraphDiff
 from ecsviz.domain.paths import format_path
+from ecsviz.draw import frame
 from ecsviz.draw.graph import draw_picture
 from ecsviz.draw.options import checked_option
 from ecsviz.draw.picture import DrawingOptionError, make_picture
@@ -33,6 +34,7 @@ def draw_diff(
     found: GraphDiff,
     ax: Axes | None = None,
     *,
+    figsize: tuple[float, float] | None = None,
     title: str | None = None,
     legend: bool = True,
     label: Any = None,
@@ -49,6 +51,8 @@ def draw_diff(
         What `ev.diff` or ``store.diff`` gave.
     ax
         Where to draw. None makes a figure.
+    figsize
+        Width and height of the figure in inches, instead of what the graph needs.
     title
         A line above the counts; by default what differs, in words.
     legend
@@ -109,6 +113,7 @@ def draw_diff(
         if len(graph) < total:
             title += f" (showing {len(graph):,} of {total:,})"
     fixed = STATES if set(picture.values) <= STATES.keys() else None
+    ax = frame.sized_axes(ax, figsize)
     return draw_picture(picture, ax, title=title, legend=legend, fixed=fixed)
 
 

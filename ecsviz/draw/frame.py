@@ -10,6 +10,8 @@ import numpy as np
 
 from ecsviz.draw.style import REFERENCES, Category, Ramp, Theme, on_ground
 from ecsviz.draw.text import Writer
+from ecsviz.errors import short_repr
+from ecsviz.layout import DrawingOptionError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +21,8 @@ MAX_HEIGHT: Final = 10.5
 """The largest figure that is made, in inches: what a notebook shows without scrolling far."""
 MIN_WIDTH: Final = 6.0
 MIN_HEIGHT: Final = 1.9
+MOST_INCHES: Final = 100
+"""The largest figure that may be asked for: ten times what a page holds."""
 MARGIN: Final = 0.14
 TITLE: Final = 10.5
 LEAST: Final = 7.0
@@ -143,10 +147,39 @@ def new_axes(width: float, height: float, title_lines: int) -> Axes:
     """Return the axes of a new figure of a size in inches, room for the title included."""
     import matplotlib.pyplot as plt
 
-    top = 0.12 + 0.2 * title_lines
+    top = 0.12 + ROW * title_lines
     figure = plt.figure(figsize=(width, height + top))
     total = height + top
     return figure.add_axes((0.0, 0.0, 1.0, height / total))
+
+
+def sized_axes(ax: Axes | None, figsize: Any) -> Axes | None:
+    """Return the axes to draw in: those given, of a figure of the size that was given, or None.
+
+    Raises
+    ------
+    DrawingOptionError
+        If both are given, or the size is not one.
+    """
+    if figsize is None:
+        return ax
+    if ax is not None:
+        raise DrawingOptionError(
+            "figsize= makes a figure, and ax= says where to draw. Give one of the two.",
+            option="figsize",
+            value=figsize,
+        )
+    sizes = list(figsize) if isinstance(figsize, (list, tuple)) else []
+    numbers = [type(size) in (int, float) and 1 <= size <= MOST_INCHES for size in sizes]
+    if numbers != [True, True]:
+        raise DrawingOptionError(
+            f"figsize is {short_repr(figsize)}. Give width and height in inches, from 1 to"
+            f" {MOST_INCHES}: figsize=(9, 5).",
+            option="figsize",
+            value=figsize,
+        )
+    width, height = sizes
+    return new_axes(width, height - 0.12 - ROW, 1)
 
 
 def size_of(ax: Axes) -> tuple[float, float]:

@@ -48,6 +48,7 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     color_by: str | Callable[[Any], Any] = "type",
     label: str | bool | Callable[[Any], Any] | None = None,
     label_length: int | None = LENGTH,
+    figsize: tuple[float, float] | None = None,
     highlight: Any = None,
     max_nodes: int | None = MAX_NODES,
     group_by: GroupBy | str | type | None = None,
@@ -66,6 +67,8 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
         What to draw: entities, classes, tables, or any graph made by ``from_parts``.
     ax
         Where to draw. None makes a figure of the size that the graph needs.
+    figsize
+        Width and height of the figure in inches, instead of what the graph needs.
     color_by
         ``"type"``, ``"component"``, ``"generation"``, a field's name, or a function of a node.
         The colour comes with the shape of a mark, so that it need not be told by colour alone.
@@ -147,6 +150,7 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
             layout=layout,
         )
         named = color_by if isinstance(color_by, str) else ""
+        ax = frame.sized_axes(ax, figsize)
         return draw_picture(
             picture, ax, named=named, title=title, legend=legend, edge_labels=edge_labels
         )
