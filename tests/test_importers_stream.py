@@ -91,7 +91,7 @@ def test_what_is_made_at_once_is_as_pydantic_makes_it(
     quick = read(SAMPLES[name].data)
     used: Counter[bool] = Counter()
 
-    def never(*_: Any) -> None:
+    def never(*_: Any, **__: Any) -> None:
         used[True] += 1
 
     monkeypatch.setattr(building, "made_at_once", never)

@@ -57,10 +57,16 @@ def shell(cls: Any, ecs_id: Any) -> Any:
 
 def shells(cls: Any, ids: Sequence[Any]) -> list[Any]:
     """Return an instance of `cls` for each id, as `shell` does."""
-    # A column at a time, and with one set for all until they are filled: see fill_all.
-    entities = list(map(cls.__new__, repeat(cls, len(ids))))
+    entities = blanks(cls, len(ids))
     _put(entities, "__dict__", [{"ecs_id": ecs_id} for ecs_id in ids])
-    _put(entities, "__pydantic_fields_set__", repeat(set[str]()))
+    _put(entities, _FIELDS_SET, repeat(set[str]()))  # one for all until they are filled
+    return entities
+
+
+def blanks(cls: Any, count: int) -> list[Any]:
+    """Return instances of `cls` that are nothing until `fill_all` fills them."""
+    # A column at a time, here and there.
+    entities = list(map(cls.__new__, repeat(cls, count)))
     _put(entities, "__pydantic_extra__", repeat(None))
     _put(entities, "__pydantic_private__", repeat(None))
     return entities
@@ -225,6 +231,14 @@ def fill_all(
     states = list(map(dict, map(zip, repeat(names), rows)))
     if len(states) != len(entities):
         raise ValueError(f"{len(entities):,} entities and {len(states):,} rows")
+    put_states(cls, entities, states, names)
+    return rows
+
+
+def put_states(
+    cls: Any, entities: Sequence[Any], states: Sequence[dict[str, Any]], names: Sequence[str]
+) -> None:
+    """Give shells of one class their states, of which each has the same names."""
     _put(entities, "__dict__", states)
     whole = cls.model_fields.keys() == set(names)  # or what is set later would be so for all
     fields_sets = repeat(Whole(names)) if whole else map(set, repeat(names, len(states)))
@@ -232,7 +246,6 @@ def fill_all(
     if cls.__private_attributes__:
         for entity, values in zip(entities, states, strict=True):
             fill_private(entity, values)
-    return rows
 
 
 def take_states(entities: Sequence[Any], others: Sequence[Any]) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, overload
 from uuid import UUID
 
@@ -46,6 +45,9 @@ if TYPE_CHECKING:
 
 TRIED: Final = 16
 """With how many chats that go by the same one is compared, or very many would be quadratic."""
+
+_KEPT: Final = 1_000
+"""For how many sets of names it is kept which rows of the report count them."""
 
 Entry = tuple[str, str, str, str, str]
 """A row of the report without its count: file, format, kind, what, why."""
@@ -267,6 +269,25 @@ def _validated(
     return made
 
 
+@dataclass(slots=True)
+class _Tally:
+    """How many messages a draft has, and what they have: the names of their metadata by sets."""
+
+    messages: int = 0
+    links: int = 0
+    hidden: int = 0
+    names: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, messages: list[DraftMessage]) -> _Tally:
+        return cls(
+            len(messages),
+            sum([message.parent is not None for message in messages]),
+            sum([message.hidden for message in messages]),
+            Counter([tuple(message.metadata) for message in messages]),
+        )
+
+
 class Builder:
     """Makes the threads of drafts, gives them their ids, and collects problems and counts.
 
@@ -299,6 +320,8 @@ class Builder:
         self._taken: set[UUID] = set()  # those of this file
         self._like: dict[tuple[str, str | None], deque[ChatThread]] = {}  # of no sure id
         self._has_others = False  # whether there are any of another file
+        self._entries: dict[tuple[str, ...], list[Entry]] = {}  # by names of metadata
+        self._said = _Tally()
         self._forgets = False
         self._count = 0
         self.whole = ImportedTogether(found.problems)
@@ -319,6 +342,7 @@ class Builder:
         self.format, self.source, self.why = format, source, why
         self._seen.clear()
         self._taken.clear()
+        self._entries.clear()
         self._has_others = bool(self._made)
         if self._forgets:
             self._ids.clear()  # whether those of another file are copies, a store will tell
@@ -345,16 +369,16 @@ class Builder:
         key = ThreadKey.of(self.format, draft)
         self._seen[key] += 1
         key, mark = replace(key, times=self._seen[key]), len(draft.problems)
-        thread = self._built(draft, key)
-        earlier = self._earlier(thread, key)
+        held = self._built(draft, key)
+        earlier = self._earlier(held, key)
         if earlier is not None:
-            self._join(draft, thread, *earlier)
+            self._join(draft, held.thread, *earlier)
             return
         first = replace(key, times=1)
-        if thread.ecs_id in self._made:  # by another file, which says something else
+        if held.own_id in self._made:  # by another file, which says something else
             key = replace(key, times=self._most[first] + 1)
             del draft.problems[mark:]
-            thread = self._built(draft, key)
+            held = self._built(draft, key)
             if not draft.id:
                 draft.tell(None, "how it begins", AMBIGUOUS)
         self._most[first] = max(key.times, self._most[first])
@@ -363,18 +387,19 @@ class Builder:
         times = self._ids[ident]
         if draft.id and times > 1:
             draft.tell(None, f"thread id {short_repr(draft.id)}", f"used before (time {times})")
-        self._made[thread.ecs_id] = len(self.found)
-        self._taken.add(thread.ecs_id)
-        self.found.append(thread)
-        self._note(thread, key, self.source)
+        self._made[held.own_id] = len(self.found)
+        self._taken.add(held.own_id)
+        self.found.append(held.thread)
+        self._note(held, key, self.source)
         self._tell(draft)
         self._tally(draft)
 
-    def _note(self, thread: ChatThread, key: ThreadKey, file: str) -> None:
+    def _note(self, held: LiveChat, key: ThreadKey, file: str) -> None:
+        thread = held.thread
         if not key.is_unique and (thread.source_id or is_timed(thread)):
             rivals = self._like.setdefault((self.format, thread.source_id), deque(maxlen=2 * TRIED))
             rivals.append(thread)
-        come_from(thread, ChatOrigin(key, file, self.whole, LiveChat.of(thread)))
+        come_from(thread, ChatOrigin(key, file, self.whole, held))
 
     def forget(self) -> None:
         """Forget the threads so far: none that follows is compared with them."""
@@ -385,27 +410,25 @@ class Builder:
         self._has_others = False
         self._forgets = True
 
-    def _earlier(self, thread: ChatThread, key: ThreadKey) -> tuple[int, Union] | None:
+    def _earlier(self, held: LiveChat, key: ThreadKey) -> tuple[int, Union] | None:
         """Return where another file's copy of a thread stands in the result, and both, if any."""
         if not self._has_others:
             return None
         most = min(self._most[replace(key, times=1)], TRIED)
-        held: LiveChat | None = None
         for times in dict.fromkeys((key.times, *range(1, most + 1))):
             ecs_id = replace(key, times=times).ecs_id
             place = self._made.get(ecs_id)
             if place is not None and ecs_id not in self._taken:
-                held = held or LiveChat.of(thread)
                 other = self.found[place]
                 record = ChatRecord.of_said(origin_of(other).held.said)
                 at = matched(held.said, record, sure=key.is_sure, same=True)
                 if at is not None:
                     return place, Union(held, other, record, at=at)
-        return None if key.is_unique else self._alike(thread)
+        return None if key.is_unique else self._alike(held)
 
-    def _alike(self, thread: ChatThread) -> tuple[int, Union] | None:
+    def _alike(self, held: LiveChat) -> tuple[int, Union] | None:
         """Return another file's copy of a thread that begins elsewhere, as `_earlier`."""
-        held: LiveChat | None = None
+        thread = held.thread
         rivals = list(self._like.get((self.format, thread.source_id), ()))
         texts = {message.content for message in thread.messages} if rivals else set()
         for other in rivals:
@@ -414,7 +437,6 @@ class Builder:
                 continue
             if texts.isdisjoint(message.content for message in other.messages):
                 continue
-            held = held or LiveChat.of(thread)
             theirs = origin_of(other).held
             record = ChatRecord.of_said(theirs.said)
             at = matched(held.said, record, sure=False, same=False) if thread.source_id else None
@@ -435,7 +457,7 @@ class Builder:
         union.run()
         common = sum(place >= 0 for place in union.at)
         self.count("not kept", "messages", why, by=common)
-        self._note(thread, origin.key, origin.file)
+        self._note(LiveChat.of(thread), origin.key, origin.file)
         self.found[earlier] = thread
         self._taken.add(thread.ecs_id)
         if common < len(draft.messages):
@@ -447,7 +469,7 @@ class Builder:
             ChatProblem(label, *problem, self.source) for problem in draft.problems
         ]
 
-    def _built(self, draft: DraftThread, key: ThreadKey) -> ChatThread:
+    def _built(self, draft: DraftThread, key: ThreadKey) -> LiveChat:
         try:
             return self._thread(draft, key)
         except EcsvizError:
@@ -456,19 +478,28 @@ class Builder:
             raise self._refused(draft.id or f"#{self._count}", err) from None
 
     def _tally(self, draft: DraftThread) -> None:
+        """Count what was read of the thread that was built last."""
+        said = self._said
         self.count("read", "threads", self.why)
-        messages = draft.messages
-        self.count("read", "messages", by=len(messages))
-        self.has_messages = self.has_messages or bool(messages)
-        self.count("read", "links", by=sum([m.parent is not None for m in messages]))
-        self.count("read", "hidden messages", by=sum([m.hidden for m in messages]))
+        self.count("read", "messages", by=said.messages)
+        self.has_messages = self.has_messages or bool(said.messages)
+        self.count("read", "links", by=said.links)
+        self.count("read", "hidden messages", by=said.hidden)
         for name in draft.metadata:
             self.count("metadata", f"thread {name}")
-        names = Counter(chain.from_iterable([message.metadata for message in messages]))
-        for name, number in names.items():
-            self.count("metadata", f"message {name}", by=number)
+        counts = self._counts
+        for names, number in said.names.items():
+            entries = self._entries.get(names)
+            if entries is None:
+                if len(self._entries) == _KEPT:
+                    self._entries.clear()
+                entries = self._entries[names] = [
+                    (self.source, self.format, "metadata", f"message {name}", "") for name in names
+                ]
+            for entry in entries:
+                counts[entry] += number
 
-    def _thread(self, draft: DraftThread, key: ThreadKey) -> ChatThread:
+    def _thread(self, draft: DraftThread, key: ThreadKey) -> LiveChat:
         thread = ChatThread(
             ecs_id=key.ecs_id,
             title=draft.title,
@@ -495,9 +526,12 @@ class Builder:
             "source_id": [item.id for item in items],
             "metadata": [_with_parts(item) for item in items],
         }
-        made = made_at_once(thread, ids, columns)
+        self._said = _Tally.of(items)
+        if not self._has_others:  # or it may be built again
+            draft.messages = items = []  # which take as much as what is made of them
+        made = made_at_once(thread, ids, columns, decoded=draft.is_json)
         thread.messages.extend(_validated(thread, ids, columns) if made is None else made)
-        return thread
+        return LiveChat.of(thread, None if made is None else columns)
 
     def _refused(self, label: str, err: ValidationError) -> EcsvizError:
         first = err.errors(include_input=False, include_url=False, include_context=False)[0]

@@ -179,6 +179,9 @@ class DraftThread:
     within
         What the id is unique in: empty for the whole world, as a UUID is; or the id of an account
         or the like. None if the source does not say: how the chat begins then counts too.
+    is_json
+        Whether the metadata of the messages are JSON as it was decoded, all of it in one place
+        alone, so that nobody has to look.
     """
 
     title: str = ""
@@ -189,6 +192,7 @@ class DraftThread:
     metadata: dict[str, Any] = field(default_factory=dict)
     problems: list[tuple[str | None, str, str]] = field(default_factory=list)
     within: str | None = None
+    is_json: bool = False
 
     def add(self, message: DraftMessage) -> int:
         """Append a message and return its position, which its answers take as ``parent``."""
@@ -290,6 +294,8 @@ def read_time(raw: object, *, wall: bool = False) -> datetime | None:
     >>> read_time("yesterday") is read_time(1e300) is read_time(True) is None
     True
     """
+    if type(raw) is float and 0 < raw < 1e11:
+        return _EPOCH + timedelta(seconds=raw)
     if isinstance(raw, dict):
         for _ in range(2):
             if isinstance(raw, dict) and len(raw) == 1 and raw.keys() & _MONGO:

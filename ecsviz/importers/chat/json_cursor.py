@@ -41,6 +41,8 @@ class JsonCursor:
         Whether nothing was read.
     broken
         How many faults were told since something was read.
+    ready
+        The value here and where it ends, if it is decoded already.
     """
 
     def __init__(
@@ -56,9 +58,19 @@ class JsonCursor:
         self.broken = 0
         self.line = 1
         self.counted = 0  # up to where in the window, in `line`
+        self.ready: tuple[Any, int] | None = None
+        self._size = 0  # twice that of the value before
 
     def value(self) -> Any:
         """Return the value here, and go behind it."""
+        if self.ready is not None:
+            (value, end), self.ready = self.ready, None
+            self.start, self.pos = self.pos, end
+            return value
+        # If what is left is shorter than the value before, more is read first: an error looks at
+        # all that stands before it.
+        if len(self.text) - self.pos < self._size and not self.window.ended:
+            self.more()
         while True:
             text = self.text
             try:
@@ -69,7 +81,7 @@ class JsonCursor:
                 raise
             if end == len(text) and text[end - 1] not in CLOSES and self.more():
                 continue  # a number may
-            self.start, self.pos = self.pos, end
+            self.start, self.pos, self._size = self.pos, end, 2 * (end - self.pos)
             return value
 
     def may_go_on(self, err: json.JSONDecodeError) -> bool:

@@ -24,6 +24,9 @@ from ecsviz.importers.files import Limits
 JUNK = re.compile(r'.{1,4}?(?=\[\s*[\[{]|\{\s*")', re.DOTALL)
 """What may stand before the first value: a byte too much, or one that is broken."""
 
+_NEXT = re.compile(r"[ \t\r\n]*,[ \t\r\n]*(?=\{)")
+"""What stands between two objects of a list."""
+
 _FAR = 2**24
 """Characters behind a broken member of a list among which the next is looked for."""
 
@@ -208,6 +211,9 @@ class JsonValues(JsonCursor):
             if may_end and self.mark() == "]":
                 self.pos += 1
                 return
+            for value in self._objects():
+                number += 1
+                yield Item(None, number, value)
             number += 1
             value, at = self._member(number)
             if self._bear is not None and self._are_members(value):
@@ -229,6 +235,28 @@ class JsonValues(JsonCursor):
                     return
                 self.go_on(found)
                 may_end = False
+
+    def _objects(self) -> Iterator[Any]:
+        """Yield members of a list that are objects, as long as another follows: most of it.
+
+        What is left needs a closer look: the end of the list, or of the window, or a fault.
+        """
+        while True:
+            text, pos = self.text, self.pos
+            if len(text) - pos < self._size and not self.window.ended:
+                return
+            try:
+                value, end = self.decode(text, pos)
+            except FAULTS:
+                return
+            found = _NEXT.match(text, end)
+            if found is None or type(value) is not dict:
+                self.ready = (value, end) if text[end - 1] in CLOSES else None
+                return
+            if self._known is None:
+                self._known = value
+            self.start, self.pos, self._size, self.broken = pos, found.end(), 2 * (end - pos), 0
+            yield value
 
     def _members_without_start(self) -> Iterator[Item]:
         """Yield the members of a list that has lost what opens it, behind the first."""

@@ -49,10 +49,10 @@ class LiveChat:
     is_moved: bool = False
 
     @classmethod
-    def of(cls, thread: Any) -> LiveChat:
-        """Return a thread that was just read."""
+    def of(cls, thread: Any, known: Mapping[str, list[Any]] | None = None) -> LiveChat:
+        """Return a thread that was just read; `known` as of `Unasked.of`."""
         messages = list(thread.messages)
-        return cls(thread, thread.ecs_id, Unasked.of(thread, messages), messages)
+        return cls(thread, thread.ecs_id, Unasked.of(thread, messages, known), messages)
 
     @property
     def said(self) -> Said:

@@ -16,17 +16,21 @@ from uuid import UUID
 
 from ecsviz.basics.ids import uuids
 from ecsviz.domain.chat import ChatMessage
-from ecsviz.domain.objects import fill_all, shells
+from ecsviz.domain.objects import blanks, put_states
 from ecsviz.importers.chat.drafts import DraftMessage
 from ecsviz.importers.chat.identity import NAMESPACE, ThreadKey, words
 
 _NAMES = tuple(ChatMessage.model_fields)
+
+_SAID = ("role", "content", "author", "model", "created_at", "hidden", "source_id", "metadata")
 
 _TEXT, _MAYBE_TEXT = {str}, {str, type(None)}
 
 _FLAT: Final = {str, int, float, bool, type(None)}
 
 _DEEP: Final = {*_FLAT, dict, list}
+
+_HOLDERS: Final = frozenset({dict, list})
 
 _LEVELS: Final = 100
 """How deep metadata may nest here; pydantic goes to 250."""
@@ -61,7 +65,11 @@ def message_ids(key: ThreadKey, items: Sequence[DraftMessage]) -> tuple[list[UUI
             own, count = item.id, _json(item.id)
         else:
             above = "null" if item.parent is None else f'"{_written(numbers[item.parent])}"'
-            said = f"[{above}, {', '.join(map(_json, words(item)))}]"
+            bare = item.key is None and item.author is None and item.created_at is None
+            if bare and type(item.role) is str:
+                said = f"[{above}, {_quoted(item.role)}, null, {_json(item.content)}, null]"
+            else:
+                said = f"[{above}, {', '.join(map(_json, words(item)))}]"
             own = hashlib.sha256(said.encode()).hexdigest()
             count = f'null, "{own}", '
         seen[own] = time = seen.get(own, 0) + 1
@@ -88,7 +96,9 @@ def _written(number: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def made_at_once(thread: Any, ids: list[UUID], columns: dict[str, list[Any]]) -> list[Any] | None:
+def made_at_once(
+    thread: Any, ids: list[UUID], columns: dict[str, list[Any]], *, decoded: bool = False
+) -> list[Any] | None:
     """Return messages that are made past pydantic; None if it has to look at them.
 
     Parameters
@@ -97,6 +107,8 @@ def made_at_once(thread: Any, ids: list[UUID], columns: dict[str, list[Any]]) ->
         Of the messages.
     columns
         Their other fields by name; ``parent`` as places in the list.
+    decoded
+        Whether the metadata are JSON as it was decoded; see `DraftThread`.
     """
     times = columns["created_at"]
     kinds = {name: set(map(type, values)) for name, values in columns.items()}
@@ -106,29 +118,70 @@ def made_at_once(thread: Any, ids: list[UUID], columns: dict[str, list[Any]]) ->
         and kinds["hidden"] <= {bool}
         and kinds["created_at"] <= {datetime, type(None)}
         and all(when is None or when.tzinfo is UTC for when in times)
-        and is_json(columns["metadata"])
+        and (is_shallow if decoded else is_json)(columns["metadata"])
     )
     if not fits:
         return None
-    made = shells(ChatMessage, ids)
+    made = blanks(ChatMessage, len(ids))
     parents = [None if at is None else made[at] for at in columns["parent"]]
     replies: list[list[Any]] = [[] for _ in made]
     for message, at in zip(made, columns["parent"], strict=True):
         if at is not None:
             replies[at].append(message)
-    count = len(made)
-    state = {
-        **columns,
-        "ecs_id": ids,
-        "lineage_id": ids,
-        "parent_id": [None] * count,
-        "version": [0] * count,
-        "thread": [thread] * count,
-        "parent": parents,
-        "replies": replies,
-    }
-    fill_all(ChatMessage, made, _NAMES, [state[name] for name in _NAMES])
+    said = zip(*(columns[name] for name in _SAID), strict=True)
+    states: list[dict[str, Any]] = [
+        {
+            "ecs_id": ecs_id,
+            "lineage_id": ecs_id,
+            "parent_id": None,
+            "version": 0,
+            "thread": thread,
+            "parent": parent,
+            "replies": answers,
+            "role": role,
+            "content": content,
+            "author": author,
+            "model": model,
+            "created_at": when,
+            "hidden": hidden,
+            "source_id": own,
+            "metadata": rest,
+        }
+        for ecs_id, parent, answers, (role, content, author, model, when, hidden, own, rest) in zip(
+            ids, parents, replies, said, strict=True
+        )
+    ]
+    put_states(ChatMessage, made, states, _NAMES)
     return made
+
+
+def is_shallow(values: Sequence[Any]) -> bool:
+    """Tell whether JSON as it was decoded does not nest too deep.
+
+    Parameters
+    ----------
+    values
+        Objects, of which the members are looked at.
+
+    Notes
+    -----
+    O(what they hold), a level at a time; in a third of the time of `is_json`.
+
+    Examples
+    --------
+    >>> deep = []
+    >>> for _ in range(200):
+    ...     deep = [deep]
+    >>> is_shallow([{"a": [1, {"b": None}]}, {}]), is_shallow([{"a": deep}])
+    (True, False)
+    """
+    level, kinds = list(values), _HOLDERS
+    for _ in range(_LEVELS):
+        parts = [each.values() if type(each) is dict else each for each in level]
+        level = [value for part in parts for value in part if type(value) in kinds]
+        if not level:
+            return True
+    return False
 
 
 def is_json(values: Sequence[Any]) -> bool:

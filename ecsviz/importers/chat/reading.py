@@ -224,6 +224,7 @@ class ChatReader:
                         self._builder.add(draft)
                     except (ImportFormatError, ImportLimitError) as err:  # of this thread alone
                         source.bear(err)
+                    del draft  # or the collector would look through it
                     step()
                     yield
         except (ImportFormatError, ImportLimitError) as err:

@@ -304,16 +304,31 @@ class Unasked:
     metadata: bytes
 
     @classmethod
-    def of(cls, thread: Any, messages: Sequence[Any]) -> Unasked | Said:
-        """Return what a thread and its messages say now; in digests, if it cannot be packed."""
-        state = thread.__dict__
-        columns, parents, metadata = _columns(messages)
+    def of(
+        cls, thread: Any, messages: Sequence[Any], known: Mapping[str, list[Any]] | None = None
+    ) -> Unasked | Said:
+        """Return what a thread and its messages say now; in digests, if it cannot be packed.
+
+        Parameters
+        ----------
+        thread, messages
+            Both as they are now.
+        known
+            The fields of the messages by name, ``parent`` as places in the list, if somebody
+            has them at hand.
+        """
+        state, ids = thread.__dict__, [message.__dict__["ecs_id"] for message in messages]
+        if known is None:
+            columns, parents, metadata = _columns(messages)
+        else:
+            columns, metadata = [known[name] for name in MESSAGE_FIELDS[:-1]], known["metadata"]
+            parents = [None if at is None else ids[at] for at in known[PARENT]]
         try:
             packed = marshal.dumps([state["metadata"], *metadata])
         except ValueError:  # of another type than those of JSON
             return Said.of(thread, messages)
         fields = {name: state[name] for name in THREAD_FIELDS}
-        return cls(fields, [m.__dict__["ecs_id"] for m in messages], columns, parents, packed)
+        return cls(fields, ids, columns, parents, packed)
 
     def said(self) -> Said:
         """Return the same in digests."""

@@ -335,12 +335,16 @@ class Source:
         word
             What an item is called; it is numbered from 1.
         """
-        number = 0
+        number, whole = 0, self.place()
         for line, at, value in self._all():
-            listed = isinstance(value, list) and not at
-            for item in value if listed else (value,):
+            if at:
                 number = max(number + 1, at)
-                yield self.place(None if listed else line).at(word, number), item
+                yield whole.at(word, number), value
+                continue
+            listed = isinstance(value, list)
+            for item in value if listed else (value,):
+                number += 1
+                yield (whole if listed else self.place(line)).at(word, number), item
 
     def talks(self, word: str) -> Iterator[list[tuple[Place, Any]]]:
         """Yield what belongs together, with places: the members of each list; else all values.

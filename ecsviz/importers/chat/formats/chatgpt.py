@@ -9,7 +9,15 @@ from typing import Any
 
 from ecsviz.domain.chat import MessagePart
 from ecsviz.errors import ImportFormatError, short_repr
-from ecsviz.importers.chat.drafts import LIKELY, Claim, Claiming, DraftMessage, DraftThread, claim
+from ecsviz.importers.chat.drafts import (
+    LIKELY,
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    claim,
+    read_time,
+)
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.json_values import JsonValues
 from ecsviz.importers.chat.source import Place, Source
@@ -22,6 +30,14 @@ _PLACED = frozenset({"id", "author", "content", "create_time"})
 """The keys of a message that have a field of their own; all others go to the metadata."""
 
 _AUTHOR = frozenset({"role", "name"})
+
+_USUAL: dict[str, dict[str, object]] = {
+    role: {"role": role, "name": None, "metadata": {}} for role in ("user", "assistant", "system")
+}
+"""The authors that most messages have, by role."""
+
+_FAR = 1e11
+"""Seconds of a time; what is more is counted otherwise."""
 
 _TEXT = frozenset({str})
 
@@ -179,6 +195,7 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
     here = place.at("id", ident) if ident and ident != name else place
     draft = DraftThread(id=ident, title=here.take(item, "title", str) or "")
     draft.within = "" if ident and ident != name else None
+    draft.is_json = True
     draft.metadata = {
         key: value
         for key, value in item.items()
@@ -206,6 +223,7 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
         current = here.take(item, "current_node", str)
         if current is not None and current not in nodes:
             draft.tell(None, "'current_node'", "not in the file")
+    mapping.clear()  # nobody asks for it again, and the collector would look through it
     return draft
 
 
@@ -258,6 +276,9 @@ def _message_in(
     draft: DraftThread, place: Place, key: str, node: dict[str, Any]
 ) -> DraftMessage | None:
     """Return the message of a node; None if it has none, or none that can be read."""
+    raw = node.get("message")
+    if type(raw) is dict and (usual := _usual_message(key, raw)) is not None:
+        return usual
     told = len(draft.problems)
     try:
         raw = place.take(node, "message", dict)
@@ -269,6 +290,34 @@ def _message_in(
         raw = here.take(node, "message", dict)
         return None if raw is None else _message(draft, here, key, raw)
     return None
+
+
+def _usual_message(key: str, raw: dict[str, Any]) -> DraftMessage | None:
+    """Return a message that is one text with a time, as nearly all are; None for any other."""
+    author, content, said = raw.get("author"), raw.get("content"), raw.get("metadata")
+    if not (type(author) is dict and type(content) is dict and type(said) is dict):
+        return None
+    role, when, parts = author.get("role"), raw.get("create_time"), content.get("parts")
+    if type(role) is not str or author != _USUAL.get(role) or "attachments" in said:
+        return None
+    if len(content) != 2 or content.get("content_type") != "text" or type(when) is not float:
+        return None
+    if type(parts) is not list or len(parts) != 1 or type(parts[0]) is not str:
+        return None
+    if raw.get("id") != key or not 0 < when < _FAR:
+        return None
+    rest = raw.copy()
+    del rest["id"], rest["author"], rest["content"], rest["create_time"]
+    model = said.get("model_slug")
+    return DraftMessage(
+        id=key,
+        role=role,
+        content=parts[0],
+        model=model if type(model) is str else None,
+        created_at=read_time(when),
+        hidden=said.get("is_visually_hidden_from_conversation") is True,
+        metadata=rest,
+    )
 
 
 def _message(draft: DraftThread, place: Place, key: str, raw: dict[str, Any]) -> DraftMessage:

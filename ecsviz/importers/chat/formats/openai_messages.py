@@ -258,6 +258,10 @@ def message_of(
     ident
         The id to take instead of the item's own, which then goes to the metadata.
     """
+    role = item.get("role")
+    is_bare = len(item) == 2 and ident is None and type(role) is type(item.get("content")) is str
+    if is_bare and role and role not in _RESULTS:  # as very many are
+        return DraftMessage(role=role, content=item["content"])
     own = place.ident(item, "id")
     rest = {key: value for key, value in item.items() if key not in _PLACED}
     if own is not None and (ident is not None or own == _FAKE_ID):
