@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -236,6 +237,11 @@ def without(number: int, *instead: tuple[str, str]) -> list[tuple[int, str, str]
     return [*TALK[:number], *told, *TALK[number + 1 :]]
 
 
+def called(**names: str) -> list[tuple[int, str, str]]:
+    """Return the talk with other names of people."""
+    return [(number, names.get(who, who), text) for number, who, text in TALK]
+
+
 EDITED = {
     "deleted for all": (TALK, without(5, ("Bob", "This message was deleted"))),
     "and goes on": (TALK[:9], without(5, ("Bob", "This message was deleted"))),
@@ -244,6 +250,9 @@ EDITED = {
     "not exported": (TALK[:10], without(5)),
     "without media": (TALK, without(4, ("Ann", "<Media omitted>"))),
     "media first": (without(0, ("Ann", "<Media omitted>"))[:10], TALK),
+    "a contact renamed": (TALK[:9], called(Ann="Anna")),
+    "all renamed": (TALK[:9], called(Ann="Anna", Bob="Bobby")),
+    "renamed and cut": (TALK[:10], called(Bob="Bobby")[2:]),
 }
 
 
@@ -262,6 +271,73 @@ def test_a_chat_that_was_edited_and_goes_on_is_one(which: str) -> None:
         number = len(store.revisions())
         store.register(read(then))
         assert len(store.revisions()) == number
+
+
+def telegram(*told: tuple[int, str, str]) -> bytes:
+    """Return a chat as Telegram exports it, with a photo where a text says so."""
+    rows = [
+        {
+            "id": number,
+            "type": "message",
+            "date": f"2024-01-31T22:{number:02}:00",
+            "date_unixtime": str(1_706_738_400 + 60 * number),
+            "from": who,
+            "from_id": f"user{who}",
+            **({"text": "", "photo": text} if "photo" in text or "(" in text else {"text": text}),
+        }
+        for number, who, text in told
+    ]
+    return json.dumps({"name": "Ann", "type": "personal_chat", "id": 7, "messages": rows}).encode()
+
+
+LEFT_OUT = {
+    "whatsapp": (phone, "photo.jpg (file attached)", "<Media omitted>"),
+    "whatsapp, on iOS": (phone, "<attached: photo.jpg>", "\u200eimage omitted"),
+    "telegram": (telegram, "photos/photo.jpg", "(File not included. Change settings.)"),
+}
+
+
+@pytest.mark.parametrize("which", LEFT_OUT)
+def test_names_of_files_stay_where_another_export_leaves_the_files_out(which: str) -> None:
+    made, named, left_out = LEFT_OUT[which]
+    whole = made(*without(4, ("Ann", named))[:9])
+    later = made(*without(4, ("Ann", left_out)))
+    for order in ((whole, later), (later, whole), (whole, later, whole, later)):
+        store = ev.InMemoryEntityStorage()
+        for data in order:
+            threads = read(data)
+            store.register(threads)
+        (thread,) = store.list_by_type(ev.ChatThread)
+        assert [m.content for m in thread.messages] == [
+            text if n != 4 else "[image: photo.jpg]" for n, _, text in TALK
+        ]
+        assert len(store.revisions()) == 2
+        assert threads.problems  # of what this copy has not
+
+
+def test_the_name_of_a_file_and_another_text_are_a_conflict() -> None:
+    store = ev.InMemoryEntityStorage()
+    store.register(read(phone(*without(4, ("Ann", "a.jpg (file attached)\ngarden")))))
+    for _ in range(2):
+        later = read(phone(*without(4, ("Ann", "<Media omitted>\ngardens"))))
+        store.register(later)
+        (thread,) = store.list_by_type(ev.ChatThread)
+        assert thread.messages[4].content == "[image: a.jpg]\ngarden"
+        assert later.problems
+        if len(later.problems) > 1:
+            assert later.problems[0].said == "<Media omitted>\ngardens"
+
+
+def test_an_edit_and_another_time_zone_are_one_chat() -> None:
+    edited = phone(*without(5, ("Bob", "text 5, edited")))
+    for order in ((phone(*TALK[:9]), edited), (edited, phone(*TALK))):
+        store = ev.InMemoryEntityStorage()
+        for data, zone in zip(order, ("UTC", "Asia/Tokyo"), strict=True):
+            store.register(read_chat(data, timezone=zone))
+        (thread,) = store.list_by_type(ev.ChatThread)
+        texts = [message.content for message in thread.messages]
+        assert len(texts) == 12
+        assert texts[:5] == [text for _, _, text in TALK[:5]]
 
 
 LONG = [(n, ("Ann", "Bob", "Cem")[n * 7 % 3], f"text {n}" if n % 4 else "ok") for n in range(24)]

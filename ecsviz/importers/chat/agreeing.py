@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -150,21 +151,69 @@ def woven_in_time(said: Said, record: Said) -> list[int] | None:
 
     Notes
     -----
-    Some may be edited or deleted in one of them: what one person said at one time is one message.
-    At least `RUN` messages of two people, and two thirds of all that have a pair, say the same in
-    both; and no more than one of them begins before the first that both have, or goes on after the
-    last.
+    Some may be edited or deleted in one of them: what one person said at one time is one message,
+    or, where clocks were read in another zone, what stands between the same two. At least `RUN`
+    messages of two people, and two thirds of all that have a pair, say the same in both; and no
+    more than one of them begins before the first that both have, or goes on after the last. People
+    may have another name in one of them, see `_by_old_names`.
     """
     at, names = pairs(said, record), ("created_at", "author", "role", "content", "source_id")
     mine = np.stack([said.table.column(name) for name in names], axis=1)
     theirs = np.stack([record.table.column(name) for name in names], axis=1)
     if not at or not record.ids or any(t[:, 4].any() or not t[:, 0].all() for t in (mine, theirs)):
         return None
+    mine = _by_old_names(mine, theirs, at)
     exact = [n for n, place in enumerate(at) if place >= 0]
-    if len(exact) < RUN or not np.array_equal(mine[exact], theirs[[at[n] for n in exact]]):
+    same = mine[exact] == theirs[[at[n] for n in exact]]
+    if len(exact) < RUN or not same[:, 1:].all():
         return None
     if len(np.unique(mine[exact][:, 1:3], axis=0)) < 2:
         return None
+    if same.all():
+        _pair_by_times(mine, theirs, at)
+    else:
+        _pair_by_places(mine, theirs, at)
+    both = [place for place in at if place >= 0]
+    starts, ends = (at[0], min(both)), (at[-1], len(theirs) - 1 - max(both))
+    if both != sorted(both) or 3 * len(exact) < 2 * len(both):
+        return None
+    return None if (starts[0] < 0 < starts[1]) or (ends[0] < 0 < ends[1]) else at
+
+
+def _by_old_names(mine: Any, theirs: Any, at: list[int]) -> Any:
+    """Return the rows of a chat with the names that people have in the other; pair what they said.
+
+    Notes
+    -----
+    Who has no name of the other chat, and said the same as one that this chat has no name of, at
+    the same times, at least `RUN` times, has only been called otherwise.
+    """
+    paired, left = set(at), dict[bytes, list[int]]()
+    for place in reversed(range(len(theirs))):
+        if place not in paired:
+            left.setdefault(theirs[place][[0, 2, 3]].tobytes(), []).append(place)
+    ours, others = set(mine[:, 1].tolist()), set(theirs[:, 1].tolist())
+    called: dict[int, dict[int, list[tuple[int, int]]]] = {}
+    for n, place in enumerate(at):
+        new, listed = int(mine[n, 1]), left.get(mine[n][[0, 2, 3]].tobytes())
+        old = int(theirs[listed[-1], 1]) if listed else 0
+        if place < 0 and new and new not in others and listed and old and old not in ours:
+            called.setdefault(new, {}).setdefault(old, []).append((n, listed.pop()))
+    names = {new: next(iter(olds)) for new, olds in called.items() if len(olds) == 1}
+    if len(set(names.values())) < len(names):
+        return mine
+    mine = mine.copy()
+    for new, old in names.items():
+        said = called[new][old]
+        if len(said) >= RUN:
+            mine[mine[:, 1] == new, 1] = old
+            for n, place in said:
+                at[n] = place
+    return mine
+
+
+def _pair_by_times(mine: Any, theirs: Any, at: list[int]) -> None:
+    """Pair what one person said at one time."""
     paired, left = set(at), dict[bytes, list[int]]()
     for place in reversed(range(len(theirs))):
         if place not in paired:
@@ -172,11 +221,15 @@ def woven_in_time(said: Said, record: Said) -> list[int] | None:
     for n, place in enumerate(at):
         if place < 0 and (listed := left.get(mine[n, :3].tobytes())):
             at[n] = listed.pop()
-    both = [place for place in at if place >= 0]
-    starts, ends = (at[0], min(both)), (at[-1], len(theirs) - 1 - max(both))
-    if both != sorted(both) or 3 * len(exact) < 2 * len(both):
-        return None
-    return None if (starts[0] < 0 < starts[1]) or (ends[0] < 0 < ends[1]) else at
+
+
+def _pair_by_places(mine: Any, theirs: Any, at: list[int]) -> None:
+    """Pair what as many messages of the same people stand between two that are paired."""
+    exact = [(n, place) for n, place in enumerate(at) if place >= 0]
+    for (n, place), (end, last) in pairwise(exact):
+        alike = np.array_equal(mine[n:end, 1:3], theirs[place:last, 1:3])
+        if alike and end - n > 1:
+            at[n:end] = range(place, last)
 
 
 def is_timed(thread: Any) -> bool:

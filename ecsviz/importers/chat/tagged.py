@@ -14,9 +14,9 @@ _OPEN: Final = re.compile(r'<details type="(reasoning|tool_calls|code_interprete
 
 _CLOSE: Final = ("</details>", "</think>")
 
-_ATTRIBUTE: Final = re.compile(r'([\w-]+)="([^"]*)"')
+_ATTRIBUTE: Final = re.compile(r'(?<![\w-])([\w-]+)="([^"]*)"')
 
-_SUMMARY: Final = re.compile(r"\s*<summary>[^<]*</summary>\s*")
+_SUMMARY: Final = re.compile(r"<summary>[^<]*</summary>\s*")
 
 
 def tagged_parts(text: str) -> list[MessagePart]:

@@ -24,6 +24,7 @@ from ecsviz.importers.chat.agreeing import is_older
 from ecsviz.importers.chat.drafts import read_time
 from ecsviz.importers.chat.links import Links, woven
 from ecsviz.importers.chat.live import MISSING, LiveChat, put, value_in
+from ecsviz.importers.chat.media import tells_less
 from ecsviz.importers.chat.said import (
     ABSENT,
     KEY,
@@ -44,6 +45,8 @@ from ecsviz.importers.chat.said import (
 
 _BEGUN = ("title", "created_at")
 """What a thread without an id has of its first messages."""
+
+_PARTS = KEY + "parts"
 
 _EDITED = ("edited_unixtime", "edited", "update_time", "updated_at", "updatedAt", "timestampEdited")
 """Under which names a message's metadata say when it was changed last."""
@@ -75,7 +78,8 @@ class Contested:
 class _Pair:
     """A live message and the stored one that it is: what was said, and by whom.
 
-    Whether it is older, and whether the start of what was said before, which was cut off there.
+    Whether it is older, and whether the start of what was said before, which was cut off there; and
+    whether it only stands for a file that the stored one names.
     """
 
     message: Any
@@ -87,6 +91,7 @@ class _Pair:
     left: Digests
     older: bool
     is_begun: bool
+    is_less: bool
 
 
 @dataclass(slots=True)
@@ -277,6 +282,12 @@ class Union:
                 if place < 0 and stored[row].version > 1:
                     before = np.full(len(names), UNKNOWN, dtype=np.uint32)
             older = n >= 0 and _is_later(message, stored[row], self.older)
+            less = False
+            if n >= 0:
+                told, kept = held.value(message, _PARTS), value_in(stored[row], _PARTS)
+                less = tells_less(told, kept)
+                if (less or tells_less(kept, told)) and _same_texts(told, kept):
+                    older = less  # whichever is: a file's name is more than what stands for it
             self._older[n] = older
             pair = _Pair(
                 message=message,
@@ -288,6 +299,7 @@ class Union:
                 left=said if left is None else left,
                 older=older,
                 is_begun=n == begun > 0 and not before[column],
+                is_less=less,
             )
             links.whose[id(message)] = self._message(pair, names)
 
@@ -308,6 +320,8 @@ class Union:
                 value = held.value(message, names[c])
                 if digest(None if value is MISSING else value) != pair.said[c] != 0:
                     how[names[c]] = "conflict"  # the source's is not known any more
+                if pair.is_less and names[c].startswith(("content", KEY)):
+                    how[names[c]] = "conflict"  # or the name of the file would be lost
         final = pair.now.copy()
         for c, name in enumerate(names):
             if name in how:
@@ -461,6 +475,12 @@ def _edited(message: Any) -> datetime | None:
         if raw is not None and (found := read_time(raw)) is not None:
             return found
     return None
+
+
+def _same_texts(*parts: Any) -> bool:
+    """Tell whether the parts that are texts are the same ones."""
+    one, other = ([each for each in some if each.get("kind") == "text"] for some in parts)
+    return one == other
 
 
 def _shown(name: str) -> str:

@@ -13,7 +13,7 @@ from ecsviz.importers.chat.source import Place, Source
 _RECORD, _CELL = '<div class="outer-cell', '<div class="content-cell'
 """How a record begins, and a cell of it."""
 
-_HEADER = re.compile(r"<p [^<>]*typography--title[^<>]*>([^<]*)")
+_HEADER = re.compile(r"<p [^<>]{0,300}?typography--title[^<>]{0,300}>([^<]*)")
 
 _LINE = re.compile(r"<br ?/?>")
 

@@ -9,22 +9,19 @@ from itertools import pairwise
 
 from ecsviz.domain.chat import MessagePart
 from ecsviz.importers.chat.drafts import LIKELY, Claim, Claiming, DraftMessage, DraftThread, claim
-from ecsviz.importers.chat.media import attached
+from ecsviz.importers.chat.media import LEFT_OUT, MARKS, NOUNS, attached
 from ecsviz.importers.chat.parts import texts_of
 from ecsviz.importers.chat.source import Source
-
-_MARKS = "[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]*"
-"""Marks of direction, which phones put between the numbers."""
 
 _EARLY = "上午|凌晨|清晨|早上|午前|오전|ص"
 _LATE = "下午|中午|晚上|午後|오후|م"
 """Words for the halves of a day: before the hour, or behind the time."""
 
 _LINE = re.compile(
-    rf"{_MARKS}"
+    rf"{MARKS}"
     r"(?P<open>\[)?"  # on iOS; Android writes " - " behind the time
-    rf"{_MARKS}(?P<stamp>(?P<a>\d{{1,4}}){_MARKS}(?P<sep>[./-])\x20?{_MARKS}(?P<b>\d{{1,2}}){_MARKS}"
-    rf"(?P=sep)\x20?{_MARKS}(?P<c>\d{{2,4}}){_MARKS}\.?,?\s(?:klo\s)?"
+    rf"{MARKS}(?P<stamp>(?P<a>\d{{1,4}}){MARKS}(?P<sep>[./-])\x20?{MARKS}(?P<b>\d{{1,2}}){MARKS}"
+    rf"(?P=sep)\x20?{MARKS}(?P<c>\d{{2,4}}){MARKS}\.?,?\s(?:klo\s)?"
     rf"(?P<word>(?:{_EARLY}|{_LATE})\s?)?(?P<h>\d{{1,2}})[:.](?P<m>\d\d)(?:[:.](?P<s>\d\d))?"
     rf"(?:\s?(?P<half>[AaPp])\.?\s?[Mm]\.?|\s?(?P<behind>{_EARLY}|{_LATE}))?)"
     r"(?(open)\]\s|(?P<tail>\s-\s|:\s|,\s))"
@@ -37,37 +34,11 @@ _BUDDHIST = 543
 
 _AUTHOR = re.compile(r"(?P<name>[^:\n]{1,100}): (?P<text>.*)|(?P<bare>[^:\n]{1,100}):", re.DOTALL)
 
-_NOUNS = {
-    "image": "image|photo|bild|foto|imagen|immagine|imagem|afbeelding|sticker|figurinha|"
-    "изображение|стикер|图片|貼圖|圖片|画像|사진|이미지|صورة|الصورة",
-    "video": "video|vidéo|vídeo|gif|видео|视频|影片|動画|동영상|비디오|فيديو",
-    "audio": "audio|áudio|voice message|аудио|音频|語音|音声|오디오|음성|صوت",
-    "file": "document|dokument|documento|document|contact card|kontaktkarte|документ|文件|文档|"
-    "ドキュメント|문서",
-}
-"""What stands for a file that was not exported, in several languages."""
-
-_LEFT_OUT = (
-    "omit|weggelass|ausgelass|ausgeschloss|omess|esclus|ocult|weggelat|uitgeslot|absent|manquant|"
-    "omis|retiré|pomini|utelämn|udelad|utelat|пропущ|без медиа|без файл|省略|忽略|略过|생략|제외|"
-    "dahil edilm|atlan|diabaikan|dihilangkan|محذوف|استبعاد"
-)
-"""Beginnings of words for what is left out."""
-
-_OMITTED = re.compile(
-    rf"{_MARKS}(?:<[^<>\n]{{0,30}}?(?:{_LEFT_OUT})[^<>\n]{{0,30}}>|"
-    rf"(?P<name>[^\n]{{1,200}}? • [^\n]{{0,40}}?)?{_MARKS}"
-    "(?:" + "|".join(rf"(?P<{kind}>{nouns})" for kind, nouns in _NOUNS.items()) + ")"
-    rf"[^\n<>]{{0,20}}?\s?(?:{_LEFT_OUT})\w{{0,6}})\.?",
-    re.IGNORECASE,
-)
-"""A line that stands for a file: ``<Media omitted>``, ``image omitted``."""
-
-_NAMED = re.compile(rf"<[^<>:]{{3,20}}:\s(?P<name>[^<>]{{1,200}}\.\w{{1,5}})>{_MARKS}")
+_NAMED = re.compile(rf"<[^<>:]{{3,20}}:\s(?P<name>[^<>]{{1,200}}\.\w{{1,5}})>{MARKS}")
 """A file that was exported, on iOS: ``<attached: 1.jpg>``, in any language."""
 
 _ATTACHED = re.compile(
-    rf"{_MARKS}(?P<name>[^()]{{1,200}}\.\w{{1,5}})\s\("
+    rf"{MARKS}(?P<name>[^()]{{1,200}}\.\w{{1,5}})\s\("
     r"[^()]{0,20}?(?:attach|angeh|adjunt|joint|allegat|anexad|bijgev|bifog|vedh|dołącz|прикреп|ekl[ie]|"
     r"附件|添付|첨부|terlampir|مرفق)[^()]{0,20}\)",
     re.IGNORECASE,
@@ -88,7 +59,7 @@ _BEFORE = 3
 """Lines that may stand before the first message, such as a title."""
 
 _LOGGED = re.compile(
-    r"[^\w\n]*(?:[^\s:]*[^\s\w:]|[^\s:]+\s[^\w\n]*|)"  # a module, a process, a bracket
+    r"[^\w\n]*+(?:[^\s:]*[^\s\w:]|[^\s:]+\s[^\w\n]*|)"  # a module, a process, a bracket
     r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL|SEVERE|LOG|Info|Error)\b"
 )
 """What programs write behind the time, and no phone does: how much it matters."""
@@ -162,8 +133,8 @@ def _parts(text: str) -> list[MessagePart]:
         part = attached(found["name"].strip())
     elif len(first) <= _SHORT and (found := _ATTACHED.fullmatch(first)) is not None:
         lines, part = [more], attached(found["name"])
-    elif len(first) <= _SHORT and (found := _OMITTED.fullmatch(first)) is not None:
-        kind = next((kind for kind in _NOUNS if found[kind]), "other")
+    elif len(first) <= _SHORT and (found := LEFT_OUT.fullmatch(first)) is not None:
+        kind = next((kind for kind in NOUNS if found[kind]), "other")
         name = (found["name"] or "").partition(" • ")[0] or (first if kind == "file" else None)
         lines, part = [more], MessagePart(kind=kind, text=first, name=name)
     else:
