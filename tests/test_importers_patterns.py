@@ -21,7 +21,11 @@ LENGTH = 30_000
 SECONDS = 3
 """Of CPU for one text, which takes a thousandth of that; where the square counts, far more."""
 
-_SAID = {kinds.CATEGORY_DIGIT: "1", kinds.CATEGORY_SPACE: " ", kinds.CATEGORY_WORD: "a"}
+_SAID: dict[Any, str] = {
+    kinds.CATEGORY_DIGIT: "1",
+    kinds.CATEGORY_SPACE: " ",
+    kinds.CATEGORY_WORD: "a",
+}
 
 
 def patterns() -> dict[str, tuple[re.Pattern[str], list[str]]]:
@@ -49,7 +53,7 @@ def one(op: Any, given: Any) -> str:
     if op is kinds.IN:
         return of_set(given)
     if op in (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT):
-        return whole(given[2]) * max(1, given[0])
+        return whole(given[2]) * max(1, int(given[0]))
     if op is kinds.SUBPATTERN:
         return whole(given[3])
     if op is kinds.BRANCH:
@@ -66,9 +70,9 @@ def of_set(given: Any) -> str:
         taken = {chr(value) for op, value in given if op is kinds.LITERAL}
         return next(each for each in "a-1\x01z" if each not in taken)
     op, value = given[0]
-    if op is kinds.LITERAL:
-        return chr(value)
-    return chr(value[0]) if op is kinds.RANGE else _SAID.get(value, "-")
+    if op is kinds.CATEGORY:
+        return _SAID.get(value, "-")
+    return chr(value if op is kinds.LITERAL else value[0])
 
 
 def hostile(sequence: Any, before: str = "") -> Iterator[tuple[str, str]]:
