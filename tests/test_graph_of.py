@@ -3,6 +3,7 @@
 import dataclasses
 import random
 import warnings
+from collections import deque
 from typing import Any, Optional
 
 import attrs
@@ -242,6 +243,18 @@ def test_entities_beside_others_are_found_and_never_loaded() -> None:
     placeholder = lazy.messages[0]
     assert len(ev.graph_of(Shelf(placeholder))) == 2
     assert "content" not in placeholder.__dict__
+
+
+def test_any_container_will_do_and_keys_count() -> None:
+    @dataclasses.dataclass(unsafe_hash=True)
+    class Place:
+        name: str
+        near: Any = dataclasses.field(default=None, hash=False)
+
+    a, b = Place("a"), Place("b")
+    a.near = {b: a}
+    assert [edge[1] for edge in ends(ev.graph_of(deque([a])))] == ["near[a key]"] * 2
+    assert len(ev.graph_of(iter([a, b]))) == len(ev.graph_of(frozenset([a]))) == 2
 
 
 def test_what_is_no_object_is_told_with_its_place() -> None:

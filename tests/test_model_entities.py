@@ -3,7 +3,7 @@
 import pickle
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Generic, Literal, Optional, TypeVar
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, field_validator
@@ -12,6 +12,8 @@ from sqlmodel import SQLModel
 
 import ecsviz as ev
 from ecsviz import errors
+
+T = TypeVar("T")
 
 
 class Address(BaseModel):
@@ -102,6 +104,28 @@ def test_a_model_alone_and_one_that_holds_itself() -> None:
     assert made_class.__name__ == "TreeEntity"
     root = made_class(name="root", children=[made_class(name="leaf")])
     assert len(ev.EntityDependencyGraph(root)) == 2
+
+
+def test_limits_aliases_and_generic_models_are_kept() -> None:
+    class Part(BaseModel):
+        whole: "Whole | None" = None
+
+    class Whole(BaseModel):
+        parts: Annotated[list[Part], Field(max_length=1, alias="Parts")] = []
+
+    whole_class, part_class = ev.entity_class(Whole, Part)
+    assert whole_class(Parts=[part_class()]).parts[0].whole is None
+    with pytest.raises(ValidationError, match="at most 1"):
+        whole_class(Parts=[part_class(), part_class()])
+
+    class Box(BaseModel, Generic[T]):
+        value: T
+
+    box_class = ev.entity_class(Box[int])
+    assert box_class.__name__ == "Box_intEntity"
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    assert store.get(store.register(box_class(value=3)).ecs_id).value == 3
+    store.close()
 
 
 def test_plain_objects_become_entities_by_pydantic() -> None:

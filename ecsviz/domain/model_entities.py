@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 import sys
 import types
 import typing
@@ -34,7 +35,8 @@ def entity_class(*models: type[BaseModel]) -> Any:
     Returns
     -------
     type, or tuple of types
-        An entity class for each model, called as it is with ``Entity`` behind. Give it that name
+        An entity class for each model, called as it is with ``Entity`` behind (``Box[int]``
+        gives ``Box_intEntity``). Give it that name
         in your module (``AuthorEntity = ev.entity_class(Author)``), where pickles look for it.
 
     Raises
@@ -66,7 +68,7 @@ def entity_class(*models: type[BaseModel]) -> Any:
         _check(model)
     if not models:
         raise NotAnEntityError("entity_class() makes a class of a model. Give one.", value=models)
-    names = {model: f"{model.__name__}Entity" for model in models}
+    names = {model: re.sub(r"\W+", "_", model.__name__).strip("_") + "Entity" for model in models}
     caller = sys._getframe(outside() - 1)
     seen = {model.__name__: model for model in models}
     around = {**caller.f_globals, **caller.f_locals, **seen}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED, Ints
 from ecsviz.basics.outside import outside
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.objects import is_placeholder
-from ecsviz.domain.paths import format_path, nested_entities
+from ecsviz.domain.paths import KeyStep, Steps, format_path, nested_entities
 from ecsviz.domain.plain_objects import (
     PlainField,
     identity_of,
@@ -105,6 +106,10 @@ def graph_of(objects: Any, *, load: bool = False) -> EntityDependencyGraph:
     return _of_classes(classes) if classes else _of_objects(roots, load)
 
 
+_CONTAINERS: Final = (Mapping, Sequence, AbstractSet)
+_TEXTS: Final = frozenset((str, bytes, bytearray, memoryview, range))
+
+
 def _is_node(kind: type) -> bool:
     return issubclass(kind, type) or is_plain_class(kind)
 
@@ -115,7 +120,7 @@ def _roots(objects: Any) -> Iterator[Any]:
         objects = list(objects)
 
     def is_end(kind: type) -> bool:
-        return _is_node(kind) or not issubclass(kind, (list, tuple, dict, set, frozenset))
+        return _is_node(kind) or kind in _TEXTS or not issubclass(kind, _CONTAINERS)
 
     for steps, item in nested_entities(objects, "objects", is_end, leaves=()):
         kind = item if isinstance(item, type) else type(item)
@@ -124,7 +129,7 @@ def _roots(objects: Any) -> Iterator[Any]:
             raise NotAnEntityError(
                 f"{place} is {short_repr(item)}, of type {type(item).__name__}. Give instances of"
                 " pydantic models, dataclasses, attrs classes or mapped classes, or lists and"
-                " dicts of them.",
+                " dicts of them. (Files are read by ev.read_chat and ev.read_database.)",
                 value=item,
             )
         yield item
@@ -181,11 +186,16 @@ class _Found:
             for steps, held in nested_entities(value, f"{place}.{name}", _is_node):
                 if isinstance(held, type):
                     continue  # a class that stands in a field is a value
-                path = format_path(name, steps or None)
+                path = format_path(name, _readable(steps) or None)
                 kind = COLLECTION if steps else NULLABLE
                 self.edges.append(_Edge(number, self.number_of(held), name, path, kind))
         for name in not_loaded(node):
             self.missing[f"{place}.{name}"] += 1
+
+
+def _readable(steps: Steps) -> Steps:
+    """Return steps without objects that are keys: the repr of one may run through the graph."""
+    return Steps(KeyStep() if _is_node(type(step)) else step for step in steps)
 
 
 def _load(node: Any) -> None:
