@@ -92,7 +92,8 @@ class Walk:
     kinds
         Per entity the position of its class in `classes`.
     rising
-        Whether the ids rise, as they do where entities stand in the order of their making.
+        Whether the ids rise, as they do where entities stand in the order of their making; None
+        where nobody has looked.
     roots
         How many of the entities were given, and not only found.
 
@@ -121,7 +122,7 @@ class Walk:
     def __init__(self) -> None:
         self.entities: list[Any] = []
         self.ids: list[Any] = []
-        self.rising = False
+        self.rising: bool | None = False
         self.roots = 0
         self.sources = array.array("i")
         self.targets = array.array("i")

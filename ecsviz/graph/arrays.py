@@ -174,7 +174,7 @@ def parts_of_entities(roots: Iterable[Any]) -> Parts:
         found.targets,
         kinds[slots] if len(slots) else (),
         lambda number: (found.fields[found.slots[number]].name, found.path(number)),
-        rising=found.rising,
+        rising=bool(found.rising),
         sides=lambda: np.array(sides_of(found.fields), dtype=np.int64)[slots],
     )
 

@@ -15,17 +15,14 @@ Wherever anything else may have happened, the way is gone again.
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Sequence
-from operator import is_, itemgetter
-from typing import Any, NamedTuple
-from weakref import ref
+from collections.abc import Iterator, Sequence
+from operator import is_, itemgetter, lt
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ecsviz.basics.once import remembering
 from ecsviz.basics.order import Ints, split
-from ecsviz.domain.entity import Entity
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.field_entities import found_in
 from ecsviz.domain.fields import FieldPlan, Shape
@@ -35,6 +32,7 @@ from ecsviz.domain.walk import Walk, in_order, walk_alone
 from ecsviz.errors import EcsvizError
 from ecsviz.storage.remembered import (
     NOTHING,
+    WALK,
     Era,
     Mark,
     Remembered,
@@ -45,11 +43,6 @@ from ecsviz.storage.remembered import (
     unknown,
 )
 from ecsviz.storage.renewal import is_outdated, walk_to_save
-
-_WALK = vars(Entity)["__ecs_walk__"]
-
-MOST = 4
-"""Of how many entities a store keeps the walks that have begun at them."""
 
 FEW = 8
 ONE_IN = 8
@@ -81,6 +74,22 @@ class _Kept(NamedTuple):
     slots: Any
     steps: Any
     was: list[Any]
+
+
+class Unmade(Protocol):
+    """A walk that a load can make of what it has read.
+
+    Attributes
+    ----------
+    era, newest
+        The era, and its newest mark when it was read.
+    """
+
+    era: Era
+    newest: Mark
+
+    def made(self, root: Any) -> tuple[Walk, list[Any]] | None:
+        """Return it, with what is remembered of each entity; None if it has to be gone."""
 
 
 class KnownWalk(Walk):
@@ -136,7 +145,7 @@ def walk_known(roots: Sequence[Any], remembered: Remembered) -> Walk:
     if kept is not None and era is not None and kept.era is era:
         try:
             with remembering:
-                found = _known(roots[0], kept)
+                found = _known(roots[0], kept if isinstance(kept, _Kept) else _made(roots[0], kept))
         except (_AnewError, EcsvizError, KeyError):  # whatever it is, a walk tells it
             return walk_to_save(roots)
         hint_at_pairs(found.classes)
@@ -149,12 +158,23 @@ def gone_again(found: Walk) -> Walk:
     return walk_to_save(found.entities[:1]) if isinstance(found, KnownWalk) else found
 
 
-def _kept_of(root: Any) -> _Kept | None:
+def _kept_of(root: Any) -> _Kept | Unmade | None:
     try:
-        found: _Kept | None = _WALK.__get__(root)
+        found: _Kept | Unmade | None = WALK.__get__(root)
     except (AttributeError, TypeError):  # it is no entity
         return None
     return found
+
+
+def _made(root: Any, unmade: Unmade) -> _Kept:
+    """Make the walk of what was read; its entities hold whom the rows say, as is remembered."""
+    WALK.__set__(root, None)
+    made = unmade.made(root)
+    if made is None or not _may_be_kept(made[0]):
+        raise _AnewError
+    kept = _kept(*made, unmade.era, unmade.newest)
+    WALK.__set__(root, kept)
+    return kept
 
 
 def _known(root: Any, kept: _Kept) -> KnownWalk:
@@ -167,16 +187,19 @@ def _known(root: Any, kept: _Kept) -> KnownWalk:
     found.sources, found.targets = _packed(np.cumsum(kept.steps, dtype=np.intc)), walk.targets
     found.roots = 1
     found.entities = [root, *walk.entities]
+    now = list(remembered_of(found.entities))
+    if not all(map(is_, now, kept.was)):  # some were saved by themselves since
+        _mend(found, now)
     for cls, positions in zip(walk.classes, by_class(found), strict=True):
         found.changed += _changed(found, cls, positions)
     kept = found.kept
     every = np.arange(len(found.entities))
     if kept.newest is None and not _is_as_remembered(found, every, kept.was, era):
-        _WALK.__set__(root, None)
+        WALK.__set__(root, None)
         raise _AnewError
     if kept.newest is not era.newest:
         found.kept = kept._replace(newest=era.newest)
-        _WALK.__set__(root, found.kept)
+        WALK.__set__(root, found.kept)
     if len(found.changed) > max(FEW, len(found.entities) // ONE_IN):
         raise _AnewError
     grown = [growth for position in found.changed for growth in _grown(found, position)]
@@ -204,23 +227,42 @@ def _changed(found: KnownWalk, cls: type, positions: Ints) -> list[int]:
     if not len(positions):
         return []
     places, entities = chosen(found.entities, positions)
-    was, now = chosen(found.kept.was, positions)[1], list(remembered_of(entities))
+    was = chosen(found.kept.was, positions)[1]
     fields = found.kept.era.fields.get(cls)
     same = fields is not None and all(map(is_, map(type, entities), itertools.repeat(cls)))
     if not same:
         raise _AnewError
-    if not all(map(is_, now, was)):  # some were saved by themselves since
-        kept, anew = [*found.kept.was], []
-        for n in (n for n, one in enumerate(now) if one is not was[n]):
-            kept[places[n]] = now[n]
-            anew.append(places[n])
-        if len(anew) > FEW or not _is_as_remembered(found, np.array(anew), kept, found.kept.era):
-            raise _AnewError
-        found.kept = found.kept._replace(was=kept)
     assert fields is not None
     if found.newest is not found.kept.newest and unknown(entities, found.kept.era):
         raise _AnewError
-    return [places[n] for n in differing(entities, fields, now)]
+    return [places[n] for n in differing(entities, fields, was)]
+
+
+def _mend(found: KnownWalk, now: list[Any]) -> None:
+    """Take up what is remembered anew of some: they hold the same, or have more in their lists."""
+    kept = found.kept
+    anew = [n for n, (one, was) in enumerate(zip(now, kept.was, strict=True)) if one is not was]
+    if len(anew) > FEW or any(now[position] is None for position in anew):
+        raise _AnewError
+    grown = [growth for position in anew for growth in _come_since(found, position)]
+    if grown:
+        _grow(found, sorted(grown, key=itemgetter(0, 1)), stored=True)
+    more = range(len(now), len(found.entities))
+    was = [*now, *remembered_of(found.entities[len(now) :])]
+    if not _is_as_remembered(found, np.array([*anew, *more]), was, kept.era):
+        raise _AnewError
+    found.kept = _kept(found, was, kept.era, kept.newest) if grown else kept._replace(was=was)
+
+
+def _come_since(found: KnownWalk, position: int) -> Iterator[tuple[int, int, list[Any]]]:
+    """Yield who, by what is remembered, stands in lists of an entity behind those of the walk."""
+    entity = found.entities[position]
+    _, inside = before(entity, found.kept.era.fields[type(entity)])
+    for slot, plan in _slots_of(found, type(entity)):
+        there = inside.get(plan.name, NOTHING)
+        length = len(found.references_of(position, slot))
+        if plan.shape == Shape.LIST and type(there) is tuple and len(there) > length:
+            yield position, slot, [*there[length:]]
 
 
 def _slots_of(walk: Walk, cls: type) -> list[tuple[int, FieldPlan]]:
@@ -259,16 +301,22 @@ def _grown(found: KnownWalk, position: int) -> list[tuple[int, int, list[Any]]]:
     return grown
 
 
-def _grow(found: KnownWalk, grown: list[tuple[int, int, list[Any]]]) -> None:
-    """Add who came to lists, given in the order of the walk, with what they hold."""
+def _grow(
+    found: KnownWalk, grown: list[tuple[int, int, list[Any]]], *, stored: bool = False
+) -> None:
+    """Add who came to lists, given in the order of the walk, with what they hold.
+
+    They have never been stored, or all of them are.
+    """
     come = [entity for _, _, tail in grown for entity in tail]
     new = list({id(entity): entity for entity in come}.values())
     for entity in new:
         fresh = is_entity_class(type(entity)) and entity.__dict__.get("version") == 0
-        if not fresh or is_placeholder(entity):
+        if fresh is stored or is_placeholder(entity):
             raise _AnewError
     more = walk_alone(new)
-    if len(unknown(new, found.kept.era)) < len(new) or not _may_be_kept(more):
+    strange = 0 if stored else len(new)
+    if len(unknown(new, found.kept.era)) != strange or not _may_be_kept(more):
         raise _AnewError
     size = len(found.entities)
     _check_ids(found, more.ids[: len(new)])
@@ -330,13 +378,16 @@ def _positions(entities: list[Any], wanted: list[Any]) -> dict[int, int]:
 
 def _check_ids(found: KnownWalk, ids: list[Any]) -> None:
     """See that no id is there already; note whether they rise still."""
+    if found.rising is None:
+        numbers = [entity.__dict__["ecs_id"].int for entity in found.entities]
+        found.rising = all(map(lt, numbers, itertools.islice(numbers, 1, None)))
     last = found.entities[-1].__dict__["ecs_id"]
     if found.rising and all(a.int < b.int for a, b in itertools.pairwise([last, *ids])):
         return
     found.rising = False
-    numbers = {ecs_id.int for ecs_id in ids}
+    new = {ecs_id.int for ecs_id in ids}
     every = (entity.__dict__["ecs_id"].int for entity in found.entities)
-    if len(numbers) < len(ids) or any(map(numbers.__contains__, every)):
+    if len(new) < len(ids) or any(map(new.__contains__, every)):
         raise _AnewError
 
 
@@ -375,28 +426,19 @@ def keep(found: Walk, remembered: Remembered, era: Era) -> None:
         else _is_as_remembered(found, np.array(looked_at), was, era)
     )
     if not sound:
-        _WALK.__set__(root, None)
+        WALK.__set__(root, None)
         return
+    remembered.keep(_kept(found, was, era, newest), root, found.entities)
+
+
+def _kept(found: Walk, was: list[Any], era: Era, newest: Mark | None) -> _Kept:
     kept = Walk()
     kept.classes, kept.fields, kept.rising = found.classes, found.fields, found.rising
     kept.entities = found.entities[1:]
     steps = np.diff(np.asarray(found.sources), prepend=0)
     kept.targets = found.targets[:]  # not longer than need be
     kinds, slots = _short(np.asarray(found.kinds)), _short(np.asarray(found.slots))
-    _WALK.__set__(root, _Kept(era, newest, kept, kinds, slots, _short(steps), was))
-    _make_room(root, found.entities, remembered.roots)
-
-
-def _make_room(root: Any, entities: list[Any], roots: deque[ref[Any]]) -> None:
-    """Let go of other walks: those that began in this one, and the oldest of too many."""
-    others = [other for kept in roots if (other := kept()) is not None and other is not root]
-    within = _positions(entities, others) if others else {}
-    stay = [other for other in others if id(other) not in within][1 - MOST :]
-    for other in others:
-        if not any(other is one for one in stay):
-            _WALK.__set__(other, None)
-    roots.clear()
-    roots.extend(ref(one) for one in (*stay, root))
+    return _Kept(era, newest, kept, kinds, slots, _short(steps), was)
 
 
 def _may_be_kept(walk: Walk) -> bool:

@@ -24,9 +24,10 @@ from ecsviz.domain.entity import Entity
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.objects import consume, is_atom
 
-_MARK, _WAS, _HELD = (
-    vars(Entity)[name] for name in ("__ecs_mark__", "__ecs_was__", "__ecs_held__")
+_MARK, _WAS, _HELD, WALK = (
+    vars(Entity)[name] for name in ("__ecs_mark__", "__ecs_was__", "__ecs_held__", "__ecs_walk__")
 )
+"""Where it stands; the last one of those at which walks begin."""
 
 NOTHING: Final = ()
 """What is in a value that is empty, or cannot change in place."""
@@ -58,6 +59,9 @@ class Opaque:
 
 MOST = 100_000
 """How many changed entities an era knows before another begins."""
+
+WALKS = 4
+"""Of how many entities a store keeps the walks that have begun at them."""
 
 MANY = 500
 """How many entities are compared at a time, which is for all of them at once or one by one."""
@@ -198,6 +202,27 @@ class Remembered:
     def forget(self) -> None:
         """Take nothing for known any more."""
         self._era = None
+
+    def keep(self, walk: Any, root: Any, entities: Iterable[Any]) -> None:
+        """Keep a walk with the entity at which it begins; see `kept_walks`.
+
+        Parameters
+        ----------
+        walk, root
+            The walk, and that entity.
+        entities
+            Those of the walk: walks that have begun at them go, as do the oldest of too many.
+        """
+        WALK.__set__(root, walk)
+        others = {id(one): one for kept in self.roots if (one := kept()) is not None}
+        others.pop(id(root), None)
+        within = set(filter(others.__contains__, map(id, entities))) if others else set()
+        stay = [one for one in others.values() if id(one) not in within][1 - WALKS :]
+        for one in others.values():
+            if not any(one is other for other in stay):
+                WALK.__set__(one, None)
+        self.roots.clear()
+        self.roots.extend(map(ref, (*stay, root)))
 
     def take_as_written(self, ids: Iterable[UUID]) -> None:
         """Doubt entities no more."""

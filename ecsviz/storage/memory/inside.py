@@ -219,7 +219,9 @@ class MemoryInside:
                 kept.types.update(types)
                 written = save.records.keys() & save.inside
                 kept.effects.forget(written)
-                kept.effects.note(save.raised)
+                raised = save.raised
+                kept.effects.note(raised)
+                holders = [e for e in save.came_to if raised.get(e.ecs_id, (0,))[0] == e.version]
                 kept.supersede([*save.records, *save.gone], save.revision)
                 kept.store(save.records)
                 kept.remove(save.gone, save.revision)
@@ -227,7 +229,7 @@ class MemoryInside:
                     kept.note(note, added, len(save.records) - added, len(save.gone))
                 if kept.together is not None:
                     kept.together.outdate(written)
-                for entity in found.entities[:alone]:
+                for entity in (*found.entities[:alone], *holders):
                     if is_placeholder(entity):
                         continue
                     version = kept.records[entity.ecs_id].version

@@ -78,6 +78,7 @@ class MemorySave:
         self.left_out |= set(found.ids[len(found.ids) if alone is None else alone :])
         self.inside = set(found.ids) - self.left_out
         self.records: dict[UUID, Record] = {}
+        self.came_to: list[Any] = []  # whose lists have one more, of what is saved alone
 
     def run(self) -> None:
         """Find out what is to be stored; an error leaves everything as it was."""
@@ -266,6 +267,7 @@ class MemorySave:
                 record = self.records.get(holder.ecs_id) or self.stored[holder.ecs_id]
                 members = [*record.state.get(listed.name, ()), Held(entity.ecs_id)]
                 self._rewrite(record, listed.name, members)
+                self.came_to.append(holder)
 
     def _leave(self, holders: list[UUID]) -> None:
         """Clear the back-references of what lists have lost, or let go what requires one.

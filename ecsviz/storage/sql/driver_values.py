@@ -291,7 +291,8 @@ def exact_by_field(
         If something there is not what ecsviz writes.
     """
     result: dict[str, dict[int, Any]] = {}
-    for place, text in enumerate(texts):
+    some = texts.count(None) < len(texts)
+    for place, text in enumerate(texts if some else ()):
         if text is not None:
             for name, data in read_exact(table, rows[place], text).items():
                 result.setdefault(name, {})[place] = data

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.progress import step
-from ecsviz.domain.objects import fill_all, shell, shells
+from ecsviz.domain.objects import blanks, fill_all, shell, shells
 from ecsviz.domain.post_init import run_post_init
 from ecsviz.errors import BrokenReferenceError, StoredDataInvalidError
 from ecsviz.storage.checks import present_only, whole_only
@@ -175,7 +175,8 @@ class Load:
                 self._fill_nested(part)
             if self.lazily is None:
                 self._run_post_init()
-            self._memory.remember(self.catalog.remembered)
+            whole = roots if hops is None and only is None else {}
+            self._memory.remember(self.catalog.remembered, self.loaded, whole)
             if TOGETHER in self.conn.info:
                 self.conn.info[TOGETHER].watch(e for x in self.loaded.values() for e in x.entities)
             if self.lazily is not None:  # from here on, others see it
@@ -407,12 +408,13 @@ class Load:
         loaded = self._loaded(known.type_name)
         start = len(loaded.index)
         names = [c.name for c in wanted]
-        at = names.index("id")
-        check_once(known.table, columns[at])
-        if not loaded.index.keys().isdisjoint(columns[at]):
+        check_once(known.table, columns[at := names.index("id")])
+        if start and not loaded.index.keys().isdisjoint(columns[at]):
             keep = [n for n, row_id in enumerate(columns[at]) if row_id not in loaded.index]
             columns = [[column[n] for n in keep] for column in columns]
-        for column_name, values in zip(names, columns, strict=True):
+        if not start:
+            loaded.columns.update(zip(names, columns, strict=True))
+        for column_name, values in zip(names, columns, strict=True) if start else ():
             loaded.columns[column_name].extend(values)
         size = len(columns[at])
         for column_name in loaded.columns.keys() - set(names):
@@ -451,7 +453,10 @@ class Load:
             loaded.entities = self.lazily.objects(cls, ids)
             return
         if not loaded.promised and not loaded.made:
-            loaded.entities = shells(cls, ids)
+            # Placeholders get no state; what stands in collections is looked at before it has one.
+            maps = [each.known for each in self.loaded.values()]
+            named = self.left_out or any(each.collections or each.by_hand for each in maps)
+            loaded.entities = shells(cls, ids) if named else blanks(cls, len(ids))
             return
         here: list[Any] = [loaded.promised.get(row_id) for row_id in loaded.index]
         here = [loaded.made.get(i, entity) for i, entity in zip(ids, here, strict=True)]

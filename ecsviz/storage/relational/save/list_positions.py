@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from functools import partial
@@ -114,6 +114,9 @@ class ListChanges:
         Members that are in no list any more and not in the walk.
     raised
         Per entity outside the walk that got a new version, that before and that now.
+    came
+        Of what is saved alone, who came to a list, in order: the positions of holder and member
+        with the field.
 
     Notes
     -----
@@ -145,6 +148,7 @@ class ListChanges:
         self.moves: list[Moves] = []
         self.lost: list[Lost] = []
         self.raised: Raised = {}
+        self.came: list[tuple[int, str, int]] = []
 
     def find(self) -> None:
         """Compare every list in the walk with the stored one."""
@@ -161,6 +165,14 @@ class ListChanges:
             self._keep_places()
         self._find_left(self._count_kept())
         self._find_moves()
+
+    def told(self) -> Iterator[tuple[Any, int]]:
+        """Yield those to whose lists somebody came, and the versions that they have by that."""
+        found = self.rows.found
+        for position in {holder for holder, *_ in self.came}:
+            was, version = self.raised.get(found.ids[position], (0, 0))
+            if version and found.entities[position].version == was:
+                yield found.entities[position], version
 
     def positions_at(self, type_name: str, back: str, places: list[int]) -> list[int | None]:
         """Return the positions that some entities of a group shall have."""
@@ -257,6 +269,7 @@ class ListChanges:
                         ends[key] = self._end_of(holder.known, lists[0].name, key[2])
                     wanted[place] = ends[key]
                     ends[key] += 1
+                    self.came.append((target, lists[0].name, group.positions[place]))
                     self._note_holder(holder, target)
 
     def _check_listed(self, position: int, back: str, target: int, item: InverseList) -> None:

@@ -11,6 +11,7 @@ out between them changes nothing.
 from __future__ import annotations
 
 from collections.abc import Collection as CollectionOf
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from functools import partial
@@ -358,6 +359,7 @@ class Notes:
         made: NewestRevision | None,
         changed: CollectionOf[Any] | None,
         part: Part | None,
+        came: Iterable[tuple[int, str, int]],
     ) -> None:
         """Remember what is stored now.
 
@@ -371,21 +373,52 @@ class Notes:
             The ids that have new versions; None if something was deleted as well.
         part
             What was looked at; None for all.
+        came
+            See `ListChanges`.
         """
         newest = made or found
         if newest is None:
             return
         with remembering:
             era = None if changed is None else remembered.era_of(found)
+            grown = [] if era is None else [*self._grown(era, came)]
             whole = None if part is None or era is None else part.whole
             if era is None or changed is None:
                 era = remembered.begin(newest)
             else:
                 era = era if made is None else remembered.grow(era, made, changed)
-                renew_marks([] if whole is None else whole.entities, era)
+                if whole is not None and not isinstance(whole, KnownWalk):  # which is kept
+                    renew_marks(whole.entities, era)
             era.fields.update(self.leave(era.newest, part))
+            for taken in grown if era is remembered.now else ():
+                remember(taken, era.newest)
             if whole is not None:
                 keep(whole, remembered, era)
+
+    def _grown(self, era: Era, came: Iterable[tuple[int, str, int]]) -> Iterator[Taken]:
+        """Yield what the store holds of those to whose lists somebody came, as far as it is known.
+
+        Notes
+        -----
+        That is what it held before, with these at the end: not what the live lists hold by now.
+        """
+        every, more = self.rows.found.entities, dict[int, dict[str, list[Any]]]()
+        for holder, name, member in came:
+            more.setdefault(holder, {}).setdefault(name, []).append(every[member])
+        for holder, lists in more.items():
+            entity = every[holder]
+            fields = era.fields.get(type(entity))
+            if fields is None or unknown([entity], era):
+                continue
+            values, inside = before(entity, fields)
+            names = [*entity.__dict__]
+            if len(names) != len(values) or not all(type(inside[n]) is tuple for n in lists):
+                continue
+            inside |= {name: (*inside[name], *members) for name, members in lists.items()}
+            held = tuple(inside[name] for name in fields)
+            at = names.index("version")
+            whole = held[0] if len(fields) == 1 else held
+            yield Taken([entity], values, len(values), at, names, fields, [whole])
 
     def leave(self, mark: Mark, part: Part | None) -> dict[type, tuple[str, ...]]:
         """Leave a mark with what is stored as it was noted; return the fields that may change."""

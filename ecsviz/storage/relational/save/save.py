@@ -576,13 +576,10 @@ class Save:
             entity.__dict__["version"] = version
         changed = [*self.written(), *self.lists.raised]
         self.catalog.remembered.take_as_written(changed)
-        self.notes.remember(
-            self.catalog.remembered,
-            self.newest,
-            None if self.made is None else (*self.made, self.sealed),
-            None if self.orphans.deleted else changed,
-            self.part,
-        )
+        made = None if self.made is None else (*self.made, self.sealed)
+        known = None if self.orphans.deleted else changed
+        remembered, came = self.catalog.remembered, self.lists.came
+        self.notes.remember(remembered, self.newest, made, known, self.part, came)
 
     def written(self) -> list[UUID]:
         """Return the ids of what was written."""
@@ -596,3 +593,4 @@ class Save:
                     yield self.found.entities[group.positions[place]], version
         for position, version in self.new_versions.items():
             yield self.found.entities[position], version
+        yield from self.lists.told()
