@@ -305,7 +305,7 @@ def test_groups_open_on_a_click_and_points_are_clicked(notebook: Notebook) -> No
     notebook.page.wait_for_function("() => window.written.length > 0")
     notebook.shot("explorer-points", ".ecsviz-explorer")
     # The last of its row: its name stands before it, not beyond the edge.
-    assert {label for label, _, _ in notebook.page.evaluate("written")} == {"assistant: message 4"}
+    assert "assistant: message 4" in {label for label, *_ in notebook.page.evaluate("written")}
     assert all(end <= wide for _, end, wide in notebook.page.evaluate("written"))
     notebook.page.click("[data-view=around]")
     drawn(notebook, "nodes")

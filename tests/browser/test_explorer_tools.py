@@ -167,3 +167,64 @@ def test_points_are_picked_too(notebook: Notebook) -> None:
     notebook.wait_for("300 < len(w.picked) < 900", expected=True)
     assert notebook.value("len(w.selection) == len(w.picked)")
     notebook.shot("explorer-picked-points", ".ecsviz-explorer")
+
+
+HUBS = """
+import ecsviz as ev
+class Package(ev.Entity):
+    name: str
+    needs: list["Package"] = []
+packages = [Package(name=f"package {k}") for k in range(900)]
+for k, package in enumerate(packages[1:], 1):
+    package.needs = [packages[k // 30]]
+graph = ev.EntityDependencyGraph(packages)
+w = graph.explore(view="map")
+w
+"""
+WRITTEN = """() => {
+  const written = new Map();
+  const { fillText, clearRect } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+    if (this.canvas.dataset.layer === "above") written.clear(); // another frame
+    clearRect.apply(this, box);
+  };
+  CanvasRenderingContext2D.prototype.fillText = function (label, x, y) {
+    written.set(label, [x, y, x + this.measureText(label).width]);
+    fillText.call(this, label, x, y);
+  };
+  return new Promise((done) => setTimeout(() => {
+    Object.assign(CanvasRenderingContext2D.prototype, { fillText, clearRect });
+    done([...written].map(([label, place]) => [label, ...place]));
+  }, 1500));
+}"""
+"""Gives the names that the last frame writes, and where."""
+
+
+def names_in_a_frame(notebook: Notebook) -> list[str]:
+    """Return the names in the picture, which must not stand on each other."""
+    found = notebook.page.evaluate(WRITTEN)
+    for k, (_, x1, y1, x2) in enumerate(found):
+        for _, a1, b1, a2 in found[:k]:
+            assert abs(y1 - b1) >= 16 or x2 <= a1 or a2 <= x1, "no name stands on another"
+    return [name for name, *_ in found]
+
+
+def test_zoom_brings_names_in_by_importance(notebook: Notebook) -> None:
+    notebook.open("names", HUBS)
+    drawn(notebook, "map")
+    page = notebook.page
+    page.wait_for_timeout(600)
+    page.focus(PICTURE)
+    page.keyboard.press("+")
+    far = names_in_a_frame(notebook)
+    hubs = {f"package {k}" for k in range(30)}
+    assert 5 <= len(far) <= 24
+    assert len(hubs & {*far}) >= 8, "3 % have most references: a third of the names and more"
+    notebook.shot("explorer-names-far", ".ecsviz-explorer")
+    for _ in range(7):
+        page.keyboard.press("+")
+    page.wait_for_timeout(400)
+    page.keyboard.press("+")
+    near = names_in_a_frame(notebook)
+    assert len({*near} - {*far}) > 10, "who looks closely reads more"
+    notebook.shot("explorer-names-near", ".ecsviz-explorer")

@@ -61,6 +61,8 @@ LINES: Final = 6_000
 """How many references are drawn among points: more are a texture, and slow."""
 FIELDS: Final = 100
 """How many fields can be hidden."""
+LEADING: Final = 2_000
+"""How many points may be named before one looks closely."""
 HULLS: Final = 80
 """How many cyclic components stand on shaded ground."""
 SHAPES: Final = dict(
@@ -120,6 +122,8 @@ class Scene:
         What is shown of what there is.
     fields
         Per line the field that holds the references; the first of several.
+    leading
+        The nodes to be named first among points, the most important first.
     """
 
     kind: Kind
@@ -139,6 +143,7 @@ class Scene:
     sizes: Floats = field(default_factory=lambda: np.zeros((0, 2)))
     hulls: Sequence[Floats] = ()
     starts: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    leading: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     bends: Floats = field(default_factory=lambda: np.zeros((0, 2)))
 
     def __len__(self) -> int:
@@ -185,6 +190,7 @@ class Scene:
             "outlines": np.array(outline).astype("<u4").tobytes(),
             "hulls": hulls.astype("<f4").tobytes(),
             "starts": self.starts.astype("<u4").tobytes(),
+            "leading": self.leading.astype("<u4").tobytes(),
             "bends": self.bends.astype("<f4").tobytes(),
         }
 
@@ -502,7 +508,15 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
         f" and {len(edges):,} of {len(parts.sources):,} references",
         _fields(graph, edges),
         places=places,
+        leading=_leading(graph),
     )
+
+
+def _leading(graph: EntityDependencyGraph) -> Ints:
+    """Return the nodes that have most references, to be named first."""
+    parts = graph.arrays
+    degree = np.bincount(np.concatenate((parts.sources, parts.targets)), minlength=len(graph))
+    return np.argsort(-degree, kind="stable")[:LEADING]
 
 
 def in_lines(sequence: Ints) -> Floats:

@@ -6,6 +6,7 @@
 import { later, onceAFrame, pen } from "../shared/dom.js";
 import { drawnPoints } from "./drawing.js";
 import { drawMarks, drawPixels } from "./points_ink.js";
+import { namesWithRoom, writeName } from "./points_names.js";
 import { DEFERRED, HUB, IN_CYCLE, boundsOf, decode } from "./scene.js";
 
 /** @import { Colours } from "../shared/theme.js" */
@@ -19,7 +20,6 @@ const MARGIN = 16;
 const SLICE = 6; // ms of a frame that lines may take
 const BATCH = 250; // lines of one stroke
 const MARKED = 2_500; // points in sight: up to so many get their mark, more are squares
-const LABELLED = 60; // points in sight: up to so many get their label
 const REACH = 12; // px: how far from a point one may click
 const NEAR = 200; // lines of the selected element
 
@@ -51,6 +51,9 @@ export class Points {
   steps = [];
   /** @type {Map<number, string>} */
   named = new Map();
+  /** @type {number[]} - the points whose names are written */
+  written = [];
+  size = 0; // px of a point
   /** @type {number[]} - the points in sight */
   seen = [];
   /** @type {ImageData | null} */
@@ -135,6 +138,7 @@ export class Points {
     this.passes = null;
     this.until = 0;
     this.steps = [];
+    this.written = [];
     this.named = new Map(scene.labels.map((label, i) => [i, label]));
     this.fitted = false;
     this.resize();
@@ -264,7 +268,15 @@ export class Points {
   /** Labels that were asked for have come. @param {Record<string, string>} labels */
   name(labels) {
     for (const [node, label] of Object.entries(labels)) this.named.set(Number(node), label);
-    this.moved();
+    this.placeNames();
+  }
+
+  /** Chooses anew which points are named, as far as their names have room. */
+  placeNames() {
+    const { written, unknown } = namesWithRoom(this);
+    this.written = written;
+    this.askFor(unknown);
+    this.frame();
   }
 
   /** Puts elements where the reader has put them. @param {Moved} moved */
@@ -357,6 +369,7 @@ export class Points {
     const size = Math.min(Math.max(view.scale * 13, scene.count > 20_000 ? 1.5 : 2.5), 18);
     if (this.seen.length <= MARKED && size >= 4) drawMarks(this, size);
     else drawPixels(this, Math.max(Math.round(size * ratio), 1));
+    this.size = size;
     this.drawAbove(size);
   }
 
@@ -400,10 +413,9 @@ export class Points {
     this.drawWay(context);
     this.drawPicked(context, size);
     if (this.at >= 0 && !this.hidden(this.at)) this.drawChosen(context, size);
-    if (this.seen.length <= LABELLED && size >= 7)
-      for (const i of this.seen) this.write(context, i, size);
-    else if (this.at >= 0) this.write(context, this.at, size);
-    if (this.under >= 0 && this.under !== this.at) this.write(context, this.under, size, true);
+    for (const i of this.written) if (i !== this.at) writeName(this, context, i, size);
+    if (this.at >= 0) writeName(this, context, this.at, size, true);
+    if (this.under >= 0 && this.under !== this.at) writeName(this, context, this.under, size, true);
   }
 
   /** @param {Context} context */
@@ -458,34 +470,13 @@ export class Points {
     context.stroke();
   }
 
-  /** @param {Context} context @param {number} i @param {number} size */
-  write(context, i, size, boxed = i === this.at) {
-    const label = this.named.get(i);
-    if (!label || this.hidden(i)) return;
-    const [x, y] = this.onPage(i);
-    context.font = "12px system-ui, sans-serif";
-    context.textBaseline = "middle";
-    const aside = (i === this.at ? Math.max(size, 7) : size / 2) + 5;
-    const { width } = context.measureText(label);
-    const isCut = x + aside + width > this.wide && x - aside - width >= 0;
-    const left = isCut ? x - aside - width : x + aside;
-    if (boxed) {
-      context.fillStyle = this.colours.ground;
-      context.globalAlpha = 0.85;
-      context.fillRect(left - 3, y - 9, width + 6, 18);
-      context.globalAlpha = 1;
-    }
-    context.fillStyle = this.colours.text;
-    context.fillText(label, left, y);
-  }
-
   // -- at rest ---------------------------------------------------------------------------------
 
   atRest() {
     const { view } = this;
     if (this.kept?.scale !== view.scale || this.kept?.x !== view.x || this.kept?.y !== view.y)
       this.drawLines(view);
-    if (this.seen.length <= LABELLED) this.askFor(this.seen);
+    this.placeNames();
     if (this.at >= 0) this.askFor([this.at]);
   }
 

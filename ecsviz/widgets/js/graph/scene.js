@@ -43,6 +43,7 @@ export function decode(state) {
     outlines: indices("outlines"),
     hulls: floats("hulls"),
     starts: indices("starts"),
+    leading: indices("leading"),
     bends: floats("bends"),
   };
 }

@@ -106,6 +106,7 @@ export interface SceneState {
   outlines: DataView<ArrayBuffer>;
   hulls: DataView<ArrayBuffer>;
   starts: DataView<ArrayBuffer>;
+  leading: DataView<ArrayBuffer>;
   bends: DataView<ArrayBuffer>;
 }
 
