@@ -46,6 +46,17 @@ class Canvas:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeRoom:
+    """The most that a picture may take, in inches, of which a figure is made as it needs.
+
+    The figure is none of pyplot's, so that any thread may draw it.
+    """
+
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of the legend."""
 
@@ -143,12 +154,14 @@ def wrapped(text: str, writer: Writer, width: float, size: float = SMALL) -> lis
     return lines
 
 
-def new_axes(width: float, height: float, title_lines: int) -> Axes:
-    """Return the axes of a new figure of a size in inches, room for the title included."""
+def new_axes(width: float, height: float, title_lines: int, *, apart: bool = False) -> Axes:
+    """Return the axes of a new figure of a size in inches; none of pyplot's if it stands apart."""
     import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     top = 0.12 + ROW * title_lines
-    figure = plt.figure(figsize=(width, height + top))
+    size = (width, height + top)  # room for the title included
+    figure = Figure(figsize=size) if apart else plt.figure(figsize=size)
     total = height + top
     return figure.add_axes((0.0, 0.0, 1.0, height / total))
 
@@ -191,8 +204,10 @@ def size_of(ax: Axes) -> tuple[float, float]:
     return max(float(box.width / figure.dpi), 0.1), max(float(box.height / figure.dpi), 0.1)
 
 
-def room_for(ax: Axes | None) -> tuple[float, float]:
+def room_for(ax: Axes | FreeRoom | None) -> tuple[float, float]:
     """Return width and height of axes, or the most that a new figure may take, in inches."""
+    if isinstance(ax, FreeRoom):
+        return ax.width, ax.height
     return (MAX_WIDTH, MAX_HEIGHT) if ax is None else size_of(ax)
 
 
@@ -359,15 +374,16 @@ class Surround:
 
     def canvas(
         self,
-        ax: Axes | None,
+        ax: Axes | FreeRoom | None,
         theme: Theme,
         writer: Writer,
         bounds: tuple[float, float, float, float],
         height: float,
     ) -> Canvas:
         """Return where to draw: the axes, or those of a new figure so many inches high."""
-        if ax is None:
-            ax = new_axes(self.width, height, 1 + bool(self.head))
+        if ax is None or isinstance(ax, FreeRoom):
+            apart = ax is not None
+            ax = new_axes(self.width, height, 1 + bool(self.head), apart=apart)
         return Canvas(ax, theme, writer, fit(ax, bounds, self.strip))
 
     def draw(self, canvas: Canvas) -> None:
@@ -406,7 +422,7 @@ def surround(
     width = room
     if needed is not None:
         words = max(writer.width(text, TITLE) for text in (head, counts)) + 0.4
-        width = float(np.clip(max(needed, words), MIN_WIDTH, room))
+        width = float(np.clip(max(needed, words), min(MIN_WIDTH, room), room))
     # Handles and gaps included.
     widths = [writer.width(entry.text, SMALL) + 0.52 for entry in entries]
     columns, rows = legend_grid(widths, width - 2 * MARGIN)
@@ -416,12 +432,12 @@ def surround(
     return Surround(head, counts, entries, columns, lines, width, strip, ramp)
 
 
-def ground_of(ax: Axes | None) -> Any:
+def ground_of(ax: Axes | FreeRoom | None) -> Any:
     """Return the colour behind the axes: the figure's, as the axes' own is switched off."""
     from matplotlib import rcParams
     from matplotlib.colors import to_rgba
 
-    figure = None if ax is None else ax.get_figure()
+    figure = None if ax is None or isinstance(ax, FreeRoom) else ax.get_figure()
     color = rcParams["figure.facecolor"] if figure is None else figure.get_facecolor()
     rgba = np.array(to_rgba(color))
     if rgba[3] > 0.5:

@@ -189,7 +189,7 @@ def _with_pairs(picture: Picture, graph: EntityDependencyGraph, one_line: Paired
 
 def draw_picture(
     picture: Picture,
-    ax: Axes | None,
+    ax: Axes | frame.FreeRoom | None,
     *,
     named: str = "",
     title: str | None = None,
@@ -222,7 +222,7 @@ def draw_picture(
         writer,
         theme,
         room=frame.room_for(ax),
-        fixed=ax is not None,
+        fixed=ax is not None and not isinstance(ax, frame.FreeRoom),
         title=title,
         legend=legend,
     )

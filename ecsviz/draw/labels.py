@@ -17,7 +17,7 @@ LENGTH: Final = LINES * DEFAULT_LIMIT
 READ: Final = 240
 """As much is read of a name, so that it is seen where it differs from others."""
 ALIKE: Final = 3
-SHARED: Final = 10
+SHARED: Final = 12
 """So many names that begin with so many columns alike are told by where they differ."""
 _BREAKS: Final = re.compile(r"(?<=\s)|(?<=[-_/.:,;|·])(?=[^\s\d])")
 

@@ -43,7 +43,7 @@ def draw_map(
     kinds: list[Category],
     writer: Writer,
     theme: Theme,
-    ax: Axes | None,
+    ax: Axes | frame.FreeRoom | None,
     *,
     title: str,
     legend: bool,
@@ -72,7 +72,9 @@ def draw_map(
     places = found.places
     low, high = places.min(axis=0), places.max(axis=0)
     wide, tall = np.maximum(high - low, 1e-6).tolist()
-    needed = min(SHAPE[0], (SHAPE[1] - 0.6) * wide / tall + 0.6)
+    free = ax is None or isinstance(ax, frame.FreeRoom)
+    most = min(SHAPE[1], room[1]) - 0.6
+    needed = min(SHAPE[0], most * wide / tall + 0.6)
     around = frame.surround(
         writer,
         title,
@@ -80,11 +82,11 @@ def draw_map(
         entries,
         _note(picture, found if by_community else None),
         room=room[0],
-        needed=needed if ax is None else None,
+        needed=needed if free else None,
         ramp=ramp,
     )
     # As large as the page: what counts is what is near what.
-    scale = min((around.width - 0.6) / wide, (SHAPE[1] - 0.6) / tall)
+    scale = min((around.width - 0.6) / wide, most / tall)
     places = (places - (low + high) / 2) * scale
     half = around.width / 2 - 0.2, tall * scale / 2 + 0.3
     bounds = -half[0], -half[1], half[0], half[1]

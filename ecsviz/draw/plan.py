@@ -20,6 +20,7 @@ from ecsviz.draw.text import Writer
 from ecsviz.layout import Layout, layout_graph
 from ecsviz.layout.choices import placed_by
 from ecsviz.layout.grid import Floats
+from ecsviz.layout.placed import HUB
 
 FONT: Final = 9.0
 """The size of a label in points, where a unit of the layout is an inch."""
@@ -44,6 +45,8 @@ MARK_GAP: Final = (0.12, 0.30)
 ARROW: Final = 0.11
 SEVERAL: Final = 6
 """With so many components of several members, each has one name."""
+MOST_FANNED: Final = 120
+"""Of more references that fan out within a component none is drawn."""
 NOTED: Final = 600
 """Of so many marks it is looked whether their names can be drawn."""
 MAX_NAMES: Final = 60
@@ -74,6 +77,8 @@ class Plan:
         What stands around it.
     height
         Of the axes, in inches.
+    hidden
+        Shape (references,): which are not drawn, as so many of them fan out from one node.
     """
 
     layout: Layout
@@ -86,6 +91,7 @@ class Plan:
     cyclic: Ints
     around: frame.Surround
     height: float
+    hidden: Bools
 
     @property
     def arrow(self) -> float:
@@ -135,6 +141,9 @@ def make_plan(
         for label in labels[:NOTED]:  # so that what cannot be drawn is told of
             writer.drawable("".join(label.name))
     parts = picture.graph.arrays
+    hidden = _hidden(picture, layout)
+    if hidden.any():
+        note += f" {int(hidden.sum()):,} lines are left out: they fan out from one node to all."
     cyclic = np.unique(layout.component[parts.sources[picture.in_cycle]])
     ramp = kinds if legend and isinstance(kinds, Ramp) else None
     named = kinds if ramp is None else []
@@ -144,7 +153,19 @@ def make_plan(
         writer, title, picture.counts, entries, note, room=room[0], needed=needed, ramp=ramp
     )
     height = max(tall * shrink, frame.MIN_HEIGHT - 0.6) + around.strip
-    return Plan(layout, curves, bounds, labels, labelled, codes, kinds, cyclic, around, height)
+    return Plan(
+        layout, curves, bounds, labels, labelled, codes, kinds, cyclic, around, height, hidden
+    )
+
+
+def _hidden(picture: Picture, layout: Layout) -> Bools:
+    """Tell which references of large fans are not drawn: they would be all that one sees."""
+    fan = layout.shape == HUB
+    owner = layout.component[picture.graph.arrays.sources]
+    many = np.bincount(owner[fan], minlength=len(layout.cyclic)) > MOST_FANNED
+    if picture.told is not None or picture.lit_references is not None:
+        return np.zeros(len(fan), dtype=bool)
+    return np.asarray(fan & many[owner])
 
 
 def arrow_length(labelled: bool) -> float:

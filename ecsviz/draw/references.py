@@ -43,16 +43,20 @@ def draw_references(canvas: Canvas, picture: Picture, plan: Plan) -> None:
         width = np.where(picture.lit_references, 1.4 * width, width)
     colors = np.where(picture.in_cycle[:, None], np.array(theme.cycle), np.array(theme.line))
     plain = picture.are("")
+    fan, said = _fan(picture, layout=plan.layout)
+    said |= plan.hidden
+    plain &= ~said
+    headed = headed[~said[headed]]
     drawn: list[tuple[str, Bools, Any, float]] = [
         ("references", ~picture.in_cycle & plain, "solid", 1.0),
-        ("cycle references", picture.in_cycle & ~picture.deferred & plain, "solid", 1.2),
-        ("deferred references", picture.in_cycle & picture.deferred & plain, DASHES, 1.3),
+        ("cycle references", picture.in_cycle & (~picture.deferred | fan) & plain, "solid", 1.2),
+        ("deferred references", picture.in_cycle & picture.deferred & ~fan & plain, DASHES, 1.3),
     ]
     for state, color in REFERENCES.items() if picture.told is not None else ():
         mask = picture.are(state)
         colors[mask], strength[mask], width[mask] = on_ground(color, theme.dark), 1.0, TOLD
         drawn.append((state, mask, "solid", 1.35))
-    headed = np.union1d(headed, np.flatnonzero(~plain))
+    headed = np.union1d(headed, np.flatnonzero(~plain & ~said))
     for name, mask, style, zorder in drawn:
         here = np.flatnonzero(mask)
         if not len(here):
@@ -90,6 +94,22 @@ def draw_references(canvas: Canvas, picture: Picture, plan: Plan) -> None:
             autolim=False,
         )
     _cross_out(canvas, [curves.lines[k] for k in np.flatnonzero(picture.are("removed reference"))])
+
+
+def _fan(picture: Picture, layout: Layout) -> tuple[Bools, Bools]:
+    """Tell which references fan out from hubs, and which of them another says the other way round.
+
+    A thread and its messages hold each other: one line for both is quiet enough.
+    """
+    parts, n = picture.graph.arrays, len(layout)
+    fan = layout.shape == HUB
+    if picture.told is not None or picture.lit_references is not None:
+        fan = np.zeros(len(fan), dtype=bool)  # each has its own to say
+    here = np.flatnonzero(fan)
+    a, b = parts.sources[here], parts.targets[here]
+    said = np.zeros(len(fan), dtype=bool)
+    said[here] = (a > b) & np.isin(b * n + a, a * n + b)
+    return fan, said
 
 
 def _turned(curves: Curves) -> Curves:

@@ -38,7 +38,7 @@ def checked_how(value: Any, option: str) -> How | None:
         If there is none of that name.
     """
     known = get_args(How)
-    if value is not None and value not in known:
+    if value is not None and not (isinstance(value, str) and value in known):
         raise DrawingOptionError(
             f"{option}={short_repr(value)} is no layout.{did_you_mean(value, known)}"
             f" Give one of {', '.join(map(repr, known))}, or None to have it chosen.",

@@ -113,9 +113,9 @@ def layout_graph(
     room = np.asarray(sizes, dtype=np.float64), gap, page, name_room
     plain = one_way(graph)
     shown = graph if plain is None else plain.graph
-    work = _Work(shown, *room)
+    work = _Work(shown, *room, hanging=plain is not None)
     if work.large.any():
-        layout = _Work(shown, *room, loose=True).run()
+        layout = _Work(shown, *room, loose=True, hanging=plain is not None).run()
         if n <= COMPARED:  # in large graphs boxes cost most
             layout = fewest_crossings(work.run(), layout, shown.arrays)
     else:
@@ -135,6 +135,7 @@ class _Work:
         name_room: float,
         *,
         loose: bool = False,
+        hanging: bool = False,
     ) -> None:
         parts, found = graph.arrays, graph.ordering
         self.graph, self.n = graph, len(parts.nodes)
@@ -156,6 +157,8 @@ class _Work:
         self.line = np.full(len(self.sources), -1)
         self.turned = np.zeros(len(self.sources), dtype=bool)
         self.ring = np.zeros(self.count, dtype=bool)
+        # Whether all stands as high as it can, what leads to it right above it.
+        self.hanging = hanging
         # Large components that hang together with others, and whether they stand among them.
         self.large = among_others(self.component, self.members_of, self.sources, self.targets)
         self.implied = implied_references(graph)
@@ -197,14 +200,17 @@ class _Work:
         return self._result(centre, BoxRows(centre, rows.groups, rows.starts, bends), inner)
 
     def _ranks(self) -> Ints:
-        """Return the row of every unit: without what is deferred inside loose components."""
+        """Return the row of every unit, where loose components have lost what is deferred."""
         rank = np.zeros(self.unit_count, dtype=np.int64)
-        if not self.loose.any():
+        if not self.loose.any() and not self.hanging:
             rank[self.unit] = self.generation
             return rank
         a, b = self.unit[self.sources], self.unit[self.targets]
         kept = (a != b) & ~(self.graph.ordering.deferred & self.inside)
         a, b = a[kept], b[kept]
+        if self.hanging and np.bincount(b, minlength=1).max(initial=0) < 2:  # a tree
+            depth = order.levels(self.unit_count, b, a)
+            return np.asarray(depth.max(initial=0) - depth)
         level = order.levels(self.unit_count, a, b)
         return short_lines(level, a, b, np.full(self.unit_count, level.max(initial=0)))
 

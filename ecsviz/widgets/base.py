@@ -282,8 +282,8 @@ def whole_number(message: Message, name: str, least: int, most: int) -> int | No
     return value if fits else None
 
 
-SIZE: Final = (9.0, 5.0)
-"""Width and height in inches: what a notebook shows without scrolling."""
+SIZE: Final = (9.8, 6.4)
+"""Width and height in inches, at the most: what a notebook shows without scrolling."""
 
 DETAILED: Final = 150
 """Up to how many nodes stand one by one: what can be told apart in that size, in some 0.2 s."""
@@ -309,8 +309,7 @@ def poster(graph: EntityDependencyGraph, *, pairs: bool = True) -> tuple[bytes, 
     >>> png[:4], alt
     (b'\x89PNG', 'The dependency graph: 3 entities, 2 references, no cycle.')
     """
-    from matplotlib.figure import Figure
-
+    from ecsviz.draw.frame import FreeRoom
     from ecsviz.draw.graph import draw_picture, picture_of
 
     picture = picture_of(
@@ -322,9 +321,8 @@ def poster(graph: EntityDependencyGraph, *, pairs: bool = True) -> tuple[bytes, 
         max_nodes=DETAILED,
         group_by=None,
     )
-    figure = Figure(figsize=SIZE, dpi=96)
-    draw_picture(picture, figure.add_axes((0.02, 0.02, 0.96, 0.88)))
+    figure: Any = draw_picture(picture, FreeRoom(*SIZE)).get_figure()
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    figure.savefig(file, format="png", dpi=96)
     note = f" {picture.note}" if picture.note else ""
     return file.getvalue(), f"The dependency graph: {picture.counts}.{note}"

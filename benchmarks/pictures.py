@@ -1,0 +1,253 @@
+"""Pictures beside those of others: ``python -m benchmarks.pictures FOLDER`` writes a PNG a graph.
+
+Twelve graphs, each drawn by ecsviz and by what else is here: networkx (forces, and rows), igraph,
+Graphviz' ``dot``. What is not installed is left out. Below each picture stand its seconds of CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import networkx as nx
+from pydantic import Field
+
+import ecsviz as ev
+
+Graph = ev.EntityDependencyGraph
+SIDE = 7.0
+"""How wide a picture of the sheet is, in inches."""
+
+
+class Person(ev.Entity):
+    name: str
+    manager: Person | None = None
+    reports: list[Person] = Field(default_factory=list)
+
+
+class Paper(ev.Entity):
+    title: str
+    cites: list[Paper] = Field(default_factory=list)
+
+
+def chat(messages: int, seed: int = 1) -> Graph:
+    chance, thread, said = random.Random(seed), ev.ChatThread(title=f"{messages} messages"), []
+    for number in range(messages):
+        before = said[number // 2 if chance.random() < 0.1 else -1] if said else None
+        role = "assistant" if number % 2 else "user"
+        said.append(thread.say(role, f"What is said as number {number}", before))
+    return Graph(thread)
+
+
+def company(people: int) -> Graph:
+    staff = [Person(name=f"Person {number}") for number in range(people)]
+    for number in range(1, people):
+        boss = staff[(number - 1) // 3]
+        staff[number].manager = boss
+        boss.reports.append(staff[number])
+    return Graph(staff[0])
+
+
+def papers() -> Graph:
+    what = ["rings", "fields", "groups", "numbers", "heat", "light", "games", "sets", "knots"]
+    written = [Paper(title=f"On the theory of {w} and its many applications") for w in what]
+    chance = random.Random(2)
+    for number in range(1, len(written)):
+        for other in chance.sample(range(number), min(2, number)):
+            written[number].cites.append(written[other])
+    return Graph(written)
+
+
+def of_edges(edges: set[tuple[int, int]], n: int, name: str = "n") -> Graph:
+    names = [f"{name}-{node}" for node in range(n)]
+    a, b = zip(*sorted(edges), strict=True)
+    return Graph.from_parts(names, names, [name] * n, a, b, ["needs"] * len(a))
+
+
+def tangle(n: int, reach: int = 50, seed: int = 1) -> Graph:
+    """Return what mostly needs what stands near, with a large cyclic component in it."""
+    chance = random.Random(seed)
+    edges = {(chance.randrange(max(0, k - reach), k), k) for k in range(1, n)}
+    for k in range(n // 3):
+        a = chance.randrange(1, n)
+        near = chance.randrange(max(0, a - reach), a)
+        edges.add((near, a) if k % 3 else (a, near))
+    return of_edges({*edges, (n - 1, 0)}, n)
+
+
+def packages(n: int, seed: int = 2) -> Graph:
+    chance = random.Random(seed)
+    members: list[list[int]] = [[] for _ in range(max(4, int(n**0.5 / 4)))]
+    edges = set()
+    for node in range(n):
+        pool = members[node if node < len(members) else chance.randrange(len(members))]
+        for _ in range(chance.choice((1, 1, 2, 3))):
+            if pool and chance.random() < 0.9:
+                place = min(int(chance.expovariate(1) * len(pool) ** 0.5), len(pool) - 1)
+                edges.add((node, pool[place]))
+            elif node:
+                edges.add((node, chance.randrange(node)))
+        pool.append(node)
+    some = chance.sample(sorted(edges), max(2, n // 200))
+    return of_edges({*edges, *((b, a) for a, b in some)}, n, "pkg")
+
+
+GRAPHS: dict[str, Callable[[], Graph]] = {
+    "chat of 3": lambda: chat(2),
+    "company of 11": lambda: company(11),
+    "three cycles that meet": lambda: Graph(ev.sample("interlocked")),
+    "chain of 7": lambda: Graph(ev.sample("chain", n=7)),
+    "thread": lambda: Graph(ev.sample("thread")),
+    "papers": papers,
+    "tangle of 50": lambda: tangle(50),
+    "tangle of 200": lambda: tangle(200),
+    "packages, 500": lambda: packages(500),
+    "chat of 500": lambda: chat(500),
+    "packages, 2,000": lambda: packages(2_000),
+    "packages, 10,000": lambda: packages(10_000),
+}
+
+
+# -- tools: each draws a graph, and returns a PNG -----------------------------------------------
+
+
+def _png(figure: Any) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    plt.close(figure)
+    return file.getvalue()
+
+
+def ours(graph: Graph) -> bytes:
+    return _png(graph.draw().get_figure())
+
+
+def _labelled(graph: Graph) -> nx.DiGraph[int]:
+    parts = graph.arrays
+    result: nx.DiGraph[int] = nx.DiGraph()
+    for number, node in enumerate(parts.nodes):
+        result.add_node(number, label=str(getattr(node, "name", getattr(node, "title", node)))[:24])
+    result.add_edges_from(zip(parts.sources.tolist(), parts.targets.tolist(), strict=True))
+    return result
+
+
+def _by_networkx(graph: Graph, layout: Callable[[Any], Any]) -> bytes:
+    whole = _labelled(graph)
+    figure, ax = plt.subplots(figsize=(SIDE, SIDE))
+    few = len(whole) <= 100
+    labels = nx.get_node_attributes(whole, "label") if few else {}
+    nx.draw_networkx(
+        whole,
+        layout(whole),
+        ax=ax,
+        labels=labels,
+        with_labels=few,
+        node_size=200 if few else 8,
+        font_size=7,
+        width=0.6,
+        arrows=few,
+    )
+    return _png(figure)
+
+
+def networkx_forces(graph: Graph) -> bytes:
+    return _by_networkx(graph, lambda whole: nx.spring_layout(whole, seed=1))
+
+
+def networkx_rows(graph: Graph) -> bytes:
+    generation = graph.ordering.generation.tolist()
+
+    def rows(whole: Any) -> Any:
+        nx.set_node_attributes(whole, dict(enumerate(generation)), "layer")
+        return nx.multipartite_layout(whole, subset_key="layer", align="horizontal")
+
+    return _by_networkx(graph, rows)
+
+
+def igraph_layered(graph: Graph) -> bytes:
+    import igraph
+
+    parts = graph.arrays
+    whole = igraph.Graph(len(graph), list(zip(parts.sources, parts.targets, strict=True)), True)
+    figure, ax = plt.subplots(figsize=(SIDE, SIDE))
+    igraph.plot(whole, layout=whole.layout_sugiyama(), target=ax, vertex_size=6, edge_width=0.5)
+    return _png(figure)
+
+
+def graphviz_dot(graph: Graph) -> bytes:
+    done = subprocess.run(
+        ["dot", "-Tpng", "-Gsize=12,12!"],
+        input=graph.to_dot().encode(),
+        capture_output=True,
+        check=False,
+    )
+    return done.stdout
+
+
+TOOLS: dict[str, Callable[[Graph], bytes]] = {
+    "ecsviz": ours,
+    "networkx, forces": networkx_forces,
+    "networkx, rows": networkx_rows,
+    "igraph": igraph_layered,
+    "dot": graphviz_dot,
+}
+MOST = {"networkx, forces": 2_000, "dot": 2_000, "igraph": 2_000}
+"""Of how many nodes a tool draws in less than minutes."""
+
+
+def _is_here(tool: str) -> bool:
+    if tool == "dot":
+        return shutil.which("dot") is not None
+    if tool == "igraph":
+        try:
+            import igraph  # noqa: F401 - only whether it is there
+        except ImportError:
+            return False
+    return True
+
+
+def sheet(name: str, graph: Graph, tools: list[str], path: Path) -> None:
+    """Write one picture of all tools' pictures of a graph."""
+    figure, axes = plt.subplots(1, len(tools), figsize=(SIDE * len(tools), SIDE + 0.6))
+    for tool, ax in zip(tools, axes if len(tools) > 1 else [axes], strict=True):
+        ax.set_axis_off()
+        if len(graph) > MOST.get(tool, len(graph)):
+            ax.set_title(f"{tool}: takes minutes")
+            continue
+        start = time.process_time()
+        data = TOOLS[tool](graph)
+        seconds = time.process_time() - start
+        if data:
+            ax.imshow(plt.imread(io.BytesIO(data)))
+        ax.set_title(f"{tool}, {seconds:.1f} s")
+        print(f"{name:24} {tool:18} {seconds:6.2f} s", flush=True)
+    figure.suptitle(name)
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", nargs="*", default=list(GRAPHS), help="names of graphs")
+    parser.add_argument("--dark", action="store_true")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    plt.switch_backend("agg")
+    tools = [tool for tool in TOOLS if _is_here(tool)]
+    with plt.style.context("dark_background" if options.dark else "default"):
+        for name in options.only:
+            file = name.replace(",", "").replace(" ", "_") + ".png"
+            sheet(name, GRAPHS[name](), tools, options.folder / file)
+
+
+if __name__ == "__main__":
+    main()
