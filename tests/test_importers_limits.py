@@ -197,3 +197,24 @@ def test_what_a_limit_says_never_holds_the_chat() -> None:
     with pytest.raises(ImportLimitError) as caught:
         read_chat(openai_messages(False), max_depth=2, strict=True)
     assert "brief" not in str(caught.value)
+
+
+@pytest.mark.parametrize("usual", [True, False])
+@pytest.mark.parametrize("levels", [90, 230, 300, 600])
+def test_what_a_message_says_besides_may_nest_as_deep_as_can_be_stored(
+    levels: int, usual: bool
+) -> None:
+    nested: Any = "x"
+    for level in range(levels):
+        nested = [nested] if level % 2 else {"a": nested}
+    author = {"role": "user", "name": None, "metadata": {}}
+    more = {"author": author, "create_time": 1.7e9} if usual else {}
+    one = node("m", **more, metadata={"k": nested})
+    threads = read(encode([conversation(one), conversation(node("n")) | {"id": "other"}]))
+    texts = [message.content for thread in threads for message in thread.messages]
+    if levels < 250:
+        assert texts == ["M", "N"]
+        assert threads[0].messages[0].metadata["metadata"] == {"k": nested}
+    else:
+        assert texts == ["N"]
+        assert "250 levels" in threads.problems[0].why
