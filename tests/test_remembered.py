@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import gc
+import sqlite3
 import threading
 import tracemalloc
 import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
@@ -635,6 +636,37 @@ def test_memory_is_no_part_of_an_entity(tmp_path: Path) -> None:
     with pytest.raises(StaleVersionError):
         store.register(shelf)
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "back"),
+    [
+        ("title = 'by SQL'", lambda book: setattr(book, "title", str(1))),
+        ("number = '7'", lambda book: setattr(book, "number", None)),
+        ("sequel_id = 3", lambda book: setattr(book, "sequel", None)),
+    ],
+)
+def test_what_sql_has_edited_can_be_set_back(tmp_path: Path, said: str, back: Any) -> None:
+    path = tmp_path / "a.db"
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        shelf = store.register(shelf_of(3))
+    wanted = shelf.books[1]
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute(f"UPDATE books SET {said} WHERE id = 2")
+        conn.commit()
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        read = store.get(shelf.ecs_id)
+        book = read.books[1]
+        back(book)
+        assert len(store.revisions()) == 1
+        store.register(read)
+        again = store.get(wanted.ecs_id)
+        for name in ("title", "number", "sequel"):
+            assert getattr(again, name) == getattr(wanted, name)
+        assert len(store.revisions()) == 2
+        book.title = str(1)
+        store.register(read)
+        assert len(store.revisions()) == 2, "it is what is stored"
 
 
 def test_two_stores_remember_by_themselves(tmp_path: Path) -> None:

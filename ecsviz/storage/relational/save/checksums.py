@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ecsviz.domain.fields import Shape
-from ecsviz.storage.relational.save.rows import key_said, said
+from ecsviz.storage.relational.save.rows import Group, key_said, said
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap, Collection
 from ecsviz.storage.relational.schema.seals import SEAL, digest, reseal, sealed_columns, seals_of
@@ -190,6 +190,22 @@ def _place(table: sa.Table, row: dict[str, Any]) -> str:
 def _as_written(column: sa.Column[Any]) -> Any:
     # As text: a driver would read JSON, and the checksum is over the text.
     return sa.cast(column, sa.Text()) if isinstance(column.type, (sa.JSON, JsonColumn)) else column
+
+
+def altered_places(conn: Connection | None, group: Group, places: Iterable[int]) -> list[int]:
+    """Return which entities of a group have rows that somebody else has written.
+
+    Parameters
+    ----------
+    conn, group, places
+        A transaction, the entities, and the places of those that are as they were written once.
+    """
+    same = {group.ids[place]: place for place in sorted(places)}
+    if conn is None or group.known.by_hand or not same:
+        return []
+    rows = StoredRows(conn, group.known, ids=list(same))
+    every = zip(rows.contents(_unreadable), rows.checksums, rows.columns["id"], strict=True)
+    return [same[row_id] for content, checksum, row_id in every if content != checksum]
 
 
 def recheck(conn: Connection, known: ClassMap) -> None:

@@ -18,6 +18,7 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.checks import check_own_fields, check_version, not_there, was_deleted
 from ecsviz.storage.relational.models.handwritten_rows import runs, write_rows
+from ecsviz.storage.relational.save.checksums import altered_places
 from ecsviz.storage.relational.save.in_session import InSession
 from ecsviz.storage.relational.save.link_tables import LinkChanges, find_links, write_links
 from ecsviz.storage.relational.save.list_positions import ListChanges
@@ -93,6 +94,7 @@ class Save:
         self.rows = Rows(self.found, catalog.mapping, False if part is None else part.known)
         self.stored: dict[str, Stored] = {}
         self.left_out: dict[str, Stored] = {}
+        self.altered: dict[str, list[int]] = {}
         self.plan = SavePlan()
         self.lists: ListChanges
         self.orphans: Orphans
@@ -186,8 +188,7 @@ class Save:
 
     def _check_deleted(self, positions: list[int]) -> None:
         assert self.conn is not None
-        gone = self.catalog.deleted
-        made = bool(self.catalog.mapping.stored)
+        gone, made = self.catalog.deleted, bool(self.catalog.mapping.stored)
         first = kept_query(gone, "any", lambda: sa.select(gone.c.version).limit(1))
         if not made or value_of(self.conn, first) is None:
             return
@@ -236,8 +237,7 @@ class Save:
             self.plan.added += len(new)
             self.plan.changed += len(changed)
             self.plan.unchanged += len(stored.versions) - len(changed)
-        if self.part is not None:
-            self.plan.unchanged += self.part.unchanged
+        self.plan.unchanged += 0 if self.part is None else self.part.unchanged
 
     def _new_places(self, name: str) -> list[int]:
         known, size = self.stored[name].versions, len(self.rows.groups[name].positions)
@@ -249,6 +249,10 @@ class Save:
         """Return the places of stored entities whose own row says something else now."""
         group, stored = self.rows.groups[name], self.stored[name]
         changed = [n for n, old in stored.checksums.items() if old != group.checksums[n]]
+        if self.part is not None and not self.alone and name not in self.altered:
+            same = stored.checksums.keys() - changed - self.lists.touched.get(name, set())
+            self.altered[name] = altered_places(self.conn, group, same) if same else []
+        changed += self.altered.get(name, [])
         doubtful = self.catalog.remembered.doubtful
         if doubtful:  # the checksum says what was written, and the row something else
             ids, others = group.own("ecs_id"), stored.checksums.keys() - changed
