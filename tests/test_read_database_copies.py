@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz.importers.database import Database
+from ecsviz.importers.database.making import NAMESPACE
 from ecsviz.isomorphic import find_difference
 from tests.databases import SHOP, execute
 from tests.processes import in_a_new_process
@@ -69,6 +73,19 @@ def test_copying_again_writes_what_changed(tmp_path: Path) -> None:
     assert store.revisions()[["added", "changed", "deleted"]].values.tolist()[-1] == [0, 1, 0]
     (anna,) = store.find(db.classes["customers"], id=1)
     assert (anna.name, anna.seen, anna.version) == ("Annika", None, 3)
+
+
+def test_ids_are_named_by_table_and_key(tmp_path: Path) -> None:
+    keys = [1, -5, 2**62, 1.5, "x", 'x"é\n\U0001f600', b"ab", ""]
+    path = execute(tmp_path / "a.db", 'CREATE TABLE "a é" (k, n, PRIMARY KEY (k, n))')
+    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
+        conn.executemany('INSERT INTO "a é" VALUES (?, ?)', [(k, n) for k in keys for n in keys])
+    with ev.read_database(path) as db:
+        found = {(one.k, one.n): one.ecs_id for one in db.entities("a é")}
+    assert len(found) == len(keys) ** 2
+    for key, ecs_id in found.items():
+        told = [["bytes", part.hex()] if isinstance(part, bytes) else part for part in key]
+        assert ecs_id == uuid.uuid5(NAMESPACE, json.dumps(["a é", "key", *told]))
 
 
 def test_databases_with_tables_of_one_name_stand_side_by_side(tmp_path: Path) -> None:

@@ -147,6 +147,21 @@ def _plain(value: Any) -> Any:
 # -- rows ------------------------------------------------------------------------------------
 
 
+def test_columns_may_be_called_as_those_of_a_store(any_maker: Maker) -> None:
+    db = ev.read_database(
+        any_maker(
+            """CREATE TABLE t (id INT, ecs_id VARCHAR(9), ecs_version INT, version INT);
+CREATE TABLE u (id INT PRIMARY KEY, ecs_revision INT, ecs_lineage_id VARCHAR(9));
+INSERT INTO t VALUES (NULL, NULL, NULL, NULL), (1, 'x', 2, 3), (NULL, NULL, NULL, NULL);
+INSERT INTO u VALUES (1, NULL, NULL), (2, 7, 'y');
+"""
+        )
+    )
+    assert db.frame("t")["id"].count() == 1
+    agree(db)
+    assert db.explore().table == "t"
+
+
 def test_rows_that_nothing_tells_apart_count_once_each(maker: Maker) -> None:
     db = ev.read_database(
         maker(
@@ -376,7 +391,7 @@ INSERT INTO u VALUES (0.1, '{1,2}'), (0.2, '{1,2}');
     agree(db)
 
 
-def test_values_of_duckdb(duckdb: Maker) -> None:
+def test_values_of_duckdb(duckdb: Maker, require_optional: Any) -> None:
     db = ev.read_database(
         duckdb(
             """CREATE TABLE staff (id INTEGER PRIMARY KEY, name VARCHAR, mood ENUM('ok', 'bad'),
@@ -401,6 +416,8 @@ INSERT INTO other.t VALUES (1), (1);
     assert (ann.d, ann.h, ann.f) == (Decimal("1.50"), 2**127 - 1, 0.1)
     assert (ann.j, ann.bits, ann.raw, ann.fixed) == ({"a": [1, None]}, "101", b"\x00\xff", [1, 2])
     assert bo.boss_staff is ann
+    require_optional("polars")
+    assert db.frame("staff", as_="polars")["h"].to_list() == [str(2**127 - 1), None]
     assert len(db.entities("other.t")) == 2
     assert db.graph().cyclic_components() == [["staff"]]
     db.draw_schema()

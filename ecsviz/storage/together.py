@@ -6,6 +6,7 @@ before the transaction; what was added and deleted again has never been.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import weakref
@@ -193,8 +194,16 @@ class Together:
 
     def note_all(self, what: What, entities: Iterable[tuple[UUID, int]]) -> None:
         """Note what happened to some entities, given with their versions before that."""
-        for ecs_id, before in entities:
-            self.note(ecs_id, what, before)
+        known = dict(entities)
+        if not self._states.keys().isdisjoint(known):
+            for ecs_id, before in known.items():
+                self.note(ecs_id, what, before)
+            return
+        self.before.update({i: before for i, before in known.items() if i not in self.before})
+        self._past += zip(known, itertools.repeat(What.UNTOUCHED))
+        self._states.update(dict.fromkeys(known, what))
+        self._counts[What.UNTOUCHED] -= len(known)
+        self._counts[what] += len(known)
 
     def _become(self, ecs_id: UUID, what: What) -> None:
         self._counts[self._states.get(ecs_id, What.UNTOUCHED)] -= 1

@@ -65,6 +65,16 @@ def _type(arrow: Any, column: ForeignColumn, fit: Fit) -> Any:
     return arrow.string() if made is None else made(arrow)
 
 
+def polars_of(made: Any) -> Any:
+    """Return an Arrow table for Polars, which has no numbers of more than 38 digits: texts."""
+    kinds = need("pyarrow", extra="parquet", what="Arrow").types
+    for number, field in enumerate(made.schema):
+        if kinds.is_decimal256(field.type):
+            told = [None if value is None else str(value) for value in made[number].to_pylist()]
+            made = made.set_column(number, field.name, [told])
+    return need("polars", extra="polars", what="Polars").from_arrow(made)
+
+
 _MOST_DIGITS: Final = 76
 _TYPES: Final[dict[type, Callable[[Any], Any]]] = {
     bool: lambda arrow: arrow.bool_(),

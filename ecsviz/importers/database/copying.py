@@ -16,7 +16,7 @@ from ecsviz.domain.objects import fill_all, shells
 from ecsviz.importers.database.classes import Made
 from ecsviz.importers.database.graphs import table_graph
 from ecsviz.importers.database.kinds import TableKinds
-from ecsviz.importers.database.making import MAX_ENTITIES, EntityMaking, key_id, row_ids
+from ecsviz.importers.database.making import MAX_ENTITIES, EntityMaking, key_ids, row_ids
 from ecsviz.importers.database.options import checked_chunks
 from ecsviz.importers.database.picture import uniques_of
 from ecsviz.importers.database.schema import ForeignKey, ForeignTable
@@ -388,7 +388,7 @@ def _ends(keys: Iterable[ForeignKey]) -> set[str]:
 def _ids(table: ForeignTable, names: Sequence[str], rows: list[tuple[Any, ...]]) -> list[UUID]:
     """Return the ids of different rows of a table, by their key or by all that they hold."""
     if names is table.primary_key:
-        return [key_id(table, row) for row in rows]
+        return key_ids(table, rows)
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
     return row_ids(table, columns, len(rows))
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import typed_column, typed_frame
-from ecsviz.importers.database.arrow import arrow_table
+from ecsviz.importers.database.arrow import arrow_table, polars_of
 from ecsviz.importers.database.classes import name_fields
 from ecsviz.importers.database.conditions import Where
 from ecsviz.importers.database.rows import TableRows
@@ -167,6 +166,4 @@ def _in_form(
         return pd.DataFrame(dict(zip(names, told, strict=True)), copy=False)
     known = {column.name: column for column in table.columns}
     made = arrow_table([known[name] for name in names], fits, values)
-    return (
-        need("polars", extra="polars", what="Polars").from_arrow(made) if form == "polars" else made
-    )
+    return polars_of(made) if form == "polars" else made

@@ -7,12 +7,14 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final, Protocol, TypeAlias
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
 from ecsviz.basics.garbage import collector_paused
+from ecsviz.basics.ids import named_ids
 from ecsviz.domain.objects import fill, shell
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.importers.database.classes import name_fields
@@ -281,22 +283,32 @@ def row_ids(
     place = {column.name: number for number, column in enumerate(table.columns)}
     keys = [values[place[name]] for name in table.primary_key]
     parts: list[tuple[Any, ...]] = list(zip(*keys, strict=True)) if keys else [()] * count
+    if keys and not any(None in column for column in keys):
+        return key_ids(table, parts)
     seen = dict[str, int]() if seen is None else seen
-    result = []
+    texts = []
     for number, key in enumerate(parts):
         if key and None not in key:
-            result.append(key_id(table, key))
+            texts.append(json.dumps([table.name, "key", *map(told_key, key)]))
             continue
         content = json.dumps([told_key(column[number]) for column in values])
         digest = hashlib.sha256(content.encode()).hexdigest()
         times = seen[digest] = seen.get(digest, 0) + 1
-        result.append(uuid5(NAMESPACE, json.dumps([table.name, "row", digest, times])))
-    return result
+        texts.append(json.dumps([table.name, "row", digest, times]))
+    return named_ids(NAMESPACE, texts)
 
 
-def key_id(table: ForeignTable, key: Sequence[Any]) -> UUID:
-    """Return the ``ecs_id`` of the row of a primary key, as the driver gives it."""
-    return uuid5(NAMESPACE, json.dumps([table.name, "key", *map(told_key, key)]))
+def key_ids(table: ForeignTable, keys: Iterable[tuple[Any, ...]]) -> list[UUID]:
+    """Return the ``ecs_id`` of the rows of primary keys, as the driver gives these."""
+    start = json.dumps([table.name, "key"])[:-1]
+    return named_ids(NAMESPACE, [f"{start}, {', '.join(map(_told, key))}]" for key in keys])
+
+
+def _told(value: Any) -> str:
+    """Return the JSON of a value of a key; of the usual ones, without an encoder for each."""
+    if type(value) is int:
+        return str(value)
+    return encode_basestring_ascii(value) if type(value) is str else json.dumps(told_key(value))
 
 
 def told_key(value: Any) -> Any:

@@ -360,7 +360,8 @@ class Database(WithAdvice, WithCopies):
             moment: on a server, its transaction stays open until the last was taken, or the
             iterator is closed.
         as_
-            ``"pandas"``, ``"arrow"`` for a ``pyarrow.Table``, or ``"polars"``.
+            ``"pandas"``, ``"arrow"`` for a ``pyarrow.Table``, or ``"polars"``, where numbers of
+            more than 38 digits are texts.
 
         Returns
         -------
@@ -394,7 +395,8 @@ class Database(WithAdvice, WithCopies):
 
         A value that Python's type lacks is the database's text, and a line in `problems`:
         ``infinity``, days before Christ, ``24:00:00``, spans with months, dates such as
-        ``0000-00-00``. A time or date in an array of PostgreSQL is text, too.
+        ``0000-00-00``. A time or date in an array of PostgreSQL is text, too. Within structs and
+        lists of DuckDB, ``infinity`` is the last moment that Python has, and a month 30 days.
         """
         name, form = self._known(table), check_form(as_)
         check_limit(limit)

@@ -212,10 +212,9 @@ def _is_required(column: Any) -> bool:
     in_table = isinstance(getattr(column, "table", None), sa.Table)
     if in_table and not getattr(column, "nullable", True):
         return True
-    # Also through the subqueries that say what a table held.
-    return column.name in OWN or any(
-        getattr(base, "primary_key", False) for base in column.base_columns
-    )
+    # Also through the subqueries that say what a table held. A name to be quoted is not ours.
+    is_own = column.name in OWN and getattr(column.name, "quote", None) is not True
+    return is_own or any(getattr(base, "primary_key", False) for base in column.base_columns)
 
 
 def _why(conn: Connection, column: Any, value: Any) -> str:

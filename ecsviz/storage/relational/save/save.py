@@ -392,10 +392,10 @@ class Save:
         new = {p for positions in self.inserts.rows.values() for p in positions}
         groups = self.rows.groups.items()
         known = {group.positions[n] for name, group in groups for n in self.stored[name].written}
-        for position, version in self.new_versions.items():
-            if position not in known:
-                what = What.ADDED if position in new else What.CHANGED
-                together.note(self.found.ids[position], what, version - 1)
+        written = [(p, v - 1) for p, v in self.new_versions.items() if p not in known]
+        for what, is_new in ((What.ADDED, True), (What.CHANGED, False)):
+            chosen = ((self.found.ids[p], v) for p, v in written if (p in new) is is_new)
+            together.note_all(what, chosen)
 
     def _columns(self, known: ClassMap) -> list[sa.Column[Any]]:
         """Return all columns but the row id, in the order of `_row_columns`."""
