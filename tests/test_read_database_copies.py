@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
-from ecsviz.importers.database import Database
+from ecsviz.importers.database import Database, kinds
 from ecsviz.importers.database.making import NAMESPACE
 from ecsviz.isomorphic import find_difference
 from tests.databases import SHOP, execute
@@ -73,6 +73,27 @@ def test_copying_again_writes_what_changed(tmp_path: Path) -> None:
     assert store.revisions()[["added", "changed", "deleted"]].values.tolist()[-1] == [0, 1, 0]
     (anna,) = store.find(db.classes["customers"], id=1)
     assert (anna.name, anna.seen, anna.version) == ("Annika", None, 3)
+
+
+def test_the_classes_of_a_copy_are_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = execute(
+        tmp_path / "a.db",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INT, t INT NOT NULL REFERENCES t)",
+        "INSERT INTO t VALUES (1, 1, 1), (2, 'x', 1), (3, 3, 9)",
+    )
+    monkeypatch.setattr(kinds, "LOOKED_AT", 1)
+    for chunks in (None, 1):
+        store = ev.InMemoryEntityStorage()
+        with ev.read_database(path) as db:
+            db.copy_to(store, chunks=chunks)
+        with ev.read_database(path) as db:
+            assert not store.list_by_type(db.classes["t"]), "the first row is not all"
+            db.look_at_all()
+            assert sorted(str(one.n) for one in store.list_by_type(db.classes["t"])) == [
+                *("1", "3", "x"),
+            ]
 
 
 def test_ids_are_named_by_table_and_key(tmp_path: Path) -> None:

@@ -127,7 +127,8 @@ class WithCopies:
         -----
         The ids do not change from one reading to the next, so copying again writes what has
         changed and nothing else; rows that are gone stay in the store. A process that is to
-        ``get`` them needs their classes: those of ``read_database(…).classes``.
+        ``get`` them needs their classes: those of ``read_database(…).classes``, after `look_at_all`
+        where a table has more than 10,000 rows.
 
         Tables come in topological order, in the memory of a chunk. Where keys make a cycle, rows
         are written without those that close it, and once more with them; where each of these is
@@ -218,10 +219,11 @@ class TableCopy:
         return counts
 
     def ids(self, name: str) -> list[UUID]:
-        """Return the ids of a table's rows."""
+        """Return the ids of a table's rows, in its order."""
         table = self.schema.tables[name]
         seen: dict[str, int] = {}
-        parts = self.rows.stream_linked(table, [], self._texts, self.size)
+        as_listed = table.located in ("key", "row id")
+        parts = self.rows.stream_linked(table, [], self._texts, self.size, ordered=as_listed)
         return [i for told, _ in parts for i in row_ids(table, told, len(told[0]), seen)]
 
     def _save(self, store: EntityStorage, batch: list[Any]) -> None:

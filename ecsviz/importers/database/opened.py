@@ -478,9 +478,20 @@ class Database(WithAdvice, WithCopies):
         hold, and whether keys that are NOT NULL have dangling values. So they are the same
         whatever was read before. Where a value is read further on that does not fit them, its
         whole table is looked at; the classes that fit it take their place, and `problems` tells.
-        `copy_to` looks at all rows, if they come in chunks before it writes any.
+        `copy_to` looks at all rows, if they come in chunks before it writes any; `look_at_all`
+        does so in a process that reads a copy.
         """
         return self._kinds.made.classes
+
+    def look_at_all(self) -> None:
+        """Look at all rows of all tables, so that `classes` fit each, as those of a copy do.
+
+        Notes
+        -----
+        For a process that reads what `copy_to` has stored in another, where a table has more than
+        10,000 rows: what the first of them hold may be less than all. A statement a column.
+        """
+        self._kinds.look_at_all()
 
     def entities(
         self,
