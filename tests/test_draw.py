@@ -431,6 +431,22 @@ def test_names_that_begin_alike_show_where_they_differ() -> None:
     assert short == [f"…{k}, and i…" for k in "abcdef"]
 
 
+def test_types_and_fields_can_be_hidden() -> None:
+    graph = Graph(chat(6))
+    whole = len(graph.references)
+    ax = draw_graph(graph, hide=["thread"])
+    assert title(ax).startswith(f"7 entities, {whole - 6} references")
+    assert title(draw_graph(graph, fields=["thread"])).startswith("7 entities, 6 references, no")
+    for hidden in ("ChatThread", ev.ChatThread):
+        ax = draw_graph(graph, hide=[hidden], pairs=False)
+        assert title(ax).startswith("6 entities")
+        assert "besides 5 pairs" in title(ax)
+        assert "ChatThread" not in legend(ax)
+    for wrong in ({"hide": ["thred"]}, {"fields": ["ChatThread"]}, {"hide": "thread"}):
+        with pytest.raises(DrawingOptionError, match=r"thread|list of names"):
+            draw_graph(graph, **wrong)
+
+
 def test_what_no_font_has_is_told() -> None:
     graph = Graph.from_parts(["a \U00013000", "b"], [0, 1], ["n", "n"], [0], [1], ["f"])
     for options in ({}, {"label": lambda node: node}):

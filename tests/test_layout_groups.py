@@ -100,6 +100,8 @@ def test_one_kind_is_told_in_ranges_of_like_many_nodes() -> None:
     assert 4 <= len(found) <= 24
     assert found.counts.max() < 0.5 * len(graph)
     assert all(", gen. " in figures for _, figures in found.labels)
+    for (name, _), count in zip(found.labels, found.counts.tolist(), strict=True):
+        assert name.endswith(f" and {count - 1:,} more"), "called after one that is in it"
     assert found.graph.is_acyclic
     assert "range of generations" in found.by
 

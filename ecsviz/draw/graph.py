@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ from ecsviz.basics.order import Bools
 from ecsviz.basics.progress import step, steps
 from ecsviz.basics.text import counted
 from ecsviz.draw import frame
+from ecsviz.draw.chosen import chosen_part
 from ecsviz.draw.labels import LENGTH, READ
 from ecsviz.draw.maps import draw_map
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
@@ -53,6 +54,8 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     max_nodes: int | None = MAX_NODES,
     group_by: GroupBy | str | type | None = None,
     layout: How | None = None,
+    hide: Iterable[str | type] | None = None,
+    fields: Iterable[str] | None = None,
     title: str | None = None,
     legend: bool = True,
     edge_labels: bool | None = None,
@@ -91,6 +94,11 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
         ``"layered"``, ``"tree"``, ``"radial"``, ``"force"``, ``"circle"`` or ``"timeline"`` (by the
         first time among the fields). None chooses: rows; where more than 160 hang together that
         are no tree, a map by forces, in communities that are called after their members.
+    hide
+        Names of types, or classes, whose nodes are not drawn, and names of fields, whose
+        references are not: ``hide=["thread"]``.
+    fields
+        The names of the fields whose references are drawn; all by default.
     title
         A line above the figures, which are always there.
     legend
@@ -148,6 +156,8 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
             max_nodes=max_nodes,
             group_by=group_by,
             layout=layout,
+            hide=hide,
+            fields=fields,
         )
         named = color_by if isinstance(color_by, str) else ""
         ax = frame.sized_axes(ax, figsize)
@@ -161,9 +171,13 @@ def picture_of(
     *,
     pairs: bool = True,
     label_length: int | None = LENGTH,
+    hide: Any = None,
+    fields: Any = None,
     **options: Any,
 ) -> Picture:
     """Decide what is shown of a graph; the other options are those of ``make_picture``."""
+    if hide is not None or fields is not None:
+        graph = chosen_part(graph, hide, fields)
     most = checked_option(count_or_none, label_length, "label_length")
     length = READ if most is None else max(most, 2)
     if pairs:

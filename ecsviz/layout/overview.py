@@ -131,6 +131,7 @@ def _labels(
         of_group[int(group[node])].append(node)
     sizes = np.bincount(found.component)
     ranges = int(grouping.row.max()) > 0 if len(group) else False
+    degree = np.bincount(np.concatenate((parts.sources, parts.targets)), minlength=len(group))
     labels, types = [], []
     for members in of_group:
         every = np.array(members)
@@ -144,12 +145,15 @@ def _labels(
             name = label_of(parts.nodes[leader], with_type=False)
             labels.append((name, _many(graph, len(every)) if len(every) > 1 else ""))
             continue
-        told = _many(graph, len(every))
+        told, name = _many(graph, len(every)), _type_names(parts.types, members)
         if len(components) not in (1, len(every)):
             told = f"{len(components):,} components of {_range(sizes[components])}"
         elif ranges and grouping.row[leader] >= 0:
             told += f", gen. {_range(found.generation[every])}"
-        labels.append((_type_names(parts.types, members), told))
+            hub = int(every[np.argmax(degree[every])])  # what most hang on tells most
+            own = label_of(parts.nodes[hub], with_type=False)
+            name = f"{own} and {len(every) - 1:,} more"
+        labels.append((name, told))
     return labels, types
 
 
