@@ -18,7 +18,8 @@ from benchmarks.timing import Contender, Seconds, Section, rounds
 from benchmarks.workload import ROOT
 
 LINES = "LineCollection and scatter, places given"
-DRAW = "`graph.draw()`"
+DRAW = '`graph.draw(group_by="auto")`'
+DRAW_MAP = "`graph.draw()`, a map whose places are not known yet"
 DRAW_ALL = "`graph.draw(max_nodes=None)`, layout included"
 
 IMPORT = "`import ecsviz`"
@@ -56,24 +57,34 @@ def draw(folder: Path, size: int, repeats: int) -> Section:
 
         return work
 
-    def ours(max_nodes: dict[str, None]) -> Contender:
+    def made() -> ev.EntityDependencyGraph:
+        return ev.EntityDependencyGraph.from_parts(
+            names, names, ["node"] * nodes, sources, targets, ["next"] * len(sources)
+        )
+
+    def ours(options: dict[str, object]) -> Contender:
         def contender(stack: ExitStack) -> Callable[[], object]:
             stack.callback(plt.close, "all")
-            graph = ev.EntityDependencyGraph.from_parts(
-                names, names, ["node"] * nodes, sources, targets, ["next"] * len(sources)
-            )
-            return lambda: shown(graph.draw(**max_nodes).get_figure())
+            graph = made()
+            return lambda: shown(graph.draw(**options).get_figure())
 
         return contender
 
+    def mapped(stack: ExitStack) -> Callable[[], object]:
+        stack.callback(plt.close, "all")
+        return lambda: shown(made().draw().get_figure())
+
     race = rounds(
         f"Draw {nodes:,} nodes, {len(sources):,} references",
-        {LINES: lines, DRAW: ours({}), DRAW_ALL: ours({"max_nodes": None})},
+        {
+            LINES: lines,
+            DRAW: ours({"group_by": "auto"}),
+            DRAW_ALL: ours({"max_nodes": None}),
+            DRAW_MAP: mapped,
+        },
         repeats,
         limit=LINES,
-        notes=[
-            "From the graph to the rendered picture. `graph.draw()` draws large graphs in groups."
-        ],
+        notes=["From the graph to the rendered picture; with the map, its building included."],
     )
     return Section([race], [race.at_most(6, 1.5, DRAW, LINES)])
 
