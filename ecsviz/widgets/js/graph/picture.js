@@ -1,6 +1,6 @@
 // The picture: whichever of the two ways to draw fits what is shown, and how one moves in it.
 
-import { h, later } from "../shared/dom.js";
+import { focusNear, h, later } from "../shared/dom.js";
 import { library } from "../shared/kernel.js";
 import { makeTip } from "./hints.js";
 import { inside, makeLasso } from "./lasso.js";
@@ -194,7 +194,7 @@ export function makePicture(model, legend, acts) {
   host.addEventListener(
     "wheel",
     (event) => {
-      if (!event.ctrlKey && !event.metaKey && !host.contains(document.activeElement))
+      if (!event.ctrlKey && !event.metaKey && !host.contains(focusNear(host)))
         event.stopPropagation();
     },
     { capture: true },

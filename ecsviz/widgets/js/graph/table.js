@@ -1,6 +1,6 @@
 // The same as a table, page by page: what the filters leave, in the order of saving.
 
-import { button, choose, count, fill, h, link } from "../shared/dom.js";
+import { button, choose, count, fill, focusNear, h, link } from "../shared/dom.js";
 
 /** @import { Row, Rows } from "./traits.d.ts" */
 
@@ -55,7 +55,7 @@ export function makeTable(acts, size) {
     const step = STEPS[event.key];
     if (!step) return;
     const buttons = [...body.querySelectorAll("button")];
-    buttons[buttons.findIndex((button) => button === document.activeElement) + step]?.focus();
+    buttons[buttons.findIndex((button) => button === focusNear(button)) + step]?.focus();
     event.preventDefault();
   }
 

@@ -1,6 +1,6 @@
 // What is shown: search, filters, views, zoom.
 
-import { button, count, fill, fresh, h, later, sign } from "../shared/dom.js";
+import { button, count, fill, focusNear, fresh, h, later, sign } from "../shared/dom.js";
 
 /** @import { About, By, ViewName } from "./traits.d.ts" */
 
@@ -181,7 +181,7 @@ export function makeToolbar(acts, about) {
     focus: () => search.focus(),
     /** @param {Shown} shown */
     show({ search: text, type, cyclesOnly, view, groupBy, asTable, can, hops: now }) {
-      if (document.activeElement !== search) search.value = text;
+      if (focusNear(search) !== search) search.value = text;
       types.value = type === null ? "" : String(about.types.findIndex(([name]) => name === type));
       cycles.checked = cyclesOnly;
       /** @type {Partial<Record<ViewName, boolean>>} */

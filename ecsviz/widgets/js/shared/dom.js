@@ -130,6 +130,14 @@ export function picture(address, alt) {
   return element;
 }
 
+/**
+ * Returns what has the focus around an element: a page may keep widgets in a shadow.
+ *
+ * @param {Element} element
+ */
+export const focusNear = (element) =>
+  /** @type {Document | ShadowRoot} */ (element.getRootNode()).activeElement ?? null;
+
 /** Marks the chosen one of several. @param {Element} element @param {boolean} here */
 export function choose(element, here) {
   element.toggleAttribute("data-chosen", here);

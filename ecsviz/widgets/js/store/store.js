@@ -9,6 +9,7 @@ import {
   complaints,
   count,
   fill,
+  focusNear,
   frame,
   fresh,
   h,
@@ -165,7 +166,7 @@ function render({ model, el }) {
         );
       }),
     );
-    const focused = body.contains(document.activeElement);
+    const focused = body.contains(focusNear(body));
     fill(
       body,
       (page.rows ?? []).map((cells, row) => line(page.ids ?? [], columns, cells, row)),
@@ -338,7 +339,7 @@ function render({ model, el }) {
       point();
     }),
     follow(model, ["search"], () => {
-      if (document.activeElement !== search) search.value = is("search");
+      if (focusNear(search) !== search) search.value = is("search");
     }),
     follow(model, ["status"], () => {
       status.textContent = is("status");

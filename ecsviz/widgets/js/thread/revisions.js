@@ -1,6 +1,6 @@
 // The slider of revisions, and with which of them the shown one is compared.
 
-import { fill, fresh, h, later } from "../shared/dom.js";
+import { fill, focusNear, fresh, h, later } from "../shared/dom.js";
 
 /** @import { Moment } from "./traits.d.ts" */
 /** @typedef {(number: number | null) => void} Take */
@@ -78,7 +78,7 @@ export function makePast(acts) {
         revision === null
           ? moments.length
           : moments.findIndex((moment) => moment.revision === revision);
-      if (document.activeElement !== slider || Number(slider.value) !== place)
+      if (focusNear(slider) !== slider || Number(slider.value) !== place)
         slider.value = String(place);
       say(place);
       since.value = compared === null ? "" : String(compared);

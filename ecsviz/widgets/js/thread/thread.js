@@ -9,6 +9,7 @@ import {
   complaints,
   count,
   fill,
+  focusNear,
   frame,
   fresh,
   h,
@@ -330,7 +331,7 @@ function render({ model, el }) {
   function showFound() {
     const found = is("_hits");
     const text = is("search");
-    if (document.activeElement !== search) search.value = text;
+    if (focusNear(search) !== search) search.value = text;
     panel.found(found, text.trim());
     hits.hidden = !text.trim();
     before.disabled = next.disabled = !found.total;

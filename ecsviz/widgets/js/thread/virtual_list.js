@@ -3,7 +3,7 @@
 // Heights are guessed until a row has been seen. What the reader looks at stays where it is when a
 // guess above it turns out wrong.
 
-import { h, onceAFrame } from "../shared/dom.js";
+import { focusNear, h, onceAFrame } from "../shared/dom.js";
 
 /** @import { Props } from "../shared/elements.d.ts" */
 /**
@@ -113,7 +113,7 @@ export function makeList(acts, props) {
     const stay = new Set(next.values());
     for (const node of nodes.values()) {
       if (stay.has(node)) continue;
-      if (node.contains(document.activeElement)) element.focus({ preventScroll: true });
+      if (node.contains(focusNear(node))) element.focus({ preventScroll: true });
       node.remove();
     }
     let before = body.firstChild;
@@ -136,7 +136,7 @@ export function makeList(acts, props) {
       count = number;
       for (const [i, node] of nodes) {
         if (i < count && same(i, node)) continue;
-        if (node.contains(document.activeElement)) element.focus({ preventScroll: true });
+        if (node.contains(focusNear(node))) element.focus({ preventScroll: true });
         node.remove();
         nodes.delete(i);
       }

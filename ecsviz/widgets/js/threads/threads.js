@@ -8,6 +8,7 @@ import {
   complaints,
   count,
   fill,
+  focusNear,
   frame,
   fresh,
   h,
@@ -124,7 +125,7 @@ function render({ model, el }) {
   /** @param {HTMLInputElement} field @param {string} value */
   const write = (field, value) => {
     // Not under the fingers of whoever types.
-    if (document.activeElement !== field || value === "") field.value = value;
+    if (focusNear(field) !== field || value === "") field.value = value;
   };
   function showFilters() {
     write(search, is("search"));
@@ -221,7 +222,7 @@ function render({ model, el }) {
   }
   function showPage() {
     const page = is("_page");
-    const focused = body.contains(document.activeElement);
+    const focused = body.contains(focusNear(body));
     fill(body, page.rows.length ? page.rows.map(line) : nothing());
     if (focused) box.focus({ preventScroll: true });
     const first = is("first");
@@ -346,7 +347,7 @@ function render({ model, el }) {
   /** @type {string | null} */
   let left = null; // the thread that one comes back from
   async function showThread() {
-    const inside = root.contains(document.activeElement);
+    const inside = root.contains(focusNear(root));
     const picked = is("thread");
     list.hidden = Boolean(picked);
     opened.hidden = !picked;
