@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import ecsviz as ev
@@ -134,6 +134,7 @@ def test_what_is_held_to_be_narrow_is() -> None:
 
 
 @given(st.text(st.sampled_from("ab .-漢é"), max_size=90))
+@example("漢字漢字漢字漢 漢字漢字漢字漢字漢字漢字漢字漢字")
 def test_a_label_in_two_lines_loses_nothing_that_has_room(text: str) -> None:
     label = clean_text(text, 200)
     lines = wrapped_label(label).split("\n")
