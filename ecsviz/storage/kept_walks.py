@@ -188,6 +188,8 @@ def _known(root: Any, kept: _Kept) -> KnownWalk:
     found.roots = 1
     found.entities = [root, *walk.entities]
     now = list(remembered_of(found.entities))
+    if len(now) != len(kept.was):
+        raise _AnewError
     if not all(map(is_, now, kept.was)):  # some were saved by themselves since
         _mend(found, now)
     for cls, positions in zip(walk.classes, by_class(found), strict=True):

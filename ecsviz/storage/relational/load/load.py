@@ -175,7 +175,7 @@ class Load:
                 self._fill_nested(part)
             if self.lazily is None:
                 self._run_post_init()
-            whole = roots if hops is None and only is None else {}
+            whole = roots if hops is None and only is None and self.lazily is None else {}
             self._memory.remember(self.catalog.remembered, self.loaded, whole)
             if TOGETHER in self.conn.info:
                 self.conn.info[TOGETHER].watch(e for x in self.loaded.values() for e in x.entities)
