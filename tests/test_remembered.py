@@ -363,10 +363,11 @@ AFTER: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("read", [False, True], ids=["saved", "read"])
-@pytest.mark.parametrize("what", ALONE)
+@pytest.mark.parametrize("what", [*ALONE, "the first one"])
 def test_who_came_to_a_list_alone_is_on_the_way(tmp_path: Path, what: str, read: bool) -> None:
     store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
-    shelf = store.register(shelf_of(20))
+    shelf = store.register(shelf_of(0 if what == "the first one" else 20))
+    first, what = what not in ALONE, what if what in ALONE else "one"
     if read:
         shelf = store.get(shelf.ecs_id)
     else:
@@ -378,8 +379,9 @@ def test_who_came_to_a_list_alone_is_on_the_way(tmp_path: Path, what: str, read:
         AFTER.get(what, lambda _: None)(shelf)
         with walks() as gone, parts() as seen:
             store.register(shelf)
-        assert gone == []
-        assert seen != [None]
+        assert gone == [] or first, "whose class may be met for the first time"
+        assert seen != [None] or first
+        first = False
         with ev.SQLAlchemyEntityStorage(tmp_path / "a.db") as again:
             assert isomorphic.find_difference(shelf, again.get(shelf.ecs_id)) is None
     shelf.books.append(Book(shelf=shelf))

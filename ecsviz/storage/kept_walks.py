@@ -192,7 +192,7 @@ def _known(root: Any, kept: _Kept) -> KnownWalk:
         raise _AnewError
     if not all(map(is_, now, kept.was)):  # some were saved by themselves since
         _mend(found, now)
-    for cls, positions in zip(walk.classes, by_class(found), strict=True):
+    for cls, positions in zip(found.classes, by_class(found), strict=True):
         found.changed += _changed(found, cls, positions)
     kept = found.kept
     every = np.arange(len(found.entities))
