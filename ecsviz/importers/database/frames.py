@@ -11,7 +11,7 @@ from ecsviz.importers.database.classes import name_fields
 from ecsviz.importers.database.conditions import Where
 from ecsviz.importers.database.rows import TableRows
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
-from ecsviz.importers.database.values import Fit, read_columns, series_of
+from ecsviz.importers.database.values import Fit, column_of, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,10 +160,8 @@ def _in_form(
     import pandas as pd
 
     if form == "pandas":
-        columns = list(map(series_of, fits, values))
-        # Without their indexes, which pandas would compare and join.
-        told: Any = [one if one.dtype == object else one.array for one in columns]
-        return pd.DataFrame(dict(zip(names, told, strict=True)), copy=False)
+        columns = map(column_of, fits, values)
+        return pd.DataFrame(dict(zip(names, columns, strict=True)), copy=False)
     known = {column.name: column for column in table.columns}
     made = arrow_table([known[name] for name in names], fits, values)
     return polars_of(made) if form == "polars" else made

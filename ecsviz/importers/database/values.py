@@ -13,19 +13,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy.engine import Connection
 
-from ecsviz.basics.result_frames import typed_column
 from ecsviz.importers.database.lacking import PARSERS, from_text, suspicious
 from ecsviz.importers.database.rows import quoted_name
 from ecsviz.importers.database.schema import ForeignColumn, ForeignTable, Kind
 from ecsviz.values.tagged_json import UNREADABLE
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _Time = TypeVar("_Time", date, datetime, time)
 
@@ -445,8 +442,14 @@ _DTYPES: Final[dict[type[Any], tuple[str, str]]] = {
 """Python type → the dtype of a column without, and with, missing values."""
 
 
-def series_of(fit: Fit, values: Sequence[Any]) -> pd.Series[Any]:
-    """Return a column in the dtype that fits it; what none fits stays as Python's objects."""
+_OF_NUMPY: Final = frozenset(("bool", "int64", "float64"))
+
+
+def column_of(fit: Fit, values: Sequence[Any]) -> Any:
+    """Return a column in the dtype that fits it; what none fits stays as Python's objects.
+
+    An array where that will do: a Series' index and checks cost more than a few values.
+    """
     import pandas as pd
 
     dtypes = _DTYPES.get(fit.types[0]) if len(fit.types) == 1 else None
@@ -454,8 +457,12 @@ def series_of(fit: Fit, values: Sequence[Any]) -> pd.Series[Any]:
         try:
             if fit.zoned:
                 utc = pd.to_datetime(pd.Series(values, dtype=object), utc=True)
-                return utc.astype("datetime64[us, UTC]")
-            return typed_column(values, dtypes[fit.nullable])
+                return utc.astype("datetime64[us, UTC]").array
+            dtype = dtypes[fit.nullable]
+            if dtype in _OF_NUMPY:
+                return np.array(values, dtype=dtype)
+            array: Any = pd.array  # its overloads know no name that is computed
+            return array(values, dtype=dtype)
         except (OverflowError, TypeError, ValueError):
-            pass  # beyond what the dtype holds
-    return pd.Series(values, dtype=object)
+            pass  # beyond what the dtype holds, or texts beyond UTF-8
+    return pd.Series(values, dtype=object)  # an array of objects would be taken for texts
