@@ -618,6 +618,27 @@ def test_what_differs_between_two_revisions(store: Any, thread: ev.ChatThread) -
     shown.since = 2
     removed = next(item for item in shown._changes["listed"] if item["what"] == "removed")
     assert (removed["node"], removed["name"]) == (None, "user: f: thanks")
+    assert removed["mark"] == "removed"
+
+
+def test_what_was_moved_or_put_in_another_order_is_marked_so(store: Any) -> None:
+    thread = ev.ChatThread(title="Marks")
+    question = thread.say("user", "question")
+    first, second, third = (thread.say("assistant", text, question) for text in "abc")
+    leaf = thread.say("user", "leaf", first)
+    store.register(thread)
+    question.replies[:] = [third, second, first]
+    first.replies.remove(leaf)
+    leaf.parent = second
+    second.replies.append(leaf)
+    store.register(thread)
+    shown = thread.explore(store)
+    shown.since = 1
+    shown.selected = leaf
+    marks = {facts["parts"][0]["text"]: facts.get("mark") for facts in shown._shown["messages"]}
+    assert marks["question"] == "reordered"
+    assert marks["leaf"] == "moved"
+    assert {item["mark"] for item in shown._changes["listed"]} == {"reordered", "moved"}
     shown.since = None
     assert shown._changes == {}
     page = Page(shown)

@@ -283,6 +283,7 @@ def test_the_slider_of_revisions_and_the_difference(notebook: Notebook) -> None:
     page.wait_for_selector(".ecsviz-message[data-mark=added]")
     page.wait_for_selector(".ecsviz-message[data-mark=changed]")
     assert "A soup of peas." in page.locator(".ecsviz-before").all_text_contents()[0]
+    assert page.locator(".ecsviz-marks .ecsviz-tag").all_text_contents() == ["new", "changed"]
     notebook.shot("thread-past-light", ".ecsviz-thread")
     notebook.theme("Dark")
     notebook.shot("thread-past-dark", ".ecsviz-thread")

@@ -159,6 +159,7 @@ def _change(item: Difference, branches: Branches, removed: Mapping[UUID, Any]) -
         _, _, _, _, before, after = item.row()
     return {
         "what": item.what,
+        "mark": _MARKED.get(item.what, "changed"),
         "node": number,
         "name": f"{name} ({plain(item.field, 40)})" if item.field else name,
         "before": readable(before, SNIPPET * 10) if before else None,
@@ -166,14 +167,39 @@ def _change(item: Difference, branches: Branches, removed: Mapping[UUID, Any]) -
     }
 
 
+MARKS: Final = ("added", "changed", "moved", "reordered")
+"""What a message is marked as; of several the first."""
+_MARKED: Final = {
+    "added": "added",
+    "removed": "removed",
+    "moved": "moved",
+    "linked": "moved",
+    "unlinked": "moved",
+    "re-referenced": "moved",
+    "reordered": "reordered",
+}
+"""By what differs how it is marked; everything else is changed."""
+
+
 def marks_of(found: GraphDiff) -> dict[UUID, str]:
-    """Return which entities were added, and which differ otherwise."""
+    """Return which entities were added, and which were changed, moved or reordered.
+
+    Examples
+    --------
+    >>> import copy, ecsviz as ev
+    >>> thread = ev.ChatThread()
+    >>> hello = thread.say("user", "hello")
+    >>> before = copy.deepcopy(thread)
+    >>> reply = thread.say("assistant", "hi")
+    >>> hello.content = "Hello!"
+    >>> list(marks_of(ev.diff(before, thread)).values())
+    ['added', 'changed']
+    """
     marks: dict[UUID, str] = {}
     for item in found.differences:
-        if item.what == "added":
-            marks[item.ecs_id] = "added"
-        elif item.what != "removed":
-            marks.setdefault(item.ecs_id, "changed")
+        mark = _MARKED.get(item.what, "changed")
+        if mark != "removed":
+            marks[item.ecs_id] = min(mark, marks.get(item.ecs_id, mark), key=MARKS.index)
     return marks
 
 

@@ -8,6 +8,20 @@ import { button, count, fill, fresh, h, link } from "../shared/dom.js";
 /** @typedef {"message" | "branches" | "found" | "changes"} Tab */
 /** @typedef {(number: number) => void} Take */
 
+/** @type {[string, string][]} */
+const MARKS = [
+  ["added", "new"],
+  ["removed", "removed"],
+  ["changed", "changed"],
+  ["moved", "stands elsewhere"],
+  ["reordered", "in another order"],
+];
+/** @param {Change[]} listed */
+const legend = (listed) =>
+  MARKS.filter(([mark]) => listed.some((item) => item.mark === mark)).map(([mark, says]) =>
+    h("span", { class: "ecsviz-tag", "data-mark": mark }, says),
+  );
+
 /** @type {[Tab, string][]} */
 const TABS = [
   ["message", "Message"],
@@ -256,7 +270,7 @@ export function makePanel(acts) {
     const line = (/** @type {Change} */ { node, ...item }) =>
       h(
         "li",
-        { "data-mark": item.what === "added" || item.what === "removed" ? item.what : "changed" },
+        { "data-mark": item.mark },
         h("span", { class: "ecsviz-tag" }, item.what),
         " ",
         node === null
@@ -280,6 +294,7 @@ export function makePanel(acts) {
     return fill(
       panes.changes,
       h("p", { class: "ecsviz-note" }, told.told),
+      h("p", { class: "ecsviz-marks" }, legend(told.listed)),
       h("ul", { class: "ecsviz-lines" }, told.listed.map(line)),
     );
   }

@@ -93,7 +93,7 @@ export interface Facts {
   length: number;
   hidden: boolean;
   fork: [number, number];
-  mark?: "added" | "changed";
+  mark?: "added" | "changed" | "moved" | "reordered";
 }
 
 export interface Hits {
@@ -144,6 +144,7 @@ export interface NoChanges {
 
 export interface Change {
   what: string;
+  mark: string;
   node: number | null;
   name: string;
   before: string | null;
