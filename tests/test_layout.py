@@ -423,6 +423,21 @@ def test_a_hull_surrounds_the_members_and_their_loops() -> None:
     assert (turns > -1e-9).all(), "convex"
 
 
+def slants(layout: Layout, component: int) -> bool:
+    """Tell whether a ground is not a box: whether a side lies in no row and no column."""
+    edges = np.roll(hull := layout.hull(component), -1, axis=0) - hull
+    long = edges[np.hypot(*edges.T) > 0.2 * np.ptp(hull, axis=0).min()]
+    return bool((np.abs(long) > 1e-9).all(axis=1).any())
+
+
+def test_the_ground_of_rows_and_of_small_rings_is_a_box() -> None:
+    for size in (2, 3, 4):
+        ring = layout_graph(graph_of([(k, (k + 1) % size) for k in range(size)], size))
+        assert not slants(ring, 0)
+    star = [(0, k) for k in range(1, 8)] + [(k, 0) for k in range(1, 8)]
+    assert not slants(layout_graph(graph_of(star, 8)), 0)
+
+
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=30))
 def test_a_convex_hull_is_that_of_scipy(corners: list[tuple[int, int]]) -> None:
     # Squares around the points: there is always an area.

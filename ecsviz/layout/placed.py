@@ -23,6 +23,8 @@ HUB: Final = 4
 
 HULL_PAD: Final = 0.16
 """How far the shaded ground of a component reaches beyond its members."""
+ROUND: Final = 5
+"""From how many members on a ring looks round: of fewer, the ground is a box."""
 SMALL_RING: Final = 5
 """Up to how many members a component always stands on a ring."""
 
@@ -108,7 +110,9 @@ class Layout:
 
         Notes
         -----
-        The convex hull of circles around the corners of the members. O(members log members).
+        Of a larger ring the convex hull of circles around the corners of the members; of rows
+        the box around that, with round corners: a hull would slant by who is the widest.
+        O(members log members).
         """
         members = np.flatnonzero(self.component == component)
         half = self.sizes[members] / 2
@@ -130,7 +134,12 @@ class Layout:
                 bends = convex_hull(self.bends[own])
                 around = (bends[:, None, :] + 0.6 * circle[None, :, :]).reshape(-1, 2)
                 points = np.concatenate((points, around))
-        return convex_hull(points)
+        if self.ring[component] and len(members) >= ROUND:
+            return convex_hull(points)
+        low, high = points.min(axis=0), points.max(axis=0)
+        centres = np.array([[x, y] for x in (high[0], low[0]) for y in (high[1], low[1])])
+        inner = centres + np.sign((low + high) / 2 - centres) * pad
+        return convex_hull((inner[:, None, :] + circle[None, :, :]).reshape(-1, 2))
 
 
 def convex_hull(points: Floats) -> Floats:

@@ -5,7 +5,7 @@ import { withRoom } from "./boxes.js";
 import { linesOf, nodesOf } from "./elements.js";
 import { NAME_ALONE, ROUND, drawnBoxes } from "./drawing.js";
 import { CURVED, NAMED, looksOf } from "./looks.js";
-import { boundsOf, decode, hullOf, linesBetween, mix } from "./scene.js";
+import { areaOf, boundsOf, boxOf, decode, hullOf, linesBetween, mix } from "./scene.js";
 import { inside } from "./lasso.js";
 
 /** @import * as cy from "cytoscape" */
@@ -24,7 +24,7 @@ export class Detail {
   at = -1;
   fitted = false; // a view that is not on the page yet has no size
   roomy = withRoom(this.scene); // with boxes as this page has room for them
-  /** @type {number[][]} - per ground that is shaded the elements that stand on it */
+  /** @type {{ members: number[], square: boolean }[]} - per shaded ground what stands on it */
   grounds = [];
   wide = 0;
   high = 0;
@@ -131,9 +131,10 @@ export class Detail {
         const at = 2 * (outlines[k] + p);
         return [hulls[at], hulls[at + 1]];
       });
-      return Array.from({ length: count }, (_, i) => i).filter((i) =>
+      const members = Array.from({ length: count }, (_, i) => i).filter((i) =>
         inside(line, places[2 * i], places[2 * i + 1]),
       );
+      return { members, square: areaOf(line) > 0.9 * areaOf(boxOf(line)) };
     });
   }
 
@@ -375,17 +376,20 @@ export class Detail {
 
   /** Around what stands on each ground, and is not hidden: its corners, without the margin. */
   outlines() {
-    const { places, sizes } = this.roomy;
-    return this.grounds.map((members) =>
-      hullOf(
-        members
-          .filter((i) => !this.hidden(i))
-          .flatMap((i) => {
-            const [x, y, w, h] = [places[2 * i], places[2 * i + 1], sizes[2 * i], sizes[2 * i + 1]];
-            return [[x - w / 2, y - h / 2], [x + w / 2, y - h / 2], [x + w / 2, y + h / 2], [x - w / 2, y + h / 2]]; // prettier-ignore
-          }),
-      ),
-    );
+    const { places, sizes, count } = this.roomy;
+    return this.grounds.map(({ members, square }) => {
+      const corners = members
+        .filter((i) => !this.hidden(i))
+        .flatMap((i) => {
+          const [x, y, w, h] = [places[2 * i], places[2 * i + 1], sizes[2 * i], sizes[2 * i + 1]];
+          return boxOf([[x - w / 2, y - h / 2], [x + w / 2, y + h / 2]]); // prettier-ignore
+        });
+      const box = boxOf(corners);
+      // Who was dragged may stand where a box would be around others, too.
+      const isOther = (/** @type {any} */ _, /** @type {number} */ i) =>
+        !members.includes(i) && inside(box, places[2 * i], places[2 * i + 1]);
+      return square && !Array.from({ length: count }).some(isOther) ? box : hullOf(corners);
+    });
   }
 
   drawn() {

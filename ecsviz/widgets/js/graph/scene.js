@@ -164,6 +164,23 @@ export function channels(colour) {
   return found;
 }
 
+/** Returns the corners of the box around some points. @param {number[][]} points */
+export function boxOf(points) {
+  const [xs, ys] = [0, 1].map((k) => points.map((point) => point[k]));
+  const [left, right] = [Math.min(...xs), Math.max(...xs)];
+  const [low, high] = [Math.min(...ys), Math.max(...ys)];
+  return points.length ? [[left, low], [right, low], [right, high], [left, high]] : []; // prettier-ignore
+}
+
+/** Returns the area inside of a closed line. @param {number[][]} line */
+export function areaOf(line) {
+  const twice = line.map(([x, y], k) => {
+    const [a, b] = line[(k + 1) % line.length];
+    return x * b - a * y;
+  });
+  return Math.abs(twice.reduce((sum, part) => sum + part, 0)) / 2;
+}
+
 /** Returns the corners of the convex hull of some points. @param {number[][]} points */
 export function hullOf(points) {
   const sorted = points.sort(([ax, ay], [bx, by]) => ax - bx || ay - by);
