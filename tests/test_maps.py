@@ -100,6 +100,19 @@ def test_what_is_joined_stands_together() -> None:
     assert (np.diff(sizes) <= 0).all()
 
 
+def test_what_is_joined_to_nothing_stands_in_rows_below() -> None:
+    names = [f"n{k}" for k in range(60)]
+    ends = [(k, (k + 1) % 30) for k in range(30)]
+    a, b = zip(*((2 * source, 2 * target) for source, target in ends), strict=True)
+    places = map_of(Graph.from_parts(names, names, ["n"] * 60, a, b, ["to"] * 30)).places
+    joined, single = places[::2], places[1::2]
+    assert single[:, 1].max() < joined[:, 1].min()
+    assert joined[:, 0].min() <= single[:, 0].min() <= single[:, 0].max() <= joined[:, 0].max()
+    assert len(np.unique(places.round(6), axis=0)) == 60
+    nothing = map_of(Graph.from_parts(names, names, ["n"] * 60, [], [], []))
+    assert np.isfinite(nothing.places).all()
+
+
 def test_communities_are_called_after_their_most_telling_member() -> None:
     names = [f"pkg-{k}" for k in range(85)]
     star = Graph.from_parts(names, names, ["p"] * 85, range(1, 85), [0] * 84, ["needs"] * 84)

@@ -25,6 +25,8 @@ MOST_OF: Final = 0.6
 """What so many members of a community do is said of it."""
 WHOLE: Final = 0.5
 """A map is drawn of what hangs together for the most part: of so large a share."""
+GAP: Final = 0.8
+"""How far what is joined to nothing stands apart, where what is joined is one unit apart."""
 TANGLED: Final = 1.25
 """With so many references a node rows are no longer followed."""
 
@@ -102,7 +104,7 @@ def _map(graph: EntityDependencyGraph) -> Map:
     parts = (graph if plain is None else plain.graph).arrays
     n = len(parts.nodes)
     steps = communities(n, parts.sources, parts.targets)
-    places = _turned(force_places(n, parts.sources, parts.targets, steps))
+    places = _with_the_single(n, parts.sources, parts.targets, steps)
     sizes = np.bincount(steps[-1]) if n else np.zeros(0, dtype=np.int64)
     rank = np.empty(len(sizes), dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
@@ -111,6 +113,30 @@ def _map(graph: EntityDependencyGraph) -> Map:
     count = min(TITLED, int((sizes >= LEAST).sum()))
     titles, leaders = _titles(graph, community, count, parts.sources, parts.targets)
     return Map(places, community, titles, leaders, degree)
+
+
+def _with_the_single(n: int, sources: Ints, targets: Ints, steps: list[Ints]) -> Floats:
+    """Place by forces what is joined, and in rows below it what is joined to nothing.
+
+    Around the others they would take the most room, and say nothing.
+    """
+    joined = np.zeros(n, dtype=np.bool_)
+    joined[sources] = joined[targets] = True
+    if joined.all() or not joined.any():
+        return _turned(force_places(n, sources, targets, steps))
+    number = np.cumsum(joined) - 1
+    fewer = [np.unique(step[joined], return_inverse=True)[1] for step in steps]
+    places = np.empty((n, 2))
+    count = int(joined.sum())
+    places[joined] = _turned(force_places(count, number[sources], number[targets], fewer))
+    low, high = places[joined].min(axis=0), places[joined].max(axis=0)
+    single = np.arange(n - count)
+    columns = max(int((high[0] - low[0]) / GAP), 1)
+    row = single // columns
+    among = np.minimum(n - count - row * columns, columns)  # the last row stands in the middle
+    places[~joined, 0] = (low[0] + high[0]) / 2 + GAP * (single % columns - (among - 1) / 2)
+    places[~joined, 1] = low[1] - GAP * (row + 2)
+    return places
 
 
 def _turned(places: Floats) -> Floats:
