@@ -412,7 +412,7 @@ _LIVE_PAGE: Final = (
 
 
 def live_page(title: str, *, script: str, style: str, data: str, at: str) -> str:
-    """Return a whole document in which one script of ours runs, and none of anybody else.
+    r"""Return a whole document in which one script of ours runs, and none of anybody else.
 
     Parameters
     ----------

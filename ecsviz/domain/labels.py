@@ -192,9 +192,9 @@ def wrapped_label(text: str, limit: int = DEFAULT_LIMIT) -> str:
     >>> wrapped_label("On the theory of games of strategy")
     'On the theory of games\nof strategy'
     >>> wrapped_label("On the theory of parlour games and of economic behaviour")
-    'On the theory of parlour\ngames and of economic…'
+    'On the theory of parlour\ngames and of economic b…'
     >>> wrapped_label("java.util.concurrent.atomic", 12)
-    'java.util.\n…ent.atomic'
+    'java.util.\n…rent.atomic'
     """
     if text_width(text) <= limit:
         return text

@@ -58,7 +58,11 @@ def is_plain_class(kind: object) -> bool:
     >>> is_plain_class(dataclasses.make_dataclass("Point", ["x", "y"])), is_plain_class(dict)
     (True, False)
     """
-    return isinstance(kind, type) and (
+    if not isinstance(kind, type) or is_entity_class(kind):
+        return isinstance(kind, type)
+    if inspect.getattr_static(kind, "label_state", None) is not None:
+        return False  # what stands for a row, or for an entity that was not loaded, of ours
+    return (
         issubclass(kind, BaseModel)
         or dataclasses.is_dataclass(kind)
         or inspect.getattr_static(kind, "__attrs_attrs__", None) is not None

@@ -14,7 +14,7 @@ import numpy as np
 from ecsviz.basics.order import Ints, Order
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.labels import label_of
-from ecsviz.domain.plain_objects import is_plain_class
+from ecsviz.domain.plain_objects import is_plain_class, values_of
 from ecsviz.graph.arrays import Parts
 
 LABEL = 40
@@ -62,8 +62,10 @@ def _ends(ends: Ints, parts: Parts) -> Ints:
 def _version(node: Any) -> int | None:
     if is_entity_class(type(node)):
         version = node.__dict__.get("version")
-    elif isinstance(node, (str, type)) or is_plain_class(type(node)):
+    elif isinstance(node, (str, type)):
         return None
+    elif is_plain_class(type(node)):
+        version = values_of(node).get("version")
     else:
         version = getattr(node, "version", None)
     return version if isinstance(version, int) else None

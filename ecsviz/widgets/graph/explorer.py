@@ -498,7 +498,7 @@ class GraphExplorer(LiveWidget):
         >>> graph = ev.EntityDependencyGraph(ev.sample("chain", n=4))
         >>> explorer = graph.explore()
         >>> [reference.path for reference in explorer.path(graph.nodes[0], graph.nodes[2])]
-        ['next', 'next']
+        ['links[0]', 'links[0]']
         """
         ends = [self._ids.number_of(EntityId.text_of(value)) for value in (source, target)]
         edges = path_between(self.graph, *ends)
