@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 import ecsviz as ev
 from ecsviz.domain import labels
-from ecsviz.domain.labels import clean_text, label_of, text_width, wrapped_label
-from ecsviz.draw.labels import differing, in_lines
-from ecsviz.draw.text import Writer
+from ecsviz.domain.labels import clean_text, in_lines, label_of, text_width
+from ecsviz.draw.labels import differing
 
 
 class Grade(Enum):
@@ -137,7 +136,7 @@ def test_what_is_held_to_be_narrow_is() -> None:
 @example("漢字漢字漢字漢 漢字漢字漢字漢字漢字漢字漢字漢字")
 def test_a_label_in_two_lines_loses_nothing_that_has_room(text: str) -> None:
     label = clean_text(text, 200)
-    lines = wrapped_label(label).split("\n")
+    lines = in_lines(label)
     assert len(lines) <= 2
     if len(label) <= 24:
         assert "".join("".join(lines).split()) == "".join(label.split()), "never cut"
@@ -154,7 +153,7 @@ WORDS = st.text(st.sampled_from("ab漢-_/. "), min_size=1, max_size=60).map(clea
 @given(WORDS, st.sampled_from([14, 24]))
 def test_names_are_broken_and_up_to_24_columns_not_cut(text: str, columns: int) -> None:
     text = clean_text(text, 2 * columns)
-    lines = in_lines(text, columns, Writer())
+    lines = in_lines(text, columns)
     assert len(lines) <= 2
     assert all(text_width(line) <= columns for line in lines)
     if text_width(text) <= 24:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import networkx as nx
@@ -13,22 +12,7 @@ import ecsviz as ev
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, InvalidIdError
 from ecsviz.widgets import GraphExplorer, explore_graph
 from ecsviz.widgets.graph.picking import path_between
-from tests.test_widgets import answers, ask, shown
-
-
-@pytest.fixture(name="thread")
-def _thread() -> ev.ChatThread:
-    thread = ev.ChatThread(title="Cycles")
-    question = thread.say("user", "What is a cycle?")
-    thread.say("assistant", "A way back.", parent=question)
-    return thread
-
-
-@pytest.fixture(name="explorer")
-def _explorer(thread: ev.ChatThread) -> Iterator[GraphExplorer]:
-    explorer = explore_graph(ev.EntityDependencyGraph(thread))
-    yield explorer
-    explorer.close()
+from tests.test_widgets import _explorer, _thread, answers, ask, shown  # noqa: F401 - fixtures
 
 
 def test_what_is_picked_is_a_frame(explorer: GraphExplorer, thread: ev.ChatThread) -> None:

@@ -96,15 +96,18 @@ def object_state(node: object) -> Mapping[str, Any] | None:
         return {
             found.key: state[found.key] for found in mapper_of(kind).attrs if found.key in state
         }
-    if isinstance(node, BaseModel):
-        held = {name: state[name] for name in kind.model_fields if name in state}  # type: ignore[attr-defined]  # a model has fields
-        return held | (node.__pydantic_extra__ or {})
+    found = ((name, _value(node, name, state)) for name in _field_names(kind))
+    held = {name: value for name, value in found if value is not _NOTHING}
+    extra = node.__pydantic_extra__ if isinstance(node, BaseModel) else None
+    return held | (extra or {})
+
+
+def _field_names(kind: Any) -> list[str]:
+    if issubclass(kind, BaseModel):
+        return list(kind.model_fields)
     if dataclasses.is_dataclass(kind):
-        names = [field.name for field in dataclasses.fields(kind)]
-    else:
-        names = [field.name for field in kind.__attrs_attrs__]  # type: ignore[attr-defined]  # an attrs class has them
-    found = ((name, _value(node, name, state)) for name in names)
-    return {name: value for name, value in found if value is not _NOTHING}
+        return [field.name for field in dataclasses.fields(kind)]
+    return [field.name for field in kind.__attrs_attrs__]
 
 
 def values_of(node: object) -> Mapping[str, Any]:
@@ -212,15 +215,8 @@ def _relationship(found: Any) -> PlainField:
 
 
 def _hints(kind: type, known: Mapping[str, type]) -> dict[str, Any]:
-    names: Iterable[str]
-    if issubclass(kind, BaseModel):
-        if kind.__pydantic_complete__:
-            return {name: field.annotation for name, field in kind.model_fields.items()}
-        names = kind.model_fields
-    elif dataclasses.is_dataclass(kind):
-        names = [field.name for field in dataclasses.fields(kind)]
-    else:
-        names = [field.name for field in kind.__attrs_attrs__]  # type: ignore[attr-defined]  # an attrs class has them
+    if issubclass(kind, BaseModel) and kind.__pydantic_complete__:
+        return {name: field.annotation for name, field in kind.model_fields.items()}
     try:
         hints = typing.get_type_hints(kind, localns=dict(known))
     except Exception as err:
@@ -230,7 +226,7 @@ def _hints(kind: type, known: Mapping[str, type]) -> dict[str, Any]:
             cls=kind,
             field=None,
         ) from err
-    return {name: hints[name] for name in names if name in hints}
+    return {name: hints[name] for name in _field_names(kind) if name in hints}
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

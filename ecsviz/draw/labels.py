@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from ecsviz.domain.labels import DEFAULT_LIMIT, text_width
+from ecsviz.domain.labels import BREAKS, DEFAULT_LIMIT, in_lines, text_width
 from ecsviz.draw.text import Writer
 
 LINES: Final = 2
@@ -19,7 +18,6 @@ READ: Final = 240
 ALIKE: Final = 3
 SHARED: Final = 12
 """So many names that begin with so many columns alike are told by where they differ."""
-_BREAKS: Final = re.compile(r"(?<=\s)|(?<=[-_/.:,;|·])(?=[^\s\d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def labels_of(texts: Sequence[str], columns: int, length: int, writer: Writer) -
         rest.append(tuple(writer.clean(line, 32) for line in figures))
     names = differing(names, length)
     return [
-        Label(in_lines(writer.clean(name, length), columns, writer) if name else (), figures)
+        Label(in_lines(writer.clean(name, length), columns) if name else (), figures)
         for name, figures in zip(names, rest, strict=True)
     ]
 
@@ -100,7 +98,7 @@ def differing(names: Sequence[str], length: int) -> list[str]:
         near = [min(shared[a:b]) for a, b in ((k - 2, k), (k - 1, k + 1), (k, k + 2))
                 if a >= 0 and b <= len(shared)]  # fmt: skip
         beginning = name[: max(near, default=0)]
-        ends = [found.start() for found in _BREAKS.finditer(beginning)]
+        ends = [found.start() for found in BREAKS.finditer(beginning)]
         cut[name] = ends[-1] if ends and ends[-1] >= SHARED else 0
     return ["…" + name[cut[name] :] if cut.get(name) else name for name in names]
 
@@ -113,37 +111,3 @@ def _shared(one: str, other: str) -> int:
             break
         count += 1
     return count
-
-
-def in_lines(text: str, columns: int, writer: Writer) -> tuple[str, ...]:
-    """Return a text in one line or two, broken between words where that is possible.
-
-    Parameters
-    ----------
-    text
-        Of at most twice as many columns, in characters that can be drawn.
-    columns
-        How wide a line may be.
-    writer
-        Cuts what is too long.
-
-    Notes
-    -----
-    Up to 24 columns nothing is cut: rather a word is broken.
-    """
-    if text_width(text) <= columns:
-        return (text,)
-    ends = [found.start() for found in _BREAKS.finditer(text)]
-    pairs = [(text[:end].rstrip(), text[end:]) for end in ends]
-    fitting = [pair for pair in pairs if max(map(text_width, pair)) <= columns]
-    if fitting:
-        return min(fitting, key=lambda pair: max(map(text_width, pair)))
-    if text_width(text) <= DEFAULT_LIMIT or not pairs:
-        end = len(text) // 2
-        while text_width(text[:end]) < min(columns, text_width(text) / 2):
-            end += 1
-        first, rest = text[:end].rstrip(), text[end:].lstrip()
-    else:
-        heads = [pair for pair in pairs if text_width(pair[0]) <= columns]
-        first, rest = heads[-1] if heads else (text[:columns], text[columns:])
-    return first, writer.clean(rest, columns)

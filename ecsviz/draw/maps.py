@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ecsviz.basics.progress import step
+from ecsviz.domain.labels import in_lines
 from ecsviz.draw import frame
-from ecsviz.draw.labels import in_lines
 from ecsviz.draw.nodes import overlaps
 from ecsviz.draw.palette import PALETTE
 from ecsviz.draw.picture import Picture
@@ -205,7 +205,7 @@ def _write(
     lit = picture.lit
     if lit is None:
         for number, title in enumerate(found.titles):
-            lines = in_lines(canvas.writer.clean(title, 48), 24, canvas.writer)
+            lines = in_lines(canvas.writer.clean(title, 48))
             own = places[found.community == number]
             color = canvas.theme.text
             if colors is not None:

@@ -15,7 +15,7 @@ import numpy as np
 from ecsviz.basics.html import shown_of
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.text import plain
-from ecsviz.domain.labels import label_of, text_width, wrapped_label
+from ecsviz.domain.labels import in_lines, label_of, text_width
 from ecsviz.draw.palette import MARKERS
 from ecsviz.draw.style import categories, hex_of
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -277,7 +277,7 @@ def _fields(graph: EntityDependencyGraph, edges: Ints) -> list[str]:
 
 def scene_label(node: Any) -> str:
     """Return what stands in the box of a node, in up to two lines."""
-    return wrapped_label(label_of(node, LABEL, with_type=False))
+    return "\n".join(in_lines(label_of(node, LABEL, with_type=False)))
 
 
 def _placed(scene: Scene, types: Sequence[str], kinds: Ints) -> Scene:
@@ -395,7 +395,7 @@ def groups_scene(
         np.concatenate((alone, shown)),
         np.concatenate((kept, groups.group[shown])),
         of_node,
-        [wrapped_label(plain(groups.labels[g][0], LABEL)) for g in kept.tolist()]
+        ["\n".join(in_lines(plain(groups.labels[g][0], LABEL))) for g in kept.tolist()]
         + [scene_label(parts.nodes[number]) for number in shown.tolist()],
         [_rest(groups, g, int(counts[g]), g in members) for g in kept.tolist()] + [""] * len(shown),
         keys // max(total, 1),
@@ -487,7 +487,7 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
         layout = layout_graph(graph, sizes=np.full((n, 2), POINT), gap=POINT_GAP, page=POINT_PAGE)
         places, hub = _pixels(layout.positions), layout.shape == HUB
     else:
-        places, hub = in_lines(order.sequence), np.zeros(len(parts.sources), dtype=bool)
+        places, hub = along_line(order.sequence), np.zeros(len(parts.sources), dtype=bool)
         how = ", in the order of saving from below"
     flags = IN_CYCLE * order.in_cycle + DEFERRED * order.deferred + TO_HUB * hub
     edges = _thinned(parts.sources, parts.targets)
@@ -519,12 +519,12 @@ def _leading(graph: EntityDependencyGraph) -> Ints:
     return np.argsort(-degree, kind="stable")[:LEADING]
 
 
-def in_lines(sequence: Ints) -> Floats:
+def along_line(sequence: Ints) -> Floats:
     """Return places in lines from below, as wide as a page, shape (nodes, 2), in pixels.
 
     Examples
     --------
-    >>> in_lines(np.array([1, 0])).tolist()
+    >>> along_line(np.array([1, 0])).tolist()
     [[16.0, 0.0], [0.0, 0.0]]
     """
     n = len(sequence)
