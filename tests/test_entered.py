@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tests.entered import calls, files_entered
 
-MOST = {"register": 50, "get": 39, "draw": 38, "explore": 35}  # with `picking.py`, `explore.py`
+# Drawing reads how trees, crossings, names and colours are decided (`one_way`, `crossings`, `ranks`,
+# `labels`, `palette`); exploring has rooms for what is picked and for its options.
+MOST = {"register": 50, "get": 39, "draw": 38, "explore": 35}
 
 
 def test_calls_enter_few_files() -> None:
