@@ -156,13 +156,12 @@ def test_a_file_imports_its_own_folder_and_what_is_shared(path: Path) -> None:
     folder = path.parent.name
     text = path.read_text(encoding="utf-8")
     for name in re.findall(r"""\b(?:import|from)\s*\(?["']([^"']+)["']""", text):
-        found = (path.parent / name).resolve().relative_to(SOURCES)
-        if folder == "libraries":
-            assert "/" not in name, "a library is a package"
-        elif path.name == "page.js":  # all in one, since there is no kernel to send a library
-            assert found.parts[0] in {folder, "shared", "libraries"}, name
-        else:
+        if name.startswith("."):
+            found = (path.parent / name).resolve().relative_to(SOURCES)
             assert found.parts[0] in {folder, "shared"}, name
+            assert folder != "libraries", "a library is a package"
+        elif folder != "libraries" and path.name != "picture_cytoscape.js":
+            assert re.findall(rf"""^import\b.*["']{name}["']""", text, re.MULTILINE) == []
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -180,14 +179,16 @@ def test_scripts_make_no_markup_and_load_nothing(path: Path) -> None:
 
 
 def test_a_widgets_bundle_is_small_and_a_library_carries_its_licence() -> None:
+    for name in ("explorer", "thread", "store", "threads"):
+        saved = base.static_text(f"{name}.js") + base.static_text(f"{name}.css")
+        assert len(saved) < 60_000, "it is saved into every notebook that shows the widget"
+        assert "/*! " not in saved, "no package is in it"
     explorer = base.static_text("explorer.js")
-    assert len(explorer) < 60_000, "it is saved into every notebook that shows the widget"
     assert "cytoscape" in explorer, "asked for by its name"
     library = base.static_text("cytoscape.js")
     assert len(library) > 200_000
     assert library.startswith("/*! cytoscape 3.")
     assert "Permission is hereby granted" in library
-    assert len(base.static_text("thread.js")) < 60_000
     library = base.static_text("markup.js")
     assert 200_000 < len(library) < 400_000
     for name in ("markdown-it", "temml", "entities", "linkify-it"):

@@ -1,13 +1,14 @@
-// Makes one bundle of each entry in the "exports" of package.json: node build.mjs OUTPUT_FOLDER
+// Makes one bundle of each entry in the "exports" of package.json: node build.mjs OUTPUT_FOLDER CHECKSUM
 //
 // A widget's bundle is saved into every notebook that shows it, so it holds our own code only;
-// libraries are sent by the kernel to the page that needs them, once.
+// libraries, and what is of use only with one, are sent by the kernel to the page that needs them,
+// once.
 
 import { build } from "esbuild";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
-const output = process.argv[2];
+const [output, checksum] = process.argv.slice(2);
 const here = import.meta.dirname;
 
 /** The names and licences of the packages that went into a bundle. */
@@ -38,6 +39,7 @@ for (const [name, source] of Object.entries(entries)) {
     bundle: true,
     format: "esm",
     minify: true,
+    define: { MADE: JSON.stringify(checksum.slice(0, 12)) },
     target: "es2022",
     charset: "utf8",
     legalComments: "eof",

@@ -100,7 +100,7 @@ def bundle(output: Path = OUTPUT) -> bool:
     total = checksum()
     with _packages("--omit=dev") as work:
         made = work / "static"
-        _run("node", "build.mjs", str(made), cwd=work)
+        _run("node", "build.mjs", str(made), total, cwd=work)
         (made / STAMP).write_text(total, encoding="ascii")
         shutil.rmtree(output, ignore_errors=True)
         shutil.copytree(made, output)

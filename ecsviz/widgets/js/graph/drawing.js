@@ -4,7 +4,7 @@ import { SIZE, textOf } from "./boxes.js";
 import { Sheet } from "./saving.js";
 import { IN_CYCLE, mix } from "./scene.js";
 
-/** @import { Detail } from "./picture_cytoscape.js" */
+/** @import Detail from "./picture_cytoscape.js" */
 /** @import { Points } from "./picture_points.js" */
 
 export const ROUND = 12; // px of shaded ground around what stands on it

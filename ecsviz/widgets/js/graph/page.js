@@ -2,13 +2,10 @@
 
 import explorer from "./explorer.js";
 import { Offline, unpacked } from "./offline.js";
-import cytoscape from "../libraries/cytoscape.js";
+import Detail from "./picture_cytoscape.js";
+import { hold } from "../shared/kernel.js";
 
-const LIBRARIES = Symbol.for("ecsviz.libraries");
-const page = /** @type {any} */ (globalThis);
-page[LIBRARIES] = new Map([
-  ["cytoscape", Object.assign(Promise.resolve(cytoscape), { there: true })],
-]);
+hold("cytoscape", Detail);
 
 const state = document.getElementById("ecsviz-state")?.textContent ?? "{}";
 const place = document.getElementById("ecsviz-explorer");

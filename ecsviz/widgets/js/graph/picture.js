@@ -7,10 +7,10 @@ import { inside, makeLasso } from "./lasso.js";
 import { makeMinimap } from "./minimap.js";
 import { save } from "./saving.js";
 import { colours } from "../shared/theme.js";
-import { Detail } from "./picture_cytoscape.js";
 import { Points } from "./picture_points.js";
 
 /** @import { Model } from "../shared/model.d.ts" */
+/** @import Detail from "./picture_cytoscape.js" */
 /** @import { LegendEntry, Moved, Widget } from "./traits.d.ts" */
 /** @import { Pair, Scene } from "./scene.js" */
 
@@ -160,19 +160,17 @@ export function makePicture(model, legend, acts) {
   const show = async (/** @type {Scene} */ scene) => {
     last = scene;
     if (scene.kind === "map") return draw(scene, asPoints);
+    /** @type {Promise<typeof Detail>} */
     const coming = library(model, "cytoscape");
-    /** @param {typeof import("cytoscape")} cytoscape */
-    const detail = (cytoscape) =>
-      drawing instanceof Detail
-        ? drawing
-        : new Detail(cytoscape, stage, colours(host), legend, taps);
     // A kernel that is busy with another cell sends nothing: meanwhile there are points.
     const waits = [
       setTimeout(() => draw(scene, asPoints), PATIENCE),
       setTimeout(() => !gone && acts.alone(), 12 * PATIENCE),
     ];
-    const cytoscape = await coming.finally(() => waits.forEach((timer) => clearTimeout(timer)));
-    draw(scene, () => detail(cytoscape));
+    const Detailed = await coming.finally(() => waits.forEach((timer) => clearTimeout(timer)));
+    draw(scene, () =>
+      drawing instanceof Detailed ? drawing : new Detailed(stage, colours(host), legend, taps),
+    );
   };
 
   // For tests, which click where a reader would.

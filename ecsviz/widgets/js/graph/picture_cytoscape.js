@@ -1,5 +1,7 @@
-// The picture of up to some hundred elements in full detail, drawn by Cytoscape.
+// The picture of up to some hundred elements in full detail, drawn by Cytoscape. It is a bundle
+// of its own, which the kernel sends when a page asks: no notebook holds it.
 
+import cytoscape from "cytoscape";
 import { later, onceAFrame, pen } from "../shared/dom.js";
 import { withRoom } from "./boxes.js";
 import { linesOf, nodesOf } from "./elements.js";
@@ -18,7 +20,7 @@ const TOLD = 40; // lines of an element: up to so many have both ends named
 const MARGIN = 24;
 const SPACE = 6; // of the boxes that Cytoscape tells of two names, what is around their letters
 
-export class Detail {
+export default class Detail {
   /** @type {Scene} */
   scene = decode({});
   at = -1;
@@ -30,13 +32,12 @@ export class Detail {
   high = 0;
 
   /**
-   * @param {typeof import("cytoscape")} cytoscape
    * @param {HTMLElement} host
    * @param {Colours} colours
    * @param {LegendEntry[]} legend
    * @param {Taps} taps
    */
-  constructor(cytoscape, host, colours, legend, taps) {
+  constructor(host, colours, legend, taps) {
     this.host = host;
     this.legend = legend;
     this.colours = colours;

@@ -84,6 +84,20 @@ export function numbers(Kind, bytes) {
   return new Kind(buffer.slice(byteOffset, byteOffset + byteLength));
 }
 
+/** Returns the libraries of the page. @returns {Map<string, Coming>} */
+function libraries() {
+  const page = /** @type {{ [LIBRARIES]?: Map<string, Coming> }} */ (globalThis);
+  return (page[LIBRARIES] ??= new Map());
+}
+
+/** Kernels of one page may have other versions of it. @param {string} name */
+const keyOf = (name) => `${name} ${MADE}`;
+
+/** Keeps a library that is in the page already. @param {string} name @param {any} made */
+export function hold(name, made) {
+  libraries().set(keyOf(name), Object.assign(Promise.resolve(made), { there: true }));
+}
+
 /**
  * Returns a library, which the kernel sends once a page; waits as long as the kernel is busy.
  *
@@ -94,13 +108,13 @@ export function numbers(Kind, bytes) {
  * @returns {Promise<any>}
  */
 export function library(model, name) {
-  const page = /** @type {{ [LIBRARIES]?: Map<string, Coming> }} */ (globalThis);
-  const known = (page[LIBRARIES] ??= new Map());
-  const coming = known.get(name);
+  const known = libraries();
+  const key = keyOf(name);
+  const coming = known.get(key);
   if (!coming) {
     const asked = fetchLibrary(model, name);
-    known.set(name, asked);
-    asked.catch(() => known.delete(name));
+    known.set(key, asked);
+    asked.catch(() => known.delete(key));
     return asked;
   }
   if (!coming.there) {

@@ -1,6 +1,11 @@
 // What Python and the page say to each other, of every widget. Those of one widget are declared in
 // its own folder; tests/test_widgets_declared.py holds all of them to Python.
 
+declare global {
+  /** What tells one build of the bundles from another; build.mjs puts it in. */
+  const MADE: string;
+}
+
 /** A widget: its traits, what the page may ask for, and what Python tells. */
 export interface Widget {
   traits: Traits;
