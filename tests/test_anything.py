@@ -73,7 +73,12 @@ def test_each_gives_the_picture_and_the_explorer_that_fit(anything: Any) -> None
 
 def test_a_difference_is_drawn() -> None:
     before, after = a_thread(), a_thread()
-    assert isinstance(ev.draw(ev.diff(before, after)), Axes)
+    found = ev.diff(before, after)
+    assert isinstance(ev.draw(found), Axes)
+    with pytest.raises(errors.NotAnEntityError, match=r"no explorer of a GraphDiff: ev\.draw"):
+        ev.explore(found)
+    with pytest.raises(errors.NotAnEntityError, match="of type GraphDiff"):
+        ev.graph_of(found)
 
 
 def test_options_go_to_the_picture() -> None:
@@ -86,6 +91,13 @@ def test_options_go_to_the_picture() -> None:
         ev.draw(thread, legends=True)
     with pytest.raises(errors.UnknownOptionError, match="no option 'pears'"):
         ev.explore([thread], pears=False)
+    store, node = lived()
+    with pytest.raises(errors.UnknownOptionError, match="no option 'pears'"):
+        ev.explore(node, store=store, pears=False)
+    for what in (thread, ev.diff(thread, a_thread()), a_store()):
+        for ax in (5, a_thread()):
+            with pytest.raises(errors.EcsvizError, match=r"ax is .* give a list"):
+                ev.draw(what, ax)
     for verb in (ev.draw, ev.explore):
         with pytest.raises(errors.NotAnEntityError, match="is 3"):
             verb(3)

@@ -7,6 +7,8 @@ import io
 import logging
 import random
 from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +342,31 @@ def test_colour_by_field_function_component_and_generation() -> None:
     assert legend(draw_graph(two, color_by="component"))[:2] == ["component 1", "component 2"]
 
 
+def test_what_is_no_number_is_grey_beside_a_ramp() -> None:
+    values = [10.0**k for k in range(10)] + [None, float("nan"), float("inf"), Decimal("NaN")]
+    names = [str(k) for k in range(len(values))]
+    graph = ev.EntityDependencyGraph.from_parts(names, names, ["n"] * len(names), [], [], [])
+    given = dict(zip(names, values, strict=True))
+    ax = draw_graph(graph, color_by=given.get)
+    assert texts(ax, "colour bar") == ["1 to 1e+09"]
+    assert legend(ax) == ["none"]
+    colours = np.concatenate([points.get_facecolor() for points in marks(ax)])
+    assert len(np.unique(colours[10:], axis=0)) == 1
+    assert not (colours[:10, None, :3] == colours[None, 10:, :3]).all(axis=2).any()
+
+
+def test_values_that_differ_have_categories_of_their_own() -> None:
+    for values in (
+        [datetime(2020, 1, 1, 0, k, tzinfo=UTC) for k in range(5)],
+        [date(2020, 1, k + 1) for k in range(5)],
+        [timedelta(seconds=k) for k in range(5)],
+    ):
+        names = [str(value) for value in values]
+        graph = ev.EntityDependencyGraph.from_parts(names, names, ["n"] * 5, [], [], [])
+        given = dict(zip(names, values, strict=True))
+        assert legend(draw_graph(graph, color_by=given.get)) == sorted(names)
+
+
 def test_a_name_has_one_colour_in_all_pictures() -> None:
     kinds = [f"Kind{k}" for k in range(6)]
     first = {kind.name: kind.color for kind in categories(kinds)[1]}
@@ -362,7 +389,8 @@ def test_categories_take_anything() -> None:
     assert (kinds.low, kinds.high) == (0.0, 99.0)
     assert (np.diff(codes) >= 0).all()
     codes, kinds = categories([1, 2, float("nan"), float("inf"), *range(9)])
-    assert len({*codes.tolist()}) == 9
+    assert len({*codes.tolist()}) == 9 + 1
+    assert codes[2] == codes[3] == len(kinds) - 1, "no numbers of any size"
     codes, kinds = categories([])
     assert len(codes) == 0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.entered import calls, files_entered
 
-# Drawing reads how trees, crossings, names and colours are decided (`one_way`, `crossings`, `ranks`,
-# `labels`, `palette`); exploring has rooms for what is picked and for its options.
+# Drawing reads how trees, crossings, names and colours are decided (`one_way`, `crossings`,
+# `ranks`, `labels`, `palette`); exploring has rooms for what is picked and for its options.
 MOST = {"register": 50, "get": 39, "draw": 38, "explore": 35}
 
 

@@ -109,6 +109,12 @@ def test_what_is_joined_to_nothing_stands_in_rows_below() -> None:
     assert single[:, 1].max() < joined[:, 1].min()
     assert joined[:, 0].min() <= single[:, 0].min() <= single[:, 0].max() <= joined[:, 0].max()
     assert len(np.unique(places.round(6), axis=0)) == 60
+    with_loners = packages(500).arrays
+    names = [*with_loners.ids, *(f"alone {k}" for k in range(2_000))]
+    ends = with_loners.sources, with_loners.targets
+    paths = ["to"] * len(with_loners.sources)
+    graph = Graph.from_parts(names, names, ["n"] * len(names), *ends, paths)
+    assert needs_a_map(graph, 160), "however many are joined to nothing"
     nothing = map_of(Graph.from_parts(names, names, ["n"] * 60, [], [], []))
     assert np.isfinite(nothing.places).all()
 

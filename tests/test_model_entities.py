@@ -174,6 +174,7 @@ def test_what_cannot_be_one_is_told() -> None:
         ((3,), "3 is no pydantic model"),
         ((Author(name="bo"),), "is no pydantic model"),
         ((ev.ChatThread,), "is an entity class already"),
+        ((BaseModel,), "is the class of all models"),
         ((Row,), "has a table already"),
         ((Numbers,), "is a root model"),
     ]

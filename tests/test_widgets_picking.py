@@ -198,3 +198,14 @@ def test_the_height_is_a_trait() -> None:
         bad: Any = wrong
         with pytest.raises(InvalidArgumentError, match="how many pixels high"):
             explore_graph(graph, height=bad)
+
+
+def test_a_path_ends_with_the_graph_that_it_was_in(explorer: GraphExplorer) -> None:
+    first, second = explorer.graph.nodes[:2]
+    assert explorer.path(first, second)
+    explorer.refresh(ev.EntityDependencyGraph(ev.ChatThread(title="another")))
+    assert explorer._steps == []
+    assert explorer.cycle_step == 0
+    with pytest.raises(InvalidArgumentError, match="none is selected"):
+        explorer.view = "around"
+    assert explorer.view == "all"

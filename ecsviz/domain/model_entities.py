@@ -89,6 +89,8 @@ def _check(model: Any) -> None:
         what = "is no pydantic model"
     elif is_entity_class(model):
         what = "is an entity class already"
+    elif model is BaseModel:
+        what = "is the class of all models"
     elif issubclass(model, RootModel):
         what = "is a root model, which has no fields to store"
     elif inspect.getattr_static(model, "__mapper__", None) is not None:

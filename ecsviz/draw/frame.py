@@ -269,17 +269,17 @@ def draw_ramp(canvas: Canvas, ramp: Ramp, lift: float) -> None:
     width, height = size_of(canvas.ax)
     measure = canvas.writer.clean(ramp.measure, 32)
     left, high = MARGIN / width, 0.1 / height
-    wide = min(BAR, 0.5 * width) / width / len(ramp)
+    wide = min(BAR, 0.5 * width) / width / len(ramp.bar)
     low = lift / height
     corners = [
         [(left + k * wide, low), (left + (k + 1.1) * wide, low),
          (left + (k + 1.1) * wide, low + high), (left + k * wide, low + high)]
-        for k in range(len(ramp))
+        for k in range(len(ramp.bar))
     ]  # fmt: skip
     canvas.ax.add_collection(
         PolyCollection(
             corners,
-            facecolors=[kind.color for kind in ramp],
+            facecolors=[kind.color for kind in ramp.bar],
             edgecolors="none",
             transform=canvas.ax.transAxes,
             zorder=5,
@@ -288,7 +288,7 @@ def draw_ramp(canvas: Canvas, ramp: Ramp, lift: float) -> None:
         autolim=False,
     )
     canvas.ax.text(
-        left + (len(ramp) + 2) * wide,
+        left + (len(ramp.bar) + 2) * wide,
         low + high / 2,
         f"{f'{measure}: ' if measure else ''}{ramp.low:,.6g} to {ramp.high:,.6g}",
         transform=canvas.ax.transAxes,
@@ -437,6 +437,13 @@ def ground_of(ax: Axes | FreeRoom | None) -> Any:
     from matplotlib import rcParams
     from matplotlib.colors import to_rgba
 
+    if not (ax is None or isinstance(ax, FreeRoom) or hasattr(ax, "get_figure")):
+        raise DrawingOptionError(
+            f"ax is {short_repr(ax)}. Give matplotlib's Axes, or None for a figure of its own; of"
+            " several things to draw give a list.",
+            option="ax",
+            value=ax,
+        )
     figure = None if ax is None or isinstance(ax, FreeRoom) else ax.get_figure()
     color = rcParams["figure.facecolor"] if figure is None else figure.get_facecolor()
     rgba = np.array(to_rgba(color))

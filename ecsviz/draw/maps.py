@@ -66,7 +66,7 @@ def draw_map(
             Category("", on_ground(PALETTE[k % len(PALETTE)], theme.dark), "o")
             for k in range(len(found.titles))
         ] + [Category("", mix(OTHER, theme.ground, 0.8), "o")]
-    entries = _entries(picture, kinds, theme, writer, by_community) if legend else []
+    entries = _entries(picture, kinds, theme, writer) if legend else []
     ramp = kinds if legend and isinstance(kinds, Ramp) else None
     room = frame.room_for(ax)
     places = found.places
@@ -114,9 +114,9 @@ def _note(picture: Picture, communities: Map | None) -> str:
 
 
 def _entries(
-    picture: Picture, kinds: list[Category], theme: Theme, writer: Writer, by_community: bool
+    picture: Picture, kinds: list[Category], theme: Theme, writer: Writer
 ) -> list[frame.Entry]:
-    own = [] if by_community or isinstance(kinds, Ramp) else kinds
+    own = [kind for kind in kinds if kind.name]  # communities have theirs on the map
     return frame.legend_entries(
         own, theme, writer, lines=True, in_cycle=bool(picture.in_cycle.any())
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
@@ -297,6 +299,10 @@ def _shown(value: Any, limit: int = 32) -> str | int | float | None:
         value = value.value
     if value is None or isinstance(value, float):
         return value
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, (date, time, timedelta)):
+        return str(value)
     if isinstance(value, int) and abs(value) < HUGE:
         return value
     if is_entity_class(type(value)) or is_plain_class(type(value)):

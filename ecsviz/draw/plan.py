@@ -146,8 +146,7 @@ def make_plan(
         note += f" {int(hidden.sum()):,} lines are left out: they fan out from one node to all."
     cyclic = np.unique(layout.component[parts.sources[picture.in_cycle]])
     ramp = kinds if legend and isinstance(kinds, Ramp) else None
-    named = kinds if ramp is None else []
-    entries = _entries(picture, codes, named, theme, writer) if legend else []
+    entries = _entries(picture, codes, kinds, theme, writer) if legend else []
     needed = None if fixed else wide * shrink
     around = frame.surround(
         writer, title, picture.counts, entries, note, room=room[0], needed=needed, ramp=ramp
@@ -303,11 +302,11 @@ class _Named(Sequence[Label]):
 def _entries(
     picture: Picture, codes: Ints, kinds: list[Category], theme: Theme, writer: Writer
 ) -> list[frame.Entry]:
-    there: Bools = np.isin(np.arange(len(kinds)), codes)
+    there = np.unique(codes).tolist()
     cycles = bool(picture.in_cycle.any())
     plain = picture.are("")
     return frame.legend_entries(
-        [kind for kind, shown in zip(kinds, there.tolist(), strict=True) if shown],
+        [kinds[code] for code in there if kinds[code].name],  # a ramp has its bar
         theme,
         writer,
         lines=cycles and bool((~picture.in_cycle & plain).any()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import re
 from collections import Counter
@@ -114,12 +115,21 @@ class Ramp(list[Category]):
         What the first and the last colour stand for.
     measure
         What the numbers are; empty if there is no word for it.
+
+    Notes
+    -----
+    Behind the colours of numbers stands a grey one with a name, where some have no number.
     """
 
     def __init__(self, kinds: Sequence[Category], low: float, high: float) -> None:
         super().__init__(kinds)
         self.low, self.high = low, high
         self.measure = ""
+
+    @property
+    def bar(self) -> list[Category]:
+        """The colours of numbers alone."""
+        return [kind for kind in self if not kind.name]
 
 
 def categories(
@@ -147,9 +157,11 @@ def categories(
     """
     keys = [none if value is None else str(getattr(value, "value", value)) for value in values]
     counts = Counter(keys)
-    numbers_only = bool(values) and all(_is_number(value) for value in values)
+    finite = [_is_number(value) and math.isfinite(value) for value in values]
+    numbers_only = any(finite) and all(_is_number(value) or value is None for value in values)
     if numbers_only and len(counts) > SHOWN:
-        return _scale(values, dark)
+        return _scale(values, finite, none, dark)
+    numbers_only = numbers_only and all(finite)
     # Enums and numbers have an order of their own, which their text may not keep.
     common = sorted(counts, key=lambda key: (-counts[key], key))[:SHOWN]
     if numbers_only:
@@ -218,14 +230,20 @@ def _ramp(count: int, dark: bool) -> list[Color]:
     return [(float(r), float(g), float(b)) for r, g, b, _ in found[:count]]
 
 
-def _scale(values: Sequence[Any], dark: bool) -> tuple[Ints, list[Category]]:
-    """Colour numbers by their size; those that cannot be placed as the nearest that can."""
-    numeric = np.array([float(value) for value in values])
-    finite = numeric[np.isfinite(numeric)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
-    share = (np.nan_to_num(numeric, nan=low, posinf=high, neginf=low) - low) / ((high - low) or 1.0)
+def _scale(
+    values: Sequence[Any], finite: list[bool], none: str, dark: bool
+) -> tuple[Ints, list[Category]]:
+    """Colour numbers by their size, and what is no finite number grey."""
+    there = np.array(finite)
+    numeric = np.zeros(len(values))
+    numeric[there] = [float(value) for value, fits in zip(values, finite, strict=True) if fits]
+    low, high = float(numeric[there].min()), float(numeric[there].max())
+    share = (numeric / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)  # halves: of all there are
     codes = np.clip((share * STEPS).astype(np.int64), 0, STEPS - 1)
     kinds = [Category("", color, MARKERS[0]) for color in _ramp(STEPS, dark)]
+    if not there.all():
+        codes[~there] = len(kinds)
+        kinds.append(Category(clean_text(none, 32), rgb(OTHER), MARKERS[0]))
     return codes, Ramp(kinds, low, high)
 
 

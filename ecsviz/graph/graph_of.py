@@ -14,6 +14,7 @@ import numpy as np
 from ecsviz.basics.arguments import flag
 from ecsviz.basics.order import COLLECTION, NULLABLE, REQUIRED, Ints
 from ecsviz.basics.outside import outside
+from ecsviz.basics.views import own_view
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.paths import KeyStep, Steps, format_path, nested_entities
@@ -124,7 +125,7 @@ def _roots(objects: Any) -> Iterator[Any]:
 
     for steps, item in nested_entities(objects, "objects", is_end, leaves=()):
         kind = item if isinstance(item, type) else type(item)
-        if not is_plain_class(kind):
+        if not is_plain_class(kind) or own_view(item, "draw"):
             place = format_path("objects", steps or None)
             raise NotAnEntityError(
                 f"{place} is {short_repr(item)}, of type {type(item).__name__}. Give instances of"

@@ -27,7 +27,7 @@ WHOLE: Final = 0.5
 """A map is drawn of what hangs together for the most part: of so large a share."""
 GAP: Final = 0.8
 """How far what is joined to nothing stands apart, where what is joined is one unit apart."""
-TANGLED: Final = 1.25
+TANGLED: Final = 1.35
 """With so many references a node rows are no longer followed."""
 
 
@@ -89,14 +89,15 @@ def needs_a_map(graph: EntityDependencyGraph, rows: int) -> bool:
     plain = one_way(graph)
     parts = (graph if plain is None else plain.graph).arrays
     n = len(parts.nodes)
-    if n <= rows or len(parts.sources) < TANGLED * n:
+    joined = len(np.union1d(parts.sources, parts.targets))  # the others stand below a map
+    if joined <= rows or len(parts.sources) < TANGLED * joined:
         return False
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
     ends = parts.sources, parts.targets
     _, label = connected_components(csr_array((np.ones(len(ends[0])), ends), shape=(n, n)), False)
-    return bool(np.bincount(label).max() > WHOLE * n)
+    return bool(np.bincount(label).max() > WHOLE * joined)
 
 
 def _map(graph: EntityDependencyGraph) -> Map:

@@ -7,7 +7,7 @@ from typing import Any
 from ecsviz.basics.views import own_view
 from ecsviz.domain.chat import ChatThread
 from ecsviz.domain.entity_class import is_entity_class
-from ecsviz.errors import InvalidArgumentError, short_repr
+from ecsviz.errors import InvalidArgumentError, NotAnEntityError, short_repr
 from ecsviz.graph.graph_of import graph_of
 from ecsviz.widgets.graph.past import PastExplorer
 
@@ -57,6 +57,12 @@ def explore(what: Any, *, store: Any = None, **options: Any) -> Any:
     if store is None:
         if own_view(what, "explore"):
             return what.explore(**options)
+        if own_view(what, "draw"):
+            raise NotAnEntityError(
+                f"There is no explorer of a {type(what).__name__}: ev.draw shows it, and"
+                " thread.explore(store) compares two revisions of a thread.",
+                value=what,
+            )
         return graph_of(what).explore(**options)
     if not is_entity_class(type(what)):
         raise InvalidArgumentError(

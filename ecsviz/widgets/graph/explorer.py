@@ -242,7 +242,7 @@ class GraphExplorer(LiveWidget):
         checked_graph(graph)
         showing, selected, picked = self._showing, self.selected, self.picked
         with self.hold_sync():
-            self.settle(selected=None, picked=[], cycle=None)
+            self.settle(selected=None, picked=[], cycle=None, _steps=[], cycle_step=0)
             self._take_graph(graph)
             self._showing.group_by, self._showing.hops = showing.group_by, self.hops
             self._about = introduction(self._showing, self._legend, self._names)

@@ -13,7 +13,6 @@ from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.comparing import storage_of
-from ecsviz.widgets.graph.explore import explore_graph
 from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.past import moments_of
 
@@ -100,7 +99,7 @@ class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
         before = self.revisions.index(self.revision) - 1
         self.entity = self.store.get(self._ecs_id, as_of=self.revision)
         old, graph = self.explorer, EntityDependencyGraph(self.entity)
-        made = explore_graph(graph, **self._options)
+        made = graph.explore(**self._options)
         if old is not None:
             made._mark = old._mark  # the same picture stands in for it
             if old.selected is not None and graph.find_entity_by_id(old.selected) is not None:
