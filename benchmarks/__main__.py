@@ -63,7 +63,7 @@ def options() -> argparse.ArgumentParser:
         "--output", type=Path, help="a folder for the files; benchmarks/ if not given"
     )
     parser.add_argument("--name", default="results", help="what the files are called")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
+    parser.add_argument("--docs", action="store_true", help="put the table into docs/measured.md")
     return parser
 
 
@@ -91,8 +91,8 @@ def main(arguments: list[str] | None = None) -> None:
     output = given.output or ROOT / "benchmarks"
     text = report.write(sections, given.repeats, output, given.name)
     print(text)
-    if given.readme:
-        report.into_readme(text, ROOT / "README.md")
+    if given.docs:
+        report.into_page(text, ROOT / "docs" / "measured.md")
 
 
 if __name__ == "__main__":

@@ -116,14 +116,14 @@ def markdown(sections: list[Section], repeats: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def into_readme(text: str, readme: Path) -> None:
-    """Put the text between README's markers."""
-    old = readme.read_text(encoding="utf-8")
+def into_page(text: str, page: Path) -> None:
+    """Put the text between the markers of a page."""
+    old = page.read_text(encoding="utf-8")
     before, opened, rest = old.partition("<!-- benchmarks -->")
     _, closed, after = rest.partition("<!-- end -->")
     if not opened or not closed:
-        raise ValueError(f"{readme} has no place for the benchmarks")
-    readme.write_text(f"{before}{opened}\n\n{text}\n{closed}{after}", encoding="utf-8")
+        raise ValueError(f"{page} has no place for the benchmarks")
+    page.write_text(f"{before}{opened}\n\n{text}\n{closed}{after}", encoding="utf-8")
 
 
 # -- JSON ------------------------------------------------------------------------------------

@@ -84,14 +84,14 @@ def test_postgres(tmp_path: Path) -> None:
     assert list(section.races[0].seconds) == [saving.COPY, saving.REGISTER, saving.ADD_ALL]
 
 
-def test_the_readme_takes_the_table(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("a\n<!-- benchmarks -->\nold\n<!-- end -->\nz\n")
-    report.into_readme("new\n", readme)
-    assert readme.read_text() == "a\n<!-- benchmarks -->\n\nnew\n\n<!-- end -->\nz\n"
-    readme.write_text("nothing here")
+def test_the_page_of_figures_takes_the_table(tmp_path: Path) -> None:
+    page = tmp_path / "measured.md"
+    page.write_text("a\n<!-- benchmarks -->\nold\n<!-- end -->\nz\n")
+    report.into_page("new\n", page)
+    assert page.read_text() == "a\n<!-- benchmarks -->\n\nnew\n\n<!-- end -->\nz\n"
+    page.write_text("nothing here")
     with pytest.raises(ValueError, match="no place"):
-        report.into_readme("new\n", readme)
+        report.into_page("new\n", page)
 
 
 # -- measuring -------------------------------------------------------------------------------

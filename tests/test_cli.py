@@ -32,10 +32,10 @@ def test_help_names_every_command() -> None:
             assert run(name, "--help").exit_code == 0
 
 
-def test_the_readme_names_every_command(root: Path) -> None:
-    readme = (root / "README.md").read_text(encoding="utf-8")
+def test_its_page_names_every_command(root: Path) -> None:
+    page = (root / "docs" / "command_line.md").read_text(encoding="utf-8")
     for name in cli.cli.commands:
-        assert f"ecsviz {name}" in readme
+        assert f"ecsviz {name}" in page
 
 
 def test_the_version() -> None:

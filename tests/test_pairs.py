@@ -243,6 +243,11 @@ def test_what_is_a_cycle_besides_stands_out_and_no_member_is_hidden_behind_a_fri
     drawn = ("references", "cycle references", "deferred references")
     assert [len(found(ax, name).get_segments()) for name in drawn] == [5, 1, 1]
     assert len(found(ax, "arrowheads back").get_paths()) == 4
+    assert "depends on" in legend(ax)  # c's friend d
+    c.friend = None
+    ax = ev.EntityDependencyGraph(club).draw(pairs=False)
+    assert "depends on" not in legend(ax)
+    assert {"list and back-reference", "in a cycle"} < set(legend(ax))
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 14))

@@ -1,4 +1,4 @@
-"""README: its code runs and answers what it says, and it names what there is."""
+"""README and the pages of docs/: their code answers what it says, and they name what there is."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.importers import FORMATS
 
-TEXT = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?:\]\(|src=\"|srcset=\")([^)\"#:]+)[)\"]")
+WITH_CODE = [name for name, text in PAGES.items() if BLOCK.search(text)]
 ANSWER = re.compile(r"  # → (.*)$")
 
 
@@ -51,18 +57,33 @@ def check(block: str, namespace: dict[str, Any]) -> int:
     ast.fix_missing_locations(tree)
     assert count == len([line for line in lines if "# →" in line]), "an answer to no expression"
     namespace["_compare"] = compare
-    exec(compile(tree, "README.md", "exec"), namespace)
+    exec(compile(tree, "a page", "exec"), namespace)
     return count
 
 
-def test_the_code_answers_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("readme")  # classes must be found where they say they are defined
-    monkeypatch.setitem(sys.modules, "readme", module)
+@pytest.mark.parametrize("name", WITH_CODE)
+def test_the_code_answers_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    module = ModuleType(Path(name).stem)  # classes must be found where they say they are defined
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.chdir(tmp_path)
-    counts = [check(block, vars(module)) for block in BLOCKS]
-    assert len(counts) >= 4
+    counts = [check(block, vars(module)) for block in BLOCK.findall(PAGES[name])]
+    assert counts
     assert all(counts)
-    assert (tmp_path / "threads.db").is_file()
+
+
+def test_the_readme_is_short_and_its_pages_are_there() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= 200
+    assert len(WITH_CODE) >= 6
+    led_to = set()
+    for name, text in PAGES.items():
+        for target in LINK.findall(text):
+            path = (ROOT / name).parent / target
+            assert path.exists(), f"{name} leads to {target}, which is not there"
+            led_to.add(path.resolve())
+    for name in PAGES:
+        assert name == "README.md" or ROOT / name in led_to, f"nothing leads to {name}"
 
 
 def test_a_wrong_answer_is_noticed() -> None:
@@ -74,20 +95,20 @@ def test_a_wrong_answer_is_noticed() -> None:
 
 
 def test_every_public_name_is_in_the_table() -> None:
-    table = TEXT.partition("## What there is")[2].partition("\n## ")[0]
+    table = PAGES["docs/names.md"]
     first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     named = {name for cell in first for name in re.findall(r"`(\w+)`", cell)}
-    assert named == set(ev.__all__), "README's table and ecsviz.__all__ differ"
+    assert named == set(ev.__all__), "the table and ecsviz.__all__ differ"
 
 
 def test_every_chat_format_is_in_the_table() -> None:
-    table = TEXT.partition("## Which chats are read")[2].partition("\n## ")[0]
+    table = PAGES["docs/chats.md"].partition("## Which chats are read")[2]
     named = re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)
-    assert named == sorted(each.name for each in FORMATS), "README's table and FORMATS differ"
+    assert named == sorted(each.name for each in FORMATS), "the table and FORMATS differ"
 
 
 def test_the_methods_it_names_exist() -> None:
-    table = TEXT.partition("## What there is")[2].partition("\n## ")[0]
+    table = PAGES["docs/names.md"]
     for name in ("ChatThread", "EntityDependencyGraph", "SQLAlchemyEntityStorage"):
         (row,) = [row for row in table.splitlines() if row.startswith(f"| `{name}`")]
         for method in re.findall(r"`(\w+)`", row.split("|")[2]):
@@ -95,13 +116,14 @@ def test_the_methods_it_names_exist() -> None:
 
 
 def test_the_errors_it_names_exist() -> None:
-    named = set(re.findall(r"`(\w+Error)`", TEXT)) - {"KeyError", "ValueError"}
+    named = set(re.findall(r"`(\w+Error)`", "".join(PAGES.values()))) - {"KeyError", "ValueError"}
     assert len(named) > 10
     for name in named:
         assert issubclass(getattr(errors, name), ev.EcsvizError)
 
 
 def test_the_table_of_what_was_measured_is_filled() -> None:
-    table = TEXT.partition("<!-- benchmarks -->")[2].partition("<!-- end -->")[0]
+    page = PAGES["docs/measured.md"]
+    table = page.partition("<!-- benchmarks -->")[2].partition("<!-- end -->")[0]
     for words in ("100,000 messages", "chain of 100,000", "register", "components and order"):
         assert words in table

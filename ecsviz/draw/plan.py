@@ -305,11 +305,12 @@ def _entries(
     there = np.unique(codes).tolist()
     cycles = bool(picture.in_cycle.any())
     plain = picture.are("")
+    single = plain if picture.both is None else plain & ~picture.both
     return frame.legend_entries(
         [kinds[code] for code in there if kinds[code].name],  # a ramp has its bar
         theme,
         writer,
-        lines=cycles and bool((~picture.in_cycle & plain).any()),
+        lines=cycles and bool((~picture.in_cycle & single).any()),
         in_cycle=bool((picture.in_cycle & ~picture.deferred & plain).any()),
         deferred=bool((picture.in_cycle & picture.deferred & plain).any()),
         pairs=picture.both is not None and bool(picture.both.any()),
