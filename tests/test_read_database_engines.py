@@ -426,6 +426,59 @@ INSERT INTO other.t VALUES (1), (1);
     db.close()
 
 
+def test_what_python_lacks_is_told_within_structs_lists_and_maps(duckdb: Maker) -> None:
+    deep = "STRUCT(a " * 60 + "DATE" + ")" * 60
+    db = ev.read_database(
+        duckdb(
+            f"""CREATE TABLE t (id INTEGER PRIMARY KEY, s STRUCT(a DATE, "b'"" c" TIMESTAMPTZ[],
+  f FLOAT), l TIMESTAMP_NS[], m MAP(DATE, INTERVAL), u UNION(d DATE, v VARCHAR),
+  w STRUCT(a MAP(INTEGER, TIME[2])[])[], j JSON[], b BIGNUM[], k MAP(STRUCT(a INT), TIME_NS),
+  d DATE[], o MAP(UNION(a INT, b VARCHAR), INT), deep {deep});
+INSERT INTO t VALUES (1, {{'a': 'infinity', 'b''" c': ['2024-01-01 00:00+02', '-infinity'],
+  'f': 0.1}}, ['2024-01-01 01:02:03.123456789', '2024-01-01', NULL],
+  map {{'infinity': '1 month', '2024-01-01': '5 days'}}, union_value(d := DATE 'infinity'),
+  [{{'a': [map {{1: ['24:00', '01:02:03']}}]}}, NULL], ['{{"a": 1}}'], [123],
+  map {{{{'a': 1}}: '01:02:03.123456789'}}, ['2024-02-29', '0044-03-15 (BC)'], NULL, NULL),
+  (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+  (3, {{'a': '2024-02-29', 'b''" c': NULL, 'f': NULL}}, [], map {{}},
+  union_value(v := '2024-01-01'), [], [], [], map {{}}, [NULL],
+  map {{union_value(a := 1): 2, union_value(b := '1'): 3}}, NULL);
+CREATE TABLE v (id INTEGER PRIMARY KEY, s INTERVAL);
+INSERT INTO v VALUES (1, '2000000000 days'), (2, '-100000 days');
+"""
+        )
+    )
+    frame = db.frame("t").set_index("id").astype(object)
+    stamp = dt.datetime.fromisoformat("2024-01-01T00:00+02:00")
+    one = {
+        "s": {"a": "infinity", "b'\" c": [stamp, "-infinity"], "f": 0.1},
+        "l": ["2024-01-01 01:02:03.123456789", dt.datetime(2024, 1, 1), None],  # noqa: DTZ001
+        "m": {"infinity": "1 month", "2024-01-01": dt.timedelta(days=5)},
+        "u": "infinity",
+        "w": [{"a": [{"1": ["24:00:00", dt.time(1, 2, 3)]}]}, None],
+        "j": [{"a": 1}],
+        "b": [123],
+        "k": {"{'a': 1}": "01:02:03.123456789"},
+        "d": [dt.date(2024, 2, 29), "0044-03-15 (BC)"],
+    }
+    assert frame.loc[1, list(one)].to_dict() == one
+    assert not frame.loc[2].notna().any()
+    assert frame.loc[3, "s"] == {"a": dt.date(2024, 2, 29), "b'\" c": None, "f": None}
+    assert (frame.loc[3, "u"], frame.loc[3, "o"]) == ("2024-01-01", "{1=2, 1=3}")
+    told = db.problems
+    assert told[["table", "columns", "rows"]].values.tolist() == [
+        *(["t", name, 1] for name in ("d", "l", "m", "s", "w")),
+        ["v", "s", 1],
+    ]
+    assert told["problem"][0] == (
+        "kept as text within, since Python has no such value:"
+        " \"[2024-02-29, '0044-03-15 (BC)']\" in row 1"
+    )
+    assert db.frame("v")["s"].to_list() == ["2000000000 days", dt.timedelta(days=-100_000)]
+    agree(db)
+    db.close()
+
+
 # -- nothing is written ------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ecsviz.basics.result_frames import typed_column, typed_frame
+from ecsviz.errors import short_repr
 from ecsviz.importers.database.arrow import arrow_table, polars_of
 from ecsviz.importers.database.classes import name_fields
 from ecsviz.importers.database.conditions import Where
@@ -101,11 +102,13 @@ def faults_frame(
             found.append((key.table, key.path, key.target, why, counts[key][1]))
     for table, column, count, rows in lacking:
         told = ", ".join(
-            repr(text) + (f" in row {', '.join(map(str, key))}" if key else "")
+            short_repr(text) + (f" in row {', '.join(map(str, key))}" if key else "")
             for text, *key in rows
         )
         more = f" and {count - len(rows):,} more" if count > len(rows) else ""
-        why = f"kept as text, since Python has no such value: {told}{more}"
+        kinds = {each.name: each.kind for each in table.columns}
+        within = " within" * (kinds[column] == "json")
+        why = f"kept as text{within}, since Python has no such value: {told}{more}"
         found.append((table.name, column, "", why, count))
     for name, column, types in wider:
         why = f"the class is wider now: values are {types}, those of the first rows are not"

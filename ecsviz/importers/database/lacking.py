@@ -24,26 +24,28 @@ _ZERO_DATE = (
     "(year({0}) = 0 OR month({0}) = 0 OR dayofmonth({0}) = 0"
     " OR dayofmonth({0}) > dayofmonth(last_day({0})))"
 )
-_WHEN: Final[dict[str, dict[Kind, str]]] = {
+WHEN: Final[dict[str, dict[Kind, str]]] = {
     "postgresql": {
         "date": _DAYS,
         "datetime": _MOMENTS,
         "zoned": _ZONED,
         "time": _MIDNIGHT,
         "timedelta": "(NOT isfinite({0}) OR extract(year FROM {0}) <> 0"
-        " OR extract(month FROM {0}) <> 0 OR abs(extract(day FROM {0})) > 999999000)",
+        " OR extract(month FROM {0}) <> 0"
+        " OR abs(extract(epoch FROM {0})) > 86399999900000)",
     },
     "duckdb": {
         "date": _DAYS,
         "datetime": _MOMENTS,
         "zoned": _ZONED,
         "time": "CAST({} AS VARCHAR) LIKE '24:%'",
-        "timedelta": "(datepart('year', {0}) <> 0 OR datepart('month', {0}) <> 0)",
+        "timedelta": "(datepart('year', {0}) <> 0 OR datepart('month', {0}) <> 0"
+        " OR abs(epoch({0})) > 86399999900000)",
     },
     "mysql": {"date": _ZERO_DATE, "datetime": _ZERO_DATE},
 }
-"""When a value is one that Python lacks: a month has no length, for one."""
-_NANOSECONDS = "(NOT isfinite({0}) OR coalesce(TRY(epoch_ns({0})), 0) % 1000 <> 0)"
+"""When a value is one that Python lacks: a month has no length, and spans have a largest."""
+NANOSECONDS = "(NOT isfinite({0}) OR coalesce(TRY(epoch_ns({0})), 0) % 1000 <> 0)"
 
 
 def _when(conn: Connection, table: ForeignTable) -> dict[str, Any]:
@@ -52,12 +54,14 @@ def _when(conn: Connection, table: ForeignTable) -> dict[str, Any]:
     quote = conn.dialect.identifier_preparer.quote_identifier
     found: dict[str, Any] = {}
     for column in table.columns:
-        told = _WHEN.get(dialect, {}).get(column.kind)
+        when = WHEN.get(dialect, {}).get(column.kind)
+        told: Callable[[str], str] | None = None if when is None else when.format
         if column.type == "TIMESTAMP_NS":
-            told = _NANOSECONDS
+            told = NANOSECONDS.format
+        elif column.nested is not None:
+            told = column.nested.lacks
         if told is not None:
-            name = quote(column.name)
-            found[column.name] = sa.literal_column(told.format(name))
+            found[column.name] = sa.literal_column(told(quote(column.name)))
     return found
 
 

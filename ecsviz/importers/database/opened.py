@@ -395,8 +395,9 @@ class Database(WithAdvice, WithCopies):
 
         A value that Python's type lacks is the database's text, and a line in `problems`:
         ``infinity``, days before Christ, ``24:00:00``, spans with months, dates such as
-        ``0000-00-00``. A time or date in an array of PostgreSQL is text, too. Within structs and
-        lists of DuckDB, ``infinity`` is the last moment that Python has, and a month 30 days.
+        ``0000-00-00``. So is it in a struct, a list or a map of DuckDB, whose other parts are what
+        they are elsewhere; keys of maps are texts, and so are times and dates in an array of
+        PostgreSQL and a UNION of DuckDB.
         """
         name, form = self._known(table), check_form(as_)
         check_limit(limit)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.importers.database.nested import KINDS, nested
 from ecsviz.importers.database.schema import (
     AsItComes,
+    AsWritten,
     ForeignColumn,
     ForeignKey,
     ForeignSchema,
     ForeignTable,
     Kind,
+    Nested,
     as_text,
     placed,
 )
@@ -35,32 +41,16 @@ _KEYS = (
     " ORDER BY schema_name, table_name, constraint_index"
 )
 
-_KINDS: Final[dict[str, Kind]] = {
-    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), "int"),
-    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"), "int"),
-    **dict.fromkeys(("BIGNUM", "VARINT"), "int"),
-    **dict.fromkeys(("VARCHAR", "ENUM"), "str"),
-    **dict.fromkeys(("STRUCT", "MAP", "UNION", "JSON"), "json"),
-    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "datetime"),
-    **dict.fromkeys(("TIME", "TIME WITH TIME ZONE"), "time"),
-    "BLOB": "bytes",
-    "BOOLEAN": "bool",
-    "DATE": "date",
-    "DECIMAL": "decimal",
-    "DOUBLE": "float",
-    "FLOAT": "single",
-    "INTERVAL": "timedelta",
-    "TIMESTAMP WITH TIME ZONE": "zoned",
-    "UUID": "uuid",
-}
-
 
 def of_duckdb(conn: Connection) -> dict[str, ForeignSchema]:
     """Return what each schema of the current database consists of."""
     found: dict[str, ForeignSchema] = {}
     columns: dict[tuple[str, str], list[ForeignColumn]] = {}
-    for schema, name, column, declared, nullable in conn.exec_driver_sql(_COLUMNS).fetchall():
-        columns.setdefault((schema, name), []).append(_column(column, declared, nullable))
+    rows = conn.exec_driver_sql(_COLUMNS).fetchall()
+    parts = _nested(conn, {row[3] for row in rows})
+    for schema, name, column, declared, nullable in rows:
+        told = _column(column, declared, nullable, parts)
+        columns.setdefault((schema, name), []).append(told)
     primary: dict[tuple[str, str], tuple[str, ...]] = {}
     for schema, name, kind, own, target, there in conn.exec_driver_sql(_KEYS).fetchall():
         part = found.setdefault(schema, ForeignSchema())
@@ -86,8 +76,29 @@ def of_duckdb(conn: Connection) -> dict[str, ForeignSchema]:
     return found
 
 
-def _column(name: str, declared: str, nullable: bool) -> ForeignColumn:
-    first = declared.partition("(")[0]
-    kind: Kind = "json" if declared.endswith("]") else _KINDS.get(first, "other")
+def _nested(conn: Connection, declared: Iterable[str]) -> dict[str, Nested | None]:
+    """Return those of some types that have parts → how these are read, None if too deep."""
+    driver: Any = conn.connection.dbapi_connection
+    names = [each for each in declared if each.endswith("]") or _first(each) in _WITH_PARTS]
+    return {name: nested(driver.sqltype(name)) for name in names}
+
+
+def _column(
+    name: str, declared: str, nullable: bool, parts: Mapping[str, Nested | None]
+) -> ForeignColumn:
+    made = parts.get(declared)
+    if made is not None:
+        spec = AsWritten(made.type)
+        asked = None if made.type == declared else partial(sa.cast, type_=spec)
+        return ForeignColumn(name, declared, "json", nullable, AsItComes(), asked, made)
+    first = _first(declared)
+    kind: Kind = "other" if declared in parts else KINDS.get(first, "other")
     text = kind == "other" or first in ("BIGNUM", "VARINT")
     return ForeignColumn(name, declared, kind, nullable, AsItComes(), as_text if text else None)
+
+
+def _first(declared: str) -> str:
+    return declared.partition("(")[0]
+
+
+_WITH_PARTS: Final = ("MAP", "STRUCT", "UNION")

@@ -53,6 +53,38 @@ def as_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return sa.cast(column, sa.Text())
 
 
+class AsWritten(sa.types.UserDefinedType[Any]):
+    """A type by the name that its database has for it."""
+
+    cache_ok = True
+
+    def __init__(self, spec: str) -> None:
+        self.spec = spec
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return how it stands in SQL."""
+        return self.spec
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """How values with parts are read: structs, lists and maps of DuckDB.
+
+    Attributes
+    ----------
+    type
+        As what they are selected: what Python may lack is a text.
+    read
+        Makes a value of what the driver gives then, which is not None.
+    lacks
+        Expression → when its value holds one that Python lacks; None where that cannot be.
+    """
+
+    type: str
+    read: Callable[[Any], Any]
+    lacks: Callable[[str], str] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ForeignColumn:
     """One column of a table.
@@ -70,6 +102,8 @@ class ForeignColumn:
         in any column.
     asked
         How it is selected, where the driver would not give all of its values: as text, for one.
+    nested
+        How its parts are read, of a struct, a list or a map of DuckDB.
     """
 
     name: str
@@ -78,6 +112,7 @@ class ForeignColumn:
     nullable: bool
     sql_type: Any = None
     asked: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]] | None = None
+    nested: Nested | None = None
 
 
 @dataclass(frozen=True, slots=True)

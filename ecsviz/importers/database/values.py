@@ -377,9 +377,11 @@ def read_within(
 
 def _declared(column: ForeignColumn, lacking: bool) -> Fit:
     kind = column.kind
+    if column.nested is not None:
+        return Fit((object,), column.nullable, column.nested.read)
     if lacking:
         return Fit((_TYPES[kind], str), column.nullable, from_text(kind), kind == "zoned", True)
-    return Fit((_TYPES[kind],), column.nullable, _CONVERT.get(kind), kind == "zoned")
+    return Fit((_TYPES[kind],), column.nullable, CONVERT.get(kind), kind == "zoned")
 
 
 def _single(value: Any) -> float:
@@ -401,14 +403,15 @@ def _from_json(value: Any) -> Any:
             return json.loads(value)
         except (ValueError, RecursionError):
             return value
-    return _plain(value)
+    return plain(value)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value with parts as lists and dictionaries, of what columns hold alone too."""
     if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if value is None or type(value) in _KNOWN:
         return value
     return str(value)
@@ -416,7 +419,7 @@ def _plain(value: Any) -> Any:
 
 _KNOWN: Final = frozenset({*_TYPES.values()} - {object})
 
-_CONVERT: Final[dict[Kind, Callable[[Any], Any]]] = {
+CONVERT: Final[dict[Kind, Callable[[Any], Any]]] = {
     "bits": lambda value: int.from_bytes(value, "big") if isinstance(value, bytes) else int(value),
     "bool": bool,
     "bytes": bytes,
