@@ -6,7 +6,7 @@
 #   make demo PYTHON=python3.12    which Python makes .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all quick check lab bench lint clean
+.PHONY: help demo test test-all quick check lab bench lint docs clean
 .SUFFIXES:
 
 VENV := .venv
@@ -63,9 +63,12 @@ lint: $(VENV)/.installed-dev ## check style and types
 	$(PY) -m mypy --strict ecsviz
 	$(PY) ecsviz/widgets/js/hatch_build.py check
 
+docs: $(VENV)/.installed-docs ## build the documentation into docs/_build/html; a warning is an error
+	$(PY) -m sphinx -b html -W --keep-going -q docs docs/_build/html
+
 clean: ## remove the environments, caches and build output
 	rm -rf $(VENV) .venv-3.* build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov .coverage
-	rm -rf ecsviz/widgets/static tests/browser/screenshots
+	rm -rf ecsviz/widgets/static tests/browser/screenshots docs/_build docs/generated docs/lessons
 	find . -name .git -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # The stamps are younger than pyproject.toml when the packages fit it, and than the sources of the
@@ -78,6 +81,10 @@ $(VENV)/.installed-lab: pyproject.toml $(SCRIPTS) | $(PY)
 
 $(VENV)/.installed-bench: pyproject.toml $(SCRIPTS) | $(PY)
 	$(PY) -m pip install --quiet --editable ".[bench]"
+	@touch $@
+
+$(VENV)/.installed-docs: pyproject.toml $(SCRIPTS) | $(PY)
+	$(PY) -m pip install --quiet --editable ".[docs]"
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml $(SCRIPTS) | $(PY)

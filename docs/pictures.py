@@ -35,8 +35,8 @@ class Person(ev.Entity):
 
 Team.model_rebuild()
 COMPANY = {"Ada": "Bob Cleo Dan", "Bob": "Eve Finn", "Cleo": "Gus Hal Ida", "Dan": "Jo Kim"}
-PICKED = 302, 309
-"""Where a message stands in the explorer."""
+PICKED, EMPTY = (302, 309), (120, 200)
+"""Where a message stands in the explorer, and where nothing does."""
 MENTORS = {"Eve": "Finn", "Finn": "Gus", "Gus": "Eve"}
 
 
@@ -75,7 +75,7 @@ def explorer(thread: ev.ChatThread, folder: Path) -> None:
             page.goto(page_file.as_uri())
             page.wait_for_timeout(2_000)
             page.mouse.click(*PICKED)
-            page.mouse.move(0, 0)
+            page.mouse.move(*EMPTY, steps=5)
             page.wait_for_timeout(500)
             page.screenshot(path=FOLDER / f"explorer-{theme}.png")
         browser.close()

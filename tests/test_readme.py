@@ -21,6 +21,7 @@ PAGES = {
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 }
 BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+TREE = re.compile(r"^```{toctree}\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?:\]\(|src=\"|srcset=\")([^)\"#:]+)[)\"]")
 WITH_CODE = [name for name, text in PAGES.items() if BLOCK.search(text)]
 ANSWER = re.compile(r"  # → (.*)$")
@@ -82,8 +83,17 @@ def test_the_readme_is_short_and_its_pages_are_there() -> None:
             path = (ROOT / name).parent / target
             assert path.exists(), f"{name} leads to {target}, which is not there"
             led_to.add(path.resolve())
-    for name in PAGES:
-        assert name == "README.md" or ROOT / name in led_to, f"nothing leads to {name}"
+        entries = [line for tree in TREE.findall(text) for line in tree.split("\n\n", 1)[1].split()]
+        led_to |= {(ROOT / name).parent / f"{entry}.md" for entry in entries if "*" not in entry}
+    assert led_to >= {ROOT / name for name in PAGES} - {ROOT / "README.md", ROOT / "docs/index.md"}
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    reference = PAGES["docs/api.md"]
+    named = set(re.findall(r"^   ([\w.]+)$", reference, flags=re.MULTILINE))
+    assert named | {"draw"} >= set(ev.__all__)
+    assert "`ecsviz.draw(x)`" in reference
+    assert len(named) == len(re.findall(r"^   [\w.]+$", reference, flags=re.MULTILINE))
 
 
 def test_a_wrong_answer_is_noticed() -> None:

@@ -184,7 +184,7 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
 
     Notes
     -----
-    The same chat read twice has the same ``ecs_id``s: UUIDv5 of format, thread id and message
+    The same chat read twice has the same ids (``ecs_id``): UUIDv5 of format, thread id and message
     id; of how the chat begins as well, or the account, where others may have the id; and of what
     does not change as a chat goes on where the source has none. So registering a longer export
     updates what is stored, and an older one turns nothing back, see `ChatImport.fit_into`. O(size

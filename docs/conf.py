@@ -1,0 +1,58 @@
+"""How the documentation is built: ``make docs``. Nothing in it is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import ecsviz
+
+project = "ecsviz"
+author = "the ecsviz developers"
+copyright = f"2026, {author}"  # noqa: A001  (Sphinx calls it so)
+release = version = ecsviz.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "myst_nb",
+]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+
+# A notebook that is stored without what it says is run.
+nb_execution_mode = "auto"
+nb_ipywidgets_js = {}  # widgets show the picture that stands in for them
+myst_heading_anchors = 3
+suppress_warnings = ["mystnb.unknown_mime_type"]  # a widget's own form, which no page can show
+
+autosummary_generate = True
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+python_use_unqualified_type_names = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = "ecsviz"
+html_theme_options = {
+    "show_toc_level": 2,
+    "navbar_align": "left",
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_show_sourcelink = False
+html_copy_source = False
+
+
+def _copy_notebooks() -> None:
+    """Bring the notebooks to where Sphinx looks for them."""
+    target = Path(__file__).parent / "lessons"
+    target.mkdir(exist_ok=True)
+    for notebook in sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb")):
+        shutil.copy(notebook, target)
+
+
+_copy_notebooks()
