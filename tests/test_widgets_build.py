@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import ecsviz as ev
 from ecsviz.widgets import base
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -193,6 +194,42 @@ def test_a_widgets_bundle_is_small_and_a_library_carries_its_licence() -> None:
     assert 200_000 < len(library) < 400_000
     for name in ("markdown-it", "temml", "entities", "linkify-it"):
         assert f"/*! {name} " in library
+
+
+BUNDLES = ("explorer", "thread", "store", "threads", "cytoscape", "markup")
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_a_bundle_is_one_module_that_loads_nothing(name: str) -> None:
+    """What VS Code and Colab ask of a widget: it is evaluated from a text, beside no other file."""
+    script = re.sub(r"/\*!.*?\*/", "", base.static_text(f"{name}.js"), flags=re.DOTALL)  # licences
+    assert re.findall(r"\bexport\s*\{[^}]*\bas default\s*\}", script), "a module, for anywidget"
+    for other in (
+        r"(?<![\w.$\"'`])(?:require|define|requirejs)\s*\(\s*[\[\"'`]",  # Jupyter's old loader
+        r"\bimport\s*[\"'{*]",
+        r"\bfrom\s*[\"'][^\"']+[\"']\s*;",
+        r"\bimport\.meta",
+    ):
+        assert re.findall(other, script) == []
+    # What it imports itself is a library that has come as bytes, by the address of a blob.
+    assert all(re.fullmatch(r"\w+", what) for what in re.findall(r"\bimport\(([^)]*)\)", script))
+    for loads in ("new Worker", "new SharedWorker", "sendBeacon", "EventSource", "cdn", "unpkg"):
+        assert loads not in script
+    style = base.STATIC / f"{name}.css"
+    if style.is_file():
+        assert re.findall(r"url\(|@import|@font-face", style.read_text("utf-8")) == []
+
+
+def test_a_cell_shows_a_widget_without_scripts_of_its_own() -> None:
+    explorer = ev.EntityDependencyGraph(ev.sample("chain", n=3)).explore()
+    bundle, _ = explorer._repr_mimebundle_()
+    kinds = {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
+    assert set(bundle) == kinds
+    assert "<script" not in bundle["text/html"]
+    state = explorer.get_state()
+    assert [state[name] for name in ("_model_module", "_view_module")] == ["anywidget"] * 2
+    assert state["_esm"] == base.static_text("explorer.js"), "the module itself, and no address"
+    explorer.close()
 
 
 def test_a_file_that_is_missing_says_how_it_is_made() -> None:

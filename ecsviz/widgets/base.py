@@ -26,6 +26,8 @@ LIBRARIES: Final = frozenset({"cytoscape", "markup"})
 """What a page may ask for: bundles that are saved in no notebook."""
 _brought: Final[set[str]] = set()
 """Those that this kernel has sent with a widget."""
+NESTED: Final = anywidget.WidgetTrait().metadata
+"""Tags a trait that names another widget, which a page shows inside this one."""
 RUN_IT: Final = "Run this cell to explore it live."
 
 Message: TypeAlias = Mapping[str, Any]
@@ -174,6 +176,17 @@ class LiveWidget(anywidget.AnyWidget):
         finally:
             self.settling = before
 
+    @property
+    def is_in_marimo(self) -> bool:
+        """Whether marimo shows it: there only a cell can make widgets, no answer to a page."""
+        return type(self.comm).__module__.startswith("marimo.")
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
+        """Return traits as a page gets them; of marimo, which calls all of them its value, ours."""
+        if key is None and self.is_in_marimo:
+            key = [name for name in self.keys if not name.startswith("_")]
+        return super().get_state(key, drop_defaults)
+
     # -- messages ----------------------------------------------------------------------------
 
     def _take(self, widget: Any, message: Any, buffers: Any) -> None:  # noqa: ARG002  # ipywidgets' signature
@@ -263,8 +276,8 @@ class LiveWidget(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         shown = super()._repr_mimebundle_(**kwargs)
-        if shown is None:
-            return None
+        if shown is None or self.is_in_marimo:  # which asks, and shows nothing of it
+            return shown
         data, metadata = shown
         return {**data, "text/html": str(self.still())}, metadata
 

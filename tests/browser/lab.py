@@ -69,25 +69,39 @@ def running_lab(folder: Path) -> Iterator[Lab]:
         file = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
+    port, token = free_port(), secrets.token_hex(16)
     command = [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser"]
     command += ["--ip=127.0.0.1", f"--port={port}", "--port-retries=0", f"--notebook-dir={work}"]
     command += [f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True"]
+    command += ["--JupyterNotebookApp.expose_app_in_browser=True"]  # Notebook 7, if it is here
     environment = {**os.environ, **{name: str(place) for name, place in places.items()}}
     environment |= {"PYTHONPATH": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    log = folder / "jupyterlab.log"
+    url = f"http://127.0.0.1:{port}"
+    with running(command, f"{url}/api/status?token={token}", work, environment):
+        yield Lab(url, token, work)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def running(
+    command: list[str], address: str, folder: Path, environment: dict[str, str]
+) -> Iterator[None]:
+    """Run a server in a folder, from when an address of it answers."""
+    log = folder.parent / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, cwd=work, env=environment, stdout=out, stderr=subprocess.STDOUT
+            command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT
         )
         try:
-            url = f"http://127.0.0.1:{port}"
-            _wait(f"{url}/api/status?token={token}", process, log)
-            yield Lab(url, token, work)
+            _wait(address, process, log)
+            yield
         finally:
             process.terminate()
             try:
@@ -106,7 +120,7 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
         except OSError:
             time.sleep(0.1)
     tail = log.read_text(encoding="utf-8", errors="replace")[-2_000:]
-    raise RuntimeError(f"JupyterLab did not start:\n{tail}")
+    raise RuntimeError(f"It did not start:\n{tail}")
 
 
 @dataclass
@@ -246,6 +260,26 @@ def notebook_of(cells: tuple[str, ...]) -> dict[str, Any]:
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": made}
 
 
+def watch(page: Any, outside: list[str], faults: list[str]) -> None:
+    """Note what a page asks of other machines, and what is thrown or asked in it."""
+
+    def on_route(route: Any) -> None:
+        parts = urlsplit(route.request.url)
+        if parts.scheme in {"http", "https", "ws", "wss"} and parts.hostname != "127.0.0.1":
+            outside.append(route.request.url)
+            route.abort()
+        else:
+            route.continue_()
+
+    def on_dialog(dialog: Any) -> None:
+        faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    page.context.route("**/*", on_route)
+    page.on("dialog", on_dialog)
+    page.on("pageerror", lambda error: faults.append(f"thrown: {error.stack or error}"))
+
+
 @contextmanager
 def opened(browser: Any, lab: Lab, shots: Path) -> Iterator[Notebook]:
     """Open JupyterLab in a browser, and watch what the page does."""
@@ -253,25 +287,7 @@ def opened(browser: Any, lab: Lab, shots: Path) -> Iterator[Notebook]:
     context.set_default_timeout(PATIENCE * 1_000)
     page = context.new_page()
     notebook = Notebook(page, lab, shots)
-
-    def on_route(route: Any) -> None:
-        parts = urlsplit(route.request.url)
-        if parts.scheme in {"http", "https", "ws", "wss"} and parts.hostname != "127.0.0.1":
-            notebook.outside.append(route.request.url)
-            route.abort()
-        else:
-            route.continue_()
-
-    def on_dialog(dialog: Any) -> None:
-        notebook.faults.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-    def on_error(error: Any) -> None:
-        notebook.faults.append(f"thrown: {error.stack or error}")
-
-    context.route("**/*", on_route)
-    page.on("dialog", on_dialog)
-    page.on("pageerror", on_error)
+    watch(page, notebook.outside, notebook.faults)
     page.goto(f"{lab.url}/lab?token={lab.token}")
     page.wait_for_function("() => window.jupyterapp?.restored")
     page.evaluate("async () => { await jupyterapp.restored }")

@@ -6,11 +6,10 @@ entity. Searching, sorting and paging are the store's work.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import traitlets
-from ipywidgets import widget_serialization
 
 from ecsviz.basics.html import Child, element, readable, shown_of, table
 from ecsviz.basics.text import counted, plain
@@ -22,16 +21,14 @@ from ecsviz.errors import (
     did_you_mean,
     short_repr,
 )
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.comparing import storage_of
 from ecsviz.storage.hits import parts_of
 from ecsviz.storage.looking import Page, PageColumn, Wanted
 from ecsviz.storage.words import begun_words, folded, snippet, snippet_of_parts
-from ecsviz.widgets.base import LiveWidget, Message, whole_number
+from ecsviz.widgets.base import NESTED, LiveWidget, Message, whole_number
 from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.store.neighbours import near_of
-
-if TYPE_CHECKING:
-    from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 ROWS: Final = 25
 """How many rows a page has."""
@@ -121,9 +118,7 @@ class StoreExplorer(LiveWidget):
     order_by = traitlets.Unicode().tag(sync=True)
     first = traitlets.Int(0, min=0).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
-    graph = traitlets.Instance(GraphExplorer, allow_none=True).tag(
-        sync=True, **widget_serialization
-    )
+    graph = traitlets.Instance(GraphExplorer, allow_none=True).tag(sync=True, **NESTED)
 
     _about = traitlets.Dict(help="classes and revisions").tag(sync=True)
     _page = traitlets.Dict(help="a page of the table").tag(sync=True)
@@ -137,6 +132,7 @@ class StoreExplorer(LiveWidget):
         self.page_read: Page | None = None
         self.classes = self.inside.classes()
         super().__init__(table=self.classes_by_size()[0].name if self.classes else None)
+        self._ready = self._explorer_of(EntityDependencyGraph()) if self.is_in_marimo else None
         self._introduce()
         self._show()
         self._connect()
@@ -362,13 +358,22 @@ class StoreExplorer(LiveWidget):
         """Show another graph in the place of the one that is shown, or none; no promise."""
         old, self._told = self.graph, plain(told, 600)
         made = None
-        if graph is not None:
-            made = GraphExplorer(graph)
+        if graph is not None and self._ready is not None:
+            made = self._ready
+            made.selected = None
+            made.refresh(graph)
+        elif graph is not None:
+            made = self._explorer_of(graph)
+        if made is not None:
             made.selected = selected
-            made.observe(lambda change: self._on_graph(made, change.new), "selected")
         self.graph = made
-        if old is not None:
+        if old is not None and old is not self._ready:
             old.close()
+
+    def _explorer_of(self, graph: EntityDependencyGraph) -> GraphExplorer:
+        made = GraphExplorer(graph)
+        made.observe(lambda change: self._on_graph(made, change.new), "selected")
+        return made
 
     def _on_graph(self, graph: Any, selected: str | None) -> None:
         """Follow what is chosen in the graph."""

@@ -13,7 +13,6 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import traitlets
-from ipywidgets import widget_serialization
 
 from ecsviz.basics.arguments import listed
 from ecsviz.basics.html import Child, element, shown_of, table
@@ -22,7 +21,7 @@ from ecsviz.domain.chat_threads import ChatThreads
 from ecsviz.errors import EcsvizError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.frames.chats import threads_overview, threads_summary
 from ecsviz.storage.stored_threads import StoredThreads
-from ecsviz.widgets.base import LiveWidget, Message, whole_number
+from ecsviz.widgets.base import NESTED, LiveWidget, Message, whole_number
 from ecsviz.widgets.thread.explorer import ThreadExplorer
 from ecsviz.widgets.threads.sought import BEST, Texts, ThreadHit
 
@@ -30,6 +29,10 @@ ROWS: Final = 50
 """How many threads a page of the list has."""
 MODELS: Final = 100
 """How many models are offered, those of most threads first."""
+IN_A_CELL: Final = (
+    "marimo makes widgets in cells only. Show the thread that `selected` names in a cell of its"
+    " own, by its explore()."
+)
 STILL: Final = 12
 """How many threads stand in for the list where the widget is not alive."""
 MOST: Final = 2**31 - 1
@@ -124,9 +127,7 @@ class ThreadsExplorer(LiveWidget):
     order_by = traitlets.Unicode("-last").tag(sync=True)
     first = traitlets.Int(0, min=0).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
-    thread = traitlets.Instance(ThreadExplorer, allow_none=True).tag(
-        sync=True, **widget_serialization
-    )
+    thread = traitlets.Instance(ThreadExplorer, allow_none=True).tag(sync=True, **NESTED)
 
     _model = traitlets.Int(-1, help="the number of the model that is offered").tag(sync=True)
     _about = traitlets.Dict(help="what there is, and what filters offer").tag(sync=True)
@@ -345,6 +346,9 @@ class ThreadsExplorer(LiveWidget):
 
     def _on_selected(self) -> None:
         old = self.thread
+        if self.is_in_marimo:
+            self.tell("error", text="" if self.selected is None else IN_A_CELL)
+            return
         try:
             self.thread = None if self.selected is None else self._opened(UUID(self.selected))
         except EcsvizError as error:

@@ -1,7 +1,8 @@
 // How points are drawn: many as squares of pixels, some with the marks of their types.
 
 import { pen } from "../shared/dom.js";
-import { channels, mark } from "./scene.js";
+import { mark } from "./scene.js";
+import { channels } from "../shared/theme.js";
 
 /** @import { Points } from "./picture_points.js" */
 

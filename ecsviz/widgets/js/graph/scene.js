@@ -1,7 +1,7 @@
 // A scene as Python sends it: numbers in typed arrays, one entry per element or line.
 
-import { pen } from "../shared/dom.js";
 import { numbers } from "../shared/kernel.js";
+import { channels } from "../shared/theme.js";
 
 /** @import { Numbers, SceneState, Shape } from "./traits.d.ts" */
 /** @typedef {ReturnType<typeof decode>} Scene */
@@ -136,7 +136,7 @@ export function markImage(shape, colour) {
 }
 
 /**
- * Mixes two colours given as #rrggbb or rgb(…): `share` of the first.
+ * Mixes two colours: `share` of the first.
  *
  * @param {string} one
  * @param {string} other
@@ -145,23 +145,6 @@ export function markImage(shape, colour) {
 export function mix(one, other, share) {
   const [a, b] = [channels(one), channels(other)];
   return `rgb(${a.map((value, k) => Math.round(share * value + (1 - share) * b[k])).join(",")})`;
-}
-
-/** @type {Map<string, number[]>} */
-const painter = new Map();
-/** Returns red, green and blue of any colour that the page knows. @param {string} colour */
-export function channels(colour) {
-  let found = painter.get(colour);
-  if (!found) {
-    const context = pen(document.createElement("canvas"));
-    context.fillStyle = colour;
-    const told = String(context.fillStyle);
-    const hex = told.startsWith("#");
-    const parts = told.match(hex ? /[^#]{2}/g : /[\d.]+/g) ?? [];
-    found = parts.slice(0, 3).map((part) => (hex ? parseInt(part, 16) : Number(part)));
-    painter.set(colour, found);
-  }
-  return found;
 }
 
 /** Returns the corners of the box around some points. @param {number[][]} points */

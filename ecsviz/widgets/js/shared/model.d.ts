@@ -43,21 +43,23 @@ export interface Model<W extends Widget> {
   send(message: object): void;
   on(event: string, taken: Function): void;
   off(event: string, taken: Function): void;
-  widget_manager: {
-    get_model(id: string): Promise<unknown>;
-    create_view(model: unknown): Promise<View>;
-  };
 }
 
-/** Another widget, shown inside this one. */
-export interface View {
-  el: HTMLElement;
-  remove(): void;
+/** What shows widgets; a trait names one, and it is shown until the signal says so. */
+export interface Host {
+  getWidget(reference: string): Promise<{
+    render(shown: { el: HTMLElement; signal: AbortSignal }): Promise<void>;
+  }>;
 }
 
 export interface Shown<W extends Widget> {
   model: Model<W>;
   el: HTMLElement;
+}
+
+/** A widget that holds others. */
+export interface Holds<W extends Widget> extends Shown<W> {
+  host: Host;
 }
 
 /** Asks Python for something. */

@@ -1,47 +1,40 @@
-// A widget inside another: the view of a model that a trait names.
+// A widget inside another: the one that a trait names, shown by whoever shows this one.
 
 import { fill, h } from "./dom.js";
 
-/** @import { Model, View, Widget } from "./model.d.ts" */
+/** @import { Host } from "./model.d.ts" */
 
 /**
  * Returns a place for another widget. `failed` is told why it cannot be shown.
  *
- * @template {Widget} W
- * @param {Model<W>} model
+ * @param {Host} host
  * @param {(why: string) => void} failed
  */
-export function makeNested(model, failed) {
+export function makeNested(host, failed) {
   const element = h("div", { class: "ecsviz-nested" });
-  /** @type {{ reference: unknown, view: View | null } | null} */
+  /** @type {{ reference: string, ended: AbortController } | null} */
   let shown = null;
+  const end = () => shown?.ended.abort();
   return {
     element,
-    /** Shows what a trait holds, or nothing. @param {string | object | null} reference */
+    /** Shows what a trait names, or nothing. @param {string | null} reference */
     async show(reference) {
-      if (shown?.reference === reference) return;
-      shown?.view?.remove();
-      /** @type {NonNullable<typeof shown>} */
-      const mine = { reference, view: null };
-      shown = mine;
+      if (shown?.reference === (reference ?? undefined)) return;
+      end();
       fill(element);
-      if (!reference) return;
+      const mine = reference ? { reference, ended: new AbortController() } : null;
+      shown = mine;
+      if (!mine) return;
       try {
-        const manager = model.widget_manager;
-        const other =
-          typeof reference === "string"
-            ? await manager.get_model(reference.replace("IPY_MODEL_", ""))
-            : reference;
-        const view = await manager.create_view(other);
-        if (shown !== mine) return view.remove();
-        mine.view = view;
-        fill(element, view.el);
+        const widget = await host.getWidget(mine.reference);
+        if (shown !== mine) return;
+        const place = h("div");
+        fill(element, place);
+        await widget.render({ el: place, signal: mine.ended.signal });
       } catch (problem) {
         if (shown === mine) failed(problem instanceof Error ? problem.message : String(problem));
       }
     },
-    remove() {
-      shown?.view?.remove();
-    },
+    remove: end,
   };
 }

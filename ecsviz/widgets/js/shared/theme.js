@@ -1,5 +1,7 @@
 // Colours: JupyterLab's variables where there are any, else light or dark as the system has it.
 
+import { h, pen } from "./dom.js";
+
 /**
  * Tells whether the page is dark around an element: what it writes there is light.
  *
@@ -9,10 +11,29 @@ export function isDark(element) {
   const told = document.body?.dataset.jpThemeLight;
   if (told) return told === "false";
   const around = element.parentElement ?? document.body;
-  const text = around?.isConnected ? getComputedStyle(around).color.match(/[\d.]+/g) : null;
-  if (!text) return matchMedia("(prefers-color-scheme: dark)").matches;
-  const [red, green, blue] = text.map(Number);
+  if (!around?.isConnected) return matchMedia("(prefers-color-scheme: dark)").matches;
+  const [red, green, blue] = channels(getComputedStyle(around).color);
   return 0.3 * red + 0.6 * green + 0.1 * blue > 128;
+}
+
+/** @type {Map<string, number[]>} */
+const known = new Map();
+/**
+ * Returns red, green and blue of a colour, 0 to 255, however it is written: what a page mixes
+ * need not be made of these.
+ *
+ * @param {string} colour
+ */
+export function channels(colour) {
+  let found = known.get(colour);
+  if (!found) {
+    const dot = pen(h("canvas", { width: 1, height: 1 }));
+    dot.fillStyle = colour;
+    dot.fillRect(0, 0, 1, 1);
+    found = [...dot.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+    known.set(colour, found);
+  }
+  return found;
 }
 
 /** @typedef {ReturnType<typeof colours>} Colours */

@@ -31,8 +31,8 @@ import { makeCards } from "./cards.js";
 /** @type {Record<string, number>} */
 const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
-/** @param {base.Shown<Widget>} shown */
-function render({ model, el }) {
+/** @param {base.Holds<Widget>} shown */
+function render({ model, el, host }) {
   /** @type {typeof model.get} */
   const is = (name) => model.get(name);
   const send = sender(model);
@@ -256,7 +256,7 @@ function render({ model, el }) {
   // -- the graph ---------------------------------------------------------------------------
 
   const told = h("p", { class: "ecsviz-note" });
-  const graph = makeNested(model, (why) => error.say(`The graph cannot be shown: ${why}`));
+  const graph = makeNested(host, (why) => error.say(`The graph cannot be shown: ${why}`));
   const cards = makeCards((n) => send("table", { n }));
   const hops = h(
     "select",

@@ -14,7 +14,7 @@ export interface Traits extends every.Traits {
   order_by: string;
   first: number;
   status: string;
-  graph: string | object | null;
+  graph: string | null;
   _about: About;
   _page: Page | NoPage;
   _told: string;

@@ -37,8 +37,8 @@ const COLUMNS = [
   ["last", "Last (UTC)"],
 ];
 
-/** @param {base.Shown<Widget>} shown */
-function render({ model, el }) {
+/** @param {base.Holds<Widget>} shown */
+function render({ model, el, host }) {
   /** @type {typeof model.get} */
   const is = (name) => model.get(name);
   const send = sender(model);
@@ -281,7 +281,7 @@ function render({ model, el }) {
   // -- the thread that is picked -----------------------------------------------------------
 
   const back = button({ "data-do": "back" }, () => send("back"), "‹ all threads");
-  const nested = makeNested(model, (why) => error.say(`The thread cannot be shown: ${why}`));
+  const nested = makeNested(host, (why) => error.say(`The thread cannot be shown: ${why}`));
   const opened = h(
     "div",
     {

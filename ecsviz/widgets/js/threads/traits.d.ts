@@ -18,7 +18,7 @@ export interface Traits extends every.Traits {
   order_by: string;
   first: number;
   status: string;
-  thread: string | object | null;
+  thread: string | null;
   _model: number;
   _about: About;
   _page: Page;
