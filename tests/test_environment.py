@@ -1,4 +1,4 @@
-"""pyproject.toml and environment.yml ask for the same things."""
+"""pyproject.toml, environment.yml, the recipe and the citation say the same things."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+import ecsviz as ev
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -80,6 +82,25 @@ def test_conda_takes_everything_from_conda_forge(environment: dict[str, Any]) ->
     # `nodefaults` keeps the channel of the user's own settings from being mixed in.
     assert environment["channels"] == ["conda-forge", "nodefaults"]
     assert environment["name"] == "ecsviz"
+
+
+def test_the_recipe_is_of_the_same_package(project: dict[str, Any]) -> None:
+    recipe = yaml.safe_load((ROOT / ".conda" / "recipe.yaml").read_text(encoding="utf-8"))
+    run = {name: str(bound) for name, bound in parse(recipe["requirements"]["run"]).items()}
+    assert run.pop("python") == project["requires-python"]
+    core = parse(project["dependencies"])
+    assert run == {CONDA_NAMES.get(n, (n, ""))[0]: str(bound) for n, bound in core.items()}
+    assert recipe["context"]["version"] == ev.__version__
+    assert recipe["about"]["summary"] == project["description"]
+    (script,) = recipe["build"]["python"]["entry_points"]
+    assert script == " = ".join(["ecsviz", project["scripts"]["ecsviz"]])
+
+
+def test_the_citation_is_of_this_version(project: dict[str, Any]) -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == ev.__version__
+    assert citation["license"] == project["license"]
+    assert [author["name"] for author in citation["authors"]] == [project["authors"][0]["name"]]
 
 
 def test_the_tables_name_what_is_there(project: dict[str, Any]) -> None:

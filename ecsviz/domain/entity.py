@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
-from uuid6 import uuid7
 
 from ecsviz.domain import objects as state
 from ecsviz.domain import serializing as dumps
@@ -19,6 +19,11 @@ from ecsviz.domain.entity_class import EntityMeta, is_entity_class
 from ecsviz.domain.fields import OWN_FIELDS
 from ecsviz.domain.walk import walk
 from ecsviz.errors import NotAnEntityError, UnsupportedFieldError, short_repr
+
+if sys.version_info >= (3, 14):
+    from uuid import uuid7
+else:
+    from uuid6 import uuid7
 
 
 def _new_id() -> UUID:
