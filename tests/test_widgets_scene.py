@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import ecsviz as ev
 from ecsviz.draw.palette import MARKERS, PALETTE
+from ecsviz.draw.style import categories, hex_of
+from ecsviz.errors import InvalidArgumentError
 from ecsviz.samples import sample
+from ecsviz.widgets import GraphExplorer, explore_graph
+from ecsviz.widgets.graph import looks
 from ecsviz.widgets.graph import scene as room
 from ecsviz.widgets.graph.details import Around
 from ecsviz.widgets.graph.scene import (
@@ -18,7 +24,6 @@ from ecsviz.widgets.graph.scene import (
     Scene,
     groups_of,
     groups_scene,
-    legend_of,
     map_scene,
     nodes_scene,
 )
@@ -91,24 +96,109 @@ def test_where_there_is_no_room_for_boxes_elements_are_dots() -> None:
 
 
 def test_colours_and_marks_are_those_of_the_picture() -> None:
-    legend = legend_of(graph_of(chat(2)))
+    legend = looks.legend_of(graph_of(chat(2)))
     assert [(entry["name"], entry["light"], entry["count"]) for entry in legend.entries] == [
         ("ChatMessage", PALETTE[0].lower(), 2),
         ("ChatThread", PALETTE[1].lower(), 1),
     ]
     assert [entry["shape"] for entry in legend.entries] == ["circle", "square"]
-    assert len(set(room.SHAPES.values())) == len(MARKERS)
+    assert len(set(looks.SHAPES.values())) == len(MARKERS)
     assert all(entry["dark"] != entry["light"] for entry in legend.entries)
+
+
+def look(explorer: GraphExplorer) -> tuple[list[int], dict[str, Any]]:
+    """Return the entry of each element, and the legend."""
+    assert len(explorer._codes) == len(explorer._showing.now)
+    return list(explorer._codes), explorer._look
+
+
+def test_colours_and_sizes_are_by_what_one_chooses() -> None:
+    thread = chat(9)
+    explorer = graph_of(thread).explore()
+    numbers = explorer._scene["nodes"]
+    nodes = [explorer.graph.nodes[k] for k in np.frombuffer(numbers, "<i4").tolist()]
+    assert (explorer.color_by, explorer.size_by, explorer._sizes) == ("type", None, b"")
+    assert {"role", "content", "title"} <= {*explorer._about["colours"]}
+    assert not {"messages", "thread", "ecs_id"} & {*explorer._about["colours"]}
+    assert explorer._about["sizes"][:2] == ["degree", "generation"]
+
+    explorer.color_by = "role"
+    codes, told = look(explorer)
+    names = [told["legend"][code]["name"] for code in codes]
+    assert names == ["no role" if node is thread else "user" for node in nodes]
+    assert not told["types"], "an entry is no type that could be hidden"
+
+    degree = explorer.graph.nodes_frame().set_index("ecs_id")[["dependencies", "dependents"]]
+    order = [int(degree.loc[node.ecs_id].sum()) for node in nodes]
+    explorer.color_by = "degree"
+    codes, told = look(explorer)
+    assert [told["legend"][code]["name"] for code in codes] == [str(number) for number in order]
+
+    explorer.size_by = "degree"
+    sizes = np.frombuffer(explorer._sizes, "u1")
+    assert sizes[nodes.index(thread)] == 255
+    assert (np.argsort(sizes, kind="stable") == np.argsort(order, kind="stable")).all()
+    explorer.view = "map"
+    assert len(explorer._sizes) == len(explorer._codes) == 10
+    for option, wrong in (("color_by", "rol"), ("size_by", "role"), ("size_by", "contents")):
+        with pytest.raises(InvalidArgumentError, match=r"role|numbers|content"):
+            setattr(explorer, option, wrong)
+        with pytest.raises(InvalidArgumentError):
+            graph_of(thread).explore(**{option: wrong})
+    assert (explorer.color_by, explorer.size_by) == ("degree", "degree"), "nothing is lost"
+    explorer.refresh(graph_of(ev.sample("chain", n=9)))
+    assert (explorer.color_by, len(explorer._codes)) == ("degree", 9)
+    explorer.color_by = "generation"  # many numbers are a ramp, as in its picture
+    codes, told = look(explorer)
+    ramp = categories(range(9))[1]
+    assert [entry["light"] for entry in told["legend"]] == [hex_of(each.color) for each in ramp]
+    assert (told["told"], told["bar"]) == ("generation: 0 to 8", True)
+    assert (min(codes), max(codes), len(set(codes))) == (0, len(ramp) - 1, 9)
+    explorer.color_by = "name"
+    explorer.refresh(graph_of(thread))
+    assert explorer.color_by == "type", "there are no names any more"
+
+
+def test_a_group_has_the_colour_of_most_of_its_members() -> None:
+    threads = [chat(4) for _ in range(3)]
+    threads[1].messages[0].role = "assistant"
+    explorer = explore_graph(graph_of(threads), view="groups", color_by="role", size_by="degree")
+    codes, told = look(explorer)
+    assert [told["legend"][code]["name"] for code in codes] == ["user"] * 3
+    assert len(set(explorer._sizes)) == 1, "in the middle they are alike"
+
+
+def test_communities_have_titles_on_the_map() -> None:
+    names = [f"n{k}" for k in range(240)]
+    hubs = [60 * (k // 60) for k in range(240)]
+    ends = [(k, hubs[k]) for k in range(240) if k != hubs[k]]
+    ends += [(k, k - 1) for k in range(1, 240) if k % 2]
+    ends += [(60, 0), (120, 60), (180, 120)]
+    sources, targets = zip(*ends, strict=True)
+    graph = ev.EntityDependencyGraph.from_parts(
+        names, names, ["n"] * 240, sources, targets, ["to"] * len(ends)
+    )
+    explorer = explore_graph(graph, view="map")
+    titles = explorer._scene["titles"]
+    assert {graph.nodes[leader] for *_, leader in titles} == {"n0", "n60", "n120", "n180"}
+    assert all("and 5" in text or "and 6" in text for text, *_ in titles)
+    codes, told = look(explorer)
+    assert told["told"] == "4 communities have colours"
+    assert len(set(codes)) == 4
+    for text, x, y, leader in titles:
+        own = explorer._showing.now.places[np.array(codes) == codes[leader]]
+        assert np.allclose((x, y), np.median(own, axis=0)), text
+    explorer.color_by = "degree"
+    assert explorer._look["told"] != told["told"]
 
 
 def test_the_state_is_binary() -> None:
     graph = graph_of(chat(3))
-    scene, legend = all_of(graph), legend_of(graph)
-    state = scene.state(legend.codes, Around(graph).steps)
+    scene = all_of(graph)
+    state = scene.state(Around(graph).steps)
     places = np.frombuffer(state["places"], "<f4").reshape(-1, 2)
     assert places.tolist() == scene.places.astype("<f4").tolist()
     assert np.frombuffer(state["nodes"], "<i4").tolist() == [0, 1, 2, 3]
-    assert np.frombuffer(state["codes"], "u1").tolist() == legend.codes.tolist()
     assert sorted(np.frombuffer(state["steps"], "<i4").tolist()) == [1, 2, 3, 4]
     assert len(np.frombuffer(state["sources"], "<u4")) == len(state["names"])
     outline = np.frombuffer(state["outlines"], "<u4")
@@ -169,4 +259,4 @@ def test_an_empty_graph_has_empty_scenes() -> None:
         groups_scene(graph, groups_of(graph), {}, 9),
     ):
         assert len(scene) == 0
-        assert scene.state(none, none)["count"] == 0
+        assert scene.state(none)["count"] == 0

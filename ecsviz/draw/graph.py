@@ -73,8 +73,9 @@ def draw_graph(  # noqa: PLR0913 - the options of a picture
     figsize
         Width and height of the figure in inches, instead of what the graph needs.
     color_by
-        ``"type"``, ``"component"``, ``"generation"``, a field's name, or a function of a node.
-        The colour comes with the shape of a mark, so that it need not be told by colour alone.
+        ``"type"``, ``"component"``, ``"generation"``, ``"degree"`` (how many references join a
+        node, where no field is called so), a field's name, or a function of a node. The colour
+        comes with the shape of a mark, so that it need not be told by colour alone.
     label
         A field's name, or a function of a node. None takes its name, title or first text;
         False leaves labels out.

@@ -34,7 +34,7 @@ GroupBy = Literal["auto", "component", "type", "thread"]
 
 __all__ = ["DrawingOptionError", "GroupBy", "Picture", "counts_of", "make_picture"]
 
-BUILT_IN: Final = ("type", "component", "generation")
+BUILT_IN: Final = ("type", "component", "generation", "degree")
 """What ``color_by`` knows in every graph."""
 ROWS: Final = 160
 """Of more nodes, rows of what is no tree say little: they are drawn as a map."""
@@ -152,7 +152,7 @@ def _one_by_one(
     return Picture(
         graph,
         _labels(graph, label),
-        _values(graph, color_by),
+        values_by(graph, color_by),
         found.in_cycle,
         found.deferred,
         implied,
@@ -179,7 +179,7 @@ def _in_groups(
         values: list[Any] = list(groups.graph.arrays.types)
     else:
         # A group has the value that most of its members have.
-        every = _values(graph, color_by)
+        every = values_by(graph, color_by)
         given = {str(value): value for value in every}
         names, codes = np.unique(np.array([str(value) for value in every]), return_inverse=True)
         table = np.zeros((len(groups), len(names)), dtype=np.int64)
@@ -276,7 +276,14 @@ def _labels(graph: EntityDependencyGraph, label: Any) -> Sequence[str]:
     return ["" if value is None else clean_text(str(_shown(value, READ)), READ) for value in values]
 
 
-def _values(graph: EntityDependencyGraph, color_by: Any) -> list[Any]:
+def values_by(graph: EntityDependencyGraph, color_by: Any, option: str = "color_by") -> list[Any]:
+    """Return what the colour, or the size, of each node stands for.
+
+    Raises
+    ------
+    DrawingOptionError
+        If it is no word of `BUILT_IN`, no field, and no function of a node.
+    """
     built_in = color_by if isinstance(color_by, str) else ""
     if built_in == "type":
         return list(graph.arrays.types)
@@ -290,7 +297,13 @@ def _values(graph: EntityDependencyGraph, color_by: Any) -> list[Any]:
         ]
     if built_in == "generation":
         return list(graph.ordering.generation.tolist())
-    return [_shown(value) for value in _asked(graph, color_by, "color_by")]
+    return [_shown(value) for value in _asked(graph, color_by, option)]
+
+
+def degrees(graph: EntityDependencyGraph) -> Ints:
+    """Return how many references join each node, shape (nodes,)."""
+    parts = graph.arrays
+    return np.bincount(np.concatenate((parts.sources, parts.targets)), minlength=len(graph))
 
 
 def _shown(value: Any, limit: int = 32) -> str | int | float | None:
@@ -319,9 +332,12 @@ def _asked(graph: EntityDependencyGraph, what: Any, option: str) -> list[Any]:
     for node in nodes:
         kind = type(node)
         known.update(dict.fromkeys(kind.model_fields if is_entity_class(kind) else values_of(node)))
+    if option != "label" and isinstance(what, str) and what == "degree" and what not in known:
+        found: list[Any] = degrees(graph).tolist()
+        return found
     if not isinstance(what, str) or (nodes and what not in known):
         options = [name for name in known if name not in OWN_FIELDS]
-        options += BUILT_IN if option == "color_by" else []
+        options += [] if option == "label" else BUILT_IN
         raise DrawingOptionError(
             f"{option}={short_repr(what)} is no field of what is drawn."
             f"{did_you_mean(what, options)} Give a field's name, or a function of a node.",

@@ -157,8 +157,8 @@ def categories(
     """
     keys = [none if value is None else str(getattr(value, "value", value)) for value in values]
     counts = Counter(keys)
-    finite = [_is_number(value) and math.isfinite(value) for value in values]
-    numbers_only = any(finite) and all(_is_number(value) or value is None for value in values)
+    finite = [is_number(value) and math.isfinite(value) for value in values]
+    numbers_only = any(finite) and all(is_number(value) or value is None for value in values)
     if numbers_only and len(counts) > SHOWN:
         return _scale(values, finite, none, dark)
     numbers_only = numbers_only and all(finite)
@@ -217,7 +217,8 @@ def on_ground(color: str, dark: bool) -> Color:
     return mix(color, WHITE, 0.78) if dark else rgb(color)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Tell whether a value has a place on a scale."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 

@@ -305,14 +305,16 @@ LABELLED: Final = 40
 """Up to how many carry labels: what can be read in that size."""
 
 
-def poster(graph: EntityDependencyGraph, *, pairs: bool = True) -> tuple[bytes, str]:
+def poster(
+    graph: EntityDependencyGraph, *, pairs: bool = True, color_by: str = "type"
+) -> tuple[bytes, str]:
     r"""Return a picture of a graph as PNG, and what it shows as text.
 
     Parameters
     ----------
     graph
         Of any size: above `DETAILED` nodes it is drawn in groups.
-    pairs
+    pairs, color_by
         As of ``graph.draw``.
 
     Examples
@@ -328,13 +330,13 @@ def poster(graph: EntityDependencyGraph, *, pairs: bool = True) -> tuple[bytes, 
     picture = picture_of(
         graph,
         pairs=pairs,
-        color_by="type",
+        color_by=color_by,
         label=None if len(graph) <= LABELLED or len(graph) > DETAILED else False,
         highlight=None,
         max_nodes=DETAILED,
         group_by=None,
     )
-    figure: Any = draw_picture(picture, FreeRoom(*SIZE)).get_figure()
+    figure: Any = draw_picture(picture, FreeRoom(*SIZE), named=color_by).get_figure()
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=96)
     note = f" {picture.note}" if picture.note else ""

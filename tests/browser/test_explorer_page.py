@@ -30,7 +30,7 @@ def test_all_colours_follow_the_theme(notebook: Notebook) -> None:
     notebook.open("theme", CHAT)
     drawn(notebook, "nodes")
     lines = (0xD5, 0x5E, 0x00), (0xF2, 0x8C, 0x4B)
-    entry = notebook.value("w._legend.entries[0]")
+    entry = notebook.value("w._look['legend'][0]")
     points = tuple(tuple(bytes.fromhex(entry[name][1:])) for name in ("light", "dark"))
     for view, (light, dark) in (("all", lines), ("map", points)):
         notebook.python(f"w.view = {view!r}")

@@ -107,6 +107,29 @@ def test_moving_picking_and_paths(notebook: Notebook) -> None:
     assert notebook.value("w._scene['count']") == 5
 
 
+def colours_and_sizes(notebook: Notebook, tmp_path: Path) -> None:
+    """Choose what to colour and to size by, and look at what comes of it."""
+    page = notebook.page
+    usual = saved(notebook, "svg", tmp_path)
+    page.select_option("[data-do=color-by]", "role")
+    notebook.wait_for("w.color_by", "role")
+    page.wait_for_selector(".ecsviz-legends:has-text('no role')")
+    assert not page.query_selector(".ecsviz-legends [data-type]"), "a click on a role hides no type"
+    page.select_option("[data-do=size-by]", "degree")
+    notebook.wait_for("w.size_by", "degree")
+    page.wait_for_selector(".ecsviz-legends:has-text('size: degree, ')")
+    coloured = ET.fromstring(saved(notebook, "svg", tmp_path))
+    entry = notebook.value("w._look['legend'][0]")
+    assert entry["name"] == "assistant"
+    fills = [each.get("fill") for each in coloured.iter(f"{SVG}path")]
+    assert fills.count(entry["light"]) == notebook.value("w._codes.count(0)") + 1, "and the legend"
+    assert ET.tostring(coloured) != ET.tostring(ET.fromstring(usual))
+    notebook.shot("explorer-coloured", ".ecsviz-explorer")
+    notebook.python("w.color_by = 'type'; w.size_by = None")
+    page.wait_for_selector("[data-type=ChatThread]")
+    assert page.input_value("[data-do=color-by]") == "type"
+
+
 def test_hiding_help_saving_and_full_screen(notebook: Notebook, tmp_path: Path) -> None:
     notebook.open("hiding", FOUR)
     drawn(notebook, "nodes")
@@ -142,6 +165,7 @@ def test_hiding_help_saving_and_full_screen(notebook: Notebook, tmp_path: Path) 
     page.click("[data-do=full]")
     page.wait_for_selector(".ecsviz-full", state="detached")
 
+    colours_and_sizes(notebook, tmp_path)
     page.focus(PICTURE)
     assert not page.is_visible(".ecsviz-minimap"), "all is in sight"
     for _ in range(6):
@@ -176,7 +200,7 @@ class Package(ev.Entity):
     needs: list["Package"] = []
 packages = [Package(name=f"package {k}") for k in range(900)]
 for k, package in enumerate(packages[1:], 1):
-    package.needs = [packages[k // 30]]
+    package.needs = [packages[k // 30], *packages[k - k % 2 : k]]
 graph = ev.EntityDependencyGraph(packages)
 w = graph.explore(view="map")
 w
@@ -189,12 +213,14 @@ WRITTEN = """() => {
     clearRect.apply(this, box);
   };
   CanvasRenderingContext2D.prototype.fillText = function (label, x, y) {
-    written.set(label, [x, y, x + this.measureText(label).width]);
+    const { width } = this.measureText(label);
+    const left = this.textAlign === "center" ? x - width / 2 : x;
+    written.set(`${label} ${left} ${y}`, [label, left, y, left + width]);
     fillText.call(this, label, x, y);
   };
   return new Promise((done) => setTimeout(() => {
     Object.assign(CanvasRenderingContext2D.prototype, { fillText, clearRect });
-    done([...written].map(([label, place]) => [label, ...place]));
+    done([...written.values()]);
   }, 1500));
 }"""
 """Gives the names that the last frame writes, and where."""
@@ -217,14 +243,23 @@ def test_zoom_brings_names_in_by_importance(notebook: Notebook) -> None:
     page.focus(PICTURE)
     page.keyboard.press("+")
     far = names_in_a_frame(notebook)
+    titles = {
+        line for text, *_ in notebook.value("w._scene['titles']") for line in text.split("\n")
+    }
+    assert len(titles & {*far}) >= 5, "communities have titles"
+    far = [name for name in far if name not in titles]
     hubs = {f"package {k}" for k in range(30)}
     assert 5 <= len(far) <= 24
-    assert len(hubs & {*far}) >= 8, "3 % have most references: a third of the names and more"
+    titled = {hub for hub in hubs for title in titles if title.startswith(f"{hub} and")}
+    assert len(hubs & {*far} | titled) >= 8, (
+        "3 % have most references: a third of the names and more"
+    )
     notebook.shot("explorer-names-far", ".ecsviz-explorer")
     for _ in range(7):
         page.keyboard.press("+")
     page.wait_for_timeout(400)
     page.keyboard.press("+")
     near = names_in_a_frame(notebook)
+    assert not titles & {*near}, "who looks closely needs no titles"
     assert len({*near} - {*far}) > 10, "who looks closely reads more"
     notebook.shot("explorer-names-near", ".ecsviz-explorer")

@@ -61,6 +61,10 @@ def test_it_stays_alive_without_python(
     page.select_option(".ecsviz-types", index=0)
     page.click("[data-view=map]")
     page.wait_for_selector(".ecsviz-picture[data-drawn=map]")
+    page.select_option("[data-do=color-by]", "role")
+    page.wait_for_selector(".ecsviz-legends:has-text('no role')")
+    page.select_option("[data-do=size-by]", "degree")
+    page.wait_for_selector(".ecsviz-legends:has-text('size: degree, ')")
     page.click("[data-view=around]")
     page.wait_for_selector(".ecsviz-hops")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
-from ecsviz.widgets.graph.explorer import DETAILED, HEIGHT, GraphExplorer
+from ecsviz.widgets.graph.explorer import DETAILED, GraphExplorer
+from ecsviz.widgets.graph.traits import HEIGHT
 
 
 def explore_graph(
@@ -16,6 +17,8 @@ def explore_graph(
     limit: int = DETAILED,
     pairs: bool = True,
     height: int = HEIGHT,
+    color_by: str = "type",
+    size_by: str | None = None,
 ) -> GraphExplorer:
     """Return a live widget to look around in a graph.
 
@@ -38,6 +41,12 @@ def explore_graph(
     height
         How high the picture is, in pixels; a reader may pull it at its lower edge. `HEIGHT` by
         default, which leaves room for the cell.
+    color_by
+        As of ``graph.draw``: ``"type"``, ``"component"``, ``"generation"``, ``"degree"``, or a
+        field's name; a reader may choose another.
+    size_by
+        ``"degree"``, ``"generation"``, or a field that holds numbers: marks are large by it. None
+        for none.
 
     Returns
     -------
@@ -49,8 +58,8 @@ def explore_graph(
     EntityNotFoundError, InvalidIdError
         If `selected` is not in the graph.
     InvalidArgumentError
-        If `graph` is no graph, `limit` or `height` no number, there is no such view, or the
-        graph is too large for it.
+        If `graph` is no graph, `limit` or `height` no number, there is no such view, the
+        graph is too large for it, or there is no such field.
 
     Examples
     --------
@@ -63,5 +72,12 @@ def explore_graph(
     (True, 2)
     """
     return GraphExplorer(
-        graph, selected=selected, view=view, limit=limit, pairs=pairs, height=height
+        graph,
+        selected=selected,
+        view=view,
+        limit=limit,
+        pairs=pairs,
+        height=height,
+        color_by=color_by,
+        size_by=size_by,
     )

@@ -5,7 +5,7 @@ Whatever the size of the graph, only what is shown goes to the page: see ``scene
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import traitlets
@@ -22,8 +22,9 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.views import checked_graph
 from ecsviz.layout.groups import By
 from ecsviz.layout.paired import one_line_a_pair
-from ecsviz.widgets.base import EntityId, LiveWidget, Message, poster, whole_number
+from ecsviz.widgets.base import EntityId, Message, poster, whole_number
 from ecsviz.widgets.graph.details import ROWS, Around, Ids
+from ecsviz.widgets.graph.looks import Looks, legend_of
 from ecsviz.widgets.graph.page import page_of
 from ecsviz.widgets.graph.picking import (
     STEPS,
@@ -37,7 +38,8 @@ from ecsviz.widgets.graph.picking import (
     positions_of,
     steps_along,
 )
-from ecsviz.widgets.graph.scene import elements_of, legend_of
+from ecsviz.widgets.graph.scene import elements_of
+from ecsviz.widgets.graph.traits import HEIGHT, GraphTraits
 from ecsviz.widgets.graph.views import (
     Cycles,
     Showing,
@@ -55,14 +57,13 @@ if TYPE_CHECKING:
 
 DETAILED: Final = 500
 """Up to how many entities are shown one by one: what a browser still moves smoothly."""
-HEIGHT: Final = 440
 LEAST, MOST = 160, 4_000
-"""How high the picture is, in pixels, and may be."""
+"""How high the picture may be, in pixels."""
 HOPS: Final = 6
 """How far a neighbourhood goes at the most."""
 
 
-class GraphExplorer(LiveWidget):
+class GraphExplorer(GraphTraits):
     """The widget that `explore_graph` returns.
 
     Attributes
@@ -85,6 +86,12 @@ class GraphExplorer(LiveWidget):
         cycle.
     hidden_types, hidden_fields
         Traits: lists of the names of types and fields of which nothing is drawn.
+    color_by
+        A trait: what colours stand for, as in ``graph.draw``: ``"type"``, ``"component"``,
+        ``"generation"``, ``"degree"``, or a field's name.
+    size_by
+        A trait: what marks are large by: ``"degree"``, ``"generation"``, or the name of a field
+        that holds numbers; None for none.
     hops
         A trait: how far the view ``"around"`` goes, 1 to `HOPS`.
     picked
@@ -105,48 +112,7 @@ class GraphExplorer(LiveWidget):
         A trait: what is shown of what there is, in words.
     """
 
-    bundle: ClassVar[str] = "explorer"
     to_page = page_of
-    answers: ClassVar[dict[str, str]] = {
-        "select": "_on_select",
-        "open": "_on_open",
-        "close": "_on_close",
-        "rows": "_on_rows",
-        "labels": "_on_labels",
-        "tip": "_on_tip",
-        "cycles": "_on_cycles",
-        "move": "_on_move",
-        "pick": "_on_pick",
-        "path": "_on_path",
-    }
-
-    view = traitlets.Unicode().tag(sync=True)
-    group_by = traitlets.Enum(("auto", "component", "type"), "auto").tag(sync=True)
-    search = traitlets.Unicode().tag(sync=True)
-    type_filter = traitlets.Unicode(None, allow_none=True).tag(sync=True)
-    cycles_only = traitlets.Bool().tag(sync=True)
-    hidden_types: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    hidden_fields: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    hops = traitlets.Int(1).tag(sync=True)
-    height = traitlets.Int(HEIGHT).tag(sync=True)
-    step = traitlets.Int().tag(sync=True)
-    status = traitlets.Unicode().tag(sync=True)
-    _about = traitlets.Dict(help="the graph itself").tag(sync=True)
-    _scene = traitlets.Dict(help="what is shown").tag(sync=True)
-    _details = traitlets.Dict(help="of the selected entity").tag(sync=True)
-    _at = traitlets.Int(-1, help="the element that shows it").tag(sync=True)
-    _mask = traitlets.Bytes(help="per element whether it is left, and found").tag(sync=True)
-    _rows = traitlets.Dict(help="a page of the table").tag(sync=True)
-    _stepping = traitlets.Bool(help="whether what is saved later is faded").tag(sync=True)
-    _steps: traitlets.List[Any] = traitlets.List(help="the chosen cycle's references").tag(
-        sync=True
-    )
-    picked: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    cycle = traitlets.Int(None, allow_none=True).tag(sync=True)
-    cycle_step = traitlets.Int().tag(sync=True)
-    _picked = traitlets.Bytes(help="per element whether it is picked").tag(sync=True)
-    _moved = traitlets.Dict(help="where elements were put").tag(sync=True)
-    _cycles = traitlets.Dict(help="those to choose from").tag(sync=True)
 
     def __init__(
         self,
@@ -157,6 +123,8 @@ class GraphExplorer(LiveWidget):
         limit: int = DETAILED,
         pairs: bool = True,
         height: int = HEIGHT,
+        color_by: str = "type",
+        size_by: str | None = None,
     ) -> None:
         for name, value, what in (
             ("limit", limit, "how many entities are shown one by one"),
@@ -169,17 +137,21 @@ class GraphExplorer(LiveWidget):
         self._limit, self._pairs = max(1, limit), flag(pairs, "pairs")
         self._places = Places()
         self._take_graph(graph)
+        self._looks.check("color_by", color_by)  # a trait tells in words of its own what is no text
+        self._looks.check("size_by", size_by)
         super().__init__(
             view=self._showing.first(),
-            _about=introduction(self._showing, self._legend, self._names),
+            _about=self._introduction(),
             height=height,
+            color_by=color_by,
+            size_by=size_by,
         )
         self._show_scene()
         self._find()
         self._connect()
         self.selected = selected
         if view is not None:
-            self._showing.check(view)  # a trait tells in words of its own what is no text
+            self._showing.check(view)
             self.view = view
 
     def _connect(self) -> None:
@@ -190,6 +162,7 @@ class GraphExplorer(LiveWidget):
         filters = ["search", "type_filter", "cycles_only", "hidden_types"]
         self.observe(lambda _: self._find(), filters)
         self.observe(lambda _: self._on_hops(), "hops")
+        self.observe(lambda _: self._show_look(), ["color_by", "size_by"])
         self.observe(lambda _: self._show_picked(), "picked")
         self.observe(lambda _: self._on_cycle(), "cycle")
         self.observe(lambda _: self._on_cycle_step(), "cycle_step")
@@ -204,11 +177,14 @@ class GraphExplorer(LiveWidget):
             shown, both, plain_graph = one_line.graph, one_line.both, graph.without_pairs
         self._showing = Showing(shown, self._around, self._limit, both)
         self._found_cycles = Cycles(plain_graph)
-        self._legend = legend_of(graph)
+        self._looks = Looks(graph, self._around.steps)
         self._kept: Bools = np.ones(len(graph), dtype=bool)
         self._found: Bools = self._kept
         self._ids = Ids(graph)
         self._names = names_of_types(graph)
+
+    def _introduction(self) -> dict[str, Any]:
+        return introduction(self._showing, self._names) | self._looks.choices()
 
     def refresh(self, graph: EntityDependencyGraph | None = None) -> None:
         """Show what the entities are now: new ones, new references, other fields.
@@ -244,8 +220,11 @@ class GraphExplorer(LiveWidget):
         with self.hold_sync():
             self.settle(selected=None, picked=[], cycle=None, _steps=[], cycle_step=0)
             self._take_graph(graph)
+            for name, usual in (("color_by", "type"), ("size_by", None)):
+                if not self._looks.knows(name, getattr(self, name)):
+                    self.settle(**{name: usual})
             self._showing.group_by, self._showing.hops = showing.group_by, self.hops
-            self._about = introduction(self._showing, self._legend, self._names)
+            self._about = self._introduction()
             if self.view == "around" or (self.view == "all" and len(graph) > self._limit):
                 self.view = self._showing.first()
             self._show_scene()
@@ -335,12 +314,28 @@ class GraphExplorer(LiveWidget):
 
     def _show_scene(self) -> None:
         scene = self._showing.show(cast("View", self.view))
-        self._scene = scene.state(self._legend.codes, self._around.steps)
+        self._scene = scene.state(self._around.steps)
         self.status = scene.told
+        self._show_look()
         self._show_mask()
         self._moved = self._places.moved(self.view, keys_of(scene, self._parts.ids))
         self._show_picked()
         self._at = self._showing.element_of(self._number)
+
+    def _show_look(self) -> None:
+        if self.settling:
+            return
+        with self.hold_sync():
+            for name, value in self._looks.traits(
+                self._showing.now, self.color_by, self.size_by
+            ).items():
+                setattr(self, name, value)
+
+    @traitlets.validate("color_by", "size_by")
+    def _check_look(self, proposal: Any) -> str | None:
+        by: str | None = proposal.value
+        self._looks.check(proposal.trait.name, by)
+        return by
 
     @traitlets.validate("hops")
     def _check_hops(self, proposal: Any) -> int:
@@ -593,8 +588,8 @@ class GraphExplorer(LiveWidget):
         return None if self.view == "map" else "cytoscape"
 
     def _poster_png(self) -> tuple[bytes, str]:
-        return poster(self.graph, pairs=self._showing.both is None)
+        return poster(self.graph, pairs=self._showing.both is None, color_by=self.color_by)
 
     def _still(self) -> list[Child]:
-        rows = [(entry["name"], entry["count"]) for entry in self._legend.entries]
+        rows = [(entry["name"], entry["count"]) for entry in legend_of(self.graph).entries]
         return [element("p", counts_of(self.graph), look="line"), table(["type", "nodes"], rows)]

@@ -11,6 +11,7 @@ from ecsviz.draw.picture import counts_of
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.widgets.base import static_text
 from ecsviz.widgets.graph.details import Around
+from ecsviz.widgets.graph.looks import Looks
 from ecsviz.widgets.graph.views import Cycles
 
 MOST: Final = 5_000
@@ -51,11 +52,12 @@ def page_of(explorer: Any, title: str | None = None) -> str:
             limit=MOST,
         )
     around = Around(graph)
-    before, scenes = explorer.view, {}
+    before, scenes, shown = explorer.view, {}, {}
     for view in ("all", "map"):
         if view == "map" or n <= explorer.get_state()["_about"]["limit"]:
             explorer.view = view
-            scenes[view] = explorer.get_state()["_scene"]
+            shown[view] = explorer.get_state()
+            scenes[view] = shown[view]["_scene"]
     state = {k: v for k, v in explorer.get_state().items() if k not in LEFT_OUT}
     explorer.view = before
     view = before if before in scenes else next(iter(scenes))
@@ -63,7 +65,7 @@ def page_of(explorer: Any, title: str | None = None) -> str:
     state |= {
         "view": view,
         "status": scenes[view]["told"],
-        "_scene": scenes[view],
+        **{name: shown[view][name] for name in ("_scene", "_look", "_codes", "_sizes")},
         "_about": state["_about"] | {"live": True, "alone": True},
         "_moved": {},
         "_picked": b"",
@@ -79,6 +81,11 @@ def page_of(explorer: Any, title: str | None = None) -> str:
         "scenes": scenes,
         "details": [around.about(number) for number in range(n)],
         "rows": [around.row(number) for number in graph.ordering.sequence.tolist()],
+        "looks": Looks(graph, around.steps).baked(
+            {view: bool(scene["titles"]) for view, scene in scenes.items()},
+            explorer.color_by,
+            explorer.size_by,
+        ),
         "cycles": cycles.listed() | {"steps": [cycles.steps(k) for k in range(len(cycles))]},
     }
     return live_page(

@@ -16,13 +16,11 @@ from ecsviz.basics.html import shown_of
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.text import plain
 from ecsviz.domain.labels import in_lines, label_of, text_width
-from ecsviz.draw.palette import MARKERS
-from ecsviz.draw.style import categories, hex_of
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import By
-from ecsviz.layout.maps import map_of, needs_a_map
+from ecsviz.layout.maps import Map, map_of, needs_a_map
 from ecsviz.layout.overview import noun_of
 from ecsviz.layout.placed import HUB
 
@@ -63,28 +61,11 @@ FIELDS: Final = 100
 """How many fields can be hidden."""
 LEADING: Final = 2_000
 """How many points may be named before one looks closely."""
+TITLE: Final = 48
+"""How long the title of a community is, in columns."""
 HULLS: Final = 80
 """How many cyclic components stand on shaded ground."""
-SHAPES: Final = dict(
-    zip(MARKERS, ("circle", "square", "up", "diamond", "down", "plus", "cross"), strict=True)
-)
 IN_CYCLE, DEFERRED, TO_HUB, PAIR = 1, 2, 4, 8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Legend:
-    """The types of a graph, by colour and mark, as in its picture.
-
-    Attributes
-    ----------
-    codes
-        Shape (nodes,): the entry of every node.
-    entries
-        Per entry its name, mark, colours on light and on dark ground, and number of nodes.
-    """
-
-    codes: Ints
-    entries: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +105,8 @@ class Scene:
         Per line the field that holds the references; the first of several.
     leading
         The nodes to be named first among points, the most important first.
+    titles
+        Of a map's communities: what they are called, where, and their most telling member.
     """
 
     kind: Kind
@@ -145,24 +128,22 @@ class Scene:
     starts: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     leading: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     bends: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    titles: Sequence[tuple[str, float, float, int]] = ()
 
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def state(self, codes: Ints, steps: Ints) -> dict[str, Any]:
+    def state(self, steps: Ints) -> dict[str, Any]:
         """Return the scene as a trait holds it: numbers as bytes, little-endian.
 
         Parameters
         ----------
-        codes, steps
-            Shape (nodes of the graph,): the legend's entry and the place in the order of each.
+        steps
+            Shape (nodes of the graph,): the place of each in the order.
         """
         shown = np.flatnonzero(self.of_node >= 0)
-        code, step = np.zeros(len(self), np.int64), np.full(len(self), len(codes) + 1)
-        element = self.of_node[shown]
-        np.minimum.at(step, element, steps[shown])
-        lead = steps[shown] == step[element]
-        code[element[lead]] = codes[shown[lead]]
+        step = np.full(len(self), len(steps) + 1)
+        np.minimum.at(step, self.of_node[shown], steps[shown])
         outline = [0, *np.cumsum([len(points) for points in self.hulls]).tolist()]
         hulls = np.concatenate(self.hulls) if len(self.hulls) else np.zeros((0, 2))
         fields = list(dict.fromkeys(self.fields))[:FIELDS]
@@ -180,7 +161,6 @@ class Scene:
             "count": len(self),
             "nodes": b"" if all_nodes else self.nodes.astype("<i4").tobytes(),
             "groups": b"" if all_nodes else self.groups.astype("<i4").tobytes(),
-            "codes": code.astype("u1").tobytes(),
             "steps": step.astype("<i4").tobytes(),
             "places": self.places.astype("<f4").tobytes(),
             "sizes": self.sizes.astype("<f4").tobytes(),
@@ -192,26 +172,8 @@ class Scene:
             "starts": self.starts.astype("<u4").tobytes(),
             "leading": self.leading.astype("<u4").tobytes(),
             "bends": self.bends.astype("<f4").tobytes(),
+            "titles": list(self.titles),
         }
-
-
-def legend_of(graph: EntityDependencyGraph) -> Legend:
-    """Return the colours and marks of a graph's types: those of its picture."""
-    types = graph.arrays.types
-    codes, light = categories(types)
-    _, dark = categories(types, dark=True)
-    counts = np.bincount(codes, minlength=len(light)).tolist()
-    entries = [
-        {
-            "name": kind.name,
-            "shape": SHAPES[kind.marker],
-            "light": hex_of(kind.color),
-            "dark": hex_of(other.color),
-            "count": count,
-        }
-        for kind, other, count in zip(light, dark, counts, strict=True)
-    ]
-    return Legend(codes, entries)
 
 
 # -- nodes one by one --------------------------------------------------------------------------
@@ -480,8 +442,10 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
     parts, order = graph.arrays, graph.ordering
     n = len(graph)
     few, how = n <= ROWS, ""
+    titles: list[tuple[str, float, float, int]] = []
     if needs_a_map(graph, 0):
         places = _pixels(map_of(graph).places * MAP_UNIT)
+        titles = _titles(map_of(graph), places)
         hub, how = np.zeros(len(parts.sources), dtype=bool), ", what is joined near each other"
     elif few:
         layout = layout_graph(graph, sizes=np.full((n, 2), POINT), gap=POINT_GAP, page=POINT_PAGE)
@@ -509,7 +473,18 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
         _fields(graph, edges),
         places=places,
         leading=_leading(graph),
+        titles=titles,
     )
+
+
+def _titles(found: Map, places: Floats) -> list[tuple[str, float, float, int]]:
+    """Return the titles of communities, each in the middle of its members."""
+    result = []
+    for number, leader in enumerate(found.leaders.tolist()):
+        x, y = np.median(places[found.community == number], axis=0).tolist()
+        text = "\n".join(in_lines(plain(found.titles[number], TITLE)))
+        result.append((text, x, y, leader))
+    return result
 
 
 def _leading(graph: EntityDependencyGraph) -> Ints:

@@ -21,7 +21,6 @@ from ecsviz.layout.groups import By
 from ecsviz.layout.overview import noun_of
 from ecsviz.widgets.graph.details import ROWS, Around
 from ecsviz.widgets.graph.scene import (
-    Legend,
     Scene,
     groups_of,
     groups_scene,
@@ -327,7 +326,7 @@ def type_named(wanted: str | None, names: list[str]) -> str | None:
     )
 
 
-def introduction(showing: Showing, legend: Legend, names: list[str]) -> dict[str, Any]:
+def introduction(showing: Showing, names: list[str]) -> dict[str, Any]:
     """Return what a page is told of a graph itself, whatever of it is shown."""
     graph = showing.graph
     counts = Counter(graph.arrays.types)
@@ -341,7 +340,6 @@ def introduction(showing: Showing, legend: Legend, names: list[str]) -> dict[str
         "alone": False,
         "live": len(graph) <= LIVE_SEARCH,
         "rows": ROWS,
-        "legend": legend.entries,
         "types": [(plain(name, 80), counts[name]) for name in names[:TYPES]],
     }
 

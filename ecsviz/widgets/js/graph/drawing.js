@@ -2,7 +2,7 @@
 
 import { SIZE, textOf } from "./boxes.js";
 import { Sheet } from "./saving.js";
-import { IN_CYCLE, mix } from "./scene.js";
+import { IN_CYCLE, grown, mix } from "./scene.js";
 
 /** @import Detail from "./picture_cytoscape.js" */
 /** @import { Points } from "./picture_points.js" */
@@ -37,6 +37,7 @@ export function drawnBoxes(detail) {
   for (const node of detail.cy.nodes(":visible")) writeBox(detail, sheet, node);
   let x = x1;
   for (const entry of detail.legend) {
+    if (!entry.name) continue;
     sheet.mark(entry.shape, x + 6, y2 + 24, 5, dark ? entry.dark : entry.light);
     sheet.text(entry.name, x + 16, y2 + 24, { fill: text, "font-size": 11 });
     x += 16 + 6.6 * entry.name.length + 18;
@@ -97,8 +98,9 @@ function writeBox(detail, sheet, node) {
   const i = node.data("i");
   const [w, h] = [detail.roomy.sizes[2 * i], detail.roomy.sizes[2 * i + 1]];
   const entry = detail.legend[node.data("code")] ?? detail.legend[0];
+  const size = grown(detail.scene, i);
   const fill = detail.colours.dark ? entry.dark : entry.light;
-  if (detail.scene.close) return sheet.mark(entry.shape, x, y, w / 2.6, fill);
+  if (detail.scene.close) return sheet.mark(entry.shape, x, y, (w / 2.6) * size, fill);
   sheet.add("rect", {
     x: x - w / 2,
     y: y - h / 2,
@@ -110,7 +112,7 @@ function writeBox(detail, sheet, node) {
     "stroke-width": 1.2,
     opacity: Number(node.style("opacity")),
   });
-  sheet.mark(entry.shape, x - w / 2 + 13.5, y, 4.4, fill);
+  sheet.mark(entry.shape, x - w / 2 + 13.5, y, 4.4 * size, fill);
   const lines = textOf(detail.scene, i).split("\n");
   lines.forEach((line, k) =>
     sheet.text(line, x + 9, y + (k - (lines.length - 1) / 2) * 15, {
@@ -140,7 +142,13 @@ export function drawnPoints(points) {
     if (points.hidden(i)) continue;
     const entry = points.legend[scene.codes[i]] ?? points.legend[0];
     const fill = colours.dark ? entry.dark : entry.light;
-    sheet.mark(entry.shape, scene.places[2 * i], scene.places[2 * i + 1], 5, fill);
+    sheet.mark(
+      entry.shape,
+      scene.places[2 * i],
+      scene.places[2 * i + 1],
+      5 * grown(scene, i),
+      fill,
+    );
   }
   return sheet;
 }

@@ -4,12 +4,13 @@
 import "./explorer.css";
 import { makeDetails } from "./details.js";
 import { makeHelp } from "./hints.js";
+import { legendOf, makeChoice } from "./legend.js";
 import { makePicture } from "./picture.js";
-import { decode, mark } from "./scene.js";
+import { decode } from "./scene.js";
 import { makeCycles, makeOrder } from "./stepper.js";
 import { makeTable } from "./table.js";
 import { makeToolbar } from "./toolbar.js";
-import { announcer, button, complaints, count, fill, frame, fresh, h, pen } from "../shared/dom.js";
+import { announcer, button, complaints, count, fill, frame, fresh, h } from "../shared/dom.js";
 import { follow, numbers, onTold, put, sender } from "../shared/kernel.js";
 import { watchKernel } from "../shared/gone.js";
 import { hideStill } from "../shared/still.js";
@@ -144,7 +145,7 @@ function render({ model, el }) {
     },
     about,
   );
-  const picture = makePicture(model, about.legend, taps);
+  const picture = makePicture(model, taps);
   const table = makeTable({ select, rows: (first) => send("rows", { first }) }, about.rows);
   const details = makeDetails({
     select,
@@ -158,6 +159,10 @@ function render({ model, el }) {
     along: (step) => put(model, "cycle_step", step),
   });
   const help = makeHelp(about);
+  const choice = makeChoice(
+    (name) => put(model, "color_by", name),
+    (name) => put(model, "size_by", name),
+  );
   const picks = h("p", { class: "ecsviz-row", hidden: true });
   const fields = h("details", { class: "ecsviz-fields" });
   const status = h("p", { class: "ecsviz-status ecsviz-note", "aria-live": "off" });
@@ -177,7 +182,7 @@ function render({ model, el }) {
         { class: "ecsviz-left" },
         picture.element,
         table.element,
-        h("div", { class: "ecsviz-foot" }, status, picks, legend, fields),
+        h("div", { class: "ecsviz-foot" }, status, picks, legend, choice.element, fields),
       ),
       details.element,
     ),
@@ -199,7 +204,8 @@ function render({ model, el }) {
   );
   function showLegend() {
     const dark = root.classList.contains("ecsviz-dark");
-    fill(legend, legendOf(about, dark, asIs("hidden_types"), turnType));
+    fill(legend, legendOf(asIs("_look"), asIs("_about"), dark, asIs("hidden_types"), turnType));
+    choice.show(asIs("_about"), asIs("color_by"), asIs("size_by"));
   }
   /** @param {"hidden_types" | "hidden_fields"} trait @param {string} name */
   const turnOne = (trait, name) => {
@@ -301,9 +307,15 @@ function render({ model, el }) {
     picture.way(pairs, asIs("cycle_step"));
     picture.saved(asIs("_stepping") ? asIs("step") : 0);
   }
+  function dress() {
+    scene.codes = numbers(Uint8Array, asIs("_codes"));
+    scene.weights = numbers(Uint8Array, asIs("_sizes"));
+    picture.look(asIs("_look"));
+  }
   const stops = [
     follow(model, ["_scene"], () => {
       scene = decode(asIs("_scene"));
+      dress();
       picture.mask(numbers(Uint8Array, asIs("_mask")));
       picture.put(asIs("_moved"));
       picture.pick(numbers(Uint8Array, asIs("_picked")));
@@ -313,7 +325,8 @@ function render({ model, el }) {
     follow(model, ["_moved"], () => picture.put(asIs("_moved"))),
     follow(model, ["picked", "_picked"], showPicked),
     follow(model, ["hidden_fields", "_scene"], showFields),
-    follow(model, ["hidden_types"], showLegend),
+    follow(model, ["_look", "_codes", "_sizes"], dress),
+    follow(model, ["hidden_types", "_look", "_about"], showLegend),
     follow(model, ["height"], () => picture.high(asIs("height"))),
     onTold(model, "tip", ({ element, text, facts }) => picture.tip(element, text, facts)),
     follow(model, ["_mask"], () => picture.mask(numbers(Uint8Array, asIs("_mask")))),
@@ -366,46 +379,6 @@ function render({ model, el }) {
  */
 function typeShown(name, about) {
   return name === null || about.types.some(([shown]) => shown === name) ? name : null;
-}
-
-/**
- * @param {About} about
- * @param {boolean} dark
- * @param {string[]} hidden
- * @param {(name: string) => void} turn
- */
-function legendOf(about, dark, hidden, turn) {
-  const known = new Set(about.types.map(([name]) => name));
-  const entries = about.legend.map((entry) => {
-    const canvas = h("canvas", { width: 24, height: 24, "aria-hidden": "true" });
-    const context = pen(canvas);
-    context.fillStyle = dark ? entry.dark : entry.light;
-    mark(context, entry.shape, 12, 12, 8.5);
-    context.fill();
-    if (!known.has(entry.name)) return h("span", { class: "ecsviz-legend" }, canvas, entry.name);
-    const gone = hidden.includes(entry.name);
-    return button(
-      {
-        class: "ecsviz-legend ecsviz-link",
-        "data-type": entry.name,
-        "aria-pressed": String(!gone),
-        title: gone ? "show this type" : "hide this type",
-      },
-      () => turn(entry.name),
-      canvas,
-      entry.name,
-    );
-  });
-  const stroke = (/** @type {string} */ look) =>
-    h("span", { class: `ecsviz-stroke ${look}`, "aria-hidden": "true" });
-  if (about.cyclic)
-    entries.push(
-      h("span", { class: "ecsviz-legend" }, stroke(""), "in a cycle"),
-      h("span", { class: "ecsviz-legend" }, stroke("ecsviz-deferred"), "deferred"),
-    );
-  if (about.pairs)
-    entries.push(h("span", { class: "ecsviz-legend" }, "\u2194 list and back-reference"));
-  return entries;
 }
 
 export default { render };

@@ -64,6 +64,7 @@ export function makeHelp(about) {
         "picks one more. Two that are picked have a path.",
       ),
       line("legend", "A click on a type hides it, and shows it again."),
+      line("colour, size", "by a field, or by the degree: how many references join an entity."),
       line(
         h("span", {}, key("↑"), key("↓")),
         "go along references, to what holds and what is held.",

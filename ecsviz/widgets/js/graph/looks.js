@@ -1,7 +1,7 @@
 // How Cytoscape draws elements and lines.
 
 import { FONT, SIZE } from "./boxes.js";
-import { markImage, mix } from "./scene.js";
+import { grown, markImage, mix } from "./scene.js";
 
 /** @import * as cy from "cytoscape" */
 /** @import { Colours } from "../shared/theme.js" */
@@ -27,6 +27,7 @@ export function looksOf(scene, colours, legend) {
   const entry = (node) => legend[node.data("code")] ?? legend[0];
   /** @param {cy.NodeSingular} node */
   const colour = (node) => (dark ? entry(node).dark : entry(node).light);
+  const marked = (/** @type {cy.NodeSingular} */ node) => 11 * grown(scene, node.data("i"));
   const few = scene.sources.length <= NAMED;
   return [
     {
@@ -39,9 +40,9 @@ export function looksOf(scene, colours, legend) {
         "border-width": 1.2,
         "border-color": (node) => mix(colour(node), ground, 0.75),
         "background-image": (node) => markImage(entry(node).shape, colour(node)),
-        "background-width": 11,
-        "background-height": 11,
-        "background-position-x": 8,
+        "background-width": marked,
+        "background-height": marked,
+        "background-position-x": (node) => 13.5 - marked(node) / 2,
         "background-position-y": "50%",
         "background-clip": "none",
         label: "data(label)",
@@ -62,8 +63,8 @@ export function looksOf(scene, colours, legend) {
       style: {
         "background-opacity": 0,
         "border-opacity": 0,
-        "background-width": "100%",
-        "background-height": "100%",
+        "background-width": (node) => `${100 * grown(scene, node.data("i"))}%`,
+        "background-height": (node) => `${100 * grown(scene, node.data("i"))}%`,
         "background-position-x": "50%",
         label: "",
         "text-halign": "right",

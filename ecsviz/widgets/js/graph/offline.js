@@ -3,7 +3,7 @@
 
 import { count } from "../shared/dom.js";
 
-/** @import { Details, Row, SceneState, Step, Traits } from "./traits.d.ts" */
+/** @import { Details, Look, Row, SceneState, Step, Traits } from "./traits.d.ts" */
 /**
  * What was put into the page.
  *
@@ -13,6 +13,10 @@ import { count } from "../shared/dom.js";
  * @property {Details[]} details - by node
  * @property {Row[]} rows - in the order of saving
  * @property {{ told: string, listed: string[], steps: Step[][] }} cycles
+ * @property {{
+ *   colours: Record<string, { look: Partial<Look>, codes: DataView }>,
+ *   sizes: Record<string, { size: string, sizes: DataView }>,
+ * }} looks - by what is coloured by, and the view; by what is sized by
  */
 
 const ROWS = 100;
@@ -32,12 +36,12 @@ export function unpacked(value) {
 /** Stands for Python and for the model that a front end keeps of the widget. */
 export class Offline {
   /** @param {Baked} baked */
-  constructor({ state, scenes, details, rows, cycles }) {
-    Object.assign(this, { scenes, details, rows, cycles });
+  constructor({ state, scenes, details, rows, cycles, looks }) {
     this.scenes = scenes;
     this.details = details;
     this.rows = rows;
     this.cycles = cycles;
+    this.looks = looks;
     /** @type {any} */
     this.state = state;
     this.base = state.view; // the scene on which "around" and "found" are shown
@@ -50,6 +54,7 @@ export class Offline {
     this.texts = details.map(({ title, id, fields }) =>
       [title, id, ...fields.map(([, value]) => value ?? "")].join("\n").toLowerCase(),
     );
+    this.labels = new Map(rows.map(({ node, label }) => [node, label]));
     this.types = new Map(rows.map(({ node, type }) => [node, type]));
     this.cyclic = new Set(rows.filter(({ cycle }) => cycle).map(({ node }) => node));
     this.matches = this.order;
@@ -110,7 +115,8 @@ export class Offline {
     } else if (name === "view") {
       if (this.scenes[state.view]) {
         this.base = state.view;
-        this.put({ _scene: this.scenes[state.view], _moved: {}, _picked: this.marks() });
+        state._scene = this.scenes[state.view];
+        this.put({ _scene: state._scene, _moved: {}, _picked: this.marks(), ...this.look() });
       }
       this.find();
       this.put({ _at: this.element(state._details.node ?? -1) });
@@ -118,7 +124,8 @@ export class Offline {
       this.steps(state.cycle === null ? [] : this.cycles.steps[state.cycle]);
     } else if (name === "cycle_step") {
       this.select(state._steps[state.cycle_step]?.target ?? -1, false);
-    } else if (name === "picked") this.put({ _picked: this.marks() });
+    } else if (name === "color_by" || name === "size_by") this.put(this.look());
+    else if (name === "picked") this.put({ _picked: this.marks() });
     else if (["search", "type_filter", "cycles_only", "hidden_types", "hops"].includes(name))
       this.find();
   }
@@ -139,7 +146,7 @@ export class Offline {
         facts: `${facts}; ${links.told}`,
       });
     } else if (message.do === "labels") {
-      const named = message.nodes.map((/** @type {number} */ k) => [k, this.details[k].title]);
+      const named = message.nodes.map((/** @type {number} */ k) => [k, this.labels.get(k)]);
       this.tell("msg:custom", { told: "labels", labels: Object.fromEntries(named) });
     } else if (message.do === "open") {
       this.select(node, false);
@@ -149,6 +156,24 @@ export class Offline {
       this.put({ _moved: { ...this.state._moved, [element]: [message.x, message.y] } });
     } else if (message.do === "pick") this.pick(elements, how);
     else if (message.do === "path") this.path();
+  }
+
+  /** Returns how the scene looks. */
+  look() {
+    const { _scene: scene, color_by: by, size_by: own, _look: before } = this.state;
+    const { look, codes } = this.looks.colours[`${by} ${this.base}`] ?? {};
+    const sized = this.looks.sizes[own];
+    const per = (/** @type {DataView} */ values) => {
+      const found = Uint8Array.from({ length: scene.count }, (_, k) =>
+        values.getUint8(this.node(k)),
+      );
+      return new DataView(found.buffer);
+    };
+    return {
+      _look: { ...before, ...look, size: sized?.size ?? "", types: by === "type" && !look?.told },
+      _codes: codes ? per(codes) : this.state._codes,
+      _sizes: sized ? per(sized.sizes) : new DataView(new ArrayBuffer(0)),
+    };
   }
 
   /** @param {number} element */

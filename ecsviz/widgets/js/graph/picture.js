@@ -11,7 +11,7 @@ import { Points } from "./picture_points.js";
 
 /** @import { Model } from "../shared/model.d.ts" */
 /** @import Detail from "./picture_cytoscape.js" */
-/** @import { LegendEntry, Moved, Widget } from "./traits.d.ts" */
+/** @import { Look, Moved, Widget } from "./traits.d.ts" */
 /** @import { Pair, Scene } from "./scene.js" */
 
 /**
@@ -38,7 +38,6 @@ const PATIENCE = 1_500; // ms
  * `alone` is called where the kernel does not answer.
  *
  * @param {Model<Widget>} model
- * @param {LegendEntry[]} legend
  * @param {Omit<Taps, "hover" | "moved"> & {
  *   helpId: string,
  *   alone(): void,
@@ -48,7 +47,7 @@ const PATIENCE = 1_500; // ms
  *   high(height: number): void,
  * }} acts
  */
-export function makePicture(model, legend, acts) {
+export function makePicture(model, acts) {
   const tip = makeTip();
   let under = -1;
   const ask = later((/** @type {number} */ element) => element === under && acts.tip(element), 200);
@@ -120,6 +119,8 @@ export function makePicture(model, legend, acts) {
     mask: new Uint8Array(0),
     /** @type {Uint8Array} */
     picked: new Uint8Array(0),
+    /** @type {Partial<Look>} */
+    look: {},
     /** @type {Moved} */
     put: {},
     /** @type {Set<string>} */
@@ -150,13 +151,14 @@ export function makePicture(model, legend, acts) {
       drawing?.destroy();
       drawing = made;
     }
+    made.dress(now.look);
     made.show(scene);
     apply(made, scene);
     minimap.anew();
     host.dataset.drawn = scene.kind;
   };
   const asPoints = () =>
-    drawing instanceof Points ? drawing : new Points(stage, colours(host), legend, taps);
+    drawing instanceof Points ? drawing : new Points(stage, colours(host), taps);
   const show = async (/** @type {Scene} */ scene) => {
     last = scene;
     if (scene.kind === "map") return draw(scene, asPoints);
@@ -169,7 +171,7 @@ export function makePicture(model, legend, acts) {
     ];
     const Detailed = await coming.finally(() => waits.forEach((timer) => clearTimeout(timer)));
     draw(scene, () =>
-      drawing instanceof Detailed ? drawing : new Detailed(stage, colours(host), legend, taps),
+      drawing instanceof Detailed ? drawing : new Detailed(stage, colours(host), taps),
     );
   };
 
@@ -220,6 +222,11 @@ export function makePicture(model, legend, acts) {
     theme() {
       drawing?.theme(colours(host));
       minimap.anew();
+    },
+    /** Shows other colours and sizes, which the scene holds. @param {Partial<Look>} look */
+    look(look) {
+      now.look = look;
+      ready()?.dress(look);
     },
     lasso: lasso.always,
     /** @param {"svg" | "png"} kind */

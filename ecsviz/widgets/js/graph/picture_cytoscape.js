@@ -14,7 +14,7 @@ import { inside } from "./lasso.js";
 /** @import { Colours } from "../shared/theme.js" */
 /** @import { Taps } from "./picture.js" */
 /** @import { Bounds, Pair, Scene } from "./scene.js" */
-/** @import { LegendEntry, Moved } from "./traits.d.ts" */
+/** @import { LegendEntry, Look, Moved } from "./traits.d.ts" */
 
 const TOLD = 40; // lines of an element: up to so many have both ends named
 const MARGIN = 24;
@@ -24,6 +24,8 @@ export default class Detail {
   /** @type {Scene} */
   scene = decode({});
   at = -1;
+  /** @type {LegendEntry[]} */
+  legend = [];
   fitted = false; // a view that is not on the page yet has no size
   roomy = withRoom(this.scene); // with boxes as this page has room for them
   /** @type {{ members: number[], square: boolean }[]} - per shaded ground what stands on it */
@@ -34,12 +36,10 @@ export default class Detail {
   /**
    * @param {HTMLElement} host
    * @param {Colours} colours
-   * @param {LegendEntry[]} legend
    * @param {Taps} taps
    */
-  constructor(host, colours, legend, taps) {
+  constructor(host, colours, taps) {
     this.host = host;
-    this.legend = legend;
     this.colours = colours;
     this.ground = document.createElement("canvas");
     this.ground.className = "ecsviz-layer";
@@ -315,6 +315,17 @@ export default class Detail {
         this.cy.$id(`n${source}`).addClass("way");
       });
     });
+  }
+
+  /** Other colours and sizes of the scene are to be shown. @param {Partial<Look>} look */
+  dress({ legend = [] }) {
+    this.legend = legend;
+    const { codes, weights } = this.scene;
+    Object.assign(this.roomy, { codes, weights });
+    this.cy.batch(() => {
+      for (let i = 0; i < codes.length; i += 1) this.cy.$id(`n${i}`).data("code", codes[i]);
+    });
+    this.restyle();
   }
 
   /** @param {Colours} colours */

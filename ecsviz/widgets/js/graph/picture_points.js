@@ -5,14 +5,14 @@
 
 import { later, onceAFrame, pen } from "../shared/dom.js";
 import { drawnPoints } from "./drawing.js";
-import { drawMarks, drawPixels } from "./points_ink.js";
-import { namesWithRoom, writeName } from "./points_names.js";
+import { drawMarks, drawPicked, drawPixels } from "./points_ink.js";
+import { namesWithRoom, writeName, writeTitle } from "./points_names.js";
 import { DEFERRED, HUB, IN_CYCLE, boundsOf, decode } from "./scene.js";
 
 /** @import { Colours } from "../shared/theme.js" */
 /** @import { Taps } from "./picture.js" */
 /** @import { Bounds, Pair, Point, Scene } from "./scene.js" */
-/** @import { LegendEntry, Moved } from "./traits.d.ts" */
+/** @import { LegendEntry, Look, Moved } from "./traits.d.ts" */
 /** @typedef {CanvasRenderingContext2D} Context */
 /** @typedef {{ scale: number, x: number, y: number }} Sight - of what is where on the page */
 
@@ -35,6 +35,7 @@ export class Points {
   ratio = 1;
   wide = 1;
   high = 1;
+  fits = 1; // the scale at which all is in sight
   least = 0; // as far as one can zoom out
   at = -1;
   under = -1;
@@ -53,21 +54,25 @@ export class Points {
   named = new Map();
   /** @type {number[]} - the points whose names are written */
   written = [];
+  /** @type {LegendEntry[]} */
+  legend = [];
+  tinted = false; // colours are those of the communities that have titles
+  /** @type {import("./points_names.js").Title[]} - the titles that are written */
+  titled = [];
   size = 0; // px of a point
   /** @type {number[]} - the points in sight */
   seen = [];
   /** @type {ImageData | null} */
   image = null;
   pixels = new Uint32Array(0);
-  /** @type {{ key: string, made: HTMLCanvasElement[] } | null} */
+  /** @type {{ key: string, made: Map<number, HTMLCanvasElement> } | null} */
   stamped = null;
   stop = new AbortController();
 
-  /** @param {HTMLElement} host @param {Colours} colours @param {LegendEntry[]} legend @param {Taps} taps */
-  constructor(host, colours, legend, taps) {
+  /** @param {HTMLElement} host @param {Colours} colours @param {Taps} taps */
+  constructor(host, colours, taps) {
     this.host = host;
     this.colours = colours;
-    this.legend = legend;
     this.taps = taps;
     this.layers = ["lines", "points", "above"].map((name) => {
       const canvas = document.createElement("canvas");
@@ -139,6 +144,8 @@ export class Points {
     this.until = 0;
     this.steps = [];
     this.written = [];
+    this.titled = [];
+    this.stamped = null;
     this.named = new Map(scene.labels.map((label, i) => [i, label]));
     this.fitted = false;
     this.resize();
@@ -184,6 +191,7 @@ export class Points {
       (this.high - 2 * MARGIN) / Math.max(bottom - top, 1),
       2,
     );
+    this.fits = scale;
     this.least = Math.min(scale / 2, 0.5);
     this.view = {
       scale,
@@ -258,6 +266,14 @@ export class Points {
     this.moved();
   }
 
+  /** Other colours and sizes of the scene are to be shown. @param {Partial<Look>} look */
+  dress({ legend = [], bar = false }) {
+    this.legend = legend;
+    this.tinted = !bar && legend.every(({ name }) => !name);
+    this.stamped = null;
+    this.frame();
+  }
+
   /** @param {Colours} colours */
   theme(colours) {
     this.colours = colours;
@@ -273,8 +289,9 @@ export class Points {
 
   /** Chooses anew which points are named, as far as their names have room. */
   placeNames() {
-    const { written, unknown } = namesWithRoom(this);
+    const { written, titled, unknown } = namesWithRoom(this);
     this.written = written;
+    this.titled = titled;
     this.askFor(unknown);
     this.frame();
   }
@@ -411,8 +428,9 @@ export class Points {
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.wide, this.high);
     this.drawWay(context);
-    this.drawPicked(context, size);
+    drawPicked(this, context, size);
     if (this.at >= 0 && !this.hidden(this.at)) this.drawChosen(context, size);
+    for (const title of this.titled) writeTitle(this, context, title);
     for (const i of this.written) if (i !== this.at) writeName(this, context, i, size);
     if (this.at >= 0) writeName(this, context, this.at, size, true);
     if (this.under >= 0 && this.under !== this.at) writeName(this, context, this.under, size, true);
@@ -429,20 +447,6 @@ export class Points {
       context.lineTo(...this.onPage(target));
       context.stroke();
     }
-  }
-
-  /** @param {Context} context @param {number} size */
-  drawPicked(context, size) {
-    if (!this.chosen.length) return;
-    context.fillStyle = this.colours.accent;
-    context.globalAlpha = 0.35;
-    const wide = Math.max(size * 1.8, 6);
-    for (const i of this.seen) {
-      if (this.chosen[i] !== 1) continue;
-      const [x, y] = this.onPage(i);
-      context.fillRect(x - wide / 2, y - wide / 2, wide, wide);
-    }
-    context.globalAlpha = 1;
   }
 
   /** @param {Context} context @param {number} size */

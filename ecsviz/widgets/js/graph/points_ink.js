@@ -1,7 +1,7 @@
 // How points are drawn: many as squares of pixels, some with the marks of their types.
 
 import { pen } from "../shared/dom.js";
-import { mark } from "./scene.js";
+import { grown, mark } from "./scene.js";
 import { channels } from "../shared/theme.js";
 
 /** @import { Points } from "./picture_points.js" */
@@ -20,17 +20,18 @@ export function drawPixels(points, size) {
   const { places, codes } = points.scene;
   const { scale, x, y } = points.view;
   const ratio = points.ratio;
-  const half = size / 2;
   const [clear, pale] = [inksOf(points, 255), inksOf(points, 60)];
   // What is faded lies below.
   for (const wanted of points.passes || points.until ? [true, false] : [false]) {
     for (const i of points.seen) {
       if (points.faded(i) !== wanted && (points.passes || points.until)) continue;
       const ink = (wanted ? pale : clear)[codes[i]];
+      const own = Math.max(Math.round(size * grown(points.scene, i)), 1);
+      const half = own / 2;
       const left = Math.max(Math.round((places[2 * i] * scale + x) * ratio - half), 0);
       const top = Math.max(Math.round((places[2 * i + 1] * scale + y) * ratio - half), 0);
-      const right = Math.min(left + size, width);
-      const bottom = Math.min(top + size, height);
+      const right = Math.min(left + own, width);
+      const bottom = Math.min(top + own, height);
       for (let row = top; row < bottom; row += 1)
         points.pixels.fill(ink, row * width + left, row * width + right);
     }
@@ -52,10 +53,10 @@ export function drawMarks(points, size) {
   const context = pen(canvas);
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, canvas.width, canvas.height);
-  const stamps = stampsOf(points, size);
   for (const i of points.seen) {
     const [x, y] = points.onPage(i);
-    const stamp = stamps[points.scene.codes[i]] ?? stamps[0];
+    const own = Math.round(size * grown(points.scene, i));
+    const stamp = stampOf(points, points.scene.codes[i], own);
     context.globalAlpha = points.faded(i) ? 0.25 : 1;
     context.drawImage(
       stamp,
@@ -66,20 +67,35 @@ export function drawMarks(points, size) {
   context.globalAlpha = 1;
 }
 
-/** @param {Points} points @param {number} size */
-function stampsOf(points, size) {
-  const key = `${Math.round(size)} ${points.colours.dark}`;
-  if (points.stamped?.key === key) return points.stamped.made;
-  const made = points.legend.map((entry) => {
-    const stamp = document.createElement("canvas");
-    const radius = (Math.round(size) * points.ratio) / 2;
-    stamp.width = stamp.height = Math.ceil(radius * 2.6) + 2;
-    const context = pen(stamp);
-    context.fillStyle = points.colours.dark ? entry.dark : entry.light;
-    mark(context, entry.shape, stamp.width / 2, stamp.height / 2, radius);
-    context.fill();
-    return stamp;
-  });
-  points.stamped = { key, made };
-  return made;
+/** The mark of a type, drawn once. @param {Points} points @param {number} code @param {number} size */
+function stampOf(points, code, size) {
+  const key = `${points.colours.dark} ${points.ratio}`;
+  if (points.stamped?.key !== key) points.stamped = { key, made: new Map() };
+  const { made } = points.stamped;
+  const known = made.get(256 * size + code);
+  if (known) return known;
+  const entry = points.legend[code] ?? points.legend[0];
+  const stamp = document.createElement("canvas");
+  const radius = (size * points.ratio) / 2;
+  stamp.width = stamp.height = Math.ceil(radius * 2.6) + 2;
+  const context = pen(stamp);
+  context.fillStyle = points.colours.dark ? entry.dark : entry.light;
+  mark(context, entry.shape, stamp.width / 2, stamp.height / 2, radius);
+  context.fill();
+  made.set(256 * size + code, stamp);
+  return stamp;
+}
+
+/** Marks what is picked. @param {Points} points @param {CanvasRenderingContext2D} context @param {number} size */
+export function drawPicked(points, context, size) {
+  if (!points.chosen.length) return;
+  context.fillStyle = points.colours.accent;
+  context.globalAlpha = 0.35;
+  const wide = Math.max(size * 1.8, 6);
+  for (const i of points.seen) {
+    if (points.chosen[i] !== 1) continue;
+    const [x, y] = points.onPage(i);
+    context.fillRect(x - wide / 2, y - wide / 2, wide, wide);
+  }
+  context.globalAlpha = 1;
 }

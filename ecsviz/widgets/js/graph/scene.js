@@ -33,7 +33,9 @@ export function decode(state) {
     kinds: numbers(Uint8Array, state.kinds),
     nodes: all ? Int32Array.from({ length: count }, (_, i) => i) : ints("nodes"),
     groups: all ? new Int32Array(count).fill(-1) : ints("groups"),
-    codes: numbers(Uint8Array, state.codes),
+    codes: new Uint8Array(0), // they come by themselves, as do the weights
+    /** @type {Uint8Array} - per element its size, from 0 to 255; none where all are alike */
+    weights: new Uint8Array(0),
     steps: ints("steps"),
     places: floats("places"),
     sizes: floats("sizes"),
@@ -45,8 +47,13 @@ export function decode(state) {
     starts: indices("starts"),
     leading: indices("leading"),
     bends: floats("bends"),
+    titles: state.titles ?? [],
   };
 }
+
+/** Returns how many times as large as usual a mark is. @param {Scene} scene @param {number} i */
+export const grown = ({ weights }, i) =>
+  weights.length ? 0.55 + 1.35 * Math.sqrt(weights[i] / 255) : 1;
 
 /**
  * Returns left, top, right and bottom of all elements.

@@ -14,6 +14,8 @@ export interface Traits extends every.Traits {
   search: string;
   type_filter: string | null;
   cycles_only: boolean;
+  color_by: string;
+  size_by: string | null;
   hidden_types: string[];
   hidden_fields: string[];
   hops: number;
@@ -25,6 +27,9 @@ export interface Traits extends every.Traits {
   status: string;
   _about: About;
   _scene: Partial<SceneState>;
+  _look: Look;
+  _codes: DataView<ArrayBuffer>;
+  _sizes: DataView<ArrayBuffer>;
   _details: Details | NoDetails;
   _at: number;
   _mask: DataView<ArrayBuffer>;
@@ -71,8 +76,21 @@ export interface About {
   /** Without Python: a page of its own. */
   alone: boolean;
   rows: number;
-  legend: LegendEntry[];
   types: [string, number][];
+  /** What one can colour and size by. */
+  colours: string[];
+  sizes: string[];
+}
+
+export interface Look {
+  legend: LegendEntry[];
+  /** What entries without a name stand for. */
+  told: string;
+  /** Whether those are a scale of numbers. */
+  bar: boolean;
+  size: string;
+  /** Whether entries are types, which can be hidden. */
+  types: boolean;
 }
 
 export interface LegendEntry {
@@ -95,7 +113,6 @@ export interface SceneState {
   count: number;
   nodes: DataView<ArrayBuffer>;
   groups: DataView<ArrayBuffer>;
-  codes: DataView<ArrayBuffer>;
   steps: DataView<ArrayBuffer>;
   places: DataView<ArrayBuffer>;
   sizes: DataView<ArrayBuffer>;
@@ -108,6 +125,8 @@ export interface SceneState {
   starts: DataView<ArrayBuffer>;
   leading: DataView<ArrayBuffer>;
   bends: DataView<ArrayBuffer>;
+  /** Of communities: their lines, where, and their most telling member. */
+  titles: [string, number, number, number][];
 }
 
 /** What of it becomes arrays. */
