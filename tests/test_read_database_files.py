@@ -276,6 +276,13 @@ def test_a_copy_some_rows_at_a_time(tmp_path: Path, shop: Database) -> None:
         "CREATE TABLE e (k TEXT PRIMARY KEY, u TEXT UNIQUE, many INT)",  # k may be NULL
         "CREATE TABLE f (u TEXT REFERENCES e (u), many INT REFERENCES e (many), own INT UNIQUE)",
         "CREATE TABLE g (f INT REFERENCES f (own), e TEXT REFERENCES e)",
+        "CREATE TABLE h (id INTEGER PRIMARY KEY, h INT NOT NULL REFERENCES h, o REFERENCES h)",
+        "CREATE TABLE i (id INTEGER PRIMARY KEY, h INT NOT NULL REFERENCES h, j REFERENCES j)",
+        "CREATE TABLE j (id INTEGER PRIMARY KEY, h REFERENCES h, i INT NOT NULL REFERENCES i)",
+        "INSERT INTO h VALUES (1, 1, NULL), (2, 1, 3), (3, 4, 1), (4, 7, 7), (5, 3, 3), (6, 2, 5)",
+        "INSERT INTO h VALUES (7, 5, 8), (8, 8, 4), (9, 10, NULL), (10, 8, 8)",
+        "INSERT INTO i VALUES (1, 3, 2), (2, 8, 1), (3, 9, NULL)",
+        "INSERT INTO j VALUES (1, 7, 3), (2, NULL, 1), (3, 1, 2)",
         "INSERT INTO a VALUES (1, 2, 3), (2, 1, 2), (3, NULL, 1), (4, NULL, NULL), (5, 9, 4)",
         "INSERT INTO b VALUES (1, 1, 'x'), (2, 1, 'y'), (3, 2, NULL)",
         "INSERT INTO c VALUES (1, 1, 'x'), (2, 3, 'z'), (3, 2, 'y')",
@@ -291,6 +298,39 @@ def test_a_copy_some_rows_at_a_time(tmp_path: Path, shop: Database) -> None:
     with pytest.raises(errors.GraphTooLargeError, match=r"3 rows .*: 15\..*chunks=") as caught:
         shop.copy_to(ev.SQLAlchemyEntityStorage(":memory:"), max_entities=3)
     assert (caught.value.limit, caught.value.rows) == (3, 15)
+
+
+def test_what_has_to_be_held_is_told_before_a_row_is_read(tmp_path: Path) -> None:
+    cycle = (
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, b INT NOT NULL REFERENCES b)",
+        "CREATE TABLE b (id INTEGER PRIMARY KEY, a INT NOT NULL REFERENCES a)",
+        "INSERT INTO a VALUES (1, 1), (2, 2)",
+        "INSERT INTO b VALUES (1, 2), (2, 1)",
+    )
+    db, store = read(tmp_path, *cycle), ev.SQLAlchemyEntityStorage(tmp_path / "store.db")
+    _ = db.classes
+    told = (
+        r"3 rows of a and b .* \(4\): keys make a cycle, of which none may be NULL \([ab]\.[ab]\)"
+    )
+    with counted() as sent, pytest.raises(errors.GraphTooLargeError, match=told) as caught:
+        db.copy_to(store, chunks=2, max_entities=3)
+    assert len([one for one in sent if "FROM" in one and "count(*)" not in one]) <= 1, sent
+    assert "max_entities=" in str(caught.value)
+    assert "may be NULL" in str(caught.value)
+    assert store.revisions().empty
+    assert db.copy_to(store, chunks=2, max_entities=4) == {"a": 2, "b": 2}
+    # Of one table, who waits is held, and no others.
+    (tmp_path / "own").mkdir()
+    own = (
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, a INT NOT NULL REFERENCES a)",
+        "INSERT INTO a VALUES (1, 1), (2, 1), (3, 2), (4, 8), (5, 4), (6, 3), (7, 6), (8, 7)",
+    )
+    db, store = read(tmp_path / "own", *own), ev.SQLAlchemyEntityStorage(tmp_path / "own.db")
+    told = r"1 rows of a .* \(2\): keys of a that may not be NULL lead to rows further on\. Allow"
+    with pytest.raises(errors.GraphTooLargeError, match=told):
+        db.copy_to(store, chunks=2, max_entities=1)
+    assert store.revisions().empty
+    assert db.copy_to(store, chunks=2, max_entities=2) == {"a": 8}
 
 
 def test_what_is_too_much_to_be_held_is_read_when_it_is_asked_for(
@@ -321,10 +361,10 @@ def test_a_copy_needs_no_more_memory_for_more_rows(tmp_path: Path) -> None:
         db = read(
             tmp_path,
             "DROP TABLE IF EXISTS a; DROP TABLE IF EXISTS b",
-            "CREATE TABLE a (id INTEGER PRIMARY KEY, n INT, a INT REFERENCES a);"
+            "CREATE TABLE a (id INTEGER PRIMARY KEY, n INT NOT NULL REFERENCES a, a REFERENCES a);"
             " CREATE TABLE b (t TEXT, a INT NOT NULL REFERENCES a)",
             f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
-            f" INSERT INTO a SELECT i, i, {count} - i FROM n",
+            f" INSERT INTO a SELECT i, max(1, i - 150), {count} - i FROM n",
             "INSERT INTO b SELECT 'x' || n, id FROM a",
         )
         store = ev.SQLAlchemyEntityStorage(tmp_path / f"{count}.db")

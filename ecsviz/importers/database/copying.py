@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property, partial
@@ -10,9 +11,11 @@ from itertools import compress
 from typing import Any, Final, overload
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
 
 from ecsviz.domain.objects import fill_all, shells
+from ecsviz.errors import GraphTooLargeError
 from ecsviz.importers.database.classes import Made
 from ecsviz.importers.database.graphs import table_graph
 from ecsviz.importers.database.kinds import TableKinds
@@ -21,6 +24,7 @@ from ecsviz.importers.database.options import checked_chunks
 from ecsviz.importers.database.picture import uniques_of
 from ecsviz.importers.database.schema import ForeignKey, ForeignTable
 from ecsviz.importers.database.source import DatabaseSource
+from ecsviz.importers.database.values import Fit
 from ecsviz.storage.asking import AskingStorage
 from ecsviz.storage.protocol import EntityStorage
 from ecsviz.storage.remembered import forgetful
@@ -111,7 +115,8 @@ class WithCopies:
         note
             What the revision is about; the name of the database by default.
         max_entities
-            As in `entities`; it is counted before a row is read.
+            As in `entities`; it is counted before a row is read. With `chunks`, how many rows may
+            be held where they have to be.
         chunks
             How many rows are made at a time; by default 10,000 where there are more than 20,000.
             With it, any number of rows is copied.
@@ -130,9 +135,16 @@ class WithCopies:
         ``get`` them needs their classes: those of ``read_database(…).classes``, after `look_at_all`
         where a table has more than 10,000 rows.
 
-        Tables come in topological order, in the memory of a chunk. Where keys make a cycle, rows
-        are written without those that close it, and once more with them; where each of these is
-        NOT NULL, the rows of these tables are made at once.
+        Tables come in topological order, in the memory of a chunk. Where keys make a cycle, or lead
+        from a table to itself, rows are written without what is not written yet, and once more with
+        it. Where no key of a cycle may be NULL, none of its rows can be written before the others:
+        they are held, as many as `max_entities`.
+
+        Raises
+        ------
+        GraphTooLargeError
+            If there are more rows than `max_entities`; with `chunks`, if as many have to be held.
+            It is told before a row is read, but for a table whose own rows wait for each other.
         """
         told = note or f"copied from {self.name}"
         size = AT_A_TIME if chunks is None else checked_chunks(chunks)
@@ -143,6 +155,8 @@ class WithCopies:
                 everyone = [entity for entities in found.values() for entity in entities]
                 store.register(everyone, note=told)
                 return found
+        with self._source.reading() as conn:
+            TableCopy(conn, self._kinds, size, max_entities, self._source).check_size()
         self._kinds.look_at_all()
         with self._source.reading() as conn, store.transaction(told), forgetful():
             copy = TableCopy(conn, self._kinds, size, max_entities, self._source)
@@ -187,36 +201,51 @@ class TableCopy:
         self.rows = kinds.rows(conn)
         self.schema = self.rows.schema
         self.made: Made = kinds.made
-        self.fits = kinds.fits(conn, self.schema.tables)
         self._uniques = uniques_of(conn, self.schema)
 
-    def into(self, store: EntityStorage) -> dict[str, int]:
-        """Register all rows of all tables; return how many each has.
+    @cached_property
+    def fits(self) -> dict[str, list[Fit]]:
+        """Table → how its columns are given, as all of its rows say."""
+        return self.kinds.fits(self.conn, self.schema.tables)
 
-        Notes
-        -----
-        Of tables whose keys make a cycle, rows come first without the keys that close it, and then
-        once more with them. Where none of these may be empty, they are made at once.
-        """
+    def check_size(self) -> None:
+        """Raise GraphTooLargeError if more rows have to be held than may be."""
+        odd = self._odd()
+        for tables in self._parts() if self.limit is not None else ():
+            keys = [key for key in self._late(tables) if key.table != key.target]
+            why = "no statement reads so many columns with what their keys lead to"
+            if odd.isdisjoint(tables):
+                paths = [f"{key.table}.{key.path}" for key in keys if self._is_held(key)]
+                why = f"keys make a cycle, of which none may be NULL ({', '.join(paths)})"
+                if not paths:
+                    continue
+            count = sum(map(self.rows.count, tables))
+            if self.limit is not None and count > self.limit:
+                raise _too_many(tables, count, self.limit, why)
+
+    def into(self, store: EntityStorage) -> dict[str, int]:
+        """Register all rows of all tables; return how many each has."""
         counts = dict.fromkeys(self.schema.tables, 0)
+        odd = self._odd()
+        for tables in self._parts():
+            if odd.isdisjoint(tables):
+                counts |= self._joined(store, tables)
+                continue
+            found = EntityMaking(self.conn, self.kinds, self.limit).everything(tables)
+            store.register([e for table in tables for e in found[table]], progress=False)
+            counts |= {table: len(found[table]) for table in tables}
+        return counts
+
+    def _parts(self) -> list[list[str]]:
+        """Return the tables, those first to which others lead, with those that make a cycle."""
         graph = table_graph(self.schema)
         parts = {name: part for part in graph.cyclic_components() for name in part}
-        order, odd, done = graph.get_topological_sort(), self._odd(), set[str]()
+        order, done, found = graph.get_topological_sort(), set[str](), list[list[str]]()
         for name in order:
-            if name in done:
-                continue
-            tables = [other for other in order if other in parts.get(name, [name])]
-            done.update(tables)
-            late = self._late(tables)
-            if not odd.isdisjoint(tables):
-                found = EntityMaking(self.conn, self.kinds, self.limit).everything(tables)
-                store.register([e for table in tables for e in found[table]], progress=False)
-                counts |= {table: len(found[table]) for table in tables}
-            elif late and (self._is_small(tables) or self._has_to_be_held(late)):
-                counts |= self._at_once(store, tables)
-            else:
-                counts |= self._twice(store, tables, late)
-        return counts
+            if name not in done:
+                found.append([other for other in order if other in parts.get(name, [name])])
+                done.update(found[-1])
+        return found
 
     def ids(self, name: str) -> list[UUID]:
         """Return the ids of a table's rows, in its order."""
@@ -266,62 +295,67 @@ class TableCopy:
             if key.table in place and place.get(key.target, -1) >= place[key.table]
         }
 
-    def _is_small(self, tables: list[str]) -> bool:
-        return sum(map(self.rows.count, tables)) <= self.size
+    def _leading(self, to: set[Any], tables: list[str]) -> set[ForeignKey]:
+        """Return the keys of tables that lead to some classes."""
+        keys = (key for key in self.made.references if key.table in tables)
+        return {key for key in keys if self.made.classes[key.target] in to}
 
-    def _has_to_be_held(self, keys: Iterable[ForeignKey]) -> bool:
-        """Tell whether an entity cannot be without what one of some keys leads to."""
-        fields = ((self.made.classes[k.table].model_fields, self.made.references[k]) for k in keys)
-        return any(known[name].is_required() for known, name in fields)
+    def _is_held(self, key: ForeignKey) -> bool:
+        """Tell whether an entity cannot be without what a key leads to."""
+        field = self.made.references[key]
+        return bool(self.made.classes[key.table].model_fields[field].is_required())
 
-    def _at_once(self, store: EntityStorage, tables: list[str]) -> dict[str, int]:
-        found = {name: [e for b in self._batches(name) for e in b] for name in tables}
-        known = {entity.ecs_id: entity for made in found.values() for entity in made}
-        for key, field in self.made.references.items():
-            if key.table in found and key.target in found:
-                states: list[dict[str, Any]] = [vars(entity) for entity in found[key.table]]
-                for state in states:
-                    if state[field] is not None:
-                        state[field] = known[state[field].ecs_id]
-        self._save(store, list(known.values()))
-        return {name: len(made) for name, made in found.items()}
+    def _joined(self, store: EntityStorage, tables: list[str]) -> dict[str, int]:
+        """Register the rows of tables that lead to each other, if they are several.
 
-    def _twice(
-        self, store: EntityStorage, tables: list[str], late: set[ForeignKey]
-    ) -> dict[str, int]:
-        """Register rows without what late keys lead to, and then once more with it.
-
-        Who is stored already waits, as without that it would be changed.
+        First without what is not stored yet, and those once more with it. Who cannot be without
+        waits until all are there, as do those who are stored, and would be changed.
         """
-        counts, waiting = dict.fromkeys(tables, 0), set[str]()
-        fields = {n: [self.made.references[k] for k in late if k.table == n] for n in tables}
+        counts, cut, held = dict.fromkeys(tables, 0), dict[str, _Marks](), list[Any]()
+        late = self._late(tables)
         for name in tables:
-            for batch in self._batches(name, late):
-                counts[name] += len(batch)
-                new = _new(store, batch) if fields[name] else batch
-                if len(new) < len(batch):
-                    waiting.add(name)
-                self._save(store, new)
-        for name in (name for name in tables if fields[name]):
+            late |= self._leading({type(one) for one in held}, tables)
+            of = [key for key in late if key.table == name]
+            needed = [self.made.references[key] for key in of if self._is_held(key)]
+            others = [self.made.references[key] for key in of if not self._is_held(key)]
+            cut[name] = _Marks()
             for batch in self._batches(name):
-                states = map(vars, batch)
-                linked = [any(state[f] is not None for f in fields[name]) for state in states]
-                self._save(store, batch if name in waiting else list(compress(batch, linked)))
+                counts[name] += len(batch)
+                if not of:
+                    self._save(store, batch)
+                    continue
+                waiting = _Waiting(store, batch, needed, others)
+                self._save(store, waiting.ready)
+                cut[name].add(waiting.cut)
+                held += waiting.held
+                if self.limit is not None and len(held) > self.limit:
+                    why = f"keys of {name} that may not be NULL lead to rows further on"
+                    raise _too_many(tables, len(held), self.limit, why)
+        self._save(store, self._among_themselves(held, late))
+        for name in (name for name in tables if cut[name]):
+            for batch in self._batches(name):
+                self._save(store, list(compress(batch, cut[name].among(batch))))
         return counts
+
+    def _among_themselves(self, held: list[Any], late: Iterable[ForeignKey]) -> list[Any]:
+        """Let entities that waited hold each other, instead of what stands for them."""
+        known = {entity.ecs_id: entity for entity in held}
+        for key in late:
+            cls, field = self.made.classes[key.table], self.made.references[key]
+            states: Iterator[dict[str, Any]] = (vars(one) for one in held if type(one) is cls)
+            for state in states:
+                if state[field] is not None:
+                    state[field] = known.get(state[field].ecs_id, state[field])
+        return held
 
     # -- entities ----------------------------------------------------------------------------
 
-    def _batches(self, name: str, late: Iterable[ForeignKey] = ()) -> Iterator[list[Any]]:
-        """Yield the entities of a table; what they hold only stands for what is stored.
-
-        What `late` keys lead to is left out.
-        """
+    def _batches(self, name: str) -> Iterator[list[Any]]:
+        """Yield the entities of a table; what they hold only stands for what is stored."""
         table, fits = self.schema.tables[name], self.fits[name]
-        every = [key for key in self.made.references if key.table == name]
-        keys = [key for key in every if key not in late]
-        missing = [self.made.references[key] for key in every if key in late]
+        keys = [key for key in self.made.references if key.table == name]
         fields = [self.made.fields[name][column.name] for column in table.columns]
-        names = [*_OWN, *fields, *(self.made.references[key] for key in keys), *missing]
+        names = [*_OWN, *fields, *(self.made.references[key] for key in keys)]
         cls = self.made.classes[name]
         led_to = [(key, self._led_to(key)) for key in keys]
         with closing(_OnDisk()) as seen:
@@ -337,8 +371,7 @@ class TableCopy:
                     self._held(key, led, known.setdefault(key.target, {}))
                     for key, led in zip(keys, targets, strict=True)
                 ]
-                nothing = [[None] * len(ids)] * len(missing)
-                fill_all(cls, batch, names, [*_own(ids), *values, *held, *nothing])
+                fill_all(cls, batch, names, [*_own(ids), *values, *held])
                 yield batch
 
     def _texts(self, name: str) -> set[str]:
@@ -375,12 +408,119 @@ class TableCopy:
         return [None if text is None else known[ids[text]] for text in told]
 
 
-def _new(store: EntityStorage, batch: list[Any]) -> list[Any]:
-    """Return those of some entities that are not stored."""
+class _Waiting:
+    """What of a batch can be registered, and what not yet, as what it leads to is not stored.
+
+    Parameters
+    ----------
+    store, batch
+        The entities, and where they go.
+    needed, others
+        Fields that lead to what may not be stored: that must not be empty, and that may.
+
+    Attributes
+    ----------
+    ready
+        Who can be registered now; what is not stored is left out.
+    cut
+        Of whom something is left out, or would be, if they were not stored already.
+    held
+        Who has to wait until all are there.
+    """
+
+    def __init__(
+        self,
+        store: EntityStorage,
+        batch: list[Any],
+        needed: Sequence[str],
+        others: Sequence[str],
+    ) -> None:
+        self.ready, self.cut, self.held = batch, list[Any](), list[Any]()
+        here = {entity.ecs_id for entity in batch}
+        states: list[dict[str, Any]] = [vars(entity) for entity in batch]
+        fields = [*needed, *others]
+        led = {state[f].ecs_id for state in states for f in fields if state[f] is not None}
+        self._there = here | _stored(store, led - here)
+        if led <= self._there:
+            return
+        if needed:
+            self._hold(batch, needed)
+        rest = [entity for entity in batch if entity.ecs_id in self._there]
+        self.cut = [e for e in rest if any(self._is_missing(e, f) for f in others)]
+        stored = _stored(store, {entity.ecs_id for entity in self.cut})
+        for entity in self.cut:
+            vars(entity).update((f, None) for f in others if self._is_missing(entity, f))
+        self.ready = [e for e in rest if e.ecs_id not in stored] if stored else rest
+
+    def _is_missing(self, entity: Any, field: str) -> bool:
+        held = vars(entity)[field]
+        return held is not None and held.ecs_id not in self._there
+
+    def _hold(self, batch: list[Any], needed: Sequence[str]) -> None:
+        """Hold who cannot be without what is not there, and who cannot be without them."""
+        by: dict[UUID, list[Any]] = {}  # who cannot be without whom
+        for entity in batch:
+            led = {vars(entity)[field] for field in needed}
+            for one in led - {None}:
+                by.setdefault(one.ecs_id, []).append(entity)
+        queue = [e for e in batch if any(self._is_missing(e, f) for f in needed)]
+        known = {entity.ecs_id for entity in queue}
+        for entity in queue:
+            self.held.append(entity)
+            self._there.discard(entity.ecs_id)
+            for other in by.get(entity.ecs_id, ()):
+                if other.ecs_id not in known:
+                    known.add(other.ecs_id)
+                    queue.append(other)
+
+
+def _too_many(tables: Sequence[str], count: int, limit: int, why: str) -> GraphTooLargeError:
+    names = " and ".join(filter(None, (", ".join(tables[:-1][:5]), tables[-1])))
+    return GraphTooLargeError(
+        f"More than {limit:,} rows of {names} have to be in memory at once ({count:,}): {why}."
+        " Allow that with max_entities= (some kilobyte a row; None for any number), or copy from a"
+        " database where one of these keys may be NULL.",
+        limit=limit,
+        rows=count,
+    )
+
+
+def _stored(store: EntityStorage, ids: set[UUID]) -> set[UUID]:
+    """Return those of some ids of which there is an entity."""
     if isinstance(store, AskingStorage):
-        known = store.inside.stored_versions([entity.ecs_id for entity in batch])
-        return [entity for entity in batch if entity.ecs_id not in known]
-    return [entity for entity in batch if not store.has_entity(entity.ecs_id)]
+        return set(store.inside.stored_versions(list(ids)))
+    return {ecs_id for ecs_id in ids if store.has_entity(ecs_id)}
+
+
+class _Marks:
+    """Entities, in eight bytes each: now and then another is taken for one of them."""
+
+    def __init__(self) -> None:
+        self._added = array("Q")
+        self._sorted: Any = None
+
+    def __bool__(self) -> bool:
+        return bool(self._added)
+
+    def add(self, entities: Iterable[Any]) -> None:
+        """Take note of some."""
+        self._added.extend(map(_mark, entities))
+
+    def among(self, entities: Iterable[Any]) -> list[bool]:
+        """Tell of each whether it is one of those; nothing is added then."""
+        if self._sorted is None:
+            self._sorted = np.sort(np.frombuffer(self._added, dtype=np.uint64))
+        asked = np.fromiter(map(_mark, entities), dtype=np.uint64)
+        at = np.searchsorted(self._sorted, asked)
+        found: list[bool] = (self._sorted[at % len(self._sorted)] == asked).tolist()
+        return found
+
+
+def _mark(entity: Any) -> int:
+    return int(entity.ecs_id.int & _LOW)
+
+
+_LOW: Final = 2**64 - 1
 
 
 def _ends(keys: Iterable[ForeignKey]) -> set[str]:
