@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 import ecsviz as ev
+from ecsviz import errors
 from ecsviz.importers.database import Database, kinds
 from ecsviz.importers.database.making import NAMESPACE
 from ecsviz.isomorphic import find_difference
@@ -84,13 +85,19 @@ def test_the_classes_of_a_copy_are_found_again(
         "INSERT INTO t VALUES (1, 1, 1), (2, 'x', 1), (3, 3, 9)",
     )
     monkeypatch.setattr(kinds, "LOOKED_AT", 1)
-    for chunks in (None, 1):
-        store = ev.InMemoryEntityStorage()
+    for chunks, kind in ((None, ev.InMemoryEntityStorage), (1, ev.SQLAlchemyEntityStorage)):
+        empty, store = (kind(*[":memory:"] * (chunks == 1)) for _ in range(2))
         with ev.read_database(path) as db:
             db.copy_to(store, chunks=chunks)
         with ev.read_database(path) as db:
-            assert not store.list_by_type(db.classes["t"]), "the first row is not all"
+            cls = db.classes["t"]
+            assert not empty.list_by_type(cls)
+            for ask in (store.list_by_type, store.find, store.count):
+                with pytest.raises(errors.UnknownTypeError, match=r"first rows .* look_at_all"):
+                    ask(cls)
             db.look_at_all()
+            assert store.count(db.classes["t"]) == 3
+            assert not empty.list_by_type(db.classes["t"])
             assert sorted(str(one.n) for one in store.list_by_type(db.classes["t"])) == [
                 *("1", "3", "x"),
             ]

@@ -323,6 +323,37 @@ def check_entity_class(cls: Any) -> None:
         )
 
 
+OF_FIRST_ROWS = "__of_first_rows__"
+"""What a class of a foreign table has while only the first of its rows were looked at."""
+
+
+def check_first_rows(cls: type, stored: Iterable[tuple[str, str]]) -> None:
+    """Raise where a class stands for the first rows of a foreign table, and others are stored.
+
+    Parameters
+    ----------
+    cls
+        Of which nothing is stored.
+    stored
+        The module and the name of all classes that are.
+
+    Raises
+    ------
+    UnknownTypeError
+        Saying how to come by the class that is stored.
+    """
+    if not getattr(cls, OF_FIRST_ROWS, False):
+        return
+    name, database = cls.__name__, cls.__module__.rpartition("_")[0]
+    if any(other == name and module.rpartition("_")[0] == database for module, other in stored):
+        raise UnknownTypeError(
+            f"Of the table of {name} only the first rows were looked at, and what is stored of it"
+            " holds other values as well: it has a class of its own. Call look_at_all() of the"
+            " database, and take the class anew from its classes.",
+            type_name=name,
+        )
+
+
 def check_hops(hops: Any) -> None:
     """Raise if a number of references to follow is none.
 

@@ -324,7 +324,7 @@ class TableCopy:
                 if not of:
                     self._save(store, batch)
                     continue
-                waiting = _Waiting(store, batch, needed, others)
+                waiting = _SortedOut(store, batch, needed, others)
                 self._save(store, waiting.ready)
                 cut[name].add(waiting.cut)
                 held += waiting.held
@@ -408,7 +408,7 @@ class TableCopy:
         return [None if text is None else known[ids[text]] for text in told]
 
 
-class _Waiting:
+class _SortedOut:
     """What of a batch can be registered, and what not yet, as what it leads to is not stored.
 
     Parameters

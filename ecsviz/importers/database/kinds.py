@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from ecsviz.importers.database.rows import TableRows
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
 from ecsviz.importers.database.source import DatabaseSource
 from ecsviz.importers.database.values import Fit, fits_of
+from ecsviz.storage.protocol import OF_FIRST_ROWS
 
 _NAMED = 5
 """How many values that Python lacks are named of a column."""
@@ -36,6 +37,7 @@ class TableKinds:
         self._fits: dict[str, list[Fit]] = {}  # as all rows say
         self._first: dict[str, list[Fit]] = {}  # as the first rows say, where there are more
         self._dangling: dict[ForeignKey, bool] = {}  # of required keys
+        self._in_part = set[ForeignKey]()  # of which only the first rows were looked at
         self._lacking: dict[str, frozenset[str]] = {}
         self._row_ids: dict[str, str | None] = {}
         self._classes: dict[Any, Made] = {}
@@ -100,10 +102,12 @@ class TableKinds:
             rows = self.rows(conn)
             for key in self._required():
                 self._dangling[key] = self._dangling.get(key, False) or rows.has_dangling(key)
+                self._in_part.discard(key)
 
-    def met_dangling(self, keys: Iterable[ForeignKey]) -> None:
+    def met_dangling(self, keys: Collection[ForeignKey]) -> None:
         """Take note of keys with values to which there is no row."""
         self._dangling |= dict.fromkeys(keys, True)
+        self._in_part.difference_update(keys)
 
     def _required(self) -> list[ForeignKey]:
         keys = self._schema.sound_keys
@@ -113,13 +117,21 @@ class TableKinds:
     def made(self) -> Made:
         """The classes of all tables: the same, whatever was read before, if its values fit."""
         with self._source.reading() as conn:
-            fits = {name: self.fits_told(conn, name)[0] for name in self._schema.tables}
+            told = {name: self.fits_told(conn, name) for name in self._schema.tables}
             rows = self.rows(conn)
             required = self._required()
             for key in required:
                 if key not in self._dangling:
                     self._dangling[key] = rows.has_dangling(key, LOOKED_AT)
-            return self._classes_of(fits, {key for key in required if self._dangling[key]})
+                    if not self._dangling[key] and rows.has_more(key.table, LOOKED_AT):
+                        self._in_part.add(key)
+            fits = {name: fit for name, (fit, _) in told.items()}
+            made = self._classes_of(fits, {key for key in required if self._dangling[key]})
+            in_part = bool(self._in_part) or not all(whole for _, whole in told.values())
+            for cls in made.classes.values():
+                if getattr(cls, OF_FIRST_ROWS, None) is not in_part:
+                    setattr(cls, OF_FIRST_ROWS, in_part)
+            return made
 
     def _classes_of(self, fits: Mapping[str, list[Fit]], dangling: set[ForeignKey]) -> Made:
         """Return the classes; those that were made before, if they are the same."""

@@ -490,7 +490,8 @@ class Database(WithAdvice, WithCopies):
         Notes
         -----
         For a process that reads what `copy_to` has stored in another, where a table has more than
-        10,000 rows: what the first of them hold may be less than all. A statement a column.
+        10,000 rows: what the first of them hold may be less than all, and a store that is asked
+        for such a class says so. A statement a column.
         """
         self._kinds.look_at_all()
 

@@ -19,7 +19,7 @@ from ecsviz.storage.copies import copied
 from ecsviz.storage.lazy_reading import LazyReading, Read, ReadingStep
 from ecsviz.storage.memory.kept import Held, Kept, Record
 from ecsviz.storage.memory.unique import fit_declared
-from ecsviz.storage.protocol import not_found
+from ecsviz.storage.protocol import check_first_rows, not_found
 from ecsviz.values.field_codecs import check_class, describe, with_referenced
 
 WHERE = "this storage"
@@ -156,6 +156,8 @@ def records_of(stored: Mapping[UUID, Record], cls: type) -> list[Record]:
     """Return the records of a class and its subclasses, in the order of listing."""
     kinds = {record.cls for record in stored.values()}
     wanted = {kind for kind in kinds if derives_from(newest_definition(kind), cls)}
+    if not wanted:
+        check_first_rows(cls, map(type_key, kinds))
     found = [record for record in stored.values() if record.cls in wanted]
     return sorted(found, key=lambda record: (record.cls.__name__, record.number))
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.domain.entity_class import derives_from, known_entity_classes
 from ecsviz.errors import EntityNotFoundError
-from ecsviz.storage.protocol import not_found
+from ecsviz.storage.protocol import check_first_rows, not_found
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.sql.statements import columns_of, select_by_keys
@@ -19,7 +19,11 @@ def types_of(cls: type, mapping: Mapping) -> list[str]:
     """Return the stored types of a class and of its subclasses that are defined here."""
     kinds = [kind for kind in known_entity_classes() if derives_from(kind, cls)]
     names = {mapping.type_name(kind) for kind in (cls, *kinds)}
-    return [name for name in mapping.stored if name in names]
+    found = [name for name in mapping.stored if name in names]
+    if not found:
+        stored = mapping.stored.items()
+        check_first_rows(cls, ((told.module, name.rpartition(".")[2]) for name, told in stored))
+    return found
 
 
 def names_of(kinds: list[type], mapping: Mapping) -> list[str]:
