@@ -23,6 +23,7 @@ templates_path = ["_templates"]
 
 # A notebook that is stored without what it says is run.
 nb_execution_mode = "auto"
+nb_execution_raise_on_error = True
 nb_ipywidgets_js = {}  # widgets show the picture that stands in for them
 myst_heading_anchors = 3
 suppress_warnings = ["mystnb.unknown_mime_type"]  # a widget's own form, which no page can show
@@ -46,6 +47,16 @@ html_theme_options = {
 html_show_sourcelink = False
 html_copy_source = False
 
+html_extra_path = ["generated/pages"]
+
+
+def _write_pages() -> None:
+    """Write what the gallery shows alive."""
+    pages = Path(__file__).parent / "generated" / "pages"
+    pages.mkdir(parents=True, exist_ok=True)
+    graph = ecsviz.EntityDependencyGraph(ecsviz.sample("thread"))
+    graph.to_html(pages / "explorer.html", interactive=True, pairs=False)
+
 
 def _copy_notebooks() -> None:
     """Bring the notebooks to where Sphinx looks for them."""
@@ -55,4 +66,5 @@ def _copy_notebooks() -> None:
         shutil.copy(notebook, target)
 
 
+_write_pages()
 _copy_notebooks()

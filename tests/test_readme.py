@@ -80,6 +80,8 @@ def test_the_readme_is_short_and_its_pages_are_there() -> None:
     led_to = set()
     for name, text in PAGES.items():
         for target in LINK.findall(text):
+            if target.endswith(".html"):
+                continue  # made as the pages are built
             path = (ROOT / name).parent / target
             assert path.exists(), f"{name} leads to {target}, which is not there"
             led_to.add(path.resolve())
