@@ -127,6 +127,10 @@ _connect(
         "ToHtml.to_html": "ecsviz.export.page.to_html",
         "VersionedStorage.draw_lineage": "ecsviz.draw.lineage.draw_family",
         "VersionedStorage.explore": "ecsviz.widgets.explore_store",
+        "Walkthrough._ipython_display_": "ecsviz.widgets.lesson.walkthrough.show",
+        "Walkthrough._repr_html_": "ecsviz.widgets.lesson.walkthrough.still_html",
+        "Walkthrough.draw": "ecsviz.draw.draw_walkthrough",
+        "Walkthrough.explore": "ecsviz.widgets.explore_steps",
     }
 )
 # Pickles, and examples that people copied, name modules as they were before there were folders.

@@ -54,7 +54,7 @@ CLI = ("__main__",)
 INSIDE = {
     "storage": ("sql", ".", "memory", "relational"),
     "storage.relational": ("schema", "past", "models", "load", "save", "upkeep", "look", "."),
-    "widgets": (".", "graph", "thread", "store", "database", "threads"),
+    "widgets": (".", "graph", "thread", "store", "database", "threads", "lesson"),
 }
 
 

@@ -65,6 +65,10 @@ GRAPH: dict[str, Callable[[Any], Any]] = {
     "to_node_link": lambda g: g.to_node_link(),
     "to_parquet": lambda g: _in_folder(lambda folder: _refused(lambda: g.to_parquet(folder))),
     "pairs": lambda g: (list(g.pairs), repr(g.pairs)),
+    "walkthrough": lambda g: [
+        (walk.frame(), walk.draw(), walk.explore())
+        for walk in map(g.walkthrough, ("order", "components", "cycles"))
+    ],
     "without": lambda g: g.without(g.arrays.paired()[0]),
     "without_pairs": lambda g: g.without_pairs,
 }
@@ -75,6 +79,7 @@ DRAW: dict[str, Callable[[Any], Any]] = {
     "draw_diff": lambda g: draw.draw_diff(ev.diff(g.nodes[0], g.nodes[0])),
     "draw_graph": draw.draw_graph,
     "draw_lineage": lambda g: None,  # asks a store: below
+    "draw_walkthrough": lambda g: draw.draw_walkthrough(g.walkthrough()),
     "draw_schema": lambda g: draw.draw_schema([type(node) for node in g.nodes]),
 }
 

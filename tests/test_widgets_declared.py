@@ -14,6 +14,7 @@ import pytest
 
 import ecsviz as ev
 from ecsviz.widgets import GraphExplorer, StoreExplorer, ThreadExplorer, ThreadsExplorer, base
+from ecsviz.widgets.lesson.walkthrough import LessonPage
 
 SOURCES = Path(__file__).resolve().parents[1] / "ecsviz" / "widgets" / "js"
 ROOMS: dict[str, type[base.LiveWidget]] = {
@@ -21,6 +22,7 @@ ROOMS: dict[str, type[base.LiveWidget]] = {
     "thread": ThreadExplorer,
     "store": StoreExplorer,
     "threads": ThreadsExplorer,
+    "lesson": LessonPage,
 }
 BUNDLE = {"_esm", "_css"}  # for anywidget itself
 
@@ -276,7 +278,13 @@ def threads_states() -> Iterator[Any]:
     )
 
 
+def lesson_states() -> Iterator[Any]:
+    """Yield the page's part of a lesson."""
+    yield LessonPage(ev.EntityDependencyGraph(chat()[0]).walkthrough("order"))
+
+
 STATES = {
+    "lesson": lesson_states,
     "graph": graph_states,
     "thread": thread_states,
     "store": store_states,

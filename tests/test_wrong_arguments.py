@@ -21,6 +21,7 @@ import ecsviz.export
 import ecsviz.widgets
 from ecsviz.draw import DrawingOptionError, draw_graph
 from ecsviz.errors import EcsvizError
+from ecsviz.graph.walkthrough import Walkthrough
 from ecsviz.importers.database import Database
 from ecsviz.storage.criteria import LOOKUPS
 
@@ -121,6 +122,7 @@ RIGHT: dict[str, Callable[[Any], Any]] = {
     "store": lambda at: at.store,
     "database": lambda at: at.database(),
     "what": lambda at: Leaf,
+    "walk": lambda at: ev.EntityDependencyGraph(at.leaf).walkthrough(),
     "frame": lambda at: pd.DataFrame({"a": [1]}),
     "frames": lambda at: pd.DataFrame({"a": [1]}),
     "text": lambda at: "a",
@@ -148,6 +150,7 @@ CLASSES: dict[str, type] = {
     "thread": ev.ChatThread,
     "threads": ev.ChatThreads,
     "diff": ev.GraphDiff,
+    "walk": Walkthrough,
     "database": Database,
 }
 """Whose methods."""
@@ -198,6 +201,7 @@ class Subject:
         return {
             "graph": ev.EntityDependencyGraph(self.leaf),
             "thread": self.thread,
+            "walk": ev.EntityDependencyGraph(self.leaf).walkthrough("order"),
             "threads": ev.ChatThreads([self.thread]),
         }.get(kind, self.store)
 

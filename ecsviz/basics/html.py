@@ -67,6 +67,7 @@ _CELL = "padding:2px 10px 2px 0;vertical-align:top"
 _WRAP = "white-space:pre-wrap;overflow-wrap:break-word;overflow-wrap:anywhere"
 _LINE = _themed("border-bottom:1px solid {}", "--jp-border-color2", "#9aa0a6")
 _WARNED = _themed("border-left:3px solid {}", "--jp-warn-color1", "#d55e00")
+_CODE = _themed("font-family:{}", "--jp-code-font-family", "monospace") + ";font-size:12px"
 LOOKS: Final = {
     "block": "font-size:13px;line-height:1.45;"
     "font-family:var(--jp-ui-font-family,system-ui,sans-serif);"
@@ -90,9 +91,10 @@ LOOKS: Final = {
     "bubble": "margin:6px 12% 6px 0;padding:2px 10px;border-radius:8px;border:1px solid #9aa0a6",
     "bubble-own": "margin:6px 0 6px 12%;padding:2px 10px;border-radius:8px;"
     "border:1px solid #1976d2",
-    "code": "margin:2px 0;"
-    + _themed("font-family:{}", "--jp-code-font-family", "monospace")
-    + ";font-size:12px",
+    "code": f"margin:2px 0;{_CODE}",
+    "code-line": f"margin:0;{_CODE};line-height:1.6;padding-left:9px",
+    "code-now": f"margin:0;{_CODE};line-height:1.6;padding-left:6px;"
+    "border-left:3px solid #1976d2;font-weight:700",
 }
 """The styles an element can have, by name. Inline, since notebooks drop style sheets."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ecsviz.draw.picture import DrawingOptionError
     from ecsviz.draw.schema import draw_schema
     from ecsviz.draw.timeline import draw_timeline
+    from ecsviz.draw.walkthrough import draw_walkthrough
 
 __all__ = [
     "DrawingOptionError",
@@ -36,6 +37,7 @@ __all__ = [
     "draw_models",
     "draw_schema",
     "draw_timeline",
+    "draw_walkthrough",
 ]
 
 # Loaded when asked for: a schema brings SQLAlchemy with it, which a graph does without.
@@ -49,6 +51,7 @@ _ROOMS: Final = {
     "draw_models": "ecsviz.draw.chat_bars",
     "draw_schema": "ecsviz.draw.schema",
     "draw_timeline": "ecsviz.draw.timeline",
+    "draw_walkthrough": "ecsviz.draw.walkthrough",
 }
 __getattr__ = lazy(__name__, _ROOMS)
 

@@ -10,6 +10,7 @@ import numpy as np
 from ecsviz.basics.arguments import listed
 from ecsviz.draw.options import checked_option
 from ecsviz.errors import did_you_mean, short_repr
+from ecsviz.graph.arrays import part_of
 from ecsviz.layout import DrawingOptionError
 
 if TYPE_CHECKING:
@@ -57,21 +58,8 @@ def chosen_part(graph: EntityDependencyGraph, hide: Any, fields: Any) -> EntityD
         kept &= ~np.isin(names, list(hidden))
     if fields is not None:
         kept &= np.isin(names, list(_named(fields, "fields", known_fields)))
-    place = np.cumsum(node) - 1
-    here, left = np.flatnonzero(node).tolist(), np.flatnonzero(kept)
-    sides = parts.sides
-    return type(graph).from_parts(
-        [parts.nodes[k] for k in here],
-        [parts.ids[k] for k in here],
-        [parts.types[k] for k in here],
-        place[parts.sources[left]],
-        place[parts.targets[left]],
-        [parts.place_of(number)[1] for number in left.tolist()],
-        fields=names[left].tolist(),
-        kinds=parts.kinds[left],
-        sides=None if sides is None else lambda: sides()[left],
-        rising=parts.rising,
-    )
+    found: EntityDependencyGraph = part_of(graph, node, kept)
+    return found
 
 
 def _named(value: Any, option: str, known: set[str]) -> set[str]:

@@ -160,6 +160,34 @@ def make_parts(
     )
 
 
+def part_of(graph: Any, nodes: Bools, references: Bools) -> Any:
+    """Return the graph of some nodes and of some references between them, which are marked.
+
+    Examples
+    --------
+    >>> import ecsviz as ev, numpy as np
+    >>> graph = ev.EntityDependencyGraph(ev.sample("chain", n=3))
+    >>> part_of(graph, np.array([True, True, False]), np.array([True, False]))
+    EntityDependencyGraph(2 nodes, 1 references, no cycle)
+    """
+    parts: Parts = graph.arrays
+    place, here = np.cumsum(nodes) - 1, np.flatnonzero(nodes).tolist()
+    left = np.flatnonzero(references)
+    places, sides = [parts.place_of(number) for number in left.tolist()], parts.sides
+    return type(graph).from_parts(
+        [parts.nodes[k] for k in here],
+        [parts.ids[k] for k in here],
+        [parts.types[k] for k in here],
+        place[parts.sources[left]],
+        place[parts.targets[left]],
+        [path for _, path in places],
+        fields=[field for field, _ in places],
+        kinds=parts.kinds[left],
+        sides=None if sides is None else lambda: sides()[left],
+        rising=parts.rising,
+    )
+
+
 def parts_of_entities(roots: Iterable[Any]) -> Parts:
     """Return everything that is reachable from the roots. O(entities + references)."""
     found = walk(roots).release()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ecsviz.basics.views import ToHtml, view
 from ecsviz.errors import InvalidArgumentError, short_repr
+from ecsviz.graph.walks import MAX_NODES, walk_through
+from ecsviz.graph.walkthrough import Walkthrough
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,61 @@ class GraphViews(ToHtml):
     def explore(self, **options: Any) -> Any:
         """Return a live widget of the graph; see ``ecsviz.widgets.explore_graph``."""
         raise NotImplementedError
+
+    def walkthrough(
+        self,
+        what: str = "order",
+        *,
+        around: Any = None,
+        nodes: int | None = MAX_NODES,
+        pairs: bool = True,
+    ) -> Walkthrough:
+        """Return an algorithm step by step on this graph: a widget, a table, pictures.
+
+        Parameters
+        ----------
+        what
+            ``"order"`` (the topological order, by Kahn), ``"components"`` (by Tarjan), ``"cycles"``
+            (by Johnson).
+        around
+            A node: the nearest to it are walked through, along and against the arrows. None
+            begins with the first node, where the graph has more than `nodes`.
+        nodes
+            How many at the most; None for all. 30 by default: of more one sees nothing.
+        pairs
+            Whether the back-references of `pairs` count.
+
+        Returns
+        -------
+        Walkthrough
+            Its ``note`` says what was left out. In a notebook it is a widget; ``frame()`` gives the
+            steps as a table, ``draw(step)`` a picture, ``predict(step, answer)`` what is off.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such walkthrough, or an option is nothing of its kind.
+        EntityNotFoundError
+            If `around` is not in the graph.
+        GraphTooLargeError
+            If more than 200 nodes are asked for.
+
+        Notes
+        -----
+        The steps come from a plain version of the algorithm that finds the same as the fast one.
+        After 1,000 steps it stops, and says so.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> graph = ev.EntityDependencyGraph(ev.sample("two_cycle"))
+        >>> walk = graph.walkthrough("components")
+        >>> [[node.name for node in component] for component in walk.answer]
+        [['a', 'b']]
+        >>> print(walk[-2].text)
+        low[a] is index[a]: {a, b} is a component.
+        """
+        return walk_through(checked_graph(self), what, around=around, nodes=nodes, pairs=pairs)
 
     @view
     def to_frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:

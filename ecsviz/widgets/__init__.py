@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ecsviz.widgets.database.explorer import DatabaseExplorer, explore_database
     from ecsviz.widgets.graph.explore import explore_graph
     from ecsviz.widgets.graph.explorer import GraphExplorer
+    from ecsviz.widgets.lesson.walkthrough import StepsExplorer, explore_steps
     from ecsviz.widgets.store.explorer import StoreExplorer, explore_store
     from ecsviz.widgets.thread.explorer import ThreadExplorer, explore_thread
     from ecsviz.widgets.threads.explorer import ThreadsExplorer, explore_threads
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 __all__ = [
     "DatabaseExplorer",
     "GraphExplorer",
+    "StepsExplorer",
     "StoreExplorer",
     "ThreadExplorer",
     "ThreadsExplorer",
     "explore_database",
     "explore_graph",
+    "explore_steps",
     "explore_store",
     "explore_thread",
     "explore_threads",
@@ -36,11 +39,13 @@ __all__ = [
 _ROOMS: Final = {
     "DatabaseExplorer": "ecsviz.widgets.database.explorer",
     "GraphExplorer": "ecsviz.widgets.graph.explorer",
+    "StepsExplorer": "ecsviz.widgets.lesson.walkthrough",
     "StoreExplorer": "ecsviz.widgets.store.explorer",
     "ThreadExplorer": "ecsviz.widgets.thread.explorer",
     "ThreadsExplorer": "ecsviz.widgets.threads.explorer",
     "explore_database": "ecsviz.widgets.database.explorer",
     "explore_graph": "ecsviz.widgets.graph.explore",
+    "explore_steps": "ecsviz.widgets.lesson.walkthrough",
     "explore_store": "ecsviz.widgets.store.explorer",
     "explore_thread": "ecsviz.widgets.thread.explorer",
     "explore_threads": "ecsviz.widgets.threads.explorer",

@@ -1,0 +1,59 @@
+"""A walkthrough in JupyterLab: forth and back, predicted, light and dark, narrow and wide."""
+
+from __future__ import annotations
+
+from tests.browser.lab import Notebook
+
+CODE = """
+import ecsviz as ev
+thread = ev.ChatThread(title="Cycles")
+thread.say("user", "What is a cycle?")
+thread.say("assistant", "A way back.")
+walk = ev.EntityDependencyGraph(thread).walkthrough("order", pairs=False)
+w = walk.explore()
+w
+"""
+BUTTON = ".widget-vbox button:has(.fa-{})"
+
+
+def test_one_goes_through_the_steps_and_predicts_and_keeps_them(notebook: Notebook) -> None:
+    notebook.open("lesson", CODE, "walk")
+    page = notebook.page
+    page.locator(".widget-vbox img").first.wait_for()
+    page.locator(BUTTON.format("step-forward")).first.click()
+    notebook.wait_for("w.step", 1)
+    page.locator(".widget-vbox strong:has-text('Ready are')").first.wait_for()
+    assert page.locator("text=steps, one by one").first.is_hidden(), "the stand-in is hidden"
+    page.get_by_role("button", name="Predict").first.click()
+    page.locator(BUTTON.format("step-forward")).first.click()
+    page.locator("text=Which comes next?").first.wait_for()
+    notebook.wait_for("[w.step, w.asked]", [1, 2])
+    asked = page.locator(".widget-hbox:has-text('Which comes next?') select").last
+    asked.select_option("Cycles")
+    page.get_by_role("button", name="Check").first.click()
+    page.locator("text=Not Cycles: it still waits for").first.wait_for()
+    asked.select_option("user: What is a cycle?")
+    page.get_by_role("button", name="Check").first.click()
+    notebook.wait_for("w.step", 2)
+    assert "Right: " in page.locator(".widget-vbox").first.inner_text()
+    for theme in ("Light", "Dark"):
+        notebook.theme(theme)
+        notebook.wait_for("w._page.dark", theme == "Dark")
+        for width in (1400, 600):
+            page.set_viewport_size({"width": width, "height": 1000})
+            page.wait_for_timeout(300)
+            wide = page.evaluate(
+                "() => { const e = document.querySelector('.widget-vbox');"
+                " return e.scrollWidth - e.clientWidth }"
+            )
+            assert wide <= 1, "nothing is cut at the side"
+            notebook.shot(f"lesson-{theme.lower()}-{width}", ".widget-vbox")
+    page.set_viewport_size({"width": 1400, "height": 1000})
+
+    notebook.show_as_a_strangers("lesson")
+    page.locator("summary:has-text('steps, one by one')").first.click()
+    assert page.locator("td:has-text('Ready are those')").first.is_visible()
+    assert page.locator("img[alt*='Topological order']").count() == 2
+    notebook.shot("lesson-without-a-kernel", ".jp-Notebook")
+    # The manager of all widgets trips over a notebook without a session, whoever's widgets it has.
+    notebook.faults[:] = [fault for fault in notebook.faults if "jupyterlab-manager" not in fault]
