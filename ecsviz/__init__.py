@@ -106,6 +106,9 @@ _connect(
         "Database.draw_schema": "ecsviz.draw.draw_schema",
         "WithAdvice.explore": "ecsviz.widgets.explore_database",
         "GraphDiff.draw": "ecsviz.draw.draw_diff",
+        "GraphViews._stored_walkthrough": (
+            "ecsviz.storage.relational.walkthrough.stored_walkthrough"
+        ),
         "GraphViews.draw": "ecsviz.draw.draw_graph",
         "GraphViews.explore": "ecsviz.widgets.explore_graph",
         "GraphViews.to_cytoscape": "ecsviz.export.to_cytoscape",

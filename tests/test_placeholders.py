@@ -65,10 +65,13 @@ GRAPH: dict[str, Callable[[Any], Any]] = {
     "to_node_link": lambda g: g.to_node_link(),
     "to_parquet": lambda g: _in_folder(lambda folder: _refused(lambda: g.to_parquet(folder))),
     "pairs": lambda g: (list(g.pairs), repr(g.pairs)),
-    "walkthrough": lambda g: [
-        (walk.frame(), walk.draw(), walk.explore())
-        for walk in map(g.walkthrough, ("order", "components", "cycles"))
-    ],
+    "walkthrough": lambda g: (
+        [
+            (walk.frame(), walk.draw(), walk.explore())
+            for walk in map(g.walkthrough, ("order", "components", "cycles"))
+        ]
+        and _refused(lambda: g.walkthrough("save"))
+    ),
     "without": lambda g: g.without(g.arrays.paired()[0]),
     "without_pairs": lambda g: g.without_pairs,
 }

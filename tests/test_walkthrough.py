@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterator
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,7 +15,14 @@ from matplotlib.colors import to_hex
 
 import ecsviz as ev
 from ecsviz.basics.order import COLLECTION, REQUIRED
-from ecsviz.errors import EcsvizError, GraphTooLargeError, InvalidArgumentError
+from ecsviz.errors import (
+    EcsvizError,
+    EntityNotFoundError,
+    GraphTooLargeError,
+    InvalidArgumentError,
+    NotAnEntityError,
+    NotLoadedError,
+)
 from ecsviz.graph.walks import MAX_NODES, MAX_STEPS
 from ecsviz.graph.walkthrough import NoSuchStepError, Walkthrough
 
@@ -180,6 +189,92 @@ def test_a_picture_does_not_tell_a_component_before_it_is_found(
     drawn = [{c.get_gid() for c in walk.draw(n).child_axes[0].collections} for n in (14, -1)]
     plt.close("all")
     assert ["cyclic components" in names for names in drawn] == [False, True]
+
+
+class Person(ev.Entity):
+    name: str
+    works_at: Company | None = None
+
+
+class Company(ev.Entity):
+    name: str
+    chief: Person
+
+
+@pytest.fixture(name="firm")
+def _firm() -> Company:
+    ada = Person(name="Ada")
+    ada.works_at = Company(name="ACME", chief=ada)
+    return ada.works_at
+
+
+def test_saving_follows_the_plan_and_writes_nothing(firm: Company, tmp_path: Path) -> None:
+    graph = ev.EntityDependencyGraph(firm)
+    with ev.SQLAlchemyEntityStorage(tmp_path / "firm.db") as store:
+        walk = graph.walkthrough("save", store=store)
+        assert not (tmp_path / "firm.db").exists()
+        plan = store.explain(firm)
+        assert repr(walk.answer) == repr(plan)
+        assert [step.state["statement"] for step in walk[1:-1]] == [s.statement for s in plan.steps]
+        assert [step.line for step in walk] == [1, 2, 2, 3, 3, 6, 7]
+        of = [node.name for node in walk.graph.nodes].index("Ada")
+        assert [step.marks[of] for step in walk[2:]] == [
+            *("not written", "a reference is missing", "a reference is missing"),
+            *("written now", "written"),
+        ]
+        assert walk[4].state["deferred"] == "Reference(Person.works_at -> Company)"
+        assert walk.predict(3, "companies").startswith("Not companies: the order is Person → Comp")
+        store.register(firm)
+        firm.name = "A.C.M.E."
+        again = graph.walkthrough("save", store=store)
+        assert [step.line for step in again] == [1, 4, 7]
+        assert store.get(firm.ecs_id).name == "ACME"
+        assert firm.version == 1
+        store.register(firm)
+        unchanged = graph.walkthrough("save", store=store)
+        assert unchanged[-1].text == "Nothing to write: no revision is made."
+    plt.close("all")
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_loading_shows_the_statements_and_which_rows_they_bring(stored: bool, knot: Any) -> None:
+    nodes = sorted(knot.nodes, key=lambda node: node.name)
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:
+        store.register(copy.deepcopy(nodes))
+        walk = knot.walkthrough("load", store=store if stored else None)
+        found = walk.answer[0]
+        assert found in nodes
+        assert not ev.diff(nodes[nodes.index(found)], found)
+        assert [node.version for node in nodes] == [0] * 7
+        read = [n for step in walk for n, mark in enumerate(step.marks) if mark == "read now"]
+        assert set(read) == set(range(7)), "every row is seen as it comes"
+        assert walk[-2].state["rows"] == "nodes: 7"
+        assert set(walk[-1].marks) == {"an object"}
+        assert all(step.state["statement"].startswith("SELECT") for step in walk[:-1])
+        assert len(store.revisions()) == 1
+
+
+def test_what_no_store_can_save_is_said(firm: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotAnEntityError, match="is no entity"):
+        ev.EntityDependencyGraph(Company).walkthrough("save")
+    graph = ev.EntityDependencyGraph(firm)
+    for wrong in (ev.InMemoryEntityStorage(), "firm.db", 3):
+        with pytest.raises(InvalidArgumentError, match="Give a SQLAlchemyEntityStorage"):
+            graph.walkthrough("load", store=wrong)
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:
+        with pytest.raises(EntityNotFoundError):
+            graph.walkthrough("load", store=store)
+        store.register(firm)
+        lazy = ev.EntityDependencyGraph(store.get(firm.ecs_id, lazy=True))
+        with pytest.raises(NotLoadedError, match="not loaded"):
+            lazy.walkthrough("save")
+    monkeypatch.setattr("ecsviz.storage.relational.walkthrough.MAX_STEPS", 5)
+    cut = graph.walkthrough("load")
+    assert (len(cut), cut.complete, cut.note) == (5, False, "The first 5 steps of 7.")
+    with pytest.raises(GraphTooLargeError, match="the most are 10,000"):
+        ev.EntityDependencyGraph(ev.sample("chain", n=10_001)).walkthrough("save")
+    for what in ("save", "load"):
+        assert len(ev.EntityDependencyGraph().walkthrough(what).frame()) > 0
 
 
 @pytest.fixture(name="walk")

@@ -159,7 +159,7 @@ def _axes(walk: Walkthrough, ax: Any, figsize: Any, words: bool) -> Axes:
     rows = walk.graph.ordering.generation.max(initial=0) + 1 + np.sqrt(members)
     height = float(np.clip(1.2 + ROW * rows, LOWEST, HIGHEST))
     if words:
-        lines = TEXT_LINES + (STATE_LINES + 0.3) * len(walk[0].state) + len(walk.script.code) + 3.9
+        lines = TEXT_LINES + (STATE_LINES + 0.3) * len(walk[0].state) + len(walk.script.code) + 4.4
         height = max(height, lines * LINE)
     width = ax.width if apart else WIDTH
     return frame.new_axes(width, height, 0, apart=apart)
@@ -200,7 +200,7 @@ class _Words:
                 box = Rectangle((0.04, y - 0.22 * self.line), width - 0.1, self.line, color=back[0])
                 ax.add_patch(box)
             self._say(gid, x, y, text, muted=muted, bold=gid == "what happens")
-        self._legend(y + 1.1 * self.line, width, script.looks)
+        self._legend(y + 1.6 * self.line, width, script.looks)
 
     def _rows(self, width: float) -> Iterator[tuple[str, float, str, bool, float]]:
         """Yield gid, place, text, whether it is muted, and height."""
@@ -220,7 +220,7 @@ class _Words:
             indent = 0.045 * (len(text) - len(text.lstrip()))
             gid = "this line" if number == self.step.line else "code"
             yield gid, 0.1 + indent, text.strip(), gid == "code", LINE
-        yield "", 0.1, "", False, 2.6 * LINE
+        yield "", 0.1, "", False, 3.1 * LINE
 
     def _wrapped(self, text: str, width: float, most: int) -> list[str]:
         """Return as many lines as there always are, so that pictures of steps look alike."""

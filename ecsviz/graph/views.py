@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ecsviz.basics.views import ToHtml, view
 from ecsviz.errors import InvalidArgumentError, short_repr
-from ecsviz.graph.walks import MAX_NODES, walk_through
+from ecsviz.graph.walks import MAX_NODES, checked_what, walk_through
 from ecsviz.graph.walkthrough import Walkthrough
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class GraphViews(ToHtml):
         around: Any = None,
         nodes: int | None = MAX_NODES,
         pairs: bool = True,
+        store: Any = None,
     ) -> Walkthrough:
         """Return an algorithm step by step on this graph: a widget, a table, pictures.
 
@@ -49,7 +50,7 @@ class GraphViews(ToHtml):
         ----------
         what
             ``"order"`` (the topological order, by Kahn), ``"components"`` (by Tarjan), ``"cycles"``
-            (by Johnson).
+            (by Johnson); ``"save"`` and ``"load"`` show what a store does with these entities.
         around
             A node: the nearest to it are walked through, along and against the arrows. None
             begins with the first node, where the graph has more than `nodes`.
@@ -57,6 +58,9 @@ class GraphViews(ToHtml):
             How many at the most; None for all. 30 by default: of more one sees nothing.
         pairs
             Whether the back-references of `pairs` count.
+        store
+            For ``"save"`` and ``"load"``: an `SQLAlchemyEntityStorage`, which is only read. None
+            shows a new one in memory, which has none of them.
 
         Returns
         -------
@@ -69,9 +73,11 @@ class GraphViews(ToHtml):
         InvalidArgumentError
             If there is no such walkthrough, or an option is nothing of its kind.
         EntityNotFoundError
-            If `around` is not in the graph.
+            If `around` is not in the graph; to load, if an entity is not in the store.
         GraphTooLargeError
-            If more than 200 nodes are asked for.
+            If more than 200 nodes are asked for; to save or load, if there are more than 10,000.
+        NotAnEntityError
+            To save or load, if the graph is not one of entities.
 
         Notes
         -----
@@ -87,8 +93,22 @@ class GraphViews(ToHtml):
         [['a', 'b']]
         >>> print(walk[-2].text)
         low[a] is index[a]: {a, b} is a component.
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> for step in ev.EntityDependencyGraph(thread).walkthrough("save")[3:5]:
+        ...     print(step.text)
+        Insert 1 row into chat_threads.
+        Insert 1 row into chat_messages.
         """
-        return walk_through(checked_graph(self), what, around=around, nodes=nodes, pairs=pairs)
+        chosen = {"around": around, "nodes": nodes, "pairs": pairs}
+        if checked_what(what) in ("save", "load"):
+            return self._stored_walkthrough(what, **chosen, store=store)
+        return walk_through(self, what, **chosen)
+
+    @view
+    def _stored_walkthrough(self, what: str, **options: Any) -> Walkthrough:
+        """Return what a store does with these entities, step by step."""
+        raise NotImplementedError
 
     @view
     def to_frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -124,7 +124,8 @@ def _as_nodes(answer: list[Any], graph: Any) -> list[Any]:
     return [[nodes[n] for n in item] if isinstance(item, list) else nodes[item] for item in answer]
 
 
-WALKS: Final = tuple(ALGORITHMS)
+WALKS: Final = (*ALGORITHMS, "save", "load")
+"""The last two are told by a store; see ``GraphViews.walkthrough``."""
 
 
 def checked_what(what: Any) -> str:
