@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -11,6 +17,7 @@ import pytest
 import ecsviz as ev
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, InvalidIdError
 from ecsviz.widgets import GraphExplorer, explore_graph
+from ecsviz.widgets.graph.past import PastExplorer
 from ecsviz.widgets.graph.picking import path_between
 from tests.test_widgets import _explorer, _thread, answers, ask, shown  # noqa: F401 - fixtures
 
@@ -186,6 +193,107 @@ def test_a_refresh_shows_what_is_there_now(explorer: GraphExplorer, thread: ev.C
     wrong: Any = 3
     with pytest.raises(InvalidArgumentError):
         tables.refresh(wrong)
+
+
+def apart(call: Callable[[], object]) -> Any:
+    """Call something in a thread of its own, where no loop of other tests runs."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+@pytest.mark.parametrize("kind", ["memory", "sql"])
+def test_a_live_explorer_shows_what_is_saved(
+    kind: str, thread: ev.ChatThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = ev.EntityDependencyGraph(thread)
+    tables = ev.EntityDependencyGraph.from_parts(["a"], ["a"], ["table"], [], [], [])
+    with pytest.raises(InvalidArgumentError, match="cannot be found anew"):
+        tables.explore(live=True)
+
+    def saving() -> None:
+        sql = kind == "sql"
+        path = tmp_path / "s.db"
+        store = ev.SQLAlchemyEntityStorage(path) if sql else ev.InMemoryEntityStorage()
+        with closing(store):
+            explorer, still = graph.explore(live=True, selected=thread), graph.explore()
+            store.register(thread)
+            thread.say("user", "three")
+            assert len(shown(explorer)) == 3
+            store.register(thread.messages[-1])
+            assert (len(shown(explorer)), len(shown(still))) == (4, 3)
+            assert explorer.entity is thread, "what is selected stays so"
+            with store.transaction():
+                thread.say("user", "four")
+                store.register(thread)
+                assert len(shown(explorer)) == 4, "it is not saved yet"
+            assert len(shown(explorer)) == 5
+            thread.say("user", "five")
+            thread.messages[-1].content = 5  # type: ignore[assignment]  # wrong on purpose
+            with pytest.raises(ev.EcsvizError):
+                store.register(thread)
+            assert len(shown(explorer)) == 5
+            thread.messages[-1].content = "five"
+            sent = answers(explorer, monkeypatch)
+            monkeypatch.setattr(explorer, "refresh", lambda: 1 / 0)
+            store.register(thread)
+            assert "division by zero" in sent[-1]["text"], "told on the page: it is saved"
+            monkeypatch.undo()
+            explorer.live = False
+            store.register(thread, note="nobody follows")
+            assert len(shown(explorer)) == 5
+            explorer.live = True
+            explorer.close()
+            thread.say("user", "six")
+            store.register(thread)
+            assert len(shown(explorer)) == 5, "who is closed follows nothing"
+
+    apart(saving)
+
+
+def test_a_live_past_goes_on(thread: ev.ChatThread) -> None:
+    def saving() -> None:
+        store, other = ev.InMemoryEntityStorage(), ev.InMemoryEntityStorage()
+        store.register(thread)
+        past = PastExplorer(thread, store, live=True)
+        newest = past.revision
+        other.register(ev.ChatThread(title="in another store"))
+        thread.title = "another"
+        store.register(thread)
+        assert (past.revision, past.entity.title) == (newest + 1, "another")
+        past.revision = newest
+        thread.title = "yet another"
+        store.register(thread)
+        assert past.revision == newest, "who looks at an older one stays there"
+        assert past.revisions[-1] == newest + 2
+        past.close()
+
+    apart(saving)
+
+
+def test_many_saves_of_a_cell_are_shown_once(
+    thread: ev.ChatThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shows: list[int] = []
+
+    async def cell() -> None:
+        store = ev.InMemoryEntityStorage()
+        explorer = ev.EntityDependencyGraph(thread).explore(live=True)
+        refresh = explorer.refresh
+
+        def counted() -> None:
+            shows.append(threading.get_ident())
+            refresh()
+
+        monkeypatch.setattr(explorer, "refresh", counted)
+        for text in "abc":
+            thread.say("user", text)
+            store.register(thread)
+        await asyncio.to_thread(store.register, ev.ChatThread(title="from another thread"))
+        assert len(shown(explorer)) == 6
+        assert shows == [threading.get_ident()], "once, in the thread of the loop"
+        explorer.close()
+
+    apart(lambda: asyncio.run(cell()))
 
 
 def test_the_height_is_a_trait() -> None:

@@ -21,6 +21,7 @@ from uuid import UUID
 from ecsviz.basics.interrupts import Guard
 from ecsviz.errors import TransactionError
 from ecsviz.storage.looking import Inside
+from ecsviz.storage.saved import tell
 
 TOGETHER = "ecs_together"
 """Under which key of a connection's ``info`` its open transaction of several calls stands."""
@@ -398,6 +399,8 @@ class Transaction:
             if blocks[-1] is self:
                 blocks.pop()
                 self._inside.end(well=kind is None)
+                if not blocks:
+                    tell(self._inside)
                 return
             while blocks:  # none of it can be told apart any more
                 blocks.pop()

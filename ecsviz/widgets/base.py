@@ -203,11 +203,15 @@ class LiveWidget(anywidget.AnyWidget):
                 answer: Callable[[Message], None] = getattr(self, self.answers[name])
                 answer(message)
         except EcsvizError as error:
-            self.tell("error", text=str(error))
+            self.complain(str(error))
 
     def tell(self, name: str, **facts: Any) -> None:
         """Send an answer to all pages that show this widget."""
         self.send({"told": name, **facts})
+
+    def complain(self, text: str) -> None:
+        """Show what went wrong, on all pages that show this widget."""
+        self.tell("error", text=text)
 
     def _send_library(self, message: Message) -> None:
         name = message.get("name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 from ecsviz.basics.text import plain
 from ecsviz.domain.entity import Entity
@@ -13,7 +14,7 @@ PRUNED: Final = "the oldest that is kept"
 """Stands for the note of what an earlier revision changed, or after it."""
 
 
-def moments_of(store: Any, entity: Entity) -> tuple[list[dict[str, Any]], list[range]]:
+def moments_of(store: Any, entity: Entity | UUID) -> tuple[list[dict[str, Any]], list[range]]:
     """Return the revisions that changed an entity, or what it led to then, and which can be shown.
 
     Parameters
@@ -21,7 +22,7 @@ def moments_of(store: Any, entity: Entity) -> tuple[list[dict[str, Any]], list[r
     store
         An `SQLAlchemyEntityStorage` or an `InMemoryEntityStorage`.
     entity
-        What is stored there.
+        What is stored there, or its id.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def moments_of(store: Any, entity: Entity) -> tuple[list[dict[str, Any]], list[r
     with store.inside.one_state():
         store.history(entity)  # raises where there is none
         frame = store.revisions()
-        past, oldest = store.inside.past(entity.ecs_id)
+        past, oldest = store.inside.past(entity if isinstance(entity, UUID) else entity.ecs_id)
     newest = int(frame["revision"].max())
     frame = frame[frame["revision"].isin(past.revisions(frame["revision"].tolist()))]
     notes = frame["note"].fillna("").tolist()

@@ -178,6 +178,9 @@ def test_hiding_help_saving_and_full_screen(notebook: Notebook, tmp_path: Path) 
 
     notebook.python("thread.say('user', 'A new one.', knot); w.refresh()")
     page.wait_for_selector(".ecsviz-status:has-text('showing 6 of 6 entities')")
+    notebook.python("w.live = True; store = ev.InMemoryEntityStorage()")
+    notebook.python("thread.say('user', 'Another.', knot); _ = store.register(thread)")
+    page.wait_for_selector(".ecsviz-status:has-text('showing 7 of 7 entities')")
 
 
 def test_points_are_picked_too(notebook: Notebook) -> None:

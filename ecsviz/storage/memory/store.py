@@ -40,6 +40,7 @@ from ecsviz.storage.protocol import (
 )
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.reports import Problem, history_frame, problems_frame, revisions_frame
+from ecsviz.storage.saved import listening, tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,6 +133,8 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
         with steps("saving", progress), matching:
             save(self, roots, note, alone)
+        if listening and not self.inside.blocks:
+            tell(self.inside)
         return given
 
     def revisions(self) -> pd.DataFrame:

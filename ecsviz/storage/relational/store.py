@@ -47,6 +47,7 @@ from ecsviz.storage.relational.store_texts import StoreTexts
 from ecsviz.storage.relational.store_upkeep import StoreUpkeep
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.save_plan import SavePlan
+from ecsviz.storage.saved import listening, tell
 
 
 class SQLAlchemyEntityStorage(
@@ -280,6 +281,8 @@ class SQLAlchemyEntityStorage(
         matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
         with collector_paused(), steps("saving", progress), matching:
             save(self, roots, note, alone)
+        if listening and not self.inside.blocks:
+            tell(self.inside)
         return given
 
     # -- getting -----------------------------------------------------------------------------

@@ -22,7 +22,8 @@ def explore(what: Any, *, store: Any = None, **options: Any) -> Any:
         threads as `read_chat` returns them: to read and to search. A store, or what
         `read_database` returns: its tables. And objects that are no entities, as of `graph_of`.
     store
-        Where one entity is stored: adds a slider of the revisions that changed what it leads to.
+        Where one entity is stored: adds a slider of the revisions that changed what it leads to;
+        with ``live=True`` also those that this process saves later.
     **options
         Those of the explorer, such as ``view`` and ``pairs`` of ``graph.explore``.
 

@@ -19,6 +19,7 @@ def explore_graph(
     height: int = HEIGHT,
     color_by: str = "type",
     size_by: str | None = None,
+    live: bool = False,
 ) -> GraphExplorer:
     """Return a live widget to look around in a graph.
 
@@ -48,6 +49,10 @@ def explore_graph(
         ``"degree"``, ``"generation"``, or a field that holds numbers: marks are large by it. None
         for none.
 
+    live
+        True shows, whenever a storage of this process has saved something, what the entities are
+        then, as ``explorer.refresh()`` does; many saves of one cell are one.
+
     Returns
     -------
     GraphExplorer
@@ -59,7 +64,8 @@ def explore_graph(
         If `selected` is not in the graph.
     InvalidArgumentError
         If `graph` is no graph, `limit` or `height` no number, there is no such view, the
-        graph is too large for it, or there is no such field.
+        graph is too large for it, there is no such field, or it cannot be `live`, as it was
+        not made of entities.
 
     Examples
     --------
@@ -80,4 +86,5 @@ def explore_graph(
         height=height,
         color_by=color_by,
         size_by=size_by,
+        live=live,
     )

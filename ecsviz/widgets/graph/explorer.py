@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 import traitlets
 
-from ecsviz.basics.arguments import flag, natural_number
+from ecsviz.basics.arguments import flag
 from ecsviz.basics.html import Child, element, table
 from ecsviz.basics.order import Bools
 from ecsviz.basics.text import plain
 from ecsviz.domain.labels import label_of
 from ecsviz.domain.walk import Reference
 from ecsviz.draw.picture import counts_of
-from ecsviz.errors import InvalidArgumentError, short_repr
+from ecsviz.errors import InvalidArgumentError
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.views import checked_graph
 from ecsviz.layout.groups import By
 from ecsviz.layout.paired import one_line_a_pair
 from ecsviz.widgets.base import EntityId, Message, poster, whole_number
 from ecsviz.widgets.graph.details import ROWS, Around, Ids
+from ecsviz.widgets.graph.live import follow
 from ecsviz.widgets.graph.looks import Looks, legend_of
 from ecsviz.widgets.graph.page import page_of
 from ecsviz.widgets.graph.picking import (
@@ -44,6 +45,7 @@ from ecsviz.widgets.graph.views import (
     Cycles,
     Showing,
     View,
+    check_number,
     filtered,
     found,
     introduction,
@@ -90,8 +92,9 @@ class GraphExplorer(GraphTraits):
         A trait: what colours stand for, as in ``graph.draw``: ``"type"``, ``"component"``,
         ``"generation"``, ``"degree"``, or a field's name.
     size_by
-        A trait: what marks are large by: ``"degree"``, ``"generation"``, or the name of a field
-        that holds numbers; None for none.
+        A trait: ``"degree"``, ``"generation"``, or a field of numbers: how large marks are.
+    live
+        A trait: whether it shows by itself what a storage of this process has saved.
     hops
         A trait: how far the view ``"around"`` goes, 1 to `HOPS`.
     picked
@@ -125,15 +128,10 @@ class GraphExplorer(GraphTraits):
         height: int = HEIGHT,
         color_by: str = "type",
         size_by: str | None = None,
+        live: bool = False,
     ) -> None:
-        for name, value, what in (
-            ("limit", limit, "how many entities are shown one by one"),
-            ("height", height, "how many pixels high the picture is"),
-        ):
-            if natural_number(value) is None:
-                raise InvalidArgumentError(
-                    f"{name} is {short_repr(value)}. Give a whole number: {what}.", value=value
-                )
+        check_number("limit", limit, "how many entities are shown one by one")
+        check_number("height", height, "how many pixels high the picture is")
         self._limit, self._pairs = max(1, limit), flag(pairs, "pairs")
         self._places = Places()
         self._take_graph(graph)
@@ -149,6 +147,7 @@ class GraphExplorer(GraphTraits):
         self._show_scene()
         self._find()
         self._connect()
+        self.live = flag(live, "live")
         self.selected = selected
         if view is not None:
             self._showing.check(view)
@@ -162,6 +161,7 @@ class GraphExplorer(GraphTraits):
         filters = ["search", "type_filter", "cycles_only", "hidden_types"]
         self.observe(lambda _: self._find(), filters)
         self.observe(lambda _: self._on_hops(), "hops")
+        self.observe(lambda _: follow(self, on=self.live), "live")
         self.observe(lambda _: self._show_look(), ["color_by", "size_by"])
         self.observe(lambda _: self._show_picked(), "picked")
         self.observe(lambda _: self._on_cycle(), "cycle")
@@ -182,6 +182,12 @@ class GraphExplorer(GraphTraits):
         self._found: Bools = self._kept
         self._ids = Ids(graph)
         self._names = names_of_types(graph)
+
+    @traitlets.validate("live")
+    def _check_live(self, proposal: Any) -> bool:
+        if proposal.value:
+            first_nodes(self.graph)  # which raises where it cannot be found anew
+        return bool(proposal.value)
 
     def _introduction(self) -> dict[str, Any]:
         return introduction(self._showing, self._names) | self._looks.choices()
@@ -325,10 +331,9 @@ class GraphExplorer(GraphTraits):
     def _show_look(self) -> None:
         if self.settling:
             return
+        traits = self._looks.traits(self._showing.now, self.color_by, self.size_by)
         with self.hold_sync():
-            for name, value in self._looks.traits(
-                self._showing.now, self.color_by, self.size_by
-            ).items():
+            for name, value in traits.items():
                 setattr(self, name, value)
 
     @traitlets.validate("color_by", "size_by")

@@ -7,6 +7,7 @@ from typing import Any
 import traitlets
 from ipywidgets import HBox, Label, Layout, Play, SelectionSlider, VBox
 
+from ecsviz.basics.arguments import flag
 from ecsviz.basics.text import plain
 from ecsviz.domain.diff import diff
 from ecsviz.domain.entity import Entity
@@ -14,6 +15,7 @@ from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.comparing import storage_of
 from ecsviz.widgets.graph.explorer import GraphExplorer
+from ecsviz.widgets.graph.live import follow
 from ecsviz.widgets.past import moments_of
 
 STEP: int = 1_500
@@ -33,6 +35,8 @@ class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
         The entity as that revision left it.
     explorer
         The `GraphExplorer` of it; another one for each revision, with the same selection.
+    live
+        Whether a revision that this process saves is shown by itself, where the newest was.
     told
         A trait: which revision it is, its note, and what has changed since the one before.
 
@@ -54,13 +58,11 @@ class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
     revision = traitlets.Int()
     told = traitlets.Unicode()
 
-    def __init__(self, entity: Entity, store: Any, **options: Any) -> None:
+    def __init__(self, entity: Entity, store: Any, *, live: bool = False, **options: Any) -> None:
         self.store = storage_of(store)
+        self.live = flag(live, "live")
         self._ecs_id, self._options = entity.ecs_id, options
-        moments, _ = moments_of(self.store, entity)
-        self._notes = {moment["revision"]: moment["note"] for moment in moments}
-        self.revisions: list[int] = list(self._notes)
-        self._times = {moment["revision"]: moment["at"] for moment in moments}
+        self._look_back()
         self._slider = SelectionSlider(
             options=self.revisions,
             value=self.revisions[-1],
@@ -69,19 +71,63 @@ class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
             readout=False,
             layout=Layout(flex="1 1 auto", width="auto"),
         )
-        play = Play(
-            min=0, max=len(self.revisions) - 1, value=len(self.revisions) - 1, interval=STEP
-        )
-        traitlets.link((play, "value"), (self._slider, "index"))
-        self._line = Label()
-        bar = HBox([play, self._slider]) if len(self.revisions) > 1 else HBox([])
+        newest = len(self.revisions) - 1
+        self._play = Play(min=0, max=newest, value=newest, interval=STEP)
+        self._line, self._bar = Label(), HBox()
         self.explorer: GraphExplorer | None = None
         self.entity: Any = None
         super().__init__(revision=self.revisions[-1], layout=Layout(width="100%"))
-        self._head = [bar, self._line]
+        self._links = (
+            traitlets.link((self._play, "value"), (self._slider, "index")),
+            traitlets.link((self, "revision"), (self._slider, "value")),
+        )
         self._show()
-        traitlets.link((self, "revision"), (self._slider, "value"))
         self.observe(lambda _: self._show(), "revision")
+        follow(self, self.store.inside, on=self.live)
+
+    def _look_back(self) -> None:
+        """Find the revisions that there are now."""
+        moments, _ = moments_of(self.store, self._ecs_id)
+        self._notes = {moment["revision"]: moment["note"] for moment in moments}
+        self.revisions: list[int] = list(self._notes)
+        self._times = {moment["revision"]: moment["at"] for moment in moments}
+
+    def refresh(self) -> None:
+        """Find what the store has saved since; who looks at the newest revision goes on to it.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.InMemoryEntityStorage()
+        >>> node = store.register(ev.sample("chain", n=1)[0])
+        >>> past = PastExplorer(node, store)
+        >>> node.name = "renamed"
+        >>> _ = store.register(node)
+        >>> past.refresh()
+        >>> past.revisions, past.revision
+        ([1, 2], 2)
+        """
+        before, at = self.revisions, self.revision
+        self._look_back()
+        if self.revisions == before:
+            return
+        if at == before[-1] or at not in self._notes:
+            at = self.revisions[-1]
+        for link in self._links:
+            link.unlink()
+        newest = len(self.revisions) - 1
+        self._slider.options = self.revisions
+        self._slider.value = at
+        self._play.max = newest
+        self._play.value = self._slider.index
+        self.revision = at
+        for link in self._links:
+            link.link()
+        self._bar.children = (self._play, self._slider) if newest else ()
+
+    def complain(self, text: str) -> None:
+        """Show what went wrong."""
+        self._line.value = text
 
     @traitlets.validate("revision")
     def _check_revision(self, proposal: Any) -> int:
@@ -116,7 +162,8 @@ class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
             told += f"{diff(earlier, self.entity).summary()} since revision {since}"
         self.told = plain(told, 300)
         self._line.value = f"{self.told} ({self._times[self.revision]} UTC)"
-        self.children = (*self._head, made)
+        self._bar.children = (self._play, self._slider) if len(self.revisions) > 1 else ()
+        self.children = (self._bar, self._line, made)
         if old is not None:
             old.close()
 

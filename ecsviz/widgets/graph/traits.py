@@ -49,6 +49,7 @@ class GraphTraits(LiveWidget):
     status = traitlets.Unicode().tag(sync=True)
     color_by = traitlets.Unicode("type").tag(sync=True)
     size_by = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    live = traitlets.Bool()
     _about = traitlets.Dict(help="the graph itself").tag(sync=True)
     _scene = traitlets.Dict(help="what is shown").tag(sync=True)
     _look = traitlets.Dict(help="the legend").tag(sync=True)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from ecsviz.basics.arguments import natural_number
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.text import plain
 from ecsviz.domain.labels import label_of
@@ -324,6 +325,14 @@ def type_named(wanted: str | None, names: list[str]) -> str | None:
         f"{did_you_mean(wanted, names)} Give None for all.",
         value=wanted,
     )
+
+
+def check_number(name: str, value: object, what: str) -> None:
+    """Raise an error if something is no whole number from 0 on."""
+    if natural_number(value) is None:
+        raise InvalidArgumentError(
+            f"{name} is {short_repr(value)}. Give a whole number: {what}.", value=value
+        )
 
 
 def introduction(showing: Showing, names: list[str]) -> dict[str, Any]:
