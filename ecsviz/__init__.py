@@ -31,6 +31,7 @@ if _t.TYPE_CHECKING:
     from ecsviz.importers.samples import sample
     from ecsviz.storage.memory.store import InMemoryEntityStorage
     from ecsviz.storage.protocol import EntityStorage
+    from ecsviz.storage.relational.class_tables import tables_of
     from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
     from ecsviz.storage.save_plan import SavePlan
     from ecsviz.widgets.graph.anything import explore
@@ -65,6 +66,7 @@ __all__ = [
     "read_database",
     "reference",
     "sample",
+    "tables_of",
     "to_frames",
 ]
 
@@ -84,6 +86,7 @@ _ROOMS = {
     "read_chat": "ecsviz.importers",
     "read_database": "ecsviz.importers.database",
     "sample": "ecsviz.samples",
+    "tables_of": "ecsviz.storage.relational.class_tables",
     "to_frames": "ecsviz.frames.to_frames",
 }
 # Modules with names of their own, reached as `ev.samples.sample_file`.
@@ -103,6 +106,7 @@ _connect(
     {
         "ChatThread.draw_timeline": "ecsviz.draw.draw_timeline",
         "ChatThread.explore": "ecsviz.widgets.explore_thread",
+        "ClassTables.draw": "ecsviz.draw.draw_schema",
         "Database.draw_schema": "ecsviz.draw.draw_schema",
         "WithAdvice.explore": "ecsviz.widgets.explore_database",
         "GraphDiff.draw": "ecsviz.draw.draw_diff",
