@@ -96,6 +96,7 @@ _MODULES = {
     "export": "ecsviz.export",
     "importers": "ecsviz.importers",
     "isomorphic": "ecsviz.isomorphic",
+    "lessons": "ecsviz.widgets.lesson.lessons",
     "samples": "ecsviz.samples",
 }
 __getattr__ = _lazy(__name__, _ROOMS, _MODULES)
@@ -140,7 +141,8 @@ _connect(
         "Walkthrough.explore": "ecsviz.widgets.explore_steps",
     }
 )
-# Pickles, and examples that people copied, name modules as they were before there were folders.
+# Pickles, and examples that people copied, name modules as they were before there were folders;
+# `ecsviz.lessons` is a name that leads to its room.
 for _old, _new in {
     "changes": "storage.relational.upkeep.class_changes",
     "cycles": "graph.cycles",
@@ -149,6 +151,7 @@ for _old, _new in {
     "importers.base": "importers.chat.drafts",
     "importers.building": "importers.chat.building",
     "importers.source": "importers.chat.source",
+    "lessons": "widgets.lesson.lessons",
     "plan": "storage.save_plan",
     "references": "domain.walk",
     "state": "domain.objects",

@@ -1,5 +1,6 @@
-"""Lessons: a widget that goes through an algorithm step by step, forth and back, with questions.
+"""Lessons: a widget that goes through an algorithm step by step, and exercises.
 
 May import ``widgets/base.py`` and everything below ``widgets/``. Begin reading at
-``walkthrough.py``.
+``walkthrough.py``, the widget, or at ``making.py``: what an exercise is, and how an answer is
+judged. ``shipped.py`` has the exercises of ecsviz, ``lessons.py`` is what ``ecsviz.lessons`` shows.
 """

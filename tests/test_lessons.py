@@ -1,0 +1,155 @@
+"""Lessons: every exercise takes a right answer and says what is off with wrong ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import ecsviz as ev
+from ecsviz import lessons
+from ecsviz.errors import InvalidArgumentError
+from ecsviz.widgets.lesson import making
+
+# Exercise → an answer that is right, three that are wrong, and what is said of each.
+ANSWERS: dict[str, tuple[Any, list[tuple[Any, str]]]] = {
+    "order-1": (
+        ["oven", "butter", "flour", "dough", "cake"],
+        [
+            (["cake", "dough", "oven", "flour", "butter"], "cake stands before dough, which it"),
+            (["oven", "flour", "butter", "dough"], "Missing: 1 more."),
+            (["oven", "sugar", "butter", "dough", "cake"], "There is no 'sugar' here."),
+        ],
+    ),
+    "order-2": (3, [(2, "Not 2: there are more."), (4, "are fewer"), ("3", "is no whole number")]),
+    "cycles-1": (
+        {"a", "b", "c"},
+        [
+            (["a", "b"], "Missing: 1 more."),
+            ("abcd", "give a list"),
+            (["a", "b", "c", "d"], "Not d."),
+        ],
+    ),
+    "cycles-2": (
+        "b.links[0]",
+        [
+            ("a.links[0]", "Without a.links[0] there is still a cycle."),
+            ("b.links[7]", "There is no reference 'b.links[7]' here. One is 'a.links[0]'."),
+            (None, "There is no reference None here."),
+        ],
+    ),
+    "cycles-3": (2, [(1, "there are more"), (3, "there are fewer"), (True, "no whole number")]),
+    "components-1": (
+        [["a", "b", "c"], ["e", "d"], ["f"]],
+        [
+            ([["a", "b"], ["c"], ["d", "e"], ["f"]], "Not {a, b}. Not {c}. Missing: 1 more."),
+            (["a", "b", "c"], "Not a."),
+            ([["a", "b", "c"], ["d", "e"]], "Missing: 1 more."),
+        ],
+    ),
+    "components-2": (
+        ("b", "c", "d", "e", "f"),
+        [(["b"], "Missing: 4 more."), (["a", *"bcdef"], "Not a."), (7, "give a list")],
+    ),
+    "tables-1": (
+        ["chat_threads", "chat_messages"],
+        [
+            (["chat_threads"], "Missing: 1 more."),
+            (["chat_threads", "chat_messages", "thread_messages"], "Not thread_messages."),
+            ("chat_threads", "give a list"),
+        ],
+    ),
+    "tables-2": (
+        ["chat_messages.parent_id", "chat_messages.thread_id"],
+        [
+            (["chat_messages.thread_id"], "Missing: 1 more."),
+            (["chat_messages.thread_id", "chat_messages.parent_id", "chat_threads.id"], "Not chat"),
+            ([], "Missing: 2 more."),
+        ],
+    ),
+    "time-1": (3, [(4, "Not 4: there are fewer."), (2, "there are more"), (None, "whole number")]),
+    "time-2": (
+        "Cycles",
+        [("Cycles, explained", "Not 'Cycles, explained'."), ("", "Not"), (1, "1")],
+    ),
+    "time-3": (
+        [1, 1, 3],
+        [([1, 1, 2], "Place 3 is not 2."), ([1, 3], "Place 2"), ([1, 1, 3, 3], "there are 3")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", lessons.exercises()["name"].tolist())
+def test_an_exercise_knows_right_from_wrong(name: str) -> None:
+    right, wrong = ANSWERS[name]
+    assert lessons.check(name, right), lessons.check(name, right)
+    assert repr(lessons.check(name, right)) == "Right."
+    assert lessons.check(name, lessons.solution(name))
+    assert len(wrong) == 3
+    for answer, said in wrong:
+        verdict = lessons.check(name, answer)
+        assert not verdict
+        assert said in verdict.said
+    assert lessons.hint(name)
+    assert lessons.material(name) is lessons.material(name)
+    assert name in lessons.task(name)._repr_html_()
+    for strange in (object(), b"x", float("nan"), [[]], [object()], {"a": 1}, ev.ChatThread):
+        assert not lessons.check(name, strange)
+
+
+def test_answers_are_computed_from_the_graph_at_hand() -> None:
+    own = ev.EntityDependencyGraph(ev.sample("interlocked"))
+    assert lessons.solution("cycles-3", on=own) == 3
+    assert not lessons.check("cycles-3", 2, on=own)
+    assert lessons.check("cycles-1", own.nodes, on=own), "entities as well as names"
+    assert lessons.check("cycles-2", None, on=own), "no one reference does"
+    assert lessons.solution("cycles-2", on=own) is None
+    chain = ev.EntityDependencyGraph(ev.sample("chain", n=3))
+    assert lessons.hint("order-1", on=chain) == "Begin with what needs nothing: n3 is one of them."
+    assert lessons.check("order-1", chain.get_topological_sort(), on=chain)
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:
+        store.register(ev.ChatThread(title="mine"))
+        assert lessons.solution("time-2", on=store) == "mine"
+    assert lessons.solution("tables-1", on=ev.tables_of(ev.samples.Node)) == {"nodes", "node_links"}
+
+
+def test_teachers_write_their_own_and_run_the_cell_again() -> None:
+    def make() -> ev.EntityDependencyGraph:
+        return ev.EntityDependencyGraph(ev.sample("self_loop"))
+
+    for text in ("Which hold themselves?", "Which entities hold themselves?"):
+
+        @lessons.exercise("loops-1", text, make, hint="Look for short arrows.")
+        def loops(graph: Any) -> set[str]:
+            return {r.source.name for r in graph.references if r.source is r.target}
+
+    try:
+        assert repr(lessons.task("loops-1")) == "loops-1: Which entities hold themselves?"
+        assert lessons.exercises()["name"].tolist().count("loops-1") == 1
+        assert lessons.hint("loops-1") == "Look for short arrows."
+        assert lessons.check("loops-1", lessons.material("loops-1").nodes)
+        assert repr(lessons.check("loops-1", [])) == "Missing: 1 more."
+    finally:
+        making._known.pop("loops-1")
+
+
+def test_they_are_found_by_their_name() -> None:
+    import ecsviz.lessons as named
+
+    assert named.check is lessons.check is ev.lessons.check
+    assert "lessons" in dir(ev)
+
+
+def test_what_is_wrong_is_said() -> None:
+    for call in (lessons.check, lessons.hint, lessons.solution, lessons.material, lessons.task):
+        arguments = ("ordr-1", 3) if call is lessons.check else ("ordr-1",)
+        with pytest.raises(InvalidArgumentError, match="Did you mean 'order-1'"):
+            call(*arguments)
+    with pytest.raises(InvalidArgumentError, match="order-1 asks about something like"):
+        lessons.check("order-1", [], on=[1])
+    with pytest.raises(InvalidArgumentError, match="holds no ChatThread"):
+        lessons.solution("time-2", on=ev.InMemoryEntityStorage())
+    for wrong in ({"name": ""}, {"question": 3}, {"make": 3}, {"judge": 3}, {"hint": 3}):
+        given: dict[str, Any] = {"name": "a", "question": "b", "make": dict, **wrong}
+        with pytest.raises(InvalidArgumentError, match=next(iter(wrong))):
+            lessons.exercise(**given)
