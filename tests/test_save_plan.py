@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ecsviz as ev
-from ecsviz.storage.save_plan import NewReferences, SavePlan, Step, insert_order
+from ecsviz.storage.save_plan import InsertOrder, NewReferences, SavePlan, Step, insert_order
 
 Ref = tuple[int, int, tuple[str, str], bool]
 
@@ -26,33 +26,38 @@ def new(*references: Ref) -> NewReferences:
     return result
 
 
+def ordered(groups: dict[str, list[int]], references: NewReferences) -> InsertOrder:
+    every = {name: np.array(positions, dtype=np.int64) for name, positions in groups.items()}
+    return insert_order(every, references)
+
+
 def test_what_is_referred_to_comes_first() -> None:
-    order = insert_order({"A": [0], "B": [1]}, new(ref(0, 1, "A", "b", False)))
+    order = ordered({"A": [0], "B": [1]}, new(ref(0, 1, "A", "b", False)))
     assert (order.types, order.deferred) == (["B", "A"], [])
 
 
 def test_of_a_cycle_the_nullable_side_is_written_later() -> None:
     references = [ref(0, 1, "A", "b", False), ref(1, 0, "B", "a", True)]
-    order = insert_order({"A": [0], "B": [1]}, new(*references))
+    order = ordered({"A": [0], "B": [1]}, new(*references))
     assert (order.types, order.deferred) == (["B", "A"], [1])
     swapped = [ref(0, 1, "A", "b", True), ref(1, 0, "B", "a", False)]
-    order = insert_order({"A": [0], "B": [1]}, new(*swapped))
+    order = ordered({"A": [0], "B": [1]}, new(*swapped))
     assert (order.types, order.deferred) == (["A", "B"], [0])
 
 
 def test_rows_of_one_table_are_ordered_too() -> None:
     chain = [ref(n, n + 1, "A", "next", True) for n in range(4)]
-    order = insert_order({"A": [0, 1, 2, 3, 4]}, new(*chain))
-    assert (order.rows["A"], order.deferred) == ([4, 3, 2, 1, 0], [])
+    order = ordered({"A": [0, 1, 2, 3, 4]}, new(*chain))
+    assert (order.rows["A"].tolist(), order.deferred) == ([4, 3, 2, 1, 0], [])
 
 
 def test_a_row_that_refers_to_itself_is_no_obstacle() -> None:
-    assert insert_order({"A": [0]}, new(ref(0, 0, "A", "me", False))).deferred == []
+    assert ordered({"A": [0]}, new(ref(0, 0, "A", "me", False))).deferred == []
 
 
 def test_a_ring_of_rows_defers_one() -> None:
     ring = [ref(n, (n + 1) % 5, "A", "next", True) for n in range(5)]
-    assert len(insert_order({"A": list(range(5))}, new(*ring)).deferred) == 1
+    assert len(ordered({"A": list(range(5))}, new(*ring)).deferred) == 1
 
 
 @given(
@@ -68,9 +73,9 @@ def test_at_every_insert_what_it_needs_is_there(
     references = [
         ref(a, b, kinds[a], f"f{n}", nullable) for n, (a, b, nullable) in enumerate(edges)
     ]
-    order = insert_order(groups, new(*references))
+    order = ordered(groups, new(*references))
     assert sorted(order.types) == sorted(groups)
-    sequence = [position for name in order.types for position in order.rows[name]]
+    sequence = [position for name in order.types for position in order.rows[name].tolist()]
     assert sorted(sequence) == list(range(8))
     place = {position: n for n, position in enumerate(sequence)}
     for n, (source, target, _, _) in enumerate(references):

@@ -10,13 +10,16 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
 
+from ecsviz.storage.sql.copying import copy_columns
 from ecsviz.storage.sql.statements import (
     CHUNK,
     WORTH_COPYING,
     columns_of,
-    copy_columns,
+    insert_columns,
     insert_rows,
     is_worth_copying,
     select_by_keys,
@@ -56,6 +59,45 @@ def test_keys_go_in_parts_where_a_database_takes_no_arrays(
         columns = select_by_keys(conn, sa.select(TABLE.c.id, TABLE.c.at), TABLE.c.id, wanted)
     assert columns == [wanted, [ROWS[n][2] for n in wanted]]
     assert len(statements) == -(-count // 4)
+
+
+# -- many rows of SQLite at a time -----------------------------------------------------------
+
+CELLS = st.sampled_from([None, 0, 1, -1, True, 1.0, -0.0, 2**31 + 1, -(2**63), "1", "?", b"1", ""])
+
+
+@example(rows=[(1, 1, None, ""), (1.0, 2, 1, "1")], alike=set(), owner=True, parameters=7)
+@given(
+    rows=st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS), min_size=1, max_size=9),
+    alike=st.sets(st.integers(0, 3)),
+    owner=st.booleans(),
+    parameters=st.integers(1, 30),
+)
+def test_many_rows_are_what_they_are_one_by_one(
+    rows: list[tuple[Any, ...]], alike: set[int], owner: bool, parameters: int
+) -> None:
+    kinds = {"any VALUES (": sa.types.NullType(), "number": sa.Integer()}
+    kinds |= {"share": sa.Double(), "text": sa.Text()}
+    values = [[row[n] for row in rows] for n in range(4)]
+    values = [[one[0]] * len(one) if n in alike else one for n, one in enumerate(values)]
+    keys = [[7] * len(rows) if owner else [*range(len(rows))], [*range(len(rows), 0, -1)]]
+    engine = sa.create_engine("sqlite://")
+    found = []
+    with engine.connect() as conn, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ecsviz.storage.sql.statements.PARAMETERS", parameters)
+        for worth in (10, 1):
+            patch.setattr("ecsviz.storage.sql.statements.WORTH_COMPILING", worth)
+            columns = [sa.Column(name, kind) for name, kind in kinds.items()]
+            ends = [sa.Column(name, sa.Integer(), primary_key=True) for name in ("owner", "place")]
+            table = sa.Table(f"of_{worth}", sa.MetaData(), columns[0], *ends, *columns[1:])
+            conn.exec_driver_sql(str(sa.schema.CreateTable(table)).replace('" NULL', '"'))
+            insert_columns(conn, table, [*columns, *ends], [*values, *keys])
+            names = [column.name for column in table.c]
+            text = ", ".join(f'"{name}", typeof("{name}")' for name in names)
+            query = f"SELECT {text} FROM {table.name} ORDER BY place"
+            found.append(repr(conn.exec_driver_sql(query).all()))
+    engine.dispose()
+    assert found[0] == found[1]
 
 
 # -- rows by COPY ----------------------------------------------------------------------------

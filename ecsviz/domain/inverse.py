@@ -14,7 +14,7 @@ from ecsviz.basics.order import Ints, split
 from ecsviz.basics.outside import outside
 from ecsviz.domain.entity_class import is_entity_class, newest_definition, same_type, type_key
 from ecsviz.domain.fields import ClassPlan, FieldPlan, Shape, class_plan
-from ecsviz.domain.objects import is_placeholder
+from ecsviz.domain.objects import any_placeholder, is_placeholder
 from ecsviz.domain.walk import Walk
 from ecsviz.errors import (
     InverseMismatchError,
@@ -303,7 +303,7 @@ def _agree(
     has_list: Callable[[type, str], bool],
 ) -> bool:
     """Tell whether the two sides certainly say the same; where not, it is looked at one by one."""
-    if any(map(is_placeholder, found.entities)):
+    if any_placeholder(found.entities):
         return False
     sources, targets = np.asarray(found.sources), np.asarray(found.targets)
     slots, kinds = split(np.asarray(found.slots), len(found.fields)), np.asarray(found.kinds)

@@ -10,6 +10,7 @@ import copy
 import datetime as dt
 import enum
 import fractions
+import operator
 import pathlib
 import sys
 import threading
@@ -91,6 +92,21 @@ def is_placeholder(entity: Any) -> bool:
     """
     state = entity.__dict__  # in which a cached property may stand that looks at no field
     return "version" not in state and "lineage_id" not in state and "ecs_id" in state
+
+
+def any_placeholder(entities: Sequence[Any]) -> bool:
+    """Tell whether one of some entities is a placeholder; who has a version is none.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> any_placeholder([ev.ChatThread(title="Cycles")])
+    False
+    """
+    states = map(operator.attrgetter("__dict__"), entities)
+    if all(map(operator.contains, states, repeat("version"))):
+        return False
+    return any(map(is_placeholder, entities))
 
 
 class Unread(set[str]):

@@ -225,7 +225,7 @@ class InsertOrder:
     """
 
     types: list[str]
-    rows: dict[str, list[int]]
+    rows: dict[str, order.Ints]
     deferred: list[int]
 
 
@@ -263,7 +263,7 @@ def deferred_of(
     return deferred, columns
 
 
-def insert_order(groups: dict[str, list[int]], references: NewReferences) -> InsertOrder:
+def insert_order(groups: dict[str, order.Ints], references: NewReferences) -> InsertOrder:
     """Return the order of inserting new rows, one statement per type.
 
     Parameters
@@ -280,7 +280,8 @@ def insert_order(groups: dict[str, list[int]], references: NewReferences) -> Ins
     order too; what is left are the references that close cycles. O((rows + references) log).
     """
     names = sorted(groups)
-    kinds = np.zeros(1 + max(map(max, groups.values()), default=0), dtype=np.int64)
+    last = max((int(positions.max()) for positions in groups.values()), default=0)
+    kinds = np.zeros(1 + last, dtype=np.int64)
     for n, name in enumerate(names):
         kinds[groups[name]] = n
     number = {name: n for n, name in enumerate(names)}
@@ -311,19 +312,17 @@ def insert_order(groups: dict[str, list[int]], references: NewReferences) -> Ins
 
 
 def _order_rows(
-    group: list[int], references: NewReferences, own: order.Ints, nullable: Any
-) -> tuple[list[int], Any]:
+    positions: order.Ints, references: NewReferences, own: order.Ints, nullable: Any
+) -> tuple[order.Ints, Any]:
     """Order the new rows of one type; also return which of its references lead forward."""
     if not len(own):
-        return group, slice(0, 0)
-    positions = np.array(group, dtype=np.int64)
+        return positions, slice(0, 0)
     local = np.zeros(int(positions.max()) + 1, dtype=np.int64)
     local[positions] = np.arange(len(positions))
     sources, targets = local[references.sources[own]], local[references.targets[own]]
     kinds = np.where(nullable[references.column_of[own]], NULLABLE, REQUIRED).astype(np.int64)
-    rank = np.arange(len(group), dtype=np.int64)
-    found = order.topological_order(len(group), sources, targets, rank, kinds)
+    rank = np.arange(len(positions), dtype=np.int64)
+    found = order.topological_order(len(positions), sources, targets, rank, kinds)
     # A row that refers to itself is no obstacle: it exists when its own key is checked.
     late = found.deferred & (sources != targets)
-    rows: list[int] = positions[found.sequence].tolist()
-    return rows, np.flatnonzero(late)
+    return positions[found.sequence], np.flatnonzero(late)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import operator
-import re
 from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 from uuid import UUID, SafeUUID
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.domain.objects import consume
 from ecsviz.storage.sql.column_types import JsonColumn
+from ecsviz.storage.sql.copying import copy_columns
 from ecsviz.storage.sql.dialects import row_of, through_own_driver
 from ecsviz.storage.sql.driver_values import Unfit, convert_each, fetch, fits, invalid_value
 from ecsviz.values.tagged_json import UNREADABLE
@@ -306,7 +305,9 @@ def insert_rows(
     conn: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]], rows: Iterable[Any]
 ) -> None:
     """Insert rows, given as tuples in the order of `columns`, with one statement."""
-    run_many(conn, _insert(conn, table, columns), columns, rows)
+    batch = list(rows)
+    if batch:
+        _insert_columns(conn, table, columns, _as_columns(conn, columns, batch))
 
 
 def insert_columns(
@@ -324,7 +325,76 @@ def insert_columns(
     if is_worth_copying(conn, len(values[0])):
         copy_columns(conn, table, columns, values)
     else:
-        _run_columns(conn, _insert(conn, table, columns), values)
+        _insert_columns(conn, table, columns, values)
+
+
+def _insert_columns(
+    conn: Connection,
+    table: sa.Table,
+    columns: Sequence[sa.Column[Any]],
+    values: Sequence[list[Any]],
+) -> None:
+    if row_of(conn).is_sqlite and len(values[0]) >= WORTH_COMPILING:
+        by_name = {column.name: part for column, part in zip(columns, values, strict=True)}
+        same = {name: text for name, part in by_name.items() if (text := _literal(part))}
+        keys = (column.name for column in table.primary_key.columns)
+        key = next((name for name in keys if name in by_name and name not in same), None)
+        if key is not None:
+            _insert_many(conn, table, by_name, same, key)
+            return
+    _run_columns(conn, _insert(conn, table, columns), values)
+
+
+def _insert_many(
+    conn: Connection,
+    table: sa.Table,
+    values: dict[str, list[Any]],
+    same: dict[str, str],
+    key: str,
+) -> None:
+    """Insert many rows into SQLite, several at a time.
+
+    Parameters
+    ----------
+    conn, table
+        Where to.
+    values
+        The rows, column by column in the driver's form.
+    same
+        What is the same in all of them, as it stands in a statement.
+    key
+        A column of the primary key that is not.
+
+    Notes
+    -----
+    To begin and end a statement takes a third of the time, and parameters another: so one takes
+    many rows, and what is the same in all of them (of a new graph versions, revisions and parents)
+    stands in its text. The last is filled up with rows without a key, which it passes over.
+    """
+    names = [name for name in values if name not in same]
+    literals: dict[str, Any] = {name: sa.literal_column(text) for name, text in same.items()}
+    statement = _compiled(conn, sa.insert(table).values(literals).inline(), [*values], names)
+    assert statement.order is not None
+    parts = [values[names[n]] for n in statement.order]
+    rows = max(1, PARAMETERS // len(parts))
+    start, _, marks = statement.text.rpartition(" VALUES ")
+    place = [c.name for c in table.columns if c.name in values].index(key) + 1
+    some = f"(VALUES {', '.join([marks] * rows)})"
+    text = f"{start} SELECT * FROM {some} WHERE column{place} IS NOT NULL"  # noqa: S608 - marks
+    lacking = -len(parts[0]) % rows * len(parts)
+    each = chain(chain.from_iterable(zip(*parts, strict=True)), repeat(None, lacking))
+    conn.exec_driver_sql(text, list(zip(*[each] * (rows * len(parts)), strict=True)))
+
+
+def _literal(values: list[Any]) -> str | None:
+    """Return what a column is in a statement, if it is the same number or NULL in all rows."""
+    first = values[0]
+    if first is None:
+        return "NULL" if values[-1] is None and values.count(None) == len(values) else None
+    if type(first) is not int or abs(first) > LARGE:
+        return None
+    same = values[-1] == first and values.count(first) == len(values)
+    return str(first) if same and set(map(type, values)) == {int} else None
 
 
 def update_rows(
@@ -420,10 +490,14 @@ def prepared(
     found = kept.get(key)
     if found is None:
         statement, names = make()
-        compiled = statement.compile(dialect=conn.dialect, column_keys=names)
-        order = [names.index(n) for n in compiled.positiontup] if compiled.positional else None
-        found = kept[key] = Prepared(str(compiled), names, order)
+        found = kept[key] = _compiled(conn, statement, names, names)
     return found
+
+
+def _compiled(conn: Connection, statement: Any, columns: list[str], names: list[str]) -> Prepared:
+    compiled = statement.compile(dialect=conn.dialect, column_keys=columns)
+    order = [names.index(n) for n in compiled.positiontup] if compiled.positional else None
+    return Prepared(str(compiled), names, order)
 
 
 def run_many(
@@ -436,11 +510,17 @@ def run_many(
     """
     batch = list(rows)
     if batch:
-        values = [
-            as_driver(conn, column, list(part))
-            for column, part in zip(columns, zip(*batch, strict=True), strict=True)
-        ]
-        _run_columns(conn, statement, values)
+        _run_columns(conn, statement, _as_columns(conn, columns, batch))
+
+
+def _as_columns(
+    conn: Connection, columns: Sequence[sa.Column[Any]], batch: list[Any]
+) -> list[list[Any]]:
+    """Return rows as columns in the driver's form."""
+    return [
+        as_driver(conn, column, list(part))
+        for column, part in zip(columns, zip(*batch, strict=True), strict=True)
+    ]
 
 
 def _run_columns(conn: Connection, statement: Prepared, values: Sequence[list[Any]]) -> None:
@@ -464,49 +544,19 @@ def _bind_processor(kind: Any, conn: Connection) -> Callable[[Any], Any] | None:
     return found
 
 
+WORTH_COMPILING = 1_000
+"""From how many rows on an INSERT is made for them alone: to compile it takes a millisecond."""
+
+PARAMETERS = 500
+"""How many parameters a statement of many rows has; SQLite takes 999 everywhere."""
+
+LARGE = 2**31
+"""Numbers up to here are the same in every SQL text."""
+
 WORTH_COPYING = 200
 """From how many rows on COPY is used: below, to begin and end it takes longer than it saves."""
-
-SENT_AS = {"uuid": "bytea", "json": "text"}
-"""Types that are sent as another of the same bytes: ids as sixteen bytes, JSON as our text."""
 
 
 def is_worth_copying(conn: Connection, rows: int) -> bool:
     """Tell whether rows should go by COPY: psycopg has it, and there are enough of them."""
     return rows >= WORTH_COPYING and row_of(conn).copies and through_own_driver(conn)
-
-
-def copy_columns(
-    conn: Connection,
-    table: sa.Table,
-    columns: Sequence[sa.Column[Any]],
-    values: Sequence[list[Any]],
-) -> None:
-    """Insert rows, given column by column in the driver's form.
-
-    Notes
-    -----
-    Four times faster than INSERT; in the binary form, which spares the server from reading
-    numbers, ids and bytes as text, twice as fast again.
-    """
-    prepare = conn.dialect.identifier_preparer
-    names = ", ".join(prepare.format_column(column) for column in columns)
-    statement = f"COPY {prepare.format_table(table)} ({names}) FROM STDIN (FORMAT BINARY)"
-    statement = statement.replace("%%", "%")  # doubled for statements with parameters
-    driver: Any = conn.connection.driver_connection
-    dbapi: Any = conn.dialect.loaded_dbapi
-    types = [re.sub(r"\(.*?\)", "", c.type.compile(conn.dialect)).lower() for c in columns]
-    plain = [
-        [None if value is None else value.bytes for value in part] if kind == "uuid" else part
-        for kind, part in zip(types, values, strict=True)
-    ]
-    try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.set_types([SENT_AS.get(kind, kind) for kind in types])
-            write = copy.write_row
-            for row in zip(*plain, strict=True):
-                write(row)
-    except dbapi.Error as err:
-        raise exc.DBAPIError.instance(
-            statement, None, err, dbapi.Error, hide_parameters=True, dialect=conn.dialect
-        ) from err

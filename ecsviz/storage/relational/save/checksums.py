@@ -12,7 +12,14 @@ from ecsviz.domain.fields import Shape
 from ecsviz.storage.relational.save.rows import Group, key_said, said
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap, Collection
-from ecsviz.storage.relational.schema.seals import SEAL, digest, reseal, sealed_columns, seals_of
+from ecsviz.storage.relational.schema.seals import (
+    SEAL,
+    digest,
+    digests,
+    reseal,
+    sealed_columns,
+    seals_of,
+)
 from ecsviz.storage.spans import NEVER
 from ecsviz.storage.sql.column_types import JsonColumn
 from ecsviz.storage.sql.statements import columns_of, select_by_keys, update_rows
@@ -136,7 +143,7 @@ class StoredRows:
                         held[n] = said(target, row_id, first)
             parts.append(held)
         parts += [self._members(item, bad) for item in known.collections]
-        return [digest(row) for row in zip(*parts, strict=True)]
+        return digests(zip(*parts, strict=True))
 
     def _members(self, item: Collection, bad: Bad) -> list[Any]:
         """Return per row what its checksum says of a collection, as of the row's revision."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
@@ -16,8 +16,8 @@ class Saved(Protocol):
 
     lists: ListChanges
 
-    def versions(self) -> Iterator[tuple[Any, int]]:
-        """Yield the entities and the versions that they have now."""
+    def versions(self) -> Iterable[tuple[Any, int]]:
+        """Return the entities and the versions that they have now."""
 
     def written(self) -> Iterable[UUID]:
         """Return the ids of what was written."""

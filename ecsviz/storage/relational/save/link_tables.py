@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +40,7 @@ class LinkChanges:
 def find_links(
     conn: Connection | None,
     rows: Rows,
-    new: MappingOf[str, list[int]],
+    new: MappingOf[str, Sequence[int]],
     changed: MappingOf[str, list[int]],
 ) -> list[LinkChanges]:
     """Compare every collection that has a table with what is stored.
@@ -81,7 +82,7 @@ def _compare(
     changes.deleted = list(stored)
 
 
-def _links_of(rows: Rows, group: Group, collection: Collection, places: list[int]) -> list[Row]:
+def _links_of(rows: Rows, group: Group, collection: Collection, places: Sequence[int]) -> list[Row]:
     """Return the rows of what some entities of a group hold in a collection."""
     members = group.members[collection.name]
     if not places or not len(members.references):

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from ecsviz.basics.order import Ints
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.storage.checks import check_in_list, left_out_is_listed
-from ecsviz.storage.relational.save.rows import NONE, Group, Rows
+from ecsviz.storage.relational.save.rows import NONE, Group, Rows, SomePlaces
 from ecsviz.storage.relational.schema.arcs import Arc, Kind
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, archive
@@ -174,9 +174,9 @@ class ListChanges:
             if version and found.entities[position].version == was:
                 yield found.entities[position], version
 
-    def positions_at(self, type_name: str, back: str, places: list[int]) -> list[int | None]:
+    def positions_at(self, type_name: str, back: str, chosen: SomePlaces) -> list[int | None]:
         """Return the positions that some entities of a group shall have."""
-        return _with_none(self.positions[type_name, back][places])
+        return _with_none(chosen.among(self.positions[type_name, back]))
 
     def _stored(self, group: Group, back: str) -> StoredPlaces | None:
         name = group.known.type_name
@@ -192,7 +192,7 @@ class ListChanges:
         holders = np.asarray(group.ids, dtype=np.int64)[members.places]
         numbers, local = self.rows.numbers[targets], self.rows.local[targets]
         before = np.full(len(targets), NOWHERE)
-        for number in np.unique(numbers).tolist():
+        for number in np.flatnonzero(np.bincount(numbers)).tolist():
             stored = self._stored(self.rows.every[number], back)
             if stored is not None:
                 these = np.flatnonzero(numbers == number)
@@ -200,7 +200,7 @@ class ListChanges:
                 same = stored.within(name)[at] & (stored.holders[at] == holders[these])
                 before[these[same]] = stored.positions[at[same]]
         after = _positions(before, members.places)
-        for number in np.unique(numbers).tolist():
+        for number in np.flatnonzero(np.bincount(numbers)).tolist():
             these, other = np.flatnonzero(numbers == number), self.rows.every[number]
             type_name = other.known.type_name
             if self.rows.left_out.get(type_name) is other:

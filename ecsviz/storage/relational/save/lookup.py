@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -161,7 +162,7 @@ def check_new_ids(
     conn: Connection,
     mapping: Mapping,
     rows: Rows,
-    new: MappingOf[str, list[int]],
+    new: MappingOf[str, Sequence[int]],
     next_ids: MappingOf[str, int],
 ) -> None:
     """Refuse an id that the store knows as an entity of another type.

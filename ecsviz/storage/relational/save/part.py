@@ -28,7 +28,7 @@ from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import Walk
 from ecsviz.storage.kept_walks import FEW, ONE_IN, KnownWalk, by_class, chosen, keep
 from ecsviz.storage.relational.save.lookup import Stored
-from ecsviz.storage.relational.save.rows import NONE, Group, Rows
+from ecsviz.storage.relational.save.rows import Group, Rows
 from ecsviz.storage.relational.schema.class_maps import ClassMap, Collection, InverseList
 from ecsviz.storage.relational.schema.mapping import Mapping
 from ecsviz.storage.remembered import (
@@ -314,11 +314,11 @@ class Notes:
         A walk comes before the wait for other writers. What another thread has put into a field
         meanwhile is not what was written.
         """
-        every, walked = self.rows.found.entities, self.rows.found
+        walked = self.rows.found
+        every = [*walked.entities, None]  # the last one is at `NONE`
         for ref in group.known.singles:
             targets = group.targets[ref.name][places].tolist()
-            expected = (every[target] if target != NONE else None for target in targets)
-            if not all(map(is_, taken.column(ref.name), expected)):
+            if not all(map(is_, taken.column(ref.name), map(every.__getitem__, targets))):
                 return False
         lists: list[InverseList | Collection] = [*group.known.inverse_lists]
         for item in [*lists, *group.known.collections]:
@@ -333,11 +333,9 @@ class Notes:
             elif not all(type(found) is tuple for found in inside):
                 return False
             else:
-                starts, numbers = members.starts, members.references.tolist()
-                walked_there = [
-                    [every[walked.targets[n]] for n in numbers[starts[place] : starts[place + 1]]]
-                    for place in places
-                ]
+                starts, targets = members.starts, np.asarray(walked.targets)[members.references]
+                there = list(map(every.__getitem__, targets.tolist()))
+                walked_there = [there[starts[place] : starts[place + 1]] for place in places]
                 is_set = item.plan.shape not in (Shape.LIST, Shape.DICT)
                 if not all(map(partial(_hold, is_set), inside, walked_there)):
                     return False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 from typing import Any
 from uuid import UUID
 
@@ -25,12 +26,12 @@ from ecsviz.storage.relational.save.list_positions import ListChanges
 from ecsviz.storage.relational.save.lookup import Stored, check_new_ids, last_row_id, look_up
 from ecsviz.storage.relational.save.orphans import Orphans
 from ecsviz.storage.relational.save.part import Notes, Part
-from ecsviz.storage.relational.save.rows import NONE, Group, Rows, picker
+from ecsviz.storage.relational.save.rows import NONE, Group, Rows, SomePlaces
 from ecsviz.storage.relational.save.unique import UniqueValues
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import archive
 from ecsviz.storage.relational.schema.mapping import ClassMap
-from ecsviz.storage.relational.schema.seals import SEAL, reseal, seals_of
+from ecsviz.storage.relational.schema.seals import SEAL, reseal, seals_of, words_of
 from ecsviz.storage.save_plan import (
     InsertOrder,
     NewReferences,
@@ -182,18 +183,16 @@ class Save:
                 entity = self.found.entities[group.positions[place]]
                 if self.session is None or not self.session.knows(entity, stored):
                     check_version(entity, stored, self.catalog.effects)
-        unknown = [group.positions[place] for place in self._new_places(name)]
-        if unknown and self.conn is not None:
-            self._check_deleted(unknown)
+        if self.conn is not None and (new := self._new_places(name)):
+            self._check_deleted(self.conn, [group.positions[place] for place in new])
 
-    def _check_deleted(self, positions: list[int]) -> None:
-        assert self.conn is not None
+    def _check_deleted(self, conn: Connection, positions: list[int]) -> None:
         gone, made = self.catalog.deleted, bool(self.catalog.mapping.stored)
         first = kept_query(gone, "any", lambda: sa.select(gone.c.version).limit(1))
-        if not made or value_of(self.conn, first) is None:
+        if not made or value_of(conn, first) is None:
             return
         ids = [self.found.ids[position] for position in positions]
-        found = select_by_keys(self.conn, sa.select(*gone.c), gone.c.ecs_id, ids)
+        found = select_by_keys(conn, sa.select(*gone.c), gone.c.ecs_id, ids)
         for row in zip(*found, strict=True):
             ecs_id, _, version, revision, _ = row
             if self.together is not None and ecs_id not in self.together.before:
@@ -208,11 +207,12 @@ class Save:
         known = self.stored[name].versions
         if self.conn is not None and self._is_table(group.known) and len(known) < len(group.ids):
             number = max(number, last_row_id(self.conn, group.known.table) + 1)
-        for place in range(len(group.ids)):
-            if place not in known:
-                group.ids[place] = number
-                number += 1
-        self.next_ids[name] = number
+        new = self._new_places(name)
+        self.next_ids[name] = end = number + len(new)
+        if len(new) == len(group.ids):
+            group.ids = [*range(number, end)]
+        for place, row_id in zip(new if known else (), range(number, end), strict=False):
+            group.ids[place] = row_id
 
     def _find_versions(self) -> None:
         last = {} if self.together is None else self.together.before
@@ -220,10 +220,9 @@ class Save:
             stored = self.stored[name]
             new = self._new_places(name)
             held = group.own("version")
-            positions = [group.positions[place] for place in new]
-            self.new_versions.update(
-                zip(positions, (held[place] or 1 for place in new), strict=True)
-            )
+            positions = self._positions(group, new).tolist()
+            versions = [held[place] or 1 for place in new] if any(held) else repeat(1, len(new))
+            self.new_versions.update(zip(positions, versions, strict=True))
             if self.gone:
                 for position in positions:
                     gone = self.gone.get(self.found.ids[position])
@@ -239,11 +238,14 @@ class Save:
             self.plan.unchanged += len(stored.versions) - len(changed)
         self.plan.unchanged += 0 if self.part is None else self.part.unchanged
 
-    def _new_places(self, name: str) -> list[int]:
+    def _new_places(self, name: str) -> Sequence[int]:
         known, size = self.stored[name].versions, len(self.rows.groups[name].positions)
         if not known:
-            return list(range(size))
+            return range(size)
         return [] if len(known) == size else [n for n in range(size) if n not in known]
+
+    def _positions(self, group: Group, places: Sequence[int]) -> Ints:
+        return group.at if len(places) == len(group.at) else group.at[list(places)]
 
     def _changed_places(self, name: str) -> list[int]:
         """Return the places of stored entities whose own row says something else now."""
@@ -261,10 +263,10 @@ class Save:
 
     def _order_inserts(self) -> None:
         new = {
-            name: [group.positions[n] for n in self._new_places(name)]
+            name: self._positions(group, places)
             for name, group in self.rows.groups.items()
+            if (places := self._new_places(name))
         }
-        new = {name: positions for name, positions in new.items() if positions}
         is_new = np.zeros(len(self.found.entities), dtype=bool)
         for positions in new.values():
             is_new[positions] = True
@@ -275,8 +277,8 @@ class Save:
                 targets = group.targets[ref.name][self.rows.local[positions]]
                 both = (targets != NONE) & is_new[targets]
                 if both.any():
-                    sources = np.array(positions, dtype=np.int64)[both]
-                    self.references.add((name, ref.name), nullable, sources, targets[both])
+                    both_ends = positions[both], targets[both]
+                    self.references.add((name, ref.name), nullable, *both_ends)
         self.inserts = insert_order(new, self.references)
 
     # -- telling -----------------------------------------------------------------------------
@@ -389,7 +391,7 @@ class Save:
 
     def _note(self, together: Together) -> None:
         """Note for a transaction of several calls what was written."""
-        new = {p for positions in self.inserts.rows.values() for p in positions}
+        new = {p for positions in self.inserts.rows.values() for p in positions.tolist()}
         groups = self.rows.groups.items()
         known = {group.positions[n] for name, group in groups for n in self.stored[name].written}
         written = [(p, v - 1) for p, v in self.new_versions.items() if p not in known]
@@ -419,13 +421,13 @@ class Save:
         return columns
 
     def _row_columns(
-        self, group: Group, places: list[int], revision: int, later: dict[str, Ints]
+        self, group: Group, chosen: SomePlaces, revision: int, later: dict[str, Ints]
     ) -> list[list[Any]]:
         """Return the values of `_columns` for some entities, as columns for the driver.
 
         Parameters
         ----------
-        group, places
+        group, chosen
             The entities.
         revision
             The revision that writes them.
@@ -433,17 +435,16 @@ class Save:
             Per reference the positions of those whose target is filled in afterwards.
         """
         assert self.conn is not None
-        c, conn = group.known.table.c, self.conn
-        pick = picker(places, len(group.positions))
-        versions = [self.new_versions[position] for position in pick(group.positions)]
+        conn, pick = self.conn, chosen.of
+        versions = list(map(self.new_versions.__getitem__, pick(group.positions)))
         columns: list[list[Any]] = [
             pick(group.driver_ids(conn)),
             pick(group.driver_lineages(conn)),
-            as_driver(conn, c.ecs_parent_id, pick(group.own("parent_id"))),
+            pick(group.driver_parents(conn)),
             versions,
-            [revision] * len(places),
+            [revision] * chosen.size,
             pick(group.checksums),
-            self._seals(group, places, revision, (pick(group.id_bytes()), versions)),
+            self._seals(group, chosen, revision, (pick(group.id_bytes()), versions)),
             pick(group.exact),
         ]
         stored = [value.column for value in group.known.values]
@@ -451,31 +452,32 @@ class Save:
         for column, values in zip(stored, group.values, strict=True):
             columns.append(as_driver(conn, column, pick(values)))
         for ref in group.known.singles:
-            targets = group.targets[ref.name][places]
+            targets = chosen.among(group.targets[ref.name])
             if ref.name in later:
-                late = np.isin(np.array(group.positions, dtype=np.int64)[places], later[ref.name])
+                late = np.isin(chosen.among(group.at), later[ref.name])
                 targets = np.where(late, NONE, targets)
             columns += self._key_columns(list(ref.arcs), targets)
             if ref.position is not None:
-                columns.append(self.lists.positions_at(group.known.type_name, ref.name, places))
+                columns.append(self.lists.positions_at(group.known.type_name, ref.name, chosen))
         return columns
 
     def _seals(
-        self, group: Group, places: list[int], revision: int, own: tuple[list[bytes], list[int]]
+        self, group: Group, chosen: SomePlaces, revision: int, own: tuple[list[bytes], list[int]]
     ) -> list[int]:
         """Return the seals of rows, of which ids and versions are at hand."""
         ids, versions = own
+        kind = group.known.type_name
         back_of = {
             ref.position.name: ref.name for ref in group.known.singles if ref.position is not None
         }
-        kind, size = group.known.type_name, len(group.positions)
+        places = self.lists.positions
         columns: list[Any] = [
-            np.array(group.ids, dtype=np.int64)[places],
-            ids,
+            chosen.among(self.rows.row_ids()[group.at]),
+            words_of(ids, 16),
             np.array(versions, dtype=np.int64),
-            np.full(len(places), revision),
-            picker(places, size)(group.checksums),
-            *(self.lists.positions[kind, back_of[name]][places] for name in sorted(back_of)),
+            np.full(chosen.size, revision),
+            words_of(chosen.of(group.checksums), 8),
+            *(chosen.among(places[kind, back_of[name]]) for name in sorted(back_of)),
         ]
         return seals_of(columns)
 
@@ -499,20 +501,16 @@ class Save:
         late = self._late()
         for name in self.inserts.types:
             group = self.rows.groups[name]
-            places = self.rows.local[self.inserts.rows[name]].tolist()
+            places = self.rows.local[self.inserts.rows[name]]
+            chosen = SomePlaces(places, len(group.positions))
             later = {
                 field: self.references.sources[these]
                 for (owner, field), these in late.items()
                 if owner == name
             }
-            columns = self._row_columns(group, places, revision, later)
-            ids = [group.ids[place] for place in places]
-            insert_columns(
-                self.conn,
-                group.known.table,
-                [group.known.table.c.id, *self._columns(group.known)],
-                [ids, *columns],
-            )
+            columns = self._row_columns(group, chosen, revision, later)
+            names = [group.known.table.c.id, *self._columns(group.known)]
+            insert_columns(self.conn, group.known.table, names, [chosen.of(group.ids), *columns])
 
     def _update(self, revision: int) -> None:
         assert self.conn is not None
@@ -521,11 +519,10 @@ class Save:
             moved = [group.ids[n] for n in {*changed, *self.lists.touched.get(name, ())}]
             archive(self.conn, group.known.table, [(row_id,) for row_id in moved], revision)
             if changed:
-                columns = self._row_columns(group, changed, revision, {})
-                ids = [group.ids[place] for place in changed]
-                update_columns(
-                    self.conn, group.known.table, self._columns(group.known), [*columns, ids]
-                )
+                chosen = SomePlaces(changed, len(group.positions))
+                columns = self._row_columns(group, chosen, revision, {})
+                columns.append(chosen.of(group.ids))
+                update_columns(self.conn, group.known.table, self._columns(group.known), columns)
             touched = self.lists.touched.get(name, set()) - set(changed)
             table, places = group.known.table, sorted(touched)
             update_rows(
@@ -589,12 +586,14 @@ class Save:
         """Return the ids of what was written."""
         return [self.found.ids[position] for position in self.new_versions]
 
-    def versions(self) -> Iterator[tuple[Any, int]]:
-        """Yield the entities and the versions that they have now."""
-        for name, group in self.rows.groups.items():
-            for place, version in self.stored[name].versions.items():
-                if group.positions[place] not in self.new_versions:
-                    yield self.found.entities[group.positions[place]], version
-        for position, version in self.new_versions.items():
-            yield self.found.entities[position], version
-        yield from self.lists.told()
+    def versions(self) -> Iterable[tuple[Any, int]]:
+        """Return the entities and the versions that they have now."""
+        every, written = self.found.entities, self.new_versions
+        found = (
+            (every[group.positions[place]], version)
+            for name, group in self.rows.groups.items()
+            for place, version in self.stored[name].versions.items()
+            if group.positions[place] not in written
+        )
+        new = zip(map(every.__getitem__, written), written.values(), strict=True)
+        return chain(found, new, self.lists.told())

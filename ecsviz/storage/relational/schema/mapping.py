@@ -266,7 +266,9 @@ class Mapping:
         names = {cls: self.type_name(cls) for cls in classes}
         # Each field once with each class that stands in it.
         kinds = np.asarray(found.kinds)[np.asarray(found.targets)]
-        pairs = np.unique(np.asarray(found.slots, dtype=np.int64) * len(classes) + kinds)
+        pairs = np.flatnonzero(
+            np.bincount(np.asarray(found.slots, dtype=np.int64) * len(classes) + kinds)
+        )
         held = {(int(p) // len(classes), names[classes[int(p) % len(classes)]]) for p in pairs}
         result = []
         for slot, target in sorted(held):
