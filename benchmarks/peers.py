@@ -119,3 +119,26 @@ def make_tables(engine: sa.Engine) -> None:
     Base.metadata.create_all(engine)
     if sqlmodel_peer is not None:
         sqlmodel_peer.SQLModel.metadata.create_all(engine)
+
+
+CONTENT = {
+    "chat_threads": (
+        """CREATE TABLE chat_threads (
+            id INTEGER NOT NULL PRIMARY KEY,
+            ecs_id CHAR(32) NOT NULL UNIQUE,
+            title TEXT NOT NULL
+        )""",
+    ),
+    "chat_messages": (
+        """CREATE TABLE chat_messages (
+            id INTEGER NOT NULL PRIMARY KEY,
+            ecs_id CHAR(32) NOT NULL UNIQUE,
+            content TEXT NOT NULL,
+            role TEXT NOT NULL,
+            thread_id INTEGER NOT NULL REFERENCES chat_threads (id),
+            thread_position INTEGER
+        )""",
+        "CREATE INDEX of_thread ON chat_messages (thread_id, thread_position)",
+    ),
+}
+"""The same chat in tables written by hand, with nothing but its content."""

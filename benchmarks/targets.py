@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -56,12 +56,22 @@ class SQLite:
     def cursor(self, stack: ExitStack, at: Path) -> Any:
         return stack.enter_context(closing(sqlite3.connect(at)))
 
-    def rows(self, at: Path) -> Contender:
-        """Return the contender that writes the very rows that are there, by the driver alone."""
+    def rows(self, at: Path, made: Mapping[str, tuple[str, ...]] | None = None) -> Contender:
+        """Return the contender that writes rows that are there, by the driver alone.
+
+        The very rows, or what other tables, given by their name with what makes them, have of them.
+        """
         with closing(sqlite3.connect(at)) as connection:
             named = "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL"
             ddl = [sql for table in TABLES for (sql,) in connection.execute(named, (table,))]
-            rows = {t: connection.execute(f"SELECT * FROM {t}").fetchall() for t in TABLES}
+            names = dict.fromkeys(TABLES, "*")
+            if made is not None:
+                ddl = [sql for every in made.values() for sql in every]
+                names = {table: columns_of(made[table][0]) for table in TABLES}
+            rows = {
+                table: connection.execute(f"SELECT {wanted} FROM {table}").fetchall()
+                for table, wanted in names.items()
+            }
 
         def ready(stack: ExitStack) -> sqlite3.Connection:
             to = sqlite3.connect(self.new(stack), isolation_level=None)
@@ -72,6 +82,11 @@ class SQLite:
             return to
 
         return given(ready, partial(insert, rows))
+
+
+def columns_of(ddl: str) -> str:
+    """Return the columns that a statement makes, one a line."""
+    return ", ".join(line.split()[0] for line in ddl.splitlines()[1:-1])
 
 
 def insert(rows: dict[str, list[Any]], connection: sqlite3.Connection) -> None:
