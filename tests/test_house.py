@@ -282,7 +282,6 @@ FOREIGN = {
     "_fields": "named tuples, which the standard library documents",
     "_getframe": "sys: where a class is defined, as the standard library's own collections ask it",
     "_replace": "named tuples, which the standard library documents",
-    "_type_affinity": "SQLAlchemy: which of its general types a database's own type is",
     "_variant_mapping": "SQLAlchemy: what a type is on other databases",
 }
 ASKS = {"getattr", "hasattr", "setattr", "delattr"}

@@ -221,7 +221,7 @@ def test_frames_have_the_dtypes_of_their_columns(shop: Database) -> None:
     when = dt.datetime.fromisoformat("2024-02-01T10:11:12")
     for condition, found in (
         ({"seen": when}, [1]),
-        ({"seen": [when, when.replace(microsecond=500_000)]}, [1]),
+        ({"seen": [when, when.replace(microsecond=500_000)]}, [1, 3]),
         ({"since": dt.date(2024, 3, 1)}, [3]),
         ({"balance": Decimal("12.5"), "active": True}, [1]),
         ({"id": []}, []),

@@ -10,6 +10,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
@@ -93,6 +94,7 @@ def any_maker(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
 def agree(db: Database) -> None:
     """Compare what the frame, the entities and a copy say of every value."""
     agree_in_chunks(db)
+    agree_in_conditions(db)
     store = ev.SQLAlchemyEntityStorage(":memory:")
     copied = db.copy_to(store)
     for name in db.tables:
@@ -111,6 +113,23 @@ def agree(db: Database) -> None:
         for one in copied[name]:
             assert type(one) is cls
             assert find_difference(one, again[one.ecs_id]) is None
+
+
+def agree_in_conditions(db: Database) -> None:
+    """Let every value that a frame gives find its rows, as numpy's, pandas' and Python's."""
+    for name, column, declared in db.columns_frame()[["table", "column", "type"]].values.tolist():
+        given = db.frame(name, columns=[column])[column]
+        for value in [*given.tolist(), *given.to_numpy()]:
+            where = {column: [value] if isinstance(value, list) else value}
+            parts = declared.startswith("UNION") or (
+                isinstance(value, (dict, list)) and "duckdb" in db.name
+            )
+            if ("JSON" in declared.upper() or parts) and _plain(value) is not None:
+                with pytest.raises(errors.InvalidArgumentError, match=r"with parts .*sa\.text"):
+                    db.frame(name, where=where)
+                continue
+            found = map(_plain, db.frame(name, columns=[column], where=where)[column].tolist())
+            assert _plain(value) in list(found), (name, column, value)
 
 
 def agree_in_chunks(db: Database) -> None:
@@ -136,6 +155,8 @@ def agree_in_chunks(db: Database) -> None:
 def _plain(value: Any) -> Any:
     if value is None or value is pd.NaT or value is pd.NA or value != value:  # noqa: PLR0124 - NaN
         return None
+    if isinstance(value, np.generic):
+        value = pd.Timestamp(value) if isinstance(value, np.datetime64) else value.item()
     if isinstance(value, (pd.Timestamp, dt.datetime)):
         stamp = pd.Timestamp(value)
         return stamp if stamp.tzinfo is None else stamp.tz_convert("UTC")
@@ -477,6 +498,50 @@ INSERT INTO v VALUES (1, '2000000000 days'), (2, '-100000 days');
     assert db.frame("v")["s"].to_list() == ["2000000000 days", dt.timedelta(days=-100_000)]
     agree(db)
     db.close()
+
+
+def test_what_a_frame_gives_finds_its_rows(tmp_path: Path) -> None:
+    """On the other engines `agree` tries the same."""
+    db = read(
+        tmp_path,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, s TEXT, d DATE, m DATETIME, c TIME, x REAL,"
+        " b BLOB, n NUMERIC(10, 2), f BOOLEAN, y, u UUID)",
+        "INSERT INTO t VALUES (1, 'a', '2024-01-01', '2024-01-01 10:11:12', '10:11:12', 1.5, x'00',"
+        " 2.5, 1, 7, '12345678-1234-5678-1234-567812345678'), (2, 'é', '2024-02-29',"
+        " '2024-01-01T10:11:12.5', '10:11:12.25', 9e999, x'', 9007199254740993, 0, 'x', NULL),"
+        " (3, '', '2024-02-01', '2024-01-01 00:00:00', '10:11:12.000001', -0.0, x'78', 0.1, 0,"
+        " x'79', ''), (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),"
+        " (5, CAST(x'636166e9' AS TEXT), NULL, NULL, NULL, 1e20, NULL, 1, 1,"
+        " CAST(x'00ff' AS TEXT), 1)",
+    )
+    agree_in_conditions(db)
+
+    def found(**where: Any) -> list[int]:
+        given: list[int] = db.frame("t", columns=["id"], where=where)["id"].to_list()
+        return given
+
+    assert found(id=np.int64(2)) == found(id=np.array([2, 9])) == found(id=pd.Series([2])) == [2]
+    assert found(s=[None, "é"]) == found(s=[pd.NA, "é"]) == [2, 4]
+    assert found(x=float("nan")) == [4]
+    assert found(n=[Decimal("sNaN"), Decimal("1e400"), Decimal("2.5")]) == [1]
+    assert found(id=[2.0**70, "x", 1]) == [1]
+    assert found(s=["\udcff", "caf\udce9"]) == [5]
+    for value in ("\ud800", {"a": 1}, [[1]], object(), slice(1), dt.timedelta(1), iter([1])):
+        with pytest.raises(
+            errors.InvalidArgumentError, match=r"where= .* in t\.s: .*\. Give a num"
+        ):
+            found(s=value)
+    with pytest.raises(errors.InvalidArgumentError, match=r"columns_frame.*sa\.text"):
+        db.frame("t", where=sa.text("nothing = 1"))
+
+
+def test_a_wrong_condition_is_told_beside_values_that_are_read_again(postgresql: Maker) -> None:
+    db = ev.read_database(
+        postgresql("CREATE TABLE t (d DATE);\nINSERT INTO t VALUES ('infinity');")
+    )
+    with pytest.raises(errors.InvalidArgumentError, match="invalid input syntax for type date"):
+        db.frame("t", where={"d": "soon"})
+    assert len(db.frame("t", where={"d": "infinity"})) == 1
 
 
 # -- nothing is written ------------------------------------------------------------------------

@@ -1,24 +1,33 @@
-"""Conditions on the rows of a table, as users give them."""
+"""Conditions on the rows of a table, as users give them: what `frame` gives finds its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime, time
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
 
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
-from ecsviz.importers.database.schema import ForeignTable
+from ecsviz.importers.database.lacking import PARSERS
+from ecsviz.importers.database.schema import AsItComes, ForeignColumn, ForeignTable
 
 Where: TypeAlias = "Mapping[str, Any] | sa.ColumnElement[bool] | sa.TextClause | None"
 """A condition on the rows of a table."""
 
 
-def condition(table: ForeignTable, where: Any) -> Any:
+def condition(table: ForeignTable, where: Any, engine: str) -> Any:
     """Return a condition on the rows of a table as SQLAlchemy has it.
+
+    Parameters
+    ----------
+    table, where
+        Whose rows, and which.
+    engine
+        What SQLAlchemy calls the database.
 
     Raises
     ------
@@ -36,38 +45,197 @@ def condition(table: ForeignTable, where: Any) -> Any:
             value=where,
         )
     parts = []
-    at = table.sql
+    known = {column.name: column for column in table.columns}
     for name, value in where.items():
-        if name not in at.c:
+        if not isinstance(name, str) or name not in known:
             raise InvalidArgumentError(
                 f"{table.name} has no column {short_repr(name)}."
-                f"{did_you_mean(str(name), [column.name for column in table.columns])}",
+                f"{did_you_mean(str(name), list(known))}",
                 argument="where",
                 table=table.name,
                 column=name,
             )
-        column = at.c[name]
-        several = isinstance(value, (list, tuple, set, frozenset, range))
-        wanted = list(value) if several else [value]
-        if at.c[name].type._type_affinity is sa.types.NullType:
-            wanted = [form for one in wanted for form in _forms(one)]
-        parts.append(column.in_(wanted) if several or len(wanted) != 1 else column == wanted[0])
+        parts.append(_asked(table, known[name], value, engine))
     return sa.and_(sa.true(), *parts)
 
 
-def _forms(value: Any) -> list[Any]:
-    """Return how a value may be written in SQLite, which has no dates and no decimals.
+def _asked(
+    table: ForeignTable, column: ForeignColumn, value: Any, engine: str
+) -> sa.ColumnElement[bool]:
+    """Return the condition that a column has a value, or one of several."""
+    at: Any = table.sql.c[column.name]
+    free = engine == "sqlite"  # any value may stand there
+    told: list[sa.ColumnElement[bool]] = []
+    plain: list[Any] = []
+    for each in map(_of_python, _several(column, value)):
+        if isinstance(each, sa.ClauseElement):
+            told.append(at == each)
+        elif _is_missing(each):
+            told.append(at.is_(None))
+            if type(each) is float and column.kind in _FLOATS and engine in _WITH_NAN:
+                plain.append(each)  # what `frame` gives for a NULL, and for itself
+        elif isinstance(each, str) and not _is_text(each):
+            told.append(_by_bytes(table, column, each, free))
+        elif column.kind == "json":
+            _check_comparable(table, column, each)
+            told.append(at == sa.literal(each, at.type))
+        elif isinstance(each, str) and column.kind in PARSERS and not free:
+            told.append(at == sa.literal(each, AsItComes()))  # which the database reads
+        else:
+            plain += _forms(table, column, each) if free else [_compared(column, each, engine)]
+    if column.asked is not None and column.kind in ("int", "other"):
+        at, plain = column.asked(at), list(map(str, plain))
+    if free:  # or all values would be bound as the first of them
+        at = sa.type_coerce(at, AsItComes())
+    if plain:
+        told.append(at == plain[0] if len(plain) == 1 else at.in_(plain))
+    return sa.or_(sa.false(), *told)
+
+
+def _compared(column: ForeignColumn, value: Any, engine: str) -> Any:
+    """Return a value as databases compare it, or their drivers write it."""
+    if type(value) is float and (column.kind == "single" or column.type == "REAL"):
+        return float(np.float32(value))
+    if isinstance(value, timedelta) and engine in ("mariadb", "mysql"):
+        return _span(value)  # the driver writes those below zero as others
+    return value
+
+
+_FLOATS: Final = ("float", "single")
+_WITH_NAN: Final = ("duckdb", "postgresql")
+
+
+# -- what is given -----------------------------------------------------------------------------
+
+
+def _several(column: ForeignColumn, value: Any) -> list[Any]:
+    """Return the values of which any is meant: one, or those of a list or an array.
+
+    Of a column that holds lists itself, a list of lists.
+    """
+    if isinstance(value, np.ndarray) or (
+        hasattr(value, "tolist") and not isinstance(value, (np.generic, memoryview))
+    ):
+        return list(value.tolist())
+    if not isinstance(value, Collection) or isinstance(value, _ONE):
+        return [value]
+    given = list(value)
+    parts = column.kind == "json"
+    return [given] if parts and not all(isinstance(each, (dict, list)) for each in given) else given
+
+
+_ONE: Final = (str, bytes, bytearray, memoryview, Mapping)
+
+
+def _of_python(value: Any) -> Any:
+    """Return a value of numpy as one of Python.
 
     Examples
     --------
-    >>> _forms(date(2024, 2, 29)), _forms(Decimal("0.5")), _forms(7)
-    (['2024-02-29'], [0.5], [7])
+    >>> _of_python(np.int64(7)), _of_python(np.datetime64("2024-02-29T10:11:12.5"))
+    (7, datetime.datetime(2024, 2, 29, 10, 11, 12, 500000))
+    """
+    if isinstance(value, (np.datetime64, np.timedelta64)):  # else nanoseconds become a number
+        return value.astype(
+            "datetime64[us]" if isinstance(value, np.datetime64) else "m8[us]"
+        ).item()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_missing(value: Any) -> bool:
+    """Tell whether a value stands for none: None, NaN, pandas' NA and NaT."""
+    named = type(value).__name__ in ("NAType", "NaTType")
+    return value is None or named or (isinstance(value, float) and value != value)  # noqa: PLR0124 - NaN
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _by_bytes(
+    table: ForeignTable, column: ForeignColumn, text: str, free: bool
+) -> sa.ColumnElement[bool]:
+    """Return the condition that a text of SQLite has such bytes, which are no UTF-8."""
+    try:
+        if free:
+            return sa.cast(table.sql.c[column.name], sa.BLOB()) == text.encode(
+                errors="surrogateescape"
+            )
+    except UnicodeEncodeError:
+        pass
+    raise _no_value(table, column, text, "no database holds a text with half a character in it")
+
+
+def _forms(table: ForeignTable, column: ForeignColumn, value: Any) -> list[Any]:
+    """Return how a value may be written in SQLite, which has no dates and no decimals.
+
+    None at all where no row can have it.
     """
     if isinstance(value, datetime):
-        pairs = [(" ", "auto"), ("T", "auto"), (" ", "milliseconds"), (" ", "microseconds")]
-        return list(dict.fromkeys(value.isoformat(sep, spec) for sep, spec in pairs))
-    if isinstance(value, (date, time)):
+        day = [value.date().isoformat()] if value.timetz() == time() else []
+        return day + [
+            f"{value.date()}{sep}{told}" for sep in " T" for told in _times(value.timetz())
+        ]
+    if isinstance(value, time):
+        return _times(value)
+    if isinstance(value, date):
         return [value.isoformat()]
     if isinstance(value, Decimal):
-        return [float(value)]
-    return [str(value)] if isinstance(value, UUID) else [value]
+        return [] if value.is_nan() else [float(value)]
+    if isinstance(value, UUID):
+        return [str(value)]
+    if isinstance(value, (str, bytes, bytearray, memoryview, float, int)):
+        return [value]
+    raise _no_value(table, column, value, "no column of SQLite holds such a value")
+
+
+def _times(value: time) -> list[str]:
+    """Return a time with as many places behind its seconds as it may be written with.
+
+    Examples
+    --------
+    >>> _times(time(10, 11, 12, 250_000))
+    ['10:11:12.25', '10:11:12.250', '10:11:12.2500', '10:11:12.25000', '10:11:12.250000']
+    """
+    whole = value.replace(microsecond=0).isoformat()
+    clock, zone = whole[:8], whole[8:]
+    digits = f"{value.microsecond:06}"
+    fewest = len(digits.rstrip("0"))
+    return [f"{clock}{'.' * bool(n)}{digits[:n]}{zone}" for n in range(fewest, 7)]
+
+
+def _span(value: timedelta) -> str:
+    """Return a span as MySQL writes it.
+
+    Examples
+    --------
+    >>> _span(timedelta(hours=-1, milliseconds=-500)), _span(timedelta(days=4, hours=4))
+    ('-01:00:00.500000', '100:00:00.000000')
+    """
+    seconds, micros = divmod(abs(value) // timedelta(microseconds=1), 1_000_000)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{micros:06}"
+    return "-" * (value < timedelta()) + clock
+
+
+def _check_comparable(table: ForeignTable, column: ForeignColumn, value: Any) -> None:
+    if column.nested is not None or "json" in column.type.lower().partition("(")[0]:
+        why = "values with parts are not compared as a whole"
+        how = f'Ask for a part by an expression: sa.text("{column.name} …")'
+        raise _no_value(table, column, value, why, how)
+
+
+def _no_value(
+    table: ForeignTable, column: ForeignColumn, value: Any, why: str, how: str = ""
+) -> InvalidArgumentError:
+    how = how or "Give a number, a text, bytes, a date or a time, None, or a list of these"
+    return InvalidArgumentError(
+        f"where= asks for {short_repr(value)} in {table.name}.{column.name}: {why}. {how}.",
+        argument="where",
+        table=table.name,
+        column=column.name,
+        value=value,
+    )

@@ -141,7 +141,7 @@ class DatabaseLook:
         Where too many rows refer to it, those alone to which its own keys lead.
         """
         key = self._schema.tables[row.table].primary_key
-        where = dict(zip(key, row.key, strict=True))
+        where = {name: [value] for name, value in zip(key, row.key, strict=True)}
         within = f"within {counted(hops, 'key')} of {row}"
 
         asked = {"where": where, "hops": hops, "limit": NEAR}

@@ -269,8 +269,8 @@ class Database(WithAdvice, WithCopies):
         table
             Where to begin; None takes all rows of all tables.
         where
-            Which of its rows: a dictionary of column values (a list means any of them), or an
-            expression of SQLAlchemy; None takes all.
+            Which of its rows: a dictionary of column values (a list or an array means any of them,
+            None a NULL), as `frame` gives them, or an expression of SQLAlchemy; None takes all.
         hops
             How many keys away from these; 1 by default, None for as far as the keys lead.
         direction

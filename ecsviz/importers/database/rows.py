@@ -85,7 +85,7 @@ class TableRows:
         table = self._table(name)
         query = sa.select(sa.func.count()).select_from(table.sql)
         if where is not None:
-            query = query.where(condition(table, where))
+            query = query.where(condition(table, where, self.conn.dialect.name))
         return int(self.conn.execute(_only(query, table, table.sql)).scalar_one())
 
     def find(self, name: str, where: Where = None, limit: int | None = None) -> FoundRows:
@@ -313,7 +313,7 @@ class TableRows:
         query = _only(query, table, at)
         if where is None:
             return run(query)
-        told = condition(table, where)
+        told = condition(table, where, self.conn.dialect.name)
         if at is not table.sql:
             told = ClauseAdapter(at).traverse(told)
         try:
@@ -324,7 +324,8 @@ class TableRows:
                 raise
             raise InvalidArgumentError(
                 f"The condition where= cannot be applied to {table.name}: {short_repr(why)}."
-                f"{did_you_mean('', [column.name for column in table.columns])}",
+                f"{did_you_mean('', [column.name for column in table.columns])} Their types are in"
+                " columns_frame(); other conditions are expressions, such as sa.text(...).",
                 argument="where",
                 table=table.name,
             ) from err

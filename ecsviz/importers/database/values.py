@@ -19,6 +19,7 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.engine import Connection
 
+from ecsviz.errors import EcsvizError
 from ecsviz.importers.database.lacking import PARSERS, from_text, suspicious
 from ecsviz.importers.database.rows import quoted_name
 from ecsviz.importers.database.schema import ForeignColumn, ForeignTable, Kind
@@ -331,7 +332,9 @@ def read_columns(
             for column, values in zip(asked, stored, strict=True)
             if not sqlite and suspicious(column, values)
         }
-    except (driver.DataError, *UNREADABLE):  # of psycopg, once it has the value
+    except (driver.DataError, *UNREADABLE) as err:  # of psycopg, once it has the value
+        if isinstance(err, EcsvizError) and not isinstance(err.__cause__, OverflowError):
+            raise  # of what was asked: no other reading helps
         stored, doubted = [], {column.name for column in asked if column.kind in PARSERS}
         if not doubted:
             raise
