@@ -11,7 +11,7 @@
     │                BrokenReferenceError (LookupError), UnsupportedFieldError (TypeError),
     │                ValueNotStorableError (ValueError), GraphTooLargeError (ValueError),
     │                NotLoadedError (AttributeError), InvalidArgumentError (ValueError),
-    │                UnknownOptionError (TypeError)
+    │                UnknownOptionError (TypeError), FileNotWrittenError (OSError)
     ├── StorageError (OSError is mixed in where the file system is the cause)
     │                StaleVersionError (ValueError), UniqueValueError (ValueError),
     │                MergeConflictError (ValueError),
@@ -48,6 +48,7 @@ __all__ = [
     "DuplicateTypeError",
     "EcsvizError",
     "EntityNotFoundError",
+    "FileNotWrittenError",
     "ForeignTriggerWarning",
     "ForkedStorageError",
     "GraphTooLargeError",
@@ -256,6 +257,13 @@ class InvalidArgumentError(EcsvizError, ValueError):
     """The field that is named."""
     fields: Sequence[str] = ()
     """Those that there are."""
+
+
+class FileNotWrittenError(EcsvizError, OSError):
+    """A file that was to be written cannot be: there is no such folder, or the system refuses."""
+
+    path: Any = None
+    """The file."""
 
 
 class NotLoadedError(EcsvizError, AttributeError):

@@ -462,6 +462,10 @@ def test_names_that_begin_alike_show_where_they_differ() -> None:
 def test_types_and_fields_can_be_hidden() -> None:
     graph = Graph(chat(6))
     whole = len(graph.references)
+    other = type("ChatThread", (ev.Entity,), {"__annotations__": {"title": str}})
+    both = ev.EntityDependencyGraph([*graph.nodes, other(title="a namesake")])
+    assert "a namesake" in texts(draw_graph(both, hide=[ev.ChatThread], pairs=False), "label")
+    assert "a namesake" not in texts(draw_graph(both, hide=["ChatThread"], pairs=False), "label")
     ax = draw_graph(graph, hide=["thread"])
     assert title(ax).startswith(f"7 entities, {whole - 6} references")
     assert title(draw_graph(graph, fields=["thread"])).startswith("7 entities, 6 references, no")

@@ -302,3 +302,31 @@ def test_labels_differ_where_entities_differ() -> None:
     assert nodes[0]["label"].startswith("ChatThread ")
     assert nodes[0]["type"] == "ChatThread"
     assert len({node["label"] for node in nodes}) > len(nodes) // 2
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    graph = ev.EntityDependencyGraph(ev.sample("chain", n=2))
+    in_the_way = tmp_path / "a file"
+    in_the_way.write_text("")
+    missing = tmp_path / "no such folder"
+    table = tmp_path / "shop.csv"
+    table.write_text("id,name\n1,Ann\n")
+    with ev.read_database(table) as db:
+        writers: list[Callable[[Path], object]] = [
+            graph.to_html,
+            lambda path: graph.to_html(path, interactive=True),
+            graph.to_graphml,
+            lambda path: export.to_json(graph, path),
+            lambda path: export.to_csv(graph.nodes_frame(), path),
+            lambda path: export.to_excel(graph.nodes_frame(), path.with_suffix(".xlsx")),
+        ]
+        for write in writers:
+            with pytest.raises(ev.errors.FileNotWrittenError, match=r"not exist\. Make it") as told:
+                write(missing / "out")
+            assert told.value.path.parent == missing
+            with pytest.raises(ev.errors.FileNotWrittenError, match="is no folder"):
+                write(in_the_way / "out")
+        for write in (graph.to_parquet, db.to_parquet):
+            with pytest.raises(ev.errors.FileNotWrittenError):
+                write(in_the_way)
+    assert not missing.exists()

@@ -109,6 +109,20 @@ def test_types_are_hidden_from_picture_and_table(explorer: GraphExplorer) -> Non
     assert sorted(fields) == ["messages", "messages", "parent", "replies", "thread", "thread"]
 
 
+def test_what_is_hidden_is_told(explorer: GraphExplorer, thread: ev.ChatThread) -> None:
+    before, status = str(explorer.still()), explorer.status
+    explorer.hidden_types, explorer.hidden_fields = ["ChatThread"], ["replies"]
+    assert explorer.status == f"{status}; hidden: ChatThread, replies"
+    assert str(explorer.still()) != before, "nor is it in the picture that stands in"
+    for trait, wrong in (("hidden_types", "ChatThred"), ("hidden_fields", "messages[0]")):
+        with pytest.raises(InvalidArgumentError, match=r"Did you mean '(ChatThread|messages)'"):
+            setattr(explorer, trait, [wrong])
+    assert (explorer.hidden_types, explorer.hidden_fields) == (["ChatThread"], ["replies"])
+    explorer.refresh(ev.EntityDependencyGraph(ev.sample("chain", n=3)))
+    assert (explorer.hidden_types, explorer.hidden_fields) == ([], [])
+    assert explorer.status == "showing 3 of 3 entities and 2 of 2 references"
+
+
 def test_hops_go_further() -> None:
     chain = ev.sample("chain", n=9)
     graph = ev.EntityDependencyGraph(chain)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
-from ecsviz.errors import InvalidArgumentError, short_repr
+from ecsviz.errors import FileNotWrittenError, InvalidArgumentError, short_repr
 
 
 def listed(value: Any, name: str, hint: str) -> list[Any]:
@@ -122,6 +123,35 @@ def file_path(value: Any, name: str = "path") -> Path:
     raise InvalidArgumentError(
         f"{name} is {short_repr(value)}. Give the path of a file, as a text or a Path.", value=value
     )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Hold while a file, or a folder, is written.
+
+    Raises
+    ------
+    FileNotWrittenError
+        If the system refuses it: with what is missing, and what to do.
+
+    Examples
+    --------
+    >>> with writing(Path("no such folder/a.html")) as file:
+    ...     file.write_text("")
+    Traceback (most recent call last):
+    ecsviz.errors.FileNotWrittenError: 'a.html' cannot be written: 'no such folder' does not ...
+    """
+    try:
+        yield path
+    except OSError as err:
+        folder = path.parent
+        why = f"{err.strerror or err}. Give another path"
+        if not folder.is_dir():
+            there = "is no folder" if folder.exists() else "does not exist"
+            why = f"{short_repr(str(folder), 200)} {there}. Make it, or give the path of another"
+        raise FileNotWrittenError(
+            f"{short_repr(path.name)} cannot be written: {why}.", path=path
+        ) from err
 
 
 def natural_number(value: Any) -> int | None:

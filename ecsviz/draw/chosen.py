@@ -25,7 +25,8 @@ def chosen_part(graph: EntityDependencyGraph, hide: Any, fields: Any) -> EntityD
     graph
         Any graph.
     hide
-        Names of types, whose nodes are left out, and of fields, whose references are; or classes.
+        Names of types, whose nodes are left out, and of fields, whose references are; or classes,
+        whose own nodes are, and not those of others of the same name.
     fields
         The fields whose references are drawn; None for all.
 
@@ -51,30 +52,43 @@ def chosen_part(graph: EntityDependencyGraph, hide: Any, fields: Any) -> EntityD
     names = np.array([parts.place_of(number)[0] for number in range(len(parts.sources))], object)
     types = np.array(parts.types, object)
     known_fields, known_types = set(names.tolist()), set(parts.types)
-    hidden = _named(hide, "hide", known_types | known_fields)
+    hidden, classes = _named(hide, "hide", known_types | known_fields, parts.nodes)
     node = ~np.isin(types, list(hidden)) if hidden else np.ones(len(types), dtype=bool)
+    if classes:
+        node &= [type(each) not in classes and each not in classes for each in parts.nodes]
     kept = node[parts.sources] & node[parts.targets]
     if hidden:
         kept &= ~np.isin(names, list(hidden))
     if fields is not None:
-        kept &= np.isin(names, list(_named(fields, "fields", known_fields)))
+        kept &= np.isin(names, list(_named(fields, "fields", known_fields, ())[0]))
     found: EntityDependencyGraph = part_of(graph, node, kept)
     return found
 
 
-def _named(value: Any, option: str, known: set[str]) -> set[str]:
+def _named(
+    value: Any, option: str, known: set[str], nodes: Sequence[Any]
+) -> tuple[set[str], set[type]]:
+    """Return the names that are given, and the classes of which there are nodes."""
+
     def names(given: Any, name: str) -> list[Any]:
         return listed(given, name, 'Give a list of names: ["thread"].')
 
     found: Sequence[Any] = () if value is None else checked_option(names, value, option)
-    result = [each.__name__ if isinstance(each, type) else each for each in found]
-    for each in result:
-        if not (isinstance(each, str) and each in known):
+    asked = {each for each in found if isinstance(each, type)}
+    there = {type(node) for node in nodes} | {node for node in nodes if isinstance(node, type)}
+    classes = asked & there if asked else set()
+    result = set()
+    for each in found:
+        if isinstance(each, type) and each in classes:
+            continue
+        name = each.__name__ if isinstance(each, type) else each  # of a class that was defined anew
+        if not (isinstance(name, str) and name in known):
             what = "field" if option == "fields" else "type or field"
             raise DrawingOptionError(
-                f"{option} names {short_repr(each)}, which is no {what} of what is drawn."
-                f"{did_you_mean(each, sorted(known))} Give a list of names that there are.",
+                f"{option} names {short_repr(name)}, which is no {what} of what is drawn."
+                f"{did_you_mean(name, sorted(known))} Give a list of names that there are.",
                 option=option,
                 value=value,
             )
-    return set(result)
+        result.add(name)
+    return result, classes

@@ -20,7 +20,7 @@ from ecsviz.graph.columns import EXPORTED, documented
 if TYPE_CHECKING:
     import networkx as nx
 
-from ecsviz.basics.arguments import file_path, natural_number
+from ecsviz.basics.arguments import file_path, natural_number, writing
 from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
@@ -158,8 +158,9 @@ def to_graphml(graph: EntityDependencyGraph, path: str | os.PathLike[str]) -> Pa
     ...     nx.read_graphml(file, force_multigraph=True).number_of_edges()
     2
     """
-    file = file_path(path)
-    file.write_text(graphml_text(graph), encoding="utf-8")
+    text = graphml_text(graph)
+    with writing(file_path(path)) as file:
+        file.write_text(text, encoding="utf-8")
     return file
 
 
@@ -322,5 +323,6 @@ def to_json(
         )
     text = json.dumps(to_node_link(graph), ensure_ascii=False, indent=indent)
     if path is not None:
-        file_path(path).write_text(text + "\n", encoding="utf-8")
+        with writing(file_path(path)) as file:
+            file.write_text(text + "\n", encoding="utf-8")
     return text

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ecsviz.basics import html
-from ecsviz.basics.arguments import file_path, flag, text_or_none
+from ecsviz.basics.arguments import file_path, flag, text_or_none, writing
 from ecsviz.basics.html import Cell, Child, element, shown_of
 from ecsviz.domain.diff import DIFF_COLUMNS, GraphDiff
 from ecsviz.domain.labels import clean_text, label_of
@@ -96,7 +96,8 @@ def to_html(
         )
     if file is None:
         return text
-    file.write_text(text, encoding="utf-8")
+    with writing(file):
+        file.write_text(text, encoding="utf-8")
     return file
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ecsviz.basics.addresses import short_path
-from ecsviz.basics.arguments import file_path
+from ecsviz.basics.arguments import file_path, writing
 from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import objects
 from ecsviz.errors import ImportFormatError, InvalidArgumentError, ValueNotStorableError, short_repr
@@ -84,9 +84,10 @@ def to_parquet(graph: Any, folder: str | os.PathLike[str]) -> Path:
     place = file_path(folder, "folder")
     frames = {VERTICES: nodes, EDGES: references}
     tables = {name: _table(arrow, frame, _OUT[name]) for name, frame in frames.items()}
-    place.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        parquet.write_table(table, place / name)
+    with writing(place):
+        place.mkdir(parents=True, exist_ok=True)
+        for name, table in tables.items():
+            parquet.write_table(table, place / name)
     return place
 
 

@@ -7,7 +7,7 @@ The JavaScript lies in ``js/`` and is bundled when the package is built, see
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
@@ -310,7 +310,11 @@ LABELLED: Final = 40
 
 
 def poster(
-    graph: EntityDependencyGraph, *, pairs: bool = True, color_by: str = "type"
+    graph: EntityDependencyGraph,
+    *,
+    pairs: bool = True,
+    color_by: str = "type",
+    hide: Sequence[str] = (),
 ) -> tuple[bytes, str]:
     r"""Return a picture of a graph as PNG, and what it shows as text.
 
@@ -318,7 +322,7 @@ def poster(
     ----------
     graph
         Of any size: above `DETAILED` nodes it is drawn in groups.
-    pairs, color_by
+    pairs, color_by, hide
         As of ``graph.draw``.
 
     Examples
@@ -335,6 +339,7 @@ def poster(
         graph,
         pairs=pairs,
         color_by=color_by,
+        hide=hide or None,
         label=None if len(graph) <= LABELLED or len(graph) > DETAILED else False,
         highlight=None,
         max_nodes=DETAILED,

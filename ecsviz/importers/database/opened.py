@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, overload
 
 import sqlalchemy as sa
 
-from ecsviz.basics.arguments import file_path
+from ecsviz.basics.arguments import file_path, writing
 from ecsviz.basics.text import counted
 from ecsviz.basics.views import view
 from ecsviz.errors import StoragePickleError
@@ -459,7 +459,8 @@ class Database(WithAdvice, WithCopies):
         """
         place = file_path(folder, "folder")
         check_form("arrow")
-        place.mkdir(parents=True, exist_ok=True)
+        with writing(place):
+            place.mkdir(parents=True, exist_ok=True)
         for name, file in file_names(self.tables).items():
             write_parquet(place / file, self.frame(name, chunks=_WRITTEN, as_="arrow"))
         return place

@@ -48,6 +48,7 @@ from ecsviz.widgets.graph.views import (
     check_number,
     filtered,
     found,
+    hidden_told,
     introduction,
     names_of_types,
     type_named,
@@ -139,7 +140,7 @@ class GraphExplorer(GraphTraits):
         self._looks.check("size_by", size_by)
         super().__init__(
             view=self._showing.first(),
-            _about=self._introduction(),
+            _about=introduction(self._showing, self._names, self._looks),
             height=height,
             color_by=color_by,
             size_by=size_by,
@@ -147,7 +148,8 @@ class GraphExplorer(GraphTraits):
         self._show_scene()
         self._find()
         self._connect()
-        self.live = flag(live, "live")
+        if flag(live, "live"):
+            self.live = True
         self.selected = selected
         if view is not None:
             self._showing.check(view)
@@ -159,10 +161,12 @@ class GraphExplorer(GraphTraits):
         self.observe(lambda _: self._on_view(), "view")
         self.observe(lambda _: self._on_group_by(), "group_by")
         filters = ["search", "type_filter", "cycles_only", "hidden_types"]
-        self.observe(lambda _: self._find(), filters)
+        self.observe(lambda _: self.settling or self._find(), filters)
+        pictured = ["hidden_types", "hidden_fields", "color_by"]
+        self.observe(lambda _: self.settling or self._say_status(), pictured)
         self.observe(lambda _: self._on_hops(), "hops")
         self.observe(lambda _: follow(self, on=self.live), "live")
-        self.observe(lambda _: self._show_look(), ["color_by", "size_by"])
+        self.observe(lambda _: self.settling or self._show_look(), ["color_by", "size_by"])
         self.observe(lambda _: self._show_picked(), "picked")
         self.observe(lambda _: self._on_cycle(), "cycle")
         self.observe(lambda _: self._on_cycle_step(), "cycle_step")
@@ -182,15 +186,6 @@ class GraphExplorer(GraphTraits):
         self._found: Bools = self._kept
         self._ids = Ids(graph)
         self._names = names_of_types(graph)
-
-    @traitlets.validate("live")
-    def _check_live(self, proposal: Any) -> bool:
-        if proposal.value:
-            first_nodes(self.graph)  # which raises where it cannot be found anew
-        return bool(proposal.value)
-
-    def _introduction(self) -> dict[str, Any]:
-        return introduction(self._showing, self._names) | self._looks.choices()
 
     def refresh(self, graph: EntityDependencyGraph | None = None) -> None:
         """Show what the entities are now: new ones, new references, other fields.
@@ -226,11 +221,9 @@ class GraphExplorer(GraphTraits):
         with self.hold_sync():
             self.settle(selected=None, picked=[], cycle=None, _steps=[], cycle_step=0)
             self._take_graph(graph)
-            for name, usual in (("color_by", "type"), ("size_by", None)):
-                if not self._looks.knows(name, getattr(self, name)):
-                    self.settle(**{name: usual})
+            self.forget_unknown()
             self._showing.group_by, self._showing.hops = showing.group_by, self.hops
-            self._about = self._introduction()
+            self._about = introduction(self._showing, self._names, self._looks)
             if self.view == "around" or (self.view == "all" and len(graph) > self._limit):
                 self.view = self._showing.first()
             self._show_scene()
@@ -321,16 +314,19 @@ class GraphExplorer(GraphTraits):
     def _show_scene(self) -> None:
         scene = self._showing.show(cast("View", self.view))
         self._scene = scene.state(self._around.steps)
-        self.status = scene.told
+        self._say_status()
         self._show_look()
         self._show_mask()
         self._moved = self._places.moved(self.view, keys_of(scene, self._parts.ids))
         self._show_picked()
         self._at = self._showing.element_of(self._number)
 
+    def _say_status(self) -> None:
+        hidden = [*self.hidden_types, *self.hidden_fields]
+        self.status = self._showing.now.told + hidden_told(hidden)
+        self.__dict__.pop("_poster", None)  # it stands in for what was shown before
+
     def _show_look(self) -> None:
-        if self.settling:
-            return
         traits = self._looks.traits(self._showing.now, self.color_by, self.size_by)
         with self.hold_sync():
             for name, value in traits.items():
@@ -593,7 +589,9 @@ class GraphExplorer(GraphTraits):
         return None if self.view == "map" else "cytoscape"
 
     def _poster_png(self) -> tuple[bytes, str]:
-        return poster(self.graph, pairs=self._showing.both is None, color_by=self.color_by)
+        hide = [*self.hidden_types, *self.hidden_fields]
+        pairs = self._showing.both is None
+        return poster(self.graph, pairs=pairs, color_by=self.color_by, hide=hide)
 
     def _still(self) -> list[Child]:
         rows = [(entry["name"], entry["count"]) for entry in legend_of(self.graph).entries]

@@ -9,7 +9,13 @@ from typing import Any, ClassVar, Final
 
 import traitlets
 
+from ecsviz.basics.text import plain
+from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.widgets.base import LiveWidget
+from ecsviz.widgets.graph.looks import Looks
+from ecsviz.widgets.graph.picking import first_nodes
+from ecsviz.widgets.graph.views import field_names
 
 HEIGHT: Final = 440
 """How high the picture is, in pixels."""
@@ -22,6 +28,9 @@ class GraphTraits(LiveWidget):
     stands in `answers`.
     """
 
+    graph: EntityDependencyGraph
+    _names: list[str]
+    _looks: Looks
     bundle: ClassVar[str] = "explorer"
     answers: ClassVar[dict[str, str]] = {
         "select": "_on_select",
@@ -69,3 +78,35 @@ class GraphTraits(LiveWidget):
     _picked = traitlets.Bytes(help="per element whether it is picked").tag(sync=True)
     _moved = traitlets.Dict(help="where elements were put").tag(sync=True)
     _cycles = traitlets.Dict(help="those to choose from").tag(sync=True)
+
+    def hides(self) -> dict[str, list[str]]:
+        """Return what can be hidden: by the trait, the names."""
+        return {"hidden_types": self._names, "hidden_fields": field_names(self.graph)}
+
+    def forget_unknown(self) -> None:
+        """Take back what is hidden, coloured or sized by, and is not in the graph any more."""
+        for name, usual in (("color_by", "type"), ("size_by", None)):
+            if not self._looks.knows(name, getattr(self, name)):
+                self.settle(**{name: usual})
+        for name, known in self.hides().items():
+            self.settle(**{name: [each for each in getattr(self, name) if each in known]})
+
+    @traitlets.validate("live")
+    def _check_live(self, proposal: Any) -> bool:
+        if proposal.value:
+            first_nodes(self.graph)  # which raises where it cannot be found anew
+        return bool(proposal.value)
+
+    @traitlets.validate("hidden_types", "hidden_fields")
+    def _check_hidden(self, proposal: Any) -> list[str]:
+        known = self.hides()[proposal.trait.name]
+        shown = {plain(name, 80): name for name in known} | {name: name for name in known}
+        for name in proposal.value:
+            if name not in shown:
+                what = proposal.trait.name.removeprefix("hidden_").removesuffix("s")
+                raise InvalidArgumentError(
+                    f"{proposal.trait.name} names {short_repr(name)}, which is no {what} of this"
+                    f" graph.{did_you_mean(name, known)}",
+                    value=proposal.value,
+                )
+        return list(dict.fromkeys(shown[name] for name in proposal.value))

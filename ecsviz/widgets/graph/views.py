@@ -21,6 +21,7 @@ from ecsviz.layout import Overview
 from ecsviz.layout.groups import By
 from ecsviz.layout.overview import noun_of
 from ecsviz.widgets.graph.details import ROWS, Around
+from ecsviz.widgets.graph.looks import Looks
 from ecsviz.widgets.graph.scene import (
     Scene,
     groups_of,
@@ -36,6 +37,8 @@ MAPPED: Final = 10_000
 """From how many entities on the first view is all of them as points."""
 TYPES: Final = 200
 """How many types the filter offers, the most frequent first."""
+HIDDEN: Final = 5
+"""So many of what is hidden are named."""
 LIVE_SEARCH: Final = 20_000
 """Up to how many entities every key starts a search; above, the Enter key does."""
 CYCLES: Final = 200
@@ -307,6 +310,19 @@ def names_of_types(graph: EntityDependencyGraph) -> list[str]:
     return sorted(counts, key=lambda name: (-counts[name], name))
 
 
+def field_names(graph: EntityDependencyGraph) -> list[str]:
+    """Return the names of the fields that hold references, in the order of their first."""
+    parts = graph.arrays
+    return list(dict.fromkeys(parts.place_of(number)[0] for number in range(len(parts.sources))))
+
+
+def hidden_told(names: list[str]) -> str:
+    """Return what is hidden, in words, to stand behind what is shown."""
+    shown = ", ".join(plain(name, 40) for name in names[:HIDDEN])
+    more = f" and {len(names) - HIDDEN:,} more" if len(names) > HIDDEN else ""
+    return f"; hidden: {shown}{more}" if names else ""
+
+
 def type_named(wanted: str | None, names: list[str]) -> str | None:
     """Return the name of a type, given as it is or as a page shows it.
 
@@ -335,7 +351,7 @@ def check_number(name: str, value: object, what: str) -> None:
         )
 
 
-def introduction(showing: Showing, names: list[str]) -> dict[str, Any]:
+def introduction(showing: Showing, names: list[str], looks: Looks) -> dict[str, Any]:
     """Return what a page is told of a graph itself, whatever of it is shown."""
     graph = showing.graph
     counts = Counter(graph.arrays.types)
@@ -350,6 +366,7 @@ def introduction(showing: Showing, names: list[str]) -> dict[str, Any]:
         "live": len(graph) <= LIVE_SEARCH,
         "rows": ROWS,
         "types": [(plain(name, 80), counts[name]) for name in names[:TYPES]],
+        **looks.choices(),
     }
 
 
