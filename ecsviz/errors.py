@@ -11,7 +11,7 @@
     │                BrokenReferenceError (LookupError), UnsupportedFieldError (TypeError),
     │                ValueNotStorableError (ValueError), GraphTooLargeError (ValueError),
     │                NotLoadedError (AttributeError), InvalidArgumentError (ValueError),
-    │                UnknownOptionError (TypeError), FileNotWrittenError (OSError)
+    │                UnknownOptionError (TypeError)
     ├── StorageError (OSError is mixed in where the file system is the cause)
     │                StaleVersionError (ValueError), UniqueValueError (ValueError),
     │                MergeConflictError (ValueError),
@@ -28,7 +28,8 @@
                      ImportTimeoutError (TimeoutError)
 
     Warnings     UnpairedReferencesWarning, ForeignTriggerWarning (UserWarning)
-    Elsewhere    DrawingOptionError, SampleError and others, beside what raises them
+    Elsewhere    DrawingOptionError, SampleError, FileNotWrittenError and others, beside what
+                 raises them
 
 Each class also inherits the built-in that a caller would expect, and carries its facts as
 attributes, so that a program need not parse the message.
@@ -48,7 +49,6 @@ __all__ = [
     "DuplicateTypeError",
     "EcsvizError",
     "EntityNotFoundError",
-    "FileNotWrittenError",
     "ForeignTriggerWarning",
     "ForkedStorageError",
     "GraphTooLargeError",
@@ -257,13 +257,6 @@ class InvalidArgumentError(EcsvizError, ValueError):
     """The field that is named."""
     fields: Sequence[str] = ()
     """Those that there are."""
-
-
-class FileNotWrittenError(EcsvizError, OSError):
-    """A file that was to be written cannot be: there is no such folder, or the system refuses."""
-
-    path: Any = None
-    """The file."""
 
 
 class NotLoadedError(EcsvizError, AttributeError):

@@ -439,6 +439,11 @@ def test_without_room_labels_are_broken_then_left_out_and_it_says_so() -> None:
     cut = draw_graph(graph, ax=figure.add_axes((0, 0, 1, 0.9)))
     assert max(map(len, texts(cut, "label"))) <= 14 < max(map(len, whole))
     assert " ".join(texts(cut, "label")) == " ".join(whole), "in two lines, with nothing cut"
+    small = draw_graph(Graph(chat(9)), figsize=(3, 2))
+    assert small.get_legend() is None, "the picture has the room"
+    high = np.ptp(marks(small)[0].get_offsets(), axis=0)[1] / np.ptp(small.get_ylim())
+    assert high > 0.4
+    assert draw_graph(Graph(chat(9)), figsize=(5, 5)).get_legend() is not None
     tiny = draw_graph(graph, ax=Figure(figsize=(1.6, 1.6)).add_axes((0, 0, 1, 1)))
     assert found(tiny, "nodes") is None
     assert sum(len(artist.get_offsets()) for artist in marks(tiny)) == 6

@@ -321,12 +321,12 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
             lambda path: export.to_excel(graph.nodes_frame(), path.with_suffix(".xlsx")),
         ]
         for write in writers:
-            with pytest.raises(ev.errors.FileNotWrittenError, match=r"not exist\. Make it") as told:
+            with pytest.raises(export.FileNotWrittenError, match=r"not exist\. Make it") as told:
                 write(missing / "out")
             assert told.value.path.parent == missing
-            with pytest.raises(ev.errors.FileNotWrittenError, match="is no folder"):
+            with pytest.raises(export.FileNotWrittenError, match="is no folder"):
                 write(in_the_way / "out")
         for write in (graph.to_parquet, db.to_parquet):
-            with pytest.raises(ev.errors.FileNotWrittenError):
+            with pytest.raises(export.FileNotWrittenError):
                 write(in_the_way)
     assert not missing.exists()

@@ -151,6 +151,38 @@ def test_a_large_graph_is_a_map_with_titles_hubs_and_cycles() -> None:
     assert "groups" in "".join(texts(draw_graph(packages(700), group_by="auto"), "note"))
 
 
+def test_many_cycles_are_no_mass_and_no_title_hides_its_hub() -> None:
+    r = random.Random(0)
+    ends = [
+        (k, k // 50 * 50 + r.randrange(50) if r.random() < 0.9 else r.randrange(500))
+        for k in range(500)
+        for _ in range(8)
+    ]
+    sources, targets = zip(*ends, strict=True)
+    names = [f"node {k}" for k in range(500)]
+    graph = Graph.from_parts(names, names, ["n"] * 500, sources, targets, ["to"] * len(ends))
+    ax = draw_graph(graph)
+    lines = found(ax, "cycle references")
+    segments = np.array(lines.get_segments())
+    length = np.hypot(*(segments[:, 0] - segments[:, 1]).T)
+    strength = lines.get_colors()[:, 3]
+    assert strength[length > 2 * np.median(length)].max() < strength[length.argmin()] / 2
+    assert strength.max() < 0.6
+    drawn = {tuple(end) for end in segments.reshape(-1, 2).round(6).tolist()}
+    assert len(drawn) > 480, "evenly taken: no community is without lines"
+    figure: Any = ax.get_figure()
+    renderer = figure.canvas.get_renderer()
+    for graph_drawn, picture in ((graph, ax), (packages(500), draw_graph(packages(500)))):
+        offsets = np.asarray(marks(picture)[0].get_offsets())
+        places = np.empty_like(offsets)
+        places[np.argsort(map_of(graph_drawn).degree, kind="stable")] = offsets
+        for text in [each for each in picture.texts if each.get_gid() == "title"]:
+            title = " ".join(text.get_text().split())
+            leader = map_of(graph_drawn).leaders[map_of(graph_drawn).titles.index(title)]
+            box = text.get_window_extent(renderer)
+            assert not box.contains(*picture.transData.transform(places[leader])), title
+
+
 def test_an_explorer_has_the_places_of_the_picture() -> None:
     graph = packages(500)
     places = map_of(graph).places * MAP_UNIT * UNIT

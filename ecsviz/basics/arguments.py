@@ -10,7 +10,14 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
-from ecsviz.errors import FileNotWrittenError, InvalidArgumentError, short_repr
+from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
+
+
+class FileNotWrittenError(EcsvizError, OSError):
+    """A file that was to be written cannot be: there is no such folder, or the system refuses."""
+
+    path: Any = None
+    """The file."""
 
 
 def listed(value: Any, name: str, hint: str) -> list[Any]:
@@ -139,7 +146,7 @@ def writing(path: Path) -> Iterator[Path]:
     >>> with writing(Path("no such folder/a.html")) as file:
     ...     file.write_text("")
     Traceback (most recent call last):
-    ecsviz.errors.FileNotWrittenError: 'a.html' cannot be written: 'no such folder' does not ...
+    ecsviz.basics.arguments.FileNotWrittenError: 'a.html' cannot be written: 'no such folder' ...
     """
     try:
         yield path

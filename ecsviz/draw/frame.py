@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +32,8 @@ TITLE_COLUMNS: Final = 90
 SMALL: Final = 8.5
 ROW: Final = 0.2
 """The height of a row of the legend or the note."""
+MOST_STRIP: Final = 0.45
+"""Of the height of given axes, so much may be legend and note: the rest is the picture."""
 BAR: Final = 2.2
 """How wide a bar of colours is at the most, in inches."""
 
@@ -405,6 +408,7 @@ def surround(
     room: float,
     needed: float | None,
     ramp: Ramp | None = None,
+    tall: float | None = None,
 ) -> Surround:
     """Decide how wide a picture is, and what stands around it.
 
@@ -418,6 +422,9 @@ def surround(
         How much of it what is drawn takes; None for all.
     ramp
         The colours of numbers that are explained.
+    tall
+        The height of given axes: what would take more than `MOST_STRIP` of it is left out, the
+        legend first.
     """
     width = room
     if needed is not None:
@@ -427,9 +434,19 @@ def surround(
     widths = [writer.width(entry.text, SMALL) + 0.52 for entry in entries]
     columns, rows = legend_grid(widths, width - 2 * MARGIN)
     lines = wrapped(f"{note} {writer.note}", writer, width - 2 * MARGIN)
-    strip = ROW * (rows + len(lines)) + (0.1 if rows or lines else 0.0)
-    strip += 0.0 if ramp is None else ROW + 0.12
+    free = math.inf if tall is None else MOST_STRIP * tall
+    if _strip(rows, len(lines), ramp) > free:
+        entries, columns, rows = [], 0, 0
+    if _strip(0, len(lines), ramp) > free:
+        lines = []
+    strip = _strip(rows, len(lines), ramp)
     return Surround(head, counts, entries, columns, lines, width, strip, ramp)
+
+
+def _strip(rows: int, lines: int, ramp: Ramp | None) -> float:
+    """Return how much height legend, note and a bar of colours take, in inches."""
+    strip = ROW * (rows + lines) + (0.1 if rows or lines else 0.0)
+    return strip + (0.0 if ramp is None else ROW + 0.12)
 
 
 def ground_of(ax: Axes | FreeRoom | None) -> Any:

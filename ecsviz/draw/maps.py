@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 TITLE: Final = 9.5
 HUB: Final = 7.5
 """The sizes of titles and of names of hubs, in points."""
+HUB_ROOM: Final = 0.08
+"""Half of the room that the mark of such a hub takes, in inches."""
 HUBS: Final = 40
 """So many hubs are named, where there is room."""
 LINES: Final = 20_000
 """Of so many references at the most lines are drawn, evenly taken."""
 CYCLES: Final = 3_000
+FEW, MANY = 200, 1_000
+"""So many references in cycles are of full strength; of more than the second, lines are thin."""
 INK: Final = 1_500
 """How many lines may be of full strength."""
 SHAPE: Final = (11.0, 8.4)
@@ -84,6 +88,7 @@ def draw_map(
         room=room[0],
         needed=needed if free else None,
         ramp=ramp,
+        tall=None if free else room[1],
     )
     # As large as the page: what counts is what is near what.
     scale = min((around.width - 0.6) / wide, most / tall)
@@ -131,7 +136,9 @@ def _draw_lines(
     plain = np.flatnonzero(~picture.in_cycle & (parts.sources != parts.targets))
     if len(plain) > LINES:
         plain = plain[np.linspace(0, len(plain) - 1, LINES).astype(np.int64)]
-    cycles = np.flatnonzero(picture.in_cycle)[:CYCLES]
+    cycles = np.flatnonzero(picture.in_cycle & (parts.sources != parts.targets))
+    if len(cycles) > CYCLES:
+        cycles = cycles[np.linspace(0, len(cycles) - 1, CYCLES).astype(np.int64)]
     for name, here in (("references", plain), ("cycle references", cycles)):
         if not len(here):
             continue
@@ -146,14 +153,18 @@ def _draw_lines(
             ink = np.where(same, colors[codes[a]], np.array(theme.line))
             look = with_alpha(ink, alpha)
         else:
-            look = with_alpha([theme.cycle], np.full(len(here), 0.9 if len(here) < 200 else 0.5))
+            # Many are no mass: what is long, and leads to other communities, is faint.
+            strength = np.full(len(here), np.clip(MANY / len(here), 0.35, 0.9))
+            usual = float(np.median(length))
+            fading = np.clip(usual / np.maximum(length, 1e-9), 0.12, 1.0)
+            look = with_alpha([theme.cycle], strength * (1.0 if len(here) <= FEW else fading))
         if picture.lit_references is not None:
             look[:, 3] = np.where(picture.lit_references[here], 1.0, 0.15 * look[:, 3])
         canvas.ax.add_collection(
             LineCollection(
                 list(ends),
                 colors=look,
-                linewidths=0.7 if name == "references" else 1.3,
+                linewidths=0.7 if name == "references" or len(here) > MANY else 1.3,
                 zorder=1.0 if name == "references" else 1.3,
                 gid=name,
             ),
@@ -204,6 +215,8 @@ def _write(
     taken = np.vstack((taken, edge))
     lit = picture.lit
     if lit is None:
+        hubs, room = places[found.leaders], HUB_ROOM / canvas.scale
+        taken = np.vstack((taken, np.hstack((hubs - room, hubs + room))))  # no title hides them
         for number, title in enumerate(found.titles):
             lines = in_lines(canvas.writer.clean(title, 48))
             own = places[found.community == number]
@@ -238,9 +251,9 @@ def _written(
     tall = 1.25 * size * len(lines) / 72 / canvas.scale
     tries = [at]
     if own is not None:
+        tries += [at + np.array((0.0, k * tall)) for k in (0.7, -0.7, 1.1, -1.1, 1.6, -1.6)]
         spread = np.quantile(own[:, 1], (0.1, 0.9))
         tries += [np.array((at[0], spread[1])), np.array((at[0], spread[0]))]
-        tries += [at + np.array((0.0, k * tall)) for k in (0.7, -0.7, 1.4, -1.4)]
     for x, y in tries:
         box = np.array((x - wide / 2, y - tall / 2, x + wide / 2, y + tall / 2))
         if overlaps(box, taken):

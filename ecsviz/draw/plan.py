@@ -149,7 +149,15 @@ def make_plan(
     entries = _entries(picture, codes, kinds, theme, writer) if legend else []
     needed = None if fixed else wide * shrink
     around = frame.surround(
-        writer, title, picture.counts, entries, note, room=room[0], needed=needed, ramp=ramp
+        writer,
+        title,
+        picture.counts,
+        entries,
+        note,
+        room=room[0],
+        needed=needed,
+        ramp=ramp,
+        tall=room[1] if fixed else None,
     )
     height = max(tall * shrink, frame.MIN_HEIGHT - 0.6) + around.strip
     return Plan(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ecsviz.basics.lazy import lazy
 
 if TYPE_CHECKING:
+    from ecsviz.basics.arguments import FileNotWrittenError
     from ecsviz.basics.text import MAX_LABEL, plain
     from ecsviz.export.formats import (
         graphml_text,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_LABEL",
     "MERMAID_LIMIT",
+    "FileNotWrittenError",
     "graphml_text",
     "plain",
     "read_parquet",
@@ -44,6 +46,7 @@ __all__ = [
 ]
 
 _ROOMS: Final = {
+    "FileNotWrittenError": "ecsviz.basics.arguments",
     **dict.fromkeys(("MAX_LABEL", "plain"), "ecsviz.basics.text"),
     **dict.fromkeys(("MERMAID_LIMIT", "to_mermaid"), "ecsviz.export.mermaid"),
     **dict.fromkeys(("read_parquet", "to_parquet"), "ecsviz.export.parquet"),

@@ -455,7 +455,8 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
         how = ", in the order of saving from below"
     flags = IN_CYCLE * order.in_cycle + DEFERRED * order.deferred + TO_HUB * hub
     edges = _thinned(parts.sources, parts.targets)
-    edges = edges[np.argsort(flags[edges], kind="stable")]  # like ones are drawn at one stroke
+    length = np.hypot(*(places[parts.sources[edges]] - places[parts.targets[edges]]).T)
+    edges = edges[np.lexsort((length, flags[edges]))]  # like ones are drawn at one stroke
     noun = noun_of(graph, n)
     return Scene(
         "map",

@@ -7,7 +7,7 @@ import { later, onceAFrame, pen } from "../shared/dom.js";
 import { drawnPoints } from "./drawing.js";
 import { drawMarks, drawPicked, drawPixels } from "./points_ink.js";
 import { namesWithRoom, writeName, writeTitle } from "./points_names.js";
-import { DEFERRED, HUB, IN_CYCLE, boundsOf, decode } from "./scene.js";
+import { DEFERRED, HUB, IN_CYCLE, boundsOf, decode, lengthOf, usualLength } from "./scene.js";
 
 /** @import { Colours } from "../shared/theme.js" */
 /** @import { Taps } from "./picture.js" */
@@ -35,6 +35,7 @@ export class Points {
   ratio = 1;
   wide = 1;
   high = 1;
+  usual = 1; // half of the lines are as short
   fits = 1; // the scale at which all is in sight
   least = 0; // as far as one can zoom out
   at = -1;
@@ -145,6 +146,7 @@ export class Points {
     this.steps = [];
     this.written = [];
     this.titled = [];
+    this.usual = usualLength(scene);
     this.stamped = null;
     this.named = new Map(scene.labels.map((label, i) => [i, label]));
     this.fitted = false;
@@ -532,7 +534,10 @@ export class Points {
   stroke(context, first) {
     const { sources, targets, flags, places } = this.scene;
     const look = flags[first];
-    const strong = sources.length > 1_500 ? 0.25 : 0.45;
+    // Long lines are faint: like ones follow each other, the shortest first.
+    const long = lengthOf(this.scene, first) || 1;
+    const faded = Math.min(Math.max(this.usual / long, 0.25), 1);
+    const strong = (sources.length > 1_500 ? 0.3 : 0.45) * faded;
     context.globalAlpha = look & HUB ? 0.3 * strong : strong;
     context.strokeStyle = look & IN_CYCLE ? this.colours.cycle : this.colours.line;
     context.setLineDash(look & DEFERRED ? [5 / this.view.scale, 4 / this.view.scale] : []);

@@ -82,6 +82,18 @@ export function boundsOf(scene) {
   return scene.count ? { left, top, right, bottom } : { left: 0, top: 0, right: 1, bottom: 1 };
 }
 
+/** Returns how long a line is. @param {Scene} scene @param {number} k */
+export function lengthOf({ sources, targets, places }, k) {
+  const [a, b] = [2 * sources[k], 2 * targets[k]];
+  return Math.hypot(places[a] - places[b], places[a + 1] - places[b + 1]);
+}
+
+/** Returns how long half of the lines are at the most. @param {Scene} scene */
+export function usualLength(scene) {
+  const lengths = Float32Array.from(scene.sources, (_, k) => lengthOf(scene, k)).sort();
+  return lengths[lengths.length >> 1] ?? 1;
+}
+
 /**
  * Returns which lines lead from one element to another.
  *
