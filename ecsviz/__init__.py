@@ -108,6 +108,8 @@ _connect(
         "ChatThread.draw_timeline": "ecsviz.draw.draw_timeline",
         "ChatThread.explore": "ecsviz.widgets.explore_thread",
         "ClassTables.draw": "ecsviz.draw.draw_schema",
+        "ChatThread.to_html": "ecsviz.export.chat_page.thread_page",
+        "ChatThread.to_markdown": "ecsviz.export.to_markdown",
         "Database.draw_schema": "ecsviz.draw.draw_schema",
         "WithAdvice.explore": "ecsviz.widgets.explore_database",
         "GraphDiff.draw": "ecsviz.draw.draw_diff",

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from ecsviz import ChatThread
+from ecsviz.domain.branches import Branches
 from ecsviz.errors import ImportFormatError
 from ecsviz.importers import read_chat
 from ecsviz.importers.chat.media import attached
 from ecsviz.importers.chat.tagged import tagged_parts
-from ecsviz.widgets.thread.tree import Branches
 from tests.chat_apps import CALL, SAMPLES, THOUGHT, webui_chat
 from tests.chat_files import EXPORT, links, read, zipped
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ecsviz import ChatMessage
+from ecsviz.domain.branches import Branches
 from ecsviz.errors import ImportFormatError, ImportLimitError
 from ecsviz.importers import ChatImport, read_chat
-from ecsviz.widgets.thread.tree import Branches
 from tests.chat_files import conversation, encode, is_sound, node, read, zipped
 from tests.chat_formats import SAMPLES, claude_message, code_record, slack_message
 from tests.chat_sample import lines

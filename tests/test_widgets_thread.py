@@ -13,6 +13,7 @@ import pytest
 import traitlets
 
 import ecsviz as ev
+from ecsviz.domain.branches import Branches
 from ecsviz.errors import (
     EntityNotFoundError,
     InvalidArgumentError,
@@ -24,7 +25,6 @@ from ecsviz.widgets.past import moments_of
 from ecsviz.widgets.thread import explorer as room
 from ecsviz.widgets.thread.parts import PICTURE, PICTURES, TEXT, parts_of
 from ecsviz.widgets.thread.texts import message_json
-from ecsviz.widgets.thread.tree import Branches
 from tests.cells import Page
 from tests.databases import counted
 from tests.hostile import HOSTILE, assert_harmless, texts

@@ -157,7 +157,7 @@ CLASSES: dict[str, type] = {
 
 VIEWS = {
     *("draw", "draw_lineage", "draw_schema", "draw_timeline", "explore", "to_html"),
-    *("draw_activity", "draw_lengths", "draw_models"),
+    *("draw_activity", "draw_lengths", "draw_models", "to_markdown"),
 }
 """The methods of classes that are asked for their pictures and widgets alone."""
 

@@ -95,6 +95,7 @@ LOOKS: Final = {
     "code-line": f"margin:0;{_CODE};line-height:1.6;padding-left:9px",
     "code-now": f"margin:0;{_CODE};line-height:1.6;padding-left:6px;"
     "border-left:3px solid #1976d2;font-weight:700",
+    "lines": f"margin:2px 0;{_CODE};{_WRAP}",
 }
 """The styles an element can have, by name. Inline, since notebooks drop style sheets."""
 
@@ -370,6 +371,26 @@ def _cell(cell: Cell) -> Element:
     return element("td", cell, look="short" if short else "cell", dir="auto")
 
 
+def whole_text(text: str, look: str) -> Element:
+    """Return a paragraph with all of a text, however long; lines stay lines.
+
+    Parameters
+    ----------
+    text
+        From anywhere.
+    look
+        A name of `LOOKS`.
+
+    Examples
+    --------
+    >>> str(whole_text("€" * 3_000, "line")).count("€")
+    3000
+    """
+    clean = readable(text, max(len(text), 1))
+    pieces = (clean[at : at + MAX_TEXT] for at in range(0, len(clean), MAX_TEXT))
+    return element("p", *pieces, look=look, dir="auto")
+
+
 def shown_of(shown: int, total: int, what: str) -> str:
     """Return "showing k of N".
 
@@ -393,8 +414,8 @@ _PAGE: Final = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
     " style-src 'unsafe-inline'; img-src data:\">"
     '<meta name="viewport" content="width=device-width">'
-    '<meta name="color-scheme" content="light"><title>{title}</title>'
-    "<style>body{{margin:24px;max-width:1200px;color:#1b1f24;background:#fff}}</style>"
+    '<meta name="color-scheme" content="{scheme}"><title>{title}</title>'
+    "<style>body{{margin:24px;max-width:1200px;{colors}}}</style>"
     "</head><body>{body}</body></html>\n"
 )
 
@@ -450,7 +471,12 @@ def live_page(title: str, *, script: str, style: str, data: str, at: str) -> str
     )
 
 
-def page(title: str, *children: Child) -> str:
+_LIGHT: Final = ("light", "color:#1b1f24;background:#fff")
+_BOTH: Final = ("light dark", "color:CanvasText;background:Canvas")
+"""What a page says of its colours: those of the browser's own theme where it has no picture."""
+
+
+def page(title: str, *children: Child, dark: bool = False) -> str:
     """Return a whole document, to be kept as a file and opened without us.
 
     Parameters
@@ -459,6 +485,8 @@ def page(title: str, *children: Child) -> str:
         What the window says.
     *children
         What stands in it, below each other.
+    dark
+        Whether it is dark for those who have a dark browser; pictures are drawn on white.
 
     Returns
     -------
@@ -473,4 +501,5 @@ def page(title: str, *children: Child) -> str:
     (True, True)
     """
     shown = escape(readable(str.__str__(title), MAX_ATTRIBUTE).replace("\n", " "))
-    return _PAGE.format(title=shown, body=str(block(*children)))
+    scheme, colors = _BOTH if dark else _LIGHT
+    return _PAGE.format(title=shown, scheme=scheme, colors=colors, body=str(block(*children)))

@@ -39,6 +39,17 @@ def plain(text: str, limit: int = MAX_LABEL) -> str:
     return line if len(line) <= limit and len(text) <= 2 * limit else line[: limit - 1] + "…"
 
 
+def plain_lines(text: str) -> list[str]:
+    r"""Return the lines of a text, without control characters but tabs.
+
+    Examples
+    --------
+    >>> plain_lines("a\r\nb\x1b[31m\u202e\n\tc")
+    ['a', 'b[31m', '\tc']
+    """
+    return (text if text.isprintable() else _UNWANTED.sub("", text)).splitlines()
+
+
 def plural(count: int, word: str) -> str:
     """Return a word as it stands beside a count.
 

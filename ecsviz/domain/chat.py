@@ -24,6 +24,8 @@ from ecsviz.domain.fields import reference
 from ecsviz.errors import InvalidArgumentError, short_repr
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.axes import Axes
 
 
@@ -204,6 +206,56 @@ class ChatThread(Entity):
         """
         raise NotImplementedError
 
+    @view
+    def to_markdown(self, path: str | Path | None = None, **options: Any) -> str | Path:
+        r"""Return, or write, the thread as Markdown.
+
+        Parameters
+        ----------
+        path
+            Where to write. None returns the text.
+        **options
+            ``branch``: a number from 1, a message, ``"all"``, or None for the branch that was
+            last active; see ``ecsviz.export.to_markdown``.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> question = thread.say("user", "What is a cycle?")
+        >>> print(thread.to_markdown())
+        # Cycles
+        <BLANKLINE>
+        1 message
+        <BLANKLINE>
+        ## user
+        <BLANKLINE>
+        > What is a cycle?
+        <BLANKLINE>
+        """
+        raise NotImplementedError
+
+    @view
+    def to_html(self, path: str | Path | None = None, **options: Any) -> str | Path:
+        """Return, or write, the thread as a page that runs and loads nothing.
+
+        Parameters
+        ----------
+        path
+            Where to write. None returns the text.
+        **options
+            ``branch``: a number from 1, or a message, whose branch stands open; None for the
+            branch that was last active. The others are folded.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> page = ev.sample("thread").to_html()
+        >>> "default-src 'none'" in page, page.count("<details")
+        (True, 5)
+        """
+        raise NotImplementedError
+
 
 class MessagePart(BaseModel):
     """A part of a message: a text, a thought, a tool's call or result, an image, a file or so.
@@ -286,6 +338,18 @@ def readable(parts: Iterable[MessagePart]) -> str:
     parts = list(parts)
     said = "\n".join(filter(None, (part.readable for part in parts)))
     return said or ("[thinking]" if any(part.kind == "thinking" for part in parts) else "")
+
+
+def whole_text(part: MessagePart) -> str:
+    """Return all that stands in a part: its text, or its data as they are read best."""
+    if part.text or part.data is None:
+        return part.text
+    if isinstance(part.data, str):
+        return part.data
+    try:
+        return json.dumps(part.data, ensure_ascii=False, indent=2)
+    except (TypeError, ValueError, RecursionError):
+        return part.readable
 
 
 _KINDS = ("text", "code", "refusal", "tool_call", "tool_result", "thinking")
@@ -431,6 +495,14 @@ class ChatMessage(Entity):
     @tokens_out.setter
     def tokens_out(self, count: int | None) -> None:
         self.metadata = {**self.metadata, _TOKENS_OUT: _kept(_TOKENS_OUT, count)}
+
+
+def told_parts(message: ChatMessage) -> tuple[MessagePart, ...]:
+    """Return the parts of a message, or its text alone where that was edited since."""
+    parts = message.parts
+    if readable(parts) != message.content:
+        return (MessagePart(kind="text", text=message.content),)
+    return parts
 
 
 _IN_METADATA = frozenset({_PARTS, _TOKENS_IN, _TOKENS_OUT})

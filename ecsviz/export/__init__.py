@@ -13,6 +13,7 @@ from ecsviz.basics.lazy import lazy
 if TYPE_CHECKING:
     from ecsviz.basics.arguments import FileNotWrittenError
     from ecsviz.basics.text import MAX_LABEL, plain
+    from ecsviz.export.chat_text import to_markdown
     from ecsviz.export.formats import (
         graphml_text,
         to_cytoscape,
@@ -39,6 +40,7 @@ __all__ = [
     "to_excel",
     "to_graphml",
     "to_json",
+    "to_markdown",
     "to_mermaid",
     "to_networkx",
     "to_node_link",
@@ -48,6 +50,7 @@ __all__ = [
 _ROOMS: Final = {
     "FileNotWrittenError": "ecsviz.basics.arguments",
     **dict.fromkeys(("MAX_LABEL", "plain"), "ecsviz.basics.text"),
+    "to_markdown": "ecsviz.export.chat_text",
     **dict.fromkeys(("MERMAID_LIMIT", "to_mermaid"), "ecsviz.export.mermaid"),
     **dict.fromkeys(("read_parquet", "to_parquet"), "ecsviz.export.parquet"),
     **dict.fromkeys(("to_csv", "to_excel"), "ecsviz.export.sheets"),

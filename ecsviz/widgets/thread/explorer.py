@@ -13,6 +13,7 @@ import traitlets
 
 from ecsviz.basics.html import Child, shown_of
 from ecsviz.basics.text import counted, plain
+from ecsviz.domain.branches import TOP, Branches, rows_beside, shared_of
 from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, UnknownTypeError, short_repr
@@ -29,7 +30,6 @@ from ecsviz.widgets.thread.texts import (
     snippet,
     still_thread,
 )
-from ecsviz.widgets.thread.tree import TOP, Branches, rows_beside, shared_of
 
 WINDOW: Final = 60
 """How many messages go to the page at once, at the most."""

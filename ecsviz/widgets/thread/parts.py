@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from ecsviz.basics.html import readable
 from ecsviz.basics.text import plain
-from ecsviz.domain.chat import ChatMessage, MessagePart
-from ecsviz.domain.chat import readable as readable_parts
+from ecsviz.domain.chat import ChatMessage, MessagePart, told_parts, whole_text
 
 TEXT: Final = 4_000
 """How many characters of a message stand in its bubble until the whole is asked for."""
@@ -84,9 +82,7 @@ def parts_of(message: ChatMessage, *, whole: bool = False) -> tuple[list[dict[st
     ('look_up', {'plant': 'fern'}, False)
     """
     room = _Room(WHOLE, PICTURES) if whole else _Room(TEXT, PICTURE)
-    parts = message.parts
-    if readable_parts(parts) != message.content:  # which was edited since
-        parts = (MessagePart(kind="text", text=message.content),)
+    parts = told_parts(message)
     told = [_part(part, room) for part in parts[:PARTS]]
     return told, room.cut or len(parts) > PARTS
 
@@ -98,22 +94,10 @@ def _part(part: MessagePart, room: _Room) -> dict[str, Any]:
     return {
         "kind": kind,
         "name": plain(name or "", 120),
-        "text": room.text(_text(part)),
+        "text": room.text(whole_text(part)),
         "link": url,
         "picture": room.picture(part.url) if kind == "image" else None,
     }
-
-
-def _text(part: MessagePart) -> str:
-    """Return what stands in a part: a call's arguments as they are read best, or its text."""
-    if part.text or part.data is None:
-        return part.text
-    if isinstance(part.data, str):
-        return part.data
-    try:
-        return json.dumps(part.data, ensure_ascii=False, indent=2)
-    except (TypeError, ValueError, RecursionError):
-        return part.readable
 
 
 def folded_text(parts: Iterable[MessagePart]) -> tuple[str, list[tuple[str, str]]]:
@@ -122,7 +106,7 @@ def folded_text(parts: Iterable[MessagePart]) -> tuple[str, list[tuple[str, str]
     for part in parts:
         if part.kind in ("thinking", "tool_call", "tool_result"):
             what = part.kind.replace("_", " ")
-            folded.append((f"{what}: {part.tool}" if part.tool else what, _text(part)))
+            folded.append((f"{what}: {part.tool}" if part.tool else what, whole_text(part)))
         else:
             said.append(part.readable)
     return "\n".join(filter(None, said)), folded

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from ecsviz.basics.html import Child, Element, element, readable, shown_of
 from ecsviz.basics.text import plain
+from ecsviz.domain.branches import Branches
 from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.domain.diff import Difference, GraphDiff
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.errors import short_repr
 from ecsviz.widgets.thread.parts import WHOLE, folded_text, parts_of
-from ecsviz.widgets.thread.tree import Branches
 
 SNIPPET: Final = 60
 """How many characters stand on either side of what a search has found."""
