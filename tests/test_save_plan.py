@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import ecsviz as ev
+from ecsviz.errors import StorageReadOnlyError
+from ecsviz.storage.relational.rehearsal import WRITES, noted
 from ecsviz.storage.save_plan import InsertOrder, NewReferences, SavePlan, Step, insert_order
 
 Ref = tuple[int, int, tuple[str, str], bool]
@@ -91,3 +97,46 @@ def test_a_plan_says_what_it_does() -> None:
     assert "2 new, 0 changed" in plan.summary()
     assert plan.to_frame()["rows"].tolist() == [2]
     assert ev.SavePlan is SavePlan
+
+
+def test_the_statements_are_those_that_register_runs_and_nothing_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "plan.db"
+    thread = ev.ChatThread(title="Cycles")
+    question = thread.say("user", "<b>What</b> is a cycle?")
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        plan = store.explain(thread, sql=True)
+        assert not path.exists()
+        assert repr(plan) == repr(store.explain(thread)), "what one sees of it else stays"
+        assert store.explain(thread).statements == []
+        for edit in (lambda: None, lambda: setattr(question, "content", "And an order?")):
+            edit()
+            before = path.read_bytes() if path.exists() else None, thread.version, question.version
+            told = store.explain(thread, sql=True).statements
+            after = path.read_bytes() if path.exists() else None, thread.version, question.version
+            assert after == before
+            with noted(store.engine) as ran:
+                store.register(thread)
+            real = [each for each in ran if each.text.upper().startswith(WRITES)]
+            # Indexes come in any order.
+            assert Counter((e.text, e.rows) for e in told) == Counter(
+                (e.text, e.rows) for e in real
+            )
+        assert any("And an order?" in each.parameters for each in told)
+        assert store.explain(thread, sql=True).statements == []
+        with store.transaction():
+            thread.title = "an order"
+            plan = store.explain(thread, sql=True)
+            store.register(thread)
+        assert "statements with their parameters" in plan._repr_html_()
+        frame = plan.statements_frame()
+        assert frame.shape == (len(plan.statements), 3)
+        assert frame["parameters"].str.contains("'an order'").sum() == 1
+        assert store.revisions().shape[0] == 3
+        assert (thread.version, question.version) == (2, 2)
+        assert not len(store.verify())
+    thread.title = "read only"
+    with (
+        ev.SQLAlchemyEntityStorage(path, read_only=True) as store,
+        pytest.raises(StorageReadOnlyError),
+    ):
+        store.explain(thread, sql=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ecsviz.basics import order
-from ecsviz.basics.html import block, element, shown_of, table
+from ecsviz.basics.html import Element, block, element, shown_of, table
 from ecsviz.basics.order import NULLABLE, REQUIRED
 from ecsviz.domain.walk import Reference, Walk
+from ecsviz.errors import short_repr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +48,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement as the database gets it.
+
+    Attributes
+    ----------
+    text
+        The SQL.
+    parameters
+        The first row of its parameters.
+    rows
+        How many rows of parameters it has.
+    """
+
+    text: str
+    parameters: Any
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deferred:
     """A reference that is written after both ends exist.
 
@@ -76,6 +97,8 @@ class SavePlan:
         References that close cycles between rows that are new.
     added, changed, unchanged
         How many entities.
+    statements
+        Of ``explain(sql=True)``: what writes, with its parameters, in order.
 
     Examples
     --------
@@ -94,6 +117,7 @@ class SavePlan:
     added: int = 0
     changed: int = 0
     unchanged: int = 0
+    statements: list[Statement] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether anything is to be written."""
@@ -149,6 +173,49 @@ class SavePlan:
             }
         )
 
+    def statements_frame(self) -> pd.DataFrame:
+        """Return the statements as a DataFrame, of ``explain(sql=True)``.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``statement``, ``rows`` (int: how many rows of parameters) and ``parameters``
+            (the first of them, as text).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> plan = store.explain(ev.ChatThread(title="Cycles"), sql=True)
+        >>> frame = plan.statements_frame()
+        >>> frame[frame["statement"].str.startswith("INSERT INTO chat_threads")]["rows"].tolist()
+        [1]
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "statement": pd.Series([each.text for each in self.statements], dtype="str"),
+                "rows": pd.Series([each.rows for each in self.statements], dtype="int64"),
+                "parameters": pd.Series(
+                    [_parameters(each) for each in self.statements], dtype="str"
+                ),
+            }
+        )
+
+    def _statements_html(self) -> list[Element]:
+        if not self.statements:
+            return []
+        rows = [
+            (" ".join(each.text.split()), each.rows, _parameters(each))
+            for each in self.statements[:MAX_STEPS]
+        ]
+        left = len(self.statements) - len(rows)
+        note = shown_of(len(rows), len(self.statements), "statements") if left else None
+        shown = table(("statement", "rows", "parameters of the first"), rows, note=note)
+        head = f"{len(self.statements):,} statements with their parameters"
+        return [element("details", element("summary", head), shown)]
+
     def _repr_html_(self) -> str:
         rows = [
             (number, step.what, step.table, step.rows or None, step.statement)
@@ -161,7 +228,8 @@ class SavePlan:
         steps = table(HEADINGS, rows, caption=caption, note=note)
         if not rows:
             steps = element("p", caption, look="line")
-        return str(block(steps, *(element("p", line, look="note") for line in self.notes())))
+        notes = (element("p", line, look="note") for line in self.notes())
+        return str(block(steps, *notes, *self._statements_html()))
 
     def __repr__(self) -> str:
         rows = [HEADINGS, *self.table()]
@@ -171,6 +239,17 @@ class SavePlan:
             for row in rows
         ]
         return "\n".join([f"SavePlan: {self.summary()}", *lines, *self.notes()])
+
+
+def _parameters(statement: Statement) -> str:
+    values = statement.parameters
+    if isinstance(values, Mapping):
+        return ", ".join(f"{name}={short_repr(_plain(value))}" for name, value in values.items())
+    return ", ".join(short_repr(_plain(value)) for value in values)
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 @dataclass(slots=True)

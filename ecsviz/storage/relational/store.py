@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.engine import URL, Engine
 
 from ecsviz.basics.addresses import Journal
+from ecsviz.basics.arguments import flag
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.progress import steps
 from ecsviz.domain.entity import Entity
@@ -40,6 +41,7 @@ from ecsviz.storage.protocol import (
 from ecsviz.storage.relational.inside import SqlInside
 from ecsviz.storage.relational.load.ids import every_id, types_of
 from ecsviz.storage.relational.load.load import Load
+from ecsviz.storage.relational.rehearsal import rehearsed
 from ecsviz.storage.relational.save.delete import Delete
 from ecsviz.storage.relational.store_frames import StoreFrames
 from ecsviz.storage.relational.store_tables import StoreTables
@@ -170,13 +172,18 @@ class SQLAlchemyEntityStorage(
 
     # -- saving ------------------------------------------------------------------------------
 
-    def explain(self, entity_or_entities: Any, *, match: Match | None = None) -> SavePlan:
+    def explain(
+        self, entity_or_entities: Any, *, match: Match | None = None, sql: bool = False
+    ) -> SavePlan:
         """Return what `register` would do, without doing it.
 
         Parameters
         ----------
         entity_or_entities, match
             As for `register`.
+        sql
+            Whether the plan has the ``statements`` as well, with their parameters: the save runs in
+            a transaction that is taken back, and waits for others who write.
 
         Returns
         -------
@@ -187,12 +194,31 @@ class SQLAlchemyEntityStorage(
         ------
         EcsvizError
             Whatever `register` would raise.
+
+        Notes
+        -----
+        Rows that PostgreSQL gets by COPY are no statements with parameters, and not among them.
+        Where there is no database yet, the statements are those of a new one in memory.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> plan = store.explain(ev.ChatThread(title="Cycles"), sql=True)
+        >>> [each.parameters[5] for each in plan.statements if "INTO chat_threads" in each.text]
+        [1]
+        >>> store.revisions().empty
+        True
         """
         roots = as_roots(entity_or_entities)
-        if match is None:
-            return self.inside.plan(walk_to_plan(self, roots))
-        with would_match(self.inside, roots, match, walk_to_save):
-            return self.inside.plan(walk_to_plan(self, roots))
+        told = flag(sql, "sql")
+        with (
+            nullcontext() if match is None else would_match(self.inside, roots, match, walk_to_save)
+        ):
+            plan = self.inside.plan(walk_to_plan(self, roots))
+            if told:
+                plan.statements = rehearsed(self, roots)
+            return plan
 
     def register(
         self,

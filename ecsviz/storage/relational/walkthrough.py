@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 from uuid import UUID
-
-import sqlalchemy as sa
 
 from ecsviz.basics.text import counted
 from ecsviz.domain.entity_class import is_entity_class
@@ -34,8 +31,9 @@ from ecsviz.graph.walkthrough import (
     Walkthrough,
     ground_of,
 )
+from ecsviz.storage.relational.rehearsal import noted
 from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
-from ecsviz.storage.save_plan import SavePlan, Step
+from ecsviz.storage.save_plan import SavePlan, Statement, Step
 
 MOST: Final = 10_000
 """Of more entities nobody looks at every statement."""
@@ -284,7 +282,7 @@ def _loaded(
     store: SQLAlchemyEntityStorage, graph: Any, ground: Ground
 ) -> tuple[list[Any], list[WalkStep]]:
     roots = _roots(graph)
-    with _statements(store) as ran:
+    with noted(store.engine) as ran:
         found = store.get_many([node.ecs_id for node in roots]) if roots else []
     return found, list(_loading_steps(store, ran, ground, found))
 
@@ -301,26 +299,9 @@ def _roots(graph: Any) -> list[Any]:
     return list(first.values())
 
 
-@contextmanager
-def _statements(store: SQLAlchemyEntityStorage) -> Iterator[list[tuple[str, Any]]]:
-    """Note the statements that this thread runs."""
-    ran: list[tuple[str, Any]] = []
-    mine = threading.get_ident()
-
-    def note(conn: Any, cursor: Any, text: str, values: Any, context: Any, many: bool) -> None:  # noqa: ARG001  # SQLAlchemy's signature
-        if threading.get_ident() == mine:
-            ran.append((text, values))
-
-    sa.event.listen(store.engine, "before_cursor_execute", note)
-    try:
-        yield ran
-    finally:
-        sa.event.remove(store.engine, "before_cursor_execute", note)
-
-
 def _loading_steps(
     store: SQLAlchemyEntityStorage,
-    ran: Iterable[tuple[str, Any]],
+    ran: Iterable[Statement],
     ground: Ground,
     found: list[Any],
 ) -> Iterator[WalkStep]:
@@ -333,7 +314,8 @@ def _loading_steps(
         return WalkStep(line, text, {"statement": statement, "rows": counts}, list(marks))
 
     with store.inside.reading() as (conn, _):
-        for text, values in ran:
+        for each in ran:
+            text = each.text
             table = next(iter(re.findall(r"FROM \"?([\w.]+)", text)), "")
             short = " ".join(text.split())
             short = short if len(short) <= SHOWN else f"{short[:SHOWN]}…"
@@ -343,7 +325,7 @@ def _loading_steps(
                 yield step(1, "What does the store hold?", short)
                 continue
             # Once more, to tell which rows there were: it is only read.
-            read = conn.exec_driver_sql(text, values)
+            read = conn.exec_driver_sql(text, each.parameters)
             names, data = list(read.keys()), read.fetchall()
             ids = [_uuid(row[names.index("ecs_id")]) for row in data] if "ecs_id" in names else []
             marks[:] = ["read" if mark == "read now" else mark for mark in marks]
