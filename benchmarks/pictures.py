@@ -1,7 +1,10 @@
 """Pictures beside those of others: ``python -m benchmarks.pictures FOLDER`` writes a PNG a graph.
 
-Twelve graphs, each drawn by ecsviz and by what else is here: networkx (forces, and rows), igraph,
-Graphviz' ``dot``. What is not installed is left out. Below each picture stand its seconds of CPU.
+Twelve graphs, each drawn by ecsviz (``draw()`` and the explorer) and by what else is here: networkx
+(forces, and rows), igraph, Graphviz' ``dot``, ipycytoscape, ipysigma, yFiles, pyvis. What is not
+installed is left out. Above each picture stand its seconds of CPU, but for widgets, which lay out
+in a page. A folder of each graph holds the pictures one by one. ``docs/beside_others.md`` says who
+would pick what, and why.
 """
 
 from __future__ import annotations
@@ -9,10 +12,13 @@ from __future__ import annotations
 import argparse
 import io
 import random
+import resource
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -130,17 +136,18 @@ def ours(graph: Graph) -> bytes:
     return _png(graph.draw().get_figure())
 
 
-def _labelled(graph: Graph) -> nx.DiGraph[int]:
+def labelled(graph: Graph) -> nx.DiGraph[int]:
+    """Return a graph as its peers take it: numbers with labels, each reference once."""
     parts = graph.arrays
     result: nx.DiGraph[int] = nx.DiGraph()
-    for number, node in enumerate(parts.nodes):
-        result.add_node(number, label=str(getattr(node, "name", getattr(node, "title", node)))[:24])
+    for number, label in enumerate(graph.nodes_frame()["label"]):
+        result.add_node(number, label=label[:24])
     result.add_edges_from(zip(parts.sources.tolist(), parts.targets.tolist(), strict=True))
     return result
 
 
 def _by_networkx(graph: Graph, layout: Callable[[Any], Any]) -> bytes:
-    whole = _labelled(graph)
+    whole = labelled(graph)
     figure, ax = plt.subplots(figsize=(SIDE, SIDE))
     few = len(whole) <= 100
     labels = nx.get_node_attributes(whole, "label") if few else {}
@@ -178,18 +185,42 @@ def igraph_layered(graph: Graph) -> bytes:
     parts = graph.arrays
     whole = igraph.Graph(len(graph), list(zip(parts.sources, parts.targets, strict=True)), True)
     figure, ax = plt.subplots(figsize=(SIDE, SIDE))
-    igraph.plot(whole, layout=whole.layout_sugiyama(), target=ax, vertex_size=6, edge_width=0.5)
+    few = len(graph) <= 100
+    names = [label for _, label in labelled(graph).nodes("label")] if few else None
+    igraph.plot(
+        whole,
+        layout=whole.layout_sugiyama(),
+        target=ax,
+        vertex_size=14 if few else 6,
+        vertex_label=names,
+        vertex_label_size=8,
+        edge_width=0.5,
+    )
     return _png(figure)
 
 
 def graphviz_dot(graph: Graph) -> bytes:
-    done = subprocess.run(
-        ["dot", "-Tpng", "-Gsize=12,12!"],
-        input=graph.to_dot().encode(),
-        capture_output=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            ["dot", "-Tpng", "-Gsize=12,12!"],
+            input=graph.to_dot().encode(),
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+    except subprocess.TimeoutExpired:
+        return b""
     return done.stdout
+
+
+def pyvis_page(graph: Graph) -> str:
+    """Return a page that asks nobody for anything, as far as pyvis can."""
+    from pyvis.network import Network
+
+    network = Network(height="960px", directed=True, cdn_resources="in_line")
+    network.from_nx(labelled(graph))
+    text: str = network.generate_html()
+    return text
 
 
 TOOLS: dict[str, Callable[[Graph], bytes]] = {
@@ -199,37 +230,65 @@ TOOLS: dict[str, Callable[[Graph], bytes]] = {
     "igraph": igraph_layered,
     "dot": graphviz_dot,
 }
-MOST = {"networkx, forces": 2_000, "dot": 2_000, "igraph": 2_000}
-"""Of how many nodes a tool draws in less than minutes."""
+MOST = {
+    "networkx, forces": 2_000,
+    "dot": 2_000,
+    "igraph": 2_000,
+    "ipycytoscape": 200,
+    "yFiles": 500,
+    "pyvis": 500,
+}
+"""Of how many nodes a tool draws in less than minutes, and without more than its defaults."""
 
 
 def _is_here(tool: str) -> bool:
     if tool == "dot":
         return shutil.which("dot") is not None
-    if tool == "igraph":
-        try:
-            import igraph  # noqa: F401 - only whether it is there
-        except ImportError:
-            return False
-    return True
+    return tool != "igraph" or find_spec("igraph") is not None
 
 
-def sheet(name: str, graph: Graph, tools: list[str], path: Path) -> None:
+def _spent() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+Shot = tuple[str, bytes]
+"""What stands above a picture, and the picture."""
+
+
+def shots(name: str, graph: Graph, tools: list[str], live: Any) -> dict[str, Shot]:
+    """Return the pictures of a graph by all tools that draw one of its size."""
+    made: dict[str, Shot] = {}
+    fit = [tool for tool in tools if len(graph) <= MOST.get(tool, len(graph))]
+    for tool in fit:
+        if tool in TOOLS:
+            start = _spent()
+            data = TOOLS[tool](graph)
+            told = f"{_spent() - start:.1f} s" if data else "takes minutes"
+            made[tool] = f"{tool}, {told}", data
+            print(f"{name:24} {made[tool][0]}", flush=True)
+    if live is not None:
+        page = pyvis_page(graph) if "pyvis" in fit else None
+        for tool, data in live.shots(name, fit, page):
+            made[tool] = tool, data
+            print(f"{name:24} {tool}", flush=True)
+    return made
+
+
+def sheet(name: str, tools: list[str], made: dict[str, Shot], path: Path) -> None:
     """Write one picture of all tools' pictures of a graph."""
-    figure, axes = plt.subplots(1, len(tools), figsize=(SIDE * len(tools), SIDE + 0.6))
-    for tool, ax in zip(tools, axes if len(tools) > 1 else [axes], strict=True):
+    columns = min(4, len(tools))
+    rows = -(-len(tools) // columns)
+    size = (SIDE * columns, (SIDE + 0.4) * rows + 0.4)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat:
         ax.set_axis_off()
-        if len(graph) > MOST.get(tool, len(graph)):
-            ax.set_title(f"{tool}: takes minutes")
-            continue
-        start = time.process_time()
-        data = TOOLS[tool](graph)
-        seconds = time.process_time() - start
+    for tool, ax in zip(tools, axes.flat, strict=False):
+        title, data = made.get(tool, (f"{tool}: left out", b""))
+        ax.set_title(title, fontsize=18)
         if data:
             ax.imshow(plt.imread(io.BytesIO(data)))
-        ax.set_title(f"{tool}, {seconds:.1f} s")
-        print(f"{name:24} {tool:18} {seconds:6.2f} s", flush=True)
-    figure.suptitle(name)
+    figure.suptitle(name, fontsize=22)
     figure.savefig(path, dpi=80)
     plt.close(figure)
 
@@ -238,15 +297,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="*", default=list(GRAPHS), help="names of graphs")
+    parser.add_argument("--tools", nargs="*", help="names of tools; all that are here by default")
     parser.add_argument("--dark", action="store_true")
     options = parser.parse_args()
+    from benchmarks import pictures_live
+
     options.folder.mkdir(parents=True, exist_ok=True)
     plt.switch_backend("agg")
-    tools = [tool for tool in TOOLS if _is_here(tool)]
-    with plt.style.context("dark_background" if options.dark else "default"):
+    tools = [tool for tool in TOOLS if _is_here(tool)] + pictures_live.tools()
+    tools = [tool for tool in options.tools or tools if tool in tools]
+    style = "dark_background" if options.dark else "default"
+    with plt.style.context(style), ExitStack() as stack:
+        live = None
+        if any(tool not in TOOLS for tool in tools):
+            live = stack.enter_context(pictures_live.pages())
         for name in options.only:
-            file = name.replace(",", "").replace(" ", "_") + ".png"
-            sheet(name, GRAPHS[name](), tools, options.folder / file)
+            file = name.replace(",", "").replace(" ", "_")
+            made = shots(name, GRAPHS[name](), tools, live)
+            (folder := options.folder / file).mkdir(exist_ok=True)
+            for tool, (_, data) in made.items():
+                (folder / f"{tool.replace(', ', '_')}.png").write_bytes(data)
+            sheet(name, tools, made, options.folder / f"{file}.png")
 
 
 if __name__ == "__main__":

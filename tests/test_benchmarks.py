@@ -14,7 +14,17 @@ import sqlalchemy as sa
 
 import benchmarks.__main__ as bench
 import ecsviz as ev
-from benchmarks import databases, growth, peers, report, saving, targets, widget_frames, workload
+from benchmarks import (
+    databases,
+    growth,
+    peers,
+    pictures,
+    report,
+    saving,
+    targets,
+    widget_frames,
+    workload,
+)
 from benchmarks.timing import Goal, Measured, Seconds, Section, profiled, rounds
 from tests.conftest import require_optional
 
@@ -318,3 +328,13 @@ def test_the_graphs_of_the_frames_are_made(shape: str) -> None:
     names: dict[str, Any] = {}
     exec(f"import ecsviz as ev\n{widget_frames.CHAT}", names)
     assert len(eval(widget_frames.SHAPES[shape].format(n=50), names)) == 50
+
+
+def test_pictures_stand_side_by_side_and_name_nodes_alike(tmp_path: Path) -> None:
+    graph = pictures.tangle(50)
+    assert [name for _, name in pictures.labelled(graph).nodes("label")][:2] == ["n-0", "n-1"]
+    tools = ["ecsviz", "networkx, rows", "igraph"]
+    made = pictures.shots("three cycles that meet", graph, tools[:2], None)
+    assert [data[:4] for _, data in made.values()] == [b"\x89PNG"] * 2
+    pictures.sheet("a tangle", tools, made, tmp_path / "sheet.png")  # and what has none
+    assert (tmp_path / "sheet.png").stat().st_size > 10_000

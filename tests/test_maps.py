@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
 import ecsviz as ev
 from ecsviz.draw import DrawingOptionError, draw_graph
@@ -238,3 +239,13 @@ def test_a_line_of_time_asks_for_moments() -> None:
         draw_graph(Graph(ev.sample("chain", n=3)), layout="timeline")
     with pytest.raises(DrawingOptionError, match=r"is no layout.*radial"):
         draw_graph(graph, layout="radail")  # type: ignore[arg-type]  # misspelt
+
+
+@pytest.mark.parametrize(("n", "view"), [(150, "all"), (200, "map"), (700, "map")])
+def test_the_explorer_begins_with_a_map_where_the_picture_is_one(n: int, view: str) -> None:
+    graph = packages(n)
+    explorer = graph.explore()
+    assert explorer.view == view
+    drawn = graph.draw().get_figure().findobj(Text)
+    assert any("is a point" in text.get_text() for text in drawn) == (view == "map")
+    explorer.close()

@@ -24,7 +24,7 @@ from ecsviz.graph.cycles import Cycle
 from ecsviz.layout import DrawingOptionError, Overview, overview
 from ecsviz.layout.choices import How, checked_how
 from ecsviz.layout.implied import implied_references
-from ecsviz.layout.maps import needs_a_map
+from ecsviz.layout.maps import FEW, needs_a_map
 from ecsviz.layout.overview import noun_of
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ __all__ = ["DrawingOptionError", "GroupBy", "Picture", "counts_of", "make_pictur
 
 BUILT_IN: Final = ("type", "component", "generation", "degree")
 """What ``color_by`` knows in every graph."""
-ROWS: Final = 160
-"""Of more nodes, rows of what is no tree say little: they are drawn as a map."""
 HUGE: Final = 10**300
 """From here on a whole number is a text: no scale has room for it."""
 
@@ -134,7 +132,7 @@ def make_picture(
 
 
 def _is_mapped(graph: EntityDependencyGraph, how: How | None, max_nodes: int | None) -> bool:
-    least = ROWS if max_nodes is None else min(ROWS, max_nodes)
+    least = FEW if max_nodes is None else min(FEW, max_nodes)
     if len(graph) <= least or how not in (None, "force"):
         return False
     return how == "force" or (max_nodes is not None and needs_a_map(graph, least))

@@ -17,6 +17,8 @@ from ecsviz.layout.one_way import one_way
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
+FEW: Final = 160
+"""Of more nodes, rows of what is no tree say little: they are drawn as a map."""
 TITLED: Final = 20
 """So many communities have a title, the largest ones."""
 LEAST: Final = 5

@@ -33,7 +33,8 @@ def explore_graph(
     view
         What the picture begins with: ``"all"`` entities one by one, ``"groups"`` that can be
         opened, all as points of a ``"map"``, or what is ``"around"`` the selected one. None
-        takes the first of these that the graph is not too large for.
+        takes the map where ``graph.draw()`` makes one, else the first of these that the graph is
+        not too large for.
     limit
         How many entities are shown one by one at the most, `DETAILED` by default.
     pairs

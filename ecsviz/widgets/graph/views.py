@@ -19,6 +19,7 @@ from ecsviz.graph.cycles import CycleList
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Overview
 from ecsviz.layout.groups import By
+from ecsviz.layout.maps import FEW, needs_a_map
 from ecsviz.layout.overview import noun_of
 from ecsviz.widgets.graph.details import ROWS, Around
 from ecsviz.widgets.graph.looks import Looks
@@ -104,8 +105,10 @@ class Showing:
         self.now: Scene
 
     def first(self) -> View:
-        """Return the view to begin with: the most detailed that the graph is not too large for."""
+        """Return the view to begin with: the map that ``draw`` makes, or what has most detail."""
         n = len(self.graph)
+        if n > FEW and needs_a_map(self.graph, FEW):
+            return "map"
         return "all" if n <= self.limit else "groups" if n < MAPPED else "map"
 
     def check(self, view: object) -> None:
