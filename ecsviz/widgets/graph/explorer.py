@@ -161,12 +161,14 @@ class GraphExplorer(GraphTraits):
         self.observe(lambda _: self._on_view(), "view")
         self.observe(lambda _: self._on_group_by(), "group_by")
         filters = ["search", "type_filter", "cycles_only", "hidden_types"]
-        self.observe(lambda _: self.settling or self._find(), filters)
+        self.observe(lambda _: None if self.settling else self._find(), filters)
         pictured = ["hidden_types", "hidden_fields", "color_by"]
-        self.observe(lambda _: self.settling or self._say_status(), pictured)
+        self.observe(lambda _: None if self.settling else self._say_status(), pictured)
         self.observe(lambda _: self._on_hops(), "hops")
         self.observe(lambda _: follow(self, on=self.live), "live")
-        self.observe(lambda _: self.settling or self._show_look(), ["color_by", "size_by"])
+        self.observe(
+            lambda _: None if self.settling else self._show_look(), ["color_by", "size_by"]
+        )
         self.observe(lambda _: self._show_picked(), "picked")
         self.observe(lambda _: self._on_cycle(), "cycle")
         self.observe(lambda _: self._on_cycle_step(), "cycle_step")
