@@ -57,9 +57,9 @@ class ClassTables:
         self.dialect = dialect
         self.classes = [known.cls for known in maps]
         self.metadata = sa.MetaData(naming_convention=NAMING)
-        for known in maps:
-            for each in known.tables:
-                each.to_metadata(self.metadata)
+        self._tables = [each for known in maps for each in known.tables]
+        for each in self._tables:  # copies, whose constraints stand in any order
+            each.to_metadata(self.metadata)
         places = {
             ref.plan.place: ref.position.name
             for known in maps
@@ -106,10 +106,11 @@ class ClassTables:
             id BIGSERIAL NOT
         """
         dialect = DIALECTS[self.dialect]()
-        tables = self.metadata.tables.values()
-        made = [str(CreateTable(each).compile(dialect=dialect)) for each in tables]
+        made = [str(CreateTable(each).compile(dialect=dialect)) for each in self._tables]
         indexes = [
-            index for each in tables for index in sorted(each.indexes, key=lambda i: str(i.name))
+            index
+            for each in self._tables
+            for index in sorted(each.indexes, key=lambda i: str(i.name))
         ]
         made += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
         texts = ["\n".join(line.rstrip() for line in text.strip().splitlines()) for text in made]
