@@ -158,7 +158,7 @@ def test_a_folder_with_the_number_of_the_file(path: Path, monkeypatch: pytest.Mo
     store, thread = filled(path)
     folder_in_its_place(path)
     now = path.stat()
-    monkeypatch.setattr(store.inside.database._file, "_seen", (now.st_dev, now.st_ino))
+    monkeypatch.setattr(store.inside.database.file, "_seen", (now.st_dev, now.st_ino))
     assert refused(reading_calls(store, thread)) == []
 
 

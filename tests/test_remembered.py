@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import sqlite3
 import threading
 import tracemalloc
@@ -668,6 +669,44 @@ def test_what_sql_has_edited_can_be_set_back(tmp_path: Path, said: str, back: An
         assert len(store.revisions()) == 2
         book.title = str(1)
         store.register(read)
+        assert len(store.revisions()) == 2, "it is what is stored"
+
+
+def by_sql(path: Path, said: str) -> None:
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute(said)
+        conn.commit()
+    written = path.stat().st_mtime_ns + 10**9  # not in the very tick of the clock in which we saved
+    os.utime(path, ns=(written, written))
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_a_row_that_sql_has_deleted_is_written_again(tmp_path: Path, journal: Any) -> None:
+    path = tmp_path / "a.db"
+    with ev.SQLAlchemyEntityStorage(path, journal=journal) as store:
+        shelf = store.register(shelf_of(3))
+        store.register(shelf)
+        by_sql(path, "DELETE FROM books WHERE id = 2")
+        assert store.count(Book) == 2
+        store.register(shelf)
+        assert store.count(Book) == 3
+        assert isomorphic.find_difference(store.get(shelf.ecs_id), shelf) is None
+        with parts() as seen:
+            store.register(shelf)
+        assert seen == [0], "and nothing after that"
+
+
+def test_what_sql_has_edited_can_be_set_back_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        shelf = store.register(shelf_of(3))
+        by_sql(path, "UPDATE books SET title = 'by SQL' WHERE id = 2")
+        book = store.get(shelf.books[1].ecs_id)
+        assert book.title == "by SQL"
+        book.title = "1"
+        store.register(book, hops=0)
+        assert store.get(book.ecs_id).title == "1"
+        store.register(book, hops=0)
         assert len(store.revisions()) == 2, "it is what is stored"
 
 

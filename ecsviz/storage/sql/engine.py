@@ -81,6 +81,8 @@ class OpenDatabase:
     ----------
     row
         What the database's engine does, and how.
+    file
+        SQLite's file, if it is one.
 
     Raises
     ------
@@ -100,7 +102,7 @@ class OpenDatabase:
         self.timeout = checked_seconds(timeout, "timeout", "wait for another writer")
         self.deadline = checked_seconds(deadline, "deadline", "allow a statement")
         self.path: Path | None = None
-        self._file: WatchedFile | None = None
+        self.file: WatchedFile | None = None
         self._session_engine: Engine | None = None
         self.closed = False
         self.owns_engine = not isinstance(target, Engine)
@@ -117,6 +119,7 @@ class OpenDatabase:
             check_options(self.url)
         self.row: Dialect = row_of(self.url)
         self.read_only = read_only or opened_to_read(self.url)
+        self._options = dict[str, Any](self.row.read_only if self.read_only else {})
         if self.owns_engine:
             if self.read_only and self.is_in_memory:
                 raise errors.StorageOpenError(
@@ -126,9 +129,9 @@ class OpenDatabase:
         if self.is_sqlite and not self.is_in_memory:
             self.path = file_of(self.url)
             self._check_file()
-            self._file = WatchedFile(self.path, read_only=self.read_only)
+            self.file = WatchedFile(self.path, read_only=self.read_only)
             if self.owns_engine:
-                sa.event.listen(self.engine, "do_connect", self._file.connect)
+                sa.event.listen(self.engine, "do_connect", self.file.connect)
         look_after(self.engine, self._turns, closing=self.owns_engine)
 
     def __str__(self) -> str:
@@ -152,7 +155,7 @@ class OpenDatabase:
         return self.owns_engine and self._session_engine is None
 
     def _make_engine(self) -> Engine:
-        options: dict[str, Any] = {"hide_parameters": True, "execution_options": self._options()}
+        options: dict[str, Any] = {"hide_parameters": True, "execution_options": self._options}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": self.timeout, "check_same_thread": False}
             # A connection each time: it cannot outlive its file, its process or its thread.
@@ -166,9 +169,6 @@ class OpenDatabase:
         if made.pool.__class__ is StaticPool:
             sa.event.listen(made, "do_connect", self._keep)
         return made
-
-    def _options(self) -> dict[str, Any]:
-        return dict(self.row.read_only) if self.read_only else {}
 
     def _keep(self, dialect: Any, _: Any, args: Any, options: Any) -> Any:
         self.check_open()
@@ -311,27 +311,28 @@ class OpenDatabase:
             If it cannot be looked at.
         """
         self.check_open()
-        return self._file is None or self._file.exists()
+        return self.file is None or self.file.exists()
 
     def check_moved(self, when: str = "") -> None:
         """Raise StorageMovedError if the file is not the one any more that was opened."""
-        if self._file is not None:
-            self._file.check(when)
+        if self.file is not None:
+            self.file.check(when)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """Hold a transaction that sees one state of the database."""
         # Where all threads share one connection, they share its transactions too.
         alone = isinstance(self.engine.pool, StaticPool)
-        with self.turn() if alone else contextlib.nullcontext(), self._read() as conn:
+        turn = self.turn() if alone else contextlib.nullcontext()
+        with turn, self._connected("REPEATABLE READ") as conn:
+            self._begin_to(conn, self.row.begin_to_read)
             yield conn
 
-    @contextlib.contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with self._connected("REPEATABLE READ") as conn:
-            if self.row.begin_to_read:
-                conn.exec_driver_sql(self.row.begin_to_read)
-            yield conn
+    def _begin_to(self, conn: Connection, statement: str) -> None:
+        if statement:
+            conn.exec_driver_sql(statement)
+        if self.file is not None:
+            self.file.look()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -348,8 +349,7 @@ class OpenDatabase:
         """Hold a transaction as `writing` does, in which interrupts are told at once."""
         self.check_writable()
         with self.turn(), self._connected("READ COMMITTED") as conn:
-            if self.row.begin_to_write:
-                conn.exec_driver_sql(self.row.begin_to_write)
+            self._begin_to(conn, self.row.begin_to_write)
             yield conn
             self._commit(conn)
             if self.is_sqlite and self.journal == "wal":
@@ -376,7 +376,7 @@ class OpenDatabase:
         with deferred_interrupt(), self.turn(), self._connected("READ COMMITTED") as conn:
             conn.exec_driver_sql("PRAGMA foreign_keys=OFF")
             try:
-                conn.exec_driver_sql(self.row.begin_to_write)
+                self._begin_to(conn, self.row.begin_to_write)
                 yield conn
                 broken = conn.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
                 if broken:
@@ -460,7 +460,7 @@ class OpenDatabase:
             conn.info.pop(AFTER, None)
             if not self.is_sqlite:
                 if self.row.isolates:
-                    conn.execution_options(isolation_level=isolation, **self._options())
+                    conn.execution_options(isolation_level=isolation, **self._options)
                 yield conn
                 return
             driver: Any = conn.connection.dbapi_connection
@@ -481,8 +481,8 @@ class OpenDatabase:
                         conn.rollback()
                     query_only(driver, was)
                     driver.isolation_level = before
-        if self._file is not None:
-            self._file.remember()
+        if self.file is not None:
+            self.file.remember(written=isolation == "READ COMMITTED")
 
     @contextlib.contextmanager
     def told(self, conn: Connection) -> Iterator[None]:
@@ -501,7 +501,7 @@ class OpenDatabase:
         """Return an engine for sessions: the same connections, in explicit transactions."""
         self.check_open()
         if not self.is_sqlite:
-            return self.engine.execution_options(**self._options())
+            return self.engine.execution_options(**self._options)
         with making:
             return self._make_session_engine()
 
@@ -591,8 +591,7 @@ class OpenDatabase:
 
 
 PROOF = "ecs_proof"
-"""Under which key of a connection's ``info`` a transaction says by what it is known if it was
-carried out: a table, a query and its value."""
+"""In a connection's ``info``, by what a transaction is known: a table, a query and its value."""
 
 AFTER = "ecs_after"
 """A list of what is to be called when a transaction is known to be carried out: there as well."""

@@ -129,6 +129,11 @@ class WatchedFile:
     read_only
         Whether it is there, and is opened to be read alone.
 
+    Attributes
+    ----------
+    on_touched
+        What is called where somebody else, or a session of ours, has written into it.
+
     Notes
     -----
     As long as no file was seen there, there may be none, and one may be made. Afterwards none is
@@ -140,6 +145,8 @@ class WatchedFile:
         self.path = path
         self._mode = "ro" if read_only else "rw"
         self._seen: tuple[int, int] | None = None
+        self.on_touched: Callable[[], None] = _nothing
+        self._state: list[tuple[int, int] | None] | None = None
         if read_only:
             self.remember()
 
@@ -192,11 +199,28 @@ class WatchedFile:
                 path=self.path,
             )
 
-    def remember(self) -> None:
-        """Take the file that is there now for the one that has to stay."""
+    def remember(self, *, written: bool = False) -> None:
+        """Take the file that is there now for the one that has to stay; it may be ours to write."""
+        if written:
+            self._state = self._state_now()
         if self._seen is None and self.path.exists():
             stat = self.path.stat()
             self._seen = stat.st_dev, stat.st_ino
+
+    def look(self) -> None:
+        """Call `on_touched` if somebody has written into the file since this storage looked.
+
+        Notes
+        -----
+        By its time and size, for which no lock is given up; of what is written within the clock's
+        tick after our own save nobody can tell.
+        """
+        before, self._state = self._state, self._state_now()
+        if before is not None and self._state != before:
+            self.on_touched()
+
+    def _state_now(self) -> list[tuple[int, int] | None]:
+        return [_state_of(f"{self.path}{suffix}") for suffix in ("", "-wal")]
 
     def connect(self, dialect: Any, _: Any, args: list[Any], options: dict[str, Any]) -> Any:
         """Open the file that was seen, and make none: for the event ``do_connect`` of an engine.
@@ -221,3 +245,16 @@ class WatchedFile:
             if (why := why_unreadable(self.path)) is not None:
                 raise unreadable(self.path, why) from err
             raise
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _state_of(path: str) -> tuple[int, int] | None:
+    """Return when a file was written last, and its size; None if there is nothing in it."""
+    try:
+        stat = Path(path).stat()
+    except (OSError, ValueError):  # which is told elsewhere
+        return None
+    return (stat.st_mtime_ns, stat.st_size) if stat.st_size else None

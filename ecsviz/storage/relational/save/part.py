@@ -304,6 +304,19 @@ class Notes:
                 entities = every if len(places) == len(every) else [every[n] for n in places]
                 self.taken.append((group, places, take(entities, group.known.changing)))
 
+    def other_than_read(self, group: Group, places: set[int]) -> set[int]:
+        """Return which entities hold something else than what was read, as far as that is known."""
+        era, every = self.era, self.rows.found.entities
+        fields = None if era is None else era.fields.get(group.known.cls)
+        if era is None or fields is None:
+            return places
+        found = set[int]()
+        for place in places:
+            entity = [every[group.positions[place]]]
+            if unknown(entity, era) or differing(entity, fields):
+                found.add(place)
+        return found
+
     def _is_as_walked(
         self, group: Group, places: list[int], taken: Taken, lengths: dict[tuple[int, str], int]
     ) -> bool:

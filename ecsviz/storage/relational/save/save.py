@@ -251,8 +251,9 @@ class Save:
         """Return the places of stored entities whose own row says something else now."""
         group, stored = self.rows.groups[name], self.stored[name]
         changed = [n for n, old in stored.checksums.items() if old != group.checksums[n]]
-        if self.part is not None and not self.alone and name not in self.altered:
+        if self.part is not None and name not in self.altered:
             same = stored.checksums.keys() - changed - self.lists.touched.get(name, set())
+            same = self.notes.other_than_read(group, same) if self.alone else same
             self.altered[name] = altered_places(self.conn, group, same) if same else []
         changed += self.altered.get(name, [])
         doubtful = self.catalog.remembered.doubtful

@@ -84,6 +84,8 @@ class Catalog:
         self._identity = StoreIdentity(remembers=not shared)
         self.effects = SideEffects()
         self.remembered = Remembered()
+        if database.file is not None:
+            database.file.on_touched = self.remembered.forget
         self._own = OwnTables(mapping.metadata.schema)
         self.metadata, self.store = self._own.metadata, self._own.store
         self.types, self.revisions = self._own.types, self._own.revisions
