@@ -19,6 +19,7 @@ from ecsviz.basics.addresses import short_path
 from ecsviz.cli.demo_commands import demo_command, lab_command
 from ecsviz.cli.graph_commands import export_command, graph_command
 from ecsviz.cli.store_commands import (
+    backup_command,
     history_command,
     import_command,
     info_command,
@@ -56,6 +57,7 @@ def cli() -> None:
 
 
 for _command in (
+    backup_command,
     demo_command,
     export_command,
     graph_command,

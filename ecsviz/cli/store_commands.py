@@ -200,6 +200,17 @@ def history_command(store: str, ecs_id: str | None, modules: Sequence[str]) -> N
 
 
 @click.command(
+    "backup",
+    epilog=examples("ecsviz backup chats.db chats-monday.db"),
+)
+@click.argument("store")
+@click.argument("path")
+def backup_command(store: str, path: str) -> None:
+    """Copy STORE, past included, into the new file PATH, while others read and write."""
+    click.echo(open_store(store).backup(path))
+
+
+@click.command(
     "verify",
     epilog=examples(
         "ecsviz verify chats.db",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from ecsviz.basics.arguments import flag, listed
+from ecsviz.basics.arguments import file_path, flag, listed
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.result_frames import typed_frame
 from ecsviz.domain.entity import Entity
@@ -17,6 +19,7 @@ from ecsviz.domain.isomorphic import find_difference
 from ecsviz.errors import (
     BrokenReferenceError,
     InvalidArgumentError,
+    StorageError,
     StoredDataInvalidError,
     short_repr,
 )
@@ -28,6 +31,7 @@ from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.past.past_catalog import prune
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.upkeep.adopt import ADOPTED, Adopt
+from ecsviz.storage.relational.upkeep.backup import backup, refused
 from ecsviz.storage.relational.upkeep.class_changes import Migration
 from ecsviz.storage.relational.upkeep.migrate import Migrate
 from ecsviz.storage.relational.upkeep.verify import Verify
@@ -101,6 +105,56 @@ class StoreUpkeep:
             if entity is not None and not any(p.table == "ecs_types" for p in problems):
                 problems += _differences(conn, catalog, entity)
             return problems_frame(problems)
+
+    def backup(self, path: str | os.PathLike[str]) -> Path:
+        """Copy the whole store into a new file, as it is at one moment, past included.
+
+        Parameters
+        ----------
+        path
+            Where there is nothing yet. The file appears whole or not at all.
+
+        Returns
+        -------
+        Path
+            The file: a store like this one.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is something at `path` already.
+        FileNotWrittenError, StorageFullError, StorageIOError
+            If it cannot be written. Nothing is left behind.
+        StorageError
+            If the store is on PostgreSQL: the message names ``pg_dump``.
+        TransactionError
+            Inside ``with store.transaction()``, whose changes nobody else may see yet.
+
+        Notes
+        -----
+        SQLite's online backup: others go on reading, and with a write-ahead log writing. What
+        `verify` says of the copy is what it says of the store. O(size of the store).
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="Cycles"))
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     with ev.SQLAlchemyEntityStorage(store.backup(f"{folder}/copy.db")) as copy:
+        ...         copy.get(thread.ecs_id).title, len(copy.verify())
+        ('Cycles', 0)
+        """
+        self.inside.check_alone("backup()")
+        file = file_path(path)
+        database = self.inside.database
+        if not database.is_sqlite:
+            raise refused(database.url, database.row.title)
+        if not database.exists():
+            raise StorageError("There is nothing to back up yet: nothing was registered.")
+        with database.reading() as conn:
+            return backup(conn, file)
 
     def adopt_changes(self, note: str | None = None, *, dry_run: bool = False) -> pd.DataFrame:
         """Take over rows that were changed, added or deleted through SQL, as one revision.
