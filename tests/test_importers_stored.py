@@ -410,3 +410,41 @@ def test_parts_of_one_chat_are_one_in_any_order(tmp_path: Path) -> None:
         (thread,) = read(told)
         assert [m.content for m in thread.messages] == [text for _, _, text in TALK]
         assert read([*told, phone(*TALK, year=2020)])[1:]
+
+
+@pytest.mark.parametrize("how", ["opened again", "a backup", "in one transaction"])
+def test_what_is_edited_after_it_was_stored_is_saved_by_whoever_opens_the_store(
+    tmp_path: Path, how: str
+) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    thread = ev.sample("thread")
+    assert isinstance(thread, ev.ChatThread)
+    with store.transaction():
+        store.register(thread)
+        if how == "in one transaction":
+            thread.title = "in between"
+            store.register(thread)
+    thread.title = "once"
+    thread.messages[0].content = "once"
+    store.register(thread)
+    path = store.backup(tmp_path / "b.db") if how == "a backup" else tmp_path / "a.db"
+    store.close()
+
+    other = ev.SQLAlchemyEntityStorage(path)  # as a cell does that is run again
+    thread.title = "twice"
+    thread.messages[0].content = "twice"
+    thread.say("user", "and one more", thread.messages[-1])
+    assert other.explain(thread).summary().startswith("1 new, 3 changed")
+    other.register(thread)
+    there = ev.SQLAlchemyEntityStorage(path).get(thread.ecs_id)
+    assert find_difference(thread, there) is None
+    assert (there.title, there.messages[0].content) == ("twice", "twice")
+    assert there.messages[-1].content == "and one more"
+    assert len(other.verify(thread)) == 0
+
+    old = ev.SQLAlchemyEntityStorage(path).get(thread.ecs_id)
+    old.title = "by somebody else"
+    ev.SQLAlchemyEntityStorage(path).register(old)
+    thread.title = "thrice"
+    with pytest.raises(ev.errors.StaleVersionError):
+        ev.SQLAlchemyEntityStorage(path).register(thread)

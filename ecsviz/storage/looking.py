@@ -148,6 +148,10 @@ class Origins(Protocol):
     Parts of bytes, numbered, under the id of an entity, which may be gone.
     """
 
+    @property
+    def store(self) -> str | None:
+        """Which store it is, whoever opens it; None if it is this very object alone."""
+
     def hold(self) -> AbstractContextManager[Any]:
         """Hold the store: nobody else saves between what is read and what is saved inside."""
 

@@ -90,6 +90,8 @@ class SourceOrigin:
         What the source says.
     settled
         In which stores it was saved, and in which version.
+    known
+        The same by what the stores are called, as whoever opens one of them later is told.
     """
 
     key: ThreadKey
@@ -97,6 +99,7 @@ class SourceOrigin:
     whole: ImportedTogether
     held: LiveChat
     settled: weakref.WeakKeyDictionary[Any, int] = field(default_factory=weakref.WeakKeyDictionary)
+    known: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_sure(self) -> bool:
@@ -106,7 +109,15 @@ class SourceOrigin:
     def is_settled(self, store: VersionedStorage, entity: Any) -> bool:
         """Tell whether it was saved in a store, and goes on as any other entity."""
         version = self.settled.get(store)
+        if version is None and self.known:
+            version = self.known.get(store.inside.origins.store or "")
         return version is not None and bool(entity.__dict__.get("version", 0) >= version)
+
+    def settle(self, store: VersionedStorage, version: int) -> None:
+        """Note that it was saved in a store."""
+        self.settled[store] = version
+        if name := store.inside.origins.store:
+            self.known[name] = version
 
     def twin(self, of: Callable[[Any], Any]) -> Self:
         """Return the origin of a copy."""
@@ -120,7 +131,8 @@ class SourceOrigin:
             left={to[i]: dict(left) for i, left in held.left.items() if i in to},
             kept={to[i]: dict(kept) for i, kept in held.kept.items() if i in to},
         )
-        return replace(self, held=twin, settled=weakref.WeakKeyDictionary(self.settled))
+        settled = weakref.WeakKeyDictionary(self.settled)
+        return replace(self, held=twin, settled=settled, known=dict(self.known))
 
 
 @dataclass(slots=True, eq=False)

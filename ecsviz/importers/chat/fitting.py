@@ -126,7 +126,7 @@ class Fitting:
                 parts |= {(thread.ecs_id, n): part for n, part in record.written().items()}
             if saved is not None:
                 continue  # the rest of it still arrives
-            each.origin.settled[self.store] = thread.version
+            each.origin.settle(self.store, thread.version)
             taken = each.origin.whole.taken.setdefault(self.store, {})
             taken[thread.ecs_id] = weakref.ref(thread)
         if parts:

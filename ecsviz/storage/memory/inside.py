@@ -51,6 +51,11 @@ class MemoryOrigins:
     def __init__(self, inside: MemoryInside) -> None:
         self._inside = inside
 
+    @property
+    def store(self) -> str | None:
+        """None: nobody else can open it."""
+        return None
+
     def hold(self) -> AbstractContextManager[Any]:
         """Hold the storage: nobody else saves meanwhile."""
         return self._inside.writing()

@@ -44,6 +44,15 @@ class SqlOrigins:
     def _table(self) -> sa.Table:
         return origins_of(self._inside.catalog.metadata.schema)
 
+    @property
+    def store(self) -> str | None:
+        """Which store it is: the same for all that open it, and for its copies."""
+        catalog = self._inside.catalog
+        if catalog.given_identity is None and self._inside.database.exists():
+            with self._inside.reading():
+                pass  # which looks
+        return catalog.given_identity or None
+
     def _is_there(self, conn: Connection) -> bool:
         return sa.inspect(conn).has_table(self._table.name, schema=self._table.schema)
 

@@ -187,6 +187,11 @@ class Catalog:
         """Which store this is, as it was found; see the attributes."""
         return self._identity.known
 
+    @property
+    def given_identity(self) -> str | None:
+        """Which store this is, or will be once a transaction has ended well."""
+        return self._identity.known or self._identity.given
+
     def expect(self, identity: str | None) -> None:
         """Raise StorageMovedError if this is another store than the one that was pickled."""
         if identity and self._identity.known != identity:
