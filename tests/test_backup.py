@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 import ecsviz as ev
 from ecsviz import cli, errors
+from ecsviz.basics.arguments import FileNotWrittenError
 
 
 def filled(path: Path) -> tuple[ev.SQLAlchemyEntityStorage, ev.ChatThread]:
@@ -47,9 +49,8 @@ def test_it_is_the_store_with_its_past(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["delete", "wal"])
 def test_one_state_while_others_write(path: Path, tmp_path: Path, mode: str) -> None:
     store, thread = filled(path)
-    with sqlite3.connect(path) as conn:
+    with contextlib.closing(sqlite3.connect(path)) as conn:
         conn.execute(f"PRAGMA journal_mode={mode}")
-    conn.close()
     stop = threading.Event()
 
     def edit() -> None:
@@ -81,7 +82,7 @@ def test_what_cannot_be_says_so_and_leaves_nothing(path: Path, tmp_path: Path) -
     with pytest.raises(errors.InvalidArgumentError, match="a backup replaces nothing"):
         store.backup(there)
     assert there.read_bytes() == b"of somebody else"
-    with pytest.raises(errors.FileNotWrittenError, match="does not exist"):
+    with pytest.raises(FileNotWrittenError, match="does not exist"):
         store.backup(tmp_path / "no folder" / "copy.db")
     with pytest.raises(errors.EcsvizError, match="path"):
         store.backup(3)  # type: ignore[arg-type]
