@@ -639,6 +639,15 @@ def test_what_was_moved_or_put_in_another_order_is_marked_so(store: Any) -> None
     assert marks["question"] == "reordered"
     assert marks["leaf"] == "moved"
     assert {item["mark"] for item in shown._changes["listed"]} == {"reordered", "moved"}
+    thread.messages.append(thread.messages.pop(1))  # "a", which was second
+    store.register(thread)
+    shown = thread.explore(store)
+    shown.since = 2
+    (item,) = shown._changes["listed"]
+    assert (item["before"], item["after"]) == ("2. assistant: a", "5. assistant: a")
+    shown.selected = first
+    marks = {facts["parts"][0]["text"]: facts.get("mark") for facts in shown._shown["messages"]}
+    assert marks == {"question": None, "a": "reordered"}
     shown.since = None
     assert shown._changes == {}
     page = Page(shown)

@@ -31,6 +31,8 @@ MAX_LINES = 20
 """How many differences the text of a diff lists."""
 MAX_ROWS = 30
 """How many its table lists."""
+SAID = 4
+"""How many members of a list both name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,13 @@ class Difference:
         whole = self.what in ("added", "removed")
         if whole or self.what in ("linked", "unlinked", "moved"):  # both are places
             before, after = self.before or "", self.after or ""
+        elif self.what == "reordered" and self.before[:SAID] == self.after[:SAID]:
+            pairs = enumerate(zip(self.before, self.after, strict=False))
+            first = next((place for place, (old, new) in pairs if old != new), 0)
+            before, after = (
+                f"from place {first + 1:,} on {_said(held[first:])}"
+                for held in (self.before, self.after)
+            )
         else:
             before, after = _said(self.before), _said(self.after)
         return (self.what, self.type_name, self.ecs_id, self.field, before, after)
@@ -444,6 +453,6 @@ def _said(value: Any) -> str:
     if is_entity_class(type(value)):
         return f"{type(value).__name__} …{str(value.ecs_id)[-6:]}"
     if isinstance(value, list) and value and isinstance(value[0], UUID):
-        shown = ", ".join(f"…{str(item)[-6:]}" for item in value[:4])
-        return f"[{shown}{', …' if len(value) > 4 else ''}]"
+        shown = ", ".join(f"…{str(item)[-6:]}" for item in value[:SAID])
+        return f"[{shown}{', …' if len(value) > SAID else ''}]"
     return short_repr(value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, time
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +23,8 @@ SNIPPET: Final = 60
 """How many characters stand on either side of what a search has found."""
 CHANGES: Final = 200
 """How many differences between two revisions are listed."""
+MOVED: Final = 6
+"""How many members that stand elsewhere in a list are named."""
 STILL: Final = 6
 """How many messages stand in for a thread where the widget is not alive."""
 
@@ -155,6 +158,9 @@ def _change(item: Difference, branches: Branches, removed: Mapping[UUID, Any]) -
     before, after = item.before, item.after
     if item.what in ("added", "removed"):
         before = after = None  # where it is, the chat shows
+    elif item.what == "reordered":
+        moved = set(moved_in(before, after))
+        before, after = (_places_of(moved, held, branches) for held in (before, after))
     elif item.what != "edited" or not (isinstance(before, str) and isinstance(after, str)):
         _, _, _, _, before, after = item.row()
     return {
@@ -165,6 +171,52 @@ def _change(item: Difference, branches: Branches, removed: Mapping[UUID, Any]) -
         "before": readable(before, SNIPPET * 10) if before else None,
         "after": readable(after, SNIPPET * 10) if after else None,
     }
+
+
+def moved_in(before: Sequence[Any], after: Sequence[Any]) -> list[Any]:
+    """Return what stands elsewhere in a list of the same: as few as can be.
+
+    Notes
+    -----
+    All but a longest increasing subsequence. O(n log n).
+
+    Examples
+    --------
+    >>> moved_in("abcde", "aecbd"), moved_in("aab", "aab")
+    (['e', 'c'], [])
+    """
+    places: dict[Any, list[int]] = {}
+    for place, each in reversed([*enumerate(before)]):
+        places.setdefault(each, []).append(place)
+    was = [places[each].pop() for each in after]
+    ends: list[int] = []  # of the sequences so far, the shortest first: where the last one was
+    lasts: list[int] = []  # and which that is
+    previous = [-1] * len(was)
+    for here, place in enumerate(was):
+        length = bisect_left(ends, place)
+        ends[length : length + 1] = [place]
+        lasts[length : length + 1] = [here]
+        previous[here] = lasts[length - 1] if length else -1
+    stays, here = set(), lasts[-1] if lasts else -1
+    while here >= 0:
+        stays.add(here)
+        here = previous[here]
+    return [each for here, each in enumerate(after) if here not in stays]
+
+
+def _places_of(moved: set[UUID], held: Sequence[UUID], branches: Branches) -> str:
+    """Return where in a list those stand that were moved, as text."""
+    shown: list[str] = []
+    for place, ecs_id in enumerate(held, 1):
+        if ecs_id in moved and len(shown) < MOVED:
+            number = branches.number.get(ecs_id)
+            name = f"…{str(ecs_id)[-6:]}"
+            if number is not None:
+                message = branches.messages[number]
+                name = f"{plain(message.role, 20)}: {plain(message.content, 60)}"
+            shown.append(f"{place}. {name}")
+    more = len(moved) - len(shown)
+    return "\n".join([*shown, *([f"and {more:,} more"] if more > 0 else [])])
 
 
 MARKS: Final = ("added", "changed", "moved", "reordered")
@@ -198,8 +250,11 @@ def marks_of(found: GraphDiff) -> dict[UUID, str]:
     marks: dict[UUID, str] = {}
     for item in found.differences:
         mark = _MARKED.get(item.what, "changed")
-        if mark != "removed":
-            marks[item.ecs_id] = min(mark, marks.get(item.ecs_id, mark), key=MARKS.index)
+        told = [item.ecs_id]
+        if mark == "reordered":  # and who stands elsewhere in it
+            told += moved_in(item.before, item.after)
+        for ecs_id in told if mark != "removed" else ():
+            marks[ecs_id] = min(mark, marks.get(ecs_id, mark), key=MARKS.index)
     return marks
 
 
