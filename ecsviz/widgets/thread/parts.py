@@ -74,7 +74,7 @@ def parts_of(message: ChatMessage, *, whole: bool = False) -> tuple[list[dict[st
 
     Examples
     --------
-    >>> import ecsviz as ev
+    >>> import ecsviz as ev, json
     >>> call = ev.MessagePart(kind="tool_call", tool="look_up", data={"plant": "fern"})
     >>> message = ev.ChatThread().say("assistant", [call])
     >>> parts, cut = parts_of(message)
