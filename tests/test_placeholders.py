@@ -126,7 +126,16 @@ STORE: dict[str, Callable[[Any, Any, Any], Any]] = {
 """What is asked of a store about a placeholder."""
 
 NO_ENTITY = {
-    *("adopt_changes", "close", "draw_schema", "drop_text_index", "engine", "frame", "index_text"),
+    *(
+        "adopt_changes",
+        "backup",
+        "close",
+        "draw_schema",
+        "drop_text_index",
+        "engine",
+        "frame",
+        "index_text",
+    ),
     *("get_lineage_entities", "list_by_type", "metadata", "migrate", "models", "prune"),
     *("revisions", "search", "session_factory", "sql_model", "threads", "to_python"),
     "transaction",
