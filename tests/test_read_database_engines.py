@@ -447,7 +447,9 @@ INSERT INTO other.t VALUES (1), (1);
     db.close()
 
 
-def test_what_python_lacks_is_told_within_structs_lists_and_maps(duckdb: Maker) -> None:
+def test_what_python_lacks_is_told_within_structs_lists_and_maps(
+    duckdb: Maker, require_optional: Any
+) -> None:
     deep = "STRUCT(a " * 60 + "DATE" + ")" * 60
     db = ev.read_database(
         duckdb(
@@ -497,6 +499,12 @@ INSERT INTO v VALUES (1, '2000000000 days'), (2, '-100000 days');
     )
     assert db.frame("v")["s"].to_list() == ["2000000000 days", dt.timedelta(days=-100_000)]
     agree(db)
+    db.close()
+    db = ev.read_database(duckdb("CREATE TABLE x AS SELECT INTERVAL '900000000 days' AS s"))
+    assert db.frame("x")["s"].to_list() == [dt.timedelta(days=900_000_000)]
+    require_optional("pyarrow")
+    with pytest.raises(errors.InvalidArgumentError, match=r"'s' .* duration.* columns="):
+        db.frame("x", as_="arrow")
     db.close()
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ecsviz.basics.optional import need
+from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.importers.database.schema import ForeignColumn
 from ecsviz.importers.database.values import Fit
 from ecsviz.values.tagged_json import json_text, to_json
@@ -36,11 +37,18 @@ def arrow_table(columns: Sequence[ForeignColumn], fits: Sequence[Fit], values: A
     """
     arrow = need("pyarrow", extra="parquet", what="Arrow")
     kinds = [_type(arrow, column, fit) for column, fit in zip(columns, fits, strict=True)]
-    arrays = [
-        _array(arrow, kind, fit, given)
-        for kind, fit, given in zip(kinds, fits, values, strict=True)
-    ]
     names = [column.name for column in columns]
+    arrays = []
+    for name, kind, fit, given in zip(names, kinds, fits, values, strict=True):
+        try:
+            arrays.append(_array(arrow, kind, fit, given))
+        except (arrow.ArrowInvalid, OverflowError) as err:
+            raise InvalidArgumentError(
+                f"The column {short_repr(name)} holds a value that Arrow's {kind} does not:"
+                f" {short_repr(str(err))}. Leave it out with columns=, or take it without as_.",
+                argument="as_",
+                column=name,
+            ) from err
     return arrow.Table.from_arrays(arrays, names=names)
 
 
