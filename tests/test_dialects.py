@@ -96,6 +96,7 @@ def test_nothing_is_left_on_mariadb(mariadb_url: str) -> None:
 ASKS_FOR_NAMES = {
     "basics/addresses.py": "knows files and URLs, before there is a database",
     "storage/sql/dialects.py": "has the rows",
+    "storage/relational/class_tables.py": "shows the SQL of a dialect that one names",
     "importers/database/": "reads what others have made: their catalogs, their types",
 }
 """Which files may ask what an engine is called, and why."""
