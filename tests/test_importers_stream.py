@@ -6,6 +6,7 @@ import gc
 import gzip
 import hashlib
 import json
+import sys
 import tracemalloc
 import warnings
 from collections import Counter
@@ -28,10 +29,12 @@ from ecsviz.importers import (
     iterate_chats,
     read_chat,
 )
-from ecsviz.importers.chat import building, stream, text_window, trees
+from ecsviz.importers.chat import building, json_values, stream, text_window, trees
 from ecsviz.importers.chat.identity import ThreadKey, chat_id, words
+from ecsviz.importers.chat.json_text import Decoder
 from ecsviz.importers.chat.making import message_ids
 from ecsviz.importers.chat.text_window import texts
+from ecsviz.importers.files import Limits
 from ecsviz.isomorphic import find_difference
 from ecsviz.values.tagged_json import is_as_json, json_text, to_json
 from tests.chat_files import conversation, encode, node, read, zipped
@@ -331,11 +334,18 @@ def test_what_is_as_json_is_written_as_it_is(value: Any) -> None:
         assert to_json(value) != value
 
 
-@given(st.lists(st.tuples(st.none() | TEXTS, TEXTS, st.none() | TEXTS), max_size=6), TEXTS)
-def test_ids_are_made_of_json(said: list[tuple[Any, str, Any]], ident: str) -> None:
+IDS = st.sampled_from([st.none(), st.none() | TEXTS, st.text(min_size=1, max_size=6)])
+
+
+@given(
+    IDS.flatmap(lambda ids: st.lists(st.tuples(ids, TEXTS, st.none() | TEXTS), max_size=6)),
+    TEXTS,
+    st.booleans(),
+)
+def test_ids_are_made_of_json(said: list[tuple[Any, str, Any]], ident: str, chained: bool) -> None:
     items = [DraftMessage(role="user", content=text, id=i, author=who) for i, text, who in said]
     for at, item in enumerate(items):
-        item.parent = at - 1 if at else None
+        item.parent = (at - 1 if chained else at // 2) if at else None
         item.created_at = datetime(2024, 1, 1, tzinfo=UTC) if at % 2 else None
     key = ThreadKey("chatgpt", ("", ident))
     seen: Counter[str] = Counter()
@@ -349,6 +359,62 @@ def test_ids_are_made_of_json(said: list[tuple[Any, str, Any]], ident: str) -> N
         expected.append((chat_id(key.format, key.list, *own), time if item.id else 1))
     ids, times = message_ids(key, items)
     assert list(zip(ids, times, strict=True)) == expected
+
+
+SEAM = '},{"a":'
+"""What stands between small objects, and may stand within one."""
+
+MEMBERS = st.lists(
+    st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from([1, SEAM, "\\", []]), max_size=2)
+    | st.just({"a": [{"a": 1}, {"a": 2}]})
+    | st.sampled_from([7, [{"a": 1}, {"a": 2}]]),
+    max_size=40,
+)
+
+
+@given(MEMBERS, st.sampled_from([(",", ":"), (", ", ": "), (",\n", ":")]), st.integers(1, 400))
+def test_small_objects_are_decoded_as_one_by_one(
+    members: list[Any], marks: tuple[str, str], width: int
+) -> None:
+    text = json.dumps([{"a": 0}, *members], separators=marks)
+    broken = text.replace('"b"', '"b', 1)  # one member is no JSON
+    for written in (text, broken, text.replace('"b"', '"a"'), text[: len(text) // 2]):
+        found = []
+        for size in (0, 2**11):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(json_values, "_SMALL", size)
+                patch.setattr(json_values, "_BATCH", width)
+                told: list[str] = []
+                pieces = [written[at : at + width] for at in range(0, len(written), width)]
+                tell = lambda what, why, told=told: told.append(what)  # noqa: E731
+                bear = lambda err, told=told: told.append(str(err))  # noqa: E731
+                values = json_values.JsonValues(pieces, "a.json", Limits(), tell, bear)
+                found.append((list(values.items()), set(told)))
+        assert found[0] == found[1]
+    plain = [item.value for item in json_values.JsonValues([text], "", Limits(), print).items()]
+    assert plain == [{"a": 0}, *members]
+
+
+def test_many_small_objects_are_decoded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = json.dumps([{"role": "user", "content": str(n)} for n in range(9_000)]).encode()
+    calls: Counter[str] = Counter()
+    real = Decoder.decode
+
+    def counted(self: Decoder, text: str, *rest: int) -> tuple[Any, int]:
+        calls["all"] += 1
+        return real(self, text, *rest)
+
+    monkeypatch.setattr(Decoder, "decode", counted)
+    (thread,) = read(data)
+    assert len(thread.messages) == 9_000
+    assert calls["all"] < 60
+
+
+def test_states_of_messages_share_their_keys() -> None:
+    (thread,) = read(encode([{"role": "user", "content": str(n)} for n in range(9)]))
+    state = thread.messages[0].__dict__
+    assert tuple(state) == tuple(ev.ChatMessage.model_fields)
+    assert sys.getsizeof(state) < 0.6 * sys.getsizeof(dict(zip(state, state, strict=True)))
 
 
 @given(st.data())

@@ -159,8 +159,26 @@ def test_gemini_takeout_as_a_page() -> None:
         *("2 Mar 2026, 10:14:00", "Mar 2, 2026, 2:14:00 AM GMT-08:00"),
     ):
         page = activity_cell("Prompted\xa0Hi", when)
-        (thread,) = read_chat(f"<html><title>My Activity</title>{page}".encode())
+        (thread,) = read_chat(f"<html><title>My Activity</title>{page}</html>".encode())
         assert thread.created_at == at(2026, 3, 2, 10, 14)
+
+
+def test_what_a_page_of_takeout_lacks_is_told() -> None:
+    page = SAMPLES["gemini-takeout, page"].data
+    middle = page.rindex(b"typography--title")
+    cut = "the page ends before </html>: it is cut"
+    for broken, messages, told in (
+        (page[: middle - 5], 1, [("record 2", "product, text, time"), ("its end", cut)]),
+        (page[:-60], 3, [("its end", cut)]),
+        (page.replace(b"2026, 9:11", b"at nine"), 2, [("record 2", "time")]),
+        (page[:middle] + page[middle + 9 :], 3, [("record 2", "product")]),
+    ):
+        found = read(broken)
+        assert sum(len(thread.messages) for thread in found) == messages
+        whys = [(place, why if why == cut else f"a record without {why}") for place, why in told]
+        assert [(p.what, p.why.removeprefix("not read: ")) for p in found.problems] == whys
+        with pytest.raises(ImportFormatError):
+            read_chat(broken, strict=True)
 
 
 def test_gemini_takeout_conversations() -> None:

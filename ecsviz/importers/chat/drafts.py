@@ -201,8 +201,10 @@ class DraftThread:
 
     def follow(self, message: DraftMessage) -> int:
         """Append a message that answers the last one, and return its position."""
-        message.parent = len(self.messages) - 1 if self.messages else None
-        return self.add(message)
+        last = len(self.messages)
+        message.parent = last - 1 if last else None
+        self.messages.append(message)
+        return last
 
     def follow_each(
         self,

@@ -33,6 +33,12 @@ _FAR = 2**24
 _LOOKS = 1_000
 """Places there that are looked at."""
 
+_BATCH, _SMALL = 2**15, 2**11
+"""Characters of a list that are decoded at once, where a member is shorter than so many."""
+
+_START = re.compile(r'\{\s*"[^"\\]{1,100}"')
+"""How a member of a list begins."""
+
 _SAMPLE = 100
 """Members of a list by which it is recognised..."""
 
@@ -107,6 +113,8 @@ class JsonValues(JsonCursor):
         self._one = one
         self._far = _FAR
         self._known: dict[str, Any] | None = None  # the first member of the list
+        self._batches = True  # whether many members may be decoded at once...
+        self._seam = ""  # ...up to where this stands
         self._repair = Repair(self.decode, self.made)
         self._ahead: deque[Item] = deque()
         self._failed: EcsvizError | None = None
@@ -122,6 +130,19 @@ class JsonValues(JsonCursor):
         """
         while (item := self._ahead.popleft() if self._ahead else self._pull()) is not None:
             yield item
+            if not self._ahead and self._failed is None:
+                yield from self._rest()
+
+    def _rest(self) -> Iterator[Item]:
+        """Yield values as long as nobody looks ahead."""
+        try:
+            for item in self._items:
+                yield item
+                if self._ahead:
+                    return
+        except EcsvizError as err:
+            self._failed = err
+            raise
 
     def ahead(self, count: int = _SAMPLE) -> list[Item]:
         """Return the first values, as `items` will; none is used up.
@@ -245,6 +266,9 @@ class JsonValues(JsonCursor):
             text, pos = self.text, self.pos
             if len(text) - pos < self._size and not self.window.ended:
                 return
+            if self._seam and (batch := self._batch()):
+                yield from batch
+                continue
             try:
                 value, end = self.decode(text, pos)
             except FAULTS:
@@ -256,7 +280,34 @@ class JsonValues(JsonCursor):
             if self._known is None:
                 self._known = value
             self.start, self.pos, self._size, self.broken = pos, found.end(), 2 * (end - pos), 0
+            if self._batches and end - pos < _SMALL:
+                start = _START.match(text, self.pos)
+                self._seam = text[end - 1 : self.pos] + start.group() if start else ""
             yield value
+
+    def _batch(self) -> list[dict[str, Any]]:
+        """Return many small objects that follow each other here, decoded at once as a list.
+
+        It ends where one more begins as the last did, which stands in no text, since it holds a
+        quotation mark. Where that was within an object, it is no list, and not tried again.
+        """
+        text, pos, seam = self.text, self.pos, self._seam
+        self._seam = ""
+        end = text.rfind(seam, pos, pos + _BATCH) + 1
+        self._batches = end > 0 or pos + _BATCH > len(text)
+        if end <= 0:
+            return []
+        found: list[dict[str, Any]]
+        try:
+            found, used = self.decode(f"[{text[pos:end]}]", 0, -1)
+        except FAULTS:
+            found, used = [], 0
+        behind = _NEXT.match(text, end)
+        self._batches = used == end - pos + 2 and set(map(type, found)) == {dict}
+        if behind is None or not self._batches:
+            return []
+        self.start, self.pos = pos, behind.end()
+        return found
 
     def _members_without_start(self) -> Iterator[Item]:
         """Yield the members of a list that has lost what opens it, behind the first."""

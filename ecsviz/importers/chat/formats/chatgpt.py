@@ -227,13 +227,19 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
     return draft
 
 
-def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) -> None:
+def _links(
+    place: Place, nodes: dict[str, dict[str, Any]]
+) -> tuple[dict[str, str], dict[str, list[str]], set[str]]:
+    """Return what nodes say of parents and of children; and which have nothing else beside them."""
     parents: dict[str, str] = {}
     children: dict[str, list[str]] = {}
+    plain: set[str] = set()
     for key, node in nodes.items():
         parent, kids = node.get("parent"), node.get("children") or []
         if type(parent) is str and type(kids) is list and _TEXT.issuperset(map(type, kids)):
             parents[key], children[key] = parent, kids  # as they nearly always are
+            if len(node) == 4 and node.get("id") == key and "children" in node:
+                plain.add(key)
             continue
         here = place.at("node", key)
         with here.trying():
@@ -241,6 +247,11 @@ def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) ->
                 parents[key] = parent
             kids = here.take(node, "children", list) or []
             children[key] = [here.check(kid, str, "a member of 'children'") for kid in kids]
+    return parents, children, plain
+
+
+def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) -> None:
+    parents, children, plain = _links(place, nodes)
     astray: set[str | None] = set()
 
     def tell(node: str | None, what: str, why: str) -> None:
@@ -252,7 +263,14 @@ def _fill(draft: DraftThread, place: Place, nodes: dict[str, dict[str, Any]]) ->
     for key, above in arrange(list(nodes), parents, children, tell):
         node = nodes[key]
         parent_at = nearest[above] if above is not None else None
-        message = _message_in(draft, place, key, node)
+        raw = node.get("message")
+        message = _usual_message(key, raw) if type(raw) is dict else None
+        if message is not None and key in plain and not astray:
+            message.parent = parent_at
+            nearest[key] = len(draft.messages)
+            draft.messages.append(message)
+            continue
+        message = message or _message_in(draft, place, key, node)
         if message is None:
             without = {k: v for k, v in node.items() if k != "message" or v is not None}
             nulls.append({"id": key, **without})
@@ -276,9 +294,6 @@ def _message_in(
     draft: DraftThread, place: Place, key: str, node: dict[str, Any]
 ) -> DraftMessage | None:
     """Return the message of a node; None if it has none, or none that can be read."""
-    raw = node.get("message")
-    if type(raw) is dict and (usual := _usual_message(key, raw)) is not None:
-        return usual
     told = len(draft.problems)
     try:
         raw = place.take(node, "message", dict)
@@ -294,29 +309,34 @@ def _message_in(
 
 def _usual_message(key: str, raw: dict[str, Any]) -> DraftMessage | None:
     """Return a message that is one text with a time, as nearly all are; None for any other."""
-    author, content, said = raw.get("author"), raw.get("content"), raw.get("metadata")
-    if not (type(author) is dict and type(content) is dict and type(said) is dict):
+    try:
+        author, content, said, when = (
+            raw["author"],
+            raw["content"],
+            raw["metadata"],
+            raw["create_time"],
+        )
+        role, kind, parts = author["role"], content["content_type"], content["parts"]
+    except (KeyError, TypeError):
         return None
-    role, when, parts = author.get("role"), raw.get("create_time"), content.get("parts")
-    if type(role) is not str or author != _USUAL.get(role) or "attachments" in said:
+    if type(role) is not str or author != _USUAL.get(role) or type(said) is not dict:
         return None
-    if len(content) != 2 or content.get("content_type") != "text" or type(when) is not float:
+    if len(content) != 2 or kind != "text" or type(parts) is not list or len(parts) != 1:
         return None
-    if type(parts) is not list or len(parts) != 1 or type(parts[0]) is not str:
+    text, model = parts[0], said.get("model_slug")
+    if type(text) is not str or type(when) is not float or not 0 < when < _FAR:
         return None
-    if raw.get("id") != key or not 0 < when < _FAR:
+    if raw.get("id") != key or "attachments" in said:
         return None
-    rest = raw.copy()
-    del rest["id"], rest["author"], rest["content"], rest["create_time"]
-    model = said.get("model_slug")
+    del raw["id"], raw["author"], raw["content"], raw["create_time"]  # which have fields
     return DraftMessage(
         id=key,
         role=role,
-        content=parts[0],
+        content=text,
         model=model if type(model) is str else None,
         created_at=read_time(when),
         hidden=said.get("is_visually_hidden_from_conversation") is True,
-        metadata=rest,
+        metadata=raw,
     )
 
 

@@ -15,6 +15,9 @@ _RECORD, _CELL = '<div class="outer-cell', '<div class="content-cell'
 
 _HEADER = re.compile(r"<p [^<>]{0,300}?typography--title[^<>]{0,300}>([^<]*)")
 
+_END = 1_000
+"""Characters at the end of a page among which it closes."""
+
 _LINE = re.compile(r"<br ?/?>")
 
 _ZONE = re.compile(r" (?!AM$|PM$)(?:(GMT|UTC)([+-]\d{1,2}(?::\d\d)?)?|[A-Z]{2,5})$")
@@ -47,9 +50,11 @@ def records_of(source: Source) -> Iterator[tuple[Place, dict[str, Any]]]:
 
     Notes
     -----
-    What stands above the time is the prompt, what stands below it the answer.
+    What stands above the time is the prompt, what stands below it the answer. What a record lacks
+    is told, and the rest of it read.
     """
     for number, piece in enumerate(source.text.split(_RECORD)[1:], 1):
+        place = source.place().at("record", number)
         header = _HEADER.search(piece)
         cell = piece.split(_CELL)[1:2]
         body = cell[0].partition(">")[2].removesuffix("</div>") if cell else ""
@@ -67,7 +72,28 @@ def records_of(source: Source) -> Iterator[tuple[Place, dict[str, Any]]]:
             record["safeHtmlItem"] = [{"html": answer}]
         if link := next((url for url in _LINK.findall(asked) if "/app/" in url), None):
             record["titleUrl"] = link
-        yield source.place().at("record", number), record
+        lacks = [
+            what
+            for what, is_there in (
+                ("product", header),
+                ("text", record["title"]),
+                ("time", at < len(pieces)),
+            )
+            if not is_there
+        ]
+        if lacks and (header is None or is_geminis(header[1])):
+            with place.trying():
+                raise place.wrong(f"a record without {', '.join(lacks)}")
+            record["header"] = record["header"] or "Gemini Apps"  # which the page names
+        yield place, record
+    if "</html" not in source.text[-_END:]:
+        with source.place().trying():
+            raise source.place().at("its end").wrong("the page ends before </html>: it is cut")
+
+
+def is_geminis(name: str) -> bool:
+    """Tell whether a product is called as Gemini is, or was."""
+    return re.search("Gemini|Bard", name) is not None
 
 
 def _moment(line: str) -> str | None:

@@ -20,7 +20,7 @@ from ecsviz.importers.chat.drafts import (
     rest_of,
     word,
 )
-from ecsviz.importers.chat.formats.gemini_page import is_page, records_of
+from ecsviz.importers.chat.formats.gemini_page import is_geminis, is_page, records_of
 from ecsviz.importers.chat.html_text import html_text
 from ecsviz.importers.chat.identity import moment
 from ecsviz.importers.chat.source import Place, Source
@@ -86,7 +86,7 @@ class GeminiTakeout(Claiming):
 def _is_geminis(item: dict[str, Any]) -> bool:
     products = item.get("products")
     named = [item.get("header"), *(products if isinstance(products, list) else [])]
-    return any(isinstance(each, str) and re.search("Gemini|Bard", each) for each in named)
+    return any(isinstance(each, str) and is_geminis(each) for each in named)
 
 
 def _threads(key: str, records: list[tuple[Place, dict[str, Any]]]) -> Iterator[DraftThread]:

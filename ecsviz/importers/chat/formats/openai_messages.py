@@ -81,6 +81,9 @@ class OpenAIMessages(Claiming):
         """Yield a thread for every list of messages; then those of messages that stand alone."""
         alone: dict[str | None, DraftThread] = {}
         for place, value in source.items("item"):
+            if (bare := _bare(value)) is not None:
+                (alone.get(None) or alone.setdefault(None, _draft(None))).follow(bare)
+                continue
             with place.trying():
                 if isinstance(value, list):
                     draft = DraftThread()
@@ -258,10 +261,8 @@ def message_of(
     ident
         The id to take instead of the item's own, which then goes to the metadata.
     """
-    role = item.get("role")
-    is_bare = len(item) == 2 and ident is None and type(role) is type(item.get("content")) is str
-    if is_bare and role and role not in _RESULTS:  # as very many are
-        return DraftMessage(role=role, content=item["content"])
+    if ident is None and (bare := _bare(item)) is not None:
+        return bare
     own = place.ident(item, "id")
     rest = {key: value for key, value in item.items() if key not in _PLACED}
     if own is not None and (ident is not None or own == _FAKE_ID):
@@ -294,6 +295,16 @@ def message_of(
         tokens_out=tokens(usage, "completion_tokens", "output_tokens"),
         metadata=rest,
     )
+
+
+def _bare(item: Any) -> DraftMessage | None:
+    """Return the message of an item that is a role and a text, as very many are; else None."""
+    if type(item) is not dict or len(item) != 2:
+        return None
+    role, text = item.get("role"), item.get("content")
+    if type(role) is not str or type(text) is not str or not role or role in _RESULTS:
+        return None
+    return DraftMessage(role=role, content=text)
 
 
 def _parts(
