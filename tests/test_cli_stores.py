@@ -394,6 +394,9 @@ def test_export_of_texts(chats: Path, tmp_path: Path) -> None:
     data = json.loads(run("export", FILE, "--to", "cytoscape").stdout)
     assert len(data["elements"]["nodes"]) == 17
     assert run("export", chats, "--to", "mermaid", "--types").stdout.startswith("flowchart TD")
+    schema = run("export", chats, "--to", "erdiagram").stdout
+    assert schema.startswith("erDiagram\n")
+    assert "ChatMessage" in schema or "chat_messages" in schema
     out = tmp_path / "x.graphml"
     assert run("export", chats, "--to", "graphml", "--out", out).stdout == ""
     assert nx.read_graphml(out, force_multigraph=True).number_of_edges() == 380
@@ -624,3 +627,64 @@ def test_import_that_watches(tmp_path: Path) -> None:
     assert "ChatImportWarning" not in told
     assert told.count("Note: chats: 1 thing could not be placed") == 2
     assert [line.split() for line in lines if line.startswith("threads")] == [["threads", "1"]] * 3
+
+
+def test_show_lists_chats_and_shows_one_by_number_id_or_title(chats: Path) -> None:
+    listed = [line.split("\t") for line in run("show", chats).stdout.splitlines()]
+    assert listed[0] == ["number", "title", "messages", "branches", "id"]
+    number, title, messages, branches, ecs_id = listed[1]
+    shown = run("show", chats, number).stdout
+    assert shown.startswith(title)
+    assert f" of {messages} messages, branch {branches} of {branches}" in shown
+    assert run("show", chats, ecs_id).stdout == run("show", chats, title).stdout == shown
+    assert run("show", chats, number, "--branch", "1").stdout != shown
+    whole = run("show", chats, number, "--all").stdout
+    assert len(re.findall(r"^\d+\. (?:user|assistant)", whole, flags=re.MULTILINE)) == int(messages)
+
+
+def test_show_leaves_out_what_would_steer_a_terminal(tmp_path: Path) -> None:
+    thread = ev.ChatThread(title="bad \x1b[31m\u202e title")
+    text = "one\x1b]0;owned\x07\r\ntwo\x9b31m"
+    call = ev.MessagePart(kind="tool_call\x1b[2J", tool="\x1bc", text="three\x1b[2J", name="\x07")
+    thread.say("user\x1b[1m", [ev.MessagePart(kind="text", text=text), call]).author = "\x1b[5m"
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "bad.db")
+    store.register(thread)
+    store.close()
+    shown = run("show", str(tmp_path / "bad.db")).stdout
+    assert "two31m" in shown
+    assert "three[2J" in shown
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("no such",), "There is no chat 'no such'"),
+        (("999",), "There is no chat '999'"),
+        (("e",), "Give a number"),
+        (("1", "--branch", "99"), "branch is 99. Give a number from 1 to"),
+    ],
+)
+def test_show_tells_what_is_not_there(chats: Path, arguments: tuple[str, ...], told: str) -> None:
+    assert told in run("show", chats, *arguments, code=1).stderr
+    run("show", chats, "1", "--branch", "1", "--all", code=2)
+
+
+def test_show_fits_a_terminal_and_is_coloured_there_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = ev.ChatThread(title="Wide")
+    thread.say("user", "word " * 50 + "\n    " + "code " * 20)
+    with ev.SQLAlchemyEntityStorage(tmp_path / "wide.db") as store:
+        store.register(thread)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    cli.cli(["show", str(tmp_path / "wide.db")], standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert "\x1b[36m" in shown
+    lines = click.unstyle(shown).splitlines()
+    assert max(map(len, lines)) < 40
+    assert sum(line.startswith("    code") for line in lines) > 2
+    piped = run("show", tmp_path / "wide.db").stdout
+    assert "\x1b" not in piped
+    assert "word " * 49 in piped

@@ -317,6 +317,9 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
             lambda path: graph.to_html(path, interactive=True),
             graph.to_graphml,
             lambda path: export.to_json(graph, path),
+            ev.ChatThread().to_html,
+            ev.ChatThread().to_markdown,
+            lambda path: export.to_er_diagram(ev.ChatThread, path),
             lambda path: export.to_csv(graph.nodes_frame(), path),
             lambda path: export.to_excel(graph.nodes_frame(), path.with_suffix(".xlsx")),
         ]

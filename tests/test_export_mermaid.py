@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 import ecsviz as ev
 from ecsviz import export
@@ -101,6 +102,64 @@ def test_mermaid_reads_the_graph(name: str, page: Any) -> None:
     assert Counter((start, end) for start, end, _ in read["edges"]) == ends_of(graph)
     dotted = sum(stroke == "dotted" for _, _, stroke in read["edges"])
     assert dotted == len(graph.deferred)
+
+
+READ_SCHEMA = """async text => {
+    await mermaid.parse(text);
+    const {type, db} = await mermaid.mermaidAPI.getDiagramFromText(text);
+    const tables = [...db.getEntities().values()];
+    const sides = ({relSpec: {cardA, cardB}}) => [cardA, cardB];
+    return {
+        type,
+        tables: tables.map(table => table.alias),
+        columns: tables.map(table => table.attributes.map(column => column.name)),
+        keys: tables.map(table => table.attributes.map(column => column.keys || [])),
+        lines: db.getRelationships().map(line => [line.roleA, ...sides(line)]),
+    };
+}"""
+
+
+def test_mermaid_reads_a_schema(page: Any) -> None:
+    schema = sa.MetaData()
+    owner = sa.Table("owner", schema, sa.Column("id", sa.Integer, primary_key=True))
+    sa.Table(
+        "pet",
+        schema,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("owner id", sa.ForeignKey(owner.c.id), nullable=False),
+        sa.Column("chip", sa.ForeignKey(owner.c.id), unique=True),
+        sa.Column("name", sa.String(9), unique=True),
+    )
+    read = page.evaluate(READ_SCHEMA, export.to_er_diagram(schema))
+    assert read["type"] == "er"
+    assert read["tables"] == ["owner", "pet"]
+    assert read["columns"] == [["id"], ["id", "owner_id", "chip", "name"]]
+    assert read["keys"] == [[["PK"]], [["PK"], ["FK"], ["FK"], ["UK"]]]
+    # Mermaid calls A what stands on the other side.
+    assert read["lines"] == [
+        ["chip", "ZERO_OR_ONE", "ZERO_OR_ONE"],
+        ["owner id", "ONLY_ONE", "ZERO_OR_MORE"],
+    ]
+
+
+def test_mermaid_reads_a_schema_whatever_its_names_are(page: Any) -> None:
+    schema = sa.MetaData()
+    names = list(dict.fromkeys(text[:500] for text in HOSTILE))
+    for number, name in enumerate(names):
+        sa.Table(
+            f"{number:02}{name}",
+            schema,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column(name or "x", sa.ForeignKey(f"{number:02}{name}.id")),
+        )
+    text = str(export.to_er_diagram(schema))
+    text.encode()
+    read = page.evaluate(READ_SCHEMA, text)
+    assert len(read["tables"]) == len(schema.tables) > 40
+    assert [len(columns) for columns in read["columns"]] == [2] * len(schema.tables)
+    assert len(read["lines"]) == len(schema.tables)
+    drawn = page.evaluate(DRAW, text)
+    assert drawn["links"] == 0
 
 
 @pytest.mark.parametrize("name", ["entities", "tables", "thread"])

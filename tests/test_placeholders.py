@@ -89,6 +89,7 @@ DRAW: dict[str, Callable[[Any], Any]] = {
 EXPORT: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("MAX_LABEL", "MERMAID_LIMIT", "plain", "read_parquet"), str),
     "graphml_text": export.graphml_text,
+    "to_er_diagram": lambda g: export.to_er_diagram({type(node) for node in g.nodes}),
     "to_csv": lambda g: _in_folder(lambda at: export.to_csv(g.nodes_frame(), at / "a.csv")),
     "to_excel": lambda g: _in_folder(lambda at: export.to_excel(g.nodes_frame(), at / "a.xlsx")),
     **{

@@ -14,6 +14,7 @@ from ecsviz import export
 from ecsviz.basics.addresses import short_path
 from ecsviz.cli.output import bars, examples, note, show_facts, show_table
 from ecsviz.cli.sources import (
+    at_end,
     classes_option,
     is_database,
     is_store,
@@ -32,6 +33,7 @@ from ecsviz.errors import (
     did_you_mean,
 )
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.importers.database import read_database
 from ecsviz.storage.relational.classless import BareStore, Table
 from ecsviz.storage.relational.schema.catalog import find_class
 from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
@@ -149,6 +151,7 @@ _TEXTS: dict[str, Callable[[EntityDependencyGraph], str]] = {
     "json": lambda graph: _json(export.to_node_link(graph)),
 }
 _TABLES = ("csv", "xlsx", "parquet")
+_SCHEMA = "erdiagram"
 
 
 @click.command(
@@ -161,7 +164,7 @@ _TABLES = ("csv", "xlsx", "parquet")
     ),
 )
 @click.argument("source")
-@click.option("--to", "kind", required=True, type=click.Choice([*_TABLES, *_TEXTS]))
+@click.option("--to", "kind", required=True, type=click.Choice([*_TABLES, *_TEXTS, _SCHEMA]))
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The file, or for csv and parquet the folder."
 )
@@ -184,9 +187,13 @@ def export_command(
 
     csv and xlsx hold the tables of a store, parquet its whole graph in the layout of GraphFrames
     (vertices and edges); mermaid, dot, graphml, cytoscape and json hold the graph, which is
-    printed where no --out is given. Cells that a spreadsheet would run as formulas (= + - @ at
-    the beginning) get an apostrophe in front.
+    printed where no --out is given; erdiagram the tables with columns and keys, for Mermaid. Cells
+    that a spreadsheet would run as formulas (= + - @ at the beginning) get an apostrophe in front.
     """
+    if kind == _SCHEMA:
+        load_classes(modules)
+        _write(str(export.to_er_diagram(_schema_of(source, format_))), out)
+        return
     if kind in _TEXTS:
         graph = open_graph(source, format=format_, types=types)
         _write(_TEXTS[kind](graph), out)
@@ -198,6 +205,17 @@ def export_command(
         return
     load_classes(modules)
     _export_tables(source, kind, out, table, safe=not unsafe)
+
+
+def _schema_of(source: str, format_: str | None) -> Any:
+    """Return what has tables or classes: a store, another database, or the classes of chats."""
+    if format_ is not None or not is_database(source):
+        return {type(thread): None for thread in read(source, format_)}
+    if is_store(source):
+        return open_store(source)
+    database = read_database(source)
+    at_end(database.close)
+    return database
 
 
 def _write(text: str, out: Path | None) -> None:

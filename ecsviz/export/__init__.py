@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ecsviz.basics.arguments import FileNotWrittenError
     from ecsviz.basics.text import MAX_LABEL, plain
     from ecsviz.export.chat_text import to_markdown
+    from ecsviz.export.er_diagram import to_er_diagram
     from ecsviz.export.formats import (
         graphml_text,
         to_cytoscape,
@@ -37,6 +38,7 @@ __all__ = [
     "to_csv",
     "to_cytoscape",
     "to_dot",
+    "to_er_diagram",
     "to_excel",
     "to_graphml",
     "to_json",
@@ -50,6 +52,7 @@ __all__ = [
 _ROOMS: Final = {
     "FileNotWrittenError": "ecsviz.basics.arguments",
     **dict.fromkeys(("MAX_LABEL", "plain"), "ecsviz.basics.text"),
+    "to_er_diagram": "ecsviz.export.er_diagram",
     "to_markdown": "ecsviz.export.chat_text",
     **dict.fromkeys(("MERMAID_LIMIT", "to_mermaid"), "ecsviz.export.mermaid"),
     **dict.fromkeys(("read_parquet", "to_parquet"), "ecsviz.export.parquet"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ecsviz.basics import html
-from ecsviz.basics.arguments import file_path
+from ecsviz.basics.arguments import file_path, writing
 from ecsviz.basics.html import Child, Element, element
 from ecsviz.basics.text import plain
 from ecsviz.domain.chat import ChatMessage, ChatThread, told_parts, whole_text
@@ -50,6 +50,8 @@ def thread_page(
         If it is no ChatThread.
     InvalidArgumentError
         If there is no such branch, or `path` is none.
+    FileNotWrittenError
+        If nothing can be written there.
 
     Notes
     -----
@@ -84,7 +86,8 @@ def thread_page(
     text = html.page(title, *children, dark=True)
     if file is None:
         return text
-    file.write_text(text, encoding="utf-8", newline="\n")
+    with writing(file):
+        file.write_text(text, encoding="utf-8", newline="\n")
     return file
 
 

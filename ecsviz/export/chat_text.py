@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ecsviz.basics.arguments import file_path, natural_number
+from ecsviz.basics.arguments import file_path, natural_number, writing
 from ecsviz.basics.text import counted, plain, plain_lines
 from ecsviz.domain.branches import TOP, Branches
 from ecsviz.domain.chat import ChatMessage, ChatThread, MessagePart, told_parts, whole_text
@@ -210,6 +210,8 @@ def to_markdown(
         If it is no ChatThread.
     InvalidArgumentError
         If there is no such branch, or `path` is none.
+    FileNotWrittenError
+        If nothing can be written there.
 
     Notes
     -----
@@ -249,7 +251,8 @@ def to_markdown(
     text = "\n".join(_lines(checked_thread(thread), branch))
     if file is None:
         return text
-    file.write_text(text, encoding="utf-8", newline="\n")
+    with writing(file):
+        file.write_text(text, encoding="utf-8", newline="\n")
     return file
 
 
