@@ -304,3 +304,49 @@ def test_the_explorer_shows_one_line_a_pair_and_the_cycles_besides() -> None:
     assert len(whole._showing.now.flags) == len(graph.references)
     with pytest.raises(InvalidArgumentError, match="pairs"):
         graph.explore(pairs=graph.nodes_frame())
+
+
+@pytest.mark.parametrize("pairs", [True, False])
+@pytest.mark.parametrize("seed", [4, 20])
+def test_all_that_the_explorer_says_is_of_the_same_cycles(pairs: bool, seed: int) -> None:
+    graph = ev.EntityDependencyGraph(company(seed, 9))
+    single = graph if pairs else graph.without_pairs
+    inside = {
+        entity.ecs_id: len(part) for part in graph.cyclic_components(pairs=pairs) for entity in part
+    }
+    level = {
+        entity.ecs_id: k
+        for k, entities in enumerate(graph.generations(pairs=pairs))
+        for entity in entities
+    }
+    late = {(reference.source.ecs_id, reference.path) for reference in single.deferred}
+    assert inside, "there are cycles besides"
+    explorer = graph.explore(pairs=pairs, color_by="generation")
+    rows = {row["node"]: row for row in explorer._rows["listed"]}
+    for number, entity in enumerate(graph.nodes):
+        explorer.selected = entity.ecs_id
+        facts, many = explorer._details["facts"], inside.get(entity.ecs_id, 0)
+        whole = f"in a cyclic component of {many}" if many > 1 else "holds itself"
+        assert (whole if many else "in no cycle") in facts
+        assert f"generation {level[entity.ecs_id]}," in facts
+        assert rows[number]["cycle"] == bool(many)
+        told = {
+            (entity.ecs_id, link["text"].partition(":")[0])
+            for link in explorer._details["links"]["listed"]
+            if link["out"] and link["deferred"]
+        }
+        assert told == {place for place in late if place[0] == entity.ecs_id}
+    look, top = explorer._look, max(level.values())
+    assert look["told"] == f"generation: 0 to {top}" or len(look["legend"]) == top + 1
+    explorer.cycles_only = True
+    assert explorer._showing.matches.size == len(inside)
+    words = graph.draw(pairs=pairs).get_title(loc="left")
+    assert words in explorer._repr_mimebundle_()[0]["text/html"]
+    page = graph.to_html(interactive=True, pairs=pairs)
+    assert f"<title>{words}</title>" in page
+    assert page.count('"cycle":true') == 2 * len(inside), "all rows, and the first that are shown"
+    for view in ("map", "all"):
+        explorer.view = view
+        assert ("lines, one a pair" in explorer.status) == (not pairs)
+    explorer.path(graph.nodes[0], graph.dependencies(graph.nodes[0])[0])
+    assert "those of one cycle" not in explorer.status

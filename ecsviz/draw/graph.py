@@ -19,7 +19,7 @@ from ecsviz.draw.labels import LENGTH, READ
 from ecsviz.draw.maps import draw_map
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
 from ecsviz.draw.options import checked_option, flag_or_none, title_and_legend
-from ecsviz.draw.picture import GroupBy, Picture, counts_of, make_picture
+from ecsviz.draw.picture import GroupBy, Picture, counts_besides, make_picture
 from ecsviz.draw.plan import FONT, Plan, make_plan
 from ecsviz.draw.references import draw_edge_labels, draw_references
 from ecsviz.draw.style import Ramp, categories, fixed_categories, theme_of
@@ -184,21 +184,19 @@ def picture_of(
     if pairs:
         return replace(make_picture(graph, **options), label_length=length)
     one_line = one_line_a_pair(graph)
-    picture = replace(make_picture(one_line.graph, **options), label_length=length)
+    what = "lines, one a pair," if one_line.both.any() else "references"
+    made = make_picture(one_line.graph, what=what, **options)
+    picture = replace(made, label_length=length)
     return _with_pairs(picture, graph, one_line)
 
 
 def _with_pairs(picture: Picture, graph: EntityDependencyGraph, one_line: Paired) -> Picture:
     """Return a picture whose title and note say what the pairs are that it does not show."""
-    pairs = len(graph.pairs)
-    counts = picture.counts
-    if pairs:
-        shown, whole = counts_of(one_line.graph).rpartition(", ")[2], counts_of(graph)
-        counts = f"{whole.rpartition(', ')[0]}, {shown} besides {counted(pairs, 'pair')}"
     note = picture.note
     if one_line.left_out:
         note += f" {counted(one_line.left_out, 'pair')} without a line: others lead there too."
     both = None if picture.grouped else one_line.both
+    counts = counts_besides(graph, one_line.graph)
     return replace(picture, counts=counts, note=note.strip(), both=both)
 
 

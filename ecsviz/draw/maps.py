@@ -114,7 +114,8 @@ def _note(picture: Picture, communities: Map | None) -> str:
         which = f"The {count} largest" if more else f"{count}"
         note += f" {which} communities have colours."
     if lines > LINES:
-        note += f" Lines are drawn of {LINES:,} of {lines:,} references."
+        what = "references" if picture.both is None else "references and pairs"
+        note += f" Lines are drawn of {LINES:,} of {lines:,} {what}."
     return f"{note} {picture.note}".strip()
 
 

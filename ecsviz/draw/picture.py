@@ -13,6 +13,7 @@ import numpy as np
 
 from ecsviz.basics.arguments import count_or_none
 from ecsviz.basics.order import Bools, Ints
+from ecsviz.basics.text import counted
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import OWN_FIELDS
 from ecsviz.domain.labels import clean_text, label_of
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
 
 GroupBy = Literal["auto", "component", "type", "thread"]
 
-__all__ = ["DrawingOptionError", "GroupBy", "Picture", "counts_of", "make_picture"]
+__all__ = [
+    "DrawingOptionError",
+    "GroupBy",
+    "Picture",
+    "counts_besides",
+    "counts_of",
+    "make_picture",
+]
 
 BUILT_IN: Final = ("type", "component", "generation", "degree")
 """What ``color_by`` knows in every graph."""
@@ -110,6 +118,7 @@ class Picture:
 def make_picture(
     graph: EntityDependencyGraph,
     *,
+    what: str = "references",
     color_by: Any,
     label: Any,
     highlight: Any,
@@ -117,18 +126,22 @@ def make_picture(
     group_by: GroupBy | str | type | None,
     layout: How | None = None,
 ) -> Picture:
-    """Decide what is shown; the parameters are those of ``ecsviz.draw.draw_graph``."""
+    """Decide what is shown; the parameters are those of ``ecsviz.draw.draw_graph``.
+
+    What notes call the references of the graph is `what`.
+    """
     how = None if layout is None else checked_how(layout, "layout")
     max_nodes = checked_option(count_or_none, max_nodes, "max_nodes")
     lit = _lit(graph, highlight)
     lit_references = _lit_references(graph, highlight, lit)
     if group_by is None and _is_mapped(graph, how, max_nodes):
-        picture = _one_by_one(graph, color_by, label, lit, lit_references)
+        picture = _one_by_one(graph, color_by, label, lit, lit_references, what)
         return replace(picture, mapped=True, note="")
     if group_by is None and (max_nodes is None or len(graph) <= max_nodes):
-        return replace(_one_by_one(graph, color_by, label, lit, lit_references), how=how)
+        picture = _one_by_one(graph, color_by, label, lit, lit_references, what)
+        return replace(picture, how=how)
     groups = overview(graph, max_nodes or 600, by="auto" if group_by is None else group_by)
-    return replace(_in_groups(graph, groups, color_by, lit, lit_references), how=how)
+    return replace(_in_groups(graph, groups, color_by, lit, lit_references, what), how=how)
 
 
 def _is_mapped(graph: EntityDependencyGraph, how: How | None, max_nodes: int | None) -> bool:
@@ -144,6 +157,7 @@ def _one_by_one(
     label: Any,
     lit: Bools | None,
     lit_references: Bools | None,
+    what: str,
 ) -> Picture:
     found = graph.ordering
     implied = implied_references(graph)
@@ -162,7 +176,7 @@ def _one_by_one(
         lit_references,
         False,
         counts_of(graph),
-        _faint(int(implied.sum())),
+        _faint(int(implied.sum()), what),
     )
 
 
@@ -172,6 +186,7 @@ def _in_groups(
     color_by: Any,
     lit: Bools | None,
     lit_references: Bools | None,
+    what: str,
 ) -> Picture:
     if isinstance(color_by, str) and color_by == "type":
         values: list[Any] = list(groups.graph.arrays.types)
@@ -207,7 +222,7 @@ def _in_groups(
         lit_lines,
         True,
         counts_of(graph),
-        _note(graph, groups),
+        _note(graph, groups, what),
     )
 
 
@@ -221,13 +236,23 @@ def counts_of(graph: EntityDependencyGraph) -> str:
     return f"{nodes:,} {noun_of(graph, nodes)}{unknown}, {held}, {cycles}"
 
 
-def _faint(implied: int) -> str:
+def counts_besides(graph: EntityDependencyGraph, shown: EntityDependencyGraph) -> str:
+    """Return a graph's figures where another is shown for it, which is without pairs."""
+    whole = counts_of(graph)
+    pairs = 0 if shown is graph else len(graph.pairs)
+    if not pairs:
+        return whole
+    cycles = counts_of(shown).rpartition(", ")[2]
+    return f"{whole.rpartition(', ')[0]}, {cycles} besides {counted(pairs, 'pair')}"
+
+
+def _faint(implied: int, what: str) -> str:
     if not implied:
         return ""
-    return f"{implied:,} references are faint: a longer way along others leads there too."
+    return f"{implied:,} {what} are faint: a longer way along others leads there too."
 
 
-def _note(graph: EntityDependencyGraph, groups: Overview) -> str:
+def _note(graph: EntityDependencyGraph, groups: Overview, what: str) -> str:
     count, noun = len(groups), noun_of(graph, len(graph))
     note = (
         f"Showing {count:,} group{'s' * (count != 1)} of {len(graph):,} {noun},"
@@ -236,7 +261,7 @@ def _note(graph: EntityDependencyGraph, groups: Overview) -> str:
     references = len(graph.arrays.sources)
     if groups.inner:
         which = "All" if groups.inner == references else f"{groups.inner:,} of {references:,}"
-        note += f" {which} references lie inside groups."
+        note += f" {which} {what} lie inside groups."
     if groups.weak:
         note += f" The weakest lines are left out; they stand for {groups.weak:,}."
     return note

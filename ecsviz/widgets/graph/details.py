@@ -45,9 +45,13 @@ class Around:
     ----------
     graph
         Of entities, classes or tables.
+    single
+        The same nodes without what is not to count as a cycle; None for the graph itself.
 
     Attributes
     ----------
+    deferred
+        Shape (references,): which are deferred, as far as they are in what counts as a cycle.
     steps
         Shape (nodes,): the place of every node in the topological order, from 1.
 
@@ -63,13 +67,20 @@ class Around:
     ['thread: 1. ChatThread Cycles', '1. ChatThread Cycles: messages[0]']
     """
 
-    def __init__(self, graph: EntityDependencyGraph) -> None:
-        self._graph, self._parts, self._order = graph, graph.arrays, graph.ordering
+    def __init__(
+        self, graph: EntityDependencyGraph, single: EntityDependencyGraph | None = None
+    ) -> None:
+        self._graph, self._parts = graph, graph.arrays
+        self._order = graph.ordering if single is None else single.ordering
+        self.deferred = self._order.deferred
+        if single is not None and single is not graph:
+            self.deferred = np.zeros(len(self._parts.sources), dtype=bool)
+            self.deferred[~graph.arrays.paired()[0]] = self._order.deferred
         edges = np.arange(len(self._parts.sources))
         self._leaving = group(self._parts.sources, edges)
         self._coming = group(self._parts.targets, edges)
         self.steps: Ints = np.empty(len(self._parts.nodes), dtype=np.int64)
-        self.steps[self._order.sequence] = np.arange(1, len(self.steps) + 1)
+        self.steps[graph.ordering.sequence] = np.arange(1, len(self.steps) + 1)
 
     @property
     def references(self) -> Ints:
@@ -188,7 +199,7 @@ class Around:
         return {"told": told, "listed": listed}
 
     def _link(self, text: str, other: int, edge: int, *, out: bool) -> dict[str, Any]:
-        deferred = bool(self._order.deferred[edge])
+        deferred = bool(self.deferred[edge])
         return {"text": text, "node": other, "out": out, "deferred": deferred}
 
     def _path(self, edge: int) -> str:

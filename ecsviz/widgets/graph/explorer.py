@@ -16,16 +16,14 @@ from ecsviz.basics.order import Bools
 from ecsviz.basics.text import plain
 from ecsviz.domain.labels import label_of
 from ecsviz.domain.walk import Reference
-from ecsviz.draw.picture import counts_of
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.views import checked_graph
 from ecsviz.layout.groups import By
-from ecsviz.layout.paired import one_line_a_pair
 from ecsviz.widgets.base import EntityId, Message, poster, whole_number
-from ecsviz.widgets.graph.details import ROWS, Around, Ids
+from ecsviz.widgets.graph.details import ROWS
 from ecsviz.widgets.graph.live import follow
-from ecsviz.widgets.graph.looks import Looks, legend_of
+from ecsviz.widgets.graph.looks import legend_of
 from ecsviz.widgets.graph.page import page_of
 from ecsviz.widgets.graph.picking import (
     STEPS,
@@ -42,15 +40,13 @@ from ecsviz.widgets.graph.picking import (
 from ecsviz.widgets.graph.scene import elements_of
 from ecsviz.widgets.graph.traits import HEIGHT, GraphTraits
 from ecsviz.widgets.graph.views import (
-    Cycles,
-    Showing,
     View,
     check_number,
     filtered,
     found,
     hidden_told,
     introduction,
-    names_of_types,
+    subject_of,
     type_named,
 )
 
@@ -174,20 +170,13 @@ class GraphExplorer(GraphTraits):
         self.observe(lambda _: self._on_cycle_step(), "cycle_step")
 
     def _take_graph(self, graph: EntityDependencyGraph) -> None:
-        self.graph = checked_graph(graph)
+        subject = subject_of(graph, self._limit, pairs=self._pairs)
+        self.graph, self._around, self._looks = graph, subject.around, subject.looks
         self._parts, self._order = graph.arrays, graph.ordering
-        self._around = Around(graph)
-        shown, both, plain_graph = graph, None, graph
-        if not self._pairs:
-            one_line = one_line_a_pair(graph)
-            shown, both, plain_graph = one_line.graph, one_line.both, graph.without_pairs
-        self._showing = Showing(shown, self._around, self._limit, both)
-        self._found_cycles = Cycles(plain_graph)
-        self._looks = Looks(graph, self._around.steps)
+        self._showing, self._found_cycles = subject.showing, subject.cycles
+        self._subject, self._ids, self._names = subject, subject.ids, subject.names
         self._kept: Bools = np.ones(len(graph), dtype=bool)
         self._found: Bools = self._kept
-        self._ids = Ids(graph)
-        self._names = names_of_types(graph)
 
     def refresh(self, graph: EntityDependencyGraph | None = None) -> None:
         """Show what the entities are now: new ones, new references, other fields.
@@ -303,7 +292,8 @@ class GraphExplorer(GraphTraits):
         if self.view == "around" and number is not None:
             self._showing.look_around(number)
         elif self.view == "around":
-            self._showing.look_at(self._members())
+            of = "path" if self.cycle is None else "cycle"
+            self._showing.look_at(self._members(), of)
         with self.hold_sync():
             self._show_scene()
 
@@ -502,7 +492,7 @@ class GraphExplorer(GraphTraits):
         edges = path_between(self.graph, *ends)
         with self.hold_sync():
             self.cycle = None
-            self._steps = steps_along(self.graph, edges[:STEPS])
+            self._steps = steps_along(self.graph, edges[:STEPS], self._around.deferred)
             if len(edges):
                 self._show_members(self._members())
             self.cycle_step = 0
@@ -597,4 +587,4 @@ class GraphExplorer(GraphTraits):
 
     def _still(self) -> list[Child]:
         rows = [(entry["name"], entry["count"]) for entry in legend_of(self.graph).entries]
-        return [element("p", counts_of(self.graph), look="line"), table(["type", "nodes"], rows)]
+        return [element("p", self._subject.counts, look="line"), table(["type", "nodes"], rows)]

@@ -7,12 +7,9 @@ import json
 from typing import Any, Final
 
 from ecsviz.basics.html import live_page
-from ecsviz.draw.picture import counts_of
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.widgets.base import static_text
-from ecsviz.widgets.graph.details import Around
-from ecsviz.widgets.graph.looks import Looks
-from ecsviz.widgets.graph.views import Cycles
+from ecsviz.widgets.graph.views import subject_of
 
 MOST: Final = 5_000
 """How many entities a page may hold: all that is told of each stands in it, some 2 KB."""
@@ -51,7 +48,9 @@ def page_of(explorer: Any, title: str | None = None) -> str:
             n=n,
             limit=MOST,
         )
-    around = Around(graph)
+    pairs = not explorer.get_state()["_about"]["pairs"]
+    subject = subject_of(graph, n, pairs=pairs)
+    around, cycles = subject.around, subject.cycles
     before, scenes, shown = explorer.view, {}, {}
     for view in ("all", "map"):
         if view == "map" or n <= explorer.get_state()["_about"]["limit"]:
@@ -61,7 +60,6 @@ def page_of(explorer: Any, title: str | None = None) -> str:
     state = {k: v for k, v in explorer.get_state().items() if k not in LEFT_OUT}
     explorer.view = before
     view = before if before in scenes else next(iter(scenes))
-    cycles = Cycles(graph.without_pairs if state["_about"]["pairs"] else graph)
     state |= {
         "view": view,
         "status": scenes[view]["told"],
@@ -81,7 +79,7 @@ def page_of(explorer: Any, title: str | None = None) -> str:
         "scenes": scenes,
         "details": [around.about(number) for number in range(n)],
         "rows": [around.row(number) for number in graph.ordering.sequence.tolist()],
-        "looks": Looks(graph, around.steps).baked(
+        "looks": subject.looks.baked(
             {view: bool(scene["titles"]) for view, scene in scenes.items()},
             explorer.color_by,
             explorer.size_by,
@@ -89,7 +87,7 @@ def page_of(explorer: Any, title: str | None = None) -> str:
         "cycles": cycles.listed() | {"steps": [cycles.steps(k) for k in range(len(cycles))]},
     }
     return live_page(
-        counts_of(graph) if title is None else title,
+        subject.counts if title is None else title,
         script=static_text("page.js"),
         style=static_text("page.css"),
         data=json.dumps(_packed(baked), ensure_ascii=False, separators=(",", ":")),

@@ -95,9 +95,12 @@ def _edges_along(n: int, sources: Ints, targets: Ints, edges: Ints, nodes: Ints)
     return np.asarray(edges[order[found]])
 
 
-def steps_along(graph: EntityDependencyGraph, edges: Ints) -> list[dict[str, Any]]:
-    """Return references as steps: both ends by number, the path, and all as text."""
-    parts, deferred = graph.arrays, graph.ordering.deferred
+def steps_along(graph: EntityDependencyGraph, edges: Ints, deferred: Bools) -> list[dict[str, Any]]:
+    """Return references as steps: both ends by number, the path, and all as text.
+
+    Which of all references are told to be `deferred` is given.
+    """
+    parts = graph.arrays
     result = []
     for edge in edges.tolist():
         source, target = int(parts.sources[edge]), int(parts.targets[edge])

@@ -212,7 +212,6 @@ def nodes_scene(
     of_node = np.full(len(graph), -1)
     of_node[numbers] = np.arange(len(numbers))
     edges = np.flatnonzero((of_node[parts.sources] >= 0) & (of_node[parts.targets] >= 0))
-    lines = "references" if both is None else "lines, one a pair"
     told = shown_of(len(numbers), len(graph), noun_of(graph, len(graph)))
     scene = Scene(
         "nodes",
@@ -227,10 +226,15 @@ def nodes_scene(
         + DEFERRED * order.deferred[edges]
         + (0 if both is None else PAIR * both[edges]),
         [plain(parts.place_of(edge)[1], 40) for edge in edges.tolist()],
-        f"{told}{', ' + what if what else ''} and {len(edges):,} of {len(parts.sources):,} {lines}",
+        f"{told}{', ' + what if what else ''} and {len(edges):,} of"
+        f" {len(parts.sources):,} {_lines(both)}",
         _fields(graph, edges),
     )
     return _placed(scene, [parts.types[number] for number in numbers.tolist()], parts.kinds[edges])
+
+
+def _lines(both: Bools | None) -> str:
+    return "references" if both is None else "lines, one a pair"
 
 
 def _fields(graph: EntityDependencyGraph, edges: Ints) -> list[str]:
@@ -424,13 +428,15 @@ def _quotient_lines(
 # -- all nodes as points -----------------------------------------------------------------------
 
 
-def map_scene(graph: EntityDependencyGraph) -> Scene:
+def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
     """Return the scene of all nodes as points.
 
     Parameters
     ----------
     graph
         Of any size.
+    both
+        Shape (references,): which stand for a list and a back-reference; None for none.
 
     Notes
     -----
@@ -470,7 +476,7 @@ def map_scene(graph: EntityDependencyGraph) -> Scene:
         flags[edges],
         (),
         f"{shown_of(n, n, noun)} as points{how}"
-        f" and {len(edges):,} of {len(parts.sources):,} references",
+        f" and {len(edges):,} of {len(parts.sources):,} {_lines(both)}",
         _fields(graph, edges),
         places=places,
         leading=_leading(graph),

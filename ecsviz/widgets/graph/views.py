@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -14,14 +15,17 @@ from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.text import plain
 from ecsviz.domain.labels import label_of
 from ecsviz.domain.plain_objects import values_of
+from ecsviz.draw.picture import counts_besides
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.cycles import CycleList
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.graph.views import checked_graph
 from ecsviz.layout import Overview
 from ecsviz.layout.groups import By
 from ecsviz.layout.maps import FEW, needs_a_map
 from ecsviz.layout.overview import noun_of
-from ecsviz.widgets.graph.details import ROWS, Around
+from ecsviz.layout.paired import one_line_a_pair
+from ecsviz.widgets.graph.details import ROWS, Around, Ids
 from ecsviz.widgets.graph.looks import Looks
 from ecsviz.widgets.graph.scene import (
     Scene,
@@ -71,7 +75,9 @@ class Showing:
     core
         The nodes of which all neighbours are shown.
     members
-        Nodes that are shown without their neighbours: those of a cycle.
+        Nodes that are shown without their neighbours: those of a cycle or a path.
+    members_of
+        Of which: ``"cycle"`` or ``"path"``.
     hops
         How far the neighbourhood of `core` goes.
     matches
@@ -100,6 +106,7 @@ class Showing:
         self.opened: dict[int, int] = {}
         self.core: list[int] = []
         self.members: list[int] = []
+        self.members_of = "cycle"
         self.hops = 1
         self.matches: Ints = graph.ordering.sequence
         self.now: Scene
@@ -136,7 +143,7 @@ class Showing:
         elif view == "all":
             self.now = self._nodes(np.arange(len(self.graph)))
         elif view == "found":
-            self.now = self._nodes(self.matches[: self.limit], "those found first")
+            self.now = self._nodes(self.matches[: self.limit], self._found_words())
         else:
             self.now = self._nodes(self._near(), self._words())
         return self.now
@@ -146,7 +153,7 @@ class Showing:
 
     @cached_property
     def _map(self) -> Scene:
-        return map_scene(self.graph)
+        return map_scene(self.graph, self.both)
 
     def _near(self) -> Ints:
         """Return the nodes in the middle and as many of their neighbours as there is room for."""
@@ -162,9 +169,12 @@ class Showing:
             shown.update(dict.fromkeys(ring))
         return np.array(list(shown)[: self.limit], dtype=np.int64)
 
+    def _found_words(self) -> str:
+        return "those found first" if len(self.matches) > self.limit else "those found"
+
     def _words(self) -> str:
         if not self.core:
-            return "those of one cycle"
+            return f"those of one {self.members_of}"
         names = [self.around.name(number) for number in self.core[:2]]
         more = f" and {len(self.core) - 2:,} more" if len(self.core) > 2 else ""
         far = f"up to {self.hops} hops " if self.hops > 1 else ""
@@ -192,9 +202,9 @@ class Showing:
         """Show a node with its neighbours, and nothing else."""
         self.core, self.members = [number], []
 
-    def look_at(self, members: list[int]) -> None:
-        """Show some nodes, and nothing else."""
-        self.core, self.members = [], members
+    def look_at(self, members: list[int], of: str) -> None:
+        """Show the nodes of a cycle or a path, and nothing else."""
+        self.core, self.members, self.members_of = [], members, of
 
     # -- opening and closing -----------------------------------------------------------------
 
@@ -311,6 +321,78 @@ def names_of_types(graph: EntityDependencyGraph) -> list[str]:
     """Return the names of a graph's types, the most frequent first."""
     counts = Counter(graph.arrays.types)
     return sorted(counts, key=lambda name: (-counts[name], name))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """All that an explorer asks of its graph, so that it says the same everywhere.
+
+    Attributes
+    ----------
+    graph
+        The whole graph.
+    around
+        Looks at one of its nodes after the other.
+    showing
+        What of it is shown.
+    cycles
+        Those that can be stepped through.
+    looks
+        Colours and sizes.
+    ids
+        Finds nodes.
+    names
+        Of its types, the most frequent first.
+    """
+
+    graph: EntityDependencyGraph
+    around: Around
+    showing: Showing
+    cycles: Cycles
+    looks: Looks
+    ids: Ids
+    names: list[str]
+
+    @property
+    def counts(self) -> str:
+        """Its figures, as its picture has them for a title."""
+        return counts_besides(self.graph, self.showing.graph)
+
+
+def subject_of(graph: EntityDependencyGraph, limit: int, *, pairs: bool) -> Subject:
+    """Return a graph as an explorer is about it.
+
+    Parameters
+    ----------
+    graph
+        Of any size.
+    limit
+        How many entities are shown one by one at the most.
+    pairs
+        Whether pairs are cycles like others.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> graph = ev.EntityDependencyGraph(ev.sample("thread"))
+    >>> subject_of(graph, 500, pairs=False).counts.rpartition(", ")[2]
+    'no cycle besides 35 pairs'
+    """
+    checked_graph(graph)
+    shown, both, single = graph, None, graph
+    if not pairs:
+        one_line = one_line_a_pair(graph)
+        shown, both, single = one_line.graph, one_line.both, graph.without_pairs
+    around = Around(graph, single)
+    return Subject(
+        graph,
+        around,
+        Showing(shown, around, limit, both),
+        Cycles(single),
+        Looks(shown, around.steps),
+        Ids(graph),
+        names_of_types(graph),
+    )
 
 
 def field_names(graph: EntityDependencyGraph) -> list[str]:
