@@ -161,6 +161,26 @@ def writing(path: Path) -> Iterator[Path]:
         ) from err
 
 
+def returned_or_written(text: str, file: Path | None) -> str | Path:
+    """Return a text, or write it to a file as UTF-8 and return that.
+
+    Raises
+    ------
+    FileNotWrittenError
+        If the system refuses the file.
+
+    Examples
+    --------
+    >>> returned_or_written("one", None)
+    'one'
+    """
+    if file is None:
+        return text
+    with writing(file):
+        file.write_text(text, encoding="utf-8", newline="\n")
+    return file
+
+
 def natural_number(value: Any) -> int | None:
     """Return a whole number from 0 as an int, None if the value is something else.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ecsviz.basics import html
-from ecsviz.basics.arguments import file_path, writing
+from ecsviz.basics.arguments import file_path, returned_or_written
 from ecsviz.basics.html import Child, Element, element
 from ecsviz.basics.text import plain
 from ecsviz.domain.chat import ChatMessage, ChatThread, told_parts, whole_text
@@ -83,12 +83,7 @@ def thread_page(
             children.append(element("details", said, *bubbles))
         else:
             children += bubbles
-    text = html.page(title, *children, dark=True)
-    if file is None:
-        return text
-    with writing(file):
-        file.write_text(text, encoding="utf-8", newline="\n")
-    return file
+    return returned_or_written(html.page(title, *children, dark=True), file)
 
 
 def _bubble(place: int, message: ChatMessage) -> Element:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ecsviz.basics.arguments import file_path, natural_number, writing
+from ecsviz.basics.arguments import file_path, natural_number, returned_or_written
 from ecsviz.basics.text import counted, plain, plain_lines
 from ecsviz.domain.branches import TOP, Branches
 from ecsviz.domain.chat import ChatMessage, ChatThread, MessagePart, told_parts, whole_text
@@ -248,12 +248,7 @@ def to_markdown(
     <BLANKLINE>
     """
     file = None if path is None else file_path(path)
-    text = "\n".join(_lines(checked_thread(thread), branch))
-    if file is None:
-        return text
-    with writing(file):
-        file.write_text(text, encoding="utf-8", newline="\n")
-    return file
+    return returned_or_written("\n".join(_lines(checked_thread(thread), branch)), file)
 
 
 def _lines(thread: ChatThread, branch: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from ecsviz.basics.arguments import file_path, writing
+from ecsviz.basics.arguments import file_path, returned_or_written
 from ecsviz.basics.text import plain
 from ecsviz.draw.tables import DrawnColumn, DrawnLink, schema_of
 
@@ -70,12 +70,7 @@ def to_er_diagram(what: Any, path: str | Path | None = None) -> str | Path:
         lines += [f"        {_column(column)}" for column in box.columns]
         lines.append("    }")
     lines += [f"    {_line(link)}" for link in schema.links]
-    text = "\n".join([*lines, ""])
-    if file is None:
-        return text
-    with writing(file):
-        file.write_text(text, encoding="utf-8", newline="\n")
-    return file
+    return returned_or_written("\n".join([*lines, ""]), file)
 
 
 def _quoted(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ecsviz.basics import html
-from ecsviz.basics.arguments import file_path, flag, text_or_none, writing
+from ecsviz.basics.arguments import file_path, flag, returned_or_written, text_or_none
 from ecsviz.basics.html import Cell, Child, element, shown_of
 from ecsviz.domain.diff import DIFF_COLUMNS, GraphDiff
 from ecsviz.domain.labels import clean_text, label_of
@@ -94,11 +94,7 @@ def to_html(
             "interactive=True makes a page of a graph's explorer, and this is none. Leave it out.",
             value=interactive,
         )
-    if file is None:
-        return text
-    with writing(file):
-        file.write_text(text, encoding="utf-8")
-    return file
+    return returned_or_written(text, file)
 
 
 def _drawn(shown: Any, options: dict[str, Any]) -> Any:
