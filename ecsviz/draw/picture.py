@@ -323,12 +323,6 @@ def values_by(graph: EntityDependencyGraph, color_by: Any, option: str = "color_
     return [_shown(value) for value in _asked(graph, color_by, option)]
 
 
-def degrees(graph: EntityDependencyGraph) -> Ints:
-    """Return how many references join each node, shape (nodes,)."""
-    parts = graph.arrays
-    return np.bincount(np.concatenate((parts.sources, parts.targets)), minlength=len(graph))
-
-
 def _shown(value: Any, limit: int = 32) -> str | int | float | None:
     """Return a value as a legend or a label can hold it."""
     if isinstance(value, enum.Enum):
@@ -356,7 +350,7 @@ def _asked(graph: EntityDependencyGraph, what: Any, option: str) -> list[Any]:
         kind = type(node)
         known.update(dict.fromkeys(kind.model_fields if is_entity_class(kind) else values_of(node)))
     if option != "label" and isinstance(what, str) and what == "degree" and what not in known:
-        found: list[Any] = degrees(graph).tolist()
+        found: list[Any] = graph.arrays.degrees().tolist()
         return found
     if not isinstance(what, str) or (nodes and what not in known):
         options = [name for name in known if name not in OWN_FIELDS]

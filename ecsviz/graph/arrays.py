@@ -95,6 +95,10 @@ class Parts:
             rising=self.rising,
         )
 
+    def degrees(self) -> Ints:
+        """Return how many references join every node, shape (nodes,)."""
+        return np.bincount(np.concatenate((self.sources, self.targets)), minlength=len(self.nodes))
+
     def rank(self) -> Ints:
         """Return the place of every node in the order of the ids, shape (nodes,)."""
         n = len(self.nodes)

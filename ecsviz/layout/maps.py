@@ -112,10 +112,9 @@ def _map(graph: EntityDependencyGraph) -> Map:
     rank = np.empty(len(sizes), dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
     community = rank[steps[-1]] if n else np.zeros(0, dtype=np.int64)
-    degree = np.bincount(np.concatenate((parts.sources, parts.targets)), minlength=n)
     count = min(TITLED, int((sizes >= LEAST).sum()))
     titles, leaders = _titles(graph, community, count, parts.sources, parts.targets)
-    return Map(places, community, titles, leaders, degree)
+    return Map(places, community, titles, leaders, parts.degrees())
 
 
 def _with_the_single(n: int, sources: Ints, targets: Ints, steps: list[Ints]) -> Floats:

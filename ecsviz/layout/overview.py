@@ -131,7 +131,7 @@ def _labels(
         of_group[int(group[node])].append(node)
     sizes = np.bincount(found.component)
     ranges = int(grouping.row.max()) > 0 if len(group) else False
-    degree = np.bincount(np.concatenate((parts.sources, parts.targets)), minlength=len(group))
+    degree = parts.degrees()
     labels, types = [], []
     for members in of_group:
         every = np.array(members)

@@ -496,9 +496,7 @@ def _titles(found: Map, places: Floats) -> list[tuple[str, float, float, int]]:
 
 def _leading(graph: EntityDependencyGraph) -> Ints:
     """Return the nodes that have most references, to be named first."""
-    parts = graph.arrays
-    degree = np.bincount(np.concatenate((parts.sources, parts.targets)), minlength=len(graph))
-    return np.argsort(-degree, kind="stable")[:LEADING]
+    return np.argsort(-graph.arrays.degrees(), kind="stable")[:LEADING]
 
 
 def along_line(sequence: Ints) -> Floats:
