@@ -6,6 +6,7 @@ recurses.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from ecsviz.basics.text import plural
@@ -75,7 +76,7 @@ class _Johnson:
         yield self._step(1, f"Every node was the start: {count:,} {plural(count, 'cycle')}.", None)
         return self.found
 
-    def _from(self, s: int, after: dict[int, list[int]]) -> Steps:
+    def _from(self, s: int, after: dict[int, list[int]]) -> Iterator[WalkStep]:
         names = self.ground.names
         self.blocked, self.waits = set(), {}
         path = [(s, iter(after[s]))]
@@ -105,7 +106,6 @@ class _Johnson:
             yield self._step(line, said, v, question, _outcomes(said))
             if line == 5 and w not in self.blocked:
                 yield self._visit(w)
-        return []
 
     def _visit(self, v: int) -> WalkStep:
         self.path.append(v)

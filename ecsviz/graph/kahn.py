@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from ecsviz.basics.order import COLLECTION, REQUIRED
@@ -49,17 +49,14 @@ def order_steps(ground: Ground) -> Steps:
         {of[w] for v in members for w in ground.after[v]} - {group}
         for group, members in enumerate(groups)
     ]
-    lowest = _lowest(groups, ground)
-    return (yield from _Order(ground, groups, needs, lowest).steps())
+    return (yield from _Order(ground, groups, needs).steps())
 
 
 class _Order:
     """Kahn's algorithm on groups, and what it holds."""
 
-    def __init__(
-        self, ground: Ground, groups: list[list[int]], needs: list[set[int]], lowest: list[int]
-    ) -> None:
-        self.ground, self.groups, self.lowest = ground, groups, lowest
+    def __init__(self, ground: Ground, groups: list[list[int]], needs: list[set[int]]) -> None:
+        self.ground, self.groups, self.lowest = ground, groups, _lowest(groups, ground)
         self.waiting = [set(others) for others in needs]
         self.holders = _turned(needs)
         self.ready: list[tuple[int, int, int]] = []  # generation, rank, group
@@ -96,7 +93,9 @@ class _Order:
         yield self._step(4, f"Nothing is left: {len(self.output):,} nodes in order.")
         return self.output
 
-    def _take(self, members: list[int], question: str, choices: dict[str, Choice]) -> Steps:
+    def _take(
+        self, members: list[int], question: str, choices: dict[str, Choice]
+    ) -> Iterator[WalkStep]:
         name = self.ground.say
         if len(members) == 1:
             self.now = members
@@ -104,7 +103,7 @@ class _Order:
             self.deferred += [f"{name(members)}.{path}" for path in self._to_later(members)]
             text = f"{name(members)} is next: it waits for nothing."
             yield self._step(5, text, question, choices)
-            return []
+            return
         ordered = order_within(members, self.ground)
         self.now = members
         text = f"{{{name(ordered)}}} are next: they wait for nobody but each other."
@@ -116,7 +115,6 @@ class _Order:
             self.deferred += [f"{self.ground.names[node]}.{path}" for path in late]
             what = f"deferred: {_listed(late)}" if late else "it needs nothing that comes later"
             yield self._step(6, f"{self.ground.names[node]}: {what}.")
-        return []
 
     def _to_later(self, ordered: Sequence[int]) -> list[str]:
         """Return the references of the first of them that lead to it, or to others of them."""
@@ -146,7 +144,7 @@ class _Order:
                 else:
                     why = f"Not {names[node]}: it still waits for {self.ground.say(needed[:3])}."
                 said[names[node]] = Choice(node in right, why)
-        return "Which comes next?", {name: said[name] for name in sorted(said)}
+        return "Which comes next?", dict(sorted(said.items()))
 
     def _names(self, entries: Iterable[tuple[int, int, int]]) -> str:
         return self.ground.say(node for *_, group in sorted(entries) for node in self.groups[group])
@@ -187,8 +185,7 @@ def _turned(needs: Sequence[Iterable[int]]) -> list[list[int]]:
 
 
 def _lowest(groups: Sequence[Sequence[int]], ground: Ground) -> list[int]:
-    place = {node: number for number, node in enumerate(ground.order)}
-    return [min(place[node] for node in members) for members in groups]
+    return [min(ground.rank[node] for node in members) for members in groups]
 
 
 def _layered(
@@ -255,7 +252,6 @@ def _knot(nodes: list[int], edges: list[tuple[int, int, int]], ground: Ground) -
     if all(len(group) == 1 for group in groups):
         layers = _layered(groups, ((s, t) for s, t, _ in left), ground)
         return [first, *(group[0] for group in layers)]
-    place = {node: number for number, node in enumerate(ground.order)}
     front: list[int] = []
     back: list[int] = []
     waiting = set(nodes)
@@ -263,7 +259,7 @@ def _knot(nodes: list[int], edges: list[tuple[int, int, int]], ground: Ground) -
         worst = _badness(edges, ground)
         unmet, held = {edge[0] for edge in edges}, {edge[1] for edge in edges}
         free = [node for node in waiting if node not in unmet or node not in held]
-        node = min(free, key=place.__getitem__) if free else min(waiting, key=worst)
+        node = min(free, key=ground.rank.__getitem__) if free else min(waiting, key=worst)
         (back if node in unmet and node not in held else front).append(node)
         waiting.discard(node)
         edges = [edge for edge in edges if node not in edge[:2]]
@@ -283,8 +279,6 @@ def _with_costs(nodes: list[int], edges: list[tuple[int, int, int]]) -> list[tup
 
 def _badness(edges: list[tuple[int, int, int]], ground: Ground) -> Callable[[int], tuple[int, ...]]:
     """Return what says how badly a node would stand next; its last number is its rank."""
-    place = {node: number for number, node in enumerate(ground.order)}
-
     unmet: dict[int, list[int]] = defaultdict(lambda: [0] * 4)
     met: dict[int, list[int]] = defaultdict(lambda: [0] * 4)
     for source, target, cost in edges:
@@ -293,7 +287,7 @@ def _badness(edges: list[tuple[int, int, int]], ground: Ground) -> Callable[[int
 
     def worst(node: int) -> tuple[int, ...]:
         mine, others = unmet[node], met[node]
-        return mine[0], mine[1], mine[2] - others[2], mine[3] - others[3], place[node]
+        return mine[0], mine[1], mine[2] - others[2], mine[3] - others[3], ground.rank[node]
 
     return worst
 

@@ -164,7 +164,7 @@ def _popped(walk: _Tarjan, ground: Ground, last: list[int]) -> dict[str, Choice]
         else:
             why = f"Not {names[node]}: it was not visited yet."
         said[names[node]] = Choice(node in last, why)
-    return {name: said[name] for name in sorted(said)}
+    return dict(sorted(said.items()))
 
 
 def _component_step(

@@ -11,12 +11,7 @@ import numpy as np
 
 from ecsviz.basics.views import view
 from ecsviz.domain.labels import label_of
-from ecsviz.errors import (
-    EcsvizError,
-    InvalidArgumentError,
-    did_you_mean,
-    short_repr,
-)
+from ecsviz.errors import EcsvizError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.arrays import Parts
 
 if TYPE_CHECKING:
@@ -25,7 +20,7 @@ if TYPE_CHECKING:
 
 
 NAME_WIDTH: Final = 24
-
+"""How long a node's name is at the most, in columns."""
 
 WAITING: Final = ("#8A8F98", "o")
 READY: Final = ("#E6A100", "D")
@@ -322,6 +317,8 @@ class Ground:
         Per node those that it holds, each once, in the order of their ids.
     order
         The nodes in the order of their ids.
+    rank
+        Per node its place in that order.
     parts
         The nodes and references themselves.
     """
@@ -329,6 +326,7 @@ class Ground:
     names: list[str]
     after: list[list[int]]
     order: list[int]
+    rank: list[int]
     parts: Parts
 
     def say(self, nodes: Any) -> str:
@@ -347,12 +345,12 @@ def ground_of(graph: Any) -> Ground:
     (['a', 'b'], [[1], [0]])
     """
     parts = graph.arrays
-    rank = parts.rank()
+    rank = parts.rank().tolist()
     held: list[set[int]] = [set() for _ in parts.nodes]
     for source, target in zip(parts.sources.tolist(), parts.targets.tolist(), strict=True):
         held[source].add(target)
     after = [sorted(others, key=rank.__getitem__) for others in held]
-    return Ground(names_of(parts.nodes), after, np.argsort(rank).tolist(), parts)
+    return Ground(names_of(parts.nodes), after, np.argsort(rank).tolist(), rank, parts)
 
 
 def names_of(nodes: Sequence[Any]) -> list[str]:
