@@ -331,10 +331,12 @@ def compared(right: Any, answer: Any, at: Any) -> str:
     >>> compared({"a", "b"}, ["a", "c"], None), compared(3, 2, None), compared("x", "x", None)
     ('Not c. Missing: 1 more.', 'Not 2: there are more.', '')
     """
-    if isinstance(right, (set, frozenset)):
-        return _compared_sets(right, answer, at)
-    if isinstance(right, list):
-        return _compared_lists(right, answer, at)
+    if isinstance(right, (set, frozenset, list)):
+        several_given = several(answer, at)
+        if isinstance(several_given, str):
+            return several_given
+        judge = _compared_lists if isinstance(right, list) else _compared_sets
+        return judge(right, several_given)
     if isinstance(right, int) and not isinstance(right, bool):
         if isinstance(answer, bool) or not isinstance(answer, numbers.Integral):
             return f"{short_repr(answer)} is no whole number."
@@ -344,20 +346,14 @@ def compared(right: Any, answer: Any, at: Any) -> str:
     return "" if given == right else f"Not {short_repr(answer)}."
 
 
-def _compared_sets(right: Collection[Any], answer: Any, at: Any) -> str:
-    given = several(answer, at)
-    if isinstance(given, str):
-        return given
+def _compared_sets(right: Collection[Any], given: list[Any]) -> str:
     wrong = [item for item in given if item not in right]
     missing = len(set(right) - set(given))
     off = [f"Not {_shown(item)}." for item in wrong[:3]]
     return " ".join([*off, f"Missing: {missing:,} more."] if missing else off)
 
 
-def _compared_lists(right: list[Any], answer: Any, at: Any) -> str:
-    given = several(answer, at)
-    if isinstance(given, str):
-        return given
+def _compared_lists(right: Collection[Any], given: list[Any]) -> str:
     for place, (one, other) in enumerate(zip(given, right, strict=False), 1):
         if one != other:
             return f"Place {place} is not {_shown(one)}."

@@ -11,7 +11,7 @@ from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
-from ecsviz.graph.walkthrough import ground_of, names_of
+from ecsviz.graph.walkthrough import names_of
 from ecsviz.importers.samples import Node
 from ecsviz.storage.memory.store import InMemoryEntityStorage
 from ecsviz.storage.relational.class_tables import ClassTables, tables_of
@@ -29,8 +29,8 @@ def _nodes(**holds: str) -> EntityDependencyGraph:
 
 
 def _names(graph: EntityDependencyGraph, nodes: Any) -> list[str]:
-    every = ground_of(graph)
-    return [every.names[graph.number_of(node)] for node in nodes]
+    every = names_of(graph.nodes)
+    return [every[graph.number_of(node)] for node in nodes]
 
 
 def _cake() -> EntityDependencyGraph:
@@ -56,7 +56,7 @@ def _off_in_order(graph: EntityDependencyGraph, answer: Any) -> str:
     given = several(answer, graph)
     if isinstance(given, str):
         return given
-    names = ground_of(graph).names
+    names = names_of(graph.nodes)
     unknown = [item for item in given if item not in names]
     if unknown:
         return f"There is no {short_repr(unknown[0])} here."
@@ -121,7 +121,7 @@ def _in_cycles(graph: EntityDependencyGraph) -> set[str]:
 
 
 def _reference_names(graph: EntityDependencyGraph) -> list[str]:
-    names, parts = ground_of(graph).names, graph.arrays
+    names, parts = names_of(graph.nodes), graph.arrays
     return [f"{names[s]}.{parts.place_of(n)[1]}" for n, s in enumerate(parts.sources.tolist())]
 
 
