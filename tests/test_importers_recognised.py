@@ -103,3 +103,35 @@ def test_a_database_of_two_kinds_is_read_as_one_and_told() -> None:
     assert {thread.source for thread in found} == {"langchain"}
     assert said(found) == [(None, None, "its format")]
     assert {thread.source for thread in read_chat(both, "openai-agents")} == {"openai-agents"}
+
+
+LOGS = {
+    "a colon": "2024-01-01 10:00: db: open {}",
+    "a dash": "01.02.2024, 10:00 - backup: done {}",
+    "brackets": "[01.02.2024 10:00:0{}] worker: job",
+    "brackets, years first": "[2024-01-01 10:00:0{}] Worker: job",
+    "a path": "1/2/2024, 10:00:0{} AM: app/http.server: GET",
+    "a number": "[2024/01/01 10:00:0{}] sshd[22]: closed",
+    "capitals": "01.02.2024, 10:00 - HttpPool: job {}",
+}
+
+
+@pytest.mark.parametrize("line", LOGS.values(), ids=LOGS)
+def test_a_log_that_looks_like_whatsapp_is_told(line: str) -> None:
+    data = "\n".join(line.format(n) for n in range(8))
+    found = read(data.encode())
+    told = [problem for problem in found.problems if problem.what == "its format"]
+    assert [problem.why.partition(":")[0] for problem in told] == ["may be a log"]
+    (why,) = found.report().query("kind == 'read' and what == 'threads'")["why"]
+    assert why.endswith("(0.1)")
+    first = data.partition("\n")[0]
+    begin, _, _ = first.rpartition(": ")
+    for chat in (f"{data}\n{begin}: <Media omitted>", f"\u200e{data}"):  # as phones alone write
+        assert "its format" not in [problem.what for problem in read(chat.encode()).problems]
+    named = read(data.encode(), format="whatsapp")
+    assert "its format" not in [problem.what for problem in named.problems]
+
+
+def test_names_in_small_letters_beside_others_are_a_chat() -> None:
+    found = read(b"31.02.2024, 10:00 - ann: hi\n31.02.2024, 10:01 - Ben: hi\n")
+    assert "its format" not in [problem.what for problem in found.problems]

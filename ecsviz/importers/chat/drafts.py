@@ -43,7 +43,8 @@ class Claim:
     ----------
     score
         1 for what only this format has, `LIKELY` for what others may have, `GENERAL` for what
-        others build upon, 0 for another's file. The highest reads the file.
+        others build upon, `DOUBTFUL` for what may be no chat at all, which is told, 0 for
+        another's file. The highest reads the file.
     reason
         What was found; the report of an import shows it.
 
@@ -60,7 +61,7 @@ class Claim:
         return self.score > 0
 
 
-LIKELY, GENERAL = 0.5, 0.2
+LIKELY, GENERAL, DOUBTFUL = 0.5, 0.2, 0.1
 
 NO_CLAIM = Claim(0, "")
 

@@ -20,6 +20,7 @@ from ecsviz.errors import (
 from ecsviz.importers.chat.arrived import ImportedTogether
 from ecsviz.importers.chat.building import Builder, ChatImport
 from ecsviz.importers.chat.drafts import (
+    DOUBTFUL,
     GENERAL,
     LIKELY,
     ChatFormat,
@@ -197,16 +198,19 @@ class ChatReader:
         if self._wanted is not None:
             return self._named() if _claim(self._wanted, source) else None
         found = _chosen(FORMATS, source)
-        if found is None:
+        if found is None or found.claim.score <= DOUBTFUL:
             if self._others is None:
                 self._others = formats_of_others()
-            found = _chosen(self._others, source)
+            found = _chosen(self._others, source) or found
         if found is None and source.looks_like_json:
             number = 1
             while found is None and number <= _TRIES and source.look_behind(number):
                 found = _chosen(FORMATS, source)
                 number += 1
             source.look_behind(0)
+        if found is not None and found.claim.score <= DOUBTFUL:
+            name, why = found.format.name, found.claim.reason
+            source.tell("its format", f"{why}. format={name!r} reads it without this doubt")
         return found
 
     def _take(self, source: Source, chosen: Chosen) -> Iterator[None]:

@@ -8,7 +8,15 @@ from datetime import datetime
 from itertools import pairwise
 
 from ecsviz.domain.chat import MessagePart
-from ecsviz.importers.chat.drafts import LIKELY, Claim, Claiming, DraftMessage, DraftThread, claim
+from ecsviz.importers.chat.drafts import (
+    DOUBTFUL,
+    LIKELY,
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    claim,
+)
 from ecsviz.importers.chat.media import LEFT_OUT, MARKS, NOUNS, attached
 from ecsviz.importers.chat.parts import texts_of
 from ecsviz.importers.chat.source import Source
@@ -65,6 +73,17 @@ _LOGGED = re.compile(
 """What programs write behind the time, and no phone does: how much it matters."""
 
 
+_OWN = re.compile(
+    r"[\u200e\u200f\u202f]|end-to-end|ende-zu-ende|extremo a extremo|bout en bout|da un'estremit|"
+    r"ponta a ponta|сквозн|端到端|端對端|エンドツーエンド|종단간|uçtan uca|من طرف لطرف",
+    re.IGNORECASE,
+)
+"""What phones write and logs do not: marks of direction, narrow spaces, that it is encrypted."""
+
+_PROGRAM = re.compile(r"[a-z0-9_.#/-]+|.*[\[\]_/=#].*|[A-Z]?[a-z]+[A-Z]+[a-z]\w*|\w+-\d+|[A-Z]{3,}")
+"""What a program, or a part of one, is called: ``db``, ``app.worker``, ``main-1``, ``HttpPool``."""
+
+
 class WhatsApp(Claiming):
     """Reads the lines of a chat; a line without a time belongs to the message before it.
 
@@ -85,6 +104,8 @@ class WhatsApp(Claiming):
         lines = list(filter(None, source.head.split("\n")))[: _BEFORE + 2]
         begun = [_LINE.match(line) is not None for line in lines]
         found = (begun[:1] == [True] or sum(begun) > 1) and _is_said(source.head)
+        if found and not _is_of_people(source.head):
+            return Claim(DOUBTFUL, "may be a log: nothing in it is of a phone alone")
         return claim(found, "lines that begin with a date, a time and a name", LIKELY)
 
     def read(self, source: Source) -> Iterator[DraftThread]:
@@ -156,6 +177,22 @@ def _is_said(head: str) -> bool:
         return False
     names = {each["name"] or each["bare"] for each in said}
     return 2 * len(plain) < len(begun) or len(said) < _FEW or 2 * len(names) <= len(said)
+
+
+def _is_of_people(head: str) -> bool:
+    """Tell whether a text has what only phones write; or else names and times as people's are."""
+    begun = [found for line in head.split("\n") if (found := _LINE.match(line))]
+    said = [found for each in begun if (found := _AUTHOR.match(each["rest"]))]
+    texts = [each["text"] or "" for each in said]
+    if _OWN.search(head) or any(part.kind != "text" for text in texts for part in _parts(text)):
+        return True
+    first = begun[0]
+    # Phones that write years first and dashes write marks, too; and before a colon, seconds.
+    is_iso = first["sep"] == "-" and len(first["a"]) == 4
+    if not first["half"] and (is_iso or (first["tail"] == ": " and not first["s"])):
+        return False
+    names = {each["name"] or each["bare"] for each in said}
+    return 2 * sum(_PROGRAM.fullmatch(name) is not None for name in names) <= len(names)
 
 
 def _lines(source: Source) -> tuple[list[Found], list[str]]:
