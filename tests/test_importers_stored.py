@@ -315,6 +315,59 @@ def test_names_of_files_stay_where_another_export_leaves_the_files_out(which: st
         assert threads.problems  # of what this copy has not
 
 
+MOSTLY_FILES = {
+    "four texts": (range(2, 10), range(12), range(12)),
+    "two texts": (range(1, 11), range(12), range(12)),
+    "the last text": (range(11), range(12), range(12)),
+    "grown": (range(1, 9), range(9), range(12)),
+    "grown by files": (range(1, 12), range(6), range(12)),
+    "cut": (range(1, 11), range(12), range(3, 12)),
+}
+
+
+@pytest.mark.parametrize("which", MOSTLY_FILES)
+def test_a_chat_that_is_mostly_files_is_one_with_and_without_them(which: str) -> None:
+    files, some, others = MOSTLY_FILES[which]
+
+    def exported(numbers: range, text: str) -> bytes:
+        told = [(n, who, text.format(n) if n in files else said) for n, who, said in TALK]
+        return phone(*(told[n] for n in numbers))
+
+    data = [exported(some, "{}.jpg (file attached)"), exported(others, "<Media omitted>")]
+    data += [exported(others, "{}.jpg (file attached)"), exported(some, "<Media omitted>")]
+    for first, then in (data[:2], data[1::-1], data[2:], data[:1:-1]):
+        for threads in (read([first, then]), [read(first), read(then)]):
+            store = ev.InMemoryEntityStorage()
+            for read_now in threads:
+                store.register(read_now)
+            (thread,) = store.list_by_type(ev.ChatThread)
+            named = (some, others)[(first in data[2:])]
+            assert [(m.content, m.created_at.minute) for m in thread.messages if m.created_at] == [
+                (
+                    text
+                    if n not in files
+                    else f"[image: {n}.jpg]"
+                    if n in named
+                    else "<Media omitted>",
+                    n,
+                )
+                for n, _, text in TALK
+            ]
+
+
+def test_two_chats_of_files_at_other_times_are_two() -> None:
+    begun, files = TALK[:2], TALK[2:]
+    told = [*begun, *((n, who, "<Media omitted>") for n, who, _ in files)]
+    later = [*begun, *((n + (n > 5), who, "a.jpg (file attached)") for n, who, _ in files)]
+    by_others = [*begun, *((n, "Cem", "a.jpg (file attached)") for n, _, _ in files)]
+    for other in (later, by_others):
+        assert len(read([phone(*told), phone(*other)])) == 2
+        store = ev.InMemoryEntityStorage()
+        for each in (told, other):
+            store.register(read(phone(*each)))
+        assert len(store.list_by_type(ev.ChatThread)) == 2
+
+
 def test_the_name_of_a_file_and_another_text_are_a_conflict() -> None:
     store = ev.InMemoryEntityStorage()
     store.register(read(phone(*without(4, ("Ann", "a.jpg (file attached)\ngarden")))))

@@ -9,11 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from ecsviz.importers.chat.said import UNKNOWN, ChatRecord, Said, pairs
+from ecsviz.importers.chat.said import KEY, UNKNOWN, ChatRecord, Said, pairs
 
 RUN: Final = 3
 """How many messages two chats must share, at the least, that have neither ids nor a beginning in
 common."""
+
+_PARTS: Final = KEY + "parts"
 
 _TRIED: Final = 64
 """At how many places a chat is laid beside another."""
@@ -154,8 +156,10 @@ def woven_in_time(said: Said, record: Said) -> list[int] | None:
     Some may be edited or deleted in one of them: what one person said at one time is one message,
     or, where clocks were read in another zone, what stands between the same two. At least `RUN`
     messages of two people, and two thirds of all that have a pair, say the same in both; and no
-    more than one of them begins before the first that both have, or goes on after the last. People
-    may have another name in one of them, see `_by_old_names`.
+    more than one of them begins before the first that both have, or goes on after the last. A pair
+    of files is none that says otherwise: one copy may only say that it left the file out. If both
+    have hardly more than files, nothing else may be between. People may have another name in one of
+    them, see `_by_old_names`.
     """
     at, names = pairs(said, record), ("created_at", "author", "role", "content", "source_id")
     mine = np.stack([said.table.column(name) for name in names], axis=1)
@@ -165,9 +169,7 @@ def woven_in_time(said: Said, record: Said) -> list[int] | None:
     mine = _by_old_names(mine, theirs, at)
     exact = [n for n, place in enumerate(at) if place >= 0]
     same = mine[exact] == theirs[[at[n] for n in exact]]
-    if len(exact) < RUN or not same[:, 1:].all():
-        return None
-    if len(np.unique(mine[exact][:, 1:3], axis=0)) < 2:
+    if not exact or not same[:, 1:].all():
         return None
     if same.all():
         _pair_by_times(mine, theirs, at)
@@ -175,9 +177,25 @@ def woven_in_time(said: Said, record: Said) -> list[int] | None:
         _pair_by_places(mine, theirs, at)
     both = [place for place in at if place >= 0]
     starts, ends = (at[0], min(both)), (at[-1], len(theirs) - 1 - max(both))
-    if both != sorted(both) or 3 * len(exact) < 2 * len(both):
+    if both != sorted(both) or (starts[0] < 0 < starts[1]) or (ends[0] < 0 < ends[1]):
         return None
-    return None if (starts[0] < 0 < starts[1]) or (ends[0] < 0 < ends[1]) else at
+    files = _has_parts(said) & _has_parts(record)[at] & (np.array(at) >= 0)
+    files[exact] = False
+    if len(exact) >= RUN and len(np.unique(mine[exact][:, 1:3], axis=0)) > 1:
+        return at if 3 * len(exact) >= 2 * (len(both) - files.sum()) else None
+    first, end = at.index(both[0]), at.index(both[0]) + len(both)
+    is_row = at[first:end] == list(range(both[0], both[0] + len(both)))
+    people = np.unique(mine[first:end, 1:3], axis=0)
+    is_told = is_row and len(exact) + files.sum() == len(both) >= RUN and len(people) > 1
+    return at if is_told else None
+
+
+def _has_parts(said: Said) -> Any:
+    """Return per message whether it is known to be more than a text, such as a file."""
+    if _PARTS not in said.table.names:
+        return np.zeros(len(said.ids), dtype=bool)
+    column = said.table.column(_PARTS)
+    return (column != 0) & (column != UNKNOWN)
 
 
 def _by_old_names(mine: Any, theirs: Any, at: list[int]) -> Any:

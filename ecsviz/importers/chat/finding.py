@@ -153,7 +153,8 @@ class Finder:
         for each in group:
             messages = each.origin.held.messages
             times += [messages[0].created_at, messages[-1].created_at]
-            for message in _some(messages):
+            texts_alone = [message for message in messages if "parts" not in message.metadata]
+            for message in _some(texts_alone or messages):
                 listed = texts.setdefault(message.content, [])
                 if not listed or listed[-1] is not each:
                     listed.append(each)
