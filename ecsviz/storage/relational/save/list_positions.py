@@ -106,6 +106,9 @@ class ListChanges:
         Per (type, back-reference) the position of each entity of that group, or None.
     touched
         Per type the places of stored entities whose list changed.
+    strayed
+        Per type the places of stored entities whose row names another holder than they do: where
+        their checksums say nothing of it, SQL has done so.
     outside
         Per type the row ids of holders that are not in the walk and lost a member.
     moves
@@ -144,6 +147,7 @@ class ListChanges:
         self._rows_out: set[tuple[str, str, int]] = set()
         self.positions: dict[tuple[str, str], Ints] = {}
         self.touched: dict[str, set[int]] = {}
+        self.strayed: dict[str, set[int]] = {}
         self.outside: dict[str, set[int]] = {}
         self.moves: list[Moves] = []
         self.lost: list[Lost] = []
@@ -317,7 +321,11 @@ class ListChanges:
             was = self.stored[name].lists.get(back)
             if was is None:
                 continue
-            stays = self._stays(group, back) & (wanted != NOWHERE)
+            stays, listed = self._stays(group, back), wanted != NOWHERE
+            away = np.flatnonzero(~stays & (listed | (was.positions != NOWHERE))).tolist()
+            if strayed := self.stored[name].versions.keys() & set(away):
+                self.strayed.setdefault(name, set()).update(strayed)
+            stays &= listed
             for number, kind in enumerate(was.arcs):
                 holders = was.holders[stays & (was.kinds == number)]
                 for holder, count in zip(*map(_as_list, _counted(holders)), strict=True):

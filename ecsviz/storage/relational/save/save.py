@@ -250,7 +250,8 @@ class Save:
     def _changed_places(self, name: str) -> list[int]:
         """Return the places of stored entities whose own row says something else now."""
         group, stored = self.rows.groups[name], self.stored[name]
-        changed = [n for n, old in stored.checksums.items() if old != group.checksums[n]]
+        now, away = group.checksums, self.lists.strayed.get(name, ())
+        changed = [n for n, old in stored.checksums.items() if old != now[n] or n in away]
         if self.part is not None and name not in self.altered:
             same = stored.checksums.keys() - changed - self.lists.touched.get(name, set())
             same = self.notes.other_than_read(group, same) if self.alone else same
@@ -285,8 +286,7 @@ class Save:
     # -- telling -----------------------------------------------------------------------------
 
     def _describe(self) -> None:
-        plan = self.plan
-        mapping = self.catalog.mapping
+        plan, mapping = self.plan, self.catalog.mapping
         if plan:
             plan.order = self.inserts.types + sorted(
                 name
