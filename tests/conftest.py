@@ -87,6 +87,13 @@ class _EveryTest:
             pyplot.close("all")
 
     @pytest.fixture(autouse=True)
+    def _end_following(self) -> Iterator[None]:
+        """See that no explorer follows what later tests save."""
+        yield
+        saved = sys.modules.get("ecsviz.storage.saved")
+        assert saved is None or not len(saved.listening), "a live explorer is left open: close it"
+
+    @pytest.fixture(autouse=True)
     def _without_a_loop(self, request: pytest.FixtureRequest) -> Iterator[None]:
         """Let doctests run a loop of their own: that of a browser test stays in the thread."""
         if not isinstance(request.node, pytest.DoctestItem):

@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from ipywidgets import Widget
 
 import ecsviz as ev
 import ecsviz.draw
@@ -285,6 +286,7 @@ def test_a_wrong_argument_is_an_answer_or_an_error_of_ours(
             if inspect.iscoroutine(value):
                 value.close()
             plt.close("all")
+            Widget.close_all()
     at.close()
     assert not foreign, "\n".join(foreign)
 
