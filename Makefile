@@ -6,7 +6,7 @@
 #   make demo PYTHON=python3.12    which Python makes .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all quick check lab bench lint docs clean
+.PHONY: help demo test test-all quick check lab bench lint docs notebooks clean
 .SUFFIXES:
 
 VENV := .venv
@@ -20,7 +20,7 @@ PYTHON ?=
 SLOW := scale or postgres or mariadb or process or sweep or browser
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed-lab ## show the tour
 	$(PY) -m ecsviz demo $(ARGS)
@@ -65,6 +65,9 @@ lint: $(VENV)/.installed-dev ## check style and types
 
 docs: $(VENV)/.installed-docs ## build the documentation into docs/_build/html; a warning is an error
 	$(PY) -m sphinx -b html -W --keep-going -q docs docs/_build/html
+
+notebooks: $(VENV)/.installed-lab ## run the notebooks, and store what they show
+	$(PY) -m tests.notebooks $(ARGS)
 
 clean: ## remove the environments, caches and build output
 	rm -rf $(VENV) .venv-3.* build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov .coverage

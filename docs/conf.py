@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -24,6 +25,7 @@ templates_path = ["_templates"]
 # A notebook that is stored without what it says is run.
 nb_execution_mode = "auto"
 nb_execution_raise_on_error = True
+nb_execution_excludepatterns = ["lessons/*"]  # they are stored with it
 nb_ipywidgets_js = {}  # widgets show the picture that stands in for them
 myst_heading_anchors = 3
 suppress_warnings = ["mystnb.unknown_mime_type"]  # a widget's own form, which no page can show
@@ -59,11 +61,16 @@ def _write_pages() -> None:
 
 
 def _copy_notebooks() -> None:
-    """Bring the notebooks to where Sphinx looks for them."""
+    """Bring the notebooks to where Sphinx looks for them; pictures say there what they show."""
     target = Path(__file__).parent / "lessons"
-    target.mkdir(exist_ok=True)
-    for notebook in sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb")):
-        shutil.copy(notebook, target)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    for path in sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            if "alt" in cell["metadata"]:
+                cell["metadata"]["mystnb"] = {"image": {"alt": cell["metadata"]["alt"]}}
+        (target / path.name).write_text(json.dumps(notebook), encoding="utf-8")
 
 
 _write_pages()

@@ -21,8 +21,8 @@ NOTEBOOK = "01_tour.ipynb"
 FOLDER = "ecsviz-demo"
 REPORT = "ecsviz-demo.json"
 """Stands in every folder that a demo has written, and so marks it as one."""
-STORES = ("two.db", STORE)
-"""What the notebook makes, beside pictures."""
+STORES = ("two.db", "past.db", STORE)
+"""What the notebook makes, or once made, beside pictures."""
 NEEDED = ("nbclient", "nbconvert", "ipykernel")
 """What executing the notebook takes; the extra ``lab`` installs it."""
 
