@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -13,9 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.text import Text
+from pydantic import Field
 
 import ecsviz as ev
 from ecsviz.draw import DrawingOptionError, draw_graph
+from ecsviz.draw import curves as draw_curves
+from ecsviz.draw import nodes as draw_nodes
+from ecsviz.draw.curves import make_curves
 from ecsviz.layout.choices import placed_by
 from ecsviz.layout.communities import communities
 from ecsviz.layout.force import force_places
@@ -249,3 +253,80 @@ def test_the_explorer_begins_with_a_map_where_the_picture_is_one(n: int, view: s
     drawn = graph.draw().get_figure().findobj(Text)
     assert any("is a point" in text.get_text() for text in drawn) == (view == "map")
     explorer.close()
+
+
+# -- references of a node to itself ------------------------------------------------------------
+
+
+class Place(ev.Entity):
+    name: str
+    since: datetime
+    ways: list[Place] = Field(default_factory=list)
+
+
+Place.model_rebuild()
+
+
+def own_ways(n: int) -> Graph:
+    """Return places in a tree, of which every third leads to itself, every sixth twice."""
+    r = random.Random(n)
+    start = datetime(2024, 5, 1, tzinfo=UTC)
+    places = [Place(name=f"place {k}", since=start + timedelta(hours=k)) for k in range(n)]
+    for k, place in enumerate(places):
+        if k:
+            places[r.randrange(k)].ways.append(place)
+        place.ways += [place] * (2 if k % 6 == 0 else 1 if k % 3 == 0 else 0)
+    return Graph(places[0])
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("wide", [True, False])
+def test_what_leads_to_itself_is_seen_in_every_layout(how: Any, wide: bool) -> None:
+    graph = own_ways(40)
+    sizes = np.tile((1.3, 0.3) if wide else (0.15, 0.15), (len(graph), 1))
+    layout = placed_by(how, graph, sizes, (0.2, 0.3), (12.0, 9.0))
+    a, b = graph.arrays.sources, graph.arrays.targets
+    curves = make_curves(layout, a, b, labelled=wide, arrow=0.1)
+    nodes, (left, bottom, right, top) = boxes_of(layout), layout.bounds
+    assert overlaps(nodes) == []
+    for k in np.flatnonzero(a == b).tolist():
+        low, high = curves.lines[k].min(axis=0), curves.lines[k].max(axis=0)
+        others = np.delete(nodes, a[k], axis=0)
+        assert not draw_nodes.overlaps(np.concatenate((low, high)), others)
+        assert (low >= (left, bottom)).all()
+        assert (high <= (right, top)).all()
+
+
+@pytest.mark.parametrize("n", [12, 170])
+@pytest.mark.parametrize("how", [*HOWS, None])
+def test_pictures_draw_what_leads_to_itself(how: Any, n: int) -> None:
+    graph = own_ways(n)
+    ax = draw_graph(graph, layout=how, max_nodes=None if how is None else 600)
+    itself = graph.arrays.sources == graph.arrays.targets
+    if (how, n) == ("force", 170):  # a map: one loop a node
+        loops = found(ax, "self references").get_segments()
+        assert len(loops) == len({*graph.arrays.sources[itself].tolist()})
+    else:
+        loops = found(ax, "deferred references").get_segments()
+        assert len(loops) == int(itself.sum())
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    for loop in loops:
+        assert (loop > (x0, y0)).all()
+        assert (loop < (x1, y1)).all()
+    explorer = graph.explore()
+    for view in ("all", "map"):
+        explorer.view = view
+        scene = explorer._showing.now
+        assert int((scene.sources == scene.targets).sum()) == int(itself.sum())
+    explorer.close()
+
+
+def test_many_straight_lines_leave_loops_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draw_curves, "MAX_CURVED", 10)
+    graph = own_ways(30)
+    a, b = graph.arrays.sources, graph.arrays.targets
+    layout = placed_by("layered", graph, np.full((30, 2), 0.15), (0.2, 0.3), (12.0, 9.0))
+    lines = make_curves(layout, a, b, labelled=False, arrow=0.1).lines
+    assert {len(line) > 2 for line, loop in zip(lines, a == b, strict=True) if loop} == {True}
+    assert {len(line) for line, loop in zip(lines, a == b, strict=True) if not loop} == {2}
+    draw_graph(graph)

@@ -77,7 +77,7 @@ def make_curves(
     Notes
     -----
     Parallel references, and those that lead back, bow apart. Above `MAX_CURVED` references all
-    are straight. O(references log references).
+    are straight but those of a node to itself. O(references log references).
     """
     if len(sources) > MAX_CURVED:
         return _straight(layout, sources, targets, arrow)
@@ -122,7 +122,17 @@ def _straight(layout: Layout, sources: Ints, targets: Ints, arrow: float) -> Cur
     radius = np.minimum(layout.sizes[targets].min(axis=1)[:, None] / 2, 0.3 * length)
     tips = b - direction * radius
     foot = tips - direction * np.minimum(0.8 * arrow, 0.3 * length)
-    return Curves(np.stack((a, foot), axis=1), tips, direction)
+    lines = np.stack((a, foot), axis=1)
+    loops = np.flatnonzero(sources == targets).tolist()
+    if not loops:
+        return Curves(lines, tips, direction)
+    curved = list(lines)
+    for k in loops:
+        node = sources[k]
+        line = _loop(a[k], layout.sizes[node], float(layout.reach[node]), 0, 1)
+        tips[k], direction[k] = _end(line, arrow)
+        curved[k] = _shortened(line, 0.8 * arrow)
+    return Curves(curved, tips, direction)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,6 +33,9 @@ HUBS: Final = 40
 LINES: Final = 20_000
 """Of so many references at the most lines are drawn, evenly taken."""
 CYCLES: Final = 3_000
+LOOP: Final = 0.09
+"""How large the loop of a reference to itself is, in inches; at the most half of what is between
+neighbours."""
 FEW, MANY = 200, 1_000
 """So many references in cycles are of full strength; of more than the second, lines are thin."""
 INK: Final = 1_500
@@ -99,6 +102,7 @@ def draw_map(
     canvas = around.canvas(ax, theme, writer, bounds, 2 * half[1] + around.strip)
     colors = np.array([kind.color for kind in kinds])
     _draw_lines(canvas, picture, places, colors, codes)
+    _draw_loops(canvas, picture, places)
     _draw_points(canvas, picture, places, colors, codes, found.degree)
     _write(canvas, picture, found, places, colors if by_community else None)
     around.draw(canvas)
@@ -171,6 +175,34 @@ def _draw_lines(
             ),
             autolim=False,
         )
+
+
+def _draw_loops(canvas: frame.Canvas, picture: Picture, places: Floats) -> None:
+    """Draw references of nodes to themselves as small loops on their right."""
+    from matplotlib.collections import LineCollection
+
+    parts = picture.graph.arrays
+    itself = parts.sources == parts.targets
+    nodes = np.unique(parts.sources[itself])
+    if not len(nodes):
+        return
+    area = float(np.prod(np.ptp(places, axis=0))) / len(places)
+    size = min(LOOP / canvas.scale, 0.5 * float(np.sqrt(area)))
+    angle = np.linspace(0, 2 * np.pi, 20)
+    loop = size / 2 * np.column_stack((1.0 - np.cos(angle), np.sin(angle)))
+    strength = np.full(len(nodes), 0.9)
+    if picture.lit is not None:
+        strength = np.where(picture.lit[nodes], 1.0, 0.15)
+    canvas.ax.add_collection(
+        LineCollection(
+            list(places[nodes][:, None, :] + loop),
+            colors=with_alpha([canvas.theme.cycle], strength),
+            linewidths=0.9,
+            zorder=1.6,
+            gid="self references",
+        ),
+        autolim=False,
+    )
 
 
 def _draw_points(

@@ -15,7 +15,7 @@ from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import DrawingOptionError
 from ecsviz.layout.maps import map_of
 from ecsviz.layout.one_way import one_way
-from ecsviz.layout.placed import LOOP, SIDE, Layout
+from ecsviz.layout.placed import HULL_PAD, LOOP, SIDE, Layout
 
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -84,28 +84,36 @@ def placed_by(
     """
     if how == "layered" or not len(graph):
         return layout_graph(graph, sizes=sizes, gap=gap, page=page)
+    parts = graph.arrays
+    loops = parts.sources == parts.targets
+    reach = loop_room(np.bincount(parts.sources[loops], minlength=len(graph)))
+    # On the right of a node: how far its references to itself reach, and the ground below them.
+    aside = np.where(reach > 0, reach + HULL_PAD, 0.0)
     if how == "tree":
         tree = graph.without(~_tree(graph)[1])
-        places = layout_graph(tree, sizes=sizes, gap=gap, page=page).positions
+        wide = sizes + np.column_stack((aside, 0 * aside))
+        places = layout_graph(tree, sizes=wide, gap=gap, page=page).positions
+        places = places - np.column_stack((aside / 2, 0 * aside))
     elif how == "timeline":
-        places = _on_a_line(graph, sizes, gap, page)
+        places = _on_a_line(graph, sizes, aside, gap, page)
     else:
         if how == "circle":
             places = _on_a_circle(graph)
         else:
             places = _radial(graph) if how == "radial" else map_of(graph).places
-        places = _with_room(places, sizes + gap, move=how != "circle")
-    return _layout(graph, places, sizes)
+        places = _with_room(places, sizes + gap, aside, move=how != "circle")
+    return _layout(graph, places, sizes, reach)
 
 
-def _layout(graph: EntityDependencyGraph, places: Floats, sizes: Floats) -> Layout:
+def _layout(graph: EntityDependencyGraph, places: Floats, sizes: Floats, reach: Floats) -> Layout:
     parts, found = graph.arrays, graph.ordering
     count = len(found.cyclic)
     loops = parts.sources == parts.targets
-    reach = loop_room(np.bincount(parts.sources[loops], minlength=len(places)))
     low, high = np.full((count, 2), np.inf), np.full((count, 2), -np.inf)
-    np.minimum.at(low, found.component, places - sizes / 2)
-    np.maximum.at(high, found.component, places + sizes / 2 + np.column_stack((reach, 0 * reach)))
+    pad = np.where(found.cyclic, HULL_PAD, 0.0)[found.component, None]
+    right = np.column_stack((reach, 0 * reach))
+    np.minimum.at(low, found.component, places - sizes / 2 - pad)
+    np.maximum.at(high, found.component, places + sizes / 2 + right + pad)
     return Layout(
         places,
         sizes,
@@ -207,7 +215,11 @@ def _on_a_circle(graph: EntityDependencyGraph) -> Floats:
 
 
 def _on_a_line(
-    graph: EntityDependencyGraph, sizes: Floats, gap: tuple[float, float], page: tuple[float, float]
+    graph: EntityDependencyGraph,
+    sizes: Floats,
+    aside: Floats,
+    gap: tuple[float, float],
+    page: tuple[float, float],
 ) -> Floats:
     """Place nodes from left to right by their moments, those of about one time below each other."""
     moments = [_moment(node) for node in graph.arrays.nodes]
@@ -229,7 +241,7 @@ def _on_a_line(
         lane = next((k for k, end in enumerate(ends) if end <= left), len(ends))
         if lane == len(ends):
             ends.append(0.0)
-        ends[lane] = x[node] + sizes[node, 0] / 2 + gap[0]
+        ends[lane] = x[node] + sizes[node, 0] / 2 + aside[node] + gap[0]
         y[node] = -lane * (float(sizes[:, 1].max()) + gap[1])
     return np.column_stack((x, y))
 
@@ -245,20 +257,24 @@ def _moment(node: Any) -> float | None:
     return None
 
 
-def _with_room(places: Floats, room: Floats, *, move: bool) -> Floats:
-    """Spread places until nothing lies on anything else; where they may move, push apart."""
+def _with_room(places: Floats, room: Floats, aside: Floats, *, move: bool) -> Floats:
+    """Spread places until nothing lies on anything else; where they may move, push apart.
+
+    Nodes take the `room` around them, and what is `aside` on their right.
+    """
     n = len(places)
     if n < 2:
         return places
     if n > PAIRWISE:
-        return places * float(room.max()) * 1.2
+        return places * float((room.max(axis=1) + aside).max()) * 1.2
     a, b = np.triu_indices(n, 1)
-    need = (room[a] + room[b]) / 2
+    need = _needed(places, room, aside, a, b)
     apart = np.maximum(np.abs(places[a] - places[b]), 1e-9)
     factors = (need / apart).min(axis=1)
     places = places * float(np.quantile(factors, 0.97) if move else factors.max())
     for _ in range(ROUNDS if move else 0):
         step = places[a] - places[b]
+        need = _needed(places, room, aside, a, b)
         over = need - np.abs(step)
         pairs = np.flatnonzero((over > 1e-6).all(axis=1))
         if not len(pairs):
@@ -268,3 +284,11 @@ def _with_room(places: Floats, room: Floats, *, move: bool) -> Floats:
         np.add.at(places, (a[pairs], axis), shift)
         np.add.at(places, (b[pairs], axis), -shift)
     return places
+
+
+def _needed(places: Floats, room: Floats, aside: Floats, a: Ints, b: Ints) -> Floats:
+    """Return how far apart the nodes of pairs have to be, shape (pairs, 2)."""
+    need = (room[a] + room[b]) / 2
+    if aside.any():
+        need[:, 0] += np.where(places[a, 0] > places[b, 0], aside[b], aside[a])
+    return need

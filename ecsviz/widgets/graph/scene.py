@@ -460,7 +460,7 @@ def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
         places, hub = along_line(order.sequence), np.zeros(len(parts.sources), dtype=bool)
         how = ", in the order of saving from below"
     flags = IN_CYCLE * order.in_cycle + DEFERRED * order.deferred + TO_HUB * hub
-    edges = _thinned(parts.sources, parts.targets)
+    edges = _thinned(parts.sources)
     length = np.hypot(*(places[parts.sources[edges]] - places[parts.targets[edges]]).T)
     edges = edges[np.lexsort((length, flags[edges]))]  # like ones are drawn at one stroke
     noun = noun_of(graph, n)
@@ -515,8 +515,8 @@ def along_line(sequence: Ints) -> Floats:
     return places
 
 
-def _thinned(sources: Ints, targets: Ints) -> Ints:
-    edges = np.flatnonzero(sources != targets)
+def _thinned(sources: Ints) -> Ints:
+    edges = np.arange(len(sources))
     if len(edges) <= LINES:
         return edges
     return edges[np.linspace(0, len(edges) - 1, LINES).astype(np.int64)]

@@ -134,7 +134,7 @@ export function drawnPoints(points) {
     for (let k = 0; k < scene.sources.length; k += 1) {
       const [a, b] = [scene.sources[k], scene.targets[k]];
       if (Boolean(scene.flags[k] & IN_CYCLE) !== cyclic || points.unseen(k)) continue;
-      d += `M${at(a)}L${at(b)}`;
+      d += `M${at(a)}${a === b ? "a7 7 0 1 1 14 0a7 7 0 1 1-14 0" : `L${at(b)}`}`;
     }
     if (d) sheet.path(d, { stroke: cyclic ? colours.cycle : colours.line, opacity: 0.35 });
   }

@@ -22,6 +22,7 @@ const BATCH = 250; // lines of one stroke
 const MARKED = 2_500; // points in sight: up to so many get their mark, more are squares
 const REACH = 12; // px: how far from a point one may click
 const NEAR = 200; // lines of the selected element
+const LOOP = 3; // px: so much half of a reference of a point to itself is wider than half a point
 
 export class Points {
   /** @type {Scene} */
@@ -542,12 +543,15 @@ export class Points {
     context.strokeStyle = look & IN_CYCLE ? this.colours.cycle : this.colours.line;
     context.setLineDash(look & DEFERRED ? [5 / this.view.scale, 4 / this.view.scale] : []);
     context.beginPath();
+    const loop = (this.size / 2 + LOOP) / this.view.scale;
     let k = first;
     for (; k < sources.length && k < first + BATCH && flags[k] === look; k += 1) {
       const [a, b] = [sources[k], targets[k]];
       if (this.unseen(k)) continue;
-      context.moveTo(places[2 * a], places[2 * a + 1]);
-      context.lineTo(places[2 * b], places[2 * b + 1]);
+      const [x, y] = [places[2 * a], places[2 * a + 1]];
+      context.moveTo(x, y);
+      if (a !== b) context.lineTo(places[2 * b], places[2 * b + 1]);
+      else context.arc(x + loop, y, loop, Math.PI, 3 * Math.PI); // from itself to itself
     }
     context.stroke();
     return k;

@@ -88,9 +88,10 @@ export function lengthOf({ sources, targets, places }, k) {
   return Math.hypot(places[a] - places[b], places[a + 1] - places[b + 1]);
 }
 
-/** Returns how long half of the lines are at the most. @param {Scene} scene */
+/** Returns how long half of the lines are at the most, loops aside. @param {Scene} scene */
 export function usualLength(scene) {
-  const lengths = Float32Array.from(scene.sources, (_, k) => lengthOf(scene, k)).sort();
+  const all = Float32Array.from(scene.sources, (_, k) => lengthOf(scene, k)).sort();
+  const lengths = all.subarray(all.findIndex((length) => length > 0));
   return lengths[lengths.length >> 1] ?? 1;
 }
 
