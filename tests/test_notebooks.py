@@ -24,7 +24,12 @@ def cells_of(path: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def test_they_are_there() -> None:
-    assert [path.name for path in NOTEBOOKS] == ["01_tour.ipynb"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_tour",
+        "02_cycles_and_order",
+        "03_objects_and_tables",
+        "04_time_travel",
+    ]
 
 
 @each
