@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ from hypothesis import strategies as st
 
 import ecsviz as ev
 from tests.chat_files import conversation, encode, is_sound, node, read
-from tests.chat_formats import MESSAGE_STORE
+from tests.chat_formats import AGENTS, MESSAGE_STORE, WHEN, item
 from tests.chat_sample import database
+from tests.chat_tools import CHECKPOINTS, checkpoint, packed_message
 
 FROZEN = Path(__file__).parent / "frozen"
 
@@ -115,6 +118,11 @@ def held(threads: list[Any]) -> Counter[tuple[str, ...]]:
     return Counter(tuple(sorted(m.content for m in thread.messages)) for thread in threads)
 
 
+def in_order(threads: list[Any]) -> Counter[tuple[str, ...]]:
+    assert all(map(is_sound, threads))
+    return Counter(tuple(m.content for m in thread.messages) for thread in threads)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @given(done=steps)
 def test_every_message_is_there_once(name: str, done: list[Step]) -> None:
@@ -134,6 +142,88 @@ def test_every_message_is_there_once(name: str, done: list[Step]) -> None:
     for export in seen:
         store.register(read(make(*export)))
     assert len(store.revisions()) == before
+
+
+ALIKE = ["Hi", "Hello", "Why?"]
+"""What two chats of one id say at first."""
+
+
+def grown(app: str, count: int) -> list[str]:
+    """Return what the first messages say in the database of an app: at first the same in all."""
+    return [*ALIKE, *(f"{app} {number}" for number in range(4, 7))][:count]
+
+
+def langchain_app(app: str, count: int) -> bytes:
+    said = enumerate(grown(app, count))
+    rows = [{"type": ("human", "ai")[n % 2], "data": {"content": text}} for n, text in said]
+    made = enumerate(map(json.dumps, rows), 1)
+    return database(MESSAGE_STORE, *(("message_store", (n, "default", row)) for n, row in made))
+
+
+def agents_app(app: str, count: int) -> bytes:
+    rows = [
+        item(n + 1, {"role": ("user", "assistant")[n % 2], "content": text}, "default")
+        for n, text in enumerate(grown(app, count))
+    ]
+    return database(AGENTS, ("agent_sessions", ("default", WHEN, WHEN)), *rows)
+
+
+def langgraph_app(app: str, count: int, *, named: bool = True) -> bytes:
+    said = [
+        packed_message(("human", "ai")[n % 2], text, f"m{n}" if named else None)
+        for n, text in enumerate(grown(app, count))
+    ]
+    # Of one clock, where messages have ids: nothing but their words tells them apart.
+    later = 0 if named else 3 * (ord(app) - ord("A"))
+    numbers = [n + later * (n > len(ALIKE)) for n in range(1, count + 1)]
+    above = [None, *numbers]
+    rows = [checkpoint(numbers[n], above[n], *said[: n + 1]) for n in range(count)]
+    return database(CHECKPOINTS, *rows)
+
+
+APPS: dict[str, Callable[[str, int], bytes]] = {
+    "langchain": langchain_app,
+    "openai-agents": agents_app,
+}
+if find_spec("msgpack") is not None:
+    APPS["langgraph"] = langgraph_app
+    APPS["langgraph, without ids"] = functools.partial(langgraph_app, named=False)
+
+
+def apart(most: Counter[str]) -> Counter[tuple[str, ...]]:
+    """Return the chats that there must be: one of each app that says something of its own."""
+    own = [tuple(grown(app, count)) for app, count in most.items() if count > len(ALIKE)]
+    return Counter(own or [tuple(grown("A", max(most.values())))])
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_two_databases_of_one_id_that_begin_alike_stay_two(name: str) -> None:
+    make = functools.cache(APPS[name])
+    begun, ours, theirs = ("A", 3), ("A", 6), ("B", 4)
+    told = [
+        [[begun], [("B", 3)], [ours], [theirs], [("B", 5)]],
+        [[begun, ("B", 3)], [ours, theirs], [theirs, ours], [begun, ("B", 6)]],
+        [[theirs], [begun], [ours], [("B", 6), ("A", 6)]],
+    ]
+    for seed in range(5):
+        by_chance = random.Random(seed)
+        some = [(app, count) for app in "AB" for count in range(1, 7)]
+        told.append([by_chance.choices(some, k=by_chance.randint(1, 3)) for _ in range(4)])
+    for steps in told:
+        store, seen = ev.InMemoryEntityStorage(), Counter[str]()
+        for exports in steps:
+            most = Counter[str]()
+            for app, count in exports:
+                most[app] = max(most[app], count)
+            found = read([make(*each) for each in exports])
+            assert in_order(found) == apart(most)
+            store.register(found)
+            seen |= most
+            assert in_order(store.list_by_type(ev.ChatThread)) == apart(seen)
+        number = len(store.revisions())
+        for exports in steps:
+            store.register(read([make(*each) for each in exports]))
+        assert len(store.revisions()) == number
 
 
 @given(done=steps)
