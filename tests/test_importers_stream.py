@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import ecsviz as ev
@@ -342,11 +342,14 @@ IDS = st.sampled_from([st.none(), st.none() | TEXTS, st.text(min_size=1, max_siz
     TEXTS,
     st.booleans(),
 )
+@example(said=[(None, "same", None)] * 4, ident="t", chained=False)
+@example(said=[("twice", "same", None)] * 3, ident="t", chained=True)
 def test_ids_are_made_of_json(said: list[tuple[Any, str, Any]], ident: str, chained: bool) -> None:
     items = [DraftMessage(role="user", content=text, id=i, author=who) for i, text, who in said]
     for at, item in enumerate(items):
         item.parent = (at - 1 if chained else at // 2) if at else None
-        item.created_at = datetime(2024, 1, 1, tzinfo=UTC) if at % 2 else None
+        # The same of two answers: nothing but their number may tell them apart.
+        item.created_at = datetime(2024, 1, 1, tzinfo=UTC) if at // 2 % 2 else None
     key = ThreadKey("chatgpt", ("", ident))
     seen: Counter[str] = Counter()
     expected: list[Any] = []
