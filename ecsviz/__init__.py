@@ -134,6 +134,8 @@ _connect(
         "ThreadViews.explore": "ecsviz.widgets.explore_threads",
         "ThreadViews.frame": "ecsviz.frames.chats.messages_frame",
         "ThreadViews.summary": "ecsviz.frames.chats.threads_summary",
+        "ThreadViews.to_chatgpt": "ecsviz.export.to_chatgpt",
+        "ThreadViews.to_oasst": "ecsviz.export.to_oasst",
         "ToHtml.to_html": "ecsviz.export.page.to_html",
         "VersionedStorage.draw_lineage": "ecsviz.draw.lineage.draw_family",
         "VersionedStorage.explore": "ecsviz.widgets.explore_store",

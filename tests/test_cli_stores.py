@@ -402,6 +402,15 @@ def test_export_of_texts(chats: Path, tmp_path: Path) -> None:
     assert nx.read_graphml(out, force_multigraph=True).number_of_edges() == 380
 
 
+def test_export_of_chats(chats: Path, tmp_path: Path) -> None:
+    for kind in ("chatgpt", "oasst"):
+        out = tmp_path / kind
+        for source in (chats, ev.samples.sample_file("chats")):
+            run("export", source, "--to", kind, "--out", out)
+            assert sum(len(thread.messages) for thread in ev.read_chat(out)) == 98
+        assert run("export", source, "--to", kind).stdout == out.read_text(encoding="utf-8")
+
+
 def test_export_of_tables(
     chats: Path, tmp_path: Path, require_optional: Callable[[str], ModuleType]
 ) -> None:

@@ -319,6 +319,8 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
             lambda path: export.to_json(graph, path),
             ev.ChatThread().to_html,
             ev.ChatThread().to_markdown,
+            ev.ChatThreads().to_chatgpt,
+            ev.ChatThreads().to_oasst,
             lambda path: export.to_er_diagram(ev.ChatThread, path),
             lambda path: export.to_csv(graph.nodes_frame(), path),
             lambda path: export.to_excel(graph.nodes_frame(), path.with_suffix(".xlsx")),

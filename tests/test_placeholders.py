@@ -138,7 +138,7 @@ MAKES_WHOLE = {"refresh", "merge"}
 """What brings all of a graph up to date, and says so."""
 
 OF_CHATS = {"draw_activity", "draw_lengths", "draw_models", "draw_timeline"}
-CHATS_OUT = {"to_markdown"}
+CHATS_OUT = {"to_markdown", "to_chatgpt", "to_oasst"}
 """What shows the texts of chats reads these, as anybody does; see ``test_lazy_graphs``."""
 
 

@@ -158,7 +158,7 @@ CLASSES: dict[str, type] = {
 
 VIEWS = {
     *("draw", "draw_lineage", "draw_schema", "draw_timeline", "explore", "to_html"),
-    *("draw_activity", "draw_lengths", "draw_models", "to_markdown"),
+    *("draw_activity", "draw_lengths", "draw_models", "to_markdown", "to_chatgpt", "to_oasst"),
 }
 """The methods of classes that are asked for their pictures and widgets alone."""
 

@@ -15,6 +15,7 @@ from ecsviz.basics.addresses import short_path
 from ecsviz.cli.output import bars, examples, note, show_facts, show_table
 from ecsviz.cli.sources import (
     at_end,
+    chats_of,
     classes_option,
     is_database,
     is_store,
@@ -152,6 +153,11 @@ _TEXTS: dict[str, Callable[[EntityDependencyGraph], str]] = {
 }
 _TABLES = ("csv", "xlsx", "parquet")
 _SCHEMA = "erdiagram"
+_CHATS: dict[str, Callable[[Any], str | Path]] = {
+    "chatgpt": export.to_chatgpt,
+    "oasst": export.to_oasst,
+}
+_KINDS = click.Choice([*_TABLES, *_TEXTS, *_CHATS, _SCHEMA])
 
 
 @click.command(
@@ -161,10 +167,11 @@ _SCHEMA = "erdiagram"
         "ecsviz export chats.db --to csv --table chat_messages > messages.csv",
         "ecsviz export chats.db --to xlsx --out chats.xlsx",
         "ecsviz export conversations.json --to dot | dot -Tsvg > chats.svg",
+        "ecsviz export chats.db --to chatgpt --out conversations.json",
     ),
 )
 @click.argument("source")
-@click.option("--to", "kind", required=True, type=click.Choice([*_TABLES, *_TEXTS, _SCHEMA]))
+@click.option("--to", "kind", required=True, type=_KINDS)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The file, or for csv and parquet the folder."
 )
@@ -187,12 +194,16 @@ def export_command(
 
     csv and xlsx hold the tables of a store, parquet its whole graph in the layout of GraphFrames
     (vertices and edges); mermaid, dot, graphml, cytoscape and json hold the graph, which is
-    printed where no --out is given; erdiagram the tables with columns and keys, for Mermaid. Cells
-    that a spreadsheet would run as formulas (= + - @ at the beginning) get an apostrophe in front.
+    printed where no --out is given; chatgpt and oasst the chats with all branches, as ChatGPT and
+    Open-Assistant write them; erdiagram the tables with columns and keys, for Mermaid. Cells that
+    a spreadsheet would run as formulas (= + - @ at the beginning) get an apostrophe in front.
     """
     if kind == _SCHEMA:
         load_classes(modules)
         _write(str(export.to_er_diagram(_schema_of(source, format_))), out)
+        return
+    if kind in _CHATS:
+        _write(str(_CHATS[kind](chats_of(source, format_))), out)
         return
     if kind in _TEXTS:
         graph = open_graph(source, format=format_, types=types)

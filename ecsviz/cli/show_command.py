@@ -12,7 +12,7 @@ import click
 
 from ecsviz.basics.text import plain_lines
 from ecsviz.cli.output import cell, examples, show_table
-from ecsviz.cli.sources import is_database, is_store, open_store, read
+from ecsviz.cli.sources import chats_of
 from ecsviz.domain.chat import ChatThread, MessagePart, told_parts, whole_text
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.export.chat_text import (
@@ -53,10 +53,7 @@ def show_command(
     """
     if branch is not None and all_:
         raise click.UsageError("--branch goes without --all.")
-    if format_ is None and is_database(source) and is_store(source):
-        found: Any = open_store(source).threads()
-    else:
-        found = read(source, format_)
+    found: Any = chats_of(source, format_)
     summary = found.summary()
     titles = [str(title) for title in summary["title"]]
     ids = [str(ecs_id) for ecs_id in summary["ecs_id"]]

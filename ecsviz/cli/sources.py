@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ecsviz.cli.output import bars, warnings_told
+from ecsviz.domain.chat_threads import ThreadViews
 from ecsviz.errors import (
     EcsvizError,
     InvalidArgumentError,
@@ -180,3 +181,13 @@ def read(
     """Read the chats of a file; a bar shows on a terminal only."""
     with warnings_told():
         return read_chat(source, format, progress=bars())
+
+
+def chats_of(
+    source: str,
+    format: str | None,  # noqa: A002 - as in read_chat
+) -> ThreadViews:
+    """Return the chats of a store or a file."""
+    if format is None and is_database(source) and is_store(source):
+        return open_store(source).threads()
+    return read(source, format)

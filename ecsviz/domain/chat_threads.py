@@ -13,6 +13,8 @@ from ecsviz.domain.chat import ChatThread
 from ecsviz.errors import UnknownTypeError, short_repr
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.axes import Axes
 
@@ -109,6 +111,32 @@ class ThreadViews:
         >>> import ecsviz as ev
         >>> ev.ChatThreads(ev.sample("chats")).explore()
         ThreadsExplorer(6 threads, 98 messages)
+        """
+        raise NotImplementedError
+
+    @view
+    def to_chatgpt(self, path: str | Path | None = None) -> str | Path:
+        """Return, or write, all branches as ChatGPT exports them; see ``ecsviz.export.to_chatgpt``.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> threads = ev.ChatThreads(ev.sample("chats"))
+        >>> ev.read_chat(threads.to_chatgpt().encode())
+        <ChatImport of 6 threads, 98 messages, 0 problems>
+        """
+        raise NotImplementedError
+
+    @view
+    def to_oasst(self, path: str | Path | None = None) -> str | Path:
+        """Return, or write, all branches as Open-Assistant does; see ``ecsviz.export.to_oasst``.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> threads = ev.ChatThreads(ev.sample("chats"))
+        >>> ev.read_chat(threads.to_oasst().encode())
+        <ChatImport of 6 threads, 98 messages, 0 problems>
         """
         raise NotImplementedError
 

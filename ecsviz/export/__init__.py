@@ -13,6 +13,7 @@ from ecsviz.basics.lazy import lazy
 if TYPE_CHECKING:
     from ecsviz.basics.arguments import FileNotWrittenError
     from ecsviz.basics.text import MAX_LABEL, plain
+    from ecsviz.export.chat_files import to_chatgpt, to_oasst
     from ecsviz.export.chat_text import to_markdown
     from ecsviz.export.er_diagram import to_er_diagram
     from ecsviz.export.formats import (
@@ -35,6 +36,7 @@ __all__ = [
     "graphml_text",
     "plain",
     "read_parquet",
+    "to_chatgpt",
     "to_csv",
     "to_cytoscape",
     "to_dot",
@@ -46,12 +48,14 @@ __all__ = [
     "to_mermaid",
     "to_networkx",
     "to_node_link",
+    "to_oasst",
     "to_parquet",
 ]
 
 _ROOMS: Final = {
     "FileNotWrittenError": "ecsviz.basics.arguments",
     **dict.fromkeys(("MAX_LABEL", "plain"), "ecsviz.basics.text"),
+    **dict.fromkeys(("to_chatgpt", "to_oasst"), "ecsviz.export.chat_files"),
     "to_er_diagram": "ecsviz.export.er_diagram",
     "to_markdown": "ecsviz.export.chat_text",
     **dict.fromkeys(("MERMAID_LIMIT", "to_mermaid"), "ecsviz.export.mermaid"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from ecsviz.domain.chat import MessagePart
 from ecsviz.errors import ImportFormatError, short_repr
+from ecsviz.export.chat_files import KEY
 from ecsviz.importers.chat.drafts import (
     LIKELY,
     Claim,
@@ -18,6 +19,7 @@ from ecsviz.importers.chat.drafts import (
     claim,
     read_time,
 )
+from ecsviz.importers.chat.exported import restore
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.json_values import JsonValues
 from ecsviz.importers.chat.source import Place, Source
@@ -215,6 +217,8 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
             with here.trying():
                 here.check(node, dict, f"node {short_repr(key)}")
     _fill(draft, here, nodes)
+    if KEY in item:
+        restore(draft, item[KEY], _record_of)
     default = item.get("default_model_slug")
     for message in draft.messages:
         if message.role == "assistant" and message.model is None and isinstance(default, str):
@@ -225,6 +229,11 @@ def _thread(place: Place, name: str | None, item: dict[str, Any]) -> DraftThread
             draft.tell(None, "'current_node'", "not in the file")
     mapping.clear()  # nobody asks for it again, and the collector would look through it
     return draft
+
+
+def _record_of(message: DraftMessage) -> Any:
+    said = message.metadata.get("metadata")
+    return said.get(KEY) if isinstance(said, dict) else None
 
 
 def _links(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ecsviz.export.chat_files import KEY
 from ecsviz.importers.chat.drafts import (
     LIKELY,
     Claim,
@@ -15,6 +16,7 @@ from ecsviz.importers.chat.drafts import (
     claim,
     one_line,
 )
+from ecsviz.importers.chat.exported import is_record, restore
 from ecsviz.importers.chat.json_text import free_name
 from ecsviz.importers.chat.source import Place, Source
 from ecsviz.importers.chat.trees import arrange
@@ -74,6 +76,7 @@ class OpenAssistant(Claiming):
         """Yield a thread for every tree; then those that single messages make."""
         rows: dict[str, _Node] = {}
         used: dict[str, int] = {}
+        bare: list[tuple[int, DraftThread]] = []
         for place, value in source.items("item"):
             with place.trying():
                 item = _as_message(place.check(value, dict, "it"))
@@ -81,10 +84,14 @@ class OpenAssistant(Claiming):
                     yield _tree(place, item)
                 elif "message_id" in item or "text" in item:
                     _flatten(place, item, rows, used)
+                elif is_record(_thread_record(item)):
+                    draft = DraftThread(id=place.take(item, "message_tree_id", str), within="")
+                    restore(draft, _thread_record(item), _record_of)
+                    bare.append((len(rows), draft))
                 else:
                     what = "neither a tree (no 'prompt') nor a message (no 'message_id')"
                     raise place.wrong(what)
-        yield from _from_rows(rows)
+        yield from _from_rows(rows, bare)
 
 
 def _as_message(item: dict[str, Any]) -> dict[str, Any]:
@@ -104,8 +111,13 @@ def _tree(place: Place, item: dict[str, Any]) -> DraftThread:
     return draft
 
 
-def _from_rows(rows: dict[str, _Node]) -> Iterator[DraftThread]:
+def _from_rows(
+    rows: dict[str, _Node], bare: list[tuple[int, DraftThread]]
+) -> Iterator[DraftThread]:
+    """Yield the threads of single messages, and between them those without any, as they came."""
     drafts: list[DraftThread] = []
+    begin: list[int] = []
+    place = {id(node): number for number, node in enumerate(rows.values())} if bare else {}
     by_tree: dict[str, DraftThread] = {}
 
     def thread_of(root: _Node) -> DraftThread:
@@ -114,12 +126,31 @@ def _from_rows(rows: dict[str, _Node]) -> Iterator[DraftThread]:
         if draft is None:
             draft = DraftThread(id=tree or root.id, within="")
             drafts.append(draft)
+            begin.append(place.get(id(root), 0))
             if tree:
                 by_tree[tree] = draft
         return draft
 
     _fill(rows, thread_of)
-    yield from drafts
+    for draft in drafts:
+        records = (_thread_record(message.metadata) for message in draft.messages)
+        restore(draft, next(filter(is_record, records), None), _record_of)
+    # Rows count from 0: what came before a row stands half before it.
+    found = [*zip(begin, drafts, strict=True), *((row - 0.5, draft) for row, draft in bare)]
+    yield from (draft for _, draft in sorted(found, key=lambda each: each[0]))
+
+
+def _thread_record(item: dict[str, Any]) -> Any:
+    """Return what we wrote of a thread, if an item is the first of one."""
+    record = item.get(KEY)
+    return record.get("thread") if isinstance(record, dict) else None
+
+
+def _record_of(message: DraftMessage) -> Any:
+    record = message.metadata.get(KEY)
+    if not isinstance(record, dict):
+        return record
+    return {key: value for key, value in record.items() if key != "thread"}
 
 
 def _flatten(
