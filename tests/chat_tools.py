@@ -306,6 +306,24 @@ def openai_batch(longer: bool) -> bytes:
     )
 
 
+def thread_message(number: int, role: str, text: str) -> dict[str, Any]:
+    """Return a message of the Assistants' interface."""
+    return {
+        "id": f"msg_{number}",
+        "object": "thread.message",
+        "created_at": 1772359200 + number,
+        "thread_id": "thread_8mTZ4aPq2RkVw0YcX1dEfGhJ",
+        "role": role,
+        "content": [{"type": "text", "text": {"value": text, "annotations": []}}],
+    }
+
+
+def openai_list(longer: bool) -> bytes:
+    said = [thread_message(1, "user", "Which plant?"), thread_message(2, "assistant", "A fern.")]
+    said += [thread_message(3, "user", "Thanks")] if longer else []
+    return encode({"object": "list", "data": said[::-1], "first_id": "x", "has_more": False})
+
+
 def openai_preferences(longer: bool) -> bytes:
     asked = {"role": "user", "content": "Which plant?"}
     better, worse = (
@@ -425,6 +443,7 @@ SAMPLES: dict[str, Sample] = {
     "langchain, dumps": Sample("langchain", langchain_dumps, 1, 4, 3, 1, 0, 1),
     "openai-messages, response": Sample("openai-messages", openai_response, 1, 5, 4, 1, 0, 1),
     "openai-messages, batch": Sample("openai-messages", openai_batch, 2, 3, 0, 3, 0, 3),
+    "openai-messages, list": Sample("openai-messages", openai_list, 1, 2, 1, 1, 0, 1),
     "openai-messages, preferences": Sample("openai-messages", openai_preferences, 1, 3, 2, 1, 1, 2),
     "lm-studio": Sample("lm-studio", lm_studio, 1, 4, 3, 1, 1, 2),
 }

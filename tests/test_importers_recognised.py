@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ from ecsviz.importers.chat import reading
 from ecsviz.importers.chat.opening import opened
 from ecsviz.importers.chat.source import of_bytes
 from ecsviz.importers.files import Limits
-from tests.chat_files import encode, read, said
+from tests.chat_files import encode, read, said, zipped
 from tests.chat_formats import AGENTS, ITEMS, MESSAGE_STORE, SAMPLES, SESSIONS
 from tests.chat_sample import Sample, database
+from tests.chat_tools import thread_message
 
 MESSAGE = {"role": "user", "content": "Hi"}
 
@@ -103,6 +105,117 @@ def test_a_database_of_two_kinds_is_read_as_one_and_told() -> None:
     assert {thread.source for thread in found} == {"langchain"}
     assert said(found) == [(None, None, "its format")]
     assert {thread.source for thread in read_chat(both, "openai-agents")} == {"openai-agents"}
+
+
+ASKED, ANSWER = {"role": "user", "content": "Which?"}, {"role": "assistant", "content": "A fern."}
+
+COMPLETION = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1772359200,
+    "choices": [{"index": 0, "message": ANSWER, "finish_reason": "stop"}],
+}
+
+INSTAGRAM = {
+    "participants": [{"name": "Ann"}, {"name": "Ben"}],
+    "messages": [
+        {"sender_name": "Ben", "timestamp_ms": 1700000002000, "content": "A fern."},
+        {"sender_name": "Ann", "timestamp_ms": 1700000001000, "content": "Which?"},
+    ],
+    "title": "Ben",
+    "thread_path": "inbox/ben_17841",
+}
+
+ITEM = {
+    "type": "message",
+    "role": "assistant",
+    "content": [{"type": "output_text", "text": "A fern."}],
+}
+
+SEED = {"text": "Which?", "role": "prompter", "replies": [{"text": "A fern.", "role": "assistant"}]}
+
+GEMINI_CLI = {
+    "sessionId": "s",
+    "projectHash": "h",
+    "startTime": "2025-01-01T00:00:00Z",
+    "messages": [
+        {"id": "1", "timestamp": "2025-01-01T00:00:00Z", "type": "user", "content": "Which?"},
+        {"id": "2", "timestamp": "2025-01-01T00:00:01Z", "type": "gemini", "content": "A fern."},
+    ],
+}
+
+SHAPES: dict[str, tuple[str, bytes]] = {
+    "Instagram": (
+        "messenger",
+        zipped(
+            ("your_instagram_activity/messages/inbox/ben_17841/message_1.json", encode(INSTAGRAM))
+        ),
+    ),
+    "Assistants": (
+        "openai-messages",
+        b"\n".join(
+            encode(thread_message(n + 1, ("user", "assistant")[n], text))
+            for n, text in enumerate(("Which?", "A fern."))
+        ),
+    ),
+    "Responses": (
+        "openai-messages",
+        encode({"object": "response", "model": "m", "input": "Which?", "output": [ITEM]}),
+    ),
+    "Agents items": ("openai-messages", encode([ASKED, ITEM])),
+    "chat.completion": (
+        "openai-messages",
+        encode({"request": {"messages": [ASKED]}, "response": COMPLETION}),
+    ),
+    "batch": (
+        "openai-messages",
+        encode({"custom_id": "r", "body": {"messages": [ASKED, ANSWER]}}),
+    ),
+    "fine-tuning": ("openai-messages", encode({"messages": [ASKED, ANSWER]})),
+    "preferences": (
+        "openai-messages",
+        encode({"input": {"messages": [ASKED]}, "preferred_output": [ANSWER]}),
+    ),
+    "conversation": (
+        "openai-messages",
+        encode({"conversation_id": "a", "conversation": [ASKED, ANSWER]}),
+    ),
+    "conversations": ("openai-messages", encode({"id": "x", "conversations": [ASKED, ANSWER]})),
+    "OASST seed": ("open-assistant", encode([{"prompt": SEED}])),
+    ".jsonl.gz": ("openai-messages", gzip.compress(encode({"messages": [ASKED, ANSWER]}))),
+    ".csv": ("csv", b"role,content\nuser,Which?\nassistant,A fern.\n"),
+    "Gemini CLI, whole": ("gemini-cli", encode(GEMINI_CLI)),
+    "Gemini contents": (
+        "gemini-api",
+        encode(
+            [
+                {"role": r, "parts": [{"text": t}]}
+                for r, t in (("user", "Which?"), ("model", "A fern."))
+            ]
+        ),
+    ),
+}
+"""What a format is called elsewhere, or comes as, beside the samples."""
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_format_is_known_in_each_of_its_shapes(name: str) -> None:
+    known, data = SHAPES[name]
+    found = read(data)
+    assert [thread.source for thread in found] == [known]
+    texts = [(m.text, m.parent and m.parent.text) for m in found[0].messages]
+    answers = known != "messenger"  # which does not say what answers what
+    assert texts == [("Which?", None), ("A fern.", "Which?" if answers else None)]
+    assert found.problems == []
+
+
+def test_a_list_that_goes_on_elsewhere_is_told() -> None:
+    whole = json.loads(SAMPLES["openai-messages, list"].data) | {"has_more": True}
+    found = read(whole)
+    assert [m.content for m in found[0].messages] == ["Which plant?", "A fern."]
+    assert [what for _, _, what in said(found)] == ["'has_more'"]
+    turned = read(whole | {"data": whole["data"][::-1]})  # asked for in the other order
+    assert [m.ecs_id for m in turned[0].messages] == [m.ecs_id for m in found[0].messages]
 
 
 LOGS = {

@@ -59,10 +59,11 @@ class OpenAIMessages(Claiming):
     Notes
     -----
     A list of messages, and lines that are messages, are one thread (those that name one, one
-    each); an object with ``messages``, ``conversation`` or ``conversations`` is one each, as in
-    files for fine-tuning; so are a request, an answer with its ``choices`` or its ``output``, and
-    the row of a batch that holds them. Each message answers the one before it; several choices,
-    and answers that are preferred or rejected, are branches.
+    each), also as a list of the interface, whatever its order; an object with ``messages``,
+    ``conversation`` or ``conversations`` is one each, as in files for fine-tuning; so are a
+    request, an answer with its ``choices`` or its ``output``, and the row of a batch that holds
+    them. Each message answers the one before it; several choices, and answers that are preferred
+    or rejected, are branches.
     """
 
     name = "openai-messages"
@@ -74,6 +75,8 @@ class OpenAIMessages(Claiming):
         item = source.first_item
         if item.get("object") in _OBJECTS:
             return Claim(1, f"'object' is {item['object']!r}")
+        if _page(item) is not None:
+            return Claim(1, "'object' is 'list', of messages")
         found = _is_message(item) or _talk(item) is not None
         return claim(found, "messages with 'role' and 'content'", GENERAL)
 
@@ -92,15 +95,46 @@ class OpenAIMessages(Claiming):
                     yield draft
                     continue
                 item = place.check(value, dict, "it")
-                if _is_message(item):
-                    thread = place.ident(item, "thread_id")
-                    draft = alone.get(thread) or alone.setdefault(thread, _draft(thread))
-                    draft.follow(message_of(draft, place, item))
+                if (listed := _page(item)) is not None:
+                    yield from _threads(place, item, listed)
+                elif _is_message(item):
+                    _add(alone, place, item)
                 else:
                     yield _thread(place, item)
         for draft in alone.values():
             draft.settle()
             yield draft
+
+
+def _add(drafts: dict[str | None, DraftThread], place: Place, item: dict[str, Any]) -> None:
+    """Add a message to the thread that it names."""
+    thread = place.ident(item, "thread_id")
+    draft = drafts.get(thread) or drafts.setdefault(thread, _draft(thread))
+    draft.follow(message_of(draft, place, item))
+
+
+def _page(item: dict[str, Any]) -> list[Any] | None:
+    """Return what a list of the interfaces holds, if that is messages."""
+    listed = item.get("data")
+    is_list = item.get("object") == "list" and isinstance(listed, list)
+    return listed if is_list and any(map(_is_message, listed or ())) else None
+
+
+def _threads(place: Place, item: dict[str, Any], listed: list[Any]) -> Iterator[DraftThread]:
+    """Yield the threads of a list of messages, which gives the last message first by default."""
+    times = [each["created_at"] for each in dicts(listed) if read_time(each.get("created_at"))]
+    numbered = list(enumerate(listed, 1))
+    drafts: dict[str | None, DraftThread] = {}
+    for number, each in reversed(numbered) if times and times[0] > times[-1] else numbered:
+        here = place.at("message", number)
+        with here.trying():
+            _add(drafts, here, here.check(each, dict, "it"))
+    for draft in drafts.values():
+        draft.metadata = rest_of(item, "object", "data")
+        if item.get("has_more") is True:
+            draft.tell(None, "'has_more'", "the source has more messages than this list")
+        draft.settle()
+        yield draft
 
 
 def role_of_item(kind: str | None) -> str | None:
