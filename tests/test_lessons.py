@@ -72,6 +72,8 @@ ANSWERS: dict[str, tuple[Any, list[tuple[Any, str]]]] = {
         "Cycles",
         [("Cycles, explained", "Not 'Cycles, explained'."), ("", "Not"), (1, "1")],
     ),
+    "chats-1": (6, [(5, "there are more"), (7, "there are fewer"), ("6", "no whole number")]),
+    "chats-2": (6, [(5, "there are more"), (18, "there are fewer"), (6.0, "no whole number")]),
     "time-3": (
         [1, 1, 3],
         [([1, 1, 2], "Place 3 is not 2."), ([1, 3], "Place 2"), ([1, 1, 3, 3], "there are 3")],

@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 
 import ecsviz as ev
 from ecsviz import errors
+from tests.cells import notebook
 
 T = TypeVar("T")
 
@@ -93,6 +94,27 @@ def test_what_it_holds_comes_back_from_a_store(open_store: Any) -> None:
     assert again.friend is again
     assert type(again.home) is Address
     assert pickle.loads(pickle.dumps(again)).books[0].price == Decimal("9.90")
+
+
+def test_cells_that_define_the_models_anew_run_again() -> None:
+    """An annotation ``"Book"`` is the book of the run before: pydantic finds it at once."""
+    authors = "class Author(BaseModel):\n    name: str\n    books: dict[str, list['Book']] = {}\n"
+    books = "class Book(BaseModel):\n    title: str\n    author: Author | None = None\n"
+    store = "with ev.SQLAlchemyEntityStorage('sqlite://') as store:\n    "
+    store += "again = store.get(store.register(ann).ecs_id).books['here'][0]\n"
+    with notebook() as cells:
+        cells.run("from pydantic import BaseModel\n")
+        for title in ("Loops", "Knots"):
+            for cell in (authors, books, "Made, Held = ev.entity_class(Author, Book)\n"):
+                cells.run(cell)
+            cells.run("ann = Made(name='Ann')\n")
+            cells.run(f"ann.books['here'] = [Held(title={title!r}, author=ann)]\n{store}")
+            assert (cells.again.title, cells.again.author.name) == (title, "Ann")
+        # What stays a value and leads to a model of the run before leads to the model, too.
+        cells.run("class Shelf(BaseModel):\n    held: list[Book] = []\n")
+        cells.run(f"{books}class Room(BaseModel):\n    shelf: Shelf\n    book: Book\n")
+        with pytest.raises(errors.UnsupportedFieldError, match="Shelf, which Room leads to, holds"):
+            cells.run("ev.entity_class(Room, Author, Book)\n")
 
 
 def test_a_model_alone_and_one_that_holds_itself() -> None:

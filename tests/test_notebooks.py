@@ -29,6 +29,9 @@ def test_they_are_there() -> None:
         "02_cycles_and_order",
         "03_objects_and_tables",
         "04_time_travel",
+        "05_your_chats",
+        "06_your_database",
+        "07_your_models",
     ]
 
 

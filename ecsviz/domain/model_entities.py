@@ -74,7 +74,7 @@ def entity_class(*models: type[BaseModel]) -> Any:
     around = {**caller.f_globals, **caller.f_locals, **seen}
     hints = {model: _hints(model, around) for model in models}
     for model in models:
-        _refuse_way_back(model, hints[model], models)
+        _refuse_way_back(model, hints[model], names)
     module = str(caller.f_globals.get("__name__"))
     made = {model: _make(model, names, hints[model], module) for model in models}
     around |= {names[model]: cls for model, cls in made.items()}
@@ -124,34 +124,49 @@ def _hints(model: type[BaseModel], around: dict[str, Any]) -> dict[str, Any]:
         ) from err
 
 
+def _name_of(hint: Any, names: Mapping[type[BaseModel], str]) -> str | None:
+    """Return what the class made of a model is called, or of an earlier definition of it.
+
+    A cell that is run again finds the ``"Book"`` of its annotation as the run before has left it.
+    """
+    if not isinstance(hint, type) or not issubclass(hint, BaseModel) or is_entity_class(hint):
+        return None
+    if hint in names:
+        return names[hint]
+    where = hint.__module__, hint.__qualname__
+    return next((names[m] for m in names if (m.__module__, m.__qualname__) == where), None)
+
+
 def _refuse_way_back(
-    model: type[BaseModel], hints: Mapping[str, Any], given: tuple[type[BaseModel], ...]
+    model: type[BaseModel], hints: Mapping[str, Any], names: Mapping[type[BaseModel], str]
 ) -> None:
     """Refuse a model that would stay a value and holds what becomes an entity."""
-    seen: set[Any] = set(given)
+    seen: set[Any] = set()
     stack = list(hints.values())
     while stack:
         hint = stack.pop()
         stack.extend(typing.get_args(hint))
         is_model = isinstance(hint, type) and issubclass(hint, BaseModel)
-        if not is_model or hint in seen or is_entity_class(hint):
+        if not is_model or hint in seen or is_entity_class(hint) or _name_of(hint, names):
             continue
         seen.add(hint)
         inside = [field.annotation for field in hint.model_fields.values()]
-        back = next((each for each in given if any(_names(part, each) for part in inside)), None)
+        back = next((each for each in names if any(_names(part, each) for part in inside)), None)
         if back is not None:
             raise UnsupportedFieldError(
                 f"{hint.__name__}, which {model.__name__} leads to, holds {back.__name__}. Make"
                 f" it an entity class, too: entity_class("
-                f"{', '.join(each.__name__ for each in (*given, hint))}).",
+                f"{', '.join(each.__name__ for each in (*names, hint))}).",
                 cls=hint,
                 field=None,
             )
         stack.extend(inside)
 
 
-def _names(hint: Any, model: type) -> bool:
-    return hint is model or any(_names(part, model) for part in typing.get_args(hint))
+def _names(hint: Any, model: type[BaseModel]) -> bool:
+    return _name_of(hint, {model: model.__name__}) is not None or any(
+        _names(part, model) for part in typing.get_args(hint)
+    )
 
 
 def _make(
@@ -176,8 +191,9 @@ def _make(
 
 def _replaced(hint: Any, names: Mapping[type[BaseModel], str]) -> Any:
     """Return an annotation with the entity classes in the place of their models."""
-    if isinstance(hint, type) and hint in names:
-        return ForwardRef(names[hint])
+    name = _name_of(hint, names)
+    if name is not None:
+        return ForwardRef(name)
     inside = typing.get_args(hint)
     origin = typing.get_origin(hint)
     if origin is None or origin is typing.Literal:

@@ -1,4 +1,4 @@
-"""The exercises that ship with ecsviz: order, cycles, components, tables, time."""
+"""The exercises that ship with ecsviz: order, cycles, components, tables, time, chats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.walkthrough import names_of
-from ecsviz.importers.samples import Node
+from ecsviz.importers.samples import Node, sample
 from ecsviz.storage.memory.store import InMemoryEntityStorage
 from ecsviz.storage.relational.class_tables import ClassTables, tables_of
 from ecsviz.widgets.lesson.making import exercise, several
@@ -289,5 +289,35 @@ def _versions(store: Any) -> list[int]:
     return sorted(entity.version for kind in kinds for entity in store.list_by_type(kind))
 
 
-OURS: Final = ("order", "cycles", "components", "tables", "time")
+# -- chats ---------------------------------------------------------------------------------------
+
+
+def _chat() -> ChatThread:
+    return sample("thread")
+
+
+@exercise(
+    "chats-1",
+    "How many branches has this chat?",
+    _chat,
+    hint=lambda thread: (
+        f"{counted(len(thread.branch_points()), 'message')} of it have more than one answer. Count"
+        " those that have none."
+    ),
+)
+def _branches(thread: ChatThread) -> int:
+    return len(thread.leaves())
+
+
+@exercise(
+    "chats-2",
+    "How many messages has its longest branch, from the first to the last?",
+    _chat,
+    hint="thread.path_to(message) is the way from the first message to one.",
+)
+def _longest(thread: ChatThread) -> int:
+    return max((len(thread.path_to(leaf)) for leaf in thread.leaves()), default=0)
+
+
+OURS: Final = ("order", "cycles", "components", "tables", "time", "chats")
 """What the exercises that ship with ecsviz are about."""
