@@ -16,7 +16,9 @@ import pytest
 
 import ecsviz as ev
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, InvalidIdError
+from ecsviz.storage.saved import listening
 from ecsviz.widgets import GraphExplorer, explore_graph
+from ecsviz.widgets.graph import live
 from ecsviz.widgets.graph.past import PastExplorer
 from ecsviz.widgets.graph.picking import path_between
 from tests.test_widgets import _explorer, _thread, answers, ask, shown  # noqa: F401 - fixtures
@@ -306,12 +308,114 @@ def test_many_saves_of_a_cell_are_shown_once(
         await asyncio.sleep(0)
         assert len(shown(explorer)) == 6
         assert len(shows) == 1
-        await asyncio.to_thread(store.register, ev.ChatThread(title="from another thread"))
+        await asyncio.to_thread(store.register, thread)
         await asyncio.sleep(0)
         assert shows == [threading.get_ident()] * 2, "in the thread of the loop"
         explorer.close()
 
     apart(lambda: asyncio.run(cell()))
+
+
+@pytest.mark.parametrize("kind", ["memory", "sql"])
+def test_a_live_explorer_hears_all_that_changes_what_is_stored(
+    kind: str, thread: ev.ChatThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shows: list[str] = []
+
+    def saving() -> None:
+        sql = kind == "sql"
+        path = tmp_path / "s.db"
+        store: Any = ev.SQLAlchemyEntityStorage(path) if sql else ev.InMemoryEntityStorage()
+        with closing(store):
+            explorer = ev.EntityDependencyGraph(thread).explore(live=True)
+            monkeypatch.setattr(explorer, "refresh", lambda: shows.append("shown"))
+
+            def hears(call: Callable[[], Any], *, many: int = 1) -> None:
+                shows.clear()
+                call()
+                assert len(shows) == many
+
+            hears(lambda: store.register(thread))
+            other, note = ev.ChatThread(title="another"), ev.ChatThread(title="a third")
+            hears(lambda: store.register([other, note]), many=0)
+            hears(lambda: store.delete(note), many=0)
+            hears(lambda: ev.InMemoryEntityStorage().register(other), many=0)
+
+            def together(*threads: Any) -> None:
+                with store.transaction():
+                    for each in threads:
+                        each.title += "!"
+                        store.register(each)
+                        with store.transaction():
+                            store.register(each)
+                    assert shows == [], "it is told at the end, and once"
+
+            hears(lambda: together(other, thread))
+            hears(lambda: together(other), many=0)
+
+            def failing() -> None:
+                with store.transaction():
+                    thread.title += "?"
+                    store.register(thread)
+                    raise ZeroDivisionError
+
+            def taken_back() -> None:
+                with pytest.raises(ZeroDivisionError):
+                    failing()
+
+            hears(taken_back, many=0)
+            hears(lambda: store.register(thread))
+            hears(lambda: store.revert(thread, to=1))
+            hears(store.prune)
+            if sql:
+                hears(lambda: store.migrate(ev.ChatThread))
+                with store.session_factory.begin() as session:
+                    store.sql_model(ev.ChatThread).from_entity(store.get(thread.ecs_id), session)
+                    shows.clear()
+                assert shows == ["shown"], "as the session is carried out"
+                with store.engine.begin() as conn:
+                    conn.exec_driver_sql("UPDATE chat_threads SET title = 'by hand'")
+                hears(store.adopt_changes)
+                hears(store.adopt_changes, many=0)
+            hears(lambda: store.delete([thread, *thread.messages]))
+            explorer.close()
+
+    apart(saving)
+
+
+def test_a_cell_that_is_run_again_takes_over(
+    thread: ev.ChatThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Shell:
+        def __init__(self, cell: str | None, run: str) -> None:
+            self.said = {"metadata": {"cellId": cell}, "header": {"msg_id": run}}
+
+        def get_parent(self) -> Any:
+            return self.said
+
+    def made(cell: str | None, run: str) -> GraphExplorer:
+        monkeypatch.setattr(live, "get_ipython", lambda: Shell(cell, run))
+        return ev.EntityDependencyGraph(thread).explore(live=True)
+
+    def saving() -> None:
+        store, before = ev.InMemoryEntityStorage(), len(listening)
+        explorers = [
+            made(cell, run)
+            for cell, run in [("a", "1"), ("a", "1"), ("b", "2"), ("a", "3"), (None, "4")]
+        ]
+        assert [each.live for each in explorers] == [False, False, True, True, True]
+        assert len(listening) == before + 3
+        explorers += [made("a", str(run)) for run in range(5, 30)]
+        assert len(listening) == before + 3, "however often a cell is run"
+        thread.say("user", "new")
+        store.register(thread)
+        there = [len(shown(each)) for each in explorers]
+        assert there == [3, 3, 4, 3, 4, *[3] * 24, 4]
+        for each in explorers:
+            each.close()
+        assert len(listening) == before
+
+    apart(saving)
 
 
 def test_the_height_is_a_trait() -> None:

@@ -31,6 +31,7 @@ from ecsviz.storage.looking import Inside
 from ecsviz.storage.merging import Merge
 from ecsviz.storage.protocol import E_, as_id, as_registered
 from ecsviz.storage.renewal import walk_to_save
+from ecsviz.storage.saved import met, tell
 from ecsviz.storage.together import Transaction
 
 if TYPE_CHECKING:
@@ -249,6 +250,7 @@ class VersionedStorage:
         try:
             note = f"back to {to}" if note is None else note
             self.inside.save(found, note, to if delete_added else None)
+            tell(self.inside, met(found))
         except InverseMismatchError as err:
             if not err.facts.get("left_behind"):
                 raise

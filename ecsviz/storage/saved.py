@@ -6,15 +6,19 @@ nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from threading import Lock
 from typing import Any, Final, Protocol
+from uuid import UUID
 from weakref import WeakSet
+
+from ecsviz.domain.walk import Walk
 
 
 class Listener(Protocol):
     """What wants to know; it raises nothing, since what is saved is saved."""
 
-    def saved(self, inside: Any) -> None:
+    def saved(self, inside: Any, ids: Collection[UUID] | None) -> None:
         """Take notice, in the thread that has saved."""
 
 
@@ -34,11 +38,40 @@ def forget(listener: Listener) -> None:
         listening.discard(listener)
 
 
-def tell(inside: Any) -> None:
-    """Tell all that the storage with this inside has saved something."""
+def tell(inside: Any, ids: Collection[UUID] | None = None) -> None:
+    """Tell all that the storage with this inside has saved, or deleted, something.
+
+    Nothing is told in the block of a transaction, which tells of all at its end.
+
+    Parameters
+    ----------
+    inside
+        That of the storage.
+    ids
+        The entities that were looked at; None where they are not known.
+    """
     if not listening:
+        return
+    if inside.blocks:
+        inside.blocks[0].heard(ids)
         return
     with _lock:
         told = list(listening)
     for listener in told:
-        listener.saved(inside)
+        listener.saved(inside, ids)
+
+
+def met(found: Walk) -> list[UUID] | None:
+    """Return the ids of what a walk met, where somebody wants to know."""
+    return [entity.ecs_id for entity in found.entities] if listening else None
+
+
+class Telling:
+    """Tells of it when the transaction of a session is carried out: see `tell`."""
+
+    def __init__(self, inside: Any, ids: Collection[UUID]) -> None:
+        self._inside, self._ids = inside, ids
+
+    def finish(self) -> None:
+        """Tell it."""
+        tell(self._inside, self._ids)

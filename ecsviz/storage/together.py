@@ -11,7 +11,7 @@ import os
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextvars import ContextVar
 from enum import Enum
 from types import TracebackType
@@ -25,6 +25,10 @@ from ecsviz.storage.saved import tell
 
 TOGETHER = "ecs_together"
 """Under which key of a connection's ``info`` its open transaction of several calls stands."""
+
+
+MOST_TOLD = 100_000
+"""So many entities at the most are remembered to be told of at the end of a block."""
 
 
 class What(Enum):
@@ -370,6 +374,12 @@ class Transaction:
         self._inside = inside
         self._note = note
         self._guards: list[Guard] = []
+        self._ids: set[UUID] | None = set()
+
+    def heard(self, ids: Collection[UUID] | None) -> None:
+        """Note what is to be told of at the end; None, or very many, is told as unknown."""
+        many = ids is None or self._ids is None or len(ids) + len(self._ids) > MOST_TOLD
+        self._ids = None if many or self._ids is None else self._ids.union(ids or ())
 
     def __enter__(self) -> None:
         guard = Guard(Transaction.__enter__, Transaction.__exit__)
@@ -399,8 +409,8 @@ class Transaction:
             if blocks[-1] is self:
                 blocks.pop()
                 self._inside.end(well=kind is None)
-                if not blocks:
-                    tell(self._inside)
+                if not blocks and kind is None:
+                    tell(self._inside, self._ids)
                 return
             while blocks:  # none of it can be told apart any more
                 blocks.pop()

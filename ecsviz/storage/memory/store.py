@@ -40,7 +40,7 @@ from ecsviz.storage.protocol import (
 )
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.reports import Problem, history_frame, problems_frame, revisions_frame
-from ecsviz.storage.saved import listening, tell
+from ecsviz.storage.saved import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,9 +132,8 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         walk = walk_of_given if alone else walk_to_save
         matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
         with steps("saving", progress), matching:
-            save(self, roots, note, alone)
-        if listening and not self.inside.blocks:
-            tell(self.inside)
+            ids = save(self, roots, note, alone)
+        tell(self.inside, ids)
         return given
 
     def revisions(self) -> pd.DataFrame:
@@ -236,7 +235,8 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
                 kept.past = {ecs_id: states for ecs_id, states in left.items() if states}
                 kept.revisions = [r for r in kept.revisions if r[0] >= oldest or r[0] in spoken_of]
                 kept.pruned = oldest
-            return gone
+        tell(self.inside)
+        return gone
 
     # -- getting -----------------------------------------------------------------------------
 
@@ -374,3 +374,4 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
                 kept.remove(ids, number)
                 if ids:
                     kept.note(None, 0, len(shorter), len(ids))
+        tell(self.inside, ids)

@@ -49,7 +49,7 @@ from ecsviz.storage.relational.store_texts import StoreTexts
 from ecsviz.storage.relational.store_upkeep import StoreUpkeep
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.save_plan import SavePlan
-from ecsviz.storage.saved import listening, tell
+from ecsviz.storage.saved import tell
 
 
 class SQLAlchemyEntityStorage(
@@ -306,9 +306,8 @@ class SQLAlchemyEntityStorage(
         given, roots = as_registered(entity_or_entities)
         matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
         with collector_paused(), steps("saving", progress), matching:
-            save(self, roots, note, alone)
-        if listening and not self.inside.blocks:
-            tell(self.inside)
+            ids = save(self, roots, note, alone)
+        tell(self.inside, ids)
         return given
 
     # -- getting -----------------------------------------------------------------------------
@@ -515,6 +514,7 @@ class SQLAlchemyEntityStorage(
             catalog.seen.warn_of_triggers(conn, catalog.mapping.stored.values())
             raised = Delete(conn, catalog, found).run()
             self.inside.after(conn, functools.partial(catalog.effects.note, raised))
+        tell(self.inside, ids)
 
 
 def _reopened(

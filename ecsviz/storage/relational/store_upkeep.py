@@ -36,6 +36,7 @@ from ecsviz.storage.relational.upkeep.class_changes import Migration
 from ecsviz.storage.relational.upkeep.migrate import Migrate
 from ecsviz.storage.relational.upkeep.verify import Verify
 from ecsviz.storage.reports import Problem, problems_frame
+from ecsviz.storage.saved import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,6 +223,8 @@ class StoreUpkeep:
                     rows = found.rows()
                 if only_told:
                     conn.rollback()
+            if rows and not only_told:
+                tell(self.inside, [row[1] for row in rows])
         return typed_frame(rows, dict(zip(ADOPTED, ("str", object, "str", "int64"), strict=True)))
 
     def migrate(
@@ -336,6 +339,8 @@ class StoreUpkeep:
             if not dry_run:
                 catalog.remembered.forget()
                 found.apply()
+        if not dry_run:
+            tell(self.inside)
         return found.migration
 
     def prune(self, before: AsOf = None) -> int:
@@ -377,8 +382,11 @@ class StoreUpkeep:
             if self.inside.database.exists():
                 with self.inside.database.writing() as conn:
                     catalog, _ = self.inside.found(conn)
-                    if self.inside.is_made(conn):
-                        return prune(conn, catalog, before)
+                    made = self.inside.is_made(conn)
+                    gone = prune(conn, catalog, before) if made else 0
+                if made:
+                    tell(self.inside)
+                    return gone
             if before is not None:
                 check_as_of(before, 0)
             return 0

@@ -51,8 +51,9 @@ def explore_graph(
         for none.
 
     live
-        True shows, whenever a storage of this process has saved something, what the entities are
-        then, as ``explorer.refresh()`` does; many saves of one cell are one.
+        True shows, whenever a storage of this process has saved or deleted one of the entities,
+        what they are then, as ``explorer.refresh()`` does; many saves of one cell are one. A cell
+        that is run again takes over: what it has shown before is live no more.
 
     Returns
     -------

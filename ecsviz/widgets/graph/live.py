@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from threading import Lock
 from typing import Any, Final
-from weakref import WeakKeyDictionary, ref
+from uuid import UUID
+from weakref import WeakKeyDictionary, WeakSet, ref
+
+from IPython import get_ipython
 
 from ecsviz.basics.text import plain
 from ecsviz.errors import EcsvizError
@@ -14,16 +18,40 @@ from ecsviz.storage.saved import forget, listen
 
 _lock = Lock()
 _followers: Final[WeakKeyDictionary[Any, Follower]] = WeakKeyDictionary()
+_cells: Final[dict[str, tuple[str, WeakSet[Any]]]] = {}
+"""Per cell of a notebook the run that has made followers last, and these."""
 
 
 def follow(shown: Any, inside: Any = None, *, on: bool = True) -> None:
-    """Refresh a widget from now on whenever something was saved, or do so no more."""
+    """Refresh a widget from now on whenever something was saved, or do so no more.
+
+    A cell that is run again shows new widgets in the place of those that it has shown before: from
+    these it takes over, since a kernel keeps them for ever.
+    """
     with _lock:
-        before = _followers.pop(shown, None)
+        before = [_followers.pop(shown, None)]
+        replaced = _replaced(shown) if on else []
         if on:
             _followers[shown] = Follower(shown, inside)
-    if before is not None:
-        forget(before)
+            before += [_followers.pop(old, None) for old in replaced]
+    for follower in before:
+        if follower is not None:
+            forget(follower)
+    for old in replaced:
+        old.live = False
+
+
+def _replaced(shown: Any) -> list[Any]:
+    """Return what earlier runs of this cell have made, and note what this one makes."""
+    message: Any = getattr(get_ipython(), "get_parent", dict)()
+    cell = message.get("metadata", {}).get("cellId")
+    if not isinstance(cell, str):
+        return []
+    run = str(message.get("header", {}).get("msg_id"))
+    known, made = _cells.get(cell, (run, WeakSet()))
+    _cells[cell] = run, (made if known == run else WeakSet())
+    _cells[cell][1].add(shown)
+    return [] if known == run else [old for old in made if old is not shown]
 
 
 class Follower:
@@ -69,9 +97,12 @@ class Follower:
         if change.new is None:  # the widget is closed
             forget(self)
 
-    def saved(self, inside: Any) -> None:
-        """Refresh the widget soon."""
-        if self._inside is not None and inside is not self._inside:
+    def saved(self, inside: Any, ids: Collection[UUID] | None) -> None:
+        """Refresh the widget soon, if it has to do with what was saved."""
+        shown = self._shown()
+        if shown is None or (self._inside is not None and inside is not self._inside):
+            return
+        if self._inside is None and ids is not None and not shown.concerns(ids):
             return
         if self._loop is None or not self._loop.is_running():
             self._catch_up()

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final
+from uuid import UUID
 
 import traitlets
 
@@ -78,6 +80,10 @@ class GraphTraits(LiveWidget):
     _picked = traitlets.Bytes(help="per element whether it is picked").tag(sync=True)
     _moved = traitlets.Dict(help="where elements were put").tag(sync=True)
     _cycles = traitlets.Dict(help="those to choose from").tag(sync=True)
+
+    def concerns(self, ids: Iterable[UUID]) -> bool:
+        """Tell whether one of some entities is in the graph; no promise."""
+        return any(self.graph.find_number(ecs_id) is not None for ecs_id in ids)
 
     def hides(self) -> dict[str, list[str]]:
         """Return what can be hidden: by the trait, the names."""

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, foreign, object_session, registry, relations
 from ecsviz.basics.once import making
 from ecsviz.errors import StorageError
 from ecsviz.storage.relational.models.handwritten_rows import running
+from ecsviz.storage.relational.models.sessions import when_committed
 from ecsviz.storage.relational.schema.mapping import (
     ClassMap,
     Collection,
@@ -21,6 +22,7 @@ from ecsviz.storage.relational.schema.mapping import (
     RefColumn,
 )
 from ecsviz.storage.relational.schema.naming import snake
+from ecsviz.storage.saved import Telling
 
 RESERVED = frozenset({"metadata", "registry", "to_entity", "from_entity"})
 """Names that a declarative class has of its own: a column of that name gets an underscore."""
@@ -209,6 +211,7 @@ class Models:
                 return session.get(cls, storage.save_in(session, entity))
             session.flush()
             row_id = storage.save_in(session, entity)
+            when_committed(session, Telling(storage, [entity.ecs_id]))
             session.expire_all()
             return session.get(cls, row_id)
 
