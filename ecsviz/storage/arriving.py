@@ -9,14 +9,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, Self
-from uuid import UUID
 from weakref import WeakSet
 
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.walk import Walk, walk
 from ecsviz.storage.kept_walks import gone_again
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
-from ecsviz.storage.saved import met
 
 _ORIGIN = vars(Entity)["__ecs_origin__"]
 
@@ -91,8 +89,8 @@ def fit(store: Any, some: list[tuple[Any, Any]]) -> list[Fitted]:
     return [kind.fit(store, [pair for pair in some if type(pair[1]) is kind]) for kind in kinds]
 
 
-def save(store: Any, roots: list[Any], note: str | None, alone: bool) -> list[UUID] | None:
-    """Save entities; what arrives is fitted in the same transaction. Return whom `met`.
+def save(store: Any, roots: list[Any], note: str | None, alone: bool) -> Walk:
+    """Save entities; what arrives is fitted in the same transaction. Return the walk.
 
     Parameters
     ----------
@@ -110,7 +108,7 @@ def save(store: Any, roots: list[Any], note: str | None, alone: bool) -> list[UU
     found, count = walked(roots)
     if not arriving(store, found):
         store.inside.save(found, note, alone=count)
-        return met(found)
+        return found
     with store.inside.origins.hold():
         found = gone_again(found)  # which knows nothing of what fitting changes
         some = arriving(store, found)
@@ -126,7 +124,7 @@ def save(store: Any, roots: list[Any], note: str | None, alone: bool) -> list[UU
         for each in fitted:
             left_out = [root for root in roots if each.is_left_out(root)]
             each.settle(rest if alone else None, left_out)
-    return met(found)
+    return found
 
 
 def _left_of(roots: list[Any], some: list[tuple[Any, Any]], fitted: list[Fitted]) -> list[Any]:

@@ -61,9 +61,9 @@ def tell(inside: Any, ids: Collection[UUID] | None = None) -> None:
         listener.saved(inside, ids)
 
 
-def met(found: Walk) -> list[UUID] | None:
-    """Return the ids of what a walk met, where somebody wants to know."""
-    return [entity.ecs_id for entity in found.entities] if listening else None
+def met(found: Walk) -> list[UUID]:
+    """Return the ids of what a walk met."""
+    return [entity.ecs_id for entity in found.entities]
 
 
 class Telling:

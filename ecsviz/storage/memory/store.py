@@ -40,7 +40,7 @@ from ecsviz.storage.protocol import (
 )
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.reports import Problem, history_frame, problems_frame, revisions_frame
-from ecsviz.storage.saved import tell
+from ecsviz.storage.saved import listening, met, tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,8 +132,9 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         walk = walk_of_given if alone else walk_to_save
         matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
         with steps("saving", progress), matching:
-            ids = save(self, roots, note, alone)
-        tell(self.inside, ids)
+            found = save(self, roots, note, alone)
+        if listening:
+            tell(self.inside, met(found))
         return given
 
     def revisions(self) -> pd.DataFrame:

@@ -49,7 +49,7 @@ from ecsviz.storage.relational.store_texts import StoreTexts
 from ecsviz.storage.relational.store_upkeep import StoreUpkeep
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
 from ecsviz.storage.save_plan import SavePlan
-from ecsviz.storage.saved import tell
+from ecsviz.storage.saved import listening, met, tell
 
 
 class SQLAlchemyEntityStorage(
@@ -306,8 +306,9 @@ class SQLAlchemyEntityStorage(
         given, roots = as_registered(entity_or_entities)
         matching = nullcontext() if match is None else matched(self.inside, roots, match, walk)
         with collector_paused(), steps("saving", progress), matching:
-            ids = save(self, roots, note, alone)
-        tell(self.inside, ids)
+            found = save(self, roots, note, alone)
+        if listening:
+            tell(self.inside, met(found))
         return given
 
     # -- getting -----------------------------------------------------------------------------
