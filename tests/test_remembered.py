@@ -206,8 +206,11 @@ def test_a_save_looks_at_what_changed(tmp_path: Path) -> None:
         store.register(shelf)
         shelf.say("user", "answer", parent=shelf.messages[3])
         store.register(shelf)
+        store.register(Two(a="a", b="b"))  # of a class that is stored for the first time
+        shelf.messages[51].content = "other"
+        store.register(shelf)
     # The message with its thread; the thread; the thread, who stood last, and the new one …
-    assert seen == [0, 2, 1, 3, 4]
+    assert seen == [0, 2, 1, 3, 4, 1, 2]
     assert [message.content for message in store.get(shelf.ecs_id).messages[-2:]] == [
         "new",
         "answer",
@@ -295,6 +298,9 @@ WALKED: dict[str, Callable[[Any], Any]] = {
     "one less": lambda shelf: setattr(shelf.books.pop(), "shelf", None),
     "one instead": lambda shelf: shelf.books.__setitem__(3, Book(shelf=shelf)),
     "one twice": lambda shelf: shelf.books.append(shelf.books[0]),
+    "one by the id of another": lambda shelf: shelf.books.append(
+        Book(shelf=shelf, ecs_id=shelf.books[3].ecs_id)
+    ),
     "in a list of no inverse": lambda shelf: shelf.others.append(Shelf()),
     "in a dict": lambda shelf: shelf.named.update(a=shelf.books[3]),
     "one twice that says it is new": lambda shelf: _again(shelf.books),
@@ -355,6 +361,7 @@ ALONE: dict[str, Callable[[Any], Any]] = {
     "beside an edit": lambda shelf: [setattr(shelf, "name", "b"), ALONE["one"](shelf)],
     "and edited": lambda shelf: shelf.books.append(Book(shelf=shelf)),
     "and another": lambda shelf: shelf.books.append(Book(shelf=shelf)),
+    "beside others": lambda shelf: shelf.books.append(Book(shelf=shelf)),
 }
 """What is appended, to be saved alone."""
 AFTER: dict[str, Callable[[Any], Any]] = {
@@ -378,6 +385,8 @@ def test_who_came_to_a_list_alone_is_on_the_way(tmp_path: Path, what: str, read:
         store.register(shelf.books[-1], hops=0)
         assert shelf.version == store.get(shelf.ecs_id).version
         AFTER.get(what, lambda _: None)(shelf)
+        if what == "beside others":
+            store.register(Two(a="a", b="b"))
         with walks() as gone, parts() as seen:
             store.register(shelf)
         assert gone == [] or first, "whose class may be met for the first time"

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from operator import is_, itemgetter, lt
+from operator import is_, is_not, itemgetter, lt
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -146,7 +146,7 @@ def walk_known(roots: Sequence[Any], remembered: Remembered) -> Walk:
         try:
             with remembering:
                 found = _known(roots[0], kept if isinstance(kept, _Kept) else _made(roots[0], kept))
-        except (_AnewError, EcsvizError, KeyError):  # whatever it is, a walk tells it
+        except (_AnewError, EcsvizError, KeyError, AttributeError):  # of which a walk tells
             return walk_to_save(roots)
         hint_at_pairs(found.classes)
         return found
@@ -187,11 +187,11 @@ def _known(root: Any, kept: _Kept) -> KnownWalk:
     found.sources, found.targets = _packed(np.cumsum(kept.steps, dtype=np.intc)), walk.targets
     found.roots = 1
     found.entities = [root, *walk.entities]
-    now = list(remembered_of(found.entities))
-    if len(now) != len(kept.was):
+    anew: list[int] = []
+    if not all(map(is_, remembered_of(found.entities), kept.was)):  # saved by themselves since
+        anew = _mend(found)
+    if not _is_known(found, anew):
         raise _AnewError
-    if not all(map(is_, now, kept.was)):  # some were saved by themselves since
-        _mend(found, now)
     for cls, positions in zip(found.classes, by_class(found), strict=True):
         found.changed += _changed(found, cls, positions)
     kept = found.kept
@@ -231,29 +231,50 @@ def _changed(found: KnownWalk, cls: type, positions: Ints) -> list[int]:
     places, entities = chosen(found.entities, positions)
     was = chosen(found.kept.was, positions)[1]
     fields = found.kept.era.fields.get(cls)
-    same = fields is not None and all(map(is_, map(type, entities), itertools.repeat(cls)))
-    if not same:
-        raise _AnewError
-    assert fields is not None
-    if found.newest is not found.kept.newest and unknown(entities, found.kept.era):
+    if fields is None or list(map(type, entities)).count(cls) != len(entities):
         raise _AnewError
     return [places[n] for n in differing(entities, fields, was)]
 
 
-def _mend(found: KnownWalk, now: list[Any]) -> None:
-    """Take up what is remembered anew of some: they hold the same, or have more in their lists."""
-    kept = found.kept
-    anew = [n for n, (one, was) in enumerate(zip(now, kept.was, strict=True)) if one is not was]
+def _is_known(found: KnownWalk, anew: list[int]) -> bool:
+    """Tell whether the era knows the entities of a walk, given of whom it remembers something anew.
+
+    Notes
+    -----
+    Of the others it knows what it knew when the walk was kept, unless what has their ids was saved
+    since. So nobody needs to be looked at where nobody else was saved.
+    """
+    kept, era = found.kept, found.kept.era
+    if kept.newest is None:
+        return not unknown(found.entities, era)
+    since = kept.newest.at
+    entities = [found.entities[position] for position in anew]
+    late = {number for number, last in era.changed.items() if last > since}
+    late.difference_update(entity.__dict__["ecs_id"].int for entity in entities)
+    return not unknown(entities, era) and (not late or late.isdisjoint(_numbers_of(found)))
+
+
+def _mend(found: KnownWalk) -> list[int]:
+    """Take up what is remembered anew of some: they hold the same, or have more in their lists.
+
+    Returns
+    -------
+    list
+        The positions of those, and of who came.
+    """
+    kept, now = found.kept, list(remembered_of(found.entities))
+    anew = list(itertools.compress(itertools.count(), map(is_not, now, kept.was)))
     if len(anew) > FEW or any(now[position] is None for position in anew):
         raise _AnewError
     grown = [growth for position in anew for growth in _come_since(found, position)]
     if grown:
         _grow(found, sorted(grown, key=itemgetter(0, 1)), stored=True)
-    more = range(len(now), len(found.entities))
+    anew += range(len(now), len(found.entities))
     was = [*now, *remembered_of(found.entities[len(now) :])]
-    if not _is_as_remembered(found, np.array([*anew, *more]), was, kept.era):
+    if not _is_as_remembered(found, np.array(anew), was, kept.era):
         raise _AnewError
     found.kept = _kept(found, was, kept.era, kept.newest) if grown else kept._replace(was=was)
+    return anew
 
 
 def _come_since(found: KnownWalk, position: int) -> Iterator[tuple[int, int, list[Any]]]:
@@ -321,7 +342,7 @@ def _grow(
     if len(unknown(new, found.kept.era)) != strange or not _may_be_kept(more):
         raise _AnewError
     size = len(found.entities)
-    _check_ids(found, more.ids[: len(new)])
+    _check_ids(found, more.ids[: len(new)], stored=stored)
     place = {id(entity): size + n for n, entity in enumerate(new)}
     if len(grown) > 1 and any(target < len(new) for target in more.targets):
         raise _AnewError  # in which order they are found, a walk tells
@@ -351,7 +372,8 @@ def _short(numbers: Any) -> Any:
 
 def _packed(numbers: Any, added: Any = ()) -> Any:
     made = Walk().kinds
-    made.frombytes(np.concatenate([numbers, added]).astype(np.intc).tobytes())
+    for some in (numbers, added):
+        made.frombytes(np.asarray(some, dtype=np.intc).tobytes())
     return made
 
 
@@ -378,19 +400,32 @@ def _positions(entities: list[Any], wanted: list[Any]) -> dict[int, int]:
     return {id(entities[place]): place for place in places}
 
 
-def _check_ids(found: KnownWalk, ids: list[Any]) -> None:
-    """See that no id is there already; note whether they rise still."""
+def _check_ids(found: KnownWalk, ids: list[Any], *, stored: bool) -> None:
+    """See that no id is there already; note whether they rise still.
+
+    Notes
+    -----
+    Of ids that were never looked at, the store says which it has: a save that finds the row of
+    somebody new there goes the way again, as with everybody else who is not new.
+    """
+    new = {ecs_id.int for ecs_id in ids}
+    if len(new) < len(ids):
+        raise _AnewError
     if found.rising is None:
-        numbers = [entity.__dict__["ecs_id"].int for entity in found.entities]
+        if not stored:
+            return
+        numbers = _numbers_of(found)
         found.rising = all(map(lt, numbers, itertools.islice(numbers, 1, None)))
     last = found.entities[-1].__dict__["ecs_id"]
     if found.rising and all(a.int < b.int for a, b in itertools.pairwise([last, *ids])):
         return
     found.rising = False
-    new = {ecs_id.int for ecs_id in ids}
-    every = (entity.__dict__["ecs_id"].int for entity in found.entities)
-    if len(new) < len(ids) or any(map(new.__contains__, every)):
+    if not new.isdisjoint(_numbers_of(found)):
         raise _AnewError
+
+
+def _numbers_of(found: KnownWalk) -> list[int]:
+    return [entity.__dict__["ecs_id"].int for entity in found.entities]
 
 
 # -- keeping one -----------------------------------------------------------------------------

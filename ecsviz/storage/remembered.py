@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import operator
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, MutableMapping, Sequence
 from collections.abc import Mapping as MappingOf
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
@@ -354,23 +354,25 @@ def renew_marks(entities: Iterable[Any], era: Era) -> None:
 
 def unknown(entities: Sequence[Any], era: Era) -> list[int]:
     """Return the places of entities of which an era does not know what the store holds."""
-    newest = era.newest
     try:
-        if all(map(operator.is_, map(_MARK.__get__, entities), itertools.repeat(newest))):
-            return []
+        marks: list[Mark | None] = list(map(_MARK.__get__, entities))
     except AttributeError:  # of somebody who was never stored
-        pass
-    changed, found = era.changed, []
-    for place, mark in enumerate(map(_mark_of, entities)):
-        if mark is newest:
-            continue
-        if mark is None or mark.era is not era:
-            found.append(place)
-        elif changed:
-            last = changed.get(entities[place].__dict__["ecs_id"].int)
-            if last is not None and last > mark.at:
+        marks = list(map(_mark_of, entities))
+    if marks.count(era.newest) == len(marks):
+        return []
+    strange = {mark for mark in set(marks) if mark is None or mark.era is not era}
+    found = [*_places_of(strange, marks)] if strange else []
+    if era.changed and len(found) < len(marks):
+        numbers = [entity.__dict__["ecs_id"].int for entity in entities]
+        for place in _places_of(era.changed, numbers):
+            mark = marks[place]
+            if mark is not None and mark.era is era and mark.at < era.changed[numbers[place]]:
                 found.append(place)
-    return found
+    return sorted(found)
+
+
+def _places_of(wanted: Container[Any], values: Sequence[Any]) -> Iterator[int]:
+    return itertools.compress(itertools.count(), map(wanted.__contains__, values))
 
 
 def _mark_of(entity: Any) -> Mark | None:
@@ -420,8 +422,8 @@ def differing(
             map(operator.is_, now, itertools.chain.from_iterable(was))
         )
         held = _held(states, fields)
-        inside = list(map(_HELD.__get__, some))
-        if alike and all(map(operator.is_, held, inside)):
+        inside = list(map(_HELD.__get__, some)) if fields else held
+        if alike and (held is inside or all(map(operator.is_, held, inside))):
             continue
         for place, (state, values) in enumerate(zip(states, was, strict=True)):
             # A state may have more: what cached properties keep.

@@ -26,6 +26,7 @@ from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import Shape
 from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import Walk
+from ecsviz.errors import EcsvizError
 from ecsviz.storage.kept_walks import FEW, ONE_IN, KnownWalk, by_class, chosen, keep
 from ecsviz.storage.relational.save.lookup import Stored
 from ecsviz.storage.relational.save.rows import Group, Rows
@@ -147,7 +148,7 @@ class _Finder:
             for position in self.changed:
                 self._compare(position)
             self._check_new()
-        except WholeNeededError:
+        except (WholeNeededError, EcsvizError):
             return None
         return self._cut()
 
@@ -171,10 +172,11 @@ class _Finder:
             self.changed.update(places[n] for n in differing(entities, fields))
 
     def _map_of(self, position: int) -> ClassMap:
-        known = self.mapping.by_type.get(
-            self.mapping.type_name(type(self.found.entities[position]))
-        )
-        if known is None or known.by_hand:
+        cls = type(self.found.entities[position])
+        known = self.mapping.by_type.get(self.mapping.type_name(cls))
+        if known is None:  # of a mapping that is new, as another class was stored
+            (known,) = self.mapping.map_classes([cls])
+        if known.by_hand:
             raise WholeNeededError
         return known
 
