@@ -121,6 +121,22 @@ def test_threads_are_searched_filtered_sorted_and_picked(notebook: Notebook) -> 
     assert notebook.value("w.thread.thread is threads[17]")
 
 
+def test_what_is_typed_stays_while_the_answer_to_another_filter_comes(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("threads-typed", FEW)
+    page.wait_for_selector(ROW)
+    page.locator("[data-filter='least']").fill("5")
+    page.locator("[data-filter='most']").press_sequentially("100", delay=180)
+    notebook.wait_for("[w.least, w.most]", [5, 100])
+    assert page.locator("[data-filter='most']").input_value() == "100"
+    notebook.python("w.most = None")
+    page.wait_for_function("() => document.activeElement.value === ''")
+    page.locator("[data-filter='most']").press_sequentially("7")
+    page.locator("[data-do='clear']").click()
+    page.wait_for_timeout(500)  # as long as what is typed waits
+    assert notebook.value("[w.least, w.most]") == [0, None]
+
+
 def test_a_store_searches_and_shows_the_past_of_what_is_picked(notebook: Notebook) -> None:
     page = notebook.page
     notebook.open("threads-stored", STORED)

@@ -84,8 +84,10 @@ def around(text: str, wanted: str) -> list[str]:
     # Folding may change the length of a text: then only its beginning is shown.
     if at < 0 or text[at : at + len(sought)].casefold() != sought:
         return [plain(text, 2 * SNIPPET), "", ""]
-    before, after = text[max(at - SNIPPET, 0) : at], text[at + len(sought) :][:SNIPPET]
-    parts = ["…" + before if at > SNIPPET else before, text[at : at + len(sought)], after]
+    stop = at + len(sought)
+    before, after = text[max(at - SNIPPET, 0) : at], text[stop : stop + SNIPPET]
+    head, tail = "…" if at > SNIPPET else "", "…" if stop + SNIPPET < len(text) else ""
+    parts = [head + before, text[at:stop], after + tail]
     return [_one_line(part) for part in parts]
 
 

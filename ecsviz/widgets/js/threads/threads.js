@@ -103,6 +103,7 @@ function render({ model, el, host }) {
     return field;
   };
   const lengths = { least: length("least", "at least"), most: length("most", "at most") };
+  const written = [search, ...Object.values(lengths), ...Object.values(days)];
   const branched = h("input", {
     type: "checkbox",
     "data-filter": "branched",
@@ -110,7 +111,9 @@ function render({ model, el, host }) {
   });
   const clear = button(
     { "data-do": "clear" },
-    () =>
+    () => {
+      look.stop();
+      for (const field of written) field.value = ""; // or what was typed last would be asked for
       filter({
         search: "",
         model: -1,
@@ -119,13 +122,17 @@ function render({ model, el, host }) {
         least: null,
         most: null,
         branched: false,
-      }),
+      });
+    },
     "Clear",
   );
+  /** @type {Map<HTMLInputElement, string>} */
+  const said = new Map(); // what stands in the fields, but for what somebody types now
   /** @param {HTMLInputElement} field @param {string} value */
   const write = (field, value) => {
-    // Not under the fingers of whoever types.
-    if (focusNear(field) !== field || value === "") field.value = value;
+    const typed = focusNear(field) === field && field.value !== (said.get(field) ?? "");
+    said.set(field, value);
+    if (!typed) field.value = value;
   };
   function showFilters() {
     write(search, is("search"));
@@ -263,7 +270,11 @@ function render({ model, el, host }) {
       ),
       h("td", { class: "ecsviz-number", "data-column": "messages" }, count(row.messages)),
       h("td", { class: "ecsviz-number", "data-column": "branches" }, count(row.branches)),
-      h("td", { "data-column": "models", dir: "auto" }, row.models || "–"),
+      h(
+        "td",
+        { "data-column": "models", dir: "auto", title: row.models || null },
+        row.models || "–",
+      ),
       h("td", { "data-column": "last", title: `begun ${row.first || "?"}` }, row.last || "–"),
     );
   }
@@ -336,12 +347,15 @@ function render({ model, el, host }) {
       "div",
       { class: "ecsviz-row ecsviz-foot" },
       status,
-      h("span", { class: "ecsviz-space" }),
-      buttons.first,
-      buttons.back,
-      paged,
-      buttons.next,
-      buttons.last,
+      h(
+        "span",
+        { class: "ecsviz-inline ecsviz-pages" },
+        buttons.first,
+        buttons.back,
+        paged,
+        buttons.next,
+        buttons.last,
+      ),
     ),
   );
   /** @type {string | null} */
