@@ -139,6 +139,7 @@ _connect(
         "ToHtml.to_html": "ecsviz.export.page.to_html",
         "VersionedStorage.draw_lineage": "ecsviz.draw.lineage.draw_family",
         "VersionedStorage.explore": "ecsviz.widgets.explore_store",
+        "VersionedStorage.side_by_side": "ecsviz.widgets.explore_sides",
         "Walkthrough._ipython_display_": "ecsviz.widgets.lesson.walkthrough.show",
         "Walkthrough._repr_html_": "ecsviz.widgets.lesson.walkthrough.still_html",
         "Walkthrough.draw": "ecsviz.draw.draw_walkthrough",

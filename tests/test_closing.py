@@ -143,6 +143,7 @@ USES: dict[str, Callable[[Any, ev.ChatThread], Any]] = {
     "backup": lambda store, _: store.backup("never made.db"),
     "prune": lambda store, thread: store.prune(),
     "explore": lambda store, thread: store.explore(),
+    "side_by_side": lambda store, thread: store.side_by_side(thread),
     "migrate": lambda store, thread: store.migrate(),
     "adopt_changes": lambda store, thread: store.adopt_changes(),
     "frame": lambda store, thread: store.frame(ev.ChatThread),

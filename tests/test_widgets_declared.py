@@ -13,7 +13,14 @@ import anywidget
 import pytest
 
 import ecsviz as ev
-from ecsviz.widgets import GraphExplorer, StoreExplorer, ThreadExplorer, ThreadsExplorer, base
+from ecsviz.widgets import (
+    GraphExplorer,
+    SideBySide,
+    StoreExplorer,
+    ThreadExplorer,
+    ThreadsExplorer,
+    base,
+)
 from ecsviz.widgets.lesson.walkthrough import LessonPage
 
 SOURCES = Path(__file__).resolve().parents[1] / "ecsviz" / "widgets" / "js"
@@ -23,6 +30,7 @@ ROOMS: dict[str, type[base.LiveWidget]] = {
     "store": StoreExplorer,
     "threads": ThreadsExplorer,
     "lesson": LessonPage,
+    "sides": SideBySide,
 }
 BUNDLE = {"_esm", "_css"}  # for anywidget itself
 
@@ -283,7 +291,22 @@ def lesson_states() -> Iterator[Any]:
     yield LessonPage(ev.EntityDependencyGraph(chat()[0]).walkthrough("order"))
 
 
+def sides_states() -> Iterator[Any]:
+    """Yield objects and rows, likewise."""
+    thread, _ = chat()
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:
+        shown = store.side_by_side(store.register(thread))
+    yield shown
+    yield from asking(
+        shown,
+        {"do": "pick", "table": 0, "row": 0},
+        {"do": "follow", "table": 1, "row": 0, "column": 1},
+    )
+    shown.close()
+
+
 STATES = {
+    "sides": sides_states,
     "lesson": lesson_states,
     "graph": graph_states,
     "thread": thread_states,

@@ -106,6 +106,45 @@ class VersionedStorage:
         """
         raise NotImplementedError
 
+    @view
+    def side_by_side(self, entity: Any) -> Any:
+        """Return a live widget: objects as a graph, and beside them their rows and keys.
+
+        Parameters
+        ----------
+        entity
+            An entity that is stored, or its ``ecs_id``.
+
+        Returns
+        -------
+        SideBySide
+            A widget: a click on an object marks its rows and the keys that lead to it, a click on
+            a row or a key its object. Its trait ``selected``, the ``ecs_id`` of the chosen entity,
+            works in both directions; ``frame()`` has the cells as a DataFrame.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If it is not stored.
+        UnknownTypeError
+            If its class, or one of those that it holds, is not defined here.
+
+        Notes
+        -----
+        What the entity holds and what holds it, up to 60 and 30. A storage in memory has no
+        tables: the rows are those that a database would have.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> store.side_by_side(store.register(thread))
+        SideBySide(ChatThread 'Cycles': 2 entities, 2 rows of 2 tables)
+        """
+        raise NotImplementedError
+
     def transaction(self, note: str | None = None) -> Transaction:
         """Make several calls one revision, all or nothing: ``with store.transaction():``.
 

@@ -17,18 +17,21 @@ if TYPE_CHECKING:
     from ecsviz.widgets.graph.explorer import GraphExplorer
     from ecsviz.widgets.lesson.walkthrough import StepsExplorer, explore_steps
     from ecsviz.widgets.store.explorer import StoreExplorer, explore_store
+    from ecsviz.widgets.store.sides import SideBySide, explore_sides
     from ecsviz.widgets.thread.explorer import ThreadExplorer, explore_thread
     from ecsviz.widgets.threads.explorer import ThreadsExplorer, explore_threads
 
 __all__ = [
     "DatabaseExplorer",
     "GraphExplorer",
+    "SideBySide",
     "StepsExplorer",
     "StoreExplorer",
     "ThreadExplorer",
     "ThreadsExplorer",
     "explore_database",
     "explore_graph",
+    "explore_sides",
     "explore_steps",
     "explore_store",
     "explore_thread",
@@ -39,12 +42,14 @@ __all__ = [
 _ROOMS: Final = {
     "DatabaseExplorer": "ecsviz.widgets.database.explorer",
     "GraphExplorer": "ecsviz.widgets.graph.explorer",
+    "SideBySide": "ecsviz.widgets.store.sides",
     "StepsExplorer": "ecsviz.widgets.lesson.walkthrough",
     "StoreExplorer": "ecsviz.widgets.store.explorer",
     "ThreadExplorer": "ecsviz.widgets.thread.explorer",
     "ThreadsExplorer": "ecsviz.widgets.threads.explorer",
     "explore_database": "ecsviz.widgets.database.explorer",
     "explore_graph": "ecsviz.widgets.graph.explore",
+    "explore_sides": "ecsviz.widgets.store.sides",
     "explore_steps": "ecsviz.widgets.lesson.walkthrough",
     "explore_store": "ecsviz.widgets.store.explorer",
     "explore_thread": "ecsviz.widgets.thread.explorer",

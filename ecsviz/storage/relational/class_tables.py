@@ -15,6 +15,7 @@ from ecsviz.basics.views import view
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.arrays import as_roots, parts_of_classes
 from ecsviz.storage.relational.schema.class_maps import ClassMap
+from ecsviz.storage.relational.schema.said import says_of
 from ecsviz.storage.relational.schema.system_columns import NAMING
 from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
 
@@ -192,39 +193,11 @@ def tables_of(classes: Any, *, dialect: str = "sqlite") -> ClassTables:
 
 def _rows_of(known: ClassMap, dialect: Dialect) -> Iterator[tuple[Any, ...]]:
     """Yield what `COLUMNS` names, of all columns of a class."""
-    says: dict[sa.Column[Any], str] = {value.column: value.name for value in known.values}
-    for ref in known.singles:
-        for target, column in ref.arcs.items():
-            says[column] = ref.name if len(ref.arcs) == 1 else f"{ref.name}, if a {target}"
-        if ref.position is not None:
-            says[ref.position] = f"its place in the {ref.inverse} of its {ref.name}"
-    for collection in known.collections:
-        owner, position, *_ = collection.table.columns
-        says[owner] = f"who holds it in {collection.name}"
-        says[position] = f"its place in {collection.name}"
-        says |= dict.fromkeys(collection.arcs.values(), f"what is held in {collection.name}")
-        if collection.key is not None:
-            says[collection.key.column] = f"its key in {collection.name}"
-        if collection.skeleton is not None:
-            says[collection.skeleton.column] = f"{collection.name}, around what is held"
+    says = says_of(known)
     for each in known.tables:
         for column in each.columns:
             keys = [key.target_fullname for key in column.foreign_keys]
             kind = column.type.compile(dialect=dialect)
-            said = says.get(column) or OWN.get(column.name, "")
+            said = says.get(column, "")
             to, cls = keys[0] if keys else "", known.cls.__name__
             yield each.name, column.name, kind, not column.nullable, to, cls, said
-
-
-OWN: Final = {
-    "id": "the row, in this database",
-    "ecs_id": "which entity",
-    "ecs_lineage_id": "which family",
-    "ecs_parent_id": "from which it was forked",
-    "ecs_version": "which version of it",
-    "ecs_revision": "since which revision",
-    "ecs_checksum": "what its values are, to find damage",
-    "ecs_seal": "that nobody else has written",
-    "ecs_exact": "what columns cannot hold exactly",
-}
-"""What the columns say that every table has."""

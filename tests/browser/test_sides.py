@@ -1,0 +1,61 @@
+"""store.side_by_side() in JupyterLab: either side is clicked, and the other is marked."""
+
+from __future__ import annotations
+
+from tests.browser.lab import Notebook
+
+CODE = """
+import ecsviz as ev
+thread = ev.ChatThread(title="Cycles")
+question = thread.say("user", "What is a cycle?")
+thread.say("assistant", "A way back.", parent=question)
+thread.say("assistant", "A closed path.", parent=question)
+store = ev.SQLAlchemyEntityStorage(":memory:")
+w = store.side_by_side(store.register(thread))
+w
+"""
+ROWS = ".ecsviz-sides table[data-table={}] tbody tr"
+
+
+def test_either_side_is_clicked_and_the_other_is_marked(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("sides", CODE)
+    messages = page.locator(ROWS.format("chat_messages"))
+    page.locator(".ecsviz-sides .ecsviz-explorer").wait_for()
+    messages.first.wait_for()
+    assert messages.count() == 3
+    # what was asked for is marked: its row, and the keys that lead to it
+    page.locator(f"{ROWS.format('chat_threads')}[data-chosen]").wait_for()
+    assert page.locator("[data-leads-here]").count() == 3
+    # a row marks its object
+    messages.nth(1).locator("td").last.click()
+    notebook.wait_for("w.graph.selected == str(thread.messages[1].ecs_id)", expected=True)
+    page.locator(".ecsviz-sides .ecsviz-explorer h3:has-text('A way back.')").first.wait_for()
+    # a key marks the object to which it leads
+    messages.nth(1).locator("[data-follow]").last.click()
+    notebook.wait_for("w.selected == str(question.ecs_id)", expected=True)
+    page.locator(f"{ROWS.format('chat_messages')}[data-chosen]:has-text('What is')").wait_for()
+    # an object marks its rows: along a reference in the graph's own panel
+    page.locator(".ecsviz-sides .ecsviz-links button").first.click()
+    notebook.wait_for("w.selected == w.graph.selected != str(question.ecs_id)", expected=True)
+    page.wait_for_function(
+        "id => [...document.querySelectorAll('table[data-table] tr[data-chosen]')]"
+        ".every(row => row.dataset.id === id)",
+        arg=notebook.value("w.selected"),
+    )
+    # by keyboard
+    messages.first.locator("button").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    notebook.wait_for("w.selected == str(thread.messages[1].ecs_id)", expected=True)
+    for theme in ("Light", "Dark"):
+        notebook.theme(theme)
+        for width in (1400, 600):
+            page.set_viewport_size({"width": width, "height": 1000})
+            page.wait_for_timeout(800)
+            wide = page.evaluate(
+                "() => { const e = document.querySelector('.ecsviz-sides');"
+                " return e.scrollWidth - e.clientWidth }"
+            )
+            assert wide <= 1, "nothing is cut at the side"
+            notebook.shot(f"sides-{theme.lower()}-{width}", ".ecsviz-sides")
