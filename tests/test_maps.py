@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -20,10 +21,11 @@ from ecsviz.draw import DrawingOptionError, draw_graph
 from ecsviz.draw import curves as draw_curves
 from ecsviz.draw import nodes as draw_nodes
 from ecsviz.draw.curves import make_curves
+from ecsviz.layout import maps
 from ecsviz.layout.choices import placed_by
 from ecsviz.layout.communities import communities
 from ecsviz.layout.force import force_places
-from ecsviz.layout.maps import map_of, needs_a_map
+from ecsviz.layout.maps import COUNTED, bands_of, map_of, needs_a_map
 from ecsviz.widgets.graph.scene import MAP_UNIT, UNIT, map_scene
 from tests.test_draw import chat, found, legend, marks, texts
 from tests.test_layout import boxes_of, overlaps
@@ -198,6 +200,42 @@ def test_an_explorer_has_the_places_of_the_picture() -> None:
     own = map_of(graph).places[order]
     own = own - own.mean(axis=0)
     assert np.allclose(drawn / drawn.std(), own / own.std(), atol=1e-6)
+
+
+def test_references_between_communities_are_counted() -> None:
+    graph = packages(700, parts=8)
+    found_map, parts = map_of(graph), graph.arrays
+    counted: Counter[tuple[int, int]] = Counter()
+    for a, b in zip(parts.sources.tolist(), parts.targets.tolist(), strict=True):
+        ends = sorted((int(found_map.community[a]), int(found_map.community[b])))
+        if ends[0] != ends[1] and ends[1] < len(found_map.titles):
+            counted[ends[0], ends[1]] += 1
+    assert counted.total() < COUNTED
+    ax = draw_graph(graph)
+    assert found(ax, "bands") is None, "a few lines are lines"
+    lines = len(found(ax, "references").get_segments())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(maps, "COUNTED", 50)
+        patch.setattr(maps, "BANDS", 10)
+        bands = bands_of(found_map, parts.sources, parts.targets)
+        assert {(a, b): many for a, b, many in bands.tolist()}.items() <= counted.items()
+        assert bands[:, 2].tolist() == [many for _, many in counted.most_common(10)]
+        ax = draw_graph(graph)
+        drawn, scene = found(ax, "bands"), map_scene(graph)
+        lit = draw_graph(graph, highlight=graph.nodes[:3])
+    assert len(drawn.get_segments()) == len(scene.bands) == 10
+    width = drawn.get_linewidths()
+    assert (np.diff(width) <= 0).all()
+    assert width[0] > width[-1]
+    ends = np.sort(found_map.community[np.column_stack((parts.sources, parts.targets))], axis=1)
+    in_bands = (ends[:, None, :] == bands[None, :, :2]).all(axis=2).any(axis=1)
+    left = len(found(ax, "references").get_segments())
+    alone = int((in_bands & ~graph.ordering.in_cycle).sum())
+    assert left == lines - alone, "what is counted is not drawn besides"
+    most, note = int(bands[0, 2]), " ".join(texts(ax, "note")).replace("\n", " ")
+    assert f"Bands stand for up to {most} lines" in note
+    assert f"bands stand for up to {most} between communities" in scene.told
+    assert found(lit, "bands") is None, "who looks for lines sees lines"
 
 
 # -- layouts to choose from --------------------------------------------------------------------

@@ -15,13 +15,13 @@ from ecsviz.draw.picture import Picture
 from ecsviz.draw.style import OTHER, Category, Ramp, Theme, mix, on_ground, with_alpha
 from ecsviz.draw.text import Writer
 from ecsviz.layout.grid import Floats
-from ecsviz.layout.maps import Map, map_of
+from ecsviz.layout.maps import Map, bands_of, map_of, shares_of
 from ecsviz.layout.overview import noun_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ecsviz.basics.order import Ints
+    from ecsviz.basics.order import Bools, Ints
 
 TITLE: Final = 9.5
 HUB: Final = 7.5
@@ -33,6 +33,8 @@ HUBS: Final = 40
 LINES: Final = 20_000
 """Of so many references at the most lines are drawn, evenly taken."""
 CYCLES: Final = 3_000
+WIDEST: Final = 9.0
+"""How wide the widest band between communities is, in points."""
 LOOP: Final = 0.09
 """How large the loop of a reference to itself is, in inches; at the most half of what is between
 neighbours."""
@@ -87,7 +89,7 @@ def draw_map(
         title,
         picture.counts,
         entries,
-        _note(picture, found if by_community else None),
+        _note(picture, found, by_community),
         room=room[0],
         needed=needed if free else None,
         ramp=ramp,
@@ -101,7 +103,8 @@ def draw_map(
     step("lines and marks")
     canvas = around.canvas(ax, theme, writer, bounds, 2 * half[1] + around.strip)
     colors = np.array([kind.color for kind in kinds])
-    _draw_lines(canvas, picture, places, colors, codes)
+    bands = _draw_bands(canvas, picture, found, places)
+    _draw_lines(canvas, picture, places, colors, codes, bands)
     _draw_loops(canvas, picture, places)
     _draw_points(canvas, picture, places, colors, codes, found.degree)
     _write(canvas, picture, found, places, colors if by_community else None)
@@ -109,17 +112,21 @@ def draw_map(
     return canvas.ax
 
 
-def _note(picture: Picture, communities: Map | None) -> str:
+def _note(picture: Picture, found: Map, by_community: bool) -> str:
     n, lines = len(picture.graph), len(picture.lines)
     note = f"Each of {n:,} {noun_of(picture.graph, n)} is a point; what is joined stands together."
-    if communities is not None and communities.titles:
-        count = len(communities.titles)
-        more = int(communities.community.max()) + 1 > count
+    if by_community and found.titles:
+        count = len(found.titles)
+        more = int(found.community.max()) + 1 > count
         which = f"The {count} largest" if more else f"{count}"
         note += f" {which} communities have colours."
     if lines > LINES:
         what = "references" if picture.both is None else "references and pairs"
         note += f" Lines are drawn of {LINES:,} of {lines:,} {what}."
+    parts = picture.graph.arrays
+    bands = bands_of(found, parts.sources, parts.targets)
+    if len(bands) and picture.lit is None:
+        note += f" Bands stand for up to {bands[0, 2]:,} lines between communities."
     return f"{note} {picture.note}".strip()
 
 
@@ -132,13 +139,48 @@ def _entries(
     )
 
 
+def _draw_bands(canvas: frame.Canvas, picture: Picture, found: Map, places: Floats) -> Bools:
+    """Draw a band between communities, as wide as it stands for references; return for which."""
+    from matplotlib.collections import LineCollection
+
+    parts, none = picture.graph.arrays, np.zeros(len(picture.lines), dtype=bool)
+    bands = bands_of(found, parts.sources, parts.targets)
+    if not len(bands) or picture.lit is not None:
+        return none
+    count = len(found.titles)
+    middles = np.array(
+        [np.median(places[found.community == number], axis=0) for number in range(count)]
+    )
+    share = shares_of(bands)
+    canvas.ax.add_collection(
+        LineCollection(
+            list(np.stack((middles[bands[:, 0]], middles[bands[:, 1]]), axis=1)),
+            colors=with_alpha([canvas.theme.line], 0.12 + 0.25 * share),
+            linewidths=np.maximum(WIDEST * share, 0.6),
+            capstyle="round",
+            zorder=0.8,
+            gid="bands",
+        ),
+        autolim=False,
+    )
+    key = bands[:, 0] * count + bands[:, 1]
+    a, b = found.community[parts.sources], found.community[parts.targets]
+    own = np.minimum(a, b) * count + np.maximum(a, b)
+    return np.asarray((a != b) & (np.maximum(a, b) < count) & np.isin(own, key))
+
+
 def _draw_lines(
-    canvas: frame.Canvas, picture: Picture, places: Floats, colors: Floats, codes: Ints
+    canvas: frame.Canvas,
+    picture: Picture,
+    places: Floats,
+    colors: Floats,
+    codes: Ints,
+    counted: Bools,
 ) -> None:
     from matplotlib.collections import LineCollection
 
     parts, theme = picture.graph.arrays, canvas.theme
-    plain = np.flatnonzero(~picture.in_cycle & (parts.sources != parts.targets))
+    plain = np.flatnonzero(~picture.in_cycle & (parts.sources != parts.targets) & ~counted)
     if len(plain) > LINES:
         plain = plain[np.linspace(0, len(plain) - 1, LINES).astype(np.int64)]
     cycles = np.flatnonzero(picture.in_cycle & (parts.sources != parts.targets))

@@ -29,6 +29,12 @@ WHOLE: Final = 0.5
 """A map is drawn of what hangs together for the most part: of so large a share."""
 GAP: Final = 0.8
 """How far what is joined to nothing stands apart, where what is joined is one unit apart."""
+COUNTED: Final = 300
+"""From so many references between communities on they are counted: lines would be a haze."""
+FULL: Final = 18
+"""So many references, or more, make the widest band; of a few none is as wide."""
+BANDS: Final = 40
+"""Between so many pairs of communities the count is shown, as a band."""
 TANGLED: Final = 1.35
 """With so many references a node rows are no longer followed."""
 
@@ -78,6 +84,41 @@ def map_of(graph: EntityDependencyGraph) -> Map:
     if not isinstance(known, Map):
         known = graph.__dict__["_map"] = _map(graph)
     return known
+
+
+def bands_of(found: Map, sources: Ints, targets: Ints) -> Ints:
+    """Return how many references lead between the communities that have titles.
+
+    Returns
+    -------
+    ndarray
+        Shape (bands, 3): two communities, the first the larger one, and their references in both
+        directions. The widest first, `BANDS` at the most; none where there are few references.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> names = [f"n{number}" for number in range(12)]
+    >>> ends = range(1, 12), [0] * 11
+    >>> star = ev.EntityDependencyGraph.from_parts(names, names, ["n"] * 12, *ends, ["to"] * 11)
+    >>> bands_of(map_of(star), star.arrays.sources, star.arrays.targets).shape
+    (0, 3)
+    """
+    count = len(found.titles)
+    a, b = found.community[sources], found.community[targets]
+    between = np.flatnonzero((a != b) & (a < count) & (b < count))
+    keys = np.minimum(a, b)[between] * max(count, 1) + np.maximum(a, b)[between]
+    which, many = np.unique(keys, return_counts=True)
+    if len(between) < COUNTED:
+        which, many = which[:0], many[:0]
+    order = np.argsort(-many, kind="stable")[:BANDS]
+    one, other = np.divmod(which[order], max(count, 1))
+    return np.column_stack((one, other, many[order]))
+
+
+def shares_of(bands: Ints) -> Floats:
+    """Return how wide the bands of `bands_of` are, as a share of what they can be."""
+    return np.asarray(bands[:, 2] / max(int(bands[:1, 2].sum()), FULL))
 
 
 def needs_a_map(graph: EntityDependencyGraph, rows: int) -> bool:

@@ -20,7 +20,7 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import By
-from ecsviz.layout.maps import Map, map_of, needs_a_map
+from ecsviz.layout.maps import Map, bands_of, map_of, needs_a_map, shares_of
 from ecsviz.layout.overview import noun_of
 from ecsviz.layout.placed import HUB
 
@@ -107,6 +107,9 @@ class Scene:
         The nodes to be named first among points, the most important first.
     titles
         Of a map's communities: what they are called, where, and their most telling member.
+    bands
+        Of two such communities each, their numbers, and how wide a band between them is, as a
+        share of the widest.
     """
 
     kind: Kind
@@ -129,6 +132,7 @@ class Scene:
     leading: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     bends: Floats = field(default_factory=lambda: np.zeros((0, 2)))
     titles: Sequence[tuple[str, float, float, int]] = ()
+    bands: Sequence[tuple[int, int, float]] = ()
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -173,6 +177,7 @@ class Scene:
             "leading": self.leading.astype("<u4").tobytes(),
             "bends": self.bends.astype("<f4").tobytes(),
             "titles": list(self.titles),
+            "bands": list(self.bands),
         }
 
 
@@ -449,9 +454,13 @@ def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
     n = len(graph)
     few, how = n <= ROWS, ""
     titles: list[tuple[str, float, float, int]] = []
+    bands, counted = np.zeros((0, 3), dtype=np.int64), ""
     if needs_a_map(graph, 0):
         places = _pixels(map_of(graph).places * MAP_UNIT)
         titles = _titles(map_of(graph), places)
+        bands = bands_of(map_of(graph), parts.sources, parts.targets)
+        if len(bands):
+            counted = f"; bands stand for up to {bands[0, 2]:,} between communities"
         hub, how = np.zeros(len(parts.sources), dtype=bool), ", what is joined near each other"
     elif few:
         layout = layout_graph(graph, sizes=np.full((n, 2), POINT), gap=POINT_GAP, page=POINT_PAGE)
@@ -476,11 +485,12 @@ def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
         flags[edges],
         (),
         f"{shown_of(n, n, noun)} as points{how}"
-        f" and {len(edges):,} of {len(parts.sources):,} {_lines(both)}",
+        f" and {len(edges):,} of {len(parts.sources):,} {_lines(both)}{counted}",
         _fields(graph, edges),
         places=places,
         leading=_leading(graph),
         titles=titles,
+        bands=list(zip(*bands[:, :2].T.tolist(), shares_of(bands).tolist(), strict=True)),
     )
 
 

@@ -1,6 +1,7 @@
 // What the two pictures draw, as a sheet that can be saved.
 
 import { SIZE, textOf } from "./boxes.js";
+import { BAND } from "./points_ink.js";
 import { Sheet } from "./saving.js";
 import { IN_CYCLE, grown, mix } from "./scene.js";
 
@@ -129,6 +130,16 @@ export function drawnPoints(points) {
   const sheet = new Sheet(points.bounds(), colours.ground);
   const at = (/** @type {number} */ i) =>
     `${scene.places[2 * i].toFixed(1)} ${scene.places[2 * i + 1].toFixed(1)}`;
+  for (const [one, other, share] of scene.bands) {
+    const [[, x1, y1, a], [, x2, y2, b]] = [scene.titles[one], scene.titles[other]];
+    if (points.hidden(a) || points.hidden(b)) continue;
+    const d = `M${x1.toFixed(1)} ${y1.toFixed(1)}L${x2.toFixed(1)} ${y2.toFixed(1)}`;
+    sheet.path(d, {
+      stroke: colours.line,
+      width: Math.max(BAND * share, 0.8),
+      opacity: 0.12 + 0.25 * share,
+    });
+  }
   for (const cyclic of [false, true]) {
     let d = "";
     for (let k = 0; k < scene.sources.length; k += 1) {

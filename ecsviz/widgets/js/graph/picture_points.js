@@ -5,7 +5,7 @@
 
 import { later, onceAFrame, pen } from "../shared/dom.js";
 import { drawnPoints } from "./drawing.js";
-import { drawMarks, drawPicked, drawPixels } from "./points_ink.js";
+import { drawBands, drawChosen, drawMarks, drawPicked, drawPixels } from "./points_ink.js";
 import { namesWithRoom, writeName, writeTitle } from "./points_names.js";
 import { DEFERRED, HUB, IN_CYCLE, boundsOf, decode, lengthOf, usualLength } from "./scene.js";
 
@@ -21,7 +21,6 @@ const SLICE = 6; // ms of a frame that lines may take
 const BATCH = 250; // lines of one stroke
 const MARKED = 2_500; // points in sight: up to so many get their mark, more are squares
 const REACH = 12; // px: how far from a point one may click
-const NEAR = 200; // lines of the selected element
 const LOOP = 3; // px: so much half of a reference of a point to itself is wider than half a point
 
 export class Points {
@@ -432,7 +431,7 @@ export class Points {
     context.clearRect(0, 0, this.wide, this.high);
     this.drawWay(context);
     drawPicked(this, context, size);
-    if (this.at >= 0 && !this.hidden(this.at)) this.drawChosen(context, size);
+    if (this.at >= 0 && !this.hidden(this.at)) drawChosen(this, context, size);
     for (const title of this.titled) writeTitle(this, context, title);
     for (const i of this.written) if (i !== this.at) writeName(this, context, i, size);
     if (this.at >= 0) writeName(this, context, this.at, size, true);
@@ -450,31 +449,6 @@ export class Points {
       context.lineTo(...this.onPage(target));
       context.stroke();
     }
-  }
-
-  /** @param {Context} context @param {number} size */
-  drawChosen(context, size) {
-    const { sources, targets } = this.scene;
-    context.strokeStyle = this.colours.text;
-    context.globalAlpha = 0.55;
-    context.lineWidth = 1;
-    context.beginPath();
-    let drawn = 0;
-    for (let k = 0; k < sources.length && drawn < NEAR; k += 1) {
-      if (sources[k] !== this.at && targets[k] !== this.at) continue;
-      if (this.hidden(sources[k]) || this.hidden(targets[k])) continue;
-      context.moveTo(...this.onPage(sources[k]));
-      context.lineTo(...this.onPage(targets[k]));
-      drawn += 1;
-    }
-    context.stroke();
-    context.globalAlpha = 1;
-    const [x, y] = this.onPage(this.at);
-    context.strokeStyle = this.colours.accent;
-    context.lineWidth = 3;
-    context.beginPath();
-    context.arc(x, y, Math.max(size, 7), 0, 2 * Math.PI);
-    context.stroke();
   }
 
   // -- at rest ---------------------------------------------------------------------------------
@@ -508,6 +482,7 @@ export class Points {
       view.x * this.ratio,
       view.y * this.ratio,
     );
+    drawBands(this, context);
     context.lineWidth = 1 / view.scale;
     let next = 0;
     const slice = () => {

@@ -1,10 +1,14 @@
 // How points are drawn: many as squares of pixels, some with the marks of their types.
 
 import { pen } from "../shared/dom.js";
+import { clarity } from "./points_names.js";
 import { grown, mark } from "./scene.js";
 import { channels } from "../shared/theme.js";
 
 /** @import { Points } from "./picture_points.js" */
+
+export const BAND = 12; // px of the widest
+const NEAR = 200; // lines of the selected element
 
 /** Sets points pixel by pixel. @param {Points} points @param {number} size */
 export function drawPixels(points, size) {
@@ -86,6 +90,24 @@ function stampOf(points, code, size) {
   return stamp;
 }
 
+/** Draws bands between communities, as wide as they stand for references. @param {Points} points @param {CanvasRenderingContext2D} context */
+export function drawBands(points, context) {
+  const { scene, view, colours } = points;
+  context.setLineDash([]);
+  context.lineCap = "round";
+  context.strokeStyle = colours.line;
+  for (const [a, b, share] of scene.bands) {
+    const [[, x1, y1, one], [, x2, y2, other]] = [scene.titles[a], scene.titles[b]];
+    if (points.hidden(one) || points.hidden(other)) continue;
+    context.globalAlpha = (0.12 + 0.25 * share) * clarity(points);
+    context.lineWidth = Math.max(BAND * share, 0.8) / view.scale;
+    context.beginPath();
+    context.moveTo(x1, y1);
+    context.lineTo(x2, y2);
+    context.stroke();
+  }
+}
+
 /** Marks what is picked. @param {Points} points @param {CanvasRenderingContext2D} context @param {number} size */
 export function drawPicked(points, context, size) {
   if (!points.chosen.length) return;
@@ -98,4 +120,29 @@ export function drawPicked(points, context, size) {
     context.fillRect(x - wide / 2, y - wide / 2, wide, wide);
   }
   context.globalAlpha = 1;
+}
+
+/** Marks the selected point, and its lines. @param {Points} points @param {CanvasRenderingContext2D} context @param {number} size */
+export function drawChosen(points, context, size) {
+  const { sources, targets } = points.scene;
+  context.strokeStyle = points.colours.text;
+  context.globalAlpha = 0.55;
+  context.lineWidth = 1;
+  context.beginPath();
+  let drawn = 0;
+  for (let k = 0; k < sources.length && drawn < NEAR; k += 1) {
+    if (sources[k] !== points.at && targets[k] !== points.at) continue;
+    if (points.hidden(sources[k]) || points.hidden(targets[k])) continue;
+    context.moveTo(...points.onPage(sources[k]));
+    context.lineTo(...points.onPage(targets[k]));
+    drawn += 1;
+  }
+  context.stroke();
+  context.globalAlpha = 1;
+  const [x, y] = points.onPage(points.at);
+  context.strokeStyle = points.colours.accent;
+  context.lineWidth = 3;
+  context.beginPath();
+  context.arc(x, y, Math.max(size, 7), 0, 2 * Math.PI);
+  context.stroke();
 }

@@ -30,7 +30,7 @@ function placeOfName(points, i, size) {
 }
 
 /** How clear the titles of communities are: they fade as one looks closer. @param {Points} points */
-const clarity = (points) =>
+export const clarity = (points) =>
   Math.min(Math.max((CLOSE - points.view.scale / points.fits) / FADING, 0), 1);
 
 /** @param {Box[]} taken @param {Box} box */

@@ -48,6 +48,7 @@ export function decode(state) {
     leading: indices("leading"),
     bends: floats("bends"),
     titles: state.titles ?? [],
+    bands: state.bands ?? [],
   };
 }
 

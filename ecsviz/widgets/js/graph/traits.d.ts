@@ -127,6 +127,7 @@ export interface SceneState {
   bends: DataView<ArrayBuffer>;
   /** Of communities: their lines, where, and their most telling member. */
   titles: [string, number, number, number][];
+  bands: [number, number, number][];
 }
 
 /** What of it becomes arrays. */
