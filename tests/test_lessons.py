@@ -10,6 +10,7 @@ import ecsviz as ev
 from ecsviz import lessons
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.widgets.lesson import making
+from tests.cells import Page
 
 # Exercise → an answer that is right, three that are wrong, and what is said of each.
 ANSWERS: dict[str, tuple[Any, list[tuple[Any, str]]]] = {
@@ -133,6 +134,40 @@ def test_teachers_write_their_own_and_run_the_cell_again() -> None:
         assert repr(lessons.check("loops-1", [])) == "Missing: 1 more."
     finally:
         making._known.pop("loops-1")
+
+
+def test_names_are_dragged_into_an_order() -> None:
+    widget = lessons.arrange("order-1")
+    assert widget.names == ["butter", "cake", "dough", "flour", "oven"]
+    assert "butter" in str(widget.still())
+    page = Page(widget)
+    page.do("check")
+    assert (widget.said, widget.right) == ("cake stands before dough, which it needs.", False)
+    page.do("hint")
+    assert widget.said == lessons.hint("order-1")
+    page.do("move", place=1, to=4)
+    assert widget.names == ["butter", "dough", "flour", "oven", "cake"]
+    assert widget.said == "", "of another order"
+    page.do("move", place=1, to=2)
+    page.do("check")
+    assert (widget.said, widget.right) == ("Right.", True)
+    before = widget.names
+    for strange in (-1, 5, True, 1.0, "1", None):  # what a stranger's page may send
+        page.do("move", place=strange, to=0)
+        page.do("move", place=0, to=strange)
+        with pytest.raises(InvalidArgumentError, match="from 0 to 4"):
+            widget.move(0, strange)  # type: ignore[arg-type]  # on purpose
+    assert (widget.names, widget.right) == (before, True)
+    for wrong in (before[:4], [*before, "salt"], ["salt", *before[1:]]):
+        with pytest.raises(InvalidArgumentError, match="Give each of"):
+            widget.names = wrong
+    chain = ev.EntityDependencyGraph(ev.sample("chain", n=3))
+    solved = lessons.arrange("order-1", on=chain)
+    assert not solved.check(), "nobody finds it solved"
+    assert lessons.arrange("order-1", on=ev.EntityDependencyGraph([])).check()
+    for name in ("cycles-1", "time-3", "chats-1"):
+        with pytest.raises(InvalidArgumentError, match="asks for no order"):
+            lessons.arrange(name)
 
 
 def test_they_are_found_by_their_name() -> None:

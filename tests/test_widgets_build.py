@@ -128,7 +128,8 @@ def test_the_map_names_every_file_once() -> None:
 def test_a_folder_is_a_widget_or_shared() -> None:
     entries = json.loads((SOURCES / "package.json").read_text(encoding="utf-8"))["exports"]
     assert set(entries) == {
-        *("./explorer", "./page", "./thread", "./store", "./threads", "./lesson", "./sides"),
+        *("./explorer", "./page", "./thread", "./store", "./threads", "./lesson"),
+        *("./sides", "./order"),
         *("./cytoscape", "./markup"),
     }
     widgets = {Path(source).parts[0] for source in entries.values()} - {"libraries"}
@@ -180,7 +181,7 @@ def test_scripts_make_no_markup_and_load_nothing(path: Path) -> None:
 
 
 def test_a_widgets_bundle_is_small_and_a_library_carries_its_licence() -> None:
-    for name in ("explorer", "thread", "store", "threads", "lesson", "sides"):
+    for name in ("explorer", "thread", "store", "threads", "lesson", "sides", "order"):
         saved = base.static_text(f"{name}.js") + base.static_text(f"{name}.css")
         assert len(saved) < 60_000, "it is saved into every notebook that shows the widget"
         assert "/*! " not in saved, "no package is in it"
@@ -196,7 +197,7 @@ def test_a_widgets_bundle_is_small_and_a_library_carries_its_licence() -> None:
         assert f"/*! {name} " in library
 
 
-BUNDLES = ("explorer", "thread", "store", "threads", "sides", "cytoscape", "markup")
+BUNDLES = ("explorer", "thread", "store", "threads", "sides", "order", "cytoscape", "markup")
 
 
 @pytest.mark.parametrize("name", BUNDLES)

@@ -13,6 +13,7 @@ import anywidget
 import pytest
 
 import ecsviz as ev
+from ecsviz import lessons
 from ecsviz.widgets import (
     GraphExplorer,
     SideBySide,
@@ -31,6 +32,7 @@ ROOMS: dict[str, type[base.LiveWidget]] = {
     "threads": ThreadsExplorer,
     "lesson": LessonPage,
     "sides": SideBySide,
+    "order": lessons.OrderWidget,
 }
 BUNDLE = {"_esm", "_css"}  # for anywidget itself
 
@@ -305,9 +307,17 @@ def sides_states() -> Iterator[Any]:
     shown.close()
 
 
+def order_states() -> Iterator[Any]:
+    """Yield an exercise on order, likewise."""
+    shown = lessons.arrange("order-1")
+    yield shown
+    yield from asking(shown, {"do": "move", "place": 0, "to": 4}, {"do": "check"}, {"do": "hint"})
+
+
 STATES = {
     "sides": sides_states,
     "lesson": lesson_states,
+    "order": order_states,
     "graph": graph_states,
     "thread": thread_states,
     "store": store_states,

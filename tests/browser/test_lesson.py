@@ -57,3 +57,38 @@ def test_one_goes_through_the_steps_and_predicts_and_keeps_them(notebook: Notebo
     notebook.shot("lesson-without-a-kernel", ".jp-Notebook")
     # The manager of all widgets trips over a notebook without a session, whoever's widgets it has.
     notebook.faults[:] = [fault for fault in notebook.faults if "jupyterlab-manager" not in fault]
+
+
+def test_names_are_put_into_an_order_by_mouse_keys_and_buttons(notebook: Notebook) -> None:
+    notebook.open("order", "from ecsviz import lessons\nw = lessons.arrange('order-1')\nw")
+    page = notebook.page
+    box = page.locator(".ecsviz-order").first
+    item = "li[data-name='{}']".format
+    box.locator(item("cake")).wait_for()
+    assert page.locator("td:has-text('butter')").first.is_hidden(), "the stand-in is hidden"
+    box.get_by_role("button", name="Check").click()
+    box.locator("text=cake stands before dough").wait_for()
+    below = {"x": 60, "y": 24}  # the lower half
+    box.locator(item("cake")).drag_to(box.locator(item("oven")), target_position=below)
+    notebook.wait_for("w.names", ["butter", "dough", "flour", "oven", "cake"])
+    notebook.wait_for("w.said", "")
+    box.locator(item("dough")).focus()
+    page.keyboard.press("ArrowDown")
+    notebook.wait_for("w.names", ["butter", "flour", "dough", "oven", "cake"])
+    assert page.evaluate("() => document.activeElement.dataset.name") == "dough"
+    page.keyboard.press("ArrowDown")
+    notebook.wait_for("w.names[3]", "dough")
+    box.get_by_role("button", name="Move cake up").click()
+    notebook.wait_for("w.names[3:]", ["cake", "dough"])
+    page.keyboard.press("Enter")  # the button has the focus still
+    notebook.wait_for("w.names[2:]", ["cake", "oven", "dough"])
+    box.get_by_role("button", name="Hint").click()
+    box.locator("text=Begin with what needs nothing").wait_for()
+    for _ in range(2):
+        box.get_by_role("button", name="Move cake down").click()
+    notebook.wait_for("w.names[3:]", ["dough", "cake"])
+    box.get_by_role("button", name="Check").click()
+    box.locator("text=Right.").wait_for()
+    for theme in ("Light", "Dark"):
+        notebook.theme(theme)
+        notebook.shot(f"order-{theme.lower()}", ".ecsviz-order")

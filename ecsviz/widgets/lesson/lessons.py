@@ -13,12 +13,15 @@ from ecsviz.widgets.lesson.making import (
     solution,
     task,
 )
+from ecsviz.widgets.lesson.order import OrderWidget, arrange
 from ecsviz.widgets.lesson.shipped import OURS
 
 __all__ = [
     "OURS",
     "Exercise",
+    "OrderWidget",
     "Verdict",
+    "arrange",
     "check",
     "exercise",
     "exercises",

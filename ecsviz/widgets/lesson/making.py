@@ -268,10 +268,10 @@ def check(name: Any, answer: Any, on: Any = None) -> Verdict:
     Right.
     """
     asked = task(name)
-    return asked.check(answer, _about(asked, on))
+    return asked.check(answer, material_of(asked, on))
 
 
-def _about(asked: Exercise, on: Any) -> Any:
+def material_of(asked: Exercise, on: Any) -> Any:
     """Return what an exercise is asked about: its material, or another of the same kind."""
     own = asked.material()
     if on is None:
@@ -300,7 +300,7 @@ def hint(name: Any, on: Any = None) -> str:
     'Begin with what needs nothing: oven is one of them.'
     """
     asked = task(name)
-    return asked.clue(_about(asked, on))
+    return asked.clue(material_of(asked, on))
 
 
 def solution(name: Any, on: Any = None) -> Any:
@@ -317,7 +317,7 @@ def solution(name: Any, on: Any = None) -> Any:
     ['oven', 'flour', 'butter', 'dough', 'cake']
     """
     asked = task(name)
-    return asked.solve(_about(asked, on))
+    return asked.solve(material_of(asked, on))
 
 
 # -- judging -------------------------------------------------------------------------------------
