@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -166,7 +167,8 @@ class SideEffects:
         for ecs_id, (before, after) in raised.items():
             first, last = self._pop(ecs_id) or (before, before)
             self._raised[ecs_id] = (first if last == before else before, after)
-        self.forget(list(self._raised)[: max(0, len(self._raised) - self.MOST)])
+        if (over := len(self._raised) - self.MOST) > 0:
+            self.forget(list(islice(self._raised, over)))
 
     def forget(self, ids: Iterable[UUID]) -> None:
         """Forget what is said of some entities: somebody has written them."""

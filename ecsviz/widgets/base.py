@@ -143,6 +143,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     bundle: ClassVar[str]
     answers: ClassVar[Mapping[str, str]] = {}
+    _own_layout: Any = None
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
@@ -160,6 +161,13 @@ class LiveWidget(anywidget.AnyWidget):
             **traits,
         )
         self.on_msg(self._take)
+        self._own_layout = self.layout
+
+    def close(self) -> None:
+        """End the widget, and the layout that was made with it, which ipywidgets leaves open."""
+        super().close()
+        if self._own_layout is not None:
+            self._own_layout.close()
 
     # -- traits ------------------------------------------------------------------------------
 

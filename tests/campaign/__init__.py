@@ -1,0 +1,16 @@
+"""The campaign: what may happen to a store is made to happen, again and again, by chance.
+
+``make campaign`` runs every part for minutes, ``HOURS=2`` for hours; `tests/test_campaign.py` draws
+a little of each, and breaks each by hand to see that it notices. A part is a module with a `run`
+that takes a seed and a folder, and gives a `Tally`; the same seed tries the same.
+
+``ledger``      what is saved, and how to tell which of its states a store holds
+``disk``        files whose writes are kept, or fail (``disk.c``, loaded before the C library)
+``kills``       a process that saves is killed
+``power_cuts``  what was not yet synced is lost, or half of it
+``disk_faults`` the n-th call of a public method to the disk fails
+``bit_flips``   a bit of the file is another
+``writers``     several processes save, others read
+``imports``     files of others are damaged
+``growth``      the same again and again: memory, files and threads stay as many
+"""

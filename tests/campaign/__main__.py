@@ -1,0 +1,99 @@
+"""``python -m tests.campaign``: run the campaign, and print what was tried and found.
+
+Ends with 1 where anything was found. Each line that tells of something names the seed:
+``--only kills --seed 17 --rounds 1`` tries that again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.campaign import (
+    bit_flips,
+    disk,
+    disk_faults,
+    growth,
+    imports,
+    kills,
+    power_cuts,
+    writers,
+)
+from tests.campaign.tally import FOUND, Tally
+
+Part = Callable[[int, Path], Tally]
+
+PARTS: dict[str, Part] = {
+    "kills": kills.run,
+    "power cuts": power_cuts.run,
+    "disk faults": disk_faults.run,
+    "bit flips": bit_flips.run,
+    "writers": writers.run,
+    "imports": imports.run,
+    "growth": growth.run,
+}
+NEED_DISK = {"power cuts", "disk faults"}
+
+
+def rounds(part: Part, first: int, seconds: float, most: int | None) -> tuple[Tally, int, float]:
+    """Run a part again and again, each time with the next seed, until the time is over."""
+    found, begun = Tally(), time.monotonic()
+    for number in itertools.count():
+        if number == most or (number and time.monotonic() - begun > seconds):
+            return found, number, time.monotonic() - begun
+        with TemporaryDirectory(prefix="ecsviz-campaign-") as folder:
+            found += part(first + number, Path(folder))
+    raise AssertionError
+
+
+def table(found: dict[str, Tally], spent: dict[str, float]) -> str:
+    """Return what was found as a table of Markdown."""
+    lines = [
+        "| part | tried | " + " | ".join(FOUND) + " | minutes |",
+        "| --- " + "| ---: " * (len(FOUND) + 2) + "|",
+    ]
+    for name, tally in found.items():
+        counts = " | ".join(str(len(getattr(tally, kind))) for kind in FOUND)
+        lines.append(f"| {name} | {tally.tried:,} | {counts} | {spent[name] / 60:.1f} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the campaign; return 1 where something was found."""
+    hours = float(os.environ.get("HOURS") or 0)
+    parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=sorted(PARTS), metavar="PART")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 10**9, help="the first one")
+    parser.add_argument("--minutes", type=float, default=hours * 60 or 7, help="for all parts")
+    parser.add_argument("--rounds", type=int, help="at most so many of each part")
+    parser.add_argument("--report", type=Path, help="write the table into this file, too")
+    asked = parser.parse_args(arguments)
+    parts = {name: part for name, part in PARTS.items() if not asked.only or name in asked.only}
+    if disk.compiler() is None:
+        for name in NEED_DISK & parts.keys():
+            sys.stdout.write(f"{name}: left out, it needs Linux and a C compiler\n")
+            del parts[name]
+    found: dict[str, Tally] = {}
+    spent: dict[str, float] = {}
+    for name, part in parts.items():
+        seconds = asked.minutes * 60 / len(parts)
+        found[name], ran, spent[name] = rounds(part, asked.seed, seconds, asked.rounds)
+        sys.stdout.write(f"{name}: {ran} rounds from seed {asked.seed}\n")
+        for line in found[name].found:
+            sys.stdout.write(f"  {line}\n")
+        sys.stdout.flush()
+    made = table(found, spent)
+    sys.stdout.write(f"\n{made}\n")
+    if asked.report:
+        asked.report.write_text(made + "\n", encoding="utf-8")
+    return int(any(tally.found for tally in found.values()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,156 @@
+"""A process that saves is killed at any moment: what it has acknowledged is there, and whole."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import ecsviz as ev
+from ecsviz.errors import EcsvizError, InvalidArgumentError
+from tests.campaign import ledger
+from tests.campaign.tally import Tally
+
+LONGEST = 60.0
+"""Seconds after which a process hangs."""
+
+MANY = 30
+
+
+def save(store: Any, tell: Callable[[int], None]) -> None:
+    """Take steps for ever."""
+    found = store.get(ledger.LEDGER) if store.has_entity(ledger.LEDGER) else ledger.opened()
+    while True:
+        store.register(found)
+        tell(found.step)
+        ledger.go_on(found)
+
+
+def early(store: Any, tell: Callable[[int], None]) -> None:
+    """Acknowledge each step before it is saved, which is wrong: tests see that it is noticed."""
+    found = ledger.opened()
+    while True:
+        tell(found.step)
+        store.register(found)
+        ledger.go_on(found)
+
+
+def prune(store: Any, tell: Callable[[int], None]) -> None:
+    for number in itertools.cycle(range(1, MANY, 3)):
+        with contextlib.suppress(InvalidArgumentError):  # it is pruned already
+            store.prune(before=number)
+        tell(MANY)
+
+
+def index(store: Any, tell: Callable[[int], None]) -> None:
+    store.index_text(ledger.Entry, "text")
+    save(store, tell)
+
+
+def back_up(store: Any, tell: Callable[[int], None]) -> None:
+    folder, number = Path(store.engine.url.database).parent, 0
+    while True:
+        store.backup(folder / f"copy{number}.db")
+        tell(MANY)
+        number += 1
+
+
+JOBS = {job.__name__: job for job in (save, early, prune, index, back_up)}
+
+
+def work(target: str, options: dict[str, Any], job: str, conn: Any) -> None:
+    """Open a store and do a job in it until killed; send each step that is saved."""
+    conn.send(None)
+    with ev.SQLAlchemyEntityStorage(target, timeout=20, **options) as store:
+        JOBS[job](store, conn.send)
+
+
+def killed(target: str, options: dict[str, Any], job: str, after: float) -> int | None:
+    """Let a process do a job, kill it after a time, and return the last step that it has told.
+
+    Returns
+    -------
+    int | None
+        -1 where nothing was told; None where the process had to be waited for too long.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.campaign.kills", "ecsviz.storage.relational.store"])
+    mine, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(target, options, job, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        if not mine.poll(LONGEST):
+            return None
+        mine.recv()
+        time.sleep(after)
+        process.kill()
+        last = -1
+        try:
+            while True:
+                last = mine.recv()
+        except (EOFError, OSError):
+            pass
+        process.join(LONGEST)
+        if process.exitcode != -signal.SIGKILL:
+            raise ledger.NotWholeError(f"the process has ended by itself: {process.exitcode}")
+        return last
+    finally:
+        process.kill()
+        process.join()
+        mine.close()
+
+
+def run(seed: int, folder: Path, *, broken: bool = False, url: str | None = None) -> Tally:
+    """Kill a process at a job and look at the store, some times in the same file.
+
+    Parameters
+    ----------
+    broken
+        Steps are acknowledged before they are saved.
+    url
+        A database of PostgreSQL, in which a schema is made; else it is a file of SQLite.
+    """
+    chance, found = Random(seed), Tally()
+    job = "early" if broken else chance.choice([*["save"] * 3, "prune", "index", "back_up"])
+    options: dict[str, Any] = {"journal": chance.choice(["delete", "wal"])}
+    target = url or str(folder / f"{seed}.db")
+    if url is not None:
+        options = {"schema": f"kills_{seed}"}
+        job = "save" if job == "back_up" else job
+    at = -1
+    if job not in ("save", "early"):
+        with ev.SQLAlchemyEntityStorage(target, **options) as store:
+            made = ledger.opened()
+            for at in range(MANY + 1):
+                made.step == at or ledger.go_on(made)
+                store.register(made)
+    for again in range(3):
+        what = f"seed {seed}, {job} {options}, time {again + 1}"
+        found.tried += 1
+        try:
+            told = killed(target, options, job, chance.random() ** 2 * 0.4)
+            if told is None:
+                found.hung.append(what)
+                break
+            now = ledger.step_in(target, **options)
+        except (ledger.NotWholeError, EcsvizError) as error:
+            found.partial.append(f"{what}: {type(error).__name__}: {error}"[:300])
+            break
+        if now < max(told, at):
+            found.lost.append(f"{what}: step {max(told, at)} was told, step {now} is there")
+        at = now
+        for copy in folder.glob("copy*.db"):
+            try:
+                if ledger.step_in(copy) != MANY:
+                    found.partial.append(f"{what}: {copy.name} is not whole")
+            except (ledger.NotWholeError, EcsvizError) as error:
+                found.partial.append(f"{what}: {copy.name}: {error}"[:300])
+            copy.unlink()
+    return found

@@ -1,0 +1,106 @@
+"""A little of each part of the campaign, and each part broken by hand, which it has to notice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.campaign import __main__ as campaign
+from tests.campaign import disk, kills, ledger, writers
+from tests.campaign.tally import Tally
+from tests.conftest import require_all
+
+SEED = 20261130
+LITTLE: dict[str, dict[str, int]] = {
+    "kills": {},
+    "power cuts": {"states": 10},
+    "disk faults": {},
+    "bit flips": {"flips": 8},
+    "writers": {"steps": 4},
+    "imports": {"files": 30},
+    "growth": {"times": 60},
+}
+BROKEN = {
+    "kills": "lost",  # acknowledged before it is saved
+    "power cuts": "lost",  # syncs forgotten
+    "disk faults": "silent",  # an error swallowed
+    "bit flips": "silent",  # what verify() says not heard
+    "writers": "lost",  # a refused save taken for done
+    "imports": "partial",  # a foreign error
+    "growth": "silent",  # something left behind each time
+}
+
+
+def draw(part: str, folder: Path, seed: int = SEED, **more: Any) -> Tally:
+    if part in campaign.NEED_DISK and disk.compiler() is None:
+        assert not require_all(), "a C compiler is missing"
+        pytest.skip("needs Linux and a C compiler")
+    found: Tally = campaign.PARTS[part](seed, folder, **LITTLE[part], **more)  # type: ignore[call-arg]  # each has its own options
+    return found
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("part", LITTLE)
+def test_nothing_is_found(part: str, tmp_path: Path) -> None:
+    found = draw(part, tmp_path)
+    assert found.tried
+    assert found.found == []
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("part", BROKEN)
+def test_what_is_broken_is_found(part: str, tmp_path: Path) -> None:
+    for seed in range(SEED, SEED + 12):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        if getattr(draw(part, folder, seed, broken=True), BROKEN[part]):
+            return
+    pytest.fail(f"{part} notices nothing")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("part", [kills, writers])
+def test_nothing_is_found_on_postgresql(part: Any, postgres_url: str, tmp_path: Path) -> None:
+    engine = sa.create_engine(postgres_url, poolclass=sa.NullPool)
+    name = part.__name__.rpartition(".")[2]
+    with engine.begin() as conn:
+        conn.execute(sa.schema.CreateSchema(f"{name}_{SEED}"))
+    options = {"steps": 4} if part is writers else {}
+    found = part.run(SEED, tmp_path, url=postgres_url, **options)
+    assert found.tried
+    assert found.found == []
+
+
+def test_every_step_is_told_from_every_other() -> None:
+    made = ledger.opened()
+    for step in range(12):
+        assert ledger.step_of(made) == step
+        ledger.go_on(made)
+    for spoil in (
+        lambda: made.left.entries.reverse(),  # type: ignore[union-attr]  # it is there
+        lambda: setattr(made.right, "balance", 7),
+        lambda: setattr(made.left.entries[0], "text", "another"),  # type: ignore[union-attr]
+        lambda: setattr(made, "step", 11),
+    ):
+        kept = made.model_copy(deep=True)
+        spoil()
+        with pytest.raises(ledger.NotWholeError):
+            ledger.step_of(made)
+        made = kept
+
+
+def test_the_table_says_what_was_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = Tally(3, lost=["seed 7: gone"])
+    monkeypatch.setattr(campaign, "PARTS", {"kills": lambda seed, folder: wrong})
+    report = tmp_path / "report.md"
+    given = ["--seed", "7", "--rounds", "2", "--minutes", "1", "--report", str(report)]
+    assert campaign.main(given) == 1
+    assert "lost: seed 7: gone" in capsys.readouterr().out
+    assert "| kills | 6 | 2 | 0 | 0 | 0 |" in report.read_text()
+    monkeypatch.setattr(campaign, "PARTS", {"kills": lambda seed, folder: Tally(3)})
+    assert campaign.main(given) == 0
