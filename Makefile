@@ -3,10 +3,11 @@
 #
 #   make test ARGS="-k cycles"     options for pytest
 #   make test JOBS=1               how many processes
+#   make campaign HOURS=2 REPORT=campaign.md
 #   make demo PYTHON=python3.12    which Python makes .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all quick check lab bench lint docs notebooks clean
+.PHONY: help demo test test-all quick check campaign lab bench lint docs notebooks clean
 .SUFFIXES:
 
 VENV := .venv
@@ -50,6 +51,9 @@ quick: $(VENV)/.installed-$(EXTRA) ## run the quick half of the tests
 check: export ECSVIZ_CHECK = 1
 check: export ECSVIZ_EXAMPLES ?= check
 check: lint quick ## check style and types, and run the quickest of the tests
+
+campaign: $(VENV)/.installed-dev ## try what may happen to a store, by chance, for minutes; HOURS=2 for hours
+	$(PY) -m tests.campaign $(if $(REPORT),--report "$(REPORT)") $(ARGS)
 
 lab: $(VENV)/.installed-lab ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab notebooks $(ARGS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +81,18 @@ def test_every_step_is_told_from_every_other() -> None:
     for step in range(12):
         assert ledger.step_of(made) == step
         ledger.go_on(made)
-    for spoil in (
-        lambda: made.left.entries.reverse(),  # type: ignore[union-attr]  # it is there
-        lambda: setattr(made.right, "balance", 7),
-        lambda: setattr(made.left.entries[0], "text", "another"),  # type: ignore[union-attr]
-        lambda: setattr(made, "step", 11),
-    ):
-        kept = made.model_copy(deep=True)
-        spoil()
+    spoils: list[Callable[[Any], object]] = [
+        lambda made: made.left.entries.reverse(),
+        lambda made: setattr(made.right, "balance", 7),
+        lambda made: setattr(made.left.entries[0], "text", "another"),
+        lambda made: setattr(made, "step", 11),
+    ]
+    for spoil in spoils:
+        spoilt = copy.deepcopy(made)
+        assert ledger.step_of(spoilt) == made.step
+        spoil(spoilt)
         with pytest.raises(ledger.NotWholeError):
-            ledger.step_of(made)
-        made = kept
+            ledger.step_of(spoilt)
 
 
 def test_the_table_says_what_was_found(
@@ -98,9 +101,12 @@ def test_the_table_says_what_was_found(
     wrong = Tally(3, lost=["seed 7: gone"])
     monkeypatch.setattr(campaign, "PARTS", {"kills": lambda seed, folder: wrong})
     report = tmp_path / "report.md"
+    report.write_text(f"before\n{campaign.BEGIN}\nold\n{campaign.END}\nafter\n")
     given = ["--seed", "7", "--rounds", "2", "--minutes", "1", "--report", str(report)]
     assert campaign.main(given) == 1
     assert "lost: seed 7: gone" in capsys.readouterr().out
-    assert "| kills | 6 | 2 | 0 | 0 | 0 |" in report.read_text()
+    written = report.read_text()
+    assert "| kills | 6 | 2 | 0 | 0 | 0 |" in written
+    assert (written[:6], written[-6:], "old" in written) == ("before", "after\n", False)
     monkeypatch.setattr(campaign, "PARTS", {"kills": lambda seed, folder: Tally(3)})
     assert campaign.main(given) == 0

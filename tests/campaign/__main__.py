@@ -38,6 +38,7 @@ PARTS: dict[str, Part] = {
     "imports": imports.run,
     "growth": growth.run,
 }
+BEGIN, END = "<!-- campaign: begin -->", "<!-- campaign: end -->"
 NEED_DISK = {"power cuts", "disk faults"}
 
 
@@ -62,6 +63,14 @@ def table(found: dict[str, Tally], spent: dict[str, float]) -> str:
         counts = " | ".join(str(len(getattr(tally, kind))) for kind in FOUND)
         lines.append(f"| {name} | {tally.tried:,} | {counts} | {spent[name] / 60:.1f} |")
     return "\n".join(lines)
+
+
+def report(path: Path, made: str) -> None:
+    """Write the table into a file, between its marks where it has them."""
+    before, begin, rest = (path.read_text("utf-8") if path.exists() else "").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    whole = f"{before}{begin}\n{made}\n{end}{after}" if end else f"{made}\n"
+    path.write_text(whole, encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -91,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     made = table(found, spent)
     sys.stdout.write(f"\n{made}\n")
     if asked.report:
-        asked.report.write_text(made + "\n", encoding="utf-8")
+        report(asked.report, made)
     return int(any(tally.found for tally in found.values()))
 
 
