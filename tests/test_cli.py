@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import ecsviz as ev
 from ecsviz import cli
 from ecsviz.cli import demo
-from ecsviz.cli.demo import report
+from ecsviz.cli.demo import report, tour
 
 
 def run(*arguments: str) -> Result:
@@ -89,7 +89,7 @@ def notebooks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         return page
 
     monkeypatch.setattr(demo, "run_notebook", run_notebook)
-    monkeypatch.setattr(demo, "require", lambda modules: None)
+    monkeypatch.setattr(demo, "missing_of", lambda modules: [])
     return called
 
 
@@ -155,10 +155,33 @@ def test_demo_that_loses_something_fails(
 
 def test_demo_without_the_lab_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(demo, "NEEDED", ("no_such_module_here",))
-    done = run("demo", "--out", str(tmp_path / "out"))
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert "no_such_module_here is not installed" in done.stderr
-    assert "pip install 'ecsviz[lab]'" in done.stderr
+    done = run("demo", str(ev.samples.sample_file("export")), "--out", str(tmp_path / "out"))
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "no_such_module_here is not installed: pip install 'ecsviz[lab]'" in done.output
+    assert "tour.html" not in done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [demo.PAGE, demo.REPORT]
+
+
+def test_demo_ends_with_a_page_of_ones_own_chats(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    report_of = demo.measure(ev.samples.sample_file("export"))
+    page = demo.write_page(report_of, tmp_path)
+    assert page == tmp_path / demo.PAGE
+    text = page.read_text(encoding="utf-8")
+    assert "export.json: 2 chats" in text
+    assert "default-src 'none'; script-src 'sha256-" in text
+    said = [message.content for chat in report_of.chats for message in chat.messages]
+    assert all(json.dumps(words[:20], ensure_ascii=False)[1:-1] in text for words in said)
+    longest, other = sorted(report_of.chats, key=lambda chat: -len(chat.messages))
+    monkeypatch.setattr(tour, "LARGEST", len(longest.messages) + 1)
+    demo.write_page(report_of, tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert ": 1 chat<" in text
+    assert str(longest.ecs_id) in text
+    assert str(other.ecs_id) not in text
+    monkeypatch.setattr(tour, "LARGEST", 1)
+    assert demo.write_page(report_of, tmp_path) is None
 
 
 def test_lab_gives_back_the_exit_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

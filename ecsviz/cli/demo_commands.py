@@ -22,14 +22,16 @@ from ecsviz.importers.files import check_path
     help="The folder to write to; it is made where it is missing.",
 )
 def demo_command(file: Path | None, out: Path) -> None:
-    """Show the tour, on the chats that ship with ecsviz or on those in FILE.
+    """Store and show the chats that ship with ecsviz, or those in FILE; with the tour.
+
+    It ends with a page of them to keep or to send, which is alive without Python, and, where the
+    extra 'lab' is installed, with the tour as an executed notebook.
 
     FILE is a ChatGPT export (conversations.json, or the zip that holds it) or Open-Assistant
     trees (.jsonl). It is only read.
     """
     if file is not None:
         check_path(str(file))
-    demo.require(demo.NEEDED)  # before anything that takes time
     progress = sys.stderr.isatty()
     report = demo.measure(file, progress=progress)
     folder = demo.prepare_folder(out)
@@ -41,16 +43,30 @@ def demo_command(file: Path | None, out: Path) -> None:
             " This is a fault of ecsviz: please report it.",
             place=report.place,
         )
-    click.echo("\nExecuting the notebook …")
-    demo.run_notebook(folder, file, progress=progress)
+    page = demo.write_page(report, folder)
+    if missing := demo.missing_of(demo.NEEDED):
+        click.echo(
+            f"\nWithout the notebook, since {' and '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} not installed: pip install 'ecsviz[lab]'"
+        )
+    else:
+        click.echo("\nExecuting the notebook …")
+        demo.run_notebook(folder, file, progress=progress)
     text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
     (folder / demo.REPORT).write_text(text + "\n", encoding="utf-8")
     click.echo(f"Written to {out}/:")
     for path in sorted(folder.iterdir()):
         size = f"{path.stat().st_size / 1024:,.0f} kB"
-        click.echo(f"  {path.name:<18}{size:>10}  {_KINDS.get(path.suffix, '')}")
+        kind = "what one can click through" if path == page else _KINDS.get(path.suffix, "")
+        click.echo(f"  {path.name:<18}{size:>10}  {kind}")
     click.echo("\nHow to go on")
-    click.echo(f"  look     open {out / 'tour.html'} in a browser")
+    if page is not None:
+        click.echo(f"  look     open {out / page.name} in a browser; search, click, drag")
+        click.echo(
+            "  send     it is one file, needs no Python and loads nothing; it holds the texts"
+        )
+    if not missing:
+        click.echo(f"  read     open {out / 'tour.html'}: what ecsviz does, step by step")
     click.echo("  try      make lab   (without the repository: python -m ecsviz lab)")
     if file is None:
         click.echo("  your own python -m ecsviz demo conversations.json")

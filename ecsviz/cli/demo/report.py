@@ -65,6 +65,8 @@ class Report:
         What the file has that could not be placed.
     seconds
         Per step.
+    chats
+        The threads themselves.
     """
 
     source: str
@@ -86,6 +88,7 @@ class Report:
     difference: str | None = None
     problems: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    chats: list[ChatThread] = field(default_factory=list, repr=False)
 
     @property
     def equal(self) -> bool:
@@ -93,9 +96,11 @@ class Report:
         return self.difference is None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data, for JSON."""
-        names = self.__dataclass_fields__
-        return {"ecsviz": ecsviz.__version__, **{name: getattr(self, name) for name in names}}
+        """Return all figures as plain data, for JSON."""
+        return {
+            "ecsviz": ecsviz.__version__,
+            **{name: getattr(self, name) for name in self.__dataclass_fields__ if name != "chats"},
+        }
 
     def lines(self) -> list[str]:
         """Return the report as lines of text."""
@@ -216,6 +221,7 @@ def _read(path: Path, report: Report, progress: bool) -> list[ChatThread]:
             " or none for the chats that ship with ecsviz.",
             source=path.name,
         )
+    report.chats = threads
     report.problems = [str(problem) for problem in threads.problems]
     report.threads = len(threads)
     report.messages = sum(len(thread.messages) for thread in threads)

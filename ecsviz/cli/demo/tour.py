@@ -15,7 +15,9 @@ from typing import Any
 import ecsviz
 from ecsviz.basics.addresses import short_path
 from ecsviz.basics.html import picture
-from ecsviz.cli.demo.report import STORE, DemoError, environment
+from ecsviz.basics.text import counted
+from ecsviz.cli.demo.report import STORE, DemoError, Report, environment
+from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
 NOTEBOOK = "01_tour.ipynb"
 FOLDER = "ecsviz-demo"
@@ -23,6 +25,10 @@ REPORT = "ecsviz-demo.json"
 """Stands in every folder that a demo has written, and so marks it as one."""
 STORES = ("two.db", "past.db", STORE)
 """What the notebook makes, or once made, beside pictures."""
+PAGE = "chats.html"
+"""The page that one sends."""
+LARGEST = 2_000
+"""Of how many entities: a page of some 5 MB, made in a second or two."""
 NEEDED = ("nbclient", "nbconvert", "ipykernel")
 """What executing the notebook takes; the extra ``lab`` installs it."""
 
@@ -48,6 +54,11 @@ def notebook_path() -> Path:
     )
 
 
+def missing_of(modules: tuple[str, ...]) -> list[str]:
+    """Return which modules are not installed."""
+    return [name for name in modules if importlib.util.find_spec(name) is None]
+
+
 def require(modules: tuple[str, ...]) -> None:
     """Raise if something that notebooks need is not installed.
 
@@ -56,8 +67,7 @@ def require(modules: tuple[str, ...]) -> None:
     DemoError
         Naming the modules, and what installs them.
     """
-    missing = [name for name in modules if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := missing_of(modules):
         raise DemoError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed."
             " Notebooks need the extra 'lab': pip install 'ecsviz[lab]'",
@@ -93,6 +103,34 @@ def prepare_folder(folder: str | os.PathLike[str]) -> Path:
             folder=str(path),
         ) from err
     return path.resolve()
+
+
+def write_page(report: Report, folder: Path) -> Path | None:
+    """Write the explorer of what was read as a page that is alive without Python.
+
+    Parameters
+    ----------
+    report
+        What `measure` found.
+    folder
+        Where it is written.
+
+    Returns
+    -------
+    Path or None
+        The page: of all chats, or of the largest one where all are too many; None where that is
+        too large as well.
+    """
+    fitting = [chat for chat in report.chats if len(chat.messages) < LARGEST]
+    shown = report.chats if report.entities <= LARGEST else fitting
+    if shown is fitting:
+        shown = sorted(fitting, key=lambda chat: len(chat.messages))[-1:]
+    if not shown:
+        return None
+    title = f"{report.source}: {counted(len(shown), 'chat')}"
+    graph = EntityDependencyGraph(shown)
+    page: Path = graph.to_html(folder / PAGE, interactive=True, title=title)
+    return page
 
 
 def run_notebook(
