@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
 from email.parser import HeaderParser
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import ecsviz as ev
 
@@ -99,3 +103,73 @@ def test_it_runs_from_the_wheel_alone(made: Path, tmp_path: Path) -> None:
     assert run("-m", "ecsviz", "--version", cwd=folder, **there).endswith(f"{ev.__version__}\n")
     graph = run("-m", "ecsviz", "graph", ev.samples.sample_file("chats"), cwd=folder, **there)
     assert "104" in graph
+
+
+def closure(name: str, extras: frozenset[str] = frozenset()) -> dict[str, metadata.Distribution]:
+    """Return the installed distributions that one asks for, and what those ask for."""
+    found: dict[str, metadata.Distribution] = {}
+    todo, seen = [(name, extras)], set()
+    while todo:
+        asked = todo.pop()
+        if asked in seen:
+            continue
+        seen.add(asked)
+        of = metadata.distribution(asked[0])
+        found[canonicalize_name(asked[0])] = of
+        for text in of.requires or ():
+            needed = Requirement(text)
+            marks = [{"extra": extra} for extra in ("", *asked[1])]
+            if needed.marker is None or any(map(needed.marker.evaluate, marks)):
+                todo.append((needed.name, frozenset(needed.extras)))
+    return found
+
+
+def write_stand_in(of: metadata.Distribution, links: Path, folder: Path) -> None:
+    """Write a wheel that says what a distribution says, and leads to where it is installed."""
+    name, version = of.metadata["Name"].replace("-", "_").lower(), of.version
+    there = links / name
+    there.mkdir(parents=True)
+    for top in {file.parts[0] for file in of.files or () if file.parts[0] != ".."}:
+        source = Path(str(of.locate_file(top)))
+        if top != "__pycache__" and source.exists():
+            (there / top).symlink_to(source)
+    info = f"{name}-{version}.dist-info"
+    about = {
+        f"{name}.pth": f"{there}\n",
+        f"{info}/METADATA": of.read_text("METADATA") or "",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    about[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in (*about, f"{info}/RECORD"))
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for file, text in about.items():
+            wheel.writestr(file, text)
+
+
+@pytest.fixture(scope="module")
+def index(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with our wheel, and one for each distribution that it asks for; nothing else."""
+    folder = tmp_path_factory.mktemp("index")
+    shutil.copy(made / f"{NAME}-py3-none-any.whl", folder)
+    for name, of in closure("ecsviz").items():
+        if name != "ecsviz":
+            write_stand_in(of, folder / "links", folder)
+    return folder
+
+
+@pytest.mark.parametrize("tool", ["uv", "pipx"])
+def test_the_demo_runs_without_being_installed(
+    tool: str, index: Path, tmp_path: Path, require_optional: Callable[[str], ModuleType]
+) -> None:
+    require_optional(tool)
+    shutil.copy(ev.samples.sample_file("export"), tmp_path / "conversations.json")
+    apart = {name: str(tmp_path / name.lower()) for name in ("UV_CACHE_DIR", "PIPX_HOME", "HOME")}
+    apart |= {"UV_OFFLINE": "1", "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(index)}
+    apart |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "UV_PYTHON": sys.executable}
+    command = {"uv": ["uv", "tool", "run"], "pipx": ["pipx", "run", "--python", sys.executable]}
+    asked = ["ecsviz", "demo", "conversations.json"]  # as `uvx` and `pipx run` are called
+    done = run("-m", *command[tool], *asked, cwd=tmp_path, **apart)
+    assert "conversations.json" in done
+    assert "reloaded in a new process: equal" in done
+    assert "pip install 'ecsviz[lab]'" in done, "nothing that only the extras bring is there"
+    page = (tmp_path / "ecsviz-demo" / "chats.html").read_text(encoding="utf-8")
+    assert "conversations.json: 2 chats" in page
