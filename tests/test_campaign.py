@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.campaign import __main__ as campaign
-from tests.campaign import disk, kills, ledger, writers
+from tests.campaign import disk, interrupts, kills, ledger, writers
 from tests.campaign.tally import Tally
 from tests.conftest import require_all
 
@@ -20,6 +20,7 @@ LITTLE: dict[str, dict[str, int]] = {
     "kills": {},
     "power cuts": {"states": 10},
     "disk faults": {},
+    "interrupts": {"steps": 6},
     "bit flips": {"flips": 8},
     "writers": {"steps": 4},
     "imports": {"files": 30},
@@ -29,6 +30,7 @@ BROKEN = {
     "kills": "lost",  # acknowledged before it is saved
     "power cuts": "lost",  # syncs forgotten
     "disk faults": "silent",  # an error swallowed
+    "interrupts": "partial",  # a version left raised
     "bit flips": "silent",  # what verify() says not heard
     "writers": "lost",  # a refused save taken for done
     "imports": "partial",  # a foreign error
@@ -64,13 +66,13 @@ def test_what_is_broken_is_found(part: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("part", [kills, writers])
+@pytest.mark.parametrize("part", [kills, interrupts, writers])
 def test_nothing_is_found_on_postgresql(part: Any, postgres_url: str, tmp_path: Path) -> None:
     engine = sa.create_engine(postgres_url, poolclass=sa.NullPool)
     name = part.__name__.rpartition(".")[2]
     with engine.begin() as conn:
         conn.execute(sa.schema.CreateSchema(f"{name}_{SEED}"))
-    options = {"steps": 4} if part is writers else {}
+    options = {} if part is kills else {"steps": 4}
     found = part.run(SEED, tmp_path, url=postgres_url, **options)
     assert found.tried
     assert found.found == []

@@ -9,6 +9,7 @@ that takes a seed and a folder, and gives a `Tally`; the same seed tries the sam
 ``kills``       a process that saves is killed
 ``power_cuts``  what was not yet synced is lost, or half of it
 ``disk_faults`` the n-th call of a public method to the disk fails
+``interrupts``  Ctrl-C in the middle of a save
 ``bit_flips``   a bit of the file is another
 ``writers``     several processes save, others read
 ``imports``     files of others are damaged
