@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,28 @@ CONDA_NAMES = {
 ONLY_ON_PYPI: dict[str, str] = {}
 # What environment.yml has besides, and why.
 CONDA_ONLY = {"pip": "installs ecsviz itself from the folder"}
+
+# Python in a browser: what Pyodide has, of what we ask for. Copied from `pyodide-lock.json` of
+# npm's package `pyodide` 314.0.7, whose Python is 3.14.2.
+PYODIDE_PYTHON = "3.14.2"
+PYODIDE = {
+    "click": "8.3.1",
+    "ipython": "9.12.0",
+    "markupsafe": "3.0.3",
+    "matplotlib": "3.10.8",
+    "networkx": "3.6.1",
+    "numpy": "2.4.6",
+    "pandas": "3.0.2",
+    "pydantic": "2.12.5",
+    "scipy": "1.18.0",
+    "sqlalchemy": "2.0.48",
+    "tqdm": "4.67.3",
+    "traitlets": "5.14.3",
+    "typing-extensions": "4.15.0",
+    "xxhash": "3.6.0",
+}
+# What is compiled where it can be, and is published as pure Python besides.
+PURE_AS_WELL = {"psygnal", "sqlalchemy"}
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +161,37 @@ def test_the_readme_is_the_long_description(project: dict[str, Any]) -> None:
         assert "readme" not in project
     else:
         assert project["readme"] == "README.md"
+
+
+def test_a_browser_has_what_we_ask_for(project: dict[str, Any]) -> None:
+    """Pyodide has it in a version that we take, or else it is pure Python, and so what it needs."""
+    marks = {"extra": "", "sys_platform": "emscripten", "platform_system": "Emscripten"}
+    marks |= {"platform_machine": "wasm32", "python_full_version": PYODIDE_PYTHON}
+    marks["python_version"] = PYODIDE_PYTHON.rpartition(".")[0]
+
+    def needs(lines: Iterable[str]) -> list[Requirement]:
+        asked = map(Requirement, lines)
+        return [each for each in asked if not each.marker or each.marker.evaluate(marks)]
+
+    todo = needs(project["dependencies"])
+    taken, fetched, lacking = set(), set(), set()
+    assert "uuid6" not in {each.name for each in todo}, "Python 3.14 has it itself"
+    while todo:
+        asked = todo.pop()
+        name = canonicalize_name(asked.name)
+        if name in PYODIDE and PYODIDE[name] in asked.specifier:
+            taken.add(name)
+            continue
+        if name in fetched:
+            continue
+        fetched.add(name)
+        found = metadata.distribution(name)
+        is_pure = "Root-Is-Purelib: true" in (found.read_text("WHEEL") or "")
+        if not (is_pure or name in PURE_AS_WELL):
+            lacking.add(str(asked))
+        todo += needs(found.requires or ())
+    assert not lacking, "compiled, and Pyodide has no version of it that we take"
+    assert PURE_AS_WELL | {"alembic", "anywidget", "ipywidgets"} <= fetched
+    assert taken - {"sqlalchemy"} == PYODIDE.keys() - fetched
+    marks |= {"python_version": "3.13", "python_full_version": "3.13.0"}
+    assert "uuid6" in {each.name for each in needs(project["dependencies"])}
