@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
+from pydantic import Field
 
 import ecsviz as ev
 from ecsviz.draw import DrawingOptionError, draw_graph
@@ -168,3 +170,31 @@ def test_a_type_that_is_not_there_is_an_error(by: object) -> None:
     assert info.value.option == "group_by"
     if by == "Notebok":
         assert "Did you mean 'Notebook'" in str(info.value)
+
+
+@pytest.mark.parametrize("pairs", [True, False])
+def test_groups_are_called_after_what_is_in_them(pairs: bool) -> None:
+    class Person(ev.Entity):
+        name: str
+        boss: Person | None = ev.reference(inverse="reports", default=None)
+        reports: list[Person] = Field(default_factory=list)
+
+    Person.model_rebuild(_types_namespace={"Person": Person})
+    people = [Person(name=f"Person {k}") for k in range(700)]
+    for k, person in enumerate(people[1:], 1):
+        person.boss = people[(k - 1) // 4]
+        person.boss.reports.append(person)
+    graph = ev.EntityDependencyGraph(people[0])
+    explorer = graph.explore(pairs=pairs)
+    assert explorer.view == "groups"
+    groups = explorer._showing.groups
+    names = [name for name, _ in groups.labels]
+    assert len({*names}) == len(names) > 3
+    for number, name in enumerate(names):
+        inside = {graph.nodes[k].name for k in np.flatnonzero(groups.group == number).tolist()}
+        called, _, rest = name.partition(" and ")
+        assert called in inside
+        assert rest == (f"{len(inside) - 1:,} more" if len(inside) > 1 else "")
+    explorer.close()
+    drawn = " ".join(texts(draw_graph(graph, pairs=pairs), "label"))
+    assert all(name.split(" and ")[0] in drawn for name in names)

@@ -368,3 +368,30 @@ def test_many_straight_lines_leave_loops_round(monkeypatch: pytest.MonkeyPatch) 
     assert {len(line) > 2 for line, loop in zip(lines, a == b, strict=True) if loop} == {True}
     assert {len(line) for line, loop in zip(lines, a == b, strict=True) if not loop} == {2}
     draw_graph(graph)
+
+
+@pytest.mark.parametrize(("n", "all_named"), [(130, True), (300, False)])
+def test_names_stand_around_a_circle(n: int, all_named: bool) -> None:
+    graph = packages(n)
+    ax = draw_graph(graph, layout="circle", max_nodes=None, figsize=(9.0, 8.4))
+    names = [text for text in ax.texts if text.get_gid() == "label"]
+    assert len({name.get_text() for name in names}) == len(names) > 60
+    assert (len(names) == n) == all_named
+    assert ("no room for all labels" in " ".join(texts(ax, "note"))) == (not all_named)
+    figure: Any = ax.get_figure()
+    figure.canvas.draw()
+    points = ax.transData.transform([name.get_position() for name in names]) / figure.dpi * 72
+    apart = np.hypot(*(points[:, None] - points[None, :]).transpose(2, 0, 1))
+    apart[np.diag_indices(len(names))] = np.inf
+    assert apart.min() >= names[0].get_fontsize(), "no name stands on another"
+    around = ax.get_window_extent()
+    for name in names:
+        box = name.get_window_extent()
+        assert around.x0 <= box.x0, "no name is cut"
+        assert box.x1 <= around.x1
+    middle = points.mean(axis=0)
+    line = ax.transData.transform(found(ax, "references").get_segments()[0]) / figure.dpi * 72
+    far = np.hypot(*(line - middle).T)
+    assert far.min() < min(far[0], far[-1]), "lines bow inwards"
+    few = draw_graph(graph, layout="circle", max_nodes=None, highlight=graph.nodes[5])
+    assert texts(few, "label") == ["pkg-5"]

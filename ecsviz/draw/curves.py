@@ -27,6 +27,8 @@ LONG: Final = 1.5
 FEW_AT_HUB: Final = 60
 """Up to how many references of hubs bow around what stands between."""
 
+INWARDS: Final = 0.55
+"""How far lines across a circle bow to its middle, from 0 to 1."""
 UPRIGHT: Final = 0.3
 """How upright a line that leads aside at least leaves its node, from 0 to 1."""
 
@@ -58,6 +60,7 @@ def make_curves(
     labelled: bool,
     arrow: float,
     upright: bool = False,
+    inwards: bool = False,
 ) -> Curves:
     """Return the course of every reference.
 
@@ -73,6 +76,9 @@ def make_curves(
         How long arrowheads are.
     upright
         Whether lines between rows leave nodes upright even where they lead aside.
+    inwards
+        Whether lines bow to the middle of all, as those of a circle: what is next to each other on
+        it is joined inside, and not along it.
 
     Notes
     -----
@@ -102,7 +108,13 @@ def make_curves(
             if ports is None:
                 line = _cut(line, a, b, layout.sizes[source], layout.sizes[target])
         else:
-            if kind == RING:
+            if inwards:
+                far = float(np.hypot(*(b - a))) / (float(np.ptp(layout.positions[:, 0])) or 1.0)
+                pull = INWARDS * min(0.3 + far, 1.0) + 0.06 * nth
+                bow = _quadratic(
+                    a, (1 - pull) * (a + b) / 2 + pull * layout.positions.mean(axis=0), b
+                )
+            elif kind == RING:
                 back = many > parallel.onwards[k]
                 bow = _ring_bow(a, b, int(parallel.nth_onwards[k]), bool(back), labelled)
             else:

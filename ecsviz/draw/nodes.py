@@ -9,22 +9,24 @@ import numpy as np
 from ecsviz.draw.frame import Canvas
 from ecsviz.draw.picture import Picture
 from ecsviz.draw.plan import (
+    APART,
     FONT,
+    LEAST_NAME,
     LINE,
     MARK,
     MAX_NAMES,
+    NAME,
     PAD,
     Plan,
     name_room,
     named_components,
+    room_around,
 )
 from ecsviz.draw.style import Ramp, mix, with_alpha
 from ecsviz.layout import Layout
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.placed import HULL_PAD
 
-NAME: Final = 8.0
-"""The size of a name beside a mark, in points."""
 RISE: Final = 0.043
 """Half the height of a letter: from the middle of a line to its baseline."""
 WAY: Final = 0.2
@@ -176,7 +178,10 @@ def draw_marks(canvas: Canvas, picture: Picture, plan: Plan) -> None:
     """Draw nodes as marks, and name the few on which most hang."""
     diameter = float(plan.layout.sizes[:, 1].max()) * canvas.scale
     _scatter(canvas, plan, plan.layout.positions, _strength(picture, 0.2), diameter, 3.0)
-    _write_names(canvas, picture, plan)
+    if picture.how == "circle":
+        _write_around(canvas, picture, plan)
+    else:
+        _write_names(canvas, picture, plan)
 
 
 def _scatter(
@@ -248,6 +253,48 @@ def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> None:
                 **canvas.writer.options(),
             )
             break
+
+
+def _write_around(canvas: Canvas, picture: Picture, plan: Plan) -> None:
+    """Write names around a circle, outwards: all where there is room, else the foremost."""
+    layout, scale, writer = plan.layout, canvas.scale, canvas.writer
+    away = layout.positions - layout.positions.mean(axis=0)
+    size = float(np.clip(room_around(layout, scale), LEAST_NAME, NAME))
+    angle = np.arctan2(away[:, 1], away[:, 0])
+    apart = APART * size / 72 / scale / max(float(np.hypot(*away.T).max()), 1e-9)
+    order = np.arange(len(layout))
+    crowded = room_around(layout, scale) < LEAST_NAME
+    if crowded or picture.lit is not None:
+        parts = picture.graph.arrays
+        degree = np.bincount(np.concatenate((parts.sources, parts.targets)), minlength=len(layout))
+        order = np.argsort(-degree, kind="stable")
+        order = order if picture.lit is None else order[picture.lit[order]]
+    written = np.zeros(0)
+    for node in order.tolist():
+        name = "".join(plan.labels[node].name)
+        aside = np.abs((written - angle[node] + np.pi) % (2 * np.pi) - np.pi)
+        if not name or (crowded and (aside < apart).any()):
+            continue
+        written = np.append(written, angle[node])
+        turn = float(np.degrees(angle[node]))
+        left = abs(turn) > 90
+        off = layout.sizes[node, 0] / 2 + 0.04 / scale
+        x, y = layout.positions[node] + off * np.array((np.cos(angle[node]), np.sin(angle[node])))
+        canvas.ax.text(
+            float(x),
+            float(y),
+            name,
+            size=size,
+            color=canvas.theme.text,
+            rotation=turn - 180 * np.sign(turn) if left else turn,
+            rotation_mode="anchor",
+            ha="right" if left else "left",
+            va="center",
+            zorder=4,
+            clip_on=True,
+            gid="label",
+            **writer.options(),
+        )
 
 
 def _label_and_places(

@@ -51,6 +51,14 @@ NOTED: Final = 600
 """Of so many marks it is looked whether their names can be drawn."""
 MAX_NAMES: Final = 60
 """How many marks are named where there is no room to name all."""
+NAME: Final = 8.0
+"""The size of a name beside a mark, in points."""
+LEAST_NAME: Final = 6.0
+"""Names around a circle are not smaller: rather there are fewer."""
+APART: Final = 1.15
+"""How far apart they stand, in heights of their letters."""
+NAME_OFF: Final = 0.1
+"""From the middle of a mark on a circle to its name, in inches."""
 NAME_ROOM: Final = 1.4
 """How wide such components are at least, so that some of their name is above them."""
 
@@ -132,11 +140,14 @@ def make_plan(
     """
     layout, curves, labels, labelled = _fitting(picture, writer, room)
     bounds = _bounds(layout, curves)
-    if not labelled:
+    if not labelled and picture.how == "circle":
+        bounds = _with_names(bounds, labels, writer, room)
+    elif not labelled:
         bounds = (*bounds[:3], bounds[3] + MARK_SIZE)  # for names above what stands at the top
     wide, tall, shrink = _shrunk(bounds, room)
     note = picture.note
-    if not labelled and any(picture.labels):
+    crowded = picture.how != "circle" or room_around(layout, shrink) < LEAST_NAME
+    if not labelled and crowded and any(picture.labels):
         note += " There is no room for all labels."
         for label in labels[:NOTED]:  # so that what cannot be drawn is told of
             writer.drawable("".join(label.name))
@@ -204,10 +215,34 @@ def _fitting(
             parts.targets,
             labelled=columns > 0,
             arrow=arrow_length(columns > 0),
+            inwards=picture.how == "circle",
         )
         if columns == 0 or FONT * _shrunk(_bounds(layout, curves), room)[2] >= SMALLEST:
             return layout, curves, labels, columns > 0
     raise AssertionError("the last try fits anything")
+
+
+def room_around(layout: Layout, scale: float) -> float:
+    """Return how large names around a circle may be so that there is room for all, in points."""
+    if not len(layout):
+        return NAME
+    away = layout.positions - layout.positions.mean(axis=0)
+    return float(2 * np.pi * np.hypot(*away.T).max() * scale * 72 / len(layout) / APART)
+
+
+def _with_names(
+    bounds: tuple[float, float, float, float],
+    labels: Sequence[Label],
+    writer: Writer,
+    room: tuple[float, float],
+) -> tuple[float, float, float, float]:
+    """Leave room around a circle for the names that stand around it."""
+    names = ("".join(label.name) for label in labels[:NOTED])
+    widest = max((writer.width(name, NAME) for name in names if name), default=0.0) + NAME_OFF
+    left, bottom, right, top = bounds
+    scale = _shrunk(bounds, (max(room[0] - 2 * widest, 1.0), max(room[1] - 2 * widest, 1.0)))[2]
+    pad = widest / scale
+    return left - pad, bottom - pad, right + pad, top + pad
 
 
 def _shrunk(

@@ -54,12 +54,15 @@ class Grouping:
         Shape (nodes,): the range of generations that a group stands for, or -1.
     owner
         Shape (nodes,): whether a group is called after this node.
+    inside
+        Shape (nodes,): whether it stands for a step inside a large component.
     """
 
     group: Ints
     by: str
     row: Ints
     owner: Bools
+    inside: Bools
 
 
 def group_nodes(graph: EntityDependencyGraph, limit: int, by: Any) -> Grouping:
@@ -72,13 +75,13 @@ def group_nodes(graph: EntityDependencyGraph, limit: int, by: Any) -> Grouping:
     if not isinstance(by, str):
         raise _no_way(by, [])
     if by == "type" or n == 0:
-        return Grouping(types, "type", nowhere, nobody)
+        return Grouping(types, "type", nowhere, nobody, nobody)
     sizes = np.bincount(component)
     if by not in ("auto", "component"):
         return _around(graph, types, by)
     giants = sizes > max(GIANT * n, 20)
     if by == "component" or (len(sizes) <= min(limit, FEW) and not giants.any()):
-        return Grouping(component, "component", nowhere, nobody)
+        return Grouping(component, "component", nowhere, nobody, nobody)
     inside = giants[component]
     keys = [np.where(inside, component, -1)]
     told = []
@@ -99,8 +102,8 @@ def group_nodes(graph: EntityDependencyGraph, limit: int, by: Any) -> Grouping:
         told.append("type and step inside the large component")
     group = _joined(keys)
     if len(np.unique(group)) > limit:
-        return Grouping(types, "type", nowhere, nobody)
-    return Grouping(group, "; ".join(told), row, nobody)
+        return Grouping(types, "type", nowhere, nobody, nobody)
+    return Grouping(group, "; ".join(told), row, nobody, inside)
 
 
 def _joined(keys: list[Ints]) -> Ints:
@@ -147,7 +150,7 @@ def _around(graph: EntityDependencyGraph, types: Ints, by: str) -> Grouping:
     told = f"the nearest {' or '.join(sorted(names))}"
     if not reached.all():
         told += "; what leads to none by type"
-    return Grouping(group.astype(np.int64), told, np.full(n, -1), owner)
+    return Grouping(group.astype(np.int64), told, np.full(n, -1), owner, np.zeros(n, dtype=bool))
 
 
 def _names_meant(known: list[str], name: str) -> set[str]:

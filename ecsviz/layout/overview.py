@@ -146,10 +146,12 @@ def _labels(
             labels.append((name, _many(graph, len(every)) if len(every) > 1 else ""))
             continue
         told, name = _many(graph, len(every)), _type_names(parts.types, members)
+        stepwise = ranges and grouping.row[leader] >= 0
         if len(components) not in (1, len(every)):
             told = f"{len(components):,} components of {_range(sizes[components])}"
-        elif ranges and grouping.row[leader] >= 0:
-            told += f", gen. {_range(found.generation[every])}"
+        elif stepwise or (len(components) == 1 and grouping.inside[leader]):
+            if stepwise:
+                told += f", gen. {_range(found.generation[every])}"
             hub = int(every[np.argmax(degree[every])])  # what most hang on tells most
             own = label_of(parts.nodes[hub], with_type=False)
             name = f"{own} and {len(every) - 1:,} more"
