@@ -340,11 +340,13 @@ def test_lab_opens_the_notebooks(
     packed = tmp_path / "lib" / "ecsviz" / "notebooks" / demo.NOTEBOOK
     packed.parent.mkdir(parents=True)
     packed.write_text("{}", encoding="utf-8")
+    packed.with_name("02_more.ipynb").write_text("[]", encoding="utf-8")
     monkeypatch.setattr(ev, "__file__", str(packed.parents[1] / "__init__.py"))
     demo.start_lab()
     assert ran[-1][-1] == "ecsviz-notebooks"
     own = tmp_path / "ecsviz-notebooks" / demo.NOTEBOOK
     assert own.read_text(encoding="utf-8") == "{}"
+    assert own.with_name("02_more.ipynb").read_text(encoding="utf-8") == "[]"
     own.write_text("mine", encoding="utf-8")
     demo.start_lab()
     assert own.read_text(encoding="utf-8") == "mine"

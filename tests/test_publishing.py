@@ -70,7 +70,8 @@ def test_the_wheel_holds_the_package_and_the_bundles_with_their_licences(made: P
         bundle = wheel.read("ecsviz/widgets/static/cytoscape.js").decode()
         markup = wheel.read("ecsviz/widgets/static/markup.js").decode()
     assert {name.partition("/")[0] for name in names} == {"ecsviz", f"{NAME}.dist-info"}
-    assert {"ecsviz/py.typed", "ecsviz/notebooks/01_tour.ipynb"} < names
+    lessons = {f"ecsviz/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {"ecsviz/py.typed", "ecsviz/notebooks/01_tour.ipynb"} | lessons < names
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ecsviz").rglob("*.py")}
     assert {name for name in sources if "/js/" not in name} <= names
     assert not [name for name in names if "/js/" in name or "__pycache__" in name]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
 from tests.browser.lab import Notebook
+from tests.notebooks import paths
 
 CODE = """
 import ecsviz as ev
@@ -92,3 +95,29 @@ def test_names_are_put_into_an_order_by_mouse_keys_and_buttons(notebook: Noteboo
     for theme in ("Light", "Dark"):
         notebook.theme(theme)
         notebook.shot(f"order-{theme.lower()}", ".ecsviz-order")
+
+
+def test_lessons_are_read_without_a_kernel_and_done_with_one(notebook: Notebook) -> None:
+    page = notebook.page
+    for path in paths():
+        text = path.read_text(encoding="utf-8")
+        pictures = text.count('"image/png":') + text.count("<img ")
+        shutil.copy(path, notebook.lab.folder)
+        notebook.close()
+        notebook.show(path.name, kernel=False)
+        page.wait_for_function(
+            "n => [...document.querySelectorAll('.jp-Notebook img')]"
+            ".filter((image) => image.naturalWidth > 300).length === n",
+            arg=pictures,
+        )
+    notebook.close()
+    notebook.show("02_cycles_and_order.ipynb")
+    notebook.run_all()
+    box = page.locator(".ecsviz-order").first
+    box.get_by_role("button", name="Check").click()
+    box.locator("text=cake stands before dough").wait_for()
+    page.locator(BUTTON.format("step-forward")).first.click()
+    page.locator("text=Which comes next?").first.wait_for()
+    assert page.locator("text=Run this cell to explore it live.").first.is_hidden()
+    notebook.shot("lesson-02", ".jp-Notebook")
+    notebook.faults[:] = [fault for fault in notebook.faults if "jupyterlab-manager" not in fault]

@@ -284,6 +284,7 @@ def _notebooks() -> Path:
         return tour.parent
     own = Path("ecsviz-notebooks")
     own.mkdir(exist_ok=True)
-    if not (own / NOTEBOOK).exists():  # never over one that was changed
-        shutil.copyfile(tour, own / NOTEBOOK)
+    for path in sorted(tour.parent.glob("*.ipynb")):
+        if not (own / path.name).exists():  # never over one that was changed
+            shutil.copyfile(path, own / path.name)
     return own
