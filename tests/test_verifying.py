@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from pydantic import Field
 
 import ecsviz as ev
@@ -16,6 +17,7 @@ from ecsviz import errors
 from ecsviz.domain.walk import walk
 from ecsviz.isomorphic import find_difference
 from ecsviz.storage.relational.schema.seals import reseal
+from tests.conformance.conftest import OPENERS
 from tests.conftest import in_ci
 from tests.databases import counted, execute
 
@@ -182,6 +184,42 @@ def test_what_was_changed_outside_is_told(path: Path, statement: str, problem: s
     assert len(store.verify()) == 0
     execute(path, statement)
     assert problem in set(store.verify()["problem"])
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_row_with_a_past_that_sql_has_deleted_is_told(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    store: Any = OPENERS[database](tmp_path, request)()
+    one, other, third = store.register([Shelf(label=label) for label in "abc"])
+    one.label = "later"
+    with store.transaction():  # what ends where something else was deleted is told as well
+        store.register(one)
+        store.delete(other)
+    third.label = "later"
+    store.register(third)
+    store.delete(third)
+    store.register(Shelf(label="d"))
+    assert store.verify().empty
+
+    def delete(label: str) -> list[tuple[Any, ...]]:
+        with store.session_factory.begin() as session:
+            shelfs = sa.Table(
+                "shelfs", sa.MetaData(), sa.Column("label"), schema=store.metadata.schema
+            )
+            assert session.execute(sa.delete(shelfs).where(shelfs.c.label == label)).rowcount == 1
+        found = store.verify()[["table", "row", "ecs_id", "problem"]]
+        return list(found.itertuples(index=False, name=None))
+
+    assert delete("later") == [("shelfs", "1", one.ecs_id, "history")]
+    store.register(one)  # which looks at all, as verify has told of something
+    assert store.get(one.ecs_id).label == "later"
+    assert store.verify().empty, "it has come back, as another row"
+    assert delete("later") == [("shelfs", "1", one.ecs_id, "history")]
+    assert store.adopt_changes()["what"].tolist() == ["deleted"]
+    assert store.verify().empty
+    assert not store.has_entity(one.ecs_id)
+    store.close()
 
 
 def test_rows_of_others_are_told_until_they_are_registered(path: Path) -> None:

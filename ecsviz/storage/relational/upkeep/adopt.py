@@ -79,11 +79,14 @@ class Adopt:
         self.catalog = catalog
         self.next_ids = next_ids
         self.revision = catalog.next_revision(conn)
-        revisions = catalog.revisions.c
-        query = sa.select(revisions.number).where(revisions.deleted > 0)
-        self.deleting = set(columns_of(conn, query)[0])
+        gone = catalog.deleted.c
+        query = sa.select(gone.ecs_id, gone.revision)
+        self.deleted = dict(zip(*columns_of(conn, query), strict=True))
+        self.begun: dict[UUID, int] = {}  # since when each is what it was last
         maps = catalog.classes_of(catalog.mapping.stored)
         self.found = {known.type_name: self._find(known) for known in maps if not known.by_hand}
+        for found in self.found.values():  # who has come back as another row is not gone
+            found.deleted = {i: d for i, d in found.deleted.items() if self.begun[d[0]] < d[3]}
         self._touch_holders()
 
     def __bool__(self) -> bool:
@@ -103,6 +106,7 @@ class Adopt:
         present: dict[int, int] = {}
         keys = zip(rows.keys(), rows.columns["ecs_version"], strict=True)
         for n, ((row_id, ecs_id, since, until), version) in enumerate(keys):
+            self.begun[ecs_id] = max(since, self.begun.get(ecs_id, since))
             if until != NEVER:
                 if row_id not in last or last[row_id][3] < until:
                     last[row_id] = (ecs_id, version, since, until)
@@ -118,7 +122,7 @@ class Adopt:
         self._check_past(result, present, last)
         # What a revision has deleted is no news.
         gone = {i: d for i, d in last.items() if i not in result.ids}
-        result.deleted = {i: d for i, d in gone.items() if d[3] not in self.deleting}
+        result.deleted = {i: d for i, d in gone.items() if self.deleted.get(d[0]) != d[3]}
         return result
 
     def _check_past(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from collections.abc import Mapping as MappingOf
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -78,7 +79,7 @@ class Verify:
                     if known.by_hand:
                         self._check_model_rows(known)
         with self._reads("ecs_deleted"):
-            self._check_deleted()
+            self._check_gone(self._check_deleted())
         self.problems += declared_problems(self.conn, self.rows)
         self.problems += text_problems(self.conn, self.catalog)
         with self._reads("ecs_origins"):
@@ -166,12 +167,23 @@ class Verify:
             self._tell("ecs_store", "oldest_revision", None, "content", str(err))
             return 0
 
-    def _check_deleted(self) -> None:
+    def _check_deleted(self) -> dict[Any, int]:
+        """Check what was deleted; return the revisions that have deleted it."""
         c = self.catalog.deleted.c
         names = [c.ecs_id, c.type_name, c.version, c.revision, c.seal]
-        for ecs_id, name, version, revision, seal in self._readable("ecs_deleted", names):
+        rows = self._readable("ecs_deleted", names)
+        for ecs_id, name, version, revision, seal in rows:
             if digest((ecs_id.bytes, name, version, revision)) != seal:
                 self._tell("ecs_deleted", ecs_id, ecs_id, "seal", "is not as it was written")
+        return {row[0]: row[3] for row in rows}
+
+    def _check_gone(self, deleted: dict[Any, int]) -> None:
+        """Whose past has ended was deleted there, or has come back since, as another row."""
+        for name, row_id, ecs_id, until in gone_rows(self.rows):
+            if deleted.get(ecs_id) != until:
+                detail = f"is missing: its past ends at {until}, which has not deleted it"
+                table = self.rows[name].known.table.name
+                self._tell(table, row_id, ecs_id, "history", detail)
 
     # -- rows --------------------------------------------------------------------------------
 
@@ -231,17 +243,6 @@ class Verify:
                 what = "a gap" if until < then else "an overlap"
                 detail = f"{what} between its revisions {since} to {until} and from {then}"
                 self._tell(past, one, ecs_id, "history", detail)
-        last = {row[0]: row for row in states}
-        gone = [row for row in last.values() if row[3] != NEVER]
-        revisions = self.catalog.revisions.c
-        deleting = set(
-            columns_of(self.conn, sa.select(revisions.number).where(revisions.deleted > 0))[0]
-        )
-        for row_id, ecs_id, _, until in gone:
-            if until not in deleting:
-                self._tell(
-                    past, row_id, ecs_id, "history", f"ends at {until}, which deleted nothing"
-                )
 
     def _check_references(self, known: ClassMap, newest: int) -> None:
         rows = self.rows[known.type_name]
@@ -329,6 +330,33 @@ class Verify:
             return {}
         rows = there.keys()
         return {row_id: ecs_id for row_id, ecs_id, _, until in rows if until == NEVER}
+
+
+def gone_rows(every: MappingOf[str, StoredRows]) -> list[tuple[str, int, Any, int]]:
+    """Return whose past has ended, and does not go on in another row.
+
+    Parameters
+    ----------
+    every
+        The rows of every type.
+
+    Returns
+    -------
+    list
+        Type, row id and id of each, and the revision at which its last state ends.
+    """
+    last: dict[tuple[str, int], tuple[Any, int]] = {}
+    for name, rows in every.items():
+        there = {i for i, spans in rows.spans.items() if any(end == NEVER for _, end in spans)}
+        for row_id, ecs_id, _, until in rows.keys():
+            if row_id not in there and until > last.get((name, row_id), (None, 0))[1]:
+                last[name, row_id] = ecs_id, until
+    begun = dict.fromkeys((ecs_id for ecs_id, _ in last.values()), 0)
+    for rows in every.values() if last else ():
+        for _, ecs_id, since, _ in rows.keys():
+            if ecs_id in begun:
+                begun[ecs_id] = max(begun[ecs_id], since)
+    return [(*key, ecs_id, until) for key, (ecs_id, until) in last.items() if begun[ecs_id] < until]
 
 
 def _place(table: sa.Table, key: Any, since: int, until: int) -> tuple[str, Any]:
