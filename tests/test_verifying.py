@@ -219,6 +219,16 @@ def test_a_row_with_a_past_that_sql_has_deleted_is_told(
     assert store.adopt_changes()["what"].tolist() == ["deleted"]
     assert store.verify().empty
     assert not store.has_entity(one.ecs_id)
+    shelf = Shelf(label="upper")
+    shelf.books = [Book(shelf=shelf, title=title) for title in "ab"]
+    store.register(shelf)
+    books = sa.Table("books", sa.MetaData(), sa.Column("title"), schema=store.metadata.schema)
+    with store.session_factory.begin() as session:
+        session.execute(sa.delete(books).where(books.c.title == "b"))
+    assert store.verify().empty, "of what has no past nothing is left"
+    assert store.verify(shelf)["problem"].tolist() == ["graph"]
+    store.register(shelf)
+    assert store.verify(shelf).empty
     store.close()
 
 

@@ -74,7 +74,8 @@ class StoreUpkeep:
         anew from what is stored. Rows that were written through SQL or a session show up as
         ``content`` or ``outside``: those of the present until their entities are got and
         registered again, or `adopt_changes` takes them over; those of the past until they are
-        pruned. Of hand-written models, only what the store keeps of them is verified. Damage
+        pruned. A row that SQL has deleted is missing (``history``) if it has a past; of one that
+        never was otherwise, only `entity` tells. Of hand-written models, only what the store keeps of them is verified. Damage
         beyond reading raises StorageCorruptError. O(rows of the present and the past).
 
         Examples
@@ -104,6 +105,7 @@ class StoreUpkeep:
                 doubtful = [p.ecs_id for p in edited if p.problem == "content" and p.ecs_id]
                 catalog.remembered.trust(not edited, doubtful)
             if entity is not None and not any(p.table == "ecs_types" for p in problems):
+                catalog.remembered.forget()  # the next save writes what is not there any more
                 problems += _differences(conn, catalog, entity)
             return problems_frame(problems)
 
