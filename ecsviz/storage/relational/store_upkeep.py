@@ -75,8 +75,9 @@ class StoreUpkeep:
         ``content`` or ``outside``: those of the present until their entities are got and
         registered again, or `adopt_changes` takes them over; those of the past until they are
         pruned. A row that SQL has deleted is missing (``history``) if it has a past; of one that
-        never was otherwise, only `entity` tells. Of hand-written models, only what the store keeps of them is verified. Damage
-        beyond reading raises StorageCorruptError. O(rows of the present and the past).
+        never was otherwise, only `entity` tells. Of hand-written models, only what the store keeps
+        of them is verified. Damage beyond reading raises StorageCorruptError. O(rows of the
+        present and the past).
 
         Examples
         --------

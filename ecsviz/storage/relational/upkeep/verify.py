@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 from uuid import UUID
 
@@ -345,17 +345,20 @@ def gone_rows(every: MappingOf[str, StoredRows]) -> list[tuple[str, int, Any, in
     list
         Type, row id and id of each, and the revision at which its last state ends.
     """
+    gone = {
+        name: {i for i, spans in rows.spans.items() if all(end != NEVER for _, end in spans)}
+        for name, rows in every.items()
+    }
+    keys = {name: rows.keys() for name, rows in every.items()} if any(gone.values()) else {}
     last: dict[tuple[str, int], tuple[Any, int]] = {}
-    for name, rows in every.items():
-        there = {i for i, spans in rows.spans.items() if any(end == NEVER for _, end in spans)}
-        for row_id, ecs_id, _, until in rows.keys():
-            if row_id not in there and until > last.get((name, row_id), (None, 0))[1]:
+    for name, states in keys.items():
+        for row_id, ecs_id, _, until in states:
+            if row_id in gone[name] and until > last.get((name, row_id), (None, 0))[1]:
                 last[name, row_id] = ecs_id, until
     begun = dict.fromkeys((ecs_id for ecs_id, _ in last.values()), 0)
-    for rows in every.values() if last else ():
-        for _, ecs_id, since, _ in rows.keys():
-            if ecs_id in begun:
-                begun[ecs_id] = max(begun[ecs_id], since)
+    for _, ecs_id, since, _ in chain.from_iterable(keys.values()):
+        if ecs_id in begun:
+            begun[ecs_id] = max(begun[ecs_id], since)
     return [(*key, ecs_id, until) for key, (ecs_id, until) in last.items() if begun[ecs_id] < until]
 
 
