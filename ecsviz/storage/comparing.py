@@ -141,7 +141,7 @@ class VersionedStorage:
         >>> thread = ev.ChatThread(title="Cycles")
         >>> message = thread.say("user", "hello")
         >>> store.side_by_side(store.register(thread))
-        SideBySide(ChatThread 'Cycles': 2 entities, 2 rows of 2 tables)
+        SideBySide(ChatThread Cycles: 2 entities, 2 rows of 2 tables)
         """
         raise NotImplementedError
 
