@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import multiprocessing
 import signal
 import time
@@ -11,16 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import ecsviz as ev
 from ecsviz.errors import EcsvizError, InvalidArgumentError
+from ecsviz.importers import iterate_chats
 from tests.campaign import ledger
 from tests.campaign.tally import Tally
+from tests.chat_files import TREE, conversation
 
 LONGEST = 60.0
 """Seconds after which a process hangs."""
 
 MANY = 30
+CHATS = 40
+DISH = UUID(int=2)
 
 
 def save(store: Any, tell: Callable[[int], None]) -> None:
@@ -61,7 +67,40 @@ def back_up(store: Any, tell: Callable[[int], None]) -> None:
         number += 1
 
 
-JOBS = {job.__name__: job for job in (save, early, prune, index, back_up)}
+def bring_in(store: Any, tell: Callable[[int], None]) -> None:
+    """Store chats as they are read from a file, all of it or nothing, again and again."""
+    file = Path(store.engine.url.database).with_suffix(".json")
+    for number in itertools.count(store.count(ev.ChatThread)):
+        chats = [conversation(*TREE, id=f"{number} {n}") for n in range(CHATS)]
+        file.write_text(json.dumps(chats), encoding="utf-8")
+        store.register(iterate_chats(file))
+        tell(MANY)
+
+
+def dish_class(store: Any, *, other: bool = False) -> tuple[Any, str]:
+    """Define a class as a store has it, or with the field's other name; return it and the name."""
+    made: dict[str, Any] = {"ev": ev, "__name__": __name__}
+    names = ["hours", "minutes"]
+    known = len(store) and "Dish" in list(store.frame("ecs_types")["name"])
+    if known and "minutes" in store.frame("dishes"):
+        names.reverse()
+    exec(f"class Dish(ev.Entity):\n    {names[other]}: int = 0", made)
+    return made["Dish"], names[other]
+
+
+def migrate(store: Any, tell: Callable[[int], None]) -> None:
+    """Rename a field forth and back."""
+    cls, now = dish_class(store)
+    if not store.has_entity(DISH):
+        store.register(cls(ecs_id=DISH))
+    while True:
+        cls, then = dish_class(store, other=True)
+        store.migrate(rename={f"Dish.{now}": then})
+        now = then
+        tell(MANY)
+
+
+JOBS = {job.__name__: job for job in (save, early, prune, index, back_up, bring_in, migrate)}
 
 
 def work(target: str, options: dict[str, Any], job: str, conn: Any) -> None:
@@ -71,8 +110,15 @@ def work(target: str, options: dict[str, Any], job: str, conn: Any) -> None:
         JOBS[job](store, conn.send)
 
 
-def killed(target: str, options: dict[str, Any], job: str, after: float) -> int | None:
+def killed(
+    target: str, options: dict[str, Any], job: str, after: float, *, begun: bool
+) -> int | None:
     """Let a process do a job, kill it after a time, and return the last step that it has told.
+
+    Parameters
+    ----------
+    after
+        Seconds since the process is there, or with `begun` since it has told something.
 
     Returns
     -------
@@ -89,9 +135,13 @@ def killed(target: str, options: dict[str, Any], job: str, after: float) -> int 
         if not mine.poll(LONGEST):
             return None
         mine.recv()
+        last = -1
+        if begun:
+            if not mine.poll(LONGEST):
+                return None
+            last = mine.recv()
         time.sleep(after)
         process.kill()
-        last = -1
         try:
             while True:
                 last = mine.recv()
@@ -118,12 +168,12 @@ def run(seed: int, folder: Path, *, broken: bool = False, url: str | None = None
         A database of PostgreSQL, in which a schema is made; else it is a file of SQLite.
     """
     chance, found = Random(seed), Tally()
-    job = "early" if broken else chance.choice([*["save"] * 3, "prune", "index", "back_up"])
+    job = "early" if broken else chance.choice(["save"] * 4 + sorted(JOBS.keys() - {"early"}))
     options: dict[str, Any] = {"journal": chance.choice(["delete", "wal"])}
     target = url or str(folder / f"{seed}.db")
     if url is not None:
         options = {"schema": f"kills_{seed}"}
-        job = "save" if job == "back_up" else job
+        job = "save" if job in ("back_up", "bring_in") else job
     at = -1
     if job not in ("save", "early"):
         with ev.SQLAlchemyEntityStorage(target, **options) as store:
@@ -135,11 +185,16 @@ def run(seed: int, folder: Path, *, broken: bool = False, url: str | None = None
         what = f"seed {seed}, {job} {options}, time {again + 1}"
         found.tried += 1
         try:
-            told = killed(target, options, job, chance.random() ** 2 * 0.4)
+            told = killed(target, options, job, chance.random() ** 2 * 0.4, begun=again > 0)
             if told is None:
                 found.hung.append(what)
                 break
+            with ev.SQLAlchemyEntityStorage(target, **options) as store:
+                defined = dish_class(store)  # noqa: F841  # verify() needs it
             now = ledger.step_in(target, **options)
+            with ev.SQLAlchemyEntityStorage(target, **options) as store:
+                if (left := store.count(ev.ChatThread) % CHATS) != 0:
+                    found.partial.append(f"{what}: {left} chats of {CHATS} are stored")
         except (ledger.NotWholeError, EcsvizError) as error:
             found.partial.append(f"{what}: {type(error).__name__}: {error}"[:300])
             break
