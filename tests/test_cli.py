@@ -180,6 +180,9 @@ def test_demo_ends_with_a_page_of_ones_own_chats(
     assert ": 1 chat<" in text
     assert str(longest.ecs_id) in text
     assert str(other.ecs_id) not in text
+    empty = report.Report("empty.json", threads=1, chats=[ev.ChatThread(title="nothing said")])
+    assert demo.write_page(empty, tmp_path) == page
+    assert "nothing said" in page.read_text(encoding="utf-8")
     monkeypatch.setattr(tour, "LARGEST", 1)
     assert demo.write_page(report_of, tmp_path) is None
 

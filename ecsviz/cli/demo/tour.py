@@ -128,8 +128,11 @@ def write_page(report: Report, folder: Path) -> Path | None:
     if not shown:
         return None
     title = f"{report.source}: {counted(len(shown), 'chat')}"
+    look: dict[str, Any] = {"pairs": False, "height": 640}  # a tree for each chat
+    if any(chat.messages for chat in shown):
+        look["color_by"] = "role"
     graph = EntityDependencyGraph(shown)
-    page: Path = graph.to_html(folder / PAGE, interactive=True, title=title)
+    page: Path = graph.to_html(folder / PAGE, interactive=True, title=title, **look)
     return page
 
 
