@@ -302,6 +302,19 @@ def test_the_whole_command(tmp_path: Path, require_optional: Optional) -> None:
     assert fetched(folder / demo.STORE, "SELECT count(*) FROM chat_messages") == [(98,)]
 
 
+def test_the_tour_takes_a_chat_without_a_message(
+    tmp_path: Path, require_optional: Optional
+) -> None:
+    for name in demo.NEEDED:
+        require_optional(name)
+    root = {"id": "r", "message": None, "parent": None, "children": []}
+    chat = {"title": "Empty", "create_time": 1.0, "mapping": {"r": root}, "conversation_id": "c"}
+    source = tmp_path / "conversations.json"
+    source.write_text(json.dumps([chat]), encoding="utf-8")
+    page = demo.run_notebook(demo.prepare_folder(tmp_path / "out"), source)
+    assert "And one more question?" in page.read_text(encoding="utf-8")
+
+
 # -- processes, JupyterLab -------------------------------------------------------------------
 
 
