@@ -125,19 +125,26 @@ def _relaxed(places: Floats, members: Floats, a: Ints, b: Ints, weight: Floats) 
     return places
 
 
-def _kernel(cells: int) -> list[NDArray[np.complex128]]:
-    """Return the transforms of the pushes along x and y from a cell on all others."""
+def _kernel(cells: int) -> list[NDArray[np.complex64]]:
+    """Return the transforms of the pushes along x and y from a cell on all others.
+
+    In single precision: a picture has no more, and it takes half the time.
+    """
+    from scipy.fft import rfft2
+
     line = np.fft.fftfreq(2 * cells, 1 / (2 * cells))
     x, y = np.meshgrid(line, line)
     square = x**2 + y**2
     square[0, 0] = 1.0
-    return [np.fft.rfft2(part / square) for part in (x, y)]
+    return [rfft2((part / square).astype(np.float32)) for part in (x, y)]
 
 
 def _pushed(
-    places: Floats, mass: Floats, cells: int, kernel: list[NDArray[np.complex128]]
+    places: Floats, mass: Floats, cells: int, kernel: list[NDArray[np.complex64]]
 ) -> Floats:
     """Return how all push each: mass over distance, between the cells of a grid."""
+    from scipy.fft import irfft2, rfft2
+
     low = places.min(axis=0)
     side = max(float(np.ptp(places, axis=0).max()), 1e-9) * 1.02 / (cells - 1)
     at = (places - low) / side
@@ -151,10 +158,10 @@ def _pushed(
     total = np.zeros(4 * cells * cells)
     for number, share in corners:
         total += np.bincount(number, mass * share, len(total))
-    turned = np.fft.rfft2(total.reshape(2 * cells, 2 * cells))
+    turned = rfft2(total.astype(np.float32).reshape(2 * cells, 2 * cells))
     result = np.zeros((len(places), 2))
     for axis in (0, 1):
-        field = np.fft.irfft2(turned * kernel[axis]).ravel()
+        field = irfft2(turned * kernel[axis]).ravel()
         for number, share in corners:
             result[:, axis] += field[number] * share
     return result / side

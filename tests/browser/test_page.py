@@ -102,3 +102,39 @@ def test_what_cannot_be_such_a_page_says_so(thread: ev.ChatThread) -> None:
     graph = ev.EntityDependencyGraph(ev.sample("tree", n=5_001))
     with pytest.raises(GraphTooLargeError, match="up to 5,000 entities"):
         graph.to_html(interactive=True)
+
+
+def test_dots_have_names_where_there_is_room(tmp_path: Path, chromium: Any) -> None:
+    n = 90
+    ends = [(k - 1) // 3 for k in range(1, n)], list(range(1, n))
+    names = [f"department {k}" for k in range(n)]
+    graph = ev.EntityDependencyGraph.from_parts(names, names, ["d"] * n, *ends, ["part"] * (n - 1))
+    path = graph.to_html(tmp_path / "dots.html", interactive=True)
+    page = chromium.new_page(viewport={"width": 1100, "height": 800})
+    page.goto(path.as_uri())
+    page.wait_for_selector(".ecsviz-picture[data-drawn=nodes]")
+    known = "[...document.querySelectorAll('.ecsviz-layer')].map((e) => e._cyreg?.cy).find(Boolean)"
+
+    def boxes() -> dict[str, list[float]]:
+        page.wait_for_timeout(500)
+        found: dict[str, list[float]] = page.evaluate(
+            f"""() => Object.fromEntries({known}.nodes(".named").map((node) => {{
+              const {{ x1, y1, x2, y2 }} = node.renderedBoundingBox({{ includeNodes: false }});
+              const around = (y2 - y1 - 12) / 2; // of what Cytoscape tells, letters of 12 px aside
+              return [node.data("name"), [x1 + around, y1 + around, x2 - around, y2 - around]];
+            }}))"""
+        )
+        for k, (x1, y1, x2, y2) in enumerate(found.values()):
+            for a1, b1, a2, b2 in list(found.values())[:k]:
+                overlap = min(x2, a2) - max(x1, a1), min(y2, b2) - max(y1, b1)
+                assert min(overlap) <= 1, "no name stands on another"
+        return found
+
+    page.wait_for_function(f"() => {known}.nodes('.named').length > 5")
+    far = boxes()
+    assert "department 0" in far, "the foremost are named"
+    for _ in range(6):
+        page.click("[data-do=zoom-in], button[title='zoom in']")
+    near = boxes()
+    assert {*near} - {*far}, "who looks closely reads more"
+    page.close()

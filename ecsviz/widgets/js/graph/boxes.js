@@ -13,8 +13,8 @@ const GAP = 14; // px between two boxes side by side
 
 /** @type {CanvasRenderingContext2D | null} */
 let measured = null;
-/** @param {string} text */
-function widthOf(text) {
+/** Returns how wide a text is, in px. @param {string} text */
+export function widthOf(text) {
   if (!measured) {
     measured = pen(document.createElement("canvas"));
     measured.font = `${SIZE}px ${FONT}`;

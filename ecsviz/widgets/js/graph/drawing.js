@@ -101,7 +101,22 @@ function writeBox(detail, sheet, node) {
   const entry = detail.legend[node.data("code")] ?? detail.legend[0];
   const size = grown(detail.scene, i);
   const fill = detail.colours.dark ? entry.dark : entry.light;
-  if (detail.scene.close) return sheet.mark(entry.shape, x, y, (w / 2.6) * size, fill);
+  if (detail.scene.close) {
+    sheet.mark(entry.shape, x, y, (w / 2.6) * size, fill);
+    if (!node.hasClass("named")) return;
+    const high = node.numericStyle("font-size");
+    const aside = node.hasClass("over") ? -1 : node.hasClass("below") ? 1 : 0;
+    const at = [aside ? x : x + w / 2 + 4, y + aside * (h / 2 + 3 + high / 2)];
+    sheet.text(node.data("name"), at[0], at[1], {
+      fill: detail.colours.text,
+      "font-size": high,
+      "text-anchor": aside ? "middle" : "start",
+      stroke: detail.colours.ground,
+      "stroke-width": high / 4,
+      "paint-order": "stroke",
+    });
+    return;
+  }
   sheet.add("rect", {
     x: x - w / 2,
     y: y - h / 2,

@@ -16,6 +16,7 @@ export function nodesOf(scene) {
       i,
       code: scene.codes[i],
       label: textOf(scene, i),
+      name: textOf(scene, i).split("\n")[0].slice(0, 24),
       w: scene.sizes[2 * i],
       h: scene.sizes[2 * i + 1],
     },

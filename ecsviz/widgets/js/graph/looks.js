@@ -74,6 +74,24 @@ export function looksOf(scene, colours, legend) {
       },
     },
     {
+      selector: "node.dot.named",
+      style: {
+        label: "data(name)",
+        "font-size": (node) => 12 / node.cy().zoom(), // however far away
+        "min-zoomed-font-size": 0,
+        "z-index": 7,
+      },
+    },
+    ...["over", "below"].map((where) => ({
+      selector: `node.dot.${where}`,
+      style: {
+        "text-halign": "center",
+        "text-valign": where === "over" ? "top" : "bottom",
+        "text-margin-x": 0,
+        "text-margin-y": where === "over" ? -3 : 3,
+      },
+    })),
+    {
       selector: "node.dot.told, node.dot.under",
       style: {
         label: "data(label)",

@@ -3,7 +3,7 @@
 
 import cytoscape from "cytoscape";
 import { later, onceAFrame, pen } from "../shared/dom.js";
-import { withRoom } from "./boxes.js";
+import { widthOf, withRoom } from "./boxes.js";
 import { linesOf, nodesOf } from "./elements.js";
 import { NAME_ALONE, ROUND, drawnBoxes } from "./drawing.js";
 import { CURVED, NAMED, looksOf } from "./looks.js";
@@ -17,6 +17,7 @@ import { inside } from "./lasso.js";
 /** @import { LegendEntry, Look, Moved } from "./traits.d.ts" */
 
 const TOLD = 40; // lines of an element: up to so many have both ends named
+const MOST_NAMED = 60; // dots that are named
 const MARGIN = 24;
 const SPACE = 6; // of the boxes that Cytoscape tells of two names, what is around their letters
 
@@ -57,7 +58,9 @@ export default class Detail {
       pixelRatio: Math.min(devicePixelRatio, 2),
     });
     // Cytoscape's declarations leave out `updateStyle`, and some of what a style may be.
-    const retold = () => /** @type {any} */ (this.cy.nodes(".told, .under"));
+    const retold = () => /** @type {any} */ (this.cy.nodes(".told, .under, .named"));
+    this.rename = later(() => this.nameDots(), 150);
+    this.cy.on("viewport resize", this.rename);
     this.retell = later(() => retold().updateStyle(), 120);
     this.cy.on("zoom", this.retell);
     this.paint = onceAFrame(() => this.drawGround());
@@ -101,6 +104,48 @@ export default class Detail {
     if (scene.sources.length <= NAMED) this.makeRoom();
     this.fitted = false;
     this.fit();
+    this.rename();
+  }
+
+  /** Names the dots with most lines, as many as have room where one looks. */
+  nameDots() {
+    if (!this.scene.close) return;
+    const zoom = this.cy.zoom();
+    /** @type {cy.BoundingBox12[]} */
+    const taken = [];
+    const dots = this.cy
+      .nodes(":visible")
+      .toArray()
+      .filter((node) => this.inSight(node));
+    for (const dot of dots) taken.push(dot.renderedBoundingBox({ includeLabels: false }));
+    const isFree = (/** @type {cy.BoundingBox12} */ box) =>
+      box.x1 >= 0 &&
+      box.x2 <= this.cy.width() &&
+      taken.every(
+        (other) =>
+          other.x1 >= box.x2 || box.x1 >= other.x2 || other.y1 >= box.y2 || box.y1 >= other.y2,
+      );
+    /** @type {Map<any, string>} */
+    const named = new Map();
+    dots.sort((a, b) => b.degree(true) - a.degree(true));
+    for (const dot of dots) {
+      if (named.size === MOST_NAMED) break;
+      const { x, y } = dot.renderedPosition();
+      const [wide, off] = [widthOf(dot.data("name")), (dot.data("w") / 2 + 4) * zoom];
+      const tries = { "": [x + off, y], over: [x - wide / 2, y - off - 8], below: [x - wide / 2, y + off + 8] }; // prettier-ignore
+      for (const [where, [left, middle]] of Object.entries(tries)) {
+        const box = { x1: left, x2: left + wide, y1: middle - 7, y2: middle + 7 };
+        if (!isFree(box)) continue;
+        taken.push({ ...box, x2: box.x2 + 4 });
+        named.set(dot, where);
+        break;
+      }
+    }
+    this.cy.batch(() => {
+      this.cy.nodes(".named").removeClass("named over below");
+      for (const [dot, where] of named) dot.addClass(`named ${where}`);
+    });
+    /** @type {any} */ (this.cy.nodes(".named")).updateStyle();
   }
 
   /** Leaves out names of lines that would be written over names that stand there already. */
@@ -269,7 +314,7 @@ export default class Detail {
     }
   }
 
-  /** @param {cy.CollectionReturnValue} node */
+  /** @param {Pick<cy.NodeSingular, "renderedBoundingBox">} node */
   inSight(node) {
     const { x1, y1, x2, y2 } = node.renderedBoundingBox({ includeLabels: false });
     return x1 >= 0 && y1 >= 0 && x2 <= this.cy.width() && y2 <= this.cy.height();
@@ -288,6 +333,7 @@ export default class Detail {
           .toggleClass("hidden", values[i] === 0)
           .toggleClass("faded", values[i] === 1);
     });
+    this.rename();
   }
 
   /** Fades what is saved after a step; 0 fades nothing. @param {number} step */
@@ -415,6 +461,7 @@ export default class Detail {
   destroy() {
     this.paint.stop();
     this.retell.stop();
+    this.rename.stop();
     this.cy.destroy();
     this.ground.remove();
     this.layer.remove();
