@@ -59,3 +59,5 @@ def test_either_side_is_clicked_and_the_other_is_marked(notebook: Notebook) -> N
             )
             assert wide <= 1, "nothing is cut at the side"
             notebook.shot(f"sides-{theme.lower()}-{width}", ".ecsviz-sides")
+    notebook.theme("Light")
+    page.set_viewport_size({"width": 1400, "height": 1000})
