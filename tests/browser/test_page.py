@@ -124,6 +124,8 @@ def test_dots_have_names_where_there_is_room(tmp_path: Path, chromium: Any) -> N
               return [node.data("name"), [x1 + around, y1 + around, x2 - around, y2 - around]];
             }}))"""
         )
+        wrapped = f"() => {known}.nodes('.named').some((e) => e.style('text-wrap') !== 'none')"
+        assert not page.evaluate(wrapped), "a name is one line however far away"
         for k, (x1, y1, x2, y2) in enumerate(found.values()):
             for a1, b1, a2, b2 in list(found.values())[:k]:
                 overlap = min(x2, a2) - max(x1, a1), min(y2, b2) - max(y1, b1)

@@ -78,6 +78,8 @@ export function looksOf(scene, colours, legend) {
       style: {
         label: "data(name)",
         "font-size": (node) => 12 / node.cy().zoom(), // however far away
+        "text-wrap": "none",
+        "text-outline-width": (node) => 2 / node.cy().zoom(),
         "min-zoomed-font-size": 0,
         "z-index": 7,
       },
