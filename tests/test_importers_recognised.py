@@ -6,9 +6,11 @@ import gzip
 import json
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from ecsviz.errors import ImportFormatError
 from ecsviz.importers import FORMATS, ChatFormat, DraftMessage, DraftThread, Source, read_chat
 from ecsviz.importers.chat import reading
 from ecsviz.importers.chat.opening import opened
@@ -207,6 +209,22 @@ def test_a_format_is_known_in_each_of_its_shapes(name: str) -> None:
     answers = known != "messenger"  # which does not say what answers what
     assert texts == [("Which?", None), ("A fern.", "Which?" if answers else None)]
     assert found.problems == []
+
+
+OTHERS: dict[str, Any] = {
+    "a translation": {"messages": {"hello": "Hallo"}},
+    "a linter": [
+        {"filePath": "a.js", "messages": [{"ruleId": "a", "severity": 2, "message": "m"}]}
+    ],
+    "a queue": {"messages": [{"offset": 1, "key": "a", "value": "b"}]},
+    "a list of mails": {"messages": [{"id": "1", "threadId": "1"}], "nextPageToken": "x"},
+}
+
+
+@pytest.mark.parametrize("value", OTHERS.values(), ids=OTHERS)
+def test_messages_that_nobody_says_are_no_chat(value: Any) -> None:
+    with pytest.raises(ImportFormatError, match="no chat that is known here"):
+        read_chat(encode(value))
 
 
 def test_a_list_that_goes_on_elsewhere_is_told() -> None:

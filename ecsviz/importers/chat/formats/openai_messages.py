@@ -77,7 +77,7 @@ class OpenAIMessages(Claiming):
             return Claim(1, f"'object' is {item['object']!r}")
         if _page(item) is not None:
             return Claim(1, "'object' is 'list', of messages")
-        found = _is_message(item) or _talk(item) is not None
+        found = _is_message(item) or _may_be_talk(item)
         return claim(found, "messages with 'role' and 'content'", GENERAL)
 
     def read(self, source: Source) -> Iterator[DraftThread]:
@@ -184,6 +184,24 @@ def _talk(item: dict[str, Any]) -> Talk | None:
     if not (said or branches or told):
         return None
     return said + (branches[0][:same] if same else []), [each[same:] for each in branches], holders
+
+
+def _may_be_talk(item: dict[str, Any]) -> bool:
+    """Tell whether an object holds messages, or an empty list for them, and not what others have.
+
+    Examples
+    --------
+    >>> [_may_be_talk({"messages": each}) for each in ([], [{"role": "user"}], [{"line": 1}], {})]
+    [True, True, False, False]
+    """
+    talk = _talk(item)
+    if talk is None:
+        return False
+    said, branches, holders = talk
+    listed = dicts([each for some in (said, *branches) for each in some])
+    if not listed:
+        return all(isinstance(each.get("messages", []), list) for each in holders)
+    return any(_is_message(each) or {"role", "content"} & each.keys() for each in listed)
 
 
 def _said(holder: dict[str, Any], key: str) -> list[Any] | None:
