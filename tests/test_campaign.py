@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,13 @@ from tests.campaign import __main__ as campaign
 from tests.campaign import disk, interrupts, kills, ledger, writers
 from tests.campaign.tally import Tally
 from tests.conftest import require_all
+
+# Ctrl-C may come while Python lets go of something, which can but warn of it.
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs signals"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 SEED = 20261130
 LITTLE: dict[str, dict[str, int]] = {
@@ -46,7 +54,6 @@ def draw(part: str, folder: Path, seed: int = SEED, **more: Any) -> Tally:
     return found
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("part", LITTLE)
 def test_nothing_is_found(part: str, tmp_path: Path) -> None:
     found = draw(part, tmp_path)
@@ -54,7 +61,6 @@ def test_nothing_is_found(part: str, tmp_path: Path) -> None:
     assert found.found == []
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("part", BROKEN)
 def test_what_is_broken_is_found(part: str, tmp_path: Path) -> None:
     for seed in range(SEED, SEED + 12):
@@ -65,7 +71,6 @@ def test_what_is_broken_is_found(part: str, tmp_path: Path) -> None:
     pytest.fail(f"{part} notices nothing")
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("part", [kills, interrupts, writers])
 def test_nothing_is_found_on_postgresql(part: Any, postgres_url: str, tmp_path: Path) -> None:
     engine = sa.create_engine(postgres_url, poolclass=sa.NullPool)
@@ -73,7 +78,11 @@ def test_nothing_is_found_on_postgresql(part: Any, postgres_url: str, tmp_path: 
     with engine.begin() as conn:
         conn.execute(sa.schema.CreateSchema(f"{name}_{SEED}"))
     options = {} if part is kills else {"steps": 4}
-    found = part.run(SEED, tmp_path, url=postgres_url, **options)
+    try:
+        found = part.run(SEED, tmp_path, url=postgres_url, **options)
+    finally:
+        with engine.begin() as conn:
+            conn.execute(sa.schema.DropSchema(f"{name}_{SEED}", cascade=True))
     assert found.tried
     assert found.found == []
 

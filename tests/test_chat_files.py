@@ -212,6 +212,9 @@ def test_deep_and_wide_chats(source: str) -> None:
         ("order", "01"),
         ("linked", "no"),
         ("title", None),
+        ("role", "x"),
+        ("author", "x"),
+        ("hidden", True),
         ("other", 1),
     ],
 )
@@ -232,6 +235,29 @@ def test_what_is_written_into_a_record_by_others_is_told(source: str, key: str, 
     assert [problem.what for problem in found.problems if "ecsviz" in problem.what] or key == (
         "version"
     )
+
+
+@pytest.mark.filterwarnings("ignore::ecsviz.importers.ChatImportWarning")
+@pytest.mark.parametrize("key", ["title", "updated_at", "linked", "order", "role", "hidden"])
+def test_what_others_write_into_the_record_of_a_message_is_told(key: str) -> None:
+    thread = ev.ChatThread(title="Kept")
+    thread.say("user", "one").metadata = {"own": 1}
+    data = json.loads(str(export.to_chatgpt(thread)))
+    (node,) = [each for each in data[0]["mapping"].values() if each["message"]]
+    node["message"]["metadata"]["ecsviz"][key] = "2024-05-01T10:00:00Z"
+    found = ev.read_chat(json.dumps(data).encode())
+    assert [(m.content, m.role) for m in found[0].messages] == [
+        ("one", "2024-05-01T10:00:00Z" if key == "role" else "user")
+    ]
+    assert bool(found.problems) is (key != "role")
+
+
+@pytest.mark.parametrize("source", WRITERS)
+def test_a_time_without_a_zone_is_utc(source: str) -> None:
+    thread = ev.ChatThread(title="Set by hand")
+    thread.say("user", "one").created_at = datetime(2024, 5, 1, 10)  # noqa: DTZ001  # that it is
+    (found,) = again(source, thread)
+    assert found.messages[0].created_at == datetime(2024, 5, 1, 10, tzinfo=UTC)
 
 
 def test_files_are_written_and_what_cannot_be_is_told(tmp_path: Path) -> None:

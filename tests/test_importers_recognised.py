@@ -216,6 +216,11 @@ OTHERS: dict[str, Any] = {
     "a linter": [
         {"filePath": "a.js", "messages": [{"ruleId": "a", "severity": 2, "message": "m"}]}
     ],
+    "a linter that finds nothing at first": [
+        {"filePath": "a.js", "messages": [], "errorCount": 0},
+        {"filePath": "b.js", "messages": [{"ruleId": "a", "severity": 2, "message": "m"}]},
+    ],
+    "no mails": {"messages": [], "resultSizeEstimate": 0},
     "a queue": {"messages": [{"offset": 1, "key": "a", "value": "b"}]},
     "a list of mails": {"messages": [{"id": "1", "threadId": "1"}], "nextPageToken": "x"},
 }
@@ -225,6 +230,13 @@ OTHERS: dict[str, Any] = {
 def test_messages_that_nobody_says_are_no_chat(value: Any) -> None:
     with pytest.raises(ImportFormatError, match="no chat that is known here"):
         read_chat(encode(value))
+
+
+@pytest.mark.parametrize("times", [(5, "2024-05-01T10:00:00Z"), ({"$date": 1}, {"$date": 2})])
+def test_times_of_several_kinds_stop_no_list(times: Any) -> None:
+    said = [{"role": "user", "content": f"{n}", "created_at": when} for n, when in enumerate(times)]
+    found = read_chat(encode({"object": "list", "data": said}))
+    assert {m.content for m in found[0].messages} == {"0", "1"}
 
 
 def test_a_list_that_goes_on_elsewhere_is_told() -> None:

@@ -30,7 +30,8 @@ def run(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**{k: v for k, v in os.environ.items() if k != "PYTHONPATH"}, **environment},
+        timeout=600,
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -141,6 +141,19 @@ def test_without_a_kernel_there_are_a_picture_and_the_rows(store: Any) -> None:
     shown.close()
 
 
+def test_who_holds_an_entity_stands_beside_it(store: Any) -> None:
+    first, last = Stop(name="first"), Stop(name="last")
+    first.next = last
+    store.register(first)
+    last.name = "end"
+    store.register(last)
+    shown = store.side_by_side(last)
+    assert {node.ecs_id for node in shown.near.graph.nodes} == {first.ecs_id, last.ecs_id}
+    assert [{*each.ids} for each in shown.tables if each.name == "stops"] == [
+        {first.ecs_id, last.ecs_id}
+    ]
+
+
 def test_what_is_not_stored_is_told(store: Any) -> None:
     thread = chat()
     with pytest.raises(errors.EntityNotFoundError):

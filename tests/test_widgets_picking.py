@@ -217,6 +217,10 @@ def apart(call: Callable[[], object]) -> Any:
         return pool.submit(call).result()
 
 
+class Shelf(ev.Entity):
+    thread: ev.ChatThread
+
+
 @pytest.mark.parametrize("kind", ["memory", "sql"])
 def test_a_live_explorer_shows_what_is_saved(
     kind: str, thread: ev.ChatThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -376,6 +380,20 @@ def test_a_live_explorer_hears_all_that_changes_what_is_stored(
                 hears(store.adopt_changes)
                 hears(store.adopt_changes, many=0)
             hears(lambda: store.delete([thread, *thread.messages]))
+            explorer.close()
+
+    apart(saving)
+
+
+def test_a_session_tells_of_all_that_it_has_saved(thread: ev.ChatThread) -> None:
+    def saving() -> None:
+        with closing(ev.SQLAlchemyEntityStorage(":memory:")) as store:
+            shelf = store.register(Shelf(thread=thread))
+            explorer = ev.EntityDependencyGraph(thread).explore(live=True)
+            thread.say("user", "held by what is saved")
+            with store.session_factory.begin() as session:
+                store.sql_model(Shelf).from_entity(shelf, session)
+            assert len(shown(explorer)) == len(thread.messages) + 1
             explorer.close()
 
     apart(saving)

@@ -59,10 +59,11 @@ def to_chatgpt(
     Notes
     -----
     O(texts). `read_chat` reads it back without loss: parts, tokens, metadata and what else the
-    format has no place for stand under ``"ecsviz"``. What is read is a chat of its own, whose
-    ``source`` is ``"chatgpt"``; only what came from there keeps its id. Messages keep theirs where
-    they are unique. A message that stands before what it answers, or otherwise than ``replies``
-    have it, stands as `replies` say; circles of parents are opened.
+    format has no place for stand under ``"ecsviz"``. Metadata are what JSON makes of them: tuples
+    come back as lists, keys as texts, and NaN stands as Python writes it. What is read is a chat of
+    its own, whose ``source`` is ``"chatgpt"``; only what came from there keeps its id. Messages
+    keep theirs where they are unique. A message that stands before what it answers, or otherwise
+    than ``replies`` have it, stands as `replies` say; circles of parents are opened.
 
     Examples
     --------
@@ -216,6 +217,7 @@ def _seconds(when: datetime | None, name: str, record: dict[str, Any]) -> float 
     """Return a time as seconds since 1970; where they would not be it, the record has it, too."""
     if when is None:
         return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)  # set by hand, past the field
     seconds = (when - _EPOCH).total_seconds()
     if abs(seconds) > _FAR or _EPOCH + timedelta(seconds=seconds) != when:
         record[name] = when.isoformat()

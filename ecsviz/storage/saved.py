@@ -69,7 +69,7 @@ def met(found: Walk) -> list[UUID]:
 class Telling:
     """Tells of it when the transaction of a session is carried out: see `tell`."""
 
-    def __init__(self, inside: Any, ids: Collection[UUID]) -> None:
+    def __init__(self, inside: Any, ids: Collection[UUID] | None) -> None:
         self._inside, self._ids = inside, ids
 
     def finish(self) -> None:

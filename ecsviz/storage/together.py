@@ -378,8 +378,10 @@ class Transaction:
 
     def heard(self, ids: Collection[UUID] | None) -> None:
         """Note what is to be told of at the end; None, or very many, is told as unknown."""
-        many = ids is None or self._ids is None or len(ids) + len(self._ids) > MOST_TOLD
-        self._ids = None if many or self._ids is None else self._ids.union(ids or ())
+        if ids is None or self._ids is None or len(ids) + len(self._ids) > MOST_TOLD:
+            self._ids = None
+        else:
+            self._ids.update(ids)
 
     def __enter__(self) -> None:
         guard = Guard(Transaction.__enter__, Transaction.__exit__)
@@ -389,6 +391,8 @@ class Transaction:
             guard.remove()
             raise
         self._guards.append(guard)
+        if not self._inside.blocks:
+            self._ids = set()
         self._inside.blocks.append(self)
         try:
             guard.tell()

@@ -137,6 +137,8 @@ def test_dots_have_names_where_there_is_room(tmp_path: Path, chromium: Any) -> N
     assert "department 0" in far, "the foremost are named"
     for _ in range(6):
         page.click("[data-do=zoom-in], button[title='zoom in']")
+    more = f"old => {known}.nodes('.named').some((node) => !old.includes(node.data('name')))"
+    page.wait_for_function(more, arg=[*far])
     near = boxes()
     assert {*near} - {*far}, "who looks closely reads more"
     page.close()

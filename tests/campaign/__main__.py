@@ -51,7 +51,12 @@ def rounds(part: Part, first: int, seconds: float, most: int | None) -> tuple[Ta
         if number == most or (number and time.monotonic() - begun > seconds):
             return found, number, time.monotonic() - begun
         with TemporaryDirectory(prefix="ecsviz-campaign-") as folder:
-            found += part(first + number, Path(folder))
+            try:
+                found += part(first + number, Path(folder))
+            except Exception as wrong:  # noqa: BLE001  # the others go on
+                found.partial.append(
+                    f"seed {first + number}: {type(wrong).__name__}: {wrong}"[:400]
+                )
     raise AssertionError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
 import os
@@ -27,7 +28,9 @@ def compiler() -> str | None:
 @cache
 def library() -> Path:
     """Compile ``disk.c``, once a process."""
-    made, by = Path(mkdtemp(prefix="ecsviz-disk-")) / "disk.so", compiler()
+    folder, by = Path(mkdtemp(prefix="ecsviz-disk-")), compiler()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = folder / "disk.so"
     assert by is not None
     source = Path(__file__).with_name("disk.c")
     command = [by, "-shared", "-fPIC", "-O1", "-o", str(made), str(source), "-ldl"]

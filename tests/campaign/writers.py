@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import time
 from pathlib import Path
@@ -71,7 +72,8 @@ def _meet(
     try:
         for number, (_, conn) in enumerate(started):
             if number >= WRITERS:
-                conn.send("end")
+                with contextlib.suppress(OSError):  # it has found something, and ended
+                    conn.send("end")
             if not conn.poll(max(0.0, end - time.monotonic())):
                 found.hung.append(what)
                 return None
@@ -81,7 +83,7 @@ def _meet(
             else:
                 found.tried += told[1]
                 found.partial += [f"{what}: {line}" for line in told[2]]
-    except EOFError:
+    except (EOFError, OSError):
         found.partial.append(f"{what}: a process has ended with an error")
     finally:
         for process, conn in started:

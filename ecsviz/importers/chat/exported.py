@@ -6,7 +6,7 @@ checked, and what does not fit is told and stays in the metadata.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Final
 
 from ecsviz.export.chat_files import KEY, VERSION
@@ -28,6 +28,11 @@ _KINDS: Final[dict[str, type | tuple[type, ...]]] = {
     "created_at": (str, type(None)),
     "updated_at": (str, type(None)),
 }
+_OF_MESSAGE: Final = frozenset({"role", "author", "hidden", "metadata", "created_at"}) | {
+    "source",
+    "source_id",
+}
+_OF_THREAD: Final = _KINDS.keys() - {"role", "author", "hidden"}
 _FIELDS: Final = frozenset({"title", "role", "author", "hidden"})
 _TIMES: Final = frozenset({"created_at", "updated_at"})
 _ORIGIN: Final = ("source", "source_id")
@@ -57,12 +62,12 @@ def restore(draft: DraftThread, record: Any, record_of: Callable[[DraftMessage],
     if not is_record(record):
         return
     told = {key: value for key, value in record.items() if key != "version"}
-    if not _fits(told):
+    if not _fits(told, _OF_THREAD):
         draft.tell(None, repr(KEY), _WRONG)
         return
     for message in draft.messages:
         own = record_of(message)
-        if own is None or _fits(own):
+        if own is None or _fits(own, _OF_MESSAGE):
             message.parts = []
             _take(message, own or {})
         else:
@@ -75,10 +80,10 @@ def restore(draft: DraftThread, record: Any, record_of: Callable[[DraftMessage],
         draft.tell(None, f"'order' in {KEY!r}", "not that of the messages; kept as in the file")
 
 
-def _fits(record: Any) -> bool:
+def _fits(record: Any, names: Set[str]) -> bool:
     if not isinstance(record, dict):
         return False
-    kinds = all(key in _KINDS and isinstance(value, _KINDS[key]) for key, value in record.items())
+    kinds = all(key in names and isinstance(value, _KINDS[key]) for key, value in record.items())
     return kinds and all(
         record[key] is None or read_time(record[key]) is not None for key in _TIMES & record.keys()
     )

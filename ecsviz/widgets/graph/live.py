@@ -36,7 +36,7 @@ def follow(shown: Any, inside: Any = None, *, on: bool = True) -> None:
             before += [_followers.pop(old, None) for old in replaced]
     for follower in before:
         if follower is not None:
-            forget(follower)
+            follower.end()
     for old in replaced:
         old.live = False
 
@@ -95,7 +95,13 @@ class Follower:
 
     def _stop_at_end(self, change: Any) -> None:
         if change.new is None:  # the widget is closed
-            forget(self)
+            self.end()
+
+    def end(self) -> None:
+        """Follow no more."""
+        forget(self)
+        if (shown := self._shown()) is not None:
+            shown.unobserve(self._stop_at_end, "comm")
 
     def saved(self, inside: Any, ids: Collection[UUID] | None) -> None:
         """Refresh the widget soon, if it has to do with what was saved."""

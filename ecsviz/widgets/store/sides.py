@@ -56,7 +56,8 @@ def explore_sides(store: Any, entity: Any) -> SideBySide:
     Notes
     -----
     What it holds, and what holds it, up to 60 and 30. A storage in memory has no tables: the rows
-    are those that a database would have.
+    are those that a database would have; versions and revisions count anew.
+    Of hand-written models, the rows are what the store keeps of them, not those of your tables.
     """
     ecs_id = as_id(entity)
     with _as_tables(storage_of(store), ecs_id) as asked, asked.inside.one_state():
@@ -75,8 +76,8 @@ def _as_tables(store: VersionedStorage, ecs_id: UUID) -> Iterator[SQLAlchemyEnti
     if isinstance(store, SQLAlchemyEntityStorage):
         yield store
         return
-    root = copy.deepcopy(store.get(ecs_id))
-    every = walk([root]).entities
+    roots = list(store.get_many([node.ecs_id for node in near_of(store, ecs_id).graph.nodes]))
+    every = walk(roots).entities
     if len(every) > LARGEST:
         raise GraphTooLargeError(
             f"{len(every):,} entities are too many to be saved for their rows: the most are"
@@ -84,10 +85,11 @@ def _as_tables(store: VersionedStorage, ecs_id: UUID) -> Iterator[SQLAlchemyEnti
             n=len(every),
             limit=LARGEST,
         )
-    for each in every:
+    roots = copy.deepcopy(roots)
+    for each in walk(roots).entities:
         each.__dict__["version"] = 0
     with SQLAlchemyEntityStorage(":memory:") as made:
-        made.register(root)
+        made.register(roots)
         yield made
 
 

@@ -29,6 +29,11 @@ _OBJECTS = ("chat.completion", "thread.message", "response")
 _LISTS = ("messages", "conversations", "conversation", "input", "prompt")
 """Where a talk stands: in files for fine-tuning, data sets, requests and answers."""
 
+_BESIDE_NONE = frozenset(
+    {"id", "thread_id", "custom_id", "session_id", "title", "metadata", "model", "created_at"}
+) | {"tools", "object", "user", *_LISTS[1:]}
+"""What stands beside an empty list of messages, one of these at least: others have such lists."""
+
 _ANSWERS = ("output", "preferred_output", "non_preferred_output", "chosen", "rejected")
 """Where the answers to it stand, each a branch, beside the ``choices``."""
 
@@ -122,7 +127,7 @@ def _page(item: dict[str, Any]) -> list[Any] | None:
 
 def _threads(place: Place, item: dict[str, Any], listed: list[Any]) -> Iterator[DraftThread]:
     """Yield the threads of a list of messages, which gives the last message first by default."""
-    times = [each["created_at"] for each in dicts(listed) if read_time(each.get("created_at"))]
+    times = [when for each in dicts(listed) if (when := read_time(each.get("created_at")))]
     numbered = list(enumerate(listed, 1))
     drafts: dict[str | None, DraftThread] = {}
     for number, each in reversed(numbered) if times and times[0] > times[-1] else numbered:
@@ -193,6 +198,8 @@ def _may_be_talk(item: dict[str, Any]) -> bool:
     --------
     >>> [_may_be_talk({"messages": each}) for each in ([], [{"role": "user"}], [{"line": 1}], {})]
     [True, True, False, False]
+    >>> _may_be_talk({"messages": [], "id": "a"}), _may_be_talk({"messages": [], "filePath": "a"})
+    (True, False)
     """
     talk = _talk(item)
     if talk is None:
@@ -200,7 +207,9 @@ def _may_be_talk(item: dict[str, Any]) -> bool:
     said, branches, holders = talk
     listed = dicts([each for some in (said, *branches) for each in some])
     if not listed:
-        return all(isinstance(each.get("messages", []), list) for each in holders)
+        lists = all(isinstance(each.get("messages", []), list) for each in holders)
+        beside = {key for each in holders for key in each} - {"messages"}
+        return lists and (not beside or bool(beside & _BESIDE_NONE))
     return any(_is_message(each) or {"role", "content"} & each.keys() for each in listed)
 
 

@@ -211,7 +211,7 @@ class Models:
                 return session.get(cls, storage.save_in(session, entity))
             session.flush()
             row_id = storage.save_in(session, entity)
-            when_committed(session, Telling(storage, [entity.ecs_id]))
+            when_committed(session, Telling(storage, None))
             session.expire_all()
             return session.get(cls, row_id)
 
