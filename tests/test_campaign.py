@@ -121,3 +121,14 @@ def test_the_table_says_what_was_found(
     assert (written[:6], written[-6:], "old" in written) == ("before", "after\n", False)
     monkeypatch.setattr(campaign, "PARTS", {"kills": lambda seed, folder: Tally(3)})
     assert campaign.main(given) == 0
+    monkeypatch.setattr(campaign, "PARTS", {"kills": lambda seed, folder: 1 / 0})
+    assert campaign.main(given) == 1, "what fails by itself is found, and the others go on"
+    (tmp_path / "notes.md").write_text("# mine")
+    wrong = (["--rounds", "0"], ["--minutes", "nan"], ["--report", str(tmp_path / "no/a.md")])
+    for more in (*wrong, ["--report", str(tmp_path / "notes.md")]):
+        with pytest.raises(SystemExit, match="2"):
+            campaign.main([*given, *more])
+    assert (tmp_path / "notes.md").read_text() == "# mine"
+    monkeypatch.setenv("HOURS", "x")
+    with pytest.raises(SystemExit, match="2"):
+        campaign.main(given)

@@ -252,6 +252,30 @@ def test_what_others_write_into_the_record_of_a_message_is_told(key: str) -> Non
     assert bool(found.problems) is (key != "role")
 
 
+def test_what_another_program_adds_keeps_its_place() -> None:
+    thread = ev.ChatThread(title="Flat")
+    for text in ("one", "two"):
+        thread.say("user", text)
+    assert [m.parent for m in again("chatgpt", thread)[0].messages] == [None, None]
+    data = json.loads(str(export.to_chatgpt(thread)))
+    mapping = data[0]["mapping"]
+    last = [*mapping.values()][-1]
+    said = last["message"] | {"id": "new", "author": {"role": "assistant"}, "metadata": {}}
+    mapping["new"] = {"id": "new", "message": said, "parent": last["id"], "children": []}
+    last["children"] = ["new"]
+    (found,) = ev.read_chat(json.dumps(data).encode())
+    assert found.messages[2].parent is found.messages[1]
+
+
+@pytest.mark.parametrize("source", WRITERS)
+@pytest.mark.parametrize("wrong", [{"created_at": "2020"}, {"source_id": [5]}, {"replies": None}])
+def test_fields_of_wrong_types_are_told(source: str, wrong: dict[str, Any]) -> None:
+    thread = ev.ChatThread(title="Wrong")
+    thread.say("user", "one").__dict__.update(wrong)
+    with pytest.raises(errors.InvalidArgumentError, match=str(thread.ecs_id)):
+        WRITERS[source](thread)
+
+
 @pytest.mark.parametrize("source", WRITERS)
 def test_a_time_without_a_zone_is_utc(source: str) -> None:
     thread = ev.ChatThread(title="Set by hand")

@@ -411,6 +411,28 @@ def test_export_of_chats(chats: Path, tmp_path: Path) -> None:
         assert run("export", source, "--to", kind).stdout == out.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("kind", ["chatgpt", "oasst", "json", "dot", "graphml", "xlsx"])
+def test_an_export_replaces_no_store(
+    chats: Path, tmp_path: Path, kind: str, require_optional: Callable[[str], ModuleType]
+) -> None:
+    require_optional("openpyxl")
+    other = tmp_path / "other.db"
+    ev.SQLAlchemyEntityStorage(chats).backup(other)
+    link = tmp_path / "link.json"
+    link.symlink_to(chats)
+    before = chats.read_bytes()
+    for out in (chats, other, link):
+        code = 1 if out == other else 2
+        done = run("export", chats, "--to", kind, "--out", out, code=code)
+        assert "would be replaced" in done.stderr
+    assert chats.read_bytes() == before == other.read_bytes()
+    file = tmp_path / "conversations.json"
+    file.write_bytes(ev.samples.sample_file("export").read_bytes())
+    if kind != "xlsx":
+        done = run("export", file, "--to", kind, "--out", file, code=2)
+        assert "is SOURCE" in done.stderr
+
+
 def test_export_of_tables(
     chats: Path, tmp_path: Path, require_optional: Callable[[str], ModuleType]
 ) -> None:

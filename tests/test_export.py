@@ -335,3 +335,39 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
             with pytest.raises(export.FileNotWrittenError):
                 write(in_the_way)
     assert not missing.exists()
+
+
+@pytest.mark.parametrize("write", ["to_graphml", "to_csv", "to_html", "to_chatgpt", "to_markdown"])
+def test_what_fails_leaves_the_file_as_it_was(
+    write: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = ev.ChatThread(title="a")
+    thread.say("user", "b")
+    graph = ev.EntityDependencyGraph(thread)
+    file = tmp_path / "file.txt"
+    calls: dict[str, Callable[[], Any]] = {
+        "to_graphml": lambda: graph.to_graphml(file),
+        "to_csv": lambda: export.to_csv(graph.nodes_frame(), file),
+        "to_html": lambda: thread.to_html(file),
+        "to_chatgpt": lambda: export.to_chatgpt(thread, file),
+        "to_markdown": lambda: thread.to_markdown(file),
+    }
+    calls[write]()
+    before = file.read_bytes()
+    assert before
+
+    def full(self: Path, *_: Any, **__: Any) -> int:
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(ev.EcsvizError, match="No space left"):
+            calls[write]()
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+    assert file.read_bytes() == before
+    file.write_bytes(b"SQLite format 3\0 and so on")
+    with pytest.raises(ev.EcsvizError, match="is a SQLite database, and would be replaced"):
+        calls[write]()
+    assert file.read_bytes()[:6] == b"SQLite"

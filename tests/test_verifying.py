@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import sys
+import types
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -322,6 +324,66 @@ def test_lists_are_what_was_saved_whatever_sql_made_of_them(
     count = len(store.revisions())
     store.register(shelves)
     assert len(store.revisions()) == count <= 2
+
+
+ORDERS = """
+from __future__ import annotations
+
+class Leaf(ev.Entity):
+    {leaf}
+
+class Node(ev.Entity):
+    {node}
+
+Leaf.model_rebuild()
+"""
+LEAF = ["node: Node | None = None", "text: str = ''", "tags: list[str] = []"]
+NODE = [
+    "name: str = ''",
+    "size: int = 0",
+    "first: Leaf | None = None",
+    "last: Leaf | None = None",
+    "some: list[Leaf] = ev.reference(inverse=None, default_factory=list)",
+    "by: dict[str, Leaf] = {}",
+    "all: list[Leaf] = ev.reference(inverse='node', default_factory=list)",
+]
+
+
+def test_the_order_of_fields_in_a_class_is_no_change(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither to verify(), in the present and the past, nor to what is saved again unchanged."""
+
+    def defined(turned: bool) -> dict[str, Any]:
+        module = types.ModuleType("orders")
+        monkeypatch.setitem(sys.modules, "orders", module)
+        leaf, node = (LEAF[::-1], NODE[::-1]) if turned else (LEAF, NODE)
+        module.__dict__["ev"] = ev
+        exec(ORDERS.format(leaf="\n    ".join(leaf), node="\n    ".join(node)), vars(module))
+        return vars(module)
+
+    first = defined(False)
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        leaf = first["Leaf"](text="a", tags=["x"])
+        node = first["Node"](name="n", size=3, first=leaf, some=[leaf, leaf], by={"k": leaf})
+        node.all, leaf.node = [leaf], node
+        store.register(node)
+        node.name, node.last = "m", leaf
+        store.register(node)
+        second = defined(True)
+        assert store.verify().empty
+        with ev.SQLAlchemyEntityStorage(path) as again:
+            assert again.verify().empty
+            found = again.get(node.ecs_id)
+            assert type(found) is second["Node"]
+            again.register(found)
+            assert len(again.revisions()) == 2
+            found.size = 4
+            again.register(found)
+            assert again.verify().empty
+            assert again.get(node.ecs_id, as_of=1).name == "n"
+            assert list(found.model_dump()) == list(second["Node"](name="n").model_dump())
+        assert store.verify().empty
 
 
 def test_a_row_that_cannot_be_read_is_not_missing_as_well(path: Path) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import operator
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
+
+SQLITE: Final = b"SQLite format 3\0"
+"""How a SQLite database begins."""
 
 
 class FileNotWrittenError(EcsvizError, OSError):
@@ -161,6 +166,51 @@ def writing(path: Path) -> Iterator[Path]:
         ) from err
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Hold while a file is written beside the one that it replaces, which stays if that fails.
+
+    Raises
+    ------
+    FileNotWrittenError
+        If the system refuses it.
+    InvalidArgumentError
+        If there is a SQLite database: a store, perhaps the very one that is written out.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "a.txt")
+    ...     with replacing(file) as part:
+    ...         _ = part.write_text("one")
+    ...     file.read_text(), len(list(file.parent.iterdir()))
+    ('one', 1)
+    """
+    with writing(path):
+        place = Path(os.path.realpath(path))  # a link stays one
+        if place.exists():
+            if not place.is_file():  # a device, a pipe; a folder is refused
+                yield place
+                return
+            with place.open("r+b") as before:  # asks whether it may be written
+                is_database = before.read(len(SQLITE)) == SQLITE
+            if is_database:
+                raise InvalidArgumentError(
+                    f"{short_repr(path.name)} is a SQLite database, and would be replaced. Give"
+                    " another path.",
+                    value=path,
+                )
+        part = place.with_name(f".{uuid4().hex}{place.suffix}")
+        try:
+            yield part
+            if place.exists():
+                shutil.copymode(place, part)
+            part.replace(place)
+        finally:
+            part.unlink(missing_ok=True)
+
+
 def returned_or_written(text: str, file: Path | None) -> str | Path:
     """Return a text, or write it to a file as UTF-8 and return that.
 
@@ -176,8 +226,8 @@ def returned_or_written(text: str, file: Path | None) -> str | Path:
     """
     if file is None:
         return text
-    with writing(file):
-        file.write_text(text, encoding="utf-8", newline="\n")
+    with replacing(file) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
     return file
 
 

@@ -12,6 +12,7 @@ import click
 
 from ecsviz import export
 from ecsviz.basics.addresses import short_path
+from ecsviz.basics.arguments import replacing, returned_or_written
 from ecsviz.cli.output import bars, examples, note, show_facts, show_table
 from ecsviz.cli.sources import (
     at_end,
@@ -131,8 +132,8 @@ def _draw(graph: EntityDependencyGraph, out: Path) -> None:
     figure: Any = axes.figure
     # Nothing that differs from run to run, so that the same graph is the same file.
     metadata = {"Date": None} if out.suffix == ".svg" else None
-    with mpl.rc_context({"svg.hashsalt": "ecsviz"}):
-        figure.savefig(out, bbox_inches="tight", metadata=metadata)
+    with mpl.rc_context({"svg.hashsalt": "ecsviz"}), replacing(out) as part:
+        figure.savefig(part, bbox_inches="tight", metadata=metadata)
     plt.close(figure)
     note(f"Written: {out}")
 
@@ -198,6 +199,8 @@ def export_command(
     Open-Assistant write them; erdiagram the tables with columns and keys, for Mermaid. Cells that
     a spreadsheet would run as formulas (= + - @ at the beginning) get an apostrophe in front.
     """
+    if out is not None and out.exists() and Path(source).exists() and out.samefile(source):
+        raise click.UsageError("--out is SOURCE, which would be replaced. Give another path.")
     if kind == _SCHEMA:
         load_classes(modules)
         _write(str(export.to_er_diagram(_schema_of(source, format_))), out)
@@ -233,7 +236,7 @@ def _write(text: str, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
         return
-    out.write_text(text, encoding="utf-8")
+    returned_or_written(text, out)
     note(f"Written: {out}")
 
 

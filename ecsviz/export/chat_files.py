@@ -78,7 +78,7 @@ def to_chatgpt(
     """
     file = None if path is None else file_path(path)
     taken: set[str] = set()
-    found = [_text(thread, [_conversation(thread, taken)]) for thread in _checked(threads)]
+    found = [_text(each, (_conversation(t, taken) for t in [each])) for each in _checked(threads)]
     return returned_or_written("[" + ",\n".join(each[0] for each in found) + "]\n", file)
 
 
@@ -143,10 +143,11 @@ def _text(thread: ChatThread, values: Iterable[dict[str, Any]]) -> list[str]:
     """Return a line of JSON for each value: in ASCII, which holds any text."""
     try:
         return [json.dumps(value) for value in values]
-    except (TypeError, ValueError, RecursionError) as err:
+    except (AttributeError, TypeError, ValueError, RecursionError) as err:
         raise InvalidArgumentError(
-            f"The metadata of the thread {thread.ecs_id}, or of one of its messages, cannot be"
-            f" written as JSON: {short_repr(str(err), 120)}. Take it out, or make it a text.",
+            f"The thread {thread.ecs_id}, or one of its messages, cannot be written as JSON:"
+            f" {short_repr(str(err), 120)}. Metadata hold what JSON has, and other fields what"
+            " their types say.",
             value=thread,
         ) from err
 
@@ -300,7 +301,8 @@ class _Tree:
         if thread.metadata:
             self.record["metadata"] = thread.metadata
         if len(messages) > 1 and all(message.parent is None for message in messages):
-            self.record["linked"] = False  # though each answers the one before, for others
+            # Though each answers the one before, for others; who adds a message may mean it.
+            self.record |= {"linked": False, "messages": len(messages)}
         place = {number: at for at, number in enumerate(self.order)}
         listed = [place[number] for number in range(len(messages))]
         if listed != sorted(listed) and self._is_told_in_order():

@@ -20,7 +20,7 @@ from ecsviz.graph.columns import EXPORTED, documented
 if TYPE_CHECKING:
     import networkx as nx
 
-from ecsviz.basics.arguments import file_path, natural_number, writing
+from ecsviz.basics.arguments import file_path, natural_number, replacing
 from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 
@@ -159,8 +159,9 @@ def to_graphml(graph: EntityDependencyGraph, path: str | os.PathLike[str]) -> Pa
     2
     """
     text = graphml_text(graph)
-    with writing(file_path(path)) as file:
-        file.write_text(text, encoding="utf-8")
+    file = file_path(path)
+    with replacing(file) as part:
+        part.write_text(text, encoding="utf-8")
     return file
 
 
@@ -323,6 +324,6 @@ def to_json(
         )
     text = json.dumps(to_node_link(graph), ensure_ascii=False, indent=indent)
     if path is not None:
-        with writing(file_path(path)) as file:
+        with replacing(file_path(path)) as file:
             file.write_text(text + "\n", encoding="utf-8")
     return text

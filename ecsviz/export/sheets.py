@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ecsviz.basics.arguments import file_path, flag, writing
+from ecsviz.basics.arguments import file_path, flag, replacing
 from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import objects
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, short_repr
@@ -120,7 +120,7 @@ def to_csv(
     text = str(made.to_csv(None, **options))
     if path is not None:
         data = text.encode("utf-8", "backslashreplace")
-        with writing(file_path(path)) as file:
+        with replacing(file_path(path)) as file:
             file.write_bytes(data)
     return text
 
@@ -193,7 +193,7 @@ def to_excel(
         name: _mapped(frame, _safe_excel_value if safe else _excel_value, "fb")
         for name, frame in zip(_sheet_names(sheets), sheets.values(), strict=True)
     }
-    with writing(file), pd.ExcelWriter(file, engine="openpyxl") as writer:
+    with replacing(file) as part, pd.ExcelWriter(part, engine="openpyxl") as writer:
         for name, frame in (made or {"Sheet1": pd.DataFrame()}).items():
             frame.to_excel(writer, sheet_name=name, index=index)
     return file

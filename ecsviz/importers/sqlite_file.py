@@ -19,9 +19,10 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ecsviz.basics.arguments import SQLITE
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportTimeoutError
 from ecsviz.importers.files import MAX_BYTES, MAX_VALUE, copy_counted, exceeded, not_opened
-from ecsviz.storage.sql.sqlite_files import MAGIC, UNTRUSTED, is_sqlite
+from ecsviz.storage.sql.sqlite_files import UNTRUSTED, is_sqlite
 
 _JOURNALS = ("-wal", "-journal")
 """What belongs to a database beside its file; ``-shm`` is an index that SQLite makes anew."""
@@ -150,7 +151,7 @@ def private_copy(
     try:
         copy = Path(folder, "copy.db")
         if isinstance(source, bytes):
-            _check_header(source.startswith(MAGIC), bool(source), name)
+            _check_header(source.startswith(SQLITE), bool(source), name)
             with copy.open("wb") as target:
                 copy_counted(io.BytesIO(source), target, name, max_bytes)
         else:
@@ -248,7 +249,7 @@ def _copy(path: Path, copy: Path, name: str, max_bytes: int) -> None:
                     continue
                 with here.open("rb") as handle, there.open("wb") as target:
                     if not suffix:
-                        head = handle.read(len(MAGIC))
+                        head = handle.read(len(SQLITE))
                         _check_header(is_sqlite(path, head), bool(head), name)
                         handle.seek(0)
                     left -= copy_counted(handle, target, name, max_bytes, max_bytes - left)

@@ -82,14 +82,23 @@ def report(path: Path, made: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the campaign; return 1 where something was found."""
-    hours = float(os.environ.get("HOURS") or 0)
+    hours = os.environ.get("HOURS") or "0"
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=sorted(PARTS), metavar="PART")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10**9, help="the first one")
-    parser.add_argument("--minutes", type=float, default=hours * 60 or 7, help="for all parts")
+    parser.add_argument("--minutes", type=float, help="for all parts: 7")
     parser.add_argument("--rounds", type=int, help="at most so many of each part")
     parser.add_argument("--report", type=Path, help="write the table into this file, too")
     asked = parser.parse_args(arguments)
+    if not hours.replace(".", "", 1).isdigit():
+        parser.error(f"HOURS is {hours}: give a number")
+    asked.minutes = float(hours) * 60 or 7.0 if asked.minutes is None else asked.minutes
+    if not (0 < asked.minutes < float("inf")) or (asked.rounds is not None and asked.rounds < 1):
+        parser.error("give more than 0 minutes, and at least one round")
+    if asked.report and not asked.report.parent.is_dir():
+        parser.error(f"{asked.report.parent} is no folder")
+    if asked.report and asked.report.exists() and BEGIN not in asked.report.read_text("utf-8"):
+        parser.error(f"{asked.report} has something else in it: put {BEGIN} and {END} there")
     parts = {name: part for name, part in PARTS.items() if not asked.only or name in asked.only}
     if disk.compiler() is None:
         for name in NEED_DISK & parts.keys():

@@ -24,6 +24,7 @@ _KINDS: Final[dict[str, type | tuple[type, ...]]] = {
     "source": str,
     "source_id": str,
     "linked": bool,
+    "messages": int,
     "order": list,
     "created_at": (str, type(None)),
     "updated_at": (str, type(None)),
@@ -73,7 +74,7 @@ def restore(draft: DraftThread, record: Any, record_of: Callable[[DraftMessage],
         else:
             draft.tell(message.id, repr(KEY), _WRONG)
     _take(draft, told)
-    if told.get("linked") is False:
+    if told.get("linked") is False and told.get("messages") in (None, len(draft.messages)):
         for message in draft.messages:
             message.parent = None
     elif "order" in told and not _reordered(draft, told["order"]):

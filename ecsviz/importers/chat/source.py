@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ecsviz.basics.arguments import SQLITE
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError
 from ecsviz.importers.chat.content import Budget, Content
 from ecsviz.importers.chat.json_values import JUNK, Item, JsonValues
@@ -17,7 +18,7 @@ from ecsviz.importers.chat.places import ChatProblem, Place
 from ecsviz.importers.chat.text_window import encoding_of, texts
 from ecsviz.importers.files import Limits, stops_all
 from ecsviz.importers.sqlite_file import connected, open_sqlite, private_copy
-from ecsviz.storage.sql.sqlite_files import MAGIC, is_sqlite
+from ecsviz.storage.sql.sqlite_files import is_sqlite
 
 __all__ = [
     "HEAD",
@@ -172,7 +173,7 @@ class Source:
     def is_database(self) -> bool:
         """Whether it is a SQLite file."""
         if self.path is None:
-            return self._peek.startswith(MAGIC)
+            return self._peek.startswith(SQLITE)
         return self.members is None and is_sqlite(self.path, self._peek)
 
     # -- text --------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from ecsviz.basics.addresses import (
     redacted_text,
     short_path,
 )
+from ecsviz.basics.arguments import SQLITE
 from ecsviz.basics.forks import not_while_forking
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.basics.once import making
@@ -41,7 +42,7 @@ from ecsviz.storage.sql.dialects import Dialect, row_of, unread_version
 from ecsviz.storage.sql.processes import look_after
 from ecsviz.storage.sql.server_errors import server_error
 from ecsviz.storage.sql.sqlite_errors import sqlite_error, unreadable
-from ecsviz.storage.sql.sqlite_files import MAGIC, UNTRUSTED, WatchedFile, bound, is_sqlite
+from ecsviz.storage.sql.sqlite_files import UNTRUSTED, WatchedFile, bound, is_sqlite
 from ecsviz.storage.sql.turns import (
     BOUNDS,
     ISOLATION,
@@ -222,7 +223,7 @@ class OpenDatabase:
                     )
                 return
             with path.open("rb") as file:
-                start = file.read(len(MAGIC))
+                start = file.read(len(SQLITE))
         except errors.EcsvizError:
             raise
         except (OSError, ValueError) as err:

@@ -11,10 +11,9 @@ from stat import S_ISREG
 from typing import Any
 
 from ecsviz.basics.addresses import short_path
+from ecsviz.basics.arguments import SQLITE
 from ecsviz.errors import StorageMovedError
 from ecsviz.storage.sql.sqlite_errors import unreadable, why_unreadable
-
-MAGIC = b"SQLite format 3\x00"
 
 _JOURNALS = {
     "-journal": (bytes.fromhex("d9d505f920a163d7"),),
@@ -100,13 +99,13 @@ def is_sqlite(path: str | os.PathLike[str], start: bytes | None = None) -> bool:
 
     Examples
     --------
-    >>> is_sqlite("a.db", MAGIC + bytes(84)), is_sqlite("missing.db", bytes(100))
+    >>> is_sqlite("a.db", SQLITE + bytes(84)), is_sqlite("missing.db", bytes(100))
     (True, False)
     """
     if start is None:
         with Path(path).open("rb") as file:
-            start = file.read(len(MAGIC))
-    return start.startswith(MAGIC) or any(
+            start = file.read(len(SQLITE))
+    return start.startswith(SQLITE) or any(
         _begins(f"{os.fspath(path)}{suffix}", magic) for suffix, magic in _JOURNALS.items()
     )
 

@@ -353,16 +353,18 @@ class Mapping:
         layout: Layout = {} if stored is None else stored.layout
         by_hand = self.models.model_of(cls) is not None
         names = Names((*SYSTEM_COLUMNS, *columns_in(layout)))
-        values = [
-            self._value_column(cls, field_name, names, layout)
-            for field_name in (() if by_hand else class_plan(cls).values + opaque_names(cls))
-        ]
+        # As the store has them, whatever their order in the class is now: checksums go by it.
+        place = {name: number for number, name in enumerate(layout)}
+        fields = [] if by_hand else [*class_plan(cls).values, *opaque_names(cls)]
+        fields.sort(key=lambda name: place.get(name, len(place)))
+        values = [self._value_column(cls, name, names, layout) for name in fields]
         columns = (*system_columns(), *(value.column for value in values))
         table = sa.Table(self._reserved[type_name], self.metadata, *columns)
         for value in values:
             declare(table, value, defers=self.defers)
         known = ClassMap(cls, type_name, table, by_hand, values)
-        for plan in self.models.kept_fields(cls):
+        plans = self.models.kept_fields(cls)
+        for plan in sorted(plans, key=lambda plan: place.get(plan.name, len(place))):
             inverse = inverse_of(plan)
             kept = layout.get(plan.name, {})
             if (plan.shape == Shape.SINGLE) == ("table" in kept):

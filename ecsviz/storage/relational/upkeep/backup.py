@@ -30,7 +30,7 @@ def backup(conn: Connection, path: Path) -> Path:
             value=path,
         )
     driver: Any = conn.connection.dbapi_connection
-    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    part = path.with_name(f".{uuid4().hex}.part")
     try:
         with writing(path):
             part.touch()  # tells what is wrong with the folder better than SQLite would

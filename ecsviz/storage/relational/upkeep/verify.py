@@ -80,6 +80,7 @@ class Verify:
                         self._check_model_rows(known)
         with self._reads("ecs_deleted"):
             self._check_gone(self._check_deleted())
+        self._check_begins()
         self.problems += declared_problems(self.conn, self.rows)
         self.problems += text_problems(self.conn, self.catalog)
         with self._reads("ecs_origins"):
@@ -175,7 +176,40 @@ class Verify:
         for ecs_id, name, version, revision, seal in rows:
             if digest((ecs_id.bytes, name, version, revision)) != seal:
                 self._tell("ecs_deleted", ecs_id, ecs_id, "seal", "is not as it was written")
+        self._check_ends([row for row in rows if row[3] > self.oldest])
         return {row[0]: row[3] for row in rows}
+
+    def _check_ends(self, deleted: list[tuple[Any, ...]]) -> None:
+        """Tell of what was deleted without a past that ends there."""
+        ends = {
+            (ecs_id, until)
+            for rows in (self.rows[name] for name in {row[1] for row in deleted} & self.rows.keys())
+            for _, ecs_id, _, until in rows.keys()  # noqa: SIM118  # a method of rows
+        }
+        for ecs_id, name, _, revision, _ in deleted:
+            rows = self.rows.get(name)
+            if rows is not None and not rows.known.by_hand and (ecs_id, revision) not in ends:
+                past = history_of(rows.known.table).name
+                detail = f"what it was until it was deleted at {revision} is missing"
+                self._tell(past, "", ecs_id, "history", detail)
+
+    def _check_begins(self) -> None:
+        """Tell of who does not begin with the first version, where nothing was pruned."""
+        if self.oldest > 1:
+            return
+        first: dict[Any, tuple[int, int, str]] = {}
+        for name, rows in self.rows.items():
+            if rows.known.by_hand:
+                continue
+            versions = rows.columns["ecs_version"]
+            for (_, ecs_id, since, _), version in zip(rows.keys(), versions, strict=True):
+                if since < first.get(ecs_id, (NEVER, 0, ""))[0]:
+                    first[ecs_id] = since, version, name
+        for ecs_id, (since, version, name) in first.items():
+            if version != 1 and since > 0:
+                past = history_of(self.rows[name].known.table).name
+                detail = f"its states before revision {since}, version {version}, are missing"
+                self._tell(past, "", ecs_id, "history", detail)
 
     def _check_gone(self, deleted: dict[Any, int]) -> None:
         """Whose past has ended was deleted there, or has come back since, as another row."""
