@@ -420,12 +420,12 @@ def test_an_export_replaces_no_store(
     ev.SQLAlchemyEntityStorage(chats).backup(other)
     link = tmp_path / "link.json"
     link.symlink_to(chats)
-    before = chats.read_bytes()
+    before = chats.read_bytes(), other.read_bytes()
     for out in (chats, other, link):
         code = 1 if out == other else 2
         done = run("export", chats, "--to", kind, "--out", out, code=code)
         assert "would be replaced" in done.stderr
-    assert chats.read_bytes() == before == other.read_bytes()
+    assert (chats.read_bytes(), other.read_bytes()) == before
     file = tmp_path / "conversations.json"
     file.write_bytes(ev.samples.sample_file("export").read_bytes())
     if kind != "xlsx":

@@ -326,6 +326,37 @@ def test_lists_are_what_was_saved_whatever_sql_made_of_them(
     assert len(store.revisions()) == count <= 2
 
 
+@pytest.mark.parametrize("what", ["begins", "ends"])
+def test_a_past_that_sql_has_deleted_is_told(path: Path, what: str) -> None:
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        shelf = store.register(Shelf(label="upper"))
+        store.register(Shelf(label="stays"))
+        shelf.label = "lower"
+        store.register(shelf)
+        if what == "ends":
+            store.delete(shelf)
+        assert store.verify().empty
+        execute(path, "DELETE FROM shelfs_history")
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        found = store.verify()
+        assert list(found[["table", "problem", "ecs_id"]].itertuples(index=False, name=None)) == [
+            ("shelfs_history", "history", shelf.ecs_id)
+        ]
+        if what == "begins":
+            store.prune()
+            assert store.verify().empty, "as long as it was not pruned"
+
+
+def test_who_came_back_begins_where_the_past_was_pruned(path: Path) -> None:
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        shelf = store.register(Shelf(label="upper"))
+        store.delete(shelf)
+        store.revert(shelf.ecs_id, to=1)
+        assert store.verify().empty
+        store.prune(before=2)
+        assert store.verify().empty
+
+
 ORDERS = """
 from __future__ import annotations
 
