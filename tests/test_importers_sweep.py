@@ -279,3 +279,13 @@ def test_how_much_is_told_has_an_end() -> None:
     assert size(found) == 1
     assert 1_000 <= len(found.problems) <= 1_010
     assert found.problems[-1].why == "not read: there is more of the kind than is told"
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_what_nests_too_deep_behind_a_value_is_given_up_at_once(name: str) -> None:
+    """It is no byte too much before the next: looking there again finds the same again."""
+    data = SAMPLES[name].data
+    for mark in (b'": "', b'", "', b'"}', b"},"):
+        at = data.find(mark, len(data) // 3) + 1
+        if at > 0:
+            messages_read(data[:at] + WRONG[-2] + data[at:])

@@ -294,7 +294,7 @@ def _goes_on(text: str, where: int, top: _Open, decode: Decode, depth: int) -> i
     """Return where the next object of a list begins that looks like the one before."""
     near = NEAR.match(text, where)
     if top.names is not None:
-        if near and where == top.at:  # a byte too much before the value of a name
+        if near and near.end() > where == top.at:  # a byte too much before the value of a name
             return near.end()
         return _next_name(text, where, top, decode, depth)
     known = next((each for each in reversed(top.values) if isinstance(each, dict)), None)
