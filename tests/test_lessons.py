@@ -145,16 +145,17 @@ def test_names_are_dragged_into_an_order() -> None:
     assert (widget.said, widget.right) == ("cake stands before dough, which it needs.", False)
     page.do("hint")
     assert widget.said == lessons.hint("order-1")
-    page.do("move", place=1, to=4)
+    page.do("move", item="cake", to=4)
     assert widget.names == ["butter", "dough", "flour", "oven", "cake"]
     assert widget.said == "", "of another order"
-    page.do("move", place=1, to=2)
+    page.do("move", item="dough", by=1)
     page.do("check")
     assert (widget.said, widget.right) == ("Right.", True)
     before = widget.names
     for strange in (-1, 5, True, 1.0, "1", None):  # what a stranger's page may send
-        page.do("move", place=strange, to=0)
-        page.do("move", place=0, to=strange)
+        page.do("move", item=strange, to=0)
+        page.do("move", item="cake", to=strange)
+        page.do("move", item="cake", by=5 if strange == -1 else strange)
         with pytest.raises(InvalidArgumentError, match="from 0 to 4"):
             widget.move(0, strange)  # type: ignore[arg-type]  # on purpose
     assert (widget.names, widget.right) == (before, True)

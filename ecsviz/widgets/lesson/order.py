@@ -101,9 +101,12 @@ class OrderWidget(LiveWidget):
         return self.said
 
     def _move(self, message: Message) -> None:
-        last = len(self.names) - 1
-        place, to = (whole_number(message, name, 0, last) for name in ("place", "to"))
-        if place is not None and to is not None:
+        name, last = message.get("item"), len(self.names) - 1
+        if not isinstance(name, str) or name not in self.names:
+            return
+        place, by = self.names.index(name), whole_number(message, "by", -1, 1)
+        to = whole_number(message, "to", 0, last) if by is None else place + by
+        if to is not None and 0 <= to <= last:
             self.move(place, to)
 
     def _check(self, _: Message) -> None:

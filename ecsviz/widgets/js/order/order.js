@@ -23,12 +23,8 @@ function render({ model, el }) {
   /** @type {HTMLLIElement | null} */
   let dragged = null;
 
-  const placeOf = (/** @type {string} */ name) => model.get("names").indexOf(name);
-  const move = (/** @type {string} */ name, /** @type {number} */ to) => {
-    const place = placeOf(name);
-    const there = to >= 0 && to < items.size;
-    if (place >= 0 && there && place !== to) send("move", { place, to });
-  };
+  // By name, and how far: whoever presses again before the answer is here moves the same item on.
+  const step = (/** @type {string} */ item, /** @type {number} */ by) => send("move", { item, by });
 
   // While it is dragged, an item takes the place that the pointer is at; Python hears of the last.
   const drag = (/** @type {PointerEvent} */ event) => {
@@ -46,7 +42,8 @@ function render({ model, el }) {
     dragged = null;
     item.removeAttribute("data-dragged");
     item.focus();
-    if (kept) move(item.dataset.name ?? "", [...list.children].indexOf(item));
+    const to = [...list.children].indexOf(item);
+    if (kept) send("move", { item: item.dataset.name ?? "", to });
     else arrange();
   };
 
@@ -64,16 +61,16 @@ function render({ model, el }) {
             list.setPointerCapture(event.pointerId); // an item would lose it when it moves
           },
           keydown(event) {
-            const step = STEPS[event.key];
-            if (!step || event.target !== item) return;
-            move(name, placeOf(name) + step);
+            const by = STEPS[event.key];
+            if (!by || event.target !== item) return;
+            step(name, by);
             event.preventDefault();
           },
         },
       },
       h("span", { dir: "auto" }, name),
-      sign("↑", `Move ${name} up`, () => move(name, placeOf(name) - 1), "up"),
-      sign("↓", `Move ${name} down`, () => move(name, placeOf(name) + 1), "down"),
+      sign("↑", `Move ${name} up`, () => step(name, -1), "up"),
+      sign("↓", `Move ${name} down`, () => step(name, 1), "down"),
     );
     return item;
   };

@@ -16,7 +16,7 @@ export interface Traits extends every.Traits {
 }
 
 export interface Asked extends every.Asked {
-  move: { place: number; to: number };
+  move: { item: string; by?: number; to?: number };
   check: {};
   hint: {};
 }
