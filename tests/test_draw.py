@@ -32,6 +32,7 @@ from ecsviz.draw.style import CYCLE, categories, theme_of
 from ecsviz.draw.text import Writer
 from ecsviz.errors import EcsvizError, EntityNotFoundError
 from ecsviz.layout import layout_graph
+from ecsviz.layout.maps import bands_of, map_of
 from tests.entity_graphs import numbered_graph
 from tests.hostile import HOSTILE
 from tests.processes import in_a_new_process
@@ -938,7 +939,13 @@ def test_the_jdk_packages_are_drawn(shared: Path) -> None:
     graph = graph_of(edges)
     ax = draw_graph(graph)  # a map: so many references a node are no rows
     count = sum(len(found(ax, f"{name}references").get_segments()) for name in ("", "cycle "))
-    assert count == len(edges)
+    ends = graph.arrays.sources, graph.arrays.targets
+    bands = bands_of(map_of(graph), *ends)
+    assert len(found(ax, "bands").get_segments()) == len(bands) > 0
+    pairs = np.sort(map_of(graph).community[np.column_stack(ends)], axis=1)
+    in_bands = (pairs[:, None, :] == bands[None, :, :2]).all(axis=2).any(axis=1)
+    alone = int((in_bands & ~graph.ordering.in_cycle).sum())
+    assert count + alone == len(edges), "each as a line, or counted in a band"
     assert ax.get_title(loc="left").endswith("3 cyclic components")
     titles = {text.split(" and")[0] for text in texts(ax, "title")}
     assert {"java.lang", "java.util"} <= titles | set(texts(ax, "label"))
