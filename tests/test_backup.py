@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import ecsviz as ev
 from ecsviz import cli, errors
-from ecsviz.basics.arguments import FileNotWrittenError
+from ecsviz.basics.files import FileNotWrittenError
 
 
 def filled(path: Path) -> tuple[ev.SQLAlchemyEntityStorage, ev.ChatThread]:

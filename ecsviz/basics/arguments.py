@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import operator
 import os
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any, Final
-from uuid import uuid4
+from typing import Any
 
-from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
-
-SQLITE: Final = b"SQLite format 3\0"
-"""How a SQLite database begins."""
-
-
-class FileNotWrittenError(EcsvizError, OSError):
-    """A file that was to be written cannot be: there is no such folder, or the system refuses."""
-
-    path: Any = None
-    """The file."""
+from ecsviz.errors import InvalidArgumentError, short_repr
 
 
 def listed(value: Any, name: str, hint: str) -> list[Any]:
@@ -135,100 +122,6 @@ def file_path(value: Any, name: str = "path") -> Path:
     raise InvalidArgumentError(
         f"{name} is {short_repr(value)}. Give the path of a file, as a text or a Path.", value=value
     )
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Hold while a file, or a folder, is written.
-
-    Raises
-    ------
-    FileNotWrittenError
-        If the system refuses it: with what is missing, and what to do.
-
-    Examples
-    --------
-    >>> with writing(Path("no such folder/a.html")) as file:
-    ...     file.write_text("")
-    Traceback (most recent call last):
-    ecsviz.basics.arguments.FileNotWrittenError: 'a.html' cannot be written: 'no such folder' ...
-    """
-    try:
-        yield path
-    except OSError as err:
-        folder = path.parent
-        why = f"{err.strerror or err}. Give another path"
-        if not folder.is_dir():
-            there = "is no folder" if folder.exists() else "does not exist"
-            why = f"{short_repr(str(folder), 200)} {there}. Make it, or give the path of another"
-        raise FileNotWrittenError(
-            f"{short_repr(path.name)} cannot be written: {why}.", path=path
-        ) from err
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Hold while a file is written beside the one that it replaces, which stays if that fails.
-
-    Raises
-    ------
-    FileNotWrittenError
-        If the system refuses it.
-    InvalidArgumentError
-        If there is a SQLite database: a store, perhaps the very one that is written out.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     file = Path(folder, "a.txt")
-    ...     with replacing(file) as part:
-    ...         _ = part.write_text("one")
-    ...     file.read_text(), len(list(file.parent.iterdir()))
-    ('one', 1)
-    """
-    with writing(path):
-        place = Path(os.path.realpath(path))  # a link stays one
-        if place.exists():
-            if not place.is_file():  # a device, a pipe; a folder is refused
-                yield place
-                return
-            with place.open("r+b") as before:  # asks whether it may be written
-                is_database = before.read(len(SQLITE)) == SQLITE
-            if is_database:
-                raise InvalidArgumentError(
-                    f"{short_repr(path.name)} is a SQLite database, and would be replaced. Give"
-                    " another path.",
-                    value=path,
-                )
-        part = place.with_name(f".{uuid4().hex}{place.suffix}")
-        try:
-            yield part
-            if place.exists():
-                shutil.copymode(place, part)
-            part.replace(place)
-        finally:
-            part.unlink(missing_ok=True)
-
-
-def returned_or_written(text: str, file: Path | None) -> str | Path:
-    """Return a text, or write it to a file as UTF-8 and return that.
-
-    Raises
-    ------
-    FileNotWrittenError
-        If the system refuses the file.
-
-    Examples
-    --------
-    >>> returned_or_written("one", None)
-    'one'
-    """
-    if file is None:
-        return text
-    with replacing(file) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
-    return file
 
 
 def natural_number(value: Any) -> int | None:

@@ -12,7 +12,7 @@ import click
 
 from ecsviz import export
 from ecsviz.basics.addresses import short_path
-from ecsviz.basics.arguments import replacing, returned_or_written
+from ecsviz.basics.files import replacing, returned_or_written
 from ecsviz.cli.output import bars, examples, note, show_facts, show_table
 from ecsviz.cli.sources import (
     at_end,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ecsviz.basics.lazy import lazy
 
 if TYPE_CHECKING:
-    from ecsviz.basics.arguments import FileNotWrittenError
+    from ecsviz.basics.files import FileNotWrittenError
     from ecsviz.basics.text import MAX_LABEL, plain
     from ecsviz.export.chat_files import to_chatgpt, to_oasst
     from ecsviz.export.chat_text import to_markdown
@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 _ROOMS: Final = {
-    "FileNotWrittenError": "ecsviz.basics.arguments",
+    "FileNotWrittenError": "ecsviz.basics.files",
     **dict.fromkeys(("MAX_LABEL", "plain"), "ecsviz.basics.text"),
     **dict.fromkeys(("to_chatgpt", "to_oasst"), "ecsviz.export.chat_files"),
     "to_er_diagram": "ecsviz.export.er_diagram",

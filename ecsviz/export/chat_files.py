@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from ecsviz.basics.arguments import file_path, listed, returned_or_written
+from ecsviz.basics.arguments import file_path, listed
+from ecsviz.basics.files import returned_or_written
 from ecsviz.domain.branches import TOP, Branches
 from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.domain.chat_threads import check_threads

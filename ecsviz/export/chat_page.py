@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ecsviz.basics import html
-from ecsviz.basics.arguments import file_path, returned_or_written
+from ecsviz.basics.arguments import file_path
+from ecsviz.basics.files import returned_or_written
 from ecsviz.basics.html import Child, Element, element
 from ecsviz.basics.text import plain
 from ecsviz.domain.chat import ChatMessage, ChatThread, told_parts, whole_text

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ecsviz.basics.arguments import file_path, natural_number, returned_or_written
+from ecsviz.basics.arguments import file_path, natural_number
+from ecsviz.basics.files import returned_or_written
 from ecsviz.basics.text import counted, plain, plain_lines
 from ecsviz.domain.branches import TOP, Branches
 from ecsviz.domain.chat import ChatMessage, ChatThread, MessagePart, told_parts, whole_text

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from ecsviz.basics.arguments import file_path, returned_or_written
+from ecsviz.basics.arguments import file_path
+from ecsviz.basics.files import returned_or_written
 from ecsviz.basics.text import plain
 from ecsviz.draw.tables import DrawnColumn, DrawnLink, schema_of
 

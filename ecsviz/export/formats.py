@@ -20,7 +20,8 @@ from ecsviz.graph.columns import EXPORTED, documented
 if TYPE_CHECKING:
     import networkx as nx
 
-from ecsviz.basics.arguments import file_path, natural_number, replacing
+from ecsviz.basics.arguments import file_path, natural_number
+from ecsviz.basics.files import replacing
 from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 

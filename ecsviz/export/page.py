@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ecsviz.basics import html
-from ecsviz.basics.arguments import file_path, flag, returned_or_written, text_or_none
+from ecsviz.basics.arguments import file_path, flag, text_or_none
+from ecsviz.basics.files import returned_or_written
 from ecsviz.basics.html import Cell, Child, element, shown_of
 from ecsviz.domain.diff import DIFF_COLUMNS, GraphDiff
 from ecsviz.domain.labels import clean_text, label_of

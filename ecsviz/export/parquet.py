@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ecsviz.basics.addresses import short_path
-from ecsviz.basics.arguments import file_path, writing
+from ecsviz.basics.arguments import file_path
+from ecsviz.basics.files import writing
 from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import objects
 from ecsviz.errors import ImportFormatError, InvalidArgumentError, ValueNotStorableError, short_repr

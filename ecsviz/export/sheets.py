@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ecsviz.basics.arguments import file_path, flag, replacing
+from ecsviz.basics.arguments import file_path, flag
+from ecsviz.basics.files import replacing
 from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import objects
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, short_repr

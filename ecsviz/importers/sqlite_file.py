@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ecsviz.basics.arguments import SQLITE
+from ecsviz.basics.files import SQLITE
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportTimeoutError
 from ecsviz.importers.files import MAX_BYTES, MAX_VALUE, copy_counted, exceeded, not_opened
 from ecsviz.storage.sql.sqlite_files import UNTRUSTED, is_sqlite

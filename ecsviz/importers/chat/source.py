@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ecsviz.basics.arguments import SQLITE
+from ecsviz.basics.files import SQLITE
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError
 from ecsviz.importers.chat.content import Budget, Content
 from ecsviz.importers.chat.json_values import JUNK, Item, JsonValues

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, overload
 
 import sqlalchemy as sa
 
-from ecsviz.basics.arguments import file_path, writing
+from ecsviz.basics.arguments import file_path
+from ecsviz.basics.files import writing
 from ecsviz.basics.text import counted
 from ecsviz.basics.views import view
 from ecsviz.errors import StoragePickleError

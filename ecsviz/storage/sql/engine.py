@@ -33,7 +33,7 @@ from ecsviz.basics.addresses import (
     redacted_text,
     short_path,
 )
-from ecsviz.basics.arguments import SQLITE
+from ecsviz.basics.files import SQLITE
 from ecsviz.basics.forks import not_while_forking
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.basics.once import making

@@ -11,7 +11,7 @@ from stat import S_ISREG
 from typing import Any
 
 from ecsviz.basics.addresses import short_path
-from ecsviz.basics.arguments import SQLITE
+from ecsviz.basics.files import SQLITE
 from ecsviz.errors import StorageMovedError
 from ecsviz.storage.sql.sqlite_errors import unreadable, why_unreadable
 

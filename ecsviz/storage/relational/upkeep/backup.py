@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy.engine import Connection
 
-from ecsviz.basics.arguments import writing
+from ecsviz.basics.files import writing
 from ecsviz.errors import InvalidArgumentError, StorageError, short_repr
 
 
