@@ -15,7 +15,7 @@ from ecsviz.draw.picture import Picture
 from ecsviz.draw.style import OTHER, Category, Ramp, Theme, mix, on_ground, with_alpha
 from ecsviz.draw.text import Writer
 from ecsviz.layout.grid import Floats
-from ecsviz.layout.maps import Map, bands_of, map_of, shares_of
+from ecsviz.layout.maps import Map, bands_of, in_bands, map_of, shares_of
 from ecsviz.layout.overview import noun_of
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ def draw_map(
     """
     step("layout")
     found = map_of(picture.graph)
+    ends = picture.graph.arrays.sources, picture.graph.arrays.targets
+    bands = bands_of(found, *ends)
+    if picture.lit is not None:  # who looks for lines sees lines
+        bands = bands[:0]
     by_community = len(kinds) < 2
     if by_community:
         codes = np.minimum(found.community, len(found.titles))
@@ -89,7 +93,7 @@ def draw_map(
         title,
         picture.counts,
         entries,
-        _note(picture, found, by_community),
+        _note(picture, found, bands, by_community),
         room=room[0],
         needed=needed if free else None,
         ramp=ramp,
@@ -103,8 +107,8 @@ def draw_map(
     step("lines and marks")
     canvas = around.canvas(ax, theme, writer, bounds, 2 * half[1] + around.strip)
     colors = np.array([kind.color for kind in kinds])
-    bands = _draw_bands(canvas, picture, found, places)
-    _draw_lines(canvas, picture, places, colors, codes, bands)
+    _draw_bands(canvas, found, bands, places)
+    _draw_lines(canvas, picture, places, colors, codes, in_bands(found, bands, *ends))
     _draw_loops(canvas, picture, places)
     _draw_points(canvas, picture, places, colors, codes, found.degree)
     _write(canvas, picture, found, places, colors if by_community else None)
@@ -112,7 +116,7 @@ def draw_map(
     return canvas.ax
 
 
-def _note(picture: Picture, found: Map, by_community: bool) -> str:
+def _note(picture: Picture, found: Map, bands: Ints, by_community: bool) -> str:
     n, lines = len(picture.graph), len(picture.lines)
     note = f"Each of {n:,} {noun_of(picture.graph, n)} is a point; what is joined stands together."
     if by_community and found.titles:
@@ -123,9 +127,7 @@ def _note(picture: Picture, found: Map, by_community: bool) -> str:
     if lines > LINES:
         what = "references" if picture.both is None else "references and pairs"
         note += f" Lines are drawn of {LINES:,} of {lines:,} {what}."
-    parts = picture.graph.arrays
-    bands = bands_of(found, parts.sources, parts.targets)
-    if len(bands) and picture.lit is None:
+    if len(bands):
         note += f" Bands stand for up to {bands[0, 2]:,} lines between communities."
     return f"{note} {picture.note}".strip()
 
@@ -139,14 +141,12 @@ def _entries(
     )
 
 
-def _draw_bands(canvas: frame.Canvas, picture: Picture, found: Map, places: Floats) -> Bools:
-    """Draw a band between communities, as wide as it stands for references; return for which."""
+def _draw_bands(canvas: frame.Canvas, found: Map, bands: Ints, places: Floats) -> None:
+    """Draw bands between communities, each as wide as it stands for references."""
     from matplotlib.collections import LineCollection
 
-    parts, none = picture.graph.arrays, np.zeros(len(picture.lines), dtype=bool)
-    bands = bands_of(found, parts.sources, parts.targets)
-    if not len(bands) or picture.lit is not None:
-        return none
+    if not len(bands):
+        return
     count = len(found.titles)
     middles = np.array(
         [np.median(places[found.community == number], axis=0) for number in range(count)]
@@ -163,10 +163,6 @@ def _draw_bands(canvas: frame.Canvas, picture: Picture, found: Map, places: Floa
         ),
         autolim=False,
     )
-    key = bands[:, 0] * count + bands[:, 1]
-    a, b = found.community[parts.sources], found.community[parts.targets]
-    own = np.minimum(a, b) * count + np.maximum(a, b)
-    return np.asarray((a != b) & (np.maximum(a, b) < count) & np.isin(own, key))
 
 
 def _draw_lines(

@@ -53,7 +53,8 @@ def to_chatgpt(
     UnknownTypeError
         If something is no ChatThread.
     InvalidArgumentError
-        If `threads` is no list, `path` no path, or the metadata are not JSON.
+        If `threads` is no list, something in it cannot be written as JSON, or `path` is no path,
+        or that of a SQLite database.
     FileNotWrittenError
         If nothing can be written there.
 
@@ -79,7 +80,7 @@ def to_chatgpt(
     """
     file = None if path is None else file_path(path)
     taken: set[str] = set()
-    found = [_text(each, (_conversation(t, taken) for t in [each])) for each in _checked(threads)]
+    found = [_text(thread, _conversation(thread, taken)) for thread in _checked(threads)]
     return returned_or_written("[" + ",\n".join(each[0] for each in found) + "]\n", file)
 
 
@@ -106,7 +107,8 @@ def to_oasst(
     UnknownTypeError
         If something is no ChatThread.
     InvalidArgumentError
-        If `threads` is no list, `path` no path, or the metadata are not JSON.
+        If `threads` is no list, something in it cannot be written as JSON, or `path` is no path,
+        or that of a SQLite database.
     FileNotWrittenError
         If nothing can be written there.
 
@@ -156,7 +158,8 @@ def _text(thread: ChatThread, values: Iterable[dict[str, Any]]) -> list[str]:
 # -- ChatGPT ---------------------------------------------------------------------------------
 
 
-def _conversation(thread: ChatThread, taken: set[str]) -> dict[str, Any]:
+def _conversation(thread: ChatThread, taken: set[str]) -> Iterator[dict[str, Any]]:
+    """Yield the one value of a thread."""
     tree = _Tree(thread, set())
     tree.name("chatgpt", taken)
     root = _free("client-created-root", str(thread.ecs_id), set(tree.ids))
@@ -177,7 +180,7 @@ def _conversation(thread: ChatThread, taken: set[str]) -> dict[str, Any]:
         for name in ("created_at", "updated_at")
     }
     path = tree.branches.path()
-    return {
+    yield {
         "title": thread.title,
         "create_time": times["created_at"],
         "update_time": times["updated_at"],

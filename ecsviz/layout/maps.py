@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ecsviz.basics.order import Ints
+from ecsviz.basics.order import Bools, Ints
 from ecsviz.domain.labels import label_of
 from ecsviz.layout.communities import communities
 from ecsviz.layout.force import force_places
@@ -104,16 +104,28 @@ def bands_of(found: Map, sources: Ints, targets: Ints) -> Ints:
     >>> bands_of(map_of(star), star.arrays.sources, star.arrays.targets).shape
     (0, 3)
     """
-    count = len(found.titles)
-    a, b = found.community[sources], found.community[targets]
-    between = np.flatnonzero((a != b) & (a < count) & (b < count))
-    keys = np.minimum(a, b)[between] * max(count, 1) + np.maximum(a, b)[between]
-    which, many = np.unique(keys, return_counts=True)
+    keys = _pairs_of(found, sources, targets)
+    between = keys[keys >= 0]
+    which, many = np.unique(between, return_counts=True)
     if len(between) < COUNTED:
         which, many = which[:0], many[:0]
     order = np.argsort(-many, kind="stable")[:BANDS]
-    one, other = np.divmod(which[order], max(count, 1))
+    one, other = np.divmod(which[order], max(len(found.titles), 1))
     return np.column_stack((one, other, many[order]))
+
+
+def in_bands(found: Map, bands: Ints, sources: Ints, targets: Ints) -> Bools:
+    """Return which references the bands of `bands_of` count, shape (references,)."""
+    keys = bands[:, 0] * len(found.titles) + bands[:, 1]
+    return np.isin(_pairs_of(found, sources, targets), keys)
+
+
+def _pairs_of(found: Map, sources: Ints, targets: Ints) -> Ints:
+    """Return a number for each two communities with titles that references join, else -1."""
+    count = len(found.titles)
+    a, b = found.community[sources], found.community[targets]
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    return np.where((low < high) & (high < count), low * count + high, -1)
 
 
 def shares_of(bands: Ints) -> Floats:

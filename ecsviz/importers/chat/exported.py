@@ -29,10 +29,7 @@ _KINDS: Final[dict[str, type | tuple[type, ...]]] = {
     "created_at": (str, type(None)),
     "updated_at": (str, type(None)),
 }
-_OF_MESSAGE: Final = frozenset({"role", "author", "hidden", "metadata", "created_at"}) | {
-    "source",
-    "source_id",
-}
+_OF_MESSAGE: Final = _KINDS.keys() - {"title", "updated_at", "linked", "messages", "order"}
 _OF_THREAD: Final = _KINDS.keys() - {"role", "author", "hidden"}
 _FIELDS: Final = frozenset({"title", "role", "author", "hidden"})
 _TIMES: Final = frozenset({"created_at", "updated_at"})
