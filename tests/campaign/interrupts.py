@@ -57,10 +57,7 @@ def run(
         A database of PostgreSQL; else it is a file of SQLite.
     """
     chance, found = Random(seed), Tally()
-    options: dict[str, Any] = {"journal": chance.choice(["delete", "wal"])}
-    target = url or str(folder / f"{seed}.db")
-    if url is not None:
-        options = {"schema": f"interrupts_{seed}"}
+    target, options = ledger.target_of(chance, folder / f"interrupts_{seed}.db", url)
     what = f"seed {seed}, {options}"
     made = ledger.opened()
     with ev.SQLAlchemyEntityStorage(target, timeout=5, **options) as store:

@@ -169,11 +169,9 @@ def run(seed: int, folder: Path, *, broken: bool = False, url: str | None = None
     """
     chance, found = Random(seed), Tally()
     job = "early" if broken else chance.choice(["save"] * 4 + sorted(JOBS.keys() - {"early"}))
-    options: dict[str, Any] = {"journal": chance.choice(["delete", "wal"])}
-    target = url or str(folder / f"{seed}.db")
-    if url is not None:
-        options = {"schema": f"kills_{seed}"}
-        job = "save" if job in ("back_up", "bring_in") else job
+    target, options = ledger.target_of(chance, folder / f"kills_{seed}.db", url)
+    if url is not None and job in ("back_up", "bring_in"):
+        job = "save"
     at = -1
     if job not in ("save", "early"):
         with ev.SQLAlchemyEntityStorage(target, **options) as store:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from random import Random
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -43,6 +44,13 @@ class Entry(ev.Entity):
 
 class NotWholeError(Exception):
     """A store holds what no step has made."""
+
+
+def target_of(chance: Random, file: Path, url: str | None) -> tuple[str, dict[str, Any]]:
+    """Return where a store is, and its options: a file, or a schema of that name in a database."""
+    if url is not None:
+        return url, {"schema": file.stem}
+    return str(file), {"journal": chance.choice(["delete", "wal"])}
 
 
 def opened() -> Ledger:

@@ -108,10 +108,7 @@ def run(
         A database of PostgreSQL; else it is a file of SQLite.
     """
     chance, found = Random(seed), Tally(tried=WRITERS * steps)
-    options: dict[str, Any] = {"journal": chance.choice(["delete", "wal"])}
-    target = url or str(folder / f"{seed}.db")
-    if url is not None:
-        options = {"schema": f"writers_{seed}"}
+    target, options = ledger.target_of(chance, folder / f"writers_{seed}.db", url)
     what = f"seed {seed}, {options}"
     with ev.SQLAlchemyEntityStorage(target, **options) as store:
         store.register(ledger.opened())
