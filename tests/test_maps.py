@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from pydantic import Field
 
@@ -21,11 +22,13 @@ from ecsviz.draw import DrawingOptionError, draw_graph
 from ecsviz.draw import curves as draw_curves
 from ecsviz.draw import nodes as draw_nodes
 from ecsviz.draw.curves import make_curves
+from ecsviz.draw.palette import PALETTE
 from ecsviz.layout import maps
 from ecsviz.layout.choices import placed_by
 from ecsviz.layout.communities import communities
 from ecsviz.layout.force import force_places
-from ecsviz.layout.maps import COUNTED, bands_of, map_of, needs_a_map
+from ecsviz.layout.maps import COUNTED, bands_of, map_of, middles_of, needs_a_map
+from ecsviz.widgets.graph.looks import communities_of
 from ecsviz.widgets.graph.scene import MAP_UNIT, UNIT, map_scene
 from tests.test_draw import chat, found, legend, marks, texts
 from tests.test_layout import boxes_of, overlaps
@@ -236,6 +239,57 @@ def test_references_between_communities_are_counted() -> None:
     assert f"Bands stand for up to {most} lines" in note
     assert f"bands stand for up to {most} between communities" in scene.told
     assert found(lit, "bands") is None, "who looks for lines sees lines"
+
+
+def test_a_community_in_pieces_has_its_title_and_its_bands_where_most_of_it_is() -> None:
+    graph = packages(10_000, parts=12)
+    own = map_of(graph)
+    apart = [np.median(own.places[own.community == k], axis=0) for k in range(len(own.titles))]
+
+    def among_its_own(middles: Any, places: Any) -> list[float]:
+        near = [np.argsort(np.hypot(*(places - middle).T))[:30] for middle in middles]
+        return [float((own.community[each] == k).mean()) for k, each in enumerate(near)]
+
+    assert min(among_its_own(apart, own.places)) < 0.3, "one is in pieces, around empty room"
+    ax, scene = draw_graph(graph), map_scene(graph)
+    offsets = np.asarray(marks(ax)[0].get_offsets())
+    places = np.empty_like(offsets)
+    places[np.argsort(own.degree, kind="stable")] = offsets
+    bands = bands_of(own, graph.arrays.sources, graph.arrays.targets)
+    ends = np.array(found(ax, "bands").get_segments())
+    middles = {int(k): end for k, end in zip(bands[:, :2].flat, ends.reshape(-1, 2), strict=True)}
+    assert sorted(middles) == list(range(len(own.titles)))
+    assert min(among_its_own([middles[k] for k in sorted(middles)], places)) > 0.8
+    titles = [(x, y) for _, x, y, _ in scene.titles]
+    assert min(among_its_own(titles, scene.places)) > 0.8
+    tall = np.ptp(places[:, 1])
+    for text in [text for text in ax.texts if text.get_gid() == "title"]:
+        number = own.titles.index(" ".join(text.get_text().split()))
+        assert np.hypot(*(text.get_position() - middles[number])) < 0.15 * tall
+
+
+def test_communities_of_one_colour_are_far_from_each_other() -> None:
+    graph = packages(2_000, parts=12)
+    own, ax, looks = map_of(graph), draw_graph(graph), communities_of(graph)
+    count = len(own.titles)
+    assert count > len(PALETTE)
+    middles = middles_of(own, own.places)
+    away = np.hypot(*(middles[:, None] - middles[None, :]).transpose(2, 0, 1))
+    drawn = np.argsort(own.degree, kind="stable")
+    first = [int(np.argmax(own.community[drawn] == k)) for k in range(count)]
+    colours = [tuple(c[:3]) for c in marks(ax)[0].get_facecolor()[first].round(4).tolist()]
+    assert len(set(colours)) == len(PALETTE)
+    for number in range(len(PALETTE), count):
+        nearest: dict[Any, float] = {}
+        for other in range(number):
+            far = nearest.get(colours[other], np.inf)
+            nearest[colours[other]] = min(far, away[number, other])
+        assert nearest[colours[number]] == max(nearest.values())
+    light = [looks.entries[k]["light"] for k in range(count)]
+    assert light == [to_hex(colour) for colour in colours], "the explorer's are the picture's"
+    note = " ".join(" ".join(texts(ax, "note")).split())
+    assert f"{count} communities have colours, {len(PALETTE)} in all" in note
+    assert looks.told in note
 
 
 # -- layouts to choose from --------------------------------------------------------------------

@@ -15,7 +15,15 @@ from ecsviz.draw.picture import Picture
 from ecsviz.draw.style import OTHER, Category, Ramp, Theme, mix, on_ground, with_alpha
 from ecsviz.draw.text import Writer
 from ecsviz.layout.grid import Floats
-from ecsviz.layout.maps import Map, bands_of, in_bands, map_of, shares_of
+from ecsviz.layout.maps import (
+    Map,
+    bands_of,
+    colors_of,
+    in_bands,
+    map_of,
+    middles_of,
+    shares_of,
+)
 from ecsviz.layout.overview import noun_of
 
 if TYPE_CHECKING:
@@ -76,8 +84,8 @@ def draw_map(
     if by_community:
         codes = np.minimum(found.community, len(found.titles))
         kinds = [
-            Category("", on_ground(PALETTE[k % len(PALETTE)], theme.dark), "o")
-            for k in range(len(found.titles))
+            Category("", on_ground(PALETTE[k], theme.dark), "o")
+            for k in colors_of(found, len(PALETTE)).tolist()
         ] + [Category("", mix(OTHER, theme.ground, 0.8), "o")]
     entries = _entries(picture, kinds, theme, writer) if legend else []
     ramp = kinds if legend and isinstance(kinds, Ramp) else None
@@ -123,7 +131,8 @@ def _note(picture: Picture, found: Map, bands: Ints, by_community: bool) -> str:
         count = len(found.titles)
         more = int(found.community.max()) + 1 > count
         which = f"The {count} largest" if more else f"{count}"
-        note += f" {which} communities have colours."
+        alike = f", {len(PALETTE)} in all" if count > len(PALETTE) else ""
+        note += f" {which} communities have colours{alike}."
     if lines > LINES:
         what = "references" if picture.both is None else "references and pairs"
         note += f" Lines are drawn of {LINES:,} of {lines:,} {what}."
@@ -147,10 +156,7 @@ def _draw_bands(canvas: frame.Canvas, found: Map, bands: Ints, places: Floats) -
 
     if not len(bands):
         return
-    count = len(found.titles)
-    middles = np.array(
-        [np.median(places[found.community == number], axis=0) for number in range(count)]
-    )
+    middles = middles_of(found, places)
     share = shares_of(bands)
     canvas.ax.add_collection(
         LineCollection(
@@ -297,13 +303,14 @@ def _write(
     if lit is None:
         hubs, room = places[found.leaders], HUB_ROOM / canvas.scale
         taken = np.vstack((taken, np.hstack((hubs - room, hubs + room))))  # no title hides them
+        middles = middles_of(found, places)
         for number, title in enumerate(found.titles):
             lines = in_lines(canvas.writer.clean(title, 48))
-            own = places[found.community == number]
+            own = places[found.massed & (found.community == number)]
             color = canvas.theme.text
             if colors is not None:
                 color = mix(tuple(colors[number]), canvas.theme.text, 0.45)
-            taken = _written(canvas, lines, np.median(own, axis=0), own, TITLE, color, taken)
+            taken = _written(canvas, lines, middles[number], own, TITLE, color, taken)
     order = np.argsort(-found.degree, kind="stable")
     if lit is not None:
         order = order[lit[order]]

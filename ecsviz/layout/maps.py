@@ -35,6 +35,8 @@ FULL: Final = 18
 """So many references, or more, make the widest band; of a few none is as wide."""
 BANDS: Final = 40
 """Between so many pairs of communities the count is shown, as a band."""
+CELLS: Final = 500
+"""In at the most so many cells a side it is counted where a community stands."""
 TANGLED: Final = 1.35
 """With so many references a node rows are no longer followed."""
 
@@ -55,6 +57,9 @@ class Map:
         Shape (titles,): that member.
     degree
         Shape (nodes,): how many references join each.
+    massed
+        Shape (nodes,): which stand where most of their community do. One that others part may be
+        in several pieces: its title, and its bands, belong to the densest.
     """
 
     places: Floats
@@ -62,6 +67,7 @@ class Map:
     titles: list[str]
     leaders: Ints
     degree: Ints
+    massed: Bools
 
 
 def map_of(graph: EntityDependencyGraph) -> Map:
@@ -133,6 +139,57 @@ def shares_of(bands: Ints) -> Floats:
     return np.asarray(bands[:, 2] / max(int(bands[:1, 2].sum()), FULL))
 
 
+def middles_of(found: Map, places: Floats) -> Floats:
+    """Return where the titles and the bands of communities belong, shape (titles, 2).
+
+    Parameters
+    ----------
+    found
+        The map.
+    places
+        Its places, on whatever scale they are drawn.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> names = [f"n{number}" for number in range(12)]
+    >>> ends = range(1, 12), [0] * 11
+    >>> star = ev.EntityDependencyGraph.from_parts(names, names, ["n"] * 12, *ends, ["to"] * 11)
+    >>> middles_of(map_of(star), map_of(star).places).shape
+    (1, 2)
+    """
+    middles = [
+        np.median(places[found.massed & (found.community == number)], axis=0)
+        for number in range(len(found.titles))
+    ]
+    return np.array(middles).reshape(-1, 2)
+
+
+def colors_of(found: Map, count: int) -> Ints:
+    """Return for each community with a title the number of its colour, of so many there are.
+
+    The largest have each their own. Of the others each has the one whose nearest bearer is the
+    farthest away: side by side, two of one colour would look like one.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> names = [f"n{number}" for number in range(12)]
+    >>> ends = range(1, 12), [0] * 11
+    >>> star = ev.EntityDependencyGraph.from_parts(names, names, ["n"] * 12, *ends, ["to"] * 11)
+    >>> colors_of(map_of(star), 10).tolist()
+    [0]
+    """
+    middles = middles_of(found, found.places)
+    colors = np.arange(len(middles))
+    for number in range(count, len(middles)):
+        away = np.hypot(*(middles[:number] - middles[number]).T)
+        nearest = np.full(count, np.inf)
+        np.minimum.at(nearest, colors[:number], away)
+        colors[number] = nearest.argmax()
+    return colors
+
+
 def needs_a_map(graph: EntityDependencyGraph, rows: int) -> bool:
     """Tell whether a map says more of a graph than rows or groups; `rows` are few enough nodes.
 
@@ -167,7 +224,32 @@ def _map(graph: EntityDependencyGraph) -> Map:
     community = rank[steps[-1]] if n else np.zeros(0, dtype=np.int64)
     count = min(TITLED, int((sizes >= LEAST).sum()))
     titles, leaders = _titles(graph, community, count, parts.sources, parts.targets)
-    return Map(places, community, titles, leaders, parts.degrees())
+    massed = _massed(places, community, count)
+    return Map(places, community, titles, leaders, parts.degrees(), massed)
+
+
+def _massed(places: Floats, community: Ints, count: int) -> Bools:
+    """Return which nodes stand where most of their community do; of those without titles, all.
+
+    That is the disc, as large as all of them fill where they stand side by side, around the cell
+    of a grid with the most of them in and around it. O(nodes · titles).
+    """
+    massed = np.ones(len(places), dtype=np.bool_)
+    for number in range(count):
+        here = np.flatnonzero(community == number)
+        own = places[here]
+        radius = max(float(np.sqrt(len(own) / np.pi)), float(np.ptp(own, axis=0).max()) / CELLS)
+        cell = np.floor((own - own.min(axis=0)) / radius).astype(np.int64) + 1
+        shape = cell.max(axis=0) + 2
+        filled = np.zeros(shape)
+        np.add.at(filled, tuple(cell.T), 1)
+        around = sum(np.roll(filled, (x, y), axis=(0, 1)) for x in (-1, 0, 1) for y in (-1, 0, 1))
+        best = np.array(np.unravel_index(np.argmax(around), shape))
+        near = (np.abs(cell - best) <= 1).all(axis=1)
+        middle = np.median(own[near], axis=0)
+        near = np.hypot(*(own - middle).T) <= radius
+        massed[here] = near
+    return massed
 
 
 def _with_the_single(n: int, sources: Ints, targets: Ints, steps: list[Ints]) -> Floats:

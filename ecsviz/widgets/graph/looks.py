@@ -23,7 +23,7 @@ from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import DrawingOptionError
 from ecsviz.layout.grid import Floats
-from ecsviz.layout.maps import map_of
+from ecsviz.layout.maps import colors_of, map_of
 from ecsviz.widgets.graph.scene import Scene
 
 SHAPES: Final = dict(
@@ -89,14 +89,17 @@ def communities_of(graph: EntityDependencyGraph) -> Legend:
     """Return the colours of a map's communities, whose titles stand on it."""
     found = map_of(graph)
     count = len(found.titles)
-    colors = [*(PALETTE[k % len(PALETTE)] for k in range(count)), OTHER]
+    colors = [*(PALETTE[k] for k in colors_of(found, len(PALETTE)).tolist()), OTHER]
     light, dark = (
         [Category("", on_ground(color, ground), MARKERS[0]) for color in colors]
         for ground in (False, True)
     )
     codes = np.minimum(found.community, count)
     largest = f"{count} largest " if int(found.community.max(initial=-1)) >= count else f"{count} "
-    return Legend(codes, _entries(light, dark, codes), f"{largest}communities have colours")
+    told = f"{largest}communities have colours"
+    if count > len(PALETTE):
+        told += f", {len(PALETTE)} in all"
+    return Legend(codes, _entries(light, dark, codes), told)
 
 
 def _entries(light: list[Category], dark: list[Category], codes: Ints) -> list[dict[str, Any]]:

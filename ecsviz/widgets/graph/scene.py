@@ -20,7 +20,7 @@ from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import By
-from ecsviz.layout.maps import Map, bands_of, map_of, needs_a_map, shares_of
+from ecsviz.layout.maps import Map, bands_of, map_of, middles_of, needs_a_map, shares_of
 from ecsviz.layout.overview import noun_of
 from ecsviz.layout.placed import HUB
 
@@ -495,10 +495,11 @@ def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
 
 
 def _titles(found: Map, places: Floats) -> list[tuple[str, float, float, int]]:
-    """Return the titles of communities, each in the middle of its members."""
+    """Return the titles of communities, each in the middle of its piece."""
     result = []
+    middles = middles_of(found, places).tolist()
     for number, leader in enumerate(found.leaders.tolist()):
-        x, y = np.median(places[found.community == number], axis=0).tolist()
+        x, y = middles[number]
         text = "\n".join(in_lines(plain(found.titles[number], TITLE)))
         result.append((text, x, y, leader))
     return result
