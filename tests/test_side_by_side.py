@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -93,6 +94,25 @@ def test_whatever_is_chosen_on_one_side_is_marked_on_the_other(store: Any) -> No
     assert shown.selected == str(thread.ecs_id), "what no page of ours says is passed over"
     shown.selected = uuid4()
     assert shown.graph.selected is None
+    shown.close()
+
+
+def test_keys_stand_before_fields_and_ids_on_one_line(store: Any) -> None:
+    end = Stop(name="end")
+    shown = store.side_by_side(store.register(Stop(name="a", seats={"left": end}, next=end)))
+    for _, cells in shown.frame().groupby("table"):
+        first = cells[cells["row"] == 0]
+        ranks = [
+            3 if name.startswith("ecs_") else 0 if name == "id" else 1 if key else 2
+            for name, key in zip(first["column"], first["refers_to"].notna(), strict=True)
+        ]
+        assert 1 in ranks, "a table has keys"
+        assert ranks == sorted(ranks), first["column"].tolist()
+    page = shown._repr_mimebundle_()[0]["text/html"]
+    assert page.index(">id<") < page.index(">next_id → stops.id<") < page.index(">name<")
+    cells = re.findall(rf'<td style="([^"]*)"[^>]*>{end.ecs_id}<', page)
+    assert cells, "the id is told"
+    assert all("white-space:nowrap" in style for style in cells)
     shown.close()
 
 

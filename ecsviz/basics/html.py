@@ -21,6 +21,8 @@ MAX_ATTRIBUTE: Final = 300
 """How many characters of a text stand in an attribute: a tooltip, or what is read aloud."""
 SHORT: Final = 24
 """Up to how many characters a table's cell is kept on one line: names do not break then."""
+WORD: Final = 36
+"""The same of one word, such as an id: it would break anywhere."""
 
 TAGS: Final = frozenset(
     {
@@ -367,7 +369,7 @@ def _cell(cell: Cell) -> Element:
     if isinstance(cell, Element):
         return element("td", cell, look="cell")
     # Every text stands for itself: its direction must not reach over to its neighbours.
-    short = len(cell) <= SHORT and cell.isprintable()
+    short = len(cell) <= (SHORT if " " in cell else WORD) and cell.isprintable()
     return element("td", cell, look="short" if short else "cell", dir="auto")
 
 

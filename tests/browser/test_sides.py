@@ -27,6 +27,11 @@ def test_either_side_is_clicked_and_the_other_is_marked(notebook: Notebook) -> N
     # what was asked for is marked: its row, and the keys that lead to it
     page.locator(f"{ROWS.format('chat_threads')}[data-chosen]").wait_for()
     assert page.locator("[data-leads-here]").count() == 3
+    hidden = (
+        "cells => { const box = cells[0].closest('.ecsviz-rows').getBoundingClientRect();"
+        " return cells.filter(e => e.getBoundingClientRect().right > box.right).length }"
+    )
+    assert page.locator("[data-leads-here]").evaluate_all(hidden) == 0, "in sight, unmoved"
     # a row marks its object
     messages.nth(1).locator("td").last.click()
     notebook.wait_for("w.graph.selected == str(thread.messages[1].ecs_id)", expected=True)

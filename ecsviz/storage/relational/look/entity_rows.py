@@ -99,9 +99,16 @@ def _own_rows(
 
 
 def _shown(table: sa.Table) -> list[sa.Column[Any]]:
-    """Return the columns that are shown: keys and fields, then who it is and in which version."""
+    """Return the columns that are shown: the row, keys, fields, then who it is, which version."""
     shown = [column for column in table.columns if column.name not in LEFT_OUT]
-    return sorted(shown, key=lambda column: column.name.startswith("ecs_"))
+    return sorted(
+        shown,
+        key=lambda column: (
+            column.name.startswith("ecs_"),
+            column.name != "id",
+            not column.foreign_keys,
+        ),
+    )
 
 
 def _association(
