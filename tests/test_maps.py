@@ -413,6 +413,33 @@ def test_pictures_draw_what_leads_to_itself(how: Any, n: int) -> None:
     explorer.close()
 
 
+@pytest.mark.parametrize("straight", [False, True])
+def test_names_around_a_circle_stand_behind_what_leads_to_itself(
+    straight: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if straight:
+        monkeypatch.setattr(draw_curves, "MAX_CURVED", 10)
+    ax = draw_graph(own_ways(40), layout="circle", figsize=(6.0, 5.6))
+    figure: Any = ax.get_figure()
+    renderer = figure.canvas.get_renderer()
+    middle = np.mean(np.concatenate([np.asarray(points.get_offsets()) for points in marks(ax)]), 0)
+    middle = ax.transData.transform(middle)
+    loops = [
+        ax.transData.transform(loop) for loop in found(ax, "deferred references").get_segments()
+    ]
+    names = [text for text in ax.texts if text.get_gid() == "label"]
+    assert (len(names), len(loops)) == (40, 21)
+    for name in names:
+        at = ax.transData.transform(name.get_position())
+        away = (at - middle) / np.hypot(*(at - middle))
+        name.set_rotation(0)
+        box = name.get_window_extent(renderer)
+        for loop in loops:
+            along, across = (loop - at) @ away, np.abs((loop - at) @ (-away[1], away[0]))
+            on = (along > 0) & (along < box.width) & (across < box.height / 3)
+            assert not on.any(), name.get_text()
+
+
 def test_many_straight_lines_leave_loops_round(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draw_curves, "MAX_CURVED", 10)
     graph = own_ways(30)

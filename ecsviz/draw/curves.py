@@ -78,7 +78,7 @@ def make_curves(
         Whether lines between rows leave nodes upright even where they lead aside.
     inwards
         Whether lines bow to the middle of all, as those of a circle: what is next to each other on
-        it is joined inside, and not along it.
+        it is joined inside, and not along it. Marks have their references to themselves outside.
 
     Notes
     -----
@@ -86,11 +86,12 @@ def make_curves(
     are straight but those of a node to itself. O(references log references).
     """
     if len(sources) > MAX_CURVED:
-        return _straight(layout, sources, targets, arrow)
+        return _straight(layout, sources, targets, arrow, outwards=inwards and not labelled)
     parallel = _parallels(sources, targets)
     ports = _ports(layout, sources, targets) if labelled else None
     lines, tips, directions = [], np.zeros((len(sources), 2)), np.zeros((len(sources), 2))
     centre = (layout.boxes[:, :2] + layout.boxes[:, 2:]) / 2
+    middle_of_all = layout.positions.mean(axis=0) if inwards and not labelled else None
     at_hub = int((layout.shape == HUB).sum())
     for k, (source, target, kind) in enumerate(
         zip(sources.tolist(), targets.tolist(), layout.shape.tolist(), strict=True)
@@ -99,7 +100,7 @@ def make_curves(
         nth, many = int(parallel.nth[k]), int(parallel.many[k])
         bends = layout.route(k)
         if kind == LOOP:
-            line = _loop(a, layout.sizes[source], float(layout.reach[source]), nth, many)
+            line = _loop(layout, source, nth, many, middle_of_all)
         elif kind == ROWS and (ports is not None or len(bends)):
             if many > 1:
                 bends = bends + (nth - (many - 1) / 2) * np.array([PORT, 0.0])
@@ -126,7 +127,9 @@ def make_curves(
     return Curves(lines, tips, directions)
 
 
-def _straight(layout: Layout, sources: Ints, targets: Ints, arrow: float) -> Curves:
+def _straight(
+    layout: Layout, sources: Ints, targets: Ints, arrow: float, *, outwards: bool
+) -> Curves:
     a, b = layout.positions[sources], layout.positions[targets]
     step = b - a
     length = np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-9)[:, None]
@@ -139,9 +142,9 @@ def _straight(layout: Layout, sources: Ints, targets: Ints, arrow: float) -> Cur
     if not loops:
         return Curves(lines, tips, direction)
     curved = list(lines)
+    middle = layout.positions.mean(axis=0) if outwards else None
     for k in loops:
-        node = sources[k]
-        line = _loop(a[k], layout.sizes[node], float(layout.reach[node]), 0, 1)
+        line = _loop(layout, int(sources[k]), 0, 1, middle)
         tips[k], direction[k] = _end(line, arrow)
         curved[k] = _shortened(line, 0.8 * arrow)
     return Curves(curved, tips, direction)
@@ -213,16 +216,19 @@ def _quadratic(a: Floats, control: Floats, b: Floats) -> Floats:
     return np.asarray((1 - _T) ** 2 * a + 2 * _T * (1 - _T) * control + _T**2 * b)
 
 
-def _loop(centre: Floats, size: Floats, room: float, nth: int, many: int) -> Floats:
-    x, y = centre[0] + size[0] / 2, centre[1]
+def _loop(layout: Layout, node: int, nth: int, many: int, middle: Floats | None) -> Floats:
+    """Lead a line from a node to itself on its right, or away from the `middle` of all."""
+    centre, size, room = layout.positions[node], layout.sizes[node], float(layout.reach[node])
+    x = size[0] / 2
     share = (nth + 1) / many  # nested, the last one outermost
     reach = room / 0.75 * (0.45 + 0.55 * share)
     open_ = min(0.12, 0.42 * size[1]) * (0.25 + 0.75 * share)
     wide = 0.12 + 0.16 * share
-    points = np.array(
-        [(x, y + open_), (x + reach, y + wide), (x + reach, y - wide), (x, y - open_)]
-    )
-    return _cubic(points)
+    points = np.array([(x, open_), (x + reach, wide), (x + reach, -wide), (x, -open_)])
+    if middle is not None and (centre != middle).any():
+        away = (centre - middle) / np.hypot(*(centre - middle))
+        points = points @ np.array([away, (-away[1], away[0])])
+    return centre + _cubic(points)
 
 
 def _cubic(points: Floats) -> Floats:

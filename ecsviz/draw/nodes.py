@@ -278,7 +278,7 @@ def _write_around(canvas: Canvas, picture: Picture, plan: Plan) -> None:
         written = np.append(written, angle[node])
         turn = float(np.degrees(angle[node]))
         left = abs(turn) > 90
-        off = layout.sizes[node, 0] / 2 + 0.04 / scale
+        off = layout.sizes[node, 0] / 2 + layout.reach[node] + 0.04 / scale  # behind its loops
         x, y = layout.positions[node] + off * np.array((np.cos(angle[node]), np.sin(angle[node])))
         canvas.ax.text(
             float(x),
