@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +26,7 @@ from ecsviz.draw.plan import (
 from ecsviz.draw.style import Ramp, mix, with_alpha
 from ecsviz.layout import Layout
 from ecsviz.layout.grid import Floats
-from ecsviz.layout.placed import HULL_PAD
+from ecsviz.layout.placed import HULL_PAD, ground_around
 
 RISE: Final = 0.043
 """Half the height of a letter: from the middle of a line to its baseline."""
@@ -60,7 +61,9 @@ def draw_hulls(canvas: Canvas, picture: Picture, plan: Plan) -> None:
     if not len(whole):
         return
     if len(whole) <= MAX_HULLS:
-        outlines: Any = [layout.hull(number) for number in whole.tolist()]
+        outside = picture.how == "circle" and not plan.labelled
+        ground = partial(_ground_of_loops, picture, plan) if outside else layout.hull
+        outlines: Any = [ground(number) for number in whole.tolist()]
     else:
         low, high = layout.boxes[whole, :2], layout.boxes[whole, 2:]
         outlines = rounded_boxes((low + high) / 2, high - low, HULL_PAD / 2)
@@ -75,6 +78,17 @@ def draw_hulls(canvas: Canvas, picture: Picture, plan: Plan) -> None:
         ),
         autolim=False,
     )
+
+
+def _ground_of_loops(picture: Picture, plan: Plan, component: int) -> Floats:
+    """Return the outline around a mark and its references to itself, wherever these lead."""
+    parts, layout = picture.graph.arrays, plan.layout
+    here = np.flatnonzero(
+        (parts.sources == parts.targets) & (layout.component[parts.sources] == component)
+    )
+    centre = layout.positions[layout.component == component]
+    points = [centre, *(np.asarray(plan.curves.lines[k]) for k in here.tolist())]
+    return ground_around(np.concatenate(points))
 
 
 def _draw_ways(canvas: Canvas, picture: Picture, plan: Plan, alpha: float) -> None:
@@ -278,7 +292,8 @@ def _write_around(canvas: Canvas, picture: Picture, plan: Plan) -> None:
         written = np.append(written, angle[node])
         turn = float(np.degrees(angle[node]))
         left = abs(turn) > 90
-        off = layout.sizes[node, 0] / 2 + layout.reach[node] + 0.04 / scale  # behind its loops
+        behind = layout.reach[node] + (HULL_PAD if layout.reach[node] else 0.0)  # its loops
+        off = layout.sizes[node, 0] / 2 + behind + 0.04 / scale
         x, y = layout.positions[node] + off * np.array((np.cos(angle[node]), np.sin(angle[node])))
         canvas.ax.text(
             float(x),

@@ -27,6 +27,9 @@ ROUND: Final = 5
 """From how many members on a ring looks round: of fewer, the ground is a box."""
 SMALL_RING: Final = 5
 """Up to how many members a component always stands on a ring."""
+_ANGLE: Final = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+CIRCLE: Final = np.column_stack((np.cos(_ANGLE), np.sin(_ANGLE)))
+"""Points of a circle around the origin."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,8 +121,7 @@ class Layout:
         half = self.sizes[members] / 2
         loops = self.reach[members]
         centre = self.positions[members]
-        angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-        circle = pad * np.column_stack((np.cos(angle), np.sin(angle)))
+        circle = pad * CIRCLE
         corners = [
             centre + np.column_stack((x * half[:, 0] + (x > 0) * loops, y * half[:, 1]))
             for x in (-1, 1)
@@ -157,6 +159,11 @@ def convex_hull(points: Floats) -> Floats:
             hull.append([x, y])
         hull.pop()  # the other side begins with it
     return np.array(hull or listed[:1])
+
+
+def ground_around(points: Floats, pad: float = HULL_PAD) -> Floats:
+    """Return a round outline that keeps a distance from points, shape (corners, 2)."""
+    return convex_hull((convex_hull(points)[:, None, :] + pad * CIRCLE).reshape(-1, 2))
 
 
 def among_others(component: Ints, members: Ints, a: Ints, b: Ints) -> Bools:
