@@ -228,7 +228,7 @@ def _loop(layout: Layout, node: int, nth: int, many: int, middle: Floats | None)
     if middle is not None and (centre != middle).any():
         away = (centre - middle) / np.hypot(*(centre - middle))
         points = points @ np.array([away, (-away[1], away[0])])
-    return centre + _cubic(points)
+    return np.asarray(centre + _cubic(points))
 
 
 def _cubic(points: Floats) -> Floats:
