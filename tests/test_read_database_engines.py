@@ -695,6 +695,73 @@ def test_databases_that_are_attached_to_an_engine(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_two_tables_whose_names_are_one_text_are_two(any_maker: Maker, tmp_path: Path) -> None:
+    begin = "CREATE TABLE k (id INT PRIMARY KEY);\n"
+    where = any_maker(begin)
+    sqlite, server = where.endswith(".db"), "://" in where
+    one, two = ("`m3.o`", '`"m3.o"`') if where.startswith("mysql") else ('"m3.o"', '"""m3.o"""')
+    far = "CREATE TABLE {0}o (id INT PRIMARY KEY);\nINSERT INTO {0}o VALUES (1);\n"
+    near = far.replace("{0}o", one).replace("1", "2") + far.replace("{0}o", two).replace("1", "3")
+    near += "CREATE TABLE r (o INT, FOREIGN KEY (o) REFERENCES m3.o (id));\n" * server
+    opened: Any = where
+    if sqlite:
+        execute(tmp_path / "a.db", near)
+        execute(tmp_path / "b.db", far.format(""))
+        opened = sa.create_engine(f"sqlite:///{where}")
+        attach = f"ATTACH '{tmp_path / 'b.db'}' AS m3"
+        sa.event.listen(opened, "connect", lambda conn, _: conn.execute(attach))
+    else:
+        schema = "DATABASE" if where.startswith("mysql") else "SCHEMA"
+        opened = any_maker(f"{begin}CREATE {schema} m3;\n{far.format('m3.')}{near}")
+    db = ev.read_database(opened)
+    rows = {name: [row.id for row in db.entities(name)] for name in db.tables if "o" in name}
+    assert rows == {"m3.o": [1], '"m3.o"': [2], '"""m3.o"""': [3]}
+    assert [str(key) for key in db.keys] == ["r(o) -> m3.o(id)"] * server
+    assert db.problems.empty
+    assert sum(map(len, db.copy_to(ev.InMemoryEntityStorage()).values())) == 3
+    db.close()
+    if sqlite:
+        opened.dispose()
+    if where.startswith("mysql"):
+        run(where, "DROP TABLE r;\nDROP DATABASE m3")
+
+
+def test_names_that_differ_only_by_case_or_accent(mariadb: Maker) -> None:
+    mariadb("CREATE TABLE t (id INT PRIMARY KEY, a INT);\n", "M1")
+    url = mariadb(
+        """CREATE TABLE Foo (id INT PRIMARY KEY, a INT);
+CREATE TABLE foo (id INT PRIMARY KEY, r INT, `á` INT, a INT, FOREIGN KEY (r) REFERENCES Foo (ID));
+CREATE TABLE `fóo` (a INT, `á` INT, FOREIGN KEY (a) REFERENCES foo (id));
+CREATE TABLE t (id INT PRIMARY KEY, b INT);
+INSERT INTO Foo VALUES (1, 2);
+INSERT INTO foo VALUES (7, 1, 3, 4);
+INSERT INTO `fóo` VALUES (7, 5), (7, 5), (NULL, 6);
+"""
+    )
+    db = ev.read_database(url)
+    assert [str(key) for key in db.keys] == ["foo(r) -> Foo(id)", "fóo(a) -> foo(id)"]
+    assert {name: list(db.frame(name)) for name in db.tables} == {
+        "Foo": ["id", "a"],
+        "foo": ["id", "r", "á", "a"],
+        "fóo": ["a", "á"],
+        "t": ["id", "b"],
+    }
+    agree(db)
+    both = ev.read_database(url, schemas=["M1", "m1"])
+    assert list(both.frame("M1.t")) == ["id", "a"]
+    assert list(both.frame("t")) == ["id", "b"]
+
+
+def test_keys_of_duckdb_name_tables_and_columns_in_any_case(duckdb: Maker) -> None:
+    db = ev.read_database(
+        duckdb(
+            """CREATE TABLE "Foo" (ID INT PRIMARY KEY, V INT UNIQUE);
+CREATE TABLE r (x INT REFERENCES foo (id), y INT REFERENCES FOO (v));"""
+        )
+    )
+    assert [str(key) for key in db.keys] == ["r(x) -> Foo(ID)", "r(y) -> Foo(V)"]
+
+
 # -- what may be read ------------------------------------------------------------------------
 
 

@@ -39,7 +39,9 @@ def read_database(
         The schemas whose tables are read: of MySQL its databases, of SQLite those attached. By
         default all that are not the system's. On MySQL a URL that names a database chooses it,
         and those to which its keys lead are read with it; if it is empty, or the URL names none,
-        all are read. Tables outside the default schema are called ``schema.table``.
+        all are read. Tables outside the default schema are called ``schema.table``; where another
+        has that name, too, names with a dot stand in double quotes: ``"sales.o"`` beside
+        ``sales.o``.
     keys
         Keys beside those that are declared: ``{"orders.customer": "customers.id"}``, or
         ``"guess"``, by the names of columns (``customer_id``) where nine of ten values are there.

@@ -31,7 +31,7 @@ def reflect(conn: Connection, wanted: Sequence[str] | None) -> ForeignSchema:
 
     Notes
     -----
-    O(tables + columns + keys); three statements a schema on SQLite, three on MySQL and DuckDB;
+    O(tables + columns + keys); three statements a schema on SQLite, four on MySQL, three on DuckDB;
     SQLAlchemy's bulk reflection (``Inspector.get_multi_columns``, …) of each schema elsewhere.
     """
     engine = "mysql" if conn.dialect.name == "mariadb" else conn.dialect.name
@@ -44,9 +44,8 @@ def reflect(conn: Connection, wanted: Sequence[str] | None) -> ForeignSchema:
                 f"There is no schema {short_repr(name)}. There are: {known}.", schema=name
             )
     found = merged(parts, default)
-    any_case = engine == "sqlite"
     read_too = {name for name, _ in parts}
-    found.keys = [_checked(found, key, any_case, read_too) for key in found.keys]
+    found.keys = [_checked(found, key, engine, read_too) for key in found.keys]
     return found
 
 
@@ -90,10 +89,11 @@ def _of_sqlite_schemas(conn: Connection, wanted: Sequence[str] | None) -> Parts:
 
 
 def _checked(
-    schema: ForeignSchema, key: ForeignKey, any_case: bool, read: Container[str | None]
+    schema: ForeignSchema, key: ForeignKey, engine: str, read: Container[str | None]
 ) -> ForeignKey:
     """Return a key whose ends are named as their tables name them, or that tells its fault."""
-    target = _named(key.target, schema.tables, any_case)
+    any_case = engine in ("duckdb", "mysql", "sqlite")
+    target = _named(key.target, schema.tables, any_case and engine != "mysql")
     if target is None:
         why = f"there is no table {key.target!r}"
         other, dot, _ = key.target.partition(".")
@@ -133,4 +133,8 @@ def _named(name: str, known: Iterable[str], any_case: bool) -> str | None:
     names = list(known)
     if name in names or not any_case:
         return name if name in names else None
-    return next((other for other in names if other.casefold() == name.casefold()), None)
+    return next((other for other in names if _lower(other) == _lower(name)), None)
+
+
+def _lower(name: str) -> bytes:
+    return name.encode(errors="surrogateescape").lower()  # of A to Z alone, as databases do it

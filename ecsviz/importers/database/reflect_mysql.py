@@ -1,9 +1,8 @@
-"""Reads the tables of MySQL and MariaDB from their catalog: three statements, however many."""
+"""Reads the tables of MySQL and MariaDB from their catalog: four statements a schema."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -21,26 +20,27 @@ from ecsviz.importers.database.schema import (
     placed,
 )
 
+_TABLES = sa.text(
+    "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = :schema"
+)
 _COLUMNS = sa.text(
-    "SELECT c.table_schema, c.table_name, t.table_type, c.column_name, c.data_type, c.column_type,"
-    " c.is_nullable FROM information_schema.columns AS c JOIN information_schema.tables AS t"
-    " ON t.table_schema = c.table_schema AND t.table_name = c.table_name"
-    " WHERE c.table_schema IN :schemas"
-    " ORDER BY c.table_schema, c.table_name, c.ordinal_position"
-).bindparams(sa.bindparam("schemas", expanding=True))
+    "SELECT table_name, column_name, data_type, column_type, is_nullable"
+    " FROM information_schema.columns WHERE table_schema = :schema ORDER BY ordinal_position"
+)
 _KEYS = sa.text(
-    "SELECT table_schema, table_name, constraint_name, column_name, referenced_table_schema,"
+    "SELECT table_name, constraint_name, column_name, referenced_table_schema,"
     " referenced_table_name, referenced_column_name FROM information_schema.key_column_usage"
-    " WHERE referenced_table_name IS NOT NULL AND table_schema IN :schemas"
-    " ORDER BY table_schema, table_name, constraint_name, ordinal_position"
-).bindparams(sa.bindparam("schemas", expanding=True))
+    " WHERE referenced_table_name IS NOT NULL AND table_schema = :schema"
+    " ORDER BY ordinal_position"
+)
 _UNIQUES = sa.text(
-    "SELECT table_schema, table_name, index_name, column_name, sub_part, nullable"
-    " FROM information_schema.statistics WHERE non_unique = 0 AND table_schema IN :schemas"
-    " ORDER BY table_schema, table_name, index_name <> 'PRIMARY', index_name, seq_in_index"
-).bindparams(sa.bindparam("schemas", expanding=True))
+    "SELECT table_name, index_name, column_name, sub_part, nullable"
+    " FROM information_schema.statistics WHERE non_unique = 0 AND table_schema = :schema"
+    " ORDER BY seq_in_index"
+)
+"""Of one schema, and put in order here: the catalog takes Foo and foo, or o and ó, for one."""
 
-_TABLES: Final = ("BASE TABLE", "SYSTEM VERSIONED")
+_OF_ROWS: Final = ("BASE TABLE", "SYSTEM VERSIONED")
 _VIEWS: Final = ("VIEW", "SYSTEM VIEW")
 
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint", "year")
@@ -72,48 +72,53 @@ _KEY_KINDS: Final = frozenset({"bytes", "decimal", "int", "str", "uuid"})
 
 def of_mysql(conn: Connection, schemas: list[str]) -> list[tuple[str, ForeignSchema]]:
     """Return what databases of a server consist of; their tables are called as they are there."""
-    given = {"schemas": schemas}
-    uniques = _uniques(conn.execute(_UNIQUES, given))
-    found = {name: ForeignSchema() for name in schemas}
-    numbered = _has_windows(conn)
-    rows = conn.execute(_COLUMNS, given).fetchall()
-    for (schema, name, kind), parts in groupby(rows, key=lambda row: tuple(row[:3])):
-        if kind in _VIEWS:
-            found[schema].views.append(name)
-        elif kind in _TABLES:
-            columns = tuple(_column(row) for row in parts)
-            unique = uniques.get((schema, name), {})
-            primary = tuple(column for column, _ in unique.get("PRIMARY", ()))
-            key = _key(columns, unique)
-            if key is None and not numbered:
-                why = "it has no primary key, and this server cannot number its rows"
-                found[schema].unreadable[name] = why
-                continue
-            located: Any = "number" if key is None else "key"
-            table = ForeignTable(name, columns, primary, schema, located, key or ())
-            found[schema].tables[name] = table
-            found[schema].uniques[name] = [
-                [column for column, _ in parts] for parts in unique.values()
-            ]
+    found = {name: _schema(conn, name) for name in schemas}
     for schema, name in _denied(
         conn, [table for part in found.values() for table in part.tables.values()]
     ):
-        del found[schema].tables[name]
-        found[schema].uniques.pop(name, None)
-        found[schema].unreadable[name] = DENIED
-    keys = conn.execute(_KEYS, given).fetchall()
-    for (schema, name, _), parts in groupby(keys, key=lambda row: tuple(row[:3])):
-        told = list(parts)
-        if name in found[schema].tables:
-            found[schema].keys.append(
-                ForeignKey(
-                    name,
-                    tuple(row[3] for row in told),
-                    placed(told[0][4], told[0][5]),
-                    tuple(row[6] for row in told),
-                )
-            )
+        part = found[schema]
+        del part.tables[name]
+        part.uniques.pop(name, None)
+        part.unreadable[name] = DENIED
+        part.keys = [key for key in part.keys if key.table != name]
     return list(found.items())
+
+
+def _schema(conn: Connection, schema: str) -> ForeignSchema:
+    given = {"schema": schema}
+    columns = _grouped(conn.execute(_COLUMNS, given), 1)
+    uniques = _uniques(conn.execute(_UNIQUES, given))
+    found = ForeignSchema()
+    numbered = _has_windows(conn)
+    for name, kind in sorted(conn.execute(_TABLES, given)):
+        if kind in _VIEWS:
+            found.views.append(name)
+        elif kind in _OF_ROWS:
+            made = tuple(map(_column, columns.get((name,), ())))
+            unique = uniques.get(name, {})
+            primary = tuple(column for column, _ in unique.get("PRIMARY", ()))
+            key = _key(made, unique)
+            if not made or (key is None and not numbered):
+                why = "it has no primary key, and this server cannot number its rows"
+                found.unreadable[name] = why if made else "the server tells none of its columns"
+                continue
+            located: Any = "number" if key is None else "key"
+            found.tables[name] = ForeignTable(name, made, primary, schema, located, key or ())
+            found.uniques[name] = [[column for column, _ in parts] for parts in unique.values()]
+    for (name, _), parts in sorted(_grouped(conn.execute(_KEYS, given), 2).items()):
+        if name in found.tables:
+            target = placed(parts[0][3], parts[0][4])
+            own, there = (tuple(row[at] for row in parts) for at in (2, 5))
+            found.keys.append(ForeignKey(name, own, target, there))
+    return found
+
+
+def _grouped(rows: Iterable[Any], by: int) -> dict[tuple[str, ...], list[Any]]:
+    """Return rows by their first so many values, in the order in which they come."""
+    found: dict[tuple[str, ...], list[Any]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[:by]), []).append(row)
+    return found
 
 
 def _denied(conn: Connection, tables: list[ForeignTable]) -> list[tuple[str, str]]:
@@ -150,14 +155,14 @@ _TRIED: Final = 60
 """How many tables one statement tries: MySQL joins or unites 61 at the most in places."""
 
 
-def _uniques(rows: Iterable[Any]) -> dict[tuple[str, str], dict[str, list[tuple[str, bool]]]]:
+def _uniques(rows: Iterable[Any]) -> dict[str, dict[str, list[tuple[str, bool]]]]:
     """Return table → index → its columns and whether each may be NULL, of unique indexes."""
-    found: dict[tuple[str, str], dict[str, list[tuple[str, bool]]]] = {}
-    for (schema, table, index), parts in groupby(rows, key=lambda row: tuple(row[:3])):
-        told = list(parts)
-        if all(row[3] is not None and row[4] is None for row in told):  # no part, no expression
-            columns = [(row[3], row[5] == "YES") for row in told]
-            found.setdefault((schema, table), {})[index] = columns
+    found: dict[str, dict[str, list[tuple[str, bool]]]] = {}
+    indexes = _grouped(rows, 2)
+    for table, index in sorted(indexes, key=lambda at: (at[1] != "PRIMARY", *at)):
+        told = indexes[table, index]
+        if all(row[2] is not None and row[3] is None for row in told):  # no part, no expression
+            found.setdefault(table, {})[index] = [(row[2], row[4] == "YES") for row in told]
     return found
 
 
@@ -180,7 +185,7 @@ def _has_windows(conn: Connection) -> bool:
 
 
 def _column(row: Any) -> ForeignColumn:
-    _, _, _, name, kind, declared, nullable = row
+    _, name, kind, declared, nullable = row
     found = _KINDS.get(str(kind).lower(), "other")
     asked = _exactly if found == "single" else None
     return ForeignColumn(name, str(declared), found, nullable == "YES", AsItComes(), asked)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
@@ -273,19 +274,18 @@ def merged(parts: Sequence[tuple[str | None, ForeignSchema]], default: str | Non
     """
     filled = [name for name, part in parts if part.tables or part.views or part.unreadable]
     plain = set(filled) if len(filled) < 2 else {default}
-    found, names = ForeignSchema(), dict[str, str]()
+    names = _names(parts, plain)
+    found = ForeignSchema()
     for schema, part in parts:
 
         def called(name: str, schema: str | None = schema) -> str:
-            return name if schema in plain else f"{schema}.{name}"
+            return names[placed(schema, name)]
 
-        for name in (*part.tables, *part.views, *part.unreadable):
-            names[placed(schema, name)] = called(name)
         found.tables |= {
             called(name): replace(table, name=called(name), own_name=name)
             for name, table in part.tables.items()
         }
-        found.uniques |= {called(name): told for name, told in part.uniques.items()}
+        found.uniques |= {called(n): told for n, told in part.uniques.items() if n in part.tables}
         found.unreadable |= {called(name): why for name, why in part.unreadable.items()}
         found.views += map(called, part.views)
         found.keys += [replace(key, table=called(key.table)) for key in part.keys]
@@ -296,3 +296,27 @@ def merged(parts: Sequence[tuple[str | None, ForeignSchema]], default: str | Non
     found.tables = dict(sorted(found.tables.items()))
     found.keys.sort(key=lambda key: key.table)
     return found
+
+
+def _names(
+    parts: Sequence[tuple[str | None, ForeignSchema]], plain: Container[str | None]
+) -> dict[str, str]:
+    """Return place → what a table or view is called: no two of them have one name.
+
+    Where two would, parts with a dot stand in double quotes: a table "sales.o" beside sales.o.
+    """
+    told: dict[str, list[str]] = {}
+    for schema, part in parts:
+        for name in (*part.tables, *part.views, *part.unreadable):
+            told[placed(schema, name)] = [name] if schema in plain else [schema or "", name]
+    names, again = {place: ".".join(told[place]) for place in told}, set(told)
+    while again:  # what is quoted may be another's plain name
+        often = Counter(names.values())
+        again = {p for p in told if often[names[p]] > 1 and names[p] != _in_quotes(told[p])}
+        names |= {place: _in_quotes(told[place]) for place in again}
+    return names
+
+
+def _in_quotes(parts: Iterable[str]) -> str:
+    doubled = [part.replace('"', '""') for part in parts]
+    return ".".join(f'"{part}"' if "." in part or '"' in part else part for part in doubled)
