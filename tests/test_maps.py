@@ -161,6 +161,43 @@ def test_a_large_graph_is_a_map_with_titles_hubs_and_cycles() -> None:
     assert "groups" in "".join(texts(draw_graph(packages(700), group_by="auto"), "note"))
 
 
+def _of(n: int, ends: list[tuple[int, int]]) -> Graph:
+    names = [f"n{number}" for number in range(n)]
+    sources, targets = [a for a, _ in ends], [b for _, b in ends]
+    return Graph.from_parts(names, names, ["node"] * n, sources, targets, ["next"] * len(ends))
+
+
+EXTREMES: dict[str, list[tuple[int, int]]] = {
+    "alone": [],
+    "one reference": [(0, 1)],
+    "itself": [(node, node) for node in range(400)],
+    "no cycle": [(a, b) for a in range(1, 400) for b in {a // 2, a // 3, (a * 97) % a}],
+    "one cycle": [(node, (node + 1) % 400) for node in range(400)],
+    "a star": [(node, 0) for node in range(1, 400)],
+    "all in cycles": [(a, (a + step) % 400) for a in range(400) for step in (1, 2, 57)],
+    "two alike": [(half + a, half + a // 2) for half in (0, 200) for a in range(1, 200)],
+}
+"""Large graphs that lack something, or have nothing else."""
+
+
+@pytest.mark.parametrize("look", ["", "lit", "by_value"])
+@pytest.mark.parametrize("shape", EXTREMES)
+def test_a_map_of_what_lacks_something_is_drawn(shape: str, look: str) -> None:
+    graph = _of(400, EXTREMES[shape])
+    lit = ["n7", "n399"] if look == "lit" else ()
+    color_by = {"color_by": len} if look == "by_value" else {}
+    ax = draw_graph(graph, layout="force", highlight=lit, **color_by)
+    figure = ax.get_figure()
+    assert figure is not None
+    figure.canvas.draw()
+    (points,) = marks(ax)
+    assert len(points.get_offsets()) == 400
+    cyclic = int(graph.ordering.cyclic[graph.ordering.component].sum())
+    assert len(found(ax, "rims").get_offsets()) == cyclic
+    assert ("in a cycle" in legend(ax)) == (cyclic > 0)
+    assert len(map_scene(graph).places) == 400
+
+
 def test_many_cycles_are_no_mass_and_no_title_hides_its_hub() -> None:
     r = random.Random(0)
     ends = [

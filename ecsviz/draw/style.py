@@ -249,10 +249,16 @@ def _scale(
 
 
 def with_alpha(colors: Any, alpha: Any) -> Floats:
-    """Return colours with transparency, shape (n, 4)."""
+    """Return colours with transparency, shape (n, 4): as many as there are of either, if not one.
+
+    Examples
+    --------
+    >>> with_alpha(["red"], np.zeros(3)).shape, with_alpha(["red"], np.zeros(0)).shape
+    ((3, 4), (0, 4))
+    """
     from matplotlib.colors import to_rgba_array
 
-    strength = np.atleast_1d(alpha)
-    result = np.broadcast_to(to_rgba_array(colors), (max(len(colors), len(strength)), 4)).copy()
-    result[:, 3] = strength
+    n = len(alpha) if np.ndim(alpha) else len(colors)
+    result = np.broadcast_to(to_rgba_array(colors), (n, 4)).copy()
+    result[:, 3] = alpha
     return result
