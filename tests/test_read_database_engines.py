@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -803,6 +805,97 @@ GRANT INSERT ON m1.secret TO reader@localhost;
     with pytest.raises(errors.StorageAuthError, match="refused the login") as caught:
         ev.read_database(sa.make_url(url).set(username="reader", password="wrong-secret"))
     assert "wrong-secret" not in str(caught.value)
+
+
+def test_a_table_of_postgresql_that_cannot_be_read_is_a_problem(postgresql: Maker) -> None:
+    url = postgresql(
+        """CREATE FOREIGN DATA WRAPPER nothing;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
+CREATE FOREIGN TABLE far (id INT) SERVER nowhere;
+CREATE TABLE parts (id INT) PARTITION BY RANGE (id);
+CREATE FOREIGN TABLE parts_far PARTITION OF parts FOR VALUES FROM (5) TO (9) SERVER nowhere;
+CREATE TABLE parent (id INT, d DATE);
+CREATE FOREIGN TABLE child () INHERITS (parent) SERVER nowhere;
+INSERT INTO parent VALUES (4, '2024-02-29');
+CREATE FUNCTION boom() RETURNS BOOL LANGUAGE plpgsql AS $$ BEGIN RAISE 'boom'; END $$;
+CREATE TABLE ruled (id INT PRIMARY KEY);
+ALTER TABLE ruled ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON ruled USING (boom());
+INSERT INTO ruled VALUES (1);
+CREATE TABLE t (id INT PRIMARY KEY, r INT REFERENCES ruled);
+INSERT INTO t VALUES (1, 1);
+CREATE MATERIALIZED VIEW empty AS SELECT 1 AS a WITH NO DATA;
+DROP ROLE IF EXISTS reader;
+CREATE ROLE reader LOGIN;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
+"""
+    )
+    db = ev.read_database(sa.make_url(url).set(username="reader"))
+    assert db.tables == ["parent", "t"]
+    told = db.problems.set_index("table")["problem"].to_dict()
+    assert sorted(told) == ["child", "far", "parts", "ruled", "t"]
+    assert "has no handler" in told["far"]
+    assert "boom" in told["ruled"]
+    assert len(db.entities("parent")) == len(db.entities("t")) == 1
+    agree(db)
+    db.close()
+
+
+def test_a_table_of_mariadb_that_cannot_be_read_is_a_problem(mariadb: Maker) -> None:
+    url = mariadb(
+        """CREATE TABLE t (id INT PRIMARY KEY);
+INSERT INTO t VALUES (1);
+CREATE TABLE gone (id INT PRIMARY KEY) ENGINE = MyISAM;
+INSERT INTO gone VALUES (1);
+CREATE TABLE far (id INT) ENGINE = MERGE UNION = (nowhere);
+CREATE TABLE old (id INT);
+CREATE VIEW v AS SELECT * FROM old;
+DROP TABLE old;
+"""
+    )
+    socket = sa.make_url(url).query["unix_socket"]
+    (Path(str(socket)).parent / "data" / "m1" / "gone.MYD").unlink()
+    run(url, "FLUSH TABLES")
+    db = ev.read_database(url)
+    assert (db.tables, db.views) == (["t"], ["v"])
+    told = db.problems.set_index("table")["problem"]
+    assert "gone.MYD" in told["gone"]
+    assert "it cannot be read" in told["far"]
+    agree(db)
+    db.close()
+
+
+def test_a_table_of_sqlite_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    path = execute(tmp_path / "a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY);")
+    with contextlib.closing(sqlite3.connect(path)) as made:
+        made.create_collation("mine", lambda a, b: (a > b) - (a < b))
+        made.create_function("own", 1, abs, deterministic=True)
+        made.executescript(
+            """CREATE TABLE computed (id INTEGER PRIMARY KEY, a INT AS (own(id)));
+            CREATE TABLE sorted (a TEXT COLLATE mine PRIMARY KEY);
+            CREATE TABLE by_key (a TEXT COLLATE mine PRIMARY KEY) WITHOUT ROWID;
+            CREATE TABLE unsorted (id INTEGER PRIMARY KEY, a TEXT COLLATE mine UNIQUE);
+            CREATE TABLE r (id INTEGER PRIMARY KEY, s REFERENCES sorted,
+              u REFERENCES unsorted (a), i REFERENCES unsorted);
+            CREATE TABLE checked (id INTEGER PRIMARY KEY CHECK (own(id) > 0));
+            CREATE TABLE json (id INTEGER PRIMARY KEY, j TEXT CHECK (json_valid(j)),
+              a AS (json_extract(j, '$.a')));
+            CREATE VIEW v AS SELECT * FROM nowhere;
+            INSERT INTO t VALUES (1);
+            INSERT INTO unsorted VALUES (1, 'a');
+            INSERT INTO r VALUES (1, 'a', 'a', 1);
+            INSERT INTO checked VALUES (1);
+            INSERT INTO json (j) VALUES ('{"a": 5}');"""
+        )
+    for trust in (False, True):
+        with ev.read_database(path, trust=trust) as db:
+            assert db.tables == ["checked", "json", "r", "t", "unsorted"]
+            told = db.problems["table"].to_list()
+            assert sorted(told) == ["by_key", "computed", "r", "r", "sorted"]
+            assert db.frame("json")["a"].to_list() == [5]
+            assert {len(db.entities(name)) for name in db.tables} == {1}
+            assert db.entities("r")[0].i_unsorted.a == "a"
+            assert sum(map(len, db.copy_to(ev.InMemoryEntityStorage()).values())) == 5
 
 
 def test_inherited_rows_and_partitions_count_once(postgresql: Maker) -> None:

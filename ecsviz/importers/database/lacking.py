@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ecsviz.importers.database.schema import ForeignColumn, ForeignTable, Kind, as_text
+from ecsviz.importers.database.schema import ForeignColumn, ForeignTable, Kind, as_text, only
 
 _DAYS = "NOT {} BETWEEN '0001-01-01' AND '9999-12-31'"
 _MOMENTS = "({0} < '0001-01-01' OR {0} >= '10000-01-01')"
@@ -78,8 +78,10 @@ def lacking_columns(
     asked = [sa.func.max(sa.case((told, 1), else_=0)) for told in when.values()]
     at: Any = table.sql
     if most is not None:
-        at = sa.select(*(at.c[name] for name in when)).limit(most).subquery()
-    found = conn.execute(sa.select(*asked).select_from(at)).one()
+        some = sa.select(*(at.c[name] for name in when)).limit(most)
+        at = only(some, table, at).subquery()
+    query = sa.select(*asked).select_from(at)
+    found = conn.execute(query if most is not None else only(query, table, at)).one()
     return frozenset(name for name, bit in zip(when, found, strict=True) if bit)
 
 
@@ -92,11 +94,12 @@ def lacking_rows(
     """
     told = _when(conn, table)[column]
     at = table.sql
-    query = sa.select(sa.func.count()).select_from(at).where(told)
+    query = only(sa.select(sa.func.count()).select_from(at).where(told), table, at)
     count = int(conn.execute(query).scalar_one())
     names = [name for name in table.primary_key if name != column]
     query = sa.select(as_text(at.c[column]), *(as_text(at.c[name]) for name in names))
-    return count, [tuple(row) for row in conn.execute(query.where(told).limit(most))]
+    query = only(query, table, at).where(told).limit(most)
+    return count, [tuple(row) for row in conn.execute(query)]
 
 
 def suspicious(column: ForeignColumn, values: Iterable[Any]) -> bool:

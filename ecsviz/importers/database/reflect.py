@@ -12,6 +12,7 @@ from ecsviz.importers.database.reflect_mysql import of_mysql
 from ecsviz.importers.database.reflect_others import of_others
 from ecsviz.importers.database.reflect_sqlite import of_sqlite
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, Parts, merged
+from ecsviz.importers.database.unreadable import tell_uncomparable
 
 
 def reflect(conn: Connection, wanted: Sequence[str] | None) -> ForeignSchema:
@@ -31,8 +32,9 @@ def reflect(conn: Connection, wanted: Sequence[str] | None) -> ForeignSchema:
 
     Notes
     -----
-    O(tables + columns + keys); three statements a schema on SQLite, four on MySQL, three on DuckDB;
+    O(tables + columns + keys); four statements a schema on SQLite and MySQL, three on DuckDB;
     SQLAlchemy's bulk reflection (``Inspector.get_multi_columns``, …) of each schema elsewhere.
+    Where rows of a table may not be there to be read, that is tried, of 60 tables in one.
     """
     engine = "mysql" if conn.dialect.name == "mariadb" else conn.dialect.name
     read = {"sqlite": _of_sqlite_schemas, "mysql": _of_mysql, "duckdb": _of_duckdb}
@@ -46,6 +48,7 @@ def reflect(conn: Connection, wanted: Sequence[str] | None) -> ForeignSchema:
     found = merged(parts, default)
     read_too = {name for name, _ in parts}
     found.keys = [_checked(found, key, engine, read_too) for key in found.keys]
+    tell_uncomparable(conn, found)
     return found
 
 

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from ecsviz.importers.database.schema import (
-    DENIED,
     AsItComes,
     ForeignColumn,
     ForeignKey,
@@ -19,6 +17,7 @@ from ecsviz.importers.database.schema import (
     Kind,
     placed,
 )
+from ecsviz.importers.database.unreadable import leave_out_unreadable
 
 _TABLES = sa.text(
     "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = :schema"
@@ -73,14 +72,7 @@ _KEY_KINDS: Final = frozenset({"bytes", "decimal", "int", "str", "uuid"})
 def of_mysql(conn: Connection, schemas: list[str]) -> list[tuple[str, ForeignSchema]]:
     """Return what databases of a server consist of; their tables are called as they are there."""
     found = {name: _schema(conn, name) for name in schemas}
-    for schema, name in _denied(
-        conn, [table for part in found.values() for table in part.tables.values()]
-    ):
-        part = found[schema]
-        del part.tables[name]
-        part.uniques.pop(name, None)
-        part.unreadable[name] = DENIED
-        part.keys = [key for key in part.keys if key.table != name]
+    leave_out_unreadable(conn, found.values())
     return list(found.items())
 
 
@@ -119,40 +111,6 @@ def _grouped(rows: Iterable[Any], by: int) -> dict[tuple[str, ...], list[Any]]:
     for row in rows:
         found.setdefault(tuple(row[:by]), []).append(row)
     return found
-
-
-def _denied(conn: Connection, tables: list[ForeignTable]) -> list[tuple[str, str]]:
-    """Return the tables that may not be read, each with its database.
-
-    All are tried with one statement, and only if that fails one after the other: what a login may
-    do depends on the server, the database, the table and its roles.
-    """
-    tried = [sa.select(*table.sql.c).limit(0) for table in tables]
-    narrow = [sa.select(sa.exists(query)) for query in tried]
-    try:
-        for start in range(0, len(narrow), _TRIED):
-            conn.execute(sa.union_all(*narrow[start : start + _TRIED])).fetchall()
-        return []
-    except exc.DBAPIError as err:
-        _raise_unless_denied(err)
-    found = []
-    for table, query in zip(tables, tried, strict=True):
-        try:
-            conn.execute(query).fetchall()
-        except exc.DBAPIError as err:
-            _raise_unless_denied(err)
-            found.append((table.schema or "", table.name))
-    return found
-
-
-def _raise_unless_denied(err: exc.DBAPIError) -> None:
-    # 1142 of a table, 1143 of a column, 1932 and 1146 of one whose engine or file is gone
-    if getattr(err.orig, "args", (None,))[0] not in (1142, 1143, 1146, 1932):
-        raise err
-
-
-_TRIED: Final = 60
-"""How many tables one statement tries: MySQL joins or unites 61 at the most in places."""
 
 
 def _uniques(rows: Iterable[Any]) -> dict[str, dict[str, list[tuple[str, bool]]]]:

@@ -24,14 +24,17 @@ from ecsviz.importers.database.schema import (
     as_text,
     placed,
 )
+from ecsviz.importers.database.unreadable import leave_out_unreadable
 
 _TOLD = sa.text(
     "SELECT n.nspname, c.relname, c.relispartition, c.relkind <> 'p' AND EXISTS (SELECT 1"
     " FROM pg_inherits AS i WHERE i.inhparent = c.oid), has_table_privilege(c.oid, 'SELECT')"
-    " AND has_schema_privilege(n.oid, 'USAGE') FROM pg_class AS c"
-    " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f')"
+    " AND has_schema_privilege(n.oid, 'USAGE'), c.relkind <> 'r' OR c.relrowsecurity"
+    " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE c.relkind IN ('r', 'p', 'f')"
 )
-"""Tables of PostgreSQL: whether each is a partition, is inherited from, and may be read."""
+"""Tables of PostgreSQL: whether each is a partition, is inherited from, may be read, and lies
+elsewhere, in part or as a whole, or has rules for rows."""
 _COPIED_KEYS = (
     "SELECT n.nspname, c.relname, k.conname FROM pg_constraint AS k JOIN pg_class AS c"
     " ON c.oid = k.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace"
@@ -70,6 +73,7 @@ def _schema(
     copied: set[tuple[str, str, str]],
 ) -> ForeignSchema:
     server = conn.dialect.name == "postgresql"
+    doubted: list[str] = []
     found = ForeignSchema(views=sorted(inspector.get_view_names(schema=schema)))
     if server:
         found.views += sorted(inspector.get_materialized_view_names(schema=schema))
@@ -80,7 +84,8 @@ def _schema(
         keys = inspector.get_multi_foreign_keys(schema=schema, kind=ObjectKind.TABLE)
     for place in sorted(columns, key=lambda place: place[1]):
         name = place[1]
-        part, parent, may = told.get((schema or "", name), (False, False, True))
+        of = told.get((schema or "", name), (False, False, True, False))
+        part, parent, may, far = of
         if part:
             continue  # its rows are those of the table that it is a part of
         if not may:
@@ -99,11 +104,13 @@ def _schema(
             found.unreadable[name] = "it has no primary key, by which its rows are told apart"
             continue
         found.tables[name] = ForeignTable(name, made, key, schema, located, key, name, bool(parent))
+        doubted += [name] * bool(far)
         found.keys += [
             _key(name, one, inspector.default_schema_name)
             for one in keys.get(place, ())
             if (schema, name, one["name"]) not in copied
         ]
+    leave_out_unreadable(conn, [found], doubted)
     return found
 
 

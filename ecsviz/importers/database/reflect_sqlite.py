@@ -1,4 +1,4 @@
-"""Reads the tables of SQLite through its pragmas: three statements a schema, however many.
+"""Reads the tables of SQLite through its pragmas: four statements a schema.
 
 SQLAlchemy's own reflection of SQLite also searches the text of every CREATE TABLE with regular
 expressions, which a hostile text can keep busy for ever.
@@ -23,9 +23,13 @@ from ecsviz.importers.database.schema import (
     Kind,
     placed,
 )
+from ecsviz.importers.database.unreadable import leave_out_unreadable
 
 _HIDDEN = 1
 """How ``table_xinfo`` marks a virtual table's columns that are none of its data."""
+
+_COMPUTED = 2
+"""How it marks columns that are computed when they are read."""
 
 _TABLES = (
     "SELECT name, type, sql FROM {schema}.sqlite_master WHERE type IN ('table', 'view')"
@@ -53,6 +57,7 @@ _VIRTUAL = "a virtual table, whose rows a module computes; modules are not run o
 _ALL = "m.name NOT LIKE 'sqlite~_%' ESCAPE '~'"
 
 
+_COLLATED = re.compile(r"COLLATE\W+(?!(?:BINARY|NOCASE|RTRIM)\b)", re.IGNORECASE)
 _ROW_IDS = {"rowid", "_rowid_", "oid"}
 _SHADOWS = tuple(
     f"_{name}"
@@ -69,11 +74,13 @@ def of_sqlite(conn: Connection, schema: str) -> ForeignSchema:
     found = ForeignSchema()
     names: list[str] = []
     virtual: list[str] = []
+    doubted: list[str] = []
     for name, kind, sql in conn.exec_driver_sql(_query(conn, _TABLES, schema)):
         if not _is_text(name):
             found.unreadable[repr(name)] = "its name is no text"
         else:
             (names if kind == "table" else found.views).append(name)
+            found.collated |= {name} if _COLLATED.search(str(sql)) else set()
             virtual += [name] * str(sql).upper().startswith("CREATE VIRTUAL")
     columns = _per_table(conn, _query(conn, _COLUMNS, schema), names, found.unreadable)
     keys = _per_table(conn, _query(conn, _KEYS, schema), names, found.unreadable)
@@ -94,6 +101,7 @@ def of_sqlite(conn: Connection, schema: str) -> ForeignSchema:
         if name in found.unreadable:
             continue
         made = tuple(map(_sqlite_column, told))
+        doubted += [name] * any(row[5] == _COMPUTED for row in told)
         within = None if schema == "main" else schema
         found.tables[name] = ForeignTable(name, made, tuple(key), within)
         for _, parts in groupby(keys.get(name, ()), key=lambda row: row[1]):
@@ -104,6 +112,7 @@ def of_sqlite(conn: Connection, schema: str) -> ForeignSchema:
             targets = tuple(row[4] for row in rows if row[4] is not None)
             target = placed(schema, rows[0][3])
             found.keys.append(ForeignKey(name, tuple(row[2] for row in rows), target, targets))
+    leave_out_unreadable(conn, [found], {*doubted, *found.collated})
     return found
 
 

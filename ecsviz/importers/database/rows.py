@@ -27,6 +27,7 @@ from ecsviz.importers.database.schema import (
     ForeignSchema,
     ForeignTable,
     as_text,
+    only,
 )
 from ecsviz.storage.sql.statements import columns_of, key_condition
 
@@ -86,7 +87,7 @@ class TableRows:
         query = sa.select(sa.func.count()).select_from(table.sql)
         if where is not None:
             query = query.where(condition(table, where, self.conn.dialect.name))
-        return int(self.conn.execute(_only(query, table, table.sql)).scalar_one())
+        return int(self.conn.execute(only(query, table, table.sql)).scalar_one())
 
     def find(self, name: str, where: Where = None, limit: int | None = None) -> FoundRows:
         """Return the rows of a table that meet a condition, in the table's order."""
@@ -184,7 +185,7 @@ class TableRows:
             places = [self._locators(*each, str(each[1].name)) for each in joined]
             query = query.add_columns(*places[0]).order_by(*(c for each in places for c in each))
         for told, alias in joined:
-            query = _only(query, told, alias)
+            query = only(query, told, alias)
         options = {"stream_results": True}
         with self.conn.execute(query, execution_options=options) as result:
             for part in _once(result.partitions(size), ends[-1]):
@@ -289,7 +290,7 @@ class TableRows:
             keep = [locator in chosen for locator in columns[0]]
             columns = [list(compress(column, keep)) for column in columns]
         else:
-            query = _only(query, table, at)
+            query = only(query, table, at)
             parts = [
                 columns_of(self.conn, query.where(chosen))
                 for chosen in self._among(located, locators)
@@ -310,7 +311,7 @@ class TableRows:
         run = run or partial(columns_of, self.conn)
         if limit is not None:
             query = query.limit(limit)
-        query = _only(query, table, at)
+        query = only(query, table, at)
         if where is None:
             return run(query)
         told = condition(table, where, self.conn.dialect.name)
@@ -376,7 +377,7 @@ class TableRows:
             .select_from(here.join(there, _on(key, here, there)))
             .order_by(*ends[0], *ends[1])
         )
-        query = _only(_only(query, source, here), target, there)
+        query = only(only(query, source, here), target, there)
         if limit is not None:
             query = query.limit(limit)
         side, chosen = (0, sources) if targets is None else (1, targets)
@@ -396,7 +397,7 @@ class TableRows:
         here, target = source.sql.alias("s"), led_to.sql
         # Each value once, so that a row counts once where the target's columns are not unique.
         values = sa.select(*(target.c[name] for name in key.target_columns)).distinct()
-        there = _only(values, led_to, target).alias("t")
+        there = only(values, led_to, target).alias("t")
         full = sa.and_(*(here.c[name].is_not(None) for name in key.columns))
         met = there.c[key.target_columns[0]].is_not(None)
         query: Any = sa.select(
@@ -404,12 +405,13 @@ class TableRows:
             sa.func.count(sa.case((full, 1))),
             sa.func.count(),
         ).select_from(here.outerjoin(there, _on(key, here, there)))
-        linked, complete, rows = self.conn.execute(_only(query, source, here)).one()
+        linked, complete, rows = self.conn.execute(only(query, source, here)).one()
         return linked, complete - linked, rows - complete
 
     def has_more(self, table: str, than: int) -> bool:
         """Tell whether a table has more rows than so many."""
-        some = sa.select(sa.literal(1).label("n")).select_from(self._table(table).sql)
+        told = self._table(table)
+        some = only(sa.select(sa.literal(1).label("n")).select_from(told.sql), told, told.sql)
         query = sa.select(sa.func.count()).select_from(some.limit(than + 1).subquery())
         return bool(self.conn.execute(query).scalar_one() > than)
 
@@ -420,7 +422,7 @@ class TableRows:
         there = target.sql.alias("t")
         if most is not None:
             some = sa.select(*(here.c[name] for name in dict.fromkeys(key.columns))).limit(most)
-            here = _only(some, source, here).subquery("s")
+            here = only(some, source, here).subquery("s")
         full = sa.and_(*(here.c[name].is_not(None) for name in key.columns))
         query = (
             sa.select(sa.literal(1))
@@ -428,7 +430,7 @@ class TableRows:
             .where(full, there.c[key.target_columns[0]].is_(None))
             .limit(1)
         )
-        query = _only(query if most is not None else _only(query, source, here), target, there)
+        query = only(query if most is not None else only(query, source, here), target, there)
         return self.conn.execute(query).first() is not None
 
     # -- locators ----------------------------------------------------------------------------
@@ -500,11 +502,6 @@ def quoted_name(conn: Connection, table: ForeignTable) -> str:
     preparer = conn.dialect.identifier_preparer
     name = preparer.quote_identifier(table.own_name or table.name)
     return name if table.schema is None else f"{preparer.quote_identifier(table.schema)}.{name}"
-
-
-def _only(query: sa.Select[Any], table: ForeignTable, at: Any) -> sa.Select[Any]:
-    """Leave out the rows of tables that inherit from this one."""
-    return query.with_hint(at, "ONLY", "postgresql") if table.only else query
 
 
 def _on(key: ForeignKey, here: Any, there: Any) -> sa.ColumnElement[bool]:

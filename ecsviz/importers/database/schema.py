@@ -197,6 +197,11 @@ class ForeignTable:
         )
 
 
+def only(query: sa.Select[Any], table: ForeignTable, at: Any) -> sa.Select[Any]:
+    """Leave out the rows of tables that inherit from this one."""
+    return query.with_hint(at, "ONLY", "postgresql") if table.only else query
+
+
 @dataclass(slots=True)
 class ForeignSchema:
     """All of a database that was reflected.
@@ -213,6 +218,8 @@ class ForeignSchema:
         Table → why it could not be reflected.
     uniques
         Table → columns of which no two rows have the same values, if that was told meanwhile.
+    collated
+        Tables with a collation that is none of SQLite's own, and so may not be here.
     """
 
     tables: dict[str, ForeignTable] = field(default_factory=dict)
@@ -220,6 +227,7 @@ class ForeignSchema:
     views: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     uniques: dict[str, list[list[str]]] = field(default_factory=dict)
+    collated: set[str] = field(default_factory=set)
 
     @property
     def sound_keys(self) -> list[ForeignKey]:
@@ -288,6 +296,7 @@ def merged(parts: Sequence[tuple[str | None, ForeignSchema]], default: str | Non
         found.uniques |= {called(n): told for n, told in part.uniques.items() if n in part.tables}
         found.unreadable |= {called(name): why for name, why in part.unreadable.items()}
         found.views += map(called, part.views)
+        found.collated |= set(map(called, part.collated))
         found.keys += [replace(key, table=called(key.table)) for key in part.keys]
     for number, key in enumerate(found.keys):
         schema, _, own = key.target.partition("\0")
