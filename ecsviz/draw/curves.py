@@ -10,6 +10,7 @@ import numpy as np
 
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout import Layout
+from ecsviz.layout.around import DENSE, FEW, Ways
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.placed import HUB, LOOP, RING, ROWS
 
@@ -31,6 +32,9 @@ INWARDS: Final = 0.55
 """How far lines across a circle bow to its middle, from 0 to 1."""
 UPRIGHT: Final = 0.3
 """How upright a line that leads aside at least leaves its node, from 0 to 1."""
+
+RADII: Final = (0.9, 0.45, 0.16)
+"""How round the bends of a line around boxes are: as round as there is room."""
 
 _T: Final = np.linspace(0, 1, STEPS)[:, None]
 
@@ -125,6 +129,39 @@ def make_curves(
         tips[k], directions[k] = _end(line, arrow)
         lines.append(_shortened(line, 0.8 * arrow))
     return Curves(lines, tips, directions)
+
+
+def clear_of_boxes(
+    curves: Curves, layout: Layout, sources: Ints, targets: Ints, arrow: float, quiet: Bools
+) -> Curves:
+    """Return curves of which none runs behind a box that is not at its ends, but quiet ones.
+
+    Notes
+    -----
+    Lines that run behind none stay as they are. O(references · boxes), and see `Ways`.
+    """
+    if isinstance(curves.lines, np.ndarray) or len(sources) > max(DENSE * len(layout), FEW):
+        return curves
+    ways = Ways(layout.outlines)
+    for k in np.flatnonzero((sources != targets) & ~quiet).tolist():
+        line, source, target = curves.lines[k], int(sources[k]), int(targets[k])
+        if not ways.behind(line, source, target):
+            continue
+        ported = layout.shape[k] == ROWS
+        a, b = (line[0], curves.tips[k]) if ported else layout.positions[[source, target]]
+        bends = ways.between(source, target, a, b, on_border=ported)
+        if bends is None:
+            continue
+        corners = np.vstack((a, bends if len(bends) else (a + b) / 2, b))
+        for radius in RADII:
+            line = _rounded(corners, radius)
+            if not ways.behind(line, source, target):
+                break
+        if not ported:
+            line = _cut(line, a, b, layout.sizes[source], layout.sizes[target])
+        curves.tips[k], curves.directions[k] = _end(line, arrow)
+        curves.lines[k] = _shortened(line, 0.8 * arrow)
+    return curves
 
 
 def _straight(

@@ -26,7 +26,7 @@ from ecsviz.draw.plan import (
 from ecsviz.draw.style import Ramp, mix, with_alpha
 from ecsviz.layout import Layout
 from ecsviz.layout.grid import Floats
-from ecsviz.layout.placed import HULL_PAD, ground_around
+from ecsviz.layout.placed import HUB, HULL_PAD, ground_around
 
 RISE: Final = 0.043
 """Half the height of a letter: from the middle of a line to its baseline."""
@@ -97,7 +97,8 @@ def _draw_ways(canvas: Canvas, picture: Picture, plan: Plan, alpha: float) -> No
 
     parts, theme = picture.graph.arrays, canvas.theme
     loose = plan.layout.loose[plan.layout.component[parts.sources]]
-    here = np.flatnonzero(loose & picture.in_cycle & ~picture.implied)
+    quiet = picture.implied | (plan.layout.shape == HUB)
+    here = np.flatnonzero(loose & picture.in_cycle & ~quiet)
     canvas.ax.add_collection(
         LineCollection(
             [plan.curves.lines[k] for k in here.tolist()],

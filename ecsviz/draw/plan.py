@@ -12,7 +12,7 @@ from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.progress import step
 from ecsviz.domain.labels import DEFAULT_LIMIT
 from ecsviz.draw import frame
-from ecsviz.draw.curves import Curves, make_curves
+from ecsviz.draw.curves import Curves, clear_of_boxes, make_curves
 from ecsviz.draw.labels import LINES, Label, differing, labels_of
 from ecsviz.draw.picture import Picture
 from ecsviz.draw.style import REFERENCES, Category, Ramp, Theme
@@ -186,6 +186,12 @@ def _hidden(picture: Picture, layout: Layout) -> Bools:
     return np.asarray(fan & many[owner])
 
 
+def _special(picture: Picture) -> Bools:
+    """Tell which references have their own to say, or are highlighted."""
+    told = ~picture.are("")
+    return told if picture.lit_references is None else told | picture.lit_references
+
+
 def arrow_length(labelled: bool) -> float:
     """Return how long arrowheads are, in units of the layout."""
     return ARROW if labelled else 0.8 * ARROW
@@ -217,6 +223,11 @@ def _fitting(
             arrow=arrow_length(columns > 0),
             inwards=picture.how == "circle",
         )
+        if columns:
+            quiet = picture.implied | ((layout.shape == HUB) & ~_special(picture))
+            curves = clear_of_boxes(
+                curves, layout, parts.sources, parts.targets, arrow_length(True), quiet
+            )
         if columns == 0 or FONT * _shrunk(_bounds(layout, curves), room)[2] >= SMALLEST:
             return layout, curves, labels, columns > 0
     raise AssertionError("the last try fits anything")

@@ -75,6 +75,7 @@ def draw_references(canvas: Canvas, picture: Picture, plan: Plan) -> None:
                 zorder=zorder,
                 gid=name,
                 capstyle="butt",
+                snap=False,  # the points of a line that is nearly upright would take turns
             ),
             autolim=False,
         )

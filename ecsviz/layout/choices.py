@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
@@ -14,8 +15,8 @@ from ecsviz.layout.compound import layout_graph, loop_room
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import DrawingOptionError
 from ecsviz.layout.maps import map_of
-from ecsviz.layout.one_way import one_way
-from ecsviz.layout.placed import HULL_PAD, LOOP, SIDE, Layout
+from ecsviz.layout.one_way import OneWay, both_ways, one_way
+from ecsviz.layout.placed import HUB, HULL_PAD, LOOP, SIDE, Layout
 
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -90,10 +91,18 @@ def placed_by(
     # On the right of a node: how far its references to itself reach, and the ground below them.
     aside = np.where(reach > 0, reach + HULL_PAD, 0.0)
     if how == "tree":
-        tree = graph.without(~_tree(graph)[1])
-        wide = sizes + np.column_stack((aside, 0 * aside))
-        places = layout_graph(tree, sizes=wide, gap=gap, page=page).positions
-        places = places - np.column_stack((aside / 2, 0 * aside))
+        tree = _without_others(graph)
+        before = np.where(reach > 0, HULL_PAD, 0.0)  # the ground on the left
+        wide = sizes + np.column_stack((aside + before, 2 * before))
+        layout = layout_graph(tree.graph, sizes=wide, gap=gap, page=page, hanging=True)
+        places = layout.positions - np.column_stack(((aside - before) / 2, 0 * aside))
+        along = both_ways(layout, graph, tree)
+        return replace(
+            _layout(graph, places, sizes, reach),
+            shape=np.where(along.shape == HUB, _shapes(graph), along.shape),
+            starts=along.starts,
+            bends=along.bends,
+        )
     elif how == "timeline":
         places = _on_a_line(graph, sizes, aside, gap, page)
     else:
@@ -108,7 +117,6 @@ def placed_by(
 def _layout(graph: EntityDependencyGraph, places: Floats, sizes: Floats, reach: Floats) -> Layout:
     parts, found = graph.arrays, graph.ordering
     count = len(found.cyclic)
-    loops = parts.sources == parts.targets
     low, high = np.full((count, 2), np.inf), np.full((count, 2), -np.inf)
     pad = np.where(found.cyclic, HULL_PAD, 0.0)[found.component, None]
     right = np.column_stack((reach, 0 * reach))
@@ -124,11 +132,35 @@ def _layout(graph: EntityDependencyGraph, places: Floats, sizes: Floats, reach: 
         np.zeros(count, dtype=bool),
         found.cyclic & (np.bincount(found.component) > 1),
         found.cyclic,
-        np.where(loops, LOOP, SIDE),
+        _shapes(graph),
         np.where(found.in_cycle, found.component[parts.sources], -1),
-        np.zeros(len(loops) + 1, dtype=np.int64),
+        np.zeros(len(parts.sources) + 1, dtype=np.int64),
         np.zeros((0, 2)),
     )
+
+
+def _shapes(graph: EntityDependencyGraph) -> Ints:
+    """Return the shape of references that run straight: those that fan out from hubs are quiet."""
+    parts, plain = graph.arrays, one_way(graph)
+    shape = np.where(parts.sources == parts.targets, LOOP, SIDE)
+    return shape if plain is None else np.where(plain.line < 0, HUB, shape)
+
+
+def _without_others(graph: EntityDependencyGraph) -> OneWay:
+    """Return what is left of a graph as a tree, and which references run along it."""
+    parts, n = graph.arrays, len(graph)
+    kept = _tree(graph)[1]
+    key, turned = parts.sources * n + parts.targets, parts.targets * n + parts.sources
+    known = key[kept]  # each once
+    by_key = np.argsort(known)
+    against = ~np.isin(key, known)
+    wanted = np.where(against, turned, key)
+    slot = np.searchsorted(known[by_key], wanted).clip(max=max(len(known) - 1, 0))
+    line = np.full(len(key), -1)
+    if len(known):
+        there = known[by_key][slot] == wanted
+        line[there] = by_key[slot[there]]
+    return OneWay(graph.without(~kept), line, against)
 
 
 def _tree(graph: EntityDependencyGraph, *, around: bool = False) -> tuple[Ints, Bools]:

@@ -67,6 +67,7 @@ def layout_graph(
     gap: tuple[float, float] = DEFAULT_GAP,
     page: tuple[float, float] = DEFAULT_PAGE,
     name_room: float = 0.0,
+    hanging: bool = False,
 ) -> Layout:
     """Return where the nodes of a graph stand.
 
@@ -83,6 +84,9 @@ def layout_graph(
         shows more on it. The page of a notebook by default.
     name_room
         How wide several nodes that hang together are at least, so that a name fits above them.
+    hanging
+        Whether a tree hangs from its root, all children in the row below their parent; else what
+        holds nothing is at the foot.
 
     Returns
     -------
@@ -113,9 +117,10 @@ def layout_graph(
     room = np.asarray(sizes, dtype=np.float64), gap, page, name_room
     plain = one_way(graph)
     shown = graph if plain is None else plain.graph
-    work = _Work(shown, *room, hanging=plain is not None)
+    hanging = hanging or plain is not None
+    work = _Work(shown, *room, hanging=hanging)
     if work.large.any():
-        layout = _Work(shown, *room, loose=True, hanging=plain is not None).run()
+        layout = _Work(shown, *room, loose=True, hanging=hanging).run()
         if n <= COMPARED:  # in large graphs boxes cost most
             layout = fewest_crossings(work.run(), layout, shown.arrays)
     else:

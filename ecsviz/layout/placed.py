@@ -97,6 +97,13 @@ class Layout:
         right, top = np.max(high, axis=0).tolist()
         return left, bottom, right, top
 
+    @property
+    def outlines(self) -> Floats:
+        """Left, bottom, right and top of every node and its references to itself."""
+        half = self.sizes / 2
+        aside = np.column_stack((self.reach, 0 * self.reach))
+        return np.hstack((self.positions - half, self.positions + half + aside))
+
     def route(self, reference: int) -> Floats:
         """Return the bends of a reference, from its source to its target, shape (bends, 2)."""
         return self.bends[self.starts[reference] : self.starts[reference + 1]]

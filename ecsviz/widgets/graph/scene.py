@@ -18,6 +18,7 @@ from ecsviz.basics.text import plain
 from ecsviz.domain.labels import in_lines, label_of, text_width
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
+from ecsviz.layout.around import with_ways_around
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import By
 from ecsviz.layout.maps import Map, bands_of, map_of, middles_of, needs_a_map, shares_of
@@ -281,7 +282,7 @@ def _placed(scene: Scene, types: Sequence[str], kinds: Ints) -> Scene:
             return _with_layout(replace(scene, close=True), closer)
     if layout is None:
         layout = layout_graph(small, sizes=sizes / UNIT, gap=GAP, page=PAGE)
-    return _with_layout(scene, layout)
+    return _with_layout(scene, with_ways_around(layout, scene.sources, scene.targets))
 
 
 def _shrunk(layout: Layout) -> float:
