@@ -10,9 +10,9 @@ import numpy as np
 
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout import Layout
-from ecsviz.layout.around import DENSE, FEW, Ways
+from ecsviz.layout.around import Ways
 from ecsviz.layout.grid import Floats
-from ecsviz.layout.placed import HUB, LOOP, RING, ROWS
+from ecsviz.layout.placed import HUB, LOOP, RING, ROWS, behind_boxes
 
 STEPS: Final = 22
 """How many points make one bow: enough to look round when it is printed."""
@@ -140,13 +140,15 @@ def clear_of_boxes(
     -----
     Lines that run behind none stay as they are. O(references · boxes), and see `Ways`.
     """
-    if isinstance(curves.lines, np.ndarray) or len(sources) > max(DENSE * len(layout), FEW):
+    lines, boxes = curves.lines, layout.outlines
+    if isinstance(lines, np.ndarray):
         return curves
-    ways = Ways(layout.outlines)
-    for k in np.flatnonzero((sources != targets) & ~quiet).tolist():
-        line, source, target = curves.lines[k], int(sources[k]), int(targets[k])
-        if not ways.behind(line, source, target):
-            continue
+    here = behind_boxes(lines, sources, targets, boxes, ~quiet)
+    if not len(here):
+        return curves
+    ways = Ways(boxes)
+    for k in here.tolist():
+        line, source, target = lines[k], int(sources[k]), int(targets[k])
         ported = layout.shape[k] == ROWS
         a, b = (line[0], curves.tips[k]) if ported else layout.positions[[source, target]]
         bends = ways.between(source, target, a, b, on_border=ported)
@@ -155,12 +157,12 @@ def clear_of_boxes(
         corners = np.vstack((a, bends if len(bends) else (a + b) / 2, b))
         for radius in RADII:
             line = _rounded(corners, radius)
-            if not ways.behind(line, source, target):
+            if not len(behind_boxes([line], sources[[k]], targets[[k]], boxes, np.ones(1, bool))):
                 break
         if not ported:
             line = _cut(line, a, b, layout.sizes[source], layout.sizes[target])
         curves.tips[k], curves.directions[k] = _end(line, arrow)
-        curves.lines[k] = _shortened(line, 0.8 * arrow)
+        lines[k] = _shortened(line, 0.8 * arrow)
     return curves
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout.grid import Floats
-from ecsviz.layout.placed import HUB, Layout
+from ecsviz.layout.placed import Layout, crossed
 
 CLEAR: Final = 0.075
 """How far a line keeps from the boxes it leads around, in units of the layout."""
@@ -24,10 +24,6 @@ BEND: Final = 0.12
 """What a bend costs: of two ways that are about as long, the one with fewer."""
 WORK: Final = 30_000_000
 """How many crossings of a line and a box are looked at in one picture: some seconds."""
-DENSE: Final = 4
-FEW: Final = 400
-"""With more lines, and more per box, all run as they are: bundles would hide where they lead."""
-
 _OUT: Final = np.array([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)])
 
 
@@ -58,14 +54,6 @@ class Ways:
         self._corner = corners + CLEAR * _OUT
         self._taken = np.zeros((len(boxes), 4), dtype=np.int64)
         self._left = WORK
-
-    def behind(self, line: Floats, source: int, target: int) -> bool:
-        """Tell whether a line runs behind a box that is not at its ends."""
-        low, high = line.min(axis=0), line.max(axis=0)
-        meets = (self.boxes[:, :2] < high).all(axis=1) & (self.boxes[:, 2:] > low).all(axis=1)
-        meets[[source, target]] = False
-        here = self.boxes[meets] + (0.01, 0.01, -0.01, -0.01)
-        return bool(len(here) and crossed(line[:-1], line[1:], here).any())
 
     def between(
         self, source: int, target: int, a: Floats, b: Floats, *, on_border: bool = False
@@ -136,35 +124,16 @@ class Ways:
         return np.asarray(points[way[::-1]])
 
 
-def with_ways_around(layout: Layout, sources: Ints, targets: Ints) -> Layout:
-    """Return a layout in which lines that would run behind boxes bend around them.
-
-    Those that fan out from hubs stay as they are: they are drawn to be quiet.
-    """
-    if len(sources) > max(DENSE * len(layout), FEW):
-        return layout
+def with_ways_around(layout: Layout, sources: Ints, targets: Ints, which: Ints) -> Layout:
+    """Return a layout in which some references bend around the boxes that they do not join."""
     ways = Ways(layout.outlines)
     routes = [layout.route(k) for k in range(len(sources))]
-    for k in np.flatnonzero((sources != targets) & (layout.shape != HUB)).tolist():
+    for k in which.tolist():
         source, target = int(sources[k]), int(targets[k])
-        a, b = layout.positions[[source, target]]
-        if ways.behind(np.vstack((a, routes[k], b)), source, target):
-            found = ways.between(source, target, a, b)
-            routes[k] = routes[k] if found is None else found
+        found = ways.between(source, target, *layout.positions[[source, target]])
+        routes[k] = routes[k] if found is None else found
     starts = np.concatenate(([0], np.cumsum([len(route) for route in routes])))
-    bends = np.concatenate([*routes, np.zeros((0, 2))])
-    return replace(layout, starts=starts.astype(np.int64), bends=bends)
-
-
-def crossed(a: Floats, b: Floats, boxes: Floats) -> Bools:
-    """Tell which segments go through which boxes, shape (segments, boxes)."""
-    step = (b - a)[:, None, :]
-    step = np.where(np.abs(step) < 1e-12, 1e-12, step)
-    one = (boxes[None, :, :2] - a[:, None, :]) / step
-    other = (boxes[None, :, 2:] - a[:, None, :]) / step
-    enters = np.minimum(one, other).max(axis=2)
-    leaves = np.maximum(one, other).min(axis=2)
-    return np.asarray((enters < leaves) & (leaves > 0) & (enters < 1))
+    return replace(layout, starts=starts.astype(np.int64), bends=np.concatenate(routes))
 
 
 def _within(points: Floats, boxes: Floats) -> Bools:

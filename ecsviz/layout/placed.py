@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +28,9 @@ ROUND: Final = 5
 """From how many members on a ring looks round: of fewer, the ground is a box."""
 SMALL_RING: Final = 5
 """Up to how many members a component always stands on a ring."""
+DENSE: Final = 4
+FEW: Final = 400
+"""With more lines, and more per box, all run as they are: bundles would hide where they lead."""
 _ANGLE: Final = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 CIRCLE: Final = np.column_stack((np.cos(_ANGLE), np.sin(_ANGLE)))
 """Points of a circle around the origin."""
@@ -182,3 +186,48 @@ def among_others(component: Ints, members: Ints, a: Ints, b: Ints) -> Bools:
         joined[component[a[outer]]] = joined[component[b[outer]]] = True
         found &= joined
     return np.asarray(found)
+
+
+def behind_boxes(
+    lines: Sequence[Floats], sources: Ints, targets: Ints, boxes: Floats, shown: Bools
+) -> Ints:
+    """Return which of the lines shown run behind boxes that are not at their ends.
+
+    Parameters
+    ----------
+    lines
+        The points of each.
+    sources, targets
+        Which boxes they join, shape (lines,).
+    boxes
+        Left, bottom, right and top of each, shape (boxes, 4).
+    shown
+        Shape (lines,).
+
+    Notes
+    -----
+    None, where there are so many lines that ways around would be bundles. O(lines · boxes).
+    """
+    if len(lines) > max(DENSE * len(boxes), FEW):
+        return np.zeros(0, dtype=np.int64)
+    inner = np.add(boxes, (0.01, 0.01, -0.01, -0.01))
+    found = []
+    for k in np.flatnonzero(shown & (sources != targets)).tolist():
+        line = lines[k]
+        low, high = line.min(axis=0), line.max(axis=0)
+        meets = (inner[:, :2] < high).all(axis=1) & (inner[:, 2:] > low).all(axis=1)
+        meets[[sources[k], targets[k]]] = False
+        if meets.any() and crossed(line[:-1], line[1:], inner[meets]).any():
+            found.append(k)
+    return np.array(found, dtype=np.int64)
+
+
+def crossed(a: Floats, b: Floats, boxes: Floats) -> Bools:
+    """Tell which segments go through which boxes, shape (segments, boxes)."""
+    step = (b - a)[:, None, :]
+    step = np.where(np.abs(step) < 1e-12, 1e-12, step)
+    one = (boxes[None, :, :2] - a[:, None, :]) / step
+    other = (boxes[None, :, 2:] - a[:, None, :]) / step
+    enters = np.minimum(one, other).max(axis=2)
+    leaves = np.maximum(one, other).min(axis=2)
+    return np.asarray((enters < leaves) & (leaves > 0) & (enters < 1))

@@ -23,7 +23,7 @@ from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import By
 from ecsviz.layout.maps import Map, bands_of, map_of, middles_of, needs_a_map, shares_of
 from ecsviz.layout.overview import noun_of
-from ecsviz.layout.placed import HUB
+from ecsviz.layout.placed import HUB, behind_boxes
 
 Kind = Literal["nodes", "groups", "map"]
 
@@ -282,7 +282,13 @@ def _placed(scene: Scene, types: Sequence[str], kinds: Ints) -> Scene:
             return _with_layout(replace(scene, close=True), closer)
     if layout is None:
         layout = layout_graph(small, sizes=sizes / UNIT, gap=GAP, page=PAGE)
-    return _with_layout(scene, with_ways_around(layout, scene.sources, scene.targets))
+    a, b = scene.sources, scene.targets
+    courses = [
+        np.vstack((layout.positions[a[k]], layout.route(k), layout.positions[b[k]]))
+        for k in range(len(a))
+    ]
+    here = behind_boxes(courses, a, b, layout.outlines, layout.shape != HUB)
+    return _with_layout(scene, with_ways_around(layout, a, b, here) if len(here) else layout)
 
 
 def _shrunk(layout: Layout) -> float:
