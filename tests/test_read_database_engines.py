@@ -697,6 +697,22 @@ def test_databases_that_are_attached_to_an_engine(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_rows_of_duckdb_without_row_ids_are_found_by_keys_of_several_columns(
+    duckdb: Maker,
+) -> None:
+    db = ev.read_database(
+        duckdb(
+            """CREATE TABLE t (rowid INT, a INT, b DATE, PRIMARY KEY (a, b));
+CREATE TABLE r (a INT, b DATE, FOREIGN KEY (a, b) REFERENCES t (a, b));
+INSERT INTO t VALUES (1, 1, '2024-01-02'), (2, 1, '2024-01-03'), (3, 2, '2024-01-02');
+INSERT INTO r VALUES (1, '2024-01-03'), (2, '2024-01-02');"""
+        )
+    )
+    assert [row.t.rowid for row in db.entities("r")] == [2, 3]
+    agree(db)
+    db.close()
+
+
 def test_two_tables_whose_names_are_one_text_are_two(any_maker: Maker, tmp_path: Path) -> None:
     begin = "CREATE TABLE k (id INT PRIMARY KEY);\n"
     where = any_maker(begin)

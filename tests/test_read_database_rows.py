@@ -251,6 +251,45 @@ def test_a_table_whose_rows_nothing_tells_apart_is_a_problem(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le"])
+def test_keys_without_row_ids_may_be_of_any_type(tmp_path: Path, encoding: str) -> None:
+    odd = "x'ff'" if encoding == "UTF-8" else "x'410000d8'"
+    db = read(
+        tmp_path,
+        f"""PRAGMA encoding = '{encoding}';
+        CREATE TABLE one (k PRIMARY KEY) WITHOUT ROWID;
+        CREATE TABLE two (a INT, b BLOB, PRIMARY KEY (a, b)) WITHOUT ROWID;
+        CREATE TABLE r (id INTEGER PRIMARY KEY, k REFERENCES one, a INT, b BLOB,
+          FOREIGN KEY (a, b) REFERENCES two);
+        INSERT INTO one VALUES (1), ('1'), (x'31'), (1.5), (9e999), ('é'), (''), (x''),
+          (CAST({odd} AS TEXT));
+        INSERT INTO two VALUES (1, 'x'), (1, x'78'), ('q', 7), (2, CAST({odd} AS TEXT));
+        INSERT INTO r (k) SELECT k FROM one;
+        INSERT INTO r (a, b) SELECT a, b FROM two;""",
+    )
+    assert [len(db.entities(name)) for name in db.tables] == [9, 13, 4]
+    rows = db.entities("r")
+    assert [row.k_one.k for row in rows[:9]] == [row.k for row in rows[:9]]
+    assert [(row.two.a, row.two.b) for row in rows[9:]] == [(row.a, row.b) for row in rows[9:]]
+    assert [len(db.row_graph(name, hops=1)) for name in db.tables] == [18, 26, 8]
+    assert len(db.row_graph("one", where={"k": [1, b"1"]}, hops=0)) == 2
+    db.close()
+
+
+def test_columns_that_hide_row_ids_beside_keys_that_may_be_null(tmp_path: Path) -> None:
+    db = read(
+        tmp_path,
+        """CREATE TABLE t (rowid TEXT PRIMARY KEY, oid, _rowid_);
+        CREATE TABLE u (rowid TEXT NOT NULL PRIMARY KEY, oid, _rowid_);
+        INSERT INTO t VALUES (NULL, 1, 1), (NULL, 2, 2);
+        INSERT INTO u VALUES ('a', 1, 1), (x'61', 2, 2);""",
+    )
+    assert db.tables == ["u"]
+    assert len(db.entities("u")) == 2
+    assert "its primary key may be NULL" in db.problems["problem"][0]
+    db.close()
+
+
 def test_graphs_of_rows_and_tables_go_wherever_graphs_go(shop: Database, tmp_path: Path) -> None:
     for graph in (shop.graph(), shop.row_graph()):
         assert len(graph.to_cytoscape()["elements"]["nodes"]) == len(graph)

@@ -162,12 +162,21 @@ def _by_bytes(
     """Return the condition that a text of SQLite has such bytes, which are no UTF-8."""
     try:
         if free:
-            return sa.cast(table.sql.c[column.name], sa.BLOB()) == text.encode(
-                errors="surrogateescape"
-            )
+            return has_bytes(table.sql.c[column.name], text)
     except UnicodeEncodeError:
         pass
     raise _no_value(table, column, text, "no database holds a text with half a character in it")
+
+
+def has_bytes(at: Any, text: str, encoding: str = "UTF-8") -> sa.ColumnElement[bool]:
+    """Return the condition that a value of SQLite is a text of such bytes, if they are no UTF-8.
+
+    In another encoding of the database, they are not those that were read.
+    """
+    written = text.encode(errors="surrogateescape")
+    if encoding != "UTF-8":
+        written = written.decode(errors="surrogatepass").encode(encoding, errors="surrogatepass")
+    return sa.and_(sa.func.typeof(at) == "text", sa.cast(at, sa.BLOB()) == written)
 
 
 def _forms(table: ForeignTable, column: ForeignColumn, value: Any) -> list[Any]:

@@ -96,8 +96,12 @@ def of_sqlite(conn: Connection, schema: str) -> ForeignSchema:
         if not all(_is_text(text) for row in told for text in row[1:3]):
             found.unreadable[name] = "the name of a column is no text"
         key = [row[1] for row in sorted(told, key=lambda row: int(row[4])) if row[4]]
-        if not key and {row[1].casefold() for row in told} >= _ROW_IDS:
-            found.unreadable[name] = "columns hide its row ids, and it has no primary key"
+        of_key = [row for row in told if row[4]]
+        is_row_id = len(key) == 1 and of_key[0][2].upper() == "INTEGER"
+        optional = not is_row_id and (not key or not all(row[3] for row in of_key))
+        if optional and {row[1].casefold() for row in told} >= _ROW_IDS:
+            why = "its primary key may be NULL" if key else "it has no primary key"
+            found.unreadable[name] = f"columns hide its row ids, and {why}"
         if name in found.unreadable:
             continue
         made = tuple(map(_sqlite_column, told))
@@ -113,6 +117,7 @@ def of_sqlite(conn: Connection, schema: str) -> ForeignSchema:
             target = placed(schema, rows[0][3])
             found.keys.append(ForeignKey(name, tuple(row[2] for row in rows), target, targets))
     leave_out_unreadable(conn, [found], {*doubted, *found.collated})
+    found.collated.intersection_update(found.tables)
     return found
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.util import ClauseAdapter
 
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
-from ecsviz.importers.database.conditions import Where, condition
+from ecsviz.importers.database.conditions import Where, condition, has_bytes
 from ecsviz.importers.database.reflect_mysql import NUMBER, numbered
 from ecsviz.importers.database.schema import (
     AsItComes,
@@ -482,19 +482,52 @@ class TableRows:
         """Yield conditions that a row is one of some: one, or one for every so many rows."""
         if not locators:
             return
-        sqlite = self.conn.dialect.name == "sqlite"
-        if sqlite and len(located) == 1 and type(locators[0]) is int:
-            yield key_condition(self.conn, located[0], locators)
-            return
-        if self.conn.dialect.name == "duckdb":  # one parameter: a list
+        engine = self.conn.dialect.name
+        if engine == "sqlite":
+            if len(located) == 1 and {*map(type, locators)} == {int}:
+                yield key_condition(self.conn, located[0], locators)
+                return
+            # Of any types, whatever is declared: none is bound as another is.
+            located = [sa.type_coerce(column, AsItComes()) for column in located]
+            locators, odd = _as_text(locators)
+            encoding = str(self.conn.exec_driver_sql("PRAGMA encoding").scalar()) if odd else ""
+            for start in range(0, len(odd), _ODD):
+                some = odd[start : start + _ODD]
+                yield sa.or_(*(_same(located, locator, encoding) for locator in some))
+        if engine == "duckdb" and len(located) == 1:  # one parameter: a list
             given = sa.bindparam(None, list(locators), AsItComes())
             yield located[0].in_(sa.select(sa.func.unnest(given)))
             return
-        most = _PARAMETERS if self.conn.dialect.name in _TAKE_MANY else 0
+        most = _PARAMETERS if engine in _TAKE_MANY else 0
         step = max(1, (most or _FEW_PARAMETERS) // len(located))
         at = located[0] if len(located) == 1 else sa.tuple_(*located)
         for start in range(0, len(locators), step):
             yield at.in_(locators[start : start + step])
+
+
+_ODD: Final = 200
+"""How many conditions are joined by OR: SQLite takes no deeper expression than 1,000."""
+
+
+def _as_text(locators: Sequence[Locator]) -> tuple[list[Locator], list[Locator]]:
+    """Return the locators that can be bound, and those with a text that is no UTF-8."""
+    fine: list[Locator] = []
+    odd: list[Locator] = []
+    for locator in locators:
+        parts = locator if isinstance(locator, tuple) else (locator,)
+        texts = (part for part in parts if isinstance(part, str) and not part.isascii())
+        (odd if any("\udc80" <= c <= "\udcff" for part in texts for c in part) else fine).append(
+            locator
+        )
+    return fine, odd
+
+
+def _same(located: Sequence[Any], locator: Locator, encoding: str) -> sa.ColumnElement[bool]:
+    parts = locator if isinstance(locator, tuple) else (locator,)
+    pairs = zip(located, parts, strict=True)
+    return sa.and_(
+        *(has_bytes(at, v, encoding) if isinstance(v, str) else at == v for at, v in pairs)
+    )
 
 
 def quoted_name(conn: Connection, table: ForeignTable) -> str:
