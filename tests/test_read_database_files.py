@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import gzip
+import io
+import re
 import sqlite3
+import tempfile
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -11,6 +16,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ecsviz as ev
 from ecsviz import errors
@@ -78,6 +85,174 @@ def test_one_file_of_a_table(folder: Path) -> None:
         ev.read_database(folder / "bad.parquet")
     with pytest.raises(errors.ImportLimitError, match="max_bytes="):
         ev.read_database(folder, max_bytes=100)
+
+
+# -- every row of files ----------------------------------------------------------------------
+
+
+def table_of(folder: Path, name: str, content: str | bytes) -> Database:
+    """Read a folder that holds one file."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    told = content if isinstance(content, bytes) else content.encode()
+    (folder / name).write_bytes(told)
+    return ev.read_database(folder)
+
+
+ODD: dict[str, tuple[str | bytes, list[str], list[list[Any]], str]] = {
+    "a row begins with #": ("a,b\n#1,2\n3,4\n", ["a", "b"], [["#1", 2], ["3", 4]], ""),
+    "rows of other widths": (
+        "id,name\n1,Ann\n2\n3,Bo,extra\n4,Di\n",
+        ["id", "name", "column2"],
+        [[1, "Ann", None], [2, None, None], [3, "Bo", "extra"], [4, "Di", None]],
+        "2 rows with fewer or more values .* the first in line 3",
+    ),
+    "a title": (
+        "Report 2020\n\na,b\n1,2\n",
+        ["a", "b"],
+        [[1, 2]],
+        r"before the header was left out \('Report 2020'\)",
+    ),
+    "lines that are empty but for commas": (
+        "Quarterly,\n,\na,b\n1,2\n",
+        ["Quarterly", "column1"],
+        [[None, None], ["a", "b"], ["1", "2"]],
+        "",
+    ),
+    "a blank line, where it is a row": ("a\n1\n\n3\n", ["a"], [[1], [None], [3]], ""),
+    "ends of lines of two kinds": ("a,b\n1,2\r\n3,4\n", ["a", "b"], [[1, 2], [3, 4]], ""),
+    "a quote that is not closed": ('a\n"x\n1\n', ["a"], [['"x'], ["1"]], "quotes do not match"),
+    "escaped quotes": ('a,b\n"x\\"y",2\n"q",3\n', ["a", "b"], [['x"y', 2], ["q", 3]], ""),
+    "semicolons": ("a;b\n1,5;2\n2,5;\n", ["a", "b"], [["1,5", 2], ["2,5", None]], ""),
+    "names twice": ("a,A,\n1,2,3\n", ["a", "A_1", "column2"], [[1, 2, 3]], ""),
+    "no header": ("1,x\n2,y\n", ["column0", "column1"], [[1, "x"], [2, "y"]], ""),
+    "integers and codes": (
+        "n,c,d,f\n9223372036854775808,007,+1,9007199254740993\n1,8,1,0.5\n",
+        ["n", "c", "d", "f"],
+        [[2**63, "007", "+1", "9007199254740993"], [1, "8", "1", "0.5"]],
+        "",
+    ),
+    "days that may be two": ("d\n01/02/2020\n", ["d"], [["01/02/2020"]], ""),
+    "numbers no float holds": ("x\n1e400\n0.5\n", ["x"], [["1e400"], ["0.5"]], ""),
+    "floats": ("x\n0.30000000000000004\n-0\n1e5\n", ["x"], [[0.1 + 0.2], [-0.0], [1e5]], ""),
+    "UTF-16": ("a;b\né;1\n".encode("utf-16"), ["a", "b"], [["é", 1]], ""),
+    "UTF-16 without a mark": (
+        "a,b\nx,1\n".encode("utf-16-le"),
+        ["a", "b"],
+        [["x", 1]],
+        "read as UTF-16",
+    ),
+    "Latin-1": ("a\ncafé\n".encode("latin-1"), ["a"], [["café"]], "read as Latin-1"),
+    "late": ("v\n" + "1\n" * 30_000 + "x\n", ["v"], [["1"]] * 30_000 + [["x"]], ""),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_every_row_of_a_csv_file_counts_or_is_told(
+    tmp_path: Path, what: str, require_optional: Any
+) -> None:
+    require_optional("duckdb")
+    content, names, rows, told = ODD[what]
+    with table_of(tmp_path / "f", "t.csv", content) as db:
+        frame = db.frame("t").astype(object)
+        assert list(frame) == names
+        assert frame.where(frame.notna(), None).values.tolist() == rows
+        problems = db.problems
+        assert len(problems) == bool(told)
+        if told:
+            assert re.search(told, problems["problem"][0])
+            assert problems["table"].to_list() == ["t"]
+            assert db.problems_frame()["kind"].to_list()[0] == "odd file"
+        assert len(db.entities("t")) == len(rows)
+
+
+_CELLS = st.text(alphabet=" \"'#\\\n\r,-.01eéT:\0", max_size=6) | st.sampled_from(
+    ["1", "-7", "2.5", "2024-02-29", "10:11:12", "true", "nan", "NULL", "2024-02-29T10:11:12Z"]
+)
+
+
+@given(
+    rows=st.lists(st.lists(_CELLS, min_size=1, max_size=3), min_size=1, max_size=5),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+)
+@settings(max_examples=12)
+def test_each_value_of_a_csv_file_is_what_stands_there(
+    rows: list[list[str]], encoding: str, end: str
+) -> None:
+    pytest.importorskip("duckdb")
+    rows = [["k", "l"], ["x", "y"], ["x", "y"], ["z", "y", "x"], *rows, *[["x", "y"]] * len(rows)]
+    text = io.StringIO(newline="")
+    # All are quoted: the writer does not quote ends of lines of other kinds.
+    csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(rows)
+    odd = sum(len(row) != 2 for row in rows)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "t.csv").write_bytes(text.getvalue().encode(encoding))
+        with ev.read_database(folder) as db:
+            frame = db.frame("t")
+            assert frame.shape == (len(rows) - 1, 3)
+            for row, found in zip(rows[1:], frame.astype(object).values.tolist(), strict=True):
+                padded = [*row, "", ""][: len(found)]
+                assert [None if pd.isna(v) else v for v in found] == [v or None for v in padded]
+            assert db.problems["rows"].to_list() == [odd]
+
+
+def test_files_of_json_lose_no_record_and_no_digit(tmp_path: Path, require_optional: Any) -> None:
+    require_optional("duckdb")
+    cases: list[tuple[str | bytes, list[Any]]] = [
+        ('{"a": 1}\n5\n{"a": 2}\n', [{"a": 1}, 5, {"a": 2}]),
+        ('{"a": 1}\n' * 30_000 + '{"a": "x"}', [1] * 30_000 + ["x"]),
+        ('{"a": 9007199254740993}\n{"a": 0.5}', [9_007_199_254_740_993, 0.5]),
+        ('{"a": {"b": [1e400]}}', [{"b": ["1e400"]}]),
+        ('[{"a": 12345678901234567890.5}, {"a": 1}]', ["12345678901234567890.5", 1]),
+        ('{"a": "\\"1e999"}', ['"1e999']),
+        ('{"a": "é"}'.encode("utf-16"), ["é"]),
+    ]
+    for content, values in cases:
+        with table_of(tmp_path / "f", "t.json", content) as db:
+            frame = db.frame("t")
+            assert frame[frame.columns[0]].tolist() == values
+            assert [len(db.entities("t"))] == [len(values)]
+            digits = "400" in str(content) or "890.5" in str(content)
+            assert ["digits" in told for told in db.problems["problem"]] == [True] * digits
+
+
+def test_no_file_of_a_folder_goes_unheard(tmp_path: Path, require_optional: Any) -> None:
+    require_optional("duckdb")
+    arrow, parquet = require_optional("pyarrow"), require_optional("pyarrow.parquet")
+    one = arrow.table({"n": [2**53 + 1]})
+    parquet.write_table(one, tmp_path / "t.parquet")
+    (tmp_path / "T.csv").write_text("n\n2\n")
+    (tmp_path / "t.json").write_text('{"n": 3}')
+    (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(b"n\n4\n"))
+    (tmp_path / "_old.csv").write_text("n\n5\n")
+    (tmp_path / "sheet.xlsx").write_bytes(b"PK")
+    (tmp_path / "broken.csv.gz").write_bytes(gzip.compress(b"n\n4\n" * 99)[:-9])
+    for part in ("year=2024", "year=2025"):
+        (tmp_path / "t" / part).mkdir(parents=True)
+        (tmp_path / "t" / part / "a.csv").write_text(f"n\n{part[-1]}\n")
+    parquet.write_table(one, tmp_path / "t" / "b.parquet")
+    parquet.write_table(arrow.table({"n": [0.5], "m": [1]}), tmp_path / "t" / "c.parquet")
+    with ev.read_database(tmp_path) as db:
+        assert {name: db.frame(name)["n"].tolist() for name in db.tables} == {
+            "T": [2],
+            "packed": [4],
+            "t.csv": [4, 5],
+            "t.json": [3],
+            "t.parquet": [float(2**53), 0.5],
+            "t.parquet 2": [2**53 + 1],
+        }
+        assert db.frame("t.csv")["year"].tolist() == [2024, 2025]
+        told = db.problems.set_index("table")["problem"]
+        assert sorted(told.index) == ["_old.csv", "broken", "sheet.xlsx", "t.parquet"]
+        assert "damaged" in told["broken"]
+        assert "1 number of n" in told["t.parquet"]
+    with ev.read_database(tmp_path / "packed.csv.gz") as db:
+        assert db.frame("packed")["n"].tolist() == [4]
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"n\n" * 10**6))
+    with pytest.raises(errors.ImportLimitError, match="max_bytes="):
+        ev.read_database(tmp_path / "bomb.csv.gz", max_bytes=10**5)
 
 
 def test_keys_that_a_database_does_not_declare(tmp_path: Path) -> None:
@@ -185,9 +360,9 @@ def test_columns_and_chunks(tmp_path: Path) -> None:
         {"chunks": "2"},
         {"as_": "excel"},
     ]
-    for given in wrong:
-        with pytest.raises(errors.InvalidArgumentError, match=next(iter(given))[:6]):
-            db.frame("t", **given)
+    for asked in wrong:
+        with pytest.raises(errors.InvalidArgumentError, match=next(iter(asked))[:6]):
+            db.frame("t", **asked)
 
 
 def test_arrow_and_polars(tmp_path: Path, require_optional: Any) -> None:

@@ -98,10 +98,10 @@ class WithAdvice:
         -------
         DataFrame
             ``kind`` (``"dangling"``, ``"not followed"``, ``"kept as text"``, ``"wider class"``,
-            ``"not read"``, ``"no index"``, ``"closes a cycle"``, ``"alone"``, ``"guessed"``),
-            ``table``, ``columns``, ``target``, ``problem``, ``remedy`` and ``rows`` (Int64). The
-            remedy is a statement, which is not run here, or the order in which tables can be
-            loaded.
+            ``"not read"``, ``"odd file"``, ``"no index"``, ``"closes a cycle"``, ``"alone"``,
+            ``"guessed"``), ``table``, ``columns``, ``target``, ``problem``, ``remedy`` and
+            ``rows`` (Int64). The remedy is a statement, which is not run here, or the order in
+            which tables can be loaded.
 
         Examples
         --------
@@ -175,6 +175,8 @@ def _faults(sql: _Sql, problems: pd.DataFrame) -> Iterator[Finding]:
             kind, remedy = "kept as text", "frame() has them as texts"
         elif columns:
             kind, remedy = "wider class", "take classes from now on, not those of before"
+        elif table in sql.schema.tables:
+            kind, remedy = "odd file", "look at the rows, and mend the file"
         else:
             kind, remedy = "not read", "allow reading it, or leave it out"
         count = int(rows) if isinstance(rows, int) else None

@@ -89,11 +89,13 @@ def faults_frame(
     counts: Counts,
     lacking: Iterable[tuple[ForeignTable, str, int, list[tuple[Any, ...]]]],
     wider: Iterable[tuple[str, str, str]] = (),
+    odd: Iterable[tuple[str, str, int | None]] = (),
 ) -> pd.DataFrame:
     """Return what cannot be followed or read; see ``Database.problems``."""
     found: list[tuple[str, str, str, str, int | None]] = [
         (name, "", "", f"left out: {why}", None) for name, why in schema.unreadable.items()
     ]
+    found += [(name, "", "", what, rows) for name, what, rows in odd]
     for key in schema.keys:
         if key.fault is not None:
             found.append((key.table, key.path, key.target, f"not followed: {key.fault}", None))

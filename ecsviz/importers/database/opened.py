@@ -175,12 +175,15 @@ class Database(WithAdvice, WithCopies):
         """What could not be placed, as a frame: ``table``, ``columns``, ``target``, ``problem``.
 
         Dangling values, with the number of ``rows`` that have them; keys to tables or columns
-        that are not there; tables that cannot be read; columns of which `classes` turned out
-        too narrow. The values themselves are in `frame`.
+        that are not there; tables that cannot be read; what is odd in files, such as rows with
+        too few values; columns of which `classes` turned out too narrow. The values themselves
+        are in `frame`.
         """
         with self._source.reading() as conn:
             lacking = self._kinds.lacking(conn)
-        return frames.faults_frame(self._schema, self._counts, lacking, self._kinds.wider())
+        return frames.faults_frame(
+            self._schema, self._counts, lacking, self._kinds.wider(), self._source.odd
+        )
 
     @cached_property
     def _counts(self) -> Mapping[ForeignKey, tuple[int, int, int]]:

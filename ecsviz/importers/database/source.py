@@ -69,6 +69,8 @@ class DatabaseSource:
         A short name, for classes.
     unreadable
         Table → why it could not be read, of a folder.
+    odd
+        Table, what was odd in a file of it, and in how many rows.
     of_files
         Whether it is a folder or a file of tables, of which nothing is declared.
     """
@@ -82,6 +84,7 @@ class DatabaseSource:
     ) -> None:
         self.timeout = timeout
         self.unreadable: dict[str, str] = {}
+        self.odd: list[tuple[str, str, int | None]] = []
         self.of_files = False
         self._trust = trust
         self._patience = Patience(timeout)
@@ -133,8 +136,8 @@ class DatabaseSource:
         files = table_files(path)
         if files is not None:
             self.of_files = True
-            made = loaded(files, self.name, max_bytes)
-            path, self.unreadable = self._stack.enter_context(made)
+            made = self._stack.enter_context(loaded(files, self.name, max_bytes))
+            path, self.unreadable, self.odd = made.path, made.unreadable, made.odd
         elif path.is_dir():
             raise StorageOpenError(
                 f"{short_path(path)} is a folder without files of Parquet, CSV or JSON. Name a"

@@ -467,6 +467,10 @@ def column_of(fit: Fit, values: Sequence[Any]) -> Any:
             dtype = dtypes[fit.nullable]
             if dtype in _OF_NUMPY:
                 return np.array(values, dtype=dtype)
+            if dtype == "Int64":  # of larger ones, pandas would make floats first
+                numbers = np.array([value or 0 for value in values], dtype="int64")
+                missing = np.array([value is None for value in values], dtype=bool)
+                return pd.arrays.IntegerArray(numbers, missing)
             array: Any = pd.array  # its overloads know no name that is computed
             return array(values, dtype=dtype)
         except (OverflowError, TypeError, ValueError):
