@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import pytest
+from pydantic import Field
 
 import ecsviz as ev
 from ecsviz.draw import draw_graph
 from ecsviz.layout.choices import placed_by
 from ecsviz.widgets.graph.scene import TO_HUB, nodes_scene
-from tests.test_draw import found, graph_of
+from tests.test_draw import found, graph_of, texts
+from tests.test_layout import boxes_of, overlaps
 from tests.test_maps import HOWS, own_ways, packages
 
 Graph = ev.EntityDependencyGraph
+WEEK = timedelta(days=7)
 
 
 def run_behind(lines: Any, boxes: Any) -> list[tuple[int, int]]:
@@ -76,6 +80,68 @@ def test_no_line_of_the_explorer_runs_behind_a_box(name: str) -> None:
         line = np.vstack((scene.places[a], bends, scene.places[b]))
         others = np.setdiff1d(np.arange(len(graph)), (a, b))
         assert scene.flags[k] & TO_HUB or run_behind([line], boxes[others]) == []
+
+
+@pytest.mark.parametrize("how", ["layered", "tree", "radial", "force"])
+@pytest.mark.parametrize("wide", [6.0, 9.0])
+def test_marks_have_names_where_there_is_room(how: Any, wide: float) -> None:
+    ax = draw_graph(own_ways(40), layout=how, figsize=(wide, 0.85 * wide))
+    named, note = len(texts(ax, "label")), " ".join(texts(ax, "note"))
+    assert named >= (30 if wide < 9 else 37)
+    assert ("no room for all labels" in note) == (named < 40)
+
+
+@pytest.mark.parametrize("n", [40, 130])
+def test_what_is_radial_stands_on_rings_that_are_seen(n: int) -> None:
+    graph = own_ways(40) if n == 40 else packages(n)
+    rings = found(draw_graph(graph, layout="radial"), "rings")
+    assert len(rings.get_offsets()) >= 3
+    layout = placed_by("radial", graph, np.full((n, 2), 0.15), (0.1, 0.3), (9.0, 9.0))
+    far = np.hypot(*layout.positions.T)
+    assert np.isin(far.round(6), np.round((0.0, *layout.rings), 6)).all()
+    assert all((np.abs(far - ring) < 1e-6).any() for ring in layout.rings)
+    assert overlaps(boxes_of(layout)) == []
+
+
+def talk(every: int) -> ev.ChatThread:
+    """Return a thread of which each so-manieth message has a moment."""
+    thread, last = ev.ChatThread(title="Some have a time"), None
+    thread.created_at = None
+    for k in range(12):
+        last = thread.say("user", f"message {k}", parent=last)
+        last.created_at = datetime(2024, 5, 1, tzinfo=UTC) + k * WEEK if k % every == 0 else None
+    return thread
+
+
+@pytest.mark.parametrize("every", [1, 3, 12])
+def test_a_timeline_tells_the_time_and_who_has_none(every: int) -> None:
+    ax = draw_graph(Graph(talk(every)), layout="timeline", pairs=False)
+    ticks = texts(ax, "tick")
+    note = " ".join(" ".join(texts(ax, "note")).split())
+    dated = 12 // every
+    assert f"{13 - dated} entit{'y has' if dated == 12 else 'ies have'} no time" in note
+    assert "no time" in ticks
+    assert ticks[-2].endswith("UTC")
+    assert len(found(ax, "time").get_segments()) == len(ticks) - 2 >= min(dated, 3)
+    boxes = [path.get_extents() for path in found(ax, "nodes").get_paths()]
+    on_line = min(segment[0][0] for segment in found(ax, "time").get_segments())
+    assert sum(box.x1 < on_line for box in boxes) == 13 - dated
+
+
+class Event(ev.Entity):
+    at: datetime | date
+    then: list[Event] = Field(default_factory=list)
+
+
+Event.model_rebuild()
+FIRST, LAST = datetime(1, 1, 1), datetime(9999, 12, 31)  # noqa: DTZ001 - without a zone
+
+
+@pytest.mark.parametrize("moment", [FIRST, LAST, FIRST.date(), LAST.replace(tzinfo=UTC)])
+def test_a_timeline_takes_any_moment(moment: Any) -> None:
+    other = Event(at=datetime(2024, 5, 1, tzinfo=timezone(timedelta(hours=14))))
+    ax = draw_graph(Graph(Event(at=moment, then=[other])), layout="timeline")
+    assert texts(ax, "tick")
 
 
 def test_what_hangs_in_a_tree_hangs_from_its_root() -> None:

@@ -15,6 +15,7 @@ from ecsviz.basics.progress import step, steps
 from ecsviz.basics.text import counted
 from ecsviz.draw import frame
 from ecsviz.draw.chosen import chosen_part
+from ecsviz.draw.guides import draw_guides
 from ecsviz.draw.labels import LENGTH, READ
 from ecsviz.draw.maps import draw_map
 from ecsviz.draw.nodes import draw_boxes, draw_hulls, draw_marks
@@ -241,11 +242,12 @@ def draw_picture(
     )
     step("lines and marks")
     canvas = plan.around.canvas(ax, theme, writer, plan.bounds, plan.height)
+    all_named = False
     if len(plan.labels):
-        _draw_parts(canvas, picture, plan, edge_labels)
+        all_named = _draw_parts(canvas, picture, plan, edge_labels)
     else:
         _say_empty(canvas)
-    plan.around.draw(canvas)
+    (plan.named if all_named else plan.around).draw(canvas)
     return canvas.ax
 
 
@@ -266,12 +268,14 @@ def _say_empty(canvas: frame.Canvas) -> None:
 
 def _draw_parts(
     canvas: frame.Canvas, picture: Picture, plan: Plan, edge_labels: bool | None
-) -> None:
+) -> bool:
+    """Draw all, and tell whether all nodes have their names."""
+    if plan.layout.rings or plan.layout.moments is not None:
+        draw_guides(canvas, plan.layout)
     draw_hulls(canvas, picture, plan)
     draw_references(canvas, picture, plan)
     if not plan.labelled:
-        draw_marks(canvas, picture, plan)
-        return
+        return draw_marks(canvas, picture, plan)
     draw_boxes(canvas, picture, plan)
     shape = plan.layout.shape
     if _names_references(len(shape), canvas.scale, edge_labels):
@@ -279,6 +283,7 @@ def _draw_parts(
         if picture.lit_references is not None:
             shown &= picture.lit_references
         draw_edge_labels(canvas, picture, plan, shown)
+    return True
 
 
 def _names_references(count: int, scale: float, asked: bool | None) -> bool:

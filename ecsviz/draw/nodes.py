@@ -15,6 +15,7 @@ from ecsviz.draw.plan import (
     LEAST_NAME,
     LINE,
     MARK,
+    MAX_LABELLED,
     MAX_NAMES,
     NAME,
     PAD,
@@ -189,14 +190,14 @@ def _write_labels(canvas: Canvas, plan: Plan, left: Floats, strength: Floats) ->
             )
 
 
-def draw_marks(canvas: Canvas, picture: Picture, plan: Plan) -> None:
-    """Draw nodes as marks, and name the few on which most hang."""
+def draw_marks(canvas: Canvas, picture: Picture, plan: Plan) -> bool:
+    """Draw nodes as marks, and name those on which most hang; tell whether all have names."""
     diameter = float(plan.layout.sizes[:, 1].max()) * canvas.scale
     _scatter(canvas, plan, plan.layout.positions, _strength(picture, 0.2), diameter, 3.0)
     if picture.how == "circle":
         _write_around(canvas, picture, plan)
-    else:
-        _write_names(canvas, picture, plan)
+        return False
+    return _write_names(canvas, picture, plan) == len(plan.labels)
 
 
 def _scatter(
@@ -235,8 +236,11 @@ def _scatter(
 # -- names beside marks ----------------------------------------------------------------------
 
 
-def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> None:
-    """Name the marks on which most hang, or those that are highlighted, where there is room."""
+def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> int:
+    """Name the marks on which most hang, or those that are highlighted, where there is room.
+
+    Returns how many have their names.
+    """
     from matplotlib.patheffects import withStroke
 
     layout, scale = plan.layout, canvas.scale
@@ -245,6 +249,7 @@ def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> None:
     left, right = canvas.ax.get_xlim()
     halo = [withStroke(linewidth=2.4, foreground=canvas.theme.ground)]
     owners = named_components(picture)
+    count = 0
     for node in _named(picture, layout, owners):
         whole = bool(layout.component[node] in owners)
         least = name_room(picture) if whole else None
@@ -253,6 +258,7 @@ def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> None:
             if not whole and (place[0] < left or place[2] > right or overlaps(place, taken)):
                 continue
             taken = np.vstack((taken, place))
+            count += 1
             canvas.ax.text(
                 (place[0] + place[2]) / 2,
                 (place[1] + place[3]) / 2 - RISE / scale,
@@ -268,6 +274,7 @@ def _write_names(canvas: Canvas, picture: Picture, plan: Plan) -> None:
                 **canvas.writer.options(),
             )
             break
+    return count
 
 
 def _write_around(canvas: Canvas, picture: Picture, plan: Plan) -> None:
@@ -347,6 +354,8 @@ def _named(picture: Picture, layout: Layout, owners: set[int]) -> list[int]:
     if owners:
         foremost = order[np.unique(layout.component[order], return_index=True)[1]]
         return [int(node) for node in foremost if layout.component[node] in owners]
+    if len(layout) <= MAX_LABELLED:
+        return [int(node) for node in order]
     # Many equally joined: which of them is named would be chance.
     least = max(3.0, 1.5 * float(np.median(degree)))
     return [int(node) for node in order[degree[order] >= least][:MAX_NAMES]]

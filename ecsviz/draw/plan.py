@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, overload
 
 import numpy as np
@@ -20,6 +21,7 @@ from ecsviz.draw.text import Writer
 from ecsviz.layout import Layout, layout_graph
 from ecsviz.layout.choices import placed_by
 from ecsviz.layout.grid import Floats
+from ecsviz.layout.overview import noun_of
 from ecsviz.layout.placed import HUB
 
 FONT: Final = 9.0
@@ -59,6 +61,11 @@ APART: Final = 1.15
 """How far apart they stand, in heights of their letters."""
 NAME_OFF: Final = 0.1
 """From the middle of a mark on a circle to its name, in inches."""
+SPREAD: Final = 1.1
+MOST_SPREAD: Final = 6.0
+"""How much farther apart marks stand where there is room for their names: else as they are."""
+TIME: Final = 0.4
+"""The room that a line of time takes at the foot, in inches."""
 NAME_ROOM: Final = 1.4
 """How wide such components are at least, so that some of their name is above them."""
 
@@ -81,8 +88,8 @@ class Plan:
         The category of every node, and the categories.
     cyclic
         The components that stand on shaded ground.
-    around
-        What stands around it.
+    around, named
+        What stands around it, and the same where all marks have names.
     height
         Of the axes, in inches.
     hidden
@@ -98,6 +105,7 @@ class Plan:
     kinds: list[Category]
     cyclic: Ints
     around: frame.Surround
+    named: frame.Surround
     height: float
     hidden: Bools
 
@@ -144,35 +152,35 @@ def make_plan(
         bounds = _with_names(bounds, labels, writer, room)
     elif not labelled:
         bounds = (*bounds[:3], bounds[3] + MARK_SIZE)  # for names above what stands at the top
+    bounds, told = _with_time(bounds, layout, picture, room)
     wide, tall, shrink = _shrunk(bounds, room)
-    note = picture.note
-    crowded = picture.how != "circle" or room_around(layout, shrink) < LEAST_NAME
-    if not labelled and crowded and any(picture.labels):
-        note += " There is no room for all labels."
-        for label in labels[:NOTED]:  # so that what cannot be drawn is told of
-            writer.drawable("".join(label.name))
+    note = f"{picture.note} {told}".strip()
     parts = picture.graph.arrays
     hidden = _hidden(picture, layout)
     if hidden.any():
         note += f" {int(hidden.sum()):,} lines are left out: they fan out from one node to all."
     cyclic = np.unique(layout.component[parts.sources[picture.in_cycle]])
-    ramp = kinds if legend and isinstance(kinds, Ramp) else None
-    entries = _entries(picture, codes, kinds, theme, writer) if legend else []
-    needed = None if fixed else wide * shrink
-    around = frame.surround(
+    around = partial(
+        frame.surround,
         writer,
         title,
         picture.counts,
-        entries,
-        note,
+        _entries(picture, codes, kinds, theme, writer) if legend else [],
         room=room[0],
-        needed=needed,
-        ramp=ramp,
+        needed=None if fixed else wide * shrink,
+        ramp=kinds if legend and isinstance(kinds, Ramp) else None,
         tall=room[1] if fixed else None,
     )
-    height = max(tall * shrink, frame.MIN_HEIGHT - 0.6) + around.strip
+    crowded = picture.how != "circle" or room_around(layout, shrink) < LEAST_NAME
+    if not labelled and crowded and any(picture.labels):
+        for label in labels[:NOTED]:  # so that what cannot be drawn is told of
+            writer.drawable("".join(label.name))
+        most, named = around(f"{note} There is no room for all labels."), around(note)
+    else:
+        most = named = around(note)
+    height = max(tall * shrink, frame.MIN_HEIGHT - 0.6) + most.strip
     return Plan(
-        layout, curves, bounds, labels, labelled, codes, kinds, cyclic, around, height, hidden
+        layout, curves, bounds, labels, labelled, codes, kinds, cyclic, most, named, height, hidden
     )
 
 
@@ -256,6 +264,25 @@ def _with_names(
     return left - pad, bottom - pad, right + pad, top + pad
 
 
+def _with_time(
+    bounds: tuple[float, float, float, float],
+    layout: Layout,
+    picture: Picture,
+    room: tuple[float, float],
+) -> tuple[tuple[float, float, float, float], str]:
+    """Leave room for a line of time, and tell who is not on it."""
+    if layout.moments is None:
+        return bounds, ""
+    left, bottom, right, top = bounds
+    pad = TIME / _shrunk(bounds, room)[2]
+    count = int(layout.moments.timeless.sum())
+    if not count:
+        return (left, bottom - pad, right, top), ""
+    noun = noun_of(picture.graph, count)
+    told = f"{count:,} {noun} {'has' if count == 1 else 'have'} no time: on the left."
+    return (left, bottom - pad, right, top + pad / 2), told
+
+
 def _shrunk(
     bounds: tuple[float, float, float, float], room: tuple[float, float]
 ) -> tuple[float, float, float]:
@@ -311,17 +338,31 @@ def _layout(
             return placed_by(picture.how, picture.graph, sizes, gap, page)
         return layout_graph(picture.graph, sizes=sizes, gap=gap, page=page)
     sizes = np.full((len(labels), 2), MARK_SIZE)
-    if picture.how is not None:
-        return placed_by(picture.how, picture.graph, sizes, MARK_GAP, page)
-    least = name_room(picture)
-    layout = layout_graph(picture.graph, sizes=sizes, gap=MARK_GAP, page=page, name_room=least)
+    if picture.how is None:
+        least = name_room(picture)
+        laid = partial(layout_graph, picture.graph, sizes=sizes, page=page, name_room=least)
+    else:
+        laid = partial(placed_by, picture.how, picture.graph, sizes=sizes, page=page)
+    layout = laid(gap=MARK_GAP)
     left, bottom, right, top = layout.bounds
-    wider = (page[0] / page[1]) / max((right - left) / max(top - bottom, 0.1), 0.1)
-    if wider > 1.3 and top - bottom > page[1]:
+    wider, taller = page[0] / max(right - left, 0.1), page[1] / max(top - bottom, 0.1)
+    if len(labels) <= MAX_LABELLED and any(picture.labels) and layout.moments is None:
+        # The room that is left is the names'.
+        if picture.how not in (None, "layered", "tree"):
+            wider = taller = min(wider, taller)
+    elif picture.how is None and wider > 1.3 * taller and taller < 1:
         # Tall and narrow: what is free at the sides makes the lines easier to follow.
-        gap = (MARK_GAP[0] + (MARK_GAP[0] + MARK_SIZE) * (min(wider, 3.0) - 1), MARK_GAP[1])
-        layout = layout_graph(picture.graph, sizes=sizes, gap=gap, page=page, name_room=least)
-    return layout
+        wider, taller = min(wider / taller, 3.0), 1.0
+    else:
+        return layout
+    if max(wider, taller) < SPREAD:
+        return layout
+    factors = [min(max(factor, 1.0), MOST_SPREAD) for factor in (wider, taller)]
+    across, down = (
+        each + (each + MARK_SIZE) * (factor - 1)
+        for each, factor in zip(MARK_GAP, factors, strict=True)
+    )
+    return laid(gap=(across, down))
 
 
 def _box_sizes(labels: Sequence[Label], writer: Writer) -> Floats:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import numpy as np
@@ -17,6 +15,7 @@ from ecsviz.layout.groups import DrawingOptionError
 from ecsviz.layout.maps import map_of
 from ecsviz.layout.one_way import OneWay, both_ways, one_way
 from ecsviz.layout.placed import HUB, HULL_PAD, LOOP, SIDE, Layout
+from ecsviz.layout.timed import on_a_line
 
 if TYPE_CHECKING:
     from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -26,6 +25,8 @@ How = Literal["layered", "tree", "radial", "force", "circle", "timeline"]
 ROUNDS: Final = 60
 """How often what lies on each other is pushed apart."""
 ROOTS: Final = 3
+TRIES: Final = 80
+"""How often a ring is made larger until all have room on it."""
 PAIRWISE: Final = 700
 """Up to so many nodes all pairs are looked at."""
 
@@ -103,14 +104,14 @@ def placed_by(
             starts=along.starts,
             bends=along.bends,
         )
-    elif how == "timeline":
-        places = _on_a_line(graph, sizes, aside, gap, page)
-    else:
-        if how == "circle":
-            places = _on_a_circle(graph)
-        else:
-            places = _radial(graph) if how == "radial" else map_of(graph).places
-        places = _with_room(places, sizes + gap, aside, move=how != "circle")
+    if how == "timeline":
+        places, moments = on_a_line(graph, sizes, aside, gap, page)
+        return replace(_layout(graph, places, sizes, reach), moments=moments)
+    if how == "radial":
+        places, rings = _on_rings(*_radial(graph), sizes + gap, aside)
+        return replace(_layout(graph, places, sizes, reach), rings=rings)
+    places = _on_a_circle(graph) if how == "circle" else map_of(graph).places
+    places = _with_room(places, sizes + gap, aside, move=how != "circle")
     return _layout(graph, places, sizes, reach)
 
 
@@ -202,8 +203,8 @@ def _tree(graph: EntityDependencyGraph, *, around: bool = False) -> tuple[Ints, 
     return np.array(parent), np.isin(line, chosen) & ~turned
 
 
-def _radial(graph: EntityDependencyGraph) -> Floats:
-    """Place roots in the middle, and what hangs on them on rings, each by the leaves it has."""
+def _radial(graph: EntityDependencyGraph) -> tuple[Floats, Ints]:
+    """Return the angle and the ring of every node: roots in the middle, each by its leaves."""
     parent = _tree(graph, around=True)[0]
     n = len(parent)
     depth, leaves = np.zeros(n, dtype=np.int64), np.zeros(n)
@@ -231,8 +232,39 @@ def _radial(graph: EntityDependencyGraph) -> Floats:
         inner = begin[node]
         for child in children.get(node, ()):
             begin[child], inner = inner, inner + leaves[child]
-    angle = np.pi / 2 - turn * (begin + leaves / 2)
-    return np.asarray(depth[:, None] * np.column_stack((np.cos(angle), np.sin(angle))), float)
+    return np.pi / 2 - turn * (begin + leaves / 2), depth
+
+
+def _on_rings(
+    angle: Floats, depth: Ints, room: Floats, aside: Floats
+) -> tuple[Floats, tuple[float, ...]]:
+    """Place nodes on rings, each as small as it can be; return the places, and how large those are.
+
+    Nodes take the `room` around them, and what is `aside` on their right.
+    """
+    towards = np.column_stack((np.cos(angle), np.sin(angle)))
+    places, rings, radius = np.zeros_like(towards), [], 0.0
+    inner = np.zeros(0, dtype=np.int64)
+    for ring in range(int(depth.max(initial=0)) + 1):
+        here = np.flatnonzero(depth == ring)
+        if ring and len(here):
+            radius += float(room[here, 1].min())
+            steps = np.diff(np.sort(angle[here]), append=angle[here].min() + 2 * np.pi)
+            least = float(room[here].min()) / (2 * np.sin(min(float(steps.min()), np.pi) / 2))
+            radius = max(radius, least)
+            both = np.concatenate((here, inner))
+            a, b = np.triu_indices(len(both), 1)
+            pairs = both[a], both[b]
+            for _ in range(TRIES if len(both) <= PAIRWISE else 0):
+                places[here] = radius * towards[here]
+                need = _needed(places, room, aside, *pairs)
+                if not (np.abs(places[pairs[0]] - places[pairs[1]]) < need - 1e-9).all(1).any():
+                    break
+                radius *= 1.04
+            rings.append(radius)
+        places[here] = radius * towards[here]
+        inner = here
+    return places, tuple(rings)
 
 
 def _on_a_circle(graph: EntityDependencyGraph) -> Floats:
@@ -244,49 +276,6 @@ def _on_a_circle(graph: EntityDependencyGraph) -> Floats:
     place[np.lexsort((-step, map_of(graph).community))] = np.arange(n)
     angle = np.pi / 2 - 2 * np.pi * place / n
     return np.column_stack((np.cos(angle), np.sin(angle)))
-
-
-def _on_a_line(
-    graph: EntityDependencyGraph,
-    sizes: Floats,
-    aside: Floats,
-    gap: tuple[float, float],
-    page: tuple[float, float],
-) -> Floats:
-    """Place nodes from left to right by their moments, those of about one time below each other."""
-    moments = [_moment(node) for node in graph.arrays.nodes]
-    known = sorted({moment for moment in moments if moment is not None})
-    if not known:
-        raise DrawingOptionError(
-            "layout='timeline' asks for moments, and no node has a field with a time or a day."
-            " Choose another layout.",
-            option="layout",
-            value="timeline",
-        )
-    low, high = known[0], known[-1]
-    wide = page[0] - float(sizes[:, 0].max())
-    share = np.array([(low if m is None else m) - low for m in moments]) / ((high - low) or 1.0)
-    x, y = share * max(wide, 1.0), np.zeros(len(share))
-    ends: list[float] = []  # of every lane
-    for node in np.argsort(x, kind="stable").tolist():
-        left = x[node] - sizes[node, 0] / 2
-        lane = next((k for k, end in enumerate(ends) if end <= left), len(ends))
-        if lane == len(ends):
-            ends.append(0.0)
-        ends[lane] = x[node] + sizes[node, 0] / 2 + aside[node] + gap[0]
-        y[node] = -lane * (float(sizes[:, 1].max()) + gap[1])
-    return np.column_stack((x, y))
-
-
-def _moment(node: Any) -> float | None:
-    """Return the first time or day among a node's fields, in seconds."""
-    state: Sequence[Any] = list(getattr(node, "__dict__", {}).values())
-    for value in state:
-        if isinstance(value, datetime):
-            return value.timestamp()
-        if isinstance(value, date):
-            return datetime(value.year, value.month, value.day).timestamp()  # noqa: DTZ001 - days have no zone
-    return None
 
 
 def _with_room(places: Floats, room: Floats, aside: Floats, *, move: bool) -> Floats:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.layout.grid import Floats
+
+if TYPE_CHECKING:
+    from ecsviz.layout.timed import Moments
 
 LOOP: Final = 0
 """A reference from a node to itself."""
@@ -68,6 +71,10 @@ class Layout:
     starts, bends
         Reference `k` runs by way of ``bends[starts[k] : starts[k + 1]]``, from its source to its
         target; shapes (references + 1,) and (bends, 2).
+    rings
+        How large the rings are on which the nodes stand, around the origin.
+    moments
+        The line of time below them, or None.
     """
 
     positions: Floats
@@ -83,6 +90,8 @@ class Layout:
     inside: Ints
     starts: Ints
     bends: Floats
+    rings: tuple[float, ...] = ()
+    moments: Moments | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
