@@ -127,6 +127,7 @@ _connect(
         "GraphViews.to_node_link": "ecsviz.export.to_node_link",
         "GraphViews.to_parquet": "ecsviz.export.to_parquet",
         "InMemoryEntityStorage.draw_schema": "ecsviz.draw.draw_schema",
+        "StoreFrames.to_parquet": "ecsviz.scale.writing.to_parquet",
         "StoreTables.draw_schema": "ecsviz.draw.draw_schema",
         "ThreadViews.draw_activity": "ecsviz.draw.draw_activity",
         "ThreadViews.draw_lengths": "ecsviz.draw.draw_lengths",

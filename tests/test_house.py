@@ -38,6 +38,7 @@ FLOORS = (
     "graph",
     "layout",
     "storage",
+    "scale",
     "frames",
     "draw",
     "export",

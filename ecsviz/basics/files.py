@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from ecsviz.basics.arguments import file_path
 from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
 
 SQLITE: Final = b"SQLite format 3\0"
@@ -95,6 +97,90 @@ def replacing(path: Path) -> Iterator[Path]:
             part.replace(place)
         finally:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path, mark: str) -> Iterator[Path]:
+    """Hold while a folder is written beside the one that it replaces, which stays if that fails.
+
+    Parameters
+    ----------
+    path
+        Where it stands when it is whole.
+    mark
+        A file by which folders of its kind are known: no other is replaced, unless it is empty.
+
+    Raises
+    ------
+    FileNotWrittenError
+        If the system refuses it.
+    InvalidArgumentError
+        If there is something else.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     place = Path(folder, "graph")
+    ...     with replacing_folder(place, "graph.json") as part:
+    ...         _ = (part / "graph.json").write_text("{}")
+    ...     [file.name for file in place.iterdir()]
+    ['graph.json']
+    """
+    with writing(path):
+        place = Path(os.path.realpath(path))
+        there = place.exists()
+        if there and not (place.is_dir() and (Path(place, mark).is_file() or _is_empty(place))):
+            raise InvalidArgumentError(
+                f"{short_repr(path.name)} exists, and is no folder with a {mark} that could be"
+                " replaced. Give the path of a new folder.",
+                value=path,
+            )
+        part, old = (place.with_name(f".{uuid4().hex}") for _ in range(2))
+        try:
+            part.mkdir()
+            yield part
+            if there:
+                place.rename(old)
+            try:
+                part.rename(place)
+            except BaseException:
+                if there:
+                    old.rename(place)
+                raise
+        finally:
+            for each in (part, old):
+                shutil.rmtree(each, ignore_errors=True)
+
+
+def _is_empty(folder: Path) -> bool:
+    return next(folder.iterdir(), None) is None
+
+
+def local_folder(value: Any, name: str = "folder") -> Path:
+    """Return the path of a folder of this machine.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no path, or an address such as ``s3://…``.
+
+    Examples
+    --------
+    >>> local_folder("s3://chats/graph")
+    Traceback (most recent call last):
+    ecsviz.errors.InvalidArgumentError: folder is 's3://chats/graph', an address. Give the path ...
+    """
+    if isinstance(value, str) and _ADDRESS.match(value):
+        raise InvalidArgumentError(
+            f"{name} is {short_repr(value)}, an address. Give the path of a folder on this machine,"
+            " and copy it from or to there.",
+            value=value,
+        )
+    return file_path(value, name)
+
+
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def returned_or_written(text: str, file: Path | None) -> str | Path:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ecsviz.basics.addresses import short_path
-from ecsviz.basics.arguments import file_path
-from ecsviz.basics.files import writing
+from ecsviz.basics.files import local_folder, writing
 from ecsviz.basics.optional import need
 from ecsviz.basics.result_frames import objects
 from ecsviz.errors import ImportFormatError, InvalidArgumentError, ValueNotStorableError, short_repr
@@ -82,13 +81,14 @@ def to_parquet(graph: Any, folder: str | os.PathLike[str]) -> Path:
     arrow = need("pyarrow", extra="parquet", what="Parquet")
     parquet = need("pyarrow.parquet", extra="parquet", what="Parquet")
     nodes, references = _frames(graph)
-    place = file_path(folder, "folder")
+    place = local_folder(folder)
     frames = {VERTICES: nodes, EDGES: references}
     tables = {name: _table(arrow, frame, _OUT[name]) for name, frame in frames.items()}
     with writing(place):
         place.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
-            parquet.write_table(table, place / name)
+            with (place / name).open("wb") as file:  # pyarrow takes a:b for an address
+                parquet.write_table(table, file)
     return place
 
 
@@ -120,7 +120,7 @@ def read_parquet(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataF
     """
     parquet = need("pyarrow.parquet", extra="parquet", what="Parquet")
     nodes, references = (
-        _frame(parquet, file_path(folder, "folder") / name) for name in (VERTICES, EDGES)
+        _frame(parquet, local_folder(folder) / name) for name in (VERTICES, EDGES)
     )
     return nodes, references
 
@@ -223,7 +223,8 @@ def _frame(parquet: Any, path: Path) -> pd.DataFrame:
 
     try:
         # Not through the dataset reader, which would take folder names for columns.
-        table = parquet.ParquetFile(path).read()
+        with path.open("rb") as file:
+            table = parquet.ParquetFile(file).read()
     except OSError as err:
         raise ImportFormatError(
             f"{short_path(path)} cannot be read ({err.strerror or err})."

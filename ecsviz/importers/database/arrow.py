@@ -128,7 +128,11 @@ def write_parquet(path: Path, tables: Iterator[Any]) -> None:
     first = next(tables)
     unfinished = path.with_name(f".{path.name}.part")
     try:
-        with parquet.ParquetWriter(unfinished, first.schema) as writer:
+        # An open file: pyarrow takes a path with a colon for an address.
+        with (
+            unfinished.open("wb") as file,
+            parquet.ParquetWriter(file, first.schema) as writer,
+        ):
             writer.write_table(first)
             for table in tables:
                 writer.write_table(table)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, overload
 
 import sqlalchemy as sa
 
-from ecsviz.basics.arguments import file_path
-from ecsviz.basics.files import writing
+from ecsviz.basics.files import local_folder, writing
 from ecsviz.basics.text import counted
 from ecsviz.basics.views import view
 from ecsviz.errors import StoragePickleError
@@ -461,7 +460,7 @@ class Database(WithAdvice, WithCopies):
         ...         sorted(file.name for file in db.to_parquet(folder).iterdir())
         ['shop.csv', 'shop.parquet']
         """
-        place = file_path(folder, "folder")
+        place = local_folder(folder)
         check_form("arrow")
         with writing(place):
             place.mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 from uuid import UUID
 
 from ecsviz.basics.arguments import count_or_none
+from ecsviz.basics.views import view
 from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -293,3 +296,58 @@ class StoreFrames:
             if start is not None and not Load(conn, catalog).find([start]):
                 raise not_stored(conn, catalog, start)
             return stored_graph(conn, catalog, start, hops)
+
+    @view
+    def to_parquet(
+        self, folder: str | os.PathLike[str], as_of: AsOf = None, *, progress: bool | None = None
+    ) -> Path:
+        """Write the whole graph as a folder of Parquet files, in the memory of some rows.
+
+        Parameters
+        ----------
+        folder
+            Where to: a new folder, or one that this wrote before, which is replaced. It appears
+            when it is whole.
+        as_of
+            A revision or an aware time: the graph as it was then.
+        progress
+            None shows a bar after a second, in a notebook or a terminal; True from the first step
+            on; False never.
+
+        Returns
+        -------
+        Path
+            The folder. ``graph.json`` says the revision, the classes with their offsets and
+            counts, and the kinds of references. ``nodes/class=…/part-….parquet`` hold a row per
+            entity: ``node`` (int64, the offset of its class and its row id), ``ecs_id`` (16
+            bytes) with the other ids and the version, and a column per field that holds no
+            entity. ``references/part-….parquet`` hold ``source`` and ``target`` (nodes),
+            ``field``, ``position`` in a list and ``key`` of a dictionary.
+
+        Raises
+        ------
+        NotInstalledError
+            Without pyarrow (``pip install 'ecsviz[scale]'``).
+        FileNotWrittenError
+            If the system refuses the folder.
+
+        Notes
+        -----
+        A column has the type of its field, whatever the rows hold; what no column of SQL holds
+        exactly (NaN, an offset of a time) stands beside it in ``ecs_exact``, as in the store. A
+        field that is called like one of our columns gets a ``_``. All in one transaction: who
+        saves meanwhile into a file waits. O(entities + references), and sorting by the database.
+
+        Examples
+        --------
+        >>> import ecsviz as ev, tempfile
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = ev.ChatThread(title="Cycles")
+        >>> message = thread.say("user", "hello")
+        >>> _ = store.register(thread)
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     folder = store.to_parquet(f"{place}/graph")
+        ...     sorted(part.name for part in folder.iterdir())
+        ['graph.json', 'nodes', 'references']
+        """
+        raise NotImplementedError

@@ -101,7 +101,24 @@ def columns_of(
     """
     asked = query if isinstance(query, Query) else Query(query)
     columns, codes = fetch(conn, asked.query, given)
-    selected = asked.columns
+    return in_python(conn, asked.columns, columns, codes, raw, unfit)
+
+
+def in_python(
+    conn: Connection,
+    selected: Sequence[Any],
+    columns: list[list[Any]],
+    codes: Sequence[Any],
+    raw: Sequence[str] = (),
+    unfit: Unfit | None = None,
+) -> list[list[Any]]:
+    """Return what a driver has handed out, column by column, in Python's types; see `columns_of`.
+
+    Parameters
+    ----------
+    selected, codes
+        The columns of the query, and the driver's types of them.
+    """
     if not columns[0]:
         return columns
     ids: list[tuple[list[Any], list[Any]]] = []

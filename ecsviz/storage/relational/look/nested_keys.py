@@ -20,7 +20,7 @@ from ecsviz.values.column_codecs import Refused
 
 
 def nested_keys(
-    conn: Connection, catalog: Catalog, arcs: list[Arc]
+    conn: Connection, catalog: Catalog, arcs: list[Arc], rows: tuple[int, int] | None = None
 ) -> dict[tuple[int, int], Steps]:
     """Return the steps to the references inside the nested values of one field.
 
@@ -30,6 +30,8 @@ def nested_keys(
         A state of a store.
     arcs
         Those of one field.
+    rows
+        The lowest and the highest row id of the holders that are wanted; None for all.
 
     Returns
     -------
@@ -48,9 +50,9 @@ def nested_keys(
         return {}
     codec, column = first.item.skeleton.codec, first.item.skeleton.column
     assert isinstance(codec, JsonCodec)
-    members = _members(conn, catalog, arcs)
-    query = sa.select(column.table.c.id, column)
-    owners, texts = columns_of(conn, query.where(column.is_not(None)))
+    members = _members(conn, catalog, arcs, rows)
+    query = sa.select(column.table.c.id, column).where(column.is_not(None))
+    owners, texts = columns_of(conn, _within(query, column.table.c.id, rows))
     result = {}
     for owner, text in zip(owners, texts, strict=True):
         held = members.get(owner, {})
@@ -59,7 +61,13 @@ def nested_keys(
     return result
 
 
-def _members(conn: Connection, catalog: Catalog, arcs: list[Arc]) -> dict[int, dict[int, Any]]:
+def _within(query: sa.Select[Any], key: Any, rows: tuple[int, int] | None) -> sa.Select[Any]:
+    return query if rows is None else query.where(key.between(*rows))
+
+
+def _members(
+    conn: Connection, catalog: Catalog, arcs: list[Arc], rows: tuple[int, int] | None
+) -> dict[int, dict[int, Any]]:
     """Return by row id of the holder, and by position, a placeholder for what is held."""
     result: dict[int, dict[int, Any]] = defaultdict(dict)
     for arc in arcs:
@@ -67,7 +75,7 @@ def _members(conn: Connection, catalog: Catalog, arcs: list[Arc]) -> dict[int, d
         table = other.table.alias("other")
         joined = arc.table.join(table, arc.held == table.c.id)
         query = sa.select(arc.owner, arc.position, table.c.ecs_id).select_from(joined)
-        query = query.order_by(arc.position)
+        query = _within(query.order_by(arc.position), arc.owner, rows)
         owners, positions, ids = columns_of(conn, query)
         different = list(dict.fromkeys(ids))
         made = dict(zip(different, shells(other.cls, different), strict=True))
