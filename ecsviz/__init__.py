@@ -34,6 +34,8 @@ if _t.TYPE_CHECKING:
     from ecsviz.storage.relational.class_tables import tables_of
     from ecsviz.storage.relational.store import SQLAlchemyEntityStorage
     from ecsviz.storage.save_plan import SavePlan
+    from ecsviz.storage.scale.lazy_graph import LazyGraph
+    from ecsviz.storage.scale.opening import scan_graph
     from ecsviz.widgets.graph.anything import explore
 
 __version__ = "0.1.0"
@@ -49,6 +51,7 @@ __all__ = [
     "EntityStorage",
     "GraphDiff",
     "InMemoryEntityStorage",
+    "LazyGraph",
     "MessagePart",
     "Reference",
     "SQLAlchemyEntityStorage",
@@ -66,6 +69,7 @@ __all__ = [
     "read_database",
     "reference",
     "sample",
+    "scan_graph",
     "tables_of",
     "to_frames",
 ]
@@ -75,6 +79,7 @@ __all__ = [
 _ROOMS = {
     "EntityStorage": "ecsviz.storage.protocol",
     "InMemoryEntityStorage": "ecsviz.storage.memory.store",
+    "LazyGraph": "ecsviz.storage.scale.lazy_graph",
     "SQLAlchemyEntityStorage": "ecsviz.storage.relational.store",
     "SavePlan": "ecsviz.storage.save_plan",
     "entity_class": "ecsviz.domain.model_entities",
@@ -86,6 +91,7 @@ _ROOMS = {
     "read_chat": "ecsviz.importers",
     "read_database": "ecsviz.importers.database",
     "sample": "ecsviz.samples",
+    "scan_graph": "ecsviz.storage.scale.opening",
     "tables_of": "ecsviz.storage.relational.class_tables",
     "to_frames": "ecsviz.frames.to_frames",
 }
@@ -98,6 +104,7 @@ _MODULES = {
     "isomorphic": "ecsviz.isomorphic",
     "lessons": "ecsviz.widgets.lesson.lessons",
     "samples": "ecsviz.samples",
+    "scale": "ecsviz.storage.scale",
 }
 __getattr__ = _lazy(__name__, _ROOMS, _MODULES)
 _show_lists()
@@ -127,7 +134,7 @@ _connect(
         "GraphViews.to_node_link": "ecsviz.export.to_node_link",
         "GraphViews.to_parquet": "ecsviz.export.to_parquet",
         "InMemoryEntityStorage.draw_schema": "ecsviz.draw.draw_schema",
-        "StoreFrames.to_parquet": "ecsviz.scale.writing.to_parquet",
+        "StoreFrames.to_parquet": "ecsviz.storage.scale.writing.to_parquet",
         "StoreTables.draw_schema": "ecsviz.draw.draw_schema",
         "ThreadViews.draw_activity": "ecsviz.draw.draw_activity",
         "ThreadViews.draw_lengths": "ecsviz.draw.draw_lengths",
@@ -148,7 +155,7 @@ _connect(
     }
 )
 # Pickles, and examples that people copied, name modules as they were before there were folders;
-# `ecsviz.lessons` is a name that leads to its room.
+# `ecsviz.lessons` and `ecsviz.scale` are names that lead to their rooms.
 for _old, _new in {
     "changes": "storage.relational.upkeep.class_changes",
     "cycles": "graph.cycles",
@@ -158,6 +165,7 @@ for _old, _new in {
     "importers.building": "importers.chat.building",
     "importers.source": "importers.chat.source",
     "lessons": "widgets.lesson.lessons",
+    "scale": "storage.scale",
     "plan": "storage.save_plan",
     "references": "domain.walk",
     "state": "domain.objects",

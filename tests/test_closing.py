@@ -150,6 +150,7 @@ USES: dict[str, Callable[[Any, ev.ChatThread], Any]] = {
     "references_frame": lambda store, thread: store.references_frame(),
     "graph": lambda store, thread: store.graph(),
     "threads": lambda store, thread: store.threads(),
+    "to_parquet": lambda store, _: store.to_parquet("never made"),
     "draw_schema": lambda store, thread: store.draw_schema(),
     "to_python": lambda store, thread: store.to_python(),
     "session_factory": lambda store, thread: store.session_factory,

@@ -38,7 +38,6 @@ FLOORS = (
     "graph",
     "layout",
     "storage",
-    "scale",
     "frames",
     "draw",
     "export",
@@ -53,7 +52,7 @@ CLI = ("__main__",)
 # The same rule inside; "." are the files that stand directly in the folder. A folder's
 # ``__init__`` may name everything in it.
 INSIDE = {
-    "storage": ("sql", ".", "memory", "relational"),
+    "storage": ("sql", ".", "memory", "relational", "scale"),
     "storage.relational": ("schema", "past", "models", "load", "save", "upkeep", "look", "."),
     "widgets": (".", "graph", "thread", "store", "database", "threads", "lesson"),
 }

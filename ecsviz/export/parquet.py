@@ -80,8 +80,8 @@ def to_parquet(graph: Any, folder: str | os.PathLike[str]) -> Path:
     """
     arrow = need("pyarrow", extra="parquet", what="Parquet")
     parquet = need("pyarrow.parquet", extra="parquet", what="Parquet")
-    nodes, references = _frames(graph)
     place = local_folder(folder)
+    nodes, references = _frames(graph)
     frames = {VERTICES: nodes, EDGES: references}
     tables = {name: _table(arrow, frame, _OUT[name]) for name, frame in frames.items()}
     with writing(place):
@@ -119,9 +119,7 @@ def read_parquet(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataF
     unpickled, and no class is needed. O(rows).
     """
     parquet = need("pyarrow.parquet", extra="parquet", what="Parquet")
-    nodes, references = (
-        _frame(parquet, local_folder(folder) / name) for name in (VERTICES, EDGES)
-    )
+    nodes, references = (_frame(parquet, local_folder(folder) / name) for name in (VERTICES, EDGES))
     return nodes, references
 
 

@@ -374,6 +374,30 @@ def check_graph(store: Any, then: Snapshot, as_of: int | None) -> None:
             assert references(part) == expected
 
 
+def check_folder(store: Any, then: Snapshot, as_of: int | None, place: Path) -> None:
+    """`to_parquet`, asked by `scan_graph`: the same graph as the store's, in the same order."""
+    if not hasattr(store, "to_parquet"):
+        return
+    stored = store.graph(as_of=as_of)
+    with ev.scan_graph(store.to_parquet(place / "graph", as_of)) as lazy:
+        part = lazy.subgraph()
+        assert part.nodes == stored.nodes
+        assert references(part) == references(stored)
+        assert len(part.pairs) == len(stored.pairs)
+        frame = lazy.get_topological_sort()
+        assert lazy.ids(frame["node"]) == ids(stored.get_topological_sort())
+        assert lazy.status == stored.status
+        counts = Counter(n.type_name for n in stored.nodes)
+        assert {t: n for t, n in lazy.counts()[["type", "nodes"]].to_numpy() if n} == counts
+        for entity in stored.nodes[:: 5 if as_of is None else 99]:
+            for way in ("dependencies", "dependents"):
+                for far in (False, True):
+                    near = getattr(stored, way)(entity, transitive=far)
+                    found = getattr(lazy, way)(entity.ecs_id, transitive=far)
+                    assert sorted(ids(found)) == sorted(ids(near))
+                    assert set(found) == set(near)
+
+
 def check_past(store: Any, past: list[Snapshot]) -> None:
     """`history`, `revisions` and `diff`: what became another between two snapshots, no more."""
     events: dict[UUID, list[Any]] = defaultdict(list)
@@ -505,6 +529,7 @@ def test_all_ways_of_reading_agree(
         if hasattr(store, "frame"):
             check_frames(store, then, lists, as_of)
             check_graph(store, then, as_of)
+            check_folder(store, then, as_of, tmp_path)
     if hasattr(store, "explore"):
         check_explorer(store, newest)
     graphs = [ev.EntityDependencyGraph(store.get_many(list(newest)))]

@@ -19,9 +19,7 @@ MOST_BYTES: Final = 8 * 2**20
 """How many bytes of texts and the like they may have; a guess by those before."""
 
 
-def batches_of(
-    conn: Connection, query: Any, raw: Sequence[str] = ()
-) -> Iterator[list[list[Any]]]:
+def batches_of(conn: Connection, query: Any, raw: Sequence[str] = ()) -> Iterator[list[list[Any]]]:
     """Run a query and yield its columns, of some rows at a time; see `columns_of`.
 
     Raises

@@ -70,6 +70,9 @@ class ReferencePart:
         0 out of a collection, 1 optional, 2 required.
     side
         As of ``ecsviz.graph.pairs``: which field says the same from the other end.
+    keys
+        What ``key`` is: ``text`` or ``json`` of a dictionary, ``place`` inside nested values, or
+        nothing.
     rows
         How many there are.
     """
@@ -80,6 +83,7 @@ class ReferencePart:
     kind: str
     weight: int
     side: int
+    keys: str = ""
     rows: int = 0
 
 
@@ -134,8 +138,8 @@ class GraphFile:
             raise _no_graph(place, "does not say that it is a graph of ecsviz")
         if type(said.get("version")) is int and said["version"] > VERSION:
             raise SchemaTooNewError(
-                f"{short_path(place)} was written by a newer ecsviz (version {said['version']}; this"
-                f" release knows {VERSION}). Update: pip install --upgrade ecsviz.",
+                f"{short_path(place)} was written by a newer ecsviz (version {said['version']};"
+                f" this release knows {VERSION}). Update: pip install --upgrade ecsviz.",
                 found=said["version"],
                 known=VERSION,
             )

@@ -17,15 +17,8 @@ from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.optional import need
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.progress import step, steps
-from ecsviz.domain.paths import Steps, format_path
-from ecsviz.scale.layout import (
-    GRAPH,
-    OWN_COLUMNS,
-    REFERENCES,
-    ClassPart,
-    GraphFile,
-    ReferencePart,
-)
+from ecsviz.domain.paths import format_path
+from ecsviz.domain.scalars import NoneType
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.relational.look.nested_keys import nested_keys
 from ecsviz.storage.relational.past.past_catalog import PastMapping
@@ -34,6 +27,14 @@ from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import check_once
 from ecsviz.storage.relational.schema.mapping import ClassMap, ValueColumn
 from ecsviz.storage.relational.store_frames import StoreFrames
+from ecsviz.storage.scale.layout import (
+    GRAPH,
+    OWN_COLUMNS,
+    REFERENCES,
+    ClassPart,
+    GraphFile,
+    ReferencePart,
+)
 from ecsviz.storage.sql.column_types import JsonColumn
 from ecsviz.storage.sql.statements import columns_of
 from ecsviz.storage.sql.streaming import batches_of
@@ -59,9 +60,13 @@ def to_parquet(
     """Write a store's whole graph as a folder of Parquet files; see ``StoreFrames.to_parquet``."""
     files = Files(*(need(name, extra="scale", what="Parquet") for name in _ARROW))
     place = local_folder(folder)
-    with steps("writing", progress), store.inside.reading(as_of) as (conn, catalog):
-        with collector_paused(), replacing_folder(place, GRAPH) as part:
-            _Writing(conn, catalog, part, files).write()
+    with (
+        steps("writing", progress),
+        store.inside.reading(as_of) as (conn, catalog),
+        replacing_folder(place, GRAPH) as part,
+        collector_paused(),
+    ):
+        _Writing(conn, catalog, part, files).write()
     return place
 
 
@@ -78,8 +83,10 @@ class _Writing:
 
     def write(self) -> None:
         mapping = self.catalog.mapping
-        past = isinstance(mapping, PastMapping)
-        revision = mapping.revision if past else self.catalog.newest_revision(self.conn)
+        if isinstance(mapping, PastMapping):
+            revision = mapping.revision
+        else:
+            revision = self.catalog.newest_revision(self.conn)
         classes, offset = [], 0
         for known in self.maps:
             rows = self.rows[known.type_name] = self._row_ids(known, offset)
@@ -141,6 +148,8 @@ class _Writing:
                 c = known.table.c  # which tells the row
                 columns_of(self.conn, sa.select(c.id, c[name]).where(c.id.between(*_ends(row_ids))))
                 raise
+        if kind == arrow.float64():  # of a server, numbers may be Decimals
+            values = [None if value is None else float(value) for value in values]
         return arrow.array(values, type=kind)
 
     # -- references --------------------------------------------------------------------------
@@ -153,7 +162,7 @@ class _Writing:
         arcs = [arc for known in self.maps for arc in self.catalog.arcs_from(known)]
         told = {
             id(arc): ReferencePart(
-                arc.source, arc.field, arc.target, arc.kind.value, arc.weight, side
+                arc.source, arc.field, arc.target, arc.kind.value, arc.weight, side, _keys_of(arc)
             )
             for arc, side in zip(arcs, sides_of_arcs(arcs), strict=True)
         }
@@ -161,17 +170,16 @@ class _Writing:
             for field in by_field(arcs):
                 step(f"references {field[0].source}.{field[0].field}")
                 read = self._listed(field) if field[0].kind is Kind.LIST else self._held(field)
-                for arc, sources, targets, positions, keys in read:
-                    there = self.rows[arc.source].there(sources)
-                    there &= self.rows[arc.target].there(targets)
-                    sources = sources + self.rows[arc.source].offset
-                    targets = targets + self.rows[arc.target].offset
+                for arc, owners, held, positions, keys in read:
+                    source, target = self.rows[arc.source], self.rows[arc.target]
+                    there = source.there(owners) & target.there(held)
+                    size = len(owners)
                     arrays = [
-                        arrow.array(sources),
-                        arrow.array(targets),
-                        arrow.repeat(arrow.scalar(arc.field, text), len(sources)),
-                        arrow.nulls(len(sources), long) if positions is None else positions,
-                        arrow.nulls(len(sources), text) if keys is None else keys,
+                        arrow.array(owners + source.offset),
+                        arrow.array(held + target.offset),
+                        arrow.repeat(arrow.scalar(arc.field, text), size),
+                        arrow.nulls(size, long) if positions is None else arrow.array(positions),
+                        arrow.nulls(size, text) if keys is None else arrow.array(keys, text),
                     ]
                     table = arrow.Table.from_arrays(arrays, schema=schema)
                     write(table if there.all() else table.filter(arrow.array(there)))
@@ -214,7 +222,7 @@ class _Writing:
             query = sa.select(arc.owner, arc.held, *more).where(*arc.there)
             query = query.order_by(arc.owner, *more[:1])
             for owners, held, *rest in batches_of(self.conn, query):
-                ends = (np.array(each, dtype=np.int64) for each in (owners, held))
+                sources, targets = (np.array(each, dtype=np.int64) for each in (owners, held))
                 positions = None if arc.position is None else np.array(rest[0], dtype=np.int64)
                 keys = None
                 if arc.kind is Kind.NESTED:
@@ -223,7 +231,7 @@ class _Writing:
                     keys = [format_path("", found.get(row, row[1])) for row in rows]
                 elif arc.key is not None:
                     keys = list(map(key_text, arc.item.key.codec.decode(rest[1])))
-                yield arc, *ends, positions, keys
+                yield arc, sources, targets, positions, keys
 
 
 _Found = tuple[Arc, Ints, Ints, Any, Any]
@@ -276,7 +284,7 @@ def values_of(known: ClassMap) -> list[ValueColumn]:
 
 
 def arrow_type(arrow: Any, codec: Codec) -> Any:
-    """Return Arrow's type for a column of a store: by what its field may hold, never by what it has.
+    """Return Arrow's type for a column of a store: by what its field may hold, not by what it has.
 
     Examples
     --------
@@ -314,6 +322,15 @@ def key_text(key: Any) -> str:
     ('a', '3')
     """
     return key if type(key) is str else json_text(to_json(to_plain(key)))
+
+
+def _keys_of(arc: Arc) -> str:
+    """Return what the keys of an arc are."""
+    if arc.kind is Kind.NESTED:
+        return "place"
+    if arc.key is None:
+        return ""
+    return "text" if arc.item.key.codec.types - {NoneType} == {str} else "json"
 
 
 def _as_text(column: Any) -> Any:

@@ -1,0 +1,262 @@
+"""Engines: what asks a graph's tables by SQL, in four verbs. DuckDB is one."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol, runtime_checkable
+
+from ecsviz.basics.optional import need
+from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
+
+Solve = Callable[[Any], Any]
+"""Takes the rows of a bucket as a ``pyarrow.Table``, and returns others."""
+
+
+class EngineError(EcsvizError, RuntimeError):
+    """An engine has refused what it was asked: the SQL, a file, or for lack of memory."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What answers for a `LazyGraph`.
+
+    Attributes
+    ----------
+    memory
+        How many bytes may be held at a time, here and by the engine.
+
+    Notes
+    -----
+    SQL keeps to what DuckDB and Spark have in common, and tables have names without quotes.
+    """
+
+    memory: int
+
+    def read(self, name: str, files: Sequence[str]) -> None:
+        """Let a name stand for the rows of files of Parquet, or of CSV."""
+
+    def put(self, name: str, sql: str) -> None:
+        """Keep the rows of a query under a name, whatever they came from: a checkpoint."""
+
+    def view(self, name: str, sql: str) -> None:
+        """Let a name stand for a query."""
+
+    def give(self, name: str, columns: Mapping[str, Any]) -> None:
+        """Keep columns of this process, which are arrays, under a name."""
+
+    def rows(self, sql: str) -> Any:
+        """Return the rows of a query as a ``pyarrow.Table``."""
+
+    def per_bucket(self, name: str, sql: str, solve: Solve, schema: Any) -> None:
+        """Keep under a name what a function makes of the rows of each ``bucket``.
+
+        Parameters
+        ----------
+        name, sql
+            What it will be called; a query with an integer column ``bucket``.
+        solve, schema
+            The function, and the ``pyarrow.Schema`` of what it returns.
+        """
+
+    def relation(self, sql: str) -> Any:
+        """Return a query as the engine's own relation, to go on from."""
+
+    def text(self, value: str) -> str:
+        """Return a text as SQL has it."""
+
+    def drop(self, name: str) -> None:
+        """Forget a table, if it is there."""
+
+    def close(self) -> None:
+        """Give back what the engine holds."""
+
+
+DEFAULT_MEMORY: Final = "2GB"
+
+
+class DuckDBEngine:
+    """DuckDB in this process, which spills to disk what its memory does not hold.
+
+    Parameters
+    ----------
+    memory
+        How much it may hold, such as ``"2GB"`` (the default); what the fast ways in Python may
+        hold, too.
+    threads
+        How many; None for all processors.
+    folder
+        Where it spills to; None for a temporary folder of its own.
+
+    Raises
+    ------
+    NotInstalledError
+        Without DuckDB (``pip install 'ecsviz[scale]'``).
+
+    Examples
+    --------
+    >>> engine = DuckDBEngine(memory="500MB")
+    >>> engine.rows("SELECT 40 + 2 AS answer").to_pydict()
+    {'answer': [42]}
+    >>> engine.close()
+    """
+
+    def __init__(
+        self,
+        memory: str | int = DEFAULT_MEMORY,
+        *,
+        threads: int | None = None,
+        folder: str | Path | None = None,
+    ) -> None:
+        self.memory = bytes_of(memory)
+        self._driver = need("duckdb", extra="scale", what="DuckDBEngine")
+        self._arrow = need("pyarrow", extra="scale", what="DuckDBEngine")
+        self._made = None if folder is not None else tempfile.mkdtemp(prefix="ecsviz-")
+        place = folder if self._made is None else self._made
+        settings = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "memory_limit": f"{self.memory}B",
+            "preserve_insertion_order": "false",
+            "temp_directory": str(place),
+        }
+        if threads is not None:
+            settings["threads"] = str(threads)
+        with self._told():
+            self._conn: Any = self._driver.connect(config=settings)
+        self._turn = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"DuckDBEngine({self.memory / 1e9:.3g} GB)"
+
+    def read(self, name: str, files: Sequence[str]) -> None:
+        """Let a name stand for the rows of files of Parquet, or of CSV."""
+        listed = ", ".join(_quoted(glob.escape(file)) for file in files)
+        reader = "read_csv" if files[0].lower().endswith((".csv", ".tsv")) else "read_parquet"
+        self.view(name, f"SELECT * FROM {reader}([{listed}], hive_partitioning = false)")
+
+    def put(self, name: str, sql: str) -> None:
+        """Keep the rows of a query under a name."""
+        self._run(f"CREATE OR REPLACE TABLE {name} AS {sql}")
+
+    def view(self, name: str, sql: str) -> None:
+        """Let a name stand for a query."""
+        self._run(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+
+    def text(self, value: str) -> str:
+        """Return a text as SQL has it."""
+        return _quoted(value)
+
+    def give(self, name: str, columns: Mapping[str, Any]) -> None:
+        """Keep columns of this process, which are arrays, under a name."""
+        with self._turn, self._told():
+            self._conn.register("ecs_given", self._arrow.table(dict(columns)))
+            self._conn.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM ecs_given")
+            self._conn.unregister("ecs_given")
+
+    def rows(self, sql: str) -> Any:
+        """Return the rows of a query as a ``pyarrow.Table``."""
+        with self._turn, self._told():
+            return self._conn.sql(sql).to_arrow_table()
+
+    def per_bucket(self, name: str, sql: str, solve: Solve, schema: Any) -> None:
+        """Keep under a name what a function makes of the rows of each ``bucket``."""
+        with self._turn:
+            self.put("ecs_buckets", f"{sql} ORDER BY bucket")
+            self.give(name, {each.name: self._arrow.array([], each.type) for each in schema})
+            numbers = self.rows("SELECT DISTINCT bucket FROM ecs_buckets")["bucket"].to_pylist()
+            for number in sorted(numbers):
+                found = solve(self.rows(f"SELECT * FROM ecs_buckets WHERE bucket = {number}"))
+                with self._told():
+                    self._conn.register("ecs_given", found)
+                    self._conn.execute(f"INSERT INTO {name} SELECT * FROM ecs_given")
+                    self._conn.unregister("ecs_given")
+            self.drop("ecs_buckets")
+
+    def relation(self, sql: str) -> Any:
+        """Return a query as a ``DuckDBPyRelation``."""
+        with self._turn, self._told():
+            return self._conn.sql(sql)
+
+    def drop(self, name: str) -> None:
+        """Forget a table, if it is there."""
+        self._run(f"DROP TABLE IF EXISTS {name}")
+
+    def close(self) -> None:
+        """Close the database, and delete what it has spilled."""
+        with self._turn:
+            self._conn.close()
+            if self._made is not None:
+                shutil.rmtree(self._made, ignore_errors=True)
+
+    def _run(self, sql: str) -> None:
+        with self._turn, self._told():
+            self._conn.execute(sql)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except self._driver.Error as err:
+            raise EngineError(told_by("DuckDB", err)) from err
+
+
+def engine_of(engine: Any, memory: str | int = DEFAULT_MEMORY) -> tuple[Engine, Callable[[], None]]:
+    """Return an engine, and what closes it if it was made here."""
+    if engine is None:
+        made = DuckDBEngine(memory)
+        return made, made.close
+    if isinstance(engine, Engine):
+        return engine, lambda: None
+    raise InvalidArgumentError(
+        f"engine is {short_repr(engine)}. Leave it out for DuckDB, or give a DuckDBEngine.",
+        argument="engine",
+        value=engine,
+    )
+
+
+def told_by(engine: str, err: Exception) -> str:
+    """Return what an engine says of an error, in a line."""
+    said = " ".join(str(err).partition("\n")[0].split()).rstrip(".")
+    return f"{engine} refuses it: {said or type(err).__name__}."
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+_SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B\s*", re.IGNORECASE)
+
+
+def bytes_of(size: Any) -> int:
+    """Return a size in bytes.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is none.
+
+    Examples
+    --------
+    >>> bytes_of("2GB"), bytes_of("500 MiB"), bytes_of(10**9)
+    (2000000000, 524288000, 1000000000)
+    """
+    found = _SIZE.fullmatch(size) if isinstance(size, str) else None
+    if found:
+        number, unit, binary = found.groups()
+        size = int(
+            float(number) * (1_024 if binary else 1_000) ** " KMGT".index(unit.upper() or " ")
+        )
+    if type(size) is not int or size < 2**20:
+        raise InvalidArgumentError(
+            f"memory is {short_repr(size)}. Give a size from 1 MiB, such as '2GB'.",
+            argument="memory",
+            value=size,
+        )
+    return size

@@ -1,0 +1,76 @@
+"""Opening a graph: of a folder, or of a store, which is written into a folder first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecsviz.basics.files import local_folder
+from ecsviz.storage.scale.engines import DEFAULT_MEMORY, engine_of
+from ecsviz.storage.scale.lazy_graph import LazyGraph
+from ecsviz.storage.scale.tables import Tables
+
+if TYPE_CHECKING:
+    from ecsviz.storage.relational.store_frames import StoreFrames
+
+
+def scan_graph(
+    folder_or_store: str | os.PathLike[str] | StoreFrames,
+    engine: Any = None,
+    *,
+    memory: str | int = DEFAULT_MEMORY,
+) -> LazyGraph:
+    """Return the graph of a folder that ``store.to_parquet`` wrote, without reading it.
+
+    Parameters
+    ----------
+    folder_or_store
+        The folder; or a store, which is written into a temporary one first.
+    engine
+        Who answers: None for DuckDB in this process; a `DuckDBEngine`, or a session of Spark.
+    memory
+        How much DuckDB may hold, and what is done in arrays here: ``"2GB"`` by default. More than
+        that is spilled to disk.
+
+    Returns
+    -------
+    LazyGraph
+        Close it, or use it in a ``with`` statement.
+
+    Raises
+    ------
+    NotInstalledError
+        Without DuckDB and pyarrow (``pip install 'ecsviz[scale]'``).
+    ImportFormatError
+        If it is no such folder.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+    >>> _ = store.register(ev.sample("thread"))
+    >>> with ev.scan_graph(store) as graph:
+    ...     graph.counts()
+              type  nodes  references
+    0  ChatMessage     18          52
+    1   ChatThread      1          18
+    """
+    made: Path | None = None
+    if hasattr(folder_or_store, "to_parquet"):
+        made = Path(tempfile.mkdtemp(prefix="ecsviz-"))
+    used, close = engine_of(engine, memory)
+
+    def end() -> None:
+        close()
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
+
+    def tables() -> Tables:
+        if made is None:
+            return Tables.of_folder(used, local_folder(folder_or_store, "folder_or_store"))
+        return Tables.of_folder(used, folder_or_store.to_parquet(made / "graph"))  # type: ignore[union-attr]  # it has
+
+    return LazyGraph.opened(tables, end)

@@ -1,0 +1,345 @@
+"""A graph's tables in an engine: ``nodes``, ``edges`` and one per class; what their ids are."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+
+from ecsviz.basics.addresses import short_path
+from ecsviz.basics.arguments import natural_number
+from ecsviz.basics.optional import need
+from ecsviz.basics.order import NULLABLE
+from ecsviz.errors import (
+    EntityNotFoundError,
+    ImportFormatError,
+    InvalidArgumentError,
+    short_repr,
+)
+from ecsviz.storage.protocol import as_id
+from ecsviz.storage.relational.look.graph import StoredEntity
+from ecsviz.storage.scale.engines import Engine
+from ecsviz.storage.scale.layout import REFERENCES, ClassPart, GraphFile, ReferencePart
+from ecsviz.storage.scale.places import path_of
+
+NODES: Final = "nodes"
+EDGES: Final = "edges"
+NODE_TYPE: Final = "node"
+"""What the nodes of graphs of others are called."""
+
+
+@dataclass(slots=True)
+class Edge:
+    """A reference as the tables have it: which kind it is of, and where it stands."""
+
+    part: ReferencePart
+    position: int | None
+    key: str | None
+
+    def path(self, target: Any) -> str:
+        """Return its place in its holder, given the id of what is held."""
+        return path_of(self.part, self.position, self.key, target)
+
+
+class Tables:
+    """The tables of one graph.
+
+    Parameters
+    ----------
+    engine
+        Where they are.
+    file
+        What the folder says of itself.
+
+    Attributes
+    ----------
+    turn
+        Who asks holds it: an engine answers one after the other.
+    of_class
+        Class → the name of its table, with a column per field.
+    """
+
+    id_column = "ecs_id"
+    has_numbers = True
+    """Whether a number that is given is that of a node, and no id."""
+
+    def __init__(self, engine: Engine, file: GraphFile) -> None:
+        self.engine, self.file = engine, file
+        self.turn = threading.RLock()
+        self.of_class: dict[str, str] = {}
+
+    @classmethod
+    def of_folder(cls, engine: Engine, folder: Path) -> Tables:
+        """Return the tables of a folder that ``to_parquet`` wrote.
+
+        Raises
+        ------
+        ImportFormatError
+            If files are missing that it speaks of.
+        """
+        made = cls(engine, GraphFile.read(folder))
+        taken = {NODES, EDGES}
+        for part in made.file.classes:
+            name = re.sub(r"\W", "_", part.name, flags=re.ASCII)
+            while name.lower() in taken or name.lower().startswith("ecs_"):
+                name = f"t_{name}"
+            taken.add(name.lower())
+            made.of_class[part.name] = name
+            engine.read(name, _files(folder / part.folder))
+        parts = [
+            f"SELECT node, ecs_id, {engine.text(part.name)} AS type FROM {made.of_class[part.name]}"
+            for part in made.file.classes
+        ]
+        engine.view(NODES, " UNION ALL ".join(parts or [_NO_NODES]))
+        engine.read(EDGES, _files(folder / REFERENCES))
+        return made
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many nodes and references there are."""
+        return self.file.counts
+
+    @cached_property
+    def highest(self) -> int:
+        """The highest number of a node; 0 without nodes."""
+        found = self.engine.rows(f"SELECT max(node) AS n FROM {NODES}")["n"][0].as_py()
+        return int(found or 0)
+
+    def type_of(self, node: int) -> str:
+        """Return the class of a node."""
+        below = [part for part in self.file.classes if part.rows and part.offset < node]
+        return max(below, key=lambda part: part.offset).name
+
+    # -- ids ---------------------------------------------------------------------------------
+
+    def id_of(self, given: Any) -> Any:
+        """Return an id as it was given: a UUID, its text, or an entity."""
+        if isinstance(given, StoredEntity):
+            return given.ecs_id
+        return as_id(given)
+
+    def made_id(self, stored: Any) -> Any:
+        """Return an id, from what the table holds."""
+        return UUID(bytes=stored)
+
+    def stored_ids(self, ids: Sequence[Any]) -> Any:
+        """Return ids as an array for the engine."""
+        arrow = need("pyarrow", extra="scale", what="LazyGraph")
+        return arrow.array([each.bytes for each in ids], type=arrow.binary())
+
+    def made_node(self, node_id: Any, type_name: str) -> Any:
+        """Return what stands for a node."""
+        return StoredEntity(node_id, type_name)
+
+    # -- nodes -------------------------------------------------------------------------------
+
+    def start(self, entity: Any) -> int:
+        """Return the number of a node, given by itself or by its id.
+
+        Raises
+        ------
+        EntityNotFoundError
+            If there is none.
+        """
+        if self.has_numbers and natural_number(entity) is not None:
+            return self.number(entity)
+        found = self.numbers([self.id_of(entity)])
+        if not found:
+            raise EntityNotFoundError(
+                f"{short_repr(entity)} is not in this graph of {self.counts['nodes']:,} nodes.",
+                node=entity,
+            )
+        return found[0]
+
+    def number(self, node: Any) -> int:
+        """Return the number of a node, or raise EntityNotFoundError."""
+        number = natural_number(node)
+        if number is None or not self.told([number]):
+            raise EntityNotFoundError(
+                f"{short_repr(node)} is no number of a node in this graph.", node=node
+            )
+        return number
+
+    def numbers(self, ids: list[Any]) -> list[int]:
+        """Return the numbers of the nodes that have ids."""
+        column = self.id_column
+        with self.turn:
+            self.engine.give("ecs_ids", {"id": self.stored_ids(ids)})
+            found = self.engine.rows(
+                f"SELECT n.node AS node FROM {NODES} n JOIN ecs_ids i ON n.{column} = i.id"
+            )
+            numbers: list[int] = found["node"].to_pylist()
+            return numbers
+
+    def told(self, nodes: list[int]) -> list[tuple[int, Any]]:
+        """Return the numbers of nodes that there are, with their ids."""
+        with self.turn:
+            found = self.engine.rows(
+                f"SELECT n.node AS node, n.{self.id_column} AS id FROM {NODES} n"
+                f" JOIN ({self.given(nodes)}) w ON n.node = w.node"
+            )
+        made = self.made_id
+        rows = zip(found["node"].to_pylist(), found["id"].to_pylist(), strict=True)
+        return [(node, made(stored)) for node, stored in rows]
+
+    def given(self, nodes: Any) -> str:
+        """Return a query for numbers that are given."""
+        self.engine.give("ecs_wanted", {"node": np.array(nodes, dtype=np.int64)})
+        return "SELECT DISTINCT node FROM ecs_wanted"
+
+    def holds_itself(self, node: int) -> bool:
+        """Tell whether a node has a reference to itself."""
+        sql = f"SELECT count(*) AS n FROM {EDGES} WHERE source = {node} AND target = {node}"
+        return bool(self.engine.rows(sql)["n"][0].as_py())
+
+    def count(self, name: str) -> int:
+        """Return how many rows a table has."""
+        count: int = self.engine.rows(f"SELECT count(*) AS n FROM {name}")["n"][0].as_py()
+        return count
+
+    # -- references --------------------------------------------------------------------------
+
+    def kinds(self) -> str:
+        """Return the SQL for what a reference is: COLLECTION, NULLABLE or REQUIRED."""
+        weights: dict[str, set[int]] = {}
+        for part in self.file.references:
+            weights.setdefault(part.field, set()).add(part.weight)
+        cases, engine = [], self.engine
+        for field, found in weights.items():
+            if len(found) == 1:
+                cases.append(f"WHEN field = {engine.text(field)} THEN {min(found)}")
+                continue
+            for part in (part for part in self.file.references if part.field == field):
+                ends = self._within("source", part.source), self._within("target", part.target)
+                cases.append(
+                    f"WHEN field = {engine.text(field)} AND {' AND '.join(ends)} THEN {part.weight}"
+                )
+        return f"CASE {' '.join(cases)} ELSE {NULLABLE} END" if cases else str(NULLABLE)
+
+    def _within(self, column: str, type_name: str) -> str:
+        offsets = sorted({part.offset for part in self.file.classes})
+        start = next(part.offset for part in self.file.classes if part.name == type_name)
+        behind = next((offset for offset in offsets if offset > start), 2**62)
+        return f"{column} > {start} AND {column} <= {behind}"
+
+    @cached_property
+    def _parts(self) -> dict[tuple[str, str, str], ReferencePart]:
+        return {(part.source, part.field, part.target): part for part in self.file.references}
+
+    def edge(self, source: str, field: str, target: str, position: Any, key: Any) -> Edge:
+        """Return a reference between nodes of two classes."""
+        part = self._parts.get((source, field, target))
+        if part is None:
+            part = ReferencePart(source, field, target, "single", NULLABLE, 0)
+        return Edge(part, position, key)
+
+
+class OthersTables(Tables):
+    """The tables of a graph of others: two columns of a file are its edges."""
+
+    id_column = "id"
+    has_numbers = False
+
+    @classmethod
+    def of_edges(cls, engine: Engine, place: Path, source: str, target: str) -> OthersTables:
+        """Return the tables of a graph whose edges are rows of a file, or of those of a folder.
+
+        Raises
+        ------
+        ImportFormatError
+            If there are none.
+        """
+        files = [place] if place.is_file() else []
+        if place.is_dir():
+            files = [p for p in sorted(place.rglob("*")) if p.suffix.lower() in _FILES]
+        if not files:
+            raise ImportFormatError(
+                f"{short_path(place)} is no file of Parquet or CSV, and no folder of such.",
+                source=str(place),
+                line=None,
+                column=None,
+            )
+        if len({file.suffix.lower() == ".parquet" for file in files}) > 1:
+            raise InvalidArgumentError(
+                f"{short_path(place)} holds files of Parquet and of CSV. Give one kind.",
+                value=place,
+            )
+        engine.read("ecs_raw", list(map(str, files)))
+        for column in (source, target):
+            if not re.fullmatch(r"[^\W\d]\w*", column):
+                raise InvalidArgumentError(
+                    f"{short_repr(column)} is no plain name of a column. Rename it in the file.",
+                    value=column,
+                )
+        pair = f"SELECT {source} AS s, {target} AS t FROM ecs_raw"
+        engine.put(
+            NODES,
+            "SELECT row_number() OVER (ORDER BY id) AS node, id,"
+            f" {engine.text(NODE_TYPE)} AS type FROM"
+            f" (SELECT DISTINCT id FROM (SELECT s AS id FROM ({pair}) x UNION ALL SELECT t AS id"
+            f" FROM ({pair}) x) ids WHERE id IS NOT NULL) ids",
+        )
+        engine.put(
+            EDGES,
+            f"SELECT a.node AS source, b.node AS target, {engine.text('to')} AS field,"
+            " CAST(NULL AS BIGINT) AS position, CAST(NULL AS VARCHAR(10)) AS key"
+            f" FROM ({pair}) e JOIN {NODES} a ON e.s = a.id JOIN {NODES} b ON e.t = b.id",
+        )
+        nodes, edges = (
+            engine.rows(f"SELECT count(*) AS n FROM {name}")["n"][0].as_py()
+            for name in (NODES, EDGES)
+        )
+        kind = ReferencePart(NODE_TYPE, "to", NODE_TYPE, "single", NULLABLE, 0, rows=edges)
+        made = cls(engine, GraphFile(0, [ClassPart(NODE_TYPE, 0, nodes)], [kind]))
+        made.of_class = {NODE_TYPE: NODES}
+        return made
+
+    def id_of(self, given: Any) -> Any:
+        """Return an id as it was given."""
+        if isinstance(given, (str, int)) and not isinstance(given, bool):
+            return given
+        if isinstance(given, UUID):
+            return str(given)
+        raise InvalidArgumentError(
+            f"{short_repr(given)} is no id. Give a text or a number, as the file has it.",
+            value=given,
+        )
+
+    def made_id(self, stored: Any) -> Any:
+        """Return an id, from what the table holds."""
+        return stored
+
+    def stored_ids(self, ids: Sequence[Any]) -> Any:
+        """Return ids as an array for the engine."""
+        return list(ids)
+
+    def made_node(self, node_id: Any, type_name: str) -> Any:  # noqa: ARG002 - as of entities
+        """Return what stands for a node."""
+        return node_id
+
+
+_FILES: Final = (".parquet", ".csv", ".tsv")
+_NO_NODES: Final = (
+    "SELECT CAST(0 AS BIGINT) AS node, X'00' AS ecs_id, 'node' AS type FROM (SELECT 1) x"
+    " WHERE 1 = 0"
+)
+
+
+def _files(folder: Path) -> Sequence[str]:
+    found = sorted(str(path) for path in folder.glob("*.parquet"))
+    if not found:
+        raise ImportFormatError(
+            f"{short_path(folder)} holds no Parquet files. Write the graph anew:"
+            " store.to_parquet(folder).",
+            source=str(folder),
+            line=None,
+            column=None,
+        )
+    return found

@@ -1,0 +1,383 @@
+"""Graphs in folders: written whole, told rightly, asked by an engine what networkx is asked too."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+
+import ecsviz as ev
+from ecsviz import errors
+from ecsviz.export import FileNotWrittenError
+from tests.conformance import classes as c
+
+DuckDBEngine, EngineError = ev.scale.DuckDBEngine, ev.scale.EngineError
+
+# -- the folder -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store() -> Iterator[Any]:
+    made = ev.SQLAlchemyEntityStorage(":memory:")
+    thread = ev.ChatThread(title="Cycles")
+    thread.say("user", "hello")
+    made.register(thread)
+    yield made
+    made.close()
+
+
+def test_columns_have_the_types_of_their_fields(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    with_nothing, with_all = (
+        c.Values(at=None),
+        c.Values(
+            at=datetime(2026, 1, 2, tzinfo=UTC),
+            integer=2**70,
+            uid=UUID(int=5),
+            floating=float("nan"),
+        ),
+    )
+    schemas = []
+    for number, entity in enumerate((with_nothing, with_all)):
+        store = ev.SQLAlchemyEntityStorage(":memory:")
+        store.register(entity)
+        folder = store.to_parquet(tmp_path / f"graph {number}")
+        (file,) = folder.glob("nodes/class=Values/*.parquet")
+        schemas.append(pq.read_schema(file))
+        row = pd.read_parquet(file).iloc[0]
+        assert row["ecs_id"] == entity.ecs_id.bytes
+        store.close()
+    assert schemas[0] == schemas[1]
+    kinds = {field.name: str(field.type) for field in schemas[0]}
+    assert kinds["node"] == "int64"
+    assert kinds["ecs_id"] == kinds["uid"] == "fixed_size_binary[16]"
+    assert kinds["at"] == "timestamp[us, tz=UTC]"
+    assert kinds["duration"] == "duration[us]"
+    assert (kinds["boolean"], kinds["integer"], kinds["raw"]) == ("bool", "int64", "binary")
+    assert json.loads(row["ecs_exact"]).keys() >= {"integer", "floating"}
+
+
+def test_a_folder_appears_whole_or_not_at_all(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "chats: a graph"  # pyarrow takes a colon for an address
+    assert store.to_parquet(folder) == folder
+    before = sorted(p.read_bytes() for p in folder.rglob("*.*"))
+    monkeypatch.setattr("ecsviz.storage.scale.writing.GraphFile.write", _full)
+    for place in (folder, tmp_path / "new"):
+        with pytest.raises(FileNotWrittenError, match="No space left"):
+            store.to_parquet(place)
+    assert sorted(p.read_bytes() for p in folder.rglob("*.*")) == before
+    assert [p.name for p in tmp_path.iterdir()] == [folder.name]
+    monkeypatch.undo()
+    store.register(ev.ChatThread(title="one more"))
+    store.to_parquet(folder)  # takes its place
+    assert json.loads((folder / "graph.json").read_text())["nodes"] == 3
+
+
+def _full(*_: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_no_other_folder_is_replaced(store: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path / "mine", tmp_path / "mine" / "thesis.txt"):
+        with pytest.raises(errors.InvalidArgumentError, match=r"is no folder with a graph\.json"):
+            store.to_parquet(place)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "all of it"
+    assert (store.to_parquet(tmp_path / "empty") / "graph.json").is_file()
+    for write in (store.to_parquet, ev.scan_graph, store.graph().to_parquet):
+        with pytest.raises(errors.InvalidArgumentError, match="'s3://chats/graph', an address"):
+            write("s3://chats/graph")
+
+
+def test_folders_with_a_colon_in_their_names(tmp_path: Path) -> None:
+    """pyarrow takes such a path for an address."""
+    folder = tmp_path / "a:b"
+    ev.export.to_parquet(ev.sample("thread"), folder)
+    assert ev.from_frames(*ev.export.read_parquet(folder))[0].messages
+    (tmp_path / "shop.csv").write_text("id,name\n1,Ann\n")
+    with ev.read_database(tmp_path / "shop.csv") as database:
+        database.to_parquet(tmp_path / "c:d")
+    assert [p.name for p in (tmp_path / "c:d").iterdir()] == ["shop.parquet"]
+
+
+def test_fields_that_are_called_like_our_columns(tmp_path: Path) -> None:
+    class Odd(ev.Entity):
+        node: int = 1
+        class_: str = "c"
+
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    store.register(Odd(node=7))
+    with ev.scan_graph(store) as graph:
+        frame = graph.relation("Odd").df()
+        assert (frame["node"].tolist(), frame["node_"].tolist()) == ([1], [7])
+    store.close()
+
+
+def test_large_values_come_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecsviz.storage.sql.streaming.MOST_BYTES", 1_000)
+    monkeypatch.setattr("ecsviz.storage.scale.writing.PART_ROWS", 150)
+    monkeypatch.setattr("ecsviz.storage.scale.writing.GROUP_ROWS", 100)
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    threads = [ev.ChatThread(title=str(number)) for number in range(2)]
+    for number in range(700):
+        threads[number % 2].say("user", "x" * 100)
+    store.register(threads)
+    gone = threads[0].messages[5:9]  # leave gaps between row ids
+    for message in gone:
+        store.delete(message)
+    folder = store.to_parquet(tmp_path / "graph")
+    assert len(list(folder.glob("nodes/class=ChatMessage/*.parquet"))) > 3
+    with ev.scan_graph(folder) as graph:
+        found = graph.subgraph()
+        stored = store.graph()
+        assert found.nodes == stored.nodes
+        assert {(r.source, r.path, r.target) for r in found.references} == {
+            (r.source, r.path, r.target) for r in stored.references
+        }
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda said: "no json {", "is no JSON"),
+        (lambda said: "[]", "does not say that it is a graph"),
+        (lambda said: json.dumps(said | {"classes": [{"name": 3}]}), "is not what ecsviz writes"),
+        (lambda said: json.dumps(said | {"classes": {}, "revision": -1}), "not what ecsviz writes"),
+        (lambda said: json.dumps(said | {"version": 99}), "written by a newer ecsviz"),
+    ],
+)
+def test_folders_that_are_no_graphs(store: Any, tmp_path: Path, change: Any, why: str) -> None:
+    file = store.to_parquet(tmp_path / "graph") / "graph.json"
+    file.write_text(change(json.loads(file.read_text())))
+    with pytest.raises((errors.ImportFormatError, errors.SchemaTooNewError), match=why):
+        ev.scan_graph(tmp_path / "graph")
+
+
+def test_damaged_folders(store: Any, tmp_path: Path) -> None:
+    with pytest.raises(errors.ImportFormatError, match=r"graph\.json' cannot be read"):
+        ev.scan_graph(tmp_path / "nothing")
+    folder = store.to_parquet(tmp_path / "graph")
+    (part,) = folder.glob("references/*.parquet")
+    part.write_bytes(b"PAR1 no")
+    with pytest.raises(EngineError, match="DuckDB refuses it"):
+        ev.scan_graph(folder)
+    part.unlink()
+    with pytest.raises(errors.ImportFormatError, match="holds no Parquet files"):
+        ev.scan_graph(folder)
+
+
+def test_what_a_folder_says_is_never_run(store: Any, tmp_path: Path) -> None:
+    file = store.to_parquet(tmp_path / "graph") / "graph.json"
+    said = json.loads(file.read_text())
+    said["references_by_field"][0]["field"] = "x' THEN 1 END FROM nodes; DROP VIEW nodes; --"
+    said["references_by_field"][1]["field"] = said["references_by_field"][0]["field"]
+    file.write_text(json.dumps(said))
+    with ev.scan_graph(tmp_path / "graph") as graph:
+        assert len(graph.get_topological_sort()) == len(graph.subgraph()) == 2
+
+
+def test_what_is_missing_is_told(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store.to_parquet(tmp_path / "graph")
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(ImportError, match=r"needs duckdb.*pip install 'ecsviz\[scale\]'"):
+        ev.scan_graph(folder)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"needs pyarrow.*pip install 'ecsviz\[scale\]'"):
+        store.to_parquet(tmp_path / "again")
+
+
+# -- asking -----------------------------------------------------------------------------------
+
+
+def _shapes() -> dict[str, list[tuple[int, int]]]:
+    """Return the edges of many graphs: random ones, chains, rings, ladders, stars, trees."""
+    chance = random.Random(7)
+    found: dict[str, list[tuple[int, int]]] = {}
+    for number in range(500):
+        n = chance.randint(1, 12)
+        edges = [(chance.randrange(n), chance.randrange(n)) for _ in range(chance.randint(1, 20))]
+        found[f"r{number:03}"] = edges
+    long = 300
+    found["chain"] = [(n, n + 1) for n in range(long)]
+    found["ring"] = [*found["chain"], (long, 0)]
+    found["ladder"] = [
+        edge for n in range(long) for edge in ((2 * n, 2 * n + 2), (2 * n + 1, 2 * n + 3))
+    ] + [(2 * n, 2 * n + 1) for n in range(long)]
+    found["star"] = [(0, n) for n in range(1, long)] + [(n, 0) for n in range(1, long, 7)]
+    found["tree"] = [(n, n // 2) for n in range(1, long)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def every_shape(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ev.EntityDependencyGraph]:
+    """One graph of all shapes side by side: what is told of each is told of it alone."""
+    edges = [
+        (f"{name}_{a:04}", f"{name}_{b:04}") for name, ends in _shapes().items() for a, b in ends
+    ]
+    names = sorted({name for edge in edges for name in edge})
+    place = {name: number for number, name in enumerate(names)}
+    ends = np.array([[place[a], place[b]] for a, b in edges]).T
+    graph = ev.EntityDependencyGraph.from_parts(
+        names, names, ["node"] * len(names), *ends, ["to"] * len(edges)
+    )
+    file = tmp_path_factory.mktemp("edges") / "edges.parquet"
+    pd.DataFrame(edges, columns=["source", "target"]).to_parquet(file)
+    return file, graph
+
+
+@pytest.mark.parametrize("memory", ["arrays", "buckets"])
+def test_all_shapes_agree_with_networkx(
+    memory: str, every_shape: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, live = every_shape
+    engine = DuckDBEngine("200MB", threads=2)
+    if memory == "buckets":  # rounds to the end, and buckets that hold little more than a ladder
+        monkeypatch.setattr("ecsviz.storage.scale.connected.FEW", 0)
+        monkeypatch.setattr("ecsviz.storage.scale.findings.ARRAYS", 10**6)
+        engine.memory = 300 * 2_500
+    with ev.LazyGraph.from_edges(file, engine=engine) as graph:
+        of = dict(zip(range(1, len(live) + 1), live.nodes, strict=True))
+        digraph = nx.DiGraph(live.to_networkx())
+        found = graph.components()
+        parts = found.groupby("component")["node"].apply(lambda nodes: {of[n] for n in nodes})
+        assert sorted(map(sorted, parts)) == sorted(
+            map(sorted, nx.weakly_connected_components(digraph))
+        )
+        assert (found.groupby("component")["node"].min() == parts.index).all()
+
+        cyclic = [
+            members
+            for members in nx.strongly_connected_components(digraph)
+            if len(members) > 1 or digraph.has_edge(*[*members] * 2)
+        ]
+        in_cycle = graph.in_cycle()
+        groups = in_cycle.groupby("component")["node"].apply(lambda nodes: {of[n] for n in nodes})
+        assert sorted(map(sorted, groups)) == sorted(map(sorted, cyclic))
+        sizes = graph.cyclic_components()
+        assert sizes["size"].tolist() == sorted(map(len, cyclic), reverse=True)
+        assert graph.status is ev.CycleStatus.CYCLE_DETECTED
+
+        order = graph.get_topological_sort()
+        assert [of[n] for n in order["node"]] == live.get_topological_sort()
+        nodes = live.nodes_frame().set_index("ecs_id")
+        by_name = order.assign(ecs_id=[of[n] for n in order["node"]]).set_index("ecs_id")
+        assert by_name["generation"].to_dict() == nodes["generation"].to_dict()
+        assert by_name["in_cycle"].to_dict() == nodes["in_cycle"].to_dict()
+        levels = graph.generations().set_index("node")["generation"]
+        assert {of[n]: level for n, level in levels.items()} == nodes["generation"].to_dict()
+
+        degrees = graph.degrees().set_index("node")
+        for column in ("dependencies", "dependents"):
+            assert {of[n]: d for n, d in degrees[column].items()} == nodes[column].to_dict()
+    engine.close()
+
+
+def test_around_a_node(every_shape: Any) -> None:
+    file, live = every_shape
+    whole = nx.DiGraph(live.to_networkx())
+    directions = {"out": whole, "in": whole.reverse(), "both": whole.to_undirected()}
+    with ev.LazyGraph.from_edges(file) as graph:
+        for start in ("ladder_0100", "star_0000"):
+            for along, ways in directions.items():
+                for hops in (2, 21):
+                    found = graph.neighbourhood(start, hops, along=along)
+                    far = nx.single_source_shortest_path_length(ways, start, cutoff=hops)
+                    told = dict(zip(graph.ids(found["node"]), found["hops"], strict=True))
+                    assert told == dict(far)
+                    assert found["hops"].is_monotonic_increasing
+            assert set(graph.dependencies(start, transitive=True)) == nx.descendants(whole, start)
+            assert set(graph.dependents(start, transitive=True)) == nx.ancestors(whole, start)
+        part = graph.subgraph(around="tree_0040", hops=2)
+        near = nx.ego_graph(whole, "tree_0040", radius=2, undirected=True)
+        assert set(part.nodes) == set(near)
+        assert len(part.references) == near.number_of_edges()
+        label = graph.components().set_index("node")["component"]
+        component = int(label[graph.find_entity_by_id("chain_0007")])
+        assert len(graph.subgraph(component=component)) == 301
+        assert len(graph.subgraph(where="id LIKE 'ring%'").get_cycles()[0]) == 301
+
+
+def test_edges_of_others_have_any_ids(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("who,whom\n3,1\n1,3\n,5\n")
+    (tmp_path / "b.csv").write_text("who,whom\n7,3\n7,3\n")
+    with ev.LazyGraph.from_edges(tmp_path, source="who", target="whom") as graph:
+        assert len(graph) == 4  # of 5 it is said that it is there
+        assert graph.dependents(3) == [1, 7]
+        assert graph.dependents(7) == []
+        assert len(graph.subgraph(ids=[3, 1]).get_cycles()) == 1
+        assert graph.counts().to_dict("list") == {"type": ["node"], "nodes": [4], "references": [4]}
+        for bad, error in ((8, errors.EntityNotFoundError), (1.5, errors.InvalidArgumentError)):
+            with pytest.raises(error):
+                graph.dependencies(bad)
+    with pytest.raises(errors.InvalidArgumentError, match="no plain name"):
+        ev.LazyGraph.from_edges(tmp_path, source="who; DROP")
+    with pytest.raises(EngineError, match="wer"):
+        ev.LazyGraph.from_edges(tmp_path, source="wer", target="whom")
+    with pytest.raises(errors.ImportFormatError, match="no file of Parquet or CSV"):
+        ev.LazyGraph.from_edges(tmp_path / "none")
+
+
+def test_too_much_is_refused_with_numbers(every_shape: Any) -> None:
+    file, live = every_shape
+    engine = DuckDBEngine("200MB")
+    engine.memory = 20_000
+    with ev.LazyGraph.from_edges(file, engine=engine) as graph:
+        with pytest.raises(errors.GraphTooLargeError, match=r"1,\d\d\d nodes and references hang"):
+            graph.get_topological_sort()
+        with pytest.raises(
+            errors.GraphTooLargeError, match=f"{len(live):,} nodes, and 10 "
+        ) as told:
+            graph.subgraph(limit=10)
+        assert (told.value.n, told.value.limit) == (len(live), 10)
+        with pytest.raises(errors.GraphTooLargeError, match="More than 20 references must be"):
+            graph.dependencies("chain_0000", transitive=True)
+        assert len(graph.neighbourhood("chain_0000", 20)) == 21
+    engine.close()
+    for bad in ("2 apples", 5, None):
+        with pytest.raises(errors.InvalidArgumentError, match=r"memory is .*Give a size"):
+            DuckDBEngine(bad)
+
+
+def test_relations_are_the_engines_own(store: Any) -> None:
+    with ev.scan_graph(store, memory="300MB") as graph:
+        assert repr(graph) == "LazyGraph(2 nodes, 2 references, DuckDBEngine(0.3 GB))"
+        assert len(graph.nodes.df()) == len(graph.references.df()) == 2
+        for ask in (graph.degrees, graph.components, graph.in_cycle, graph.get_topological_sort):
+            relation = ask(as_="relation")
+            assert relation.df()[["node"]].equals(ask()[["node"]])
+            with pytest.raises(errors.InvalidArgumentError, match="as_ is 'polar'"):
+                ask(as_="polar")
+        assert graph.between_types()["references"].tolist() == [1, 1]
+        with pytest.raises(errors.InvalidArgumentError, match="Did you mean 'ChatThread'"):
+            graph.relation("ChatThreads")
+        with pytest.raises(EngineError, match="DuckDB refuses it"):
+            graph.subgraph(where="no such column")
+        with pytest.raises(errors.EntityNotFoundError):
+            graph.dependencies(UUID(int=3))
+        for bad in (3, -1, "x"):
+            with pytest.raises(errors.EntityNotFoundError, match="no number of a node"):
+                graph.ids([1, bad])
+        with pytest.raises(errors.InvalidIdError):
+            graph.dependencies("x")
+        with pytest.raises(errors.InvalidArgumentError, match="Give one of where="):
+            graph.subgraph(where="1=1", component=1)
+    with pytest.raises(EngineError):
+        graph.degrees()
