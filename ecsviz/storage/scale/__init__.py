@@ -1,8 +1,8 @@
 """Graphs past the memory of one process: a folder of Parquet files, and engines that ask it.
 
 May import the rest of ``storage/`` and what is below it. Begin reading at ``layout.py``, which says
-what such a folder holds; ``writing.py`` fills it from a store, ``lazy_graph.py`` asks it through the
-engines of ``engines.py``. Every name below is loaded when it is asked for.
+what such a folder holds; ``writing.py`` fills it from a store, ``lazy_graph.py`` asks it through
+the engines of ``engines.py``. Every name below is loaded when it is asked for.
 """
 
 from __future__ import annotations
