@@ -35,6 +35,7 @@ PYODIDE_PYTHON = "3.14.2"
 PYODIDE = {
     "click": "8.3.1",
     "ipython": "9.12.0",
+    "jiter": "0.13.0",
     "markupsafe": "3.0.3",
     "matplotlib": "3.10.8",
     "networkx": "3.6.1",

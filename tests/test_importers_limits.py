@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import ecsviz as ev
 from ecsviz.errors import (
     ImportFormatError,
     ImportLimitError,
@@ -200,7 +201,7 @@ def test_what_a_limit_says_never_holds_the_chat() -> None:
 
 
 @pytest.mark.parametrize("usual", [True, False])
-@pytest.mark.parametrize("levels", [90, 230, 300, 600])
+@pytest.mark.parametrize("levels", [90, 150, 190, 210, 230, 300, 600])
 def test_what_a_message_says_besides_may_nest_as_deep_as_can_be_stored(
     levels: int, usual: bool
 ) -> None:
@@ -212,9 +213,13 @@ def test_what_a_message_says_besides_may_nest_as_deep_as_can_be_stored(
     one = node("m", **more, metadata={"k": nested})
     threads = read(encode([conversation(one), conversation(node("n")) | {"id": "other"}]))
     texts = [message.content for thread in threads for message in thread.messages]
-    if levels < 250:
+    store = ev.SQLAlchemyEntityStorage("sqlite://")
+    store.register(threads)  # all that was read can be stored
+    assert store.count(ev.ChatMessage) == len(texts)
+    assert len(store.verify()) == 0
+    if levels < 200:
         assert texts == ["M", "N"]
         assert threads[0].messages[0].metadata["metadata"] == {"k": nested}
     else:
         assert texts == ["N"]
-        assert "250 levels" in threads.problems[0].why
+        assert "200 levels" in threads.problems[0].why

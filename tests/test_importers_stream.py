@@ -6,6 +6,7 @@ import gc
 import gzip
 import hashlib
 import json
+import re
 import sys
 import tracemalloc
 import warnings
@@ -367,32 +368,50 @@ def test_ids_are_made_of_json(said: list[tuple[Any, str, Any]], ident: str, chai
 SEAM = '},{"a":'
 """What stands between small objects, and may stand within one."""
 
+VALUES = (
+    st.sampled_from(["\ud800", "\ude00\ud83d", "\0", 10**4_200, -(10**60), -0.0, 1e400, [[[]]] * 3])
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.integers(150, 250).map(lambda depth: json.loads("[" * depth + "]" * depth))
+)
 MEMBERS = st.lists(
     st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from([1, SEAM, "\\", []]), max_size=2)
     | st.just({"a": [{"a": 1}, {"a": 2}]})
+    | st.builds(lambda value: {"a": value}, VALUES)
     | st.sampled_from([7, [{"a": 1}, {"a": 2}]]),
     max_size=40,
 )
 
 
+def depth_of(value: Any) -> int:
+    text, depth, deepest = re.sub(r'"[^"]*"', "", repr(value)), 0, 0
+    for mark in re.findall(r"[\[\]{}]", text):
+        depth += 1 if mark in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
 @given(MEMBERS, st.sampled_from([(",", ":"), (", ", ": "), (",\n", ":")]), st.integers(1, 400))
-def test_small_objects_are_decoded_as_one_by_one(
+def test_objects_are_decoded_together_as_one_by_one(
     members: list[Any], marks: tuple[str, str], width: int
 ) -> None:
     text = json.dumps([{"a": 0}, *members], separators=marks)
     broken = text.replace('"b"', '"b', 1)  # one member is no JSON
     for written in (text, broken, text.replace('"b"', '"a"'), text[: len(text) // 2]):
         found = []
-        for size in (0, 2**11):
+        for batch, long in ((0, 0), (width, 2**20)):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(json_values, "_SMALL", size)
-                patch.setattr(json_values, "_BATCH", width)
+                patch.setattr(json_values, "_BATCH", batch)
+                patch.setattr(json_values, "_LONG", long)
                 told: list[str] = []
                 pieces = [written[at : at + width] for at in range(0, len(written), width)]
                 tell = lambda what, why, told=told: told.append(what)  # noqa: E731
                 bear = lambda err, told=told: told.append(str(err))  # noqa: E731
                 values = json_values.JsonValues(pieces, "a.json", Limits(), tell, bear)
-                found.append((list(values.items()), set(told)))
+                items = list(values.items())
+                deepest = max(map(depth_of, (item.value for item in items)), default=0)
+                assert not values.decoder.shallow or deepest <= 200
+                found.append((items, set(told)))
         assert found[0] == found[1]
     plain = [item.value for item in json_values.JsonValues([text], "", Limits(), print).items()]
     assert plain == [{"a": 0}, *members]

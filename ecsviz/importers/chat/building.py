@@ -29,14 +29,15 @@ from ecsviz.importers.chat.arrived import AMBIGUOUS, ImportedTogether
 from ecsviz.importers.chat.drafts import DraftMessage, DraftThread
 from ecsviz.importers.chat.fitting import ChatOrigin
 from ecsviz.importers.chat.identity import ThreadKey, moment
-from ecsviz.importers.chat.json_text import free_name
+from ecsviz.importers.chat.json_text import free_name, is_shallow
 from ecsviz.importers.chat.live import LiveChat
-from ecsviz.importers.chat.making import made_at_once, message_ids
+from ecsviz.importers.chat.making import is_json, made_at_once, message_ids
 from ecsviz.importers.chat.parts import is_plain
 from ecsviz.importers.chat.said import ChatRecord, Said
 from ecsviz.importers.chat.source import ChatProblem
 from ecsviz.importers.chat.union import Union
 from ecsviz.storage.arriving import come_from, fit_in_place, origin_of
+from ecsviz.values.tagged_json import MAX_JSON_DEPTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -529,22 +530,31 @@ class Builder:
         self._said = _Tally.of(items)
         if not self._has_others:  # or it may be built again
             draft.messages = items = []  # which take as much as what is made of them
-        made = made_at_once(thread, ids, columns, decoded=draft.is_json)
+        fits = is_shallow if draft.is_json else is_json
+        made = made_at_once(thread, ids, columns, None if draft.is_shallow else fits)
+        if not (draft.is_shallow or is_shallow([draft.metadata], MAX_JSON_DEPTH)) or (
+            made is None and not is_shallow(columns["metadata"], MAX_JSON_DEPTH)
+        ):
+            raise self._too_deep(draft.id or f"#{self._count}")
         thread.messages.extend(_validated(thread, ids, columns) if made is None else made)
         return LiveChat.of(thread, None if made is None else columns)
+
+    def _too_deep(self, label: str) -> ImportLimitError:
+        what = f"the metadata nest deeper than {MAX_JSON_DEPTH} levels"
+        return ImportLimitError(
+            f"{self.source}, thread {short_repr(label)}: {what}, more than can be stored. The limit"
+            " is fixed: take the value out of the file.",
+            source=self.source,
+            place=f"thread {short_repr(label)}",
+            reason=what,
+            limit=MAX_JSON_DEPTH,
+        )
 
     def _refused(self, label: str, err: ValidationError) -> EcsvizError:
         first = err.errors(include_input=False, include_url=False, include_context=False)[0]
         where = f"{self.source}, thread {short_repr(label)}"
         if str(first["type"]).startswith("recursion"):
-            return ImportLimitError(
-                f"{where}: the metadata nest deeper than 250 levels, more than can be checked and"
-                " stored. The limit is fixed: take the value out of the file.",
-                source=self.source,
-                place=f"thread {short_repr(label)}",
-                reason="the metadata nest deeper than 250 levels",
-                limit=250,
-            )
+            return self._too_deep(label)
         place = ".".join(str(part) for part in first["loc"][:5])
         return ImportFormatError(
             f"{where}: {short_repr(place)} does not fit: {first['msg']}.",

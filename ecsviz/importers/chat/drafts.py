@@ -183,6 +183,8 @@ class DraftThread:
     is_json
         Whether the metadata of the messages are JSON as it was decoded, all of it in one place
         alone, so that nobody has to look.
+    is_shallow
+        Whether they are known not to nest too deep, besides.
     """
 
     title: str = ""
@@ -194,6 +196,7 @@ class DraftThread:
     problems: list[tuple[str | None, str, str]] = field(default_factory=list)
     within: str | None = None
     is_json: bool = False
+    is_shallow: bool = False
 
     def add(self, message: DraftMessage) -> int:
         """Append a message and return its position, which its answers take as ``parent``."""

@@ -35,6 +35,8 @@ class JsonCursor:
 
     Attributes
     ----------
+    decoder
+        What decodes the values.
     pos, start
         The place, in the window, and where the value before it began.
     first
@@ -48,10 +50,10 @@ class JsonCursor:
     def __init__(
         self, pieces: Iterable[str], name: str, limits: Limits, tell: Callable[[str, str], None]
     ) -> None:
-        decoder = Decoder(name, limits, tell)
+        self.decoder = Decoder(name, limits, tell)
         self.name = name
-        self.decode = decoder.decode
-        self.made = decoder.made
+        self.decode = self.decoder.decode
+        self.made = self.decoder.made
         self.window = Window(pieces)
         self.pos = self.start = 0
         self.first = True

@@ -33,8 +33,14 @@ _FAR = 2**24
 _LOOKS = 1_000
 """Places there that are looked at."""
 
-_BATCH, _SMALL = 2**15, 2**11
-"""Characters of a list that are decoded at once, where a member is shorter than so many."""
+_BATCH = 2**18
+"""Characters of a list that are decoded at once, as far as members are shorter."""
+
+_LONG = 2**20
+"""Characters that a member may have for its end to be looked for before it is decoded."""
+
+_PRICE = 4
+"""How often it has to be right that members end there, for one time that it is not."""
 
 _START = re.compile(r'\{\s*"[^"\\]{1,100}"')
 """How a member of a list begins."""
@@ -113,8 +119,8 @@ class JsonValues(JsonCursor):
         self._one = one
         self._far = _FAR
         self._known: dict[str, Any] | None = None  # the first member of the list
-        self._batches = True  # whether many members may be decoded at once...
-        self._seam = ""  # ...up to where this stands
+        self._seam = ""  # up to where it stands, members are decoded at once...
+        self._chances = 1  # ...unless it was wrong too often
         self._repair = Repair(self.decode, self.made)
         self._ahead: deque[Item] = deque()
         self._failed: EcsvizError | None = None
@@ -211,6 +217,7 @@ class JsonValues(JsonCursor):
             else:
                 line = self.here()
                 value = self._value_or_less()
+                self.decoder.seen(value)
                 if value is _MEMBERS:
                     yield from self._members()
                 elif self.first and self.broken and self._members_within(value):
@@ -237,6 +244,7 @@ class JsonValues(JsonCursor):
                 yield Item(None, number, value)
             number += 1
             value, at = self._member(number)
+            self.decoder.seen(value)
             if self._bear is not None and self._are_members(value):
                 self._refuse(self.not_json("a list in the list", self.pos, number))
                 yield from (Item(None, n, each) for n, each in enumerate(value, number))
@@ -277,35 +285,30 @@ class JsonValues(JsonCursor):
             if found is None or type(value) is not dict:
                 self.ready = (value, end) if text[end - 1] in CLOSES else None
                 return
+            self.decoder.seen(value)
             if self._known is None:
                 self._known = value
             self.start, self.pos, self._size, self.broken = pos, found.end(), 2 * (end - pos), 0
-            if self._batches and end - pos < _SMALL:
+            if self._chances > 0:
                 start = _START.match(text, self.pos)
                 self._seam = text[end - 1 : self.pos] + start.group() if start else ""
             yield value
 
     def _batch(self) -> list[dict[str, Any]]:
-        """Return many small objects that follow each other here, decoded at once as a list.
+        """Return objects that follow each other here, decoded at once as a list: many short ones.
 
         It ends where one more begins as the last did, which stands in no text, since it holds a
-        quotation mark. Where that was within an object, it is no list, and not tried again.
+        quotation mark. Where that was within an object, it is no list.
         """
         text, pos, seam = self.text, self.pos, self._seam
-        self._seam = ""
-        end = text.rfind(seam, pos, pos + _BATCH) + 1
-        self._batches = end > 0 or pos + _BATCH > len(text)
-        if end <= 0:
-            return []
-        found: list[dict[str, Any]]
-        try:
-            found, used = self.decode(f"[{text[pos:end]}]", 0, -1)
-        except FAULTS:
-            found, used = [], 0
+        end = text.rfind(seam, pos, pos + _BATCH) + 1 or text.find(seam, pos, pos + _LONG) + 1
         behind = _NEXT.match(text, end)
-        self._batches = used == end - pos + 2 and set(map(type, found)) == {dict}
-        if behind is None or not self._batches:
+        found = self.decoder.objects(f"[{text[pos:end]}]", -1) if end and behind else []
+        if not found or behind is None:
+            self._seam = ""
+            self._chances -= _PRICE if found is None else 0
             return []
+        self._chances = min(self._chances + 1, _PRICE)
         self.start, self.pos = pos, behind.end()
         return found
 

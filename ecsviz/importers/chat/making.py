@@ -19,6 +19,7 @@ from ecsviz.domain.chat import ChatMessage
 from ecsviz.domain.objects import blanks, put_states
 from ecsviz.importers.chat.drafts import DraftMessage
 from ecsviz.importers.chat.identity import NAMESPACE, ThreadKey, words
+from ecsviz.importers.chat.json_text import LEVELS
 
 _NAMES = tuple(ChatMessage.model_fields)
 
@@ -31,9 +32,6 @@ _FLAT: Final = {str, int, float, bool, type(None)}
 _DEEP: Final = {*_FLAT, dict, list}
 
 _HOLDERS: Final = frozenset({dict, list})
-
-_LEVELS: Final = 100
-"""How deep metadata may nest here; pydantic goes to 250."""
 
 _FIVE, _VERSION = ~(0xF000 << 64 | 0xC000 << 48), 5 << 76 | 0x8000 << 48
 
@@ -118,7 +116,10 @@ def _written(digest: bytes) -> str:
 
 
 def made_at_once(
-    thread: Any, ids: list[UUID], columns: dict[str, list[Any]], *, decoded: bool = False
+    thread: Any,
+    ids: list[UUID],
+    columns: dict[str, list[Any]],
+    fits: Callable[[list[Any]], bool] | None,
 ) -> list[Any] | None:
     """Return messages that are made past pydantic; None if it has to look at them.
 
@@ -128,20 +129,20 @@ def made_at_once(
         Of the messages.
     columns
         Their other fields by name; ``parent`` as places in the list.
-    decoded
-        Whether the metadata are JSON as it was decoded; see `DraftThread`.
+    fits
+        Tells whether the metadata are JSON that does not nest too deep; None if that is known.
     """
     times = columns["created_at"]
     kinds = {name: set(map(type, values)) for name, values in columns.items()}
-    fits = (
+    usual = (
         kinds["role"] | kinds["content"] <= _TEXT
         and kinds["author"] | kinds["model"] | kinds["source_id"] <= _MAYBE_TEXT
         and kinds["hidden"] <= {bool}
         and kinds["created_at"] <= {datetime, type(None)}
         and all(when is None or when.tzinfo is UTC for when in times)
-        and (is_shallow if decoded else is_json)(columns["metadata"])
+        and (fits is None or fits(columns["metadata"]))
     )
-    if not fits:
+    if not usual:
         return None
     made = blanks(ChatMessage, len(ids))
     parents = [None if at is None else made[at] for at in columns["parent"]]
@@ -196,35 +197,6 @@ def _states(thread: Any, *columns: Sequence[Any]) -> list[dict[str, Any]]:
     return made
 
 
-def is_shallow(values: Sequence[Any]) -> bool:
-    """Tell whether JSON as it was decoded does not nest too deep.
-
-    Parameters
-    ----------
-    values
-        Objects, of which the members are looked at.
-
-    Notes
-    -----
-    O(what they hold), a level at a time; in a third of the time of `is_json`.
-
-    Examples
-    --------
-    >>> deep = []
-    >>> for _ in range(200):
-    ...     deep = [deep]
-    >>> is_shallow([{"a": [1, {"b": None}]}, {}]), is_shallow([{"a": deep}])
-    (True, False)
-    """
-    level, kinds = list(values), _HOLDERS
-    for _ in range(_LEVELS):
-        parts = [each.values() if type(each) is dict else each for each in level]
-        level = [value for part in parts for value in part if type(value) in kinds]
-        if not level:
-            return True
-    return False
-
-
 def is_json(values: Sequence[Any]) -> bool:
     """Tell whether objects are what JSON holds, and no list or object stands in two places.
 
@@ -246,7 +218,7 @@ def is_json(values: Sequence[Any]) -> bool:
     level: list[Any] = list(values)
     if set(map(type, level)) - {dict} or len(held) < count:
         return False
-    for _ in range(_LEVELS):
+    for _ in range(LEVELS):
         objects = [each for each in level if type(each) is dict]
         lists = [each for each in level if type(each) is list]
         if set(map(type, chain.from_iterable(objects))) - _TEXT:

@@ -110,7 +110,7 @@ class Source:
         self._load = load
         self._told: set[tuple[str, str]] = set()
         self._peek = peek
-        self._begun = False
+        self._begun = 0
         self._skipped = 0
         self._early: list[EcsvizError] = []  # of JSON, before it is sure to be read as such
         self.path = path
@@ -218,6 +218,11 @@ class Source:
     @cached_property
     def _json(self) -> JsonValues:
         return self._json_anew()
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether all JSON so far was found not to nest deep: by what reads it first."""
+        return self._begun == 1 and self._json.decoder.shallow
 
     def _json_anew(self) -> JsonValues:
         bear = None if self.strict else self._bear_json
@@ -368,7 +373,7 @@ class Source:
     def _all(self) -> Iterator[Item]:
         self.check_json()
         values = self._json_anew() if self._begun else self._json
-        self._begun = True
+        self._begun += 1
         for err in self._early:
             self.bear(err)
         self._early = []
@@ -398,7 +403,7 @@ class Source:
                 if name == "_json":
                     self._json.close()
                 del self.__dict__[name]
-        self._begun = False
+        self._begun = 0
         self._skipped = 0
 
     # -- databases ---------------------------------------------------------------------------

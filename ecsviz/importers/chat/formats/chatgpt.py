@@ -111,7 +111,9 @@ class ChatGPT(Claiming):
             with place.trying():
                 for where, name, item in _conversations(source, place, value):
                     with where.trying():
-                        yield _thread(where, name, where.check(item, dict, "a conversation"))
+                        draft = _thread(where, name, where.check(item, dict, "a conversation"))
+                        draft.is_shallow = source.is_shallow
+                        yield draft
 
 
 def _values(source: Source) -> Iterator[tuple[Place, Any]]:
