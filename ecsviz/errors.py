@@ -15,8 +15,8 @@
     ├── StorageError (OSError is mixed in where the file system is the cause)
     │                StaleVersionError (ValueError), UniqueValueError (ValueError),
     │                MergeConflictError (ValueError),
-    │                StoredDataInvalidError (ValueError),
-    │                CorruptEntityError, StorageOpenError (OSError),
+    │                StoredDataInvalidError (ValueError) with CorruptEntityError,
+    │                StorageOpenError (OSError),
     │                NotADatabaseError, NotAnEcsvizStoreError, SchemaOutdatedError,
     │                SchemaTooNewError, StorageCorruptError, StorageReadOnlyError,
     │                StorageFullError, StorageIOError, StorageBusyError (TimeoutError),
@@ -366,7 +366,7 @@ class StoredDataInvalidError(StorageError, ValueError):
     """All of them, as `verify` lists them."""
 
 
-class CorruptEntityError(StorageError):
+class CorruptEntityError(StoredDataInvalidError):
     """A stored row does not match its checksum."""
 
 

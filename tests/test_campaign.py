@@ -30,6 +30,7 @@ LITTLE: dict[str, dict[str, int]] = {
     "disk faults": {},
     "interrupts": {"steps": 6},
     "bit flips": {"flips": 8},
+    "repairs": {"times": 10},
     "writers": {"steps": 4},
     "imports": {"files": 30},
     "growth": {"times": 60},
@@ -40,6 +41,7 @@ BROKEN = {
     "disk faults": "silent",  # an error swallowed
     "interrupts": "partial",  # a version left raised
     "bit flips": "silent",  # what verify() says not heard
+    "repairs": "lost",  # what it tells not heard
     "writers": "lost",  # a refused save taken for done
     "imports": "partial",  # a foreign error
     "growth": "silent",  # something left behind each time

@@ -433,6 +433,22 @@ def test_an_export_replaces_no_store(
         assert "is SOURCE" in done.stderr
 
 
+def test_repair(chats: Path, tmp_path: Path) -> None:
+    whole = run("repair", chats, tmp_path / "whole.db")
+    assert whole.stdout == "ok\n"
+    damaged = ev.SQLAlchemyEntityStorage(chats).backup(tmp_path / "damaged.db")
+    execute(damaged, "UPDATE chat_threads SET title = 'x' WHERE id = 1")
+    told = table(run("repair", damaged, tmp_path / "sound.db", code=1))
+    assert {row["what"] for row in told} == {"gone"}
+    assert "holds" in run("repair", damaged, tmp_path / "sound.db", code=1).stderr
+    told = table(run("repair", damaged, tmp_path / "all.db", "--doubtful", code=1))
+    assert [row["what"] for row in told] == ["doubtful"]
+    sizes = [
+        len(ev.SQLAlchemyEntityStorage(tmp_path / f"{n}.db")) for n in ("whole", "sound", "all")
+    ]
+    assert sizes[0] == sizes[2] > sizes[1] > 0
+
+
 def test_export_of_tables(
     chats: Path, tmp_path: Path, require_optional: Callable[[str], ModuleType]
 ) -> None:

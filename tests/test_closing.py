@@ -140,6 +140,7 @@ USES: dict[str, Callable[[Any, ev.ChatThread], Any]] = {
     "lineage_graph": lambda store, thread: store.lineage_graph(thread),
     "draw_lineage": lambda store, thread: store.draw_lineage(thread),
     "verify": lambda store, thread: store.verify(),
+    "repair": lambda store, _: store.repair(ev.InMemoryEntityStorage()),
     "backup": lambda store, _: store.backup("never made.db"),
     "prune": lambda store, thread: store.prune(),
     "explore": lambda store, thread: store.explore(),

@@ -205,6 +205,19 @@ def test_what_was_changed_outside_is_told(path: Path, statement: str, problem: s
     assert problem in set(store.verify()["problem"])
 
 
+def test_what_another_store_has_had_before_begins_with_a_later_version(path: Path) -> None:
+    shelf = filled(path.with_name("first.db"))
+    assert shelf.version > 1
+    with ev.SQLAlchemyEntityStorage(path) as store:
+        store.register(shelf)
+        assert store.verify().empty
+        shelf.label = "later"
+        store.register(shelf)
+        assert store.verify().empty
+        execute(path, "DELETE FROM shelfs_history")
+        assert store.verify()["detail"].str.contains("before revision 2, version").sum() == 1
+
+
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_row_with_a_past_that_sql_has_deleted_is_told(
     tmp_path: Path, database: str, request: pytest.FixtureRequest

@@ -24,6 +24,7 @@ from ecsviz.cli.store_commands import (
     history_command,
     import_command,
     info_command,
+    repair_command,
     tables_command,
     verify_command,
 )
@@ -59,6 +60,7 @@ def cli() -> None:
 
 for _command in (
     backup_command,
+    repair_command,
     demo_command,
     export_command,
     graph_command,

@@ -211,6 +211,32 @@ def backup_command(store: str, path: str) -> None:
 
 
 @click.command(
+    "repair",
+    epilog=examples(
+        "ecsviz repair chats.db chats-sound.db",
+        "ecsviz repair recipes.db sound.db --classes cookbook.models",
+    ),
+)
+@click.argument("store")
+@click.argument("new")
+@click.option("--doubtful", is_flag=True, help="Take what is not sound, where nothing else is.")
+@classes_option
+def repair_command(store: str, new: str, doubtful: bool, modules: Sequence[str]) -> None:
+    """Save all that is sound of STORE in NEW; exit code 1 if that is not all.
+
+    STORE is only read. What NEW has otherwise, or not, is listed.
+    """
+    opened, to = open_store(store), store_at(new)
+    told = with_classes(modules, lambda: opened.repair(to, doubtful=doubtful))
+    note(f"{counted(len(to), 'entity')} in {to.inside.database}")
+    if not len(told):
+        click.echo("ok")
+        return
+    show_frame(told)
+    sys.exit(1)
+
+
+@click.command(
     "verify",
     epilog=examples(
         "ecsviz verify chats.db",

@@ -9,7 +9,7 @@ from operator import eq
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 from uuid import UUID
 
-from ecsviz.basics.arguments import listed, natural_number
+from ecsviz.basics.arguments import flag, listed, natural_number
 from ecsviz.domain.diff import GraphDiff
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.entity_class import is_entity_class
@@ -67,6 +67,7 @@ class EntityStorage(Protocol):
         only: Iterable[type[Entity]] | None = None,
         lazy: bool = False,
         as_of: AsOf = None,
+        check: bool = False,
         progress: bool | None = None,
     ) -> Any:
         """Return the entity of an id, with everything it leads to, or with its neighbourhood."""
@@ -80,6 +81,7 @@ class EntityStorage(Protocol):
         only: Iterable[type[Entity]] | None = None,
         lazy: bool = False,
         as_of: AsOf = None,
+        check: bool = False,
         progress: bool | None = None,
     ) -> list[Any]:
         """Return several entities that share what they have in common."""
@@ -237,6 +239,10 @@ class EntityStorage(Protocol):
         """Return what is not as it was written, a row per problem."""
         ...
 
+    def repair(self, to: EntityStorage, *, doubtful: bool = False) -> pd.DataFrame:
+        """Save in another storage all that is sound; return what is not as it was."""
+        ...
+
     def prune(self, before: AsOf = None) -> int:
         """Forget the past."""
         ...
@@ -252,6 +258,28 @@ class EntityStorage(Protocol):
     def __exit__(self, *_: object) -> None:
         """Close the storage."""
         ...
+
+
+def check_repairs_to(to: Any) -> None:
+    """Raise if what is sound cannot be saved in something.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no storage, or holds something already.
+    """
+    if not isinstance(to, EntityStorage):
+        raise InvalidArgumentError(
+            f"to is {short_repr(to)}. Give a storage that holds nothing yet:"
+            " store.repair(to=ev.SQLAlchemyEntityStorage('new.db')).",
+            value=to,
+        )
+    if len(to):
+        raise InvalidArgumentError(
+            f"{short_repr(to)} holds {len(to):,} entities. Give a storage that holds nothing yet,"
+            " for what is sound.",
+            value=to,
+        )
 
 
 def as_id(value: Any) -> UUID:
@@ -380,20 +408,23 @@ class Extent:
         As of `get`, checked.
     only
         The classes to which reading is confined; None for all.
+    check
+        Whether checksums are checked.
     """
 
     hops: int | None = None
     only: list[type] | None = None
     lazy: bool = False
+    check: bool = False
 
     @classmethod
-    def of(cls, hops: Any, only: Any, lazy: Any) -> Extent:
+    def of(cls, hops: Any, only: Any, lazy: Any, check: Any = False) -> Extent:
         """Return it, of the options of a method; lazily, none follows unless it is said.
 
         Raises
         ------
         InvalidArgumentError
-            If `hops` is no number, or `lazy` neither True nor False.
+            If `hops` is no number, `lazy` neither True nor False, or `check` has no truth.
         NotAnEntityError
             If `only` holds what is no entity class.
         """
@@ -403,7 +434,8 @@ class Extent:
                 f"lazy is {short_repr(lazy)}. Give True to load what is touched, or False.",
                 value=lazy,
             )
-        return cls(0 if lazy and hops is None and only is None else hops, check_only(only), lazy)
+        far = 0 if lazy and hops is None and only is None else hops
+        return cls(far, check_only(only), lazy, flag(check, "check"))
 
 
 def check_alone(hops: Any) -> bool:

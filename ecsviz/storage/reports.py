@@ -108,6 +108,43 @@ def problems_frame(problems: Iterable[Problem]) -> pd.DataFrame:
     return typed_frame(rows, {"table": "str", "row": "str", "ecs_id": object, **texts})
 
 
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """An entity that a repaired store has otherwise than it was stored last, or not at all.
+
+    Attributes
+    ----------
+    type_name, ecs_id
+        Which entity, as far as that is known.
+    what
+        ``gone``, ``doubtful``, ``past`` or ``cut``.
+    version
+        Which of its versions was saved; 0 if none was.
+    detail
+        Why, in words.
+    """
+
+    type_name: str
+    ecs_id: UUID | None
+    what: str
+    version: int
+    detail: str
+
+
+def lost_type(name: str, why: str) -> Repaired:
+    """Return what is told of a type of which a store does not say any more what it is."""
+    return Repaired(name, None, "gone", 0, f"all of its rows: what ecs_types says of it: {why}")
+
+
+def repaired_frame(told: Iterable[Repaired]) -> pd.DataFrame:
+    """Return what a repair has told as a DataFrame; its columns are those of ``store.repair()``."""
+    order = ["gone", "doubtful", "past", "cut"]
+    every = sorted(dict.fromkeys(told), key=lambda each: (order.index(each.what), each.type_name))
+    rows = [(each.type_name, each.ecs_id, each.what, each.version, each.detail) for each in every]
+    kinds: dict[str, Any] = {"class": "str", "ecs_id": object, "what": "str", "version": "int64"}
+    return typed_frame(rows, {**kinds, "detail": "str"})
+
+
 def not_in_list(back: str, holder: str, ecs_id: Any, name: str | None) -> str:
     """Return what `verify` says of an entity that is not in the list of the holder it names.
 

@@ -11,6 +11,7 @@ that takes a seed and a folder, and gives a `Tally`; the same seed tries the sam
 ``disk_faults`` the n-th call of a public method to the disk fails
 ``interrupts``  Ctrl-C in the middle of a save
 ``bit_flips``   a bit of the file is another
+``repairs``     a part of the file is another, and is repaired
 ``writers``     several processes save, others read
 ``imports``     files of others are damaged
 ``growth``      the same again and again: memory, files and threads stay as many

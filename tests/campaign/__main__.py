@@ -24,6 +24,7 @@ from tests.campaign import (
     interrupts,
     kills,
     power_cuts,
+    repairs,
     writers,
 )
 from tests.campaign.tally import FOUND, Tally
@@ -36,6 +37,7 @@ PARTS: dict[str, Part] = {
     "disk faults": disk_faults.run,
     "interrupts": interrupts.run,
     "bit flips": bit_flips.run,
+    "repairs": repairs.run,
     "writers": writers.run,
     "imports": imports.run,
     "growth": growth.run,

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
+from ecsviz.basics.arguments import flag
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.basics.progress import steps
 from ecsviz.basics.views import view
@@ -26,12 +27,14 @@ from ecsviz.storage.memory.text_search import drop_texts, find_texts, index_text
 from ecsviz.storage.memory.unique import twice
 from ecsviz.storage.protocol import (
     E_,
+    EntityStorage,
     Extent,
     Match,
     as_id,
     as_registered,
     check_alone,
     check_entity_class,
+    check_repairs_to,
     check_type,
     ids_in_order,
     ids_of,
@@ -39,7 +42,13 @@ from ecsviz.storage.protocol import (
     registers_itself,
 )
 from ecsviz.storage.renewal import walk_of_given, walk_to_save
-from ecsviz.storage.reports import Problem, history_frame, problems_frame, revisions_frame
+from ecsviz.storage.reports import (
+    Problem,
+    history_frame,
+    problems_frame,
+    repaired_frame,
+    revisions_frame,
+)
 from ecsviz.storage.saved import listening, met, tell
 
 if TYPE_CHECKING:
@@ -211,6 +220,17 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
                     problems.append(Problem("", "", as_id(entity), "graph", difference))
             return problems_frame(problems)
 
+    def repair(self, to: EntityStorage, *, doubtful: bool = False) -> pd.DataFrame:
+        """Save in another storage all that is stored, which in memory is sound.
+
+        Parameters, result and errors are those of `SQLAlchemyEntityStorage.repair`.
+        """
+        check_repairs_to(to)
+        flag(doubtful, "doubtful")
+        if found := self.list_by_type(Entity):
+            to.register(found, note=f"repaired from {WHERE}")
+        return repaired_frame(())
+
     def prune(self, before: AsOf = None) -> int:
         """Forget the past.
 
@@ -250,6 +270,7 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         only: Iterable[type[Entity]] | None = None,
         lazy: bool = False,
         as_of: AsOf = None,
+        check: bool = False,
         progress: bool | None = None,
     ) -> Any:
         """Return the entity of an id, with everything it leads to.
@@ -258,7 +279,13 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         objects. O(what is read).
         """
         (found,) = self.get_many(
-            [ecs_id], hops=hops, only=only, lazy=lazy, as_of=as_of, progress=progress
+            [ecs_id],
+            hops=hops,
+            only=only,
+            lazy=lazy,
+            as_of=as_of,
+            check=check,
+            progress=progress,
         )
         return check_type(found, expected_type)
 
@@ -270,13 +297,14 @@ class InMemoryEntityStorage(VersionedStorage, AskingStorage):
         only: Iterable[type[Entity]] | None = None,
         lazy: bool = False,
         as_of: AsOf = None,
+        check: bool = False,
         progress: bool | None = None,
     ) -> list[Any]:
         """Return several entities, in the given order; what they share is one object.
 
         Parameters are those of `SQLAlchemyEntityStorage.get_many`.
         """
-        ids, extent = ids_in_order(ecs_ids), Extent.of(hops, only, lazy)
+        ids, extent = ids_in_order(ecs_ids), Extent.of(hops, only, lazy, check)
         with steps("loading", progress):
             return self.inside.read(ids, extent, as_of) if ids else []
 

@@ -40,6 +40,7 @@ from ecsviz.storage.relational.load.batches import chosen_of, in_batches
 from ecsviz.storage.relational.load.by_key import identities
 from ecsviz.storage.relational.load.find import Rows, by_hand, count_rows, find_rows
 from ecsviz.storage.relational.load.load import Load
+from ecsviz.storage.relational.load.loaded_rows import whole_rows
 from ecsviz.storage.relational.load.moment import Moment
 from ecsviz.storage.relational.load.on_touch import load_lazily
 from ecsviz.storage.relational.look import holders, pages
@@ -52,6 +53,7 @@ from ecsviz.storage.relational.origins import WithOrigins
 from ecsviz.storage.relational.past.history import first_revisions
 from ecsviz.storage.relational.past.past_catalog import catalog_as_of
 from ecsviz.storage.relational.past.reach import past_of
+from ecsviz.storage.relational.save.checked import check_sums
 from ecsviz.storage.relational.save.in_session import InSession
 from ecsviz.storage.relational.save.part import Part, WholeNeededError, changed_part, part_alone
 from ecsviz.storage.relational.save.save import Save
@@ -128,8 +130,7 @@ class SqlInside(WithOrigins):
 
     def close(self) -> None:
         """Close what was opened; TransactionError is raised in the midst of a transaction."""
-        open_ = self._together
-        if open_ is not None and open_.of_this_process:
+        if (open_ := self._together) is not None and open_.of_this_process:
             raise open_.not_at_its_end()
         self.database.close()
 
@@ -140,8 +141,8 @@ class SqlInside(WithOrigins):
 
     def check_alone(self, what: str) -> None:
         """Raise TransactionError if something is called that cannot be one of several calls."""
-        open_ = self.here()  # which tells of another thread or task, before that waits
-        if what and open_ is not None:
+        # Which tells of another thread or task, before that waits.
+        if (open_ := self.here()) is not None and what:
             raise open_.cannot_have(what)
 
     # -- transactions ------------------------------------------------------------------------
@@ -158,8 +159,10 @@ class SqlInside(WithOrigins):
         fresh = outer is None or outer[0].closed or tell  # an interrupt may have left one behind
         with self._begin(tell) if fresh else contextlib.nullcontext(outer) as state:
             try:
-                self._begun.state = state
-                yield state[0], self._at(state[0], state[1], as_of)
+                self._begun.state = conn, catalog = state
+                if as_of is not None:
+                    catalog = catalog_as_of(conn, catalog, as_of, self.is_made(conn))
+                yield conn, catalog
             finally:
                 self._begun.state = outer
 
@@ -181,12 +184,8 @@ class SqlInside(WithOrigins):
             with self.database.reading() as conn:
                 yield conn
             return
-        conn = open_.connect()
-        with self.database.told(conn):
+        with self.database.told(conn := open_.connect()):
             yield conn
-
-    def _at(self, conn: Connection, catalog: Catalog, at: AsOf) -> Catalog:
-        return catalog if at is None else catalog_as_of(conn, catalog, at, self.is_made(conn))
 
     def one_state(self) -> AbstractContextManager[Any]:
         """Hold one state of the store: what is read inside fits together."""
@@ -252,14 +251,12 @@ class SqlInside(WithOrigins):
 
     def on_back(self, call: Callable[[], None]) -> None:
         """Call something if the open transaction is taken back; see `looking.Inside`."""
-        open_ = self.here()
-        if open_ is not None:
+        if (open_ := self.here()) is not None:
             open_.on_back(call)
 
     def watch(self, entities: Iterable[Any]) -> None:
         """Note live objects that have taken over what was read; see `looking.Inside`."""
-        open_ = self.here()
-        if open_ is not None:
+        if (open_ := self.here()) is not None:
             open_.watch(entities)
 
     def end(self, *, well: bool) -> None:
@@ -295,8 +292,7 @@ class SqlInside(WithOrigins):
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
         """Hold a transaction to write in; what fails in one of several calls is taken back."""
-        open_ = self.here()
-        if open_ is None:
+        if (open_ := self.here()) is None:
             with self.database.writing() as conn:
                 yield conn
             return
@@ -441,8 +437,7 @@ class SqlInside(WithOrigins):
     def load_rows(self, conn: Connection, roots: dict[str, list[int]]) -> list[Any]:
         """Return the entities of some rows, given per type by row id, in a transaction."""
         rows = [(name, row_id) for name, ids in roots.items() for row_id in ids]
-        now = self.running_load()
-        if now is not None:
+        if (now := self.running_load()) is not None:
             return [now.promise(*row) for row in rows]
         with self.database.translated():  # the session is the user's
             return Load(conn, self.found(conn)[0]).entities(rows)
@@ -459,8 +454,8 @@ class SqlInside(WithOrigins):
                 return row_id
         self.check_writable()
         conn = session.connection()
-        before = [save for save in unfinished(session) if isinstance(save, Save)]
-        before = [save for save in before if save.catalog.database is self.database]
+        saves = (save for save in unfinished(session) if isinstance(save, Save))
+        before = [save for save in saves if save.catalog.database is self.database]
         done = InSession(before, self.catalog.effects) if before else None
         walk = walk_to_save(as_roots(entity))
         save = self._save(conn, self.is_made(conn), walk, None, session=done)
@@ -471,8 +466,9 @@ class SqlInside(WithOrigins):
 
     def read(self, ids: list[UUID], extent: Extent, as_of: AsOf) -> list[Any]:
         """Return the entities of some ids; see `looking.Inside`."""
-        now = self.running_load()
-        if now is not None:  # a hand-written to_entity() asks for what will be there
+        if (
+            now := self.running_load()
+        ) is not None:  # a hand-written to_entity() asks for what will be there
             there = now.find_all(ids)
             return [now.promise(*there[ecs_id]) for ecs_id in ids]
         with self.reading(as_of) as (conn, catalog):
@@ -482,16 +478,20 @@ class SqlInside(WithOrigins):
     def find(self, wanted: Search, extent: Extent, as_of: AsOf) -> list[Any]:
         """Return the entities that fit; see `looking.Inside`."""
         with self.reading(as_of) as (conn, catalog):
-            found = find_rows(conn, catalog, self._asked(wanted, catalog), wanted)
-            return self._read(conn, catalog, found, extent)
+            rows = find_rows(conn, catalog, self._asked(wanted, catalog), wanted)
+            return self._read(conn, catalog, rows, extent)
 
     def _read(self, conn: Connection, catalog: Catalog, rows: Rows, extent: Extent) -> list[Any]:
         names = None if extent.only is None else stored_ids.names_of(extent.only, catalog.mapping)
         if extent.lazy:
             self.check_alone("lazy=True")
             moment = Moment(self.reading, conn, catalog)
-            return load_lazily(moment, conn, catalog, rows, extent.hops, names)
-        return Load(conn, catalog, remembers=True).entities(rows, extent.hops, names)
+            return load_lazily(moment, conn, catalog, rows, extent, names, check_sums)
+        load = Load(conn, catalog, remembers=True)
+        found = load.entities(rows, extent.hops, names)
+        if extent.check:
+            check_sums(conn, catalog, whole_rows(load.loaded, load.left_out))
+        return found
 
     def count(self, wanted: Search, as_of: AsOf) -> int:
         """Return how many fit, up to the limit; one statement."""

@@ -25,7 +25,7 @@ from ecsviz.errors import (
 )
 from ecsviz.storage.as_of import AsOf, check_as_of, said_as
 from ecsviz.storage.checks import check_note
-from ecsviz.storage.protocol import as_id, check_entity_class
+from ecsviz.storage.protocol import EntityStorage, as_id, check_entity_class, check_repairs_to
 from ecsviz.storage.relational.inside import SqlInside
 from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.past.past_catalog import prune
@@ -34,8 +34,15 @@ from ecsviz.storage.relational.upkeep.adopt import ADOPTED, Adopt
 from ecsviz.storage.relational.upkeep.backup import backup, refused
 from ecsviz.storage.relational.upkeep.class_changes import Migration
 from ecsviz.storage.relational.upkeep.migrate import Migrate
+from ecsviz.storage.relational.upkeep.repair import StoreRepair
 from ecsviz.storage.relational.upkeep.verify import Verify
-from ecsviz.storage.reports import Problem, problems_frame
+from ecsviz.storage.reports import (
+    Problem,
+    Repaired,
+    lost_type,
+    problems_frame,
+    repaired_frame,
+)
 from ecsviz.storage.saved import tell
 
 if TYPE_CHECKING:
@@ -159,6 +166,77 @@ class StoreUpkeep:
             raise StorageError("There is nothing to back up yet: nothing was registered.")
         with database.reading() as conn:
             return backup(conn, file)
+
+    def repair(self, to: EntityStorage, *, doubtful: bool = False) -> pd.DataFrame:
+        """Save in another store all that is sound of this one, and return what is not as it was.
+
+        Parameters
+        ----------
+        to
+            A storage that holds nothing yet.
+        doubtful
+            Whether an entity of which no state is sound, but can be read, is saved as it stands.
+            By default it is not: nothing that was never stored is invented.
+
+        Returns
+        -------
+        DataFrame
+            A row for every entity that `to` has otherwise, or not, none if it has all of them as
+            they were stored last: ``class``, ``ecs_id`` (None where nobody knows), ``what``, the
+            ``version`` here that was saved (0 for none) and ``detail``. ``gone``: no sound state,
+            or it requires what is gone. ``doubtful``: saved as it stands. ``past``: saved as its
+            newest sound state of the past. ``cut``: saved without references to what is gone.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `to` is no storage, or holds something.
+        UnknownTypeError, SchemaOutdatedError
+            If a class is not defined here, or otherwise than it was stored.
+        StorageCorruptError
+            If not even what the store says of its types can be read: take a backup.
+        StorageError
+            If a class is kept in a hand-written model, whose values have no checksums.
+
+        Notes
+        -----
+        Nothing is written here. A row is sound if its checksum and its seal are those of what
+        stands in it; where pages of a file cannot be read, the rows around them are. What `to` gets
+        has no past; it is one revision, or, on an error, nothing. O(rows of the present and the
+        past), and all entities in memory.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> thread = store.register(ev.ChatThread(title="Plan"))
+        >>> thread.title = "A better plan"
+        >>> _ = store.register(thread)
+        >>> with store.engine.begin() as conn:
+        ...     _ = conn.exec_driver_sql("UPDATE chat_threads SET title = 'A bitter plan'")
+        >>> new = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> store.repair(to=new)[["class", "what", "version"]]
+                class  what  version
+        0  ChatThread  past        1
+        >>> new.get(thread.ecs_id).title
+        'Plan'
+        """
+        check_repairs_to(to)
+        doubtful = flag(doubtful, "doubtful")
+        told: list[Repaired] = []
+        found: list[Any] = []
+        with (
+            collector_paused(),
+            self.inside.reading(tell=lambda name, why: told.append(lost_type(name, why))) as state,
+        ):
+            conn, catalog = state
+            if self.inside.is_made(conn):
+                repair = StoreRepair(conn, catalog, doubtful=doubtful)
+                found = repair.run()
+                told += repair.told
+        if found:
+            to.register(found, note=f"repaired from {self.inside.database}")
+        return repaired_frame(told)
 
     def adopt_changes(self, note: str | None = None, *, dry_run: bool = False) -> pd.DataFrame:
         """Take over rows that were changed, added or deleted through SQL, as one revision.

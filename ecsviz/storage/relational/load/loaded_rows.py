@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -89,6 +90,15 @@ def bare_columns(known: ClassMap) -> list[Any]:
     for arc in arcs_in(known, Kind.LIST):
         columns += [arc.owner, arc.position]
     return list(dict.fromkeys(columns))
+
+
+def whole_rows(
+    every: MappingOf[str, Loaded], left_out: MappingOf[str, set[int]]
+) -> Iterator[tuple[str, int]]:
+    """Yield type and row id of all that was read but for placeholders."""
+    for name, loaded in every.items():
+        out = left_out.get(name, ())
+        yield from ((name, row_id) for row_id in loaded.index if row_id not in out)
 
 
 def resolver(row: list[tuple[int, Any, Any]]) -> Callable[[Any], Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,12 +22,22 @@ from ecsviz.storage.relational.schema.seals import (
 )
 from ecsviz.storage.spans import NEVER
 from ecsviz.storage.sql.column_types import JsonColumn
+from ecsviz.storage.sql.driver_values import Unfit
 from ecsviz.storage.sql.statements import columns_of, select_by_keys, update_rows
 from ecsviz.values.codecs import Refused
 from ecsviz.values.unfit import invalid
 
 Bad = Callable[[str, Any, Any, str], None]
 """Is told the table, the row, whose row it is, and what is wrong with it."""
+
+
+class Read(Protocol):
+    """What runs a query and returns its columns."""
+
+    def __call__(
+        self, conn: Connection, query: Any, *, unfit: Unfit | None = None
+    ) -> list[list[Any]]:
+        """Return them; tell `unfit` what does not fit, or raise for the first."""
 
 
 class StoredRows:
@@ -42,6 +52,8 @@ class StoredRows:
         first one is an error.
     ids
         Of which rows, those of the present alone; None for all.
+    read
+        Runs a query on one table, as `columns_of` does.
     """
 
     def __init__(
@@ -50,8 +62,10 @@ class StoredRows:
         known: ClassMap,
         bad: Bad | None = None,
         ids: list[int] | None = None,
+        read: Read = columns_of,
     ) -> None:
         self.known = known
+        self._read = read
         self.spans: dict[int, list[tuple[int, int]]] = {}
         key = known.table.c.id
         self.columns = (
@@ -90,7 +104,7 @@ class StoredRows:
             ) -> None:
                 wrong.setdefault(row, []).append((column, why))
 
-            columns = columns_of(conn, query, unfit=None if bad is None else unfit)
+            columns = self._read(conn, query, unfit=None if bad is None else unfit)
             if source is table:
                 columns.append([NEVER] * len(columns[0]))
             found = dict(zip(result, columns, strict=True))

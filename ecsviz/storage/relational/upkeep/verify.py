@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from itertools import chain, pairwise
@@ -52,6 +53,7 @@ class Verify:
         self.rows: dict[str, StoredRows] = {}
         self.sealed = True
         self.oldest = 0
+        self._added: dict[int, int] = {}  # by revision
 
     def run(self) -> list[Problem]:
         """Verify everything."""
@@ -152,6 +154,7 @@ class Verify:
         for *row, seal in rows:
             if revision_seal(*row) != seal:
                 self._tell("ecs_revisions", row[0], None, "revision", "is not as it was written")
+            self._added[row[0]] = row[3]
         oldest = self.oldest = self._oldest()
         numbers = columns_of(self.conn, sa.select(c.number).order_by(c.number))[0]
         for one, two in pairwise(numbers):
@@ -194,7 +197,12 @@ class Verify:
                 self._tell(past, "", ecs_id, "history", detail)
 
     def _check_begins(self) -> None:
-        """Tell of who does not begin with the first version, where nothing was pruned."""
+        """Tell of who does not begin with the first version, where nothing was pruned.
+
+        Notes
+        -----
+        What another store has had before begins with a later version, and counts as added.
+        """
         if self.oldest > 1:
             return
         first: dict[Any, tuple[int, int, str]] = {}
@@ -205,8 +213,9 @@ class Verify:
             for (_, ecs_id, since, _), version in zip(rows.keys(), versions, strict=True):
                 if since < first.get(ecs_id, (NEVER, 0, ""))[0]:
                     first[ecs_id] = since, version, name
+        begun = Counter(since for since, _, _ in first.values())
         for ecs_id, (since, version, name) in first.items():
-            if version != 1 and since > 0:
+            if version != 1 and since > 0 and begun[since] > self._added.get(since, 0):
                 past = history_of(self.rows[name].known.table).name
                 detail = f"its states before revision {since}, version {version}, are missing"
                 self._tell(past, "", ecs_id, "history", detail)
