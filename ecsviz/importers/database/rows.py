@@ -494,15 +494,29 @@ class TableRows:
             for start in range(0, len(odd), _ODD):
                 some = odd[start : start + _ODD]
                 yield sa.or_(*(_same(located, locator, encoding) for locator in some))
-        if engine == "duckdb" and len(located) == 1:  # one parameter: a list
-            given = sa.bindparam(None, list(locators), AsItComes())
-            yield located[0].in_(sa.select(sa.func.unnest(given)))
+        columns = [locators] if len(located) == 1 else list(zip(*locators, strict=True))
+        if engine == "duckdb":  # a list for each column
+            lists = (sa.bindparam(None, list(told), AsItComes()) for told in columns)
+            yield _row(located).in_(sa.select(*map(sa.func.unnest, lists)))
+            return
+        if engine == "postgresql" and len(located) > 1:
+            # An array for each column: PostgreSQL makes a chain of OR of rows, which goes deep.
+            arrays = (
+                sa.bindparam(None, list(told), sa.ARRAY(at.type))
+                for at, told in zip(located, columns, strict=True)
+            )
+            names = [f"k{n}" for n in range(len(located))]
+            given = sa.func.unnest(*arrays).table_valued(*names).render_derived()
+            yield _row(located).in_(sa.select(*given.c))
             return
         most = _PARAMETERS if engine in _TAKE_MANY else 0
         step = max(1, (most or _FEW_PARAMETERS) // len(located))
-        at = located[0] if len(located) == 1 else sa.tuple_(*located)
         for start in range(0, len(locators), step):
-            yield at.in_(locators[start : start + step])
+            yield _row(located).in_(locators[start : start + step])
+
+
+def _row(located: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
+    return located[0] if len(located) == 1 else sa.tuple_(*located)
 
 
 _ODD: Final = 200
