@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool, SingletonThreadPool, StaticPool
 
 import ecsviz as ev
 from ecsviz import errors
@@ -223,6 +224,70 @@ INSERT INTO log SELECT seq DIV 3, seq DIV 2 / 7 FROM seq_1_to_3000;
     entities = db.entities("log", where=db.sql_table("log").c.a < 500)
     assert len(entities) == len(db.frame("log", where=sa.text("a < 500"))) == 1_499
     assert len(db.row_graph()) == 3_000
+
+
+def test_thousands_of_rows_are_found_by_keys_of_several_columns(postgresql: Maker) -> None:
+    """PostgreSQL takes no chain of 9,000 conditions: "stack depth limit exceeded"."""
+    db = ev.read_database(
+        postgresql(
+            """CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TABLE c (p CHAR(5), q mood, n INT, u UUID, PRIMARY KEY (p, q, n, u));
+CREATE TABLE d (p CHAR(5), q mood, n INT, u UUID, FOREIGN KEY (p, q, n, u) REFERENCES c);
+INSERT INTO c SELECT 'x' || i % 9, 'ok', i, '123e4567-e89b-12d3-a456-426614174000'
+  FROM generate_series(1, 9000) AS i;
+INSERT INTO d SELECT * FROM c;
+"""
+        )
+    )
+    assert len(db.row_graph("d", where=sa.text("n <= 9"))) == 18
+    led = db.entities("d")
+    assert len(led) == len({one.ecs_id for one in led}) == 9_000
+    assert [one.c.n for one in led] == [one.n for one in led]
+
+
+def test_keys_of_two_columns_beside_a_column_called_rowid(duckdb: Maker) -> None:
+    db = ev.read_database(
+        duckdb(
+            """CREATE TABLE c (rowid INT, q VARCHAR, PRIMARY KEY (rowid, q));
+INSERT INTO c VALUES (1, 'a'), (1, 'b'), (2, 'b')"""
+        )
+    )
+    assert [one.q for one in db.entities("c", where={"rowid": 1})] == ["a", "b"]
+
+
+@pytest.mark.parametrize("pool", [StaticPool, SingletonThreadPool, QueuePool])
+def test_an_engine_with_one_connection_is_enough(any_maker: Maker, pool: type[Any]) -> None:
+    url = any_maker(
+        """CREATE TABLE c (id INT PRIMARY KEY);
+CREATE TABLE d (c INT REFERENCES c (id));
+INSERT INTO c VALUES (1), (2);
+INSERT INTO d VALUES (1), (1);
+"""
+    )
+    only: dict[str, Any] = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 1}
+    given = {"poolclass": pool, **(only if pool is QueuePool else {})}
+    of_file = url.endswith(".duckdb")  # which has one connection in any case
+    address = url if "://" in url else f"sqlite:///{url}"
+    engine = sa.create_engine("sqlite://" if of_file else address, **given)
+    try:
+        db = ev.read_database(url if of_file else engine)
+        assert len(db.entities("d")) == len(db.frame("d")) == 2
+        db.look_at_all()
+        assert db.problems.empty
+        counts = db.copy_to(ev.SQLAlchemyEntityStorage(":memory:"), chunks=1)
+        assert counts == {"c": 2, "d": 2}
+        parts = db.frame("c", chunks=1)
+        found = [next(parts)]
+        if not of_file and (pool is QueuePool or "mysql" in url):
+            with pytest.raises(errors.StorageBusyError, match="connection"):
+                db.frame("d")  # would lose the rest
+        else:
+            assert len(db.entities("d")) == 2
+        found += parts
+        assert [part["id"].tolist() for part in found] == [[1], [2]]
+        assert len(db.entities("d")) == 2
+    finally:
+        engine.dispose()
 
 
 def test_where_rows_cannot_be_numbered_the_table_is_a_problem(

@@ -256,10 +256,9 @@ class TableCopy:
         return [i for told, _ in parts for i in row_ids(table, told, len(told[0]), seen)]
 
     def _save(self, store: EntityStorage, batch: list[Any]) -> None:
-        self.source.rest()
         if batch:
-            store.register(batch, hops=0, progress=False)
-        self.source.go_on()
+            with self.source.resting():
+                store.register(batch, hops=0, progress=False)
 
     # -- tables that lead to each other ------------------------------------------------------
 

@@ -426,9 +426,8 @@ class Database(WithAdvice, WithCopies):
             fits = self._kinds.fits(conn, [name])[name]
             rows = self._kinds.rows(conn)
             for frame in frames.frames_of(rows, name, columns, where, limit, fits, size, form):
-                self._source.rest()
-                yield frame
-                self._source.go_on()
+                with self._source.resting():
+                    yield frame
 
     def to_parquet(self, folder: str | os.PathLike[str]) -> Path:
         r"""Write every table as a Parquet file, in the memory of some ten thousand rows.

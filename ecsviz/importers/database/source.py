@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from ecsviz.basics.addresses import as_url, file_of, in_memory, short_path
 from ecsviz.errors import (
@@ -88,6 +88,7 @@ class DatabaseSource:
         self.of_files = False
         self._trust = trust
         self._patience = Patience(timeout)
+        self._own = threading.local()  # the connection that a call of this thread holds
         self._turn = threading.RLock()  # a SQLite file, or its copy, has one connection
         self._stack = ExitStack()
         self.close = weakref.finalize(self, _close, self._stack)  # also if the rest fails
@@ -163,10 +164,25 @@ class DatabaseSource:
                 yield conn
             return
         if self._driver is None or self._engine is None:
+            held: Connection | None = getattr(self._own, "conn", None)
+            if held is not None:  # a call within one: its pool may have no second connection
+                yield held
+                return
+            if getattr(self._own, "waits", False):
+                raise StorageBusyError(
+                    f"{self.name} has one connection, on which rows are being read in pieces. Take"
+                    " all of them first, or give an Engine with more connections.",
+                    waited=0,
+                )
             driver: Any = self._database.engine.dialect.dbapi
             try:
                 with self._database.reading() as conn:
-                    yield from _read_only(conn.execution_options(**{STRICT: True}))
+                    for one in _read_only(conn.execution_options(**{STRICT: True})):
+                        self._own.conn = one
+                        try:
+                            yield one
+                        finally:
+                            self._own.conn = None
             except driver.Error as err:  # of fetchall(), which SQLAlchemy hands on as it is
                 raise StorageError(
                     f"{self.name}: a value in it cannot be read ({short_repr(str(err))}). Leave"
@@ -200,10 +216,26 @@ class DatabaseSource:
         self._until = time.monotonic() + self.timeout
         self._patience.go_on(self.timeout)
 
-    def rest(self) -> None:
-        """Let a call wait until it goes on: something else is done meanwhile."""
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Let a call wait until it goes on: something else is done meanwhile.
+
+        That may be another call, which takes a connection of its own. Where there is one alone, it
+        takes that, unless what is read in pieces would be lost: on MySQL.
+        """
         self._until = math.inf
         self._patience.go_on(None)
+        held: Connection | None = getattr(self._own, "conn", None)
+        shared = waits = False
+        if held is not None and isinstance(held.engine.pool, (StaticPool, SingletonThreadPool)):
+            waits = held.dialect.name in ("mariadb", "mysql")
+            shared = not waits
+        self._own.conn, self._own.waits = held if shared else None, waits
+        try:
+            yield
+        finally:
+            self._own.conn, self._own.waits = held, False
+            self.go_on()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
