@@ -480,6 +480,29 @@ def test_export_of_parquet(
         }
 
 
+def test_a_graph_in_a_folder(chats: Path, tmp_path: Path) -> None:
+    out = tmp_path / "graph"
+    run("export", chats, "--to", "parquet-graph", "--out", out)
+    live = ev.EntityDependencyGraph(ev.sample())
+    facts = dict(line.split("\t") for line in run("scale", out).stdout.splitlines()[:3])
+    assert facts["nodes"] == str(len(live))
+    assert facts["references"] == str(len(live.references))
+    done = run("scale", out, "--components", "--in-cycle", "--degrees", "--limit", 1)
+    sizes = [line.split("\t") for line in done.stdout.splitlines()]
+    largest = max(map(len, live.cyclic_components()))
+    assert [sizes[1][1], sizes[3][1]] == [str(largest)] * 2, "each chat is one component"
+    most = int(live.nodes_frame()[["dependencies", "dependents"]].sum(axis=1).max())
+    assert sum(map(int, sizes[5][2:])) == most
+    assert "--limit shows more" in done.stderr
+    (tmp_path / "calls.csv").write_text("a,b\nx,y\ny,x\n")
+    done = run("scale", tmp_path / "calls.csv", "--source", "a", "--target", "b", "--in-cycle")
+    assert done.stdout.splitlines()[1:] == ["1\t2"]
+    assert (
+        "is no store" in run("export", FILE, "--to", "parquet-graph", "--out", out, code=1).stderr
+    )
+    assert "cannot be read" in run("scale", tmp_path / "none", code=1).stderr
+
+
 def test_export_neutralises_formulas(path: Path) -> None:
     ev.SQLAlchemyEntityStorage(path).register([ev.ChatThread(title=text) for text in ("=1+1", "a")])
     safe = run("export", path, "--to", "csv", "--table", "chat_threads").stdout
@@ -506,7 +529,7 @@ def test_export_has_each_entity_in_one_file(path: Path, tmp_path: Path) -> None:
 
 
 def test_export_refuses(chats: Path) -> None:
-    for kind in ("csv", "xlsx", "parquet"):
+    for kind in ("csv", "xlsx", "parquet", "parquet-graph"):
         assert f"--to {kind} needs --out" in run("export", chats, "--to", kind, code=2).stderr
     assert (
         "needs --out"

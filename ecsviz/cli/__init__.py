@@ -18,6 +18,7 @@ from ecsviz import __version__
 from ecsviz.basics.addresses import short_path
 from ecsviz.cli.demo_commands import demo_command, lab_command
 from ecsviz.cli.graph_commands import export_command, graph_command
+from ecsviz.cli.scale_command import scale_command
 from ecsviz.cli.show_command import show_command
 from ecsviz.cli.store_commands import (
     backup_command,
@@ -68,6 +69,7 @@ for _command in (
     import_command,
     info_command,
     lab_command,
+    scale_command,
     show_command,
     tables_command,
     verify_command,

@@ -154,11 +154,12 @@ _TEXTS: dict[str, Callable[[EntityDependencyGraph], str]] = {
 }
 _TABLES = ("csv", "xlsx", "parquet")
 _SCHEMA = "erdiagram"
+_FOLDER = "parquet-graph"
 _CHATS: dict[str, Callable[[Any], str | Path]] = {
     "chatgpt": export.to_chatgpt,
     "oasst": export.to_oasst,
 }
-_KINDS = click.Choice([*_TABLES, *_TEXTS, *_CHATS, _SCHEMA])
+_KINDS = click.Choice([*_TABLES, _FOLDER, *_TEXTS, *_CHATS, _SCHEMA])
 
 
 @click.command(
@@ -169,6 +170,7 @@ _KINDS = click.Choice([*_TABLES, *_TEXTS, *_CHATS, _SCHEMA])
         "ecsviz export chats.db --to xlsx --out chats.xlsx",
         "ecsviz export conversations.json --to dot | dot -Tsvg > chats.svg",
         "ecsviz export chats.db --to chatgpt --out conversations.json",
+        "ecsviz export chats.db --to parquet-graph --out graph",
     ),
 )
 @click.argument("source")
@@ -194,10 +196,11 @@ def export_command(
     """Write SOURCE in the formats of other programs.
 
     csv and xlsx hold the tables of a store, parquet its whole graph in the layout of GraphFrames
-    (vertices and edges); mermaid, dot, graphml, cytoscape and json hold the graph, which is
-    printed where no --out is given; chatgpt and oasst the chats with all branches, as ChatGPT and
-    Open-Assistant write them; erdiagram the tables with columns and keys, for Mermaid. Cells that
-    a spreadsheet would run as formulas (= + - @ at the beginning) get an apostrophe in front.
+    (vertices and edges), and parquet-graph in that of 'ecsviz scale', whatever its size; mermaid,
+    dot, graphml, cytoscape and json hold the graph, which is printed where no --out is given;
+    chatgpt and oasst the chats with all branches, as ChatGPT and Open-Assistant write them;
+    erdiagram the tables with columns and keys, for Mermaid. Cells that a spreadsheet would run as
+    formulas (= + - @ at the beginning) get an apostrophe in front.
     """
     if out is not None and out.exists() and Path(source).exists() and out.samefile(source):
         raise click.UsageError("--out is SOURCE, which would be replaced. Give another path.")
@@ -214,6 +217,9 @@ def export_command(
         return
     if out is None and table is None:
         raise click.UsageError(f"--to {kind} needs --out.")
+    if kind == _FOLDER and out is not None:
+        _export_folder(source, out, modules)
+        return
     if kind == "parquet":
         _export_parquet(source, out, format_, modules)
         return
@@ -257,14 +263,26 @@ def _export_parquet(
     note(f"Written: {out}")
 
 
+def _export_folder(source: str, out: Path, modules: Sequence[str]) -> None:
+    if not is_database(source) or not is_store(source):
+        raise _no_store(source)
+    store = open_store(source)
+    with_classes(modules, lambda: store.to_parquet(out, progress=bars()))
+    note(f"Written: {out}")
+
+
+def _no_store(source: str) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"{short_path(source)} is no store, and only those have tables here. For chats:"
+        " 'ecsviz import FILE --store STORE' first."
+    )
+
+
 def _export_tables(
     source: str, kind: str, out: Path | None, table: str | None, *, safe: bool
 ) -> None:
     if not is_database(source) or not is_store(source):
-        raise InvalidArgumentError(
-            f"{short_path(source)} is no store, and only those have tables here. For chats:"
-            " 'ecsviz import FILE --store STORE' first."
-        )
+        raise _no_store(source)
     store = open_store(source)
     tables = [t for t in BareStore(store).tables() if t.kind in ("entities", "references")]
     names = [t.name for t in tables]

@@ -11,7 +11,7 @@ from ecsviz.basics.arguments import flag, listed, natural_number
 from ecsviz.basics.files import local_folder
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import CycleStatus, EntityDependencyGraph
-from ecsviz.storage.scale.engines import engine_of
+from ecsviz.storage.scale.engines import DEFAULT_MEMORY, engine_of
 from ecsviz.storage.scale.findings import Findings
 from ecsviz.storage.scale.picking import MOST_NODES, graph_of_chosen
 from ecsviz.storage.scale.reaching import Along
@@ -61,6 +61,7 @@ class LazyGraph:
         source: str = "source",
         target: str = "target",
         engine: Any = None,
+        memory: str | int = DEFAULT_MEMORY,
     ) -> Self:
         r"""Return the graph whose references are the rows of files of others.
 
@@ -71,7 +72,7 @@ class LazyGraph:
         source, target
             The columns that hold the ids of who holds and of what is held: texts or numbers.
             A row with one of them is a node.
-        engine
+        engine, memory
             As of `ecsviz.scan_graph`.
 
         Raises
@@ -93,7 +94,7 @@ class LazyGraph:
         ['read']
         """
         place = local_folder(path, "path")
-        used, close = engine_of(engine)
+        used, close = engine_of(engine, memory)
         return cls.opened(lambda: OthersTables.of_edges(used, place, source, target), close)
 
     @classmethod
