@@ -58,7 +58,7 @@ def to_parquet(
     progress: bool | None = None,
 ) -> Path:
     """Write a store's whole graph as a folder of Parquet files; see ``StoreFrames.to_parquet``."""
-    files = Files(*(need(name, extra="scale", what="Parquet") for name in _ARROW))
+    files = ParquetFiles(*(need(name, extra="scale", what="Parquet") for name in _ARROW))
     place = local_folder(folder)
     with (
         steps("writing", progress),
@@ -76,7 +76,9 @@ _ARROW: Final = ("pyarrow", "pyarrow.parquet")
 class _Writing:
     """One graph that is written."""
 
-    def __init__(self, conn: Connection, catalog: Catalog, folder: Path, files: Files) -> None:
+    def __init__(
+        self, conn: Connection, catalog: Catalog, folder: Path, files: ParquetFiles
+    ) -> None:
         self.conn, self.catalog, self.folder, self.files = conn, catalog, folder, files
         self.maps = catalog.classes_of(catalog.mapping.stored)
         self.rows: dict[str, RowIds] = {}
@@ -356,7 +358,7 @@ def _first_end(begins: Bools) -> int:
     return int(others[0]) + 1 if len(others) else len(begins)
 
 
-class Files:
+class ParquetFiles:
     """Writes Parquet files.
 
     Parameters
@@ -376,7 +378,7 @@ class Files:
 class _Parts:
     """The files of one folder; called with a table, it writes that, now or later."""
 
-    def __init__(self, files: Files, folder: Path, schema: Any) -> None:
+    def __init__(self, files: ParquetFiles, folder: Path, schema: Any) -> None:
         self.files, self.folder, self.schema = files, folder, schema
         self.held: list[Any] = []
         self.written = self.number = 0
