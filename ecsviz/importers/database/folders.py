@@ -76,7 +76,7 @@ _STATEMENTS: Final = (
 )
 
 
-class Files(NamedTuple):
+class FilesOfTable(NamedTuple):
     """The files of one table: what they are, and below which folder they lie, if it is one."""
 
     kind: str
@@ -96,10 +96,10 @@ class TableFiles:
         File → why it was left out.
     """
 
-    tables: dict[str, Files] = field(default_factory=dict)
+    tables: dict[str, FilesOfTable] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
 
-    def add(self, names: tuple[str, ...], files: Files) -> None:
+    def add(self, names: tuple[str, ...], files: FilesOfTable) -> None:
         """Add a table by the first of some names that none has, whatever its case."""
         taken = {name.casefold() for name in self.tables}
         free = (n for n in (*names, *(f"{names[-1]} {k}" for k in range(2, 10**6))))
@@ -117,7 +117,7 @@ def table_files(path: Path) -> TableFiles | None:
         kind = _kind(path)
         if kind is None or kind == "json":
             return None
-        found.add((_stem(path),), Files(kind, [path]))
+        found.add((_stem(path),), FilesOfTable(kind, [path]))
         return found
     for each in sorted(path.iterdir()):
         if each.name.startswith((".", "_")):
@@ -131,9 +131,9 @@ def table_files(path: Path) -> TableFiles | None:
                     kinds.setdefault(_kind_told(part, path, found), []).append(part)
             kinds.pop("", None)
             for kind, parts in kinds.items():
-                found.add((each.name, f"{each.name}.{kind}"), Files(kind, parts, each))
+                found.add((each.name, f"{each.name}.{kind}"), FilesOfTable(kind, parts, each))
         elif kind := _kind_told(each, path, found):
-            found.add((_stem(each), each.name), Files(kind, [each]))
+            found.add((_stem(each), each.name), FilesOfTable(kind, [each]))
     return found if found.tables else None
 
 
@@ -263,7 +263,7 @@ class _Loading:
         self.conn, self.folder, self.name = conn, folder, name
         self.max_bytes, self.size = max_bytes, size
 
-    def make(self, table: str, files: Files) -> list[tuple[str, int | None]]:
+    def make(self, table: str, files: FilesOfTable) -> list[tuple[str, int | None]]:
         """Make a table of files; return what is odd in them."""
         tally = Tally()
         plain = [self._unpacked(part, n) for n, part in enumerate(files.parts)]
@@ -291,7 +291,7 @@ class _Loading:
             self.size += copy_counted(packed, file, self.name, self.max_bytes, self.size)
         return made
 
-    def _csv(self, table: str, files: Files, plain: list[Path], tally: Tally) -> None:
+    def _csv(self, table: str, files: FilesOfTable, plain: list[Path], tally: Tally) -> None:
         texts = TextTable(self.conn, _STAGED)
         for part, path in zip(files.parts, plain, strict=True):
             tally.name = part.name
