@@ -38,6 +38,7 @@ attributes, so that a program need not parse the message.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
@@ -534,20 +535,17 @@ EXAMPLE = "0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"
 """What an ``ecs_id`` looks like, for messages."""
 
 
-def short_repr(value: object, limit: int = 80) -> str:
-    """Return ``repr(value)``, cut to `limit` characters.
+_NAMED = r"(\w*(?:pass|pwd|secret|token|key)\w*(?:=|%3D)\s*)(?:'[^']*'|[^\s;&'\"]+)()"
+_LOGINS = r"(:|%3A)\S*(@|%40)", r"(://\S*?:)(?!\d+\b)[^\s@*'\"]+()", _NAMED
 
-    Parameters
-    ----------
-    value
-        Anything; a ``repr`` that fails is replaced by the type's name.
-    limit
-        Characters, 80 by default: what still fits a terminal line.
+
+def short_repr(value: object, limit: int = 80) -> str:
+    """Return ``repr(value)``, cut to `limit` characters: 80 still fit a terminal line.
 
     Notes
     -----
     The repr of a long text or list is never built: only its beginning is. What would break the
-    line (a DataFrame's repr does) becomes one line.
+    line becomes one line, a broken repr the name of the type, and what may be a password ``***``.
 
     Examples
     --------
@@ -556,15 +554,17 @@ def short_repr(value: object, limit: int = 80) -> str:
     >>> short_repr("x" * 100, limit=10)
     "'xxxxxxxx…"
     """
-    cut = isinstance(value, (str, bytes, list, tuple)) and len(value) > limit
-    if cut:
-        value = value[:limit]  # type: ignore[index]  # one of the four, all of which slice
+    cut, most = isinstance(value, (str, bytes, list, tuple)) and len(value) > limit, 4 * limit
+    if cut:  # a login is hidden as long as its end is there
+        value = value[: most if isinstance(value, (str, bytes)) else limit]  # type: ignore[index]  # one of the four, all of which slice
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - a broken repr must not hide the error that is being told
         text, cut = f"<{type(value).__name__}>", False
-    if "\n" in text:
-        text = " ".join(text.split())
+    text = " ".join(text.split()) if "\n" in text else text
+    cut, text = cut or len(text) > most, text[:most]
+    for login in _LOGINS:
+        text = re.sub(f"(?i){login}", r"\1***\2", text)
     return text[: limit - 1] + "…" if cut or len(text) > limit else text
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import URL
 
 import ecsviz as ev
-from ecsviz import errors
+from ecsviz import errors, export
 from ecsviz.basics.addresses import as_url, redacted, short_path
 from ecsviz.cli import cli
 from tests.conftest import require_optional
@@ -168,6 +168,65 @@ def test_no_password_is_told_on_the_command_line(text: str, tmp_path: Path) -> N
 def test_no_password_of_a_url_object_is_told(url: URL) -> None:
     check_refusal(OPENED["store"], url)  # type: ignore[arg-type]  # a URL is one too
     check_refusal(OPENED["read_database"], url)  # type: ignore[arg-type]  # a URL is one too
+
+
+def elsewhere() -> dict[str, Callable[[str], Any]]:
+    """Return calls that take a path, an id or a name, for which an address may be mistaken."""
+    store, thread = ev.InMemoryEntityStorage(), ev.sample("thread")
+    store.register(thread)
+    saved = ev.SQLAlchemyEntityStorage(":memory:")
+    saved.register(thread)
+    graph = ev.EntityDependencyGraph(thread)
+    frame = store.revisions()
+    return {
+        "backup": saved.backup,
+        "repair": lambda text: saved.repair(ev.SQLAlchemyEntityStorage(text)),
+        "to_parquet": lambda text: ev.SQLAlchemyEntityStorage.to_parquet(saved, text),
+        "scan_graph": ev.scan_graph,
+        "to_html": graph.to_html,
+        "to_markdown": lambda text: export.to_markdown(thread, text),
+        "to_chatgpt": lambda text: export.to_chatgpt(thread, text),
+        "to_json": lambda text: export.to_json(graph, text),
+        "to_csv": lambda text: export.to_csv(frame, text),
+        "get": store.get,
+        "register": store.register,
+        "search": lambda text: store.search(text, text),  # type: ignore[arg-type]
+        "as_of": lambda text: store.get(thread.ecs_id, as_of=text),  # type: ignore[arg-type]
+        "journal": lambda text: ev.SQLAlchemyEntityStorage("a.db", journal=text),  # type: ignore[arg-type]
+        "explore": lambda text: ev.explore(thread, store=text),
+        "draw": ev.draw,
+        "graph_of": ev.graph_of,
+        "sample": ev.sample,
+        "entity_class": ev.entity_class,  # type: ignore[arg-type]
+        "a value": lambda text: store.find(ev.ChatThread, order_by=text),
+    }
+
+
+def test_no_password_is_told_where_an_address_is_taken_for_something_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(1)
+    logins = [text for text in [*MISTYPED, SOUND, f"s3://me:{SECRET}@b/k"] if f":{SECRET}@" in text]
+    assert len(logins) > 15
+    for name, call in elsewhere().items():
+        for text in logins:
+            try:
+                call(text)
+            except errors.EcsvizError as err:
+                shown = "".join(traceback.format_exception(err)) + f"{err} {err!r}"
+                assert SECRET not in without_source(shown), (name, text)
+    run = CliRunner()
+    ev.SQLAlchemyEntityStorage("a.db").register(ev.ChatThread(title="a"))
+    for command in (
+        *(["backup", "a.db"], ["repair", "a.db"], ["tables", "a.db"], ["history", "a.db"]),
+        *(["graph", "a.db", "--out"], ["export", "a.db", "--to", "csv", "--out"], ["show", "a.db"]),
+    ):
+        for text in logins:
+            done = run.invoke(cli, [*command, text])
+            assert SECRET not in done.output, (command, text)
+            assert isinstance(done.exception, SystemExit), (command, text)
+    assert SECRET not in caplog.text + "".join(capsys.readouterr())
+    assert not [path for path in tmp_path.rglob("*") if SECRET in str(path)], "nothing is named so"
 
 
 SOUND = f"postgresql+psycopg://me:{SECRET}@{NOBODY_THERE}/db"

@@ -9,6 +9,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
+from ecsviz.basics.addresses import meant_as_url, scheme_of
 from ecsviz.errors import InvalidArgumentError, short_repr
 
 
@@ -105,7 +106,7 @@ def file_path(value: Any, name: str = "path") -> Path:
     Raises
     ------
     InvalidArgumentError
-        If it is none, or holds what no name of a file can.
+        If it is none, holds what no name of a file can, or was meant as an address.
 
     Examples
     --------
@@ -113,6 +114,12 @@ def file_path(value: Any, name: str = "path") -> Path:
     Traceback (most recent call last):
     ecsviz.errors.InvalidArgumentError: path is 3. Give the path of a file, as a text or a Path.
     """
+    if isinstance(value, str) and meant_as_url(value):
+        raise InvalidArgumentError(
+            f"{name} is {scheme_of(value)!r}, an address. Give a path; one of such a name is given"
+            " as pathlib.Path(…).",
+            value=scheme_of(value),
+        )
     try:
         path = Path(value)
         if b"\0" not in os.fsencode(path):

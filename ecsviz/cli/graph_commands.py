@@ -13,7 +13,7 @@ import click
 from ecsviz import export
 from ecsviz.basics.addresses import short_path
 from ecsviz.basics.files import replacing, returned_or_written
-from ecsviz.cli.output import bars, examples, note, show_facts, show_table
+from ecsviz.cli.output import OutPath, bars, examples, note, show_facts, show_table
 from ecsviz.cli.sources import (
     at_end,
     chats_of,
@@ -55,7 +55,7 @@ _PICTURES = frozenset({".svg", ".png", ".pdf"})
 @click.argument("source")
 @click.option("--cycles", is_flag=True, help="List the cycles, shortest first.")
 @click.option("--order", is_flag=True, help="List the topological order: dependencies first.")
-@click.option("--out", type=click.Path(path_type=Path), help="Draw into a file: .svg, .png, .pdf.")
+@click.option("--out", type=OutPath(), help="Draw into a file: .svg, .png, .pdf.")
 @click.option("--types", is_flag=True, help="The classes of a store instead of its entities.")
 @click.option("--root", metavar="ECS_ID", help="Only what this entity of a store leads to …")
 @click.option("--hops", type=click.IntRange(min=0), help="… in so many steps.")
@@ -175,9 +175,7 @@ _KINDS = click.Choice([*_TABLES, _FOLDER, *_TEXTS, *_CHATS, _SCHEMA])
 )
 @click.argument("source")
 @click.option("--to", "kind", required=True, type=_KINDS)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="The file, or for csv and parquet the folder."
-)
+@click.option("--out", type=OutPath(), help="The file, or for csv and parquet the folder.")
 @click.option("--table", help="With csv: only this table; without --out it is printed.")
 @click.option("--unsafe", is_flag=True, help="csv, xlsx: keep cells that a spreadsheet would run.")
 @click.option("--types", is_flag=True, help="The graph of a store's classes, not its entities.")

@@ -6,11 +6,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, simplefilter
 
 import click
+from typing_extensions import override
 
+from ecsviz.basics.addresses import meant_as_url, scheme_of
 from ecsviz.basics.text import plain
 
 if TYPE_CHECKING:
@@ -19,6 +22,19 @@ if TYPE_CHECKING:
 WIDTH = 60
 """How many characters of a cell a terminal shows."""
 _UNCUT = 1_000_000_000
+
+
+class OutPath(click.Path):
+    """A file or a folder to write: no address, in which a password may stand."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    @override
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if isinstance(value, str) and meant_as_url(value):
+            self.fail(f"{scheme_of(value)} is an address. Give a path.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def examples(*lines: str) -> str:

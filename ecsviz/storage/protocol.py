@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from operator import eq
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
@@ -295,14 +295,13 @@ def as_id(value: Any) -> UUID:
     if is_entity_class(type(value)):
         found: UUID = value.ecs_id
         return found
-    try:
+    with suppress(ValueError):  # whose words quote what was given, which may be an address
         return UUID(value if isinstance(value, str) else "")
-    except ValueError as err:
-        raise InvalidIdError(
-            f"{short_repr(value)} is not a UUID. Give an entity or its ecs_id, which looks like"
-            f" {EXAMPLE}.",
-            value=value,
-        ) from err
+    raise InvalidIdError(
+        f"{short_repr(value)} is not a UUID. Give an entity or its ecs_id, which looks like"
+        f" {EXAMPLE}.",
+        value=value,
+    )
 
 
 def registers_itself(given: Any) -> Callable[..., Any] | None:
