@@ -473,3 +473,8 @@ def test_options_are_no_part_of_a_name(
     with ev.SQLAlchemyEntityStorage("sqlite:///x.db?timeout=3&uri=true") as store:
         store.register(ev.ChatThread(title="a"))
     assert [path.name for path in tmp_path.iterdir()] == ["x.db"]
+
+
+def test_a_long_text_without_an_address_in_it_is_no_address() -> None:
+    with pytest.raises(errors.EcsvizError):  # and takes no time that grows with its square
+        ev.read_database("x" * 200_000)

@@ -725,6 +725,40 @@ INSERT INTO near VALUES (1, 1);
     run(url, "DROP TABLE near")
 
 
+@pytest.mark.parametrize(
+    ("engine", "options"),
+    [
+        ("mariadb", ["charset=nope", "conv=1", "client_flag=99999999999999999999", "named_pipe=1"]),
+        ("mariadb", ["read_timeout=99999999999999999999", "ssl_ca=nope", "port=x", "nope=1"]),
+        ("postgresql", ["cursor_factory=x", "connect_timeout=x", "client_encoding=x", "nope=1"]),
+    ],
+)
+def test_an_option_of_a_url_that_no_driver_takes_is_told(
+    request: pytest.FixtureRequest, engine: str, options: list[str]
+) -> None:
+    url = request.getfixturevalue(f"{engine.removesuffix('ql')}_url")
+    for option in options:
+        with pytest.raises(errors.EcsvizError):
+            ev.read_database(f"{url}&{option}")
+
+
+def test_as_many_rows_as_no_database_has_may_be_asked_for(any_maker: Maker) -> None:
+    with ev.read_database(
+        any_maker("CREATE TABLE t (id INT PRIMARY KEY);\nINSERT INTO t VALUES (1);\n"),
+        timeout=10**400,
+        max_bytes=10**400,
+    ) as db:
+        for many in (2**31, 2**63 - 1, 2**63, 10**30):
+            assert len(db.frame("t", limit=many)) == len(db.entities("t", limit=many)) == 1
+            assert [len(part) for part in db.frame("t", chunks=many)] == [1]
+            assert len(db.entities("t", max_entities=many)) == len(db.row_graph(limit=many)) == 1
+            store = ev.InMemoryEntityStorage()
+            assert db.copy_to(store, max_entities=many, chunks=many) == {"t": 1}
+        for wrong in ("x.db", Path("x.db"), None, ev.InMemoryEntityStorage):
+            with pytest.raises(errors.InvalidArgumentError, match="is no open store"):
+                db.copy_to(wrong)  # type: ignore[call-overload]
+
+
 def test_a_call_on_duckdb_takes_no_longer_than_it_may(duckdb: Maker) -> None:
     path = duckdb("CREATE TABLE t AS SELECT range AS a FROM range(9);")
     endless = sa.text(

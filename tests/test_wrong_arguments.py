@@ -127,6 +127,7 @@ RIGHT: dict[str, Callable[[Any], Any]] = {
     "frame": lambda at: pd.DataFrame({"a": [1]}),
     "frames": lambda at: pd.DataFrame({"a": [1]}),
     "text": lambda at: "a",
+    "table": lambda at: "staff",
 }
 """What an argument without a default is, where another one is wrong."""
 
@@ -218,7 +219,7 @@ def asked_of(kind: str) -> list[tuple[str, inspect.Signature]]:
         for name, member in inspect.getmembers(CLASSES[kind])
         if not name.startswith("_") and callable(member) and not isinstance(member, type)
     ]
-    whole = kind in ("memory", "sqlite", "graph")
+    whole = kind in ("memory", "sqlite", "graph", "database")
     views = VIEWS | {"frame", "summary"} if kind == "threads" else VIEWS
     return [
         (name, inspect.signature(getattr(made, name))) for name in names if whole or name in views
@@ -287,6 +288,31 @@ def test_a_wrong_argument_is_an_answer_or_an_error_of_ours(
                 value.close()
             plt.close("all")
             Widget.close_all()
+    at.close()
+    assert not foreign, "\n".join(foreign)
+
+
+@pytest.mark.parametrize("wrong", list(inspect.signature(ev.read_database).parameters))
+def test_what_read_database_is_told_wrongly_is_an_answer_or_an_error_of_ours(
+    wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    at = Subject("memory", tmp_path)
+    at.database()
+    foreign = []
+    for case, make in WRONG.items():
+        value = make()
+        given = {"url_or_path": tmp_path / "foreign.db", wrong: value}
+        try:
+            ev.read_database(**given).close()
+        except EcsvizError as err:
+            if len(str(err)) > 600:
+                foreign.append(f"{case}: a message of {len(str(err))} characters")
+        except Exception as err:  # noqa: BLE001 - what is looked for
+            foreign.append(f"{case}: {type(err).__name__}: {str(err)[:100]}")
+        finally:
+            if inspect.iscoroutine(value):
+                value.close()
     at.close()
     assert not foreign, "\n".join(foreign)
 

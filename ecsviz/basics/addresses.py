@@ -31,7 +31,7 @@ _MEANT_AS_URL = re.compile(
     ://                                      # whatever stands before it, as in DATABASE_URL=…
     | ^\s*[\w.+-]{{2,}}\s*:\s*/              # a slash is missing (C:/ is a drive)
     | ^\s*(?:{_KNOWN}|jdbc|odbc|file)(?:\+\w+)?:  # both are
-    | (?:[^/\\:\s]{{2,}}:|[^/\\:\s]:(?![\\/]))[^@]*@  # a login: user:password@
+    | (?:(?<![^/\\:\s])[^/\\:\s]{{2,}}:|[^/\\:\s]:(?![\\/]))[^@]*@  # a login: user:password@
     | \b{_SECRET}\s*[=:]                     # libpq's host=… password=…
     """,
     re.IGNORECASE | re.VERBOSE,

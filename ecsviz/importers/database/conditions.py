@@ -76,7 +76,7 @@ def _asked(
                 plain.append(each)  # what `frame` gives for a NULL, and for itself
         elif isinstance(each, str) and not _is_text(each):
             told.append(_by_bytes(table, column, each, free))
-        elif column.kind == "json":
+        elif column.kind == "json" or isinstance(each, Mapping):
             _check_comparable(table, column, each)
             told.append(at == sa.literal(each, at.type))
         elif isinstance(each, str) and column.kind in PARSERS and not free:
@@ -231,7 +231,11 @@ def _span(value: timedelta) -> str:
 
 
 def _check_comparable(table: ForeignTable, column: ForeignColumn, value: Any) -> None:
-    if column.nested is not None or "json" in column.type.lower().partition("(")[0]:
+    if (
+        column.nested is not None
+        or isinstance(value, Mapping)
+        or "json" in column.type.lower().partition("(")[0]
+    ):
         why = "values with parts are not compared as a whole"
         how = f'Ask for a part by an expression: sa.text("{column.name} …")'
         raise _no_value(table, column, value, why, how)

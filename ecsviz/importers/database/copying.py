@@ -14,13 +14,14 @@ from uuid import UUID
 import numpy as np
 import sqlalchemy as sa
 
+from ecsviz.basics.arguments import text_or_none
 from ecsviz.domain.objects import fill_all, shells
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.importers.database.classes import Made
 from ecsviz.importers.database.graphs import table_graph
 from ecsviz.importers.database.kinds import TableKinds
 from ecsviz.importers.database.making import MAX_ENTITIES, EntityMaking, key_ids, row_ids
-from ecsviz.importers.database.options import checked_chunks
+from ecsviz.importers.database.options import checked_chunks, checked_store, most_rows
 from ecsviz.importers.database.picture import uniques_of
 from ecsviz.importers.database.schema import ForeignKey, ForeignTable
 from ecsviz.importers.database.source import DatabaseSource
@@ -146,7 +147,9 @@ class WithCopies:
             If there are more rows than `max_entities`; with `chunks`, if as many have to be held.
             It is told before a row is read, but for a table whose own rows wait for each other.
         """
-        told = note or f"copied from {self.name}"
+        store = checked_store(store)
+        told = text_or_none(note, "note") or f"copied from {self.name}"
+        max_entities = most_rows(max_entities, "max_entities")
         size = AT_A_TIME if chunks is None else checked_chunks(chunks)
         with self._source.reading() as conn:
             making = EntityMaking(conn, self._kinds, max_entities)

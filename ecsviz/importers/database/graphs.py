@@ -293,7 +293,7 @@ def checked_start(
     InvalidArgumentError
         If what was given does not fit together.
     """
-    if direction not in DIRECTIONS:
+    if type(direction) is not str or direction not in DIRECTIONS:
         raise InvalidArgumentError(
             f"direction={short_repr(direction)} is none of {', '.join(map(repr, DIRECTIONS))}.",
             argument="direction",
@@ -312,4 +312,5 @@ def checked_start(
             f" {', '.join(repr(name) for name in list(names)[:5])}.",
             argument="where",
         )
-    return Start(table, where, hops, direction)
+    chosen: Any = direction
+    return Start(table, where, hops, chosen)

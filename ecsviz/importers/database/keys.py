@@ -33,7 +33,7 @@ def add_keys(rows: TableRows, schema: ForeignSchema, keys: Any) -> None:
     InvalidArgumentError
         If there is no such table or column.
     """
-    if keys == "guess":
+    if isinstance(keys, str) and keys == "guess":
         fresh = list(_guessed(rows, schema))
     elif isinstance(keys, Mapping):
         fresh = [_declared(schema, name, target) for name, target in keys.items()]

@@ -27,11 +27,12 @@ from ecsviz.importers.database.making import MAX_ENTITIES, EntityMaking
 from ecsviz.importers.database.names import naming_columns
 from ecsviz.importers.database.options import (
     Form,
-    check_limit,
     checked_chunks,
     checked_columns,
+    checked_limit,
     checked_schemas,
     known_table,
+    most_rows,
 )
 from ecsviz.importers.database.picture import drawn_schema, uniques_of
 from ecsviz.importers.database.reflect import reflect
@@ -304,6 +305,7 @@ class Database(WithAdvice, WithCopies):
         """
         known = None if table is None else self._known(table)
         start = graphs.checked_start(known, where, hops, direction, self.tables)
+        limit = most_rows(limit, "limit")
         with self._source.reading() as conn:
             if self._named_by is None:
                 uniques = uniques_of(conn, self._schema).items()
@@ -403,7 +405,7 @@ class Database(WithAdvice, WithCopies):
         PostgreSQL and a UNION of DuckDB.
         """
         name, form = self._known(table), check_form(as_)
-        check_limit(limit)
+        limit = checked_limit(limit)
         columns = checked_columns(self._schema.tables[name], columns)
         if chunks is not None:
             parts: Any = self._chunks(name, columns, where, limit, checked_chunks(chunks), form)
@@ -532,9 +534,9 @@ class Database(WithAdvice, WithCopies):
             If there is no such table or column.
         """
         name = self._known(table)
-        check_limit(limit)
+        limit, most = checked_limit(limit), most_rows(max_entities, "max_entities")
         with self._source.reading() as conn:
-            return EntityMaking(conn, self._kinds, max_entities).some(name, where, limit)
+            return EntityMaking(conn, self._kinds, most).some(name, where, limit)
 
     # -- inside ------------------------------------------------------------------------------
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from ecsviz.basics.arguments import natural_number
+import numpy as np
+
+from ecsviz.basics.arguments import count_or_none, natural_number
 from ecsviz.errors import InvalidArgumentError, UnknownTypeError, did_you_mean, short_repr
 from ecsviz.importers.database.schema import ForeignTable
+from ecsviz.storage.protocol import EntityStorage
 from ecsviz.storage.relational.look.arrow import names_listed
 
 
@@ -41,14 +44,74 @@ def checked_schemas(schema: Any, schemas: Any) -> list[str] | None:
     return names
 
 
-def check_limit(limit: Any) -> None:
-    """Raise InvalidArgumentError if this is no number of rows."""
+MOST: Final = 2**62
+"""More rows than any table has; databases take no number that is much larger."""
+_AT_ONCE: Final = 2**31 - 1
+
+
+def checked_amount(value: Any, name: str, default: float, most: float) -> float:
+    """Return how much is allowed; `most` if it is more than that.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no number above 0.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not value > 0:
+        raise InvalidArgumentError(
+            f"{name}={short_repr(value)} is no number above 0. Leave it out for the default,"
+            f" {default:,}.",
+            argument=name,
+            value=value,
+        )
+    return min(value, most)  # type: ignore[return-value]  # numpy's is as good
+
+
+def checked_store(store: Any) -> EntityStorage:
+    """Return a storage.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is none.
+    """
+    if isinstance(store, EntityStorage) and not isinstance(store, type):
+        return store
+    raise InvalidArgumentError(
+        f"{short_repr(store)} is no open store. Give one, such as"
+        " ev.SQLAlchemyEntityStorage('copy.db').",
+        argument="store",
+        value=store,
+    )
+
+
+def most_rows(number: Any, name: str) -> int | None:
+    """Return how many rows there may be, as databases take it; None for any number.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no number of rows.
+    """
+    found = count_or_none(number, name)
+    return None if found is None else min(found, MOST)
+
+
+def checked_limit(limit: Any) -> int | None:
+    """Return how many rows are wanted at the most, as databases take it; None for all.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no number of rows.
+    """
     if limit is not None and natural_number(limit) is None:
         raise InvalidArgumentError(
             f"limit={short_repr(limit)} is no number of rows. Give 0, 1, 2, …, or None for all.",
             argument="limit",
             value=limit,
         )
+    return most_rows(limit, "limit")
 
 
 def known_table(table: str, database: str, tables: Sequence[str], views: Sequence[str]) -> str:
@@ -59,9 +122,10 @@ def known_table(table: str, database: str, tables: Sequence[str], views: Sequenc
     UnknownTypeError
         If there is no such table in the database.
     """
-    if table in tables:
+    named = isinstance(table, str)
+    if named and table in tables:
         return table
-    if table in views:
+    if named and table in views:
         raise UnknownTypeError(
             f"{short_repr(table)} is a view of {database}: views are listed, not read."
             " Name a table; there are: " + ", ".join(map(repr, tables[:5])) + ".",
@@ -69,7 +133,8 @@ def known_table(table: str, database: str, tables: Sequence[str], views: Sequenc
             tables=tables,
         )
     raise UnknownTypeError(
-        f"{database} has no table {short_repr(table)}.{did_you_mean(str(table), tables)}",
+        f"{database} has no table {short_repr(table)}."
+        f"{did_you_mean(table if named else '', tables)}",
         table=table,
         tables=tables,
     )
@@ -94,7 +159,7 @@ def checked_chunks(chunks: Any) -> int:
             argument="chunks",
             value=chunks,
         )
-    return number
+    return min(number, _AT_ONCE)
 
 
 def checked_columns(table: ForeignTable, columns: Any) -> list[str]:

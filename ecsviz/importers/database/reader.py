@@ -7,13 +7,16 @@ from collections.abc import Sequence
 
 from sqlalchemy.engine import URL, Engine
 
+from ecsviz.basics.arguments import flag
 from ecsviz.importers.database.keys import Keys
 from ecsviz.importers.database.opened import Database
+from ecsviz.importers.database.options import MOST, checked_amount
 from ecsviz.importers.database.source import DatabaseSource
 from ecsviz.importers.files import MAX_BYTES
 
 TIMEOUT = 60.0
 """Seconds that one call may take on a file: a hostile one can keep a query busy for ever."""
+_LONGEST = 1_000_000.0
 
 
 def read_database(
@@ -108,5 +111,7 @@ def read_database(
     >>> db.close()
     >>> folder.cleanup()
     """
-    source = DatabaseSource(url_or_path, timeout, max_bytes, trust)
+    seconds = checked_amount(timeout, "timeout", TIMEOUT, _LONGEST)
+    size = int(checked_amount(max_bytes, "max_bytes", MAX_BYTES, MOST))
+    source = DatabaseSource(url_or_path, seconds, size, flag(trust, "trust"))
     return Database(source, schema, schemas, keys)

@@ -40,7 +40,7 @@ from ecsviz.basics.once import making
 from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short_repr
 from ecsviz.storage.sql.dialects import Dialect, row_of, unread_version
 from ecsviz.storage.sql.processes import look_after
-from ecsviz.storage.sql.server_errors import server_error
+from ecsviz.storage.sql.server_errors import NOT_TAKEN, server_error
 from ecsviz.storage.sql.sqlite_errors import sqlite_error, unreadable
 from ecsviz.storage.sql.sqlite_files import UNTRUSTED, WatchedFile, bound, is_sqlite
 from ecsviz.storage.sql.turns import (
@@ -55,9 +55,6 @@ from ecsviz.storage.sql.turns import (
     leave,
     query_only,
 )
-
-_NOT_TAKEN = (TypeError, ValueError, exc.SAWarning)
-"""What drivers raise for an option that they do not know, or of which the value is wrong."""
 
 
 class OpenDatabase:
@@ -165,7 +162,7 @@ class OpenDatabase:
             options["connect_args"]["factory"] = made_as
         try:
             made = sa.create_engine(self.url, **options)
-        except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, *_NOT_TAKEN) as err:
+        except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, *NOT_TAKEN) as err:
             raise self._no_way(err) from harmless(err, self.url)
         if made.pool.__class__ is StaticPool:
             sa.event.listen(made, "do_connect", self._keep)
@@ -191,9 +188,9 @@ class OpenDatabase:
         try:
             self._check_free()
             conn = self.engine.connect()
-        except errors.EcsvizError:
+        except (errors.EcsvizError, exc.DBAPIError):
             raise
-        except _NOT_TAKEN as err:
+        except (*NOT_TAKEN, exc.StatementError) as err:
             raise self._no_way(err) from harmless(err, self.url)
         except AssertionError as err:  # of SQLAlchemy: a version that it cannot read
             raise unread_version(str(err), self.url) from None

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import struct
+from typing import Any, Final
 
 from sqlalchemy import exc
 
 from ecsviz import errors
 from ecsviz.errors import StorageError, StorageOpenError
 from ecsviz.storage.sql.sqlite_errors import not_unique
+
+NOT_TAKEN: Final = (
+    *(ArithmeticError, AttributeError, LookupError, NotImplementedError, OSError, TypeError),
+    *(ValueError, struct.error, exc.SAWarning),
+)
+"""What drivers raise for an option that they do not know, or of which the value is wrong."""
 
 
 def server_error(err: exc.DBAPIError, where: str, text: str) -> StorageError:
