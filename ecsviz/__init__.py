@@ -135,6 +135,7 @@ _connect(
         "GraphViews.to_parquet": "ecsviz.export.to_parquet",
         "InMemoryEntityStorage.draw_schema": "ecsviz.draw.draw_schema",
         "StoreFrames.to_parquet": "ecsviz.storage.scale.writing.to_parquet",
+        "StoreUpkeep.from_parquet": "ecsviz.storage.scale.filling.from_parquet",
         "StoreTables.draw_schema": "ecsviz.draw.draw_schema",
         "ThreadViews.draw_activity": "ecsviz.draw.draw_activity",
         "ThreadViews.draw_lengths": "ecsviz.draw.draw_lengths",

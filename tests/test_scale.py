@@ -6,7 +6,8 @@ import json
 import random
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.export import FileNotWrittenError
 from tests.conformance import classes as c
+from tests.conformance.conftest import OPENERS
 
 DuckDBEngine, EngineError = ev.scale.DuckDBEngine, ev.scale.EngineError
 
@@ -381,3 +383,83 @@ def test_relations_are_the_engines_own(store: Any) -> None:
             graph.subgraph(where="1=1", component=1)
     with pytest.raises(EngineError):
         graph.degrees()
+
+
+# -- and back ---------------------------------------------------------------------------------
+
+
+def _every_kind() -> list[Any]:
+    """Return entities with values of all kinds, and references of all kinds."""
+    values = c.Values(
+        at=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC), integer=2**70, uid=UUID(int=5),
+        floating=float("nan"), text="a\0b", raw=b"\xff", duration=timedelta(days=1, microseconds=3),
+        exact=Decimal("1.10"), day=date(1, 1, 1), clock=time(1, 2, 3), anything={"a": [1, (2,)]},
+        keyed={3: "x"}, point=c.Point(x=1, y=2) if hasattr(c.Point, "x") else None, either="5",
+    )  # fmt: skip
+    a, b, d = c.Node(name="a"), c.Node(name="b"), c.Node(name="d")
+    a.links, a.row, a.group, a.pair = [b, d, b], (d,), {a, b}, (b, 3)
+    a.by_name, a.by_number, a.by_colour = {"x'": b, "": d}, {-3: b}, {c.Colour.RED: d}
+    a.by_pair, a.by_either, a.grid = {(1, "z"): b}, {1: b, "1": d}, [[b, None], [d]]
+    b.next, b.me = a, b
+    dog, puppy = c.Dog(name="dog"), c.Puppy(name="puppy")
+    puppy.mother, dog.friend = dog, puppy
+    shelf = c.Shelf(top=dog, things=[puppy, c.Stone(weight=1.5), dog], keeper=puppy)
+    thread = c.thread(3)
+    thread.messages[2].parent = thread.messages[0]
+    thread.messages[0].replies = [thread.messages[2]]
+    return [values, a, shelf, c.mutual(), thread, c.Report(thread=c.Archive(title="r"), pages=3)]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_store_is_filled_from_a_folder(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    entities = _every_kind()
+    entities[-1].thread.messages.append(entities[-1])
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "a.db")
+    store.register(entities)
+    entities[1].name = "changed"
+    store.register(entities)
+    folder = store.to_parquet(tmp_path / "graph")
+    open_ = OPENERS[kind](tmp_path / "other", request)
+    (tmp_path / "other").mkdir()
+    other = open_()
+    count = other.from_parquet(folder, note="from a folder")
+    assert count == len(store.graph())
+    assert other.verify(entities).empty
+    assert other.revisions()[["note", "added"]].to_numpy().tolist() == [["from a folder", count]]
+    again = open_()
+    assert again.get(entities[1].ecs_id).version == 2
+    assert again.references_frame()["path"].sort_values().tolist() == (
+        store.references_frame()["path"].sort_values().tolist()
+    )
+    again.register(entities)
+    assert len(again.revisions()) == 1, "nothing has changed"
+    entities[1].links.append(entities[1])
+    again.register([entities[1], c.Node(name="new")])
+    assert again.verify().empty
+    with pytest.raises(errors.InvalidArgumentError, match="holds entities of .* already"):
+        again.from_parquet(folder)
+    for each in (store, other, again):
+        each.close()
+
+
+def test_what_a_folder_lacks_fills_nothing(tmp_path: Path) -> None:
+    class Gone(ev.Entity):
+        name: str = ""
+
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    store.register(Gone(name="a"))
+    folder = store.to_parquet(tmp_path / "graph")
+    file, other = folder / "graph.json", ev.SQLAlchemyEntityStorage(tmp_path / "b.db")
+    said = file.read_text()
+    file.write_text(said.replace('"name": "TEXT"', '"name": "BIGINT"'))
+    with pytest.raises(errors.SchemaOutdatedError, match="Define the class as it was written"):
+        other.from_parquet(folder)
+    file.write_text(said.replace('"Gone"', '"NeverSeen"'))
+    with pytest.raises((errors.UnknownTypeError, errors.ImportFormatError)):
+        other.from_parquet(folder)
+    assert not (tmp_path / "b.db").exists(), "nothing was made"
+    with pytest.raises(errors.StorageReadOnlyError):
+        ev.SQLAlchemyEntityStorage(":memory:", read_only=True).from_parquet(folder)
+    store.close()

@@ -36,8 +36,8 @@ class ClassPart:
 
     Attributes
     ----------
-    name
-        Its name in the store.
+    name, module
+        Its name in the store, and where it is defined.
     offset, rows
         Its nodes have the numbers offset + row id; how many they are.
     columns
@@ -47,6 +47,7 @@ class ClassPart:
     """
 
     name: str
+    module: str = ""
     offset: int = 0
     rows: int = 0
     columns: dict[str, str] = field(default_factory=dict)

@@ -223,11 +223,16 @@ class Tables:
                 )
         return f"CASE {' '.join(cases)} ELSE {NULLABLE} END" if cases else str(NULLABLE)
 
+    def span_of(self, type_name: str) -> tuple[int, int]:
+        """Return behind which number, and up to which, the nodes of a class stand."""
+        offsets = [part.offset for part in self.file.classes]
+        place = [part.name for part in self.file.classes].index(type_name)
+        behind = offsets[place + 1] if place + 1 < len(offsets) else 2**62
+        return offsets[place], behind
+
     def _within(self, column: str, type_name: str) -> str:
-        offsets = sorted({part.offset for part in self.file.classes})
-        start = next(part.offset for part in self.file.classes if part.name == type_name)
-        behind = next((offset for offset in offsets if offset > start), 2**62)
-        return f"{column} > {start} AND {column} <= {behind}"
+        first, behind = self.span_of(type_name)
+        return f"{column} > {first} AND {column} <= {behind}"
 
     @cached_property
     def _parts(self) -> dict[tuple[str, str, str], ReferencePart]:
@@ -297,7 +302,7 @@ class OthersTables(Tables):
             for name in (NODES, EDGES)
         )
         kind = ReferencePart(NODE_TYPE, "to", NODE_TYPE, "single", NULLABLE, 0, rows=edges)
-        made = cls(engine, GraphFile(0, [ClassPart(NODE_TYPE, 0, nodes)], [kind]))
+        made = cls(engine, GraphFile(0, [ClassPart(NODE_TYPE, rows=nodes)], [kind]))
         made.of_class = {NODE_TYPE: NODES}
         return made
 

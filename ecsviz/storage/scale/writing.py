@@ -18,7 +18,6 @@ from ecsviz.basics.optional import need
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.progress import step, steps
 from ecsviz.domain.paths import format_path
-from ecsviz.domain.scalars import NoneType
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.relational.look.nested_keys import nested_keys
 from ecsviz.storage.relational.past.past_catalog import PastMapping
@@ -38,7 +37,6 @@ from ecsviz.storage.scale.layout import (
 from ecsviz.storage.sql.column_types import JsonColumn
 from ecsviz.storage.sql.statements import columns_of
 from ecsviz.storage.sql.streaming import batches_of
-from ecsviz.values.codecs import to_plain
 from ecsviz.values.column_codecs import Codec, TimedeltaCodec
 from ecsviz.values.tagged_json import json_text, to_json
 
@@ -109,8 +107,9 @@ class _Writing:
     def _nodes(self, known: ClassMap, rows: RowIds) -> ClassPart:
         c, arrow = known.table.c, self.files.arrow
         ids = ("ecs_id", "ecs_lineage_id", "ecs_parent_id")
-        told = ClassPart(known.type_name, rows.offset)
-        told.fields = dict(self.catalog.mapping.stored[known.type_name].fields)
+        stored = self.catalog.mapping.stored[known.type_name]
+        told = ClassPart(known.type_name, stored.module, rows.offset)
+        told.fields = dict(stored.fields)
         columns: list[Any] = [c.id, *(c[name] for name in ids), c.ecs_version, c.ecs_exact]
         kinds = [arrow.int64(), *[arrow.binary(16)] * 3, arrow.int64(), arrow.string()]
         names = ["node", *ids, "ecs_version", "ecs_exact"]
@@ -220,7 +219,8 @@ class _Writing:
     def _held(self, field: list[Arc]) -> Iterator[_Found]:
         """Yield what fields hold by themselves, or in association tables."""
         for arc in field:
-            more = [column for column in (arc.position, arc.key) if column is not None]
+            key = None if arc.key is None else _as_text(arc.key)
+            more = [column for column in (arc.position, key) if column is not None]
             query = sa.select(arc.owner, arc.held, *more).where(*arc.there)
             query = query.order_by(arc.owner, *more[:1])
             for owners, held, *rest in batches_of(self.conn, query):
@@ -232,7 +232,7 @@ class _Writing:
                     rows = zip(owners, rest[0], strict=True)
                     keys = [format_path("", found.get(row, row[1])) for row in rows]
                 elif arc.key is not None:
-                    keys = list(map(key_text, arc.item.key.codec.decode(rest[1])))
+                    keys = list(map(key_text, rest[1]))
                 yield arc, sources, targets, positions, keys
 
 
@@ -316,14 +316,14 @@ _TYPES: Final[dict[str, Callable[[Any], Any]]] = {
 
 
 def key_text(key: Any) -> str:
-    """Return a key of a dictionary as a text: itself, or JSON.
+    """Return a key of a dictionary, as a column holds it, as a text: itself, or JSON.
 
     Examples
     --------
     >>> key_text("a"), key_text(3)
     ('a', '3')
     """
-    return key if type(key) is str else json_text(to_json(to_plain(key)))
+    return key if type(key) is str else json_text(to_json(key))
 
 
 def _keys_of(arc: Arc) -> str:
@@ -332,7 +332,7 @@ def _keys_of(arc: Arc) -> str:
         return "place"
     if arc.key is None:
         return ""
-    return "text" if arc.item.key.codec.types - {NoneType} == {str} else "json"
+    return "text" if arc.item.key.codec.sql_name == "TEXT" else "json"
 
 
 def _as_text(column: Any) -> Any:
