@@ -118,15 +118,17 @@ def test_folders_with_a_colon_in_their_names(tmp_path: Path) -> None:
 
 
 def test_fields_that_are_called_like_our_columns(tmp_path: Path) -> None:
-    class Odd(ev.Entity):
+    class Order(ev.Entity):  # a word of SQL
         node: int = 1
         class_: str = "c"
 
     store = ev.SQLAlchemyEntityStorage(":memory:")
-    store.register(Odd(node=7))
+    store.register(Order(node=7))
     with ev.scan_graph(store) as graph:
-        frame = graph.relation("Odd").df()
+        frame = graph.relation("Order").df()
         assert (frame["node"].tolist(), frame["node_"].tolist()) == ([1], [7])
+        assert graph.sql('SELECT node_ FROM "Order"').fetchall() == [(7,)]
+        assert len(graph.subgraph(where='node IN (SELECT node FROM "Order")')) == 1
     store.close()
 
 
@@ -329,8 +331,6 @@ def test_edges_of_others_have_any_ids(tmp_path: Path) -> None:
         for bad, error in ((8, errors.EntityNotFoundError), (1.5, errors.InvalidArgumentError)):
             with pytest.raises(error):
                 graph.dependencies(bad)
-    with pytest.raises(errors.InvalidArgumentError, match="no plain name"):
-        ev.LazyGraph.from_edges(tmp_path, source="who; DROP")
     with pytest.raises(EngineError, match="wer"):
         ev.LazyGraph.from_edges(tmp_path, source="wer", target="whom")
     with pytest.raises(errors.ImportFormatError, match="no file of Parquet or CSV"):
@@ -394,7 +394,7 @@ def _every_kind() -> list[Any]:
         at=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC), integer=2**70, uid=UUID(int=5),
         floating=float("nan"), text="a\0b", raw=b"\xff", duration=timedelta(days=1, microseconds=3),
         exact=Decimal("1.10"), day=date(1, 1, 1), clock=time(1, 2, 3), anything={"a": [1, (2,)]},
-        keyed={3: "x"}, point=c.Point(x=1, y=2) if hasattr(c.Point, "x") else None, either="5",
+        keyed={3: "x"}, point=c.Point(x=1, y=2.0), either="5",
     )  # fmt: skip
     a, b, d = c.Node(name="a"), c.Node(name="b"), c.Node(name="d")
     a.links, a.row, a.group, a.pair = [b, d, b], (d,), {a, b}, (b, 3)
@@ -405,8 +405,6 @@ def _every_kind() -> list[Any]:
     puppy.mother, dog.friend = dog, puppy
     shelf = c.Shelf(top=dog, things=[puppy, c.Stone(weight=1.5), dog], keeper=puppy)
     thread = c.thread(3)
-    thread.messages[2].parent = thread.messages[0]
-    thread.messages[0].replies = [thread.messages[2]]
     return [values, a, shelf, c.mutual(), thread, c.Report(thread=c.Archive(title="r"), pages=3)]
 
 
@@ -426,7 +424,9 @@ def test_a_store_is_filled_from_a_folder(
     other = open_()
     count = other.from_parquet(folder, note="from a folder")
     assert count == len(store.graph())
-    assert other.verify(entities).empty
+    assert other.verify().empty
+    found = other.get_many([entity.ecs_id for entity in entities])
+    assert ev.isomorphic.find_difference(entities, found) is None
     assert other.revisions()[["note", "added"]].to_numpy().tolist() == [["from a folder", count]]
     again = open_()
     assert again.get(entities[1].ecs_id).version == 2
@@ -438,7 +438,7 @@ def test_a_store_is_filled_from_a_folder(
     entities[1].links.append(entities[1])
     again.register([entities[1], c.Node(name="new")])
     assert again.verify().empty
-    with pytest.raises(errors.InvalidArgumentError, match="holds entities of .* already"):
+    with pytest.raises(errors.InvalidArgumentError, match=r"holds entities of .* already"):
         again.from_parquet(folder)
     for each in (store, other, again):
         each.close()
@@ -460,6 +460,12 @@ def test_what_a_folder_lacks_fills_nothing(tmp_path: Path) -> None:
     with pytest.raises((errors.UnknownTypeError, errors.ImportFormatError)):
         other.from_parquet(folder)
     assert not (tmp_path / "b.db").exists(), "nothing was made"
-    with pytest.raises(errors.StorageReadOnlyError):
-        ev.SQLAlchemyEntityStorage(":memory:", read_only=True).from_parquet(folder)
+    kept = ev.SQLAlchemyEntityStorage(tmp_path / "c.db")
+    kept.register(ev.ChatThread(title="a"))
+    kept.close()
+    with (
+        ev.SQLAlchemyEntityStorage(tmp_path / "c.db", read_only=True) as kept,
+        pytest.raises(errors.StorageReadOnlyError),
+    ):
+        kept.from_parquet(folder)
     store.close()

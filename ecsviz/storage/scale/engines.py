@@ -34,7 +34,7 @@ class Engine(Protocol):
 
     Notes
     -----
-    SQL keeps to what DuckDB and Spark have in common, and tables have names without quotes.
+    SQL keeps to what DuckDB and Spark have in common, and our tables have names without quotes.
     """
 
     memory: int
@@ -70,6 +70,9 @@ class Engine(Protocol):
 
     def text(self, value: str) -> str:
         """Return a text as SQL has it."""
+
+    def name(self, value: str) -> str:
+        """Return the name of a table or a column as SQL has it, in quotes."""
 
     def drop(self, name: str) -> None:
         """Forget a table, if it is there."""
@@ -152,6 +155,10 @@ class DuckDBEngine:
     def text(self, value: str) -> str:
         """Return a text as SQL has it."""
         return _quoted(value)
+
+    def name(self, value: str) -> str:
+        """Return the name of a table or a column as SQL has it, in quotes."""
+        return '"' + value.replace('"', '""') + '"'
 
     def give(self, name: str, columns: Mapping[str, Any]) -> None:
         """Keep columns of this process, which are arrays, under a name."""

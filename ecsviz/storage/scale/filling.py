@@ -180,7 +180,7 @@ class _Filling:
             reads.append(value.codec)
             if value.name not in shown:
                 raise self._wrong(f"{part.name}.{value.name} has no column")
-            wanted.append(f"n.{_quoted(shown[value.name])}")
+            wanted.append(f"n.{self.engine.name(shown[value.name])}")
         for number, ref in enumerate(known.singles):
             joins += (
                 f" LEFT JOIN ({self._held(part, ref.name)}) s{number} ON s{number}.node = n.node"
@@ -295,7 +295,3 @@ def _read(column: Any, codec: Codec | None, values: Sequence[Any]) -> list[Any]:
             value.replace(tzinfo=None) if isinstance(value, datetime) else None for value in values
         ]
     return list(values)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -156,6 +156,10 @@ class LazyGraph:
     def sql(self, query: str) -> Any:
         """Return a query of yours as a relation; tables are ``nodes``, ``edges`` and the classes.
 
+        Notes
+        -----
+        The name of a class that is a word of SQL stands in quotes: ``FROM "Order"``.
+
         Examples
         --------
         >>> import ecsviz as ev

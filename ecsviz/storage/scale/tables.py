@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,13 +85,12 @@ class Tables:
         """
         made = cls(engine, GraphFile.read(folder))
         taken = {NODES, EDGES}
-        for part in made.file.classes:
-            name = re.sub(r"\W", "_", part.name, flags=re.ASCII)
-            while name.lower() in taken or name.lower().startswith("ecs_"):
-                name = f"t_{name}"
-            taken.add(name.lower())
-            made.of_class[part.name] = name
+        for number, part in enumerate(made.file.classes):
+            name = made.of_class[part.name] = f"ecs_class{number}"
             engine.read(name, _files(folder / part.folder))
+            if part.name.lower() not in taken and not part.name.lower().startswith("ecs_"):
+                taken.add(part.name.lower())
+                engine.view(engine.name(part.name), f"SELECT * FROM {name}")
         parts = [
             f"SELECT node, ecs_id, {engine.text(part.name)} AS type FROM {made.of_class[part.name]}"
             for part in made.file.classes
@@ -277,13 +275,7 @@ class OthersTables(Tables):
                 value=place,
             )
         engine.read("ecs_raw", list(map(str, files)))
-        for column in (source, target):
-            if not re.fullmatch(r"[^\W\d]\w*", column):
-                raise InvalidArgumentError(
-                    f"{short_repr(column)} is no plain name of a column. Rename it in the file.",
-                    value=column,
-                )
-        pair = f"SELECT {source} AS s, {target} AS t FROM ecs_raw"
+        pair = f"SELECT {engine.name(source)} AS s, {engine.name(target)} AS t FROM ecs_raw"
         engine.put(
             NODES,
             "SELECT row_number() OVER (ORDER BY id) AS node, id,"
