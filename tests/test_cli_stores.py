@@ -494,6 +494,12 @@ def test_a_graph_in_a_folder(chats: Path, tmp_path: Path) -> None:
     most = int(live.nodes_frame()[["dependencies", "dependents"]].sum(axis=1).max())
     assert sum(map(int, sizes[5][2:])) == most
     assert "--limit shows more" in done.stderr
+    run("import-parquet", out, "--store", tmp_path / "new.db")
+    assert run("verify", tmp_path / "new.db").stdout == "ok\n"
+    assert run("export", tmp_path / "new.db", "--to", "chatgpt").stdout == (
+        run("export", chats, "--to", "chatgpt").stdout
+    )
+    assert "already" in run("import-parquet", out, "--store", chats, code=1).stderr
     (tmp_path / "calls.csv").write_text("a,b\nx,y\ny,x\n")
     done = run("scale", tmp_path / "calls.csv", "--source", "a", "--target", "b", "--in-cycle")
     assert done.stdout.splitlines()[1:] == ["1\t2"]

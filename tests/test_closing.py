@@ -151,6 +151,7 @@ USES: dict[str, Callable[[Any, ev.ChatThread], Any]] = {
     "references_frame": lambda store, thread: store.references_frame(),
     "graph": lambda store, thread: store.graph(),
     "threads": lambda store, thread: store.threads(),
+    "from_parquet": lambda store, _: store.from_parquet(Path(__file__).parent),
     "to_parquet": lambda store, _: store.to_parquet("never made"),
     "draw_schema": lambda store, thread: store.draw_schema(),
     "to_python": lambda store, thread: store.to_python(),

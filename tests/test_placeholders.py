@@ -131,7 +131,7 @@ NO_ENTITY = {
     *("adopt_changes", "backup", "close", "draw_schema", "drop_text_index", "engine", "frame"),
     *("get_lineage_entities", "index_text", "list_by_type", "metadata", "migrate", "models"),
     *("prune", "repair", "revisions", "search", "session_factory", "sql_model", "threads"),
-    *("to_python", "to_parquet", "transaction"),
+    *("from_parquet", "to_python", "to_parquet", "transaction"),
 }
 """What a store has that takes no entity."""
 

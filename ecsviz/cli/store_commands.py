@@ -114,6 +114,32 @@ def _told(found: ChatStream | None, store: SQLAlchemyEntityStorage) -> None:
 
 
 @click.command(
+    "import-parquet",
+    epilog=examples(
+        "ecsviz import-parquet graph --store chats.db",
+        "ecsviz import-parquet graph --store recipes.db --classes cookbook.models",
+    ),
+)
+@click.argument("folder")
+@click.option("--store", "target", required=True, help="A file, or a SQLAlchemy URL; made if new.")
+@click.option("--note", "text", help="What the revision is about.")
+@classes_option
+def import_parquet_command(
+    folder: str, target: str, text: str | None, modules: Sequence[str]
+) -> None:
+    """Fill a store with the graph that 'ecsviz export --to parquet-graph' wrote into FOLDER.
+
+    Ids and versions are what they were. The classes must be known: chats are; name the module of
+    others with --classes.
+    """
+    store = store_at(target)
+    text = text or f"import {plain(Path(folder).name, limit=MAX_NOTE)}"
+    fill: Any = store.from_parquet
+    count = with_classes(modules, lambda: fill(folder, note=text, progress=bars()))
+    show_facts([("entities", count), ("store", str(store.inside.database))])
+
+
+@click.command(
     "info",
     epilog=examples(
         "ecsviz info chats.db",
