@@ -17,7 +17,7 @@ from ecsviz import errors
 from ecsviz.importers.database import Database, kinds
 from ecsviz.importers.database.making import NAMESPACE
 from ecsviz.isomorphic import find_difference
-from tests.databases import SHOP, execute
+from tests.databases import SHOP, execute, read, tables_in
 from tests.processes import in_a_new_process
 from tests.test_read_database import check_figures
 
@@ -74,6 +74,28 @@ def test_copying_again_writes_what_changed(tmp_path: Path) -> None:
     assert store.revisions()[["added", "changed", "deleted"]].values.tolist()[-1] == [0, 1, 0]
     (anna,) = store.find(db.classes["customers"], id=1)
     assert (anna.name, anna.seen, anna.version) == ("Annika", None, 3)
+
+
+def test_a_table_that_is_too_wide_for_the_store_is_told_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
+    columns = ", ".join(f"c{n}" for n in range(1_999))
+    db = read(
+        tmp_path,
+        "CREATE TABLE a (id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1);",
+        f"CREATE TABLE wide (id INTEGER PRIMARY KEY, {columns}); INSERT INTO wide (c7) VALUES (5);",
+    )
+    told = r"wide\w* would have 2,\d+ columns, and SQLite takes 2,000 at the most"
+    for chunks in (None, 1):
+        path = tmp_path / f"{chunks}.db"
+        with ev.SQLAlchemyEntityStorage(path) as store:
+            with pytest.raises(errors.UnsupportedFieldError, match=told):
+                db.copy_to(store, chunks=chunks)
+            assert len(store) == 0
+        assert not {name for name in tables_in(path) if name.startswith(("a", "wide"))}
+    memory = ev.InMemoryEntityStorage()
+    assert db.copy_to(memory)["wide"][0].c7 == 5
+    db.close()
 
 
 def test_the_classes_of_a_copy_are_found_again(

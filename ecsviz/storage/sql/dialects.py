@@ -62,6 +62,8 @@ class Dialect(NamedTuple):
         Whether after an error nothing goes on but from a savepoint.
     allow_null
         The end of ALTER TABLE that takes NOT NULL from a column.
+    most_columns
+        How many columns a table may have; None where nobody knows.
     is_typed
         Whether a column holds values of its type alone.
     has_json
@@ -105,6 +107,7 @@ class Dialect(NamedTuple):
     unique_waits: bool = False
     error_ends: bool = True
     allow_null: str = ""
+    most_columns: int | None = None
     is_typed: bool = True
     has_json: bool = True
     has_uuid: bool = True
@@ -129,6 +132,7 @@ SQLITE: Final = Dialect(
     savepoints=True,
     keys_wait=True,
     error_ends=False,
+    most_columns=2_000,
     is_typed=False,
     has_json=False,
     has_uuid=False,
@@ -158,6 +162,7 @@ POSTGRESQL: Final = Dialect(
     keys_wait=True,
     unique_waits=True,
     allow_null="ALTER COLUMN {column} DROP NOT NULL",
+    most_columns=1_600,
     keys_as="array",
     row_locator="ctid",
     code_points="C",

@@ -14,7 +14,7 @@ from sqlalchemy.schema import (
     ExecutableDDLElement,
 )
 
-from ecsviz.errors import SchemaOutdatedError
+from ecsviz.errors import SchemaOutdatedError, UnsupportedFieldError
 from ecsviz.storage.relational.schema.history_tables import history_of
 from ecsviz.storage.sql.dialects import row_of
 
@@ -32,6 +32,7 @@ def make_tables(conn: Connection, tables: list[sa.Table]) -> list[ExecutableDDLE
     late: list[ExecutableDDLElement] = []
     for table in tables:
         past = history_of(table)
+        _check_width(conn, table, past)
         if conn.dialect.supports_alter:
             # What is to be added to a table is no longer part of it: a copy stands for it here.
             copy = table.to_metadata(
@@ -46,6 +47,20 @@ def make_tables(conn: Connection, tables: list[sa.Table]) -> list[ExecutableDDLE
         conn.execute(CreateTable(past))
         late += [CreateIndex(index) for index in (*table.indexes, *past.indexes)]
     return keys + late
+
+
+def _check_width(conn: Connection, *tables: sa.Table) -> None:
+    """Raise UnsupportedFieldError if a table has more columns than the database takes."""
+    row = row_of(conn)
+    for table in tables:
+        if row.most_columns is not None and len(table.columns) > row.most_columns:
+            raise UnsupportedFieldError(
+                f"The table {table.name} would have {len(table.columns):,} columns, and"
+                f" {row.title} takes {row.most_columns:,} at the most. Nothing was written. Put"
+                " some of the fields into a model of their own, which is one column, or give an"
+                " ev.InMemoryEntityStorage; rows of a database also go to Parquet"
+                " (db.to_parquet)."
+            )
 
 
 def add_keys(conn: Connection, keys: list[ExecutableDDLElement]) -> None:
