@@ -112,6 +112,7 @@ _show_lists()
 # Who answers where a class says that it can be drawn, explored or written (`basics.views`).
 _connect(
     {
+        "CatchingUp.resolve": "ecsviz.widgets.explore_conflicts",
         "ChatThread.draw_timeline": "ecsviz.draw.draw_timeline",
         "ChatThread.explore": "ecsviz.widgets.explore_thread",
         "ClassTables.draw": "ecsviz.draw.draw_schema",

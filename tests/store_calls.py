@@ -71,6 +71,8 @@ def reading_calls(store: ev.SQLAlchemyEntityStorage, thread: ev.ChatThread) -> C
         "dry run": lambda: store.migrate(dry_run=True),
         "refresh": lambda: store.refresh(store.get(thread.ecs_id)),
         "merge": lambda: store.merge(store.get(thread.ecs_id)),
+        "conflicts": lambda: store.conflicts(store.get(thread.ecs_id)),
+        "resolve": lambda: store.resolve(store.get(thread.ecs_id)).close(),
         "tables": bare.tables,
         "rows of a table": lambda: bare.rows("chat_messages"),
         "bare graph": bare.graph,

@@ -137,6 +137,8 @@ USES: dict[str, Callable[[Any, ev.ChatThread], Any]] = {
     "diff": lambda store, thread: store.diff(1, None),
     "refresh": lambda store, thread: store.refresh(thread),
     "merge": lambda store, thread: store.merge(thread),
+    "conflicts": lambda store, thread: store.conflicts(thread),
+    "resolve": lambda store, thread: store.resolve(thread),
     "lineage_graph": lambda store, thread: store.lineage_graph(thread),
     "draw_lineage": lambda store, thread: store.draw_lineage(thread),
     "verify": lambda store, thread: store.verify(),

@@ -122,6 +122,8 @@ STORE: dict[str, Callable[[Any, Any, Any], Any]] = {
     "revert": lambda store, read, m: store.revert(m, to=1),
     "verify": lambda store, read, m: (store.verify(), store.verify(m)),
     "explore": lambda store, read, m: setattr(store.explore(), "selected", str(m.ecs_id)),
+    "conflicts": lambda store, read, m: store.conflicts(read),
+    "resolve": lambda store, read, m: store.resolve(read).close(),
     "side_by_side": lambda store, read, m: store.side_by_side(m).close(),
     "delete": lambda store, read, m: _refused_by(errors.BrokenReferenceError, store, m),
 }

@@ -19,7 +19,7 @@ from tests.store_calls import files_in, filled, reading_calls, writing_calls
 ELSEWHERE = {"close", "engine", "models", "session_factory", "sql_model", "metadata"}
 """What neither reads nor writes by itself."""
 
-READ_IN_OTHER_TESTS = {"backup", "draw_lineage"}
+READ_IN_OTHER_TESTS = {"backup", "draw_lineage", "repair"}
 
 HERE = {"adopt_changes", "index_text", "drop_text_index", "search"}
 """What is called in these tests alone."""

@@ -12,8 +12,7 @@ from ecsviz.basics.views import view
 from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.entity_class import is_entity_class
-from ecsviz.domain.objects import is_placeholder, not_loaded
-from ecsviz.domain.post_init import run_post_init
+from ecsviz.domain.objects import is_placeholder
 from ecsviz.domain.walk import walk
 from ecsviz.errors import (
     EntityNotFoundError,
@@ -23,14 +22,11 @@ from ecsviz.errors import (
 )
 from ecsviz.graph.arrays import as_roots
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
-from ecsviz.storage.arriving import fit_in_place
 from ecsviz.storage.as_of import AsOf, said_as
 from ecsviz.storage.cells import store_html
 from ecsviz.storage.checks import check_note
 from ecsviz.storage.looking import Inside
-from ecsviz.storage.merging import Merge
-from ecsviz.storage.protocol import E_, as_id, as_registered
-from ecsviz.storage.renewal import walk_to_save
+from ecsviz.storage.protocol import E_, as_id
 from ecsviz.storage.saved import met, tell
 from ecsviz.storage.together import Transaction
 
@@ -348,114 +344,6 @@ class VersionedStorage:
                     sides.append(as_roots(side) if _is_live(side) else _state(self, side, among))
         return diff(*sides)
 
-    def refresh(self, entity: Any) -> Any:
-        """Bring a live graph up to date with the store, in place.
-
-        Parameters
-        ----------
-        entity
-            An entity that is stored, or an iterable of them.
-
-        Returns
-        -------
-        Entity
-            The same object. Entities that it led to stay the objects that they were and take on
-            their stored state; what was changed and not registered is gone. What was made by an
-            earlier definition of its class is an instance of the newest one afterwards.
-
-        Raises
-        ------
-        EntityNotFoundError
-            If it is not stored (any more).
-
-        Examples
-        --------
-        >>> import ecsviz as ev
-        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
-        >>> thread = store.register(ev.ChatThread(title="a"))
-        >>> other = store.get(thread.ecs_id)  # as in another notebook
-        >>> message = other.say("user", "hello")
-        >>> _ = store.register(other)
-        >>> store.refresh(thread).messages[0].content, thread.version
-        ('hello', 2)
-        """
-        given, roots = as_registered(entity)
-        live = {e.ecs_id: e for e in walk(roots).entities}
-        Merge.take_over(live, walk(self.get_many([root.ecs_id for root in roots])).entities)
-        anew = walk(roots).entities
-        run_post_init(anew, set(map(type, anew)))
-        self.inside.watch(anew)
-        return given
-
-    def merge(self, entity: Any, *, base: AsOf = None) -> Any:
-        """Bring what others have stored into a live graph with changes of its own.
-
-        Parameters
-        ----------
-        entity
-            An entity that was read, and changed since; or an iterable of them.
-        base
-            The revision at which it was read; by default the one that its versions tell.
-
-        Returns
-        -------
-        Entity
-            The same object, ready to be registered: what only one side has changed is as that
-            side has it. Of a lazy reading, what is not loaded is as the store has it now.
-
-        Raises
-        ------
-        MergeConflictError
-            If both sides have changed the same field to different values. Its ``conflicts``
-            lists them all; nothing has changed then.
-        EntityNotFoundError
-            If it is not stored (any more).
-        NotLoadedError
-            If it was left out when its neighbourhood was read, and only stands for it.
-
-        Notes
-        -----
-        Three-way and by field: a list that both sides have changed is a conflict, since nobody
-        can tell which order is meant. Sets and dictionaries are merged by member. What was imported
-        and not registered yet is fitted as `register` does it. O(entities).
-
-        Examples
-        --------
-        >>> import ecsviz as ev
-        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
-        >>> thread = store.register(ev.ChatThread(title="a"))
-        >>> other = store.get(thread.ecs_id)
-        >>> other.source = "theirs"
-        >>> _ = store.register(other)
-        >>> thread.title = "mine"
-        >>> _ = store.register(store.merge(thread))
-        >>> thread.title, thread.source, thread.version
-        ('mine', 'theirs', 3)
-        """
-        given, roots = as_registered(entity)
-        roots = fit_in_place(self, roots)
-        if not roots:
-            return given
-        mine = walk_to_save(roots).entities
-        for root in roots:
-            if is_placeholder(root):
-                raise not_loaded(root, "version")
-        ids = [root.ecs_id for root in roots]
-        with self.inside.one_state():
-            theirs = walk(self.get_many(ids)).entities
-            if base is None:
-                base = _read_at(self.inside, mine)
-            with said_as("base"):
-                before = walk(self.get_many(ids, as_of=base)).entities
-            extra = {e.ecs_id for e in (*mine, *before)} - {e.ecs_id for e in theirs}
-            there = self.inside.stored_versions(sorted(extra))
-            theirs = walk(self.get_many([*ids, *there])).entities
-        unread = [entity for entity in mine if is_placeholder(entity)]
-        Merge(mine, before, theirs).run()
-        run_post_init(unread, set(map(type, unread)), alone=True)
-        self.inside.watch(mine)
-        return given
-
     def lineage_graph(self, lineage_id: UUID | str | Entity) -> EntityDependencyGraph:
         """Return the family of an entity as a graph: forks refer to what they were forked from.
 
@@ -534,22 +422,6 @@ def _state(store: VersionedStorage, as_of: AsOf, among: Iterable[UUID] | None) -
     # By id, so that what differs comes in the same order whatever the storage.
     wanted = sorted(there) if among is None else dict.fromkeys(among)
     return store.get_many([i for i in wanted if i in there], as_of=as_of)
-
-
-def _read_at(inside: Inside, entities: list[Any]) -> int:
-    """Return the revision as of which entities have the versions that they have."""
-    read = [entity for entity in entities if not is_placeholder(entity) and entity.version]
-    stored = inside.stored_versions([entity.ecs_id for entity in read])
-    read = [entity for entity in read if entity.ecs_id in stored]
-    made = inside.first_revisions([entity.ecs_id for entity in read])
-    for entity in read:
-        if (entity.ecs_id, entity.version) not in made:
-            raise InvalidArgumentError(
-                f"The store knows no version {entity.version} of {type(entity).__name__}"
-                f" {entity.ecs_id} (any more). Say with base= at which revision it was read.",
-                ecs_id=entity.ecs_id,
-            )
-    return max((made[entity.ecs_id, entity.version] for entity in read), default=0)
 
 
 def _is_live(side: Any) -> bool:

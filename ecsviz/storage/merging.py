@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from ecsviz.domain.entity_class import is_entity_class
@@ -19,12 +19,21 @@ from ecsviz.domain.objects import (
     is_lazy,
     is_placeholder,
 )
-from ecsviz.errors import MergeConflictError, short_repr
+from ecsviz.domain.walk import walk
+from ecsviz.errors import InvalidArgumentError, MergeConflictError, short_repr
+from ecsviz.storage.as_of import AsOf, said_as
 from ecsviz.storage.copies import copied
-from ecsviz.storage.renewal import renew
+from ecsviz.storage.looking import Inside
+from ecsviz.storage.renewal import renew, walk_to_save
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "(nothing)"})()
 """Stands for what is not there."""
+
+Choose = Callable[["Conflict"], str]
+"""Tells which side of a conflict is taken: one of its ``choices``."""
+
+BOTH: Final = "both"
+SIDES: Final = ("mine", "theirs", BOTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,48 @@ class Conflict:
     base: Any
     mine: Any
     theirs: Any
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What one may take: ``"mine"``, ``"theirs"``; of two lists of entities also ``"both"``.
+
+        Both is mine, without what they have taken out, and what they have added behind it. There
+        is no choice where the entity itself was deleted.
+        """
+        if not self.field:
+            return ()
+        lists = all(
+            type(side) is list and all(is_entity_class(type(part)) for part in side)
+            for side in (self.base, self.mine, self.theirs)
+        )
+        return SIDES if lists else SIDES[:2]
+
+    def taken(self, choice: str) -> Any:
+        """Return the value that a choice gives.
+
+        Parameters
+        ----------
+        choice
+            One of the ``choices``.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it is none of them.
+        """
+        if choice not in self.choices:
+            listed = ", ".join(map(repr, self.choices)) or "none; refresh() takes over all"
+            raise InvalidArgumentError(
+                f"{short_repr(choice)} is no choice for {self}. Its choices: {listed}.",
+                argument="choose",
+                value=choice,
+            )
+        if choice != BOTH:
+            return self.mine if choice == "mine" else self.theirs
+        base, theirs = ({part.ecs_id for part in side} for side in (self.base, self.theirs))
+        mine = [part for part in self.mine if part.ecs_id in theirs or part.ecs_id not in base]
+        known = base | {part.ecs_id for part in mine}
+        return mine + [part for part in self.theirs if part.ecs_id not in known]
 
     def __str__(self) -> str:
         where = f"{self.type_name} …{str(self.ecs_id)[-6:]}"
@@ -77,16 +128,17 @@ class Merge:
         self.theirs = {e.ecs_id: e for e in theirs}
         self.conflicts: list[Conflict] = []
 
-    def run(self) -> None:
-        """Change the live entities, or raise.
+    def look(self, choose: Choose | None = None) -> dict[UUID, dict[str, Any]]:
+        """Return the merged values of entities; what cannot be merged is in ``conflicts`` then.
 
-        Raises
-        ------
-        MergeConflictError
-            If a field cannot be merged. Nothing is changed then.
+        Parameters
+        ----------
+        choose
+            Decides what would be a conflict.
         """
+        self.conflicts = []
         merged = {
-            ecs_id: self._entity(entity)
+            ecs_id: self._entity(entity, choose)
             for ecs_id, entity in self.mine.items()
             if ecs_id in self.theirs and not is_placeholder(entity)
         }
@@ -94,12 +146,29 @@ class Merge:
             if ecs_id in self.base and ecs_id not in self.theirs and self._changed(entity):
                 kind = type(entity).__name__
                 self.conflicts.append(Conflict(kind, ecs_id, "", MISSING, MISSING, MISSING))
+        return merged
+
+    def run(self, choose: Choose | None = None) -> None:
+        """Change the live entities, or raise.
+
+        Parameters
+        ----------
+        choose
+            Decides what would be a conflict.
+
+        Raises
+        ------
+        MergeConflictError
+            If a field cannot be merged. Nothing is changed then.
+        """
+        merged = self.look(choose)
         if self.conflicts:
             lines = "\n  ".join(str(c) for c in self.conflicts[:10])
             raise MergeConflictError(
                 f"{len(self.conflicts)} fields were changed here and in the store, so nothing was"
-                f" merged:\n  {lines}\nSet each to what it should be in the entity that"
-                " store.get() gives, or refresh() and repeat your changes.",
+                f" merged:\n  {lines}\nChoose with store.resolve(), or say"
+                ' store.merge(…, choose="mine") or "theirs". Or set each to what it should be in'
+                " the entity that store.get() gives, or refresh() and repeat your changes.",
                 conflicts=self.conflicts,
             )
         for ecs_id, values in merged.items():
@@ -127,7 +196,7 @@ class Merge:
             for n in fields_of(type(entity))
         )
 
-    def _entity(self, entity: Any) -> dict[str, Any]:
+    def _entity(self, entity: Any, choose: Choose | None) -> dict[str, Any]:
         """Return the merged values of an entity's fields, noting conflicts."""
         mine, theirs = entity.__dict__, self.theirs[entity.ecs_id].__dict__
         before = self.base.get(entity.ecs_id)
@@ -137,7 +206,11 @@ class Merge:
             values = [state.get(name, MISSING) for state in (base, mine, theirs)]
             found = _three_way(*values)
             if found is MISSING:
-                self.conflicts.append(Conflict(type(entity).__name__, entity.ecs_id, name, *values))
+                conflict = Conflict(type(entity).__name__, entity.ecs_id, name, *values)
+                if choose is None:
+                    self.conflicts.append(conflict)
+                else:
+                    found = conflict.taken(choose(conflict))
             result[name] = found
         return result
 
@@ -146,6 +219,67 @@ class Merge:
         """Give live entities the state of others with the same ids; new ones stay what they are."""
         for entity in fresh:
             _redirect(entity, live.get(entity.ecs_id, entity), live)
+
+
+def merge_of(store: Any, roots: list[Any], base: AsOf) -> Merge:
+    """Return the merge of live entities with what a store has.
+
+    Parameters
+    ----------
+    store
+        The store.
+    roots
+        The live entities.
+    base
+        The revision at which they were read; None: that which their versions tell.
+    """
+    mine, ids = walk_to_save(roots).entities, [root.ecs_id for root in roots]
+    with store.inside.one_state():
+        theirs = walk(store.get_many(ids)).entities
+        if base is None:
+            base = _read_at(store.inside, mine)
+        with said_as("base"):
+            before = walk(store.get_many(ids, as_of=base)).entities
+        extra = {e.ecs_id for e in (*mine, *before)} - {e.ecs_id for e in theirs}
+        there = store.inside.stored_versions(sorted(extra))
+        theirs = walk(store.get_many([*ids, *there])).entities
+    return Merge(mine, before, theirs)
+
+
+def _read_at(inside: Inside, entities: list[Any]) -> int:
+    """Return the revision as of which entities have the versions that they have."""
+    read = [entity for entity in entities if not is_placeholder(entity) and entity.version]
+    stored = inside.stored_versions([entity.ecs_id for entity in read])
+    read = [entity for entity in read if entity.ecs_id in stored]
+    made = inside.first_revisions([entity.ecs_id for entity in read])
+    for entity in read:
+        if (entity.ecs_id, entity.version) not in made:
+            raise InvalidArgumentError(
+                f"The store knows no version {entity.version} of {type(entity).__name__}"
+                f" {entity.ecs_id} (any more). Say with base= at which revision it was read.",
+                ecs_id=entity.ecs_id,
+            )
+    return max((made[entity.ecs_id, entity.version] for entity in read), default=0)
+
+
+def chooser(choose: Any) -> Choose | None:
+    """Return what decides about conflicts, from what a user gives: a side, or a function.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is neither.
+    """
+    if choose is None or callable(choose):
+        return choose  # type: ignore[no-any-return]  # what it returns is checked where it is used
+    if isinstance(choose, str) and choose in SIDES[:2]:
+        return lambda _: choose
+    raise InvalidArgumentError(
+        f'choose is {short_repr(choose)}. Give "mine", "theirs", or a function that returns one of'
+        " the choices of a conflict.",
+        argument="choose",
+        value=choose,
+    )
 
 
 def _redirect(entity: Any, target: Any, live: MappingOf[UUID, Any]) -> None:

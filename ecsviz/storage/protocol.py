@@ -227,7 +227,7 @@ class EntityStorage(Protocol):
         """Bring a live graph up to date with the store, in place."""
         ...
 
-    def merge(self, entity: Any, *, base: AsOf = None) -> Any:
+    def merge(self, entity: Any, *, base: AsOf = None, choose: Any = None) -> Any:
         """Bring what others have stored into a live graph with changes of its own."""
         ...
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from ecsviz.widgets.graph.explore import explore_graph
     from ecsviz.widgets.graph.explorer import GraphExplorer
     from ecsviz.widgets.lesson.walkthrough import StepsExplorer, explore_steps
+    from ecsviz.widgets.store.conflicts import ConflictsExplorer, explore_conflicts
     from ecsviz.widgets.store.explorer import StoreExplorer, explore_store
     from ecsviz.widgets.store.sides import SideBySide, explore_sides
     from ecsviz.widgets.thread.explorer import ThreadExplorer, explore_thread
     from ecsviz.widgets.threads.explorer import ThreadsExplorer, explore_threads
 
 __all__ = [
+    "ConflictsExplorer",
     "DatabaseExplorer",
     "GraphExplorer",
     "SideBySide",
@@ -29,6 +31,7 @@ __all__ = [
     "StoreExplorer",
     "ThreadExplorer",
     "ThreadsExplorer",
+    "explore_conflicts",
     "explore_database",
     "explore_graph",
     "explore_sides",
@@ -40,6 +43,7 @@ __all__ = [
 
 # Loaded when asked for: a store brings SQLAlchemy with it, which a graph does without.
 _ROOMS: Final = {
+    "ConflictsExplorer": "ecsviz.widgets.store.conflicts",
     "DatabaseExplorer": "ecsviz.widgets.database.explorer",
     "GraphExplorer": "ecsviz.widgets.graph.explorer",
     "SideBySide": "ecsviz.widgets.store.sides",
@@ -47,6 +51,7 @@ _ROOMS: Final = {
     "StoreExplorer": "ecsviz.widgets.store.explorer",
     "ThreadExplorer": "ecsviz.widgets.thread.explorer",
     "ThreadsExplorer": "ecsviz.widgets.threads.explorer",
+    "explore_conflicts": "ecsviz.widgets.store.conflicts",
     "explore_database": "ecsviz.widgets.database.explorer",
     "explore_graph": "ecsviz.widgets.graph.explore",
     "explore_sides": "ecsviz.widgets.store.sides",

@@ -1,4 +1,4 @@
-"""store.side_by_side() in JupyterLab: either side is clicked, and the other is marked."""
+"""store.side_by_side() and store.resolve() in JupyterLab: sides are clicked."""
 
 from __future__ import annotations
 
@@ -66,3 +66,42 @@ def test_either_side_is_clicked_and_the_other_is_marked(notebook: Notebook) -> N
             notebook.shot(f"sides-{theme.lower()}-{width}", ".ecsviz-sides")
     notebook.theme("Light")
     page.set_viewport_size({"width": 1400, "height": 1000})
+
+
+CONFLICT = """
+import ecsviz as ev
+store = ev.InMemoryEntityStorage()
+thread = store.register(ev.ChatThread(title="Soup"))
+other = store.get(thread.ecs_id)
+other.title, thread.title = "Soup of peas, as my grandmother made it", "Soup of lentils"
+_ = other.say("user", "How long?"), thread.say("user", "How hot?")
+_ = store.register(other)
+w = store.resolve(thread)
+w
+"""
+
+
+def test_conflicts_are_chosen_side_by_side(notebook: Notebook) -> None:
+    notebook.open("conflicts", CONFLICT)
+    page = notebook.page
+    page.locator("text=2 fields were changed both here and in the store.").first.wait_for()
+    assert page.locator("text=Run this cell to explore it live.").first.is_hidden()
+    page.get_by_role("button", name="Merge").click()
+    page.locator("text=Not chosen yet: 2 conflicts").first.wait_for()
+    page.get_by_role("button", name="all: in the store").click()
+    notebook.wait_for("w.chosen", ["theirs", "theirs"])
+    row = page.locator(".widget-hbox:has(.widget-toggle-buttons)", has_text="messages").last
+    row.get_by_role("button", name="both").click()
+    notebook.wait_for("sorted(w.chosen)", ["both", "theirs"])
+    for theme in ("Light", "Dark"):
+        notebook.theme(theme)
+        for width in (1400, 600):
+            page.set_viewport_size({"width": width, "height": 1000})
+            page.wait_for_timeout(300)
+            wide = "() => { const e = document.querySelector('.widget-vbox');"
+            assert page.evaluate(f"{wide} return e.scrollWidth - e.clientWidth }}") <= 1
+            notebook.shot(f"conflicts-{theme.lower()}-{width}", ".widget-vbox")
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    page.get_by_role("button", name="Merge").click()
+    page.locator("text=Merged. Register it").first.wait_for()
+    assert notebook.value("[m.content for m in thread.messages]") == ["How hot?", "How long?"]

@@ -17,6 +17,7 @@ from ecsviz.errors import StoragePickleError
 from ecsviz.storage.arriving import save
 from ecsviz.storage.as_of import AsOf, said_as
 from ecsviz.storage.asking import AskingStorage
+from ecsviz.storage.catching_up import CatchingUp
 from ecsviz.storage.comparing import VersionedStorage
 from ecsviz.storage.hits import Hits, named_fields, text_search
 from ecsviz.storage.matching import matched
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class InMemoryEntityStorage(VersionedStorage, AskingStorage):
+class InMemoryEntityStorage(VersionedStorage, CatchingUp, AskingStorage):
     """Entity graphs in this process's memory: for tests, and to try things out.
 
     It means what `SQLAlchemyEntityStorage` means, and passes the same conformance suite: what

@@ -22,6 +22,7 @@ from ecsviz.graph.arrays import as_roots
 from ecsviz.storage.arriving import save, walk_to_plan
 from ecsviz.storage.as_of import AsOf
 from ecsviz.storage.asking import AskingStorage
+from ecsviz.storage.catching_up import CatchingUp
 from ecsviz.storage.comparing import VersionedStorage
 from ecsviz.storage.matching import matched, would_match
 from ecsviz.storage.protocol import (
@@ -53,7 +54,7 @@ from ecsviz.storage.saved import listening, met, tell
 
 
 class SQLAlchemyEntityStorage(
-    VersionedStorage, AskingStorage, StoreTables, StoreFrames, StoreUpkeep, StoreTexts
+    VersionedStorage, CatchingUp, AskingStorage, StoreTables, StoreFrames, StoreUpkeep, StoreTexts
 ):
     """Entity graphs in a relational database, one conventional table per class.
 
