@@ -7,7 +7,7 @@
 #   make demo PYTHON=python3.12    which Python makes .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all quick check campaign lab bench lint docs notebooks clean
+.PHONY: help demo test test-all quick check campaign lab bench lint audit docs notebooks clean
 .SUFFIXES:
 
 VENV := .venv
@@ -66,6 +66,9 @@ lint: $(VENV)/.installed-dev ## check style and types
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy --strict ecsviz
 	$(PY) ecsviz/widgets/js/hatch_build.py check
+
+audit: $(VENV)/.installed-dev ## ask the registries for known faults of what is needed and bundled
+	.ci/audit $(PY)
 
 docs: $(VENV)/.installed-docs ## build the documentation into docs/_build/html; a warning is an error
 	$(PY) -m sphinx -b html -W --keep-going -q docs docs/_build/html

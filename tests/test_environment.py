@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterable
 from importlib import metadata
@@ -196,3 +198,35 @@ def test_a_browser_has_what_we_ask_for(project: dict[str, Any]) -> None:
     assert taken - {"sqlalchemy"} == PYODIDE.keys() - fetched
     marks |= {"python_version": "3.13", "python_full_version": "3.13.0"}
     assert "uuid6" in {each.name for each in needs(project["dependencies"])}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script of bash")
+@pytest.mark.parametrize(
+    ("pip", "npm", "code", "told"),
+    [
+        (
+            '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "X-1"}]}]}',
+            "",
+            1,
+            "X-1",
+        ),
+        ('{"dependencies": [{"name": "a", "skip_reason": "b"}]}', "", 0, "0 of 1 Python packages"),
+        ("", '{"vulnerabilities": {"b": {"severity": "high"}}}', 1, "b high"),
+        ("no JSON", '{"error": {"code": 405}}', 0, "npm's registry cannot be asked here"),
+    ],
+)
+def test_an_audit_tells_faults_and_who_cannot_be_asked(
+    tmp_path: Path, pip: str, npm: str, code: int, told: str
+) -> None:
+    (tmp_path / "pip.json").write_text(pip)
+    (tmp_path / "npm.json").write_text(npm)
+    python = tmp_path / "python"
+    own = f'case "$*" in *pipx*) cat {tmp_path}/pip.json;; *) exec {sys.executable} "$@";; esac'
+    python.write_text(f"#!/bin/sh\n{own}\n")
+    (tmp_path / "npm").write_text(f"#!/bin/sh\ncat {tmp_path}/npm.json\n")
+    for file in (python, tmp_path / "npm"):
+        file.chmod(0o755)
+    script = ROOT / ".ci" / "audit"
+    done = subprocess.run([script, python], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert told in done.stdout
