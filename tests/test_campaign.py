@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.campaign import __main__ as campaign
-from tests.campaign import disk, interrupts, kills, ledger, writers
+from tests.campaign import disk, interrupts, isolation, kills, ledger, writers
 from tests.campaign.tally import Tally
 from tests.conftest import require_all
 
@@ -32,6 +32,7 @@ LITTLE: dict[str, dict[str, int]] = {
     "bit flips": {"flips": 8},
     "repairs": {"times": 10},
     "writers": {"steps": 4},
+    "isolation": {"times": 6},
     "imports": {"files": 30},
     "growth": {"times": 60},
 }
@@ -43,6 +44,7 @@ BROKEN = {
     "bit flips": "silent",  # what verify() says not heard
     "repairs": "lost",  # what it tells not heard
     "writers": "lost",  # a refused save taken for done
+    "isolation": "lost",  # a refused save taken for done
     "imports": "partial",  # a foreign error
     "growth": "silent",  # something left behind each time
 }
@@ -73,13 +75,13 @@ def test_what_is_broken_is_found(part: str, tmp_path: Path) -> None:
     pytest.fail(f"{part} notices nothing")
 
 
-@pytest.mark.parametrize("part", [kills, interrupts, writers])
+@pytest.mark.parametrize("part", [kills, interrupts, writers, isolation])
 def test_nothing_is_found_on_postgresql(part: Any, postgres_url: str, tmp_path: Path) -> None:
     engine = sa.create_engine(postgres_url, poolclass=sa.NullPool)
     name = part.__name__.rpartition(".")[2]
     with engine.begin() as conn:
         conn.execute(sa.schema.CreateSchema(f"{name}_{SEED}"))
-    options = {} if part is kills else {"steps": 4}
+    options = {} if part is kills else {"times": 6} if part is isolation else {"steps": 4}
     try:
         found = part.run(SEED, tmp_path, url=postgres_url, **options)
     finally:

@@ -13,6 +13,7 @@ that takes a seed and a folder, and gives a `Tally`; the same seed tries the sam
 ``bit_flips``   a bit of the file is another
 ``repairs``     a part of the file is another, and is repaired
 ``writers``     several processes save, others read
+``isolation``   two at a time, step by step, in every order
 ``imports``     files of others are damaged
 ``growth``      the same again and again: memory, files and threads stay as many
 """

@@ -7,6 +7,7 @@ Ends with 1 where anything was found. Each line that tells of something names th
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import os
 import sys
@@ -22,6 +23,7 @@ from tests.campaign import (
     growth,
     imports,
     interrupts,
+    isolation,
     kills,
     power_cuts,
     repairs,
@@ -39,6 +41,7 @@ PARTS: dict[str, Part] = {
     "bit flips": bit_flips.run,
     "repairs": repairs.run,
     "writers": writers.run,
+    "isolation": isolation.run,
     "imports": imports.run,
     "growth": growth.run,
 }
@@ -91,6 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, help="for all parts: 7")
     parser.add_argument("--rounds", type=int, help="at most so many of each part")
     parser.add_argument("--report", type=Path, help="write the table into this file, too")
+    parser.add_argument("--every", action="store_true", help="let each call to the disk fail once")
     asked = parser.parse_args(arguments)
     if not hours.replace(".", "", 1).isdigit():
         parser.error(f"HOURS is {hours}: give a number")
@@ -102,6 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.report and asked.report.exists() and BEGIN not in asked.report.read_text("utf-8"):
         parser.error(f"{asked.report} has something else in it: put {BEGIN} and {END} there")
     parts = {name: part for name, part in PARTS.items() if not asked.only or name in asked.only}
+    if asked.every and "disk faults" in parts:
+        parts |= {"disk faults": functools.partial(disk_faults.run, every=True)}
     if disk.compiler() is None:
         for name in NEED_DISK & parts.keys():
             sys.stdout.write(f"{name}: left out, it needs Linux and a C compiler\n")
