@@ -14,7 +14,7 @@ from pydantic import Field
 import ecsviz as ev
 from ecsviz.draw import draw_graph
 from ecsviz.layout.choices import placed_by
-from ecsviz.widgets.graph.scene import TO_HUB, nodes_scene
+from ecsviz.widgets.graph.scene import IN_CYCLE, TO_HUB, map_scene, nodes_scene
 from tests.test_draw import found, graph_of, texts
 from tests.test_layout import boxes_of, overlaps
 from tests.test_maps import HOWS, own_ways, packages
@@ -151,3 +151,14 @@ def test_what_hangs_in_a_tree_hangs_from_its_root() -> None:
     row = np.searchsorted(-rows, -layout.positions[:, 1])
     assert row[0] == 0
     assert (row[parts.targets] == row[parts.sources] + 1).all()
+
+
+def test_all_lines_of_few_cycles_are_among_the_points() -> None:
+    graph = packages(4_000)
+    found = graph.ordering.in_cycle
+    assert len(found) > 6_000
+    assert found.sum() < 100
+    flags = map_scene(graph).flags
+    assert len(flags) == 6_000
+    assert ((flags & IN_CYCLE) > 0).sum() == found.sum()
+    assert (flags[-int(found.sum()) :] & IN_CYCLE).all(), "they are drawn on top"

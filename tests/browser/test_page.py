@@ -11,6 +11,7 @@ import pytest
 import ecsviz as ev
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError
 from tests.hostile import HOSTILE
+from tests.test_maps import own_ways, packages
 
 DETAILS = ".ecsviz-details h3"
 
@@ -124,6 +125,15 @@ def test_dots_have_names_where_there_is_room(tmp_path: Path, chromium: Any) -> N
               return [node.data("name"), [x1 + around, y1 + around, x2 - around, y2 - around]];
             }}))"""
         )
+        apart = f"""() => {known}.nodes(".named").filter((node) => {{
+          const box = node.renderedBoundingBox({{ includeNodes: false }});
+          return {known}.nodes().some((other) => {{
+            const {{ x, y }} = other.renderedPosition();
+            const near = x > box.x1 - 3 && x < box.x2 + 3 && y > box.y1 - 1 && y < box.y2 + 1;
+            return other !== node && near;
+          }});
+        }}).map((node) => node.data("name"))"""
+        assert page.evaluate(apart) == [], "no name is as near to another dot"
         wrapped = f"() => {known}.nodes('.named').some((e) => e.style('text-wrap') !== 'none')"
         assert not page.evaluate(wrapped), "a name is one line however far away"
         for k, (x1, y1, x2, y2) in enumerate(found.values()):
@@ -141,4 +151,81 @@ def test_dots_have_names_where_there_is_room(tmp_path: Path, chromium: Any) -> N
     page.wait_for_function(more, arg=[*far])
     near = boxes()
     assert {*near} - {*far}, "who looks closely reads more"
+    page.close()
+
+
+CY = "[...document.querySelectorAll('.ecsviz-layer')].map((e) => e._cyreg?.cy).find(Boolean)"
+
+
+def opened(graph: ev.EntityDependencyGraph, path: Path, chromium: Any, **context: Any) -> Any:
+    """Return a page that shows an interactive graph."""
+    page = chromium.new_page(viewport={"width": 1100, "height": 800}, **context)
+    page.goto(graph.to_html(path, interactive=True).as_uri())
+    page.wait_for_selector(".ecsviz-picture[data-drawn]")
+    page.wait_for_timeout(800)
+    return page
+
+
+def test_a_long_talk_begins_with_what_can_be_read(tmp_path: Path, chromium: Any) -> None:
+    thread, said = ev.ChatThread(title="A long talk"), []
+    for k in range(200):
+        before = said[k // 2 if k % 20 == 10 else -1] if said else None
+        said.append(thread.say("user" if k % 2 == 0 else "assistant", f"words {k}", before))
+    graph = ev.EntityDependencyGraph(thread)
+    page = opened(graph, tmp_path / "talk.html", chromium)
+    assert page.evaluate(f"{CY}.zoom()") * 12 > 7, "letters can be read"
+    in_sight = (
+        f"{CY}.nodes().filter((node) => node.renderedPosition().y > 0).map((n) => n.data('i'))"
+    )
+    assert graph.number_of(thread) in page.evaluate(in_sight)
+    whole = page.locator("[data-do=see-all]")
+    assert whole.is_visible()
+    whole.click()
+    extent = f"() => {{ const e = {CY}.extent(), b = {CY}.elements().boundingBox();"
+    assert page.evaluate(f"{extent} return e.y1 <= b.y1 && e.y2 >= b.y2 }}"), "all is in sight"
+    assert not whole.is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_cycles_among_points_are_seen(scheme: str, tmp_path: Path, chromium: Any) -> None:
+    graph = packages(500)
+    page = opened(graph, tmp_path / "map.html", chromium, color_scheme=scheme)
+    page.wait_for_selector(".ecsviz-picture[data-drawn=map]")
+    seen = page.evaluate(
+        """() => {
+          const canvas = document.querySelector("[data-layer=lines]");
+          const context = canvas.getContext("2d");
+          const ink = context.getImageData(0, 0, canvas.width, canvas.height).data;
+          let orange = 0;
+          for (let k = 0; k < ink.length; k += 4)
+            if (ink[k] > 1.8 * ink[k + 2] && ink[k + 3] > 150) orange += 1;
+          return orange;
+        }"""
+    )
+    assert graph.ordering.in_cycle.sum() == 2
+    assert seen > 20, "they are no thinner and fainter than what is none"
+    assert "in a cycle" in page.inner_text(".ecsviz-legends")
+    page.click(".ecsviz-picture")
+    page.close()
+
+
+def test_names_of_lines_to_themselves_do_not_lie_on_each_other(
+    tmp_path: Path, chromium: Any
+) -> None:
+    page = opened(own_ways(12), tmp_path / "ways.html", chromium)
+    names = page.evaluate(
+        f"""() => {CY}.edges(":loop").filter((e) => e.style("label")).map((edge) => {{
+          const only = {{ includeNodes: false, includeEdges: false }};
+          const {{ x1, y1, x2, y2 }} = edge.boundingBox(only);
+          return [edge.source().data("i"), edge.style("label"), x1 + 3, y1 + 3, x2 - 3, y2 - 3];
+        }})"""
+    )
+    assert len(names) == len({name[0] for name in names}) >= 3, "one name for all of a node"
+    assert "ways[0], ways[1]" in {name[1] for name in names}
+    for k, (_, _, a1, b1, a2, b2) in enumerate(names):
+        for _, _, x1, y1, x2, y2 in names[:k]:
+            assert min(a2, x2) <= max(a1, x1) or min(b2, y2) <= max(b1, y1)
+    legend = page.inner_text(".ecsviz-legends")
+    assert ("in a cycle" in legend, "deferred" in legend) == (False, True), "as is in the picture"
     page.close()

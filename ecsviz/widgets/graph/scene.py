@@ -41,6 +41,9 @@ DOT: Final = 16.0
 READABLE: Final = 0.38
 """Where boxes would be shrunk to less than this, nodes are dots instead, whose labels are told one
 by one: the room between dots in units, and their size in pixels."""
+STRIP: Final = 0.25
+"""Where even dots would be shrunk to less, as those of a long talk, a page begins with a part that
+can be read: see `READ` in ``js/graph/picture_cytoscape.js``."""
 STAGE: Final = (900.0, 430.0)
 """How large the picture is on the page, about, in pixels."""
 POINT: Final = 0.16
@@ -278,7 +281,7 @@ def _placed(scene: Scene, types: Sequence[str], kinds: Ints) -> Scene:
     if scene.kind == "nodes" and (layout is None or _shrunk(layout) < READABLE):
         dots = np.full((len(scene), 2), DOT / UNIT)
         closer = layout_graph(small, sizes=dots, gap=CLOSE, page=PAGE)
-        if layout is None or _shrunk(closer) > 1.4 * _shrunk(layout):
+        if _shrunk(closer) > max(STRIP, 0.0 if layout is None else 1.4 * _shrunk(layout)):
             return _with_layout(replace(scene, close=True), closer)
     if layout is None:
         layout = layout_graph(small, sizes=sizes / UNIT, gap=GAP, page=PAGE)
@@ -455,7 +458,7 @@ def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
     What hangs together and is no tree stands as in its picture, by forces: see
     ``ecsviz.layout.maps``. Else up to `ROWS` nodes in the rows of the layout, O((nodes +
     references) log nodes); more in the order of saving from below, line by line, O(nodes). At most
-    `LINES` references, evenly taken.
+    `LINES` references: those of cycles, if these are few, the others evenly taken.
     """
     parts, order = graph.arrays, graph.ordering
     n = len(graph)
@@ -476,9 +479,10 @@ def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
         places, hub = along_line(order.sequence), np.zeros(len(parts.sources), dtype=bool)
         how = ", in the order of saving from below"
     flags = IN_CYCLE * order.in_cycle + DEFERRED * order.deferred + TO_HUB * hub
-    edges = _thinned(parts.sources)
+    edges = _thinned(order.in_cycle)
     length = np.hypot(*(places[parts.sources[edges]] - places[parts.targets[edges]]).T)
-    edges = edges[np.lexsort((length, flags[edges]))]  # like ones are drawn at one stroke
+    # Like ones are drawn at one stroke; cycles last, on top of the others.
+    edges = edges[np.lexsort((length, flags[edges], order.in_cycle[edges]))]
     noun = noun_of(graph, n)
     return Scene(
         "map",
@@ -533,11 +537,15 @@ def along_line(sequence: Ints) -> Floats:
     return places
 
 
-def _thinned(sources: Ints) -> Ints:
-    edges = np.arange(len(sources))
-    if len(edges) <= LINES:
-        return edges
-    return edges[np.linspace(0, len(edges) - 1, LINES).astype(np.int64)]
+def _thinned(in_cycle: Bools) -> Ints:
+    """Return which references are drawn: so few that are in cycles are all there."""
+    if len(in_cycle) <= LINES:
+        return np.arange(len(in_cycle))
+    kept, rest = np.flatnonzero(in_cycle), np.flatnonzero(~in_cycle)
+    if len(kept) > LINES // 2:
+        kept, rest = kept[:0], np.arange(len(in_cycle))
+    some = np.linspace(0, len(rest) - 1, min(LINES - len(kept), len(rest))).astype(np.int64)
+    return np.concatenate((kept, rest[some]))
 
 
 def elements_of(scene: Scene, wanted: Bools) -> Bools:

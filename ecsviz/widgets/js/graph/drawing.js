@@ -3,18 +3,14 @@
 import { SIZE, textOf } from "./boxes.js";
 import { BAND } from "./points_ink.js";
 import { Sheet } from "./saving.js";
-import { IN_CYCLE, grown, mix } from "./scene.js";
+import { CYCLE, IN_CYCLE, cyclesAreRare, grown, mix } from "./scene.js";
 
 /** @import Detail from "./picture_cytoscape.js" */
 /** @import { Points } from "./picture_points.js" */
 
 export const ROUND = 12; // px of shaded ground around what stands on it
-export const NAME_ALONE = {
-  includeNodes: false,
-  includeEdges: false,
-  includeMainLabels: false,
-  includeTargetLabels: false,
-};
+/** Of a line: its name alone, which stands near its source; of one to itself in its middle. */
+export const NAME_ALONE = { includeNodes: false, includeEdges: false, includeTargetLabels: false };
 
 /** Returns boxes and lines as they stand, whatever of it is in sight. @param {Detail} detail */
 export function drawnBoxes(detail) {
@@ -81,9 +77,10 @@ function writeLine(detail, sheet, edge) {
       at({ x: tip.x - 7 * Math.cos(angle + turn), y: tip.y - 7 * Math.sin(angle + turn) });
     sheet.path(`M${at(tip)}L${corner(0.42)}L${corner(-0.42)}Z`, { fill: stroke });
   }
-  if (!edge.style("source-label")) return;
+  const name = edge.style("source-label") || edge.style("label");
+  if (!name) return;
   const { x1, y1, x2, y2 } = edge.boundingBox(NAME_ALONE);
-  sheet.text(edge.style("source-label"), (x1 + x2) / 2, (y1 + y2) / 2, {
+  sheet.text(name, (x1 + x2) / 2, (y1 + y2) / 2, {
     fill: detail.colours.muted,
     "font-size": 10,
     "text-anchor": "middle",
@@ -162,7 +159,13 @@ export function drawnPoints(points) {
       if (Boolean(scene.flags[k] & IN_CYCLE) !== cyclic || points.unseen(k)) continue;
       d += `M${at(a)}${a === b ? "a7 7 0 1 1 14 0a7 7 0 1 1-14 0" : `L${at(b)}`}`;
     }
-    if (d) sheet.path(d, { stroke: cyclic ? colours.cycle : colours.line, opacity: 0.35 });
+    const stands = cyclic && cyclesAreRare(scene);
+    if (d)
+      sheet.path(d, {
+        stroke: cyclic ? colours.cycle : colours.line,
+        width: stands ? 2 : 1,
+        opacity: stands ? CYCLE : 0.35,
+      });
   }
   for (let i = 0; i < scene.count; i += 1) {
     if (points.hidden(i)) continue;

@@ -26,13 +26,15 @@ export function nodesOf(scene) {
 
 /** @param {Scene} scene @param {boolean} curved @returns {cy.ElementDefinition[]} */
 export function linesOf(scene, curved) {
+  const loops = namesOfLoops(scene);
   return Array.from(scene.sources, (source, k) => {
     const target = scene.targets[k];
     const classes = [];
     const { seen, flat } = courseOf(scene, source, target);
     const offset = flat && seen < 100 ? 0.5 * seen : Math.max(0.3 * seen, 10);
     // Between two that stand close side by side there is no room for a name.
-    const name = flat && seen < 6 * scene.names[k].length + 16 ? "" : scene.names[k];
+    const known = loops.get(k) ?? scene.names[k];
+    const name = flat && seen < 6 * known.length + 16 ? "" : known;
     const data = { id: `e${k}`, source: `n${source}`, target: `n${target}`, name, offset };
     if (scene.flags[k] & IN_CYCLE) classes.push("cyclic");
     if (scene.flags[k] & DEFERRED) classes.push("deferred");
@@ -47,6 +49,27 @@ export function linesOf(scene, curved) {
     }
     return { group: "edges", classes: classes.join(" "), data };
   });
+}
+
+/**
+ * Returns what is written at lines from an element to itself: all their names at the last of
+ * several, since these lie in each other.
+ *
+ * @param {Scene} scene
+ */
+function namesOfLoops(scene) {
+  /** @type {Map<number, string>} */
+  const names = new Map();
+  /** @type {Map<number, number>} */
+  const last = new Map();
+  scene.sources.forEach((source, k) => {
+    if (source !== scene.targets[k] || !scene.names[k]) return;
+    const before = last.get(source);
+    names.set(k, before === undefined ? scene.names[k] : `${names.get(before)}, ${scene.names[k]}`);
+    if (before !== undefined) names.set(before, "");
+    last.set(source, k);
+  });
+  return names;
 }
 
 /**

@@ -204,7 +204,8 @@ function render({ model, el }) {
   );
   function showLegend() {
     const dark = root.classList.contains("ecsviz-dark");
-    fill(legend, legendOf(asIs("_look"), asIs("_about"), dark, asIs("hidden_types"), turnType));
+    const [look, known] = [asIs("_look"), asIs("_about")];
+    fill(legend, legendOf(scene, look, known, dark, asIs("hidden_types"), turnType));
     choice.show(asIs("_about"), asIs("color_by"), asIs("size_by"));
   }
   /** @param {"hidden_types" | "hidden_fields"} trait @param {string} name */
@@ -326,7 +327,7 @@ function render({ model, el }) {
     follow(model, ["picked", "_picked"], showPicked),
     follow(model, ["hidden_fields", "_scene"], showFields),
     follow(model, ["_look", "_codes", "_sizes"], dress),
-    follow(model, ["hidden_types", "_look", "_about"], showLegend),
+    follow(model, ["hidden_types", "_look", "_codes", "_scene", "_about"], showLegend),
     follow(model, ["height"], () => picture.high(asIs("height"))),
     onTold(model, "tip", ({ element, text, facts }) => picture.tip(element, text, facts)),
     follow(model, ["_mask"], () => picture.mask(numbers(Uint8Array, asIs("_mask")))),

@@ -1,27 +1,32 @@
 // What colours, marks and sizes stand for, and the choice of it.
 
 import { button, fill, fresh, h, pen } from "../shared/dom.js";
-import { mark } from "./scene.js";
+import { DEFERRED, IN_CYCLE, PAIR, mark } from "./scene.js";
 
+/** @import { Scene } from "./scene.js" */
 /** @import { About, LegendEntry, Look } from "./traits.d.ts" */
 
 /**
- * Returns the legend.
+ * Returns the legend of what is in the picture.
  *
+ * @param {Scene} scene
  * @param {Partial<Look>} look
  * @param {About} about
  * @param {boolean} dark
  * @param {string[]} hidden - types
  * @param {(name: string) => void} turn - hides a type, or shows it again
  */
-export function legendOf(look, about, dark, hidden, turn) {
+export function legendOf(scene, look, about, dark, hidden, turn) {
+  // A group, and the points of all, stand for nodes of any type.
+  const all = scene.kind !== "nodes" || scene.codes.length !== scene.count;
+  const used = new Set(scene.codes);
   const entry = (/** @type {(Node | string)[]} */ ...parts) =>
     h("span", { class: "ecsviz-legend" }, ...parts);
   const colour = (/** @type {LegendEntry} */ { dark: one, light }) => (dark ? one : light);
   const known = new Set(about.types.map(([name]) => name));
   const legend = look.legend ?? [];
   const entries = legend
-    .filter(({ name }) => name)
+    .filter(({ name }, k) => name && (all || used.has(k) || hidden.includes(name)))
     .map((each) => {
       const canvas = h("canvas", { width: 24, height: 24, "aria-hidden": "true" });
       const context = pen(canvas);
@@ -61,9 +66,13 @@ export function legendOf(look, about, dark, hidden, turn) {
   if (look.size) entries.push(entry("● ", look.size));
   const stroke = (/** @type {string} */ way) =>
     h("span", { class: `ecsviz-stroke ${way}`, "aria-hidden": "true" });
-  if (about.cyclic)
-    entries.push(entry(stroke(""), "in a cycle"), entry(stroke("ecsviz-deferred"), "deferred"));
-  if (about.pairs) entries.push(entry("\u2194 list and back-reference"));
+  const some = (/** @type {number} */ of, /** @type {number} */ is) =>
+    scene.flags.some((flag) => (flag & of) === is);
+  const cyclic = IN_CYCLE | DEFERRED;
+  if (some(cyclic, IN_CYCLE)) entries.push(entry(stroke(""), "in a cycle"));
+  if (some(cyclic, cyclic)) entries.push(entry(stroke("ecsviz-deferred"), "deferred"));
+  if (scene.kind !== "map" && some(PAIR, PAIR))
+    entries.push(entry("\u2194 list and back-reference"));
   return entries;
 }
 

@@ -1,7 +1,7 @@
 // How Cytoscape draws elements and lines.
 
 import { FONT, SIZE } from "./boxes.js";
-import { grown, markImage, mix } from "./scene.js";
+import { HUB, grown, markImage, mix } from "./scene.js";
 
 /** @import * as cy from "cytoscape" */
 /** @import { Colours } from "../shared/theme.js" */
@@ -12,6 +12,13 @@ import { grown, markImage, mix } from "./scene.js";
 
 export const NAMED = 90; // lines: with more of them, names of fields would hide the picture
 export const CURVED = 700; // lines: more are drawn straight, which is quicker
+
+/** The more lines fan out from hubs the fainter each is: else they are all that one sees. @param {Scene} scene */
+function fanOpacity({ flags }) {
+  const fanned = flags.reduce((sum, flag) => sum + (flag & HUB ? 1 : 0), 0);
+  const crowd = flags.length > CURVED ? 0.6 : 1;
+  return Math.min(Math.max((1.6 * crowd) / Math.sqrt(Math.max(fanned, 1)), 0.04), 0.3);
+}
 
 /**
  * Returns how Cytoscape draws a scene.
@@ -28,7 +35,8 @@ export function looksOf(scene, colours, legend) {
   /** @param {cy.NodeSingular} node */
   const colour = (node) => (dark ? entry(node).dark : entry(node).light);
   const marked = (/** @type {cy.NodeSingular} */ node) => 11 * grown(scene, node.data("i"));
-  const few = scene.sources.length <= NAMED;
+  // Between dots there is no room: their own names have it.
+  const few = scene.sources.length <= NAMED && !scene.close;
   return [
     {
       selector: "node",
@@ -158,12 +166,12 @@ export function looksOf(scene, colours, legend) {
       selector: "edge.hub",
       style: {
         width: 1,
-        "line-opacity": scene.sources.length > CURVED ? 0.12 : 0.3,
+        "line-opacity": fanOpacity(scene),
         "arrow-scale": 0.5,
         "source-label": "",
       },
     },
-    { selector: "edge.unnamed", style: { "source-label": "" } },
+    { selector: "edge.unnamed", style: { "source-label": "", label: "" } },
     { selector: "node.later", style: { opacity: 0.35 } },
     { selector: "node.faded", style: { opacity: 0.22 } },
     { selector: ".hidden", style: { display: "none" } },

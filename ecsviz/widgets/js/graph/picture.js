@@ -1,6 +1,6 @@
 // The picture: whichever of the two ways to draw fits what is shown, and how one moves in it.
 
-import { focusNear, h, later } from "../shared/dom.js";
+import { button, focusNear, h, later } from "../shared/dom.js";
 import { library } from "../shared/kernel.js";
 import { makeTip } from "./hints.js";
 import { inside, makeLasso } from "./lasso.js";
@@ -62,6 +62,7 @@ export function makePicture(model, acts) {
     moved() {
       tip.hide();
       minimap.draw();
+      if (!whole.hidden) offer();
     },
   };
   const stage = h("div", { class: "ecsviz-stage" });
@@ -108,6 +109,17 @@ export function makePicture(model, acts) {
     },
     (x, y) => ready()?.go(x, y),
   );
+  const all = () => {
+    drawing?.fit();
+    offer();
+  };
+  const whole = button(
+    { class: "ecsviz-part", "data-do": "see-all", hidden: true },
+    all,
+    "This is a part: show all",
+  );
+  // While a part is shown so that it can be read, one click shows all.
+  const offer = () => void (whole.hidden = !ready()?.part || Boolean(ready()?.whole()));
   host.append(lasso.element, tip.element);
   /** @type {Points | Detail | null} */
   let drawing = null;
@@ -155,6 +167,7 @@ export function makePicture(model, acts) {
     made.show(scene);
     apply(made, scene);
     minimap.anew();
+    offer();
     host.dataset.drawn = scene.kind;
   };
   const asPoints = () =>
@@ -185,7 +198,7 @@ export function makePicture(model, acts) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (key === "+" || key === "=") drawing?.zoom(1.25);
     else if (key === "-") drawing?.zoom(0.8);
-    else if (key === "0") drawing?.fit();
+    else if (key === "0") all();
     else if (!acts.key(event)) return;
     event.preventDefault();
     event.stopPropagation();
@@ -202,6 +215,7 @@ export function makePicture(model, acts) {
   const sized = new ResizeObserver(() => {
     drawing?.resize();
     minimap.draw();
+    offer();
   });
   sized.observe(stage);
   // Its lower edge was pulled.
@@ -211,7 +225,7 @@ export function makePicture(model, acts) {
   host.addEventListener("pointerleave", tip.hide);
 
   return {
-    element: h("div", { class: "ecsviz-frame" }, host, minimap.element, help),
+    element: h("div", { class: "ecsviz-frame" }, host, whole, minimap.element, help),
     focus: () => host.focus({ preventScroll: true }),
     show,
     name: (/** @type {string} */ text) =>
@@ -258,7 +272,7 @@ export function makePicture(model, acts) {
       ready()?.pick(values);
     },
     zoom: (/** @type {number} */ factor) => drawing?.zoom(factor),
-    fit: () => drawing?.fit(),
+    fit: all,
     /** @param {Uint8Array} values */
     mask(values) {
       now.mask = values;

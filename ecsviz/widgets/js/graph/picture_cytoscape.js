@@ -19,6 +19,9 @@ import { inside } from "./lasso.js";
 const TOLD = 40; // lines of an element: up to so many have both ends named
 const MOST_NAMED = 60; // dots that are named
 const MARGIN = 24;
+const ALONE = 5; // px around a dot's name without another dot
+const READ = 0.6; // with boxes as small as that one begins with a part,
+const BEGIN = 0.75; // which is so large
 const SPACE = 6; // of the boxes that Cytoscape tells of two names, what is around their letters
 
 export default class Detail {
@@ -27,6 +30,8 @@ export default class Detail {
   at = -1;
   /** @type {LegendEntry[]} */
   legend = [];
+  fresh = false; // it was not fitted before
+  part = false; // what is in sight was chosen to be read
   fitted = false; // a view that is not on the page yet has no size
   roomy = withRoom(this.scene); // with boxes as this page has room for them
   /** @type {{ members: number[], square: boolean }[]} - per shaded ground what stands on it */
@@ -103,6 +108,7 @@ export default class Detail {
     });
     if (scene.sources.length <= NAMED) this.makeRoom();
     this.fitted = false;
+    this.fresh = true;
     this.fit();
     this.rename();
   }
@@ -117,25 +123,31 @@ export default class Detail {
       .nodes(":visible")
       .toArray()
       .filter((node) => this.inSight(node));
-    for (const dot of dots) taken.push(dot.renderedBoundingBox({ includeLabels: false }));
-    const isFree = (/** @type {cy.BoundingBox12} */ box) =>
-      box.x1 >= 0 &&
-      box.x2 <= this.cy.width() &&
-      taken.every(
-        (other) =>
-          other.x1 >= box.x2 || box.x1 >= other.x2 || other.y1 >= box.y2 || box.y1 >= other.y2,
+    const meets = (/** @type {cy.BoundingBox12} */ box, /** @type {cy.BoundingBox12} */ other) =>
+      other.x1 < box.x2 && box.x1 < other.x2 && other.y1 < box.y2 && box.y1 < other.y2;
+    const around = dots.map((dot) => dot.renderedBoundingBox({ includeLabels: false }));
+    // A name that is as near to another dot would be read as that one's.
+    const isFree = (/** @type {cy.BoundingBox12} */ box, /** @type {number} */ own) => {
+      const wider = { x1: box.x1 - ALONE, x2: box.x2 + ALONE, y1: box.y1 - ALONE, y2: box.y2 + ALONE }; // prettier-ignore
+      return (
+        box.x1 >= 0 &&
+        box.x2 <= this.cy.width() &&
+        !taken.some((other) => meets(box, other)) &&
+        !around.some((other, k) => k !== own && meets(wider, other))
       );
+    };
     /** @type {Map<any, string>} */
     const named = new Map();
-    dots.sort((a, b) => b.degree(true) - a.degree(true));
-    for (const dot of dots) {
+    for (const [dot, own] of dots
+      .map((dot, k) => /** @type {[typeof dot, number]} */ ([dot, k]))
+      .sort(([a], [b]) => b.degree(true) - a.degree(true))) {
       if (named.size === MOST_NAMED) break;
       const { x, y } = dot.renderedPosition();
       const [wide, off] = [widthOf(dot.data("name")), (dot.data("w") / 2 + 4) * zoom];
       const tries = { "": [x + off, y], over: [x - wide / 2, y - off - 8], below: [x - wide / 2, y + off + 8] }; // prettier-ignore
       for (const [where, [left, middle]] of Object.entries(tries)) {
         const box = { x1: left, x2: left + wide, y1: middle - 7, y2: middle + 7 };
-        if (!isFree(box)) continue;
+        if (!isFree(box, own)) continue;
         taken.push({ ...box, x2: box.x2 + 4 });
         named.set(dot, where);
         break;
@@ -150,13 +162,16 @@ export default class Detail {
 
   /** Leaves out names of lines that would be written over names that stand there already. */
   makeRoom() {
+    const boxes = this.cy.nodes().map((node) => node.boundingBox({ includeLabels: false }));
     /** @type {cy.BoundingBox12[]} */
     const taken = [];
-    const without = this.cy.edges().filter((edge) => {
-      if (edge.isLoop() || !edge.style("source-label")) return false;
+    // Of a line to itself the name has one place, and comes first.
+    const lines = this.cy.edges(":loop").union(this.cy.edges()).edges();
+    const without = lines.filter((edge) => {
+      if (!edge.style("source-label") && !edge.style("label")) return false;
       const box = edge.boundingBox(NAME_ALONE);
       const apart = (/** @type {number} */ from, /** @type {number} */ to) => to - from <= SPACE; // of one box's begin and another's end
-      const free = taken.every(
+      const free = [...taken, ...(edge.isLoop() ? boxes : [])].every(
         (other) =>
           apart(other.x1, box.x2) ||
           apart(box.x1, other.x2) ||
@@ -258,11 +273,30 @@ export default class Detail {
       (high - 2 * MARGIN) / (bottom - top),
       1.25,
     );
+    this.part = this.fresh && !this.scene.close && zoom < READ;
+    this.fresh = false;
+    if (this.part) return this.begin();
     const pan = {
       x: wide / 2 - (zoom * (left + right)) / 2,
       y: high / 2 - (zoom * (top + bottom)) / 2,
     };
     this.cy.viewport({ zoom, pan });
+  }
+
+  /** Shows the beginning so large that it can be read: what stands highest, and what is below. */
+  begin() {
+    const { left, top, right } = boundsOf(this.roomy);
+    const { places, count } = this.roomy;
+    const first = Array.from({ length: count }, (_, i) => i).reduce((a, b) =>
+      places[2 * b + 1] < places[2 * a + 1] ? b : a,
+    );
+    const half = (this.wide / 2 - MARGIN) / BEGIN;
+    const x =
+      right - left < 2 * half
+        ? (left + right) / 2
+        : Math.min(Math.max(places[2 * first], left + half), right - half);
+    const pan = { x: this.wide / 2 - x * BEGIN, y: MARGIN - top * BEGIN };
+    this.cy.viewport({ zoom: BEGIN, pan });
   }
 
   /** @param {number} factor */

@@ -7,7 +7,17 @@ import { later, onceAFrame, pen } from "../shared/dom.js";
 import { drawnPoints } from "./drawing.js";
 import { drawBands, drawChosen, drawMarks, drawPicked, drawPixels } from "./points_ink.js";
 import { namesWithRoom, writeName, writeTitle } from "./points_names.js";
-import { DEFERRED, HUB, IN_CYCLE, boundsOf, decode, lengthOf, usualLength } from "./scene.js";
+import {
+  CYCLE,
+  DEFERRED,
+  HUB,
+  IN_CYCLE,
+  boundsOf,
+  cyclesAreRare,
+  decode,
+  lengthOf,
+  usualLength,
+} from "./scene.js";
 
 /** @import { Colours } from "../shared/theme.js" */
 /** @import { Taps } from "./picture.js" */
@@ -36,6 +46,8 @@ export class Points {
   wide = 1;
   high = 1;
   usual = 1; // half of the lines are as short
+  rare = false; // few lines are in cycles
+  part = false; // all is in sight at first
   fits = 1; // the scale at which all is in sight
   least = 0; // as far as one can zoom out
   at = -1;
@@ -147,6 +159,7 @@ export class Points {
     this.written = [];
     this.titled = [];
     this.usual = usualLength(scene);
+    this.rare = cyclesAreRare(scene);
     this.stamped = null;
     this.named = new Map(scene.labels.map((label, i) => [i, label]));
     this.fitted = false;
@@ -483,7 +496,6 @@ export class Points {
       view.y * this.ratio,
     );
     drawBands(this, context);
-    context.lineWidth = 1 / view.scale;
     let next = 0;
     const slice = () => {
       if (this.view !== view || this.drawing !== drawing) return; // moved on
@@ -514,7 +526,10 @@ export class Points {
     const long = lengthOf(this.scene, first) || 1;
     const faded = Math.min(Math.max(this.usual / long, 0.25), 1);
     const strong = (sources.length > 1_500 ? 0.3 : 0.45) * faded;
-    context.globalAlpha = look & HUB ? 0.3 * strong : strong;
+    // Few cycles among many lines would not be seen.
+    const stands = look & IN_CYCLE && !(look & HUB) && this.rare;
+    context.globalAlpha = stands ? CYCLE : look & HUB ? 0.3 * strong : strong;
+    context.lineWidth = (stands ? 2 : 1) / this.view.scale;
     context.strokeStyle = look & IN_CYCLE ? this.colours.cycle : this.colours.line;
     context.setLineDash(look & DEFERRED ? [5 / this.view.scale, 4 / this.view.scale] : []);
     context.beginPath();

@@ -11,6 +11,7 @@ import { channels } from "../shared/theme.js";
 
 export const IN_CYCLE = 1;
 export const DEFERRED = 2;
+export const CYCLE = 0.9; // how opaque lines of cycles are where these are few
 export const PAIR = 8; // a list and a back-reference: one line with two heads
 export const HUB = 4; // one of many that lead to, or from, the same element
 
@@ -94,6 +95,12 @@ export function usualLength(scene) {
   const all = Float32Array.from(scene.sources, (_, k) => lengthOf(scene, k)).sort();
   const lengths = all.subarray(all.findIndex((length) => length > 0));
   return lengths[lengths.length >> 1] ?? 1;
+}
+
+/** Tells whether so few lines are in cycles that they stand out. @param {Scene} scene */
+export function cyclesAreRare({ flags }) {
+  const cyclic = flags.reduce((sum, flag) => sum + (flag & IN_CYCLE), 0);
+  return cyclic <= Math.max(flags.length / 5, 40);
 }
 
 /**
