@@ -134,6 +134,16 @@ def test_dots_have_names_where_there_is_room(tmp_path: Path, chromium: Any) -> N
           }});
         }}).map((node) => node.data("name"))"""
         assert page.evaluate(apart) == [], "no name is as near to another dot"
+        under = f"""() => {{
+          const box = (e, more) => e.renderedBoundingBox({{ includeNodes: false, ...more }});
+          const names = {known}.nodes(".named").map((node) => box(node));
+          return {known}.edges().filter((e) => e.style("source-label")).some((edge) => {{
+            const {{ x1, y1, x2, y2 }} = box(edge, {{ includeEdges: false }});
+            const across = (n) => n.x1 + 6 < x2 && x1 < n.x2 - 6;
+            return names.some((n) => across(n) && n.y1 + 5 < y2 && y1 < n.y2 - 5);
+          }});
+        }}"""
+        assert not page.evaluate(under), "no name of a line lies under that of a dot"
         wrapped = f"() => {known}.nodes('.named').some((e) => e.style('text-wrap') !== 'none')"
         assert not page.evaluate(wrapped), "a name is one line however far away"
         for k, (x1, y1, x2, y2) in enumerate(found.values()):

@@ -35,8 +35,7 @@ export function looksOf(scene, colours, legend) {
   /** @param {cy.NodeSingular} node */
   const colour = (node) => (dark ? entry(node).dark : entry(node).light);
   const marked = (/** @type {cy.NodeSingular} */ node) => 11 * grown(scene, node.data("i"));
-  // Between dots there is no room: their own names have it.
-  const few = scene.sources.length <= NAMED && !scene.close;
+  const few = scene.sources.length <= NAMED;
   return [
     {
       selector: "node",
@@ -171,7 +170,7 @@ export function looksOf(scene, colours, legend) {
         "source-label": "",
       },
     },
-    { selector: "edge.unnamed", style: { "source-label": "", label: "" } },
+    { selector: "edge.unnamed, edge.covered", style: { "source-label": "", label: "" } },
     { selector: "node.later", style: { opacity: 0.35 } },
     { selector: "node.faded", style: { opacity: 0.22 } },
     { selector: ".hidden", style: { display: "none" } },

@@ -157,6 +157,11 @@ export default class Detail {
       this.cy.nodes(".named").removeClass("named over below");
       for (const [dot, where] of named) dot.addClass(`named ${where}`);
     });
+    // Names of lines do not lie under those of dots.
+    const lines = this.cy.edges().removeClass("covered");
+    const covers = (/** @type {any} */ line) =>
+      taken.some((name) => meets(name, line.renderedBoundingBox(NAME_ALONE)));
+    if (lines.length <= NAMED) lines.filter(covers).addClass("covered");
     /** @type {any} */ (this.cy.nodes(".named")).updateStyle();
   }
 
