@@ -278,7 +278,8 @@ export default class Detail {
       (high - 2 * MARGIN) / (bottom - top),
       1.25,
     );
-    this.part = this.fresh && !this.scene.close && zoom < READ;
+    // Groups are there to see all at once.
+    this.part = this.fresh && this.scene.kind === "nodes" && !this.scene.close && zoom < READ;
     this.fresh = false;
     if (this.part) return this.begin();
     const pan = {
