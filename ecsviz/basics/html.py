@@ -15,6 +15,8 @@ from html import escape
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
+from ecsviz.basics.text import singular
+
 MAX_TEXT: Final = 2_000
 """How many characters of one text are shown: a screenful. What is cut is said."""
 MAX_ATTRIBUTE: Final = 300
@@ -405,10 +407,11 @@ def shown_of(shown: int, total: int, what: str) -> str:
 
     Examples
     --------
-    >>> shown_of(10, 1234, "entities"), shown_of(0, 0, "entities")
-    ('showing 10 of 1,234 entities', 'no entities')
+    >>> shown_of(10, 1234, "entities"), shown_of(1, 1, "entities"), shown_of(0, 0, "entities")
+    ('showing 10 of 1,234 entities', 'showing 1 of 1 entity', 'no entities')
     """
-    return f"showing {shown:,} of {total:,} {what}" if total else f"no {what}"
+    of = singular(what) if total == 1 else what
+    return f"showing {shown:,} of {total:,} {of}" if total else f"no {what}"
 
 
 _PAGE: Final = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+_TWO_ENDS: Final = re.compile(r"…\.(?=\s|$)")
+
 MAX_LABEL: Final = 80
 """Characters of a label: what still reads as one."""
 
@@ -63,6 +65,35 @@ def plural(count: int, word: str) -> str:
     if word.endswith(("s", "ch")):
         return f"{word}es"
     return f"{word[:-1]}ies" if word.endswith("ity") else f"{word}s"
+
+
+def singular(words: str) -> str:
+    """Return words that begin with a plural as they stand beside one.
+
+    Examples
+    --------
+    >>> singular("entities"), singular("classes found"), singular("nodes that match")
+    ('entity', 'class found', 'node that matches')
+    """
+    head, _, rest = words.partition(" ")
+    if head.endswith("ies"):
+        head = f"{head[:-3]}y"
+    elif head.endswith(("sses", "ches", "shes", "xes")):
+        head = head[:-2]
+    else:
+        head = head.removesuffix("s")
+    return f"{head} {rest}".strip().replace("that match", "that matches")
+
+
+def one_end(text: str) -> str:
+    """Return a text in which no sentence ends with a full stop behind "…".
+
+    Examples
+    --------
+    >>> one_end("Ready are those without: user: each…. Next")
+    'Ready are those without: user: each… Next'
+    """
+    return _TWO_ENDS.sub("…", text)
 
 
 def counted(count: int, word: str) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from ecsviz.basics.arguments import count_or_none
-from ecsviz.basics.text import plain
+from ecsviz.basics.text import counted, plain
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.export.rows import edge_rows, node_rows
 from ecsviz.graph.views import checked_graph
@@ -123,7 +123,7 @@ def _quotient(graph: EntityDependencyGraph, limit: int) -> str:
             n=max(nodes, references),
             limit=limit,
         )
-    counts = f"{nodes:,} nodes and {references:,} references"
+    counts = f"{counted(nodes, 'node')} and {counted(references, 'reference')}"
     return _written(
         [f"{counts}, one box a {what}. With limit=None each is written."], boxes, arrows
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from ecsviz.basics.order import COLLECTION, REQUIRED
-from ecsviz.basics.text import plural
+from ecsviz.basics.text import counted, plural
 from ecsviz.graph.tarjan import components_of
 from ecsviz.graph.walkthrough import (
     DONE,
@@ -90,7 +90,7 @@ class _Order:
                 said = f"{self._names(freed)} {ends}." if freed else "Nobody becomes ready by that."
                 yield self._step(7, said)
         self.now = []
-        yield self._step(4, f"Nothing is left: {len(self.output):,} nodes in order.")
+        yield self._step(4, f"Nothing is left: {counted(len(self.output), 'node')} in order.")
         return self.output
 
     def _take(

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from ecsviz.basics.arguments import count_or_none, flag
+from ecsviz.basics.text import counted
 from ecsviz.domain.labels import label_of
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph import johnson, kahn, tarjan
@@ -76,7 +77,8 @@ def taken_part(graph: Any, around: Any, nodes: Any, pairs: Any) -> tuple[Any, st
     kept = np.zeros(len(graph), dtype=bool)
     kept[near] = True
     middle = label_of(graph.arrays.nodes[start], NAME_WIDTH) if near else "nothing"
-    note = f"Showing the {len(near):,} nodes nearest to {middle}, of {len(graph):,}."
+    nearest = f"{counted(len(near), 'node')} nearest to {middle}"
+    note = f"Showing the {nearest}, of {len(graph):,}."
     ends = graph.arrays
     return part_of(graph, kept, kept[ends.sources] & kept[ends.targets]), note
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, overload
 
 import numpy as np
 
+from ecsviz.basics.text import counted, one_end
 from ecsviz.basics.views import view
 from ecsviz.domain.labels import label_of
 from ecsviz.errors import EcsvizError, InvalidArgumentError, did_you_mean, short_repr
@@ -68,6 +69,9 @@ class WalkStep:
     marks: Sequence[str]
     question: str = ""
     choices: Mapping[str, Choice] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_end(self.text))  # names may be cut
 
 
 Steps: TypeAlias = Generator[WalkStep, None, list[Any]]
@@ -175,15 +179,16 @@ class Walkthrough(Sequence[WalkStep]):
             )
         if not -len(self) <= step < len(self):
             raise NoSuchStepError(
-                f"There is no step {short_repr(step)}: this walkthrough has {len(self):,} steps,"
-                f" from 0 to {len(self) - 1:,}.",
+                f"There is no step {short_repr(step)}: this walkthrough has"
+                f" {counted(len(self), 'step')}, from 0 to {len(self) - 1:,}.",
                 step=step,
             )
         return int(step) % len(self)
 
     def __repr__(self) -> str:
         more = "" if self.complete else ", not complete"
-        return f"Walkthrough({self.what!r}: {len(self):,} steps, {len(self.graph):,} nodes{more})"
+        sizes = f"{counted(len(self), 'step')}, {counted(len(self.graph), 'node')}"
+        return f"Walkthrough({self.what!r}: {sizes}{more})"
 
     def frame(self) -> pd.DataFrame:
         """Return the steps as a DataFrame, one row each.

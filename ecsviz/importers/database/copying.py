@@ -15,6 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from ecsviz.basics.arguments import text_or_none
+from ecsviz.basics.text import counted
 from ecsviz.domain.objects import fill_all, shells
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.importers.database.classes import Made
@@ -63,7 +64,7 @@ class CopiedRows(Sequence[Any]):
         return self._entities[at]
 
     def __repr__(self) -> str:
-        return f"<{self._count:,} entities, read from the store when they are asked for>"
+        return f"<{counted(self._count, 'entity')}, read from the store when they are asked for>"
 
 
 class WithCopies:

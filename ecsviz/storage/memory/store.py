@@ -10,6 +10,7 @@ from uuid import UUID
 from ecsviz.basics.arguments import flag
 from ecsviz.basics.interrupts import deferred_interrupt
 from ecsviz.basics.progress import steps
+from ecsviz.basics.text import counted
 from ecsviz.basics.views import view
 from ecsviz.domain.entity import Entity
 from ecsviz.domain.isomorphic import find_difference
@@ -92,7 +93,7 @@ class InMemoryEntityStorage(VersionedStorage, CatchingUp, AskingStorage):
 
     def __repr__(self) -> str:
         kept = self.inside.kept
-        told = "closed" if kept.closed else f"{len(kept.records):,} entities"
+        told = "closed" if kept.closed else counted(len(kept.records), "entity")
         return f"InMemoryEntityStorage({told})"
 
     @view

@@ -235,7 +235,9 @@ class DatabaseExplorer(StoreExplorer):
     def __repr__(self) -> str:
         rows = sum(found.count for found in self.classes)
         tables = counted(len(self.classes), "table")
-        return f"DatabaseExplorer({plain(self.database.name, 80)}: {rows:,} rows of {tables})"
+        return (
+            f"DatabaseExplorer({plain(self.database.name, 80)}: {counted(rows, 'row')} of {tables})"
+        )
 
     def _still(self) -> list[Child]:
         about = self._about

@@ -14,7 +14,7 @@ import numpy as np
 
 from ecsviz.basics.html import readable, shown_of
 from ecsviz.basics.order import Ints, group
-from ecsviz.basics.text import plain
+from ecsviz.basics.text import counted, plain
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.labels import label_of
 from ecsviz.domain.plain_objects import is_plain_class, values_of
@@ -259,7 +259,7 @@ class Ids:
         ids = self._graph.arrays.ids
         hint = did_you_mean(text, ids) if ids and isinstance(ids[0], str) else ""
         raise EntityNotFoundError(
-            f"{short_repr(text)} is not in this graph of {len(ids):,} nodes.{hint}"
+            f"{short_repr(text)} is not in this graph of {counted(len(ids), 'node')}.{hint}"
             " Build the graph from something that leads to it.",
             node=text,
         )

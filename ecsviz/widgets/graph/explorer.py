@@ -13,7 +13,7 @@ import traitlets
 from ecsviz.basics.arguments import flag
 from ecsviz.basics.html import Child, element, table
 from ecsviz.basics.order import Bools
-from ecsviz.basics.text import plain
+from ecsviz.basics.text import counted, plain
 from ecsviz.domain.labels import label_of
 from ecsviz.domain.walk import Reference
 from ecsviz.errors import InvalidArgumentError
@@ -572,7 +572,8 @@ class GraphExplorer(GraphTraits):
     # -- where it is not alive ---------------------------------------------------------------
 
     def __repr__(self) -> str:
-        graph = f"{len(self.graph):,} nodes, {len(self.graph.references):,} references"
+        lines = counted(len(self.graph.references), "reference")
+        graph = f"{counted(len(self.graph), 'node')}, {lines}"
         if self.selected is None:
             return f"GraphExplorer({graph}; nothing selected)"
         return f"GraphExplorer({graph}; selected: {plain(label_of(self.entity, 40))})"

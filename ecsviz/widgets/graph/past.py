@@ -8,7 +8,7 @@ import traitlets
 from ipywidgets import HBox, Label, Layout, Play, SelectionSlider, VBox
 
 from ecsviz.basics.arguments import flag
-from ecsviz.basics.text import plain
+from ecsviz.basics.text import counted, plain
 from ecsviz.domain.diff import diff
 from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
@@ -168,7 +168,8 @@ class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
             old.close()
 
     def __repr__(self) -> str:
-        return f"PastExplorer({len(self.revisions):,} revisions of {short_repr(self.entity, 60)})"
+        number = counted(len(self.revisions), "revision")
+        return f"PastExplorer({number} of {short_repr(self.entity, 60)})"
 
     def _ipython_display_(self) -> None:
         """Show the widget, and what stands in for it where it is not alive."""

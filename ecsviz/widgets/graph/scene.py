@@ -14,7 +14,7 @@ import numpy as np
 
 from ecsviz.basics.html import shown_of
 from ecsviz.basics.order import Bools, Ints
-from ecsviz.basics.text import plain
+from ecsviz.basics.text import plain, plural
 from ecsviz.domain.labels import in_lines, label_of, text_width
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
@@ -236,14 +236,14 @@ def nodes_scene(
         + (0 if both is None else PAIR * both[edges]),
         [plain(parts.place_of(edge)[1], 40) for edge in edges.tolist()],
         f"{told}{', ' + what if what else ''} and {len(edges):,} of"
-        f" {len(parts.sources):,} {_lines(both)}",
+        f" {len(parts.sources):,} {_lines(both, len(parts.sources))}",
         _fields(graph, edges),
     )
     return _placed(scene, [parts.types[number] for number in numbers.tolist()], parts.kinds[edges])
 
 
-def _lines(both: Bools | None) -> str:
-    return "references" if both is None else "lines, one a pair"
+def _lines(both: Bools | None, count: int) -> str:
+    return plural(count, "reference") if both is None else f"{plural(count, 'line')}, one a pair"
 
 
 def _fields(graph: EntityDependencyGraph, edges: Ints) -> list[str]:
@@ -402,7 +402,7 @@ def _rest(groups: Overview, group: int, count: int, opened: bool) -> str:
 
 def _groups_told(graph: EntityDependencyGraph, groups: Overview, kept: int, shown: int) -> str:
     noun = noun_of(graph, len(graph))
-    told = f"showing {kept:,} of {len(groups):,} groups"
+    told = shown_of(kept, len(groups), "groups")
     if shown:
         told += f" and, one by one, {shown:,} of {len(graph):,} {noun}"
     else:
@@ -484,6 +484,7 @@ def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
     # Like ones are drawn at one stroke; cycles last, on top of the others.
     edges = edges[np.lexsort((length, flags[edges], order.in_cycle[edges]))]
     noun = noun_of(graph, n)
+    of_lines = f"{len(parts.sources):,} {_lines(both, len(parts.sources))}"
     return Scene(
         "map",
         np.arange(n),
@@ -495,8 +496,7 @@ def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
         parts.targets[edges],
         flags[edges],
         (),
-        f"{shown_of(n, n, noun)} as points{how}"
-        f" and {len(edges):,} of {len(parts.sources):,} {_lines(both)}{counted}",
+        f"{shown_of(n, n, noun)} as points{how} and {len(edges):,} of {of_lines}{counted}",
         _fields(graph, edges),
         places=places,
         leading=_leading(graph),

@@ -21,6 +21,7 @@ from ipywidgets import (
 
 from ecsviz.basics.arguments import flag
 from ecsviz.basics.html import Cell, Child, Element, block, element, picture, shown_of, table
+from ecsviz.basics.text import counted
 from ecsviz.draw.frame import FreeRoom
 from ecsviz.draw.walkthrough import draw_step
 from ecsviz.errors import InvalidArgumentError, short_repr
@@ -346,5 +347,8 @@ def _steps_table(walk: Walkthrough) -> Element:
     steps = table(("step", "what happens", *names), rows, note=note)
     code = [element("div", _indented(line), look="code-line") for line in walk.script.code]
     return element(
-        "details", element("summary", f"{len(walk):,} steps, one by one"), block(*code), steps
+        "details",
+        element("summary", f"{counted(len(walk), 'step')}, one by one"),
+        block(*code),
+        steps,
     )

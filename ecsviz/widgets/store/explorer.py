@@ -250,7 +250,7 @@ class StoreExplorer(LiveWidget):
             self.status = self._said(page)
 
     def _said(self, page: Page) -> str:
-        text = shown_of(len(page.ids), page.total, f"rows of {plain(self.table or '', 60)}")
+        text = _rows_told(len(page.ids), page.total, plain(self.table or "", 60))
         if len(page.ids) < page.total:
             text += f" ({self.first + 1:,} to {self.first + len(page.ids):,})"
         if self.search.strip():
@@ -385,7 +385,8 @@ class StoreExplorer(LiveWidget):
     def __repr__(self) -> str:
         entities = sum(found.count for found in self.classes)
         classes = counted(len(self.classes), "class")
-        return f"StoreExplorer({plain(repr(self.store), 80)}: {entities:,} entities of {classes})"
+        held = f"{counted(entities, 'entity')} of {classes}"
+        return f"StoreExplorer({plain(repr(self.store), 80)}: {held})"
 
     def _still(self) -> list[Child]:
         about = self._about
@@ -440,3 +441,8 @@ def as_cell(value: Any) -> Any:
     if type(value) is int and abs(value) < BIG:
         return value
     return plain(str(value), CUT)
+
+
+def _rows_told(shown: int, total: int, table: str) -> str:
+    """Return how many rows are shown, in the words that were promised: "1 of 1 rows"."""
+    return f"showing {shown:,} of {total:,} rows of {table}" if total else f"no rows of {table}"

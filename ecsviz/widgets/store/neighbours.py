@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from ecsviz.basics.html import shown_of
 from ecsviz.domain.walk import walk
 from ecsviz.errors import InvalidArgumentError, UnknownTypeError
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -40,14 +41,15 @@ class Near:
         own = parts.sources != parts.targets
         held = len(set(parts.targets[own & (parts.sources == self.root)].tolist()))
         holders = len(set(parts.sources[own & (parts.targets == self.root)].tolist()))
+        hold = "holds" if self.holders == 1 else "hold"
         if not self.held and not self.holders:
             return "it holds nothing, and nothing holds it"
         if not self.held:
-            return f"it holds nothing; showing {holders:,} of {self.holders:,} that hold it"
-        told = f"showing {held:,} of {self.held:,} entities that it holds"
+            return f"it holds nothing; showing {holders:,} of {self.holders:,} that {hold} it"
+        told = shown_of(held, self.held, "entities that it holds")
         if not self.holders:
             return f"{told}; nothing holds it"
-        return f"{told} and {holders:,} of {self.holders:,} that hold it"
+        return f"{told} and {holders:,} of {self.holders:,} that {hold} it"
 
 
 def near_of(store: Any, ecs_id: UUID) -> Near:

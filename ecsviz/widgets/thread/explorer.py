@@ -326,7 +326,8 @@ class ThreadExplorer(LiveWidget):
         if ecs_id not in self._branches.number:
             raise EntityNotFoundError(
                 f"No message of this thread has the ecs_id {ecs_id}; it has"
-                f" {len(self._branches):,} messages. thread.leaves() lists the ends of branches.",
+                f" {counted(len(self._branches), 'message')}."
+                " thread.leaves() lists the ends of branches.",
                 ecs_id=ecs_id,
             )
         return str(ecs_id)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ecsviz.basics.html import Child, Element, element, readable, shown_of
-from ecsviz.basics.text import plain
+from ecsviz.basics.text import counted, plain
 from ecsviz.domain.branches import Branches
 from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.domain.diff import Difference, GraphDiff
@@ -270,7 +270,7 @@ def still_thread(thread: ChatThread, branches: Branches, path: Iterable[int]) ->
     children: list[Child] = [element("p", title, look="title", dir="auto")]
     children += [_bubble(branches.messages[number]) for number in shown[:STILL]]
     note = shown_of(min(len(shown), STILL), len(shown), "messages of this branch")
-    total = f"{len(branches):,} in {len(branches.leaves):,} branches"
+    total = f"{len(branches):,} in {counted(len(branches.leaves), 'branch')}"
     children.append(element("p", f"{note}; {total}" if shown else note, look="note"))
     return children
 

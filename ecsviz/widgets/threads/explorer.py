@@ -67,7 +67,7 @@ def explore_threads(threads: Any) -> ThreadsExplorer:
     >>> shown = explore_threads(ev.sample("chats"))
     >>> shown.search = "topological order"
     >>> shown.status
-    'showing 1 of 1 threads that match, of 6'
+    'showing 1 of 1 thread that matches, of 6'
     >>> shown.selected = shown.found["ecs_id"].iloc[0]
     >>> shown.thread.status
     'showing 6 of 18 messages; branch 5 of 6'

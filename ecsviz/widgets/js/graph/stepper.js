@@ -1,6 +1,6 @@
 // Steps: through the order of saving, and through one cycle, reference by reference.
 
-import { count, fill, fresh, h, later, sign } from "../shared/dom.js";
+import { count, counted, fill, fresh, h, later, sign } from "../shared/dom.js";
 
 /** @import { Cycles, NoCycles, Step } from "./traits.d.ts" */
 
@@ -45,7 +45,7 @@ export function makeOrder(acts, total) {
       slider.value = String(step);
       const text = step
         ? `step ${count(step)} of ${count(total)}`
-        : `${count(total)} steps, dependencies first`;
+        : `${counted(total, "step")}, dependencies first`;
       slider.setAttribute("aria-valuetext", step ? `${text}: ${title}` : text);
       told.textContent = text;
     },

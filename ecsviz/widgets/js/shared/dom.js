@@ -237,3 +237,6 @@ export function pen(canvas) {
 
 /** Returns a number as people read it: 12,345. @param {number} number */
 export const count = (number) => number.toLocaleString("en-US");
+
+/** Returns a number with what is counted. @param {number} number @param {string} word - of one */
+export const counted = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;

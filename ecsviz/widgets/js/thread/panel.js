@@ -1,7 +1,7 @@
 // What stands beside the chat: the chosen message with its JSON, the branches, what was found, and
 // what differs between two revisions.
 
-import { button, count, fill, fresh, h, link } from "../shared/dom.js";
+import { button, count, counted, fill, fresh, h, link } from "../shared/dom.js";
 
 /** @import { Change, Changes, Facts, Hit, Hits, Leaf, Leaves } from "./traits.d.ts" */
 /** @import { NoChanges, NoHits } from "./traits.d.ts" */
@@ -216,7 +216,7 @@ export function makePanel(acts) {
         h(
           "div",
           { class: "ecsviz-row ecsviz-note" },
-          `${leaf.role} · ${count(leaf.length)} messages`,
+          `${leaf.role} · ${counted(leaf.length, "message")}`,
           leaf.n !== told.here &&
             button(
               { class: "ecsviz-small", "data-beside": leaf.n },

@@ -7,6 +7,7 @@ import {
   button,
   complaints,
   count,
+  counted,
   fill,
   focusNear,
   frame,
@@ -185,7 +186,7 @@ function render({ model, el, host }) {
       h(
         "span",
         { class: "ecsviz-note" },
-        `${count(about.threads)} threads, ${count(about.messages)} messages`,
+        `${counted(about.threads, "thread")}, ${counted(about.messages, "message")}`,
       ),
     );
     search.placeholder = about.words ? "search all texts for words" : "search all texts";
