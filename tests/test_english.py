@@ -26,6 +26,9 @@ def things(messages: int) -> Iterator[Any]:
     graph = ev.EntityDependencyGraph(thread)
     store = ev.InMemoryEntityStorage()
     store.register(thread)
+    sql = ev.SQLAlchemyEntityStorage(":memory:")
+    yield sql.explain(thread).summary()
+    sql.close()
     for of in (graph.walkthrough("order"), graph.walkthrough("components")):
         yield from (repr(of), *(step.text for step in of), of._repr_html_())
     yield from (repr(store), graph.to_mermaid(), thread._repr_html_(), store._repr_html_())

@@ -335,7 +335,7 @@ def test_all_that_holds_it_is_found(store: Any) -> None:
     assert near.told == "it holds nothing; showing 5 of 5 that hold it"
     assert near.graph.nodes[near.root] == label
     held = near_of(store, holders[0].ecs_id)
-    assert held.told == "showing 1 of 1 entities that it holds and 1 of 1 that hold it"
+    assert held.told == "showing 1 of 1 entity that it holds and 1 of 1 that holds it"
     assert (
         near_of(store, outer.ecs_id).told
         == "showing 2 of 2 entities that it holds; nothing holds it"

@@ -168,7 +168,7 @@ def test_a_search_that_finds_too_much_says_so(monkeypatch: pytest.MonkeyPatch) -
     said = "; looked for in the 5 messages and titles that fit best"
     assert re.fullmatch(rf"showing \d of \d threads that match, of 12{said}", shown.status)
     shown.search = "word3"
-    assert shown.status == "showing 1 of 1 threads that match, of 12"
+    assert shown.status == "showing 1 of 1 thread that matches, of 12"
 
 
 def test_no_text_is_read_before_it_is_asked_for() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from ecsviz.basics import order
 from ecsviz.basics.html import Element, block, element, shown_of, table
 from ecsviz.basics.order import NULLABLE, REQUIRED
+from ecsviz.basics.text import counted
 from ecsviz.domain.walk import Reference, Walk
 from ecsviz.errors import short_repr
 
@@ -128,8 +129,8 @@ class SavePlan:
         rows = sum(step.rows for step in self.steps if step.what != "create")
         return (
             f"{self.added:,} new, {self.changed:,} changed, {self.unchanged:,} unchanged"
-            f" entities: {rows:,} rows in {len(self.steps)} statements,"
-            f" {len(self.deferred):,} deferred references"
+            f" entities: {counted(rows, 'row')} in {counted(len(self.steps), 'statement')},"
+            f" {counted(len(self.deferred), 'deferred reference')}"
         )
 
     def table(self) -> list[tuple[str, str, str, str, str]]:
