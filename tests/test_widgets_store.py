@@ -424,7 +424,7 @@ def test_holders_of_unknown_classes_are_counted(tmp_path: Path) -> None:
     near = near_of(store, label.ecs_id)
     assert (near.graph.nodes, near.told) == (
         [label],
-        "it holds nothing; showing 0 of 1 that hold it",
+        "it holds nothing; showing 0 of 1 that holds it",
     )
 
 
