@@ -901,6 +901,34 @@ GRANT SELECT ON t TO reader;
     ]
 
 
+def test_columns_of_postgresql_that_may_not_be_read_are_a_problem(postgresql: Maker) -> None:
+    url = postgresql(
+        """CREATE TABLE staff (id INT PRIMARY KEY, name TEXT, wage INT, boss INT REFERENCES staff);
+CREATE TABLE log (id INT, secret TEXT);
+INSERT INTO staff VALUES (1, 'Ann', 9, NULL), (2, 'Bo', 8, 1);
+INSERT INTO log VALUES (1, 'x');
+DROP ROLE IF EXISTS reader;
+CREATE ROLE reader LOGIN;
+GRANT SELECT (id, name, boss) ON staff TO reader;
+GRANT SELECT (id) ON log TO reader;
+"""
+    )
+    db = ev.read_database(sa.make_url(url).set(username="reader"))
+    assert db.tables == ["staff"]
+    assert [(one.name, one.boss_staff is not None) for one in db.entities("staff")] == [
+        ("Ann", False),
+        ("Bo", True),
+    ]
+    assert db.problems[["table", "columns", "problem"]].values.tolist() == [
+        ["log", "", "left out: of the columns that may be read, none tell its rows apart"],
+        ["staff", "wage", "left out: this login has no right to SELECT these columns"],
+    ]
+    assert set(db.problems_frame()["kind"]) >= {"not read"}
+    assert "wider class" not in set(db.problems_frame()["kind"])
+    agree(db)
+    db.close()
+
+
 def test_a_table_of_mariadb_that_may_not_be_read_is_a_problem(mariadb: Maker) -> None:
     url = mariadb(
         """CREATE TABLE secret (id INT PRIMARY KEY);

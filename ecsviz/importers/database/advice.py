@@ -173,7 +173,7 @@ def _faults(sql: _Sql, problems: pd.DataFrame) -> Iterator[Finding]:
             kind, remedy = "not followed", "declare the key on columns that are there"
         elif columns and isinstance(rows, int):
             kind, remedy = "kept as text", "frame() has them as texts"
-        elif columns:
+        elif columns and not problem.startswith("left out"):
             kind, remedy = "wider class", "take classes from now on, not those of before"
         elif table in sql.schema.tables:
             kind, remedy = "odd file", "look at the rows, and mend the file"

@@ -96,6 +96,8 @@ def faults_frame(
         (name, "", "", f"left out: {why}", None) for name, why in schema.unreadable.items()
     ]
     found += [(name, "", "", what, rows) for name, what, rows in odd]
+    why = "left out: this login has no right to SELECT these columns"
+    found += [(name, ", ".join(lacks), "", why, None) for name, lacks in schema.hidden.items()]
     for key in schema.keys:
         if key.fault is not None:
             found.append((key.table, key.path, key.target, f"not followed: {key.fault}", None))

@@ -28,13 +28,21 @@ from ecsviz.importers.database.unreadable import leave_out_unreadable
 
 _TOLD = sa.text(
     "SELECT n.nspname, c.relname, c.relispartition, c.relkind <> 'p' AND EXISTS (SELECT 1"
-    " FROM pg_inherits AS i WHERE i.inhparent = c.oid), has_table_privilege(c.oid, 'SELECT')"
+    " FROM pg_inherits AS i WHERE i.inhparent = c.oid), has_any_column_privilege(c.oid, 'SELECT')"
     " AND has_schema_privilege(n.oid, 'USAGE'), c.relkind <> 'r' OR c.relrowsecurity"
     " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
     " WHERE c.relkind IN ('r', 'p', 'f')"
 )
 """Tables of PostgreSQL: whether each is a partition, is inherited from, may be read, and lies
 elsewhere, in part or as a whole, or has rules for rows."""
+_HIDDEN = (
+    "SELECT n.nspname, c.relname, a.attname FROM pg_attribute AS a JOIN pg_class AS c"
+    " ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f')"
+    " AND NOT has_table_privilege(c.oid, 'SELECT') AND has_any_column_privilege(c.oid, 'SELECT')"
+    " AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY a.attnum"
+)
+"""Columns of PostgreSQL that may not be read, of tables of which others may."""
 _COPIED_KEYS = (
     "SELECT n.nspname, c.relname, k.conname FROM pg_constraint AS k JOIN pg_class AS c"
     " ON c.oid = k.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace"
@@ -53,15 +61,18 @@ def of_others(conn: Connection, wanted: Sequence[str] | None) -> Parts:
     there = [name for name in inspector.get_schema_names() if name != "information_schema"]
     told: dict[tuple[str, str], Any] = {}
     copied: set[tuple[str, str, str]] = set()
+    hidden: dict[tuple[str, str], list[str]] = {}
     if server:
         told = {(row[0], row[1]): row[2:] for row in conn.execute(_TOLD)}
         copied = {tuple(row) for row in conn.exec_driver_sql(_COPIED_KEYS)}
+        for place, name, column in conn.exec_driver_sql(_HIDDEN):
+            hidden.setdefault((place, name), []).append(column)
     chosen: list[str | None]
     if wanted is not None:
         chosen = [name for name in wanted if name in there]
     else:  # elsewhere, nobody knows which are the system's
         chosen = list(there) if server else [default]
-    parts = [(name, _schema(conn, inspector, name, told, copied)) for name in chosen]
+    parts = [(name, _schema(conn, inspector, name, told, copied, hidden)) for name in chosen]
     return parts, default, there
 
 
@@ -71,6 +82,7 @@ def _schema(
     schema: str | None,
     told: dict[tuple[str, str], Any],
     copied: set[tuple[str, str, str]],
+    hidden: dict[tuple[str, str], list[str]],
 ) -> ForeignSchema:
     server = conn.dialect.name == "postgresql"
     doubted: list[str] = []
@@ -92,7 +104,9 @@ def _schema(
             found.unreadable[name] = DENIED
             continue
         key = tuple((primary.get(place) or {}).get("constrained_columns") or ())
-        made = tuple(_column(conn, column) for column in columns[place])
+        lacks = hidden.get((schema or "", name), [])
+        key = () if set(lacks) & set(key) else key
+        made = tuple(_column(conn, c) for c in columns[place] if c["name"] not in lacks)
         if not made:
             found.unreadable[name] = "it has no columns"
             continue
@@ -103,6 +117,11 @@ def _schema(
         elif not server:
             found.unreadable[name] = "it has no primary key, by which its rows are told apart"
             continue
+        if lacks and located == "place":  # which may not be read either
+            found.unreadable[name] = "of the columns that may be read, none tell its rows apart"
+            continue
+        if lacks:
+            found.hidden[name] = lacks
         found.tables[name] = ForeignTable(name, made, key, schema, located, key, name, bool(parent))
         doubted += [name] * bool(far)
         found.keys += [

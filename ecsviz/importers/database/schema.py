@@ -218,6 +218,8 @@ class ForeignSchema:
         Table → why it could not be reflected.
     uniques
         Table → columns of which no two rows have the same values, if that was told meanwhile.
+    hidden
+        Table → its columns that may not be read, while others may.
     collated
         Tables with a collation that is none of SQLite's own, and so may not be here.
     """
@@ -227,6 +229,7 @@ class ForeignSchema:
     views: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     uniques: dict[str, list[list[str]]] = field(default_factory=dict)
+    hidden: dict[str, list[str]] = field(default_factory=dict)
     collated: set[str] = field(default_factory=set)
 
     @property
@@ -296,6 +299,7 @@ def merged(parts: Sequence[tuple[str | None, ForeignSchema]], default: str | Non
         found.uniques |= {called(n): told for n, told in part.uniques.items() if n in part.tables}
         found.unreadable |= {called(name): why for name, why in part.unreadable.items()}
         found.views += map(called, part.views)
+        found.hidden |= {called(name): told for name, told in part.hidden.items()}
         found.collated |= set(map(called, part.collated))
         found.keys += [replace(key, table=called(key.table)) for key in part.keys]
     for number, key in enumerate(found.keys):

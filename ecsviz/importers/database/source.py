@@ -24,6 +24,7 @@ from ecsviz.basics.addresses import as_url, file_of, in_memory, short_path
 from ecsviz.errors import (
     EcsvizError,
     ImportFormatError,
+    ImportLimitError,
     StorageBusyError,
     StorageClosedError,
     StorageError,
@@ -33,7 +34,7 @@ from ecsviz.errors import (
 )
 from ecsviz.importers.database.duckdb import Patience, duckdb_errors, is_duckdb, open_duckdb
 from ecsviz.importers.database.folders import loaded, no_database, table_files
-from ecsviz.importers.files import not_opened
+from ecsviz.importers.files import MAX_VALUE, not_opened
 from ecsviz.importers.sqlite_file import connected, open_sqlite, translated
 from ecsviz.storage.sql import engine as database
 from ecsviz.storage.sql.driver_values import STRICT
@@ -245,9 +246,9 @@ class DatabaseSource:
         except exc.DBAPIError as err:
             if not isinstance(err.orig, sqlite3.Error):
                 raise
-            raise translated(err.orig, self.name, timeout=self.timeout) from None
+            raise self._told(err.orig) from None
         except sqlite3.Error as err:  # SQLAlchemy hands fetchall() of a cursor on as it is
-            raise translated(err, self.name, timeout=self.timeout) from None
+            raise self._told(err) from None
         except UnicodeError:
             # The driver fails over a name, or over its own message that quotes one.
             raise ImportFormatError(
@@ -256,6 +257,18 @@ class DatabaseSource:
                 line=None,
                 column=None,
             ) from None
+
+    def _told(self, err: sqlite3.Error) -> EcsvizError:
+        found = translated(err, self.name, timeout=self.timeout)
+        if not isinstance(found, ImportLimitError) or found.argument != "max_value":
+            return found
+        return ImportLimitError(
+            f"{self.name} holds a value or row of more than {MAX_VALUE:,} bytes. Leave its column"
+            " out with frame(columns=[…]), or its rows with where=.",
+            source=self.name,
+            argument=None,
+            limit=MAX_VALUE,
+        )
 
 
 def _close(stack: ExitStack) -> None:
