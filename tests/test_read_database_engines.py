@@ -21,7 +21,9 @@ from sqlalchemy.pool import QueuePool, SingletonThreadPool, StaticPool
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.importers.database import Database, kinds
+from ecsviz.importers.database.making import key_ids
 from ecsviz.isomorphic import find_difference
+from ecsviz.storage.looking import Wanted
 from tests.databases import SHOP, counted, execute, read
 
 Maker = Callable[..., str]
@@ -288,6 +290,106 @@ INSERT INTO d VALUES (1), (1);
         assert len(db.entities("d")) == 2
     finally:
         engine.dispose()
+
+
+TEMPORAL = {
+    "DATE": ("infinity", "0044-03-15 BC", "2024-02-29"),
+    "TIMESTAMP": ("-infinity", "0044-03-15 01:02:03 BC", "2024-02-29 01:02:03.5"),
+    "TIMESTAMPTZ": ("infinity", "10000-01-01 00:00:00+00", "2024-02-29 01:02:03+02"),
+    "TIME": ("24:00:00", "23:59:59.5"),
+    "INTERVAL": ("1 month", "3 days"),
+}
+
+
+@pytest.mark.parametrize("maker", ["postgresql", "duckdb"], indirect=True)
+def test_keys_may_hold_what_python_lacks(maker: Maker, request: pytest.FixtureRequest) -> None:
+    """In names of rows, in what refers to them, and in what they are called in a store."""
+    statements, server = [], "postgres" in request.node.name
+    kinds = {name: told for name, told in TEMPORAL.items() if server or name != "INTERVAL"}
+    for number, (declared, values) in enumerate(kinds.items()):
+        told = [
+            v.replace(" BC", " (BC)").replace("15 01:02:03 (BC)", "15 (BC) 01:02:03")
+            for v in values
+        ]
+        given = values if server else told
+        listed = ", ".join(f"('{value}')" for value in given)
+        statements.append(
+            f"""CREATE TABLE a{number} (d {declared} PRIMARY KEY);
+CREATE TABLE b{number} (d {declared} REFERENCES a{number} (d), n INT, PRIMARY KEY (d, n));
+INSERT INTO a{number} VALUES {listed};
+INSERT INTO b{number} SELECT d, 1 FROM a{number};
+"""
+        )
+    db = ev.read_database(maker("".join(statements)))
+    agree(db)
+    for number, values in enumerate(kinds.values()):
+        assert len(db.row_graph(f"a{number}")) == 2 * len(values)
+        assert None not in [getattr(e, f"d_a{number}") for e in db.entities(f"b{number}")]
+        page = db.looking().page(f"a{number}", Wanted(first=0, size=9))
+        assert len(set(page.ids)) == len(values)
+    assert "a0 infinity" in db.row_graph("a0").nodes
+    # What a row is called does not depend on which others were looked at.
+    several = {one.ecs_id for one in db.entities("a0")}
+    (alone,) = db.entities("a0", where={"d": dt.date(2024, 2, 29)})
+    assert alone.ecs_id in several
+    assert alone.ecs_id == key_ids(db._schema.tables["a0"], [(dt.date(2024, 2, 29),)])[0]
+
+
+def test_a_server_that_rounds_floats_rounds_none(postgresql: Maker) -> None:
+    url = postgresql(
+        """ALTER DATABASE engines SET extra_float_digits = 0;
+CREATE TABLE t (f FLOAT8, s REAL, a FLOAT8[]);
+INSERT INTO t VALUES (0.1::float8 + 0.2, 0.1, ARRAY[0.1::float8 + 0.2]);
+"""
+    )
+    assert ev.read_database(url).frame("t").values.tolist() == [[0.1 + 0.2, 0.1, [0.1 + 0.2]]]
+
+
+def test_numbers_in_json_keep_all_their_digits(postgresql: Maker) -> None:
+    big = "9" * 5_000  # Python makes no integer of so many digits
+    db = ev.read_database(
+        postgresql(
+            f"""CREATE DOMAIN json_document AS JSONB;
+CREATE TABLE t (id INT PRIMARY KEY, j JSON, b JSONB, a JSONB[], d json_document);
+INSERT INTO t VALUES (1, '12345678901234567890.5', '[1.10, 0.1234567890123456789]',
+  ARRAY['12345678901234567890.5'::jsonb, '"5"', NULL], '"5"'), (2, '1e400', '{big}', NULL, 'true'),
+  (3, '"s"', '{{"a": 1.5}}', '{{}}', '5');
+"""
+        )
+    )
+    one, two, three = db.entities("t")
+    assert (one.j, one.b) == (
+        Decimal("12345678901234567890.5"),
+        [1.1, Decimal("0.1234567890123456789")],
+    )
+    assert (one.a, one.d) == ([Decimal("12345678901234567890.5"), "5", None], "5")
+    assert (two.j, two.b, two.d) == (Decimal("1e400"), Decimal(big), True)
+    assert (three.j, three.b, three.a, three.d) == ("s", {"a": 1.5}, [], 5)
+    agree(db)
+
+
+@pytest.mark.parametrize(
+    ("maker", "binary"), [("mariadb", "BLOB"), ("postgresql", "BYTEA")], indirect=["maker"]
+)
+def test_no_driver_is_given_what_it_cannot_take(maker: Maker, binary: str) -> None:
+    db = ev.read_database(maker(f"CREATE TABLE t (i INT, b {binary}, d DATE);\n"))
+    asked: list[Any] = [{}, [{"a": 1}], [[1, [2]]], object(), 3 + 4j, Decimal("sNaN"), iter([1])]
+    for column in ("i", "b", "d"):
+        for value in asked:
+            with contextlib.suppress(errors.InvalidArgumentError):  # and no other error
+                assert len(db.frame("t", where={column: value})) == 0
+    with pytest.raises(errors.InvalidArgumentError, match=r"where= (asks|cannot)"):
+        db.frame("t", where={"b": {"a": 1}})
+
+
+def test_keys_of_four_bytes_are_not_rounded(mariadb: Maker) -> None:
+    """In names of rows and pages either: MySQL writes six digits of a FLOAT."""
+    db = ev.read_database(
+        mariadb("CREATE TABLE t (f FLOAT PRIMARY KEY);\nINSERT INTO t VALUES (16777216), (0.1)\n")
+    )
+    assert sorted(db.row_graph("t").nodes) == ["t 0.1", "t 16777216.0"]
+    page = db.looking().page("t", Wanted(first=0, size=9))
+    assert sorted(page.ids) == ["t 0.1", "t 16777216.0"]
 
 
 def test_where_rows_cannot_be_numbered_the_table_is_a_problem(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.importers.database.lacking import PARSERS
-from ecsviz.importers.database.schema import AsItComes, ForeignColumn, ForeignTable
+from ecsviz.importers.database.schema import AsItComes, ForeignColumn, ForeignTable, as_text
 
 Where: TypeAlias = "Mapping[str, Any] | sa.ColumnElement[bool] | sa.TextClause | None"
 """A condition on the rows of a table."""
@@ -76,7 +76,7 @@ def _asked(
                 plain.append(each)  # what `frame` gives for a NULL, and for itself
         elif isinstance(each, str) and not _is_text(each):
             told.append(_by_bytes(table, column, each, free))
-        elif column.kind == "json" or isinstance(each, Mapping):
+        elif column.kind == "json" or (isinstance(each, Mapping) and not free):
             _check_comparable(table, column, each)
             told.append(at == sa.literal(each, at.type))
         elif isinstance(each, str) and column.kind in PARSERS and not free:
@@ -233,6 +233,7 @@ def _span(value: timedelta) -> str:
 def _check_comparable(table: ForeignTable, column: ForeignColumn, value: Any) -> None:
     if (
         column.nested is not None
+        or (column.kind == "json" and column.asked is as_text)  # of a domain, too
         or isinstance(value, Mapping)
         or "json" in column.type.lower().partition("(")[0]
     ):

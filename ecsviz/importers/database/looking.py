@@ -99,10 +99,11 @@ class DatabaseLook:
         falling = wanted.order_by.startswith("-")
         order = [(wanted.order_by.removeprefix("-"), falling)] if wanted.order_by else []
         with self._opened() as rows:
+            driver: Any = rows.conn.dialect.loaded_dbapi
             total = rows.count(name, where)
             try:
                 found, values = rows.page(name, where, order, wanted.first, wanted.size)
-            except StoredDataInvalidError:  # what Python has no value for
+            except (StoredDataInvalidError, driver.DataError):  # what Python has no value for
                 every = [column.name for column in table.columns]
                 found, values = rows.page(name, where, order, wanted.first, wanted.size, every)
         ids: list[str] = []

@@ -20,9 +20,10 @@ from ecsviz.errors import GraphTooLargeError
 from ecsviz.importers.database.classes import name_fields
 from ecsviz.importers.database.conditions import Where
 from ecsviz.importers.database.kinds import TableKinds
+from ecsviz.importers.database.lacking import PARSERS, from_text
 from ecsviz.importers.database.rows import Locator
-from ecsviz.importers.database.schema import ForeignKey, ForeignTable
-from ecsviz.importers.database.values import read_within
+from ecsviz.importers.database.schema import ForeignColumn, ForeignKey, ForeignTable, as_text
+from ecsviz.importers.database.values import from_json, read_within
 
 NAMESPACE: Final = UUID("5a1c9a52-64cf-4d53-9a3c-3f0d1f7a6a2e")
 """The UUIDv5 namespace of rows. Never change it: stored rows would not be found."""
@@ -280,6 +281,7 @@ def row_ids(
     and of how many rows with the same values come before. The same in every reading, and in
     every copy of the database.
     """
+    values = [_read(column, stored) for column, stored in zip(table.columns, values, strict=True)]
     place = {column.name: number for number, column in enumerate(table.columns)}
     keys = [values[place[name]] for name in table.primary_key]
     parts: list[tuple[Any, ...]] = list(zip(*keys, strict=True)) if keys else [()] * count
@@ -301,7 +303,24 @@ def row_ids(
 def key_ids(table: ForeignTable, keys: Iterable[tuple[Any, ...]]) -> list[UUID]:
     """Return the ``ecs_id`` of the rows of primary keys, as the driver gives these."""
     start = json.dumps([table.name, "key"])[:-1]
+    known = {column.name: column for column in table.columns}
+    told = [known[name] for name in table.primary_key]
+    if any(column.kind in PARSERS for column in told):
+        columns = zip(told, zip(*keys, strict=True), strict=False)
+        keys = zip(*(_read(column, stored) for column, stored in columns), strict=True)
     return named_ids(NAMESPACE, [f"{start}, {', '.join(map(_told, key))}]" for key in keys])
+
+
+def _read(column: ForeignColumn, stored: Sequence[Any]) -> Sequence[Any]:
+    """Return values as they are where no other of their column is one that Python lacks.
+
+    Of such a column all are read as texts, and what a row is called does not depend on others.
+    """
+    if column.kind == "json" and column.asked is as_text:
+        return [None if value is None else from_json(value) for value in stored]
+    if column.kind not in PARSERS or column.sql_type is None or str not in set(map(type, stored)):
+        return stored
+    return list(map(from_text(column.kind), stored))
 
 
 def _told(value: Any) -> str:

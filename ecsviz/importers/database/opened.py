@@ -402,7 +402,7 @@ class Database(WithAdvice, WithCopies):
         ``infinity``, days before Christ, ``24:00:00``, spans with months, dates such as
         ``0000-00-00``. So is it in a struct, a list or a map of DuckDB, whose other parts are what
         they are elsewhere; keys of maps are texts, and so are times and dates in an array of
-        PostgreSQL and a UNION of DuckDB.
+        PostgreSQL and a UNION of DuckDB. A number in JSON that a float would round is a Decimal.
         """
         name, form = self._known(table), check_form(as_)
         limit = checked_limit(limit)

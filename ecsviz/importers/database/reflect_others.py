@@ -20,11 +20,13 @@ from ecsviz.importers.database.schema import (
     ForeignSchema,
     ForeignTable,
     Kind,
+    Nested,
     Parts,
     as_text,
     placed,
 )
 from ecsviz.importers.database.unreadable import leave_out_unreadable
+from ecsviz.importers.database.values import from_jsons
 
 _TOLD = sa.text(
     "SELECT n.nspname, c.relname, c.relispartition, c.relkind <> 'p' AND EXISTS (SELECT 1"
@@ -172,17 +174,21 @@ def _column(conn: Connection, told: Any) -> ForeignColumn:
         declared = type(kind).__name__
     while hasattr(kind, "data_type"):  # of a domain
         kind = kind.data_type
-    found, asked = _kind_of(kind), None
+    found, asked, nested = _kind_of(kind), None, None
     if conn.dialect.name == "postgresql" and found == "other" and not isinstance(kind, _ADDRESSES):
         kind, asked = AsItComes(), as_text
+    elif conn.dialect.name == "postgresql" and isinstance(kind, sa.JSON):
+        kind, asked = AsItComes(), as_text  # the driver rounds numbers
     elif conn.dialect.name == "postgresql" and isinstance(kind, sa.ARRAY):
         item = kind.item_type
         while hasattr(item, "data_type"):
             item = item.data_type
-        plain = isinstance(item, (sa.String, sa.JSON)) and not isinstance(item, sa.Enum)
+        plain = isinstance(item, sa.String) and not isinstance(item, sa.Enum)
+        if isinstance(item, sa.JSON):
+            nested = Nested(declared, from_jsons)
         if not plain and _kind_of(item) not in _PLAIN:
             kind, asked = AsItComes(), _as_texts
-    return ForeignColumn(told["name"], declared, found, bool(told["nullable"]), kind, asked)
+    return ForeignColumn(told["name"], declared, found, bool(told["nullable"]), kind, asked, nested)
 
 
 def _as_texts(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

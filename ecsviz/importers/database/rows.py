@@ -18,29 +18,27 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.util import ClauseAdapter
 
-from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
-from ecsviz.importers.database.conditions import Where, condition, has_bytes
+from ecsviz.errors import EcsvizError, InvalidArgumentError, did_you_mean, short_repr
+from ecsviz.importers.database.among import FEW_PARAMETERS, among
+from ecsviz.importers.database.conditions import Where, condition
+from ecsviz.importers.database.lacking import PARSERS, from_text
 from ecsviz.importers.database.reflect_mysql import NUMBER, numbered
 from ecsviz.importers.database.schema import (
-    AsItComes,
+    ForeignColumn,
     ForeignKey,
     ForeignSchema,
     ForeignTable,
     as_text,
     only,
+    shortest_single,
 )
-from ecsviz.storage.sql.statements import columns_of, key_condition
+from ecsviz.storage.sql.statements import columns_of
 
 Locator: TypeAlias = Any
 """Which row of its table: a value, or a tuple of values. Only good while the database is open."""
 
-_PARAMETERS: Final = 30_000
-"""How many parameters one statement takes: SQLite allows 32,766, PostgreSQL 65,535."""
-_TAKE_MANY: Final = frozenset({"mariadb", "mysql", "postgresql", "sqlite"})
 _WIDEST: Final = 1_500
 """How many columns one statement asks for: SQLite takes 2,000, PostgreSQL 1,664."""
-_FEW_PARAMETERS: Final = 1_000
-"""The same where nothing is known about the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +92,9 @@ class TableRows:
         table = self._table(name)
         at = self._rows_of(table)
         locators = self._locators(table, at, quoted_name(self.conn, table))
-        keys = [at.c[column] for column in table.primary_key]
+        keys = self._keys(table, at)
         query = sa.select(*locators, *keys).select_from(at).order_by(*locators)
-        return _found(self._chosen(query, table, at, where, limit), len(locators))
+        return self._found(table, self._chosen(query, table, at, where, limit), len(locators))
 
     def read(
         self,
@@ -218,13 +216,13 @@ class TableRows:
         table = self._table(name)
         at = self._rows_of(table)
         located = self._locators(table, at, quoted_name(self.conn, table))
-        keys = [at.c[column] for column in table.primary_key]
+        keys = self._keys(table, at)
         wanted = self._asked(table, at, [column.name for column in table.columns], as_texts)
         by = [at.c[column].desc() if falling else at.c[column] for column, falling in order]
         query = sa.select(*located, *keys, *wanted).select_from(at).order_by(*by, *located)
         found = self._chosen(query.offset(first), table, at, where, size)
         told = len(located) + len(keys)
-        return _found(found[:told], len(located)), found[told:]
+        return self._found(table, found[:told], len(located)), found[told:]
 
     def _asked(
         self, table: ForeignTable, at: Any, names: Sequence[str], as_texts: Container[str]
@@ -233,6 +231,28 @@ class TableRows:
         known = {column.name: column for column in table.columns}
         asked = ((at.c[n], as_text if n in as_texts else known[n].asked) for n in names)
         return [at if ask is None else ask(at).label(None) for at, ask in asked]
+
+    def _keys(self, table: ForeignTable, at: Any) -> list[sa.ColumnElement[Any]]:
+        """Return the columns of a primary key; as texts, where the driver lacks some values."""
+        told = _key_columns(table)
+        texts = {c.name for c in told if c.kind in PARSERS}
+        engine = self.conn.dialect.name
+        return self._asked(
+            table, at, table.primary_key, texts if engine in ("duckdb", "postgresql") else ()
+        )
+
+    def _found(self, table: ForeignTable, columns: list[list[Any]], located: int) -> FoundRows:
+        """Return rows of a table of their locators, and of what `_keys` has read of them."""
+        locators = _tuples(columns[:located])
+        keys = []
+        for column, stored in zip(_key_columns(table), columns[located:], strict=True):
+            read = from_text(column.kind) if column.kind in PARSERS else None
+            if column.kind == "single":
+                read = shortest_single
+            elif column.nested is not None:
+                read = column.nested.read
+            keys.append(stored if read is None else [v if v is None else read(v) for v in stored])
+        return FoundRows(locators, list(zip(*keys, strict=True)) if keys else [()] * len(locators))
 
     def _rows_of(self, table: ForeignTable, alias: str | None = None) -> Any:
         """Return what the rows of a table are selected from."""
@@ -284,7 +304,7 @@ class TableRows:
         columns: list[list[Any]]
         if locators is None:
             columns = self._chosen(query, table, at, None, None)
-        elif table.located == "number" and len(locators) > _FEW_PARAMETERS:
+        elif table.located == "number" and len(locators) > FEW_PARAMETERS:
             # To number the rows again and again takes longer.
             columns, chosen = self._chosen(query, table, at, None, None), set(locators)
             keep = [locator in chosen for locator in columns[0]]
@@ -293,7 +313,7 @@ class TableRows:
             query = only(query, table, at)
             parts = [
                 columns_of(self.conn, query.where(chosen))
-                for chosen in self._among(located, locators)
+                for chosen in among(self.conn, located, locators)
             ]
             columns = _joined(parts, len(located) + len(wanted))
         return columns
@@ -319,7 +339,9 @@ class TableRows:
             told = ClauseAdapter(at).traverse(told)
         try:
             return run(query.where(told))
-        except (exc.SQLAlchemyError, OverflowError, UnicodeError) as err:
+        except EcsvizError:
+            raise
+        except (exc.SQLAlchemyError, ArithmeticError, TypeError, ValueError) as err:
             why = str(getattr(err, "orig", err)).strip()
             if "interrupted" in why.lower() or getattr(err, "connection_invalidated", False):
                 raise
@@ -371,7 +393,7 @@ class TableRows:
         ends = [self._locators(source, here, "s"), self._locators(target, there, "t")]
         # The key of the rows that are not known yet.
         told, at = (source, here) if targets is not None else (target, there)
-        keys = [at.c[column] for column in told.primary_key]
+        keys = self._keys(told, at)
         query = (
             sa.select(*ends[0], *ends[1], *keys)
             .select_from(here.join(there, _on(key, here, there)))
@@ -385,11 +407,12 @@ class TableRows:
             parts = [columns_of(self.conn, query)]
         else:
             parts = [
-                columns_of(self.conn, query.where(among))
-                for among in self._among(ends[side], chosen)
+                columns_of(self.conn, query.where(some))
+                for some in among(self.conn, ends[side], chosen)
             ]
         columns = _joined(parts, len(ends[0]) + len(ends[1]) + len(keys))
-        return _tuples(columns[: len(ends[0])]), _found(columns[len(ends[0]) :], len(ends[1]))
+        met = self._found(told, columns[len(ends[0]) :], len(ends[1]))
+        return _tuples(columns[: len(ends[0])]), met
 
     def count_links(self, key: ForeignKey) -> tuple[int, int, int]:
         """Return how many rows refer to a row, to none (dangling), and have NULL in the key."""
@@ -476,73 +499,6 @@ class TableRows:
             return [sa.literal_column(f"{called}.{name}", sa.BigInteger())]
         return [at.c[column] for column in table.key or table.primary_key]
 
-    def _among(
-        self, located: Sequence[sa.ColumnElement[Any]], locators: Sequence[Locator]
-    ) -> Iterator[sa.ColumnElement[bool]]:
-        """Yield conditions that a row is one of some: one, or one for every so many rows."""
-        if not locators:
-            return
-        engine = self.conn.dialect.name
-        if engine == "sqlite":
-            if len(located) == 1 and {*map(type, locators)} == {int}:
-                yield key_condition(self.conn, located[0], locators)
-                return
-            # Of any types, whatever is declared: none is bound as another is.
-            located = [sa.type_coerce(column, AsItComes()) for column in located]
-            locators, odd = _as_text(locators)
-            encoding = str(self.conn.exec_driver_sql("PRAGMA encoding").scalar()) if odd else ""
-            for start in range(0, len(odd), _ODD):
-                some = odd[start : start + _ODD]
-                yield sa.or_(*(_same(located, locator, encoding) for locator in some))
-        columns = [locators] if len(located) == 1 else list(zip(*locators, strict=True))
-        if engine == "duckdb":  # a list for each column
-            lists = (sa.bindparam(None, list(told), AsItComes()) for told in columns)
-            yield _row(located).in_(sa.select(*map(sa.func.unnest, lists)))
-            return
-        if engine == "postgresql" and len(located) > 1:
-            # An array for each column: PostgreSQL makes a chain of OR of rows, which goes deep.
-            arrays = (
-                sa.bindparam(None, list(told), sa.ARRAY(at.type))
-                for at, told in zip(located, columns, strict=True)
-            )
-            names = [f"k{n}" for n in range(len(located))]
-            given = sa.func.unnest(*arrays).table_valued(*names).render_derived()
-            yield _row(located).in_(sa.select(*given.c))
-            return
-        most = _PARAMETERS if engine in _TAKE_MANY else 0
-        step = max(1, (most or _FEW_PARAMETERS) // len(located))
-        for start in range(0, len(locators), step):
-            yield _row(located).in_(locators[start : start + step])
-
-
-def _row(located: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
-    return located[0] if len(located) == 1 else sa.tuple_(*located)
-
-
-_ODD: Final = 200
-"""How many conditions are joined by OR: SQLite takes no deeper expression than 1,000."""
-
-
-def _as_text(locators: Sequence[Locator]) -> tuple[list[Locator], list[Locator]]:
-    """Return the locators that can be bound, and those with a text that is no UTF-8."""
-    fine: list[Locator] = []
-    odd: list[Locator] = []
-    for locator in locators:
-        parts = locator if isinstance(locator, tuple) else (locator,)
-        texts = (part for part in parts if isinstance(part, str) and not part.isascii())
-        (odd if any("\udc80" <= c <= "\udcff" for part in texts for c in part) else fine).append(
-            locator
-        )
-    return fine, odd
-
-
-def _same(located: Sequence[Any], locator: Locator, encoding: str) -> sa.ColumnElement[bool]:
-    parts = locator if isinstance(locator, tuple) else (locator,)
-    pairs = zip(located, parts, strict=True)
-    return sa.and_(
-        *(has_bytes(at, v, encoding) if isinstance(v, str) else at == v for at, v in pairs)
-    )
-
 
 def quoted_name(conn: Connection, table: ForeignTable) -> str:
     """Return a table's name as it is written in SQL."""
@@ -557,11 +513,9 @@ def _on(key: ForeignKey, here: Any, there: Any) -> sa.ColumnElement[bool]:
     return sa.and_(*(there.c[other] == here.c[own] for own, other in pairs))
 
 
-def _found(columns: list[list[Any]], located: int) -> FoundRows:
-    locators = _tuples(columns[:located])
-    rest = columns[located:]
-    keys = list(zip(*rest, strict=True)) if rest else [()] * len(locators)
-    return FoundRows(locators, keys)
+def _key_columns(table: ForeignTable) -> list[ForeignColumn]:
+    known = {column.name: column for column in table.columns}
+    return [known[name] for name in table.primary_key]
 
 
 def _tuples(columns: list[list[Any]]) -> list[Locator]:

@@ -54,6 +54,19 @@ def as_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return sa.cast(column, sa.Text())
 
 
+def shortest_single(value: Any) -> float:
+    """Return a float of four bytes as the shortest number that is rounded to it.
+
+    Examples
+    --------
+    >>> shortest_single(0.10000000149011612)
+    0.1
+    """
+    import numpy as np
+
+    return float(str(np.float32(value)))
+
+
 class AsWritten(sa.types.UserDefinedType[Any]):
     """A type by the name that its database has for it."""
 

@@ -280,8 +280,11 @@ def _close(stack: ExitStack) -> None:
 def _read_only(conn: Connection) -> Iterator[Connection]:
     if conn.dialect.name == "postgresql":
         conn.execution_options(postgresql_readonly=True)
-        # As which dates and spans are read that the driver has no value for.
-        conn.exec_driver_sql("SET LOCAL datestyle TO ISO; SET LOCAL intervalstyle TO postgres")
+        # As which dates and spans are read that the driver has no value for; and all of a float.
+        conn.exec_driver_sql(
+            "SET LOCAL datestyle TO ISO; SET LOCAL intervalstyle TO postgres;"
+            " SET LOCAL extra_float_digits TO 3"
+        )
     elif conn.dialect.name in ("mysql", "mariadb"):
         conn.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     if conn.dialect.name != "sqlite":

@@ -20,9 +20,15 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from ecsviz.errors import EcsvizError
+from ecsviz.importers.database.json_tables import is_exact
 from ecsviz.importers.database.lacking import PARSERS, from_text, suspicious
 from ecsviz.importers.database.rows import quoted_name
-from ecsviz.importers.database.schema import ForeignColumn, ForeignTable, Kind
+from ecsviz.importers.database.schema import (
+    ForeignColumn,
+    ForeignTable,
+    Kind,
+    shortest_single,
+)
 from ecsviz.values.tagged_json import UNREADABLE
 
 _Time = TypeVar("_Time", date, datetime, time)
@@ -387,26 +393,38 @@ def _declared(column: ForeignColumn, lacking: bool) -> Fit:
     return Fit((_TYPES[kind],), column.nullable, CONVERT.get(kind), kind == "zoned")
 
 
-def _single(value: Any) -> float:
-    """Return a float of four bytes as the shortest number that is rounded to it.
+def from_json(value: Any) -> Any:
+    """Return what a text of JSON says; a number that a float would round is a Decimal.
 
     Examples
     --------
-    >>> _single(0.10000000149011612)
-    0.1
+    >>> from_json("[1.10, 12345678901234567890.5, 1e400]")
+    [1.1, Decimal('12345678901234567890.5'), Decimal('1E+400')]
     """
-    import numpy as np
-
-    return float(str(np.float32(value)))
-
-
-def _from_json(value: Any) -> Any:
     if isinstance(value, (str, bytes)):
         try:
-            return json.loads(value)
+            return json.loads(value, parse_float=_float, parse_int=_int)
         except (ValueError, RecursionError):
             return value
     return plain(value)
+
+
+def _float(text: str) -> float | Decimal:
+    return float(text) if is_exact(text) else Decimal(text)
+
+
+def _int(text: str) -> int | Decimal:
+    try:
+        return int(text)
+    except ValueError:  # Python makes no integer of so many digits
+        return Decimal(text)
+
+
+def from_jsons(value: Any) -> Any:
+    """Return lists of what texts of JSON say, of an array."""
+    if isinstance(value, list):
+        return [from_jsons(part) for part in value]
+    return None if value is None else from_json(value)
 
 
 def plain(value: Any) -> Any:
@@ -426,10 +444,10 @@ CONVERT: Final[dict[Kind, Callable[[Any], Any]]] = {
     "bits": lambda value: int.from_bytes(value, "big") if isinstance(value, bytes) else int(value),
     "bool": bool,
     "bytes": bytes,
-    "json": _from_json,
+    "json": from_json,
     "int": int,
     "other": lambda value: value if isinstance(value, str) else str(value),
-    "single": _single,
+    "single": shortest_single,
     "uuid": lambda value: UUID(value) if isinstance(value, str) else value,
 }
 
