@@ -23,6 +23,7 @@ from benchmarks import (
     loop,
     report,
     saving,
+    scale,
     searching,
     touching,
 )
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[Path, int, int], Section]] = {
     "touch": touching.touch,
     "frame": saving.frame,
     "graph": graphs.graph,
+    "scale": scale.scale,
     "search": searching.search,
     "chats": exports.exports,
     "draw": drawing.draw,

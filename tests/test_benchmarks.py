@@ -38,7 +38,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 def test_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = ["save", "load", "loop", "touch", "frame", "graph", "search", "chats", "draw", "import"]
-    parts.append("database")
+    parts += ["database", "scale"]
     bench.main(["--quick", "--output", str(tmp_path), "--only", *parts])
     text = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert text in capsys.readouterr().out
@@ -50,7 +50,7 @@ def test_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     titles = [race["title"].split()[0] for race in data["races"]]
     searches = [*["Search"] * 5, "Keep"]
     others = ["Read", "Draw", "Import,", *["Read"] * 3, "Copy"]
-    assert titles == ["Save", "Load", "The", "Touch", "A", "The", *searches, *others]
+    assert titles == ["Save", "Load", "The", "Touch", "A", "The", "A", *searches, *others]
     table = {row[0]: row[1:] for row in rows_of(text)}
     for race in data["races"]:
         assert table[race["limit"]][1] == "1.00"
