@@ -98,17 +98,22 @@ def _look(
     """Hold a repaired store against what the sound one said."""
     there = {entity.ecs_id: entity for entity in new.list_by_type(ev.Entity)}
     listed = {ecs_id: set(rows["what"]) for ecs_id, rows in told.groupby("ecs_id", dropna=True)}
+    # Whose id cannot be read is told by its class, and that perhaps by another name.
     nobody = set(told[told["ecs_id"].isna()]["class"])
+    unknown = bool(nobody - {"Shelf", "Book"})
     for ecs_id, right in now.items():
         if ecs_id not in there:
-            if "gone" not in listed.get(ecs_id, ()) and type(right).__name__ not in nobody:
+            if "gone" not in listed.get(ecs_id, ()) and not (
+                unknown or type(right).__name__ in nobody
+            ):
                 found.lost.append(f"{what}: {right!r:.80} is not there, and not listed")
         elif ecs_id not in listed and fields(there[ecs_id]) != fields(right):
             found.silent.append(f"{what}: {right!r:.80} is {there[ecs_id]!r:.80}")
         elif ecs_id not in listed and held(there[ecs_id]) != held(right):
             # Who is as it was before stands in lists as it stood then.
             right_, now_ = (
-                [each for each in held(e) if each[1] not in listed] for e in (right, there[ecs_id])
+                [each for each in held(e) if each[1] in there and each[1] not in listed]
+                for e in (right, there[ecs_id])
             )
             if right_ != now_ and (not listed or sorted(right_) != sorted(now_)):
                 found.silent.append(f"{what}: {right!r:.80} holds others")
