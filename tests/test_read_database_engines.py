@@ -188,6 +188,18 @@ INSERT INTO u VALUES (1, NULL, NULL), (2, 7, 'y');
     assert db.explore().table == "t"
 
 
+def test_names_may_hold_what_drivers_take_for_parameters(any_maker: Maker) -> None:
+    where = any_maker("CREATE TABLE k (id INT PRIMARY KEY);\n")
+    name, day = ("`a%b`", "`d%:x`") if where.startswith("mysql") else ('"a%b"', '"d%:x"')
+    made = f"CREATE TABLE {name} ({day} DATE, n VARCHAR(9));\n"
+    made += f"INSERT INTO {name} VALUES ('2024-02-29', 'x'), ('2024-02-29', 'x'), (NULL, NULL);\n"
+    with ev.read_database(any_maker(made)) as db:
+        assert list(db.frame("a%b")) == ["d%:x", "n"]
+        assert len(db.entities("a%b")) == len(db.row_graph("a%b")) == 3
+        assert db.problems.empty
+        agree(db)
+
+
 def test_rows_that_nothing_tells_apart_count_once_each(maker: Maker) -> None:
     db = ev.read_database(
         maker(

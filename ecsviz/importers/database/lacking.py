@@ -14,7 +14,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ecsviz.importers.database.schema import ForeignColumn, ForeignTable, Kind, as_text, only
+from ecsviz.importers.database.schema import (
+    ForeignColumn,
+    ForeignTable,
+    Kind,
+    as_text,
+    literal,
+    only,
+)
 
 _DAYS = "NOT {} BETWEEN '0001-01-01' AND '9999-12-31'"
 _MOMENTS = "({0} < '0001-01-01' OR {0} >= '10000-01-01')"
@@ -61,7 +68,7 @@ def _when(conn: Connection, table: ForeignTable) -> dict[str, Any]:
         elif column.nested is not None:
             told = column.nested.lacks
         if told is not None:
-            found[column.name] = sa.literal_column(told(quote(column.name)))
+            found[column.name] = literal(conn, told(quote(column.name)))
     return found
 
 

@@ -29,6 +29,7 @@ from ecsviz.importers.database.schema import (
     ForeignSchema,
     ForeignTable,
     as_text,
+    literal,
     only,
     shortest_single,
 )
@@ -491,12 +492,12 @@ class TableRows:
             return [at.c[NUMBER]]
         if table.located == "place":  # a partition's place is unique within it
             return [
-                sa.cast(sa.literal_column(f"{called}.{column}"), sa.Text())
+                sa.cast(literal(self.conn, f"{called}.{column}"), sa.Text())
                 for column in ("tableoid", "ctid")
             ]
         name = self._row_id(table) if table.located == "row id" else None
         if name is not None:
-            return [sa.literal_column(f"{called}.{name}", sa.BigInteger())]
+            return [literal(self.conn, f"{called}.{name}", sa.BigInteger())]
         return [at.c[column] for column in table.key or table.primary_key]
 
 

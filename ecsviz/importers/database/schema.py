@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import quoted_name
 
 Kind = Literal[
@@ -208,6 +209,16 @@ class ForeignTable:
             ),
             schema=None if self.schema is None else quoted_name(self.schema, quote=True),
         )
+
+
+def literal(conn: Connection, quoted: str, kind: Any = None) -> sa.ColumnClause[Any]:
+    """Return what names that are quoted for a database stand in, as it is.
+
+    Where drivers take ``%`` for the beginning of a parameter, SQLAlchemy doubles it in names, and
+    would once more.
+    """
+    doubled = "%%" in conn.dialect.identifier_preparer.quote_identifier("%")
+    return sa.literal_column(quoted.replace("%%", "%") if doubled else quoted, kind)
 
 
 def only(query: sa.Select[Any], table: ForeignTable, at: Any) -> sa.Select[Any]:
