@@ -118,8 +118,8 @@ def test_references_lead_on(chat: Notebook) -> None:
 def test_search_type_and_cycles(chat: Notebook) -> None:
     chat.page.fill(".ecsviz-search", "loop")
     chat.wait_for("w._rows['total']", 1)
-    chat.page.wait_for_selector(".ecsviz-status:has-text('showing 1 of 1 entities that match')")
-    assert "showing 1 of 1 entities that match; 5 in the graph" in text(chat, SPOKEN)
+    chat.page.wait_for_selector(".ecsviz-status:has-text('showing 1 of 1 entity that matches')")
+    assert "showing 1 of 1 entity that matches; 5 in the graph" in text(chat, SPOKEN)
     chat.page.press(".ecsviz-search", "Escape")
     chat.wait_for("w.search", "")
     chat.page.select_option(".ecsviz-types", label="ChatThread (1)")

@@ -100,7 +100,7 @@ def test_threads_are_searched_filtered_sorted_and_picked(notebook: Notebook) -> 
     assert page.locator("th[aria-sort='descending']").text_content() == "Messages ↓"
     # texts of every message
     page.get_by_label("Search all texts").fill("no1234x")
-    wait_for_status(page, "showing 1 of 1 threads")
+    wait_for_status(page, "showing 1 of 1 thread")
     assert page.locator(".ecsviz-threads .ecsviz-found .ecsviz-hit").text_content() == "no1234x"
     notebook.shot("threads-found", ".ecsviz-threads")
     # the thread that is picked, and the way back, by keyboard
@@ -144,7 +144,7 @@ def test_a_store_searches_and_shows_the_past_of_what_is_picked(notebook: Noteboo
     search = page.get_by_label("Search all texts")
     assert search.get_attribute("placeholder") == "search all texts for words"
     search.fill("no123x")
-    wait_for_status(page, "showing 1 of 1 threads")
+    wait_for_status(page, "showing 1 of 1 thread")
     page.locator(f"{ROW} [data-pick]").click()
     page.wait_for_selector(".ecsviz-threads .ecsviz-thread .ecsviz-message")
     assert notebook.value("w.thread.store is store")

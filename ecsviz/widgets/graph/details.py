@@ -128,7 +128,7 @@ class Around:
         if numbers and len(numbers) < total:
             told += f" ({first + 1:,} to {first + len(numbers):,})"
         if total < n:
-            told += f" that match; {n:,} in the graph"
+            told += f" that match{'es' if total == 1 else ''}; {n:,} in the graph"
         listed = [self.row(number) for number in numbers]
         return {"first": first, "total": total, "told": told, "listed": listed}
 
