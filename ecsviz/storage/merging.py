@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from ecsviz.basics.text import counted
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.equality import by_id, identical
 from ecsviz.domain.fields import class_plan
@@ -165,8 +166,8 @@ class Merge:
         if self.conflicts:
             lines = "\n  ".join(str(c) for c in self.conflicts[:10])
             raise MergeConflictError(
-                f"{len(self.conflicts)} fields were changed here and in the store, so nothing was"
-                f" merged:\n  {lines}\nChoose with store.resolve(), or say"
+                f"{counted(len(self.conflicts), 'field')} changed here and in the store, so nothing"
+                f" was merged:\n  {lines}\nChoose with store.resolve(), or say"
                 ' store.merge(…, choose="mine") or "theirs". Or set each to what it should be in'
                 " the entity that store.get() gives, or refresh() and repeat your changes.",
                 conflicts=self.conflicts,
