@@ -347,6 +347,26 @@ INSERT INTO b{number} SELECT d, 1 FROM a{number};
     assert alone.ecs_id == key_ids(db._schema.tables["a0"], [(dt.date(2024, 2, 29),)])[0]
 
 
+def test_keys_that_look_alike_to_python_are_two_rows(postgresql: Maker) -> None:
+    """Arrays whose indices begin elsewhere are other values, and the same lists."""
+    url = postgresql(
+        """CREATE TABLE t (a INT[] PRIMARY KEY, n INT);
+INSERT INTO t VALUES ('{1,2}', 1), ('[0:1]={1,2}', 2), ('{3}', 3);
+CREATE TABLE u (id INT PRIMARY KEY, a INT[] REFERENCES t);
+INSERT INTO u VALUES (1, '{1,2}'), (2, '{3}');
+"""
+    )
+    with ev.read_database(url) as db, ev.SQLAlchemyEntityStorage("sqlite://") as store:
+        agree(db)
+        assert sorted(one.n for one in db.entities("t")) == [1, 2, 3]
+        assert len({one.ecs_id for one in db.entities("t")}) == 3
+        assert {name: len(rows) for name, rows in db.copy_to(store).items()} == {"t": 3, "u": 2}
+        (cls,) = {type(one) for one in db.entities("t")}
+        assert sorted(one.n for one in store.list_by_type(cls)) == [1, 2, 3]
+        db.copy_to(store)
+        assert store.count(cls) == 3
+
+
 def test_a_server_that_rounds_floats_rounds_none(postgresql: Maker) -> None:
     url = postgresql(
         """ALTER DATABASE engines SET extra_float_digits = 0;

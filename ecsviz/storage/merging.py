@@ -165,9 +165,10 @@ class Merge:
         merged = self.look(choose)
         if self.conflicts:
             lines = "\n  ".join(str(c) for c in self.conflicts[:10])
+            were = "was" if len(self.conflicts) == 1 else "were"
             raise MergeConflictError(
-                f"{counted(len(self.conflicts), 'field')} changed here and in the store, so nothing"
-                f" was merged:\n  {lines}\nChoose with store.resolve(), or say"
+                f"{counted(len(self.conflicts), 'field')} {were} changed here and in the store, so"
+                f" nothing was merged:\n  {lines}\nChoose with store.resolve(), or say"
                 ' store.merge(…, choose="mine") or "theirs". Or set each to what it should be in'
                 " the entity that store.get() gives, or refresh() and repeat your changes.",
                 conflicts=self.conflicts,

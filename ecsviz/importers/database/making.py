@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final, Protocol, TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy.engine import Connection
 
@@ -285,9 +285,9 @@ def row_ids(
     place = {column.name: number for number, column in enumerate(table.columns)}
     keys = [values[place[name]] for name in table.primary_key]
     parts: list[tuple[Any, ...]] = list(zip(*keys, strict=True)) if keys else [()] * count
-    if keys and not any(None in column for column in keys):
-        return key_ids(table, parts)
     seen = dict[str, int]() if seen is None else seen
+    if keys and not any(None in column for column in keys):
+        return _numbered(table, key_ids(table, parts), seen)
     texts = []
     for number, key in enumerate(parts):
         if key and None not in key:
@@ -298,6 +298,23 @@ def row_ids(
         times = seen[digest] = seen.get(digest, 0) + 1
         texts.append(json.dumps([table.name, "row", digest, times]))
     return named_ids(NAMESPACE, texts)
+
+
+def _numbered(table: ForeignTable, ids: list[UUID], seen: Counts) -> list[UUID]:
+    """Return ids, each of them once, where keys may look alike to Python.
+
+    Two arrays of PostgreSQL differ if only their indices do, which no list has.
+    """
+    if not any(
+        column.kind == "json" for column in table.columns if column.name in table.primary_key
+    ):
+        return ids
+    numbered = []
+    for ecs_id in ids:
+        told = str(ecs_id)
+        times = seen[told] = seen.get(told, 0) + 1
+        numbered.append(ecs_id if times == 1 else uuid5(NAMESPACE, f"{told} {times}"))
+    return numbered
 
 
 def key_ids(table: ForeignTable, keys: Iterable[tuple[Any, ...]]) -> list[UUID]:
