@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -98,6 +99,24 @@ def test_a_format_of_another_package_is_found(offer: Offer) -> None:
     assert [(m.author, m.content) for m in thread.messages] == [("Ann", "Hi"), ("Ben", "Hello")]
     assert read_chat(TEXT, "minutes") == [thread]
     assert read_chat(TEXT)[0].messages[1].ecs_id == thread.messages[1].ecs_id
+
+
+def test_packages_are_asked_anew_when_one_comes_or_goes(
+    offer: Offer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = registry.entry_points
+    monkeypatch.setattr(registry, "entry_points", lambda **of: asked.append("once") or real(**of))
+    offer(minutes="fake_chats:Minutes")
+    for _ in range(3):
+        read_chat(TEXT)
+    assert len(asked) == 1
+    shutil.move(tmp_path / "site" / "fake_chats-1.0.dist-info", tmp_path / "gone")
+    with pytest.raises(ImportFormatError):
+        read_chat(TEXT)
+    shutil.move(tmp_path / "gone", tmp_path / "site" / "fake_chats-1.0.dist-info")
+    assert len(read_chat(TEXT)) == 1
+    assert len(asked) == 3
 
 
 def test_without_it_the_file_is_refused() -> None:

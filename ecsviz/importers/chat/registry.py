@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from ecsviz.basics.outside import outside
 from ecsviz.errors import ImportFormatError, did_you_mean, short_repr
@@ -172,10 +175,27 @@ def checked(value: object, name: str) -> ChatFormat:
     return made  # type: ignore[return-value]  # checked above
 
 
-def _offered() -> list[EntryPoint]:
+def _offered() -> tuple[EntryPoint, ...]:
+    return _offered_in(tuple((path, _changed(path)) for path in map(str, sys.path)))
+
+
+@lru_cache(maxsize=1)
+def _offered_in(_: tuple[tuple[str, int], ...]) -> tuple[EntryPoint, ...]:
+    """Return what packages offer: to ask hundreds of them takes longer than to read a chat.
+
+    Whoever installs one, or removes it, changes a folder of the path, and is asked anew.
+    """
     ours = {known.name for known in FORMATS}
     found = [each for each in entry_points(group=GROUP) if each.name not in ours]
-    return sorted(found, key=lambda each: each.name)
+    return tuple(sorted(found, key=lambda each: each.name))
+
+
+def _changed(path: str) -> int:
+    """Return when a folder of the path was changed, in nanoseconds; 0 if there is none."""
+    try:
+        return Path(path).stat().st_mtime_ns
+    except (OSError, ValueError):
+        return 0
 
 
 def _loaded(point: EntryPoint) -> ChatFormat:
