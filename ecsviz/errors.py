@@ -535,8 +535,7 @@ EXAMPLE = "0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"
 """What an ``ecs_id`` looks like, for messages."""
 
 
-_SECRETS = r"\w*(?:pass|pwd|secret|token)\w*|(?:[?&;]|%3F|%26)\w*key\w*"  # not each key=
-_NAMED = rf"((?:{_SECRETS})(?:=|%3D)\s*)(?:'[^']*'|[^\s;&'\"]+)()"
+_NAMED = r"((?:\w*(?:pass|pwd|secret|token)|[?&;]\w*key)\w*(?:=|%3D)\s*)(?:'[^']*'|[^\s;&'\"]+)()"
 _LOGINS = r"(:|%3A)\S*(@|%40)", r"(://\S*?:)(?!\d+\b)[^\s@*'\"]+()", _NAMED
 
 
