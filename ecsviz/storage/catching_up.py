@@ -110,7 +110,8 @@ class CatchingUp:
         Three-way and by field: a list that both sides have changed is a conflict, since nobody
         can tell which order is meant. Sets and dictionaries are merged by member. What was imported
         and not registered yet is fitted as `register` does it. O(entities). `resolve` shows
-        conflicts side by side, with buttons.
+        conflicts side by side, with buttons. What a chosen list leaves out is stored still:
+        `register` tells if it cannot be without its holder, and `delete` deletes it.
 
         Examples
         --------

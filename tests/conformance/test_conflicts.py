@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -9,6 +10,15 @@ import pytest
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.isomorphic import find_difference
+
+
+@dataclass(repr=False)  # what it prints tells where in memory it lies
+class Spot:
+    x: int
+
+
+class Pin(ev.Entity):
+    spot: Spot
 
 
 def both(store: Any) -> tuple[ev.ChatThread, ev.ChatThread]:
@@ -145,6 +155,17 @@ def test_what_others_save_meanwhile_is_not_chosen(store: Any) -> None:
     assert [each.theirs for each in shown.conflicts if each.field == "title"] == ["theirs again"]
     shown.choose_all("theirs")
     assert shown.merge().title == "theirs again"
+    shown.close()
+
+
+def test_values_are_compared_and_not_what_they_print(store: Any) -> None:
+    pin = store.register(Pin(spot=Spot(1)))
+    other = store.get(pin.ecs_id)
+    other.spot, pin.spot = Spot(2), Spot(3)
+    store.register(other)
+    shown = store.resolve(pin)
+    shown.choose(0, "theirs")
+    assert shown.merge().spot == Spot(2)
     shown.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar, Final
+from uuid import UUID
 
 import traitlets
 from ipywidgets import HTML, Button, HBox, Layout, ToggleButtons, VBox
@@ -10,6 +11,7 @@ from ipywidgets import HTML, Button, HBox, Layout, ToggleButtons, VBox
 from ecsviz.basics.html import Cell, Child, Element, block, element, shown_of, table
 from ecsviz.basics.text import counted
 from ecsviz.domain.entity_class import is_entity_class
+from ecsviz.domain.equality import by_id, identical
 from ecsviz.domain.labels import label_of
 from ecsviz.domain.walk import walk
 from ecsviz.errors import EcsvizError, InvalidArgumentError, MergeConflictError, short_repr
@@ -99,7 +101,8 @@ class ConflictsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no ty
     def __init__(self, store: CatchingUp, entity: Any, base: AsOf = None) -> None:
         self.store, self.entity, self._base = store, entity, base
         self.conflicts: list[Conflict] = []
-        self._labels: dict[Any, str] = {}
+        self._labels: dict[UUID, str] = {}
+        self._places: dict[tuple[UUID, str], int] = {}
         self._words, self._said, self._rows = HTML(), HTML(), VBox()
         narrow = Layout(width="auto")
         self._all = {
@@ -122,6 +125,7 @@ class ConflictsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no ty
     def _look(self) -> None:
         """Ask the store what was changed on both sides."""
         self.conflicts = self.store.conflicts(self.entity, base=self._base)
+        self._places = {(each.ecs_id, each.field): n for n, each in enumerate(self.conflicts)}
         wanted = {each.ecs_id for each in self.conflicts}
         live = walk(as_registered(self.entity)[1]).entities
         self._labels = {each.ecs_id: label_of(each, 40) for each in live if each.ecs_id in wanted}
@@ -247,17 +251,10 @@ class ConflictsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no ty
             If something is not chosen yet, or others have changed more meanwhile, which is shown
             then. Nothing is changed.
         """
-        sides = {
-            (each.ecs_id, each.field, _key(each)): side
-            for each, side in zip(self.conflicts, self.chosen, strict=True)
-            if side
-        }
         found = self.store.conflicts(self.entity, base=self._base)
-        left = [each for each in found if (each.ecs_id, each.field, _key(each)) not in sides]
+        left = [each for each in found if not self._side_of(each)]
         if left:
-            anew = [(each.ecs_id, each.field, _key(each)) for each in found] != [
-                (each.ecs_id, each.field, _key(each)) for each in self.conflicts
-            ]
+            anew = any(self._place(each) is None for each in left)
             if anew:
                 self._look()
             since = ", since others have saved meanwhile" if anew else ""
@@ -266,16 +263,22 @@ class ConflictsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no ty
                 " Choose a side of each.",
                 conflicts=left,
             )
-        done = self.store.merge(
-            self.entity,
-            base=self._base,
-            choose=lambda each: sides.get((each.ecs_id, each.field, _key(each)), ""),
-        )
-        self.conflicts, self.chosen = [], []
+        done = self.store.merge(self.entity, base=self._base, choose=self._side_of)
+        self.conflicts, self.chosen, self._places = [], [], {}
         self._rows.children = []
         self._words.value = ""
         self.told = "Merged. Register it to save what came of it."
         return done
+
+    def _place(self, conflict: Conflict) -> int | None:
+        """Return where a conflict stands among those that are shown, if it is as it is shown."""
+        place = self._places.get((conflict.ecs_id, conflict.field))
+        return place if place is not None and _is_same(self.conflicts[place], conflict) else None
+
+    def _side_of(self, conflict: Conflict) -> str:
+        """Return the side that was chosen; empty if none was, or it is not as it is shown."""
+        place = self._place(conflict)
+        return "" if place is None else self.chosen[place] or ""
 
     def _on_choice(self, number: int, side: str | None) -> None:
         if side is not None and self.chosen[number] != side:
@@ -307,16 +310,6 @@ class ConflictsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no ty
         return {**super()._repr_mimebundle_(**kwargs), "text/html": str(self._page.still())}
 
 
-def _key(conflict: Conflict) -> str:
-    """Return what a conflict is about, as far as one has seen it."""
-    return repr([_seen(side) for side in (conflict.mine, conflict.theirs)])
-
-
-def _seen(value: Any) -> Any:
-    if is_entity_class(type(value)):
-        return value.ecs_id
-    if isinstance(value, list):
-        return [_seen(part) for part in value]
-    if isinstance(value, dict):
-        return {name: _seen(part) for name, part in value.items()}
-    return value
+def _is_same(one: Conflict, other: Conflict) -> bool:
+    sides = (one.mine, other.mine), (one.theirs, other.theirs)
+    return all(identical(*values, by_id) for values in sides)
