@@ -30,7 +30,7 @@ def scan_graph(
     folder_or_store
         The folder; or a store, which is written into a temporary one first.
     engine
-        Who answers: None for DuckDB in this process; a `DuckDBEngine`, or a session of Spark.
+        Who answers: None for DuckDB in this process, or a `DuckDBEngine`.
     memory
         How much DuckDB may hold, and what is done in arrays here: ``"2GB"`` by default. More than
         that is spilled to disk.
@@ -58,10 +58,10 @@ def scan_graph(
     0  ChatMessage     18          52
     1   ChatThread      1          18
     """
+    used, close = engine_of(engine, memory)
     made: Path | None = None
     if hasattr(folder_or_store, "to_parquet"):
         made = Path(tempfile.mkdtemp(prefix="ecsviz-"))
-    used, close = engine_of(engine, memory)
 
     def end() -> None:
         close()
