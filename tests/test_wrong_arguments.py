@@ -261,6 +261,25 @@ def call(method: Any, wrong: str, value: Any, at: Any) -> Any:
     return method(*extra, **arguments)
 
 
+def told_of(
+    case: str, value: Any, ask: Callable[[], object], refused: list[str] | None = None
+) -> list[str]:
+    """Return what is wrong with what comes of a wrong value: a foreign error, a long message."""
+    try:
+        ask()
+    except EcsvizError as err:
+        if refused is not None:
+            refused.append(case)
+        if len(str(err)) > 600:
+            return [f"{case}: a message of {len(str(err))} characters"]
+    except Exception as err:  # noqa: BLE001 - what is looked for
+        return [f"{case}: {type(err).__name__}: {str(err)[:100]}"]
+    finally:
+        if inspect.iscoroutine(value):
+            value.close()
+    return []
+
+
 @pytest.mark.parametrize(("kind", "name", "wrong"), sorted(set(cases())))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_wrong_argument_is_an_answer_or_an_error_of_ours(
@@ -274,20 +293,14 @@ def test_a_wrong_argument_is_an_answer_or_an_error_of_ours(
     shown = plt.get_fignums()
     for case, make in WRONG.items():
         value = make()
-        try:
-            call(getattr(at.of, name), wrong, value, at)
-        except EcsvizError as err:
-            if len(str(err)) > 600:
-                foreign.append(f"{case}: a message of {len(str(err))} characters")
-            if plt.get_fignums() != shown:
-                foreign.append(f"{case}: an empty figure is left behind")
-        except Exception as err:  # noqa: BLE001 - what is looked for
-            foreign.append(f"{case}: {type(err).__name__}: {str(err)[:100]}")
-        finally:
-            if inspect.iscoroutine(value):
-                value.close()
-            plt.close("all")
-            Widget.close_all()
+        refused: list[str] = []
+        foreign += told_of(
+            case, value, lambda value=value: call(getattr(at.of, name), wrong, value, at), refused
+        )
+        if refused and plt.get_fignums() != shown:
+            foreign.append(f"{case}: an empty figure is left behind")
+        plt.close("all")
+        Widget.close_all()
     at.close()
     assert not foreign, "\n".join(foreign)
 
@@ -303,16 +316,7 @@ def test_what_read_database_is_told_wrongly_is_an_answer_or_an_error_of_ours(
     for case, make in WRONG.items():
         value = make()
         given = {"url_or_path": tmp_path / "foreign.db", wrong: value}
-        try:
-            ev.read_database(**given).close()
-        except EcsvizError as err:
-            if len(str(err)) > 600:
-                foreign.append(f"{case}: a message of {len(str(err))} characters")
-        except Exception as err:  # noqa: BLE001 - what is looked for
-            foreign.append(f"{case}: {type(err).__name__}: {str(err)[:100]}")
-        finally:
-            if inspect.iscoroutine(value):
-                value.close()
+        foreign += told_of(case, value, lambda given=given: ev.read_database(**given).close())
     at.close()
     assert not foreign, "\n".join(foreign)
 
@@ -325,22 +329,18 @@ ASKED = ("name", "next", "next__name", "next__next", "ecs_id", "parent_id", "ver
 def test_a_wrong_value_for_a_lookup_is_an_answer_or_an_error_of_ours(
     kind: str, field: str, tmp_path: Path
 ) -> None:
-    foreign, answers = [], 0
+    foreign: list[str] = []
+    answers: list[int] = []
     at = Subject(kind, tmp_path)
     for lookup in (*LOOKUPS, "like", "", "next", "__"):
         for case, make in WRONG.items():
-            value = make()
-            try:
-                at.store.count(Leaf, **{f"{field}__{lookup}": value})
-                answers += 1
-            except EcsvizError as err:
-                if len(str(err)) > 600:
-                    foreign.append(f"{lookup} {case}: a message of {len(str(err))} characters")
-            except Exception as err:  # noqa: BLE001 - what is looked for
-                foreign.append(f"{lookup} {case}: {type(err).__name__}: {str(err)[:100]}")
-            finally:
-                if inspect.iscoroutine(value):
-                    value.close()
+            asked = {f"{field}__{lookup}": (value := make())}
+            found = told_of(
+                f"{lookup} {case}",
+                value,
+                lambda asked=asked: answers.append(at.store.count(Leaf, **asked)),
+            )
+            foreign += found
     at.close()
     assert not foreign, "\n".join(foreign)
     assert answers, "some of them are right"
