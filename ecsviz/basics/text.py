@@ -105,3 +105,25 @@ def counted(count: int, word: str) -> str:
     ('1 node', '1,200 nodes')
     """
     return f"{count:,} {plural(count, word)}"
+
+
+def sql_name(name: str) -> str:
+    """Return a name as SQL takes it, whatever is in it.
+
+    Examples
+    --------
+    >>> print(sql_name('a"b'))
+    "a""b"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def sql_text(text: str) -> str:
+    """Return a text as SQL takes it, whatever is in it.
+
+    Examples
+    --------
+    >>> sql_text("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ecsviz.basics.files import SQLITE
+from ecsviz.basics.text import sql_name
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError
 from ecsviz.importers.chat.content import Budget, Content
 from ecsviz.importers.chat.json_values import JUNK, Item, JsonValues
@@ -447,7 +448,7 @@ class Source:
             return {
                 name: [
                     str(row[1])
-                    for row in connection.execute(f"PRAGMA main.table_xinfo({quoted(name)})")
+                    for row in connection.execute(f"PRAGMA main.table_xinfo({sql_name(name)})")
                     if row[6] == 0
                 ]
                 for name in names
@@ -476,9 +477,9 @@ class Source:
             return
         self._read_tables.add(table)
         connection.text_factory = _text
-        names = ", ".join(map(quoted, columns))
-        by = f" ORDER BY {quoted(order)}" if order in columns else ""
-        query = f"SELECT {names} FROM main.{quoted(table)}{by}"  # noqa: S608 - all quoted
+        names = ", ".join(map(sql_name, columns))
+        by = f" ORDER BY {sql_name(order)}" if order in columns else ""
+        query = f"SELECT {names} FROM main.{sql_name(table)}{by}"  # noqa: S608 - all quoted
         for number, row in enumerate(connection.execute(query), 1):
             place = self.place().at(f"table {table}, row", number)
             yield place, dict(zip(columns, row, strict=True))
@@ -490,17 +491,12 @@ class Source:
             return {}
         with self.database() as connection:
             query = "SELECT count(*) FROM main."
-            counts = {name: connection.execute(query + quoted(name)).fetchone() for name in names}
+            counts = {name: connection.execute(query + sql_name(name)).fetchone() for name in names}
         return {name: int(count) for name, (count,) in counts.items() if count}
 
     def has_table(self, name: str, *columns: str) -> bool:
         """Tell whether there is a table with these columns."""
         return set(columns) <= set(self.tables.get(name, ())) and name in self.tables
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(raw: bytes) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 
-from ecsviz.basics.text import counted
+from ecsviz.basics.text import counted, sql_name
 from ecsviz.errors import short_repr
 from ecsviz.importers.files import MAX_VALUE
 
@@ -66,7 +66,7 @@ class TextTable:
     """
 
     def __init__(self, conn: Any, name: str) -> None:
-        self.conn, self.name, self.columns = conn, quoted(name), dict[str, str]()
+        self.conn, self.name, self.columns = conn, sql_name(name), dict[str, str]()
         self.rows = 0
 
     def need(self, names: Iterable[str]) -> list[str]:
@@ -78,7 +78,7 @@ class TextTable:
                 self.columns[key] = name
                 if len(self.columns) > _MOST_COLUMNS:
                     raise NoTableError(f"it has more than {_MOST_COLUMNS:,} columns")
-                told = f"{quoted(name)} VARCHAR"
+                told = f"{sql_name(name)} VARCHAR"
                 first = len(self.columns) == 1
                 made = f"CREATE TABLE {self.name} ({told})"
                 self.conn.execute(made if first else f"ALTER TABLE {self.name} ADD COLUMN {told}")
@@ -87,7 +87,7 @@ class TextTable:
 
     def add(self, names: list[str], values: list[tuple[str | None, ...]]) -> None:
         """Add rows, given as columns of these names."""
-        called = ", ".join(map(quoted, self.need(names)))
+        called = ", ".join(map(sql_name, self.need(names)))
         chunk = {f"c{n}": np.array(column, dtype=object) for n, column in enumerate(values)}
         self.conn.register(_CHUNK, chunk)
         try:
@@ -103,14 +103,9 @@ _CHUNK: Final = "ecsviz_chunk"
 def check_count(conn: Any, table: str, asked: str, given: Any) -> None:
     """Raise unless a table has as many rows as a statement says."""
     (there,) = conn.execute(asked, [given]).fetchone()
-    (found,) = conn.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone()  # noqa: S608 - quoted
+    (found,) = conn.execute(f"SELECT count(*) FROM {sql_name(table)}").fetchone()  # noqa: S608 - quoted
     if found != there:
         raise NoTableError(f"DuckDB has {found:,} of {there:,} rows of it")
-
-
-def quoted(name: str) -> str:
-    """Return a name as it is written in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def add_csv(table: TextTable, path: Path, tally: Tally, more: dict[str, str]) -> None:
@@ -373,12 +368,12 @@ def types_of(conn: Any, table: str, columns: Iterable[str]) -> dict[str, str]:
     """Return column of texts → the first type that all of its values have, else VARCHAR."""
     found = {}
     for column in columns:
-        at = quoted(column)
+        at = sql_name(column)
         asked = ", ".join(
             f"bool_and(coalesce({when.replace('COL', at)}, false)) FILTER ({at} IS NOT NULL)"
             for when in _TYPES.values()
         )
-        told = conn.execute(f"SELECT {asked} FROM {quoted(table)}").fetchone()  # noqa: S608 - quoted
+        told = conn.execute(f"SELECT {asked} FROM {sql_name(table)}").fetchone()  # noqa: S608 - quoted
         pairs = zip(_TYPES, told, strict=True)
         found[column] = next((kind for kind, fits in pairs if fits), "VARCHAR")
     return found

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from ecsviz.basics.addresses import short_path
 from ecsviz.basics.optional import need
-from ecsviz.basics.text import counted
+from ecsviz.basics.text import counted, sql_name
 from ecsviz.errors import ImportFormatError, short_repr
 from ecsviz.importers.database.csv_tables import (
     NoTableError,
@@ -24,7 +24,6 @@ from ecsviz.importers.database.csv_tables import (
     TextTable,
     add_csv,
     check_count,
-    quoted,
     types_of,
 )
 from ecsviz.importers.database.json_tables import make_of_json
@@ -298,20 +297,24 @@ class _Loading:
             add_csv(texts, path, tally, _said_by_folders(part, files.folder))
         check_count(self.conn, _STAGED, "SELECT ?", texts.rows)
         types = types_of(self.conn, _STAGED, texts.columns.values())
-        cast = ", ".join(f"CAST({quoted(n)} AS {kind}) AS {quoted(n)}" for n, kind in types.items())
-        self.conn.execute(f"CREATE TABLE {quoted(table)} AS SELECT {cast} FROM {quoted(_STAGED)}")  # noqa: S608 - quoted
-        self.conn.execute(f"DROP TABLE {quoted(_STAGED)}")
+        cast = ", ".join(
+            f"CAST({sql_name(n)} AS {kind}) AS {sql_name(n)}" for n, kind in types.items()
+        )
+        self.conn.execute(
+            f"CREATE TABLE {sql_name(table)} AS SELECT {cast} FROM {sql_name(_STAGED)}"  # noqa: S608 - named by us
+        )
+        self.conn.execute(f"DROP TABLE {sql_name(_STAGED)}")
 
     def _parquet(self, table: str, parts: list[Path], tally: Tally) -> None:
         paths = [str(part) for part in parts]
         self.conn.execute(
-            f"CREATE TABLE {quoted(table)} AS"  # noqa: S608 - quoted
+            f"CREATE TABLE {sql_name(table)} AS"  # noqa: S608 - quoted
             " SELECT * FROM read_parquet(?, union_by_name=true)",
             [paths],
         )
         asked = "SELECT sum(num_rows) FROM parquet_file_metadata(?)"
         check_count(self.conn, table, asked, paths)
-        floats = {name: kind for name, kind in self._types(quoted(table)) if kind in _FLOATS}
+        floats = {name: kind for name, kind in self._types(sql_name(table)) if kind in _FLOATS}
         for path in paths if floats and len(paths) > 1 else ():
             tally.name = Path(path).name
             for name, kind in self._types("read_parquet(?)", [path]):
@@ -323,7 +326,7 @@ class _Loading:
 
     def _tell_rounded(self, path: str, name: str, kinds: tuple[str, str], tally: Tally) -> None:
         """Tell of numbers of one file that are floats, as those of another are."""
-        at, (kind, to) = quoted(name), kinds
+        at, (kind, to) = sql_name(name), kinds
         asked = (
             f"SELECT count(*) FROM read_parquet(?) WHERE TRY_CAST(CAST({at} AS {to}) AS {kind})"  # noqa: S608 - quoted
             f" IS DISTINCT FROM {at}"

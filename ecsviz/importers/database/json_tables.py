@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ecsviz.basics.text import counted
-from ecsviz.importers.database.csv_tables import Tally, check_count, encoding_of, quoted
+from ecsviz.basics.text import counted, sql_name, sql_text
+from ecsviz.importers.database.csv_tables import Tally, check_count, encoding_of
 from ecsviz.importers.files import MAX_VALUE
 
 _LONG: Final = re.compile(rb"[0-9][0-9.]{16}|[eE][+-]?[0-9]{3}")
@@ -53,18 +53,16 @@ def make_of_json(
         options = _OPTIONS
         if rounded := _rounded(conn, paths, types):
             types |= dict.fromkeys(rounded, "JSON")
-            columns = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in types.items())
+            columns = ", ".join(
+                f"{sql_text(name)}: {sql_text(kind)}" for name, kind in types.items()
+            )
             options += f", columns={{{columns}}}"
         conn.execute(
-            f"CREATE TABLE {quoted(table)} AS SELECT * FROM read_json(?, {options})",  # noqa: S608 - quoted
+            f"CREATE TABLE {sql_name(table)} AS SELECT * FROM read_json(?, {options})",  # noqa: S608 - quoted
             [paths],
         )
         records = f"read_json_objects(?, maximum_object_size={MAX_VALUE})"
         check_count(conn, table, f"SELECT count(*) FROM {records}", paths)  # noqa: S608 - a number
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager
@@ -133,9 +131,9 @@ def _rounded(conn: Any, parts: list[str], types: dict[str, str]) -> list[str]:
     """Return the columns of floats that have integers too large for one."""
     found = []
     for name in (name for name, kind in types.items() if kind == "DOUBLE"):
-        at = f"CAST({quoted(name)} AS VARCHAR)"
+        at = f"CAST({sql_name(name)} AS VARCHAR)"
         asked = (
-            f"SELECT 1 FROM read_json(?, columns={{{_text(name)}: 'JSON'}}, {_OPTIONS})"  # noqa: S608 - quoted
+            f"SELECT 1 FROM read_json(?, columns={{{sql_text(name)}: 'JSON'}}, {_OPTIONS})"  # noqa: S608 - quoted
             f" WHERE regexp_full_match({at}, '-?[0-9]{{16,}}')"
             f" AND abs(TRY_CAST({at} AS HUGEINT)) > 9007199254740992 LIMIT 1"
         )

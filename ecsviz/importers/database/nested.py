@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from ecsviz.basics.text import sql_name, sql_text
 from ecsviz.importers.database.lacking import NANOSECONDS, PARSERS, WHEN, from_text
 from ecsviz.importers.database.schema import Kind, Nested
 from ecsviz.importers.database.values import CONVERT, plain
@@ -94,7 +95,7 @@ def _struct(parts: dict[str, Nested]) -> Nested:
     told = {name: part.lacks for name, part in parts.items() if part.lacks is not None}
 
     def lacks(of: str) -> str:
-        at = {name: f"struct_extract({of}, '{_doubled(name, chr(39))}')" for name in told}
+        at = {name: f"struct_extract({of}, {sql_text(name)})" for name in told}
         return f"({' OR '.join(when(at[name]) for name, when in told.items())})"
 
     return Nested(f"STRUCT({_members(parts)})", read, lacks if told else None)
@@ -127,11 +128,7 @@ def _given(part: Nested, value: Any) -> Any:
 
 
 def _members(parts: dict[str, Nested]) -> str:
-    return ", ".join(f'"{_doubled(name, chr(34))}" {part.type}' for name, part in parts.items())
-
-
-def _doubled(text: str, mark: str) -> str:
-    return text.replace(mark, 2 * mark)
+    return ", ".join(f"{sql_name(name)} {part.type}" for name, part in parts.items())
 
 
 _WITH_PARTS: Final = ("array", "list", "map", "struct", "union")

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
+from ecsviz.basics.text import sql_text
 from ecsviz.importers.database.schema import (
     ForeignColumn,
     ForeignKey,
@@ -123,8 +124,7 @@ def of_sqlite(conn: Connection, schema: str) -> ForeignSchema:
 
 def _query(conn: Connection, query: str, schema: str) -> str:
     quote = conn.dialect.identifier_preparer.quote_identifier
-    text = "'" + schema.replace("'", "''") + "'"
-    return query.format(schema=quote(schema), text=text, which="{which}")
+    return query.format(schema=quote(schema), text=sql_text(schema), which="{which}")
 
 
 def _is_text(name: object) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
 from ecsviz.basics.optional import need
+from ecsviz.basics.text import sql_text
 from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
 
 Solve = Callable[[Any], Any]
@@ -140,7 +141,7 @@ class DuckDBEngine:
 
     def read(self, name: str, files: Sequence[str]) -> None:
         """Let a name stand for the rows of files of Parquet, or of CSV."""
-        listed = ", ".join(_quoted(glob.escape(file)) for file in files)
+        listed = ", ".join(sql_text(glob.escape(file)) for file in files)
         reader = "read_csv" if files[0].lower().endswith((".csv", ".tsv")) else "read_parquet"
         self.view(name, f"SELECT * FROM {reader}([{listed}], hive_partitioning = false)")
 
@@ -154,7 +155,7 @@ class DuckDBEngine:
 
     def text(self, value: str) -> str:
         """Return a text as SQL has it."""
-        return _quoted(value)
+        return sql_text(value)
 
     def name(self, value: str) -> str:
         """Return the name of a table or a column as SQL has it, in quotes."""
@@ -239,10 +240,6 @@ def told_by(engine: str, err: Exception) -> str:
     """Return what an engine says of an error, in a line."""
     said = " ".join(str(err).partition("\n")[0].split()).rstrip(".")
     return f"{engine} refuses it: {said or type(err).__name__}."
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 _SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B\s*", re.IGNORECASE)

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.basics.text import sql_name
 from ecsviz.storage.hits import (
     Hits,
     Ranked,
@@ -21,7 +22,6 @@ from ecsviz.storage.hits import (
 from ecsviz.storage.relational.load.ids import types_of
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.mapping import ClassMap
-from ecsviz.storage.relational.schema.naming import quoted
 from ecsviz.storage.relational.schema.text_index import (
     BATCH,
     forget,
@@ -212,7 +212,7 @@ def _those_that_fit(
     """Return a query for the row ids, the score, and what puts the best first."""
     words = words_of(conn, index)
     if row_of(conn).words == "fts5":
-        asked: Any = sa.literal_column(quoted(index.name))
+        asked: Any = sa.literal_column(sql_name(index.name))
         fits: list[Any] = [asked.op("MATCH")(match(sought))]
         better: Any = sa.column("rank", sa.Float())
         score = -better

@@ -114,11 +114,6 @@ def limited(name: str, room: int = 0) -> str:
     return raw[: most - 9].decode(errors="ignore") + "_" + tail
 
 
-def quoted(name: str) -> str:
-    """Return a name as SQL takes it, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def can_be_name(text: str) -> bool:
     r"""Tell whether a table or a column of some database can be called so.
 

@@ -21,9 +21,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.basics.text import sql_name
 from ecsviz.errors import StorageError, StoredDataInvalidError
 from ecsviz.storage.relational.schema.mapping import ClassMap, Mapping, StoredType
-from ecsviz.storage.relational.schema.naming import can_be_name, limited, quoted
+from ecsviz.storage.relational.schema.naming import can_be_name, limited
 from ecsviz.storage.relational.schema.stored_types import setting_object
 from ecsviz.storage.relational.schema.text_tables import (
     CHANGES,
@@ -160,7 +161,7 @@ def take_down(conn: Connection, index: TextIndex) -> None:
     prepare = conn.dialect.identifier_preparer
     if row_of(conn).words == "fts5":
         for name in triggers_of(index.name, index.table, index.column):
-            conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {quoted(name)}")
+            conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {sql_name(name)}")
     else:
         function = prepare.quote(index.name)
         if index.schema is not None:
@@ -187,7 +188,7 @@ def _take_apart(conn: Connection, index: TextIndex) -> None:
     finally:
         conn.exec_driver_sql("PRAGMA writable_schema=RESET")
     for part in parts_of(index.name)[1:]:
-        conn.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(part)}")
+        conn.exec_driver_sql(f"DROP TABLE IF EXISTS {sql_name(part)}")
 
 
 def forget(

@@ -11,8 +11,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.basics.text import sql_name
 from ecsviz.errors import StorageCorruptError
-from ecsviz.storage.relational.schema.naming import quoted
 from ecsviz.storage.relational.schema.system_columns import BIG
 from ecsviz.storage.sql.dialects import row_of
 
@@ -185,7 +185,7 @@ END $ecs$""",
 
 
 def _virtual_table(name: str) -> str:
-    return f"CREATE VIRTUAL TABLE {quoted(name)} USING fts5(words, tokenize = 'ascii')"
+    return f"CREATE VIRTUAL TABLE {sql_name(name)} USING fts5(words, tokenize = 'ascii')"
 
 
 def triggers_of(name: str, table: str, column: str) -> dict[str, str]:
@@ -200,7 +200,7 @@ def triggers_of(name: str, table: str, column: str) -> dict[str, str]:
         "changed": "SELECT old.id AS row_id UNION SELECT new.id AS row_id",
         "deleted": "SELECT old.id AS row_id",
     }
-    held = quoted(column)
+    held = sql_name(column)
     events = {
         "added": "INSERT",
         "changed": f"UPDATE OF id, {held}, ecs_exact",
@@ -211,9 +211,9 @@ def triggers_of(name: str, table: str, column: str) -> dict[str, str]:
     for what, event in events.items():
         trigger = f"{name}_{what}"
         result[trigger] = _ON_SQLITE.format(
-            trigger=quoted(trigger),
+            trigger=sql_name(trigger),
             event=event,
-            table=quoted(table),
+            table=sql_name(table),
             when=f" WHEN {differs}" if what == "changed" else "",
             changes=CHANGES,
             name=name,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
-from ecsviz.storage.relational.schema.naming import quoted
+from ecsviz.basics.text import sql_name
 from ecsviz.storage.sql.dialects import row_of
 from ecsviz.storage.sql.driver_values import Unfit
 from ecsviz.storage.sql.statements import columns_of
@@ -98,12 +98,12 @@ class Salvage:
         """
         if not row_of(self.conn).is_sqlite:
             return {}
-        name, kind = quoted(table.name), table.c.ecs_id.type
+        name, kind = sql_name(table.name), table.c.ecs_id.type
         for index in self._listed(f"PRAGMA index_list({name})"):
-            if [row[2] for row in self._listed(f"PRAGMA index_info({quoted(index[1])})")] == [
+            if [row[2] for row in self._listed(f"PRAGMA index_info({sql_name(index[1])})")] == [
                 "ecs_id"
             ]:
-                text = f"SELECT rowid, ecs_id FROM {name} INDEXED BY {quoted(index[1])}"  # noqa: S608
+                text = f"SELECT rowid, ecs_id FROM {name} INDEXED BY {sql_name(index[1])}"  # noqa: S608
                 query = sa.text(text).columns(row=sa.Integer(), ecs_id=kind)
                 with contextlib.suppress(TornError):
                     (rows, ids), _ = _read(self.conn, query)
@@ -119,7 +119,7 @@ class Salvage:
 
     def _row_ids(self, table: sa.Table) -> list[int]:
         """Return the row ids of a table: as an index has them, or as far as it can be gone."""
-        name = quoted(table.name)
+        name = sql_name(table.name)
         found, whole = self._walked(f"SELECT rowid FROM {name}")  # noqa: S608  # quoted
         if whole:
             return sorted(set(found))

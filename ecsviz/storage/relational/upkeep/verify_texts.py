@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.basics.text import sql_name
 from ecsviz.errors import StoredDataInvalidError
 from ecsviz.storage.relational.schema.catalog import Catalog
-from ecsviz.storage.relational.schema.naming import quoted
 from ecsviz.storage.relational.schema.text_index import BATCH, indexes_in, is_able, read_texts
 from ecsviz.storage.relational.schema.text_tables import (
     CHANGES,
@@ -102,7 +102,7 @@ def _has_sizes(
     """Tell whether FTS5 keeps as many words of each row as there are, which it ranks by."""
     if row_of(conn).words != "fts5":
         return True
-    sizes = quoted(f"{index.name}_docsize")
+    sizes = sql_name(f"{index.name}_docsize")
     query = f"SELECT id, sz FROM {sizes} WHERE id BETWEEN ? AND ?"  # noqa: S608 - a name of ours
     found = dict(map(tuple, conn.exec_driver_sql(query, (first, last))))
     return found == {row_id: _varint(len(_split(words))) for row_id, words in there.items()}

@@ -19,11 +19,12 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ecsviz.basics.text import sql_name
 from ecsviz.errors import MigrationRefusedError
 from ecsviz.storage.relational.schema.declared import declared_names
 from ecsviz.storage.relational.schema.history_tables import history_name
 from ecsviz.storage.relational.schema.mapping import StoredType
-from ecsviz.storage.relational.schema.naming import limited, quoted
+from ecsviz.storage.relational.schema.naming import limited
 from ecsviz.storage.relational.schema.system_columns import NAMING
 from ecsviz.storage.relational.schema.text_tables import is_own, is_part
 from ecsviz.storage.relational.upkeep.class_changes import KeptObject, Migration
@@ -187,7 +188,7 @@ class SqliteObjects:
             for own in self.objects:
                 if own.kind == kind:
                     schema = "temp" if own.temp else "main"
-                    self.conn.exec_driver_sql(f"DROP {kind} {schema}.{quoted(own.name)}")
+                    self.conn.exec_driver_sql(f"DROP {kind} {schema}.{sql_name(own.name)}")
 
     def put_back(self, migration: Migration) -> None:
         """Make indexes, views and triggers again, each kind in the order it had."""
@@ -261,7 +262,7 @@ class _Trial:
                     self._note(own, "made", own.text)
                 self._use(own)
                 if own.kind == "trigger":
-                    self._run(f"DROP TRIGGER {quoted(own.name)}")
+                    self._run(f"DROP TRIGGER {sql_name(own.name)}")
 
     def _run(self, statement: str) -> str | None:
         try:
@@ -284,7 +285,7 @@ class _Trial:
 
     def _columns(self, table: str) -> list[str]:
         try:
-            found = self.conn.execute(f"PRAGMA table_info({quoted(table)})").fetchall()
+            found = self.conn.execute(f"PRAGMA table_info({sql_name(table)})").fetchall()
         except sqlite3.Error:  # a view that does not work
             return ["id"]
         return [row[1] for row in found]
@@ -295,14 +296,14 @@ class _Trial:
         columns = [c for c in self._columns(name) if c not in away]
         columns += sorted({*change.renamed.values(), *change.added} - set(columns))
         self._run("PRAGMA foreign_keys=OFF")
-        self._run(f"DROP TABLE {quoted(name)}")
+        self._run(f"DROP TABLE {sql_name(name)}")
         if not change.whole:
             keys = {"id": " INTEGER PRIMARY KEY", "ecs_id": " UNIQUE"}  # what may be referred to
-            named = ", ".join(quoted(c) + keys.get(c, "") for c in columns)
-            self._run(f"CREATE TABLE {quoted(name)} ({named})")
+            named = ", ".join(sql_name(c) + keys.get(c, "") for c in columns)
+            self._run(f"CREATE TABLE {sql_name(name)} ({named})")
 
     def _use(self, own: Own) -> None:
-        name = quoted(own.name)
+        name = sql_name(own.name)
         if own.kind == "view":
             self._note(own, "read", f"SELECT * FROM {name} LIMIT 0")  # noqa: S608 - the name is quoted
         elif own.kind == "table":
@@ -310,8 +311,8 @@ class _Trial:
             self._note(own, "refers", f"PRAGMA foreign_key_check({name})")
         elif own.kind == "trigger":
             # Compiled, never run; a verb at a time, since a trigger belongs to one of them.
-            table = quoted(own.table)
-            sets = ", ".join(f"{quoted(c)}={quoted(c)}" for c in self._columns(own.table))
+            table = sql_name(own.table)
+            sets = ", ".join(f"{sql_name(c)}={sql_name(c)}" for c in self._columns(own.table))
             self._note(own, "insert", f"EXPLAIN INSERT INTO {table} DEFAULT VALUES")
             self._note(own, "delete", f"EXPLAIN DELETE FROM {table}")  # noqa: S608 - the name is quoted
             self._note(own, "update", f"EXPLAIN UPDATE {table} SET {sets}")  # noqa: S608 - the name is quoted
