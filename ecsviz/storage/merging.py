@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
 from collections.abc import Set as AbstractSet
@@ -95,8 +96,15 @@ class Conflict:
             return self.mine if choice == "mine" else self.theirs
         base, theirs = ({part.ecs_id for part in side} for side in (self.base, self.theirs))
         mine = [part for part in self.mine if part.ecs_id in theirs or part.ecs_id not in base]
-        known = base | {part.ecs_id for part in mine}
-        return mine + [part for part in self.theirs if part.ecs_id not in known]
+        added = Counter(part.ecs_id for part in self.theirs)
+        added.subtract(part.ecs_id for part in self.base)  # they may hold one again
+        added.subtract({part.ecs_id for part in mine} - base)  # which both have added
+        behind = []
+        for part in reversed(self.theirs):
+            if added[part.ecs_id] > 0:
+                added[part.ecs_id] -= 1
+                behind.append(part)
+        return mine + behind[::-1]
 
     def __str__(self) -> str:
         where = f"{self.type_name} …{str(self.ecs_id)[-6:]}"
@@ -165,12 +173,17 @@ class Merge:
         merged = self.look(choose)
         if self.conflicts:
             lines = "\n  ".join(str(c) for c in self.conflicts[:10])
+            way = "Set each to what it should be in"
+            if all(each.choices for each in self.conflicts):
+                way = (
+                    'Choose with store.resolve(), or say store.merge(…, choose="mine") or "theirs".'
+                    " Or set each to what it should be in"
+                )
             were = "was" if len(self.conflicts) == 1 else "were"
             raise MergeConflictError(
                 f"{counted(len(self.conflicts), 'field')} {were} changed here and in the store, so"
-                f" nothing was merged:\n  {lines}\nChoose with store.resolve(), or say"
-                ' store.merge(…, choose="mine") or "theirs". Or set each to what it should be in'
-                " the entity that store.get() gives, or refresh() and repeat your changes.",
+                f" nothing was merged:\n  {lines}\n{way} the entity that"
+                " store.get() gives, or refresh() and repeat your changes.",
                 conflicts=self.conflicts,
             )
         for ecs_id, values in merged.items():

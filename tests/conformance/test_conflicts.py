@@ -112,8 +112,28 @@ def test_what_was_deleted_is_no_choice(store: Any) -> None:
     message.content = "changed"
     found = [each for each in store.conflicts(thread) if not each.field]
     assert [each.choices for each in found] == [()]
-    with pytest.raises(errors.MergeConflictError, match="deleted in the store"):
+    with pytest.raises(errors.MergeConflictError, match="deleted in the store") as caught:
         store.merge(thread, choose="mine")
+    assert "choose" not in str(caught.value), "it would not help"
+
+
+class Shelf(ev.Entity):
+    books: list[Pin] = ev.reference(inverse=None, default_factory=list)
+
+
+def test_both_keeps_what_is_held_twice(store: Any) -> None:
+    pins = [Pin(spot=Spot(n)) for n in range(3)]
+    shelf = store.register(Shelf(books=pins[:2]))
+    store.register(pins[2])
+    other = store.get(shelf.ecs_id)
+    shelf.books += [pins[0], pins[2]]
+    other.books += [other.books[1], store.get(pins[2].ecs_id)]
+    store.register(other)
+    (found,) = store.conflicts(shelf)
+    assert [pin.spot.x for pin in found.taken("both")] == [0, 1, 0, 2, 1]
+    store.merge(shelf, choose=lambda _: "both")
+    store.register(shelf)
+    assert [pin.spot.x for pin in store.get(shelf.ecs_id).books] == [0, 1, 0, 2, 1]
 
 
 def test_one_chooses_by_the_widget(store: Any) -> None:
