@@ -48,6 +48,8 @@ class Conflict:
         Where; the field is empty if the entity itself was deleted.
     base, mine, theirs
         The value both began with, and what each has made of it.
+    deleted
+        The ids of what mine leads to and was deleted in the store: then it cannot be taken.
     """
 
     type_name: str
@@ -56,13 +58,14 @@ class Conflict:
     base: Any
     mine: Any
     theirs: Any
+    deleted: frozenset[UUID] = frozenset()
 
     @property
     def choices(self) -> tuple[str, ...]:
         """What one may take: ``"mine"``, ``"theirs"``; of two lists of entities also ``"both"``.
 
-        Both is mine, without what they have taken out, and what they have added behind it. There
-        is no choice where the entity itself was deleted.
+        Both is mine, without what they took out or deleted, and what they have added behind it.
+        There is no choice where the entity itself was deleted.
         """
         if not self.field:
             return ()
@@ -70,9 +73,9 @@ class Conflict:
             type(side) is list and all(is_entity_class(type(part)) for part in side)
             for side in (self.base, self.mine, self.theirs)
         )
-        return SIDES if lists else SIDES[:2]
+        return (SIDES if lists else SIDES[:2])[bool(self.deleted) :]
 
-    def taken(self, choice: str) -> Any:
+    def taken(self, choice: Any) -> Any:
         """Return the value that a choice gives.
 
         Parameters
@@ -95,7 +98,8 @@ class Conflict:
         if choice != BOTH:
             return self.mine if choice == "mine" else self.theirs
         base, theirs = ({part.ecs_id for part in side} for side in (self.base, self.theirs))
-        mine = [part for part in self.mine if part.ecs_id in theirs or part.ecs_id not in base]
+        out = (base - theirs) | self.deleted
+        mine = [part for part in self.mine if part.ecs_id not in out]
         added = Counter(part.ecs_id for part in self.theirs)
         added.subtract(part.ecs_id for part in self.base)  # they may hold one again
         added.subtract({part.ecs_id for part in mine} - base)  # which both have added
@@ -110,6 +114,8 @@ class Conflict:
         where = f"{self.type_name} …{str(self.ecs_id)[-6:]}"
         if not self.field:
             return f"{where}: changed here, deleted in the store"
+        if self.deleted:
+            return f"{where}.{self.field}: leads here to what was deleted in the store"
         return (
             f"{where}.{self.field}: {_said(self.base)} → here {_said(self.mine)},"
             f" in the store {_said(self.theirs)}"
@@ -135,6 +141,7 @@ class Merge:
         self.mine = {e.ecs_id: e for e in mine}
         self.base = {e.ecs_id: e for e in base}
         self.theirs = {e.ecs_id: e for e in theirs}
+        self.gone = self.base.keys() - self.theirs.keys()  # deleted by others
         self.conflicts: list[Conflict] = []
 
     def look(self, choose: Choose | None = None) -> dict[UUID, dict[str, Any]]:
@@ -220,12 +227,17 @@ class Merge:
         for name in fields_of(type(entity)):
             values = [state.get(name, MISSING) for state in (base, mine, theirs)]
             found = _three_way(*values)
-            if found is MISSING:
-                conflict = Conflict(type(entity).__name__, entity.ecs_id, name, *values)
-                if choose is None:
+            held = values[1] if found is MISSING else found
+            lost = _led_to(held, self.gone) if self.gone else frozenset[UUID]()
+            if found is MISSING or lost:
+                was, own, there = values
+                kind = type(entity).__name__
+                conflict = Conflict(kind, entity.ecs_id, name, was, own, there, lost)
+                side = None if choose is None else choose(conflict)
+                if choose is None or (lost and side not in conflict.choices):
                     self.conflicts.append(conflict)
                 else:
-                    found = conflict.taken(choose(conflict))
+                    found = conflict.taken(side)
             result[name] = found
         return result
 
@@ -312,6 +324,20 @@ def _redirect(entity: Any, target: Any, live: MappingOf[UUID, Any]) -> None:
     fill_private(target, state)
     forget_computed(target)
     add_fields_set(target, state)
+
+
+def _led_to(value: Any, ids: AbstractSet[UUID]) -> frozenset[UUID]:
+    """Return which of some ids a value is the entity of, or holds one of. O(what it holds)."""
+    left, found = [value], set[UUID]()
+    while left:
+        part = left.pop()
+        if is_entity_class(type(part)):
+            found |= ids & {part.ecs_id}
+        elif isinstance(part, dict):
+            left += part.values()
+        elif isinstance(part, list | tuple | AbstractSet):
+            left += part
+    return frozenset(found)
 
 
 def _three_way(base: Any, mine: Any, theirs: Any) -> Any:

@@ -210,3 +210,29 @@ def test_hostile_texts_stay_texts(store: Any) -> None:
     assert not any("<script" in each or "<img src=x" in each for each in bits)
     assert any("&lt;script&gt;" in each for each in bits)
     shown.close()
+
+
+def test_what_others_have_deleted_does_not_come_back(store: Any) -> None:
+    pins = [Pin(spot=Spot(n)) for n in range(3)]
+    shelf = store.register(Shelf(books=pins))
+    other = store.get(shelf.ecs_id)
+    gone = other.books.pop()
+    store.register(other)
+    store.delete(gone)
+    shelf.books.reverse()
+    found = store.conflicts(shelf)
+    assert "leads here to what was deleted in the store" in str(found[-1])
+    assert found[-1].choices == ("theirs", "both")
+    assert [pin.spot.x for pin in found[-1].taken("both")] == [1, 0]
+    with pytest.raises(errors.MergeConflictError, match="deleted"):
+        store.merge(shelf)
+    with pytest.raises(errors.MergeConflictError, match="deleted"):
+        store.merge(shelf, choose="mine")
+    assert len(shelf.books) == 3
+    shown = store.resolve(shelf)
+    shown.choose_all("mine")
+    with pytest.raises(errors.MergeConflictError):
+        shown.merge()
+    shown.choose_all("theirs")
+    assert [pin.spot.x for pin in store.register(shown.merge()).books] == [0, 1]
+    shown.close()

@@ -236,11 +236,14 @@ class ConflictsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no ty
         InvalidArgumentError
             If it is neither.
         """
-        for conflict in self.conflicts:
-            if conflict.choices:
-                conflict.taken(side)
+        if side not in self._all:
+            raise InvalidArgumentError(
+                f'{short_repr(side)} is no side of all. Give "mine" or "theirs".',
+                argument="side",
+                value=side,
+            )
         self.told = ""
-        self.chosen = [side if each.choices else None for each in self.conflicts]
+        self.chosen = [side if side in each.choices else None for each in self.conflicts]
 
     def merge(self) -> Any:
         """Merge as was chosen, and return the entity, ready to be registered.
