@@ -259,5 +259,6 @@ def test_a_database_is_explored_from_its_tables_to_a_row(notebook: Notebook) -> 
     notebook.wait_for("w.selected", None)
     page.wait_for_selector(".ecsviz-card[data-card=store][data-chosen]")
     page.click("[data-class=sale]")
+    page.wait_for_selector("th >> text=price")  # until then a row is one of the table before
     page.locator("tr[data-row='1'] [data-pick]").press("Enter")  # where a key is the first column
     notebook.wait_for("w.selected", "sale 1")
