@@ -135,6 +135,7 @@ _connect(
         "GraphViews.to_node_link": "ecsviz.export.to_node_link",
         "GraphViews.to_parquet": "ecsviz.export.to_parquet",
         "InMemoryEntityStorage.draw_schema": "ecsviz.draw.draw_schema",
+        "LazyGraph.explore": "ecsviz.widgets.explore_lazy",
         "StoreFrames.to_parquet": "ecsviz.storage.scale.writing.to_parquet",
         "StoreUpkeep.from_parquet": "ecsviz.storage.scale.filling.from_parquet",
         "StoreTables.draw_schema": "ecsviz.draw.draw_schema",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,13 +12,13 @@ from typing import Any
 from uuid import UUID
 
 import networkx as nx
-import numpy as np
 import pandas as pd
 import pytest
 
 import ecsviz as ev
 from ecsviz import errors
 from ecsviz.export import FileNotWrittenError
+from tests import lazy_graphs
 from tests.conformance import classes as c
 from tests.conformance.conftest import OPENERS
 
@@ -211,89 +210,27 @@ def test_what_is_missing_is_told(
 # -- asking -----------------------------------------------------------------------------------
 
 
-def _shapes() -> dict[str, list[tuple[int, int]]]:
-    """Return the edges of many graphs: random ones, chains, rings, ladders, stars, trees."""
-    chance = random.Random(7)
-    found: dict[str, list[tuple[int, int]]] = {}
-    for number in range(500):
-        n = chance.randint(1, 12)
-        edges = [(chance.randrange(n), chance.randrange(n)) for _ in range(chance.randint(1, 20))]
-        found[f"r{number:03}"] = edges
-    long = 300
-    found["chain"] = [(n, n + 1) for n in range(long)]
-    found["ring"] = [*found["chain"], (long, 0)]
-    found["ladder"] = [
-        edge for n in range(long) for edge in ((2 * n, 2 * n + 2), (2 * n + 1, 2 * n + 3))
-    ] + [(2 * n, 2 * n + 1) for n in range(long)]
-    found["star"] = [(0, n) for n in range(1, long)] + [(n, 0) for n in range(1, long, 7)]
-    found["tree"] = [(n, n // 2) for n in range(1, long)]
-    return found
-
-
 @pytest.fixture(scope="module")
 def every_shape(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ev.EntityDependencyGraph]:
-    """One graph of all shapes side by side: what is told of each is told of it alone."""
-    edges = [
-        (f"{name}_{a:04}", f"{name}_{b:04}") for name, ends in _shapes().items() for a, b in ends
-    ]
-    names = sorted({name for edge in edges for name in edge})
-    place = {name: number for number, name in enumerate(names)}
-    ends = np.array([[place[a], place[b]] for a, b in edges]).T
-    graph = ev.EntityDependencyGraph.from_parts(
-        names, names, ["node"] * len(names), *ends, ["to"] * len(edges)
-    )
-    file = tmp_path_factory.mktemp("edges") / "edges.parquet"
-    pd.DataFrame(edges, columns=["source", "target"]).to_parquet(file)
-    return file, graph
+    return lazy_graphs.every_shape(tmp_path_factory.mktemp("edges"))
 
 
-@pytest.mark.parametrize("memory", ["arrays", "buckets"])
+@pytest.mark.parametrize("memory", ["arrays", "buckets", "trimmed"])
 def test_all_shapes_agree_with_networkx(
     memory: str, every_shape: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, live = every_shape
     engine = DuckDBEngine("200MB", threads=2)
-    if memory == "buckets":  # rounds to the end, and buckets that hold little more than a ladder
+    monkeypatch.setattr("ecsviz.storage.scale.buckets.WORTH", 1 if memory == "trimmed" else 0.1)
+    if memory != "arrays":  # rounds to the end, and buckets that hold little more than a ladder
         monkeypatch.setattr("ecsviz.storage.scale.connected.FEW", 0)
         # The least prime above all numbers: what is not one to one gives two nodes one name.
         assert len(live) < 4_561
         monkeypatch.setattr("ecsviz.storage.scale.connected.PRIME", 4_561)
-        monkeypatch.setattr("ecsviz.storage.scale.findings.ARRAYS", 10**6)
+        monkeypatch.setattr("ecsviz.storage.scale.connected.ARRAYS", 10**6)
         engine.memory = 300 * 2_500
     with ev.LazyGraph.from_edges(file, engine=engine) as graph:
-        of = dict(zip(range(1, len(live) + 1), live.nodes, strict=True))
-        digraph = nx.DiGraph(live.to_networkx())
-        found = graph.components()
-        parts = found.groupby("component")["node"].apply(lambda nodes: {of[n] for n in nodes})
-        assert sorted(map(sorted, parts)) == sorted(
-            map(sorted, nx.weakly_connected_components(digraph))
-        )
-        assert (found.groupby("component")["node"].min() == parts.index).all()
-
-        cyclic = [
-            members
-            for members in nx.strongly_connected_components(digraph)
-            if len(members) > 1 or digraph.has_edge(*[*members] * 2)
-        ]
-        in_cycle = graph.in_cycle()
-        groups = in_cycle.groupby("component")["node"].apply(lambda nodes: {of[n] for n in nodes})
-        assert sorted(map(sorted, groups)) == sorted(map(sorted, cyclic))
-        sizes = graph.cyclic_components()
-        assert sizes["size"].tolist() == sorted(map(len, cyclic), reverse=True)
-        assert graph.status is ev.CycleStatus.CYCLE_DETECTED
-
-        order = graph.get_topological_sort()
-        assert [of[n] for n in order["node"]] == live.get_topological_sort()
-        nodes = live.nodes_frame().set_index("ecs_id")
-        by_name = order.assign(ecs_id=[of[n] for n in order["node"]]).set_index("ecs_id")
-        assert by_name["generation"].to_dict() == nodes["generation"].to_dict()
-        assert by_name["in_cycle"].to_dict() == nodes["in_cycle"].to_dict()
-        levels = graph.generations().set_index("node")["generation"]
-        assert {of[n]: level for n, level in levels.items()} == nodes["generation"].to_dict()
-
-        degrees = graph.degrees().set_index("node")
-        for column in ("dependencies", "dependents"):
-            assert {of[n]: d for n, d in degrees[column].items()} == nodes[column].to_dict()
+        lazy_graphs.check_agrees(graph, live)
     engine.close()
 
 
@@ -472,3 +409,93 @@ def test_what_a_folder_lacks_fills_nothing(tmp_path: Path) -> None:
     ):
         kept.from_parquet(folder)
     store.close()
+
+
+# -- seen -------------------------------------------------------------------------------------
+
+
+def test_the_explorer_shows_parts_and_opens_one(store: Any) -> None:
+    store.register([ev.ChatThread(title="alone"), *ev.sample("chain", n=3)])
+    with ev.scan_graph(store) as graph:
+        explorer = ev.explore(graph)
+        assert sorted(explorer.parts.graph.nodes) == [
+            "ChatMessage: 1", "ChatThread: 2", "Node: 3",
+        ]  # fmt: skip
+        held = graph.between_types()
+        assert len(explorer.parts.graph.references) == len(held)
+        explorer.parts.selected = "ChatThread"  # as a click does
+        assert {node.type_name for node in explorer.explorer.graph.nodes} == {"ChatThread"}
+        assert explorer.told == "ChatThread: all of 2 nodes."
+        explorer._choice.value = "component"
+        assert explorer.explorer is explorer.opened is None
+        assert explorer.told.startswith("3 of 3 components")
+        first = next(iter(explorer._quotient.sizes))
+        explorer.opened = first
+        assert len(explorer.explorer.graph) == 3
+        assert explorer.children[-1] is explorer.explorer
+        small = graph.explore(by="component", limit=2)
+        small.opened = first
+        assert (len(small.explorer.graph), small.told) == (
+            2,
+            f"Component {first}: the first 2 of 3 nodes.",
+        )
+        for name, bad in (("opened", "Chat"), ("by", "size")):
+            with pytest.raises(errors.InvalidArgumentError):
+                setattr(small, name, bad)
+        with pytest.raises(errors.UnknownOptionError, match="no option 'layout'"):
+            graph.explore(layout="map")
+        assert graph.quotient("component").total == 3
+
+
+def test_a_part_with_too_many_references_is_told(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ev.scan_graph(store) as graph:
+        explorer = graph.explore(by="component")
+        monkeypatch.setattr("ecsviz.storage.scale.picking.REFERENCES_A_NODE", 0)
+        (explorer.opened,) = explorer._quotient.sizes
+        assert explorer.explorer is None
+        assert explorer.told.startswith("That are 2 references, and 0 are taken at the most")
+
+
+def test_a_new_store_is_a_graph_without_nodes(tmp_path: Path) -> None:
+    for target in (":memory:", tmp_path / "new.db"):
+        with ev.SQLAlchemyEntityStorage(target) as store, ev.scan_graph(store) as graph:
+            assert len(graph) == len(graph.nodes.df()) == len(graph.subgraph()) == 0
+            assert graph.status is ev.CycleStatus.NO_CYCLE
+            for ask in (graph.degrees, graph.components, graph.get_topological_sort):
+                assert ask().empty
+            assert graph.explore().told.startswith("0 of 0 types")
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_files_that_are_missing_are_counted(store: Any, tmp_path: Path) -> None:
+    store.register(ev.ChatThread(title="one more"))
+    folder = store.to_parquet(tmp_path / "graph")
+    other = ev.SQLAlchemyEntityStorage(tmp_path / "new.db")
+    for part in sorted(folder.rglob("*.parquet")):
+        kept = part.read_bytes()
+        part.with_name("part-00001.parquet").write_bytes(kept)  # of another graph
+        for read in (ev.scan_graph, other.from_parquet):
+            with pytest.raises(errors.ImportFormatError, match=r"\d+ (nodes|references).*speaks"):
+                read(folder)
+        part.with_name("part-00001.parquet").unlink()
+    assert len(ev.scan_graph(folder)) == 3
+    other.close()
+
+
+def test_an_engine_answers_for_one_graph_at_a_time(store: Any, tmp_path: Path) -> None:
+    """Else the second graph's tables would be asked by the first."""
+    folder = store.to_parquet(tmp_path / "one")
+    (tmp_path / "edges.csv").write_text("source,target\n1,2\n")
+    engine = DuckDBEngine("200MB")
+    first = ev.scan_graph(folder, engine)
+    with pytest.raises(errors.InvalidArgumentError, match=r"answers for LazyGraph\(2 nodes"):
+        ev.LazyGraph.from_edges(tmp_path / "edges.csv", engine=engine)
+    assert first.status is ev.CycleStatus.CYCLE_DETECTED
+    first.close()
+    second = ev.LazyGraph.from_edges(tmp_path / "edges.csv", engine=engine)
+    assert second.status is ev.CycleStatus.NO_CYCLE
+    del second  # also frees it
+    ev.scan_graph(folder, engine).close()
+    engine.close()

@@ -129,17 +129,13 @@ def replacing_folder(path: Path, mark: str) -> Iterator[Path]:
     """
     with writing(path):
         place = Path(os.path.realpath(path))
-        there = place.exists()
-        if there and not (place.is_dir() and (Path(place, mark).is_file() or _is_empty(place))):
-            raise InvalidArgumentError(
-                f"{short_repr(path.name)} exists, and is no folder with a {mark} that could be"
-                " replaced. Give the path of a new folder.",
-                value=path,
-            )
+        _check_replaced(place, mark, path)
         part, old = (place.with_name(f".{uuid4().hex}") for _ in range(2))
         try:
             part.mkdir()
             yield part
+            # Somebody else may have written there meanwhile: who is whole last, stays.
+            there = _check_replaced(place, mark, path)
             if there:
                 place.rename(old)
             try:
@@ -151,6 +147,18 @@ def replacing_folder(path: Path, mark: str) -> Iterator[Path]:
         finally:
             for each in (part, old):
                 shutil.rmtree(each, ignore_errors=True)
+
+
+def _check_replaced(place: Path, mark: str, path: Path) -> bool:
+    """Tell whether a folder is there, which may be replaced; raise if it must stay."""
+    there = place.exists()
+    if there and not (place.is_dir() and (Path(place, mark).is_file() or _is_empty(place))):
+        raise InvalidArgumentError(
+            f"{short_repr(path.name)} exists, and is no folder with a {mark} that could be"
+            " replaced. Give the path of a new folder.",
+            value=path,
+        )
+    return there
 
 
 def _is_empty(folder: Path) -> bool:

@@ -23,6 +23,7 @@ LINES = 20
         "ecsviz export chats.db --to parquet-graph --out graph",
         "ecsviz scale graph --components --in-cycle --degrees",
         "ecsviz scale calls.csv --source caller --target callee --in-cycle",
+        "ecsviz scale graph --engine spark --remote sc://localhost:50051 --components",
     ),
 )
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -31,6 +32,10 @@ LINES = 20
 @click.option("--degrees", is_flag=True, help="List the nodes with the most references.")
 @click.option("--limit", type=click.IntRange(min=0), default=LINES, help="Lines of each list.")
 @click.option("--memory", default=DEFAULT_MEMORY, help="How much may be held, as 16GB.")
+@click.option(
+    "--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", help="Who asks."
+)
+@click.option("--remote", metavar="URL", help="Of Spark: its server, as sc://localhost:50051.")
 @click.option("--source", default="source", help="In files of others: the column of who holds …")
 @click.option("--target", default="target", help="… and of what is held.")
 def scale_command(
@@ -40,14 +45,18 @@ def scale_command(
     degrees: bool,
     limit: int,
     memory: str,
+    engine: str,
+    remote: str | None,
     source: str,
     target: str,
 ) -> None:
     """Ask a graph that stays in files: FOLDER, or files of Parquet or CSV with two columns of ids.
 
-    DuckDB answers, and spills to disk what its memory does not hold.
+    DuckDB answers, and spills to disk what its memory does not hold; or Spark, by its server.
     """
-    with _opened(folder, memory, source, target) as graph:
+    if (engine == "spark") != (remote is not None):
+        raise click.UsageError("--engine spark and --remote URL belong together.")
+    with _opened(folder, {"engine": remote, "memory": memory}, source, target) as graph:
         if not (components or in_cycle or degrees):
             _show_counts(graph)
         if components:
@@ -61,10 +70,10 @@ def scale_command(
             _show_degrees(graph, limit)
 
 
-def _opened(folder: Path, memory: str, source: str, target: str) -> LazyGraph:
+def _opened(folder: Path, asked: dict[str, Any], source: str, target: str) -> LazyGraph:
     if (folder / GRAPH).exists() or not folder.exists():
-        return scan_graph(folder, memory=memory)
-    return LazyGraph.from_edges(folder, source=source, target=target, memory=memory)
+        return scan_graph(folder, **asked)
+    return LazyGraph.from_edges(folder, source=source, target=target, **asked)
 
 
 def _show_counts(graph: LazyGraph) -> None:

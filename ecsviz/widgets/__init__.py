@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ecsviz.widgets.database.explorer import DatabaseExplorer, explore_database
     from ecsviz.widgets.graph.explore import explore_graph
     from ecsviz.widgets.graph.explorer import GraphExplorer
+    from ecsviz.widgets.graph.lazy import LazyExplorer, explore_lazy
     from ecsviz.widgets.lesson.walkthrough import StepsExplorer, explore_steps
     from ecsviz.widgets.store.conflicts import ConflictsExplorer, explore_conflicts
     from ecsviz.widgets.store.explorer import StoreExplorer, explore_store
@@ -26,6 +27,7 @@ __all__ = [
     "ConflictsExplorer",
     "DatabaseExplorer",
     "GraphExplorer",
+    "LazyExplorer",
     "SideBySide",
     "StepsExplorer",
     "StoreExplorer",
@@ -34,6 +36,7 @@ __all__ = [
     "explore_conflicts",
     "explore_database",
     "explore_graph",
+    "explore_lazy",
     "explore_sides",
     "explore_steps",
     "explore_store",
@@ -46,6 +49,7 @@ _ROOMS: Final = {
     "ConflictsExplorer": "ecsviz.widgets.store.conflicts",
     "DatabaseExplorer": "ecsviz.widgets.database.explorer",
     "GraphExplorer": "ecsviz.widgets.graph.explorer",
+    "LazyExplorer": "ecsviz.widgets.graph.lazy",
     "SideBySide": "ecsviz.widgets.store.sides",
     "StepsExplorer": "ecsviz.widgets.lesson.walkthrough",
     "StoreExplorer": "ecsviz.widgets.store.explorer",
@@ -54,6 +58,7 @@ _ROOMS: Final = {
     "explore_conflicts": "ecsviz.widgets.store.conflicts",
     "explore_database": "ecsviz.widgets.database.explorer",
     "explore_graph": "ecsviz.widgets.graph.explore",
+    "explore_lazy": "ecsviz.widgets.graph.lazy",
     "explore_sides": "ecsviz.widgets.store.sides",
     "explore_steps": "ecsviz.widgets.lesson.walkthrough",
     "explore_store": "ecsviz.widgets.store.explorer",

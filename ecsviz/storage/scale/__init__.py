@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from ecsviz.storage.scale.engines import DuckDBEngine, Engine, EngineError
     from ecsviz.storage.scale.lazy_graph import LazyGraph
     from ecsviz.storage.scale.opening import scan_graph
+    from ecsviz.storage.scale.spark_engine import SparkEngine
 
-__all__ = ["DuckDBEngine", "Engine", "EngineError", "LazyGraph", "scan_graph"]
+__all__ = ["DuckDBEngine", "Engine", "EngineError", "LazyGraph", "SparkEngine", "scan_graph"]
 
 _ROOMS: Final = {
     **dict.fromkeys(("DuckDBEngine", "Engine", "EngineError"), "ecsviz.storage.scale.engines"),
     "LazyGraph": "ecsviz.storage.scale.lazy_graph",
+    "SparkEngine": "ecsviz.storage.scale.spark_engine",
     "scan_graph": "ecsviz.storage.scale.opening",
 }
 __getattr__ = lazy(__name__, _ROOMS)

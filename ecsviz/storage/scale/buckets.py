@@ -5,39 +5,33 @@ from __future__ import annotations
 from typing import Final
 
 from ecsviz.errors import GraphTooLargeError
-from ecsviz.storage.scale.connected import put_components
 from ecsviz.storage.scale.engines import Engine, Solve
-from ecsviz.storage.scale.solving import CYCLE_COLUMNS, schema_of, solve_cycles, solve_order
+from ecsviz.storage.scale.solving import schema_of, solve_cycles, solve_order
 from ecsviz.storage.scale.tables import EDGES, NODES
 
-SOLVED: Final[dict[Solve, int]] = {solve_cycles: 64, solve_order: 300}
+SOLVED: Final[dict[Solve, int]] = {solve_cycles: 80, solve_order: 300}
 """Bytes a row while a bucket is solved."""
 TRIMS: Final = 4
 """How often nodes that end no reference, or begin none, are taken off before cycles are sought."""
+WORTH: Final = 0.8
+"""They are taken off where less than this part is left."""
 
 
-def put_cycles(engine: Engine, name: str, references: int) -> None:
-    """Keep under a name which nodes are in cycles: ``node``, ``component``.
+def trimmed(engine: Engine, counts: dict[str, int]) -> str:
+    """Put the references that may be in a cycle, if there are much fewer; return the table.
 
     Parameters
     ----------
-    engine, name
-        The engine, with the tables of a graph.
-    references
-        How many references there are.
+    engine, counts
+        The engine, with the tables of a graph; how many nodes and references there are.
     """
-    edges = _trimmed(engine, references)
-    nodes = f"SELECT source AS node FROM {edges} UNION SELECT target AS node FROM {edges}"
-    put_components(engine, "ecs_left", f"SELECT source, target FROM {edges}", nodes)
-    kinds = f"(SELECT source, target, 0 AS kind FROM {edges})"
-    in_buckets(engine, name, "ecs_left", kinds, "node", solve_cycles, CYCLE_COLUMNS)
-    engine.drop("ecs_left")
-    engine.drop(edges)
-
-
-def _trimmed(engine: Engine, references: int) -> str:
-    """Put the references that may be in a cycle, after a few looks; return the table."""
-    edges, before = EDGES, references
+    ends = engine.rows(
+        "SELECT approx_count_distinct(source) AS s, approx_count_distinct(target) AS t"
+        f" FROM {EDGES}"
+    )
+    edges, before = EDGES, counts["references"]
+    if min(ends["s"][0].as_py(), ends["t"][0].as_py()) > WORTH * counts["nodes"]:
+        return edges
     for number in range(TRIMS):
         name = f"ecs_trim{number}"
         engine.put(
@@ -50,7 +44,7 @@ def _trimmed(engine: Engine, references: int) -> str:
             engine.drop(edges)
         edges = name
         after = engine.rows(f"SELECT count(*) AS n FROM {name}")["n"][0].as_py()
-        if after > before * 0.8:
+        if after > before * WORTH:
             break
         before = after
     return edges
@@ -61,7 +55,7 @@ def in_buckets(
     name: str,
     components: str,
     edges: str,
-    order: str,
+    order: str | None,
     solve: Solve,
     columns: dict[str, str],
 ) -> None:
@@ -76,7 +70,7 @@ def in_buckets(
     edges
         A query: ``source``, ``target``, ``kind``.
     order
-        The column of nodes by which they are ordered in a bucket.
+        The SQL of what orders the nodes ``n`` of a bucket, if anything must.
     solve, columns
         What is done with a bucket, and what that returns.
 
@@ -84,14 +78,23 @@ def in_buckets(
     ------
     GraphTooLargeError
         If a component is more than the memory holds.
+
+    Notes
+    -----
+    References and components are joined once; which bucket a component is in is a small table.
     """
     most = max(1, engine.memory // SOLVED[solve])
     engine.put(
+        "ecs_inside",
+        "SELECT c.component AS component, e.source AS source, e.target AS target, e.kind AS kind"
+        f" FROM {edges} e JOIN {components} c ON e.source = c.node",
+    )
+    engine.put(
         "ecs_sizes",
         "SELECT component, CAST(sum(n) AS BIGINT) AS n FROM"
-        f" (SELECT component, 1 AS n FROM {components} UNION ALL"
-        f" SELECT c.component, 1 AS n FROM {edges} e JOIN {components} c ON e.source = c.node)"
-        " parts GROUP BY component",
+        f" (SELECT component, count(*) AS n FROM {components} GROUP BY component UNION ALL"
+        " SELECT component, count(*) AS n FROM ecs_inside GROUP BY component) parts"
+        " GROUP BY component",
     )
     largest = engine.rows("SELECT max(n) AS n FROM ecs_sizes")["n"][0].as_py() or 0
     if largest > most:
@@ -106,18 +109,28 @@ def in_buckets(
     half = max(1, most // 2)
     engine.put(
         "ecs_places",
-        "SELECT c.node AS node, b.bucket AS bucket, row_number() OVER"
-        f" (PARTITION BY b.bucket ORDER BY n.{order}) - 1 AS place FROM {components} c JOIN"
-        " (SELECT component, CAST(floor((sum(n) OVER (ORDER BY component) - n) /"
-        f" {half}) AS BIGINT) AS bucket FROM ecs_sizes) b ON c.component = b.component"
-        f" JOIN {NODES} n ON c.node = n.node",
+        "SELECT component, CAST(floor((sum(n) OVER (ORDER BY component) - n) /"
+        f" {half}) AS BIGINT) AS bucket FROM ecs_sizes",
     )
+    engine.drop("ecs_sizes")
+    nodes = (
+        "SELECT b.bucket AS bucket, c.node AS one, CAST(0 AS BIGINT) AS other"
+        f" FROM {components} c JOIN ecs_places b ON c.component = b.component"
+    )
+    if order is not None:
+        engine.put(
+            "ecs_ranks",
+            "SELECT p.bucket AS bucket, p.one AS one, CAST(row_number() OVER"
+            f" (PARTITION BY p.bucket ORDER BY {order}) - 1 AS BIGINT) AS other"
+            f" FROM ({nodes}) p JOIN {NODES} n ON p.one = n.node",
+        )
+        nodes = "SELECT bucket, one, other FROM ecs_ranks"
     rows = (
-        "SELECT a.bucket AS bucket, a.place AS one, b.place AS other,"
-        f" CAST(e.kind AS INTEGER) AS kind FROM {edges} e JOIN ecs_places a ON"
-        " e.source = a.node JOIN ecs_places b ON e.target = b.node UNION ALL"
-        " SELECT bucket, place AS one, node AS other, CAST(-1 AS INTEGER) AS kind FROM ecs_places"
+        "SELECT b.bucket AS bucket, i.source AS one, i.target AS other,"
+        " CAST(i.kind AS INTEGER) AS kind FROM ecs_inside i"
+        " JOIN ecs_places b ON i.component = b.component UNION ALL"
+        f" SELECT bucket, one, other, CAST(-1 AS INTEGER) AS kind FROM ({nodes}) nodes_of"
     )
     engine.per_bucket(name, rows, solve, schema_of(columns))
-    engine.drop("ecs_places")
-    engine.drop("ecs_sizes")
+    for each in ("ecs_inside", "ecs_places", "ecs_ranks"):
+        engine.drop(each)

@@ -20,10 +20,17 @@ from ecsviz.storage.scale.engines import Engine
 PRIME: Final = 2**31 - 1
 """Bijections are ``(a * v + b) % PRIME``: products of two such numbers fit 64 bits."""
 FEW: Final = 200_000
-"""Up to how many edges the rest is found here, in one go."""
+"""Up to how many edges the rest is found here, in one go, whatever the numbers of its nodes."""
+ARRAYS: Final = 32
+"""Bytes an edge while scipy looks for components: two int32, the same by rows, and copies."""
 
 
-def put_components(engine: Engine, name: str, edges: str, nodes: str) -> None:
+def fits(engine: Engine, edges: int, highest: int) -> bool:
+    """Tell whether edges among nodes up to a number fit the memory as arrays."""
+    return ARRAYS * edges + 16 * highest <= engine.memory and highest < 2**31 - 1
+
+
+def put_components(engine: Engine, name: str, edges: str, nodes: str, highest: int) -> None:
     """Keep under a name the weakly connected component of every node.
 
     Parameters
@@ -32,10 +39,13 @@ def put_components(engine: Engine, name: str, edges: str, nodes: str) -> None:
         The engine; the name of the table: ``node``, ``component`` (the lowest of its nodes).
     edges, nodes
         Queries: ``source`` and ``target``; ``node``. Their numbers are below `PRIME`.
+    highest
+        The highest number of a node.
 
     Notes
     -----
-    O(log n) statements; O(n + edges) rows in all of them together.
+    O(log n) statements; O(n + edges) rows in all of them together. What is left is found in
+    arrays as soon as it fits the memory.
     """
     chance = random.Random(0)  # noqa: S311 - nobody is kept out by it
     engine.put(
@@ -43,24 +53,30 @@ def put_components(engine: Engine, name: str, edges: str, nodes: str) -> None:
         "SELECT DISTINCT least(source, target) AS u, greatest(source, target) AS w"
         f" FROM ({edges}) edges WHERE source <> target",
     )
-    maps: list[tuple[int, int]] = []
-    while _size(engine, f"ecs_e{len(maps)}") > FEW:
-        maps.append((chance.randrange(1, PRIME), chance.randrange(PRIME)))
-        _contract(engine, len(maps) - 1, *maps[-1])
-    _put_rest(engine, f"ecs_e{len(maps)}")
-    for number in reversed(range(len(maps))):
-        _go_back(engine, number, maps[number + 1 :])
+    rounds = 0
+    while (size := _size(engine, f"ecs_e{rounds}")) > FEW and not fits(engine, size, highest):
+        _contract(engine, rounds, chance.randrange(1, PRIME), chance.randrange(PRIME))
+        rounds += 1
+    _put_rest(engine, f"ecs_e{rounds}", highest if fits(engine, size, highest) else None)
+    for number in reversed(range(rounds)):
+        engine.put(
+            f"ecs_l{number}",
+            f"SELECT x.v AS v, coalesce(l.r, x.r) AS r FROM ecs_r{number} x"
+            f" LEFT JOIN ecs_l{number + 1} l ON x.r = l.v",
+        )
+        engine.drop(f"ecs_r{number}")
+        engine.drop(f"ecs_l{number + 1}")
     engine.put(
         "ecs_every",
-        f"SELECT n.node, l.r AS r FROM ({nodes}) n LEFT JOIN ecs_l0 l ON n.node = l.v",
-    )
-    engine.put(
-        name,
-        "SELECT node, node AS component FROM ecs_every WHERE r IS NULL UNION ALL"
-        " SELECT x.node AS node, y.component AS component FROM ecs_every x JOIN (SELECT r,"
-        " min(node) AS component FROM ecs_every WHERE r IS NOT NULL GROUP BY r) y ON x.r = y.r",
+        f"SELECT n.node AS node, coalesce(l.r, n.node) AS r FROM ({nodes}) n"
+        " LEFT JOIN ecs_l0 l ON n.node = l.v",
     )
     engine.drop("ecs_l0")
+    engine.put(
+        name,
+        "SELECT x.node AS node, y.component AS component FROM ecs_every x JOIN"
+        " (SELECT r, min(node) AS component FROM ecs_every GROUP BY r) y ON x.r = y.r",
+    )
     engine.drop("ecs_every")
 
 
@@ -73,9 +89,10 @@ def _contract(engine: Engine, number: int, factor: int, shift: int) -> None:
     """Put which node each is drawn to, and the edges between those."""
     edges, drawn = f"ecs_e{number}", f"ecs_r{number}"
     hashed = f"({factor} * {{}} + {shift}) % {PRIME}"
+    least = f"least({hashed.format('v')}, min({hashed.format('x')}))"
     engine.put(
-        drawn,
-        f"SELECT v, least({hashed.format('v')}, min({hashed.format('x')})) AS r FROM"
+        drawn,  # the node that has the least, by the inverse of the bijection
+        f"SELECT v, ({least} + {PRIME - shift}) * {pow(factor, -1, PRIME)} % {PRIME} AS r FROM"
         f" (SELECT u AS v, w AS x FROM {edges} UNION ALL SELECT w AS v, u AS x FROM {edges}) ends"
         " GROUP BY v",
     )
@@ -87,14 +104,21 @@ def _contract(engine: Engine, number: int, factor: int, shift: int) -> None:
     engine.drop(edges)
 
 
-def _put_rest(engine: Engine, edges: str) -> None:
-    """Put the components of the few edges that are left."""
-    found = engine.rows(f"SELECT u, w FROM {edges}")
-    ends = [found[name].to_numpy() for name in ("u", "w")]
-    nodes, places = np.unique(np.concatenate(ends), return_inverse=True)
-    labels = weak_components(len(nodes), *np.split(places, 2))
-    engine.give(f"ecs_l{edges.removeprefix('ecs_e')}", {"v": nodes, "r": nodes[labels]})
+def _put_rest(engine: Engine, edges: str, highest: int | None) -> None:
+    """Put the components of the edges that are left, among nodes of any numbers or up to one."""
+    kind = "BIGINT" if highest is None else "INTEGER"
+    found = engine.rows(f"SELECT CAST(u AS {kind}) AS u, CAST(w AS {kind}) AS w FROM {edges}")
     engine.drop(edges)
+    u, w = (found[name].to_numpy() for name in ("u", "w"))
+    if highest is None:
+        nodes, places = np.unique(np.concatenate([u, w]), return_inverse=True)
+        labels = nodes[weak_components(len(nodes), *np.split(places, 2))]
+    else:
+        there = np.zeros(highest + 1, dtype=bool)
+        there[u] = there[w] = True
+        nodes = np.flatnonzero(there)
+        labels = weak_components(highest + 1, u, w)[nodes]
+    engine.give(f"ecs_l{edges.removeprefix('ecs_e')}", {"v": nodes, "r": labels})
 
 
 def weak_components(n: int, sources: Ints, targets: Ints) -> Ints:
@@ -125,20 +149,3 @@ def lowest(labels: Ints) -> Ints:
     nodes = np.arange(len(labels))
     first[labels[::-1]] = nodes[::-1]  # what is written last stays
     return first[labels]
-
-
-def _go_back(engine: Engine, number: int, later: list[tuple[int, int]]) -> None:
-    """Put the component of the nodes of a round, from that of the round behind it.
-
-    What was alone there is in no table: it is called what the later bijections make of it.
-    """
-    factor, shift = 1, 0
-    for a, b in later:
-        factor, shift = a * factor % PRIME, (a * shift + b) % PRIME
-    engine.put(
-        f"ecs_l{number}",
-        f"SELECT x.v AS v, coalesce(l.r, ({factor} * x.r + {shift}) % {PRIME}) AS r"
-        f" FROM ecs_r{number} x LEFT JOIN ecs_l{number + 1} l ON x.r = l.v",
-    )
-    engine.drop(f"ecs_r{number}")
-    engine.drop(f"ecs_l{number + 1}")

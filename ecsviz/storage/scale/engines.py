@@ -1,4 +1,4 @@
-"""Engines: what asks a graph's tables by SQL, in four verbs. DuckDB is one."""
+"""Engines: what asks a graph's tables by SQL, in four verbs. DuckDB is one, Spark another."""
 
 from __future__ import annotations
 
@@ -135,6 +135,7 @@ class DuckDBEngine:
         with self._told():
             self._conn: Any = self._driver.connect(config=settings)
         self._turn = threading.RLock()
+        self._kinds: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"DuckDBEngine({self.memory / 1e9:.3g} GB)"
@@ -147,11 +148,11 @@ class DuckDBEngine:
 
     def put(self, name: str, sql: str) -> None:
         """Keep the rows of a query under a name."""
-        self._run(f"CREATE OR REPLACE TABLE {name} AS {sql}")
+        self._make("TABLE", name, sql)
 
     def view(self, name: str, sql: str) -> None:
         """Let a name stand for a query."""
-        self._run(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+        self._make("VIEW", name, sql)
 
     def text(self, value: str) -> str:
         """Return a text as SQL has it."""
@@ -165,7 +166,7 @@ class DuckDBEngine:
         """Keep columns of this process, which are arrays, under a name."""
         with self._turn, self._told():
             self._conn.register("ecs_given", self._arrow.table(dict(columns)))
-            self._conn.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM ecs_given")
+            self._make("TABLE", name, "SELECT * FROM ecs_given")
             self._conn.unregister("ecs_given")
 
     def rows(self, sql: str) -> Any:
@@ -183,16 +184,14 @@ class DuckDBEngine:
     def per_bucket(self, name: str, sql: str, solve: Solve, schema: Any) -> None:
         """Keep under a name what a function makes of the rows of each ``bucket``."""
         with self._turn:
-            self.put("ecs_buckets", f"{sql} ORDER BY bucket")
             self.give(name, {each.name: self._arrow.array([], each.type) for each in schema})
-            numbers = self.rows("SELECT DISTINCT bucket FROM ecs_buckets")["bucket"].to_pylist()
+            numbers = self.rows(f"SELECT DISTINCT bucket FROM ({sql}) x")["bucket"].to_pylist()
             for number in sorted(numbers):
-                found = solve(self.rows(f"SELECT * FROM ecs_buckets WHERE bucket = {number}"))
+                found = solve(self.rows(f"SELECT * FROM ({sql}) x WHERE bucket = {number}"))
                 with self._told():
                     self._conn.register("ecs_given", found)
                     self._conn.execute(f"INSERT INTO {name} SELECT * FROM ecs_given")
                     self._conn.unregister("ecs_given")
-            self.drop("ecs_buckets")
 
     def relation(self, sql: str) -> Any:
         """Return a query as a ``DuckDBPyRelation``."""
@@ -201,7 +200,7 @@ class DuckDBEngine:
 
     def drop(self, name: str) -> None:
         """Forget a table, if it is there."""
-        self._run(f"DROP TABLE IF EXISTS {name}")
+        self._run(f"DROP {self._kinds.pop(name, 'TABLE')} IF EXISTS {name}")
 
     def close(self) -> None:
         """Close the database, and delete what it has spilled."""
@@ -209,6 +208,13 @@ class DuckDBEngine:
             self._conn.close()
             if self._made is not None:
                 shutil.rmtree(self._made, ignore_errors=True)
+
+    def _make(self, kind: str, name: str, sql: str) -> None:
+        with self._turn:
+            if self._kinds.get(name, kind) != kind:  # of a graph that was asked before
+                self.drop(name)
+            self._run(f"CREATE OR REPLACE {kind} {name} AS {sql}")
+            self._kinds[name] = kind
 
     def _run(self, sql: str) -> None:
         with self._turn, self._told():
@@ -220,20 +226,6 @@ class DuckDBEngine:
             yield
         except self._driver.Error as err:
             raise EngineError(told_by("DuckDB", err)) from err
-
-
-def engine_of(engine: Any, memory: str | int = DEFAULT_MEMORY) -> tuple[Engine, Callable[[], None]]:
-    """Return an engine, and what closes it if it was made here."""
-    if engine is None:
-        made = DuckDBEngine(memory)
-        return made, made.close
-    if isinstance(engine, Engine):
-        return engine, lambda: None
-    raise InvalidArgumentError(
-        f"engine is {short_repr(engine)}. Leave it out for DuckDB, or give a DuckDBEngine.",
-        argument="engine",
-        value=engine,
-    )
 
 
 def told_by(engine: str, err: Exception) -> str:

@@ -8,14 +8,25 @@ import numpy as np
 
 from ecsviz.basics.order import Ints
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, short_repr
-from ecsviz.storage.scale.buckets import SOLVED, in_buckets, put_cycles
-from ecsviz.storage.scale.connected import PRIME, lowest, put_components, weak_components
+from ecsviz.storage.scale.buckets import SOLVED, in_buckets, trimmed
+from ecsviz.storage.scale.connected import (
+    ARRAYS,
+    PRIME,
+    fits,
+    lowest,
+    put_components,
+    weak_components,
+)
 from ecsviz.storage.scale.reaching import WAYS, Along, by_statements, nearest
-from ecsviz.storage.scale.solving import ORDER_COLUMNS, in_cycles, solve_order
+from ecsviz.storage.scale.solving import (
+    CYCLE_COLUMNS,
+    ORDER_COLUMNS,
+    in_cycles,
+    solve_cycles,
+    solve_order,
+)
 from ecsviz.storage.scale.tables import EDGES, NODES, Tables
 
-ARRAYS: Final = 32
-"""Bytes a reference while scipy looks for components: two int32, the same by rows, and copies."""
 ROUNDS: Final = 20
 """How many references are followed by statements at the most, a statement each."""
 
@@ -40,7 +51,16 @@ class Findings:
 
     def degrees(self) -> str:
         """Put ``node``, ``dependencies``, ``dependents``; return the table."""
-        if DEGREES not in self._made:
+        if DEGREES in self._made:
+            return DEGREES
+        if self._fits():
+            nodes, *ends = self._arrays()
+            held, holders = (np.bincount(end, minlength=self.tables.highest + 1) for end in ends)
+            self.engine.give(
+                DEGREES,
+                {"node": nodes, "dependencies": held[nodes], "dependents": holders[nodes]},
+            )
+        else:
             self.engine.put(
                 DEGREES,
                 "SELECT node, CAST(sum(o) AS BIGINT) AS dependencies,"
@@ -50,7 +70,7 @@ class Findings:
                 f" GROUP BY target UNION ALL SELECT node, 0 AS o, 0 AS i FROM {NODES}) ends"
                 " GROUP BY node",
             )
-            self._made.add(DEGREES)
+        self._made.add(DEGREES)
         return DEGREES
 
     def components(self) -> str:
@@ -68,6 +88,7 @@ class Findings:
                 WEAK,
                 f"SELECT source, target FROM {EDGES}",
                 f"SELECT node FROM {NODES}",
+                self.tables.highest,
             )
         self._made.add(WEAK)
         return WEAK
@@ -82,10 +103,26 @@ class Findings:
             found = np.flatnonzero(cyclic)
             self.engine.give(CYCLES, {"node": found, "component": lowest(labels)[found]})
         else:
-            self._check_numbers()
-            put_cycles(self.engine, CYCLES, self.tables.counts["references"])
+            self._put_cycles()
         self._made.add(CYCLES)
         return CYCLES
+
+    def _put_cycles(self) -> None:
+        """Find cycles in what is left of the graph without its loose ends, or in all of it."""
+        self._check_numbers()
+        engine, edges = self.engine, trimmed(self.engine, self.tables.counts)
+        weak = "ecs_left"
+        if edges == EDGES:
+            weak = self.components()
+        else:
+            ends = f"SELECT source AS node FROM {edges} UNION SELECT target AS node FROM {edges}"
+            pairs = f"SELECT source, target FROM {edges}"
+            put_components(engine, weak, pairs, ends, self.tables.highest)
+        kinds = f"(SELECT source, target, 0 AS kind FROM {edges})"
+        in_buckets(engine, CYCLES, weak, kinds, None, solve_cycles, CYCLE_COLUMNS)
+        if edges != EDGES:
+            engine.drop(weak)
+            engine.drop(edges)
 
     def order(self) -> str:
         """Put what says the order, per ``node``; return the table."""
@@ -100,13 +137,13 @@ class Findings:
         else:
             self.components()
             buckets = WEAK
-        order = self.tables.id_column
+        order = self.tables.sort_key
         in_buckets(self.engine, "ecs_solved", buckets, edges, order, solve_order, ORDER_COLUMNS)
         self.engine.put(
             ORDER,
             "SELECT s.node AS node, s.generation AS generation, s.component AS component,"
-            " s.in_cycle AS in_cycle, row_number() OVER (ORDER BY s.generation,"
-            f" n.{self.tables.id_column}, s.place) - 1 AS place"
+            " s.in_cycle AS in_cycle, CAST(row_number() OVER (ORDER BY s.generation,"
+            f" {self.tables.sort_key}, s.place) - 1 AS BIGINT) AS place"
             f" FROM ecs_solved s JOIN {NODES} n ON s.first = n.node",
         )
         self.engine.drop("ecs_solved")
@@ -147,8 +184,7 @@ class Findings:
 
     def _fits(self) -> bool:
         """Tell whether all references fit the memory as arrays."""
-        size = ARRAYS * self.tables.counts["references"] + 16 * self.tables.highest
-        return size <= self.engine.memory and self.tables.highest < 2**31 - 1
+        return fits(self.engine, self.tables.counts["references"], self.tables.highest)
 
     def _arrays(self) -> tuple[Ints, Any, Any]:
         """Return the numbers of all nodes, and the ends of all references as int32."""

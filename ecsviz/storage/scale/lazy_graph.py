@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ecsviz.basics.arguments import flag, listed, natural_number
 from ecsviz.basics.files import local_folder
+from ecsviz.basics.views import view
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import CycleStatus, EntityDependencyGraph
-from ecsviz.storage.scale.engines import DEFAULT_MEMORY, engine_of
+from ecsviz.storage.scale.choosing import ask, engine_of, leave
+from ecsviz.storage.scale.engines import DEFAULT_MEMORY
 from ecsviz.storage.scale.findings import Findings
 from ecsviz.storage.scale.picking import MOST_NODES, graph_of_chosen
+from ecsviz.storage.scale.quotient import By, Quotient
 from ecsviz.storage.scale.reaching import Along
 from ecsviz.storage.scale.tables import EDGES, NODES, OthersTables, Tables
 
@@ -50,6 +53,7 @@ class LazyGraph:
 
     def __init__(self, tables: Tables, *, close: Callable[[], Any] | None = None) -> None:
         self._tables, self._engine = tables, tables.engine
+        ask(self._engine, self)
         self._found, self._turn = Findings(tables), tables.turn
         self._end = weakref.finalize(self, close) if close is not None else None
 
@@ -108,6 +112,7 @@ class LazyGraph:
 
     def close(self) -> None:
         """Close the engine, if it was made here, and delete what was written for it."""
+        leave(self._engine)
         if self._end is not None:
             self._end()
 
@@ -478,6 +483,35 @@ class LazyGraph:
             else:
                 chosen = f"SELECT node FROM {NODES}"
             return graph_of_chosen(self._tables, chosen, limit)
+
+    def quotient(self, by: By = "type") -> Quotient:
+        """Return what the graph consists of: its classes, or its largest components.
+
+        Parameters
+        ----------
+        by
+            ``"type"``, for which nothing is read, or ``"component"``.
+
+        Returns
+        -------
+        Quotient
+            ``graph`` has a node per part, to draw; ``part(id, limit)`` brings one of them here.
+
+        Examples
+        --------
+        >>> import ecsviz as ev
+        >>> store = ev.SQLAlchemyEntityStorage(":memory:")
+        >>> _ = store.register(ev.sample("thread"))
+        >>> with ev.scan_graph(store) as graph:
+        ...     graph.quotient().graph.nodes
+        ['ChatMessage: 18', 'ChatThread: 1']
+        """
+        return Quotient(self._tables, self._found, by)
+
+    @view
+    def explore(self, **options: Any) -> Any:
+        """Return a live widget of what the graph consists of; see `widgets.explore_lazy`."""
+        raise NotImplementedError
 
     # -- helpers -----------------------------------------------------------------------------
 

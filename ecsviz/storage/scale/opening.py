@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecsviz.basics.files import local_folder
-from ecsviz.storage.scale.engines import DEFAULT_MEMORY, engine_of
+from ecsviz.storage.scale.choosing import engine_of
+from ecsviz.storage.scale.engines import DEFAULT_MEMORY
 from ecsviz.storage.scale.lazy_graph import LazyGraph
 from ecsviz.storage.scale.tables import Tables
 
@@ -30,10 +31,12 @@ def scan_graph(
     folder_or_store
         The folder; or a store, which is written into a temporary one first.
     engine
-        Who answers: None for DuckDB in this process, or a `DuckDBEngine`.
+        Who answers: None for DuckDB in this process; a ``SparkSession``, or the address of a
+        server that speaks Spark Connect (``"sc://localhost:50051"``); or a `DuckDBEngine` or a
+        `SparkEngine`, which say more.
     memory
         How much DuckDB may hold, and what is done in arrays here: ``"2GB"`` by default. More than
-        that is spilled to disk.
+        that is spilled to disk. Of Spark only what is held here, and by a worker for its part.
 
     Returns
     -------
@@ -43,7 +46,8 @@ def scan_graph(
     Raises
     ------
     NotInstalledError
-        Without DuckDB and pyarrow (``pip install 'ecsviz[scale]'``).
+        Without DuckDB and pyarrow (``pip install 'ecsviz[scale]'``), or without a client of Spark
+        (``pip install 'ecsviz[spark]'``).
     ImportFormatError
         If it is no such folder.
 

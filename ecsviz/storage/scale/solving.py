@@ -1,8 +1,8 @@
 """What is asked of the rows of a bucket: strong components, generations, order; linear, exact.
 
-The rows of a bucket are ``one``, ``other``, ``kind``. An edge leads from place `one` to place
-`other`, places being dense from 0 and in the order of ids; `kind` is COLLECTION, NULLABLE or
-REQUIRED of ``ecsviz.basics.order``. A node is a row of kind -1: its place and its number.
+The rows of a bucket are ``one``, ``other``, ``kind``. An edge leads from node `one` to node
+`other`; `kind` is COLLECTION, NULLABLE or REQUIRED of ``ecsviz.basics.order``. A node is a row of
+kind -1: its number, and its place in the order of ids, or 0 where no order is asked for.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from ecsviz.basics.optional import need
 from ecsviz.basics.order import Bools, Ints, strong_components, topological_order
@@ -72,14 +73,27 @@ def solve_order(table: Any) -> Any:
     )
 
 
+SPARSE: Final = 4
+"""Up to how many numbers a row there may be for a table of all of them."""
+
+
 def _parts(table: Any) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return the numbers of the nodes by place, and the edges."""
+    """Return the numbers of the nodes by place, and the edges between places."""
     one, other, kinds = (table[name].to_numpy() for name in ("one", "other", "kind"))
     is_node = kinds < 0
-    nodes = np.empty(int(is_node.sum()), dtype=np.int64)
-    nodes[one[is_node]] = other[is_node]
     edges = ~is_node
-    return nodes, one[edges], other[edges], kinds[edges].astype(np.int64)
+    nodes = one[is_node]
+    nodes = nodes[np.argsort(other[is_node], kind="stable")]
+    first = int(nodes.min(initial=2**62))
+    span = int(nodes.max(initial=first)) - first + 1
+    if span <= SPARSE * len(one):
+        place = np.zeros(span, dtype=np.int32)
+        place[nodes - first] = np.arange(len(nodes))
+        sources, targets = place[one[edges] - first], place[other[edges] - first]
+    else:
+        index = pd.Index(nodes)
+        sources, targets = (index.get_indexer(ends[edges]) for ends in (one, other))
+    return nodes, sources, targets, kinds[edges].astype(np.int64)
 
 
 def _lowest_numbers(labels: Ints, nodes: Ints) -> Ints:

@@ -66,6 +66,8 @@ class Tables:
     """
 
     id_column = "ecs_id"
+    sort_key = "hex(n.ecs_id)"
+    """The SQL by which nodes are put in the order of ids: Sail does not compare bytes."""
     has_numbers = True
     """Whether a number that is given is that of a node, and no id."""
 
@@ -97,7 +99,30 @@ class Tables:
         ]
         engine.view(NODES, " UNION ALL ".join(parts or [_NO_NODES]))
         engine.read(EDGES, _files(folder / REFERENCES))
+        made._check_rows(folder)
         return made
+
+    def _check_rows(self, folder: Path) -> None:
+        """Raise ImportFormatError if files hold more or fewer rows than the folder speaks of."""
+        said = {f"nodes of {part.name}": part.rows for part in self.file.classes}
+        said["references"] = self.counts["references"]
+        held = self.engine.rows(
+            " UNION ALL ".join(
+                f"SELECT {number} AS part, count(*) AS n FROM {name}"
+                for number, name in enumerate([*self.of_class.values(), EDGES])
+            )
+        )
+        found = dict(zip(held["part"].to_pylist(), held["n"].to_pylist(), strict=True))
+        for number, (what, rows) in enumerate(said.items()):
+            if found[number] != rows:
+                raise ImportFormatError(
+                    f"{short_path(folder)} holds {found[number]:,} {what}, and its graph.json"
+                    f" speaks of {rows:,}: a file is missing, or of another graph. Write the graph"
+                    " anew: store.to_parquet(folder).",
+                    source=str(folder),
+                    line=None,
+                    column=None,
+                )
 
     @property
     def counts(self) -> dict[str, int]:
@@ -248,6 +273,7 @@ class OthersTables(Tables):
     """The tables of a graph of others: two columns of a file are its edges."""
 
     id_column = "id"
+    sort_key = "n.id"
     has_numbers = False
 
     @classmethod
@@ -278,7 +304,7 @@ class OthersTables(Tables):
         pair = f"SELECT {engine.name(source)} AS s, {engine.name(target)} AS t FROM ecs_raw"
         engine.put(
             NODES,
-            "SELECT row_number() OVER (ORDER BY id) AS node, id,"
+            "SELECT CAST(row_number() OVER (ORDER BY id) AS BIGINT) AS node, id,"
             f" {engine.text(NODE_TYPE)} AS type FROM"
             f" (SELECT DISTINCT id FROM (SELECT s AS id FROM ({pair}) x UNION ALL SELECT t AS id"
             f" FROM ({pair}) x) ids WHERE id IS NOT NULL) ids",

@@ -64,7 +64,8 @@ def to_parquet(
         replacing_folder(place, GRAPH) as part,
         collector_paused(),
     ):
-        _Writing(conn, catalog, part, files).write()
+        made = store.inside.is_made(conn)  # of a new store there is no table yet
+        _Writing(conn, catalog, part, files).write(made)
     return place
 
 
@@ -81,11 +82,11 @@ class _Writing:
         self.maps = catalog.classes_of(catalog.mapping.stored)
         self.rows: dict[str, RowIds] = {}
 
-    def write(self) -> None:
-        mapping = self.catalog.mapping
+    def write(self, made: bool) -> None:
+        mapping, revision = self.catalog.mapping, 0
         if isinstance(mapping, PastMapping):
             revision = mapping.revision
-        else:
+        elif made:
             revision = self.catalog.newest_revision(self.conn)
         classes, offset = [], 0
         for known in self.maps:
