@@ -26,7 +26,9 @@ def engine_of(engine: Any, memory: str | int = DEFAULT_MEMORY) -> tuple[Engine, 
         Of an engine that is made here.
     """
     made: Engine
-    asking = _asking.get(getattr(engine, "session", engine)) if engine is not None else None
+    asking = None
+    if is_session(engine) or isinstance(engine, Engine):
+        asking = _asking.get(getattr(engine, "session", engine))
     if asking is not None and (graph := asking()) is not None:
         raise InvalidArgumentError(
             f"{short_repr(engine)} answers for {graph!r}. Close that graph first, or give each"

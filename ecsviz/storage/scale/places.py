@@ -32,6 +32,9 @@ def path_of(part: ReferencePart, position: int | None, key: str | None, target: 
     >>> part = ReferencePart("Thread", "messages", "Message", "inverse list", 0, 1)
     >>> path_of(part, 3, None, None)
     'messages[3]'
+    >>> part = ReferencePart("Node", "by_either", "Node", "collection", 0, 0, "json")
+    >>> path_of(part, 0, '{"$str":"1"}', None), path_of(part, 0, "1", None)
+    ("by_either['1']", 'by_either[1]')
     """
     if part.kind == "single":
         return part.field
@@ -43,5 +46,8 @@ def path_of(part: ReferencePart, position: int | None, key: str | None, target: 
         return part.field + key
     if part.keys == "json":
         with contextlib.suppress(*UNREADABLE):
-            return format_path(part.field, from_json(json.loads(key)))
+            said = json.loads(key)
+            if isinstance(said, dict) and [*said] == ["$str"]:  # a text where numbers may stand
+                said = said["$str"]
+            return format_path(part.field, from_json(said))
     return format_path(part.field, key)
