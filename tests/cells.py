@@ -47,7 +47,7 @@ class Page:
         self.told: list[dict[str, Any]] = []
         widget.send = lambda content, buffers=None: self.told.append(content)  # no comm in tests
 
-    def do(self, name: str, **facts: Any) -> dict[str, Any]:
+    def do(self, name: str, /, **facts: Any) -> dict[str, Any]:
         self.told.clear()
         self.widget._take(self.widget, {"do": name, **facts}, [])
         return self.told[-1] if self.told else {}

@@ -19,7 +19,7 @@ from tests.databases import execute
 from tests.hostile import HOSTILE, assert_harmless
 
 
-def ask(explorer: DatabaseExplorer, name: str, **facts: object) -> None:
+def ask(explorer: DatabaseExplorer, name: str, /, **facts: object) -> None:
     explorer._take(explorer, {"do": name, **facts}, [])
 
 
@@ -47,7 +47,7 @@ def test_tables_come_first_as_a_graph(shop: Database) -> None:
 def test_a_row_shows_what_is_around_it(shop: Database) -> None:
     explorer = shop.explore()
     explorer.table = "customers"
-    ask(explorer, "pick", row=1)
+    ask(explorer, "pick", id=explorer._page["ids"][1])
     assert explorer.selected == "customers 2"
     assert nodes(explorer) == ["country jp", "customers 1", "customers 2", "orders 2025, 1"]
     assert explorer._told == "3 rows within 1 key of customers 2"
@@ -57,15 +57,15 @@ def test_a_row_shows_what_is_around_it(shop: Database) -> None:
     assert (explorer.selected, explorer.table) == ("orders 2025, 1", "orders")
     explorer.table = "customers"
     columns = [column["name"] for column in explorer._page["columns"]]
-    ask(explorer, "follow", row=1, column=columns.index("country_code"))
+    ask(explorer, "follow", id=explorer._page["rows"][1][columns.index("country_code")])
     assert (explorer.selected, explorer.table) == ("country jp", "country")
-    ask(explorer, "follow", row=0, column=1)
+    ask(explorer, "follow", id=explorer._page["rows"][0][1])
     assert explorer.selected == "country jp", "a name leads nowhere"
-    ask(explorer, "table", n=0)
+    ask(explorer, "table", n=0, name="order lines")
     assert (explorer.selected, explorer.table, nodes(explorer)) == (
         None, "order lines", shop.tables,
     )  # fmt: skip
-    ask(explorer, "pick", row=0)
+    ask(explorer, "pick", id=explorer._page["ids"][0])
     assert explorer.graph is None
     assert "no primary key" in explorer._told
 
@@ -112,9 +112,9 @@ def test_tables_are_cards_with_lines_between_their_columns(
             high = 30 + 20 * len(one["columns"])
             apart = one["y"] + high <= other["y"] or other["y"] + 30 <= one["y"]
             assert beside or apart or one is other
-    ask(explorer, "table", n=boxes["customers"]["n"])
+    ask(explorer, "table", n=boxes["customers"]["n"], name=boxes["customers"]["listed"])
     assert explorer.table == "customers"
-    ask(explorer, "pick", row=1)
+    ask(explorer, "pick", id=explorer._page["ids"][1])
     ask(explorer, "hops", hops=2)
     assert (explorer.hops, explorer._hops) == (2, 2)
     ask(explorer, "hops", hops=99)
@@ -137,10 +137,10 @@ def test_rows_are_searched_sorted_and_turned(tmp_path: Path) -> None:
     with read_database(execute(tmp_path / "a.db", script)) as db:
         explorer = explore_database(db)
         assert explorer.status == "showing 25 of 60 rows of a (1 to 25)"
-        ask(explorer, "turn", first=50)
+        ask(explorer, "turn", table=explorer.table, first=50)
         assert explorer._page["ids"][0] == "a 50"
-        ask(explorer, "sort", column=2)
-        ask(explorer, "sort", column=2)
+        ask(explorer, "sort", table=explorer.table, column=2)
+        ask(explorer, "sort", table=explorer.table, column=2)
         assert explorer.order_by == "-n"
         assert [row[2] for row in explorer._page["rows"]][:3] == [59, 58, 57]
         ask(explorer, "search", text="no 05")
@@ -163,9 +163,9 @@ def test_what_is_not_there_is_told(shop: Database, monkeypatch: pytest.MonkeyPat
         explorer.table = "nobody"
     with pytest.raises(InvalidArgumentError):
         explorer.order_by = "nothing"
-    for message in ({"row": 99}, {"row": "x"}, {"row": None}, {}):
+    for message in ({"id": "orders 9"}, {"id": "x"}, {"id": None}, {"id": 1}, {}):
         ask(explorer, "pick", **message)
-        ask(explorer, "follow", column=0, **message)
+        ask(explorer, "follow", **message)
     assert explorer.selected == "orders 2024, 2"
     monkeypatch.setattr(room, "NEAR", 2)
     explorer.selected = None

@@ -263,8 +263,9 @@ def store_states() -> Iterator[Any]:
     yield shown
     yield from asking(
         shown,
-        {"do": "table", "n": 1},
-        {"do": "sort", "column": 0},
+        {"do": "table", "n": 1, "name": "ChatThread"},
+        {"do": "sort", "table": "ChatThread", "column": 0},
+        {"do": "pick", "id": str(thread.ecs_id)},
         {"do": "search", "text": "Cycles"},
         {"do": "refresh"},
     )
@@ -280,8 +281,8 @@ def threads_states() -> Iterator[Any]:
     yield shown
     yield from asking(
         shown,
-        {"do": "filter", "set": {"search": "way", "model": 0, "most": 5}},
-        {"do": "pick", "row": 0},
+        {"do": "filter", "set": {"search": "way", "model": {"n": 0, "name": "m"}, "most": 5}},
+        {"do": "pick", "id": str(thread.ecs_id)},
         {"do": "back"},
         {"do": "sort", "column": 0},
         {"do": "refresh"},

@@ -108,16 +108,16 @@ def test_it_shows_classes_revisions_and_the_largest_table(shown: StoreExplorer, 
 
 def test_pages_are_turned(shown: StoreExplorer) -> None:
     page = Page(shown)
-    page.do("turn", first=25)
+    page.do("turn", table=shown.table, first=25)
     assert column(shown, "title")[0] == "Volume 025"
-    page.do("turn", first=50)
+    page.do("turn", table=shown.table, first=50)
     assert len(column(shown, "title")) == 10
     assert shown.status == "showing 10 of 60 rows of Volume (51 to 60)"
     shown.first = 1_000
     assert (shown.first, column(shown, "title")[-1]) == (50, "Volume 059")
-    page.do("turn", first=-1)
+    page.do("turn", table=shown.table, first=-1)
     assert shown.first == 50
-    page.do("table", n=1)
+    page.do("table", n=1, name="Shelf")
     assert (shown.table, shown.first, column(shown, "name")) == ("Shelf", 0, ["novels"])
 
 
@@ -126,7 +126,7 @@ def test_columns_sort_with_nothing_last(shown: StoreExplorer) -> None:
     names = [found["name"] for found in shown._page["columns"]]
     place = names.index("pages")
     shown.first = 25
-    page.do("sort", column=place)
+    page.do("sort", table=shown.table, column=place)
     assert (shown.order_by, shown.first) == ("pages", 0)
     rising = [column(shown, "pages")]
     shown.first = 50
@@ -135,14 +135,14 @@ def test_columns_sort_with_nothing_last(shown: StoreExplorer) -> None:
     assert numbers == sorted(numbers)
     assert len(numbers) == 25
     assert None in rising[1]
-    page.do("sort", column=place)
+    page.do("sort", table=shown.table, column=place)
     assert shown.order_by == "-pages"
     falling = column(shown, "pages")
     assert falling == sorted(falling, reverse=True)
     assert falling[0] == 100
-    page.do("sort", column=place)
+    page.do("sort", table=shown.table, column=place)
     assert (shown.order_by, column(shown, "title")[0]) == ("", "Volume 000")
-    page.do("sort", column=names.index("shelf"))
+    page.do("sort", table=shown.table, column=names.index("shelf"))
     assert shown.order_by == ""
     with pytest.raises(InvalidArgumentError, match="Did you mean 'pages'"):
         shown.order_by = "-page"
@@ -218,7 +218,7 @@ def test_a_row_shows_what_is_around_it(shown: StoreExplorer, store: Any) -> None
     told: list[Any] = []
     shown.observe(lambda change: told.append(change.new), "selected")
     assert shown.graph is None
-    page.do("pick", row=2)
+    page.do("pick", id=shown._page["ids"][2])
     book = store.get(shown._page["ids"][2])
     assert told == [str(book.ecs_id)]
     assert shown.graph is not None
@@ -232,12 +232,12 @@ def test_a_row_shows_what_is_around_it(shown: StoreExplorer, store: Any) -> None
     shown.graph.selected = book.shelf
     assert (shown.selected, shown.table) == (str(book.shelf.ecs_id), "Shelf")
     assert shown.graph is first, "the reader is in the graph: it stays"
-    page.do("pick", row=0)
+    page.do("pick", id=shown._page["ids"][0])
     assert shown.graph is not first
     assert shown._told == "showing 60 of 60 entities that it holds and 60 of 60 that hold it"
     # a reference in a cell
     shown.table = "Volume"
-    page.do("follow", row=5, column=5)
+    page.do("follow", id=shown._page["rows"][5][5])
     assert shown.selected == shown._page["ids"][4]
 
 
@@ -269,7 +269,7 @@ def test_one_selection_for_graph_thread_and_table(store: Any) -> None:
     graph.selected = thread.messages[4]
     assert chat.message is thread.messages[4]
     assert shown.selected in shown._page["ids"]
-    Page(shown).do("pick", row=0)
+    Page(shown).do("pick", id=shown._page["ids"][0])
     assert graph.entity == chat.message
     assert graph.selected == shown._page["ids"][0]
     graph.selected = thread
@@ -292,7 +292,7 @@ def test_malformed_messages_change_nothing(shown: StoreExplorer) -> None:
     for name in StoreExplorer.answers:
         for wrong in (None, "x", -1, 10**9, 2.5, [], {}):
             if name != "turn" or wrong != 10**9:
-                page.do(name, n=wrong, row=wrong, column=wrong, first=wrong)
+                page.do(name, n=wrong, name=wrong, id=wrong, column=wrong, first=wrong, table=wrong)
         page.do(name)
     assert (shown.table, shown.first, shown.selected, shown.order_by) == before
 
@@ -449,7 +449,7 @@ def test_classes_that_are_not_defined_here(tmp_path: Path) -> None:
     assert column(shown, "name") == ["hub", "far"]
     shown.search = "far"
     assert column(shown, "name") == [[["far", True]]]
-    Page(shown).do("pick", row=0)
+    Page(shown).do("pick", id=shown._page["ids"][0])
     assert shown.selected == shown._page["ids"][0]
     assert shown.graph is None
     assert "no such class is defined here" in shown._told
@@ -549,7 +549,7 @@ def test_hostile_texts_stay_text(store: Any) -> None:
     for first in range(0, len(HOSTILE), room.ROWS):
         shown.first = first
         for row in range(0, len(shown._page["rows"]), 6):
-            page.do("pick", row=row)
+            page.do("pick", id=shown._page["ids"][row])
             assert shown.graph is not None
         json.dumps([shown._page, shown._about], ensure_ascii=False).encode("utf-8")
     for text in HOSTILE:

@@ -113,10 +113,10 @@ def test_it_sorts_by_every_column_both_ways(shown: ThreadsExplorer) -> None:
 def test_filters_leave_what_fits(shown: ThreadsExplorer) -> None:
     page = Page(shown)
     assert [model["name"] for model in shown._about["models"]] == ["a", "b, c"]
-    page.do("filter", set={"model": 1})
+    page.do("filter", set={"model": {"n": 1, "name": "b, c"}})
     assert shown.model == "b, c"
     assert {int(title[-3:]) % 4 for title in shown.found["title"]} == {1}
-    page.do("filter", set={"model": -1, "since": "2024-02-01", "until": "2024-02-03"})
+    page.do("filter", set={"model": None, "since": "2024-02-01", "until": "2024-02-03"})
     assert sorted(listed(shown)) == ["Chat 031", "Chat 032", "Chat 033"]
     assert shown.status == "showing 3 of 3 threads that match, of 120"
     page.do("filter", set={"since": "", "until": "", "least": 6})
@@ -130,7 +130,15 @@ def test_filters_leave_what_fits(shown: ThreadsExplorer) -> None:
 
 def test_what_is_no_filter_is_passed_over(shown: ThreadsExplorer) -> None:
     page = Page(shown)
-    for wrong in (None, 3, [], {"model": 99}, {"search": 3, "branched": "yes"}, {"selected": "x"}):
+    for wrong in (
+        None,
+        3,
+        [],
+        {"model": 99},
+        {"model": {"n": 0}},
+        {"search": 3, "branched": "yes"},
+        {"selected": "x"},
+    ):
         page.do("filter", set=wrong)
     page.do("filter", set={"least": -4, "most": "many"})
     assert shown.status == "showing 50 of 120 threads (1 to 50)"
@@ -189,7 +197,7 @@ def test_no_text_is_read_before_it_is_asked_for() -> None:
 def test_the_thread_that_is_picked_is_shown_at_what_was_found(shown: ThreadsExplorer) -> None:
     page = Page(shown)
     shown.search = "word17"
-    page.do("pick", row=0)
+    page.do("pick", id=shown._page["rows"][0]["id"])
     inner = shown.thread
     assert isinstance(inner, ThreadExplorer)
     assert inner.shown.title == "Chat 017"
@@ -199,8 +207,8 @@ def test_the_thread_that_is_picked_is_shown_at_what_was_found(shown: ThreadsExpl
     assert (shown.selected, shown.thread, shown.search) == (None, None, "word17")
     assert inner.comm is None, "what is not shown any more is closed"
     shown.search = ""
-    for wrong in (-1, 50, "0", None):
-        page.do("pick", row=wrong)
+    for wrong in (-1, "0", None, str(uuid4())):
+        page.do("pick", id=wrong)
     assert shown.selected is None
     shown.selected = shown.found["ecs_id"][70]
     assert shown.thread is not None
@@ -272,8 +280,8 @@ def test_hostile_texts_stay_texts(kind: str) -> None:
         json.dumps(state, ensure_ascii=False).encode()
     shown.search = ""
     page = Page(shown)
-    for number in range(len(shown._about["models"])):
-        page.do("filter", set={"model": number})
+    for number, model in enumerate(shown._about["models"]):
+        page.do("filter", set={"model": {"n": number, "name": model["name"]}})
         assert len(shown.found) > 0
         json.dumps(shown.get_state(["_page", "_model"]), ensure_ascii=False).encode()
 

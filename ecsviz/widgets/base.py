@@ -28,6 +28,8 @@ _brought: Final[set[str]] = set()
 """Those that this kernel has sent with a widget."""
 NESTED: Final = anywidget.WidgetTrait().metadata
 """Tags a trait that names another widget, which a page shows inside this one."""
+EDITIONS: Final = 4
+"""So many times things may be numbered anew before a click of a page is heard."""
 RUN_IT: Final = "Run this cell to explore it live."
 
 Message: TypeAlias = Mapping[str, Any]
@@ -294,6 +296,24 @@ class LiveWidget(anywidget.AnyWidget):
         return {**data, "text/html": str(self.still())}, metadata
 
 
+def close_all(shown: Any) -> None:
+    """Take a widget of ipywidgets off all pages, with what it holds; a page is heard no more.
+
+    Examples
+    --------
+    >>> from ipywidgets import Button, HBox
+    >>> button = Button()
+    >>> close_all(HBox([button]))
+    >>> button.comm is None
+    True
+    """
+    for part in (*getattr(shown, "children", ()), shown.layout, shown):
+        if part is shown or not hasattr(part, "layout"):
+            part.close()
+        else:
+            close_all(part)
+
+
 def whole_number(message: Message, name: str, least: int, most: int) -> int | None:
     """Return an integer of a message, or None where there is none in this range.
 
@@ -305,6 +325,82 @@ def whole_number(message: Message, name: str, least: int, most: int) -> int | No
     value = message.get(name)
     fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
     return value if fits else None
+
+
+def id_in(message: Message) -> UUID | None:
+    """Return the ``ecs_id`` that a page tells, or None.
+
+    Examples
+    --------
+    >>> id_in({"id": "0190b5a0-0000-7000-8000-000000000000"}), id_in({"id": "7"}), id_in({"id": 7})
+    (UUID('0190b5a0-0000-7000-8000-000000000000'), None, None)
+    """
+    text = message.get("id")
+    try:
+        return UUID(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def named_in(message: Message, shown: Sequence[str]) -> int | None:
+    """Return the place of what a page names: where it saw it, else the only one of that name.
+
+    Parameters
+    ----------
+    message
+        ``name`` is what is meant, and ``n`` where it stood.
+    shown
+        What pages are told now, which may be other things at other places.
+
+    Examples
+    --------
+    >>> shown = ["new", "a", "b", "b"]
+    >>> named_in({"n": 0, "name": "a"}, shown), named_in({"n": 3, "name": "b"}, shown)
+    (1, 3)
+    >>> named_in({"n": 0, "name": "gone"}, shown), named_in({"n": 0, "name": "b"}, shown)
+    (None, None)
+    """
+    number, name = whole_number(message, "n", 0, len(shown) - 1), message.get("name")
+    if number is not None and shown[number] == name:
+        return number
+    alike = [place for place, each in enumerate(shown) if each == name]
+    return alike[0] if len(alike) == 1 else None
+
+
+class Numbers:
+    """What numbers stand for, now and a little while ago: a page may not know the new ones yet.
+
+    Attributes
+    ----------
+    edition
+        Which numbers pages are told now; they send it back with what they ask for.
+
+    Examples
+    --------
+    >>> numbers = Numbers()
+    >>> numbers.renew(["a", "b"]), numbers.renew(["b"])
+    (1, 2)
+    >>> numbers.meant({"node": 1, "edition": 1}), numbers.meant({"node": 1, "edition": 2})
+    ('b', None)
+    """
+
+    def __init__(self) -> None:
+        self.edition = 0
+        self._told: dict[int, Sequence[Any]] = {}
+
+    def renew(self, ids: Sequence[Any]) -> int:
+        """Take the places of things for their numbers, and return the new edition."""
+        self.edition += 1
+        self._told[self.edition] = ids
+        self._told.pop(self.edition - EDITIONS, None)
+        return self.edition
+
+    def meant(self, message: Message, name: str = "node") -> Any:
+        """Return the id of what a page means by a number, or None."""
+        edition = message.get("edition", self.edition)
+        ids = self._told.get(edition, ()) if isinstance(edition, int) else ()
+        number = whole_number(message, name, 0, len(ids) - 1)
+        return None if number is None else ids[number]
 
 
 SIZE: Final = (9.8, 6.4)

@@ -42,6 +42,17 @@ EXECUTE = """async (code) => {
   return { status: reply.content.status, text };
 }"""
 
+# Keeps what comes from the kernel of the open notebook, until it is let go.
+HOLD = """() => {
+  const socket = jupyterapp.shell.currentWidget.sessionContext.session.kernel._ws;
+  const [heard, kept] = [socket.onmessage, []];
+  socket.onmessage = (event) => kept.push(event);
+  window.letGo = () => {
+    socket.onmessage = heard;
+    for (const event of kept) heard.call(socket, event);
+  };
+}"""
+
 
 @dataclass
 class Lab:
@@ -190,6 +201,13 @@ class Notebook:
         while (found := self.value(expression)) != expected and time.monotonic() < end:
             self.page.wait_for_timeout(50)
         assert found == expected
+
+    @contextmanager
+    def unanswered(self) -> Iterator[None]:
+        """Hold back what the kernel says: the page shows what was there before."""
+        self.page.evaluate(HOLD)
+        yield
+        self.page.evaluate("() => window.letGo()")
 
     def theme(self, name: str) -> None:
         """Change the theme: "Light" or "Dark"."""

@@ -262,3 +262,42 @@ def test_a_database_is_explored_from_its_tables_to_a_row(notebook: Notebook) -> 
     page.wait_for_selector("th >> text=price")  # until then a row is one of the table before
     page.locator("tr[data-row='1'] [data-pick]").press("Enter")  # where a key is the first column
     notebook.wait_for("w.selected", "sale 1")
+
+
+def test_what_is_clicked_before_an_answer_is_what_was_seen(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("hasty", STORE.replace("chats.db", ":memory:"))
+    row = page.locator("tr[data-row='0']")
+    row.wait_for()
+    seen = row.get_attribute("data-id")
+    with notebook.unanswered():
+        page.click("[data-class=ChatThread]")
+        page.click("[data-do='next page']")  # of the table that is there still
+        row.locator("[data-pick]").click()
+    notebook.wait_for("[w.selected, w.table, w.first]", [seen, "ChatMessage", 0])
+    page.wait_for_selector("tr[data-row='0'][data-chosen]")
+    # rows in another order, and a key that one follows
+    key = page.locator("tr[data-row='3'] [data-follow]").first
+    led = key.get_attribute("title")
+    with notebook.unanswered():
+        page.click("[data-sort=created_at]")
+        page.click("[data-do='last page']")
+        key.click()
+    notebook.wait_for("[w.selected, w.table]", [led, "ChatThread"])
+
+
+def test_a_row_of_a_database_is_the_one_that_was_clicked(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.open("hasty-database", DATABASE.replace("shop.db", "hasty.db"))
+    page.wait_for_selector(".ecsviz-card[data-card=staff]")
+    page.click("[data-class=staff]")
+    page.wait_for_selector("tr[data-id='staff 2']")
+    with notebook.unanswered():
+        page.click("[data-class=sale]")
+        page.locator("tr[data-id='staff 2'] [data-pick]").click()
+    notebook.wait_for("[w.selected, w.table]", ["staff 2", "staff"])
+    page.wait_for_selector("tr[data-id='staff 2'][data-chosen]")
+    with notebook.unanswered():
+        notebook.page.click("[data-do=tables]")
+        page.locator("tr[data-id='staff 3'] [data-follow]").last.click()
+    notebook.wait_for("w.selected", "store 2")

@@ -13,6 +13,7 @@ from ecsviz.domain.labels import text_width
 from ecsviz.draw.tables import Box, DrawnColumn, DrawnSchema
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout.cards import CardEnds, lay_cards
+from ecsviz.widgets.store.explorer import NAME
 
 MOST: Final = 120
 """How many tables are shown: those with the most keys."""
@@ -81,6 +82,7 @@ def cards_of(
             {
                 "n": counts[box.name][0],
                 "name": plain(box.name, 60),
+                "listed": plain(box.name, NAME),
                 "table": box.name,
                 "rows": counts[box.name][1],
                 "cyclic": bool(ordering.cyclic[component[box.name]]),

@@ -17,7 +17,7 @@ from ecsviz.errors import (
 )
 from ecsviz.widgets.base import Message, whole_number
 from ecsviz.widgets.database.cards import cards_of
-from ecsviz.widgets.store.explorer import CLASSES, ROWS, StoreExplorer
+from ecsviz.widgets.store.explorer import CLASSES, NAME, ROWS, StoreExplorer, as_cell
 
 if TYPE_CHECKING:
     from ecsviz.importers.database import Database
@@ -113,7 +113,7 @@ class DatabaseExplorer(StoreExplorer):
             "noun": "rows",
             "entities": sum(found.count for found in tables),
             "classes": [
-                {"n": n, "name": plain(c.name, 80), "count": c.count, "defined": True}
+                {"n": n, "name": plain(c.name, NAME), "count": c.count, "defined": True}
                 for n, c in enumerate(tables[:CLASSES])
             ],
             "said": shown_of(min(len(tables), CLASSES), len(tables), "tables"),
@@ -141,10 +141,21 @@ class DatabaseExplorer(StoreExplorer):
         """Return the row of a name: one that was shown, or one that its table has."""
         return self._rows.get(name) or self.inside.row(name)
 
+    def _choose(self, name: Any) -> None:
+        """Choose a row by its name, as a page shows it; pass over what is none."""
+        row = self._row_of(name) if isinstance(name, str) else None
+        if row is None:
+            return
+        if self.selected == str(row):
+            self._on_selected()  # another table may be listed by now
+        self.selected = str(row)
+
     def _show(self) -> None:
         super()._show()
-        if self.page_read is not None:
-            self._rows |= getattr(self.page_read, "places", {})
+        places: dict[str, Any] = getattr(self.page_read, "places", {})
+        for name, row in places.items():
+            self._rows.setdefault(str(as_cell(name)), row)  # what a cell shows may be cut
+        self._rows |= places
 
     def _on_table(self) -> None:
         super()._on_table()
@@ -152,27 +163,17 @@ class DatabaseExplorer(StoreExplorer):
             self._show_tables()
 
     def _on_pick_table(self, message: Message) -> None:
-        tables = self.classes_by_size()
-        number = whole_number(message, "n", 0, len(tables) - 1)
-        if number is not None:
+        name = self.class_in(message)
+        if name is not None:
             self.selected = None
-            self.table = tables[number].name
+            self.table = name
             self._show_tables()
 
     def _on_pick(self, message: Message) -> None:
-        ids: list[Any] = [] if self.page_read is None else list(self.page_read.ids)
-        row = whole_number(message, "row", 0, len(ids) - 1)
-        if row is not None:
-            self.selected = ids[row]
+        self._choose(message.get("id"))
 
     def _on_follow(self, message: Message) -> None:
-        page = self.page_read
-        if page is None:
-            return
-        row = whole_number(message, "row", 0, len(page.rows) - 1)
-        column = whole_number(message, "column", 0, len(page.columns) - 1)
-        if row is not None and column is not None and page.columns[column].kind == "entity":
-            self.selected = page.rows[row][column]
+        self._choose(message.get("id"))
 
     def _on_selected(self) -> None:
         if self.selected is None:

@@ -20,7 +20,7 @@ from ecsviz.errors import InvalidArgumentError
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.views import checked_graph
 from ecsviz.layout.groups import By
-from ecsviz.widgets.base import EntityId, Message, poster, whole_number
+from ecsviz.widgets.base import EntityId, Message, Numbers, poster, whole_number
 from ecsviz.widgets.graph.details import ROWS
 from ecsviz.widgets.graph.live import follow
 from ecsviz.widgets.graph.looks import legend_of
@@ -45,7 +45,6 @@ from ecsviz.widgets.graph.views import (
     filtered,
     found,
     hidden_told,
-    introduction,
     subject_of,
     type_named,
 )
@@ -130,17 +129,17 @@ class GraphExplorer(GraphTraits):
         check_number("limit", limit, "how many entities are shown one by one")
         check_number("height", height, "how many pixels high the picture is")
         self._limit, self._pairs = max(1, limit), flag(pairs, "pairs")
-        self._places = Places()
+        self._places, self._numbers = Places(), Numbers()
         self._take_graph(graph)
         self._looks.check("color_by", color_by)  # a trait tells in words of its own what is no text
         self._looks.check("size_by", size_by)
         super().__init__(
             view=self._showing.first(),
-            _about=introduction(self._showing, self._names, self._looks),
             height=height,
             color_by=color_by,
             size_by=size_by,
         )
+        self.renumber()
         self._show_scene()
         self._find()
         self._connect()
@@ -214,7 +213,8 @@ class GraphExplorer(GraphTraits):
             self._take_graph(graph)
             self.forget_unknown()
             self._showing.group_by, self._showing.hops = showing.group_by, self.hops
-            self._about = introduction(self._showing, self._names, self._looks)
+            self._cycles = {}
+            self.renumber()
             if self.view == "around" or (self.view == "all" and len(graph) > self._limit):
                 self.view = self._showing.first()
             self._show_scene()
@@ -299,13 +299,15 @@ class GraphExplorer(GraphTraits):
 
     def _on_group_by(self) -> None:
         self._showing.group_anew(cast("By", self.group_by))
-        if self.view == "groups":
-            with self.hold_sync():
+        with self.hold_sync():
+            self.renumber()
+            if self.view == "groups":
                 self._show_scene()
 
     def _show_scene(self) -> None:
         scene = self._showing.show(cast("View", self.view))
-        self._scene = scene.state(self._around.steps)
+        edition = self._scene.get("edition", 0) + 1
+        self._scene = scene.state(self._around.steps) | {"edition": edition}
         self._say_status()
         self._show_look()
         self._show_mask()
@@ -346,20 +348,14 @@ class GraphExplorer(GraphTraits):
 
     # -- what a page asks for ----------------------------------------------------------------
 
-    def _node_in(self, message: Message) -> int | None:
-        return whole_number(message, "node", 0, len(self.graph) - 1)
-
-    def _group_in(self, message: Message) -> int | None:
-        return whole_number(message, "group", 0, len(self._showing.groups) - 1)
-
     def _on_select(self, message: Message) -> None:
-        number = self._node_in(message)
+        number = self.node_in(message)
         if number is not None or message.get("node") == -1:
             self._select(number)
 
     def _on_open(self, message: Message) -> None:
         """Open a group, or show what is around a node."""
-        number = self._node_in(message)
+        number = self.node_in(message)
         with self.hold_sync():
             if number is not None and self.view == "around":
                 self._showing.open_node(number)
@@ -367,17 +363,17 @@ class GraphExplorer(GraphTraits):
             elif number is not None:
                 self._select(number)
                 self.view = "around"
-            elif self.view == "groups" and (group := self._group_in(message)) is not None:
+            elif self.view == "groups" and (group := self.group_in(message)) is not None:
                 if not self._showing.open_group(group):
                     self.tell("error", text="There is no room to open this. Close another first.")
                 self._show_scene()
 
     def _on_close(self, message: Message) -> None:
         """Close the group that a node came from, or take away what only it had brought."""
-        number = self._node_in(message)
+        number = self.node_in(message)
         with self.hold_sync():
-            if self.view == "groups":
-                self._showing.opened.pop(self._group_in(message) or 0, None)
+            if self.view == "groups" and (group := self.group_in(message)) is not None:
+                self._showing.opened.pop(group, None)
                 self._show_scene()
             elif number is not None and self.view == "around" and self._showing.close_node(number):
                 self._show_scene()
@@ -392,7 +388,7 @@ class GraphExplorer(GraphTraits):
 
     def _on_tip(self, message: Message) -> None:
         """Tell the whole name of an element, and what it holds."""
-        number = whole_number(message, "element", 0, len(self._showing.now) - 1)
+        number = self.element_in(message)
         if number is not None:
             text, facts = self._showing.told_of(number)
             self.tell("tip", element=number, text=plain(text, 300), facts=plain(facts, 300))
@@ -501,8 +497,7 @@ class GraphExplorer(GraphTraits):
 
     def _on_move(self, message: Message) -> None:
         """Note where an element was put."""
-        number = whole_number(message, "element", 0, len(self._showing.now) - 1)
-        place = place_in(message)
+        number, place = self.element_in(message), place_in(message)
         if number is not None and place is not None:
             keys = keys_of(self._showing.now, self._parts.ids)
             self._places.put(self.view, keys[number], place)
@@ -510,6 +505,8 @@ class GraphExplorer(GraphTraits):
 
     def _on_pick(self, message: Message) -> None:
         """Pick what some elements show; more of them, others, or those that are not picked yet."""
+        if not self.is_current(message, scene=True):
+            return
         hit = nodes_asked(message.get("elements"), self._showing.now) & self._kept
         chosen = [str(self._parts.ids[k]) for k in np.flatnonzero(hit).tolist()]
         self.picked = picked_now(self.picked, chosen, message.get("how"))
@@ -524,6 +521,11 @@ class GraphExplorer(GraphTraits):
 
     def _on_cycles(self, message: Message) -> None:  # noqa: ARG002  # all answers look alike
         self._cycles = self._found_cycles.listed()
+
+    def _on_pick_cycle(self, message: Message) -> None:
+        number = whole_number(message, "number", 0, len(self._found_cycles) - 1)
+        if self.is_current(message) and (number is not None or message.get("number") is None):
+            self.cycle = number
 
     @traitlets.validate("cycle")
     def _check_cycle(self, proposal: Any) -> int | None:

@@ -14,6 +14,7 @@ from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.comparing import storage_of
+from ecsviz.widgets.base import close_all
 from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.graph.live import follow
 from ecsviz.widgets.past import moments_of
@@ -63,27 +64,35 @@ class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
         self.live = flag(live, "live")
         self._ecs_id, self._options = entity.ecs_id, options
         self._look_back()
+        self._line, self._bar = Label(), HBox()
+        self.explorer: GraphExplorer | None = None
+        self.entity: Any = None
+        super().__init__(revision=self.revisions[-1], layout=Layout(width="100%"))
+        self._make_bar()
+        self._show()
+        self.observe(lambda _: self._show(), "revision")
+        follow(self, self.store.inside, on=self.live)
+
+    def _make_bar(self) -> None:
+        """Make the slider of what there is, and what plays it."""
+        newest = len(self.revisions) - 1
         self._slider = SelectionSlider(
             options=self.revisions,
-            value=self.revisions[-1],
+            value=self.revision,
             description="revision",
             continuous_update=False,
             readout=False,
             layout=Layout(flex="1 1 auto", width="auto"),
         )
-        newest = len(self.revisions) - 1
-        self._play = Play(min=0, max=newest, value=newest, interval=STEP)
-        self._line, self._bar = Label(), HBox()
-        self.explorer: GraphExplorer | None = None
-        self.entity: Any = None
-        super().__init__(revision=self.revisions[-1], layout=Layout(width="100%"))
+        self._play = Play(min=0, max=newest, value=self._slider.index, interval=STEP)
         self._links = (
             traitlets.link((self._play, "value"), (self._slider, "index")),
             traitlets.link((self, "revision"), (self._slider, "value")),
         )
-        self._show()
-        self.observe(lambda _: self._show(), "revision")
-        follow(self, self.store.inside, on=self.live)
+        gone = self._bar.children
+        self._bar.children = (self._play, self._slider) if newest else ()
+        for each in gone:
+            close_all(each)
 
     def _look_back(self) -> None:
         """Find the revisions that there are now."""
@@ -115,12 +124,15 @@ class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
             at = self.revisions[-1]
         for link in self._links:
             link.unlink()
+        self.revision = at
+        if self.revisions[: len(before)] != before:  # a page sends places among those before
+            self._make_bar()
+            return
         newest = len(self.revisions) - 1
         self._slider.options = self.revisions
         self._slider.value = at
         self._play.max = newest
         self._play.value = self._slider.index
-        self.revision = at
         for link in self._links:
             link.link()
         self._bar.children = (self._play, self._slider) if newest else ()
@@ -162,7 +174,6 @@ class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
             told += f"{diff(earlier, self.entity).summary()} since revision {since}"
         self.told = plain(told, 300)
         self._line.value = f"{self.told} ({self._times[self.revision]} UTC)"
-        self._bar.children = (self._play, self._slider) if len(self.revisions) > 1 else ()
         self.children = (self._bar, self._line, made)
         if old is not None:
             old.close()

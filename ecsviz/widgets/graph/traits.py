@@ -14,10 +14,11 @@ import traitlets
 from ecsviz.basics.text import plain
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
-from ecsviz.widgets.base import LiveWidget
+from ecsviz.widgets.base import LiveWidget, Message, Numbers, whole_number
+from ecsviz.widgets.graph.details import Ids
 from ecsviz.widgets.graph.looks import Looks
 from ecsviz.widgets.graph.picking import first_nodes
-from ecsviz.widgets.graph.views import field_names
+from ecsviz.widgets.graph.views import Showing, field_names, introduction
 
 HEIGHT: Final = 440
 """How high the picture is, in pixels."""
@@ -33,6 +34,9 @@ class GraphTraits(LiveWidget):
     graph: EntityDependencyGraph
     _names: list[str]
     _looks: Looks
+    _showing: Showing
+    _ids: Ids
+    _numbers: Numbers
     bundle: ClassVar[str] = "explorer"
     answers: ClassVar[dict[str, str]] = {
         "select": "_on_select",
@@ -42,6 +46,7 @@ class GraphTraits(LiveWidget):
         "labels": "_on_labels",
         "tip": "_on_tip",
         "cycles": "_on_cycles",
+        "cycle": "_on_pick_cycle",
         "move": "_on_move",
         "pick": "_on_pick",
         "path": "_on_path",
@@ -80,6 +85,39 @@ class GraphTraits(LiveWidget):
     _picked = traitlets.Bytes(help="per element whether it is picked").tag(sync=True)
     _moved = traitlets.Dict(help="where elements were put").tag(sync=True)
     _cycles = traitlets.Dict(help="those to choose from").tag(sync=True)
+
+    # -- what a page means by numbers; no promise ---------------------------------------------
+
+    def renumber(self) -> None:
+        """Tell pages that nodes, groups and cycles have other numbers now."""
+        self._numbers.renew(self.graph.arrays.ids)
+        self._about = introduction(self._showing, self._names, self._looks) | {
+            "edition": self._numbers.edition
+        }
+
+    def node_in(self, message: Message) -> int | None:
+        """Return the node that a page means, by the number that it has now."""
+        node_id = self._numbers.meant(message)
+        return None if node_id is None else self._ids.find(str(node_id))
+
+    def is_current(self, message: Message, *, scene: bool = False) -> bool:
+        """Tell whether a page means the groups and cycles, or the picture, that are there now."""
+        name, now = ("scene", self._scene) if scene else ("edition", self._about)
+        return bool(message.get(name, now["edition"]) == now["edition"])
+
+    def group_in(self, message: Message) -> int | None:
+        """Return the group that a page means, if there are still the same."""
+        if not self.is_current(message):
+            return None
+        return whole_number(message, "group", 0, len(self._showing.groups) - 1)
+
+    def element_in(self, message: Message) -> int | None:
+        """Return the element that a page means, if the picture is still the same."""
+        if not self.is_current(message, scene=True):
+            return None
+        return whole_number(message, "element", 0, len(self._showing.now) - 1)
+
+    # -- what it shows -----------------------------------------------------------------------
 
     def concerns(self, ids: Iterable[UUID]) -> bool:
         """Tell whether one of some entities is in the graph; no promise."""

@@ -26,7 +26,7 @@ from ecsviz.draw.frame import FreeRoom
 from ecsviz.draw.walkthrough import draw_step
 from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.graph.walkthrough import Walkthrough, checked_walk
-from ecsviz.widgets.base import SIZE, LiveWidget
+from ecsviz.widgets.base import SIZE, LiveWidget, close_all
 
 SPEEDS: Final = {"slow": 4_000, "normal": 2_000, "fast": 1_000}
 """How long a step stands, in milliseconds: what one sentence takes to be read, and a picture."""
@@ -120,14 +120,10 @@ class StepsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
         )
         self._picture = HTML(layout=Layout(flex="3 1 380px", width="auto", min_width="0"))
         self._words = HTML(layout=Layout(flex="2 1 280px", width="auto", min_width="0"))
-        self._question = Label()
-        self._choice = Dropdown(layout=Layout(width="auto", min_width="120px"))
-        self._check = Button(description="Check", layout=narrow)
-        self._reveal = Button(description="Show it", layout=narrow)
         self._verdict = HTML()
+        self._open: int | None = None  # the step that `_asking` asks for
         bar = [self._play, self._back, self._next, self._slider, self._speed, self._predict]
-        asking = [self._question, self._choice, self._check, self._reveal]
-        self._asking = _row(asking)
+        self._asking = _row([])
         super().__init__(
             [
                 self._page,
@@ -150,8 +146,6 @@ class StepsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
         traitlets.link((self, "predicting"), (self._predict, "value"))
         self._back.on_click(lambda _: self.go(max(self.step - 1, 0)))
         self._next.on_click(lambda _: self.go(min(self.step + 1, len(self.walk) - 1)))
-        self._check.on_click(lambda _: self.answer(self._choice.value))
-        self._reveal.on_click(lambda _: self.reveal())
         self._speed.observe(self._set_speed, "value")
         self.observe(lambda _: self._show(), "step")
         self.observe(lambda _: self._ask(), ["asked", "told", "predicting"])
@@ -240,15 +234,26 @@ class StepsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
 
     def _ask(self) -> None:
         number = self.asked if self.predicting else None
-        if number is None:
-            self._asking.layout.display = "none"
-        else:
-            step = self.walk[number]
-            self._question.value = step.question
-            if self._choice.options != tuple(step.choices):
-                self._choice.options = tuple(step.choices)
-            self._asking.layout.display = ""
+        self._asking.layout.display = "none" if number is None else ""
+        if number != self._open:
+            # A page that shows another question answers that one: it is heard no more.
+            gone, self._open = self._asking.children, number
+            self._asking.children = [] if number is None else self._questions(number)
+            for each in gone:
+                close_all(each)
         self._verdict.value = str(block(element("p", self.told, look="line", role="status")))
+
+    def _questions(self, number: int) -> list[Any]:
+        step, narrow = self.walk[number], Layout(width="auto")
+        self._question = Label(step.question)
+        self._choice = Dropdown(
+            options=tuple(step.choices), layout=Layout(width="auto", min_width="120px")
+        )
+        self._check = Button(description="Check", layout=narrow)
+        self._reveal = Button(description="Show it", layout=narrow)
+        self._check.on_click(lambda _: self.answer(self._choice.value))
+        self._reveal.on_click(lambda _: self.reveal())
+        return [self._question, self._choice, self._check, self._reveal]
 
     def __repr__(self) -> str:
         return f"StepsExplorer({self.walk!r}, step {self.step})"

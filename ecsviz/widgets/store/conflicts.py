@@ -20,7 +20,7 @@ from ecsviz.storage.catching_up import CatchingUp
 from ecsviz.storage.comparing import storage_of
 from ecsviz.storage.merging import MISSING, Conflict
 from ecsviz.storage.protocol import as_registered
-from ecsviz.widgets.base import LiveWidget
+from ecsviz.widgets.base import LiveWidget, close_all
 
 LISTED: Final = 40
 """How many conflicts have buttons of their own; the others go by those for all."""
@@ -104,19 +104,11 @@ class ConflictsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no ty
         self._labels: dict[UUID, str] = {}
         self._places: dict[tuple[UUID, str], int] = {}
         self._words, self._said, self._rows = HTML(), HTML(), VBox()
-        narrow = Layout(width="auto")
-        self._all = {
-            side: Button(description=f"all: {NAMES[side]}", layout=narrow)
-            for side in ("mine", "theirs")
-        }
-        self._merge = Button(description="Merge", button_style="primary", layout=narrow)
-        for side, button in self._all.items():
-            button.on_click(lambda _, side=side: self.choose_all(side))
-        self._merge.on_click(lambda _: self._on_merge())
+        self._bar = HBox(layout=Layout(flex_flow="row wrap"))
         self._page = ConflictsPage(self)
-        bar = HBox([*self._all.values(), self._merge], layout=Layout(flex_flow="row wrap"))
         super().__init__(
-            [self._page, self._words, self._rows, bar, self._said], layout=Layout(width="100%")
+            [self._page, self._words, self._rows, self._bar, self._said],
+            layout=Layout(width="100%"),
         )
         self.observe(lambda _: self._tell(), "told")
         self.observe(lambda _: self._mark(), "chosen")
@@ -146,10 +138,26 @@ class ConflictsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no ty
                 choice.observe(lambda change, n=number: self._on_choice(n, change["new"]), "value")
                 row.append(choice)
             buttons.append(HBox(row, layout=Layout(flex_flow="row wrap", align_items="center")))
-        self._rows.children = buttons
+        # What is clicked on a page that shows other conflicts is not meant for these.
+        gone = [*self._rows.children, *self._bar.children]
+        self._rows.children, self._bar.children = buttons, self._made_bar()
+        for each in gone:
+            close_all(each)
         self.chosen = [None] * len(self.conflicts)
         self._words.value = str(block(element("p", self._headline(), look="line")))
         self._mark()
+
+    def _made_bar(self) -> list[Button]:
+        narrow = Layout(width="auto")
+        self._all = {
+            side: Button(description=f"all: {NAMES[side]}", layout=narrow)
+            for side in ("mine", "theirs")
+        }
+        self._merge = Button(description="Merge", button_style="primary", layout=narrow)
+        for side, button in self._all.items():
+            button.on_click(lambda _, side=side: self.choose_all(side))
+        self._merge.on_click(lambda _: self._on_merge())
+        return [*self._all.values(), self._merge]
 
     def _headline(self) -> str:
         count = len(self.conflicts)
@@ -268,7 +276,9 @@ class ConflictsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no ty
             )
         done = self.store.merge(self.entity, base=self._base, choose=self._side_of)
         self.conflicts, self.chosen, self._places = [], [], {}
-        self._rows.children = []
+        gone, self._rows.children = self._rows.children, []
+        for each in gone:
+            close_all(each)
         self._words.value = ""
         self.told = "Merged. Register it to save what came of it."
         return done

@@ -26,7 +26,7 @@ from ecsviz.storage.comparing import storage_of
 from ecsviz.storage.hits import parts_of
 from ecsviz.storage.looking import Page, PageColumn, Wanted
 from ecsviz.storage.words import begun_words, folded, snippet, snippet_of_parts
-from ecsviz.widgets.base import NESTED, LiveWidget, Message, whole_number
+from ecsviz.widgets.base import NESTED, LiveWidget, Message, id_in, named_in, whole_number
 from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.store.neighbours import near_of
 
@@ -36,6 +36,8 @@ CLASSES: Final = 200
 """How many classes are listed, the largest first."""
 REVISIONS: Final = 20
 """How many revisions are listed, the newest first."""
+NAME: Final = 80
+"""How many characters of the name of a class are shown."""
 CUT: Final = 160
 """How many characters of a value stand in a cell."""
 BIG: Final = 2**53
@@ -160,7 +162,7 @@ class StoreExplorer(LiveWidget):
             "noun": "entities",
             "entities": sum(found.count for found in classes),
             "classes": [
-                {"n": n, "name": plain(c.name, 80), "count": c.count, "defined": c.defined}
+                {"n": n, "name": plain(c.name, NAME), "count": c.count, "defined": c.defined}
                 for n, c in enumerate(classes[:CLASSES])
             ],
             "said": shown_of(min(len(classes), CLASSES), len(classes), "classes"),
@@ -237,6 +239,7 @@ class StoreExplorer(LiveWidget):
         columns, marked = page.columns, _Marked(wanted)
         with self.hold_sync():
             self._page = {
+                "table": self.table,
                 "columns": [
                     {"name": plain(c.name, 60), "kind": c.kind, "sorts": c.sorts} for c in columns
                 ],
@@ -259,37 +262,41 @@ class StoreExplorer(LiveWidget):
 
     # -- what the reader does ----------------------------------------------------------------
 
+    # A page says what it means, and not where that stands: it may show what was there before.
+
+    def class_in(self, message: Message) -> str | None:
+        """Return the class that a page names, or None."""
+        classes = [found.name for found in self.classes_by_size()]
+        number = named_in(message, [plain(name, NAME) for name in classes])
+        return None if number is None else str(classes[number])
+
     def _on_pick_table(self, message: Message) -> None:
-        classes = self.classes_by_size()
-        number = whole_number(message, "n", 0, len(classes) - 1)
-        if number is not None:
-            self.table = classes[number].name
+        name = self.class_in(message)
+        if name is not None:
+            self.table = name
 
     def _on_pick(self, message: Message) -> None:
-        """Choose a row, by its place on the page."""
-        ids = [] if self.page_read is None else self.page_read.ids
-        row = whole_number(message, "row", 0, len(ids) - 1)
-        if row is not None:
-            self._graph_around(ids[row])
-            self.selected = ids[row]
+        """Choose a row, by the id of its entity."""
+        ecs_id = id_in(message)
+        if ecs_id is not None:
+            self._show_row(ecs_id)
+            self._graph_around(ecs_id)
+            self.selected = ecs_id
 
     def _on_follow(self, message: Message) -> None:
         """Choose what a cell holds."""
-        page = self.page_read
-        if page is None:
-            return
-        row = whole_number(message, "row", 0, len(page.rows) - 1)
-        column = whole_number(message, "column", 0, len(page.columns) - 1)
-        if row is not None and column is not None and isinstance(page.rows[row][column], UUID):
-            self.selected = page.rows[row][column]
+        ecs_id = id_in(message)
+        if ecs_id is not None:
+            self.selected = ecs_id
 
     def _on_sort(self, message: Message) -> None:
         """Sort by a column: rising, then falling, then as it was stored."""
         columns = self._columns()
         number = whole_number(message, "column", 0, len(columns) - 1)
-        if number is not None and columns[number].sorts:
-            name = columns[number].name
-            self.order_by = {"": name, name: f"-{name}", f"-{name}": ""}.get(self.order_by, name)
+        if number is None or message.get("table") != self.table or not columns[number].sorts:
+            return
+        name = columns[number].name
+        self.order_by = {"": name, name: f"-{name}", f"-{name}": ""}.get(self.order_by, name)
 
     def _on_search(self, message: Message) -> None:
         text = message.get("text")
@@ -298,7 +305,7 @@ class StoreExplorer(LiveWidget):
 
     def _on_turn(self, message: Message) -> None:
         first = whole_number(message, "first", 0, BIG)
-        if first is not None:
+        if first is not None and message.get("table") == self.table:
             self.first = first
 
     def _on_tables(self, message: Message) -> None:  # noqa: ARG002  # it says nothing more

@@ -18,7 +18,7 @@ from ecsviz.domain.chat import ChatMessage, ChatThread
 from ecsviz.domain.diff import GraphDiff, diff
 from ecsviz.errors import EntityNotFoundError, InvalidArgumentError, UnknownTypeError, short_repr
 from ecsviz.storage.comparing import storage_of
-from ecsviz.widgets.base import EntityId, LiveWidget, Message, uuid_of, whole_number
+from ecsviz.widgets.base import EntityId, LiveWidget, Message, Numbers, uuid_of, whole_number
 from ecsviz.widgets.past import moments_of
 from ecsviz.widgets.thread.parts import parts_of
 from ecsviz.widgets.thread.texts import (
@@ -153,7 +153,8 @@ class ThreadExplorer(LiveWidget):
         self._branches = Branches(thread)
         self._path = self._branches.path()
         self._pairs: list[tuple[int, int]] = []
-        self._edition = 0
+        self._numbers = Numbers()
+        self._renumber()
         super().__init__(_about=self._introduction())
         self._show()
         self._connect()
@@ -225,7 +226,6 @@ class ThreadExplorer(LiveWidget):
         numbers = (self._branches.number.get(ecs_id) for ecs_id in ids)
         here = next((number for number in numbers if number is not None), None)
         self._path = self._branches.path() if here is None else self._branches.path_through(here)
-        self._edition += 1
         if self.beside is not None and UUID(self.beside) not in self._branches.number:
             self.settle(beside=None)
         with self.hold_sync():
@@ -246,7 +246,7 @@ class ThreadExplorer(LiveWidget):
             self._at = self._row()
             begin = min(max(self._at - FIRST // 2, 0), max(len(rows) - FIRST, 0))
             self._shown = {
-                "edition": self._edition,
+                "edition": self._numbers.edition,
                 "count": len(rows),
                 "shared": len(rows) if other is None else shared_of(self._path, other),
                 "messages": self._facts(rows[begin : begin + FIRST]),
@@ -311,10 +311,18 @@ class ThreadExplorer(LiveWidget):
         return -1
 
     def _on_select(self, message: Message) -> None:
-        number = whole_number(message, "node", -1, len(self._branches) - 1)
-        if number is not None:
+        number = self._node_in(message)
+        if number is not None or message.get("node") == TOP:
             with self.hold_sync():
-                self.selected = None if number < 0 else self._branches.messages[number]
+                self.selected = None if number is None else self._branches.messages[number]
+
+    def _renumber(self) -> None:
+        """Note which numbers the page is told now."""
+        self._numbers.renew([message.ecs_id for message in self._branches.messages])
+
+    def _node_in(self, message: Message) -> int | None:
+        """Return the message that a page means, by the number that it has now."""
+        return self._branches.number.get(self._numbers.meant(message))
 
     # -- branches ----------------------------------------------------------------------------
 
@@ -347,14 +355,14 @@ class ThreadExplorer(LiveWidget):
         other = self._sibling(message)
         if other is None:
             return
-        if message["node"] in self._path:
+        if self._node_in(message) in self._path:
             self._go(other)
         else:
             self.beside = self._branches.messages[other]
 
     def _sibling(self, message: Message) -> int | None:
         """Return the answer that stands so many before or after one, to the same message."""
-        number = whole_number(message, "node", 0, len(self._branches) - 1)
+        number = self._node_in(message)
         by = whole_number(message, "by", -1, 1)
         if number is None or by is None:
             return None
@@ -370,9 +378,9 @@ class ThreadExplorer(LiveWidget):
             self._show()
 
     def _on_beside(self, message: Message) -> None:
-        number = whole_number(message, "node", -1, len(self._branches) - 1)
-        if number is not None:
-            self.beside = None if number < 0 else self._branches.messages[number]
+        number = self._node_in(message)
+        if number is not None or message.get("node") == TOP:
+            self.beside = None if number is None else self._branches.messages[number]
 
     def _on_compare(self, message: Message) -> None:
         """Show the next branch of a fork beside the one that is shown."""
@@ -457,19 +465,19 @@ class ThreadExplorer(LiveWidget):
         count = whole_number(message, "count", 1, WINDOW)
         if first is not None and count is not None:
             messages = self._facts(self._pairs[first : first + count])
-            self.tell("messages", edition=self._edition, messages=messages)
+            self.tell("messages", edition=self._numbers.edition, messages=messages)
 
     def _on_whole(self, message: Message) -> None:
-        number = whole_number(message, "node", 0, len(self._branches) - 1)
+        number = self._node_in(message)
         if number is not None:
             parts, _ = parts_of(self._branches.messages[number], whole=True)
-            self.tell("whole", edition=self._edition, node=number, parts=parts)
+            self.tell("whole", edition=self._numbers.edition, node=number, parts=parts)
 
     def _on_json(self, message: Message) -> None:
-        number = whole_number(message, "node", 0, len(self._branches) - 1)
+        number = self._node_in(message)
         if number is not None:
             text = message_json(self._branches.messages[number])
-            self.tell("json", edition=self._edition, node=number, text=text)
+            self.tell("json", edition=self._numbers.edition, node=number, text=text)
 
     # -- the past ----------------------------------------------------------------------------
 
@@ -540,7 +548,7 @@ class ThreadExplorer(LiveWidget):
                 "told": told if len(found) > CHANGES or not found else found.summary(),
                 "listed": listed,
             }
-        self._edition += 1
+        self._renumber()
         self._show()
 
     # -- where it is not alive ---------------------------------------------------------------

@@ -21,7 +21,7 @@ from ecsviz.domain.chat_threads import ChatThreads
 from ecsviz.errors import EcsvizError, InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.frames.chats import threads_overview, threads_summary
 from ecsviz.storage.stored_threads import StoredThreads
-from ecsviz.widgets.base import NESTED, LiveWidget, Message, whole_number
+from ecsviz.widgets.base import NESTED, LiveWidget, Message, id_in, named_in, whole_number
 from ecsviz.widgets.thread.explorer import ThreadExplorer
 from ecsviz.widgets.threads.sought import BEST, Texts, ThreadHit
 
@@ -294,11 +294,10 @@ class ThreadsExplorer(LiveWidget):
     # -- what the reader does ----------------------------------------------------------------
 
     def _on_pick(self, message: Message) -> None:
-        """Pick a thread, by its place on the page."""
-        rows = self._page["rows"]
-        row = whole_number(message, "row", 0, len(rows) - 1)
-        if row is not None:
-            self.selected = rows[row]["id"]
+        """Pick a thread, by its id: the page may show a list that was there before."""
+        ecs_id = id_in(message)
+        if ecs_id is not None and (self._summary["ecs_id"] == ecs_id).any():
+            self.selected = ecs_id
 
     def _on_back(self, message: Message) -> None:  # noqa: ARG002  # it says nothing more
         self.selected = None
@@ -313,9 +312,11 @@ class ThreadsExplorer(LiveWidget):
             for name, kind in (("search", str), ("since", str), ("until", str), ("branched", bool))
             if isinstance(wanted.get(name), kind)
         }
-        number = whole_number(wanted, "model", -1, len(self._offered) - 1)
-        if number is not None:
-            given["model"] = "" if number < 0 else self._offered[number]
+        if "model" in wanted:
+            model = wanted["model"] if isinstance(wanted["model"], Mapping) else {}
+            number = named_in(model, [plain(name, 60) for name in self._offered])
+            if number is not None or wanted["model"] is None:
+                given["model"] = "" if number is None else self._offered[number]
         if "least" in wanted:
             given["least"] = whole_number(wanted, "least", 0, MOST) or 0
         if "most" in wanted:

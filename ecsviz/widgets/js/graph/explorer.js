@@ -24,7 +24,13 @@ import { onTheme } from "../shared/theme.js";
 function render({ model, el }) {
   const about = model.get("_about");
   const spoken = announcer();
-  const send = sender(model);
+  const ask = sender(model);
+  // With what it is about: Python may show another graph, or another picture, when it hears this.
+  /** @type {typeof ask} */
+  const send = (name, ...facts) => {
+    const now = { edition: model.get("_about").edition, scene: scene.edition };
+    ask(name, .../** @type {any} */ ([{ ...now, ...facts[0] }]));
+  };
   const select = (/** @type {number} */ node) => send("select", { node });
   let scene = decode(model.get("_scene"));
   let asTable = false;
@@ -155,7 +161,7 @@ function render({ model, el }) {
   const order = makeOrder({ step: (step) => put(model, "step", step) }, about.count);
   const cycles = makeCycles({
     cycles: () => void (model.get("_cycles").listed || send("cycles")),
-    cycle: (number) => put(model, "cycle", number),
+    cycle: (number) => send("cycle", { number }),
     along: (step) => put(model, "cycle_step", step),
   });
   const help = makeHelp(about);

@@ -137,7 +137,10 @@ export class Offline {
     else if (message.do === "alive") this.tell("msg:custom", { told: "alive" });
     else if (message.do === "rows") this.list(first);
     else if (message.do === "cycles") this.put({ _cycles: this.cycles });
-    else if (message.do === "tip") {
+    else if (message.do === "cycle") {
+      this.set("cycle", message.number);
+      this.save_changes();
+    } else if (message.do === "tip") {
       const { title, facts, links } = this.details[this.node(element)];
       this.tell("msg:custom", {
         told: "tip",

@@ -23,6 +23,7 @@ export function decode(state) {
   const count = state.count ?? 0;
   const all = state.kind === "map"; // then element i is node i
   return {
+    edition: state.edition ?? 0,
     kind: state.kind ?? "nodes",
     close: state.close ?? false,
     told: state.told ?? "",

@@ -48,6 +48,7 @@ export interface Asked extends every.Asked {
   rows: { first: number };
   labels: { nodes: number[] };
   cycles: {};
+  cycle: { number: number | null };
   tip: { element: number };
   move: { element: number; x: number; y: number };
   pick: { elements: number[]; how: "only" | "more" | "turn" };
@@ -66,6 +67,7 @@ export type By = "auto" | "component" | "type";
 export type Shape = "circle" | "square" | "up" | "diamond" | "down" | "plus" | "cross";
 
 export interface About {
+  edition: number;
   count: number;
   noun: string;
   references: number;
@@ -103,6 +105,7 @@ export interface LegendEntry {
 
 /** A scene as it comes: numbers are bytes. See `decode` for what becomes of them. */
 export interface SceneState {
+  edition: number;
   kind: "nodes" | "groups" | "map";
   told: string;
   close: boolean;

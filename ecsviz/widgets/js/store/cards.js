@@ -8,9 +8,9 @@ import { colours } from "../shared/theme.js";
 const FOOT = 9;
 
 /**
- * Returns the cards of a database. `pick` is told which table is chosen, by its number.
+ * Returns the cards of a database. `pick` is told which table is chosen.
  *
- * @param {(n: number) => void} pick
+ * @param {(card: Card) => void} pick
  */
 export function makeCards(pick) {
   const canvas = h("canvas", { "aria-hidden": "true" });
@@ -29,7 +29,7 @@ export function makeCards(pick) {
   /** @param {number} at */
   function go(at) {
     if (!cards.boxes) return;
-    pick(cards.boxes[at].n);
+    pick(cards.boxes[at]);
     const card = list.children[at];
     card.scrollIntoView({ block: "nearest", inline: "nearest" });
     card.querySelector("button")?.focus({ preventScroll: true });

@@ -62,7 +62,7 @@ function render({ model, el, host }) {
           {},
           button(
             { "data-class": found.name, "data-n": found.n },
-            () => send("table", { n: found.n }),
+            () => send("table", { n: found.n, name: found.name }),
             h("span", { dir: "auto" }, found.name),
             h("span", { class: "ecsviz-number ecsviz-note" }, count(found.count)),
             !found.defined && h("span", { class: "ecsviz-note ecsviz-whole" }, "not defined here"),
@@ -126,10 +126,11 @@ function render({ model, el, host }) {
       },
     },
   });
+  const listed = () => is("_page").table ?? null;
   const size = () => is("_about").size;
   const last = () => Math.max(Math.ceil((is("_page").total ?? 0) / size()) - 1, 0) * size();
   const turn = (/** @type {number} */ first) =>
-    send("turn", { first: Math.min(Math.max(first, 0), last()) });
+    send("turn", { table: listed(), first: Math.min(Math.max(first, 0), last()) });
   const buttons = {
     first: sign("«", "first page", () => turn(0)),
     back: sign("‹", "previous page", () => turn(is("first") - size())),
@@ -159,7 +160,7 @@ function render({ model, el, host }) {
           look,
           link(
             { "data-sort": column.name, title: "sort" },
-            () => send("sort", { column: n }),
+            () => send("sort", { table: page.table ?? null, column: n }),
             column.name,
             h("span", { "aria-hidden": "true" }, arrow),
           ),
@@ -183,12 +184,13 @@ function render({ model, el, host }) {
   }
   /** @param {string[]} ids @param {Column[]} columns @param {Value[]} cells @param {number} row */
   function line(ids, columns, cells, row) {
+    const id = ids[row]; // and not the place: another table may be there before this is heard
     const pick = (/** @type {Happened<MouseEvent>} */ event) => {
-      if (!event.target.closest("[data-follow]") && !String(getSelection())) send("pick", { row });
+      if (!event.target.closest("[data-follow]") && !String(getSelection())) send("pick", { id });
     };
     return h(
       "tr",
-      { "data-id": ids[row], "data-row": row, on: { click: pick } },
+      { "data-id": id, "data-row": row, on: { click: pick } },
       cells.map((value, n) => cell(columns[n], value, row, n)),
     );
   }
@@ -210,7 +212,7 @@ function render({ model, el, host }) {
         n === 0 && h("button", { ...here, "aria-label": `choose row ${row + 1}` }, "▸ "),
         link(
           { "data-follow": n, title: value, "aria-label": label },
-          () => send("follow", { row, column: n }),
+          () => send("follow", { id: value }),
           told,
         ),
       );
@@ -257,7 +259,7 @@ function render({ model, el, host }) {
 
   const told = h("p", { class: "ecsviz-note" });
   const graph = makeNested(host, (why) => error.say(`The graph cannot be shown: ${why}`));
-  const cards = makeCards((n) => send("table", { n }));
+  const cards = makeCards(({ n, listed }) => send("table", { n, name: listed }));
   const hops = h(
     "select",
     {

@@ -23,12 +23,12 @@ export interface Traits extends every.Traits {
 }
 
 export interface Asked extends every.Asked {
-  table: { n: number };
-  pick: { row: number };
-  follow: { row: number; column: number };
+  table: { n: number; name: string };
+  pick: { id: string };
+  follow: { id: string };
   search: { text: string };
-  sort: { column: number };
-  turn: { first: number };
+  sort: { table: string | null; column: number };
+  turn: { table: string | null; first: number };
   refresh: {};
   tables: {};
   hops: { hops: number };
@@ -62,6 +62,7 @@ export interface Revision {
 }
 
 export interface Page {
+  table: string;
   columns: Column[];
   ids: string[];
   rows: Value[][];
@@ -70,6 +71,7 @@ export interface Page {
 
 /** Nothing is stored. */
 export interface NoPage {
+  table?: undefined;
   columns?: undefined;
   ids?: undefined;
   rows?: undefined;
@@ -96,6 +98,8 @@ export interface NoCards {
 export interface Card {
   n: number;
   name: string;
+  /** As the list of tables calls it. */
+  listed: string;
   table: string;
   rows: number;
   cyclic: boolean;

@@ -25,7 +25,7 @@ import { onTheme } from "../shared/theme.js";
 
 /** @import { Happened } from "../shared/elements.d.ts" */
 /** @import * as base from "../shared/model.d.ts" */
-/** @import { Filter, Row, Widget } from "./traits.d.ts" */
+/** @import { Filter, Model, Row, Widget } from "./traits.d.ts" */
 
 /** @type {Record<string, number>} */
 const STEPS = { ArrowDown: 1, ArrowUp: -1 };
@@ -69,9 +69,13 @@ function render({ model, el, host }) {
       },
     },
   });
+  /** @param {number} n @returns {Filter["model"]} */
+  const modelAt = (n) => (offered[n] ? { n, name: offered[n].name } : null);
+  /** @type {Model[]} */
+  let offered = [];
   const models = h("select", {
     "aria-label": "Model",
-    on: { change: () => filter({ model: Number(models.value) }) },
+    on: { change: () => filter({ model: modelAt(Number(models.value)) }) },
   });
   /** @param {"since" | "until"} name @param {string} label */
   const day = (name, label) => {
@@ -117,7 +121,7 @@ function render({ model, el, host }) {
       for (const field of written) field.value = ""; // or what was typed last would be asked for
       filter({
         search: "",
-        model: -1,
+        model: null,
         since: "",
         until: "",
         least: null,
@@ -190,6 +194,7 @@ function render({ model, el, host }) {
       ),
     );
     search.placeholder = about.words ? "search all texts for words" : "search all texts";
+    offered = about.models;
     fill(
       models,
       h("option", { value: -1 }, "any model"),
@@ -246,7 +251,7 @@ function render({ model, el, host }) {
   /** @param {Row} row @param {number} n */
   function line(row, n) {
     const pick = (/** @type {Happened<MouseEvent>} */ event) => {
-      if (event.target.closest("button") || !String(getSelection())) send("pick", { row: n });
+      if (event.target.closest("button") || !String(getSelection())) send("pick", { id: row.id });
     };
     return h(
       "tr",

@@ -25,7 +25,7 @@ export interface Traits extends every.Traits {
 }
 
 export interface Asked extends every.Asked {
-  pick: { row: number };
+  pick: { id: string };
   back: {};
   filter: { set: Filter };
   sort: { column: number };
@@ -36,7 +36,8 @@ export interface Asked extends every.Asked {
 /** What is not named stays. */
 export interface Filter {
   search?: string;
-  model?: number;
+  /** The name that is shown, and where it stood; null for any. */
+  model?: { n: number; name: string } | null;
   since?: string;
   until?: string;
   least?: number | null;
