@@ -21,6 +21,7 @@ from ecsviz.domain.objects import (
     is_lazy,
     is_placeholder,
 )
+from ecsviz.domain.paths import held_in
 from ecsviz.domain.walk import walk
 from ecsviz.errors import InvalidArgumentError, MergeConflictError, short_repr
 from ecsviz.storage.as_of import AsOf, said_as
@@ -224,11 +225,13 @@ class Merge:
         before = self.base.get(entity.ecs_id)
         base = {} if before is None else before.__dict__
         result = {}
+        plans = {plan.name: plan for plan in class_plan(type(entity)).fields} if self.gone else {}
         for name in fields_of(type(entity)):
             values = [state.get(name, MISSING) for state in (base, mine, theirs)]
             found = _three_way(*values)
             held = values[1] if found is MISSING else found
-            lost = _led_to(held, self.gone) if self.gone else frozenset[UUID]()
+            led_to = held_in(plans[name], held) if name in plans and held is not MISSING else ()
+            lost = frozenset(other.ecs_id for other in led_to if other.ecs_id in self.gone)
             if found is MISSING or lost:
                 was, own, there = values
                 kind = type(entity).__name__
@@ -324,20 +327,6 @@ def _redirect(entity: Any, target: Any, live: MappingOf[UUID, Any]) -> None:
     fill_private(target, state)
     forget_computed(target)
     add_fields_set(target, state)
-
-
-def _led_to(value: Any, ids: AbstractSet[UUID]) -> frozenset[UUID]:
-    """Return which of some ids a value is the entity of, or holds one of. O(what it holds)."""
-    left, found = [value], set[UUID]()
-    while left:
-        part = left.pop()
-        if is_entity_class(type(part)):
-            found |= ids & {part.ecs_id}
-        elif isinstance(part, dict):
-            left += part.values()
-        elif isinstance(part, list | tuple | AbstractSet):
-            left += part
-    return frozenset(found)
 
 
 def _three_way(base: Any, mine: Any, theirs: Any) -> Any:

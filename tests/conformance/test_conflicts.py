@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 import ecsviz as ev
 from ecsviz import errors
@@ -19,6 +20,16 @@ class Spot:
 
 class Pin(ev.Entity):
     spot: Spot
+
+
+class Slot(BaseModel):
+    pin: Pin | None = None
+    number: int = 0
+
+
+class Board(ev.Entity):
+    slot: Slot
+    by_name: dict[str, Pin]
 
 
 def both(store: Any) -> tuple[ev.ChatThread, ev.ChatThread]:
@@ -236,3 +247,25 @@ def test_what_others_have_deleted_does_not_come_back(store: Any) -> None:
     shown.choose_all("theirs")
     assert [pin.spot.x for pin in store.register(shown.merge()).books] == [0, 1]
     shown.close()
+
+
+def test_what_is_deleted_does_not_come_back_inside_of_values(store: Any) -> None:
+    board = store.register(
+        Board(slot=Slot(pin=Pin(spot=Spot(1))), by_name={"a": Pin(spot=Spot(2))})
+    )
+    other = store.get(board.ecs_id)
+    gone = [other.slot.pin, other.by_name.pop("a")]
+    other.slot = Slot()
+    store.register(other)
+    for pin in gone:
+        store.delete(pin)
+    board.slot.number, board.by_name = 5, {"b": board.by_name["a"]}
+    found = {each.field: each for each in store.conflicts(board)}
+    assert [(name, found[name].choices) for name in sorted(found)] == [
+        ("by_name", ("theirs",)),
+        ("slot", ("theirs",)),
+    ]
+    with pytest.raises(errors.MergeConflictError, match="deleted"):
+        store.merge(board, choose="mine")
+    saved = store.register(store.merge(board, choose="theirs"))
+    assert (saved.slot, saved.by_name, len(store)) == (Slot(), {}, 1)
