@@ -54,7 +54,7 @@ def _hypothesis_profile() -> str:
     # again when it is repeated, and a change is not blamed for what chance has found.
     hypothesis.settings.register_profile(
         "ci",
-        max_examples=150,
+        max_examples=100,
         deadline=None,
         derandomize=True,
         database=None,
@@ -63,7 +63,7 @@ def _hypothesis_profile() -> str:
     )
     # CI runs a part of the tests on further interpreters: what differs there, few examples show.
     hypothesis.settings.register_profile(
-        "quick", parent=hypothesis.settings.get_profile("ci"), max_examples=50
+        "quick", parent=hypothesis.settings.get_profile("ci"), max_examples=15
     )
     # `make check` is for every change, and over before one thinks of something else.
     hypothesis.settings.register_profile(
