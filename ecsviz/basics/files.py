@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ecsviz.basics.arguments import file_path
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
 
 SQLITE: Final = b"SQLite format 3\0"
@@ -81,7 +82,7 @@ def replacing(path: Path) -> Iterator[Path]:
             if not place.is_file():  # a device, a pipe; a folder is refused
                 yield place
                 return
-            with place.open("r+b") as before:  # asks whether it may be written
+            with open_to_read(place) as before:
                 is_database = before.read(len(SQLITE)) == SQLITE
             if is_database:
                 raise InvalidArgumentError(
@@ -89,6 +90,7 @@ def replacing(path: Path) -> Iterator[Path]:
                     " another path.",
                     value=path,
                 )
+            place.open("r+b").close()  # asks whether it may be written
         part = place.with_name(f".{uuid4().hex}{place.suffix}")
         try:
             yield part

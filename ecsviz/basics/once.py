@@ -15,9 +15,13 @@ remembering: Final = threading.RLock()
 """Held while a store looks at what it remembers of entities, or changes it. Nobody waits for a
 database with it, nor for another lock but `making`."""
 
+looking: Final = threading.RLock()
+"""Held while SQLite opens a file, and while one that it may have open is closed elsewhere, so that
+none comes in between. Nobody waits for a database with it, nor for another lock."""
+
 if hasattr(os, "register_at_fork"):
     # A child has only the thread that forked: a lock that another one held would never be free.
-    for lock in (making, remembering):
+    for lock in (making, remembering, looking):
         os.register_at_fork(
             before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
         )

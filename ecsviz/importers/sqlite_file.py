@@ -20,7 +20,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.basics.files import SQLITE
+from ecsviz.basics.once import looking
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportTimeoutError
 from ecsviz.importers.files import MAX_BYTES, MAX_VALUE, copy_counted, exceeded, not_opened
 from ecsviz.storage.sql.sqlite_files import UNTRUSTED, is_sqlite
@@ -183,7 +185,10 @@ def connected(
     try:
         # The thread that closes it may be another: that in which the collector runs.
         place = f"{copy.absolute().as_uri()}?mode=ro" if in_place else copy
-        made = sqlite3.connect(place, isolation_level=None, check_same_thread=False, uri=in_place)
+        with looking:
+            made = sqlite3.connect(
+                place, isolation_level=None, check_same_thread=False, uri=in_place
+            )
         with closing(made) as connection:
             _harden(connection, deadline, max_value)
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -248,7 +253,7 @@ def _copy(path: Path, copy: Path, name: str, max_bytes: int) -> None:
                 there.unlink(missing_ok=True)
                 if suffix and not here.is_file():
                     continue
-                with here.open("rb") as handle, there.open("wb") as target:
+                with open_to_read(here) as handle, there.open("wb") as target:
                     if not suffix:
                         head = handle.read(len(SQLITE))
                         _check_header(is_sqlite(path, head), bool(head), name)
@@ -295,7 +300,7 @@ def _check_size(path: Path, name: str) -> None:
     """Refuse a file that is shorter than it says; SQLite would read it as far as it goes."""
     if any(Path(f"{path}{suffix}").exists() for suffix in _JOURNALS):
         return  # with which it may be complete
-    with path.open("rb") as handle:
+    with open_to_read(path) as handle:
         head = handle.read(100)
     if len(head) < 100 or head[24:28] != head[92:96]:
         return  # an old writer did not keep the number of pages

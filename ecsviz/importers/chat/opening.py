@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.basics.optional import NotInstalledError
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError
 from ecsviz.importers.chat.content import (
@@ -55,6 +56,9 @@ def opened(source: Any, limits: Limits, *, strict: bool = False) -> Iterator[lis
         if not several:
             raise ImportSourceError("The list of files to read is empty. Name one.", source=source)
         yield [opener.open_or_tell(each, alone=len(several) == 1) for each in several]
+
+
+_BESIDE: Final = ("-journal", "-wal", "-shm")
 
 
 class _Opener:
@@ -112,14 +116,14 @@ class _Opener:
         )
 
     def _file(self, path: Path, name: str, inside: bool = False) -> Source:
-        with path.open("rb") as handle:
+        with open_to_read(path) as handle:
             peek = handle.read(HEAD)
         size = path.stat().st_size
         if _is_zip(peek[:4]) and not inside:
-            return self._zip(lambda: path.open("rb"), name, size)
+            return self._zip(lambda: open_to_read(path), name, size)
         if peek.startswith(GZIP_MAGIC):
-            return self._gzip(lambda: path.open("rb"), name, size)
-        content = Content(name, lambda: path.open("rb"), size, self.budget, path=path)
+            return self._gzip(lambda: open_to_read(path), name, size)
+        content = Content(name, lambda: open_to_read(path), size, self.budget, path=path)
         if peek.startswith(PARQUET) and may_hold_chats(path):
             return self._parquet(content(), name)
         return self._source(name, content, peek, path)
@@ -132,6 +136,8 @@ class _Opener:
                 here = Path(folder, name)
                 if not here.is_file():
                     continue  # a pipe or the like, which would never end
+                if name.endswith(_BESIDE) and name.rpartition("-")[0] in names:
+                    continue  # what a database has beside it is read with it
                 inside = here.relative_to(path).as_posix()
                 shown = f"{path.name}/{inside}"
                 self._one_more(path.name)

@@ -19,6 +19,7 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.basics.text import counted, sql_name
 from ecsviz.errors import short_repr
 from ecsviz.importers.files import MAX_VALUE
@@ -141,7 +142,7 @@ def add_csv(table: TextTable, path: Path, tally: Tally, more: dict[str, str]) ->
 
 def encoding_of(path: Path, tally: Tally) -> str:
     """Return how the letters of a file are written; what is no more than likely is told."""
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         start = file.read(1_024)
     for mark, name in _BOMS:
         if start.startswith(mark):

@@ -18,6 +18,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import StaticPool
 
 from ecsviz.basics.addresses import short_path
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.basics.optional import need
 from ecsviz.errors import StorageError, StorageOpenError, short_repr
 from ecsviz.importers.sqlite_file import too_slow
@@ -156,7 +157,7 @@ _MAGIC = b"DUCK"
 def is_duckdb(path: Path) -> bool:
     """Tell whether a file is a DuckDB database, as far as its first bytes tell."""
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             return file.read(12)[8:] == _MAGIC
     except (OSError, ValueError):
         return False  # which is told where it is opened

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ecsviz.basics.addresses import short_path
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.basics.optional import need
 from ecsviz.basics.text import counted, sql_name
 from ecsviz.errors import ImportFormatError, short_repr
@@ -390,5 +391,5 @@ _BLOCK: Final = 1_024
 
 
 def _start(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         return file.read(_BLOCK)

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.basics.text import counted, sql_name, sql_text
 from ecsviz.importers.database.csv_tables import Tally, check_count, encoding_of
 from ecsviz.importers.files import MAX_VALUE
@@ -69,7 +70,7 @@ def make_of_json(
 def _plain(path: Path, folder: Path, tally: Tally) -> Iterator[Path]:
     """Yield the path of a file in UTF-8, in which what no float holds is a text."""
     encoding = encoding_of(path, tally)
-    with path.open("rb") as raw:
+    with open_to_read(path) as raw:
         long = any(_LONG.search(line) for line in raw)
     if encoding in ("utf-8", "utf-8-sig") and not long:
         yield path

@@ -33,6 +33,7 @@ from ecsviz.basics.addresses import (
     redacted_text,
     short_path,
 )
+from ecsviz.basics.file_locks import end_waiting, open_to_read
 from ecsviz.basics.files import SQLITE
 from ecsviz.basics.forks import not_while_forking
 from ecsviz.basics.interrupts import deferred_interrupt
@@ -219,7 +220,7 @@ class OpenDatabase:
                         path=path,
                     )
                 return
-            with path.open("rb") as file:
+            with open_to_read(path) as file:
                 start = file.read(len(SQLITE))
         except errors.EcsvizError:
             raise
@@ -264,6 +265,7 @@ class OpenDatabase:
             # memory that is a new, empty database.
             sa.event.listen(self.engine, "do_connect", self._refuse, insert=True)
             self.engine.dispose()
+            end_waiting()
             if self._kept is not None:
                 self._kept.end()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ecsviz import errors
 from ecsviz.basics.addresses import short_path
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.errors import StorageError, StorageOpenError
 
 MAX_SAID = 300
@@ -187,7 +188,7 @@ def _of_the_disk(path: Path) -> tuple[type[StorageError] | None, str]:
 
 def _is_wal(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             return file.read(20)[18:] == b"\2\2"  # which version may write, and read, it
     except OSError:
         return False

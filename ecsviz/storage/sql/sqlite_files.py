@@ -11,6 +11,7 @@ from stat import S_ISREG
 from typing import Any
 
 from ecsviz.basics.addresses import short_path
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.basics.files import SQLITE
 from ecsviz.errors import StorageMovedError
 from ecsviz.storage.sql.sqlite_errors import unreadable, why_unreadable
@@ -103,7 +104,7 @@ def is_sqlite(path: str | os.PathLike[str], start: bytes | None = None) -> bool:
     (True, False)
     """
     if start is None:
-        with Path(path).open("rb") as file:
+        with open_to_read(Path(path)) as file:
             start = file.read(len(SQLITE))
     return start.startswith(SQLITE) or any(
         _begins(f"{os.fspath(path)}{suffix}", magic) for suffix, magic in _JOURNALS.items()

@@ -14,6 +14,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import PoolProxiedConnection
 
+from ecsviz.basics.once import looking
 from ecsviz.errors import StorageBusyError
 
 ISOLATION = "ecs_isolation"
@@ -207,7 +208,8 @@ class OwnConnection(sqlite3.Connection):
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+        with looking:
+            super().__init__(*args, **options)
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
 
     def cursor(self, *args: Any, **options: Any) -> Any:
