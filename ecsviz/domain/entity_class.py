@@ -21,6 +21,7 @@ else:
     ModelMeta = type(BaseModel)
 
 _newest: weakref.WeakValueDictionary[tuple[str, str], type] = weakref.WeakValueDictionary()
+_made = [0]
 
 
 class EntityMeta(ModelMeta):
@@ -34,6 +35,7 @@ class EntityMeta(ModelMeta):
         super().__init__(name, bases, namespace, **kwargs)
         with making:
             _newest[type_key(cls)] = cls
+            _made[0] += 1
 
     def __instancecheck__(cls, instance: Any) -> bool:
         kind = type(instance)
@@ -53,6 +55,14 @@ def type_key(cls: type) -> tuple[str, str]:
 def newest_definition(cls: type) -> type:
     """Return the definition of `cls` that was made last under its name."""
     return _newest.get(type_key(cls), cls)
+
+
+def definitions() -> tuple[int, int]:
+    """Return what is another one whenever a class was defined, or one is gone.
+
+    What is known of a class by those it names holds for as long as this stays the same.
+    """
+    return _made[0], len(_newest)
 
 
 def same_type(a: type, b: type) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from ecsviz.basics.once import making
 from ecsviz.domain.annotations import concrete
 from ecsviz.domain.columns import NOTHING, ColumnRule
-from ecsviz.domain.entity_class import is_entity_class, newest_definition
+from ecsviz.domain.entity_class import definitions, is_entity_class, newest_definition
 from ecsviz.domain.fields import FieldPlan, Shape, class_plan, complete_fields, strip, union_members
 from ecsviz.domain.inverse import inverse_of
 from ecsviz.errors import UnsupportedFieldError, short_repr
@@ -164,6 +164,9 @@ def _refuse_enums(cls: type) -> None:
                 )
 
 
+_DESCRIBED = "__ecsviz_described__"
+
+
 def describe(cls: type) -> dict[str, str]:
     """Return what a class's fields store, by name: to compare a class with its table.
 
@@ -175,7 +178,20 @@ def describe(cls: type) -> dict[str, str]:
     ...     next: "Page | None" = None
     >>> describe(Page)
     {'number': 'BIGINT', 'next': 'Page or none'}
+
+    Notes
+    -----
+    A class keeps what was found, for as long as no other class is defined: each transaction asks.
     """
+    now = definitions()
+    known: tuple[tuple[int, int], dict[str, str]] | None = cls.__dict__.get(_DESCRIBED)
+    if known is None or known[0] != now:
+        known = now, _describe(cls)
+        setattr(cls, _DESCRIBED, known)
+    return dict(known[1])
+
+
+def _describe(cls: type) -> dict[str, str]:
     plans = {f.name: f for f in class_plan(cls).fields if f.shape != Shape.OPAQUE}
     values = {*class_plan(cls).values, *opaque_names(cls)}
     result = {}

@@ -59,13 +59,25 @@ KEYS = "ecs_keys"
 """The parameter of `Query.among`."""
 
 
-def kept_query(table: sa.Table, what: Any, make: Callable[[], sa.Select[Any]]) -> Query:
-    """Return one kind of query on a table, made at the first call."""
-    kept: dict[Any, Query] = table.info.setdefault("queries", {})
+def kept_query(table: sa.FromClause, what: Any, make: Callable[[], sa.Select[Any]]) -> Query:
+    """Return one kind of query on a table, made at the first call; on what is no table, anew."""
+    kept: dict[Any, Query] = {}
+    if isinstance(table, sa.Table):
+        kept = table.info.setdefault("queries", kept)
     found = kept.get(what)
     if found is None:
         found = kept[what] = Query(make())
     return found
+
+
+def kept_columns(columns: Sequence[Any], placed: Any = None) -> Query:
+    """Return the query for columns of one table, where `placed` has a value; see `kept_query`."""
+
+    def make() -> sa.Select[Any]:
+        query = sa.select(*columns)
+        return query if placed is None else query.where(placed.is_not(None))
+
+    return kept_query(columns[0].table, ("columns", *columns, placed), make)
 
 
 def columns_of(

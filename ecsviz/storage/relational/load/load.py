@@ -37,7 +37,7 @@ from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import check_once
 from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, InverseList, RefColumn
 from ecsviz.storage.sql.driver_values import exact_by_field
-from ecsviz.storage.sql.statements import as_driver, columns_of, select_by_keys
+from ecsviz.storage.sql.statements import as_driver, columns_of, kept_columns, select_by_keys
 from ecsviz.storage.together import TOGETHER
 from ecsviz.values.codecs import JsonCodec, Refused, decoded, not_readable
 from ecsviz.values.unfit import invalid
@@ -99,7 +99,7 @@ class Load:
                 break
             c = self.mapping.probe(name).c
             keys = as_driver(self.conn, c.ecs_id, left)  # texts are looked up faster than UUIDs
-            query = sa.select(c.ecs_id, c.id)
+            query = kept_columns([c.ecs_id, c.id])
             found, rows = select_by_keys(self.conn, query, c.ecs_id, keys, raw=("ecs_id",))
             row_of = dict(zip(found, rows, strict=True))
             result |= {
@@ -395,16 +395,13 @@ class Load:
         if ids:
             known = self._loaded(name).known
             bare = beyond or (beyond is not None and self._is_left_out(name))
-            self._take(known, (), known.table.c.id, ids, bare)
+            self._take(known, None, known.table.c.id, ids, bare)
 
-    def _take(
-        self, known: ClassMap, where: tuple[Any, ...], key: Any, ids: list[int], bare: bool
-    ) -> None:
+    def _take(self, known: ClassMap, placed: Any, key: Any, ids: list[int], bare: bool) -> None:
         """Read rows, and add those that are not there yet; of placeholders only the ids."""
         wanted = bare_columns(known) if bare else entity_columns(known)
-        query = sa.select(*wanted).where(*where)
         step(f"reading {known.table.name}")
-        columns = select_by_keys(self.conn, query, key, ids)
+        columns = select_by_keys(self.conn, kept_columns(wanted, placed), key, ids)
         loaded = self._loaded(known.type_name)
         start = len(loaded.index)
         names = [c.name for c in wanted]
@@ -428,9 +425,9 @@ class Load:
             bare = beyond or self._is_left_out(arc.target)
             known = self._loaded(arc.target).known
             c = known.table.c
-            self._take(known, (c[arc.position.name].is_not(None),), c[arc.owner.name], ids, bare)
+            self._take(known, c[arc.position.name], c[arc.owner.name], ids, bare)
         else:  # many of them may be there already
-            query = sa.select(arc.held).where(arc.position.is_not(None))
+            query = kept_columns([arc.held], arc.position)
             want(wanted, arc.target, select_by_keys(self.conn, query, arc.owner, ids)[0])
 
     def _read_links(self, loaded: Loaded, arcs: list[Arc], ids: list[int], wanted: Wanted) -> None:
@@ -438,7 +435,7 @@ class Load:
         first = arcs[0]
         columns = [first.owner, first.position, *(arc.held for arc in arcs)]
         columns += [] if first.key is None else [first.key]
-        rows = select_by_keys(self.conn, sa.select(*columns), first.owner, ids)
+        rows = select_by_keys(self.conn, kept_columns(columns), first.owner, ids)
         have = loaded.links.setdefault(first.field, [[] for _ in columns])
         for there, more in zip(have, rows, strict=True):
             there.extend(more)

@@ -427,7 +427,7 @@ class Notes:
             names = [*entity.__dict__]
             if len(names) != len(values) or not all(type(inside[n]) is tuple for n in lists):
                 continue
-            inside |= {name: (*inside[name], *members) for name, members in lists.items()}
+            inside |= {name: inside[name] + tuple(members) for name, members in lists.items()}
             held = tuple(inside[name] for name in fields)
             at = names.index("version")
             whole = held[0] if len(fields) == 1 else held
