@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,10 +20,31 @@ WRITERS, READERS = 3, 2
 LONGEST = 240.0
 
 
+@contextlib.contextmanager
+def _opened_anew(target: str) -> Iterator[None]:
+    """Let another thread open the store again and again: that must not end the locks of a save."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(0.02):
+            ev.SQLAlchemyEntityStorage(target).close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def write(target: str, options: dict[str, Any], steps: int, broken: bool, conn: Any) -> None:
     """Take steps, each anew until it is saved; send how many are."""
     done = 0
-    with ev.SQLAlchemyEntityStorage(target, timeout=60, **options) as store:
+    with (
+        ev.SQLAlchemyEntityStorage(target, timeout=60, **options) as store,
+        _opened_anew(target),
+    ):
         while done < steps:
             found = store.get(ledger.LEDGER)
             ledger.go_on(found)
