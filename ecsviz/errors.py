@@ -536,7 +536,6 @@ EXAMPLE = "0190a6b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"
 
 
 _NAMED = r"((?:\w*(?:pass|pwd|secret|token)|[?&;]\w*key)\w*(?:=|%3D)\s*)(?:'[^']*'|[^\s;&'\"]+)()"
-_MARKS = re.compile("[:=%]")
 _LOGINS = r"(:|%3A)\S*(@|%40)", r"(://\S*?:)(?!\d+\b)[^\s@*'\"]+()", _NAMED
 
 
@@ -564,7 +563,7 @@ def short_repr(value: object, limit: int = 80) -> str:
         text, cut = f"<{type(value).__name__}>", False
     text = " ".join(text.split()) if "\n" in text else text
     cut, text = cut or len(text) > most, text[:most]
-    for login in _LOGINS if _MARKS.search(text) else ():  # which most do not have
+    for login in _LOGINS if any(mark in text for mark in ":=%") else ():
         text = re.sub(f"(?i){login}", r"\1***\2", text)
     return text[: limit - 1] + "…" if cut or len(text) > limit else text
 

@@ -47,7 +47,7 @@ def open_to_read(path: Path) -> BinaryIO:
         return path.open("rb")
     descriptor = _descriptor(path)
     try:
-        return io.BufferedReader(_Reading(descriptor, path))
+        return io.BufferedReader(_FileToRead(descriptor, path))
     except BaseException:
         os.close(descriptor)  # of a folder
         raise
@@ -62,7 +62,7 @@ def end_waiting() -> None:
                     os.close(descriptor)
 
 
-class _Reading(io.FileIO):
+class _FileToRead(io.FileIO):
     """A file that is read; to close it takes no lock away."""
 
     def __init__(self, descriptor: int, path: Path) -> None:
