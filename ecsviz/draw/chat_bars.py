@@ -17,7 +17,7 @@ from ecsviz.draw.activity import MONTHS, messages_of
 from ecsviz.draw.options import title_and_legend
 from ecsviz.draw.palette import PALETTE
 from ecsviz.draw.sheet import APART, SMALL, TEXT, Sheet, nothing
-from ecsviz.draw.style import OTHER, WHITE, Color, main_color, mix, rgb
+from ecsviz.draw.style import OTHER, Color, main_color, mix, on_ground, rgb
 from ecsviz.draw.text import Writer
 from ecsviz.errors import short_repr
 from ecsviz.frames.chats import DTYPES
@@ -271,8 +271,7 @@ def _middle(sizes: Ints, by: str, total: int) -> str:
 def _models(sheet: Sheet, counts: Counter[str]) -> tuple[list[str], dict[str, Color]]:
     """Return the models, those that wrote most first, and the colours of the first."""
     names = sorted((name for name in counts if name), key=lambda name: (-counts[name], name))
-    ground = sheet.theme.dark
-    colors = [mix(color, WHITE, 0.78) if ground else rgb(color) for color in PALETTE]
+    colors = [on_ground(color, sheet.theme.dark) for color in PALETTE]
     return names, dict(zip(names, colors, strict=False))
 
 

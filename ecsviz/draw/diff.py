@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STATES: Final = {
-    "added": ("#2E9E5B", "P"),
-    "removed": ("#D1344B", "X"),
-    "changed": ("#E6A100", "D"),
-    "unchanged": ("#8A8F98", "o"),
+    "added": ("#04A24C", "P"),
+    "removed": ("#C40253", "X"),
+    "changed": ("#6B5509", "D"),
+    "unchanged": ("#80858E", "o"),
 }
 """Green, red, amber and grey; the marks tell them apart without colour."""
 MAX_WHOLE: Final = 60

@@ -33,11 +33,11 @@ SMALL: Final = 7.4
 COLUMNS: Final = 40
 
 EVENTS: Final = {
-    "added": ("#2E9E5B", "P"),
-    "forked": ("#0072B2", "o"),
-    "changed": ("#E6A100", "D"),
-    "deleted": ("#D1344B", "X"),
-    "not stored": ("#8A8F98", "s"),
+    "added": ("#04A24C", "P"),
+    "forked": ("#0F5D91", "o"),
+    "changed": ("#6B5509", "D"),
+    "deleted": ("#C40253", "X"),
+    "not stored": ("#80858E", "s"),
 }
 """What happened to an entity in a revision; the marks tell it without colour."""
 

@@ -86,7 +86,7 @@ def draw_map(
         kinds = [
             Category("", on_ground(PALETTE[k], theme.dark), "o")
             for k in colors_of(found, len(PALETTE)).tolist()
-        ] + [Category("", mix(OTHER, theme.ground, 0.8), "o")]
+        ] + [Category("", on_ground(OTHER, theme.dark), "o")]
     entries = _entries(picture, kinds, theme, writer) if legend else []
     ramp = kinds if legend and isinstance(kinds, Ramp) else None
     room = frame.room_for(ax)

@@ -14,25 +14,27 @@ import numpy as np
 
 from ecsviz.basics.order import Ints
 from ecsviz.domain.labels import clean_text
-from ecsviz.draw.palette import MARKERS, PALETTE, slots_of
+from ecsviz.draw.palette import MARKERS, ON_DARK, PALETTE, slots_of
 from ecsviz.layout.grid import Floats
 
 WHITE: Final = "#FFFFFF"
 CYCLE: Final = "#D55E00"
 CYCLE_ON_DARK: Final = "#F28C4B"
-OTHER: Final = "#8A8F98"
+OTHER: Final = "#80858E"
 SHOWN: Final = 6
 """So many values have colours of their own; the rarer ones share one."""
 STEPS: Final = 48
 """How many colours a scale of numbers has."""
 
 REFERENCES: Final = {
-    "new reference": "#2E9E5B",
-    "removed reference": "#D1344B",
-    "moved here": "#8E5BD0",
-    "reordered": "#2F7FD6",
+    "new reference": "#04A24C",
+    "removed reference": "#C40253",
+    "moved here": "#AF4FE1",
+    "reordered": "#0F5D91",
 }
 """What becomes of references between two states; those that are removed are crossed out too."""
+
+_ON_DARK: Final = dict(zip(PALETTE, ON_DARK, strict=True))
 
 Color = tuple[float, float, float]
 _HEX: Final = re.compile("#[0-9A-Fa-f]{6}")
@@ -87,14 +89,14 @@ def theme_of(ground: Any) -> Theme:
         (red, green, blue),
         text,
         mix(text, ground, 0.62),
-        mix(text, ground, 0.46),
+        mix(text, ground, 0.5),
         rgb(CYCLE_ON_DARK if dark else CYCLE),
     )
 
 
 def main_color(theme: Theme) -> Color:
     """Return the colour of what is of one kind."""
-    return rgb(PALETTE[4] if theme.dark else PALETTE[0])
+    return on_ground(PALETTE[0], theme.dark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,9 @@ def fixed_categories(
 
 
 def on_ground(color: str, dark: bool) -> Color:
-    """Return a colour that is legible on dark or on light ground."""
+    """Return a colour of light ground as it is on dark or on light ground."""
+    if dark and color in _ON_DARK:
+        return rgb(_ON_DARK[color])
     return mix(color, WHITE, 0.78) if dark else rgb(color)
 
 
@@ -226,7 +230,7 @@ def _ramp(count: int, dark: bool) -> list[Color]:
     """Return colours for small to great numbers, the great ones farthest from the ground."""
     from matplotlib import colormaps
 
-    ends = (0.3, 0.98) if dark else (0.92, 0.08)
+    ends = (0.46, 0.98) if dark else (0.57, 0.04)
     found = colormaps["viridis"](np.linspace(*ends, max(count, 1)))
     return [(float(r), float(g), float(b)) for r, g, b, _ in found[:count]]
 

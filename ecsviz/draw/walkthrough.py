@@ -196,7 +196,7 @@ class _Words:
         for gid, x, text, muted, high in rows:
             y -= high * shrink
             if gid == "this line":
-                back = with_alpha([on_ground("#2F7FD6", self.theme.dark)], 0.22)
+                back = with_alpha([on_ground("#0F5D91", self.theme.dark)], 0.22)
                 box = Rectangle((0.04, y - 0.22 * self.line), width - 0.1, self.line, color=back[0])
                 ax.add_patch(box)
             self._say(gid, x, y, text, muted=muted, bold=gid == "what happens")

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 NAME_WIDTH: Final = 24
 """How long a node's name is at the most, in columns."""
 
-WAITING: Final = ("#8A8F98", "o")
-READY: Final = ("#E6A100", "D")
-NOW: Final = ("#2F7FD6", "s")
-DONE: Final = ("#2E9E5B", "P")
-HELD: Final = ("#8E5BD0", "^")
+WAITING: Final = ("#80858E", "o")
+READY: Final = ("#6B5509", "D")
+NOW: Final = ("#0F5D91", "s")
+DONE: Final = ("#04A24C", "P")
+HELD: Final = ("#AF4FE1", "^")
 """Colours and shapes of nodes, with which the algorithms tell their states."""
 
 
