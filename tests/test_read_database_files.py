@@ -501,7 +501,7 @@ def test_what_has_to_be_held_is_told_before_a_row_is_read(tmp_path: Path) -> Non
         "INSERT INTO a VALUES (1, 1), (2, 1), (3, 2), (4, 8), (5, 4), (6, 3), (7, 6), (8, 7)",
     )
     db, store = read(tmp_path / "own", *own), ev.SQLAlchemyEntityStorage(tmp_path / "own.db")
-    told = r"1 rows of a .* \(2\): keys of a that may not be NULL lead to rows further on\. Allow"
+    told = r"1 row of a .* \(2\): keys of a that may not be NULL lead to rows further on\. Allow"
     with pytest.raises(errors.GraphTooLargeError, match=told):
         db.copy_to(store, chunks=2, max_entities=1)
     assert store.revisions().empty

@@ -50,7 +50,7 @@ def test_it_stays_alive_without_python(
     page.wait_for_selector(f"{DETAILS}:has-text('{type(order[0]).__name__}')")
     assert str(order[0].ecs_id) in page.inner_text(".ecsviz-details")
     page.fill(".ecsviz-search", "A WAY back")
-    page.wait_for_selector(".ecsviz-status:has-text('showing 1 of 1 entities that match')")
+    page.wait_for_selector(".ecsviz-status:has-text('showing 1 of 1 entity that matches')")
     page.fill(".ecsviz-search", "")
     page.wait_for_function(
         "() => !document.querySelector('.ecsviz-status').innerText.includes(';')"

@@ -480,7 +480,8 @@ class _SortedOut:
 def _too_many(tables: Sequence[str], count: int, limit: int, why: str) -> GraphTooLargeError:
     names = " and ".join(filter(None, (", ".join(tables[:-1][:5]), tables[-1])))
     return GraphTooLargeError(
-        f"More than {limit:,} rows of {names} have to be in memory at once ({count:,}): {why}."
+        f"More than {counted(limit, 'row')} of {names} have to be in memory at once"
+        f" ({count:,}): {why}."
         " Allow that with max_entities= (some kilobyte a row; None for any number), or copy from a"
         " database where one of these keys may be NULL.",
         limit=limit,

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from ecsviz.basics.arguments import natural_number
 from ecsviz.basics.order import NULLABLE, REQUIRED
+from ecsviz.basics.text import counted
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers.database.conditions import Where
@@ -175,8 +176,8 @@ class RowGraph:
         self._count += len(new)
         if self.limit is not None and self._count > self.limit:
             raise GraphTooLargeError(
-                f"More than {self.limit:,} rows belong to this graph. Begin with fewer rows"
-                " (where=), go fewer steps (hops=) or in one direction (direction="
+                f"More than {counted(self.limit, 'row')} belong to this graph. Begin with"
+                " fewer rows (where=), go fewer steps (hops=) or in one direction (direction="
                 "'dependencies'), or allow more with limit=; limit=None allows any number.",
                 limit=self.limit,
                 table=table,

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.ids import named_ids
+from ecsviz.basics.text import counted
 from ecsviz.domain.objects import fill, shell
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.importers.database.classes import name_fields
@@ -81,8 +82,8 @@ class EntityMaking:
         count = sum(map(self.rows.count, self.schema.tables if tables is None else tables))
         if self.limit is not None and count > self.limit:
             raise GraphTooLargeError(
-                f"More than {self.limit:,} rows would become entities: {count:,}. Copy them"
-                " some thousand at a time (chunks=), or allow more with max_entities=;"
+                f"More than {counted(self.limit, 'row')} would become entities: {count:,}. Copy"
+                " them some thousand at a time (chunks=), or allow more with max_entities=;"
                 " max_entities=None allows any number.",
                 limit=self.limit,
                 rows=count,
@@ -128,7 +129,7 @@ class EntityMaking:
         count = sum(map(len, self._wanted.values()))
         if self.limit is not None and count > self.limit:
             raise GraphTooLargeError(
-                f"More than {self.limit:,} rows would become entities. Take fewer (limit=,"
+                f"More than {counted(self.limit, 'row')} would become entities. Take fewer (limit=,"
                 " where=), look at them without making them (row_graph, frame), or allow more"
                 " with max_entities=; max_entities=None allows any number.",
                 limit=self.limit,

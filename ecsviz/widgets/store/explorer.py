@@ -66,7 +66,7 @@ def explore_store(store: Any) -> StoreExplorer:
     >>> _ = store.register(thread)
     >>> shown = explore_store(store)
     >>> shown.table, shown.status
-    ('ChatMessage', 'showing 1 of 1 rows of ChatMessage')
+    ('ChatMessage', 'showing 1 of 1 row of ChatMessage')
     >>> shown.selected = thread
     >>> shown.table, len(shown.graph.graph)
     ('ChatThread', 2)
@@ -253,11 +253,12 @@ class StoreExplorer(LiveWidget):
             self.status = self._said(page)
 
     def _said(self, page: Page) -> str:
-        text = _rows_told(len(page.ids), page.total, plain(self.table or "", 60))
+        text = shown_of(len(page.ids), page.total, "rows")
+        text += f" of {plain(self.table or '', 60)}"
         if len(page.ids) < page.total:
             text += f" ({self.first + 1:,} to {self.first + len(page.ids):,})"
         if self.search.strip():
-            text += " that match"
+            text += " that matches" if page.total == 1 else " that match"
         return text
 
     # -- what the reader does ----------------------------------------------------------------
@@ -448,8 +449,3 @@ def as_cell(value: Any) -> Any:
     if type(value) is int and abs(value) < BIG:
         return value
     return plain(str(value), CUT)
-
-
-def _rows_told(shown: int, total: int, table: str) -> str:
-    """Return how many rows are shown, in the words that were promised: "1 of 1 rows"."""
-    return f"showing {shown:,} of {total:,} rows of {table}" if total else f"no rows of {table}"

@@ -246,9 +246,9 @@ export class Offline {
     const all = this.rows.length;
     const listed = new Set(this.matches.slice(first, first + ROWS));
     const total = this.matches.length;
-    const { noun } = this.state._about;
-    let told = `showing ${count(listed.size)} of ${count(total)} ${noun}`;
-    if (total < all) told += ` that match; ${count(all)} in the graph`;
+    const { noun, one } = this.state._about;
+    let told = `showing ${count(listed.size)} of ${count(total)} ${total === 1 ? one : noun}`;
+    if (total < all) told += ` that match${total === 1 ? "es" : ""}; ${count(all)} in the graph`;
     const rows = this.rows.filter(({ node }) => listed.has(node));
     this.put({ _rows: { first, total, told, listed: rows } });
   }
