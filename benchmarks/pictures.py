@@ -2,9 +2,9 @@
 
 Twelve graphs, each drawn by ecsviz (``draw()`` and the explorer) and by what else is here: networkx
 (forces, and rows), igraph, Graphviz' ``dot``, ipycytoscape, ipysigma, yFiles, pyvis. What is not
-installed is left out. Above each picture stand its seconds of CPU, but for widgets, which lay out
-in a page. A folder of each graph holds the pictures one by one. ``docs/beside_others.md`` says who
-would pick what, and why.
+installed is left out, and told. Above each picture stand its seconds of CPU, but for widgets, which
+lay out in a page, for which they have ``--seconds``. A folder of each graph holds the pictures one
+by one. ``docs/beside_others.md`` says who would pick what, and why.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "chat of 3": lambda: chat(2),
     "company of 11": lambda: company(11),
     "three cycles that meet": lambda: Graph(ev.sample("interlocked")),
-    "chain of 7": lambda: Graph(ev.sample("chain", n=7)),
     "thread": lambda: Graph(ev.sample("thread")),
+    "the demo": lambda: Graph(ev.read_chat(ev.samples.sample_file("chats"), progress=False)),
     "papers": papers,
     "tangle of 50": lambda: tangle(50),
     "tangle of 200": lambda: tangle(200),
@@ -260,6 +260,8 @@ def shots(name: str, graph: Graph, tools: list[str], live: Any) -> dict[str, Sho
     """Return the pictures of a graph by all tools that draw one of its size."""
     made: dict[str, Shot] = {}
     fit = [tool for tool in tools if len(graph) <= MOST.get(tool, len(graph))]
+    for tool in set(tools) - set(fit):
+        made[tool] = f"{tool}: not above {MOST[tool]:,}", b""
     for tool in fit:
         if tool in TOOLS:
             start = _spent()
@@ -284,7 +286,7 @@ def sheet(name: str, tools: list[str], made: dict[str, Shot], path: Path) -> Non
     for ax in axes.flat:
         ax.set_axis_off()
     for tool, ax in zip(tools, axes.flat, strict=False):
-        title, data = made.get(tool, (f"{tool}: left out", b""))
+        title, data = made.get(tool, (f"{tool} gives no picture", b""))
         ax.set_title(title, fontsize=18)
         if data:
             ax.imshow(plt.imread(io.BytesIO(data)))
@@ -299,24 +301,30 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(GRAPHS), help="names of graphs")
     parser.add_argument("--tools", nargs="*", help="names of tools; all that are here by default")
     parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--seconds", type=float, default=8, help="for layouts that move")
     options = parser.parse_args()
     from benchmarks import pictures_live
 
     options.folder.mkdir(parents=True, exist_ok=True)
     plt.switch_backend("agg")
     tools = [tool for tool in TOOLS if _is_here(tool)] + pictures_live.tools()
+    missing = [tool for tool in (*TOOLS, *pictures_live.CELLS, "pyvis") if tool not in tools]
+    for tool in options.tools or missing:
+        if tool in missing:
+            print(f"{tool}: not installed, left out", flush=True)
     tools = [tool for tool in options.tools or tools if tool in tools]
     style = "dark_background" if options.dark else "default"
     with plt.style.context(style), ExitStack() as stack:
         live = None
         if any(tool not in TOOLS for tool in tools):
-            live = stack.enter_context(pictures_live.pages())
+            live = stack.enter_context(pictures_live.pages(options.seconds))
         for name in options.only:
             file = name.replace(",", "").replace(" ", "_")
             made = shots(name, GRAPHS[name](), tools, live)
             (folder := options.folder / file).mkdir(exist_ok=True)
             for tool, (_, data) in made.items():
-                (folder / f"{tool.replace(', ', '_')}.png").write_bytes(data)
+                if data:
+                    (folder / f"{tool.replace(', ', '_')}.png").write_bytes(data)
             sheet(name, tools, made, options.folder / f"{file}.png")
 
 

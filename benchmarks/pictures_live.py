@@ -67,8 +67,6 @@ MODULES = {
     "yFiles": "yfiles_jupyter_graphs",
     "pyvis": "pyvis",
 }
-SETTLED = 8_000
-"""Milliseconds for layouts that move."""
 
 
 def tools() -> list[str]:
@@ -83,10 +81,10 @@ def _program() -> str | None:
 
 
 class Pages:
-    """A JupyterLab, and a Chromium with WebGL."""
+    """A JupyterLab, and a Chromium with WebGL; layouts that move have some seconds."""
 
-    def __init__(self, browser: Any, notebook: Notebook) -> None:
-        self.browser, self.notebook = browser, notebook
+    def __init__(self, browser: Any, notebook: Notebook, seconds: float) -> None:
+        self.browser, self.notebook, self.settled = browser, notebook, 1_000 * seconds
 
     def shots(self, name: str, wanted: list[str], page: str | None) -> Iterator[tuple[str, bytes]]:
         """Return pictures of widgets of one graph; ``page`` is pyvis' HTML."""
@@ -103,7 +101,7 @@ class Pages:
         page = self.notebook.page
         try:
             self.notebook.open("pictures", SHOWN.format(name=name), CELLS[tool])
-            page.wait_for_timeout(SETTLED)
+            page.wait_for_timeout(self.settled)
             output = page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea")
             data: bytes = output.screenshot(timeout=60_000)
         except TooSlow:
@@ -119,7 +117,7 @@ class Pages:
             page = context.new_page()
             page.on("request", self._noted)
             page.set_content(html, wait_until="domcontentloaded", timeout=120_000)
-            page.wait_for_timeout(SETTLED)
+            page.wait_for_timeout(self.settled)
             self._told("pyvis")
             data: bytes = page.screenshot(timeout=120_000)
             return data
@@ -138,7 +136,7 @@ class Pages:
 
 
 @contextmanager
-def pages() -> Iterator[Pages]:
+def pages(seconds: float) -> Iterator[Pages]:
     """Open them."""
     from playwright.sync_api import sync_playwright
 
@@ -151,5 +149,5 @@ def pages() -> Iterator[Pages]:
     ):
         browser = driver.chromium.launch(executable_path=_program(), args=flags)
         with opened(browser, lab, Path(folder)) as notebook:
-            yield Pages(browser, notebook)
+            yield Pages(browser, notebook, seconds)
         browser.close()

@@ -197,7 +197,8 @@ def test_a_widgets_bundle_is_small_and_a_library_carries_its_licence() -> None:
         assert f"/*! {name} " in library
 
 
-BUNDLES = ("explorer", "thread", "store", "threads", "sides", "order", "cytoscape", "markup")
+BUNDLES = ("explorer", "thread", "store", "threads", "lesson", "sides", "order")
+BUNDLES += ("cytoscape", "markup")
 
 
 @pytest.mark.parametrize("name", BUNDLES)

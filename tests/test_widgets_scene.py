@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import random
+from datetime import UTC, datetime
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import ecsviz as ev
 from ecsviz.draw.palette import MARKERS, PALETTE
 from ecsviz.draw.style import categories, hex_of
 from ecsviz.errors import InvalidArgumentError
+from ecsviz.layout.choices import How, placed_by
 from ecsviz.samples import sample
 from ecsviz.widgets import GraphExplorer, explore_graph
 from ecsviz.widgets.graph import looks
@@ -38,6 +41,7 @@ def chat(n: int) -> ev.ChatThread:
     last = None
     for number in range(n):
         last = thread.say("user", f"message {number}", last)
+        last.created_at = datetime(2026, 1, 1 + number % 28, tzinfo=UTC)
     return thread
 
 
@@ -260,3 +264,71 @@ def test_an_empty_graph_has_empty_scenes() -> None:
     ):
         assert len(scene) == 0
         assert scene.state(none)["count"] == 0
+
+
+# -- layouts that are chosen -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", get_args(How))
+def test_the_explorer_places_by_the_layout_that_is_chosen(how: How) -> None:
+    graph = graph_of(chat(8))
+    explorer = graph.explore(layout=how, pairs=False)
+    assert (explorer.view, explorer.layout_by) == ("all", how)
+    scene = explorer._showing.now
+    wanted = placed_by(how, explorer._showing.graph, scene.sizes / room.UNIT, room.GAP, room.PAGE)
+    assert scene.places == pytest.approx(wanted.positions * (room.UNIT, -room.UNIT))
+    assert overlaps(scene) == 0
+    assert sorted(explorer.positions) == sorted(graph.arrays.ids)
+    explorer.close()
+
+
+def test_a_reader_chooses_another_layout_and_finds_things_where_they_were_put() -> None:
+    graph = graph_of(chat(6))
+    explorer = graph.explore()
+    usual = explorer.positions
+    explorer._on_move({"element": 0, "x": 3.0, "y": 4.0})
+    explorer.layout_by = "circle"
+    assert explorer.positions[graph.arrays.ids[0]] != (3.0, 4.0), "that was another picture"
+    circle = explorer.positions
+    explorer.selected = graph.nodes[2]
+    explorer.view = "around"
+    around = explorer._showing.now.places
+    radius = np.hypot(*(around - (around.min(axis=0) + around.max(axis=0)) / 2).T)
+    assert radius.min() > 0.5 * radius.max(), "what is around somebody, too"
+    explorer.view, explorer.layout_by = "all", None
+    assert explorer.positions == usual | {graph.arrays.ids[0]: (3.0, 4.0)}
+    explorer.layout_by = "circle"
+    assert explorer.positions == circle
+    explorer.refresh(graph_of(sample("chain", n=3)))
+    assert explorer.layout_by == "circle"
+    explorer.close()
+
+
+def test_layouts_that_there_are_not_are_refused_with_those_there_are() -> None:
+    graph = graph_of(sample("chain", n=3))
+    explorer = graph.explore(layout="tree")
+    assert explorer._about["layouts"] == [how for how in get_args(How) if how != "timeline"]
+    for wrong, why in (("radail", "radial"), ("timeline", "asks for moments"), (3, "no layout")):
+        with pytest.raises(InvalidArgumentError, match=why):
+            graph.explore(layout=wrong)
+    with pytest.raises(InvalidArgumentError, match="asks for moments"):
+        explorer.layout_by = "timeline"
+    explorer.refresh(graph_of(chat(2)))
+    explorer.layout_by = "timeline"
+    explorer.refresh(graph)
+    assert explorer.layout_by is None, "nobody has a moment any more"
+    explorer.close()
+
+
+def test_a_long_talk_is_read_in_columns_and_no_strip() -> None:
+    chance, thread = random.Random(1), ev.ChatThread(title="long")
+    said: list[ev.ChatMessage] = []
+    for number in range(900):
+        before = chance.choice(said) if said and chance.random() < 0.01 else (said or [None])[-1]
+        said.append(thread.say("user", str(number), before))
+    places = map_scene(graph_of(thread)).places
+    wide, high = np.ptp(places, axis=0)
+    assert 1 < wide / high < 4
+    apart = np.hypot(*(places[1:] - places[:-1]).T)
+    assert np.median(apart) < 3 * room.POINT_GAP[1] * room.UNIT, "what follows stands near"
+    assert len(np.unique(np.round(places, 3), axis=0)) == len(places)

@@ -103,6 +103,18 @@ def on_a_line(
     return np.column_stack((x, y)), Moments((0.0, wide), (low, high), zoned, timeless)
 
 
+def has_moments(graph: EntityDependencyGraph) -> bool:
+    """Tell whether a line of time has a place for some node. O(nodes) where none has one.
+
+    Examples
+    --------
+    >>> import ecsviz as ev
+    >>> [has_moments(ev.EntityDependencyGraph(ev.sample(name))) for name in ("thread", "chain")]
+    [True, False]
+    """
+    return any(_moment(node) is not None for node in graph.arrays.nodes)
+
+
 def _moment(node: Any) -> tuple[float, bool] | None:
     """Return the first time or day among a node's fields, in seconds, and whether it has a zone."""
     state: Sequence[Any] = list(getattr(node, "__dict__", {}).values())

@@ -105,6 +105,20 @@ def test_moving_picking_and_paths(notebook: Notebook) -> None:
     notebook.wait_for("w.hops", 2)
     page.wait_for_selector(".ecsviz-status:has-text('up to 2 hops around')")
     assert notebook.value("w._scene['count']") == 5
+    layouts_are_chosen(notebook)
+
+
+def layouts_are_chosen(notebook: Notebook) -> None:
+    """Choose another layout, and the usual one again."""
+    page = notebook.page
+    for chosen, name in (("circle", "circle"), ("", None)):
+        before = place_of(notebook, 0)
+        page.select_option("select[aria-label=Layout]", chosen)
+        notebook.wait_for("w.layout_by", name)
+        page.wait_for_function(
+            f"xy => document.querySelector('{PICTURE}').placeOf(0)?.some((v, k) => v !== xy[k])",
+            arg=before,
+        )
 
 
 def colours_and_sizes(notebook: Notebook, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ def explore_graph(
     height: int = HEIGHT,
     color_by: str = "type",
     size_by: str | None = None,
+    layout: str | None = None,
     live: bool = False,
 ) -> GraphExplorer:
     """Return a live widget to look around in a graph.
@@ -34,7 +35,7 @@ def explore_graph(
         What the picture begins with: ``"all"`` entities one by one, ``"groups"`` that can be
         opened, all as points of a ``"map"``, or what is ``"around"`` the selected one. None
         takes the map where ``graph.draw()`` makes one, else the first of these that the graph is
-        not too large for.
+        not too large for; with a `layout`, ``"all"`` where there is room for it.
     limit
         How many entities are shown one by one at the most, `DETAILED` by default.
     pairs
@@ -49,7 +50,10 @@ def explore_graph(
     size_by
         ``"degree"``, ``"generation"``, or a field that holds numbers: marks are large by it. None
         for none.
-
+    layout
+        How what is shown one by one is placed, as of ``graph.draw``: ``"layered"``, ``"tree"``,
+        ``"radial"``, ``"force"``, ``"circle"`` or ``"timeline"``; a reader may choose another, and
+        the trait ``layout_by`` says which. None has it chosen.
     live
         True shows, whenever a storage of this process has saved or deleted one of the entities,
         what they are then, as ``explorer.refresh()`` does; many saves of one cell are one. A cell
@@ -65,8 +69,8 @@ def explore_graph(
     EntityNotFoundError, InvalidIdError
         If `selected` is not in the graph.
     InvalidArgumentError
-        If `graph` is no graph, `limit` or `height` no number, there is no such view, the
-        graph is too large for it, there is no such field, or it cannot be `live`, as it was
+        If `graph` is no graph, `limit` or `height` no number, there is no such view or layout,
+        the graph is too large for it, there is no such field, or it cannot be `live`, as it was
         not made of entities.
 
     Examples
@@ -88,5 +92,6 @@ def explore_graph(
         height=height,
         color_by=color_by,
         size_by=size_by,
+        layout=layout,
         live=live,
     )

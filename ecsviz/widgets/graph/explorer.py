@@ -124,6 +124,7 @@ class GraphExplorer(GraphTraits):
         height: int = HEIGHT,
         color_by: str = "type",
         size_by: str | None = None,
+        layout: str | None = None,
         live: bool = False,
     ) -> None:
         check_number("limit", limit, "how many entities are shown one by one")
@@ -133,11 +134,13 @@ class GraphExplorer(GraphTraits):
         self._take_graph(graph)
         self._looks.check("color_by", color_by)  # a trait tells in words of its own what is no text
         self._looks.check("size_by", size_by)
+        self._showing.place_by(layout)
         super().__init__(
             view=self._showing.first(),
             height=height,
             color_by=color_by,
             size_by=size_by,
+            layout_by=layout,
         )
         self.renumber()
         self._show_scene()
@@ -159,7 +162,7 @@ class GraphExplorer(GraphTraits):
         self.observe(lambda _: None if self.settling else self._find(), filters)
         pictured = ["hidden_types", "hidden_fields", "color_by"]
         self.observe(lambda _: None if self.settling else self._say_status(), pictured)
-        self.observe(lambda _: self._on_hops(), "hops")
+        self.observe(lambda _: None if self.settling else self._on_placing(), ["hops", "layout_by"])
         self.observe(lambda _: follow(self, on=self.live), "live")
         self.observe(
             lambda _: None if self.settling else self._show_look(), ["color_by", "size_by"]
@@ -213,6 +216,7 @@ class GraphExplorer(GraphTraits):
             self._take_graph(graph)
             self.forget_unknown()
             self._showing.group_by, self._showing.hops = showing.group_by, self.hops
+            self._showing.place_by(self.layout_by)
             self._cycles = {}
             self.renumber()
             if self.view == "around" or (self.view == "all" and len(graph) > self._limit):
@@ -311,7 +315,7 @@ class GraphExplorer(GraphTraits):
         self._say_status()
         self._show_look()
         self._show_mask()
-        self._moved = self._places.moved(self.view, keys_of(scene, self._parts.ids))
+        self._moved = self._places.moved(self._picture, keys_of(scene, self._parts.ids))
         self._show_picked()
         self._at = self._showing.element_of(self._number)
 
@@ -336,9 +340,10 @@ class GraphExplorer(GraphTraits):
     def _check_hops(self, proposal: Any) -> int:
         return min(max(int(proposal.value), 1), HOPS)
 
-    def _on_hops(self) -> None:
+    def _on_placing(self) -> None:
         self._showing.hops = self.hops
-        if self.view == "around":
+        self._showing.place_by(self.layout_by)  # None is not validated
+        if self._showing.now.kind == "nodes":
             with self.hold_sync():
                 self._show_scene()
 
@@ -500,7 +505,7 @@ class GraphExplorer(GraphTraits):
         number, place = self.element_in(message), place_in(message)
         if number is not None and place is not None:
             keys = keys_of(self._showing.now, self._parts.ids)
-            self._places.put(self.view, keys[number], place)
+            self._places.put(self._picture, keys[number], place)
             self._moved = {**self._moved, str(number): list(place)}
 
     def _on_pick(self, message: Message) -> None:

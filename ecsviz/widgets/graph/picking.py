@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -145,7 +145,7 @@ def first_nodes(graph: EntityDependencyGraph) -> list[Any]:
 
 
 class Places:
-    """Where a reader has put what the explorer shows, per view.
+    """Where a reader has put what the explorer shows, per picture: by view and layout.
 
     Examples
     --------
@@ -156,15 +156,15 @@ class Places:
     """
 
     def __init__(self) -> None:
-        self._put: dict[str, dict[Any, tuple[float, float]]] = {}
+        self._put: dict[Hashable, dict[Any, tuple[float, float]]] = {}
 
-    def put(self, view: str, key: Any, place: tuple[float, float]) -> None:
+    def put(self, picture: Hashable, key: Any, place: tuple[float, float]) -> None:
         """Note a place, in pixels."""
-        self._put.setdefault(view, {})[key] = place
+        self._put.setdefault(picture, {})[key] = place
 
-    def moved(self, view: str, keys: list[Any]) -> dict[str, list[float]]:
-        """Return the elements of a view that were moved, by their number as text, with places."""
-        put = self._put.get(view)
+    def moved(self, picture: Hashable, keys: list[Any]) -> dict[str, list[float]]:
+        """Return the elements that were moved there, by their number as text, with places."""
+        put = self._put.get(picture)
         if not put:
             return {}
         return {str(k): list(put[key]) for k, key in enumerate(keys) if key in put}

@@ -6,8 +6,9 @@ page gets it as binary: places never become text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -16,14 +17,18 @@ from ecsviz.basics.html import shown_of
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.text import plain, plural
 from ecsviz.domain.labels import in_lines, label_of, text_width
+from ecsviz.graph.arrays import part_of
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.layout import Layout, Overview, layout_graph, overview
 from ecsviz.layout.around import with_ways_around
+from ecsviz.layout.choices import How, placed_by
 from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import By
 from ecsviz.layout.maps import Map, bands_of, map_of, middles_of, needs_a_map, shares_of
 from ecsviz.layout.overview import noun_of
+from ecsviz.layout.packing import in_columns
 from ecsviz.layout.placed import HUB, behind_boxes
+from ecsviz.layout.timed import has_moments
 
 Kind = Literal["nodes", "groups", "map"]
 
@@ -189,7 +194,11 @@ class Scene:
 
 
 def nodes_scene(
-    graph: EntityDependencyGraph, numbers: Ints, what: str = "", both: Bools | None = None
+    graph: EntityDependencyGraph,
+    numbers: Ints,
+    what: str = "",
+    both: Bools | None = None,
+    how: How | None = None,
 ) -> Scene:
     """Return the scene of some nodes and of all references among them.
 
@@ -203,6 +212,8 @@ def nodes_scene(
         What is special about them, to be said: "around 3. ChatThread".
     both
         Shape (references,): which stand for a list and a back-reference; None for none.
+    how
+        The layout; None has it chosen, as does a line of time where nothing has a moment.
 
     Notes
     -----
@@ -218,13 +229,14 @@ def nodes_scene(
     (['Cycles', 'user: hello'], ['messages[0]', 'thread'])
     """
     parts, order = graph.arrays, graph.ordering
+    numbers = np.asarray(numbers) if how is None else np.sort(numbers)
     of_node = np.full(len(graph), -1)
     of_node[numbers] = np.arange(len(numbers))
     edges = np.flatnonzero((of_node[parts.sources] >= 0) & (of_node[parts.targets] >= 0))
     told = shown_of(len(numbers), len(graph), noun_of(graph, len(graph)))
     scene = Scene(
         "nodes",
-        np.asarray(numbers),
+        numbers,
         np.full(len(numbers), -1),
         of_node,
         [scene_label(parts.nodes[number]) for number in numbers.tolist()],
@@ -239,6 +251,12 @@ def nodes_scene(
         f" {len(parts.sources):,} {_lines(both, len(parts.sources))}",
         _fields(graph, edges),
     )
+    if how is not None:
+        shown, joined = of_node >= 0, np.zeros(len(parts.sources), dtype=bool)
+        joined[edges] = True
+        small: EntityDependencyGraph = part_of(graph, shown, joined)
+        if how != "timeline" or has_moments(small):
+            return _laid_out(scene, partial(placed_by, how, small))
     return _placed(scene, [parts.types[number] for number in numbers.tolist()], parts.kinds[edges])
 
 
@@ -256,15 +274,7 @@ def scene_label(node: Any) -> str:
 
 
 def _placed(scene: Scene, types: Sequence[str], kinds: Ints) -> Scene:
-    """Return a scene with its boxes laid out."""
-    sizes = np.array(
-        [
-            (max(map(text_width, lines)) * COLUMN, LINE * len(lines))
-            for label, note in zip(scene.labels, scene.notes, strict=True)
-            if (lines := [*label.split("\n"), *([note] if note else [])])
-        ]
-    ).reshape(-1, 2)
-    sizes += PAD
+    """Return a scene with its boxes laid out in layers, or as what they are."""
     small = EntityDependencyGraph.from_parts(
         scene.labels,
         range(len(scene)),
@@ -274,17 +284,30 @@ def _placed(scene: Scene, types: Sequence[str], kinds: Ints) -> Scene:
         scene.names,
         kinds=kinds.tolist(),
     )
+    return _laid_out(scene, partial(layout_graph, small))
+
+
+def _laid_out(scene: Scene, laid: Callable[..., Layout]) -> Scene:
+    """Return a scene with its boxes where a layout of its elements has them; else with dots."""
+    sizes = np.array(
+        [
+            (max(map(text_width, lines)) * COLUMN, LINE * len(lines))
+            for label, note in zip(scene.labels, scene.notes, strict=True)
+            if (lines := [*label.split("\n"), *([note] if note else [])])
+        ]
+    ).reshape(-1, 2)
+    sizes += PAD
     layout = None
     needed = float((sizes / UNIT + GAP).prod(axis=1).sum()) * UNIT**2
     if needed * READABLE**2 <= STAGE[0] * STAGE[1]:  # else there is no room for boxes
-        layout = layout_graph(small, sizes=sizes / UNIT, gap=GAP, page=PAGE)
+        layout = laid(sizes=sizes / UNIT, gap=GAP, page=PAGE)
     if scene.kind == "nodes" and (layout is None or _shrunk(layout) < READABLE):
         dots = np.full((len(scene), 2), DOT / UNIT)
-        closer = layout_graph(small, sizes=dots, gap=CLOSE, page=PAGE)
+        closer = laid(sizes=dots, gap=CLOSE, page=PAGE)
         if _shrunk(closer) > max(STRIP, 0.0 if layout is None else 1.4 * _shrunk(layout)):
             return _with_layout(replace(scene, close=True), closer)
     if layout is None:
-        layout = layout_graph(small, sizes=sizes / UNIT, gap=GAP, page=PAGE)
+        layout = laid(sizes=sizes / UNIT, gap=GAP, page=PAGE)
     a, b = scene.sources, scene.targets
     courses = [
         np.vstack((layout.positions[a[k]], layout.route(k), layout.positions[b[k]]))
@@ -474,7 +497,8 @@ def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
         hub, how = np.zeros(len(parts.sources), dtype=bool), ", what is joined near each other"
     elif few:
         layout = layout_graph(graph, sizes=np.full((n, 2), POINT), gap=POINT_GAP, page=POINT_PAGE)
-        places, hub = _pixels(layout.positions), layout.shape == HUB
+        places = _pixels(in_columns(layout.positions, POINT_PAGE, 4 * POINT))
+        hub = layout.shape == HUB
     else:
         places, hub = along_line(order.sequence), np.zeros(len(parts.sources), dtype=bool)
         how = ", in the order of saving from below"

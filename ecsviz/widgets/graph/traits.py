@@ -65,6 +65,7 @@ class GraphTraits(LiveWidget):
     status = traitlets.Unicode().tag(sync=True)
     color_by = traitlets.Unicode("type").tag(sync=True)
     size_by = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    layout_by = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     live = traitlets.Bool()
     _about = traitlets.Dict(help="the graph itself").tag(sync=True)
     _scene = traitlets.Dict(help="what is shown").tag(sync=True)
@@ -132,8 +133,19 @@ class GraphTraits(LiveWidget):
         for name, usual in (("color_by", "type"), ("size_by", None)):
             if not self._looks.knows(name, getattr(self, name)):
                 self.settle(**{name: usual})
+        if self.layout_by not in (None, *self._showing.layouts):
+            self.settle(layout_by=None)
         for name, known in self.hides().items():
             self.settle(**{name: [each for each in getattr(self, name) if each in known]})
+
+    @property
+    def _picture(self) -> tuple[str, str | None]:
+        """What stands at places of its own."""
+        return self.view, self.layout_by
+
+    @traitlets.validate("layout_by")
+    def _check_layout(self, proposal: Any) -> str | None:
+        return self._showing.place_by(proposal.value)
 
     @traitlets.validate("live")
     def _check_live(self, proposal: Any) -> bool:

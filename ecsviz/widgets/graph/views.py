@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -20,11 +20,13 @@ from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, did_you_mean
 from ecsviz.graph.cycles import CycleList
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.views import checked_graph
-from ecsviz.layout import Overview
+from ecsviz.layout import DrawingOptionError, Overview
+from ecsviz.layout.choices import How, checked_how
 from ecsviz.layout.groups import By
 from ecsviz.layout.maps import FEW, needs_a_map
 from ecsviz.layout.overview import noun_of
 from ecsviz.layout.paired import one_line_a_pair
+from ecsviz.layout.timed import has_moments
 from ecsviz.widgets.graph.details import ROWS, Around, Ids
 from ecsviz.widgets.graph.looks import Looks
 from ecsviz.widgets.graph.scene import (
@@ -80,6 +82,8 @@ class Showing:
         Of which: ``"cycle"`` or ``"path"``.
     hops
         How far the neighbourhood of `core` goes.
+    layout
+        How nodes are placed that are shown one by one; None has it chosen.
     matches
         The nodes that search and filters leave, in the order of saving.
     now
@@ -108,12 +112,15 @@ class Showing:
         self.members: list[int] = []
         self.members_of = "cycle"
         self.hops = 1
+        self.layout: How | None = None
         self.matches: Ints = graph.ordering.sequence
         self.now: Scene
 
     def first(self) -> View:
         """Return the view to begin with: the map that ``draw`` makes, or what has most detail."""
         n = len(self.graph)
+        if self.layout is not None and n <= self.limit:
+            return "all"
         if n > FEW and needs_a_map(self.graph, FEW):
             return "map"
         return "all" if n <= self.limit else "groups" if n < MAPPED else "map"
@@ -149,7 +156,33 @@ class Showing:
         return self.now
 
     def _nodes(self, numbers: Ints, what: str = "") -> Scene:
-        return nodes_scene(self.graph, numbers, what, self.both)
+        return nodes_scene(self.graph, numbers, what, self.both, self.layout)
+
+    @cached_property
+    def layouts(self) -> list[str]:
+        """The names of the layouts to choose from."""
+        return [how for how in get_args(How) if how != "timeline" or has_moments(self.graph)]
+
+    def place_by(self, layout: Any) -> str | None:
+        """Take another layout, and return its name.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is none of that name, or no node has a moment to be placed by.
+        """
+        try:
+            found = checked_how(layout, "layout")
+        except DrawingOptionError as err:
+            raise InvalidArgumentError(str(err), value=layout) from None
+        if found is not None and found not in self.layouts:
+            raise InvalidArgumentError(
+                "layout='timeline' asks for moments, and no node has a field with a time or a day."
+                " Choose another layout.",
+                value=layout,
+            )
+        self.layout = found
+        return found
 
     @cached_property
     def _map(self) -> Scene:
@@ -443,6 +476,7 @@ def introduction(showing: Showing, names: list[str], looks: Looks) -> dict[str, 
     return {
         "count": len(graph),
         "noun": noun_of(graph, 2),
+        "one": noun_of(graph, 1),
         "references": len(showing.around.references),
         "cyclic": int(graph.ordering.cyclic.sum()),
         "pairs": bool(showing.both is not None and showing.both.any()),
@@ -450,6 +484,7 @@ def introduction(showing: Showing, names: list[str], looks: Looks) -> dict[str, 
         "alone": False,
         "live": len(graph) <= LIVE_SEARCH,
         "rows": ROWS,
+        "layouts": showing.layouts,
         "types": [(plain(name, 80), counts[name]) for name in names[:TYPES]],
         **looks.choices(),
     }

@@ -141,6 +141,7 @@ function render({ model, el }) {
       zoom: (factor) => picture.zoom(factor),
       fit: () => picture.fit(),
       hops: (hops) => put(model, "hops", hops),
+      layout: (name) => put(model, "layout_by", name),
       lasso: (on) => picture.lasso(on),
       save: (kind) => picture.save(kind),
       full,
@@ -267,6 +268,7 @@ function render({ model, el }) {
       groupBy: asIs("group_by"),
       asTable,
       hops: asIs("hops"),
+      layout: asIs("layout_by"),
       can: {
         around: asIs("selected") !== null || asIs("_steps").length > 0,
         found: found > 0 && found < about.count,
@@ -354,6 +356,7 @@ function render({ model, el }) {
         "view",
         "group_by",
         "hops",
+        "layout_by",
         "selected",
         "_steps",
         "_rows",

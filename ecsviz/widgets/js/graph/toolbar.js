@@ -15,6 +15,7 @@ import { button, count, fill, focusNear, fresh, h, later, sign } from "../shared
  * @property {(factor: number) => void} zoom
  * @property {() => void} fit
  * @property {(hops: number) => void} hops
+ * @property {(name: string | null) => void} layout
  * @property {(on: boolean) => void} lasso
  * @property {(kind: "svg" | "png") => void} save
  * @property {() => void} full
@@ -31,6 +32,7 @@ import { button, count, fill, focusNear, fresh, h, later, sign } from "../shared
  * @property {By} groupBy
  * @property {boolean} asTable
  * @property {number} hops
+ * @property {string | null} layout
  * @property {{ around: boolean, found: boolean }} can
  */
 
@@ -129,6 +131,12 @@ export function makeToolbar(acts, about) {
     hops,
     hopsTold,
   );
+  const layout = h(
+    "select",
+    { "aria-label": "Layout", on: { change: () => acts.layout(layout.value || null) } },
+    h("option", { value: "" }, "layout"),
+    about.layouts.map((name) => h("option", { value: name }, name)),
+  );
   const lasso = sign(
     "Pick",
     "pick several: draw a line around them",
@@ -157,6 +165,7 @@ export function makeToolbar(acts, about) {
       table,
       byRow,
       hopsRow,
+      layout,
       h("span", { class: "ecsviz-space" }),
       h(
         "span",
@@ -180,7 +189,8 @@ export function makeToolbar(acts, about) {
     element,
     focus: () => search.focus(),
     /** @param {Shown} shown */
-    show({ search: text, type, cyclesOnly, view, groupBy, asTable, can, hops: now }) {
+    show(shown) {
+      const { search: text, type, cyclesOnly, view, groupBy, asTable, can, hops: now } = shown;
       if (focusNear(search) !== search) search.value = text;
       types.value = type === null ? "" : String(about.types.findIndex(([name]) => name === type));
       cycles.checked = cyclesOnly;
@@ -200,6 +210,8 @@ export function makeToolbar(acts, about) {
       by.value = groupBy;
       hopsRow.hidden = view !== "around" || asTable;
       hops.value = hopsTold.textContent = String(now);
+      layout.hidden = about.alone || asTable || !["all", "around", "found"].includes(view);
+      layout.value = shown.layout ?? "";
     },
   };
 }

@@ -16,6 +16,7 @@ export interface Traits extends every.Traits {
   cycles_only: boolean;
   color_by: string;
   size_by: string | null;
+  layout_by: string | null;
   hidden_types: string[];
   hidden_fields: string[];
   hops: number;
@@ -70,6 +71,8 @@ export interface About {
   edition: number;
   count: number;
   noun: string;
+  /** The same of one. */
+  one: string;
   references: number;
   cyclic: number;
   pairs: boolean;
@@ -82,6 +85,8 @@ export interface About {
   /** What one can colour and size by. */
   colours: string[];
   sizes: string[];
+  /** How what is shown one by one can be placed. */
+  layouts: string[];
 }
 
 export interface Look {
