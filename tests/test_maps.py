@@ -379,6 +379,12 @@ def test_the_explorer_begins_with_a_map_where_the_picture_is_one(n: int, view: s
     graph = packages(n)
     explorer = graph.explore()
     assert explorer.view == view
+    if view == "map":
+        sizes, hubs = np.frombuffer(explorer._sizes, "u1"), map_of(graph).leaders
+        assert np.median(sizes[hubs]) > 4 * np.median(sizes), "hubs are larger, and it is told"
+        assert explorer._look["size"] == "size: degree"
+    else:
+        assert explorer._sizes == b""
     drawn = graph.draw().get_figure().findobj(Text)
     assert any("is a point" in text.get_text() for text in drawn) == (view == "map")
     explorer.close()

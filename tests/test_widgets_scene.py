@@ -320,11 +320,12 @@ def test_layouts_that_there_are_not_are_refused_with_those_there_are() -> None:
     explorer.close()
 
 
-def test_a_long_talk_is_read_in_columns_and_no_strip() -> None:
+@pytest.mark.parametrize("forks", [0.0, 0.01, 0.1], ids=["none", "few", "many"])
+def test_a_long_talk_is_no_strip(forks: float) -> None:
     chance, thread = random.Random(1), ev.ChatThread(title="long")
     said: list[ev.ChatMessage] = []
     for number in range(900):
-        before = chance.choice(said) if said and chance.random() < 0.01 else (said or [None])[-1]
+        before = chance.choice(said) if said and chance.random() < forks else (said or [None])[-1]
         said.append(thread.say("user", str(number), before))
     places = map_scene(graph_of(thread)).places
     wide, high = np.ptp(places, axis=0)

@@ -13,8 +13,8 @@ TALL: Final = 2.4
 """A part is folded if it is so many times taller than wide, and taller than the page."""
 MAX_CUT: Final = 1
 """How many lines a fold may cut: more would not be followed."""
-STRIP: Final = 3
-"""What makes fewer columns is no strip."""
+WIDER: Final = 8.0
+"""A tree whose places are so many times farther apart can still be followed."""
 SLENDER: Final = 1.6
 """How many boxes a row may have, on the average, for a part to be folded: a chain, no tree."""
 
@@ -215,8 +215,8 @@ def _split(boxes: Ints, column: Ints) -> list[Ints]:
     return [boxes[column == k] for k in range(int(column.max()) + 1)]
 
 
-def in_columns(places: Floats, page: tuple[float, float], gap: float) -> Floats:
-    """Return places in columns beside each other, as a newspaper has them, where all is a strip.
+def filling(places: Floats, page: tuple[float, float], gap: float) -> Floats:
+    """Return places of what is tall and narrow as they fill a page: wider, or else in columns.
 
     Parameters
     ----------
@@ -229,20 +229,24 @@ def in_columns(places: Floats, page: tuple[float, float], gap: float) -> Floats:
 
     Notes
     -----
-    O(nodes). One reads each column from its top; what is less than `STRIP` columns stays.
+    O(nodes). What would have to be more than `WIDER` times as wide stands in columns beside each
+    other, as in a newspaper: one reads each from its top.
 
     Examples
     --------
     >>> strip = np.array([[0.0, -float(number)] for number in range(9)])
-    >>> in_columns(strip, (1.0, 1.0), 1.0).tolist()[2:4]
+    >>> filling(strip, (1.0, 1.0), 1.0).tolist()[2:4]
     [[0.0, -2.0], [1.0, 0.0]]
+    >>> filling(np.array([[0.0, 0.0], [1.0, 0.0], [1.0, -5.0]]), (2.0, 1.0), 1.0).tolist()[1:]
+    [[6.0, 0.0], [6.0, -5.0]]
     """
     if not len(places):
         return places
     low, high = places.min(axis=0), places.max(axis=0)
     wide, tall = high - low + gap
-    count = int(np.sqrt(tall / wide * page[0] / page[1]))
-    if count < STRIP:
-        return places
-    column = np.floor((high[1] - places[:, 1]) / (tall / count))
-    return np.asarray(places + column[:, None] * (wide, tall / count))
+    wider = tall / wide * page[0] / page[1]
+    if wider <= WIDER:
+        return np.asarray(places * (max(wider, 1.0), 1.0))
+    columns = int(np.sqrt(wider))
+    column = np.floor((high[1] - places[:, 1]) / (tall / columns))
+    return np.asarray(places + column[:, None] * (wide, tall / columns))

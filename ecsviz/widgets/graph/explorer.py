@@ -315,7 +315,7 @@ class GraphExplorer(GraphTraits):
         self._say_status()
         self._show_look()
         self._show_mask()
-        self._moved = self._places.moved(self._picture, keys_of(scene, self._parts.ids))
+        self._moved = self._places.moved(self.pictured, keys_of(scene, self._parts.ids))
         self._show_picked()
         self._at = self._showing.element_of(self._number)
 
@@ -505,7 +505,7 @@ class GraphExplorer(GraphTraits):
         number, place = self.element_in(message), place_in(message)
         if number is not None and place is not None:
             keys = keys_of(self._showing.now, self._parts.ids)
-            self._places.put(self._picture, keys[number], place)
+            self._places.put(self.pictured, keys[number], place)
             self._moved = {**self._moved, str(number): list(place)}
 
     def _on_pick(self, message: Message) -> None:

@@ -33,6 +33,11 @@ FIELDS: Final = 60
 """So many fields are offered to colour by."""
 LOOKED_AT: Final = 20
 """Of so many nodes of a type it is looked what their fields hold."""
+HUBS_TOLD: Final = "size: degree"
+HUB_POWER: Final = 0.35
+GROWN: Final = (0.55, 1.9)
+"""How many times as large as usual marks are, and by what hubs are larger: see ``grown`` in
+``js/graph/scene.js``, and ``draw.maps``."""
 LONGEST: Final = 80
 """Longer texts are no kinds of anything."""
 
@@ -206,11 +211,21 @@ class Looks:
         """Return what a page has to know to show a scene so."""
         legend = self._shown(color_by, titled=bool(scene.titles))
         shares, told = self.sizes(size_by)
+        sizes = _sizes(scene, shares) if size_by is not None else b""
+        if size_by is None and scene.titles:
+            sizes, told = self._hubs(), HUBS_TOLD
         return {
             "_look": legend.look | {"size": told, "types": color_by == "type" and not legend.told},
             "_codes": self._codes(scene, legend.codes, leading=color_by == "type"),
-            "_sizes": _sizes(scene, shares) if size_by is not None else b"",
+            "_sizes": sizes,
         }
+
+    def _hubs(self) -> bytes:
+        """Return per node of a map how large it is: hubs are larger, about as in its picture."""
+        degree = map_of(self.graph).degree
+        times = (degree / max(float(np.median(degree)), 1.0)) ** HUB_POWER
+        least, most = GROWN
+        return _bytes(((np.clip(times, 0.9, most) - least) / (most - least)) ** 2)
 
     def _shown(self, color_by: str, *, titled: bool) -> Legend:
         legend = self.legend(color_by)
@@ -241,6 +256,8 @@ class Looks:
         for name in dict.fromkeys([*choices["sizes"], *([] if size_by is None else [size_by])]):
             shares, told = self.sizes(name)
             sizes[name] = {"size": told, "sizes": _bytes(np.nan_to_num(shares))}
+        for view in (view for view, with_titles in titled.items() if with_titles):
+            sizes[f"null {view}"] = {"size": HUBS_TOLD, "sizes": self._hubs()}
         return {"colours": colours, "sizes": sizes}
 
     def _codes(self, scene: Scene, codes: Ints, *, leading: bool) -> bytes:

@@ -26,7 +26,7 @@ from ecsviz.layout.grid import Floats
 from ecsviz.layout.groups import By
 from ecsviz.layout.maps import Map, bands_of, map_of, middles_of, needs_a_map, shares_of
 from ecsviz.layout.overview import noun_of
-from ecsviz.layout.packing import in_columns
+from ecsviz.layout.packing import filling
 from ecsviz.layout.placed import HUB, behind_boxes
 from ecsviz.layout.timed import has_moments
 
@@ -497,7 +497,7 @@ def map_scene(graph: EntityDependencyGraph, both: Bools | None = None) -> Scene:
         hub, how = np.zeros(len(parts.sources), dtype=bool), ", what is joined near each other"
     elif few:
         layout = layout_graph(graph, sizes=np.full((n, 2), POINT), gap=POINT_GAP, page=POINT_PAGE)
-        places = _pixels(in_columns(layout.positions, POINT_PAGE, 4 * POINT))
+        places = _pixels(filling(layout.positions, POINT_PAGE, 4 * POINT))
         hub = layout.shape == HUB
     else:
         places, hub = along_line(order.sequence), np.zeros(len(parts.sources), dtype=bool)

@@ -139,8 +139,8 @@ class GraphTraits(LiveWidget):
             self.settle(**{name: [each for each in getattr(self, name) if each in known]})
 
     @property
-    def _picture(self) -> tuple[str, str | None]:
-        """What stands at places of its own."""
+    def pictured(self) -> tuple[str, str | None]:
+        """What things are put in places of: a view, and a layout."""
         return self.view, self.layout_by
 
     @traitlets.validate("layout_by")

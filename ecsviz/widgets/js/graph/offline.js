@@ -16,7 +16,8 @@ import { count } from "../shared/dom.js";
  * @property {{
  *   colours: Record<string, { look: Partial<Look>, codes: DataView }>,
  *   sizes: Record<string, { size: string, sizes: DataView }>,
- * }} looks - by what is coloured by, and the view; by what is sized by
+ * }} looks - by what is coloured by, and the view; by what is sized by, or
+ *   "null" and the view
  */
 
 const ROWS = 100;
@@ -165,7 +166,7 @@ export class Offline {
   look() {
     const { _scene: scene, color_by: by, size_by: own, _look: before } = this.state;
     const { look, codes } = this.looks.colours[`${by} ${this.base}`] ?? {};
-    const sized = this.looks.sizes[own];
+    const sized = this.looks.sizes[own ?? `null ${this.base}`];
     const per = (/** @type {DataView} */ values) => {
       const found = Uint8Array.from({ length: scene.count }, (_, k) =>
         values.getUint8(this.node(k)),
