@@ -317,7 +317,7 @@ def main() -> None:
     with plt.style.context(style), ExitStack() as stack:
         live = None
         if any(tool not in TOOLS for tool in tools):
-            live = stack.enter_context(pictures_live.pages(options.seconds))
+            live = stack.enter_context(pictures_live.opened_pages(options.seconds))
         for name in options.only:
             file = name.replace(",", "").replace(" ", "_")
             made = shots(name, GRAPHS[name](), tools, live)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.browser.lab import FLAGS, Notebook, opened, running_lab
+from tests.browser.lab import FLAGS, Lab, Notebook, opened, running_lab
 
 WIDE = {"width": 1100, "height": 1000}
 SHOWN = """
@@ -83,8 +83,20 @@ def _program() -> str | None:
 class Pages:
     """A JupyterLab, and a Chromium with WebGL; layouts that move have some seconds."""
 
-    def __init__(self, browser: Any, notebook: Notebook, seconds: float) -> None:
-        self.browser, self.notebook, self.settled = browser, notebook, 1_000 * seconds
+    def __init__(self, browser: Any, lab: Lab, folder: Path, seconds: float) -> None:
+        self.browser, self.settled = browser, 1_000 * seconds
+        self._where = lab, folder
+        self._open = ExitStack()
+        self.anew()
+
+    def anew(self) -> None:
+        """Open another page, whatever the one before does."""
+        self.close()
+        self.notebook: Notebook = self._open.enter_context(opened(self.browser, *self._where))
+
+    def close(self) -> None:
+        """Leave the page."""
+        self._open.close()
 
     def shots(self, name: str, wanted: list[str], page: str | None) -> Iterator[tuple[str, bytes]]:
         """Return pictures of widgets of one graph; ``page`` is pyvis' HTML."""
@@ -106,8 +118,7 @@ class Pages:
             data: bytes = output.screenshot(timeout=60_000)
         except TooSlow:
             print(f"  {tool} keeps the page from answering", flush=True)
-            page.reload()
-            page.wait_for_function("() => window.jupyterapp?.restored")
+            self.anew()
             return None
         return data
 
@@ -136,7 +147,7 @@ class Pages:
 
 
 @contextmanager
-def pages(seconds: float) -> Iterator[Pages]:
+def opened_pages(seconds: float) -> Iterator[Pages]:
     """Open them."""
     from playwright.sync_api import sync_playwright
 
@@ -148,6 +159,6 @@ def pages(seconds: float) -> Iterator[Pages]:
         sync_playwright() as driver,
     ):
         browser = driver.chromium.launch(executable_path=_program(), args=flags)
-        with opened(browser, lab, Path(folder)) as notebook:
-            yield Pages(browser, notebook, seconds)
+        with closing(Pages(browser, lab, Path(folder), seconds)) as pages:
+            yield pages
         browser.close()
