@@ -499,3 +499,30 @@ def test_an_engine_answers_for_one_graph_at_a_time(store: Any, tmp_path: Path) -
     del second  # also frees it
     ev.scan_graph(folder, engine).close()
     engine.close()
+
+
+@pytest.mark.parametrize("end", ["source", "target"])
+def test_references_to_nowhere_are_told(store: Any, tmp_path: Path, end: str) -> None:
+    folder = store.to_parquet(tmp_path / "graph")
+    (file,) = folder.glob("references/*.parquet")
+    frame = pd.read_parquet(file)
+    for wrong in (99, -1, 2**40):
+        frame.assign(**{end: [wrong, *frame[end][1:]]}).to_parquet(file)
+        with ev.scan_graph(folder) as graph:
+            for ask in (graph.components, graph.in_cycle, graph.degrees):
+                with pytest.raises((errors.ImportFormatError, EngineError)):
+                    ask()
+        engine = DuckDBEngine("300MB")
+        with ev.scan_graph(folder, engine) as graph:
+            engine.memory = 2_000
+            for ask in (graph.components, graph.in_cycle, graph.get_topological_sort):
+                assert _nodes_of(ask) <= {1, 2}
+        engine.close()
+
+
+def _nodes_of(ask: Any) -> set[int]:
+    """Return what a question finds; nothing, where it is refused."""
+    try:
+        return set(ask()["node"])
+    except errors.EcsvizError:
+        return set()

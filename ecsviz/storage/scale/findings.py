@@ -21,6 +21,7 @@ from ecsviz.storage.scale.reaching import WAYS, Along, by_statements, nearest
 from ecsviz.storage.scale.solving import (
     CYCLE_COLUMNS,
     ORDER_COLUMNS,
+    check_ends,
     in_cycles,
     solve_cycles,
     solve_order,
@@ -193,4 +194,7 @@ class Findings:
             "SELECT CAST(source AS INTEGER) AS source, CAST(target AS INTEGER) AS target"
             f" FROM {EDGES}"
         )
-        return nodes, table["source"].to_numpy(), table["target"].to_numpy()
+        ends = table["source"].to_numpy(), table["target"].to_numpy()
+        for end in ends:
+            check_ends(end, 0, self.tables.highest)
+        return nodes, *ends

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ecsviz.basics.optional import need
 from ecsviz.basics.order import Bools, Ints, strong_components, topological_order
+from ecsviz.errors import ImportFormatError
 from ecsviz.storage.scale.connected import lowest
 
 CYCLE_COLUMNS: Final = {"node": "int64", "component": "int64"}
@@ -84,16 +85,39 @@ def _parts(table: Any) -> tuple[Ints, Ints, Ints, Ints]:
     edges = ~is_node
     nodes = one[is_node]
     nodes = nodes[np.argsort(other[is_node], kind="stable")]
-    first = int(nodes.min(initial=2**62))
-    span = int(nodes.max(initial=first)) - first + 1
-    if span <= SPARSE * len(one):
-        place = np.zeros(span, dtype=np.int32)
+    ends = one[edges], other[edges]
+    if not len(nodes):
+        return nodes, *ends, kinds[edges].astype(np.int64)
+    first, last = int(nodes.min()), int(nodes.max())
+    for end in ends:
+        check_ends(end, first, last)
+    if last - first < SPARSE * len(one):
+        place = np.full(last - first + 1, -1, dtype=np.int32)
         place[nodes - first] = np.arange(len(nodes))
-        sources, targets = place[one[edges] - first], place[other[edges] - first]
+        sources, targets = (place[end - first] for end in ends)
     else:
-        index = pd.Index(nodes)
-        sources, targets = (index.get_indexer(ends[edges]) for ends in (one, other))
+        index = pd.Index(nodes).drop_duplicates()
+        sources, targets = (index.get_indexer(end) for end in ends)
+    for found in (sources, targets):
+        check_ends(found, 0, len(nodes) - 1)
     return nodes, sources, targets, kinds[edges].astype(np.int64)
+
+
+def check_ends(ends: Ints, first: int, last: int) -> None:
+    """Raise ImportFormatError if references name nodes that there are not.
+
+    Examples
+    --------
+    >>> check_ends(np.array([1, 2]), 1, 2)
+    """
+    if len(ends) and (int(ends.min()) < first or int(ends.max()) > last):
+        raise ImportFormatError(
+            "References name nodes that are not there: files are damaged, or of another graph."
+            " Write the graph anew: store.to_parquet(folder).",
+            source=None,
+            line=None,
+            column=None,
+        )
 
 
 def _lowest_numbers(labels: Ints, nodes: Ints) -> Ints:
