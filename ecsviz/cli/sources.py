@@ -18,6 +18,7 @@ from ecsviz.errors import (
     EcsvizError,
     InvalidArgumentError,
     NotAnEcsvizStoreError,
+    StorageCorruptError,
     StorageOpenError,
     UnknownTypeError,
 )
@@ -92,8 +93,11 @@ def at_end(close: Callable[[], Any]) -> None:
 
 
 def _is_store(store: SQLAlchemyEntityStorage) -> bool:
-    with store.inside.reading() as (conn, _):
-        return store.inside.is_made(conn)
+    try:
+        with store.inside.reading() as (conn, _):
+            return store.inside.is_made(conn)
+    except StorageCorruptError:  # which what follows tells, or repairs
+        return True
 
 
 def with_classes(modules: Sequence[str], run: Callable[[], Any]) -> Any:

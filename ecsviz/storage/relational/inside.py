@@ -12,7 +12,6 @@ import threading
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
-from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -68,6 +67,7 @@ from ecsviz.storage.search import Search
 from ecsviz.storage.spans import Past
 from ecsviz.storage.sql.dialects import check_kin, check_supported
 from ecsviz.storage.sql.engine import AFTER, OpenDatabase
+from ecsviz.storage.sql.sqlite_errors import is_damaged
 
 
 class SqlInside(WithOrigins):
@@ -100,15 +100,14 @@ class SqlInside(WithOrigins):
         read_only: bool = False,
         unsupported: bool = False,
     ) -> None:
-        read_only = flag(read_only, "read_only")
         self.unsupported = flag(unsupported, "unsupported")
         if not self.unsupported:
             check_supported(target)
-        self.database = OpenDatabase(target, journal, timeout, deadline, read_only)
+        only = flag(read_only, "read_only")
+        self.database = OpenDatabase(target, journal, timeout, deadline, only)
         self.handwritten = Handwritten(models)
-        self.catalog = Catalog(
-            self.database, Mapping(schema, self.handwritten, defers=self.database.row.unique_waits)
-        )
+        mapping = Mapping(schema, self.handwritten, defers=self.database.row.unique_waits)
+        self.catalog = Catalog(self.database, mapping)
         self.models = Models(self, lambda: self.catalog.mapping)
         self._begun = threading.local()  # what `reading` holds, per thread
         self.blocks: list[Any] = []
@@ -118,11 +117,12 @@ class SqlInside(WithOrigins):
                 with self.database.reading() as conn:
                     if not self.unsupported:
                         check_kin(conn)
-                    # What cannot be read is told by the first call; verify lists all of it.
                     self.found(conn, lambda *_: None)
-        except BaseException:  # also of an interrupt: nobody has the store, to close it
-            self.database.close()
-            raise
+        except BaseException as err:  # also of an interrupt: nobody has the store, to close it
+            # What cannot be read is told by the first call; verify lists it, repair works on it.
+            if not is_damaged(err):
+                self.database.close()
+                raise
 
     def check_open(self) -> None:
         """Raise StorageClosedError if the store was closed."""
@@ -187,7 +187,7 @@ class SqlInside(WithOrigins):
         with self.database.told(conn := open_.connect()):
             yield conn
 
-    def one_state(self) -> AbstractContextManager[Any]:
+    def one_state(self) -> contextlib.AbstractContextManager[Any]:
         """Hold one state of the store: what is read inside fits together."""
         return self.reading()
 

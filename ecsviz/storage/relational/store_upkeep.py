@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -34,6 +35,7 @@ from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.upkeep.adopt import ADOPTED, Adopt
 from ecsviz.storage.relational.upkeep.backup import backup, refused
 from ecsviz.storage.relational.upkeep.class_changes import Migration
+from ecsviz.storage.relational.upkeep.mended_schema import mended
 from ecsviz.storage.relational.upkeep.migrate import Migrate
 from ecsviz.storage.relational.upkeep.repair import StoreRepair
 from ecsviz.storage.relational.upkeep.verify import Verify
@@ -45,6 +47,7 @@ from ecsviz.storage.reports import (
     repaired_frame,
 )
 from ecsviz.storage.saved import tell
+from ecsviz.storage.sql.sqlite_errors import is_damaged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,17 +227,19 @@ class StoreUpkeep:
         """
         check_repairs_to(to)
         doubtful = flag(doubtful, "doubtful")
-        told: list[Repaired] = []
-        found: list[Any] = []
-        with (
-            collector_paused(),
-            self.inside.reading(tell=lambda name, why: told.append(lost_type(name, why))) as state,
-        ):
-            conn, catalog = state
-            if self.inside.is_made(conn):
-                repair = StoreRepair(conn, catalog, doubtful=doubtful)
-                found = repair.run()
-                told += repair.told
+        self.inside.check_open()
+        with collector_paused():
+            found, told, whole = list[Any](), list[Repaired](), False
+            try:
+                found, told, whole = _repaired(self.inside, doubtful)
+            except StorageError as err:
+                if not (self.inside.database.path and is_damaged(err)):
+                    raise
+            if self.inside.database.path and not whole and self.inside.here() is None:
+                own, models = self.inside.catalog.metadata.tables, self.inside.handwritten.by_class
+                opened = partial(SqlInside, models=models, deadline=self.inside.database.deadline)
+                with mended(self.inside.database, own.values(), opened) as copy:
+                    found, told, _ = _repaired(copy, doubtful)
         if found:
             to.register(found, note=f"repaired from {self.inside.database}")
         return repaired_frame(told)
@@ -551,3 +556,15 @@ def _mapping(given: Any, name: str) -> dict[str, Any]:
             value=given,
         )
     return dict(given)
+
+
+def _repaired(inside: SqlInside, doubtful: bool) -> tuple[list[Any], list[Repaired], bool]:
+    """Return what a repair finds, what it tells, and whether the tables are as they were made."""
+    told: list[Repaired] = []
+    with inside.reading(tell=lambda name, why: told.append(lost_type(name, why))) as state:
+        conn, catalog = state
+        if not inside.is_made(conn):
+            return [], [], True
+        repair = StoreRepair(conn, catalog, doubtful=doubtful)
+        found = repair.run()
+        return found, told + repair.told, repair.whole

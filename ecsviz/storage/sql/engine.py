@@ -42,7 +42,7 @@ from ecsviz.errors import StorageError, StorageOpenError, StorageUrlError, short
 from ecsviz.storage.sql.dialects import Dialect, row_of, unread_version
 from ecsviz.storage.sql.processes import look_after
 from ecsviz.storage.sql.server_errors import NOT_TAKEN, server_error
-from ecsviz.storage.sql.sqlite_errors import sqlite_error, unreadable
+from ecsviz.storage.sql.sqlite_errors import DAMAGED, sqlite_error, unreadable
 from ecsviz.storage.sql.sqlite_files import UNTRUSTED, WatchedFile, bound, is_sqlite
 from ecsviz.storage.sql.turns import (
     BOUNDS,
@@ -579,8 +579,9 @@ class OpenDatabase:
             ) from err
         except UnicodeDecodeError as err:
             raise errors.StorageCorruptError(
-                f"{self}: a text in it is no text ({err.reason}). Restore it from a backup.",
+                f"{self}: a text in it is no text ({err.reason}): {DAMAGED}",
                 path=self.path,
+                code="SQLITE_CORRUPT",
             ) from err
 
     def _translate(self, err: exc.DBAPIError) -> StorageError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -16,6 +17,14 @@ from ecsviz.errors import StorageError, StorageOpenError
 
 MAX_SAID = 300
 """How much of SQLite's own words a message repeats: names of tables may be of any length."""
+
+DAMAGED = (
+    "the file is damaged. Restore it from a backup, or save what is sound elsewhere:"
+    " store.repair(to=…)."
+)
+
+_OWN = re.compile("no such (column|table): ecs_(store|types|revisions|deleted)\\b")
+"""What is missing where what the file says of our own tables is no more what we wrote."""
 
 _SQLITE_ERRORS: dict[str, tuple[type[StorageError], str]] = {
     "SQLITE_BUSY": (
@@ -55,7 +64,7 @@ _SQLITE_ERRORS: dict[str, tuple[type[StorageError], str]] = {
     ),
     "SQLITE_CORRUPT": (
         errors.StorageCorruptError,
-        "the file is damaged. Restore it from a backup.",
+        DAMAGED,
     ),
     "SQLITE_NOTADB": (
         errors.NotADatabaseError,
@@ -104,9 +113,17 @@ def sqlite_error(err: sqlite3.Error, where: str, path: Path | None, timeout: flo
         if code.startswith(start):
             return kind(f"{where}: " + text.format(seconds=timeout), **facts)
     words = str(err)
+    if _OWN.match(words):
+        facts["code"] = "SQLITE_CORRUPT"
+        return errors.StorageCorruptError(f"{where}: {words}: {DAMAGED}", **facts)
     if "decode to UTF-8" in words:  # it quotes the text
         words = "a text is no UTF-8. Correct the row: store.verify() tells which"
     return StorageError(f"{where}: {words[:MAX_SAID]} ({code or type(err).__name__})", code=code)
+
+
+def is_damaged(err: BaseException) -> bool:
+    """Tell whether an error says that a file is damaged, as SQLite itself has found."""
+    return str(getattr(err, "code", "")).startswith("SQLITE_CORRUPT")
 
 
 def not_unique(where: str, place: str, code: str) -> errors.UniqueValueError:

@@ -43,6 +43,7 @@ from ecsviz.storage.relational.schema.text_tables import changes_of
 from ecsviz.storage.remembered import Remembered
 from ecsviz.storage.sql.dialects import APPLICATION_ID
 from ecsviz.storage.sql.engine import PROOF, OpenDatabase
+from ecsviz.storage.sql.sqlite_errors import DAMAGED
 from ecsviz.storage.sql.statements import (
     columns_of,
     delete_rows,
@@ -133,6 +134,12 @@ class Catalog:
         if self.store.name not in tables:
             if known is not None:
                 raise self._moved("it is empty" if not tables else "it holds other tables")
+            if self.database.is_sqlite and is_marked(conn):
+                raise errors.StorageCorruptError(
+                    f"{self.database}: there is no table {self.store.name}: {DAMAGED}",
+                    path=self.database.path,
+                    code="SQLITE_CORRUPT",
+                )
             if tables and not shared:
                 named = ", ".join(sorted(tables)[:5])
                 raise errors.NotAnEcsvizStoreError(
@@ -567,6 +574,11 @@ class Catalog:
         """Note the next free row ids. A row id is never given twice."""
         rows = [(number, name) for name, number in next_ids.items()]
         update_rows(conn, self.types, [self.types.c.next_id], rows)
+
+
+def is_marked(conn: Connection) -> bool:
+    """Tell whether a SQLite file says that it was made as a store of ours."""
+    return conn.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION_ID
 
 
 def revision_seal(

@@ -13,12 +13,14 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 
 from ecsviz.basics.outside import outside
 from ecsviz.errors import ForeignTriggerWarning, StorageCorruptError
 from ecsviz.storage.relational.schema.class_maps import StoredType
 from ecsviz.storage.relational.schema.history_tables import history_name
 from ecsviz.storage.relational.schema.text_tables import is_own
+from ecsviz.storage.sql.sqlite_errors import DAMAGED
 
 _KINDS = {
     "CREATE TABLE ": "table",
@@ -140,7 +142,7 @@ class Seen:
 
     def look(self, conn: Connection) -> FileSchema:
         """Look at what a transaction finds in its file, anew where that has changed."""
-        rows = _rows(conn)
+        rows = _rows(conn, self._where)
         found = self._last if rows == self._last.rows else read_schema(conn, rows)
         self._last = conn.info[_SEEN] = found
         return found
@@ -205,10 +207,18 @@ def _tables_of(types: Iterable[StoredType]) -> dict[str, set[str]]:
     return result
 
 
-def _rows(conn: Connection) -> list[tuple[str, str, str]]:
+def _rows(conn: Connection, where: str) -> list[tuple[str, str, str]]:
     # A table that is always a real one. What a constraint needs has no text, and does nothing.
     query = "SELECT name, tbl_name, sql FROM main.sqlite_master WHERE sql IS NOT NULL"
-    return [(str(a), str(b), str(c)) for a, b, c in conn.exec_driver_sql(query)]
+    try:
+        return [(str(a), str(b), str(c)) for a, b, c in conn.exec_driver_sql(query)]
+    except OperationalError as err:
+        if "decode to UTF-8" not in str(err.orig):
+            raise
+        raise StorageCorruptError(
+            f"{where}: what it says of its tables is no text: {DAMAGED}",
+            code="SQLITE_CORRUPT",
+        ) from err
 
 
 def read_schema(conn: Connection, rows: list[tuple[str, str, str]]) -> FileSchema:

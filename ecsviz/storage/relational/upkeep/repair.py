@@ -28,7 +28,7 @@ from ecsviz.storage.relational.save.checksums import StoredRows
 from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL
 from ecsviz.storage.relational.schema.mapping import ClassMap, Collection, RefColumn
-from ecsviz.storage.relational.schema.seals import digest
+from ecsviz.storage.relational.schema.seals import digest, sealed_columns, seals_of
 from ecsviz.storage.relational.upkeep.salvage import Salvage
 from ecsviz.storage.reports import Repaired
 from ecsviz.storage.spans import NEVER
@@ -92,6 +92,11 @@ class StoreRepair:
         self._owners: dict[tuple[str, str], dict[int, list[dict[str, Any]]]] = {}
         self._salvage = Salvage(conn)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all tables could be read, and are those that the store has made."""
+        return self._is_sealed() and not self._salvage.unread
+
     def run(self) -> list[Any]:
         """Return every entity that is left, as live objects."""
         for name in self.catalog.mapping.stored:
@@ -141,6 +146,8 @@ class StoreRepair:
         rows = StoredRows(self.conn, known, bad, read=self._salvage.columns)
         self.rows[name] = rows
         contents = rows.contents(lambda *_: None)
+        indexed = self._salvage.indexed(known.table)
+        _put_ids_right(rows, indexed)
         for n, (row_id, ecs_id, since, until) in enumerate(rows.keys()):
             state = TakenRow(name, n, row_id, since, until)
             state.sound = contents[n] == rows.checksums[n] and rows.seals[n] == rows.stored_seals[n]
@@ -158,12 +165,14 @@ class StoreRepair:
         lost = self._salvage.lost.get(table, {})
         seen = {str(row_id) for row_id, _, _, until in rows.keys() if until == NEVER}  # noqa: SIM118
         seen.update(str(row) for row, _, _ in odd)
-        for row_id, ecs_id in {**self._salvage.indexed(known.table), **lost}.items():
+        for row_id, ecs_id in {**indexed, **lost}.items():
             if str(row_id) not in seen:
                 odd.append((row_id, ecs_id, f"row {row_id} of {table} cannot be read"))
         for row, ecs_id, why in odd:
             number = int(row) if str(row).isdigit() else 0
-            whose = self.who.get((name, number), ecs_id if isinstance(ecs_id, UUID) else None)
+            whose = self.who.get((name, number)) or next(
+                (each for each in (indexed.get(number), ecs_id) if isinstance(each, UUID)), None
+            )
             if whose is None:
                 self._tell(name, None, "gone", 0, why)
             else:
@@ -374,6 +383,22 @@ class StoreRepair:
         ecs_id = self.who[state.type_name, state.row_id]
         detail = f"{field} is without what is gone"
         self._tell(state.type_name, ecs_id, "cut", self._version(state), detail)
+
+
+def _put_ids_right(rows: StoredRows, indexed: dict[int, Any]) -> None:
+    """Give present rows that are not as they were the ids that the index of ids has for them.
+
+    Where it was the id alone that was another, the row has its seal again.
+    """
+    columns = rows.columns
+    names = [column.name for column in sealed_columns(rows.known.table, rows.known.positions)]
+    for n, until in enumerate(columns[UNTIL]):
+        if until != NEVER or rows.seals[n] == rows.stored_seals[n]:
+            continue
+        ecs_id = indexed.get(columns["id"][n])
+        if isinstance(ecs_id, UUID) and ecs_id != columns["ecs_id"][n]:
+            columns["ecs_id"][n] = ecs_id
+            rows.seals[n] = seals_of([[columns[name][n]] for name in names])[0]
 
 
 def _arcs(item: Collection, link: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
