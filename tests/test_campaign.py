@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.campaign import __main__ as campaign
-from tests.campaign import disk, interrupts, isolation, kills, ledger, writers
+from tests.campaign import disk, interrupts, isolation, kernels, kills, ledger, writers
 from tests.campaign.tally import Tally
 from tests.conftest import require_all
 
@@ -28,24 +28,30 @@ LITTLE: dict[str, dict[str, int]] = {
     "kills": {},
     "power cuts": {"states": 10},
     "disk faults": {},
+    "allocations": {},
     "interrupts": {"steps": 6},
+    "kernels": {"steps": 3},
     "bit flips": {"flips": 8},
     "repairs": {"times": 10},
     "writers": {"steps": 4},
     "isolation": {"times": 6},
     "imports": {"files": 30},
+    "strangers": {"files": 2, "calls": 6},
     "growth": {"times": 60},
 }
 BROKEN = {
     "kills": "lost",  # acknowledged before it is saved
     "power cuts": "lost",  # syncs forgotten
     "disk faults": "silent",  # an error swallowed
+    "allocations": "silent",  # an error swallowed
     "interrupts": "partial",  # a version left raised
+    "kernels": "partial",  # a version left raised
     "bit flips": "silent",  # what verify() says not heard
     "repairs": "lost",  # what it tells not heard
     "writers": "lost",  # a refused save taken for done
     "isolation": "lost",  # a refused save taken for done
     "imports": "partial",  # a foreign error
+    "strangers": "partial",  # a foreign error
     "growth": "silent",  # something left behind each time
 }
 
@@ -75,7 +81,7 @@ def test_what_is_broken_is_found(part: str, tmp_path: Path) -> None:
     pytest.fail(f"{part} notices nothing")
 
 
-@pytest.mark.parametrize("part", [kills, interrupts, writers, isolation])
+@pytest.mark.parametrize("part", [kills, interrupts, kernels, writers, isolation])
 def test_nothing_is_found_on_postgresql(part: Any, postgres_url: str, tmp_path: Path) -> None:
     engine = sa.create_engine(postgres_url, poolclass=sa.NullPool)
     name = part.__name__.rpartition(".")[2]

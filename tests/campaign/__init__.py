@@ -10,10 +10,12 @@ that takes a seed and a folder, and gives a `Tally`; the same seed tries the sam
 ``power_cuts``  what was not yet synced is lost, or half of it
 ``disk_faults`` the n-th call of a public method to the disk fails
 ``interrupts``  Ctrl-C in the middle of a save
+``kernels``     Ctrl-C in the midst of a cell of a notebook
 ``bit_flips``   a bit of the file is another
 ``repairs``     a part of the file is another, and is repaired
 ``writers``     several processes save, others read
 ``isolation``   two at a time, step by step, in every order
 ``imports``     files of others are damaged
+``strangers``   a store whose schema and values a stranger has made
 ``growth``      the same again and again: memory, files and threads stay as many
 """

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tests.campaign import (
     bit_flips,
@@ -24,9 +25,11 @@ from tests.campaign import (
     imports,
     interrupts,
     isolation,
+    kernels,
     kills,
     power_cuts,
     repairs,
+    strangers,
     writers,
 )
 from tests.campaign.tally import FOUND, Tally
@@ -37,16 +40,19 @@ PARTS: dict[str, Part] = {
     "kills": kills.run,
     "power cuts": power_cuts.run,
     "disk faults": disk_faults.run,
+    "allocations": functools.partial(disk_faults.run, errors=tuple(disk_faults.NO_MEMORY)),
     "interrupts": interrupts.run,
+    "kernels": kernels.run,
     "bit flips": bit_flips.run,
     "repairs": repairs.run,
     "writers": writers.run,
     "isolation": isolation.run,
     "imports": imports.run,
+    "strangers": strangers.run,
     "growth": growth.run,
 }
 BEGIN, END = "<!-- campaign: begin -->", "<!-- campaign: end -->"
-NEED_DISK = {"power cuts", "disk faults"}
+NEED_DISK = {"power cuts", "disk faults", "allocations"}
 
 
 def rounds(part: Part, first: int, seconds: float, most: int | None) -> tuple[Tally, int, float]:
@@ -94,7 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, help="for all parts: 7")
     parser.add_argument("--rounds", type=int, help="at most so many of each part")
     parser.add_argument("--report", type=Path, help="write the table into this file, too")
-    parser.add_argument("--every", action="store_true", help="let each call to the disk fail once")
+    parser.add_argument(
+        "--every", action="store_true", help="let each call to the disk, or for memory, fail once"
+    )
     asked = parser.parse_args(arguments)
     if not hours.replace(".", "", 1).isdigit():
         parser.error(f"HOURS is {hours}: give a number")
@@ -106,8 +114,9 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.report and asked.report.exists() and BEGIN not in asked.report.read_text("utf-8"):
         parser.error(f"{asked.report} has something else in it: put {BEGIN} and {END} there")
     parts = {name: part for name, part in PARTS.items() if not asked.only or name in asked.only}
-    if asked.every and "disk faults" in parts:
-        parts |= {"disk faults": functools.partial(disk_faults.run, every=True)}
+    for name in {"disk faults", "allocations"} & parts.keys() if asked.every else ():
+        every: Any = functools.partial(parts[name], every=True)  # type: ignore[call-arg]  # its own
+        parts |= {name: every}
     if disk.compiler() is None:
         for name in NEED_DISK & parts.keys():
             sys.stdout.write(f"{name}: left out, it needs Linux and a C compiler\n")

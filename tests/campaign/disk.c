@@ -1,4 +1,5 @@
-/* Files under one folder whose writes are kept, or whose n-th call fails.
+/* Files under one folder whose writes are kept, or whose n-th call fails; and SQLite's memory, of
+ * which the n-th piece cannot be had (`memory_of`, `memory_arm`).
  *
  * Loaded before the C library (LD_PRELOAD). `disk_folder` says under which folder; `disk_arm` which
  * call from now on fails, and how; `disk_log` where all that changes files is noted, in order:
@@ -12,6 +13,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -181,4 +183,47 @@ int rename(const char *path, const char *to) {
     int done = real(path, to);
     if (done == 0) note('R', path, to, strlen(to), 0);
     return done;
+}
+
+/* What a library asks for is told by who calls: its code lies in one range. */
+static char *low, *high;
+static long pieces, none_at;
+static int none_ever;
+
+static int look(struct dl_phdr_info *found, size_t size, void *name) {
+    (void)size;
+    if (!found->dlpi_name || !strstr(found->dlpi_name, name)) return 0;
+    for (int n = 0; n < found->dlpi_phnum; n++) {
+        char *from = (char *)found->dlpi_addr + found->dlpi_phdr[n].p_vaddr;
+        if (found->dlpi_phdr[n].p_type != PT_LOAD) continue;
+        if (!low || from < low) low = from;
+        if (from + found->dlpi_phdr[n].p_memsz > high) high = from + found->dlpi_phdr[n].p_memsz;
+    }
+    return 1;
+}
+
+/* Is there such a library? From now on it is about its memory. */
+int memory_of(char *name) { return dl_iterate_phdr(look, name); }
+void memory_arm(long n, int ever) {
+    pieces = 0;
+    none_at = n;
+    none_ever = ever;
+}
+long memory_pieces(void) { return pieces; }
+
+static int none(void *caller) {
+    if (!none_at || (char *)caller < low || (char *)caller >= high) return 0;
+    pieces++;
+    return pieces == none_at || (none_ever && pieces > none_at);
+}
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_realloc(void *old, size_t size);
+
+void *malloc(size_t size) {
+    return none(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+}
+
+void *realloc(void *old, size_t size) {
+    return none(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import errno
 import json
 import os
 import shutil
@@ -72,16 +73,25 @@ class Disk:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._c: Any = ctypes.CDLL(os.environ["LD_PRELOAD"])
         self._c.disk_calls.restype = ctypes.c_long
+        self._c.memory_pieces.restype = ctypes.c_long
         self._c.disk_folder(os.fsencode(folder))
+        self._memory = False
 
     def arm(self, call: int, error: int, *, for_good: bool) -> None:
-        """Let the given call from now on fail, counted from 1; 0 for none."""
-        self._c.disk_arm(ctypes.c_long(call), error, int(for_good))
+        """Let the given call from now on fail, counted from 1; 0 for none.
+
+        With the error `errno.ENOMEM` it is the given piece of memory that SQLite asks for.
+        """
+        self._memory = error == errno.ENOMEM
+        if self._memory and not self._c.memory_of(b"libsqlite3"):
+            raise RuntimeError("SQLite is no library of its own here: its memory cannot be told")
+        self._c.disk_arm(ctypes.c_long(0 if self._memory else call), error, int(for_good))
+        self._c.memory_arm(ctypes.c_long(call if self._memory else 0), int(for_good))
 
     @property
     def calls(self) -> int:
-        """How many calls there were since it was armed."""
-        return int(self._c.disk_calls())
+        """How many calls, or pieces of memory, there were since it was armed."""
+        return int(self._c.memory_pieces() if self._memory else self._c.disk_calls())
 
     def log(self, fd: int, *, blind: bool = False) -> None:
         """Note what changes files; with `blind`, no syncs."""

@@ -1,5 +1,7 @@
 """The n-th call to the disk fails: once or for good, for want of room or for a broken disk.
 
+Or the n-th piece of memory for which SQLite asks cannot be had.
+
 Every public method of `tests.damage`, for every n: it ends right, or with an error of ours; what is
 stored then is what was there before or what was to be, and the error says which.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from random import Random
 from subprocess import TimeoutExpired
@@ -20,6 +23,7 @@ from tests.campaign import disk
 from tests.campaign.tally import Tally
 
 ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC}
+NO_MEMORY = {"ENOMEM": errno.ENOMEM}
 SHOWN = ("name", "title", "text", "pages", "version")
 CALLS = {
     **damage.WRITES,
@@ -58,7 +62,7 @@ def swallowing(call: Any) -> Any:
     """Return a call that hides what has failed, which is wrong: tests see that it is noticed."""
 
     def quiet(store: Any, shelf: Any) -> None:
-        with contextlib.suppress(EcsvizError):
+        with contextlib.suppress(EcsvizError, MemoryError):
             call(store, shelf)
 
     return quiet
@@ -75,7 +79,7 @@ def work(
     damage.make_store(whole).close()
     call = swallowing(CALLS[name]) if broken else CALLS[name]
 
-    def once(nth: int) -> tuple[int, EcsvizError | None, list[int], list[int]]:
+    def once(nth: int) -> tuple[int, Exception | None, list[int], list[int]]:
         for left in place.iterdir():
             if left != whole:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -84,10 +88,10 @@ def work(
             shelf = store.get(damage.SHELF)
             held = [shelf, *shelf.books, *shelf.labels]
             before, told = versions(held), None
-            at.arm(nth, ERRORS[how], for_good=for_good)
+            at.arm(nth, {**ERRORS, **NO_MEMORY}[how], for_good=for_good)
             try:
                 call(store, shelf)
-            except EcsvizError as error:
+            except (EcsvizError, MemoryError) as error:  # the latter means what it says
                 told = error
             finally:
                 calls = at.calls
@@ -118,7 +122,14 @@ def work(
     return [found.tried, found.lost, found.partial, found.silent, found.hung]
 
 
-def run(seed: int, folder: Path, *, every: bool = False, broken: bool = False) -> Tally:
+def run(
+    seed: int,
+    folder: Path,
+    *,
+    every: bool = False,
+    broken: bool = False,
+    errors: Collection[str] = tuple(ERRORS),
+) -> Tally:
     """Let a method's calls to the disk fail, by chance or every one.
 
     Parameters
@@ -127,11 +138,13 @@ def run(seed: int, folder: Path, *, every: bool = False, broken: bool = False) -
         Each n once, of the methods in turn by their seeds; else eight by chance.
     broken
         What has failed is hidden.
+    errors
+        Which of them it may be.
     """
     chance = Random(seed)
     name = "register changed" if broken else chance.choice(sorted(CALLS))
     name = sorted(CALLS)[seed % len(CALLS)] if every else name
-    how, for_good = chance.choice(sorted(ERRORS)), chance.random() < 0.5
+    how, for_good = chance.choice(sorted(errors)), chance.random() < 0.5
     places = [n / 1000 for n in range(1000)] if every else [chance.random() for _ in range(8)]
     try:
         return Tally(*disk.run(__name__, str(folder), name, places, how, for_good, broken))
