@@ -276,7 +276,7 @@ def test_the_whole_command(tmp_path: Path, require_optional: Optional) -> None:
         r"  rows saved +104  in \d+ statements, 1 transaction",
         r"  reloaded in a new process: equal",
         r"Written to seen/:",
-        r"  try +make lab .*",
+        r"  try +ecsviz lab .*",
     ):
         assert re.search(f"^{line}$", done.stdout, flags=re.MULTILINE), line
     folder = tmp_path / "seen"

@@ -277,6 +277,18 @@ def test_what_is_no_object_is_told_with_its_place() -> None:
         ev.EntityDependencyGraph(Task("a"))
 
 
+def test_who_would_store_a_pydantic_model_is_told_how() -> None:
+    class Plain(BaseModel):
+        name: str
+
+    store = ev.InMemoryEntityStorage()
+    for taken in (store.register, ev.EntityDependencyGraph):
+        with pytest.raises(errors.NotAnEntityError, match=r"entity_class\(Plain\) makes a class"):
+            taken(Plain(name="a"))
+    made = ev.entity_class(Plain)
+    assert store.register(made(name="a")).name == "a"
+
+
 def test_an_annotation_that_names_nothing_is_told_for_classes_alone() -> None:
     @dataclasses.dataclass
     class Torn:

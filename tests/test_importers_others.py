@@ -188,3 +188,13 @@ def test_a_format_of_ones_own_is_passed_as_it_is(tmp_path: Path) -> None:
     assert (len(found), len(found.report().query("kind == 'not read'"))) == (1, 1)
     with pytest.raises(ImportFormatError, match="'int' lacks name, title, recognises, read"):
         read_chat(b"HEY", 5)  # type: ignore[arg-type]  # what is shown
+
+
+def test_the_folder_in_which_one_is_has_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ("[01.05.24, 10:01:00] Ann: Kommst du?", "[01.05.24, 10:03:00] Bo: Ja")
+    (tmp_path / "chat.txt").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(ChatImportWarning, match="^this folder: 1 thing could not be"):
+        assert len(read_chat(".")) == 1

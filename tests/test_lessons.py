@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import ecsviz as ev
@@ -35,7 +40,7 @@ ANSWERS: dict[str, tuple[Any, list[tuple[Any, str]]]] = {
         "b.links[0]",
         [
             ("a.links[0]", "Without a.links[0] there is still a cycle."),
-            ("b.links[7]", "There is no reference 'b.links[7]' here. One is 'a.links[0]'."),
+            ("b.links[7]", "There is no reference 'b.links[7]' here. Did you mean 'b.links[0]'"),
             (None, "There is no reference None here."),
         ],
     ),
@@ -98,6 +103,56 @@ def test_an_exercise_knows_right_from_wrong(name: str) -> None:
     assert name in lessons.task(name)._repr_html_()
     for strange in (object(), b"x", float("nan"), [[]], [object()], {"a": 1}, ev.ChatThread):
         assert not lessons.check(name, strange)
+
+
+def forms(name: str) -> Iterator[Any]:
+    """Yield what is right in all the forms in which a learner may have it."""
+    right: Any = lessons.solution(name)
+    if isinstance(right, (list, set)):
+        every = list(right)
+        yield from (tuple(every), iter(every), (item for item in every), pd.Series(every))
+        if isinstance(every[0], frozenset):
+            yield [np.array(sorted(group)) for group in every]
+            yield [(member for member in group) for group in every]
+        else:
+            yield from (np.array(every), pd.Index(every), np.array(every, dtype=object))
+            yield pd.Series(every).convert_dtypes()
+    elif isinstance(right, int):
+        yield from (np.int8(right), np.int64(right), np.uint32(right))
+    else:
+        yield np.str_(right)
+
+
+@pytest.mark.parametrize("name", lessons.exercises()["name"].tolist())
+def test_what_is_right_is_right_in_every_form(name: str) -> None:
+    for answer in forms(name):
+        assert lessons.check(name, answer), (type(answer), lessons.check(name, answer))
+
+
+def test_entities_are_known_by_their_ids() -> None:
+    graph = lessons.material("cycles-1")
+    right = [node for node in graph.nodes if node.name in lessons.solution("cycles-1")]
+    ids = [node.ecs_id for node in right]
+    for answer in (right, copy.deepcopy(right), ids, [str(ecs_id) for ecs_id in ids]):
+        assert lessons.check("cycles-1", answer), lessons.check("cycles-1", answer)
+    assert not lessons.check("cycles-1", right[:-1])
+
+
+def test_what_is_wrong_is_told_so_that_one_can_mend_it() -> None:
+    said = {
+        "cycles-1": (["A", " b", "c"], "Not A: it is written 'a'. Not  b: it is written 'b'."),
+        "order-1": (["Oven"], "There is no 'Oven' here. Did you mean 'oven'?"),
+        "time-2": ("cycles ", "Not 'cycles ': it is written 'Cycles'."),
+        "time-3": (np.array([1, 2, 3]), "Place 2 is not 2."),
+        "cycles-3": (10**5000, "Not <int>: there are fewer."),
+        "order-2": (np.float64(3), "is no whole number: give one, such as 7."),
+        "components-1": ([[]], "Not {}."),
+        "components-2": (itertools.count(), "These are more than 9: give a list."),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "MOST", 9)
+        for name, (answer, expected) in said.items():
+            assert expected in lessons.check(name, answer).said
 
 
 def test_answers_are_computed_from_the_graph_at_hand() -> None:

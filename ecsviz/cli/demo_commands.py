@@ -67,9 +67,10 @@ def demo_command(file: Path | None, out: Path) -> None:
         )
     if not missing:
         click.echo(f"  read     open {out / 'tour.html'}: what ecsviz does, step by step")
-    click.echo("  try      make lab   (without the repository: python -m ecsviz lab)")
+    needs = "pip install 'ecsviz[lab]', then " if missing else ""
+    click.echo(f"  try      {needs}ecsviz lab   lessons that one does, in JupyterLab")
     if file is None:
-        click.echo("  your own python -m ecsviz demo conversations.json")
+        click.echo("  your own ecsviz demo conversations.json   a chat export; it is only read")
 
 
 _KINDS = {

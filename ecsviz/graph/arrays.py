@@ -262,10 +262,13 @@ def as_roots(entities: Any) -> list[Any]:
         return [entities]
     # A pydantic model is iterable too, over its fields.
     if isinstance(entities, (str, bytes, BaseModel)) or not isinstance(entities, Iterable):
+        name = type(entities).__name__
+        is_model = isinstance(entities, BaseModel)
+        other = f"; ev.entity_class({name}) makes a class of entities of it" if is_model else ""
         raise NotAnEntityError(
-            f"{short_repr(entities)} is not an entity, but of type {type(entities).__name__}."
+            f"{short_repr(entities)} is not an entity, but of type {name}."
             " Give an instance of a subclass of ev.Entity, or a list of them; ev.graph_of takes"
-            " other objects.",
+            f" other objects{other}.",
             value=entities,
         )
     return list(entities.values()) if isinstance(entities, Mapping) else list(entities)

@@ -296,7 +296,7 @@ def iterate_chats(  # noqa: PLR0913 - seven of them are limits
 
 
 def _name(sources: list[Source]) -> str:
-    return sources[0].name if len(sources) == 1 else f"{len(sources):,} files"
+    return sources[0].name or "this folder" if len(sources) == 1 else f"{len(sources):,} files"
 
 
 def _limits(*given: Any) -> Limits:

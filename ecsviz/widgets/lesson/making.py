@@ -6,7 +6,9 @@ import numbers
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from ecsviz.basics.html import block, element
 from ecsviz.basics.text import counted
@@ -23,6 +25,8 @@ Solve = Callable[[Any], Any]
 Judge = Callable[[Any, Any], str]
 """Takes the material and an answer; returns what is off, or nothing."""
 
+MOST: Final = 1_000_000
+"""So many things of an answer are looked at: a generator may never end."""
 _known: Final[dict[str, Exercise]] = {}
 _lock: Final = threading.Lock()
 
@@ -339,30 +343,45 @@ def compared(right: Any, answer: Any, at: Any) -> str:
         return judge(right, several_given)
     if isinstance(right, int) and not isinstance(right, bool):
         if isinstance(answer, bool) or not isinstance(answer, numbers.Integral):
-            return f"{short_repr(answer)} is no whole number."
+            return f"{short_repr(answer)} is no whole number: give one, such as 7."
         more = "more" if int(answer) < right else "fewer"
-        return "" if answer == right else f"Not {answer}: there are {more}."
+        return "" if answer == right else f"Not {short_repr(int(answer))}: there are {more}."
     given = named(answer, at)
-    return "" if given == right else f"Not {short_repr(answer)}."
+    return "" if given == right else f"Not {short_repr(answer)}{_written([right], answer)}."
 
 
 def _compared_sets(right: Collection[Any], given: list[Any]) -> str:
     wrong = [item for item in given if item not in right]
     missing = len(set(right) - set(given))
-    off = [f"Not {_shown(item)}." for item in wrong[:3]]
+    off = [f"Not {shown(item)}{_written(right, item)}." for item in wrong[:3]]
     return " ".join([*off, f"Missing: {missing:,} more."] if missing else off)
 
 
 def _compared_lists(right: Collection[Any], given: list[Any]) -> str:
     for place, (one, other) in enumerate(zip(given, right, strict=False), 1):
         if one != other:
-            return f"Place {place} is not {_shown(one)}."
+            return f"Place {place} is not {shown(one)}{_written([other], one)}."
     if len(given) == len(right):
         return ""
     return f"These are {counted(len(given), 'item')}; there are {len(right):,}."
 
 
-def _shown(item: Any) -> str:
+def _written(right: Collection[Any], item: Any) -> str:
+    """Return how a name is written that was given in other letters, or with spaces around."""
+    given = item.strip().casefold() if isinstance(item, str) else None
+    alike = (each for each in right if isinstance(each, str) and each.casefold() == given)
+    meant = next(alike, None)
+    return "" if meant is None else f": it is written {meant!r}"
+
+
+def shown(item: Any) -> str:
+    """Return what is said of one thing of an answer: a name, or a group of them.
+
+    Examples
+    --------
+    >>> shown("a"), shown(frozenset({"b", "a"})), shown(3)
+    ('a', '{a, b}', '3')
+    """
     if isinstance(item, frozenset):
         return "{" + ", ".join(sorted(map(str, item))) + "}"
     return item if isinstance(item, str) else short_repr(item)
@@ -376,16 +395,21 @@ def several(answer: Any, at: Any = None) -> list[Any] | str:
     >>> several([["a"], "c"]), several(3)
     ([frozenset({'a'}), 'c'], '3 is not several things: give a list.')
     """
-    entity = is_entity_class(type(answer))
-    if isinstance(answer, (str, bytes, Mapping)) or entity or not isinstance(answer, Iterable):
+    if not _is_several(answer):
         return f"{short_repr(answer)} is not several things: give a list."
     names = _names_in(at)
     result: list[Any] = []
-    for item in answer:
-        inner = isinstance(item, (list, tuple, set, frozenset))
-        group = frozenset(_name(each, names) for each in item) if inner else None
-        result.append(_name(item, names) if group is None else group)
-    return result
+    for item in islice(answer, MOST + 1):
+        group = islice(item, MOST) if _is_several(item) else None
+        named = None if group is None else frozenset(_name(each, names) for each in group)
+        result.append(_name(item, names) if named is None else named)
+    return result if len(result) <= MOST else f"These are more than {MOST:,}: give a list."
+
+
+def _is_several(answer: Any) -> bool:
+    """Tell whether it is a list, a set, an array, a generator: no text, and no one entity."""
+    one = isinstance(answer, (str, bytes, Mapping)) or is_entity_class(type(answer))
+    return isinstance(answer, Iterable) and not one and getattr(answer, "ndim", 1) > 0
 
 
 def named(item: Any, at: Any = None) -> Any:
@@ -393,15 +417,24 @@ def named(item: Any, at: Any = None) -> Any:
     return _name(item, _names_in(at))
 
 
-def _name(item: Any, names: Mapping[int, str]) -> Any:
-    found = names.get(id(item))
-    if found is not None:
-        return found
-    return item if isinstance(item, (str, int, float)) else short_repr(item)
+def _name(item: Any, names: Mapping[Any, str]) -> Any:
+    ecs_id = getattr(item, "ecs_id", item)
+    known = ecs_id if isinstance(ecs_id, (UUID, str)) else id(item)
+    if known in names:
+        return names[known]
+    if isinstance(item, numbers.Integral):
+        return int(item)  # also one of numpy, which prints as another
+    return item if isinstance(item, (str, float)) else short_repr(item)
 
 
-def _names_in(at: Any) -> dict[int, str]:
+def _names_in(at: Any) -> dict[Any, str]:
+    """Return the names of nodes: of entities by their ids, also as texts; of others by `id`."""
     if not isinstance(at, GraphViews):
         return {}
+    named: dict[Any, str] = {}
     nodes = list(at.nodes)  # type: ignore[attr-defined]  # a graph has them
-    return dict(zip(map(id, nodes), names_of(nodes), strict=True))
+    for node, name in zip(nodes, names_of(nodes), strict=True):
+        ecs_id = getattr(node, "ecs_id", None)
+        keys = (ecs_id, str(ecs_id)) if isinstance(ecs_id, UUID) else (id(node),)
+        named |= dict.fromkeys(keys, name)
+    return named

@@ -9,13 +9,13 @@ import numpy as np
 
 from ecsviz.basics.text import counted
 from ecsviz.domain.chat import ChatMessage, ChatThread
-from ecsviz.errors import InvalidArgumentError, short_repr
+from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.graph.walkthrough import names_of
 from ecsviz.importers.samples import Node, sample
 from ecsviz.storage.memory.store import InMemoryEntityStorage
 from ecsviz.storage.relational.class_tables import ClassTables, tables_of
-from ecsviz.widgets.lesson.making import exercise, several
+from ecsviz.widgets.lesson.making import exercise, several, shown
 
 
 def _nodes(**holds: str) -> EntityDependencyGraph:
@@ -59,7 +59,9 @@ def _off_in_order(graph: EntityDependencyGraph, answer: Any) -> str:
     names = names_of(graph.nodes)
     unknown = [item for item in given if item not in names]
     if unknown:
-        return f"There is no {short_repr(unknown[0])} here."
+        first = unknown[0]
+        said = short_repr(first) if isinstance(first, str) else shown(first)
+        return f"There is no {said} here.{did_you_mean(first, names)}"
     if len(set(given)) < len(given):
         return "One of them is there twice."
     if len(given) < len(names):
@@ -138,7 +140,7 @@ def _off_in_cut(graph: EntityDependencyGraph, answer: Any) -> str:
     if answer is None and _cut(graph) is None:
         return ""
     if not isinstance(answer, str) or answer not in known:
-        return f"There is no reference {short_repr(answer)} here. One is {known[0]!r}."
+        return f"There is no reference {short_repr(answer)} here.{did_you_mean(answer, known)}"
     number = known.index(answer)
     if not graph.ordering.in_cycle[number]:
         return f"{answer} is in no cycle: without it, all cycles are left."
