@@ -35,8 +35,8 @@ SIDE = 7.0
 
 class Person(ev.Entity):
     name: str
-    manager: Person | None = None
-    reports: list[Person] = Field(default_factory=list)
+    manager: Person | None = ev.reference(default=None, inverse="reports")
+    reports: list[Person] = ev.reference(default_factory=list, inverse="manager")
 
 
 class Paper(ev.Entity):
