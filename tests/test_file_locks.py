@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -182,3 +183,25 @@ def test_what_is_no_file_is_told_as_ever(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         file_locks.open_to_read(tmp_path / "missing")
     assert len(file_locks._descriptors()) == before
+
+
+OPENS = re.compile(r"""open\(["']r\+?b|read_bytes\(|copyfile\(|shutil\.copy2?\(""")
+NO_DATABASES = {
+    "basics/file_locks.py": "this is how it is done",
+    "basics/files.py": "only what has been seen to be none",
+    "export/parquet.py": "what was just written",
+    "importers/sqlite_file.py": "the journal of a copy",
+    "storage/sql/sqlite_files.py": "journals, which nobody locks",
+    "cli/demo/tour.py": "notebooks of the package",
+    "widgets/js/hatch_build.py": "sources of the package",
+}
+
+
+def test_no_file_is_opened_in_another_way() -> None:
+    root = Path(ev.__file__).parent
+    found = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if OPENS.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == NO_DATABASES.keys()
