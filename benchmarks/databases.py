@@ -41,6 +41,11 @@ def make(path: Path, size: int) -> None:
             made.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", some)
 
 
+def opened(path: Path) -> Any:
+    """Open a database of any size, which may take its time on a busy machine."""
+    return ev.read_database(path, max_bytes=2**36, timeout=86_400)
+
+
 def ready(call: Callable[..., object], *given: Any) -> Callable[[ExitStack], Callable[[], object]]:
     return lambda _: lambda: call(*given)
 
@@ -50,7 +55,7 @@ def database(folder: Path, size: int, repeats: int) -> Section:
     with ExitStack() as stack:
         path = target.new(stack)
         make(path, size)
-        db = stack.enter_context(ev.read_database(path, max_bytes=2**36))
+        db = stack.enter_context(opened(path))
         conn = stack.enter_context(closing(sqlite3.connect(path)))
         assert len(db.frame("b", limit=3)) == len(db.entities("b", limit=3)) == 3
         few = rounds(
@@ -88,7 +93,7 @@ def database(folder: Path, size: int, repeats: int) -> Section:
         if copied < size:
             path = target.new(stack)
             make(path, copied)
-            db = stack.enter_context(ev.read_database(path))
+            db = stack.enter_context(opened(path))
         copies = rounds(
             f"Copy {2 * copied:,} rows into a store",
             {WHOLE: lambda inner: copy(db, target.store(inner))},
@@ -140,7 +145,7 @@ def connectorx(path: Path) -> Contender | None:
 
 def classes(stack: ExitStack, path: Path) -> Callable[[], object]:
     """Open the database anew, since what is found is remembered."""
-    db = stack.enter_context(ev.read_database(path, max_bytes=2**36))
+    db = stack.enter_context(opened(path))
     return lambda: db.classes
 
 

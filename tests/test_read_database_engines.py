@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool, SingletonThreadPool, StaticPool
 
 import ecsviz as ev
 from ecsviz import errors
-from ecsviz.importers.database import Database, kinds
+from ecsviz.importers.database import Database, conditions, kinds
 from ecsviz.importers.database.making import key_ids
 from ecsviz.isomorphic import find_difference
 from ecsviz.storage.looking import Wanted
@@ -238,6 +238,81 @@ INSERT INTO log SELECT seq DIV 3, seq DIV 2 / 7 FROM seq_1_to_3000;
     entities = db.entities("log", where=db.sql_table("log").c.a < 500)
     assert len(entities) == len(db.frame("log", where=sa.text("a < 500"))) == 1_499
     assert len(db.row_graph()) == 3_000
+
+
+def test_a_thousand_columns_without_a_key(mariadb: Maker) -> None:
+    columns = ", ".join(f"c{n} INT" for n in range(1_000))
+    rows = ", ".join(f"({', '.join(map(str, range(at, at + 1_000)))})" for at in (0, 0, 5))
+    with ev.read_database(
+        mariadb(f"CREATE TABLE t ({columns});\nINSERT INTO t VALUES {rows}")
+    ) as db:
+        assert [one.c7 for one in db.entities("t", where={"c999": 999})] == [7, 7]
+        assert len(db.row_graph("t", hops=0)) == 3
+
+
+def test_a_list_of_values_may_be_of_any_length(
+    any_maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = any_maker(
+        """CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(9), c CHAR(5), d DECIMAL(10, 2),
+  f DOUBLE PRECISION, dt DATE, ts TIMESTAMP);
+INSERT INTO t VALUES (1, 'a', 'x', 1.25, 0.1, '2024-02-29', '2024-02-29 10:11:12'),
+  (2, 'it''s', 'yy', 2, -2, '1999-12-31', '2024-03-01 00:00:00'),
+  (3, '5', '5.0', 5, 5, '2024-01-01', '2024-01-01 00:00:00');
+"""
+    )
+    with ev.read_database(url) as db:
+        for where in (
+            {"id": [*range(2, 70_000), None, *range(9)]},
+            {"s": [f"n{n}" for n in range(70_000)] + ["a", "a", "it's", "5"]},
+        ):
+            assert len(db.frame("t", columns=["id"], where=where)) == 3
+        frame = db.frame("t")
+        given = [*frame.items(), ("id", frame["id"].astype(float)), ("dt", frame["dt"].astype(str))]
+        found = [
+            [len(db.frame("t", where={name: some[:n]})) for n in (1, 2, 3)] for name, some in given
+        ]
+        assert found == [[1, 2, 3]] * len(found)
+        monkeypatch.setattr(conditions, "_MANY", 2)  # then so are all lists handed over
+        for (name, some), before in zip(given, found, strict=True):
+            assert [len(db.frame("t", where={name: some[:n]})) for n in (1, 2, 3)] == before
+
+
+def test_texts_and_numbers_are_not_one_in_conditions(mariadb: Maker) -> None:
+    db = ev.read_database(
+        mariadb(
+            """CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(9));
+INSERT INTO t VALUES (0, 'x'), (1, 'y'), (2, '2'), (3, '1e1')"""
+        )
+    )
+
+    def found(**where: Any) -> list[int]:
+        ids: list[int] = db.frame("t", where=where)["id"].to_list()
+        return ids
+
+    assert found(s=0) == found(id="x") == found(s=[0, False, 10]) == []
+    assert found(s=[2, 0]) == found(id=["2", "x", "1y"]) == found(id=" 2 ") == [2]
+    assert found(id=[True, 2.0]) == [1, 2]
+    db.close()
+
+
+def test_keys_of_columns_that_are_not_compared_are_told(maker: Maker) -> None:
+    url = maker(
+        """CREATE TABLE a (id INT PRIMARY KEY, t VARCHAR(9), b_id JSON, n DECIMAL(5, 1));
+CREATE TABLE b (id JSON);
+INSERT INTO a VALUES (1, 'x', '{}', 1.0);
+INSERT INTO b VALUES ('{}')"""
+    )
+    with ev.read_database(url, keys={"a.n": "a.id"}) as db:
+        assert len(db.row_graph().references) == 1
+    if db.name.startswith("mysql"):  # which compares all that there is
+        return
+    with ev.read_database(url, keys="guess") as db:
+        assert db.keys == []
+    wanted = {"a.t": "a.id"} if "duckdb" in db.name else {"a.t": "a.id", "a.b_id": "b.id"}
+    for own, led_to in wanted.items():
+        with pytest.raises(errors.InvalidArgumentError, match=r"does not compare .* like types"):
+            ev.read_database(url, keys={own: led_to})
 
 
 def test_thousands_of_rows_are_found_by_keys_of_several_columns(postgresql: Maker) -> None:
@@ -1116,6 +1191,49 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
     assert len(db.entities("parent")) == len(db.entities("t")) == 1
     agree(db)
     db.close()
+
+
+def test_partitions_that_can_be_read_are_read_where_the_whole_cannot(postgresql: Maker) -> None:
+    url = postgresql(
+        """CREATE FOREIGN DATA WRAPPER nothing;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
+CREATE SCHEMA other;
+CREATE TABLE k (id INT PRIMARY KEY);
+INSERT INTO k VALUES (1);
+CREATE TABLE p (id INT PRIMARY KEY, k INT REFERENCES k) PARTITION BY RANGE (id);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+CREATE TABLE other.p2 PARTITION OF p FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
+CREATE TABLE p2a PARTITION OF other.p2 FOR VALUES FROM (10) TO (15);
+CREATE TABLE no (id INT) PARTITION BY RANGE (id);
+CREATE TABLE no1 PARTITION OF no FOR VALUES FROM (0) TO (10);
+CREATE TABLE far (id INT) PARTITION BY RANGE (id);
+CREATE TABLE near1 PARTITION OF far FOR VALUES FROM (0) TO (10);
+INSERT INTO far VALUES (1);
+CREATE FOREIGN TABLE far2 PARTITION OF far FOR VALUES FROM (20) TO (29) SERVER nowhere;
+INSERT INTO p VALUES (1, 1), (11, 1);
+DROP ROLE IF EXISTS reader;
+CREATE ROLE reader LOGIN;
+GRANT SELECT ON k, p1, p2a, far, near1, far2 TO reader;
+"""
+    )
+    with ev.read_database(sa.make_url(url).set(username="reader")) as db:
+        assert db.tables_frame().set_index("table")["rows"].to_dict() == {
+            "k": 1,
+            "near1": 1,
+            "p1": 1,
+            "p2a": 1,
+        }
+        assert {str(key) for key in db.keys} == {"p1(k) -> k(id)", "p2a(k) -> k(id)"}
+        told = db.problems.set_index("table")["problem"].to_dict()
+        assert sorted(told) == ["far", "far2", "no", "other.p2", "p"]
+        assert told["far"].endswith("what can be read is read by itself: near1")
+        assert told["other.p2"].endswith(": p2a")
+        assert told["p"].endswith(": p1")
+        assert "partition" not in told["no"]
+        agree(db)
+    with ev.read_database(url, schemas=["public"]) as db:  # by whom all is read
+        assert {"far2", "p1", "p2a"}.isdisjoint(db.tables)
+        assert len(db.frame("p")) == 2
 
 
 def test_a_table_of_mariadb_that_cannot_be_read_is_a_problem(mariadb: Maker) -> None:

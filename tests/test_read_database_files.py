@@ -159,12 +159,37 @@ def test_every_row_of_a_csv_file_counts_or_is_told(
         assert list(frame) == names
         assert frame.where(frame.notna(), None).values.tolist() == rows
         problems = db.problems
+        problems = problems[~problems["problem"].str.contains(_UNTOLD, regex=False)]
         assert len(problems) == bool(told)
         if told:
             assert re.search(told, problems["problem"][0])
             assert problems["table"].to_list() == ["t"]
             assert db.problems_frame()["kind"].to_list()[0] == "odd file"
         assert len(db.entities("t")) == len(rows)
+
+
+_UNTOLD = "nothing tells whether its first row names the columns"
+
+
+@pytest.mark.parametrize("header", [None, True, False])
+def test_whether_the_first_row_of_texts_is_names_is_told_or_asked(
+    tmp_path: Path, header: bool | None, require_optional: Any
+) -> None:
+    require_optional("duckdb")
+    (tmp_path / "texts.csv").write_text("Ann,Berlin\nBo,Paris\n")
+    (tmp_path / "one.csv").write_text("Ann,Berlin\n")
+    (tmp_path / "numbers.csv").write_text("id,name\n1,Ann\n")
+    with ev.read_database(tmp_path, header=header) as db:
+        said = db.problems.set_index("table")["problem"]
+        assert sorted(said.index) == (["one", "texts"] if header is None else [])
+        assert all(_UNTOLD in each and "header=False" in each for each in said)
+        rows = {name: db.frame(name).values.tolist() for name in db.tables}
+    if header is False:
+        assert rows["texts"] == [["Ann", "Berlin"], ["Bo", "Paris"]]
+        assert rows["one"] == [["Ann", "Berlin"]]
+        assert rows["numbers"] == [["id", "name"], ["1", "Ann"]]
+    else:
+        assert rows == {"texts": [["Bo", "Paris"]], "one": [], "numbers": [[1, "Ann"]]}
 
 
 _CELLS = st.text(alphabet=" \"'#\\\n\r,-.01eéT:\0", max_size=6) | st.sampled_from(
@@ -189,7 +214,7 @@ def test_each_value_of_a_csv_file_is_what_stands_there(
     odd = sum(len(row) != 2 for row in rows)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "t.csv").write_bytes(text.getvalue().encode(encoding))
-        with ev.read_database(folder) as db:
+        with ev.read_database(folder, header=True) as db:
             frame = db.frame("t")
             assert frame.shape == (len(rows) - 1, 3)
             for row, found in zip(rows[1:], frame.astype(object).values.tolist(), strict=True):
@@ -275,6 +300,26 @@ def test_keys_that_a_database_does_not_declare(tmp_path: Path) -> None:
     for keys in wrong:
         with pytest.raises(errors.InvalidArgumentError, match="keys"):
             ev.read_database(path, keys=keys)
+
+
+def test_keys_that_can_be_read_in_two_ways_are_given_as_pairs(tmp_path: Path) -> None:
+    tables = (
+        'CREATE TABLE a (id INTEGER PRIMARY KEY, "b.c" INTEGER REFERENCES gone)',
+        'CREATE TABLE "a.b" (c INTEGER PRIMARY KEY)',
+        'INSERT INTO a VALUES (1, 1); INSERT INTO "a.b" VALUES (1)',
+    )
+    path = execute(tmp_path / "a.db", *map("{};".format, tables))
+    with pytest.raises(
+        errors.InvalidArgumentError, match=r"'b\.c' of 'a' or 'c' of 'a\.b'"
+    ) as told:
+        ev.read_database(path, keys={"a.b.c": "a.id"})
+    assert "('a', 'b.c')" in str(told.value)
+    pair: Any
+    for pair, end in ((("a", "b.c"), "a.id"), (("a.b", "c"), ("a", "id"))):
+        with ev.read_database(path, keys={pair: end}) as db:  # beside the one that leads nowhere
+            assert [(key.table, key.columns[0]) for key in db.keys if key.fault is None] == [pair]
+            assert len(db.row_graph().references) == 1
+            assert len(db.keys) == 2
 
 
 @pytest.mark.parametrize(

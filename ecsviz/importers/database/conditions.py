@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -67,6 +69,7 @@ def _asked(
     free = engine == "sqlite"  # any value may stand there
     told: list[sa.ColumnElement[bool]] = []
     plain: list[Any] = []
+    read: list[Any] = []  # by the database, as it writes them
     for each in map(_of_python, _several(column, value)):
         if isinstance(each, sa.ClauseElement):
             told.append(at == each)
@@ -80,27 +83,106 @@ def _asked(
             _check_comparable(table, column, each)
             told.append(at == sa.literal(each, at.type))
         elif isinstance(each, str) and column.kind in PARSERS and not free:
-            told.append(at == sa.literal(each, AsItComes()))  # which the database reads
+            read.append(each)
         else:
-            plain += _forms(table, column, each) if free else [_compared(column, each, engine)]
+            plain += _forms(table, column, each) if free else _compared(column, each, engine)
     if column.asked is not None and column.kind in ("int", "other"):
         at, plain = column.asked(at), list(map(str, plain))
+    as_it_comes = sa.type_coerce(at, AsItComes())
     if free:  # or all values would be bound as the first of them
-        at = sa.type_coerce(at, AsItComes())
-    if plain:
-        told.append(at == plain[0] if len(plain) == 1 else at.in_(plain))
+        at = as_it_comes
+    told.append(_among(at, plain, engine, column.kind))
+    if len(read) < _MANY or engine != "postgresql":
+        told.append(_among(as_it_comes, read, engine, column.kind))
+    else:
+        given = sa.bindparam(None, _each_once(read), sa.ARRAY(sa.Text()))
+        told.append(at == sa.any_(sa.cast(given, sa.ARRAY(at.type))))
     return sa.or_(sa.false(), *told)
 
 
-def _compared(column: ForeignColumn, value: Any, engine: str) -> Any:
-    """Return a value as databases compare it, or their drivers write it."""
+def _among(at: Any, values: list[Any], engine: str, kind: str) -> sa.ColumnElement[bool]:
+    """Return the condition that something is one of some values, in few parameters of many."""
+    values = _each_once(values)
+    if len(values) < 2:
+        return at == values[0] if values else sa.false()
+    fits = _LISTED.get(engine, {})
+    lists: dict[Any, list[Any]] = {}
+    single: list[Any] = []
+    for value in values:
+        name = type(value).__name__
+        listed = len(values) >= _MANY and (engine == "postgresql" or fits.get(name) in ("", kind))
+        (lists.setdefault(name, []) if listed and _fits(value) else single).append(value)
+    told = [at.in_(single)] if single else []
+    return sa.or_(*told, *(_in_list(at, some, engine) for some in lists.values()))
+
+
+def _in_list(at: Any, values: list[Any], engine: str) -> sa.ColumnElement[bool]:
+    """Return the condition that something is one of some values, which are one parameter."""
+    if engine == "postgresql":
+        return at == sa.any_(sa.bindparam(None, values, sa.ARRAY(at.type)))  # type: ignore[no-any-return]
+    if engine == "duckdb":
+        return at.in_(sa.select(sa.func.unnest(sa.bindparam(None, values, AsItComes()))))  # type: ignore[no-any-return]
+    each = sa.func.json_each(json.dumps(values)).table_valued("value")
+    return at.in_(sa.select(sa.type_coerce(each.c.value, AsItComes())))  # type: ignore[no-any-return]
+
+
+_MANY: Final = 1_000
+"""So many values are one parameter: of these SQLite takes 32,766, PostgreSQL 65,535."""
+_LISTED: Final[dict[str, dict[str, str]]] = {
+    "sqlite": {"int": "", "str": ""},
+    "duckdb": {
+        "date": "date",
+        "datetime": "datetime",
+        "float": "float",
+        "int": "int",
+        "str": "str",
+    },
+}
+"""Engine → type of a value → of which kind a column must be, that many are one parameter."""
+
+
+def _fits(value: Any) -> bool:
+    """Tell whether a value may stand in a list."""
+    if isinstance(value, str):
+        return "\0" not in value
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
+
+
+def _each_once(values: list[Any]) -> list[Any]:
+    """Return values without those that are there already, of the same type."""
+    known: set[Any] = set()
+    found = []
+    for value in values:
+        key = (type(value), value) if isinstance(value, _HASHED) else (id(value),)
+        if key not in known:
+            known.add(key)
+            found.append(value)
+    return found
+
+
+_HASHED: Final = (int, str, bytes, date, timedelta, UUID)
+
+
+def _compared(column: ForeignColumn, value: Any, engine: str) -> list[Any]:
+    """Return a value as databases compare it, or their drivers write it; none if no row has it."""
     if type(value) is float and (column.kind == "single" or column.type == "REAL"):
-        return float(np.float32(value))
-    if isinstance(value, timedelta) and engine in ("mariadb", "mysql"):
-        return _span(value)  # the driver writes those below zero as others
-    return value
+        return [float(np.float32(value))]
+    if type(value) is float and column.kind == "int" and value.is_integer():
+        return [int(value)]  # of a column of pandas with missing values
+    if engine not in ("mariadb", "mysql"):
+        return [value]
+    if isinstance(value, timedelta):
+        return [_span(value)]  # the driver writes those below zero as others
+    # MySQL takes 'x' for 0, and so every text that begins with no digit.
+    if column.kind == "str" and isinstance(value, (int, float, Decimal)):
+        return [str(int(value) if isinstance(value, bool) else value)]
+    if column.kind in _NUMBERS and isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return []
+    return [value]
 
 
+_NUMBERS: Final = ("bits", "decimal", "float", "int", "single")
+_NUMBER: Final = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 _FLOATS: Final = ("float", "single")
 _WITH_NAN: Final = ("duckdb", "postgresql")
 
@@ -194,12 +276,18 @@ def _forms(table: ForeignTable, column: ForeignColumn, value: Any) -> list[Any]:
     if isinstance(value, date):
         return [value.isoformat()]
     if isinstance(value, Decimal):
-        return [] if value.is_nan() else [float(value)]
+        return [] if value.is_nan() else _forms(table, column, float(value))
     if isinstance(value, UUID):
         return [str(value)]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return [value] if _TEXTS.search(column.type) else [int(value)]
     if isinstance(value, (str, bytes, bytearray, memoryview, float, int)):
         return [value]
     raise _no_value(table, column, value, "no column of SQLite holds such a value")
+
+
+_TEXTS: Final = re.compile("CHAR|CLOB|TEXT", re.IGNORECASE)
+"""Types of SQLite whose columns turn numbers into texts, and 5.0 into another than 5."""
 
 
 def _times(value: time) -> list[str]:

@@ -109,7 +109,9 @@ def check_count(conn: Any, table: str, asked: str, given: Any) -> None:
         raise NoTableError(f"DuckDB has {found:,} of {there:,} rows of it")
 
 
-def add_csv(table: TextTable, path: Path, tally: Tally, more: dict[str, str]) -> None:
+def add_csv(
+    table: TextTable, path: Path, tally: Tally, more: dict[str, str], header: bool | None = None
+) -> None:
     """Add all records of a file to a table.
 
     Parameters
@@ -120,6 +122,8 @@ def add_csv(table: TextTable, path: Path, tally: Tally, more: dict[str, str]) ->
         Is told what is odd.
     more
         Column → value, of all rows: what the names of folders say.
+    header
+        Whether the first row names the columns; None if its contents are to tell.
 
     Raises
     ------
@@ -137,7 +141,7 @@ def add_csv(table: TextTable, path: Path, tally: Tally, more: dict[str, str]) ->
     if form["quoting"] == csv.QUOTE_NONE:
         tally.add("its quotes do not match: each line is a row, with the quotes as they stand")
     with path.open(encoding=encoding, newline="") as file:
-        _Records(csv.reader(file, **form), tally).into(table, more)
+        _Records(csv.reader(file, **form), tally, header).into(table, more)
 
 
 def encoding_of(path: Path, tally: Tally) -> str:
@@ -216,10 +220,12 @@ class _Records:
         Of the ``csv`` module.
     tally
         Is told what is odd.
+    header
+        As in `add_csv`.
     """
 
-    def __init__(self, reader: Any, tally: Tally) -> None:
-        self.reader, self.tally = reader, tally
+    def __init__(self, reader: Any, tally: Tally, header: bool | None) -> None:
+        self.reader, self.tally, self.header = reader, tally, header
         self._first = list(islice(self._all(), _LOOKED_AT))
         self.names = self._header()
         self._odd, self._odd_line = 0, 0
@@ -245,7 +251,13 @@ class _Records:
             full = full[_at(full, width) :]
         while self._first and not self._first[0][1]:
             del self._first[0]  # blank lines before all else
-        if not _is_header(full):
+        named = _is_header(full) if self.header is None else self.header
+        if named is None:
+            self.tally.add(
+                "nothing tells whether its first row names the columns, and it was taken for"
+                " that: header=False takes it for a row, header=True for names"
+            )
+        if named is False or not full:
             return [f"column{n}" for n in range(len(full[0]) if full else 1)]
         del self._first[0]
         return _names(full[0])
@@ -302,8 +314,11 @@ def _at(rows: list[list[str]], width: int) -> int:
     return next((n for n, row in enumerate(rows) if len(row) == width), 0)
 
 
-def _is_header(rows: list[list[str]]) -> bool:
-    """Tell whether the first row names columns: where the others are numbers, it has none."""
+def _is_header(rows: list[list[str]]) -> bool | None:
+    """Tell whether the first row names columns; None if nothing tells, since all are texts.
+
+    Where the others are numbers, it has none.
+    """
     if not rows or not any(rows[0]):
         return False
     told = []
@@ -311,8 +326,10 @@ def _is_header(rows: list[list[str]]) -> bool:
         values = [row[n] for row in rows[1:] if len(row) > n and row[n]]
         if values and all(map(_is_value, values)):
             told.append(not _is_value(name))
-    # No row but the first, or texts alone: names, unless it is of numbers.
-    return any(told) or not (told or all(map(_is_value, filter(None, rows[0]))))
+    if told:
+        return any(told)
+    # No row but the first, or texts alone: no names if it is of numbers.
+    return False if all(map(_is_value, filter(None, rows[0]))) else None
 
 
 def _is_value(text: str) -> bool:

@@ -181,7 +181,9 @@ class LoadedFiles:
 
 
 @contextmanager
-def loaded(files: TableFiles, name: str, max_bytes: int) -> Iterator[LoadedFiles]:
+def loaded(
+    files: TableFiles, name: str, max_bytes: int, header: bool | None = None
+) -> Iterator[LoadedFiles]:
     """Yield a private DuckDB file with a table for each of some.
 
     Raises
@@ -209,7 +211,7 @@ def loaded(files: TableFiles, name: str, max_bytes: int) -> Iterator[LoadedFiles
         }
         unreadable: dict[str, str] = {}
         with driver.connect(str(made.path), config=settings) as conn:
-            loading = _Loading(conn, Path(folder), name, max_bytes, size)
+            loading = _Loading(conn, Path(folder), name, max_bytes, size, header)
             for table, one in files.tables.items():
                 conn.begin()
                 try:
@@ -257,10 +259,14 @@ class _Loading:
         For what is unpacked.
     name, max_bytes, size
         What is read, how many bytes it may have, unpacked too, and how many it has.
+    header
+        Whether the first row of CSV names the columns; None if its contents are to tell.
     """
 
-    def __init__(self, conn: Any, folder: Path, name: str, max_bytes: int, size: int) -> None:
-        self.conn, self.folder, self.name = conn, folder, name
+    def __init__(
+        self, conn: Any, folder: Path, name: str, max_bytes: int, size: int, header: bool | None
+    ) -> None:
+        self.conn, self.folder, self.name, self.header = conn, folder, name, header
         self.max_bytes, self.size = max_bytes, size
 
     def make(self, table: str, files: FilesOfTable) -> list[tuple[str, int | None]]:
@@ -295,7 +301,7 @@ class _Loading:
         texts = TextTable(self.conn, _STAGED)
         for part, path in zip(files.parts, plain, strict=True):
             tally.name = part.name
-            add_csv(texts, path, tally, _said_by_folders(part, files.folder))
+            add_csv(texts, path, tally, _said_by_folders(part, files.folder), self.header)
         check_count(self.conn, _STAGED, "SELECT ?", texts.rows)
         types = types_of(self.conn, _STAGED, texts.columns.values())
         cast = ", ".join(

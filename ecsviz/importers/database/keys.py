@@ -8,14 +8,16 @@ from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.importers.database.names import singular
 from ecsviz.importers.database.rows import TableRows
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema
 
-Keys: TypeAlias = "Mapping[str, str] | Literal['guess'] | None"
-"""``{"orders.customer": "customers.id"}``, columns of tables; or ``"guess"``."""
+Keys: TypeAlias = "Mapping[Any, Any] | Literal['guess'] | None"
+"""``{"orders.customer": "customers.id"}``, columns of tables, or as pairs, where names have dots:
+``{("orders", "customer"): ("customers", "id")}``; or ``"guess"``."""
 
 _IDS: Final = ("id", "ID", "Id")
 _LINKED: Final = 0.9
@@ -37,6 +39,8 @@ def add_keys(rows: TableRows, schema: ForeignSchema, keys: Any) -> None:
         fresh = list(_guessed(rows, schema))
     elif isinstance(keys, Mapping):
         fresh = [_declared(schema, name, target) for name, target in keys.items()]
+        for key in fresh:
+            _check_comparable(rows, key)
     else:
         raise InvalidArgumentError(
             f"keys={short_repr(keys)} are no keys. Give {{'orders.customer': 'customers.id'}}, or"
@@ -44,8 +48,8 @@ def add_keys(rows: TableRows, schema: ForeignSchema, keys: Any) -> None:
             argument="keys",
             value=keys,
         )
-    known = {(key.table, key.columns) for key in schema.keys}
-    schema.keys += [key for key in fresh if (key.table, key.columns) not in known]
+    known = {replace(key, fault=None) for key in schema.keys}
+    schema.keys += [key for key in dict.fromkeys(fresh) if key not in known]
     schema.keys.sort(key=lambda key: key.table)
     led_to = {key.target: key.target_columns[0] for key in fresh}
     for name, table in schema.tables.items():
@@ -61,11 +65,51 @@ def _declared(schema: ForeignSchema, name: Any, target: Any) -> ForeignKey:
     return ForeignKey(table, (column,), there, (led_to,))
 
 
+def _check_comparable(rows: TableRows, key: ForeignKey) -> None:
+    """Raise if the database cannot compare the columns of a key, or values in them."""
+    here, there = (rows.schema.tables[name] for name in (key.table, key.target))
+    own, led_to = (
+        next(c for c in table.columns if c.name == column)
+        for table, (column,) in ((here, key.columns), (there, key.target_columns))
+    )
+    engine = rows.conn.dialect.name
+    try:
+        if engine == "postgresql":  # which says so before it reads a row
+            with rows.conn.begin_nested():
+                rows.has_dangling(key, 1)
+        elif engine == "duckdb" and own.kind != led_to.kind:  # it tries with each value
+            rows.count_links(key)
+    except exc.DBAPIError as err:
+        if err.connection_invalidated:
+            raise
+        raise InvalidArgumentError(
+            f"keys= names {key}, and the database does not compare {own.type} with"
+            f" {led_to.type} there. Name columns of like types, or leave it out.",
+            argument="keys",
+            value=str(key),
+        ) from err
+
+
 def _column(schema: ForeignSchema, told: Any) -> tuple[str, str]:
-    """Return the table and the column that ``"table.column"`` names; both may have dots."""
+    """Return the table and the column of ``"table.column"`` or a pair; both may have dots."""
     places = [n for n, c in enumerate(told) if c == "."] if isinstance(told, str) else []
+    meant = []
     for place in places:
         table, column = told[:place], told[place + 1 :]
+        if table in schema.tables and column in schema.tables[table].sql.c:
+            meant.append((table, column))
+    if len(meant) > 1:
+        both = " or ".join(f"{column!r} of {table!r}" for table, column in meant)
+        raise InvalidArgumentError(
+            f"keys= names {short_repr(told)}, which may be {both}. Give tables and columns as"
+            f" pairs: {{{meant[0]!r}: …}}.",
+            argument="keys",
+            value=told,
+        )
+    if meant:
+        return meant[0]
+    if isinstance(told, tuple) and len(told) == 2:
+        table, column = told
         if table in schema.tables and column in schema.tables[table].sql.c:
             return table, column
     every = [f"{t.name}.{c.name}" for t in schema.tables.values() for c in t.columns]
@@ -98,7 +142,7 @@ def _guessed(rows: TableRows, schema: ForeignSchema) -> Iterator[ForeignKey]:
                 continue
             there = schema.tables[target]
             wanted = (*there.primary_key[:1], *_IDS, column)
-            fits = [c.name for c in there.columns if c.kind == kind]
+            fits = [c.name for c in there.columns if c.kind == kind not in _UNCOMPARED]
             led_to = next((n for n in wanted if n in fits and (target, n) != (name, column)), None)
             if led_to is None or not _is_unique(rows, target, led_to):
                 continue
@@ -106,6 +150,10 @@ def _guessed(rows: TableRows, schema: ForeignSchema) -> Iterator[ForeignKey]:
             linked, dangling, _ = rows.count_links(key)
             if linked and linked >= _LINKED * (linked + dangling):
                 yield key
+
+
+_UNCOMPARED: Final = ("json", "other")
+"""Kinds of which PostgreSQL cannot compare all that there are."""
 
 
 def _stem(column: str) -> str:
@@ -121,7 +169,10 @@ def _stem(column: str) -> str:
 
 
 def _is_unique(rows: TableRows, table: str, column: str) -> bool:
-    at = rows.schema.tables[table].sql
+    told = rows.schema.tables[table]
+    if any(c.kind in _UNCOMPARED for c in told.columns if c.name == column):
+        return False
+    at = told.sql
     counts = sa.func.count(), sa.func.count(at.c[column].distinct())
     every, different = rows.conn.execute(sa.select(*counts).select_from(at)).one()
     return bool(every) and every == different

@@ -28,6 +28,7 @@ def read_database(
     timeout: float = TIMEOUT,
     max_bytes: int = MAX_BYTES,
     trust: bool = False,
+    header: bool | None = None,
 ) -> Database:
     """Open any database that SQLAlchemy reflects, to look at it; it is never written.
 
@@ -46,8 +47,9 @@ def read_database(
         has that name, too, names with a dot stand in double quotes: ``"sales.o"`` beside
         ``sales.o``.
     keys
-        Keys beside those that are declared: ``{"orders.customer": "customers.id"}``, or
-        ``"guess"``, by the names of columns (``customer_id``) where nine of ten values are there.
+        Keys beside those that are declared: ``{"orders.customer": "customers.id"}``, where names
+        have dots ``{("orders", "customer"): ("customers", "id")}``; or ``"guess"``, by the names
+        of columns (``customer_id``) where nine of ten values are there.
         Of files they are guessed by default; ``guessed`` of a `ForeignKey` and of
         ``keys_frame()`` marks them.
     timeout
@@ -59,6 +61,10 @@ def read_database(
     trust
         Whether a SQLite file is opened where it lies, instead of copied: for large files that
         you know. It is opened to be read alone, each call in a transaction.
+    header
+        Whether the first row of each CSV file names its columns. By default its contents tell:
+        it does unless it has numbers, dates or truths where the others have some. Where all are
+        texts, nothing tells: it is taken for names, and `problems` has a line.
 
     Returns
     -------
@@ -113,5 +119,6 @@ def read_database(
     """
     seconds = checked_amount(timeout, "timeout", TIMEOUT, _LONGEST)
     size = int(checked_amount(max_bytes, "max_bytes", MAX_BYTES, MOST))
-    source = DatabaseSource(url_or_path, seconds, size, flag(trust, "trust"))
+    header = None if header is None else flag(header, "header")
+    source = DatabaseSource(url_or_path, seconds, size, flag(trust, "trust"), header)
     return Database(source, schema, schemas, keys)

@@ -160,11 +160,13 @@ def numbered(table: ForeignTable, name: str) -> sa.Subquery:
     Notes
     -----
     By hashes: texts that a collation takes for one are told apart, and so are long ones. Rows
-    that are equal in everything may stand either way.
+    that are equal in everything may stand either way. The hashes of a row are hashed once more,
+    since a server sorts by no more than it has room for: not by those of a thousand columns.
     """
     kinds = {column.name: column.kind for column in table.columns}
-    order = [sa.func.sha1(_exactly(at) if kinds[at.name] == "single" else at) for at in table.sql.c]
-    number = sa.func.row_number().over(order_by=order).label(NUMBER)
+    each = [sa.func.sha1(_exactly(at) if kinds[at.name] == "single" else at) for at in table.sql.c]
+    row = sa.func.concat(*(sa.func.coalesce(one, "-") for one in each))
+    number = sa.func.row_number().over(order_by=sa.func.sha2(row, 256)).label(NUMBER)
     return sa.select(number, *table.sql.c).select_from(table.sql).subquery(name)
 
 

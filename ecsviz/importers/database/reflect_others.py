@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -51,8 +51,19 @@ _COPIED_KEYS = (
     " WHERE k.contype = 'f' AND k.conparentid <> 0"
 )
 """Keys that PostgreSQL has made of another: of a partition, or to one."""
+_PARTITIONS = (
+    "SELECT pn.nspname, p.relname, cn.nspname, c.relname FROM pg_inherits AS i"
+    " JOIN pg_class AS p ON p.oid = i.inhparent JOIN pg_namespace AS pn ON pn.oid = p.relnamespace"
+    " JOIN pg_class AS c ON c.oid = i.inhrelid JOIN pg_namespace AS cn ON cn.oid = c.relnamespace"
+    " WHERE p.relkind = 'p' AND c.relkind IN ('r', 'p', 'f') ORDER BY 1, 2, 3, 4"
+)
+"""Partitioned tables of PostgreSQL, and their partitions."""
 _KEY_KINDS: Final = frozenset({"bool", "int", "str", "uuid"})
 """What can be given back to the database and finds the same row."""
+
+
+Place: TypeAlias = tuple[str | None, str]
+"""A schema, and a table in it."""
 
 
 def of_others(conn: Connection, wanted: Sequence[str] | None) -> Parts:
@@ -74,8 +85,60 @@ def of_others(conn: Connection, wanted: Sequence[str] | None) -> Parts:
         chosen = [name for name in wanted if name in there]
     else:  # elsewhere, nobody knows which are the system's
         chosen = list(there) if server else [default]
-    parts = [(name, _schema(conn, inspector, name, told, copied, hidden)) for name in chosen]
-    return parts, default, there
+    apart: set[Place] = set()
+    while True:
+        found = {
+            name: _schema(conn, inspector, name, told, copied, hidden, apart) for name in chosen
+        }
+        fresh = _partitions(conn, found, apart, default) if server else set()
+        if not fresh:
+            return list(found.items()), default, there
+        apart |= fresh
+
+
+def _partitions(
+    conn: Connection,
+    found: dict[str | None, ForeignSchema],
+    apart: set[Place],
+    default: str | None,
+) -> set[Place]:
+    """Return the partitions of tables that cannot be read as a whole: these are tried apart.
+
+    If they have been tried, tell of the table which can be read.
+    """
+    if not any(part.unreadable for part in found.values()):
+        return set()
+    whole: dict[Place, list[Place]] = {}
+    for schema, name, of, partition in conn.exec_driver_sql(_PARTITIONS):
+        if schema in found and name in found[schema].unreadable and of in found:
+            whole.setdefault((schema, name), []).append((of, partition))
+    fresh = {place for places in whole.values() for place in places} - apart
+    if not fresh:
+        for (schema, name), places in reversed(whole.items()):
+            _tell_partitions(found, found[schema], name, places, default)
+    return fresh
+
+
+def _tell_partitions(
+    found: dict[str | None, ForeignSchema],
+    part: ForeignSchema,
+    name: str,
+    places: list[Place],
+    default: str | None,
+) -> None:
+    """Tell of a table which of its partitions can be read; of none only that it cannot be."""
+    there = [place for place in places if place[1] in found[place[0]].tables]
+    read = [own if of == default or found[of] is part else f"{of}.{own}" for of, own in there]
+    if read:
+        more = f" and {len(read) - 5:,} more" if len(read) > 5 else ""
+        part.unreadable[name] += f"{_BY_ITSELF}: {', '.join(read[:5])}{more}"
+        return
+    for of, own in places:
+        if _BY_ITSELF not in found[of].unreadable.get(own, ""):
+            found[of].unreadable.pop(own, None)
+
+
+_BY_ITSELF: Final = ". Of its partitions, what can be read is read by itself"
 
 
 def _schema(
@@ -85,6 +148,7 @@ def _schema(
     told: dict[tuple[str, str], Any],
     copied: set[tuple[str, str, str]],
     hidden: dict[tuple[str, str], list[str]],
+    apart: set[Place],
 ) -> ForeignSchema:
     server = conn.dialect.name == "postgresql"
     doubted: list[str] = []
@@ -100,7 +164,7 @@ def _schema(
         name = place[1]
         of = told.get((schema or "", name), (False, False, True, False))
         part, parent, may, far = of
-        if part:
+        if part and (schema, name) not in apart:
             continue  # its rows are those of the table that it is a part of
         if not may:
             found.unreadable[name] = DENIED
@@ -129,7 +193,7 @@ def _schema(
         found.keys += [
             _key(name, one, inspector.default_schema_name)
             for one in keys.get(place, ())
-            if (schema, name, one["name"]) not in copied
+            if (schema, name) in apart or (schema, name, one["name"]) not in copied
         ]
     leave_out_unreadable(conn, [found], doubted)
     return found

@@ -61,6 +61,8 @@ class DatabaseSource:
         How many bytes a file may have.
     trust
         Whether a SQLite file is opened where it lies.
+    header
+        Whether the first row of CSV names the columns; None if its contents are to tell.
 
     Attributes
     ----------
@@ -82,12 +84,13 @@ class DatabaseSource:
         timeout: float,
         max_bytes: int,
         trust: bool = False,
+        header: bool | None = None,
     ) -> None:
         self.timeout = timeout
         self.unreadable: dict[str, str] = {}
         self.odd: list[tuple[str, str, int | None]] = []
         self.of_files = False
-        self._trust = trust
+        self._trust, self._header = trust, header
         self._patience = Patience(timeout)
         self._own = threading.local()  # the connection that a call of this thread holds
         self._turn = threading.RLock()  # a SQLite file, or its copy, has one connection
@@ -138,7 +141,7 @@ class DatabaseSource:
         files = table_files(path)
         if files is not None:
             self.of_files = True
-            made = self._stack.enter_context(loaded(files, self.name, max_bytes))
+            made = self._stack.enter_context(loaded(files, self.name, max_bytes, self._header))
             path, self.unreadable, self.odd = made.path, made.unreadable, made.odd
         elif path.is_dir():
             raise StorageOpenError(
