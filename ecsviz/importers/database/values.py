@@ -93,8 +93,11 @@ class Fit:
     def values(self, stored: list[Any]) -> list[Any]:
         """Return the values of a column as the driver gave it."""
         convert = self.convert
-        if convert is None:
+        if convert is None or (convert is float and self.bits & (_REAL | _INT) == _REAL):
             return stored
+        if convert is _parse_date and len(stored) >= _OFTEN:  # there are few days
+            days = {text: None if text is None else convert(text) for text in set(stored)}
+            return list(map(days.__getitem__, stored))
         return [None if value is None else convert(value) for value in stored]
 
     @property
@@ -104,6 +107,10 @@ class Fit:
         for kind in self.types[1:]:
             found = found | kind
         return found | None if self.nullable and found is not Any else found
+
+
+_OFTEN: Final = 100
+"""In so many rows days come more than once: each is read once."""
 
 
 def fits_of(
