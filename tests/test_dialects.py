@@ -97,6 +97,7 @@ ASKS_FOR_NAMES = {
     "basics/addresses.py": "knows files and URLs, before there is a database",
     "storage/sql/dialects.py": "has the rows",
     "storage/relational/class_tables.py": "shows the SQL of a dialect that one names",
+    "cli/scale_command.py": "lets one choose what asks files of a graph",
     "storage/scale/engines.py": "needs the package of its engine, which asks files of a graph",
     "importers/database/": "reads what others have made: their catalogs, their types",
 }

@@ -6,8 +6,9 @@ from tests.entered import calls, files_entered
 
 # Drawing reads how trees, crossings, names and colours are decided (`one_way`, `crossings`,
 # `ranks`, `labels`, `palette`); exploring has rooms for what is picked, for
-# its options, and for colours and sizes by any field.
-MOST = {"register": 50, "get": 39, "draw": 38, "explore": 36}
+# its options, for the layouts one may choose (`choices`, `timed`), and for colours and sizes by any
+# field.
+MOST = {"register": 49, "get": 37, "draw": 38, "explore": 39}
 
 
 def test_calls_enter_few_files() -> None:
