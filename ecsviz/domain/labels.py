@@ -17,6 +17,8 @@ from ecsviz.domain.walk import node_name
 
 DEFAULT_LIMIT = 24
 """How wide a label may be, in columns: what fits beside a node of a picture."""
+SLACK = 6
+"""By which part of that a line may be wider, where a label would else lose its last letters."""
 NAMES = ("name", "title", "label", "subject")
 """Fields that say what an entity is called, the first that holds a text wins."""
 TEXTS = ("content", "text", "body")
@@ -183,7 +185,7 @@ def in_lines(text: str, columns: int = DEFAULT_LIMIT) -> tuple[str, ...]:
     text
         One line, such as `label_of` gives.
     columns
-        How wide a line may be, in columns; 24 by default.
+        How wide a line may be, in columns; 24 by default; a sixth more where all fits then.
 
     Returns
     -------
@@ -202,6 +204,8 @@ def in_lines(text: str, columns: int = DEFAULT_LIMIT) -> tuple[str, ...]:
     ('On the theory of', 'games of strategy')
     >>> in_lines("On the theory of parlour games and of economic behaviour")
     ('On the theory of parlour', 'games and of economic b…')
+    >>> in_lines("On the theory of sets and its many applications")
+    ('On the theory of sets', 'and its many applications')
     >>> in_lines("java.util.concurrent.atomic", 12)
     ('java.util.', '…rent.atomic')
     """
@@ -210,9 +214,9 @@ def in_lines(text: str, columns: int = DEFAULT_LIMIT) -> tuple[str, ...]:
         return (text,)
     ends = [found.start() for found in BREAKS.finditer(text)]
     pairs = [(text[:end].rstrip(), text[end:]) for end in ends]
-    fitting = [pair for pair in pairs if max(map(text_width, pair)) <= columns]
-    if fitting:
-        return min(fitting, key=lambda pair: max(map(text_width, pair)))
+    best = min(pairs, key=lambda pair: max(map(text_width, pair)), default=(text,))
+    if max(map(text_width, best)) <= columns + columns // SLACK:
+        return best
     heads = [pair for pair in pairs if text_width(pair[0]) <= columns]
     if heads and len(text) > DEFAULT_LIMIT and 2 * text_width(heads[-1][0]) >= columns:
         first, rest = heads[-1]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.progress import step
-from ecsviz.domain.labels import DEFAULT_LIMIT
+from ecsviz.domain.labels import DEFAULT_LIMIT, SLACK
 from ecsviz.draw import frame
 from ecsviz.draw.curves import Curves, clear_of_boxes, make_curves
 from ecsviz.draw.labels import LINES, Label, differing, labels_of
@@ -212,7 +212,8 @@ def _fitting(
     parts = picture.graph.arrays
     n = len(picture.labels)
     length = picture.label_length
-    widths = (max(DEFAULT_LIMIT, -(-length // LINES)), NARROW, 0) if any(picture.labels) else (0,)
+    line = -(-length * SLACK // (LINES * (SLACK + 1)))  # which may be that much wider
+    widths = (max(DEFAULT_LIMIT, line), NARROW, 0) if any(picture.labels) else (0,)
     for columns in widths if n <= MAX_LABELLED else (0,):
         # Of marks only a few are named, and cut then.
         names: Sequence[str] = picture.labels
@@ -220,7 +221,7 @@ def _fitting(
             names = differing([name.split("\n")[0] for name in names], min(length, DEFAULT_LIMIT))
         labels: Sequence[Label] = _Named(names, writer, length)
         if columns:
-            most = min(length, LINES * columns)
+            most = min(length, LINES * (columns + columns // SLACK))
             labels = labels_of(picture.labels, min(columns, most), most, writer)
         layout = _layout(picture, labels, writer, columns > 0, room)
         curves = make_curves(
