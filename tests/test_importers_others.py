@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import ecsviz as ev
 from ecsviz.errors import ImportFormatError
 from ecsviz.importers import (
     ChatImportWarning,
@@ -21,6 +22,7 @@ from ecsviz.importers import (
     read_chat,
 )
 from ecsviz.importers.chat import registry
+from ecsviz.importers.following import import_changed
 from tests.chat_files import EXPORT
 
 MODULE = """
@@ -188,6 +190,20 @@ def test_a_format_of_ones_own_is_passed_as_it_is(tmp_path: Path) -> None:
     assert (len(found), len(found.report().query("kind == 'not read'"))) == (1, 1)
     with pytest.raises(ImportFormatError, match="'int' lacks name, title, recognises, read"):
         read_chat(b"HEY", 5)  # type: ignore[arg-type]  # what is shown
+
+
+def test_folders_of_programs_hold_no_chats(tmp_path: Path) -> None:
+    said = '[{"role": "user", "content": "hello", "id": "%s"}]'
+    for folder in ("mine", ".hidden", ".git", "node_modules/some", "venv/lib", "venv"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "chat.json").write_text(said % folder, encoding="utf-8")
+    (tmp_path / "venv" / "pyvenv.cfg").write_text("home = /usr/bin\n", encoding="utf-8")
+    found = read_chat(tmp_path)
+    assert (len(found), list(found.problems)) == (2, [])
+    assert len(read_chat(tmp_path / "venv")) == 2  # which one has asked for
+    store = ev.InMemoryEntityStorage()
+    import_changed(store, tmp_path)
+    assert len(store.threads()) == 2
 
 
 def test_the_folder_in_which_one_is_has_a_name(

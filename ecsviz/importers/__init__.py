@@ -119,7 +119,8 @@ def read_chat(  # noqa: PLR0913 - seven of them are limits
     source
         The path of a file (packed with gzip, too; a data set's rows in Parquet need pyarrow), of a
         zip or of a folder; or a file's content; or a list of these. A zip or folder gives the chats
-        of all files in it (an export that comes in several).
+        of all files in it (an export that comes in several), but for folders of programs: virtual
+        environments, ``node_modules``, ``.git``.
     format
         A name: ``"ai-sdk"``, ``"ai-studio"``, ``"aider"``, ``"chatbot-ui"``, ``"chatgpt"``,
         ``"claude"``, ``"claude-code"``, ``"cline"``, ``"codex"``, ``"copilot"``, ``"csv"``,

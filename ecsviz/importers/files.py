@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from ecsviz.basics.addresses import meant_as_url, scheme_of, short_path
 from ecsviz.errors import EcsvizError, ImportLimitError, did_you_mean
@@ -15,6 +16,29 @@ BLOCK = 2**20
 
 class ImportSourceError(EcsvizError, OSError):
     """A file cannot be opened or read."""
+
+
+_OF_PROGRAMS: Final = frozenset((".git", "__pycache__", "node_modules"))
+_BESIDE: Final = ("-journal", "-wal", "-shm")
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of those in it, in the order of their names.
+
+    Notes
+    -----
+    Links to folders are not followed. Passed over are pipes and the like, which would never end;
+    folders of programs (a virtual environment, ``node_modules``, ``.git``), which hold no chats;
+    and what a database has beside it, which is read with it.
+    """
+    for here, folders, names in os.walk(folder):
+        inside = sorted(name for name in folders if name not in _OF_PROGRAMS)
+        folders[:] = [name for name in inside if not Path(here, name, "pyvenv.cfg").is_file()]
+        for name in sorted(names):
+            path = Path(here, name)
+            is_beside = name.endswith(_BESIDE) and name.rpartition("-")[0] in names
+            if path.is_file() and not is_beside:
+                yield path
 
 
 def copy_counted(handle: Any, target: BinaryIO, name: str, max_bytes: int, already: int = 0) -> int:

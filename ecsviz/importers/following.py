@@ -14,7 +14,7 @@ from ecsviz.basics.arguments import flag
 from ecsviz.domain.entity import Entity
 from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
 from ecsviz.importers import iterate_chats
-from ecsviz.importers.files import check_path, not_opened
+from ecsviz.importers.files import check_path, files_in, not_opened
 
 if TYPE_CHECKING:
     from ecsviz.importers.chat.stream import ChatStream
@@ -224,11 +224,7 @@ def _states(source: Paths) -> dict[str, tuple[int, int]]:
             if not path.is_dir():
                 found[str(path)] = _look(path)
                 continue
-            for folder, _, names in os.walk(path):
-                for name in names:
-                    here = Path(folder, name)
-                    if here.is_file():
-                        found[str(here)] = _look(here)
+            found |= {str(here): _look(here) for here in files_in(path)}
         except TypeError:
             raise InvalidArgumentError(
                 f"A path is needed, not {short_repr(each)}.", argument="source", value=each

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 from ecsviz.basics.file_locks import open_to_read
 from ecsviz.basics.optional import NotInstalledError
@@ -32,6 +32,7 @@ from ecsviz.importers.files import (
     Limits,
     check_path,
     exceeded,
+    files_in,
     not_opened,
     stops_all,
 )
@@ -56,9 +57,6 @@ def opened(source: Any, limits: Limits, *, strict: bool = False) -> Iterator[lis
         if not several:
             raise ImportSourceError("The list of files to read is empty. Name one.", source=source)
         yield [opener.open_or_tell(each, alone=len(several) == 1) for each in several]
-
-
-_BESIDE: Final = ("-journal", "-wal", "-shm")
 
 
 class _Opener:
@@ -130,18 +128,10 @@ class _Opener:
 
     def _folder(self, path: Path) -> Source:
         found: dict[str, Callable[[], Source]] = {}
-        for folder, folders, names in os.walk(path):  # which does not follow links
-            folders.sort()
-            for name in sorted(names):
-                here = Path(folder, name)
-                if not here.is_file():
-                    continue  # a pipe or the like, which would never end
-                if name.endswith(_BESIDE) and name.rpartition("-")[0] in names:
-                    continue  # what a database has beside it is read with it
-                inside = here.relative_to(path).as_posix()
-                shown = f"{path.name}/{inside}"
-                self._one_more(path.name)
-                found[inside] = partial(self._file, here, shown, inside=True)
+        for here in files_in(path):
+            inside = here.relative_to(path).as_posix()
+            self._one_more(path.name)
+            found[inside] = partial(self._file, here, f"{path.name}/{inside}", inside=True)
         return self._several(path.name, found, path)
 
     def _several(
