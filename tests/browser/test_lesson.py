@@ -40,7 +40,7 @@ def test_one_goes_through_the_steps_and_predicts_and_keeps_them(notebook: Notebo
     asked.select_option("user: What is a cycle?")
     page.get_by_role("button", name="Check").first.click()
     notebook.wait_for("w.step", 2)
-    assert "Right: " in page.locator(".widget-vbox").first.inner_text()
+    page.locator(".widget-vbox").first.get_by_text("Right: ").first.wait_for()
     for theme in ("Light", "Dark"):
         notebook.theme(theme)
         notebook.wait_for("w._page.dark", theme == "Dark")
