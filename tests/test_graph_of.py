@@ -340,3 +340,11 @@ def test_the_same_graph_as_networkx_finds(seed: int, count: int) -> None:
     loops = [{n} for n in nx.nodes_with_selfloops(judge) if not any(n in c for c in cyclic)]
     found = [{place[id(task)] for task in part} for part in graph.cyclic_components()]
     assert sorted(map(sorted, found)) == sorted(map(sorted, [*cyclic, *loops]))
+
+
+def test_a_declarative_base_stands_for_its_classes() -> None:
+    graph = ev.graph_of(Base)
+    assert [kind.__name__ for kind in graph.nodes] == ["Player", "Team"]
+    assert ev.graph_of([Base, Team]).nodes == graph.nodes
+    with pytest.raises(errors.NotAnEntityError, match="Give instances of"):
+        ev.graph_of(DeclarativeBase)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
@@ -144,6 +145,15 @@ def mapper_of(kind: type) -> Any:
     from sqlalchemy import inspect as inspect_mapped
 
     return inspect_mapped(kind)
+
+
+def mapped_below(base: type) -> list[type]:
+    """Return the classes that SQLAlchemy maps below a declarative base; of others, none."""
+    orm, made = sys.modules.get("sqlalchemy.orm"), inspect.getattr_static(base, "registry", None)
+    if orm is None or not isinstance(made, orm.registry):
+        return []
+    found = [mapper.class_ for mapper in made.mappers if issubclass(mapper.class_, base)]
+    return sorted(found, key=lambda kind: (kind.__name__, kind.__module__))
 
 
 def not_loaded(node: object) -> list[str]:

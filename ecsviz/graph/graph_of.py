@@ -22,6 +22,7 @@ from ecsviz.domain.plain_objects import (
     PlainField,
     identity_of,
     is_plain_class,
+    mapped_below,
     not_loaded,
     object_state,
     other_side,
@@ -45,7 +46,8 @@ def graph_of(objects: Any, *, load: bool = False) -> EntityDependencyGraph:
     objects
         One object, or lists and dicts of them, however nested: instances of pydantic models, of
         dataclasses, of attrs classes, of classes that SQLAlchemy or SQLModel maps, and entities.
-        Or classes: then a reference is a field. What they lead to is found.
+        Or classes: then a reference is a field; a declarative base stands for all that is mapped
+        below it. What they lead to is found.
     load
         Whether relationships of SQLAlchemy that are not loaded are loaded, one query each.
         False leaves them out, and a warning says which; nothing is asked of a database.
@@ -125,6 +127,9 @@ def _roots(objects: Any) -> Iterator[Any]:
 
     for steps, item in nested_entities(objects, "objects", is_end, leaves=()):
         kind = item if isinstance(item, type) else type(item)
+        if not is_plain_class(kind) and (below := mapped_below(kind)) and item is kind:
+            yield from below
+            continue
         if not is_plain_class(kind) or own_view(item, "draw"):
             place = format_path("objects", steps or None)
             raise NotAnEntityError(
