@@ -179,6 +179,16 @@ def test_aider() -> None:
     assert shown(second) == [("user", "hello")]
 
 
+def test_aider_tells_a_start_that_is_no_time() -> None:
+    wrong = SAMPLES["aider"].data.replace(b"2025-03-01 10:", b"2025-03-01 99:")
+    wrong = wrong.replace(b"2.3k", b"9" * 400 + b"k")
+    found = read_chat(wrong)
+    assert (len(found), found[0].created_at) == (2, None)
+    assert found[0].metadata["started"].startswith("2025-03-01 99:")
+    assert found[0].messages[2].tokens_in is None
+    assert "when it started" in [problem.what for problem in found.problems]
+
+
 def test_cline(tmp_path: Path) -> None:
     thread = only(SAMPLES["cline"].data)
     assert shown(thread)[1:3] == [

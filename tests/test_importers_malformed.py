@@ -8,6 +8,7 @@ import io
 import json
 import operator
 import random
+import re
 import signal
 import sqlite3
 import tempfile
@@ -113,6 +114,19 @@ def test_a_malformed_file_is_an_error_of_ours(tmp_path: Path, name: str) -> None
     assert ends <= {"ImportFormatError", "ImportLimitError"}, ends
     assert sorted(each.name for each in tmp_path.iterdir()) == before
     assert path.read_bytes() == MALFORMED[name]
+
+
+NUMBERS: dict[str, Callable[[bytes], bytes]] = {
+    "times that are none": lambda data: re.sub(rb"\d\d", b"99", data),
+    "numbers of 400 digits": lambda data: re.sub(rb"\d+", b"9" * 400, data),
+    "digits of elsewhere": lambda data: re.sub(rb"\d", "\u0663".encode(), data),
+}
+
+
+@pytest.mark.parametrize("how", NUMBERS)
+@pytest.mark.parametrize("name", [*JSONS, *TEXTS])
+def test_numbers_out_of_range_are_no_error_of_others(name: str, how: str) -> None:
+    strict_outcome(NUMBERS[how](SAMPLES[name].data))
 
 
 # ---------------------------------------------------------------------------------------------

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 
-from ecsviz.importers.chat.drafts import Claim, Claiming, DraftMessage, DraftThread, claim
+from ecsviz.importers.chat.drafts import (
+    Claim,
+    Claiming,
+    DraftMessage,
+    DraftThread,
+    claim,
+    read_time,
+)
 from ecsviz.importers.chat.source import Source
 
 _START = re.compile(r"# aider chat started at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\s*")
@@ -59,7 +65,10 @@ class _Lines:
     """A thread, and the lines of the message that is being read."""
 
     def __init__(self, started: str) -> None:
-        self.draft = DraftThread(created_at=datetime.fromisoformat(started))
+        self.draft = DraftThread(created_at=read_time(started, wall=True))
+        if self.draft.created_at is None:
+            self.draft.metadata["started"] = started
+            self.draft.tell(None, "when it started", "not a time; the value is in the metadata")
         self.role = "assistant"
         self.lines: list[str] = []
         self.model: str | None = None
@@ -105,5 +114,5 @@ class _Lines:
 def _thousands(number: str, unit: str) -> int | None:
     try:
         return round(float(number) * (1000 if unit else 1))
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
