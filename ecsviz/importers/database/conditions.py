@@ -182,7 +182,7 @@ def _compared(column: ForeignColumn, value: Any, engine: str) -> list[Any]:
 
 
 _NUMBERS: Final = ("bits", "decimal", "float", "int", "single")
-_NUMBER: Final = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
+_NUMBER: Final = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 _FLOATS: Final = ("float", "single")
 _WITH_NAN: Final = ("duckdb", "postgresql")
 
