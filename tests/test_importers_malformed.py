@@ -182,12 +182,12 @@ def test_each_value_wrong_in_turn(name: str, asked: str | None) -> None:
     values = values_of(name)
     if name == "chatgpt":
         values[0][0]["mapping"]["y"]["message"]["content"] = CONTENTS[6][0]
-    for path in spots(values):
-        for wrong in WRONG:
+    for number, path in enumerate(spots(values)):
+        for wrong in WRONG[(number + bool(asked)) % 2 :: 2]:  # each of them in one of the two ways
             ends[strict_outcome(lines(*mutated(values, path, partial(put, wrong))), **options)] += 1
         ends[strict_outcome(lines(*mutated(values, path, operator.delitem)), **options)] += 1
     assert ends.keys() == {"ImportFormatError", "read"}
-    assert sum(ends.values()) > 250
+    assert sum(ends.values()) > 120
 
 
 def test_each_value_of_slack_wrong_in_turn() -> None:
