@@ -54,7 +54,7 @@ def _hypothesis_profile() -> str:
     # again when it is repeated, and a change is not blamed for what chance has found.
     hypothesis.settings.register_profile(
         "ci",
-        max_examples=100,
+        max_examples=60,
         deadline=None,
         derandomize=True,
         database=None,

@@ -354,7 +354,7 @@ steps = st.lists(
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
-@settings(max_examples=80 if in_ci() else 20)
+@settings(max_examples=30 if in_ci() else 20)
 @pytest.mark.filterwarnings("ignore:.*was deleted in this store")
 @given(done=steps, first=st.integers(0, NEWEST))
 def test_every_message_and_every_edit_is_there(kind: str, done: list[Any], first: int) -> None:
