@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecsviz.errors import ImportFormatError
-from ecsviz.importers import read_chat
+from ecsviz.importers import ChatImportWarning, read_chat
 from tests.chat_coding import (
     CURSOR,
     codex_record,
@@ -182,7 +182,8 @@ def test_aider() -> None:
 def test_aider_tells_a_start_that_is_no_time() -> None:
     wrong = SAMPLES["aider"].data.replace(b"2025-03-01 10:", b"2025-03-01 99:")
     wrong = wrong.replace(b"2.3k", b"9" * 400 + b"k")
-    found = read_chat(wrong)
+    with pytest.warns(ChatImportWarning, match="when it started"):
+        found = read_chat(wrong)
     assert (len(found), found[0].created_at) == (2, None)
     assert found[0].metadata["started"].startswith("2025-03-01 99:")
     assert found[0].messages[2].tokens_in is None
