@@ -114,7 +114,7 @@ def test_demo_without_a_file(
     monkeypatch.chdir(tmp_path)
     done = run("demo")
     assert done.exit_code == 0
-    assert "python -m ecsviz demo conversations.json" in done.output
+    assert "ecsviz demo conversations.json" in done.output
     assert notebooks == [(tmp_path / "ecsviz-demo", None, False)]
 
 

@@ -97,6 +97,13 @@ WRONG: dict[str, Callable[[], Any]] = {
     "coroutine": later,
 }
 
+
+def stored(leaf: Any) -> Any:
+    store = ev.SQLAlchemyEntityStorage(":memory:")
+    store.register(copy.deepcopy(leaf))
+    return store
+
+
 RIGHT: dict[str, Callable[[Any], Any]] = {
     "entity_or_entities": lambda at: at.leaf,
     "ecs_id": lambda at: at.leaf.ecs_id,
@@ -116,6 +123,7 @@ RIGHT: dict[str, Callable[[Any], Any]] = {
     "value": lambda at: at.leaf,
     "folder": lambda at: at.folder,
     "graph": lambda at: ev.EntityDependencyGraph(at.leaf),
+    "lazy_graph": lambda at: ev.scan_graph(stored(at.leaf)),
     "found": lambda at: ev.diff(at.leaf, copy.deepcopy(at.leaf)),
     "lineage": lambda at: at.leaf,
     "thread": lambda at: at.thread,

@@ -153,7 +153,8 @@ class Findings:
 
     def reached(self, start: int, hops: int | None, along: Along) -> tuple[Ints, Ints]:
         """Return what is reached from a node, the nearest first, and after how many hops."""
-        if along not in WAYS:
+        given: Any = along  # whatever somebody gives
+        if not isinstance(given, str) or given not in WAYS:
             raise InvalidArgumentError(
                 f"along is {short_repr(along)}. Give 'out', 'in' or 'both'.", value=along
             )

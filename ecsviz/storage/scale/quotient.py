@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -31,7 +31,8 @@ class Quotient:
     """
 
     def __init__(self, tables: Tables, found: Findings, by: By) -> None:
-        if by not in WAYS:
+        given: Any = by  # whatever somebody gives
+        if not isinstance(given, str) or given not in WAYS:
             raise InvalidArgumentError(
                 f"by is {short_repr(by)}. Give 'type' or 'component'.", argument="by", value=by
             )

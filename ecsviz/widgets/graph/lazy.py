@@ -8,7 +8,7 @@ import traitlets
 from ipywidgets import HTML, Layout, ToggleButtons, VBox
 
 from ecsviz.basics.html import element
-from ecsviz.errors import EcsvizError
+from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
 from ecsviz.storage.scale.lazy_graph import LazyGraph
 from ecsviz.storage.scale.quotient import WAYS, By, Quotient
 from ecsviz.widgets.graph.explorer import DETAILED, GraphExplorer
@@ -148,12 +148,12 @@ def _told(quotient: Quotient, opened: str | None, limit: int) -> str:
     return f"{shown} {what}. Click one to open it."
 
 
-def explore_lazy(graph: LazyGraph, *, by: By = "type", limit: int = DETAILED) -> LazyExplorer:
+def explore_lazy(lazy_graph: LazyGraph, *, by: By = "type", limit: int = DETAILED) -> LazyExplorer:
     """Return a live widget of a graph that stays in files.
 
     Parameters
     ----------
-    graph
+    lazy_graph
         The graph.
     by
         What it is divided by: ``"type"``, or ``"component"`` for what hangs together, the largest
@@ -169,7 +169,7 @@ def explore_lazy(graph: LazyGraph, *, by: By = "type", limit: int = DETAILED) ->
     Raises
     ------
     InvalidArgumentError
-        If there is no such `by`, or `limit` is no number.
+        If `lazy_graph` is none, there is no such `by`, or `limit` is no number.
 
     Examples
     --------
@@ -180,4 +180,11 @@ def explore_lazy(graph: LazyGraph, *, by: By = "type", limit: int = DETAILED) ->
     ...     explore_lazy(graph, by="component").told
     '1 of 1 components, the largest. Click one to open it.'
     """
-    return LazyExplorer(graph, by=by, limit=limit)
+    if not isinstance(lazy_graph, LazyGraph):
+        raise InvalidArgumentError(
+            f"lazy_graph is {short_repr(lazy_graph)}. Give what ev.scan_graph() returns; other"
+            " graphs have explore() of their own.",
+            argument="lazy_graph",
+            value=lazy_graph,
+        )
+    return LazyExplorer(lazy_graph, by=by, limit=limit)
