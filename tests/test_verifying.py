@@ -133,7 +133,7 @@ def stored(path: Path) -> Any:
             return None
 
 
-FLIPS = 1500 if in_ci() else 150
+FLIPS = 600 if in_ci() else 150
 
 
 def test_no_flipped_bit_that_changes_an_answer_goes_unnoticed(tmp_path: Path) -> None:
