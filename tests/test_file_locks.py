@@ -188,7 +188,6 @@ def test_what_is_no_file_is_told_as_ever(tmp_path: Path) -> None:
 OPENS = re.compile(r"""open\(["']r\+?b|read_bytes\(|copyfile\(|shutil\.copy2?\(""")
 NO_DATABASES = {
     "basics/file_locks.py": "this is how it is done",
-    "basics/files.py": "only what has been seen to be none",
     "export/parquet.py": "what was just written",
     "importers/sqlite_file.py": "the journal of a copy",
     "storage/sql/sqlite_files.py": "journals, which nobody locks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -90,7 +91,8 @@ def replacing(path: Path) -> Iterator[Path]:
                     " another path.",
                     value=path,
                 )
-            place.open("r+b").close()  # asks whether it may be written
+            if not os.access(place, os.W_OK):  # to open it would end the locks of who has it open
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
         part = place.with_name(f".{uuid4().hex}{place.suffix}")
         try:
             yield part
