@@ -21,7 +21,8 @@ else:
     ModelMeta = type(BaseModel)
 
 _newest: weakref.WeakValueDictionary[tuple[str, str], type] = weakref.WeakValueDictionary()
-_made = [0]
+_defined = [0]
+"""How many definitions there have been, as its one item."""
 
 
 class EntityMeta(ModelMeta):
@@ -35,7 +36,7 @@ class EntityMeta(ModelMeta):
         super().__init__(name, bases, namespace, **kwargs)
         with making:
             _newest[type_key(cls)] = cls
-            _made[0] += 1
+            _defined[0] += 1
 
     def __instancecheck__(cls, instance: Any) -> bool:
         kind = type(instance)
@@ -62,7 +63,7 @@ def definitions() -> tuple[int, int]:
 
     What is known of a class by those it names holds for as long as this stays the same.
     """
-    return _made[0], len(_newest)
+    return _defined[0], len(_newest)
 
 
 def same_type(a: type, b: type) -> bool:

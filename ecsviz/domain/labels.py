@@ -17,8 +17,6 @@ from ecsviz.domain.walk import node_name
 
 DEFAULT_LIMIT = 24
 """How wide a label may be, in columns: what fits beside a node of a picture."""
-SLACK = 6
-"""By which part of that a line may be wider, where a label would else lose its last letters."""
 NAMES = ("name", "title", "label", "subject")
 """Fields that say what an entity is called, the first that holds a text wins."""
 TEXTS = ("content", "text", "body")
@@ -177,6 +175,17 @@ def _fitting(text: str, limit: int) -> str:
     return text
 
 
+def widest(columns: int) -> int:
+    """Return how wide a line may be where a label would else lose its last letters.
+
+    Examples
+    --------
+    >>> widest(24)
+    28
+    """
+    return columns + columns // 6
+
+
 def in_lines(text: str, columns: int = DEFAULT_LIMIT) -> tuple[str, ...]:
     """Return a label in one line or two, broken between words where that is possible.
 
@@ -185,7 +194,7 @@ def in_lines(text: str, columns: int = DEFAULT_LIMIT) -> tuple[str, ...]:
     text
         One line, such as `label_of` gives.
     columns
-        How wide a line may be, in columns; 24 by default; a sixth more where all fits then.
+        How wide a line may be, in columns; 24 by default; see `widest`.
 
     Returns
     -------
@@ -215,7 +224,7 @@ def in_lines(text: str, columns: int = DEFAULT_LIMIT) -> tuple[str, ...]:
     ends = [found.start() for found in BREAKS.finditer(text)]
     pairs = [(text[:end].rstrip(), text[end:]) for end in ends]
     best = min(pairs, key=lambda pair: max(map(text_width, pair)), default=(text,))
-    if max(map(text_width, best)) <= columns + columns // SLACK:
+    if max(map(text_width, best)) <= widest(columns):
         return best
     heads = [pair for pair in pairs if text_width(pair[0]) <= columns]
     if heads and len(text) > DEFAULT_LIMIT and 2 * text_width(heads[-1][0]) >= columns:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from ecsviz.domain.labels import BREAKS, DEFAULT_LIMIT, SLACK, in_lines, text_width
+from ecsviz.domain.labels import BREAKS, DEFAULT_LIMIT, in_lines, text_width, widest
 from ecsviz.draw.text import Writer
 
 LINES: Final = 2
-LENGTH: Final = LINES * (DEFAULT_LIMIT + DEFAULT_LIMIT // SLACK)
+LENGTH: Final = LINES * widest(DEFAULT_LIMIT)
 """How long a name may be, in columns: two lines, a little wider than the longest name in one."""
 READ: Final = 240
 """As much is read of a name, so that it is seen where it differs from others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ import numpy as np
 
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.progress import step
-from ecsviz.domain.labels import DEFAULT_LIMIT, SLACK
+from ecsviz.domain.labels import DEFAULT_LIMIT, widest
 from ecsviz.draw import frame
 from ecsviz.draw.curves import Curves, clear_of_boxes, make_curves
 from ecsviz.draw.labels import LINES, Label, differing, labels_of
@@ -212,8 +213,8 @@ def _fitting(
     parts = picture.graph.arrays
     n = len(picture.labels)
     length = picture.label_length
-    line = -(-length * SLACK // (LINES * (SLACK + 1)))  # which may be that much wider
-    widths = (max(DEFAULT_LIMIT, line), NARROW, 0) if any(picture.labels) else (0,)
+    line = next(c for c in itertools.count(DEFAULT_LIMIT) if LINES * widest(c) >= length)
+    widths = (line, NARROW, 0) if any(picture.labels) else (0,)
     for columns in widths if n <= MAX_LABELLED else (0,):
         # Of marks only a few are named, and cut then.
         names: Sequence[str] = picture.labels
@@ -221,7 +222,7 @@ def _fitting(
             names = differing([name.split("\n")[0] for name in names], min(length, DEFAULT_LIMIT))
         labels: Sequence[Label] = _Named(names, writer, length)
         if columns:
-            most = min(length, LINES * (columns + columns // SLACK))
+            most = min(length, LINES * widest(columns))
             labels = labels_of(picture.labels, min(columns, most), most, writer)
         layout = _layout(picture, labels, writer, columns > 0, room)
         curves = make_curves(
