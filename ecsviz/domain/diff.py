@@ -158,7 +158,7 @@ class GraphDiff(ToHtml):
 
     @view
     def draw(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw both states in one picture: added green, removed red, changed amber.
+        """Draw both states in one picture: added green, removed red, changed brown.
 
         Parameters
         ----------

@@ -12,6 +12,7 @@ from ecsviz.domain.paths import format_path
 from ecsviz.draw import frame
 from ecsviz.draw.graph import draw_picture
 from ecsviz.draw.options import checked_option
+from ecsviz.draw.palette import BROWN, GREEN, GREY, RED
 from ecsviz.draw.picture import DrawingOptionError, make_picture
 from ecsviz.errors import short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STATES: Final = {
-    "added": ("#04A24C", "P"),
-    "removed": ("#C40253", "X"),
-    "changed": ("#6B5509", "D"),
-    "unchanged": ("#80858E", "o"),
+    "added": (GREEN, "P"),
+    "removed": (RED, "X"),
+    "changed": (BROWN, "D"),
+    "unchanged": (GREY, "o"),
 }
-"""Green, red, amber and grey; the marks tell them apart without colour."""
+"""Green, red, brown and grey; the marks tell them apart without colour."""
 MAX_WHOLE: Final = 60
 """Of larger states, only what differs and what it touches is drawn."""
 
@@ -40,7 +41,7 @@ def draw_diff(
     label: Any = None,
     max_whole: int | None = MAX_WHOLE,
 ) -> Axes:
-    """Draw two states in one picture: added green, removed red, changed amber, the rest grey.
+    """Draw two states in one picture: added green, removed red, changed brown, the rest grey.
 
     References too: new ones green, removed ones red and crossed out, those of what was moved
     violet, those of a list in another order blue.

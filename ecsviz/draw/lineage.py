@@ -13,6 +13,7 @@ from ecsviz.domain.labels import label_of
 from ecsviz.draw import frame
 from ecsviz.draw.nodes import RISE
 from ecsviz.draw.options import checked_option, title_and_legend
+from ecsviz.draw.palette import BLUE, BROWN, GREEN, GREY, RED
 from ecsviz.draw.style import fixed_categories, theme_of, with_alpha
 from ecsviz.draw.text import Writer
 from ecsviz.layout.lanes import depth_first
@@ -33,11 +34,11 @@ SMALL: Final = 7.4
 COLUMNS: Final = 40
 
 EVENTS: Final = {
-    "added": ("#04A24C", "P"),
-    "forked": ("#0F5D91", "o"),
-    "changed": ("#6B5509", "D"),
-    "deleted": ("#C40253", "X"),
-    "not stored": ("#80858E", "s"),
+    "added": (GREEN, "P"),
+    "forked": (BLUE, "o"),
+    "changed": (BROWN, "D"),
+    "deleted": (RED, "X"),
+    "not stored": (GREY, "s"),
 }
 """What happened to an entity in a revision; the marks tell it without colour."""
 

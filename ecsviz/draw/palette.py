@@ -48,6 +48,14 @@ _KNOWN: Final = {
 }
 _lock = Lock()
 _slots: dict[str, int] = dict(_KNOWN)
+GREEN: Final = "#04A24C"
+RED: Final = "#C40253"
+BROWN: Final = "#6B5509"
+VIOLET: Final = "#AF4FE1"
+BLUE: Final = "#0F5D91"
+GREY: Final = "#80858E"
+"""The colours of states, on light ground: what was added, removed, changed, moved, reordered or is
+looked at, and the rest."""
 _taken = [0] * len(PALETTE)
 """How many names have each colour."""
 

@@ -14,23 +14,33 @@ import numpy as np
 
 from ecsviz.basics.order import Ints
 from ecsviz.domain.labels import clean_text
-from ecsviz.draw.palette import MARKERS, ON_DARK, PALETTE, slots_of
+from ecsviz.draw.palette import (
+    BLUE,
+    GREEN,
+    GREY,
+    MARKERS,
+    ON_DARK,
+    PALETTE,
+    RED,
+    VIOLET,
+    slots_of,
+)
 from ecsviz.layout.grid import Floats
 
 WHITE: Final = "#FFFFFF"
 CYCLE: Final = "#D55E00"
 CYCLE_ON_DARK: Final = "#F28C4B"
-OTHER: Final = "#80858E"
+OTHER: Final = GREY
 SHOWN: Final = 6
 """So many values have colours of their own; the rarer ones share one."""
 STEPS: Final = 48
 """How many colours a scale of numbers has."""
 
 REFERENCES: Final = {
-    "new reference": "#04A24C",
-    "removed reference": "#C40253",
-    "moved here": "#AF4FE1",
-    "reordered": "#0F5D91",
+    "new reference": GREEN,
+    "removed reference": RED,
+    "moved here": VIOLET,
+    "reordered": BLUE,
 }
 """What becomes of references between two states; those that are removed are crossed out too."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from ecsviz.draw import frame
 from ecsviz.draw.graph import draw_picture, picture_of
 from ecsviz.draw.options import checked_option
+from ecsviz.draw.palette import BLUE
 from ecsviz.draw.picture import DrawingOptionError
 from ecsviz.draw.style import Theme, on_ground, theme_of, with_alpha
 from ecsviz.draw.text import Writer
@@ -196,7 +197,7 @@ class _Words:
         for gid, x, text, muted, high in rows:
             y -= high * shrink
             if gid == "this line":
-                back = with_alpha([on_ground("#0F5D91", self.theme.dark)], 0.22)
+                back = with_alpha([on_ground(BLUE, self.theme.dark)], 0.22)
                 box = Rectangle((0.04, y - 0.22 * self.line), width - 0.1, self.line, color=back[0])
                 ax.add_patch(box)
             self._say(gid, x, y, text, muted=muted, bold=gid == "what happens")
