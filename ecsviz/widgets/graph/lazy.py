@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import traitlets
 from ipywidgets import HTML, Layout, ToggleButtons, VBox
 
 from ecsviz.basics.html import element
+from ecsviz.basics.text import counted
 from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
 from ecsviz.storage.scale.lazy_graph import LazyGraph
 from ecsviz.storage.scale.quotient import WAYS, By, Quotient
 from ecsviz.widgets.graph.explorer import DETAILED, GraphExplorer
 from ecsviz.widgets.graph.views import check_number
 
-HIGH: int = 260
+HIGH: Final = 260
 """How high the picture of the parts is, in pixels: there are few of them."""
 
 
@@ -143,9 +144,9 @@ def _told(quotient: Quotient, opened: str | None, limit: int) -> str:
             f"all of {size:,} nodes" if size <= limit else f"the first {limit:,} of {size:,} nodes"
         )
         return f"{what}: {how}."
-    shown = f"{len(quotient.sizes):,} of {quotient.total:,}"
-    what = "types" if quotient.by == "type" else "components, the largest"
-    return f"{shown} {what}. Click one to open it."
+    every = counted(quotient.total, quotient.by)
+    largest = "" if len(quotient.sizes) == quotient.total else ", the largest"
+    return f"{len(quotient.sizes):,} of {every}{largest}. Click one to open it."
 
 
 def explore_lazy(lazy_graph: LazyGraph, *, by: By = "type", limit: int = DETAILED) -> LazyExplorer:
@@ -178,7 +179,7 @@ def explore_lazy(lazy_graph: LazyGraph, *, by: By = "type", limit: int = DETAILE
     >>> _ = store.register(ev.sample("thread"))
     >>> with ev.scan_graph(store) as graph:
     ...     explore_lazy(graph, by="component").told
-    '1 of 1 components, the largest. Click one to open it.'
+    '1 of 1 component. Click one to open it.'
     """
     if not isinstance(lazy_graph, LazyGraph):
         raise InvalidArgumentError(
