@@ -167,7 +167,9 @@ def entity_classes(module: types.ModuleType) -> list[Any]:
 def annotated(cls: Any) -> dict[str, str]:
     """Return what the text says of each field of a class."""
     bases = [base for base in reversed(cls.__mro__) if base.__module__ == cls.__module__]
-    return {name: said for base in bases for name, said in base.__annotations__.items()}
+    # Not `base.__annotations__`: it is inherited once anybody asked the metaclass for its own.
+    said = [vars(base).get("__annotations__", {}) for base in bases]
+    return {name: text for each in said for name, text in each.items()}
 
 
 @st.composite
