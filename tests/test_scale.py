@@ -17,6 +17,7 @@ import pytest
 
 import ecsviz as ev
 from ecsviz import errors
+from ecsviz.domain.labels import label_of
 from ecsviz.export import FileNotWrittenError
 from tests import lazy_graphs
 from tests.conformance import classes as c
@@ -526,3 +527,21 @@ def _nodes_of(ask: Any) -> set[int]:
         return set(ask()["node"])
     except errors.EcsvizError:
         return set()
+
+
+def test_nodes_of_a_part_are_called_as_entities_are(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.register([*ev.sample("chats"), ev.ChatThread(title=""), ev.ChatThread(title="x" * 500)])
+    loaded = [*store.find(ev.ChatThread), *store.find(ev.ChatMessage)]
+    wanted = {entity.ecs_id: label_of(entity, 56) for entity in loaded}
+    assert len(set(wanted.values())) > 100, "they have names of their own"
+    folder = store.to_parquet(tmp_path / "graph")
+    for part in (store.graph(), ev.scan_graph(folder).subgraph()):
+        assert {node.ecs_id: label_of(node, 56) for node in part.nodes} == wanted
+    thread = store.find(ev.ChatThread, title__startswith="xxx")[0]
+    assert [label_of(node) for node in store.graph(thread, hops=1).nodes] == [label_of(thread)]
+    monkeypatch.setattr("ecsviz.storage.relational.look.graph.MOST_NAMED", 2)
+    monkeypatch.setattr("ecsviz.storage.scale.picking.MOST_NAMED", 2)
+    for part in (store.graph(), ev.scan_graph(folder).subgraph()):
+        assert {label_of(node) for node in part.nodes} == {"ChatMessage", "ChatThread"}

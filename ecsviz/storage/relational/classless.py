@@ -6,7 +6,7 @@ is not here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,11 +14,10 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ecsviz.domain.labels import NAMES, TEXTS
 from ecsviz.errors import StorageCorruptError, UnknownTypeError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.protocol import as_id, not_found
-from ecsviz.storage.relational.look.graph import StoredEntity, graph_of
+from ecsviz.storage.relational.look.graph import graph_of
 from ecsviz.storage.relational.look.references import StoredReferences
 from ecsviz.storage.relational.past.history import moments_of
 from ecsviz.storage.relational.schema.arcs import Arc, Kind, sides_of_arcs, stored_arcs
@@ -34,9 +33,6 @@ from ecsviz.storage.sql.statements import columns_of, value_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LABEL = 100
-"""How many characters of a text are read for a label."""
 
 _Column = sa.ColumnClause[Any]
 
@@ -58,19 +54,6 @@ class Table:
     type_name: str
     columns: list[str]
     rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class BareEntity(StoredEntity):
-    """A node of a bare graph.
-
-    Attributes
-    ----------
-    label_state
-        The beginnings of the texts by which people know it, for `ecsviz.domain.labels.label_of`.
-    """
-
-    label_state: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 class BareStore:
@@ -183,35 +166,20 @@ class BareStore:
         """Return the graph of the stored entities; as ``store.graph()``, without any class."""
         start = None if root is None else as_id(root)
         with self._inside.reading() as (conn, catalog):
-            nodes: list[BareEntity] = []
             found = StoredReferences(conn, catalog)
             for stored in catalog.mapping.stored.values():
-                nodes += self._add(found, stored)
+                self._add(found, stored)
             blocks = list(found.blocks(self._arcs(conn, catalog.mapping.stored)))
-        if start is not None and start not in found.ids:
-            raise not_found(start, found.ids, str(self._inside.database))
-        return graph_of(nodes, blocks, None if start is None else found.ids.index(start), hops)
+            if start is not None and start not in found.ids:
+                raise not_found(start, found.ids, str(self._inside.database))
+            return graph_of(found, blocks, None if start is None else found.ids.index(start), hops)
 
-    def _add(self, found: StoredReferences, stored: StoredType) -> list[BareEntity]:
-        """Add the entities of a type to what is found; return them as nodes."""
+    def _add(self, found: StoredReferences, stored: StoredType) -> None:
+        """Add the entities of a type to what is found."""
         row: _Column = sa.column("id", sa.BigInteger())
-        shown = _label_fields(stored)
-        texts = [
-            sa.func.substr(sa.column(stored.layout[n]["column"]), 1, LABEL).label(f"t{i}")
-            for i, n in enumerate(shown)
-        ]
-        query: Any = sa.select(row, sa.column("ecs_id", sa.Uuid()), *texts)
+        query: Any = sa.select(row, sa.column("ecs_id", sa.Uuid()))
         query = query.select_from(self._table(stored.table)).order_by(row)
-        row_ids, ids, *columns = columns_of(found.conn, query)
-        found.add(stored.name, row_ids, ids)
-        return [
-            BareEntity(
-                ecs_id,
-                stored.name,
-                {name: texts[n] for name, texts in zip(shown, columns, strict=True)},
-            )
-            for n, ecs_id in enumerate(ids)
-        ]
+        found.add(stored.name, *columns_of(found.conn, query))
 
     def _arcs(self, conn: Connection, types: dict[str, StoredType]) -> list[Arc]:
         """Return the arcs of all types.
@@ -281,13 +249,3 @@ def _kinds(catalog: Catalog) -> dict[str, tuple[str, str]]:
             result[name] = (_LINKS if name != stored.table else _ENTITIES, stored.name)
             result[history_name(name)] = ("history", stored.name)
     return result
-
-
-def _label_fields(stored: StoredType) -> list[str]:
-    """Return the fields that tell people which entity it is."""
-    texts = [
-        name
-        for name, what in stored.fields.items()
-        if what.startswith("TEXT") and "column" in stored.layout.get(name, {})
-    ]
-    return [name for name in (*NAMES, "role", *TEXTS) if name in texts] or texts[:1]

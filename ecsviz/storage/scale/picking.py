@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, overload
 
 import numpy as np
@@ -10,6 +10,13 @@ import numpy as np
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.errors import GraphTooLargeError
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
+from ecsviz.storage.relational.look.names import (
+    LABEL,
+    MOST_NAMED,
+    NO_TEXTS,
+    label_fields,
+    named,
+)
 from ecsviz.storage.scale.tables import EDGES, NODES, Edge, Tables
 
 MOST_NODES: Final = 100_000
@@ -42,10 +49,11 @@ def graph_of_chosen(tables: Tables, chosen: str, limit: int) -> EntityDependency
             " JOIN ecs_chosen c ON n.node = c.node ORDER BY n.node"
         )
         edges = engine.rows(f"{among} ORDER BY source, field, position, target")
+        names = _names(tables) if len(nodes) <= MOST_NAMED else {}
     finally:
         engine.drop("ecs_chosen")
     with collector_paused():
-        return _graph(tables, nodes, edges)
+        return _graph(tables, nodes, edges, names)
 
 
 def check_size(what: str, found: int, limit: int) -> None:
@@ -64,7 +72,35 @@ def _count(tables: Tables, sql: str) -> int:
     return count
 
 
-def _graph(tables: Tables, nodes: Any, edges: Any) -> EntityDependencyGraph:
+def _names(tables: Tables) -> dict[int, Mapping[str, Any]]:
+    """Return per node that was chosen the texts by which people know it."""
+    found: dict[int, Mapping[str, Any]] = {}
+    for part in tables.file.classes:
+        own = tables.of_class[part.name]
+        schema = tables.engine.rows(f"SELECT * FROM {own} LIMIT 0").schema
+        columns = {
+            part.columns[column.name]: column.name
+            for column in schema
+            if column.name in part.columns and str(column.type).endswith("string")
+        }
+        names = label_fields(part.fields, columns)
+        if names:
+            read = tables.engine.rows(
+                "SELECT t.node AS node, "
+                + ", ".join(
+                    f"substr(t.{tables.engine.name(columns[name])}, 1, {LABEL}) AS t{n}"
+                    for n, name in enumerate(names)
+                )
+                + f" FROM {own} t JOIN ecs_chosen c ON t.node = c.node"
+            )
+            texts = [read[f"t{n}"].to_pylist() for n in range(len(names))]
+            found |= zip(read["node"].to_pylist(), named(names, texts), strict=True)
+    return found
+
+
+def _graph(
+    tables: Tables, nodes: Any, edges: Any, names: Mapping[int, Mapping[str, Any]]
+) -> EntityDependencyGraph:
     numbers = nodes["node"].to_numpy()
     ids = [tables.made_id(stored) for stored in nodes["id"].to_pylist()]
     types = nodes["type"].to_pylist()
@@ -78,7 +114,10 @@ def _graph(tables: Tables, nodes: Any, edges: Any) -> EntityDependencyGraph:
     ]
     ends = targets.tolist()
     return EntityDependencyGraph.from_parts(
-        [tables.made_node(*said) for said in zip(ids, types, strict=True)],
+        [
+            tables.made_node(each, kind, names.get(number, NO_TEXTS))
+            for each, kind, number in zip(ids, types, numbers.tolist(), strict=True)
+        ],
         ids,
         types,
         sources,

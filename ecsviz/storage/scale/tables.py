@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from ecsviz.errors import (
     short_repr,
 )
 from ecsviz.storage.protocol import as_id
-from ecsviz.storage.relational.look.graph import StoredEntity
+from ecsviz.storage.relational.look.names import NO_TEXTS, StoredEntity
 from ecsviz.storage.scale.engines import Engine
 from ecsviz.storage.scale.layout import REFERENCES, ClassPart, GraphFile, ReferencePart
 from ecsviz.storage.scale.places import path_of
@@ -157,9 +157,9 @@ class Tables:
         arrow = need("pyarrow", extra="scale", what="LazyGraph")
         return arrow.array([each.bytes for each in ids], type=arrow.binary())
 
-    def made_node(self, node_id: Any, type_name: str) -> Any:
-        """Return what stands for a node."""
-        return StoredEntity(node_id, type_name)
+    def made_node(self, node_id: Any, type_name: str, texts: Mapping[str, Any] = NO_TEXTS) -> Any:
+        """Return what stands for a node, with the texts by which it is known."""
+        return StoredEntity(node_id, type_name, texts)
 
     # -- nodes -------------------------------------------------------------------------------
 
@@ -343,7 +343,7 @@ class OthersTables(Tables):
         """Return ids as an array for the engine."""
         return list(ids)
 
-    def made_node(self, node_id: Any, type_name: str) -> Any:  # noqa: ARG002 - as of entities
+    def made_node(self, node_id: Any, *_: Any) -> Any:
         """Return what stands for a node."""
         return node_id
 

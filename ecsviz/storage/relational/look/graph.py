@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import overload
 from uuid import UUID
 
@@ -15,20 +14,10 @@ from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.order import Ints
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.protocol import check_hops
+from ecsviz.storage.relational.look.names import MOST_NAMED, NO_TEXTS, StoredEntity, names_of
 from ecsviz.storage.relational.look.references import Block, StoredReferences
 from ecsviz.storage.relational.schema.arcs import sides_of_arcs
 from ecsviz.storage.relational.schema.catalog import Catalog
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEntity:
-    """A node of a store's graph: an entity that was not loaded."""
-
-    ecs_id: UUID
-    type_name: str
-
-    def __repr__(self) -> str:
-        return f"<{self.type_name} …{str(self.ecs_id)[-6:]}>"
 
 
 class _Told(Sequence[str]):
@@ -62,40 +51,40 @@ def stored_graph(
 
     Notes
     -----
-    A statement per class and per column that refers; some 250 bytes a node and 30 a reference.
+    A statement per class and per column that refers, and one more per class for the names of
+    100,000 entities or fewer; some 250 bytes a node and 30 a reference.
     """
     check_hops(hops)
     with collector_paused():
         found = StoredReferences(conn, catalog)
         blocks = found.read()
-        nodes = [StoredEntity(*said) for said in zip(found.ids, found.types, strict=True)]
-        start = None if root is None else found.ids.index(root)
-        return graph_of(nodes, blocks, start, hops)
+        return graph_of(found, blocks, None if root is None else found.ids.index(root), hops)
 
 
 def graph_of(
-    nodes: Sequence[StoredEntity], blocks: list[Block], start: int | None, hops: int | None
+    found: StoredReferences, blocks: list[Block], start: int | None, hops: int | None
 ) -> EntityDependencyGraph:
     """Return the graph of entities and their references, or of what one of them leads to.
 
     Parameters
     ----------
-    nodes, blocks
+    found, blocks
         The entities, and the references among them.
     start
         The number of the one to begin with; None for all.
     hops
         How many references to follow from there; None for all.
     """
+    chosen = None
     if start is not None:
         sources = [n for block in blocks for n in block.sources.tolist()]
         targets = [n for block in blocks for n in block.targets.tolist()]
-        chosen = neighbourhood(len(nodes), sources, targets, start, hops)
-        place = np.full(len(nodes), -1, dtype=np.int64)
+        chosen = neighbourhood(len(found.ids), sources, targets, start, hops)
+        place = np.full(len(found.ids), -1, dtype=np.int64)
         place[chosen] = np.arange(len(chosen))
-        nodes = [nodes[n] for n in chosen]
         blocks = [_moved(block, place) for block in blocks]
     none = np.zeros(0, dtype=np.int64)
+    nodes = _nodes(found, chosen)
     ids = [node.ecs_id for node in nodes]
     return EntityDependencyGraph.from_parts(
         nodes,
@@ -113,6 +102,27 @@ def graph_of(
             [len(block.sources) for block in blocks],
         ),
     )
+
+
+def _nodes(found: StoredReferences, chosen: Sequence[int] | None) -> list[StoredEntity]:
+    """Return nodes that know what they are called, unless there are too many."""
+    numbers = range(len(found.ids)) if chosen is None else chosen
+    if len(numbers) > MOST_NAMED:
+        return [StoredEntity(found.ids[n], found.types[n]) for n in numbers]
+    rows = found.rows_of(numbers)
+    names = {
+        name: names_of(
+            found.conn, found.catalog, stored, None if chosen is None else list(rows[name])
+        )
+        for name, stored in found.catalog.mapping.stored.items()
+        if name in rows
+    }
+    nodes = {
+        number: StoredEntity(found.ids[number], name, names[name].get(row, NO_TEXTS))
+        for name, those in rows.items()
+        for row, number in those.items()
+    }
+    return [nodes[number] for number in numbers]
 
 
 def _moved(block: Block, place: Ints) -> Block:

@@ -103,6 +103,15 @@ class StoredReferences:
         self.ids += ids
         self.types += [name] * len(ids)
 
+    def rows_of(self, numbers: Iterable[int]) -> dict[str, dict[int, int]]:
+        """Return of some entities, by type: row id → number."""
+        rows: dict[str, dict[int, int]] = {}
+        for number in numbers:
+            name = self.types[number]
+            start, row_ids = self._rows[name]
+            rows.setdefault(name, {})[int(row_ids[number - start])] = number
+        return rows
+
     def blocks(self, arcs: Iterable[Arc]) -> Iterator[Block]:
         """Yield the references of each arc, without those to or from what others have deleted.
 
