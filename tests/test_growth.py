@@ -212,6 +212,78 @@ def test_what_is_counted_takes_one_statement(tmp_path: Path) -> None:
     assert sum("chat_messages" in text for text in said) == 1
 
 
+class _Left(ev.Entity):
+    right: _Right
+
+
+class _Right(ev.Entity):
+    left: _Left
+
+
+class _Follower(ev.Entity):
+    name: str = ""
+    follows: _Follower | None = None
+    fans: list[_Follower] = ev.reference(inverse=None, default_factory=list)
+    held: dict[str, _Follower] = {}
+
+
+def pairs(size: int) -> list[Any]:
+    """Return entities that require each other: one of two keys leads to a later row."""
+    lefts = [_Left.model_construct() for _ in range(size // 2)]
+    for left in lefts:
+        left.right = _Right(left=left)
+    return lefts
+
+
+def followers(size: int) -> list[Any]:
+    """Return entities of one class that lead to others of any place."""
+    made = [_Follower(name=str(number)) for number in range(size)]
+    for number, one in enumerate(made):
+        one.follows = made[(number * 7919 + 1) % size]
+        one.fans = [made[(number * 31 + 7) % size]]
+        one.held = {"x": made[-1 - number]}
+    return made
+
+
+FILLED: list[Callable[[int], Any]] = [
+    pairs,
+    followers,
+    lambda size: [chat(20) for _ in range(size // 20)],
+]
+
+
+def steps_of_filling(path: Path, made: Any) -> dict[str, int]:
+    """Count the steps of each way to fill a new store, and of emptying it."""
+    store = ev.SQLAlchemyEntityStorage(path / "first.db")
+    again = ev.SQLAlchemyEntityStorage(path / "again.db")
+    nodes = ev.EntityDependencyGraph(made).nodes
+    calls: dict[str, Callable[[], Any]] = {
+        "register": lambda: store.register(made),
+        "to a folder": lambda: store.to_parquet(path / "graph"),
+        "from a folder": lambda: again.from_parquet(path / "graph"),
+        "verify": again.verify,
+        "delete": lambda: again.delete(nodes),
+    }
+    result = {}
+    for name, call in calls.items():
+        with sqlite_steps() as found:
+            call()
+        result[name] = len(found)
+    return result
+
+
+@pytest.mark.parametrize("make", FILLED, ids=["pairs", "followers", "chats"])
+def test_a_row_is_written_without_a_look_at_all_others(
+    tmp_path: Path, make: Callable[[int], Any]
+) -> None:
+    steps = []
+    for size in (100, 1000):
+        (tmp_path / str(size)).mkdir()
+        steps.append(steps_of_filling(tmp_path / str(size), make(size)))
+    for name, few in steps[0].items():
+        assert steps[1][name] <= 13 * few + 20, f"{name}: {few} and {steps[1][name]}"
+
+
 def changed_rows(path: Path, change: Callable[[], Any]) -> dict[str, int]:
     """Return how many rows a change adds, removes or alters, by table."""
 

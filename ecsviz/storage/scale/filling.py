@@ -65,7 +65,7 @@ def from_parquet(
                 catalog, next_ids = inside.found(conn)
                 catalog = catalog.fork()
                 maps = filling.known(catalog)
-                with catalog.synced(conn, maps.values(), next_ids):
+                with catalog.synced(conn, maps.values(), next_ids, any_order=True):
                     made = filling.write(conn, catalog, maps, note)
 
                 def carried_out() -> None:

@@ -26,7 +26,7 @@ from ecsviz.storage.relational.schema.foreign import Seen
 from ecsviz.storage.relational.schema.history_tables import history_name, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap, InverseList, Mapping, StoredType
 from ecsviz.storage.relational.schema.own_tables import IDENTITY, OwnTables
-from ecsviz.storage.relational.schema.seals import digest
+from ecsviz.storage.relational.schema.seals import digest, revision_seal
 from ecsviz.storage.relational.schema.store_identity import NEWEST, SEEN, StoreIdentity
 from ecsviz.storage.relational.schema.stored_types import (
     Tell,
@@ -365,7 +365,12 @@ class Catalog:
 
     @contextmanager
     def synced(
-        self, conn: Connection, maps: Iterable[ClassMap], next_ids: dict[str, int]
+        self,
+        conn: Connection,
+        maps: Iterable[ClassMap],
+        next_ids: dict[str, int],
+        *,
+        any_order: bool = False,
     ) -> Iterator[dict[str, int]]:
         """Make what tables and columns are missing; give every type's next free row id.
 
@@ -375,6 +380,8 @@ class Catalog:
             A transaction, and the classes.
         next_ids
             As the transaction has found them.
+        any_order
+            Whether rows are written before others that they refer to.
 
         Notes
         -----
@@ -390,7 +397,7 @@ class Catalog:
             if stored is not None and known.layout() != stored.layout:
                 wider.append((known, stored))
         fresh = [known for known in every if known.type_name not in self.mapping.stored]
-        keys = self._create_types(conn, every)
+        keys = self._create_types(conn, every, any_order=any_order)
         if wider:  # their new keys may lead to the tables just made
             add_keys(conn, keys)
             keys = []
@@ -409,10 +416,10 @@ class Catalog:
         add_keys(conn, self._create_types(conn, self._with_targets(maps)))
 
     def _create_types(
-        self, conn: Connection, maps: Iterable[ClassMap]
+        self, conn: Connection, maps: Iterable[ClassMap], *, any_order: bool = False
     ) -> list[ExecutableDDLElement]:
         fresh = [known for known in maps if known.type_name not in self.mapping.stored]
-        keys = make_tables(conn, [table for known in fresh for table in known.tables])
+        keys = make_tables(conn, [t for known in fresh for t in known.tables], any_order=any_order)
         if fresh:
             conn.execute(sa.insert(self.types), [self._type_row(known) for known in fresh])
         return keys
@@ -579,13 +586,6 @@ class Catalog:
 def is_marked(conn: Connection) -> bool:
     """Tell whether a SQLite file says that it was made as a store of ours."""
     return conn.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION_ID
-
-
-def revision_seal(
-    number: int, at: datetime, note: str | None, added: int, changed: int, deleted: int
-) -> bytes:
-    """Return the seal of a revision."""
-    return digest((number, at.isoformat(), note, added, changed, deleted))
 
 
 def find_class(stored: StoredType) -> type | None:

@@ -19,14 +19,24 @@ from ecsviz.storage.relational.schema.history_tables import history_of
 from ecsviz.storage.sql.dialects import row_of
 
 
-def make_tables(conn: Connection, tables: list[sa.Table]) -> list[ExecutableDDLElement]:
+def make_tables(
+    conn: Connection, tables: list[sa.Table], *, any_order: bool = False
+) -> list[ExecutableDDLElement]:
     """Make tables and their history tables; return what makes their keys and indexes.
+
+    Parameters
+    ----------
+    conn, tables
+        A transaction, and what to make.
+    any_order
+        Whether rows are written before others that they refer to.
 
     Notes
     -----
     What is returned is for `add_keys`, once the rows are written: to sort them all at the end
     takes a third of the time that looking every row up takes. Where constraints cannot be added
-    to a table (SQLite), only indexes come late.
+    to a table (SQLite), only indexes come late, and not those of keys that lead to later rows:
+    there each row that is written looks for what waits for it, without an index in all rows.
     """
     keys: list[ExecutableDDLElement] = []
     late: list[ExecutableDDLElement] = []
@@ -45,8 +55,18 @@ def make_tables(conn: Connection, tables: list[sa.Table]) -> list[ExecutableDDLE
         else:
             conn.execute(CreateTable(table))
         conn.execute(CreateTable(past))
-        late += [CreateIndex(index) for index in (*table.indexes, *past.indexes)]
+        for index in (*table.indexes, *past.indexes):
+            if not conn.dialect.supports_alter and (any_order or _waits(index)):
+                conn.execute(CreateIndex(index))
+            else:
+                late.append(CreateIndex(index))
     return keys + late
+
+
+def _waits(index: sa.Index) -> bool:
+    """Tell whether an index is that of a key which may lead to a row that is written later."""
+    first = next(iter(index.columns))
+    return any(key.deferrable for key in first.foreign_keys)
 
 
 def _check_width(conn: Connection, *tables: sa.Table) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import repeat
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,13 @@ def digest(parts: Any) -> bytes:
         return xxhash.xxh3_64_digest(marshal.dumps(parts, 2))
     except ValueError:  # a damaged file: what is there is not what was sealed
         return xxhash.xxh3_64_digest(repr(parts).encode(errors="replace"))
+
+
+def revision_seal(
+    number: int, at: datetime, note: str | None, added: int, changed: int, deleted: int
+) -> bytes:
+    """Return the seal of a revision."""
+    return digest((number, at.isoformat(), note, added, changed, deleted))
 
 
 def digests(rows: Iterable[tuple[Any, ...]]) -> list[bytes]:

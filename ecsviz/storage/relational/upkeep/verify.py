@@ -20,10 +20,10 @@ from ecsviz.storage.relational.load.load import Load
 from ecsviz.storage.relational.models.handwritten_rows import row_problems, runs
 from ecsviz.storage.relational.save.checksums import StoredRows
 from ecsviz.storage.relational.schema.arcs import Arc, Kind, arcs_in, by_field
-from ecsviz.storage.relational.schema.catalog import Catalog, revision_seal
+from ecsviz.storage.relational.schema.catalog import Catalog
 from ecsviz.storage.relational.schema.history_tables import REVISION, UNTIL, history_of
 from ecsviz.storage.relational.schema.mapping import ClassMap
-from ecsviz.storage.relational.schema.seals import digest
+from ecsviz.storage.relational.schema.seals import digest, revision_seal
 from ecsviz.storage.relational.upkeep.verify_origins import origin_problems
 from ecsviz.storage.relational.upkeep.verify_texts import text_problems
 from ecsviz.storage.relational.upkeep.verify_unique import declared_problems
