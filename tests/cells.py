@@ -20,7 +20,8 @@ class Cells:
 
     def run(self, source: str) -> None:
         """Run one cell."""
-        exec(compile(source, f"<{self.module.__name__}>", "exec"), self.module.__dict__)
+        code = compile(source, f"<{self.module.__name__}>", "exec", dont_inherit=True)
+        exec(code, self.module.__dict__)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.module, name)

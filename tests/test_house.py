@@ -278,9 +278,11 @@ def test_the_checker_sees_a_circle(tmp_path: Path) -> None:
 
 # Names with an underscore that others have given, and of which there is no other.
 FOREIGN = {
+    "_attributes_set": "pydantic: a field's annotation as it was given, see `domain.redefined`",
     "_copy": "SQLAlchemy: a column as it stands, for a table of the same columns",
     "_fields": "named tuples, which the standard library documents",
     "_getframe": "sys: where a class is defined, as the standard library's own collections ask it",
+    "_original_annotation": "pydantic: a field's annotation as it was read, see `domain.redefined`",
     "_replace": "named tuples, which the standard library documents",
     "_variant_mapping": "SQLAlchemy: what a type is on other databases",
 }

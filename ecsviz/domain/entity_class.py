@@ -6,12 +6,14 @@ an instance of the one passes where the other is asked for, and storage goes by 
 
 from __future__ import annotations
 
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from ecsviz.basics.once import making
+from ecsviz.domain.redefined import named_anew
 
 if TYPE_CHECKING:
     # For type checkers only: it carries the dataclass_transform that types constructors.
@@ -21,6 +23,8 @@ else:
     ModelMeta = type(BaseModel)
 
 _newest: weakref.WeakValueDictionary[tuple[str, str], type] = weakref.WeakValueDictionary()
+_alive: weakref.WeakSet[type] = weakref.WeakSet()
+"""Every definition that somebody still holds, also those that are not the newest."""
 _defined = [0]
 """How many definitions there have been, as its one item."""
 
@@ -35,8 +39,13 @@ class EntityMeta(ModelMeta):
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: Any, **kwargs: Any) -> None:
         super().__init__(name, bases, namespace, **kwargs)
         with making:
+            replaces = newest_definition(cls) is not cls
             _newest[type_key(cls)] = cls
             _defined[0] += 1
+            if not cls.__module__.startswith("ecsviz."):
+                _alive.add(cls)
+                if replaces and is_found_by_name(cls):
+                    named_anew(list(_alive), newest_definition)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         kind = type(instance)
@@ -56,6 +65,18 @@ def type_key(cls: type) -> tuple[str, str]:
 def newest_definition(cls: type) -> type:
     """Return the definition of `cls` that was made last under its name."""
     return _newest.get(type_key(cls), cls)
+
+
+def is_found_by_name(cls: type) -> bool:
+    """Tell whether what is written in its module can mean `cls`, and then what replaces it.
+
+    Notes
+    -----
+    Not a function's local class, nor what a generic class was parametrized to.
+    """
+    about = getattr(cls, "__pydantic_generic_metadata__", None) or {}
+    local = "<locals>" in cls.__qualname__ or about.get("origin") is not None
+    return cls.__module__ in sys.modules and not local
 
 
 def definitions() -> tuple[int, int]:

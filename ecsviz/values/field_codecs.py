@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import typing
-import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -50,9 +49,8 @@ def opaque_names(cls: type) -> tuple[str, ...]:
     return tuple(f.name for f in class_plan(cls).fields if f.shape == Shape.OPAQUE)
 
 
-_codecs: weakref.WeakKeyDictionary[type, dict[str, tuple[Codec, bool]]] = (
-    weakref.WeakKeyDictionary()
-)
+# A class keeps its own codecs: they may hold classes, which may hold the class.
+_CODECS = "__ecsviz_codecs__"
 
 
 def codec_of(cls: type, name: str) -> tuple[Codec, bool]:
@@ -68,10 +66,13 @@ def codec_of(cls: type, name: str) -> tuple[Codec, bool]:
     Of a dictionary of entities, it is the codec of the keys; of nested values with entities, the
     one of their skeleton. Made once per class and field: pydantic's adapters take their time.
     """
-    found = _codecs.get(cls, {}).get(name)
+    known: dict[str, tuple[Codec, bool]] = cls.__dict__.get(_CODECS, {})
+    found = known.get(name)
     if found is None:
         with making:
-            known = _codecs.setdefault(cls, {})
+            if _CODECS not in cls.__dict__:
+                setattr(cls, _CODECS, {})
+            known = cls.__dict__[_CODECS]
             found = known.get(name) or known.setdefault(name, _make_codec(cls, name))
     return found
 

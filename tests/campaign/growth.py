@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import tracemalloc
+import types
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -71,7 +73,34 @@ def pictures(folder: Path) -> Callable[[], Any]:
     return once
 
 
-WHAT = {what.__name__: what for what in (saves, stores, databases, explorers, pictures)}
+CELL = """
+class Dish(ev.Entity):
+    parts: list["Part"] = []
+class Part(ev.Entity):
+    dish: "Dish | None" = None
+made = Dish(parts=[Part(), {}])
+for part in made.parts:
+    part.dish = made
+"""
+
+
+def cells(folder: Path) -> Callable[[], Any]:
+    """Classes that name each other are defined again and again, and used."""
+    store, code = ev.SQLAlchemyEntityStorage(folder / "cells.db"), compile(CELL, "cell", "exec")
+    module = sys.modules["campaign_cells"] = types.ModuleType("campaign_cells")
+    module.__dict__["ev"] = ev
+    exec(code, module.__dict__)
+    first = store.register(module.made).ecs_id
+
+    def once() -> None:
+        exec(code, module.__dict__)
+        module.Dish.model_validate(module.made.model_dump())
+        store.get(first)
+
+    return once
+
+
+WHAT = {what.__name__: what for what in (saves, stores, databases, explorers, pictures, cells)}
 
 
 def now() -> tuple[int, int, int]:
