@@ -475,6 +475,35 @@ INSERT INTO t VALUES (1, '12345678901234567890.5', '[1.10, 0.1234567890123456789
     agree(db)
 
 
+def test_json_with_a_name_twice_and_arrays_with_indices_are_told(postgresql: Maker) -> None:
+    twice = '{"a": [{"b": 1, "b": 2}]}'
+    db = ev.read_database(
+        postgresql(
+            f"""CREATE DOMAIN json_paper AS JSON;
+CREATE TABLE t (id INT PRIMARY KEY, j JSON, d json_paper, b JSONB, a INT[], m JSON[]);
+INSERT INTO t VALUES (1, '{twice}', '{twice}', '{twice}', '[0:1]={{7,8}}', ARRAY['{twice}'::json]),
+  (2, '{{"b": {{"b": 1}}}}', '5', '[]', '{{7,8}}', '[5:5]={{3}}'),
+  (3, NULL, NULL, NULL, '{{}}', '{{}}');
+"""
+        )
+    )
+    one, two, _ = db.entities("t")
+    assert (one.j, one.d, one.b, one.a) == (twice, twice, {"a": [{"b": 2}]}, [7, 8])
+    assert (one.m, two.m) == ([twice], [3])
+    assert (two.j, two.d, two.b, two.a) == ({"b": {"b": 1}}, 5, [], [7, 8])
+    told = {row.columns: (row.problem, row.rows) for row in db.problems.itertuples()}
+    why = "kept as text, since Python has no such value: "
+    assert told == {
+        "j": (f"{why}{twice!r} in row 1", 1),
+        "d": (f"{why}{twice!r} in row 1", 1),
+        "a": ("given as lists, which have no such indices: '[0:1]={7,8}' in row 1", 1),
+        "m": ("given as lists, which have no such indices: '[5:5]={3}' in row 2", 1),
+    }
+    kinds = db.problems_frame()["kind"].to_list()
+    assert sorted(kinds) == ["alone", *["indices left out"] * 2, *["kept as text"] * 2]
+    agree(db)
+
+
 @pytest.mark.parametrize(
     ("maker", "binary"), [("mariadb", "BLOB"), ("postgresql", "BYTEA")], indirect=["maker"]
 )

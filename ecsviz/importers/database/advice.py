@@ -99,9 +99,9 @@ class WithAdvice:
         DataFrame
             ``kind`` (``"dangling"``, ``"not followed"``, ``"kept as text"``, ``"wider class"``,
             ``"not read"``, ``"odd file"``, ``"no index"``, ``"closes a cycle"``, ``"alone"``,
-            ``"guessed"``), ``table``, ``columns``, ``target``, ``problem``, ``remedy`` and
-            ``rows`` (Int64). The remedy is a statement, which is not run here, or the order in
-            which tables can be loaded.
+            ``"guessed"``, ``"indices left out"``), ``table``, ``columns``, ``target``, ``problem``,
+            ``remedy`` and ``rows`` (Int64). The remedy is a statement, which is not run here, or
+            the order in which tables can be loaded.
 
         Examples
         --------
@@ -173,6 +173,8 @@ def _faults(sql: _Sql, problems: pd.DataFrame) -> Iterator[Finding]:
             kind, remedy = "not followed", "declare the key on columns that are there"
         elif columns and isinstance(rows, int):
             kind, remedy = "kept as text", "frame() has them as texts"
+            if problem.startswith("given as lists"):
+                kind, remedy = "indices left out", "ask array_lower() for them where they matter"
         elif columns and not problem.startswith("left out"):
             kind, remedy = "wider class", "take classes from now on, not those of before"
         elif table in sql.schema.tables:

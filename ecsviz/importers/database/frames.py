@@ -10,6 +10,7 @@ from ecsviz.errors import short_repr
 from ecsviz.importers.database.arrow import arrow_table, polars_of
 from ecsviz.importers.database.classes import name_fields
 from ecsviz.importers.database.conditions import Where
+from ecsviz.importers.database.lacking import is_array
 from ecsviz.importers.database.rows import TableRows
 from ecsviz.importers.database.schema import ForeignKey, ForeignSchema, ForeignTable
 from ecsviz.importers.database.values import Fit, column_of, read_columns
@@ -110,9 +111,13 @@ def faults_frame(
             for text, *key in rows
         )
         more = f" and {count - len(rows):,} more" if count > len(rows) else ""
-        kinds = {each.name: each.kind for each in table.columns}
-        within = " within" * (kinds[column] == "json")
-        why = f"kept as text{within}, since Python has no such value: {told}{more}"
+        (known,) = (each for each in table.columns if each.name == column)
+        why = (
+            f"kept as text{' within' * (known.nested is not None)}, since Python has no such value"
+        )
+        if is_array(known):
+            why = "given as lists, which have no such indices"
+        why += f": {told}{more}"
         found.append((table.name, column, "", why, count))
     for name, column, types in wider:
         why = f"the class is wider now: values are {types}, those of the first rows are not"

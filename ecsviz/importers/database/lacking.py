@@ -1,7 +1,8 @@
 """Values that Python lacks: a day before Christ, ``infinity``, ``24:00``, MySQL's zero dates.
 
 Where a column has such a value, it is read as the database writes it: what Python has too becomes
-a date, a time or a span as everywhere, the rest stays text.
+a date, a time or a span as everywhere, the rest stays text. So does JSON of which an object has a
+name twice; lists lack the indices that an array of PostgreSQL may begin with.
 """
 
 from __future__ import annotations
@@ -55,6 +56,21 @@ WHEN: Final[dict[str, dict[Kind, str]]] = {
 NANOSECONDS = "(NOT isfinite({0}) OR coalesce(TRY(epoch_ns({0})), 0) % 1000 <> 0)"
 
 
+_NAME_TWICE = "NOT (CAST({} AS JSON) IS JSON WITH UNIQUE KEYS)"
+_OTHER_INDICES = " OR ".join(f"array_lower({{0}}, {n}) <> 1" for n in range(1, 7))
+
+
+def is_array(column: ForeignColumn) -> bool:
+    """Tell whether a column of PostgreSQL holds arrays."""
+    within = column.nested is not None and column.nested.lacks is not None  # of DuckDB
+    return column.kind == "json" and column.asked is not as_text and not within
+
+
+def _tells_names(conn: Connection) -> bool:
+    """Tell whether PostgreSQL can say of JSON whether a name comes twice in an object of it."""
+    return (conn.dialect.server_version_info or (0,)) >= (16,)
+
+
 def _when(conn: Connection, table: ForeignTable) -> dict[str, Any]:
     """Return column → when its value is one that Python lacks."""
     dialect = "mysql" if conn.dialect.name == "mariadb" else conn.dialect.name
@@ -65,6 +81,11 @@ def _when(conn: Connection, table: ForeignTable) -> dict[str, Any]:
         told: Callable[[str], str] | None = None if when is None else when.format
         if column.type == "TIMESTAMP_NS":
             told = NANOSECONDS.format
+        elif column.kind == "json" and dialect == "postgresql":
+            if is_array(column):
+                told = f"({_OTHER_INDICES})".format
+            elif column.type.lower() != "jsonb" and _tells_names(conn):
+                told = _NAME_TWICE.format
         elif column.nested is not None:
             told = column.nested.lacks
         if told is not None:

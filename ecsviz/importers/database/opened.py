@@ -403,6 +403,8 @@ class Database(WithAdvice, WithCopies):
         ``0000-00-00``. So is it in a struct, a list or a map of DuckDB, whose other parts are what
         they are elsewhere; keys of maps are texts, and so are times and dates in an array of
         PostgreSQL and a UNION of DuckDB. A number in JSON that a float would round is a Decimal.
+        JSON of which an object has a name twice stays text. A list has no indices of its own, as an
+        array of PostgreSQL may: such are in `problems`.
         """
         name, form = self._known(table), check_form(as_)
         limit = checked_limit(limit)

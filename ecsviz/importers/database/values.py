@@ -395,7 +395,7 @@ def _declared(column: ForeignColumn, lacking: bool) -> Fit:
     kind = column.kind
     if column.nested is not None:
         return Fit((object,), column.nullable, column.nested.read)
-    if lacking:
+    if lacking and kind in PARSERS:
         return Fit((_TYPES[kind], str), column.nullable, from_text(kind), kind == "zoned", True)
     return Fit((_TYPES[kind],), column.nullable, CONVERT.get(kind), kind == "zoned")
 
@@ -403,17 +403,30 @@ def _declared(column: ForeignColumn, lacking: bool) -> Fit:
 def from_json(value: Any) -> Any:
     """Return what a text of JSON says; a number that a float would round is a Decimal.
 
+    A text stays what it is where an object has a name twice: a dictionary keeps one of them.
+
     Examples
     --------
     >>> from_json("[1.10, 12345678901234567890.5, 1e400]")
     [1.1, Decimal('12345678901234567890.5'), Decimal('1E+400')]
+    >>> from_json('{"a": 1, "a": 2}'), from_json('{"a": 1}')
+    ('{"a": 1, "a": 2}', {'a': 1})
     """
     if isinstance(value, (str, bytes)):
         try:
-            return json.loads(value, parse_float=_float, parse_int=_int)
+            return json.loads(
+                value, parse_float=_float, parse_int=_int, object_pairs_hook=_names_once
+            )
         except (ValueError, RecursionError):
             return value
     return plain(value)
+
+
+def _names_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name comes twice")
+    return made
 
 
 def _float(text: str) -> float | Decimal:
