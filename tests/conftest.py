@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import os
 import shutil
@@ -145,6 +146,12 @@ runs them on every Python that it tries."""
 
 ONCE_MORE = {"wal", "engine", "copied"}
 """Storages that are tried in a second way; `make check` does so in the first alone."""
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of what the collector looks through, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
