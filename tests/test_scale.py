@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,6 +20,8 @@ import ecsviz as ev
 from ecsviz import errors
 from ecsviz.domain.labels import label_of
 from ecsviz.export import FileNotWrittenError
+from ecsviz.storage.scale import buckets, connected, engines, findings, solving
+from ecsviz.storage.scale.engines import bytes_of
 from tests import lazy_graphs
 from tests.conformance import classes as c
 from tests.conformance.conftest import OPENERS
@@ -228,8 +231,8 @@ def test_all_shapes_agree_with_networkx(
         # The least prime above all numbers: what is not one to one gives two nodes one name.
         assert len(live) < 4_561
         monkeypatch.setattr("ecsviz.storage.scale.connected.PRIME", 4_561)
-        monkeypatch.setattr("ecsviz.storage.scale.connected.ARRAYS", 10**6)
-        engine.memory = 300 * 2_500
+        monkeypatch.setattr("ecsviz.storage.scale.connected.NODE", 10**6)
+        engine.memory = 4 * 300 * 2_500
     with ev.LazyGraph.from_edges(file, engine=engine) as graph:
         lazy_graphs.check_agrees(graph, live)
     engine.close()
@@ -297,6 +300,86 @@ def test_too_much_is_refused_with_numbers(every_shape: Any) -> None:
     for bad in ("2 apples", 5, None):
         with pytest.raises(errors.InvalidArgumentError, match=r"memory is .*Give a size"):
             DuckDBEngine(bad)
+
+
+@pytest.mark.parametrize("memory", ["10MB", "700MB", "1GB", "2GB", "3.5 GiB", "64GB"])
+def test_memory_is_that_of_the_whole(memory: str) -> None:
+    """What DuckDB may hold, what arrays may take and what else there is: together no more."""
+    engine = DuckDBEngine(memory)
+    own = _limit(engine)
+    if engine.memory >= 2 * engines.BASE:
+        assert own <= 1.05 * (engine.memory - engines.BASE)
+        assert engine.room + engines.LEAST + engines.BASE <= engine.memory
+    assert 0 < engine.room < engine.memory
+    for size in (engine.room // 2, engine.room, 10 * engine.room):
+        with engine.lend(size):
+            left = _limit(engine)
+            assert left < own or own <= engines.LEAST
+            if size <= engine.room and engine.memory >= 2 * engines.BASE:
+                assert left + size + engines.BASE <= 1.05 * engine.memory
+        with pytest.raises(KeyError), engine.lend(size):
+            raise KeyError
+        assert _limit(engine) == own
+    engine.close()
+
+
+def _limit(engine: Any) -> int:
+    """Return how much DuckDB holds itself to, which tells it in a few digits."""
+    (said,) = engine.rows("SELECT current_setting('memory_limit') AS n")["n"].to_pylist()
+    return bytes_of(said)
+
+
+def test_whatever_is_done_in_arrays_is_lent_memory(
+    every_shape: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, _ = every_shape
+    engine = DuckDBEngine("1GB")
+    lent: list[int] = []
+
+    def note(real: Any) -> Any:
+        def noting(*args: Any, **more: Any) -> Any:
+            lent.append(own - _limit(engine))
+            return real(*args, **more)
+
+        return noting
+
+    own = _limit(engine)
+    for name in ("weak_components", "in_cycles", "nearest"):
+        for module in (connected, findings):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, note(getattr(module, name)))
+    for solve in (solving.solve_cycles, solving.solve_order):
+        noting = note(solve)
+        monkeypatch.setattr(findings, solve.__name__, noting)
+        monkeypatch.setitem(buckets.SOLVED, noting, 10**5)
+    monkeypatch.setattr(connected, "NODE", 50_000)  # a tenth of the memory here
+    monkeypatch.setattr(connected, "EDGE", 10)
+    with ev.LazyGraph.from_edges(file, engine=engine) as graph:
+        for ask in (
+            graph.components,
+            graph.in_cycle,
+            graph.get_topological_sort,
+            lambda: graph.neighbourhood("chain_0000", 30),
+        ):
+            lent.clear()
+            ask()
+            assert lent
+            assert min(lent) > own // 20
+        assert _limit(engine) == own
+    engine.close()
+
+
+def test_components_are_the_same_in_any_parts() -> None:
+    chance = np.random.default_rng(7)
+    for _ in range(100):
+        n = int(chance.integers(1, 12))
+        ends = chance.integers(0, n, (2, int(chance.integers(0, 16))))
+        cuts = np.sort(chance.integers(0, ends.shape[1] + 1, 3))
+        found = connected.weak_components(n, np.split(ends, cuts, axis=1))
+        graph = nx.Graph(zip(*ends.tolist(), strict=True))
+        graph.add_nodes_from(range(n))
+        for part in nx.connected_components(graph):
+            assert set(found[list(part)]) == {min(part)}
 
 
 def test_relations_are_the_engines_own(store: Any) -> None:

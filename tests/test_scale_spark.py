@@ -43,8 +43,9 @@ def test_spark_agrees_with_networkx(
     engine = SparkEngine(sail, memory="200MB")
     if memory == "buckets":
         monkeypatch.setattr("ecsviz.storage.scale.connected.FEW", 1_000)
-        monkeypatch.setattr("ecsviz.storage.scale.connected.ARRAYS", 10**6)
+        monkeypatch.setattr("ecsviz.storage.scale.connected.NODE", 10**6)
         engine.memory = 300 * 2_500
+        engine.streams = False  # as where files are written elsewhere
     with ev.LazyGraph.from_edges(file, engine=engine) as graph:
         lazy_graphs.check_agrees(graph, live)
     engine.close()

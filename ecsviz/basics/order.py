@@ -64,6 +64,9 @@ def strong_components(n: int, sources: Ints, targets: Ints) -> Ints:
     # Repeated edges add up, and may wrap round to 0: a 0 that is stored is an edge too.
     ones = np.ones(len(sources), dtype=np.int8)
     matrix = csr_array((ones, (sources, targets)), shape=(n, n))
+    # Of scipy's own type, which it would make of them, and of no size.
+    same = np.broadcast_to(np.float64(1), matrix.nnz)
+    matrix = csr_array((same, matrix.indices, matrix.indptr), shape=(n, n))
     _, labels = connected_components(matrix, directed=True, connection="strong")
     return labels.astype(np.int64)
 

@@ -9,7 +9,7 @@ from ecsviz.storage.scale.engines import Engine, Solve
 from ecsviz.storage.scale.solving import schema_of, solve_cycles, solve_order
 from ecsviz.storage.scale.tables import EDGES, NODES
 
-SOLVED: Final[dict[Solve, int]] = {solve_cycles: 80, solve_order: 300}
+SOLVED: Final[dict[Solve, int]] = {solve_cycles: 64, solve_order: 300}
 """Bytes a row while a bucket is solved."""
 TRIMS: Final = 4
 """How often nodes that end no reference, or begin none, are taken off before cycles are sought."""
@@ -55,6 +55,7 @@ def in_buckets(
     name: str,
     components: str,
     edges: str,
+    number: str,
     order: str | None,
     solve: Solve,
     columns: dict[str, str],
@@ -69,6 +70,8 @@ def in_buckets(
         A table: ``node``, ``component``.
     edges
         A query: ``source``, ``target``, ``kind``.
+    number
+        The SQL type of the numbers of nodes, of which the engine holds many.
     order
         The SQL of what orders the nodes ``n`` of a bucket, if anything must.
     solve, columns
@@ -83,10 +86,11 @@ def in_buckets(
     -----
     References and components are joined once; which bucket a component is in is a small table.
     """
-    most = max(1, engine.memory // SOLVED[solve])
+    most = max(1, engine.room // SOLVED[solve])
     engine.put(
         "ecs_inside",
-        "SELECT c.component AS component, e.source AS source, e.target AS target, e.kind AS kind"
+        f"SELECT CAST(c.component AS {number}) AS component, CAST(e.source AS {number}) AS source,"
+        f" CAST(e.target AS {number}) AS target, CAST(e.kind AS TINYINT) AS kind"
         f" FROM {edges} e JOIN {components} c ON e.source = c.node",
     )
     engine.put(
@@ -101,8 +105,8 @@ def in_buckets(
         raise GraphTooLargeError(
             f"{largest:,} nodes and references hang together, and the memory of"
             f" {engine.memory / 1e9:.3g} GB holds {most:,}. Give more: scan_graph(…,"
-            f" memory='{largest * SOLVED[solve] / 1e9 + 0.1:.1f}GB'), or ask a part:"
-            " subgraph(around=…, hops=…).",
+            f" memory='{_enough(engine, largest * SOLVED[solve]) / 1e9 + 0.1:.1f}GB'), or ask a"
+            " part: subgraph(around=…, hops=…).",
             n=largest,
             limit=most,
         )
@@ -114,23 +118,29 @@ def in_buckets(
     )
     engine.drop("ecs_sizes")
     nodes = (
-        "SELECT b.bucket AS bucket, c.node AS one, CAST(0 AS BIGINT) AS other"
+        f"SELECT b.bucket AS bucket, CAST(c.node AS {number}) AS one, CAST(0 AS {number}) AS other"
         f" FROM {components} c JOIN ecs_places b ON c.component = b.component"
     )
     if order is not None:
         engine.put(
             "ecs_ranks",
             "SELECT p.bucket AS bucket, p.one AS one, CAST(row_number() OVER"
-            f" (PARTITION BY p.bucket ORDER BY {order}) - 1 AS BIGINT) AS other"
+            f" (PARTITION BY p.bucket ORDER BY {order}) - 1 AS {number}) AS other"
             f" FROM ({nodes}) p JOIN {NODES} n ON p.one = n.node",
         )
         nodes = "SELECT bucket, one, other FROM ecs_ranks"
     rows = (
         "SELECT b.bucket AS bucket, i.source AS one, i.target AS other,"
-        " CAST(i.kind AS INTEGER) AS kind FROM ecs_inside i"
+        " i.kind AS kind FROM ecs_inside i"
         " JOIN ecs_places b ON i.component = b.component UNION ALL"
-        f" SELECT bucket, one, other, CAST(-1 AS INTEGER) AS kind FROM ({nodes}) nodes_of"
+        f" SELECT bucket, one, other, CAST(-1 AS TINYINT) AS kind FROM ({nodes}) nodes_of"
     )
-    engine.per_bucket(name, rows, solve, schema_of(columns))
+    with engine.lend((half + largest) * SOLVED[solve]):
+        engine.per_bucket(name, rows, solve, schema_of(columns))
     for each in ("ecs_inside", "ecs_places", "ecs_ranks"):
         engine.drop(each)
+
+
+def _enough(engine: Engine, size: int) -> int:
+    """Return which memory has room for so many bytes in arrays."""
+    return size + engine.memory - engine.room

@@ -10,27 +10,41 @@ the graph is deep.
 from __future__ import annotations
 
 import random
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import numpy as np
 
 from ecsviz.basics.order import Ints
 from ecsviz.storage.scale.engines import Engine
+from ecsviz.storage.scale.solving import check_ends, lowest
 
 PRIME: Final = 2**31 - 1
 """Bijections are ``(a * v + b) % PRIME``: products of two such numbers fit 64 bits."""
+BATCH: Final = 2**20
+"""How many rows come at a time."""
+_DTYPES: Final = {"INTEGER": np.int32, "BIGINT": np.int64}
 FEW: Final = 200_000
 """Up to how many edges the rest is found here, in one go, whatever the numbers of its nodes."""
-ARRAYS: Final = 32
-"""Bytes an edge while scipy looks for components: two int32, the same by rows, and copies."""
+NODE: Final = 40
+"""Bytes a node while its component is sought in arrays: labels, edges of a part, the answer."""
+EDGE: Final = 16
+"""Bytes an edge that is held: two int32, and the same by rows."""
 
 
-def fits(engine: Engine, edges: int, highest: int) -> bool:
-    """Tell whether edges among nodes up to a number fit the memory as arrays."""
-    return ARRAYS * edges + 16 * highest <= engine.memory and highest < 2**31 - 1
+def taken(highest: int, edges: int = 0) -> int:
+    """Return how many bytes arrays take of nodes up to a number, and of edges that are held."""
+    return NODE * highest + EDGE * edges
 
 
-def put_components(engine: Engine, name: str, edges: str, nodes: str, highest: int) -> None:
+def fits(engine: Engine, highest: int, edges: int = 0) -> bool:
+    """Tell whether nodes up to a number, and edges that are held, fit the memory as arrays."""
+    return taken(highest, edges) <= engine.room and highest < 2**31 - 1
+
+
+def put_components(
+    engine: Engine, name: str, edges: str, nodes: str, highest: int, count: int
+) -> None:
     """Keep under a name the weakly connected component of every node.
 
     Parameters
@@ -39,14 +53,18 @@ def put_components(engine: Engine, name: str, edges: str, nodes: str, highest: i
         The engine; the name of the table: ``node``, ``component`` (the lowest of its nodes).
     edges, nodes
         Queries: ``source`` and ``target``; ``node``. Their numbers are below `PRIME`.
-    highest
-        The highest number of a node.
+    highest, count
+        The highest number of a node; how many edges there are.
 
     Notes
     -----
+    Where the memory holds the nodes as arrays, by one statement, some edges at a time. Else by
     O(log n) statements; O(n + edges) rows in all of them together. What is left is found in
-    arrays as soon as it fits the memory.
+    arrays as soon as it fits.
     """
+    if fits(engine, highest, _held(engine, count)):
+        _give_components(engine, name, edges, nodes, highest, count)
+        return
     chance = random.Random(0)  # noqa: S311 - nobody is kept out by it
     engine.put(
         "ecs_e0",
@@ -54,10 +72,13 @@ def put_components(engine: Engine, name: str, edges: str, nodes: str, highest: i
         f" FROM ({edges}) edges WHERE source <> target",
     )
     rounds = 0
-    while (size := _size(engine, f"ecs_e{rounds}")) > FEW and not fits(engine, size, highest):
+    while (size := _size(engine, f"ecs_e{rounds}")) > FEW and not fits(
+        engine, highest, _held(engine, size)
+    ):
         _contract(engine, rounds, chance.randrange(1, PRIME), chance.randrange(PRIME))
         rounds += 1
-    _put_rest(engine, f"ecs_e{rounds}", highest if fits(engine, size, highest) else None)
+    fit = fits(engine, highest, _held(engine, size))
+    _put_rest(engine, f"ecs_e{rounds}", highest if fit else None)
     for number in reversed(range(rounds)):
         engine.put(
             f"ecs_l{number}",
@@ -78,6 +99,47 @@ def put_components(engine: Engine, name: str, edges: str, nodes: str, highest: i
         " (SELECT r, min(node) AS component FROM ecs_every GROUP BY r) y ON x.r = y.r",
     )
     engine.drop("ecs_every")
+
+
+def _held(engine: Engine, edges: int) -> int:
+    """Return how many of some edges are held while components are sought."""
+    return 0 if engine.streams else edges
+
+
+def _give_components(
+    engine: Engine, name: str, edges: str, nodes: str, highest: int, count: int
+) -> None:
+    """Keep under a name the component of every node, found in arrays."""
+    with engine.lend(taken(highest, _held(engine, count))):
+        labels = weak_components(highest + 1, _parts(engine, edges, highest))
+        (numbers,) = filled(engine, nodes, highest, "node", kind="BIGINT")
+        engine.give(name, {"node": numbers, "component": labels[numbers]})
+
+
+def filled(engine: Engine, sql: str, most: int, *names: str, kind: str = "INTEGER") -> list[Ints]:
+    """Return the columns of a query, of so many rows at the most, without a second copy of them."""
+    found = [np.empty(most, dtype=_DTYPES[kind]) for _ in names]
+    end = 0
+    for batch in engine.batches(_cast(sql, kind, *names), BATCH):
+        begin, end = end, end + batch.num_rows
+        for array, column in zip(found, batch.columns, strict=True):
+            array[begin:end] = column.to_numpy()
+    return [array[:end] for array in found]
+
+
+def _cast(sql: str, kind: str, *names: str) -> str:
+    columns = (f"CAST({name} AS {kind}) AS {name}" for name in names)
+    return f"SELECT {', '.join(columns)} FROM ({sql}) x"
+
+
+def _parts(engine: Engine, edges: str, highest: int) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the ends of edges, some at a time: few beside the nodes, many beside a round."""
+    sql = _cast(edges, "INTEGER", "source", "target")
+    for batch in engine.batches(sql, max(highest // 4, BATCH)):
+        ends = batch.column(0).to_numpy(), batch.column(1).to_numpy()
+        for end in ends:
+            check_ends(end, 0, highest)
+        yield ends
 
 
 def _size(engine: Engine, name: str) -> int:
@@ -112,40 +174,40 @@ def _put_rest(engine: Engine, edges: str, highest: int | None) -> None:
     u, w = (found[name].to_numpy() for name in ("u", "w"))
     if highest is None:
         nodes, places = np.unique(np.concatenate([u, w]), return_inverse=True)
-        labels = nodes[weak_components(len(nodes), *np.split(places, 2))]
+        labels = nodes[weak_components(len(nodes), [np.split(places, 2)])]
     else:
         there = np.zeros(highest + 1, dtype=bool)
         there[u] = there[w] = True
         nodes = np.flatnonzero(there)
-        labels = weak_components(highest + 1, u, w)[nodes]
+        labels = weak_components(highest + 1, [(u, w)])[nodes]
     engine.give(f"ecs_l{edges.removeprefix('ecs_e')}", {"v": nodes, "r": labels})
 
 
-def weak_components(n: int, sources: Ints, targets: Ints) -> Ints:
+def weak_components(n: int, parts: Iterable[Sequence[Ints]]) -> Ints:
     """Return the lowest node of the weakly connected component of every node, shape (n,).
+
+    Parameters
+    ----------
+    n, parts
+        How many nodes; the ends of the edges, some at a time.
+
+    Notes
+    -----
+    What a part draws together is one node for the next, so that no edge need be held.
 
     Examples
     --------
-    >>> weak_components(4, np.array([2, 3]), np.array([0, 3])).tolist()
-    [0, 1, 0, 3]
+    >>> parts = [(np.array([2, 3]), np.array([0, 3])), (np.array([3]), np.array([2]))]
+    >>> weak_components(4, parts[:1]).tolist(), weak_components(4, parts).tolist()
+    ([0, 1, 0, 3], [0, 1, 0, 0])
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    ones = np.ones(len(sources), dtype=np.int8)
-    matrix = csr_array((ones, (sources, targets)), shape=(n, n))
-    return lowest(connected_components(matrix, directed=False)[1].astype(np.int64))
-
-
-def lowest(labels: Ints) -> Ints:
-    """Return for every node the lowest one with the same label, shape (n,).
-
-    Examples
-    --------
-    >>> lowest(np.array([1, 0, 1])).tolist()
-    [0, 1, 0]
-    """
-    first = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.int64)
-    nodes = np.arange(len(labels))
-    first[labels[::-1]] = nodes[::-1]  # what is written last stays
-    return first[labels]
+    labels: Any = np.arange(n, dtype=np.int32)
+    for sources, targets in parts:
+        ends = labels[sources], labels[targets]
+        matrix = csr_array((np.ones(len(sources), dtype=np.int8), ends), shape=(n, n))
+        n, found = connected_components(matrix, directed=False)
+        labels = found[labels]
+    return lowest(labels)

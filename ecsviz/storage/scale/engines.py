@@ -32,6 +32,10 @@ class Engine(Protocol):
     ----------
     memory
         How many bytes may be held at a time, here and by the engine.
+    room
+        How many of them arrays of this process, or of a worker, may take.
+    streams
+        Whether `batches` brings some rows at a time, and holds no others.
 
     Notes
     -----
@@ -39,6 +43,14 @@ class Engine(Protocol):
     """
 
     memory: int
+    streams: bool
+
+    @property
+    def room(self) -> int:
+        """How many bytes arrays may take."""
+
+    def lend(self, size: int) -> contextlib.AbstractContextManager[None]:
+        """Hold so many bytes less meanwhile, which arrays here take."""
 
     def read(self, name: str, files: Sequence[str]) -> None:
         """Let a name stand for the rows of files of Parquet, or of CSV."""
@@ -54,6 +66,9 @@ class Engine(Protocol):
 
     def rows(self, sql: str) -> Any:
         """Return the rows of a query as a ``pyarrow.Table``."""
+
+    def batches(self, sql: str, rows: int) -> Iterator[Any]:
+        """Yield the rows of a query as record batches; nothing else is asked meanwhile."""
 
     def per_bucket(self, name: str, sql: str, solve: Solve, schema: Any) -> None:
         """Keep under a name what a function makes of the rows of each ``bucket``.
@@ -83,6 +98,11 @@ class Engine(Protocol):
 
 
 DEFAULT_MEMORY: Final = "2GB"
+BASE: Final = 550_000_000
+"""Bytes that are neither DuckDB's nor of arrays: 270 MB of Python and libraries, and by how much
+DuckDB, which counts the most of what it holds but not all, has been seen to go beyond its limit."""
+LEAST: Final = 200_000_000
+"""Bytes that are left to DuckDB while arrays take theirs."""
 
 
 class DuckDBEngine:
@@ -91,8 +111,8 @@ class DuckDBEngine:
     Parameters
     ----------
     memory
-        How much it may hold, such as ``"2GB"`` (the default); what the fast ways in Python may
-        hold, too.
+        How much this process may take to answer, such as ``"2GB"`` (the default): libraries, what
+        DuckDB holds and what is done in arrays, all together. Of 1 GB and less it may be more.
     threads
         How many; None for all processors.
     folder
@@ -111,6 +131,8 @@ class DuckDBEngine:
     >>> engine.close()
     """
 
+    streams = True
+
     def __init__(
         self,
         memory: str | int = DEFAULT_MEMORY,
@@ -119,6 +141,7 @@ class DuckDBEngine:
         folder: str | Path | None = None,
     ) -> None:
         self.memory = bytes_of(memory)
+        self._own = max(self.memory // 2, self.memory - BASE)
         self._driver = need("duckdb", extra="scale", what="DuckDBEngine")
         self._arrow = need("pyarrow", extra="scale", what="DuckDBEngine")
         self._made = None if folder is not None else tempfile.mkdtemp(prefix="ecsviz-")
@@ -126,7 +149,7 @@ class DuckDBEngine:
         settings = {
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "memory_limit": f"{self.memory}B",
+            "memory_limit": f"{self._own}B",
             "preserve_insertion_order": "false",
             "temp_directory": str(place),
         }
@@ -139,6 +162,25 @@ class DuckDBEngine:
 
     def __repr__(self) -> str:
         return f"DuckDBEngine({self.memory / 1e9:.3g} GB)"
+
+    @property
+    def room(self) -> int:
+        """How many bytes arrays may take: DuckDB keeps some."""
+        return max(self.memory // 4, self.memory - BASE - LEAST)
+
+    @contextlib.contextmanager
+    def lend(self, size: int) -> Iterator[None]:
+        """Let DuckDB hold so many bytes less meanwhile, which arrays here take."""
+        with self._turn:
+            self._limit(max(self._own - size, min(self._own, LEAST)))
+            try:
+                yield
+            finally:
+                self._limit(self._own)
+
+    def _limit(self, size: int) -> None:
+        with contextlib.suppress(self._driver.OutOfMemoryException):  # it keeps what it needs
+            self._conn.execute(f"SET memory_limit = '{size}B'")
 
     def read(self, name: str, files: Sequence[str]) -> None:
         """Let a name stand for the rows of files of Parquet, or of CSV."""
@@ -187,7 +229,9 @@ class DuckDBEngine:
             self.give(name, {each.name: self._arrow.array([], each.type) for each in schema})
             numbers = self.rows(f"SELECT DISTINCT bucket FROM ({sql}) x")["bucket"].to_pylist()
             for number in sorted(numbers):
-                found = solve(self.rows(f"SELECT * FROM ({sql}) x WHERE bucket = {number}"))
+                found = solve(
+                    self.rows(f"SELECT * EXCLUDE (bucket) FROM ({sql}) x WHERE bucket = {number}")
+                )
                 with self._told():
                     self._conn.register("ecs_given", found)
                     self._conn.execute(f"INSERT INTO {name} SELECT * FROM ecs_given")

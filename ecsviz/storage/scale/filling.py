@@ -38,8 +38,8 @@ from ecsviz.values.tagged_json import UNREADABLE, from_json
 
 ROWS: Final = 2_000
 """How many rows are written at a time."""
-MEMORY: Final = "500MB"
-"""How much DuckDB may hold; what it sorts and joins beyond is spilled."""
+MEMORY: Final = "1GB"
+"""How much it may take; what DuckDB sorts and joins beyond its share is spilled."""
 
 
 def from_parquet(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Final
 
 import numpy as np
@@ -10,12 +11,12 @@ from ecsviz.basics.order import Ints
 from ecsviz.errors import GraphTooLargeError, InvalidArgumentError, short_repr
 from ecsviz.storage.scale.buckets import SOLVED, in_buckets, trimmed
 from ecsviz.storage.scale.connected import (
-    ARRAYS,
+    EDGE,
     PRIME,
+    filled,
     fits,
-    lowest,
     put_components,
-    weak_components,
+    taken,
 )
 from ecsviz.storage.scale.reaching import WAYS, Along, by_statements, nearest
 from ecsviz.storage.scale.solving import (
@@ -23,11 +24,14 @@ from ecsviz.storage.scale.solving import (
     ORDER_COLUMNS,
     check_ends,
     in_cycles,
+    lowest,
     solve_cycles,
     solve_order,
 )
 from ecsviz.storage.scale.tables import EDGES, NODES, Tables
 
+AROUND: Final = 3
+"""How many times what else edges take they do while the nearest nodes are sought."""
 ROUNDS: Final = 20
 """How many references are followed by statements at the most, a statement each."""
 
@@ -55,12 +59,14 @@ class Findings:
         if DEGREES in self._made:
             return DEGREES
         if self._fits():
-            nodes, *ends = self._arrays()
-            held, holders = (np.bincount(end, minlength=self.tables.highest + 1) for end in ends)
-            self.engine.give(
-                DEGREES,
-                {"node": nodes, "dependencies": held[nodes], "dependents": holders[nodes]},
-            )
+            with self._lent():
+                nodes, ends, highest = self._nodes(), self._ends(), self.tables.highest
+                held, holders = (np.bincount(end, minlength=highest + 1) for end in ends)
+                del ends
+                self.engine.give(
+                    DEGREES,
+                    {"node": nodes, "dependencies": held[nodes], "dependents": holders[nodes]},
+                )
         else:
             self.engine.put(
                 DEGREES,
@@ -78,19 +84,15 @@ class Findings:
         """Put ``node`` and ``component``, weakly connected; return the table."""
         if WEAK in self._made:
             return WEAK
-        if self._fits():
-            nodes, sources, targets = self._arrays()
-            labels = weak_components(self.tables.highest + 1, sources, targets)
-            self.engine.give(WEAK, {"node": nodes, "component": labels[nodes]})
-        else:
-            self._check_numbers()
-            put_components(
-                self.engine,
-                WEAK,
-                f"SELECT source, target FROM {EDGES}",
-                f"SELECT node FROM {NODES}",
-                self.tables.highest,
-            )
+        self._check_numbers()
+        put_components(
+            self.engine,
+            WEAK,
+            f"SELECT source, target FROM {EDGES}",
+            f"SELECT node FROM {NODES}",
+            self.tables.highest,
+            self.tables.counts["references"],
+        )
         self._made.add(WEAK)
         return WEAK
 
@@ -99,10 +101,12 @@ class Findings:
         if CYCLES in self._made:
             return CYCLES
         if self._fits():
-            _, sources, targets = self._arrays()
-            cyclic, labels = in_cycles(self.tables.highest + 1, sources, targets)
-            found = np.flatnonzero(cyclic)
-            self.engine.give(CYCLES, {"node": found, "component": lowest(labels)[found]})
+            with self._lent():
+                sources, targets = self._ends()
+                cyclic, labels = in_cycles(self.tables.highest + 1, sources, targets)
+                del sources, targets
+                found = np.flatnonzero(cyclic)
+                self.engine.give(CYCLES, {"node": found, "component": lowest(labels)[found]})
         else:
             self._put_cycles()
         self._made.add(CYCLES)
@@ -118,9 +122,11 @@ class Findings:
         else:
             ends = f"SELECT source AS node FROM {edges} UNION SELECT target AS node FROM {edges}"
             pairs = f"SELECT source, target FROM {edges}"
-            put_components(engine, weak, pairs, ends, self.tables.highest)
+            highest, count = self.tables.highest, self.tables.count(edges)
+            put_components(engine, weak, pairs, ends, highest, count)
         kinds = f"(SELECT source, target, 0 AS kind FROM {edges})"
-        in_buckets(engine, CYCLES, weak, kinds, None, solve_cycles, CYCLE_COLUMNS)
+        number = self.tables.number_type
+        in_buckets(engine, CYCLES, weak, kinds, number, None, solve_cycles, CYCLE_COLUMNS)
         if edges != EDGES:
             engine.drop(weak)
             engine.drop(edges)
@@ -132,14 +138,15 @@ class Findings:
         counts = self.tables.counts
         rows = counts["nodes"] + counts["references"]
         edges = f"(SELECT source, target, {self.tables.kinds()} AS kind FROM {EDGES})"
-        if rows * SOLVED[solve_order] <= self.engine.memory:
+        if rows * SOLVED[solve_order] <= self.engine.room:
             self.engine.view("ecs_one", f"SELECT node, 0 AS component FROM {NODES}")
             buckets = "ecs_one"
         else:
             self.components()
             buckets = WEAK
-        order = self.tables.sort_key
-        in_buckets(self.engine, "ecs_solved", buckets, edges, order, solve_order, ORDER_COLUMNS)
+        order, number = self.tables.sort_key, self.tables.number_type
+        name = "ecs_solved"
+        in_buckets(self.engine, name, buckets, edges, number, order, solve_order, ORDER_COLUMNS)
         self.engine.put(
             ORDER,
             "SELECT s.node AS node, s.generation AS generation, s.component AS component,"
@@ -163,17 +170,18 @@ class Findings:
             nodes, far = by_statements(self.engine, start, rounds, along)
             if (hops is not None and hops <= ROUNDS) or far.max(initial=0) < ROUNDS:
                 return nodes, far
-            if not self._fits():
+            if not self._fits(AROUND):
                 raise GraphTooLargeError(
                     f"More than {ROUNDS} references must be followed, and the"
                     f" {self.tables.counts['references']:,} references do not fit the memory of"
                     f" {self.engine.memory / 1e9:.3g} GB, which would follow them all at once."
                     " Give fewer hops, or more memory: scan_graph(…, memory=…).",
                     n=self.tables.counts["references"],
-                    limit=self.engine.memory // ARRAYS,
+                    limit=self.engine.room // (EDGE * AROUND),
                 )
-            _, sources, targets = self._arrays()
-        return nearest(self.tables.highest + 1, sources, targets, start, hops, along)
+            with self._lent(AROUND):
+                sources, targets = self._ends()
+                return nearest(self.tables.highest + 1, sources, targets, start, hops, along)
 
     def _check_numbers(self) -> None:
         if self.tables.highest >= PRIME:
@@ -184,18 +192,24 @@ class Findings:
                 limit=PRIME,
             )
 
-    def _fits(self) -> bool:
-        """Tell whether all references fit the memory as arrays."""
-        return fits(self.engine, self.tables.counts["references"], self.tables.highest)
+    def _fits(self, times: int = 1) -> bool:
+        """Tell whether all references fit the memory as arrays, so many times."""
+        return fits(self.engine, self.tables.highest, times * self.tables.counts["references"])
 
-    def _arrays(self) -> tuple[Ints, Any, Any]:
-        """Return the numbers of all nodes, and the ends of all references as int32."""
-        nodes = self.engine.rows(f"SELECT node FROM {NODES}")["node"].to_numpy()
-        table = self.engine.rows(
-            "SELECT CAST(source AS INTEGER) AS source, CAST(target AS INTEGER) AS target"
-            f" FROM {EDGES}"
-        )
-        ends = table["source"].to_numpy(), table["target"].to_numpy()
+    def _lent(self, times: int = 1) -> contextlib.AbstractContextManager[None]:
+        """Let the engine hold less meanwhile."""
+        references = times * self.tables.counts["references"]
+        return self.engine.lend(taken(self.tables.highest, references))
+
+    def _nodes(self) -> Ints:
+        """Return the numbers of all nodes."""
+        count = self.tables.counts["nodes"]
+        return filled(self.engine, f"SELECT node FROM {NODES}", count, "node", kind="BIGINT")[0]
+
+    def _ends(self) -> list[Ints]:
+        """Return the sources and the targets of all references, as int32."""
+        count = self.tables.counts["references"]
+        ends = filled(self.engine, f"SELECT * FROM {EDGES}", count, "source", "target")
         for end in ends:
             check_ends(end, 0, self.tables.highest)
-        return nodes, *ends
+        return ends

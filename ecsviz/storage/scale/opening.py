@@ -35,8 +35,9 @@ def scan_graph(
         server that speaks Spark Connect (``"sc://localhost:50051"``); or a `DuckDBEngine` or a
         `SparkEngine`, which say more.
     memory
-        How much DuckDB may hold, and what is done in arrays here: ``"2GB"`` by default. More than
-        that is spilled to disk. Of Spark only what is held here, and by a worker for its part.
+        How much this process may take to answer: ``"2GB"`` by default, of libraries, DuckDB and
+        arrays together. What is more is spilled to disk. Of Spark only what is held here, and by
+        a worker for its part.
 
     Returns
     -------

@@ -15,7 +15,6 @@ import pandas as pd
 from ecsviz.basics.optional import need
 from ecsviz.basics.order import Bools, Ints, strong_components, topological_order
 from ecsviz.errors import ImportFormatError
-from ecsviz.storage.scale.connected import lowest
 
 CYCLE_COLUMNS: Final = {"node": "int64", "component": "int64"}
 ORDER_COLUMNS: Final = {
@@ -27,6 +26,20 @@ ORDER_COLUMNS: Final = {
     "place": "int64",
 }
 """``first`` is the member of the component with the lowest id; ``place`` that in the bucket."""
+
+
+def lowest(labels: Ints) -> Ints:
+    """Return for every node the lowest one with the same label, shape (n,).
+
+    Examples
+    --------
+    >>> lowest(np.array([1, 0, 1])).tolist()
+    [0, 1, 0]
+    """
+    first = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.int64)
+    nodes = np.arange(len(labels))
+    first[labels[::-1]] = nodes[::-1]  # what is written last stays
+    return first[labels]
 
 
 def schema_of(columns: dict[str, str]) -> Any:
@@ -60,6 +73,7 @@ def in_cycles(n: int, sources: Ints, targets: Ints) -> tuple[Bools, Ints]:
 def solve_order(table: Any) -> Any:
     """Return the nodes of a bucket with what decides upon their place in the order of all."""
     nodes, sources, targets, kinds = _parts(table)
+    kinds = kinds.astype(np.int64)
     found = topological_order(len(nodes), sources, targets, np.arange(len(nodes)), kinds)
     place = np.empty(len(nodes), dtype=np.int64)
     place[found.sequence] = np.arange(len(nodes))
@@ -83,24 +97,24 @@ def _parts(table: Any) -> tuple[Ints, Ints, Ints, Ints]:
     one, other, kinds = (table[name].to_numpy() for name in ("one", "other", "kind"))
     is_node = kinds < 0
     edges = ~is_node
-    nodes = one[is_node]
+    nodes = one[is_node].astype(np.int64)
     nodes = nodes[np.argsort(other[is_node], kind="stable")]
     ends = one[edges], other[edges]
     if not len(nodes):
-        return nodes, *ends, kinds[edges].astype(np.int64)
+        return nodes, *ends, kinds[edges]
     first, last = int(nodes.min()), int(nodes.max())
     for end in ends:
         check_ends(end, first, last)
     if last - first < SPARSE * len(one):
         place = np.full(last - first + 1, -1, dtype=np.int32)
-        place[nodes - first] = np.arange(len(nodes))
+        place[nodes - first] = np.arange(len(nodes), dtype=np.int32)
         sources, targets = (place[end - first] for end in ends)
     else:
         index = pd.Index(nodes).drop_duplicates()
         sources, targets = (index.get_indexer(end) for end in ends)
     for found in (sources, targets):
         check_ends(found, 0, len(nodes) - 1)
-    return nodes, sources, targets, kinds[edges].astype(np.int64)
+    return nodes, sources, targets, kinds[edges]
 
 
 def check_ends(ends: Ints, first: int, last: int) -> None:

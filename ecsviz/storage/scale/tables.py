@@ -135,6 +135,11 @@ class Tables:
         found = self.engine.rows(f"SELECT max(node) AS n FROM {NODES}")["n"][0].as_py()
         return int(found or 0)
 
+    @property
+    def number_type(self) -> str:
+        """The SQL type that holds the number of any node, the smaller of two."""
+        return "INTEGER" if self.highest < 2**31 - 1 else "BIGINT"
+
     def type_of(self, node: int) -> str:
         """Return the class of a node."""
         below = [part for part in self.file.classes if part.rows and part.offset < node]
