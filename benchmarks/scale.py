@@ -66,7 +66,7 @@ def opened(graph: Path, *, arrays: bool = True) -> Callable[[ExitStack], ev.Lazy
         stack.callback(engine.close)
         lazy = stack.enter_context(ev.scan_graph(graph, engine))
         if not arrays:  # less than all references take, and more than a chat
-            engine.memory = 24 * int(lazy.counts()["references"].sum())
+            engine.memory = 4 * 24 * int(lazy.counts()["references"].sum())
         return lazy
 
     return open_

@@ -22,6 +22,7 @@ from ecsviz.domain.labels import label_of
 from ecsviz.export import FileNotWrittenError
 from ecsviz.storage.scale import buckets, connected, engines, findings, solving
 from ecsviz.storage.scale.engines import bytes_of
+from ecsviz.storage.scale.filling import check_pages
 from tests import lazy_graphs
 from tests.conformance import classes as c
 from tests.conformance.conftest import OPENERS
@@ -493,6 +494,45 @@ def test_what_a_folder_lacks_fills_nothing(tmp_path: Path) -> None:
     ):
         kept.from_parquet(folder)
     store.close()
+
+
+def test_a_flipped_bit_in_a_folder_fills_no_store(store: Any, tmp_path: Path) -> None:
+    """Without checksums half of them are other values, to DuckDB and to pyarrow."""
+    import pyarrow.parquet as pq
+
+    store.register(c.thread(100))
+    folder = store.to_parquet(tmp_path / "graph")
+    other = ev.SQLAlchemyEntityStorage(tmp_path / "other.db")
+    told, bad = 0, b""
+    for path in sorted(folder.rglob("*.parquet")):
+        kept, whole = path.read_bytes(), pq.ParquetFile(path).read()
+        group = pq.read_metadata(path).row_group(0)
+        for column in (group.column(number) for number in range(group.num_columns)):
+            for part in (0.3, 0.9):
+                damaged = bytearray(kept)
+                size = column.total_compressed_size
+                damaged[_begin(column) + int(part * size)] ^= 4
+                path.write_bytes(damaged)
+                try:
+                    check_pages(folder)
+                except errors.ImportFormatError as err:
+                    if "integrity" in str(err):
+                        told, bad = told + 1, bytes(damaged)
+                else:
+                    assert pq.ParquetFile(path).read() == whole
+        path.write_bytes(bad)
+        with pytest.raises(errors.ImportFormatError, match="is damaged"):
+            other.from_parquet(folder)
+        path.write_bytes(kept)
+    assert told > 20
+    assert other.from_parquet(folder) == len(store.graph())
+    other.close()
+
+
+def _begin(column: Any) -> int:
+    """Return where a column begins in its file."""
+    first: int = column.dictionary_page_offset or column.data_page_offset
+    return first
 
 
 # -- seen -------------------------------------------------------------------------------------

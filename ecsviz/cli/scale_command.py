@@ -31,7 +31,7 @@ LINES = 20
 @click.option("--in-cycle", is_flag=True, help="List the cyclic components, the largest first.")
 @click.option("--degrees", is_flag=True, help="List the nodes with the most references.")
 @click.option("--limit", type=click.IntRange(min=0), default=LINES, help="Lines of each list.")
-@click.option("--memory", default=DEFAULT_MEMORY, help="How much may be held, as 16GB.")
+@click.option("--memory", default=DEFAULT_MEMORY, help="How much it may take, as 16GB.")
 @click.option(
     "--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", help="Who asks."
 )

@@ -88,7 +88,7 @@ def to_parquet(graph: Any, folder: str | os.PathLike[str]) -> Path:
         place.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
             with (place / name).open("wb") as file:  # pyarrow takes a:b for an address
-                parquet.write_table(table, file)
+                parquet.write_table(table, file, write_page_checksum=True)
     return place
 
 
@@ -222,7 +222,7 @@ def _frame(parquet: Any, path: Path) -> pd.DataFrame:
     try:
         # Not through the dataset reader, which would take folder names for columns.
         with path.open("rb") as file:
-            table = parquet.ParquetFile(file).read()
+            table = parquet.ParquetFile(file, page_checksum_verification=True).read()
     except OSError as err:
         raise ImportFormatError(
             f"{short_path(path)} cannot be read ({err.strerror or err})."

@@ -41,7 +41,7 @@ def parquet_lines(data: bytes, name: str, limits: Limits) -> bytes:
     lines: list[bytes] = []
     count = 0
     try:
-        with parquet.ParquetFile(io.BytesIO(data)) as file:
+        with parquet.ParquetFile(io.BytesIO(data), page_checksum_verification=True) as file:
             groups = range(file.metadata.num_row_groups)
             count = sum(file.metadata.row_group(n).total_byte_size for n in groups)
             _check(count, name, limits)

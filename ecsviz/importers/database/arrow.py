@@ -131,7 +131,7 @@ def write_parquet(path: Path, tables: Iterator[Any]) -> None:
         # An open file: pyarrow takes a path with a colon for an address.
         with (
             unfinished.open("wb") as file,
-            parquet.ParquetWriter(file, first.schema) as writer,
+            parquet.ParquetWriter(file, first.schema, write_page_checksum=True) as writer,
         ):
             writer.write_table(first)
             for table in tables:

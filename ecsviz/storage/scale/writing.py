@@ -419,7 +419,8 @@ class _Parts:
     def _open(self) -> None:
         # An open file and not its path, which pyarrow takes for an address where it has a colon.
         self.file = (self.folder / f"part-{self.number:05}.parquet").open("wb")
-        self.writer = self.files.parquet.ParquetWriter(self.file, self.schema)
+        make = self.files.parquet.ParquetWriter
+        self.writer = make(self.file, self.schema, write_page_checksum=True)
 
     def _close(self) -> None:
         try:
