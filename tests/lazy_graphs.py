@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def every_shape(folder: Path) -> tuple[Path, ev.EntityDependencyGraph]:
     file = folder / "edges.parquet"
     pd.DataFrame(edges, columns=["source", "target"]).to_parquet(file)
     return file, graph
+
+
+def without_digests(folder: Path) -> Path:
+    """Let a folder be as it was written before files were digested; return it."""
+    file = folder / "graph.json"
+    said = json.loads(file.read_text())
+    del said["files"], said["digest"]
+    file.write_text(json.dumps(said))
+    return folder
 
 
 def check_agrees(graph: ev.LazyGraph, live: ev.EntityDependencyGraph) -> None:

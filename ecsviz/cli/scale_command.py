@@ -30,6 +30,7 @@ LINES = 20
 @click.option("--components", is_flag=True, help="List what hangs together, the largest first.")
 @click.option("--in-cycle", is_flag=True, help="List the cyclic components, the largest first.")
 @click.option("--degrees", is_flag=True, help="List the nodes with the most references.")
+@click.option("--check", is_flag=True, help="First hold every file of FOLDER against its digest.")
 @click.option("--limit", type=click.IntRange(min=0), default=LINES, help="Lines of each list.")
 @click.option("--memory", default=DEFAULT_MEMORY, help="How much it may take, as 16GB.")
 @click.option(
@@ -43,12 +44,12 @@ def scale_command(
     components: bool,
     in_cycle: bool,
     degrees: bool,
+    check: bool,
     limit: int,
     memory: str,
     engine: str,
     remote: str | None,
-    source: str,
-    target: str,
+    **ends: str,
 ) -> None:
     """Ask a graph that stays in files: FOLDER, or files of Parquet or CSV with two columns of ids.
 
@@ -56,7 +57,7 @@ def scale_command(
     """
     if (engine == "spark") != (remote is not None):
         raise click.UsageError("--engine spark and --remote URL belong together.")
-    with _opened(folder, {"engine": remote, "memory": memory}, source, target) as graph:
+    with _opened(folder, {"engine": remote, "memory": memory}, ends, check) as graph:
         if not (components or in_cycle or degrees):
             _show_counts(graph)
         if components:
@@ -70,10 +71,12 @@ def scale_command(
             _show_degrees(graph, limit)
 
 
-def _opened(folder: Path, asked: dict[str, Any], source: str, target: str) -> LazyGraph:
+def _opened(folder: Path, asked: dict[str, Any], ends: dict[str, str], check: bool) -> LazyGraph:
     if (folder / GRAPH).exists() or not folder.exists():
-        return scan_graph(folder, **asked)
-    return LazyGraph.from_edges(folder, source=source, target=target, **asked)
+        return scan_graph(folder, check=check, **asked)
+    if check:
+        raise click.UsageError("--check needs a FOLDER that ecsviz wrote: others note no digests.")
+    return LazyGraph.from_edges(folder, **ends, **asked)
 
 
 def _show_counts(graph: LazyGraph) -> None:

@@ -318,11 +318,12 @@ class StoreFrames:
         -------
         Path
             The folder. ``graph.json`` says the revision, the classes with their offsets and
-            counts, and the kinds of references. ``nodes/class=…/part-….parquet`` hold a row per
-            entity: ``node`` (int64, the offset of its class and its row id), ``ecs_id`` (16
-            bytes) with the other ids and the version, and a column per field that holds no
-            entity. ``references/part-….parquet`` hold ``source`` and ``target`` (nodes),
-            ``field``, ``position`` in a list and ``key`` of a dictionary.
+            counts, the kinds of references, and a digest of every file.
+            ``nodes/class=…/part-….parquet`` hold a row per entity: ``node`` (int64, the offset of
+            its class and its row id), ``ecs_id`` (16 bytes) with the other ids and the version,
+            and a column per field that holds no entity. ``references/part-….parquet`` hold
+            ``source`` and ``target`` (nodes), ``field``, ``position`` in a list and ``key`` of a
+            dictionary.
 
         Raises
         ------

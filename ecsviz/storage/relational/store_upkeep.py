@@ -277,7 +277,8 @@ class StoreUpkeep:
         SchemaOutdatedError
             If it has other fields here.
         ImportFormatError
-            If it is no such folder.
+            If it is no such folder, or files are missing or damaged: all are held against the
+            digests in ``graph.json`` before anything is stored.
         NotInstalledError
             Without DuckDB and pyarrow (``pip install 'ecsviz[scale]'``).
 

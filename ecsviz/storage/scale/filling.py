@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,9 +16,8 @@ from ecsviz.basics.addresses import short_path
 from ecsviz.basics.files import local_folder
 from ecsviz.basics.garbage import collector_paused
 from ecsviz.basics.interrupts import deferred_interrupt
-from ecsviz.basics.optional import need
 from ecsviz.basics.progress import step, steps
-from ecsviz.errors import ImportFormatError, InvalidArgumentError, short_repr
+from ecsviz.errors import ImportFormatError, InvalidArgumentError
 from ecsviz.storage.checks import check_note, differences, outdated
 from ecsviz.storage.relational.save.checksums import recheck_rows
 from ecsviz.storage.relational.schema.catalog import Catalog, find_class
@@ -57,8 +55,7 @@ def from_parquet(
     inside.check_writable(alone="from_parquet()")
     engine = DuckDBEngine(MEMORY)
     try:
-        tables = Tables.of_folder(engine, place)
-        check_pages(place)
+        tables = Tables.of_folder(engine, place, check=True)
         filling = _Filling(tables, engine, short_path(place))
         with steps("filling", progress), deferred_interrupt(), inside.database.turn():
             filling.known(inside.catalog.fork())  # before there is a file
@@ -80,30 +77,6 @@ def from_parquet(
         engine.close()
     tell(inside)
     return tables.counts["nodes"]
-
-
-def check_pages(folder: Path) -> None:
-    """Raise ImportFormatError if a page of a folder's files is not what was written.
-
-    Notes
-    -----
-    DuckDB does not compare checksums of pages, and reads a flipped bit as another value.
-    """
-    arrow = need("pyarrow", extra="scale", what="from_parquet")
-    parquet = need("pyarrow.parquet", extra="scale", what="from_parquet")
-    for path in sorted(folder.rglob("*.parquet")):
-        try:
-            with path.open("rb") as file:
-                for _ in parquet.ParquetFile(file, page_checksum_verification=True).iter_batches():
-                    pass
-        except (arrow.ArrowException, OSError, ValueError) as err:
-            raise ImportFormatError(
-                f"{short_path(path)} is damaged ({short_repr(str(err))}). Take it from a copy, or"
-                " write the graph anew: store.to_parquet(folder).",
-                source=str(path),
-                line=None,
-                column=None,
-            ) from err
 
 
 class _Filling:

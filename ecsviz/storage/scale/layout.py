@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
 
+import xxhash
+
 from ecsviz.basics.addresses import short_path
-from ecsviz.errors import ImportFormatError, SchemaTooNewError
+from ecsviz.errors import ImportFormatError, SchemaTooNewError, short_repr
 
 GRAPH: Final = "graph.json"
 NODES: Final = "nodes"
@@ -89,6 +93,42 @@ class ReferencePart:
 
 
 @dataclass(slots=True)
+class FilePart:
+    """One of the files, as it was written.
+
+    Attributes
+    ----------
+    path
+        Inside the graph's folder, with ``/``.
+    size, digest
+        How many bytes it has, and their XXH3 in 64 bits.
+    """
+
+    path: str
+    size: int
+    digest: str
+
+
+class DigestedFile(io.BufferedWriter):
+    """A new file whose bytes are digested while they are written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path, "wb"))
+        self._found, self._size = xxhash.xxh3_64(), 0
+
+    def write(self, data: Any) -> int:
+        """Write bytes."""
+        self._found.update(data)
+        size = super().write(data)
+        self._size += size
+        return size
+
+    def told(self, path: str) -> FilePart:
+        """Return what was written, under its path in the folder."""
+        return FilePart(path, self._size, self._found.hexdigest())
+
+
+@dataclass(slots=True)
 class GraphFile:
     """What ``graph.json`` says.
 
@@ -96,11 +136,14 @@ class GraphFile:
     ----------
     revision
         Of the store, when it was written.
+    files
+        All of Parquet; None in folders that were written before files were digested.
     """
 
     revision: int
     classes: list[ClassPart]
     references: list[ReferencePart]
+    files: list[FilePart] | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -115,6 +158,7 @@ class GraphFile:
         said = {"format": FORMAT, "version": VERSION, **self.counts, **asdict(self)}
         said["references_by_field"] = said.pop("references")
         said["references"] = self.counts["references"]
+        said["digest"] = _digest(said)
         text = json.dumps(said, ensure_ascii=False, indent=1)
         (folder / GRAPH).write_text(text + "\n", encoding="utf-8", newline="\n")
 
@@ -145,13 +189,56 @@ class GraphFile:
                 known=VERSION,
             )
         try:
-            return cls(
+            files = said.get("files")
+            if "digest" in said or files is not None:
+                _check(said.pop("digest") == _digest(said))
+            made = cls(
                 _whole(said["revision"]),
                 [_part(ClassPart, each) for each in said["classes"]],
                 [_part(ReferencePart, each) for each in said["references_by_field"]],
+                None if files is None else [_part(FilePart, each) for each in files],
             )
+            names = {part.name for part in made.classes}
+            offsets = [part.offset for part in made.classes]
+            _check(len(names) == len(made.classes) and offsets == sorted(offsets))
+            _check(all({part.source, part.target} <= names for part in made.references))
         except (LookupError, TypeError, ValueError) as err:
-            raise _no_graph(place, "is not what ecsviz writes there") from err
+            raise _no_graph(
+                place, "is not what ecsviz writes there: it is damaged, or was changed"
+            ) from err
+        return made
+
+    def check_digested(self, folder: Path) -> None:
+        """Raise ImportFormatError if it was written before files were digested."""
+        if self.files is None:
+            raise _no_graph(folder / GRAPH, "notes no digests, with which files could be checked")
+
+    def check_files(self, folder: Path, *, whole: bool) -> None:
+        """Check that the files are those that were written: their sizes, or all their bytes.
+
+        Raises
+        ------
+        ImportFormatError
+            If one is missing, is damaged, or is there besides.
+        """
+        there = {
+            path.relative_to(folder).as_posix(): path
+            for below in (f"{NODES}/*/*.parquet", f"{REFERENCES}/*.parquet")
+            for path in folder.glob(below)
+        }
+        for part in self.files or ():
+            path = there.pop(part.path, None)
+            if path is None:
+                raise _not_as_written(folder, part.path, "is missing")
+            try:
+                if path.stat().st_size != part.size:
+                    raise _not_as_written(folder, part.path, "is not as long as it was written")
+                if whole and _digest_of_file(path) != part.digest:
+                    raise _not_as_written(folder, part.path, "is damaged, or was changed")
+            except OSError as err:
+                raise _not_as_written(folder, part.path, f"cannot be read ({err})") from err
+        if self.files is not None and there:
+            raise _not_as_written(folder, min(there), "is there besides what was written")
 
 
 def _part(kind: Any, said: Any) -> Any:
@@ -176,6 +263,31 @@ def _whole(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**62:
         raise ValueError(value)
     return value
+
+
+def _check(right: bool) -> None:
+    if not right:
+        raise ValueError
+
+
+def _digest(said: dict[str, Any]) -> str:
+    """Return the digest of what is said, however it is laid out."""
+    return xxhash.xxh3_64_hexdigest(json.dumps(said, sort_keys=True).encode())
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, xxhash.xxh3_64).hexdigest()
+
+
+def _not_as_written(folder: Path, path: str, why: str) -> ImportFormatError:
+    return ImportFormatError(
+        f"{short_repr(path)} in {short_path(folder)} {why}. Copy the folder anew, or write the"
+        " graph anew: store.to_parquet(folder).",
+        source=str(folder / path),
+        line=None,
+        column=None,
+    )
 
 
 def _no_graph(place: Path, why: str) -> ImportFormatError:

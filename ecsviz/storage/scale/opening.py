@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecsviz.basics.arguments import flag
 from ecsviz.basics.files import local_folder
 from ecsviz.storage.scale.choosing import engine_of
 from ecsviz.storage.scale.engines import DEFAULT_MEMORY
@@ -23,6 +24,7 @@ def scan_graph(
     engine: Any = None,
     *,
     memory: str | int = DEFAULT_MEMORY,
+    check: bool = False,
 ) -> LazyGraph:
     """Return the graph of a folder that ``store.to_parquet`` wrote, without reading it.
 
@@ -38,6 +40,9 @@ def scan_graph(
         How much this process may take to answer: ``"2GB"`` by default, of libraries, DuckDB and
         arrays together. What is more is spilled to disk. Of Spark only what is held here, and by
         a worker for its part.
+    check
+        True reads every file first, and holds it against the digest that ``graph.json`` notes.
+        Else only sizes and counts are compared.
 
     Returns
     -------
@@ -50,7 +55,8 @@ def scan_graph(
         Without DuckDB and pyarrow (``pip install 'ecsviz[scale]'``), or without a client of Spark
         (``pip install 'ecsviz[spark]'``).
     ImportFormatError
-        If it is no such folder.
+        If it is no such folder, or files are missing or damaged; with `check` also if it was
+        written before there were digests.
 
     Examples
     --------
@@ -63,6 +69,7 @@ def scan_graph(
     0  ChatMessage     18          52
     1   ChatThread      1          18
     """
+    check = flag(check, "check")
     used, close = engine_of(engine, memory)
     made: Path | None = None
     if hasattr(folder_or_store, "to_parquet"):
@@ -75,7 +82,12 @@ def scan_graph(
 
     def tables() -> Tables:
         if made is None:
-            return Tables.of_folder(used, local_folder(folder_or_store, "folder_or_store"))
-        return Tables.of_folder(used, folder_or_store.to_parquet(made / "graph"))  # type: ignore[union-attr]  # it has
+            folder = local_folder(folder_or_store, "folder_or_store")
+        else:
+            folder = folder_or_store.to_parquet(made / "graph")  # type: ignore[union-attr]  # it has
+        found = Tables.of_folder(used, folder, check=check)
+        if check:
+            found.file.check_digested(folder)
+        return found
 
     return LazyGraph.opened(tables, end)

@@ -77,15 +77,23 @@ class Tables:
         self.of_class: dict[str, str] = {}
 
     @classmethod
-    def of_folder(cls, engine: Engine, folder: Path) -> Tables:
+    def of_folder(cls, engine: Engine, folder: Path, *, check: bool = False) -> Tables:
         """Return the tables of a folder that ``to_parquet`` wrote.
+
+        Parameters
+        ----------
+        engine, folder
+            Who answers, and of what.
+        check
+            Whether all bytes are held against their digests, where there are any.
 
         Raises
         ------
         ImportFormatError
-            If files are missing that it speaks of.
+            If files are missing that it speaks of, or are not as they were written.
         """
         made = cls(engine, GraphFile.read(folder))
+        made.file.check_files(folder, whole=check)
         taken = {NODES, EDGES}
         for number, part in enumerate(made.file.classes):
             name = made.of_class[part.name] = f"ecs_class{number}"

@@ -31,6 +31,8 @@ from ecsviz.storage.scale.layout import (
     OWN_COLUMNS,
     REFERENCES,
     ClassPart,
+    DigestedFile,
+    FilePart,
     GraphFile,
     ReferencePart,
 )
@@ -95,7 +97,8 @@ class _Writing:
             step(f"nodes of {known.table.name}")
             classes.append(self._nodes(known, rows))
         step("references")
-        GraphFile(revision, classes, list(self._references())).write(self.folder)
+        references = list(self._references())
+        GraphFile(revision, classes, references, self.files.written).write(self.folder)
 
     def _row_ids(self, known: ClassMap, offset: int) -> RowIds:
         key = known.table.c.id
@@ -125,7 +128,7 @@ class _Writing:
         schema = arrow.schema(list(zip(names, kinds, strict=True)))
         query = sa.select(*columns).select_from(known.table).order_by(c.id)
         last = 0
-        with self.files.parts(self.folder / told.folder, schema) as write:
+        with self.files.parts(self.folder, told.folder, schema) as write:
             for batch in batches_of(self.conn, query, raw=ids):
                 row_ids = batch[0]
                 if row_ids[0] <= last or len(set(row_ids)) < len(row_ids):
@@ -168,7 +171,7 @@ class _Writing:
             )
             for arc, side in zip(arcs, sides_of_arcs(arcs), strict=True)
         }
-        with self.files.parts(self.folder / REFERENCES, schema) as write:
+        with self.files.parts(self.folder, REFERENCES, schema) as write:
             for field in by_field(arcs):
                 step(f"references {field[0].source}.{field[0].field}")
                 read = self._listed(field) if field[0].kind is Kind.LIST else self._held(field)
@@ -366,28 +369,34 @@ class ParquetFiles:
     ----------
     arrow, parquet
         The package, and its room of that name.
+
+    Attributes
+    ----------
+    written
+        The files, as they were written.
     """
 
     def __init__(self, arrow: Any, parquet: Any) -> None:
         self.arrow, self.parquet = arrow, parquet
+        self.written: list[FilePart] = []
 
-    def parts(self, folder: Path, schema: Any) -> _Parts:
+    def parts(self, folder: Path, inside: str, schema: Any) -> _Parts:
         """Return what writes tables into files of a folder, ``part-0.parquet`` and so on."""
-        return _Parts(self, folder, schema)
+        return _Parts(self, folder, inside, schema)
 
 
 class _Parts:
     """The files of one folder; called with a table, it writes that, now or later."""
 
-    def __init__(self, files: ParquetFiles, folder: Path, schema: Any) -> None:
-        self.files, self.folder, self.schema = files, folder, schema
+    def __init__(self, files: ParquetFiles, folder: Path, inside: str, schema: Any) -> None:
+        self.files, self.folder, self.inside, self.schema = files, folder, inside, schema
         self.held: list[Any] = []
         self.written = self.number = 0
         self.file: Any = None
         self.writer: Any = None
 
     def __enter__(self) -> _Parts:
-        self.folder.mkdir(parents=True)
+        (self.folder / self.inside).mkdir(parents=True)
         self._open()
         return self
 
@@ -418,7 +427,8 @@ class _Parts:
 
     def _open(self) -> None:
         # An open file and not its path, which pyarrow takes for an address where it has a colon.
-        self.file = (self.folder / f"part-{self.number:05}.parquet").open("wb")
+        self.path = f"{self.inside}/part-{self.number:05}.parquet"
+        self.file = DigestedFile(self.folder / self.path)
         make = self.files.parquet.ParquetWriter
         self.writer = make(self.file, self.schema, write_page_checksum=True)
 
@@ -427,3 +437,4 @@ class _Parts:
             self.writer.close()
         finally:
             self.file.close()
+        self.files.written.append(self.file.told(self.path))
