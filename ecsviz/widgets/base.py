@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import anywidget
 import traitlets
 from IPython.display import display
+from ipywidgets import VBox
 
 from ecsviz.basics.html import Child, Element, block, element, picture
 from ecsviz.errors import EcsvizError, InvalidIdError, short_repr
@@ -166,8 +167,13 @@ class LiveWidget(anywidget.AnyWidget):
         self._own_layout = self.layout
 
     def close(self) -> None:
-        """End the widget, and the layout that was made with it, which ipywidgets leaves open."""
+        """End the widget, what it shows within itself, and its layout: ipywidgets leaves them."""
+        traits = self.traits(sync=True).items()
+        within = [getattr(self, name) for name, t in traits if isinstance(t, traitlets.Instance)]
         super().close()
+        for part in within:
+            if isinstance(part, LiveWidget):
+                part.close()
         if self._own_layout is not None:
             self._own_layout.close()
 
@@ -296,6 +302,26 @@ class LiveWidget(anywidget.AnyWidget):
         return {**data, "text/html": str(self.still())}, metadata
 
 
+class OneBox(VBox):  # type: ignore[misc]  # ipywidgets carries no types
+    """Widgets below each other that are one: what ends it ends them, which ipywidgets leaves.
+
+    Examples
+    --------
+    >>> from ipywidgets import Button
+    >>> button = Button()
+    >>> OneBox([button]).close()
+    >>> button.comm is None
+    True
+    """
+
+    def close(self) -> None:
+        """Take it off all pages, with what it holds."""
+        parts = [*self.children, self.layout]
+        super().close()
+        for part in parts:
+            close_all(part)
+
+
 def close_all(shown: Any) -> None:
     """Take a widget of ipywidgets off all pages, with what it holds; a page is heard no more.
 
@@ -307,11 +333,11 @@ def close_all(shown: Any) -> None:
     >>> button.comm is None
     True
     """
-    for part in (*getattr(shown, "children", ()), shown.layout, shown):
-        if part is shown or not hasattr(part, "layout"):
-            part.close()
-        else:
-            close_all(part)
+    looks = [getattr(shown, name) for name in ("layout", "style") if hasattr(shown, name)]
+    for part in getattr(shown, "children", ()):
+        close_all(part)
+    for part in (*looks, shown):
+        part.close()
 
 
 def whole_number(message: Message, name: str, least: int, most: int) -> int | None:

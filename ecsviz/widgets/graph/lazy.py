@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 import traitlets
-from ipywidgets import HTML, Layout, ToggleButtons, VBox
+from ipywidgets import HTML, Layout, ToggleButtons
 
 from ecsviz.basics.html import element
 from ecsviz.basics.text import counted
 from ecsviz.errors import EcsvizError, InvalidArgumentError, short_repr
 from ecsviz.storage.scale.lazy_graph import LazyGraph
 from ecsviz.storage.scale.quotient import WAYS, By, Quotient
+from ecsviz.widgets.base import OneBox
 from ecsviz.widgets.graph.explorer import DETAILED, GraphExplorer
 from ecsviz.widgets.graph.views import check_number
 
@@ -19,7 +20,7 @@ HIGH: Final = 260
 """How high the picture of the parts is, in pixels: there are few of them."""
 
 
-class LazyExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
+class LazyExplorer(OneBox):
     """The widget that ``explore()`` of a `LazyGraph` returns.
 
     Attributes

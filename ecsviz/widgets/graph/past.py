@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import traitlets
-from ipywidgets import HBox, Label, Layout, Play, SelectionSlider, VBox
+from ipywidgets import HBox, Label, Layout, Play, SelectionSlider
 
 from ecsviz.basics.arguments import flag
 from ecsviz.basics.text import counted, plain
@@ -14,7 +14,7 @@ from ecsviz.domain.entity import Entity
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.storage.comparing import storage_of
-from ecsviz.widgets.base import close_all
+from ecsviz.widgets.base import OneBox, close_all
 from ecsviz.widgets.graph.explorer import GraphExplorer
 from ecsviz.widgets.graph.live import follow
 from ecsviz.widgets.past import moments_of
@@ -23,7 +23,7 @@ STEP: int = 1_500
 """How long a revision stands while the past is played, in milliseconds: what one sentence needs."""
 
 
-class PastExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
+class PastExplorer(OneBox):
     """The widget that ``ecsviz.explore(entity, store=store)`` returns.
 
     Attributes

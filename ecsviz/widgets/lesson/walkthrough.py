@@ -16,7 +16,6 @@ from ipywidgets import (
     Layout,
     Play,
     ToggleButton,
-    VBox,
 )
 
 from ecsviz.basics.arguments import flag
@@ -26,7 +25,7 @@ from ecsviz.draw.frame import FreeRoom
 from ecsviz.draw.walkthrough import draw_step
 from ecsviz.errors import InvalidArgumentError, short_repr
 from ecsviz.graph.walkthrough import Walkthrough, checked_walk
-from ecsviz.widgets.base import SIZE, LiveWidget, close_all
+from ecsviz.widgets.base import SIZE, LiveWidget, OneBox, close_all
 
 SPEEDS: Final = {"slow": 4_000, "normal": 2_000, "fast": 1_000}
 """How long a step stands, in milliseconds: what one sentence takes to be read, and a picture."""
@@ -62,7 +61,7 @@ class LessonPage(LiveWidget):
         return [_steps_table(self.walk)]
 
 
-class StepsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
+class StepsExplorer(OneBox):
     """The widget of a walkthrough, which ``walk.explore()`` returns.
 
     Attributes

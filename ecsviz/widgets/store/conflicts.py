@@ -20,7 +20,7 @@ from ecsviz.storage.catching_up import CatchingUp
 from ecsviz.storage.comparing import storage_of
 from ecsviz.storage.merging import MISSING, Conflict
 from ecsviz.storage.protocol import as_registered
-from ecsviz.widgets.base import LiveWidget, close_all
+from ecsviz.widgets.base import LiveWidget, OneBox, close_all
 
 LISTED: Final = 40
 """How many conflicts have buttons of their own; the others go by those for all."""
@@ -67,7 +67,7 @@ class ConflictsPage(LiveWidget):
         return [self.shown.table()]
 
 
-class ConflictsExplorer(VBox):  # type: ignore[misc]  # ipywidgets carries no types
+class ConflictsExplorer(OneBox):
     """The widget that ``store.resolve(entity)`` returns.
 
     Attributes

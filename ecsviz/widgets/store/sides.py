@@ -188,12 +188,6 @@ class SideBySide(LiveWidget):
         names = ("table", "row", "ecs_id", "column", "value", "says", "refers_to", "leads_to")
         return typed_frame(rows, dict.fromkeys(names, "str") | {"row": "int64"})
 
-    def close(self) -> None:
-        """Take the widget, and the graph in it, off all pages."""
-        if self.graph is not None:
-            self.graph.close()
-        super().close()
-
     # -- what the reader does ----------------------------------------------------------------
 
     def _on_pick(self, message: Message) -> None:
