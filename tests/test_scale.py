@@ -281,6 +281,86 @@ def test_edges_of_others_have_any_ids(tmp_path: Path) -> None:
         ev.LazyGraph.from_edges(tmp_path / "none")
 
 
+@pytest.mark.parametrize(
+    ("rows", "ids"),
+    [
+        ("true,1 false,2", ["1", "2", "false", "true"]),
+        ("1e3,1000 7e1,70", ["1000", "1e3", "70", "7e1"]),
+        ("1.10,1.1 1.1,2.0", ["1.1", "1.10", "2.0"]),
+        ("2020-01-01,2020-01-01T00:00:00", ["2020-01-01", "2020-01-01T00:00:00"]),
+        ("1,2 2,x", ["1", "2", "x"]),
+        ("2020-01-01,report", ["2020-01-01", "report"]),
+        ("007,7 -0,0 +1,1", ["+1", "-0", "0", "007", "1", "7"]),
+        (f"{2**63},{2**63 + 1}", [str(2**63), str(2**63 + 1)]),
+        (f"3,-1 {2**63 - 1},", [-1, 3]),
+        ("#a,b c,d", ["#a", "b", "c", "d"]),
+    ],
+)
+def test_ids_of_csv_stay_what_they_are(tmp_path: Path, rows: str, ids: list[Any]) -> None:
+    file = tmp_path / "e.csv"
+    file.write_text("\n".join(["source,target", *rows.split(" "), ""]))
+    with ev.LazyGraph.from_edges(file) as graph:
+        there = graph.ids(graph.degrees()["node"])
+        assert there[: len(ids)] == ids
+        assert len(graph.references.df()) == len([row for row in rows.split(" ") if row[-1] != ","])
+        assert all(graph.find_entity_by_id(each) for each in there)
+        for missing in ("no such", 2**70, "01"):
+            assert graph.find_entity_by_id(missing) is None
+
+
+def test_a_text_that_comes_late_is_an_id(tmp_path: Path) -> None:
+    file = tmp_path / "e.csv"
+    file.write_text("source,target\n" + "1,2\n" * 30_000 + "x,y\n")
+    with ev.LazyGraph.from_edges(file) as graph:
+        assert graph.dependencies("x") == ["y"]
+        assert graph.dependencies(1) == ["2"]  # all are texts then
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "ids"),
+    [
+        ([True, False], [1, 0], ["0", "1", "false", "true"]),
+        ([1, 2], ["2", "x"], ["1", "2", "x"]),
+        ([1, 2], [2, None], [1, 2]),
+        ([1.0, 2.5], [2.0, 1.0], [1.0, 2.0, 2.5]),
+        (["1", "a"], [1, None], ["1", "a"]),
+        ([2**63, 2**63 + 1], [1, 2], [1, 2, 2**63, 2**63 + 1]),
+    ],
+)
+def test_ids_of_parquet_stay_what_they_are(
+    tmp_path: Path, source: list[Any], target: list[Any], ids: list[Any]
+) -> None:
+    file = tmp_path / "e.parquet"
+    pd.DataFrame({"source": source, "target": target}).to_parquet(file)
+    with ev.LazyGraph.from_edges(file) as graph:
+        assert graph.ids(graph.degrees()["node"]) == ids
+
+
+def test_floats_that_are_no_one_number_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "e.parquet"
+    pd.DataFrame({"source": [2**53, 2**53 + 1], "target": [2**53 + 1, None]}).to_parquet(file)
+    with pytest.raises(errors.InvalidArgumentError, match="as whole numbers, or as texts"):
+        ev.LazyGraph.from_edges(file)
+
+
+def test_what_is_no_table_is_told_with_the_way_to_one(tmp_path: Path) -> None:
+    with ev.SQLAlchemyEntityStorage(tmp_path / "s.db") as store:
+        store.register(ev.ChatThread(title="a"))
+    with pytest.raises(errors.ImportFormatError, match="ecsviz export STORE --to parquet-graph"):
+        ev.LazyGraph.from_edges(tmp_path / "s.db")
+
+
+def test_the_folder_that_one_is_in_is_not_replaced(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    for place in (".", "..", tmp_path):
+        with pytest.raises(errors.InvalidArgumentError, match="is where you are"):
+            store.to_parquet(place)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "a"]
+
+
 def test_too_much_is_refused_with_numbers(every_shape: Any) -> None:
     file, live = every_shape
     engine = DuckDBEngine("200MB")

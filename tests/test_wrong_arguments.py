@@ -329,6 +329,51 @@ def test_what_read_database_is_told_wrongly_is_an_answer_or_an_error_of_ours(
     assert not foreign, "\n".join(foreign)
 
 
+LAZY = [
+    (name, parameter.name)
+    for name, member in inspect.getmembers(ev.LazyGraph, callable)
+    if not name.startswith("_") and name not in {"opened", "close", "explore"}
+    for parameter in inspect.signature(member).parameters.values()
+    if parameter.name not in {"self", "engine", "memory"}
+]
+
+
+@pytest.fixture(scope="module")
+def lazy_graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    file = tmp_path_factory.mktemp("edges") / "e.csv"
+    file.write_text("source,target\na,b\nb,a\n")
+    leaf = Leaf(name="a")
+    store = stored(leaf)
+    with ev.scan_graph(store) as graph:
+        yield graph, leaf.ecs_id, file
+    store.close()
+
+
+@pytest.mark.parametrize(("name", "wrong"), LAZY)
+def test_what_a_stored_graph_is_asked_wrongly_is_an_answer_or_an_error_of_ours(
+    name: str, wrong: str, lazy_graph: Any
+) -> None:
+    graph, ecs_id, file = lazy_graph
+    right = {"entity": ecs_id, "path": file}
+    foreign = []
+    for case, make in [*WRONG.items(), ("63 bits", lambda: 2**63), ("of them", lambda: [2**63])]:
+        value = make()
+        asked = {wrong: value}
+        if wrong == "hops" and name == "subgraph":
+            asked["around"] = ecs_id
+        for other in inspect.signature(getattr(graph, name)).parameters:
+            if other in right and other != wrong:
+                asked[other] = right[other]
+
+        def ask(asked: dict[str, Any] = asked) -> None:
+            found = getattr(graph, name)(**asked)
+            if isinstance(found, ev.LazyGraph):
+                found.close()
+
+        foreign += told_of(case, value, ask)
+    assert not foreign, "\n".join(foreign)
+
+
 ASKED = ("name", "next", "next__name", "next__next", "ecs_id", "parent_id", "version")
 
 

@@ -156,6 +156,12 @@ def replacing_folder(path: Path, mark: str) -> Iterator[Path]:
 def _check_replaced(place: Path, mark: str, path: Path) -> bool:
     """Tell whether a folder is there, which may be replaced; raise if it must stay."""
     there = place.exists()
+    if there and Path.cwd().is_relative_to(place):
+        raise InvalidArgumentError(
+            f"{short_repr(str(path))} is where you are, and would be replaced. Give the path of a"
+            " new folder.",
+            value=path,
+        )
     if there and not (place.is_dir() and (Path(place, mark).is_file() or _is_empty(place))):
         raise InvalidArgumentError(
             f"{short_repr(path.name)} exists, and is no folder with a {mark} that could be"

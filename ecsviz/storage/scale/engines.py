@@ -53,7 +53,7 @@ class Engine(Protocol):
         """Hold so many bytes less meanwhile, which arrays here take."""
 
     def read(self, name: str, files: Sequence[str]) -> None:
-        """Let a name stand for the rows of files of Parquet, or of CSV."""
+        """Let a name stand for the rows of files of Parquet, or of CSV: texts, as written."""
 
     def put(self, name: str, sql: str) -> None:
         """Keep the rows of a query under a name, whatever they came from: a checkpoint."""
@@ -185,8 +185,10 @@ class DuckDBEngine:
     def read(self, name: str, files: Sequence[str]) -> None:
         """Let a name stand for the rows of files of Parquet, or of CSV."""
         listed = ", ".join(sql_text(glob.escape(file)) for file in files)
-        reader = "read_csv" if files[0].lower().endswith((".csv", ".tsv")) else "read_parquet"
-        self.view(name, f"SELECT * FROM {reader}([{listed}], hive_partitioning = false)")
+        reader, more = "read_parquet", ""
+        if files[0].lower().endswith((".csv", ".tsv")):
+            reader, more = "read_csv", ", all_varchar = true, header = true"
+        self.view(name, f"SELECT * FROM {reader}([{listed}], hive_partitioning = false{more})")
 
     def put(self, name: str, sql: str) -> None:
         """Keep the rows of a query under a name."""

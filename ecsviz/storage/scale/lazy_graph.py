@@ -75,7 +75,8 @@ class LazyGraph:
             A file of Parquet or CSV, or a folder of them.
         source, target
             The columns that hold the ids of who holds and of what is held: texts or numbers.
-            A row with one of them is a node.
+            A row with one of them is a node. Ids of CSV are texts as they are written, or whole
+            numbers, if all of both columns are written as such (``1``, not ``01`` or ``1.0``).
         engine, memory
             As of `ecsviz.scan_graph`.
 
@@ -83,6 +84,8 @@ class LazyGraph:
         ------
         ImportFormatError
             If there are no such files.
+        InvalidArgumentError
+            If `source` or `target` is no name.
 
         Examples
         --------
@@ -151,7 +154,8 @@ class LazyGraph:
             If there is no such class.
         """
         known = self._tables.of_class
-        if type_name not in known:
+        given: Any = type_name  # whatever somebody gives
+        if not isinstance(given, str) or given not in known:
             raise InvalidArgumentError(
                 f"There is no class {short_repr(type_name)}.{did_you_mean(type_name, known)}",
                 value=type_name,
@@ -350,7 +354,8 @@ class LazyGraph:
         with self._turn:
             order = self._found.order()
             columns = "node, generation, component, in_cycle"
-            if as_ == "relation":
+            asked: Any = as_  # whatever somebody gives
+            if isinstance(asked, str) and asked == "relation":
                 columns += ", place"
             return self._answer(f"SELECT {columns} FROM {order} ORDER BY place", as_)
 
@@ -380,10 +385,7 @@ class LazyGraph:
         """
         import pandas as pd
 
-        if natural_number(hops) is None:
-            raise InvalidArgumentError(
-                f"hops is {short_repr(hops)}. Give a whole number from 0.", value=hops
-            )
+        hops = _natural(hops, "hops")
         found = self._found.reached(self._tables.start(entity), hops, along)
         return pd.DataFrame({"node": found[0], "hops": found[1]})
 
@@ -463,6 +465,7 @@ class LazyGraph:
             raise InvalidArgumentError(
                 "Give one of where=, ids=, component= and around=.", value=given[1]
             )
+        hops, limit = _natural(hops, "hops"), _natural(limit, "limit")
         with self._turn:
             if where is not None:
                 if not isinstance(where, str):
@@ -475,6 +478,7 @@ class LazyGraph:
                 weak, number = self._found.components(), self._tables.number(component)
                 chosen = f"SELECT node FROM {weak} WHERE component = {number}"
             elif ids is not None:
+                ids = listed(ids, "ids", "Give ids of entities, or numbers of nodes.")
                 chosen = self._tables.given([self._tables.start(each) for each in ids])
             elif around is not None:
                 chosen = self._tables.given(
@@ -516,10 +520,21 @@ class LazyGraph:
     # -- helpers -----------------------------------------------------------------------------
 
     def _answer(self, sql: str, as_: Any) -> Any:
-        if as_ == "relation":
+        if isinstance(as_, str) and as_ == "relation":
             return self._engine.relation(sql)
-        if as_ != "frame":
+        if not isinstance(as_, str) or as_ != "frame":
             raise InvalidArgumentError(
                 f"as_ is {short_repr(as_)}. Give 'frame' or 'relation'.", argument="as_", value=as_
             )
         return self._engine.rows(sql).to_pandas()
+
+
+def _natural(value: Any, name: str) -> int:
+    number = natural_number(value)
+    if number is None:
+        raise InvalidArgumentError(
+            f"{name} is {short_repr(value)}. Give a whole number from 0.",
+            argument=name,
+            value=value,
+        )
+    return number

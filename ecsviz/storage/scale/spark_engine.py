@@ -117,7 +117,7 @@ class SparkEngine:
             reader = self.session.read
             if files[0].lower().endswith((".csv", ".tsv")):
                 tab = {"sep": "\t"} if files[0].lower().endswith(".tsv") else {}
-                found = reader.options(header=True, inferSchema=True, **tab).csv(list(files))
+                found = reader.options(header=True, inferSchema=False, **tab).csv(list(files))
             else:
                 found = reader.parquet(*files)
             self._see(name, found)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ecsviz.basics.addresses import short_path
 from ecsviz.basics.arguments import natural_number
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.basics.optional import need
 from ecsviz.basics.order import NULLABLE
 from ecsviz.errors import (
@@ -216,6 +217,7 @@ class Tables:
 
     def told(self, nodes: list[int]) -> list[tuple[int, Any]]:
         """Return the numbers of nodes that there are, with their ids."""
+        nodes = [node for node in nodes if node < _NO_NUMBER]
         with self.turn:
             found = self.engine.rows(
                 f"SELECT n.node AS node, n.{self.id_column} AS id FROM {NODES} n"
@@ -288,6 +290,7 @@ class OthersTables(Tables):
     id_column = "id"
     sort_key = "n.id"
     has_numbers = False
+    _kind = ""
 
     @classmethod
     def of_edges(cls, engine: Engine, place: Path, source: str, target: str) -> OthersTables:
@@ -298,12 +301,22 @@ class OthersTables(Tables):
         ImportFormatError
             If there are none.
         """
-        files = [place] if place.is_file() else []
+        named: dict[str, Any] = {"source": source, "target": target}
+        for name, value in named.items():
+            if not isinstance(value, str) or not value or "\0" in value:
+                raise InvalidArgumentError(
+                    f"{name} is {short_repr(value)}. Give the name of a column.",
+                    argument=name,
+                    value=value,
+                )
+        files = [place] if place.is_file() and _is_table(place) else []
         if place.is_dir():
             files = [p for p in sorted(place.rglob("*")) if p.suffix.lower() in _FILES]
         if not files:
             raise ImportFormatError(
-                f"{short_path(place)} is no file of Parquet or CSV, and no folder of such.",
+                f"{short_path(place)} is no file of Parquet or CSV (.csv, .tsv), and no folder of"
+                " such. Of a store, write its graph first: store.to_parquet(folder), or"
+                " 'ecsviz export STORE --to parquet-graph --out FOLDER'.",
                 source=str(place),
                 line=None,
                 column=None,
@@ -314,7 +327,10 @@ class OthersTables(Tables):
                 value=place,
             )
         engine.read("ecs_raw", list(map(str, files)))
-        pair = f"SELECT {engine.name(source)} AS s, {engine.name(target)} AS t FROM ecs_raw"
+        ends = (("s", source), ("t", target))
+        raw = ", ".join(f"{engine.name(column)} AS {end}" for end, column in ends)
+        written = files[0].suffix.lower() in _WRITTEN
+        pair = _same_kind(engine, f"SELECT {raw} FROM ecs_raw", written=written)
         engine.put(
             NODES,
             "SELECT CAST(row_number() OVER (ORDER BY id) AS BIGINT) AS node, id,"
@@ -335,6 +351,7 @@ class OthersTables(Tables):
         kind = ReferencePart(NODE_TYPE, "to", NODE_TYPE, "single", NULLABLE, 0, rows=edges)
         made = cls(engine, GraphFile(0, [ClassPart(NODE_TYPE, rows=nodes)], [kind]))
         made.of_class = {NODE_TYPE: NODES}
+        made._kind = _kind(engine.rows(f"SELECT id FROM {NODES} LIMIT 0").schema[0].type)
         return made
 
     def id_of(self, given: Any) -> Any:
@@ -353,15 +370,99 @@ class OthersTables(Tables):
         return stored
 
     def stored_ids(self, ids: Sequence[Any]) -> Any:
-        """Return ids as an array for the engine."""
-        return list(ids)
+        """Return ids as an array for the engine; those that cannot be there are left out."""
+        arrow = need("pyarrow", extra="scale", what="LazyGraph")
+        if self._kind == _TEXT:
+            return arrow.array([str(each) for each in ids], type=arrow.string())
+        there = [each for each in map(_whole, ids) if each is not None]
+        return arrow.array(there, type=arrow.int64())
 
     def made_node(self, node_id: Any, *_: Any) -> Any:
         """Return what stands for a node."""
         return node_id
 
 
-_FILES: Final = (".parquet", ".csv", ".tsv")
+_NO_NUMBER: Final = 2**62
+"""No node has a number from here on."""
+_WRITTEN: Final = (".csv", ".tsv")
+_FILES: Final = (".parquet", *_WRITTEN)
+_WHOLE: Final = "whole numbers"
+_NUMBER: Final = "numbers"
+_TEXT: Final = "texts"
+_EXACT: Final = 2**53
+"""Up to where a float is one whole number."""
+
+
+def _kind(of: Any) -> str:
+    """Return which kind of ids a column of Arrow holds."""
+    name = str(of)
+    if name.startswith(("int", "uint")):
+        return _WHOLE
+    return _NUMBER if name in ("halffloat", "float", "double") else _TEXT
+
+
+def _whole(given: Any) -> int | None:
+    """Return an id as a whole number of 64 bits, None if it is written otherwise."""
+    try:
+        number = int(given)
+    except ValueError:
+        return None
+    return number if str(number) == str(given) and -(2**63) <= number < 2**63 else None
+
+
+def _same_kind(engine: Engine, pair: str, *, written: bool) -> str:
+    """Return a query for two columns of ids of one kind, in which different ids stay different.
+
+    Parameters
+    ----------
+    engine, pair
+        Where, and a query for ``s`` and ``t`` as the files have them.
+    written
+        Whether they are as somebody wrote them: whole numbers then, if all are written as such.
+    """
+    schema = engine.rows(f"SELECT * FROM ({pair}) x LIMIT 0").schema
+    kinds = {end: _kind(schema.field(end).type) for end in ("s", "t")}
+    whole: set[str] = set()  # what becomes a whole number
+    floats = [end for end, kind in kinds.items() if kind == _NUMBER]  # in pandas, for gaps
+    lost = [f"{end} <> floor({end}) OR abs({end}) >= {_EXACT} OR isnan({end})" for end in floats]
+    if floats and not _any(engine, pair, lost):
+        whole.update(floats)
+    elif floats and _WHOLE in kinds.values():
+        raise InvalidArgumentError(
+            "One column holds whole numbers, and the other floats that are none, or are too large"
+            " to be one number. Give both as whole numbers, or as texts."
+        )
+    lost = [
+        f"({end} IS NOT NULL AND coalesce(CAST(TRY_CAST({end} AS BIGINT) AS STRING), '') <> {end})"
+        for end in kinds
+    ]
+    if written and not _any(engine, pair, lost):
+        whole.update(kinds)
+    kinds |= dict.fromkeys(whole, _WHOLE)
+    mixed = _TEXT in kinds.values()
+    made = []
+    for end in kinds:
+        found = f"CAST({end} AS BIGINT)" if end in whole else end
+        if mixed:
+            binary = "binary" in str(schema.field(end).type)
+            found = f"hex({end})" if binary else f"CAST({found} AS STRING)"
+        made.append(f"{found} AS {end}")
+    return f"SELECT {', '.join(made)} FROM ({pair}) p"
+
+
+def _any(engine: Engine, pair: str, conditions: list[str]) -> bool:
+    found = f"SELECT 1 AS n FROM ({pair}) x WHERE {' OR '.join(conditions)} LIMIT 1"
+    return bool(engine.rows(found).num_rows)
+
+
+def _is_table(file: Path) -> bool:
+    """Tell whether a file is one of Parquet, by its beginning, or of CSV, by its name."""
+    if file.suffix.lower() in _WRITTEN:
+        return True
+    with open_to_read(file) as opened:
+        return opened.read(4) == b"PAR1"
+
+
 _NO_NODES: Final = (
     "SELECT CAST(0 AS BIGINT) AS node, X'00' AS ecs_id, 'node' AS type FROM (SELECT 1) x"
     " WHERE 1 = 0"
