@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -30,10 +31,9 @@ class Opened:
         self.mine.title, theirs.title = "y", "z"
         self.store.register(theirs)
         self.graph = ev.EntityDependencyGraph(self.thread)
-        with sqlite3.connect(folder / "b.db") as conn:
+        with closing(sqlite3.connect(folder / "b.db")) as conn, conn:
             conn.execute("CREATE TABLE a (id INTEGER PRIMARY KEY, b TEXT)")
             conn.execute("INSERT INTO a VALUES (1, 'x')")
-        conn.close()
         self.database = ev.read_database(folder / "b.db")
 
 
