@@ -193,3 +193,22 @@ def test_lab_gives_back_the_exit_code(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert run("lab", str(tmp_path)).exit_code == 7
     (tmp_path / "file").write_text("x", encoding="utf-8")
     assert run("lab", str(tmp_path / "file")).exit_code == 2
+
+
+def test_a_number_is_no_part_of_a_title(tmp_path: Path) -> None:
+    store = ev.SQLAlchemyEntityStorage(tmp_path / "s.db")
+    store.register([ev.ChatThread(title="10,000 rows"), ev.ChatThread(title="99999999999 of them")])
+    for number in ("0", "10", "000", "00000000000007", "99999999999"):
+        done = run("show", str(tmp_path / "s.db"), number)
+        assert done.exit_code == 1
+        assert f"There is no chat '{number}' among 2" in done.stderr
+    assert "10,000" in run("show", str(tmp_path / "s.db"), "0001").output
+    assert "10,000" in run("show", str(tmp_path / "s.db"), "10,000").output
+
+
+@pytest.mark.parametrize("name", ["", ".x", "a..b", "a b", "../x"])
+def test_what_is_no_name_of_a_module(tmp_path: Path, name: str) -> None:
+    ev.SQLAlchemyEntityStorage(tmp_path / "s.db").register(ev.ChatThread())
+    done = run("verify", str(tmp_path / "s.db"), "--classes", name)
+    assert done.exit_code == 2
+    assert "is no name of a module" in done.stderr

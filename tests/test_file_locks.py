@@ -190,7 +190,7 @@ NO_DATABASES = {
     "basics/file_locks.py": "this is how it is done",
     "export/parquet.py": "what was just written",
     "importers/sqlite_file.py": "the journal of a copy",
-    "storage/sql/sqlite_files.py": "journals, which nobody locks",
+    "storage/scale/spark_engine.py": "what workers have written",
     "cli/demo/tour.py": "notebooks of the package",
     "widgets/js/hatch_build.py": "sources of the package",
 }

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import ecsviz as ev
@@ -254,3 +256,13 @@ def test_what_is_beside_a_column_is_no_code(reopen: Open) -> None:
     entity = reopen().register(c.Values(text=text))
     assert store_of(reopen).find(c.Values, text=text) == [entity]
     assert store_of(reopen).find(c.Values, text="x") == []
+
+
+@pytest.mark.parametrize(
+    "value", [pd.DataFrame({"title": ["b"]}), {"title": "b"}, np.array("title"), "title"]
+)
+def test_the_names_of_columns_are_no_values(value: Any) -> None:
+    store = ev.InMemoryEntityStorage()
+    store.register(ev.ChatThread(title="title"))
+    with pytest.raises(errors.InvalidArgumentError, match="Give a list of values"):
+        store.find(ev.ChatThread, title__in=value)

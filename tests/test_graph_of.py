@@ -348,3 +348,15 @@ def test_a_declarative_base_stands_for_its_classes() -> None:
     assert ev.graph_of([Base, Team]).nodes == graph.nodes
     with pytest.raises(errors.NotAnEntityError, match="Give instances of"):
         ev.graph_of(DeclarativeBase)
+
+
+class Broken(list[Any]):
+    def __iter__(self) -> Any:
+        raise RuntimeError("no members")
+
+
+@pytest.mark.parametrize("take", [ev.graph_of, ev.draw, ev.explore])
+def test_a_list_that_does_not_give_its_members(take: Any) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="does not give its members") as got:
+        take([Broken([Task("a")])])
+    assert isinstance(got.value.__cause__, RuntimeError)

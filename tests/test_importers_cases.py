@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+import ecsviz as ev
 from ecsviz import ChatMessage
 from ecsviz.domain.branches import Branches
 from ecsviz.errors import ImportFormatError, ImportLimitError
-from ecsviz.importers import ChatImport, read_chat
+from ecsviz.importers import ChatImport, ChatImportWarning, read_chat
 from tests.chat_files import conversation, encode, is_sound, node, read, zipped
 from tests.chat_formats import SAMPLES, claude_message, code_record, slack_message
 from tests.chat_sample import lines
@@ -304,3 +305,40 @@ def test_a_chat_without_answers_is_one_branch() -> None:
     shown = read_chat(SAMPLES["whatsapp"].data)._repr_html_()
     assert ">1<" in shown.partition("2023")[0].rpartition(">4<")[2]
     assert ">2<" in read([conversation(node("a"), node("b", "a"), node("c", "a"))])._repr_html_()
+
+
+def test_rows_name_their_thread_or_it_is_told(tmp_path: Path) -> None:
+    arrow = require_optional("pyarrow")
+    parquet = require_optional("pyarrow.parquet")
+    table = arrow.table({"role": ["user", "assistant"] * 2, "content": list("abcd")})
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(table, path)
+    with pytest.warns(ChatImportWarning, match="read as one thread"):
+        found = read_chat(path)
+    assert (len(found), ["read as one thread" in str(p) for p in found.problems]) == (1, [True])
+    for name in ("thread_id", "conversation_id", "session_id", "chat_id"):
+        parquet.write_table(table.append_column(name, arrow.array(["x", "x", "y", "y"])), path)
+        found = read_chat(path)
+        assert [[m.text for m in t.messages] for t in found] == [["a", "b"], ["c", "d"]]
+        assert not found.problems
+
+
+def test_the_folder_of_a_graph_is_no_chat(tmp_path: Path) -> None:
+    require_optional("pyarrow")
+    with ev.SQLAlchemyEntityStorage(":memory:") as store:
+        store.register(ev.sample())
+        folder = store.to_parquet(tmp_path / "graph")
+    with pytest.raises(ImportFormatError, match=r"ev\.scan_graph.*ecsviz scale.*from_parquet"):
+        read_chat(folder)
+    for inside in (folder / "nodes", *folder.rglob("part-*.parquet")):
+        with pytest.raises(ImportFormatError, match="known here"):
+            read_chat(inside)
+    (tmp_path / "c.json").write_text('[{"role": "user", "content": "Hi"}]')
+    assert [t.messages[0].text for t in read_chat(tmp_path)] == ["Hi"]
+
+
+@pytest.mark.parametrize("count", [8_191, 8_192, 70_000, 2**21 + 5])
+@pytest.mark.parametrize("space", [" ", "\r\n", "\ufeff\t"])
+def test_white_space_before_json(count: int, space: str) -> None:
+    data = (space[:1] + space[-1] * count + '[{"role": "user", "content": "Hi"}]').encode()
+    assert [thread.messages[0].text for thread in read_chat(data)] == ["Hi"]

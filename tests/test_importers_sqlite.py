@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.errors import EcsvizError, ImportFormatError, ImportLimitError, ImportTimeoutError
-from ecsviz.importers import read_chat
+from ecsviz.importers import read_chat, sqlite_file
 from ecsviz.importers.files import ImportSourceError
 from ecsviz.importers.sqlite_file import open_sqlite
 from tests.processes import in_a_new_process
@@ -265,3 +269,61 @@ def test_damaged_files_end_in_an_error_or_in_rows(tmp_path: Path) -> None:
         except EcsvizError:
             ends["refused"] += 1
     assert min(ends.values()) > 5
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_file_that_is_written_meanwhile_is_read_between_two_saves(path: Path, mode: str) -> None:
+    made(path, f"PRAGMA journal_mode={mode}; CREATE TABLE a(n); CREATE TABLE b(n);")
+    done = threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            while not done.is_set():
+                for table in "ab":
+                    connection.execute(f"INSERT INTO {table} VALUES (1)")
+                connection.commit()
+                done.wait(0.002)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(25):
+            ((a, b),) = ask(path, "SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)")
+            assert a == b
+    finally:
+        done.set()
+        writer.join()
+
+
+@pytest.mark.parametrize("gone", ["-journal", ""])
+def test_what_vanishes_while_it_is_read_is_tried_again(
+    path: Path, gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(path, ROWS)
+    Path(f"{path}-journal").touch()
+    vanished: list[str] = []
+
+    def opened(place: Path) -> BinaryIO:
+        if place.name == f"{path.name}{gone}" and vanished[-1:] == ["looked at"]:
+            vanished.append("gone")
+            if gone:
+                place.unlink()
+            raise FileNotFoundError(2, "No such file or directory", str(place))
+        if place.name == f"{path.name}-wal" and not vanished:
+            vanished.append("looked at")
+        return open_to_read(place)
+
+    monkeypatch.setattr(sqlite_file, "open_to_read", opened)
+    assert len(ask(path, "SELECT * FROM t")) == 2
+    assert vanished[-1] == "gone"
+
+
+def test_a_file_that_is_always_written_is_given_up_in_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(path, ROWS)
+    states = itertools.count()
+    monkeypatch.setattr(sqlite_file, "_state", lambda _: [(next(states), 0, b"")])
+    with pytest.raises(ImportFormatError, match="changes while it is read"):
+        ask(path, "SELECT * FROM t", timeout=0.01)
+    assert next(states) >= 6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from matplotlib.collections import LineCollection
 
 import ecsviz as ev
+from ecsviz import errors
 from ecsviz.basics.order import COLLECTION, NULLABLE, levels
 from ecsviz.draw import draw_graph
 from ecsviz.layout import layout_graph
+from ecsviz.layout.choices import How, placed_by
 from ecsviz.layout.crossings import count_crossings, crossings_of
 from ecsviz.layout.one_way import _by_two_steps, one_way
 from ecsviz.layout.placed import HUB, ROWS
 from ecsviz.layout.ranks import short_lines
+from tests.entity_graphs import numbered_graph
 from tests.test_draw import chat, found
 from tests.test_layout import check, graph_of, graphs
 
@@ -248,3 +251,37 @@ def test_crossings_are_counted() -> None:
     assert count_crossings(*lines((0, 1), (2, 3))) == 1
     assert count_crossings(*lines((0, 1), (2, 1), (0, 3))) == 0, "they share ends"
     assert count_crossings(*lines((0, 1), (2, 4), (2, 3))) == 2
+
+
+DEGENERATE: dict[str, tuple[int, list[tuple[int, int]]]] = {
+    "nothing": (0, []),
+    "one": (1, []),
+    "one that holds itself": (1, [(0, 0)]),
+    "twice": (1, [(0, 0), (0, 0)]),
+    "two alone": (2, []),
+    "one of two holds itself": (2, [(0, 0)]),
+    "both hold themselves": (2, [(0, 0), (1, 1)]),
+    "one way": (2, [(0, 1)]),
+    "parallel": (2, [(0, 1), (0, 1)]),
+    "both ways": (2, [(0, 1), (1, 0)]),
+    "parallel both ways, and itself": (2, [(0, 1), (0, 1), (1, 0), (1, 1)]),
+    "two rings and one alone": (5, [(0, 1), (1, 0), (2, 3), (3, 2), (4, 4)]),
+}
+
+
+@pytest.mark.parametrize("how", get_args(How))
+@pytest.mark.parametrize("shape", DEGENERATE)
+def test_every_layout_takes_the_smallest_graphs(how: str, shape: str) -> None:
+    n, edges = DEGENERATE[shape]
+    graph = numbered_graph(edges, ["n"] * n)
+    given: Any = (how, graph, np.ones((n, 2)), (0.3, 0.3), (9.0, 9.0))
+    if how == "timeline" and n:
+        with pytest.raises(errors.EcsvizError, match="time"):
+            placed_by(*given)
+        return
+    found = placed_by(*given)
+    assert found.positions.shape == (n, 2)
+    assert np.isfinite(found.positions).all()
+    assert len({tuple(each) for each in found.positions.round(4).tolist()}) == n
+    assert len(found.shape) == len(found.starts) - 1 == len(edges)
+    assert np.isfinite(found.bends).all()

@@ -15,6 +15,7 @@ import ecsviz as ev
 from ecsviz import lessons
 from ecsviz.errors import InvalidArgumentError
 from ecsviz.widgets.lesson import making
+from ecsviz.widgets.lesson.shipped import _nodes
 from tests.cells import Page
 
 # Exercise → an answer that is right, three that are wrong, and what is said of each.
@@ -246,3 +247,49 @@ def test_what_is_wrong_is_said() -> None:
         given: dict[str, Any] = {"name": "a", "question": "b", "make": dict, **wrong}
         with pytest.raises(InvalidArgumentError, match=next(iter(wrong))):
             lessons.exercise(**given)
+
+
+GRAPHS: dict[str, dict[str, str]] = {
+    "nothing": {},
+    "one": {"a": ""},
+    "itself": {"a": "a"},
+    "two that hold themselves": {"a": "a", "b": "b"},
+    "chain": {"a": "b", "b": "c", "c": ""},
+    "two cycles": {"a": "b", "b": "a", "c": "d", "d": "c"},
+    "two that meet": {"a": "b", "b": "a c", "c": "b"},
+    "parallel": {"a": "b b", "b": "a"},
+}
+
+
+@pytest.mark.parametrize("name", lessons.exercises()["name"].tolist())
+def test_what_is_asked_about_little_has_an_answer_or_is_refused(name: str) -> None:
+    one = ev.InMemoryEntityStorage()
+    one.register(ev.ChatThread(title="One"))
+    on: list[Any] = [_nodes(**holds) for holds in GRAPHS.values()]
+    on += [ev.InMemoryEntityStorage(), one, ev.ChatThread(), ev.sample("thread")]
+    asked, refused = 0, []
+    for material in on:
+        try:
+            answer = lessons.solution(name, on=material)
+        except InvalidArgumentError as err:  # nothing else is raised
+            refused.append(str(err))
+            continue
+        asked += 1
+        assert lessons.check(name, answer, on=material), (name, material, answer)
+        assert lessons.hint(name, on=material)
+        assert lessons.check(name, "no such thing", on=material).said
+    assert asked or name.startswith("tables")
+    assert all("ask" in said for said in refused)
+
+
+def test_where_no_one_reference_breaks_all_cycles_that_is_the_answer() -> None:
+    told = {
+        "chain": "There is no cycle to break",
+        "two cycles": "No one reference is in all cycles",
+        "two that meet": "No one reference is in all cycles",
+    }
+    for name, said in told.items():
+        graph = _nodes(**GRAPHS[name])
+        assert lessons.solution("cycles-2", on=graph) is None
+        assert lessons.hint("cycles-2", on=graph).startswith(said)
+        assert not lessons.check("cycles-2", "a.links[0]", on=graph)

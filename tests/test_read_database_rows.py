@@ -8,6 +8,8 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import ecsviz as ev
@@ -481,3 +483,20 @@ def test_too_many_entities_of_a_chain_are_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.GraphTooLargeError):
         db.entities("n", limit=1, max_entities=99)
     assert len(ev.EntityDependencyGraph(db.entities("n", limit=1, max_entities=100))) == 100
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "files"])
+def test_the_names_of_columns_are_no_values(tmp_path: Path, engine: str) -> None:
+    frame = pd.DataFrame({"name": ["name", "b"]})
+    if engine == "files":
+        path = tmp_path / "t.csv"
+        frame.to_csv(path, index=False)
+    else:
+        path = tmp_path / "t.db"
+        execute(path, "CREATE TABLE t(name)", "INSERT INTO t VALUES ('name'), ('b')")
+    db = ev.read_database(path)
+    assert len(db.frame("t", where={"name": frame["name"]})) == 2
+    assert len(db.frame("t", where={"name": np.array("b")})) == 1
+    for value in (frame, frame.to_dict(), frame.to_numpy()):
+        with pytest.raises(errors.InvalidArgumentError, match="where="):
+            db.frame("t", where={"name": value})

@@ -35,9 +35,28 @@ def listed(value: Any, name: str, hint: str) -> list[Any]:
     ecsviz.errors.InvalidArgumentError: ecs_ids is 3. Give a list of ids.
     """
     # A text is iterable, but nobody means its characters; a class may be, but is no list.
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, type)):
+    # The members of a table would be the names of its columns.
+    if (
+        isinstance(value, Iterable)
+        and not isinstance(value, (str, bytes, type))
+        and not is_table(value)
+        and getattr(value, "ndim", 1) > 0
+    ):
         return list(value)
     raise InvalidArgumentError(f"{name} is {short_repr(value)}. {hint}", value=value)
+
+
+def is_table(value: Any) -> bool:
+    """Tell whether something has columns, as a DataFrame: to iterate it gives their names.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"id": [1]})
+    >>> is_table(frame), is_table(frame["id"])
+    (True, False)
+    """
+    return hasattr(value, "columns") and len(getattr(value, "shape", ())) > 1
 
 
 def flag(value: Any, name: str) -> bool:

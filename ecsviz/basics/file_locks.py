@@ -8,10 +8,11 @@ off until no lock is left; so does this.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO, Final
 
 from ecsviz.basics.once import looking
@@ -20,6 +21,9 @@ Inode = tuple[int, int]
 
 _waiting: dict[Inode, list[int]] = {}
 """Descriptors that are not closed yet: others of this process lead to the same file."""
+
+NO_FILE: Final = "it is a pipe, a socket or a device, no file that can be read again"
+"""What is said of these: what is read is opened more than once."""
 
 _MOST: Final = 4096
 """Descriptors that are tried one by one where the system does not list them."""
@@ -31,7 +35,8 @@ def open_to_read(path: Path) -> BinaryIO:
     Raises
     ------
     OSError
-        If it cannot be opened.
+        If it cannot be opened, or is a pipe, a socket or a device: these may have nobody at the
+        other end, or no end.
 
     Examples
     --------
@@ -43,6 +48,7 @@ def open_to_read(path: Path) -> BinaryIO:
     ...         opened.read()
     b'one'
     """
+    _check_kind(path.stat().st_mode, path)  # before it is opened, which a device may notice
     if os.name == "nt":  # where locks belong to what has opened the file
         return path.open("rb")
     descriptor = _descriptor(path)
@@ -56,9 +62,9 @@ def open_to_read(path: Path) -> BinaryIO:
 def end_waiting() -> None:
     """Close what nobody else has open any more."""
     with looking:
-        for inode in list(_waiting):
-            if not _is_elsewhere(inode, {*_waiting[inode]}):
-                for descriptor in _waiting.pop(inode):
+        for inode in list(_waiting):  # the collector may close others in between, in this thread
+            if not _is_elsewhere(inode, {*_waiting.get(inode, ())}):
+                for descriptor in _waiting.pop(inode, ()):
                     os.close(descriptor)
 
 
@@ -87,7 +93,18 @@ def _descriptor(path: Path) -> int:
                 found = waiting.pop()
                 os.lseek(found, 0, os.SEEK_SET)
                 return found
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # if it is a pipe by now
+    try:
+        _check_kind(os.fstat(opened).st_mode, path)
+    except BaseException:
+        os.close(opened)
+        raise
+    return opened
+
+
+def _check_kind(mode: int, path: Path) -> None:
+    if not S_ISREG(mode) and not S_ISDIR(mode):
+        raise OSError(errno.EINVAL, NO_FILE, str(path))
 
 
 def _let_go(descriptor: int) -> None:
@@ -98,7 +115,7 @@ def _let_go(descriptor: int) -> None:
         if _may_be_sqlite(descriptor, there.st_mode) and _is_elsewhere(
             inode, {descriptor, *others}
         ):
-            _waiting[inode] = [*others, descriptor]
+            _waiting[inode] = [*_waiting.get(inode, ()), descriptor]
             return
         for each in (descriptor, *_waiting.pop(inode, ())):
             os.close(each)

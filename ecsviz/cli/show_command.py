@@ -78,10 +78,11 @@ def _chosen(wanted: str, titles: list[str], ids: list[str]) -> int:
     folded = wanted.casefold()
     exact = [n for n, title in enumerate(titles) if title == wanted]
     part = [n for n, title in enumerate(titles) if folded in title.casefold()]
-    if not exact and wanted.isascii() and wanted.isdigit() and len(wanted) < 10:
-        number = int(wanted)
-        if 1 <= number <= len(ids):
+    if not exact and wanted.isascii() and wanted.isdigit():
+        number = int(wanted[-10:])
+        if 1 <= number <= len(ids) and not wanted[:-10].strip("0"):
             return number - 1
+        part = []  # a number is no part of a title
     for matches in (exact, part):
         if len(matches) == 1:
             return matches[0]

@@ -21,6 +21,7 @@ from ecsviz.errors import (
     StorageCorruptError,
     StorageOpenError,
     UnknownTypeError,
+    short_repr,
 )
 from ecsviz.graph.dependency_graph import EntityDependencyGraph
 from ecsviz.importers import ChatImport, read_chat
@@ -46,6 +47,11 @@ def load_classes(modules: Sequence[str]) -> None:
     if modules and here not in sys.path:
         sys.path.insert(0, here)
     for name in modules:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise click.BadParameter(
+                f"{short_repr(name)} is no name of a module, such as cookbook.models.",
+                param_hint="--classes",
+            )
         try:
             importlib.import_module(name)
         except ImportError as err:

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from ecsviz.domain.entity_class import is_entity_class
 from ecsviz.domain.fields import FieldPlan, Shape, is_named_tuple
 from ecsviz.domain.scalars import SCALARS
-from ecsviz.errors import UnsupportedFieldError
+from ecsviz.errors import EcsvizError, InvalidArgumentError, UnsupportedFieldError
 
 MAX_VALUE_DEPTH = 200
 """How deep containers and plain models may nest inside one field. Deeper is a cycle of values
@@ -120,7 +120,16 @@ def nested_entities(
         if ends(type(item)):
             yield steps, item
             continue
-        parts = [(step, part) for step, part in value_parts(item) if type(part) not in leaves]
+        try:
+            parts = [(step, part) for step, part in value_parts(item) if type(part) not in leaves]
+        except (EcsvizError, MemoryError):
+            raise
+        except Exception as err:  # of a class of others
+            raise InvalidArgumentError(
+                f"{place} holds a {type(item).__name__} that does not give its members:"
+                f" {type(err).__name__}. Give a list of them.",
+                value=item,
+            ) from err
         if not parts:
             continue
         if len(steps) >= MAX_VALUE_DEPTH:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ecsviz.basics.file_locks import open_to_read
 from ecsviz.basics.files import SQLITE
@@ -114,9 +114,9 @@ def open_sqlite(
     Notes
     -----
     Errors of the driver inside the ``with`` block come out as those above; `translated` does the
-    same for who catches them himself. The file is copied again if it changes meanwhile. A
-    rollback journal that names a super-journal is refused: rolling back would delete the file
-    that it names, whichever that is.
+    same for who catches them himself. The file is copied again while somebody writes it, for up to
+    five seconds. A rollback journal that names a super-journal is refused: rolling back would
+    delete the file that it names, whichever that is.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def open_sqlite(
     """
     called = name or ("<bytes>" if isinstance(source, bytes) else Path(source).name)
     with (
-        private_copy(source, called, max_bytes) as copy,
+        private_copy(source, called, max_bytes, timeout) as copy,
         connected(copy, called, timeout=timeout, max_value=max_value) as connection,
     ):
         yield connection
@@ -139,13 +139,13 @@ def open_sqlite(
 
 @contextmanager
 def private_copy(
-    source: str | os.PathLike[str] | bytes, name: str, max_bytes: int
+    source: str | os.PathLike[str] | bytes, name: str, max_bytes: int, timeout: float = 60.0
 ) -> Iterator[Path]:
     """Yield the path of a private copy of a SQLite file, with its journal; then remove it.
 
     Parameters
     ----------
-    source, name, max_bytes
+    source, name, max_bytes, timeout
         See `open_sqlite`.
     """
     # No TemporaryDirectory: where the process ends first, its own finalizer would come before
@@ -158,7 +158,7 @@ def private_copy(
             with copy.open("wb") as target:
                 copy_counted(io.BytesIO(source), target, name, max_bytes)
         else:
-            _copy(Path(source), copy, name, max_bytes)
+            _copy(Path(source), copy, name, max_bytes, timeout)
         _check_size(copy, name)
         yield copy
     finally:
@@ -242,48 +242,85 @@ def translated(
 # -- the copy --------------------------------------------------------------------------------
 
 
-def _copy(path: Path, copy: Path, name: str, max_bytes: int) -> None:
-    for _ in range(3):
-        before = _state(path)
-        left = max_bytes
+def _copy(path: Path, copy: Path, name: str, max_bytes: int, timeout: float) -> None:
+    """Copy a file and its journals as they are together, trying again while somebody writes."""
+    until = time.monotonic() + min(timeout, _PATIENCE)
+    tries, pause = 0, _PAUSE
+    while not _copied_whole(path, copy, name, max_bytes):
+        tries += 1
+        if tries >= _TRIES and time.monotonic() > until:
+            raise ImportFormatError(
+                f"{name} changes while it is read. Close the program that writes it, and read it"
+                " again.",
+                source=name,
+                line=None,
+                column=None,
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST)
+
+
+_PATIENCE: Final = 5.0
+"""Seconds in which a file has to stay as it is while it is copied; and ..."""
+
+_TRIES: Final = 3
+"""... how often it is tried at least, as large files take longer."""
+
+_PAUSE: Final = 0.002
+_LONGEST: Final = 0.05
+"""Seconds between two tries, at first and at last: of a save, and of many in turn."""
+
+
+def _copied_whole(path: Path, copy: Path, name: str, max_bytes: int) -> bool:
+    """Copy a file and its journals, and tell whether they have stayed as they were meanwhile."""
+    before = _state(path)
+    left = max_bytes
+    for number, suffix in enumerate(("", *_JOURNALS)):
+        here = Path(f"{path}{suffix}")
+        there = Path(f"{copy}{suffix}")
+        there.unlink(missing_ok=True)
         try:
-            for suffix in ("", *_JOURNALS):
-                here = Path(f"{path}{suffix}")
-                there = Path(f"{copy}{suffix}")
-                there.unlink(missing_ok=True)
-                if suffix and not here.is_file():
-                    continue
-                with open_to_read(here) as handle, there.open("wb") as target:
-                    if not suffix:
-                        head = handle.read(len(SQLITE))
-                        _check_header(is_sqlite(path, head), bool(head), name)
-                        handle.seek(0)
-                    left -= copy_counted(handle, target, name, max_bytes, max_bytes - left)
+            if suffix and not here.is_file():
+                continue
+            with open_to_read(here) as handle, there.open("wb") as target:
+                if not suffix:
+                    head = handle.read(len(SQLITE))
+                    _check_header(is_sqlite(path, head), bool(head), name)
+                    handle.seek(0)
+                left -= copy_counted(handle, target, name, max_bytes, max_bytes - left)
+        except FileNotFoundError as err:
+            if suffix or before[number] is not None:
+                return False  # it was there: a writer has ended
+            raise not_opened(path, err) from err
         except (OSError, ValueError) as err:
             if isinstance(err, EcsvizError):
                 raise
             raise not_opened(path, err) from err
-        _check_journal(Path(f"{copy}-journal"), name)
-        if _state(path) == before:
-            return
-    raise ImportFormatError(
-        f"{name} changes while it is read. Close the program that writes it, and read it again.",
-        source=name,
-        line=None,
-        column=None,
-    )
+    if _state(path) != before:
+        return False
+    _check_journal(Path(f"{copy}-journal"), name)
+    return True
 
 
-def _state(path: Path) -> list[tuple[int, int] | None]:
-    found: list[tuple[int, int] | None] = []
+def _state(path: Path) -> list[tuple[int, int, bytes] | None]:
+    """Return what tells whether a file, or a journal, was written.
+
+    Its time may be that of an earlier write, in the same tick of the clock; its first bytes count
+    transactions.
+    """
+    found: list[tuple[int, int, bytes] | None] = []
     for suffix in ("", *_JOURNALS):
         try:
-            stat = Path(f"{path}{suffix}").stat()
+            with open_to_read(Path(f"{path}{suffix}")) as handle:
+                stat = os.fstat(handle.fileno())
+                found.append((stat.st_size, stat.st_mtime_ns, handle.read(_HEAD)))
         except (OSError, ValueError):
             found.append(None)
-        else:
-            found.append((stat.st_size, stat.st_mtime_ns))
     return found
+
+
+_HEAD: Final = 100
+"""Bytes of a database, and of a journal, that say which transaction was the last."""
 
 
 def _check_header(good: bool, anything: bool, name: str) -> None:

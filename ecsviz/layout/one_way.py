@@ -129,8 +129,9 @@ def both_ways(layout: Layout, graph: EntityDependencyGraph, plain: OneWay) -> La
     loose &= cyclic & ~same
     loose[component[layout.loose[layout.component]]] = True
     line = plain.line
-    shape = np.where(line >= 0, layout.shape[np.maximum(line, 0)], HUB)
-    length = np.where(line >= 0, np.diff(layout.starts)[np.maximum(line, 0)], 0)
+    known = np.flatnonzero(line >= 0)  # none where all that is left out leads nowhere else
+    shape, length = np.full(len(line), HUB), np.zeros(len(line), dtype=np.int64)
+    shape[known], length[known] = layout.shape[line[known]], np.diff(layout.starts)[line[known]]
     starts = np.concatenate(([0], np.cumsum(length)))
     reference = np.repeat(np.arange(len(line)), length)
     step = np.arange(len(reference)) - starts[reference]

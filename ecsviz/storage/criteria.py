@@ -277,6 +277,10 @@ class Fields:
             value = str.__str__(value)
         elif lookup == "in":
             name = f"{self.cls.__name__}.{asked.field}__in"
+            if isinstance(value, Mapping):  # of which one may mean the keys, or the values
+                raise InvalidArgumentError(
+                    f"{name} is {short_repr(value)}. Give a list of values.", field=asked.field
+                )
             values = listed(value, name, "Give a list of values.")
             value = [self._value(asked.field, one) for one in values]
         else:

@@ -36,6 +36,7 @@ from ecsviz.importers.files import (
     not_opened,
     stops_all,
 )
+from ecsviz.storage.scale.layout import graph_folder_error, is_graph_folder
 
 
 @contextmanager
@@ -127,6 +128,8 @@ class _Opener:
         return self._source(name, content, peek, path)
 
     def _folder(self, path: Path) -> Source:
+        if is_graph_folder(path):
+            raise graph_folder_error(path, "chat")
         found: dict[str, Callable[[], Source]] = {}
         for here in files_in(path):
             inside = here.relative_to(path).as_posix()
@@ -195,7 +198,9 @@ class _Opener:
     def _parquet(self, data: bytes, name: str) -> Source:
         """Open the rows of a data set, as JSON lines."""
         lines = parquet_lines(data, name, self.limits)
-        return self._source(name, in_memory(lines, name, self.budget), lines[:HEAD])
+        source = self._source(name, in_memory(lines, name, self.budget), lines[:HEAD])
+        source.of_rows = True
+        return source
 
     def _one_more(self, name: str) -> None:
         self._members += 1

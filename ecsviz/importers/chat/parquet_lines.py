@@ -10,11 +10,15 @@ from typing import Any
 from ecsviz.basics.optional import need
 from ecsviz.errors import EcsvizError, ImportFormatError, short_repr
 from ecsviz.importers.files import Limits, exceeded
+from ecsviz.storage.scale.layout import OWN_COLUMNS
 
 MAGIC = b"PAR1"
 
 _COLUMNS = frozenset({"messages", "conversations", "conversation", "role", "text", "content"})
 """One of them is in every data set of chats; other tables are not read."""
+
+_OF_GRAPHS = frozenset(OWN_COLUMNS) - {"class"}  # which the folder says
+"""The columns of a part of a graph, whose references stand elsewhere."""
 
 
 def parquet_lines(data: bytes, name: str, limits: Limits) -> bytes:
@@ -79,7 +83,7 @@ def may_hold_chats(source: Path | bytes) -> bool:
         ).names
     except (OSError, ValueError):
         return True  # reading tells what is wrong
-    return not _COLUMNS.isdisjoint(names)
+    return not _COLUMNS.isdisjoint(names) and not set(names).issuperset(_OF_GRAPHS)
 
 
 def _check(count: int, name: str, limits: Limits) -> None:

@@ -72,6 +72,8 @@ class Source:
         What concerns the whole file; formats append through `tell`.
     left
         What was not read, since it is no chat; formats append through `leave`.
+    of_rows
+        Whether it was a table, each of whose rows is a line of JSON.
     refused
         Why it cannot be opened; None if it can.
     broken, borne
@@ -104,6 +106,7 @@ class Source:
         self.inside = ""
         self.problems: list[ChatProblem] = []
         self.left: list[tuple[str, str]] = []
+        self.of_rows = False
         self.refused: EcsvizError | None = None
         self.broken: EcsvizError | None = None
         self.borne = 0
@@ -186,6 +189,9 @@ class Source:
             return ""
         peek = self._peek[: len(self._peek) // 4 * 4] if len(self._peek) >= HEAD else self._peek
         text = peek.decode(encoding_of(peek), "replace").removeprefix("\ufeff")
+        if len(self._peek) >= HEAD and not text.strip():
+            pieces = (piece.lstrip() for piece in self._texts())
+            return next(filter(None, pieces), "")[:HEAD]
         return "" if text.count("\0") > 1 + len(text) // 100 else text
 
     @cached_property
@@ -423,7 +429,7 @@ class Source:
             )
         if self._copy is None:
             content = whole if isinstance(whole, Path) else whole()
-            copying = private_copy(content, self.name, limits.max_bytes)
+            copying = private_copy(content, self.name, limits.max_bytes, limits.timeout)
             self._copy = self._stack.enter_context(copying)
         return connected(self._copy, self.name, timeout=limits.timeout, max_value=limits.max_value)
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import numpy as np
 import sqlalchemy as sa
 
+from ecsviz.basics.arguments import is_table
 from ecsviz.errors import InvalidArgumentError, did_you_mean, short_repr
 from ecsviz.importers.database.lacking import PARSERS
 from ecsviz.importers.database.schema import AsItComes, ForeignColumn, ForeignTable, as_text
@@ -65,6 +66,9 @@ def _asked(
     table: ForeignTable, column: ForeignColumn, value: Any, engine: str
 ) -> sa.ColumnElement[bool]:
     """Return the condition that a column has a value, or one of several."""
+    if is_table(value):
+        why, how = "it has columns of its own", "Give one of them, such as frame['id']"
+        raise _no_value(table, column, value, why, how)
     at: Any = table.sql.c[column.name]
     free = engine == "sqlite"  # any value may stand there
     told: list[sa.ColumnElement[bool]] = []
@@ -198,7 +202,8 @@ def _several(column: ForeignColumn, value: Any) -> list[Any]:
     if isinstance(value, np.ndarray) or (
         hasattr(value, "tolist") and not isinstance(value, (np.generic, memoryview))
     ):
-        return list(value.tolist())
+        found = value.tolist()  # of an array without dimensions one value
+        return found if isinstance(found, list) else [found]
     if not isinstance(value, Collection) or isinstance(value, _ONE):
         return [value]
     given = list(value)

@@ -132,7 +132,7 @@ def table_files(path: Path) -> TableFiles | None:
             kinds.pop("", None)
             for kind, parts in kinds.items():
                 found.add((each.name, f"{each.name}.{kind}"), FilesOfTable(kind, parts, each))
-        elif kind := _kind_told(each, path, found):
+        elif each.is_file() and (kind := _kind_told(each, path, found)):
             found.add((_stem(each), each.name), FilesOfTable(kind, [each]))
     return found if found.tables else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -13,6 +14,7 @@ from urllib.parse import quote
 import xxhash
 
 from ecsviz.basics.addresses import short_path
+from ecsviz.basics.file_locks import open_to_read
 from ecsviz.errors import ImportFormatError, SchemaTooNewError, short_repr
 
 GRAPH: Final = "graph.json"
@@ -175,7 +177,8 @@ class GraphFile:
         """
         place = folder / GRAPH
         try:
-            said = json.loads(place.read_text(encoding="utf-8"))
+            with open_to_read(place) as file:
+                said = json.loads(file.read().decode())
         except (OSError, ValueError, RecursionError) as err:
             why = "is no JSON" if isinstance(err, ValueError) else f"cannot be read ({err})"
             raise _no_graph(place, why) from err
@@ -241,6 +244,46 @@ class GraphFile:
             raise _not_as_written(folder, min(there), "is there besides what was written")
 
 
+def is_graph_folder(folder: Path) -> bool:
+    """Tell whether a folder is one that ``to_parquet`` wrote, as far as its ``graph.json`` begins.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as place:
+    ...     GraphFile(0, [], []).write(Path(place))
+    ...     is_graph_folder(Path(place)), is_graph_folder(Path(place, "other"))
+    (True, False)
+    """
+    try:
+        with open_to_read(folder / GRAPH) as file:
+            return _SAYS_SO.search(file.read(_BEGIN)) is not None
+    except (OSError, ValueError):
+        return False
+
+
+_SAYS_SO: Final = re.compile(rb'"format"\s*:\s*"' + FORMAT.encode() + b'"')
+_BEGIN: Final = 1_024
+
+
+def graph_folder_error(folder: Path, for_what: str) -> ImportFormatError:
+    """Return the error for the folder of a graph that is given for something else.
+
+    Parameters
+    ----------
+    folder, for_what
+        The folder, and what it was taken for.
+    """
+    return ImportFormatError(
+        f"{short_path(folder)} is no {for_what}, but a graph that store.to_parquet() wrote."
+        " ev.scan_graph(folder), or 'ecsviz scale FOLDER', asks it, and store.from_parquet(folder)"
+        " fills a new store with it.",
+        source=str(folder),
+        line=None,
+        column=None,
+    )
+
+
 def _part(kind: Any, said: Any) -> Any:
     """Return a part whose values are all of the types of its fields."""
     made = kind(**said)
@@ -276,8 +319,8 @@ def _digest(said: dict[str, Any]) -> str:
 
 
 def _digest_of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, xxhash.xxh3_64).hexdigest()
+    with open_to_read(path) as file:
+        return hashlib.file_digest(file, xxhash.xxh3_64).hexdigest()  # type: ignore[arg-type]  # a BufferedReader
 
 
 def _not_as_written(folder: Path, path: str, why: str) -> ImportFormatError:

@@ -311,7 +311,9 @@ class OthersTables(Tables):
                 )
         files = [place] if place.is_file() and _is_table(place) else []
         if place.is_dir():
-            files = [p for p in sorted(place.rglob("*")) if p.suffix.lower() in _FILES]
+            files = [
+                p for p in sorted(place.rglob("*")) if p.suffix.lower() in _FILES and p.is_file()
+            ]
         if not files:
             raise ImportFormatError(
                 f"{short_path(place)} is no file of Parquet or CSV (.csv, .tsv), and no folder of"
@@ -470,7 +472,7 @@ _NO_NODES: Final = (
 
 
 def _files(folder: Path) -> Sequence[str]:
-    found = sorted(str(path) for path in folder.glob("*.parquet"))
+    found = sorted(str(path) for path in folder.glob("*.parquet") if path.is_file())
     if not found:
         raise ImportFormatError(
             f"{short_path(folder)} holds no Parquet files. Write the graph anew:"

@@ -113,7 +113,7 @@ def is_sqlite(path: str | os.PathLike[str], start: bytes | None = None) -> bool:
 
 def _begins(path: str, magic: tuple[bytes, ...]) -> bool:
     try:
-        with Path(path).open("rb") as file:
+        with open_to_read(Path(path)) as file:
             return file.read(8).startswith(magic)
     except (OSError, ValueError):
         return False

@@ -100,6 +100,8 @@ def _order(graph: EntityDependencyGraph) -> list[str]:
     hint=lambda graph: (
         f"The first generation has {counted(len(graph.generations()[0]), 'member')}: what needs"
         " nothing. The next needs only those."
+        if len(graph)
+        else "Nothing is here: no entity has a generation."
     ),
 )
 def _generations(graph: EntityDependencyGraph) -> int:
@@ -135,16 +137,29 @@ def _breaks_all(graph: EntityDependencyGraph, number: int) -> bool:
 
 def _off_in_cut(graph: EntityDependencyGraph, answer: Any) -> str:
     known = _reference_names(graph)
-    if not known:
-        return "" if answer is None else "There are no references here: None is the answer."
     if answer is None and _cut(graph) is None:
         return ""
+    if not known:
+        return "There are no references here: None is the answer."
     if not isinstance(answer, str) or answer not in known:
         return f"There is no reference {short_repr(answer)} here.{did_you_mean(answer, known)}"
     number = known.index(answer)
+    if graph.is_acyclic:
+        return f"There is no cycle that {answer} could break: None is the answer."
     if not graph.ordering.in_cycle[number]:
         return f"{answer} is in no cycle: without it, all cycles are left."
     return "" if _breaks_all(graph, number) else f"Without {answer} there is still a cycle."
+
+
+def _hint_to_cut(graph: EntityDependencyGraph) -> str:
+    if graph.is_acyclic:
+        return "There is no cycle to break: then None is the answer."
+    if _cut(graph) is None:
+        return "No one reference is in all cycles: then None is the answer."
+    found = len(graph.get_cycles())
+    if found == 1:
+        return "There is 1 cycle. Look for a reference that it cannot do without."
+    return f"There are {counted(found, 'cycle')}. Look for what they have in common."
 
 
 @exercise(
@@ -152,13 +167,13 @@ def _off_in_cut(graph: EntityDependencyGraph, answer: Any) -> str:
     "Without which one reference is no cycle left? Name it as 'a.links[0]'.",
     _tied,
     judge=_off_in_cut,
-    hint=lambda graph: (
-        f"There are {counted(len(graph.get_cycles()), 'cycle')}. Look for what they have in common."
-    ),
+    hint=_hint_to_cut,
 )
 def _cut(graph: EntityDependencyGraph) -> str | None:
-    known = _reference_names(graph)
-    return next((name for n, name in enumerate(known) if _breaks_all(graph, n)), None)
+    if len(graph.cyclic_components()) != 1:
+        return None
+    known, inside = _reference_names(graph), np.flatnonzero(graph.ordering.in_cycle).tolist()
+    return next((known[n] for n in inside if _breaks_all(graph, n)), None)
 
 
 @exercise(
@@ -179,7 +194,8 @@ def _count(graph: EntityDependencyGraph) -> int:
     "Which are the strongly connected components? Give a list of lists.",
     _knot,
     hint=lambda graph: (
-        f"There are {int(graph.ordering.component.max()) + 1}; those who are in no cycle are alone."
+        f"There are {int(graph.ordering.component.max(initial=-1)) + 1}; those who are in no cycle"
+        " are alone."
     ),
 )
 def _components(graph: EntityDependencyGraph) -> set[frozenset[str]]:
@@ -194,9 +210,15 @@ def _components(graph: EntityDependencyGraph) -> set[frozenset[str]]:
     "components-2",
     "What does the first entity need, directly and indirectly?",
     _knot,
-    hint=lambda graph: f"Follow the arrows from {_names(graph, graph.nodes[:1])[0]}.",
+    hint=lambda graph: (
+        f"Follow the arrows from {_names(graph, graph.nodes[:1])[0]}."
+        if len(graph)
+        else "Nothing is here: there is nothing to need."
+    ),
 )
 def _needs(graph: EntityDependencyGraph) -> set[str]:
+    if not len(graph):
+        return set()
     return set(_names(graph, graph.dependencies(graph.nodes[0], transitive=True)))
 
 

@@ -29,6 +29,9 @@ _OBJECTS = ("chat.completion", "thread.message", "response")
 _LISTS = ("messages", "conversations", "conversation", "input", "prompt")
 """Where a talk stands: in files for fine-tuning, data sets, requests and answers."""
 
+THREAD_IDS = ("thread_id", "conversation_id", "session_id", "chat_id")
+"""By which a message that stands alone names its thread."""
+
 _BESIDE_NONE = frozenset(
     {"id", "thread_id", "custom_id", "session_id", "title", "metadata", "model", "created_at"}
 ) | {"tools", "object", "user", *_LISTS[1:]}
@@ -106,6 +109,9 @@ class OpenAIMessages(Claiming):
                     _add(alone, place, item)
                 else:
                     yield _thread(place, item)
+        if source.of_rows and len(alone[None].messages if None in alone else ()) > 1:
+            ids = ", ".join(THREAD_IDS)
+            source.tell("its threads", f"rows without any of {ids}: these are read as one thread")
         for draft in alone.values():
             draft.settle()
             yield draft
@@ -113,7 +119,8 @@ class OpenAIMessages(Claiming):
 
 def _add(drafts: dict[str | None, DraftThread], place: Place, item: dict[str, Any]) -> None:
     """Add a message to the thread that it names."""
-    thread = place.ident(item, "thread_id")
+    named = (key for key in THREAD_IDS if isinstance(item.get(key), (str, int)))
+    thread = place.ident(item, next(named, "thread_id"))
     draft = drafts.get(thread) or drafts.setdefault(thread, _draft(thread))
     draft.follow(message_of(draft, place, item))
 
