@@ -45,10 +45,21 @@ def test_spark_agrees_with_networkx(
         monkeypatch.setattr("ecsviz.storage.scale.connected.FEW", 1_000)
         monkeypatch.setattr("ecsviz.storage.scale.connected.NODE", 10**6)
         engine.memory = 300 * 2_500
-        engine.streams = False  # as where files are written elsewhere
+        monkeypatch.setattr(SparkEngine, "streams", False)  # as where files are written elsewhere
     with ev.LazyGraph.from_edges(file, engine=engine) as graph:
         lazy_graphs.check_agrees(graph, live)
     engine.close()
+
+
+def test_files_are_looked_for_here_where_the_session_writes_them_here(
+    sail: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = SparkEngine(sail), SparkEngine(sail)
+    assert near.streams
+    monkeypatch.setattr("ecsviz.storage.scale.spark_engine._written", lambda *_: None)
+    assert not far.streams, "another machine has a folder of the same name"
+    near.close()
+    far.close()
 
 
 def test_folders_are_asked_by_spark(sail: str, tmp_path: Path) -> None:

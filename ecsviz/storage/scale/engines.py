@@ -43,7 +43,10 @@ class Engine(Protocol):
     """
 
     memory: int
-    streams: bool
+
+    @property
+    def streams(self) -> bool:
+        """Whether `batches` holds no other rows than those that it brings."""
 
     @property
     def room(self) -> int:

@@ -93,14 +93,24 @@ class SparkEngine:
         self.session: Any = self._started or session
         self._made = None if folder is not None else tempfile.mkdtemp(prefix="ecsviz-")
         self._folder = str(folder) if self._made is None else self._made
-        # Whether files that the session writes are here, too: much quicker than answers are.
-        self.streams = Path(self._folder).is_dir()
+        self._here: bool | None = None
         self._numbers = itertools.count()
         self._views: dict[str, str | None] = {}
         self._turn = threading.RLock()
 
     def __repr__(self) -> str:
         return f"SparkEngine({self._address}, {self.memory / 1e9:.3g} GB)"
+
+    @property
+    def streams(self) -> bool:
+        """Whether files that the session writes are here, too: much quicker than answers are."""
+        if self._here is None:
+            place = self._place("probe")
+            with self._turn, self._told():
+                _written(self.session.createDataFrame([(1,)], "one INT"), place)
+            self._here = any(Path(place).glob("*.parquet"))
+            _remove(place)
+        return self._here
 
     @property
     def room(self) -> int:
