@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import copy
 import gc
+import threading
 import weakref
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from pydantic_core import core_schema
 
 import ecsviz as ev
+from ecsviz.basics.once import making
+from ecsviz.domain.annotations import complete_fields
 from ecsviz.domain.entity_class import (
     classes_named,
     derives_from,
@@ -135,3 +140,53 @@ def test_pydantic_takes_old_and_new_instances_alike(redefined: str) -> None:
         graph = ev.EntityDependencyGraph(old_message)
         assert len(graph) == 5
         assert {type(node).__name__ for node in graph.nodes} == {"T", "M"}
+
+
+# -- threads ---------------------------------------------------------------------------------
+
+_completing, _goes_on = threading.Event(), threading.Event()
+
+
+class _DefinesAnother:
+    """Is completed by defining a class, while another thread completes one."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+        _completing.set()
+        _goes_on.wait(0.2)
+        type("Another", (ev.Entity,), {"__module__": __name__})
+        return core_schema.any_schema()
+
+
+class _Slow(ev.Entity):
+    held: _Defined | None = None
+
+
+class _Waits(ev.Entity):
+    other: _Late | None = None
+
+
+_Defined = _DefinesAnother
+
+
+class _Late(ev.Entity):
+    pass
+
+
+def test_a_class_is_completed_while_another_thread_defines_one() -> None:
+    def looks_it_up() -> None:
+        _completing.wait(5)
+        with making:
+            _goes_on.set()
+            complete_fields(_Waits)
+
+    threads = [
+        threading.Thread(target=work, daemon=True)
+        for work in (lambda: _Slow(held=None), looks_it_up)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert _completing.is_set(), "one thread was inside"
+    assert [thread.is_alive() for thread in threads] == [False, False], "they wait for each other"

@@ -283,6 +283,7 @@ FOREIGN = {
     "_fields": "named tuples, which the standard library documents",
     "_getframe": "sys: where a class is defined, as the standard library's own collections ask it",
     "_original_annotation": "pydantic: a field's annotation as it was read, see `domain.redefined`",
+    "_rebuild_lock": "pydantic: held while a class is completed, see `basics.once`",
     "_replace": "named tuples, which the standard library documents",
     "_variant_mapping": "SQLAlchemy: what a type is on other databases",
 }

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Final
+from typing import Any, Final
 
-making: Final = threading.RLock()
+import pydantic.main
+
+try:
+    _own: Any = pydantic.main._rebuild_lock
+except AttributeError:  # another pydantic, which holds none
+    _own = threading.RLock()
+
+making: Final = _own
 """Held while something is made once for a class (its plan, codecs, tables, models), or looked up
-where it may just be in the making. One for all, so that no two threads can wait for each other;
-nobody waits for a database with it."""
+where it may just be in the making. One for all, so that no two threads can wait for each other:
+pydantic's own, since completing a class may define others, and defining one is ours. Nobody waits
+for a database with it."""
 
 remembering: Final = threading.RLock()
 """Held while a store looks at what it remembers of entities, or changes it. Nobody waits for a
