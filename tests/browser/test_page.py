@@ -116,8 +116,15 @@ def test_dots_have_names_where_there_is_room(tmp_path: Path, chromium: Any) -> N
     page.wait_for_selector(".ecsviz-picture[data-drawn=nodes]")
     known = "[...document.querySelectorAll('.ecsviz-layer')].map((e) => e._cyreg?.cy).find(Boolean)"
 
+    def settled() -> None:
+        seen: list[Any] = []
+        while len(seen) < 100 and (len(seen) < 3 or any(one != seen[-1] for one in seen[-3:])):
+            page.wait_for_timeout(300)
+            names = f"{known}.nodes('.named').map((node) => node.data('name'))"
+            seen.append(page.evaluate(f"() => [{known}.zoom(), {known}.pan(), {names}]"))
+
     def boxes() -> dict[str, list[float]]:
-        page.wait_for_timeout(500)
+        settled()
         found: dict[str, list[float]] = page.evaluate(
             f"""() => Object.fromEntries({known}.nodes(".named").map((node) => {{
               const {{ x1, y1, x2, y2 }} = node.renderedBoundingBox({{ includeNodes: false }});
