@@ -55,7 +55,7 @@ def _hypothesis_profile() -> str:
     # again when it is repeated, and a change is not blamed for what chance has found.
     hypothesis.settings.register_profile(
         "ci",
-        max_examples=60,
+        max_examples=40,
         deadline=None,
         derandomize=True,
         database=None,
