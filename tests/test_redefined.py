@@ -258,3 +258,19 @@ def test_local_classes_of_one_name_stay_apart() -> None:
     (outer, inner), (other, another) = make(), make()
     assert type(outer(inner={}).inner) is inner
     assert type(other(inner={}).inner) is another
+
+
+def test_another_class_of_the_name_is_another() -> None:
+    with notebook() as cells:
+        cells.run("class Part(ev.Entity):\n    weight: int = 0\n")
+        before = cells.Part
+        cells.run(
+            "from dataclasses import dataclass\n@dataclass\nclass Part:\n    size: int = 0\n"
+            "class Dish(ev.Entity):\n    part: Part | None = None\n"
+        )
+        for _ in range(2):
+            cells.run("class Dish(ev.Entity):\n    part: Part | None = None\n")
+            assert cells.Dish.model_fields["part"].annotation == cells.Part | None
+            assert cells.Dish(part=cells.Part(2)).part.size == 2
+            with pytest.raises(ValidationError):
+                cells.Dish(part=before())

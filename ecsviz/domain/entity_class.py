@@ -45,7 +45,7 @@ class EntityMeta(ModelMeta):
             if not cls.__module__.startswith("ecsviz."):
                 _alive.add(cls)
                 if replaces and is_found_by_name(cls):
-                    named_anew(list(_alive), newest_definition)
+                    named_anew(list(_alive), _newest_entity_class)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         kind = type(instance)
@@ -65,6 +65,11 @@ def type_key(cls: type) -> tuple[str, str]:
 def newest_definition(cls: type) -> type:
     """Return the definition of `cls` that was made last under its name."""
     return _newest.get(type_key(cls), cls)
+
+
+def _newest_entity_class(cls: type) -> type:
+    """Return the newest definition of an entity class; another class of its name is another."""
+    return newest_definition(cls) if is_entity_class(cls) else cls
 
 
 def is_found_by_name(cls: type) -> bool:
