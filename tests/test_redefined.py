@@ -94,7 +94,7 @@ def alive(cells: Cells) -> list[type]:
 @pytest.mark.parametrize("name", CELLS)
 def test_only_the_newest_definitions_live(name: str) -> None:
     with notebook() as cells:
-        for _ in range(60 if name == "pair" else 8):
+        for _ in range(30 if name == "pair" else 8):
             cells.run(CELLS[name])
             cells.run(MAKE + USE[name])
         found = alive(cells)

@@ -288,6 +288,12 @@ def told_of(
     return []
 
 
+def cases_of(kind: str) -> list[tuple[str, Any]]:
+    """Return the wrong values that are tried: each of them in one of two stores."""
+    parts = {"memory": slice(0, None, 2), "sqlite": slice(1, None, 2)}
+    return list(WRONG.items())[parts.get(kind, slice(None))]
+
+
 @pytest.mark.parametrize(("kind", "name", "wrong"), sorted(set(cases())))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_wrong_argument_is_an_answer_or_an_error_of_ours(
@@ -299,7 +305,7 @@ def test_a_wrong_argument_is_an_answer_or_an_error_of_ours(
     foreign = []
     at = Subject(kind, tmp_path)
     shown = plt.get_fignums()
-    for case, make in WRONG.items():
+    for case, make in cases_of(kind):
         value = make()
         refused: list[str] = []
         foreign += told_of(
@@ -386,7 +392,7 @@ def test_a_wrong_value_for_a_lookup_is_an_answer_or_an_error_of_ours(
     answers: list[int] = []
     at = Subject(kind, tmp_path)
     for lookup in (*LOOKUPS, "like", "", "next", "__"):
-        for case, make in WRONG.items():
+        for case, make in cases_of(kind):
             asked = {f"{field}__{lookup}": (value := make())}
             found = told_of(
                 f"{lookup} {case}",
