@@ -237,9 +237,10 @@ def test_values_that_mean_nothing(path: Path, shelf: bytes, what: str) -> None:
     with d.opened(path) as store:
         assert len(store.verify())
         hurt = path.read_bytes()
-        for name, call in {**d.READS, **d.WRITES}.items():
-            if name in d.SLOW:
-                continue
+        turn = [*EDITS].index(what) % 2
+        for number, (name, call) in enumerate({**d.READS, **d.WRITES}.items()):
+            if name in d.SLOW or (name in d.WRITES and number % 2 == turn):
+                continue  # each way of writing meets every other damage
             if name in d.WRITES:
                 path.write_bytes(hurt)
             try:

@@ -707,7 +707,7 @@ def _holds(state: tuple[Any, ...], wanted: UUID) -> bool:
 
 
 RUNS = settings(
-    max_examples=30 if in_ci() else 15,
+    max_examples=20 if in_ci() else 10,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -24,7 +24,7 @@ from ecsviz.values import field_codecs as storable
 from tests.conftest import in_ci
 
 THREADS = 8
-STORES = 50 if in_ci() else 12
+STORES = 30 if in_ci() else 12
 
 SOURCE = """
 from __future__ import annotations

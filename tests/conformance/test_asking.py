@@ -384,9 +384,9 @@ def test_every_lookup_of_every_value(stores: dict[str, Any], field: str) -> None
     for number, (lookup, wanted) in enumerate(everything_asked(field)):
         items = [entity for entity in ENTITIES if isinstance(entity, Item)]
         expected = sum(fits(item, ((), field, lookup, wanted)) for item in items)
-        for name, store in stores.items():
-            if name == "postgresql" and number % 3:
-                continue  # as many take a third of the time each
+        for place, (name, store) in enumerate(stores.items()):
+            if place and (number + place) % (3 if name == "postgresql" else 2):
+                continue  # in memory all, in the others in turn
             found = store.count(Item, **{keyword(((), field, lookup, wanted)): wanted})
             assert found == expected, (name, lookup, wanted)
 
