@@ -283,7 +283,7 @@ def _thread(store: Any) -> ChatThread:
     "time-1",
     "How many revisions are there?",
     _past,
-    hint="Four times something was registered; what had not changed made no revision.",
+    hint="What had not changed made no revision; store.revisions() lists those that were made.",
 )
 def _revisions(store: Any) -> int:
     return len(store.revisions())
