@@ -213,7 +213,8 @@ def _fitting(
     parts = picture.graph.arrays
     n = len(picture.labels)
     length = picture.label_length
-    line = next(c for c in itertools.count(DEFAULT_LIMIT) if LINES * widest(c) >= length)
+    near = max(DEFAULT_LIMIT, 6 * -(-length // LINES) // 7)  # a step or two below
+    line = next(c for c in itertools.count(near) if LINES * widest(c) >= length)
     widths = (line, NARROW, 0) if any(picture.labels) else (0,)
     for columns in widths if n <= MAX_LABELLED else (0,):
         # Of marks only a few are named, and cut then.
