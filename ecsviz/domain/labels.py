@@ -186,6 +186,17 @@ def widest(columns: int) -> int:
     return columns + columns // 6
 
 
+def columns_for(width: int) -> int:
+    """Return the fewest columns that may be so wide where a label would else lose letters.
+
+    Examples
+    --------
+    >>> columns_for(28), widest(24), widest(23)
+    (24, 28, 26)
+    """
+    return width - width // 7
+
+
 def in_lines(text: str, columns: int = DEFAULT_LIMIT) -> tuple[str, ...]:
     """Return a label in one line or two, broken between words where that is possible.
 

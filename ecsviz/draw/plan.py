@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ import numpy as np
 
 from ecsviz.basics.order import Bools, Ints
 from ecsviz.basics.progress import step
-from ecsviz.domain.labels import DEFAULT_LIMIT, widest
+from ecsviz.domain.labels import DEFAULT_LIMIT, columns_for, widest
 from ecsviz.draw import frame
 from ecsviz.draw.curves import Curves, clear_of_boxes, make_curves
 from ecsviz.draw.labels import LINES, Label, differing, labels_of
@@ -213,8 +212,7 @@ def _fitting(
     parts = picture.graph.arrays
     n = len(picture.labels)
     length = picture.label_length
-    near = max(DEFAULT_LIMIT, 6 * -(-length // LINES) // 7)  # a step or two below
-    line = next(c for c in itertools.count(near) if LINES * widest(c) >= length)
+    line = max(DEFAULT_LIMIT, columns_for(-(-length // LINES)))
     widths = (line, NARROW, 0) if any(picture.labels) else (0,)
     for columns in widths if n <= MAX_LABELLED else (0,):
         # Of marks only a few are named, and cut then.
