@@ -49,7 +49,8 @@ def graph_of_chosen(tables: Tables, chosen: str, limit: int) -> EntityDependency
             " JOIN ecs_chosen c ON n.node = c.node ORDER BY n.node"
         )
         edges = engine.rows(f"{among} ORDER BY source, field, position, target")
-        names = _names(tables) if len(nodes) <= MOST_NAMED else {}
+        types = set(nodes["type"].to_pylist()) if len(nodes) <= MOST_NAMED else set()
+        names = _names(tables, types)
     finally:
         engine.drop("ecs_chosen")
     with collector_paused():
@@ -72,10 +73,10 @@ def _count(tables: Tables, sql: str) -> int:
     return count
 
 
-def _names(tables: Tables) -> dict[int, Mapping[str, Any]]:
-    """Return per node that was chosen the texts by which people know it."""
+def _names(tables: Tables, types: set[str]) -> dict[int, Mapping[str, Any]]:
+    """Return per node that was chosen, of some types, the texts by which people know it."""
     found: dict[int, Mapping[str, Any]] = {}
-    for part in tables.file.classes:
+    for part in (part for part in tables.file.classes if part.name in types):
         own = tables.of_class[part.name]
         schema = tables.engine.rows(f"SELECT * FROM {own} LIMIT 0").schema
         columns = {
