@@ -153,10 +153,18 @@ def replacing_folder(path: Path, mark: str) -> Iterator[Path]:
                 shutil.rmtree(each, ignore_errors=True)
 
 
+def _is_around(place: Path) -> bool:
+    """Tell whether this process works in a folder, or below it."""
+    try:
+        return Path.cwd().is_relative_to(place)
+    except OSError:  # that folder is gone
+        return False
+
+
 def _check_replaced(place: Path, mark: str, path: Path) -> bool:
     """Tell whether a folder is there, which may be replaced; raise if it must stay."""
     there = place.exists()
-    if there and Path.cwd().is_relative_to(place):
+    if there and _is_around(place):
         raise InvalidArgumentError(
             f"{short_repr(str(path))} is where you are, and would be replaced. Give the path of a"
             " new folder.",
