@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sized
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,14 @@ SHAPES = [chat, workload.chain, workload.cycle, star]
 # -- statements ------------------------------------------------------------------------------
 
 
-def statements_of(steps: dict[str, Callable[[], Any]]) -> dict[str, int]:
-    """Take the steps in their order, and count the statements of each."""
+def counts_of(
+    steps: dict[str, Callable[[], Any]],
+    counter: Callable[[], AbstractContextManager[Sized]] = counted,
+) -> dict[str, int]:
+    """Take the steps in their order, and count what each takes: statements, if nothing is said."""
     result = {}
     for name, step in steps.items():
-        with counted() as found:
+        with counter() as found:
             step()
         result[name] = len(found)
     return result
@@ -68,7 +71,7 @@ def life_of(path: Path, made: Any) -> dict[str, int]:
                 node.links = [node]
         store.register(made)
 
-    return statements_of(
+    return counts_of(
         {
             "register": lambda: store.register(made),
             "register unchanged": lambda: store.register(made),
@@ -106,7 +109,7 @@ def life_with_others(path: Path, size: int) -> dict[str, int]:
     for message in mine.messages[1::3]:
         message.content += "!"
     message, message_id = ev.ChatMessage, theirs.messages[-1].ecs_id
-    return statements_of(
+    return counts_of(
         {
             "merge": lambda: store.register(store.merge(mine)),
             "refresh": lambda: store.refresh(theirs),
@@ -172,13 +175,9 @@ def steps_of_asking(path: Path, size: int) -> dict[str, int]:
         "in order": lambda: store.find(message, hops=0, limit=10, order_by="content"),
         "count": lambda: store.count(message, role="user"),
     }
-    result = {}
-    for name, call in calls.items():
+    for call in calls.values():
         call()
-        with sqlite_steps() as found:
-            call()
-        result[name] = len(found)
-    return result
+    return counts_of(calls, sqlite_steps)
 
 
 def test_what_is_limited_reads_no_whole_table(tmp_path: Path) -> None:
@@ -264,12 +263,7 @@ def steps_of_filling(path: Path, made: Any) -> dict[str, int]:
         "verify": again.verify,
         "delete": lambda: again.delete(nodes),
     }
-    result = {}
-    for name, call in calls.items():
-        with sqlite_steps() as found:
-            call()
-        result[name] = len(found)
-    return result
+    return counts_of(calls, sqlite_steps)
 
 
 @pytest.mark.parametrize("make", FILLED, ids=["pairs", "followers", "chats"])
