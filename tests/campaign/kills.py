@@ -27,6 +27,7 @@ LONGEST = 60.0
 MANY = 30
 CHATS = 40
 DISH = UUID(int=2)
+EXPORTED = "exported"
 
 
 def save(store: Any, tell: Callable[[int], None]) -> None:
@@ -67,6 +68,13 @@ def back_up(store: Any, tell: Callable[[int], None]) -> None:
         number += 1
 
 
+def export(store: Any, tell: Callable[[int], None]) -> None:
+    """Write the store's graph into a folder, which takes the place of the one before."""
+    while True:
+        store.to_parquet(Path(store.engine.url.database).parent / EXPORTED)
+        tell(MANY)
+
+
 def bring_in(store: Any, tell: Callable[[int], None]) -> None:
     """Store chats as they are read from a file, all of it or nothing, again and again."""
     file = Path(store.engine.url.database).with_suffix(".json")
@@ -100,7 +108,9 @@ def migrate(store: Any, tell: Callable[[int], None]) -> None:
         tell(MANY)
 
 
-JOBS = {job.__name__: job for job in (save, early, prune, index, back_up, bring_in, migrate)}
+JOBS = {
+    job.__name__: job for job in (save, early, prune, index, back_up, export, bring_in, migrate)
+}
 
 
 def work(target: str, options: dict[str, Any], job: str, conn: Any) -> None:
@@ -157,6 +167,24 @@ def killed(
         mine.close()
 
 
+def look_at_copies(folder: Path, held: int, what: str, found: Tally) -> None:
+    """See that a backup, or a graph's folder, is whole where there is one."""
+    if (folder / EXPORTED).exists():
+        try:
+            with ev.scan_graph(folder / EXPORTED, check=True) as graph:
+                if (seen := len(graph.subgraph())) != held:
+                    found.partial.append(f"{what}: {seen} of {held} are in {EXPORTED}")
+        except EcsvizError as error:
+            found.partial.append(f"{what}: {EXPORTED}: {error}"[:300])
+    for copy in folder.glob("copy*.db"):
+        try:
+            if ledger.step_in(copy) != MANY:
+                found.partial.append(f"{what}: {copy.name} is not whole")
+        except (ledger.NotWholeError, EcsvizError) as error:
+            found.partial.append(f"{what}: {copy.name}: {error}"[:300])
+        copy.unlink()
+
+
 def run(seed: int, folder: Path, *, broken: bool = False, url: str | None = None) -> Tally:
     """Kill a process at a job and look at the store, some times in the same file.
 
@@ -170,7 +198,7 @@ def run(seed: int, folder: Path, *, broken: bool = False, url: str | None = None
     chance, found = Random(seed), Tally()
     job = "early" if broken else chance.choice(["save"] * 4 + sorted(JOBS.keys() - {"early"}))
     target, options = ledger.target_of(chance, folder / f"kills_{seed}.db", url)
-    if url is not None and job in ("back_up", "bring_in"):
+    if url is not None and job in ("back_up", "bring_in", "export"):
         job = "save"
     at = -1
     if job not in ("save", "early"):
@@ -191,6 +219,7 @@ def run(seed: int, folder: Path, *, broken: bool = False, url: str | None = None
                 defined = dish_class(store)  # noqa: F841  # verify() needs it
             now = ledger.step_in(target, **options)
             with ev.SQLAlchemyEntityStorage(target, **options) as store:
+                held = len(store)
                 if (left := store.count(ev.ChatThread) % CHATS) != 0:
                     found.partial.append(f"{what}: {left} chats of {CHATS} are stored")
         except (ledger.NotWholeError, EcsvizError) as error:
@@ -199,11 +228,5 @@ def run(seed: int, folder: Path, *, broken: bool = False, url: str | None = None
         if now < max(told, at):
             found.lost.append(f"{what}: step {max(told, at)} was told, step {now} is there")
         at = now
-        for copy in folder.glob("copy*.db"):
-            try:
-                if ledger.step_in(copy) != MANY:
-                    found.partial.append(f"{what}: {copy.name} is not whole")
-            except (ledger.NotWholeError, EcsvizError) as error:
-                found.partial.append(f"{what}: {copy.name}: {error}"[:300])
-            copy.unlink()
+        look_at_copies(folder, held, what, found)
     return found

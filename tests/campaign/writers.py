@@ -16,8 +16,8 @@ from ecsviz.errors import StaleVersionError, StorageBusyError
 from tests.campaign import ledger
 from tests.campaign.tally import Tally
 
-WRITERS, READERS = 3, 2
-LONGEST = 240.0
+WRITERS, READERS = 4, 2
+LONGEST = 480.0
 
 
 @contextlib.contextmanager
@@ -117,7 +117,7 @@ def _meet(
 
 
 def run(
-    seed: int, folder: Path, *, steps: int = 15, broken: bool = False, url: str | None = None
+    seed: int, folder: Path, *, steps: int = 100, broken: bool = False, url: str | None = None
 ) -> Tally:
     """Let writers and readers meet in one store.
 
